@@ -1,0 +1,28 @@
+"""What the ring is: elements, devices, conversions, versions. Pure: no I/O but files, no EPICS, no asyncio."""
+
+from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, RefusedValue
+from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
+from gnomon.lattice.devices import PropertySpec
+from gnomon.lattice.document import MachineDocument, parse_machine, read_machine
+from gnomon.lattice.lattice import Lattice
+from gnomon.lattice.ring import Ring
+
+__all__ = [
+    "Change",
+    "Client",
+    "Command",
+    "DocumentError",
+    "GnomonError",
+    "Lattice",
+    "LatticeError",
+    "MachineDocument",
+    "Outcome",
+    "PropertySpec",
+    "Record",
+    "RefusedValue",
+    "Ring",
+    "Setting",
+    "Settled",
+    "parse_machine",
+    "read_machine",
+]

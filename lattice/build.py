@@ -1,0 +1,352 @@
+"""From a machine document to elements, devices and nominal settings."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import document as doc
+from gnomon.lattice._errors import LatticeError
+from gnomon.lattice.conversions import Conversion, Linear, Polynomial, Table
+from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, Multiplexer, PropertySpec
+from gnomon.lattice.elements import (
+    PARAMETERS,
+    Bend,
+    Cavity,
+    Corrector,
+    Drift,
+    Element,
+    Marker,
+    Monitor,
+    Multipole,
+    Octupole,
+    Quadrupole,
+    Sextupole,
+)
+
+#: The column that each property of a magnet drives, the name that its device gives it, and its unit.
+COLUMN = {"k1": "b2", "k1s": "a2", "b3": "b3", "b4": "b4", "kick_x": "kick_x", "kick_y": "kick_y"}
+MAIN = {"k1": "k1", "k1s": "k1s", "b3": "b3", "b4": "b4", "kick_x": "kick", "kick_y": "kick"}
+UNIT = {"k1": "1/m^2", "k1s": "1/m^2", "b3": "1/m^3", "b4": "1/m^4", "kick": "rad"}
+
+#: Errors that every magnet can have: property, column, unit and the limit's name in the document.
+ERRORS = (("k1s", "a2", "1/m^2", "skew"), ("dx", "dx", "m", "offset_m"), ("dy", "dy", "m", "offset_m"))
+ROLL = ("roll", "roll", "rad", "roll_rad")
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What a setting reaches: elements, magnets, and those magnets whose conversion has a range to leave."""
+
+    elements: tuple[int, ...] = ()
+    magnets: tuple[int, ...] = ()
+    conversions: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Devices:
+    """Everything of a ring that commands can name; see `Ring` for what the parts mean."""
+
+    properties: dict[Key, PropertySpec] = field(default_factory=dict)
+    strengths: dict[Key, int] = field(default_factory=dict)
+    magnets: list[Magnet] = field(default_factory=list)
+    magnets_of: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    magnets_on: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    errors_of: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    affects: list[Affected] = field(default_factory=list)
+    nominals: list[float] = field(default_factory=list)
+    multiplexer: Multiplexer | None = None
+    bpms: tuple[BeamPositionMonitor, ...] = ()
+
+    @property
+    def nominal(self) -> NDArray[np.float64]:
+        """Nominal value of each setting."""
+        return np.array(self.nominals)
+
+    def stored(self, spec: PropertySpec) -> int:
+        """Give a property a setting of its own, at its nominal value; returns the slot."""
+        slot = len(self.nominals)
+        self.nominals.append(spec.nominal)
+        self.affects.append(Affected())
+        self._add(spec, slot, spec.property)
+        return slot
+
+    def derived(self, spec: PropertySpec, slot: int | None, setting: str) -> None:
+        """Add a property that has no setting of its own: read only (`slot` None), or set through another one."""
+        self._add(spec, slot, setting)
+
+    def _add(self, spec: PropertySpec, slot: int | None, setting: str) -> None:
+        key = (spec.device, spec.property)
+        if key in self.properties:
+            raise LatticeError(f"{spec.device}: property {spec.property!r} is given twice")
+        fields = {name: getattr(spec, name) for name in PropertySpec.__dataclass_fields__}
+        self.properties[key] = PropertySpec(**fields | {"slot": slot, "setting": setting})
+
+
+def build_elements(document: doc.MachineDocument) -> tuple[Element, ...]:
+    """The elements of a document with their nominal strengths, in beam order."""
+    return tuple(_element(part) for part in document.elements)
+
+
+def _element(part: doc.ElementPart) -> Element:
+    match part:
+        case doc.DriftPart():
+            return Drift(name=part.name, length=part.length)
+        case doc.MarkerPart():
+            return Marker(name=part.name)
+        case doc.MonitorPart():
+            return Monitor(name=part.name, length=part.length)
+        case doc.QuadrupolePart():
+            return Quadrupole(name=part.name, length=part.length, b=(0.0, part.k1, 0.0, 0.0))
+        case doc.SextupolePart():
+            return Sextupole(name=part.name, length=part.length, b=(0.0, 0.0, part.b3, 0.0))
+        case doc.OctupolePart():
+            return Octupole(name=part.name, length=part.length, b=(0.0, 0.0, 0.0, part.b4))
+        case doc.MultipolePart():
+            return Multipole(name=part.name, length=part.length, a=part.a, b=part.b)
+        case doc.CorrectorPart():
+            return Corrector(name=part.name, length=part.length)
+        case doc.CavityPart():
+            return Cavity(**part.model_dump(exclude={"type"}))
+        case doc.BendPart():
+            return Bend(**part.model_dump(exclude={"type"}))
+
+
+def build_devices(
+    document: doc.MachineDocument,
+    elements: Sequence[Element],
+    index: Mapping[str, int],
+    rigidity: float,
+    rf_nominal: float,
+) -> Devices:
+    """Properties, settings and what they reach. Raises LatticeError when magnets of one supply disagree."""
+    devices = Devices()
+    limits = document.limits
+    width = limits.rf_hz / {"Hz": 1.0, "kHz": 1e3}[document.rf.unit]
+    devices.stored(
+        PropertySpec(
+            device="rf",
+            property="frequency",
+            unit=document.rf.unit,
+            low=rf_nominal - width,
+            high=rf_nominal + width,
+            nominal=rf_nominal,
+        )
+    )
+    conversions = [_conversion(m.conversion) for m in document.magnets]
+    supplies = _supplies(document, devices, elements, index, rigidity, conversions)
+    _multiplexer(document, devices)
+    _errors(document, devices, elements)
+    for part, conversion in zip(document.magnets, conversions, strict=True):
+        _magnet(document, devices, part, conversion, elements, index, rigidity, supplies[part.supply])
+    _reach(devices, document)
+    devices.bpms = tuple(
+        BeamPositionMonitor(m.name, index[m.name], m.slot, m.offset_x_mm, m.offset_y_mm) for m in document.monitors
+    )
+    return devices
+
+
+def _conversion(part: doc.ConversionPart) -> Conversion:
+    match part:
+        case doc.LinearPart():
+            return Linear(part.slope, part.intercept)
+        case doc.PolynomialPart():
+            return Polynomial(part.coefficients, part.low, part.high)
+        case doc.TablePart():
+            return Table(part.currents, part.fields)
+
+
+def _supplies(
+    document: doc.MachineDocument,
+    devices: Devices,
+    elements: Sequence[Element],
+    index: Mapping[str, int],
+    rigidity: float,
+    conversions: Sequence[Conversion],
+) -> dict[str, int]:
+    """Slots of the supplies' currents. The nominal current is what gives their magnets' nominal strength."""
+    nominal: dict[str, float] = {}
+    family: dict[str, doc.Property] = {}
+    driven: set[tuple[str, str]] = set()
+    for magnet, conversion in zip(document.magnets, conversions, strict=True):
+        # Of several magnets that add to one strength, the first carries the nominal one.
+        first = (magnet.element, magnet.property) not in driven
+        driven.add((magnet.element, magnet.property))
+        strength = _design(elements[index[magnet.element]], magnet.property) if first else 0.0
+        current = conversion.current(strength * rigidity)
+        known = nominal.setdefault(magnet.supply, current)
+        family.setdefault(magnet.supply, magnet.property)
+        if abs(known - current) > 1e-9 * max(abs(known), 1.0):
+            raise LatticeError(
+                f"{document.name}: supply {magnet.supply!r} feeds magnets that disagree about its nominal current: "
+                f"{known:.9g} A, and {current:.9g} A for {magnet.name!r}"
+            )
+    used = {name: [current] for name, current in nominal.items()}
+    for strengths in document.optics.values():
+        for magnet, conversion in zip(document.magnets, conversions, strict=True):
+            if magnet.name in strengths:
+                used[magnet.supply].append(conversion.current(strengths[magnet.name] * rigidity))
+    slots = {}
+    for supply in document.supplies:
+        name = supply.name
+        part = supply.limits or _family_limits(document, name, family[name], used[name])
+        slots[name] = devices.stored(_ranged(name, "current", "A", nominal[name], part))
+    return slots
+
+
+def _family_limits(
+    document: doc.MachineDocument, supply: str, family: doc.Property, used: Sequence[float]
+) -> doc.RangePart:
+    """Limits by what a supply drives; `used` are its currents in the nominal and the named optics."""
+    part = document.limits.supply.get(family)
+    if part is None:
+        raise LatticeError(f"{document.name}: supply {supply!r} and limits.supply {family!r} both give no limits")
+    if part.relative is not None and any(used):
+        ends = [factor * current + 0.0 for factor in part.relative for current in used]
+        low, high = min(ends), max(ends)
+    elif part.absolute is not None:
+        low, high = part.absolute
+    else:
+        raise LatticeError(f"{document.name}: supply {supply!r} has the nominal current 0 and no absolute limits")
+    alarm = part.alarm or (None, None)
+    return doc.RangePart(low=low, high=high, alarm_low=alarm[0], alarm_high=alarm[1], assumed=document.limits.assumed)
+
+
+def _multiplexer(document: doc.MachineDocument, devices: Devices) -> None:
+    part = document.multiplexer
+    if part is None:
+        return
+    current = devices.stored(_ranged(part.supply, "current", "A", 0.0, part.limits))
+    count = len(part.magnets)
+    selected = devices.stored(
+        PropertySpec(device=part.name, property="selected", unit="", low=0.0, high=float(count), nominal=0.0)
+    )
+    devices.multiplexer = Multiplexer(part.name, part.supply, part.factor, current, selected, part.magnets)
+
+
+def _errors(document: doc.MachineDocument, devices: Devices, elements: Sequence[Element]) -> None:
+    for i, element in enumerate(elements):
+        if not isinstance(element, Multipole):
+            continue
+        driven = {m.property for m in document.magnets if m.name == element.name}
+        for name, column, unit, limit_name in (*ERRORS, ROLL):
+            if name in driven:
+                continue  # a skew quadrupole magnet's own strength
+            limit = getattr(document.limits, limit_name)
+            spec = PropertySpec(device=element.name, property=name, unit=unit, low=-limit, high=limit, nominal=0.0)
+            devices.errors_of[i].append((PARAMETERS.index(column), devices.stored(spec)))
+
+
+def _magnet(
+    document: doc.MachineDocument,
+    devices: Devices,
+    part: doc.MagnetPart,
+    conversion: Conversion,
+    elements: Sequence[Element],
+    index: Mapping[str, int],
+    rigidity: float,
+    supply_slot: int,
+) -> None:
+    main = MAIN[part.property]
+    unit = UNIT[main]
+    supply = devices.properties[part.supply, "current"]
+    scale_slot = None
+    intercept = 0.0
+    nominal = conversion.field(supply.nominal) / rigidity
+    if isinstance(conversion, Linear):
+        factor = conversion.slope / rigidity
+        low, high = sorted(f * factor for f in document.limits.strength)
+        # 1/m^2/A rather than 1/(m^2 A): the unit must stay within the 7 characters of Channel Access.
+        spec = PropertySpec(
+            device=part.name, property="hw2phys", unit=f"{unit}/A", low=low, high=high, nominal=factor
+        )
+        scale_slot = devices.stored(spec)
+        intercept = conversion.intercept / rigidity
+    if nominal != 0.0:
+        low, high = sorted(f * nominal for f in document.limits.strength)
+    else:
+        low, high = sorted(conversion.field(i) / rigidity for i in (supply.low, supply.high))
+    trim = f"{main}_trim"
+    trim_slot = devices.stored(
+        PropertySpec(device=part.name, property=trim, unit=unit, low=low - high, high=high - low, nominal=0.0)
+    )
+    spec = PropertySpec(device=part.name, property=main, unit=unit, low=low, high=high, nominal=nominal)
+    devices.derived(spec, trim_slot, trim)
+    number = len(devices.magnets)
+    devices.strengths[part.name, main] = number
+    element = index[part.element]
+    mux = document.multiplexer
+    devices.magnets.append(
+        Magnet(
+            name=part.name,
+            element=element,
+            column=PARAMETERS.index(COLUMN[part.property]),
+            main=main,
+            unit=unit,
+            supply=part.supply,
+            conversion=conversion,
+            rigidity=rigidity,
+            supply_slot=supply_slot,
+            trim_slot=trim_slot,
+            scale_slot=scale_slot,
+            intercept=intercept,
+            selection=mux.magnets.index(part.name) + 1 if mux and part.name in mux.magnets else None,
+        )
+    )
+    devices.magnets_of[part.name].append(number)
+    devices.magnets_on[element].append(number)
+    devices.derived(
+        PropertySpec(
+            device=part.name, property="current", unit="A", low=supply.low, high=supply.high, nominal=supply.nominal
+        ),
+        None,
+        "",
+    )
+
+
+def _reach(devices: Devices, document: doc.MachineDocument) -> None:
+    magnets: dict[int, set[int]] = defaultdict(set)
+    for number, magnet in enumerate(devices.magnets):
+        for slot in (magnet.supply_slot, magnet.trim_slot, magnet.scale_slot):
+            if slot is not None:
+                magnets[slot].add(number)
+        if devices.multiplexer is not None and magnet.selection is not None:
+            magnets[devices.multiplexer.current_slot].add(number)
+            magnets[devices.multiplexer.selected_slot].add(number)
+    elements: dict[int, set[int]] = defaultdict(set)
+    for slot, numbers in magnets.items():
+        elements[slot].update(devices.magnets[n].element for n in numbers)
+    for element, errors in devices.errors_of.items():
+        for _, slot in errors:
+            elements[slot].add(element)
+    for slot in range(len(devices.nominals)):
+        reached = sorted(magnets[slot])
+        ranged = tuple(n for n in reached if not isinstance(devices.magnets[n].conversion, Linear))
+        devices.affects[slot] = Affected(tuple(sorted(elements[slot])), tuple(reached), ranged)
+
+
+def _ranged(device: str, name: str, unit: str, nominal: float, part: doc.RangePart) -> PropertySpec:
+    if not part.low <= nominal <= part.high:
+        raise LatticeError(f"{device}: nominal {name} {nominal:g} is outside {part.low:g} to {part.high:g} {unit}")
+    return PropertySpec(
+        device=device,
+        property=name,
+        unit=unit,
+        low=part.low,
+        high=part.high,
+        nominal=nominal,
+        alarm_low=part.alarm_low,
+        alarm_high=part.alarm_high,
+    )
+
+
+def _design(element: Element, name: doc.Property) -> float:
+    """Design value of the parameter that a property drives."""
+    assert isinstance(element, Multipole)  # checked when the document was read
+    column = COLUMN[name]
+    if column in ("kick_x", "kick_y"):
+        return float(getattr(element, column))
+    coefficients = element.a if column[0] == "a" else element.b
+    return coefficients[int(column[1]) - 1]

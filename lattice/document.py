@@ -1,0 +1,379 @@
+"""The machine document: a ring as JSON, and how it is read.
+
+Everything that a document may say stands in `MachineDocument`; an unknown key is refused. What several parts must
+agree on (names, references, feeding) is checked in `check`, so that a document that loads can be built.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gnomon.lattice._errors import DocumentError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$", max_length=60)]
+Length = Annotated[float, Field(ge=0.0, description="m")]
+Coefficients = Annotated[tuple[float, float, float, float], Field(description="orders 1 (dipole) to 4 (octupole)")]
+NO_FIELD = (0.0, 0.0, 0.0, 0.0)
+
+
+class Part(BaseModel):
+    """A part of a document: unknown keys, infinities and not-a-numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DriftPart(Part):
+    """Free space, or anything that acts as such."""
+
+    type: Literal["drift"]
+    name: Name
+    length: Length
+
+
+class MarkerPart(Part):
+    """A named place of no length."""
+
+    type: Literal["marker"]
+    name: Name
+
+
+class MonitorPart(Part):
+    """A beam diagnostic; only those listed under `monitors` are read as beam position monitors."""
+
+    type: Literal["monitor"]
+    name: Name
+    length: Length = 0.0
+
+
+class QuadrupolePart(Part):
+    """k1 [1/m^2] is the nominal strength."""
+
+    type: Literal["quadrupole"]
+    name: Name
+    length: Length
+    k1: float = Field(description="1/m^2")
+
+
+class SextupolePart(Part):
+    """b3 [1/m^3], half of k2, is the nominal strength."""
+
+    type: Literal["sextupole"]
+    name: Name
+    length: Length
+    b3: float = Field(description="1/m^3, half of k2")
+
+
+class OctupolePart(Part):
+    """b4 [1/m^4], a sixth of k3, is the nominal strength."""
+
+    type: Literal["octupole"]
+    name: Name
+    length: Length
+    b4: float = Field(description="1/m^4, a sixth of k3")
+
+
+class MultipolePart(Part):
+    """Any straight magnet; with a length of 0, a and b are integrated strengths."""
+
+    type: Literal["multipole"]
+    name: Name
+    length: Length
+    a: Coefficients = NO_FIELD
+    b: Coefficients = NO_FIELD
+
+
+class CorrectorPart(Part):
+    """A steerer on its own."""
+
+    type: Literal["corrector"]
+    name: Name
+    length: Length = 0.0
+
+
+class BendPart(Part):
+    """A sector bend with rotated edges and, if wanted, a gradient."""
+
+    type: Literal["bend"]
+    name: Name
+    length: Annotated[float, Field(gt=0.0, description="m")]
+    angle: float = Field(description="rad")
+    entrance_angle: float = Field(default=0.0, description="rad")
+    exit_angle: float = Field(default=0.0, description="rad")
+    gap: Length = 0.0
+    fint_entrance: float = Field(default=0.0, ge=0.0)
+    fint_exit: float = Field(default=0.0, ge=0.0)
+    a: Coefficients = NO_FIELD
+    b: Coefficients = NO_FIELD
+
+
+class CavityPart(Part):
+    """A cavity."""
+
+    type: Literal["cavity"]
+    name: Name
+    length: Length
+    frequency: float = Field(ge=0.0, description="Hz")
+    voltage: float = Field(description="V")
+    harmonic_number: int = Field(ge=0)
+
+
+ElementPart = Annotated[
+    DriftPart
+    | MarkerPart
+    | MonitorPart
+    | QuadrupolePart
+    | SextupolePart
+    | OctupolePart
+    | MultipolePart
+    | CorrectorPart
+    | BendPart
+    | CavityPart,
+    Field(discriminator="type"),
+]
+
+
+class LinearPart(Part):
+    """field = slope x current + intercept."""
+
+    kind: Literal["linear"]
+    slope: float = Field(description="T/m^n per A")
+    intercept: float = 0.0
+
+
+class PolynomialPart(Part):
+    """field = sum of coefficients[n] x current^n from low to high [A]."""
+
+    kind: Literal["polynomial"]
+    coefficients: tuple[float, ...] = Field(min_length=2)
+    low: float
+    high: float
+
+
+class TablePart(Part):
+    """Measured points."""
+
+    kind: Literal["table"]
+    currents: tuple[float, ...] = Field(min_length=2)
+    fields: tuple[float, ...] = Field(min_length=2)
+
+
+ConversionPart = Annotated[LinearPart | PolynomialPart | TablePart, Field(discriminator="kind")]
+
+
+class RangePart(Part):
+    """Drive limits, and alarm limits inside them, in the property's unit; `assumed` marks our own guess."""
+
+    low: float
+    high: float
+    alarm_low: float | None = None
+    alarm_high: float | None = None
+    assumed: bool = False
+
+
+class SupplyPart(Part):
+    """A power supply [A]. Without `limits` those of its magnets' family hold."""
+
+    name: Name
+    limits: RangePart | None = None
+    settle_time_s: float = Field(default=0.5, ge=0.0)
+    timeout_s: float = Field(default=2.0, gt=0.0)
+
+
+Property = Literal["k1", "k1s", "b3", "b4", "kick_x", "kick_y"]
+
+
+class MagnetPart(Part):
+    """A field that a supply drives: `property` of `element`. `assumed` marks a conversion that is our own guess."""
+
+    name: Name
+    element: Name
+    property: Property
+    supply: Name
+    conversion: ConversionPart
+    assumed: bool = False
+
+
+class MultiplexerPart(Part):
+    """A supply that can be connected to one magnet at a time, whose current it changes by factor x its own."""
+
+    name: Name
+    supply: Name
+    factor: float
+    limits: RangePart
+    magnets: tuple[Name, ...] = Field(min_length=1, description="in the order of the selection's numbers, from 1")
+
+
+class BpmPart(Part):
+    """A beam position monitor, in beam order; offsets [mm] are used by the role machine alone."""
+
+    name: Name
+    slot: int | None = Field(default=None, ge=1, le=128, description="place in the packed waveform, from 1")
+    offset_x_mm: float = 0.0
+    offset_y_mm: float = 0.0
+
+
+class FamilyPart(Part):
+    """Limits of a family: `relative` to the nominal value, or `absolute` where that is 0 or where they are given."""
+
+    relative: tuple[float, float] | None = None
+    absolute: tuple[float, float] | None = None
+    alarm: tuple[float, float] | None = None
+
+
+class LimitsPart(Part):
+    """Limits where the facility gives none."""
+
+    assumed: bool = True
+    supply: dict[Property, FamilyPart] = Field(description="current [A] by what the supply drives")
+    strength: tuple[float, float] = Field(description="times the nominal strength, and conversion factor")
+    offset_m: float = Field(gt=0.0)
+    roll_rad: float = Field(gt=0.0)
+    skew: float = Field(gt=0.0, description="skew quadrupole error [1/m^2]")
+    rf_hz: float = Field(gt=0.0, description="around the reference frequency")
+
+
+class RfPart(Part):
+    """The master clock as operators see it."""
+
+    unit: Literal["Hz", "kHz"]
+
+
+class MachineDocument(Part):
+    """A storage ring: what stands where, what feeds it, what is read from it."""
+
+    schema_: Literal["gnomon.machine/1"] = Field(alias="schema")
+    name: Name
+    title: str
+    source: str
+    notes: tuple[str, ...] = ()
+    energy_ev: float = Field(gt=0.0)
+    rest_energy_ev: float = Field(default=510998.95069, gt=0.0)
+    harmonic_number: int = Field(gt=0)
+    beam_current_ma: float = Field(default=0.0, ge=0.0)
+    rf: RfPart
+    pvs: Name = Field(description="name of the PV document")
+    limits: LimitsPart
+    elements: tuple[ElementPart, ...] = Field(min_length=1)
+    supplies: tuple[SupplyPart, ...] = ()
+    magnets: tuple[MagnetPart, ...] = ()
+    monitors: tuple[BpmPart, ...] = ()
+    multiplexer: MultiplexerPart | None = None
+    optics: dict[str, dict[Name, float]] = Field(default={}, description="named sets of magnet strengths")
+
+
+def parse_machine(text: str, where: str) -> MachineDocument:
+    """Read and check a machine document; `where` names it in errors.
+
+    Raises DocumentError with file, place and reason.
+    """
+    document = parse_document(MachineDocument, text, where)
+    check(document, where)
+    return document
+
+
+def read_machine(path: Path) -> MachineDocument:
+    """`parse_machine` of a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path}: cannot be read: {error}") from error
+    return parse_machine(text, str(path))
+
+
+def parse_document(model: type[Model], text: str, where: str) -> Model:
+    """Parse JSON into `model`. Raises DocumentError with the place and the reason of the first error."""
+    try:
+        data = json.loads(text, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise DocumentError(f"{where}: {error}") from error
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        value = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
+        raise DocumentError(f"{where}: {place(first['loc'], data)}: {reason}{value}{more}") from error
+
+
+def place(location: tuple[int | str, ...], data: Any) -> str:
+    """A pydantic location as a reader finds it: `elements[22] 'BM2D1R' length`."""
+    words: list[str] = []
+    for key in location:
+        if isinstance(key, int):
+            data = data[key] if isinstance(data, list) and key < len(data) else None
+            name = data.get("name") if isinstance(data, dict) else None
+            words[-1:] = [f"{words[-1] if words else ''}[{key}]" + (f" {name!r}" if isinstance(name, str) else "")]
+        elif isinstance(data, dict) and key not in data and data.get("type", data.get("kind")) == key:
+            continue  # the tag of a union, not a key of the document
+        else:
+            words.append(key)
+            data = data.get(key) if isinstance(data, dict) else None
+    return " ".join(words) or "document"
+
+
+def check(document: MachineDocument, where: str) -> None:
+    """Check what the parts of a document must agree on. Raises DocumentError naming the first fault."""
+    for fault in _faults(document):
+        raise DocumentError(f"{where}: {fault}")
+
+
+def _faults(document: MachineDocument) -> Iterator[str]:
+    elements = {e.name: e for e in document.elements}
+    supplies = {s.name for s in document.supplies}
+    yield from _repeated("elements", (e.name for e in document.elements))
+    yield from _repeated("supplies", (s.name for s in document.supplies))
+    yield from _repeated("magnets", (m.name for m in document.magnets))
+    yield from _repeated("monitors", (m.name for m in document.monitors))
+    yield from _repeated("monitors' slots", (m.slot for m in document.monitors if m.slot is not None))
+    for magnet in document.magnets:
+        element = elements.get(magnet.element)
+        if element is None:
+            yield f"magnet {magnet.name!r}: its element {magnet.element!r} is not in the ring"
+        elif element.type in ("drift", "marker", "monitor", "cavity"):
+            yield f"magnet {magnet.name!r}: its element {magnet.element!r} is a {element.type} and carries no field"
+        if magnet.name in elements and magnet.name != magnet.element:
+            yield f"magnet {magnet.name!r}: it has the name of an element other than its own, {magnet.element!r}"
+        if magnet.supply not in supplies:
+            yield f"magnet {magnet.name!r}: its supply {magnet.supply!r} is not among the supplies"
+    fed = {m.supply for m in document.magnets}
+    for supply in document.supplies:
+        if supply.name not in fed:
+            yield f"supply {supply.name!r}: it feeds no magnet"
+        if supply.name in elements:
+            yield f"supply {supply.name!r}: an element has the same name"
+    for monitor in document.monitors:
+        element = elements.get(monitor.name)
+        if element is None or element.type != "monitor":
+            yield f"monitor {monitor.name!r}: no element of type monitor has this name"
+    magnets = {m.name for m in document.magnets}
+    if document.multiplexer is not None:
+        for name in document.multiplexer.magnets:
+            if name not in magnets:
+                yield f"multiplexer {document.multiplexer.name!r}: {name!r} is not among the magnets"
+    for optics, strengths in document.optics.items():
+        for name in strengths:
+            if name not in magnets:
+                yield f"optics {optics!r}: {name!r} is not among the magnets"
+
+
+def _repeated(what: str, names: Iterable[object]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{what}: {name!r} appears {count} times; names must be unique"
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        repeated = next(key for key, count in Counter(k for k, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {repeated!r} appears twice in one object, near {str(pairs[0][1])[:40]!r}")
+    return result

@@ -1,0 +1,200 @@
+"""A version of the lattice: an immutable set of settings of one ring, named by its content."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice._errors import LatticeError, RefusedValue
+from gnomon.lattice.devices import Key, Magnet, PropertySpec
+from gnomon.lattice.elements import ORDERS, PARAMETERS, Element, Multipole
+from gnomon.lattice.ring import FREQUENCY_UNITS, Ring
+
+#: Settings that are stored, shared and hashed together.
+CHUNK = 64
+
+Chunk = NDArray[np.float64]
+
+
+class Lattice:
+    """An immutable state of the whole ring.
+
+    Settings stand in chunks; an updated lattice shares all chunks but those that it changes, and its id is a hash over
+    the ring's digest and the chunks' hashes, so that equal content has an equal id however it was reached.
+    """
+
+    __slots__ = ("_chunks", "_digests", "id", "ring")
+
+    def __init__(self, ring: Ring, chunks: tuple[Chunk, ...], digests: tuple[bytes, ...]) -> None:
+        self.ring = ring
+        self._chunks = chunks
+        self._digests = digests
+        whole = hashlib.blake2b(bytes.fromhex(ring.digest) + b"".join(digests), digest_size=10)
+        self.id: str = whole.hexdigest()
+
+    @classmethod
+    def of_settings(cls, ring: Ring, settings: NDArray[np.float64]) -> "Lattice":
+        """The lattice with these settings, one for each slot of the ring."""
+        chunks = tuple(_frozen(settings[i : i + CHUNK]) for i in range(0, len(settings), CHUNK))
+        return cls(ring, chunks, tuple(_digest(c) for c in chunks))
+
+    def __repr__(self) -> str:
+        return f"<Lattice {self.ring.name} {self.id}>"
+
+    def __getitem__(self, key: Key) -> float:
+        """The value of a device's property, in its unit. Raises LatticeError when there is no such property."""
+        spec = self.ring.property_spec(*key)
+        strength = self.ring.strength_of(*key)
+        if strength is not None:
+            return self.strength(self.ring.magnets[strength])
+        if spec.slot is None:
+            return self.current(self.ring.magnets[self.ring.magnets_of[key[0]][0]])
+        return self._setting(spec.slot)
+
+    @property
+    def rf_frequency(self) -> float:
+        """Frequency of the master clock [Hz]."""
+        return self["rf", "frequency"] * FREQUENCY_UNITS[self.ring.rf_unit]
+
+    def updated(self, values: Mapping[Key, float]) -> "Lattice":
+        """The lattice after all of `values` became true together, each in its property's unit.
+
+        Setting a magnet's main strength stores a trim on top of what its current gives after this update. Raises
+        RefusedValue for a value that is not finite or outside its limits and LatticeError for an unknown property;
+        then nothing has changed.
+        """
+        settings: dict[int, float] = {}
+        strengths: list[tuple[Magnet, float]] = []
+        for key, value in values.items():
+            spec = self.ring.property_spec(*key)
+            accepted = checked(spec, value)
+            index = self.ring.strength_of(*key)
+            if index is not None:
+                strengths.append((self.ring.magnets[index], accepted))
+            elif spec.slot is None:
+                raise LatticeError(f"{spec.device} {spec.property} can only be read")
+            else:
+                settings[spec.slot] = accepted
+        lattice = self._with(settings)
+        if strengths:
+            lattice = lattice._with({m.trim_slot: value - lattice._converted(m) for m, value in strengths})
+        for slot in settings:
+            for magnet in self.ring.affects[slot].conversions:
+                lattice._converted(self.ring.magnets[magnet])  # raises when a current leaves the conversion's range
+        return lattice
+
+    def current(self, magnet: Magnet) -> float:
+        """Current that a magnet sees [A]: its supply's, and the multiplexer's if that is connected to it."""
+        current = self._setting(magnet.supply_slot)
+        mux = self.ring.multiplexer
+        if mux is not None and magnet.selection is not None and self._setting(mux.selected_slot) == magnet.selection:
+            current += mux.factor * self._setting(mux.current_slot)
+        return current
+
+    def strength(self, magnet: Magnet) -> float:
+        """Main strength of a magnet, in physics units: what its current gives, plus its trim."""
+        return self._converted(magnet) + self._setting(magnet.trim_slot)
+
+    def parameters(self, indices: "NDArray[np.intp] | list[int] | tuple[int, ...]") -> NDArray[np.float64]:
+        """Present parameter rows (len(indices), 13) of multipoles and bends, in the order of `PARAMETERS`.
+
+        Raises LatticeError for an element that has none.
+        """
+        rows = np.empty((len(indices), len(PARAMETERS)))
+        for row, index in zip(rows, indices, strict=True):
+            element = self.ring.elements[index]
+            if not isinstance(element, Multipole):
+                raise LatticeError(f"{element.name} is a {type(element).__name__.lower()} and has no field")
+            row[:] = (*element.a, *element.b, element.kick_x, element.kick_y, element.dx, element.dy, element.roll)
+            magnets = [self.ring.magnets[m] for m in self.ring.magnets_on.get(index, ())]
+            for magnet in magnets:
+                row[magnet.column] = 0.0
+            for magnet in magnets:
+                row[magnet.column] += self.strength(magnet)
+            for column, slot in self.ring.errors_of[index]:
+                row[column] += self._setting(slot)
+        return rows
+
+    def element(self, index: int) -> Element:
+        """One element with its present parameters; the ring's own object where nothing differs from the design."""
+        element = self.ring.elements[index]
+        if not isinstance(element, Multipole):
+            return element
+        row = self.parameters([index])[0].tolist()
+        rest = dict(zip(PARAMETERS[2 * ORDERS :], row[2 * ORDERS :], strict=True))
+        present: Element = replace(element, a=tuple(row[:ORDERS]), b=tuple(row[ORDERS : 2 * ORDERS]), **rest)
+        return element if present == element else present
+
+    def changed_elements(self, other: "Lattice") -> tuple[int, ...]:
+        """Elements whose parameters may differ between this lattice and another version of the same ring, sorted."""
+        found: set[int] = set()
+        for slot in self.changed_slots(other):
+            found.update(self.ring.affects[slot].elements)
+        return tuple(sorted(found))
+
+    def changed_slots(self, other: "Lattice") -> list[int]:
+        """Slots of the settings that differ between this lattice and another version of the same ring."""
+        if other.ring is not self.ring:
+            raise LatticeError(f"{self.ring.name} and {other.ring.name} are different rings")
+        slots: list[int] = []
+        for number, (mine, theirs) in enumerate(zip(self._chunks, other._chunks, strict=True)):
+            if mine is not theirs:
+                slots.extend((np.flatnonzero(mine != theirs) + number * CHUNK).tolist())
+        return slots
+
+    def differences(self, other: "Lattice") -> dict[Key, tuple[float, float]]:
+        """Settings that differ: (device, setting) -> (value here, value in the other version)."""
+        keys = self.ring.properties
+        by_slot = {spec.slot: key for key, spec in keys.items() if spec.slot is not None and spec.setting == key[1]}
+        return {by_slot[s]: (self._setting(s), other._setting(s)) for s in self.changed_slots(other)}
+
+    def _setting(self, slot: int) -> float:
+        return float(self._chunks[slot // CHUNK][slot % CHUNK])
+
+    def _converted(self, magnet: Magnet) -> float:
+        current = self.current(magnet)
+        if magnet.scale_slot is not None:
+            return self._setting(magnet.scale_slot) * current + magnet.intercept
+        return magnet.conversion.field(current) / magnet.rigidity
+
+    def _with(self, settings: Mapping[int, float]) -> "Lattice":
+        chunks = dict[int, Chunk]()
+        for slot, value in settings.items():
+            number = slot // CHUNK
+            if number not in chunks:
+                chunks[number] = self._chunks[number].copy()
+            chunks[number][slot % CHUNK] = value + 0.0  # -0.0 and 0.0 are one content
+        if not chunks:
+            return self
+        all_chunks: list[Any] = list(self._chunks)
+        digests = list(self._digests)
+        for number, chunk in chunks.items():
+            all_chunks[number] = _frozen(chunk)
+            digests[number] = _digest(chunk)
+        return Lattice(self.ring, tuple(all_chunks), tuple(digests))
+
+
+def checked(spec: PropertySpec, value: float) -> float:
+    """The value, if a property may have it. Raises RefusedValue with value, unit and limit."""
+    what = f"{spec.device} {spec.property}"
+    if not np.isfinite(value):
+        raise RefusedValue(f"{what}: {value} {spec.unit} is not a finite number; nothing was changed")
+    if not spec.low <= value <= spec.high:
+        raise RefusedValue(
+            f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
+            "nothing was changed"
+        )
+    return float(value)
+
+
+def _frozen(chunk: Chunk) -> Chunk:
+    chunk = np.array(chunk, dtype="<f8")
+    chunk.flags.writeable = False
+    return chunk
+
+
+def _digest(chunk: Chunk) -> bytes:
+    return hashlib.blake2b(chunk.tobytes(), digest_size=8).digest()

@@ -1,0 +1,101 @@
+"""The ring: everything about a machine that no setpoint changes, shared by all versions of its lattice."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice._errors import LatticeError
+from gnomon.lattice.build import build_devices, build_elements
+from gnomon.lattice.devices import Key, PropertySpec
+from gnomon.lattice.document import MachineDocument
+from gnomon.lattice.elements import Element
+
+if TYPE_CHECKING:
+    from gnomon.lattice.lattice import Lattice
+
+#: [m/s], exact.
+SPEED_OF_LIGHT = 299_792_458.0
+
+FREQUENCY_UNITS = {"Hz": 1.0, "kHz": 1e3}
+
+
+class Ring:
+    """A machine document, built: elements in beam order, devices, limits and nominal settings.
+
+    `s` (n+1,) is each element's entrance [m] and the end of the ring; `rf_reference` [Hz] is h c / C; `rigidity` is
+    p/c [T m]; `monitors` are the elements of the beam position monitors, in beam order.
+    """
+
+    def __init__(self, document: MachineDocument) -> None:
+        self.document = document
+        self.name = document.name
+        self.digest = hashlib.blake2b(document.model_dump_json(by_alias=True).encode(), digest_size=16).hexdigest()
+        self.energy_ev = document.energy_ev
+        self.rigidity = np.sqrt(document.energy_ev**2 - document.rest_energy_ev**2) / SPEED_OF_LIGHT
+        self.harmonic_number = document.harmonic_number
+        self.elements: tuple[Element, ...] = build_elements(document)
+        self.index: dict[str, int] = {e.name: i for i, e in enumerate(self.elements)}
+        self.s: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum([e.length for e in self.elements])])
+        self.s.flags.writeable = False
+        self.circumference = float(self.s[-1])
+        self.rf_unit = document.rf.unit
+        # Through the operators' unit and back, so that the nominal setting is the reference to the last bit.
+        rf_nominal = self.harmonic_number * SPEED_OF_LIGHT / self.circumference / FREQUENCY_UNITS[self.rf_unit]
+        self.rf_reference = rf_nominal * FREQUENCY_UNITS[self.rf_unit]
+        devices = build_devices(document, self.elements, self.index, float(self.rigidity), rf_nominal)
+        self.properties: Mapping[Key, PropertySpec] = devices.properties
+        self.magnets = devices.magnets
+        self.magnets_of = devices.magnets_of
+        self.magnets_on = devices.magnets_on
+        self.errors_of = devices.errors_of
+        self.affects = devices.affects
+        self.nominal_settings = devices.nominal
+        self.multiplexer = devices.multiplexer
+        self.bpms = devices.bpms
+        self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
+        self._strengths = devices.strengths
+
+    def property_spec(self, device: str, property: str) -> PropertySpec:
+        """What is known of a property. Raises LatticeError, with near names, when there is none."""
+        try:
+            return self.properties[device, property]
+        except KeyError:
+            pass
+        has = sorted(p for d, p in self.properties if d == device)
+        if has:
+            raise LatticeError(f"{self.name}: device {device!r} has no property {property!r}; it has {', '.join(has)}")
+        raise LatticeError(f"{self.name}: there is no device {device!r}")
+
+    def strength_of(self, device: str, property: str) -> int | None:
+        """Index in `magnets` of the magnet whose main strength this property is, or None."""
+        return self._strengths.get((device, property))
+
+    @cached_property
+    def nominal(self) -> "Lattice":
+        """The lattice with every setting at its nominal value."""
+        from gnomon.lattice.lattice import Lattice
+
+        return Lattice.of_settings(self, self.nominal_settings)
+
+    @cached_property
+    def optics(self) -> Mapping[str, "Lattice"]:
+        """The named optics of the document: the nominal lattice with other strengths, by their supplies' currents."""
+        return {name: self._with_strengths(name, s) for name, s in self.document.optics.items()}
+
+    def _with_strengths(self, optics: str, strengths: Mapping[str, float]) -> "Lattice":
+        by_name = {m.name: m for m in self.magnets}
+        currents: dict[Key, float] = {}
+        for name, strength in strengths.items():
+            magnet = by_name[name]
+            current = magnet.conversion.current(strength * magnet.rigidity)
+            known = currents.setdefault((magnet.supply, "current"), current)
+            if abs(known - current) > 1e-9 * max(abs(known), 1.0):
+                raise LatticeError(
+                    f"{self.name}: optics {optics!r} asks supply {magnet.supply!r} for {known:g} A and, "
+                    f"at {name!r}, for {current:g} A"
+                )
+        return self.nominal.updated(currents)

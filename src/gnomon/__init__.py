@@ -1,0 +1,3 @@
+"""gnomon: a digital shadow of a synchrotron storage ring that any EPICS client can talk to."""
+
+__version__ = "0.1.0"
