@@ -1,0 +1,12 @@
+"""Where machine structure lives and what PVs it gets."""
+
+from gnomon.db.machines import shipped_document, shipped_machines
+from gnomon.lattice import Ring
+
+
+def shipped_machine(name: str) -> Ring:
+    """The ring of a shipped machine. Raises DocumentError when there is none of that name."""
+    return Ring(shipped_document(name))
+
+
+__all__ = ["shipped_document", "shipped_machine", "shipped_machines"]

@@ -1,0 +1,25 @@
+"""The machines that gnomon ships: their documents, and the PVs that their facilities give them."""
+
+from pathlib import Path
+
+from gnomon.lattice import DocumentError, MachineDocument, read_machine
+
+_FOLDER = Path(__file__).parent
+
+
+def shipped_machines() -> tuple[str, ...]:
+    """Names of the shipped machines, sorted."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json") if not path.name.endswith(".pvs.json")))
+
+
+def shipped_document(name: str) -> MachineDocument:
+    """The document of a shipped machine. Raises DocumentError when there is none of that name."""
+    if name not in shipped_machines():
+        raise DocumentError(f"no machine {name!r} is shipped; there are {', '.join(shipped_machines())}")
+    return read_machine(_FOLDER / f"{name}.json")
+
+
+def pv_document(name: str, beside: Path | None = None) -> Path:
+    """The file of a PV document: in the folder `beside`, where a user's machine document stands, or shipped."""
+    own = beside / f"{name}.pvs.json" if beside else None
+    return own if own and own.exists() else _FOLDER / f"{name}.pvs.json"

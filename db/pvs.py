@@ -1,0 +1,54 @@
+"""What a PV is: its name, its type and all that a client is told about it besides the value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The type of a PV's value."""
+
+    FLOAT = "float"
+    INT = "int"
+    ENUM = "enum"  # value: index into `states`
+    STRING = "string"
+    FLOATS = "floats"  # 1-d float array of up to `length` values
+    STRINGS = "strings"
+    TABLE = "table"  # PV Access only; value: dict of column name -> list or array
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmLimits:
+    """Values at and beyond which a PV is in alarm; None where there is no limit."""
+
+    lolo: float | None = None
+    low: float | None = None
+    high: float | None = None
+    hihi: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PvSpec:
+    """One PV as clients see it. `source` says what feeds it or what a put to it sets (see `templates`).
+
+    `display` and `drive` are (low, high) in `unit`, None where there is none. `scale` is how many of `unit` make one
+    unit of the source; `length` is the largest number of values; `columns` are a table's column names with their
+    labels and types ("float" or "string").
+    """
+
+    name: str
+    kind: Kind
+    source: str
+    description: str
+    device: str = ""
+    property: str = ""
+    unit: str = ""
+    scale: float = 1.0
+    precision: int = 6
+    display: tuple[float, float] | None = None
+    drive: tuple[float, float] | None = None
+    alarm: AlarmLimits = AlarmLimits()
+    states: tuple[str, ...] = ()
+    length: int = 1
+    columns: tuple[tuple[str, str, str], ...] = ()
+    writable: bool = False
+    record_type: str = "ai"  # what `.RTYP` answers

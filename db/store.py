@@ -1,0 +1,115 @@
+"""Where machine structure is kept: named JSON documents with revisions, behind one interface for every database.
+
+The store knows nothing of what a document means: callers validate before they put and after they get.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from gnomon.lattice import GnomonError
+
+#: What JSON can hold, as Python sees it.
+Document = dict[str, Any]
+
+#: `expected_revision` of a document that must not exist yet.
+NEW = 0
+
+
+class StoreError(GnomonError):
+    """The store cannot be reached, read or written: nothing has changed."""
+
+
+class ConflictError(StoreError):
+    """Somebody else put a revision in between, or the document exists already: get it again, then decide."""
+
+
+class NotFoundError(StoreError):
+    """No document of that kind and name, or not that revision of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a document without its content; revisions of a name count 1, 2, 3 ... without gaps.
+
+    `digest` is the SHA-256 of the canonical JSON (64 hex digits), `time_ns` the wall time of the put [ns since 1970].
+    """
+
+    kind: str
+    name: str
+    revision: int
+    digest: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument(Revision):
+    """One revision with its content, which belongs to the caller: changing it changes nothing in the store."""
+
+    document: Document
+
+
+class MachineStore(Protocol):
+    """Documents by kind ("machine", "templates") and name, every revision kept, written by compare-and-set.
+
+    Methods are coroutines because the production store stands across a network. Every one raises StoreError when the
+    store fails. A put that is cancelled may still take place.
+    """
+
+    async def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
+        """Add the revision after `expected_revision`, which must be the latest one; NEW for a new name.
+
+        Raises ConflictError when it is not the latest, StoreError when the document is no JSON.
+        """
+        ...
+
+    async def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
+        """The latest revision, or the one asked for. Raises NotFoundError."""
+        ...
+
+    async def list(self, kind: str) -> tuple[Revision, ...]:
+        """The latest revision of each document of a kind, by name; none is no error."""
+        ...
+
+    async def history(self, kind: str, name: str) -> tuple[Revision, ...]:
+        """All revisions, the oldest first. Raises NotFoundError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database; closing twice is no error."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """The one spelling of a document that its digest is taken of: sorted keys, no spaces, finite numbers.
+
+    Raises StoreError for what JSON cannot hold.
+    """
+    try:
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the document cannot be stored as JSON: {error}") from error
+
+
+def digest_of(canonical: str) -> str:
+    """SHA-256 of a canonical JSON text, 64 hex digits."""
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def conflict(kind: str, name: str, expected: int, latest: int) -> ConflictError:
+    """The same words for a lost compare-and-set, whatever the database."""
+    stands = f"is at revision {latest}" if latest else "does not exist"
+    wanted = f"revision {expected}" if expected else "a new document"
+    return ConflictError(f"{kind} '{name}' {stands}, the put expected {wanted}: get it again and repeat the change")
+
+
+def not_found(kind: str, name: str, revision: int | None, known: tuple[str, ...]) -> NotFoundError:
+    """The same words for a missing document, whatever the database; `known` are the names that exist."""
+    which = f"{kind} '{name}'" if revision is None else f"revision {revision} of {kind} '{name}'"
+    return NotFoundError(f"the store has no {which}; it has {', '.join(known) if known else 'none of that kind'}")

@@ -1,0 +1,231 @@
+"""PV documents: which PVs the devices of a facility get, under which names and with which metadata.
+
+A PV document is JSON. Each entry is a template: `{name}` in its `pv` stands for the device, `each` says for which
+devices it is repeated, and `source` says what feeds it or, for source `set`, what a put to it sets.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
+from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
+from gnomon.lattice.document import Part, parse_document
+from gnomon.lattice.elements import Cavity
+
+Each = Literal["", "supply", "magnet", "bpm", "cavity"]
+
+#: What can feed a PV, and its type. `set` and `readback` are about one property of one device.
+SOURCES: dict[str, Kind] = {
+    "set": Kind.FLOAT,
+    "readback": Kind.FLOAT,
+    "monitor.x": Kind.FLOAT,
+    "monitor.y": Kind.FLOAT,
+    "monitor.positions": Kind.FLOATS,
+    "monitor.names": Kind.STRINGS,
+    "monitor.packed": Kind.FLOATS,
+    "monitor.table": Kind.TABLE,
+    "monitor.model": Kind.TABLE,
+    "monitor.count": Kind.INT,
+    "tune.x": Kind.FLOAT,
+    "tune.y": Kind.FLOAT,
+    "tune.frequency.x": Kind.FLOAT,
+    "tune.frequency.y": Kind.FLOAT,
+    "chromaticity.x": Kind.FLOAT,
+    "chromaticity.y": Kind.FLOAT,
+    "momentum.compaction": Kind.FLOAT,
+    "momentum.deviation": Kind.FLOAT,
+    "revolution.frequency": Kind.FLOAT,
+    "orbit.x": Kind.FLOATS,
+    "orbit.y": Kind.FLOATS,
+    "orbit.start": Kind.FLOATS,
+    "twiss.beta.x": Kind.FLOATS,
+    "twiss.beta.y": Kind.FLOATS,
+    "twiss.alpha.x": Kind.FLOATS,
+    "twiss.alpha.y": Kind.FLOATS,
+    "twiss.nu.x": Kind.FLOATS,
+    "twiss.nu.y": Kind.FLOATS,
+    "dispersion.x": Kind.FLOATS,
+    "dispersion.y": Kind.FLOATS,
+    "element.names": Kind.STRINGS,
+    "element.positions": Kind.FLOATS,
+    "beam.found": Kind.ENUM,
+    "beam.reason": Kind.STRING,
+    "model.generation": Kind.INT,
+    "model.command": Kind.INT,
+    "model.time": Kind.FLOAT,
+    "lattice.id": Kind.STRING,
+    "faults.count": Kind.INT,
+    "faults.active": Kind.STRINGS,
+    "recorder.state": Kind.ENUM,
+}
+
+#: Columns of the tables: name in the structure, label, type.
+COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "monitor.table": (("BPM", "BPM", "string"), *((c, c, "float") for c in ("X", "Y", "A", "B", "C", "D"))),
+    "monitor.model": (
+        ("BPM", "BPM", "string"),
+        *((c, c, "float") for c in ("SPos", "BetaHor", "BetaVer", "PhaseAdvanceHor", "PhaseAdvanceVer")),
+    ),
+}
+
+RECORD_TYPES = {
+    Kind.FLOAT: "ai",
+    Kind.INT: "longin",
+    Kind.ENUM: "bi",
+    Kind.STRING: "stringin",
+    Kind.FLOATS: "waveform",
+    Kind.STRINGS: "waveform",
+    Kind.TABLE: "table",
+}
+
+
+class PvTemplate(Part):
+    """One PV, or one PV for each device of a kind.
+
+    `property` is a device's property; `main` stands for a magnet's main strength (k1, b3, kick ...). `only` keeps those
+    magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; without `unit` the
+    property's own is shown. `record` overrides the record type that `.RTYP` answers.
+    """
+
+    pv: str = Field(min_length=1, max_length=59)
+    source: str
+    description: str = Field(max_length=200)
+    each: Each = ""
+    only: tuple[str, ...] = ()
+    device: str = ""
+    property: str = ""
+    unit: str | None = Field(default=None, max_length=7)
+    scale: float = 1.0
+    precision: int = Field(default=6, ge=0, le=15)
+    display: tuple[float, float] | None = None
+    alarm: AlarmLimits = AlarmLimits()
+    states: tuple[str, ...] = ()
+    record: str = ""
+
+
+class PvDocument(Part):
+    """The PVs of a facility; `include` names documents whose PVs it has as well."""
+
+    schema_: Literal["gnomon.pvs/1"] = Field(alias="schema")
+    name: str
+    include: tuple[str, ...] = ()
+    pvs: tuple[PvTemplate, ...]
+
+
+def read_pvs(name: str, find: Callable[[str], Path]) -> tuple[PvTemplate, ...]:
+    """The templates of the named PV document and of those that it includes.
+
+    `find` gives the file of a name. Raises DocumentError with file, place and reason.
+    """
+    path = find(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error}") from error
+    document = parse_document(PvDocument, text, str(path))
+    for template in document.pvs:
+        if template.source not in SOURCES:
+            raise DocumentError(f"{path}: PV {template.pv!r}: there is no source {template.source!r}")
+    included = (t for other in document.include for t in read_pvs(other, find))
+    return (*included, *document.pvs)
+
+
+def expand(templates: tuple[PvTemplate, ...], ring: Ring, prefix: str) -> tuple[PvSpec, ...]:
+    """All PVs of a ring under a prefix. Raises DocumentError when a name is given twice or a device is missing."""
+    specs: dict[str, PvSpec] = {}
+    for template in templates:
+        for device, name in _devices(template, ring):
+            try:
+                spec = _spec(template, ring, device, prefix + template.pv.replace("{name}", name))
+            except LatticeError as error:
+                raise DocumentError(f"PV {template.pv!r}: {error}") from error
+            if spec.name in specs:
+                raise DocumentError(f"PV {spec.name!r} is given twice, by {template.pv!r} and another template")
+            specs[spec.name] = spec
+    return tuple(specs.values())
+
+
+def _devices(template: PvTemplate, ring: Ring) -> Iterator[tuple[str, str]]:
+    """(device, what `{name}` stands for) of each PV of a template."""
+    match template.each:
+        case "":
+            yield template.device, template.device
+        case "supply":
+            mux = (ring.multiplexer.supply,) if ring.multiplexer else ()
+            for name in (*(s.name for s in ring.document.supplies), *mux):
+                yield name, name
+        case "magnet":
+            for magnet in ring.magnets:
+                if not template.only or magnet.main in template.only:
+                    yield magnet.name, magnet.name
+        case "bpm":
+            for bpm in ring.bpms:
+                yield bpm.name, bpm.name
+        case "cavity":
+            for element in ring.elements:
+                if isinstance(element, Cavity) and element.harmonic_number == ring.harmonic_number:
+                    yield template.device, element.name
+
+
+def _spec(template: PvTemplate, ring: Ring, device: str, name: str) -> PvSpec:
+    kind = SOURCES[template.source]
+    property = template.property
+    if property == "main":
+        property = next(m.main for m in ring.magnets if m.name == device)
+    known = ring.property_spec(device, property) if template.source in ("set", "readback") else None
+    unit = template.unit if template.unit is not None else (known.unit if known else "")
+    writable = template.source == "set"
+    drive = _scaled(known, template.scale) if known and writable else None
+    return PvSpec(
+        name=name,
+        kind=kind,
+        source=template.source,
+        description=template.description.replace("{name}", device),
+        device=device,
+        property=property,
+        unit=unit,
+        scale=template.scale,
+        precision=template.precision,
+        display=template.display or (_scaled(known, template.scale) if known else None),
+        drive=drive,
+        alarm=_alarm(known, template),
+        states=template.states,
+        length=_length(template.source, ring),
+        columns=COLUMNS.get(template.source, ()),
+        writable=writable,
+        record_type=template.record or ("ao" if writable else RECORD_TYPES[kind]),
+    )
+
+
+def _scaled(spec: PropertySpec, scale: float) -> tuple[float, float]:
+    low, high = sorted((spec.low * scale, spec.high * scale))
+    return low, high
+
+
+def _alarm(spec: PropertySpec | None, template: PvTemplate) -> AlarmLimits:
+    if template.alarm != AlarmLimits() or spec is None or spec.alarm_low is None or spec.alarm_high is None:
+        return template.alarm
+    low, high = sorted((spec.alarm_low * template.scale, spec.alarm_high * template.scale))
+    return AlarmLimits(low=low, high=high)
+
+
+def _length(source: str, ring: Ring) -> int:
+    n = len(ring.elements) + 1
+    match source:
+        case "monitor.positions":
+            return 2 * len(ring.bpms)
+        case "monitor.names" | "monitor.table" | "monitor.model":
+            return len(ring.bpms)
+        case "monitor.packed":
+            return 2048
+        case "orbit.start":
+            return 6
+        case "faults.active":
+            return 64
+        case _ if SOURCES[source] in (Kind.FLOATS, Kind.STRINGS):
+            return n
+        case _:
+            return 1
