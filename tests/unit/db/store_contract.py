@@ -1,0 +1,125 @@
+"""What every MachineStore promises. A test module subclasses StoreContract and gives it the `stores` fixture."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from gnomon.db.store import NEW, ConflictError, MachineStore, NotFoundError, StoreError
+
+RING = {"name": "demo", "length_m": 240.0, "elements": [{"name": "Q1", "k1": 2.5}, {"name": "µ", "k1": -0.0}]}
+
+
+class StoreContract:
+    """`stores()` opens one more store on the same database, as another process would, if the database allows it."""
+
+    @pytest.fixture
+    def store(self, stores: Callable[[], MachineStore]) -> MachineStore:
+        return stores()
+
+    async def test_what_was_put_is_what_one_gets(self, store: MachineStore) -> None:
+        put = await store.put("machine", "demo", RING, NEW)
+        got = await store.get("machine", "demo")
+        assert got.document == RING
+        assert (got.kind, got.name, got.revision, got.digest, got.time_ns) == (
+            put.kind,
+            put.name,
+            1,
+            put.digest,
+            put.time_ns,
+        )
+
+    async def test_revisions_count_from_one_and_all_stay_readable(self, store: MachineStore) -> None:
+        for revision in range(3):
+            await store.put("machine", "demo", {"version": revision}, expected_revision=revision)
+        assert [r.revision for r in await store.history("machine", "demo")] == [1, 2, 3]
+        assert (await store.get("machine", "demo")).document == {"version": 2}
+        assert (await store.get("machine", "demo", revision=1)).document == {"version": 0}
+
+    @pytest.mark.parametrize("expected", [0, 1, 3, -1])
+    async def test_put_on_anything_but_the_latest_revision_conflicts_and_changes_nothing(
+        self, store: MachineStore, expected: int
+    ) -> None:
+        await store.put("machine", "demo", {"version": 1}, NEW)
+        await store.put("machine", "demo", {"version": 2}, 1)
+        with pytest.raises(ConflictError, match=r"machine 'demo' is at revision 2"):
+            await store.put("machine", "demo", {"version": 9}, expected)
+        assert (await store.get("machine", "demo")).document == {"version": 2}
+        assert len(await store.history("machine", "demo")) == 2
+
+    async def test_a_revision_of_a_document_that_does_not_exist_conflicts(self, store: MachineStore) -> None:
+        with pytest.raises(ConflictError, match="does not exist"):
+            await store.put("machine", "demo", RING, 1)
+
+    async def test_of_many_writers_exactly_one_wins_each_revision(self, stores: Callable[[], MachineStore]) -> None:
+        writers = [stores() for _ in range(4)]
+
+        async def increment(store: MachineStore, times: int) -> int:
+            lost = 0
+            while times:
+                seen = await store.get("counter", "n")
+                try:
+                    await store.put("counter", "n", {"value": seen.document["value"] + 1}, seen.revision)
+                    times -= 1
+                except ConflictError:
+                    lost += 1
+            return lost
+
+        await writers[0].put("counter", "n", {"value": 0}, NEW)
+        await asyncio.gather(*(increment(store, 10) for store in writers))
+        last = await writers[0].get("counter", "n")
+        assert (last.document, last.revision) == ({"value": 40}, 41)
+
+    async def test_kinds_are_separate(self, store: MachineStore) -> None:
+        await store.put("machine", "demo", {"is": "a machine"}, NEW)
+        await store.put("templates", "demo", {"is": "templates"}, NEW)
+        assert (await store.get("machine", "demo")).document == {"is": "a machine"}
+        assert [r.name for r in await store.list("templates")] == ["demo"]
+
+    async def test_list_gives_the_latest_revision_of_each_name_in_order(self, store: MachineStore) -> None:
+        assert await store.list("machine") == ()
+        for name, revisions in (("mls", 1), ("bessy2", 3)):
+            for revision in range(revisions):
+                await store.put("machine", name, {"name": name, "version": revision}, revision)
+        listed = await store.list("machine")
+        assert [(r.name, r.revision) for r in listed] == [("bessy2", 3), ("mls", 1)]
+        assert listed[0].digest == (await store.get("machine", "bessy2")).digest
+
+    async def test_missing_documents_are_named_with_what_exists(self, store: MachineStore) -> None:
+        await store.put("machine", "mls", RING, NEW)
+        with pytest.raises(NotFoundError, match="no machine 'demo'; it has mls"):
+            await store.get("machine", "demo")
+        with pytest.raises(NotFoundError, match="no revision 7 of machine 'mls'"):
+            await store.get("machine", "mls", revision=7)
+        with pytest.raises(NotFoundError, match="no templates 'mls'"):
+            await store.history("templates", "mls")
+
+    async def test_digest_depends_on_the_content_alone(self, store: MachineStore) -> None:
+        first = await store.put("machine", "a", {"x": 1.5, "y": [1, 2]}, NEW)
+        same = await store.put("machine", "b", {"y": [1, 2], "x": 1.5}, NEW)
+        other = await store.put("machine", "c", {"y": [2, 1], "x": 1.5}, NEW)
+        assert first.digest == same.digest != other.digest
+        assert len(first.digest) == 64
+
+    async def test_what_one_gets_is_ones_own(self, store: MachineStore) -> None:
+        await store.put("machine", "demo", RING, NEW)
+        (await store.get("machine", "demo")).document["elements"].clear()
+        assert (await store.get("machine", "demo")).document == RING
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object()], ids=["nan", "inf", "set", "obj"])
+    async def test_what_json_cannot_hold_is_refused(self, store: MachineStore, value: object) -> None:
+        with pytest.raises(StoreError, match="cannot be stored as JSON"):
+            await store.put("machine", "demo", {"value": value}, NEW)
+        assert await store.list("machine") == ()
+
+    @pytest.mark.parametrize(("kind", "name"), [("", "demo"), ("machine", "")])
+    async def test_kind_and_name_are_needed(self, store: MachineStore, kind: str, name: str) -> None:
+        with pytest.raises(StoreError, match="needs a kind and a name"):
+            await store.put(kind, name, RING, NEW)
+
+    async def test_a_closed_store_says_so_and_closes_twice(self, store: MachineStore) -> None:
+        await store.put("machine", "demo", RING, NEW)
+        await store.close()
+        await store.close()
+        with pytest.raises(StoreError, match="closed"):
+            await store.get("machine", "demo")
