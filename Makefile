@@ -1,0 +1,90 @@
+# gnomon: `make run` needs Python 3.11 or later, git and make; everything else is installed into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+bin := $(VENV)/bin
+python := $(bin)/python
+# A stamp is newer than what it was made from; deleting .venv deletes them all.
+installed := $(VENV)/.installed
+installed-test := $(VENV)/.installed-test
+installed-dev := $(VENV)/.installed-dev
+kernels := $(VENV)/.kernels
+
+# pip talks line by line; the user sees the present one, and all of it when it fails.
+define pip-install
+	@echo "gnomon: installing $(2) into $(VENV) (a minute or two, once) ..."
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	if ! $(python) -m pip install --disable-pip-version-check --prefer-binary --editable '$(1)' 2>&1 | tee "$$log" | \
+	  while read -r verb what rest; do \
+	    case "$$verb" in Collecting|Downloading|Installing|Building) \
+	      if [ -t 1 ]; then printf '\r\033[K  %s %.60s' "$$verb" "$$what"; fi;; esac; \
+	  done; \
+	then echo; cat "$$log" >&2; echo "gnomon: the installation failed; the lines above say why. Run make again to retry." >&2; exit 1; fi; \
+	if [ -t 1 ]; then printf '\r\033[K'; fi
+endef
+
+.PHONY: help run setup test bench lint format clean
+
+help:  ## show this list
+	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: $(kernels)  ## set up if needed, then serve BESSY II on 127.0.0.1 (ARGS="--machine mls" is handed to gnomon serve)
+	@exec $(bin)/gnomon serve $(ARGS)
+
+setup: $(kernels)  ## create .venv, install gnomon into it and compile the kernels
+
+test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARGS="-k orbit" is handed to pytest)
+	@$(bin)/pytest $(ARGS)
+
+bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
+	@$(python) tests/bench/run.py $(ARGS)
+
+lint: $(installed-dev)  ## check style, types and the layers
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy -p gnomon
+	@$(bin)/lint-imports
+
+format: $(installed-dev)  ## put the code into the shape that lint wants
+	@$(bin)/ruff check --fix .
+	@$(bin)/ruff format .
+
+clean:  ## remove .venv, caches and built packages
+	@rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(python):
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo "gnomon: $(PYTHON) not found. Install it: sudo apt install python3 python3-venv" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "gnomon: Python 3.11 or later is needed, $(PYTHON) is $$('$(PYTHON)' -V 2>&1). Install a newer one and name it: make run PYTHON=python3.12" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+	  version=$$('$(PYTHON)' -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "gnomon: this Python cannot create virtual environments. Install what is missing: sudo apt install python$$version-venv" >&2; exit 1; }
+	@echo "gnomon: creating $(VENV) with $$('$(PYTHON)' -V) ..."
+	@'$(PYTHON)' -m venv '$(VENV)' || { rm -rf '$(VENV)'; exit 1; }
+
+$(installed): pyproject.toml | $(python)
+	$(call pip-install,.,gnomon and its libraries)
+	@touch $@
+
+$(installed-test): pyproject.toml | $(installed)
+	$(call pip-install,.[test],what the tests need)
+	@touch $@
+
+$(installed-dev): pyproject.toml | $(installed)
+	$(call pip-install,.[dev],what the checks need)
+	@touch $@
+
+$(kernels): $(installed) $(wildcard propagator/*.py)
+	@$(python) -m gnomon.ioc.cli.kernels
+	@touch $@

@@ -1,0 +1,147 @@
+"""What all tests share: an EPICS environment that reaches nobody else, free ports, and no process left behind."""
+
+import os
+import random
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+#: Below the range that the system hands to outgoing connections, so a port found free stays free.
+PORTS = range(20_000, 32_000)
+GRACE_S = 3.0
+
+
+@dataclass(frozen=True)
+class EpicsPorts:
+    """Ports on 127.0.0.1 for one server of each protocol; `environment` is what its clients and the server need."""
+
+    ca: int
+    pva_tcp: int
+    pva_udp: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "EPICS_CA_SERVER_PORT": str(self.ca),
+            "EPICS_CA_ADDR_LIST": "127.0.0.1",
+            "EPICS_CA_AUTO_ADDR_LIST": "NO",
+            "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
+            "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
+            "EPICS_PVA_SERVER_PORT": str(self.pva_tcp),
+            "EPICS_PVA_BROADCAST_PORT": str(self.pva_udp),
+            "EPICS_PVA_ADDR_LIST": "127.0.0.1",
+            "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+            "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+        }
+
+
+def free_port() -> int:
+    """A port that nobody holds, over TCP or UDP, on any address."""
+    for port in random.SystemRandom().sample(PORTS, 200):
+        with (
+            closing(socket.socket(type=socket.SOCK_STREAM)) as tcp,
+            closing(socket.socket(type=socket.SOCK_DGRAM)) as udp,
+        ):
+            try:
+                tcp.bind(("", port))
+                udp.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+@pytest.fixture
+def epics_ports() -> EpicsPorts:
+    """Fresh ports; hand `epics_ports.environment` to the processes of the test."""
+    return EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
+
+
+class QuietRepeater:
+    """Holds a private Channel Access repeater port and confirms every registration.
+
+    A client that finds the port taken starts no repeater of its own, which would outlive the tests.
+    """
+
+    REGISTER, CONFIRM = 24, 17
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(type=socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="quiet-repeater", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        confirmation = struct.pack(">HHHHI4s", self.CONFIRM, 0, 0, 0, 0, socket.inet_aton("127.0.0.1"))
+        while True:
+            message, client = self._socket.recvfrom(2048)
+            if message == b"stop":
+                return
+            # An empty datagram registers too: the oldest clients do so.
+            if len(message) < 16 or struct.unpack_from(">H", message)[0] == self.REGISTER:
+                self._socket.sendto(confirmation, client)
+
+    def stop(self) -> None:
+        with closing(socket.socket(type=socket.SOCK_DGRAM)) as sender:
+            sender.sendto(b"stop", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+REPEATER = pytest.StashKey[QuietRepeater]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the user's network before any EPICS library is imported, so that no test can reach a machine."""
+    for name in [name for name in os.environ if name.startswith("EPICS_")]:
+        del os.environ[name]
+    config.stash[REPEATER] = repeater = QuietRepeater()
+    os.environ |= {
+        "EPICS_CA_REPEATER_PORT": str(repeater.port),
+        "EPICS_CA_ADDR_LIST": "127.0.0.1",
+        "EPICS_CA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+    }
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give the repeater port back."""
+    if REPEATER in config.stash:
+        config.stash[REPEATER].stop()
+
+
+@pytest.fixture(autouse=True)
+def no_process_left_behind() -> Iterator[None]:
+    """Fail the test that started a process and did not end it. Fixtures of wider scope may keep theirs."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    _, left = psutil.wait_procs(_children_since(before), timeout=GRACE_S)
+    names = [f"{process.pid} {' '.join(_command_line(process))}" for process in left]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=GRACE_S)
+    assert not names, f"processes left behind (and killed now): {'; '.join(names)}"
+
+
+def _children_since(before: set[psutil.Process]) -> list[psutil.Process]:
+    # multiprocessing keeps one resource tracker (or fork server) until the interpreter ends.
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process not in before and not any("multiprocessing" in word for word in _command_line(process))
+    ]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
