@@ -62,6 +62,9 @@ SOURCES: dict[str, Kind] = {
     "recorder.state": Kind.ENUM,
 }
 
+#: What magnets can have; a template is passed over for those that lack it (hw2phys needs a linear conversion).
+MAGNET_PROPERTIES = ("main", "current", "hw2phys", "k1s", "dx", "dy", "roll")
+
 #: Columns of the tables: name in the structure, label, type.
 COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "monitor.table": (("BPM", "BPM", "string"), *((c, c, "float") for c in ("X", "Y", "A", "B", "C", "D"))),
@@ -129,6 +132,8 @@ def read_pvs(name: str, find: Callable[[str], Path]) -> tuple[PvTemplate, ...]:
     for template in document.pvs:
         if template.source not in SOURCES:
             raise DocumentError(f"{path}: PV {template.pv!r}: there is no source {template.source!r}")
+        if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
+            raise DocumentError(f"{path}: PV {template.pv!r}: no magnet has the property {template.property!r}")
     included = (t for other in document.include for t in read_pvs(other, find))
     return (*included, *document.pvs)
 
@@ -159,7 +164,8 @@ def _devices(template: PvTemplate, ring: Ring) -> Iterator[tuple[str, str]]:
                 yield name, name
         case "magnet":
             for magnet in ring.magnets:
-                if not template.only or magnet.main in template.only:
+                wanted = not template.only or magnet.main in template.only
+                if wanted and (template.property == "main" or (magnet.name, template.property) in ring.properties):
                     yield magnet.name, magnet.name
         case "bpm":
             for bpm in ring.bpms:

@@ -190,10 +190,10 @@ def render(document: dict[str, Any]) -> str:
     for key, value in document.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             body = ",\n".join("    " + json.dumps(v) for v in value)
-            lines.append(f'  {json.dumps(key)}: [\n{body}\n  ]')
+            lines.append(f"  {json.dumps(key)}: [\n{body}\n  ]")
         elif isinstance(value, dict) and len(json.dumps(value)) > 110:
             body = ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
-            lines.append(f'  {json.dumps(key)}: {{\n{body}\n  }}')
+            lines.append(f"  {json.dumps(key)}: {{\n{body}\n  }}")
         else:
             lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

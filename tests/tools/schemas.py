@@ -1,4 +1,4 @@
-"""Write the JSON schemas of the documents that users write: `python -m tests.tools.schemas`. A test checks for drift."""
+"""Write the JSON schemas of what users write, `python -m tests.tools.schemas`; a test checks for drift."""
 
 import json
 from pathlib import Path

@@ -6,7 +6,7 @@ from typing import Any
 
 LIMITS: dict[str, Any] = {
     "supply": {
-        "k1": {"relative": [0.0, 1.5]},
+        "k1": {"relative": [0.0, 1.5], "absolute": [-5.0, 5.0]},
         "b3": {"relative": [0.0, 1.5]},
         "b4": {"absolute": [-5.0, 5.0]},
         "kick_x": {"absolute": [-10.0, 10.0], "alarm": [-1.0, 1.0]},
@@ -17,6 +17,12 @@ LIMITS: dict[str, Any] = {
     "skew": 0.1,
     "rf_hz": 5e3,
 }
+
+
+def _linear(name: str, element: str, drives: str, supply: str, slope: float) -> dict[str, Any]:
+    conversion = {"kind": "linear", "slope": slope}
+    return {"name": name, "element": element, "property": drives, "supply": supply, "conversion": conversion}
+
 
 DOCUMENT: dict[str, Any] = {
     "schema": "gnomon.machine/1",
@@ -44,7 +50,7 @@ DOCUMENT: dict[str, Any] = {
     ],
     "supplies": [{"name": n} for n in ("QFP", "QDP", "SFP", "OCP", "CP", "QTRIM")],
     "magnets": [
-        {"name": "QF", "element": "QF", "property": "k1", "supply": "QFP", "conversion": {"kind": "linear", "slope": 0.05}},
+        _linear("QF", "QF", "k1", "QFP", 0.05),
         {
             "name": "QD",
             "element": "QD",
@@ -59,9 +65,9 @@ DOCUMENT: dict[str, Any] = {
             "supply": "SFP",
             "conversion": {"kind": "table", "currents": [0.0, 50.0, 100.0], "fields": [0.0, 40.0, 70.0]},
         },
-        {"name": "OC", "element": "OC", "property": "b4", "supply": "OCP", "conversion": {"kind": "linear", "slope": 9.0}},
-        {"name": "CX", "element": "SF", "property": "kick_x", "supply": "CP", "conversion": {"kind": "linear", "slope": 3e-3}},
-        {"name": "QFT", "element": "QF", "property": "k1", "supply": "QTRIM", "conversion": {"kind": "linear", "slope": 0.01}},
+        _linear("OC", "OC", "b4", "OCP", 9.0),
+        _linear("CX", "SF", "kick_x", "CP", 3e-3),
+        _linear("QFT", "QF", "k1", "QTRIM", 0.01),
     ],
     "monitors": [{"name": "BPM1", "slot": 1}],
     "multiplexer": {
@@ -71,8 +77,7 @@ DOCUMENT: dict[str, Any] = {
         "limits": {"low": -10.0, "high": 10.0},
         "magnets": ["QF", "QD"],
     },
-}  # fmt: skip
-DOCUMENT["limits"]["supply"]["k1"]["absolute"] = [-5.0, 5.0]
+}
 
 
 def document() -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gnomon.lattice import DocumentError, LatticeError, Ring, parse_machine
-from tests.tools.schemas import ROOT, SCHEMAS, render
-from tests.unit.lattice import small_ring
+from tools.schemas import ROOT, SCHEMAS, render
+from unit.lattice import small_ring
 
 Break = Callable[[dict[str, Any]], object]
 

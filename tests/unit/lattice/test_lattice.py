@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, LatticeError, RefusedValue, Ring, parse_machine
 from gnomon.lattice.elements import Multipole
-from tests.unit.lattice import small_ring
+from unit.lattice import small_ring
 
 RING = Ring(parse_machine(small_ring.text(), "ring.json"))
 NOMINAL = RING.nominal

@@ -10,7 +10,7 @@ from gnomon.db.machines import pv_document
 from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import DocumentError
 from gnomon.lattice.elements import Multipole
-from tests.tools.machine_documents import MACHINES, render
+from tools.machine_documents import MACHINES, render
 
 TABLES = Path(__file__).parents[4] / "shared" / "machines"
 
@@ -46,7 +46,8 @@ def test_every_strength_is_that_of_the_table(name: str) -> None:
     ring = shipped_machine(name)
     for index in ring.magnets_on:
         present, design = ring.nominal.element(index), ring.elements[index]
-        assert isinstance(present, Multipole) and isinstance(design, Multipole)
+        assert isinstance(present, Multipole)
+        assert isinstance(design, Multipole)
         assert present.b == pytest.approx(design.b, rel=1e-14)
 
 

@@ -1,0 +1,186 @@
+"""The one place where the values of all PVs stand; the servers of both protocols read it and nothing else.
+
+Values that belong together are published together: with one time stamp, one generation, one call of each listener.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.db.pvs import Kind, PvSpec
+
+Indices = NDArray[np.intp]
+Listener = Callable[[Indices], None]
+NOTHING: Indices = np.zeros(0, dtype=np.intp)
+
+
+class Severity(IntEnum):
+    """How bad an alarm is; the numbers are EPICS's own."""
+
+    NO_ALARM = 0
+    MINOR = 1
+    MAJOR = 2
+    INVALID = 3
+
+
+class Status(IntEnum):
+    """Why a PV is in alarm; the numbers are EPICS's own (`epicsAlarmCondition`)."""
+
+    NO_ALARM = 0
+    WRITE = 2
+    HIHI = 3
+    HIGH = 4
+    LOLO = 5
+    LOW = 6
+    STATE = 7
+    TIMEOUT = 10
+    HWLIMIT = 11
+    CALC = 12
+    UDF = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One PV's state at one moment: what a get answers. `value` is a float, int, str, array, list or dict by kind."""
+
+    value: Any
+    severity: Severity
+    status: Status
+    time_ns: int
+    generation: int
+
+
+class Bank:
+    """The values, severities, time stamps and generations of all PVs, by index.
+
+    Numeric scalars (FLOAT, INT, ENUM) stand in `values`, all else in `objects` at the same index. Only the thread that
+    runs the event loop publishes; other threads may read, one PV at a time, with `reading`.
+    """
+
+    def __init__(self, specs: Iterable[PvSpec], time_ns: int) -> None:
+        self.specs: tuple[PvSpec, ...] = tuple(specs)
+        self.index: dict[str, int] = {spec.name: i for i, spec in enumerate(self.specs)}
+        n = len(self.specs)
+        self.values = np.zeros(n)
+        self.objects: list[Any] = [_empty(spec) for spec in self.specs]
+        self.severity = np.full(n, Severity.INVALID, dtype=np.uint8)
+        self.status = np.full(n, Status.UDF, dtype=np.uint8)
+        self.time_ns = np.full(n, time_ns, dtype=np.int64)
+        self.generation = np.zeros(n, dtype=np.int64)
+        self.scalar = np.array([_is_scalar(spec.kind) for spec in self.specs], dtype=bool)
+        self._limits = _alarm_limits(self.specs)
+        self._listeners: list[Listener] = []
+        self._lock = Lock()  # held while arrays are written or one PV is read, never while listeners run
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called, in the publishing thread and in order of registration, with the indices published.
+
+        Calling what is returned ends that.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def publish(
+        self,
+        scalars: tuple[Indices, NDArray[np.float64]],
+        objects: Mapping[int, Any],
+        *,
+        time_ns: int,
+        generation: int,
+        alarms: Mapping[int, tuple[Severity, Status]] | None = None,
+        invalid: Indices = NOTHING,
+    ) -> None:
+        """Store new values and tell the listeners once.
+
+        `scalars` are indices and as many values; `objects` index -> value for the PVs that are not numeric scalars.
+        Severities follow from the alarm limits, except where `alarms` says otherwise. PVs in `invalid` become INVALID;
+        their values, time stamps and generations stay, so that old numbers look old.
+        """
+        indices, values = scalars
+        every = np.concatenate([indices, np.fromiter(objects, dtype=np.intp, count=len(objects))])
+        with self._lock:
+            self.values[indices] = values
+            self.severity[indices], self.status[indices] = self._alarms(indices, values)
+            for i, value in objects.items():
+                self.objects[i] = value
+                self.severity[i], self.status[i] = Severity.NO_ALARM, Status.NO_ALARM
+            for i, (severity, status) in (alarms or {}).items():
+                self.severity[i], self.status[i] = severity, status
+            self.time_ns[every] = time_ns
+            self.generation[every] = generation
+            self.severity[invalid], self.status[invalid] = Severity.INVALID, Status.CALC
+        self._tell(np.concatenate([every, invalid]))
+
+    def alarm(self, indices: Indices, severity: Severity, status: Status) -> None:
+        """Put PVs into alarm; values, time stamps and generations stay, so that old numbers look old."""
+        with self._lock:
+            self.severity[indices] = severity
+            self.status[indices] = status
+        self._tell(indices)
+
+    def reading(self, index: int) -> Reading:
+        """The present state of one PV; all of it from the same publication, whichever thread asks."""
+        spec = self.specs[index]
+        with self._lock:
+            value: Any = self.objects[index]
+            if spec.kind is Kind.FLOAT:
+                value = float(self.values[index])
+            elif spec.kind in (Kind.INT, Kind.ENUM):
+                number = float(self.values[index])
+                value = int(number) if np.isfinite(number) else 0
+            return Reading(
+                value=value,
+                severity=Severity(int(self.severity[index])),
+                status=Status(int(self.status[index])),
+                time_ns=int(self.time_ns[index]),
+                generation=int(self.generation[index]),
+            )
+
+    def _tell(self, indices: Indices) -> None:
+        for listener in tuple(self._listeners):
+            listener(indices)
+
+    def _alarms(self, indices: Indices, values: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        lolo, low, high, hihi = self._limits[:, indices]
+        severity = np.zeros(len(indices), dtype=np.uint8)
+        status = np.zeros(len(indices), dtype=np.uint8)
+        # Later rules win, as in an ai record: HIHI and LOLO over HIGH and LOW, not-a-number over all.
+        for where, level, reason in (
+            (values <= low, Severity.MINOR, Status.LOW),
+            (values >= high, Severity.MINOR, Status.HIGH),
+            (values <= lolo, Severity.MAJOR, Status.LOLO),
+            (values >= hihi, Severity.MAJOR, Status.HIHI),
+            (np.isnan(values), Severity.INVALID, Status.UDF),
+        ):
+            severity[where] = level
+            status[where] = reason
+        return severity, status
+
+
+def _is_scalar(kind: Kind) -> bool:
+    return kind in (Kind.FLOAT, Kind.INT, Kind.ENUM)
+
+
+def _empty(spec: PvSpec) -> Any:
+    match spec.kind:
+        case Kind.STRING:
+            return ""
+        case Kind.FLOATS:
+            return np.zeros(0)
+        case Kind.STRINGS:
+            return []
+        case Kind.TABLE:
+            return {name: [] for name, _, _ in spec.columns}
+        case _:
+            return None
+
+
+def _alarm_limits(specs: Sequence[PvSpec]) -> NDArray[np.float64]:
+    """Rows lolo, low, high, hihi; not-a-number where there is no limit, so that no comparison holds."""
+    rows = [(s.alarm.lolo, s.alarm.low, s.alarm.high, s.alarm.hihi) for s in specs]
+    return np.array([[np.nan if v is None else v for v in row] for row in rows], dtype=float).reshape(-1, 4).T

@@ -1,0 +1,149 @@
+"""The configuration: one tree of described settings, read from YAML, with every key known or refused by line."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gnomon.lattice import GnomonError
+
+#: The configuration that is shipped, and used unless another is given.
+SHIPPED = Path(__file__).parent.parent / "ioc_config.yaml"
+
+
+class ConfigError(GnomonError):
+    """A configuration that cannot be used: file, line, key and reason."""
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkConfig(Section):
+    """Where clients connect. The standard EPICS environment variables win over these settings."""
+
+    interfaces: tuple[str, ...] = Field(default=("127.0.0.1",), description="addresses to listen on")
+    ca_port: int = Field(default=5064, ge=1, le=65535, description="Channel Access port, TCP and UDP")
+    pva_port: int = Field(default=5075, ge=1, le=65535, description="PV Access TCP port")
+    pva_broadcast_port: int = Field(default=5076, ge=1, le=65535, description="PV Access UDP port of searches")
+    check_names: bool = Field(default=True, description="refuse to start when another server answers one of our names")
+    check_timeout_s: float = Field(default=0.4, gt=0.0, le=0.5, description="how long to wait for such an answer")
+
+
+class ModelConfig(Section):
+    """The beam dynamics."""
+
+    momentum: Literal["orbit", "frequency"] = Field(
+        default="orbit",
+        description="what fixes the momentum deviation: `orbit`: only a change of the RF frequency moves it, as codes "
+        "at fixed momentum do; `frequency`: the path length of the orbit counts too, as in a real ring",
+    )
+    timeout_s: float = Field(default=1.0, gt=0.0, description="a result that takes longer counts as failed")
+    max_wait_s: float = Field(default=2.0, gt=0.0, description="longest time that a state may wait for its turn")
+
+
+class PublishConfig(Section):
+    """Readings."""
+
+    repeat_hz: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=50.0,
+        description="how often orbit and tune readings are repeated with a fresh time stamp; 0 is never",
+    )
+
+
+class RecorderConfig(Section):
+    """The journal."""
+
+    journal: Path | None = Field(default=None, description="file of the journal; by default one a machine and prefix")
+
+
+class StoreConfig(Section):
+    """The embedded document store."""
+
+    path: Path | None = Field(default=None, description="file of the store; by default in the user's data folder")
+
+
+class Config(Section):
+    """Everything that can be configured."""
+
+    machine: str = Field(default="bessy2", description="name of a shipped machine, or the file of a machine document")
+    prefix: str = Field(default="TWIN:", max_length=30, description="put before every PV name; may be empty")
+    network: NetworkConfig = NetworkConfig()
+    model: ModelConfig = ModelConfig()
+    publish: PublishConfig = PublishConfig()
+    recorder: RecorderConfig = RecorderConfig()
+    store: StoreConfig = StoreConfig()
+
+    def journal(self) -> Path:
+        """File of the journal, by default one for each machine and prefix."""
+        if self.recorder.journal is not None:
+            return self.recorder.journal.expanduser()
+        label = "".join(c if c.isalnum() else "-" for c in self.prefix).strip("-") or "no-prefix"
+        return _home("XDG_STATE_HOME", ".local/state") / f"{Path(self.machine).stem}.{label}.journal"
+
+    def store_path(self) -> Path:
+        """File of the embedded document store."""
+        if self.store.path is not None:
+            return self.store.path.expanduser()
+        return _home("XDG_DATA_HOME", ".local/share") / "documents.sqlite"
+
+
+def read_config(path: Path | None = None) -> Config:
+    """The configuration in a file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
+    path = path or SHIPPED
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return Config.model_validate({} if data is None else data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        location = first["loc"]
+        key = ".".join(str(part) for part in location)
+        line = _line(root, location)
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown key {key!r}; there are {', '.join(_known(location[:-1]))}"
+        else:
+            reason = f"{key or 'the document'}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        raise ConfigError(f"{path}:{line}: {reason}") from error
+
+
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Line of a key, or of the nearest part around it, counted from 1."""
+    line = node.start_mark.line + 1 if node is not None else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _known(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Config
+    for part in location:
+        model = model.model_fields[str(part)].annotation
+    return list(model.model_fields)
+
+
+def _home(variable: str, fallback: str) -> Path:
+    base = os.environ.get(variable)
+    return (Path(base) if base else Path.home() / fallback) / "gnomon"

@@ -1,0 +1,272 @@
+"""One ordered queue for the puts of both protocols: number, journal, faults, lattice, model, completion.
+
+A command has its number when `put` returns. The queue is worked off in that order, everything that waits in one turn:
+one durable transaction of the journal, one new lattice, one state for the model. So nothing is shown, and no put ends
+well, before the journal has the command, and a burst costs one sync of the disk.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gnomon.fault_injection import Injector
+from gnomon.ioc.bank import Bank, Severity, Status
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.planning import Step, apply, plan, refuse
+from gnomon.ioc.puts import PutReply
+from gnomon.ioc.requests import Request, parse_put
+from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
+from gnomon.propagator import Answer, PropagatorService
+from gnomon.recorder import Journal, JournalError
+
+log = logging.getLogger("gnomon.dispatcher")
+
+STOPPING = PutReply(False, "the server is stopping; the command was not taken")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A command in the queue; `refusal` is why it is going to be refused."""
+
+    command: Command
+    refusal: str
+    done: "Future[PutReply]"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The settings of a delayed command whose time has come."""
+
+    sequence: int
+    settings: tuple[Setting, ...]
+    outcome: Outcome
+    reason: str
+    done: "Future[PutReply]"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the journal has to be told about a command after the fact."""
+
+    settled: Settled
+
+
+Item = Waiting | Due | Note
+
+
+class Dispatcher:
+    """The put sink of both servers. `put` and `command` may be called from any thread, all else in the event loop."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        lattice: Lattice,
+        journal: Journal,
+        injector: Injector,
+        service: PropagatorService,
+        outputs: Outputs,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._bank = bank
+        self._lattice = lattice
+        self._journal = journal
+        self._injector = injector
+        self._service = service
+        self._outputs = outputs
+        self._wall_ns = wall_ns
+        self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._lock = threading.Lock()  # guards the queue and the next number, which are taken together
+        self._queue: deque[Item] = deque()
+        self._next = journal.next_sequence
+        self._last = self._next - 1
+        self._delayed: dict[int, tuple[asyncio.TimerHandle, Future[PutReply]]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._wake = asyncio.Event()
+        self._writable = True
+        self._stopped = False
+        self._task = self._loop.create_task(self._run(), name="dispatcher")
+
+    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
+        """See `PutSink`."""
+        return self.command(parse_put(self._bank.specs[index], value), client)
+
+    def command(self, request: Request, client: Client, note: str = "") -> "Future[PutReply]":
+        """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
+        done: Future[PutReply] = Future()
+        wall_ns, monotonic_ns = self._wall_ns(), time.monotonic_ns()
+        with self._lock:
+            if self._stopped:
+                done.set_result(STOPPING)
+                return done
+            command = Command(self._next, request.settings, client, wall_ns, monotonic_ns, note)
+            self._next += 1
+            self._queue.append(Waiting(command, request.refusal, done))
+        self._notify()
+        return done
+
+    async def stop(self) -> None:
+        """Work off what waits, then end; commands that a fault still delays are answered as not done."""
+        with self._lock:
+            self._stopped = True
+        for handle, done in self._delayed.values():
+            handle.cancel()
+            done.set_result(PutReply(False, "the server stopped while a fault delayed the command"))
+        self._delayed.clear()
+        self._wake.set()
+        await self._task
+        self._disk.shutdown()
+
+    def _notify(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._wake.set()
+        else:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            with self._lock:
+                batch = list(self._queue)
+                self._queue.clear()
+                stopping = self._stopped
+            if batch:
+                await self._work(batch)
+            if stopping:
+                return
+
+    async def _work(self, batch: Sequence[Item]) -> None:
+        """One turn: plan all of the batch, journal it, then let it act."""
+        lattice = self._lattice
+        steps: list[tuple[Step, Waiting]] = []
+        dues: list[tuple[Settled, Due]] = []
+        records: list[Record] = []
+        settled: list[Settled] = []
+        for item in batch:
+            match item:
+                case Waiting():
+                    step = self._plan(item, lattice)
+                    lattice = step.lattice
+                    steps.append((step, item))
+                    records.append(step.record)
+                    settled.append(step.settled)
+                case Due():
+                    outcome, lattice = apply(
+                        item.sequence, item.settings, lattice, item.outcome, self._wall_ns(), item.reason
+                    )
+                    dues.append((outcome, item))
+                    settled.append(outcome)
+                case Note():
+                    settled.append(item.settled)
+        try:
+            await self._loop.run_in_executor(self._disk, self._journal.append, records, settled)
+        except JournalError as error:
+            self._failed(batch, steps, str(error))
+            return
+        self._recorded()
+        self._lattice = lattice
+        self._act(steps, dues)
+
+    def _plan(self, item: Waiting, lattice: Lattice) -> Step:
+        if item.refusal:
+            return refuse(item.command, lattice, item.refusal, self._wall_ns())
+        return plan(item.command, lattice, self._injector.decide, self._wall_ns())
+
+    def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
+        """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
+        setpoints: dict[int, float] = {}
+        complete: list[tuple[int, Future[PutReply]]] = []
+        for step, item in steps:
+            command = item.command
+            if not step.accepted:
+                log.warning("refused %s for %s@%s", step.settled.reason, command.client.user, command.client.host)
+                item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
+                continue
+            setpoints |= self._asked(command, step.lattice)
+            if step.delay_s > 0.0:
+                self._delay(step, item)
+            elif step.settled.outcome is Outcome.ABANDONED:
+                item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
+            else:
+                complete.append((command.sequence, item.done))
+            self._last = max(self._last, command.sequence)
+        for outcome, due in dues:
+            if outcome.outcome is Outcome.FAILED:
+                due.done.set_result(PutReply(False, outcome.reason, due.sequence, outcome.lattice_after))
+            else:
+                complete.append((due.sequence, due.done))
+        if setpoints:
+            self._outputs.show_setpoints(setpoints, self._wall_ns())
+        if complete:
+            answer = self._service.submit(self._lattice, self._last)
+            answer.add_done_callback(lambda future: self._complete(complete, future.result()))
+
+    def _asked(self, command: Command, after: Lattice) -> dict[int, float]:
+        """Setpoint PVs and what they show now; a setting behind a strength shows as that strength."""
+        shown: dict[int, float] = {}
+        for setting in command.settings:
+            index = self._setpoints.get((setting.device, setting.property))
+            if index is not None:
+                shown[index] = setting.value * self._bank.specs[index].scale
+                continue
+            main = setting.property.removesuffix("_trim")
+            index = self._setpoints.get((setting.device, main))
+            if index is not None:
+                shown[index] = after[setting.device, main] * self._bank.specs[index].scale
+        return shown
+
+    def _complete(self, complete: Sequence[tuple[int, "Future[PutReply]"]], answer: Answer) -> None:
+        failure = answer.failure if answer.beam is None else ""
+        for sequence, done in complete:
+            if failure:
+                reason = f"applied without result: {failure}"
+                self._later(Note(Settled(sequence, Outcome.APPLIED, answer.lattice.id, self._wall_ns(), reason=reason)))
+            done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
+
+    def _delay(self, step: Step, item: Waiting) -> None:
+        sequence = item.command.sequence
+        modified = step.settings != item.command.settings
+        outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
+        due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
+        handle = self._loop.call_later(step.delay_s, self._due, due)
+        self._delayed[sequence] = (handle, item.done)
+
+    def _due(self, due: Due) -> None:
+        del self._delayed[due.sequence]
+        self._later(due)
+
+    def _later(self, item: Item) -> None:
+        with self._lock:
+            self._queue.append(item)
+        self._notify()
+
+    def _failed(self, batch: Sequence[Item], steps: Sequence[tuple[Step, Waiting]], reason: str) -> None:
+        """The journal could not be written: nothing moves, and the numbers are taken by what comes next."""
+        log.error("%s", reason)
+        self._writable = False
+        self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
+        with self._lock:
+            self._next = self._journal.next_sequence
+            queued, self._queue = self._queue, deque()
+            for item in queued:
+                if isinstance(item, Waiting):
+                    item = replace(item, command=replace(item.command, sequence=self._next))
+                    self._next += 1
+                self._queue.append(item)
+        for item in batch:
+            if not isinstance(item, Note):
+                item.done.set_result(PutReply(False, reason))
+
+    def _recorded(self) -> None:
+        if not self._writable:
+            self._writable = True
+            log.info("the journal can be written again")
+            self._outputs.show("recorder.state", 0)

@@ -1,0 +1,92 @@
+"""Which machine the configuration means: a file, a shipped machine, or one that the document store has served."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from gnomon.db import shipped_document, shipped_machines
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sqlite_store import SqliteStore
+from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
+from gnomon.db.templates import expand, read_pvs
+from gnomon.ioc.config import Config
+from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
+
+KIND = "machine"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A machine document and where it came from; `folder` is where a user's file stands."""
+
+    document: MachineDocument
+    origin: str
+    folder: Path | None = None
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The document, built."""
+        return Ring(self.document)
+
+
+def find_machine(config: Config) -> Found:
+    """The machine that `config.machine` names. Raises DocumentError with what there is when nothing has that name."""
+    name = config.machine
+    if name in shipped_machines():
+        return Found(shipped_document(name), "shipped")
+    path = Path(name).expanduser()
+    if path.suffix == ".json" or path.exists():
+        return Found(read_machine(path), str(path), path.parent)
+    stored = next((found for found in _stored(config) if found.document.name == name), None)
+    if stored is None:
+        names = ", ".join(found.document.name for found in known_machines(config))
+        raise DocumentError(f"no machine {name!r}: there are {names}; or give the file of a machine document (.json)")
+    return stored
+
+
+def known_machines(config: Config) -> Iterator[Found]:
+    """The shipped machines, then those that the store has kept from earlier."""
+    for name in shipped_machines():
+        yield Found(shipped_document(name), "shipped")
+    yield from _stored(config)
+
+
+async def keep(found: Found, config: Config) -> None:
+    """Keep the document that is about to be served, so that what the journal says of it can always be rebuilt."""
+    name = found.document.name
+    document = json.loads(found.document.model_dump_json(by_alias=True))
+    async with SqliteStore(config.store_path()) as store:
+        try:
+            newest = await store.get(KIND, name)
+        except NotFoundError:
+            newest = None
+        if newest is not None and newest.document == document:
+            return
+        try:
+            await store.put(KIND, name, document, expected_revision=newest.revision if newest else 0)
+        except ConflictError:
+            return  # another server has just kept the same machine
+
+
+def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
+    """All PVs of a machine under a prefix. Raises DocumentError."""
+    templates = read_pvs(found.document.pvs, partial(pv_document, beside=found.folder))
+    return expand(templates, found.ring, prefix)
+
+
+def _stored(config: Config) -> Iterator[Found]:
+    """Machines that were served from a file once. Runs an event loop of its own."""
+    path = config.store_path()
+    for stored in asyncio.run(_newest(path)) if path.exists() else ():
+        if stored.name not in shipped_machines():
+            document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
+            yield Found(document, f"store, revision {stored.revision}")
+
+
+async def _newest(path: Path) -> list[StoredDocument]:
+    async with SqliteStore(path) as store:
+        return [await store.get(KIND, revision.name) for revision in await store.list(KIND)]

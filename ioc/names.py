@@ -1,0 +1,33 @@
+"""Refuse to serve a name that another server already answers."""
+
+import asyncio
+from collections.abc import Sequence
+
+from gnomon.ioc.config import NetworkConfig
+from gnomon.lattice import GnomonError
+
+
+class NamesTaken(GnomonError):
+    """Another server answers one of our names; two that do would mislead clients at random."""
+
+
+async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> None:
+    """Search for `names` over both protocols, for `check_timeout_s` at most. Raises NamesTaken."""
+    if not network.check_names:
+        return
+    from gnomon.ioc.ca.presence import ca_search_addresses, ca_search_port, find_ca_servers
+    from gnomon.ioc.pva.presence import find_pva_servers, search_addresses, search_port
+
+    timeout_s = network.check_timeout_s
+    ca, pva = await asyncio.gather(
+        find_ca_servers(names, ca_search_addresses(network.interfaces), ca_search_port(network.ca_port), timeout_s),
+        asyncio.to_thread(find_pva_servers, names, search_addresses(network.interfaces), search_port(), timeout_s),
+    )
+    for protocol, taken in (("Channel Access", ca), ("PV Access", pva)):
+        if taken:
+            name, where = next(iter(taken.items()))
+            more = f" and {len(taken) - 1} more of our names" if len(taken) > 1 else ""
+            raise NamesTaken(
+                f"another server at {where} already answers {name!r}{more} over {protocol}. "
+                "Stop it, or choose another --prefix or other ports; --allow-duplicates starts all the same"
+            )

@@ -1,0 +1,185 @@
+"""From one answer of the propagator to one publication of the bank: one time stamp, one generation."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from gnomon.db.pvs import Kind
+from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
+from gnomon.ioc.readings import BEAM, REPEATED, Readings, revolution_frequency
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import Answer
+
+
+class Publication:
+    """What is going to be published together."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._values: dict[int, float] = {}
+        self._objects: dict[int, Any] = {}
+        self._alarms: dict[int, tuple[Severity, Status]] = {}
+
+    def put(self, index: int, value: Any, alarm: tuple[Severity, Status] | None = None) -> None:
+        """Give a PV a value in its source's unit."""
+        spec = self._bank.specs[index]
+        match spec.kind:
+            case Kind.FLOAT | Kind.INT | Kind.ENUM:
+                self._values[index] = float(value) * spec.scale
+            case Kind.FLOATS:
+                self._objects[index] = np.asarray(value, dtype=float) * spec.scale
+            case Kind.TABLE if spec.scale != 1.0:
+                self._objects[index] = {k: v if isinstance(v, list) else v * spec.scale for k, v in value.items()}
+            case _:
+                self._objects[index] = value
+        if alarm is not None:
+            self._alarms[index] = alarm
+
+    def put_own(self, index: int, value: float) -> None:
+        """Give a numeric PV a value in its own unit."""
+        self._values[index] = value
+
+    def send(self, time_ns: int, generation: int, invalid: Indices = NOTHING) -> None:
+        """Publish all of it, and mark the PVs in `invalid`, whose old values stay."""
+        indices = np.fromiter(self._values.keys(), dtype=np.intp, count=len(self._values))
+        numbers = np.fromiter(self._values.values(), dtype=float, count=len(self._values))
+        self._bank.publish(
+            (indices, numbers),
+            self._objects,
+            time_ns=time_ns,
+            generation=generation,
+            alarms=self._alarms,
+            invalid=invalid,
+        )
+
+
+class Outputs:
+    """All PVs of the bank that clients cannot set: readbacks of the lattice, readings of the beam, states of gnomon."""
+
+    def __init__(self, bank: Bank, ring: Ring, clock_ns: Callable[[], int]) -> None:
+        self._bank = bank
+        self._ring = ring
+        self._clock_ns = clock_ns
+        self._shown = ring.nominal
+        self._readings: Readings | None = None
+        self._generation = 0
+        self._count = 0
+        self._by_source: dict[str, list[int]] = defaultdict(list)
+        for i, spec in enumerate(bank.specs):
+            self._by_source[spec.source].append(i)
+        bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
+        self._x = [(i, bpms[bank.specs[i].device]) for i in self._by_source["monitor.x"]]
+        self._y = [(i, bpms[bank.specs[i].device]) for i in self._by_source["monitor.y"]]
+        of_beam = [i for source in ("monitor.x", "monitor.y", *BEAM) for i in self._by_source[source]]
+        self._of_beam: Indices = np.array(of_beam, dtype=np.intp)
+        self._readbacks = self._by_setting()
+
+    def start(self, lattice: Lattice) -> None:
+        """Publish what never changes, the setpoints, and the readbacks of the first lattice."""
+        publication = Publication(self._bank)
+        constant = {
+            "element.names": [*(e.name for e in self._ring.elements), "END"],
+            "element.positions": self._ring.s,
+            "monitor.names": [bpm.name for bpm in self._ring.bpms],
+            "revolution.frequency": revolution_frequency(lattice),
+        }
+        for source, value in constant.items():
+            self._put(publication, source, value)
+        for i in (*self._by_source["set"], *self._by_source["readback"]):
+            spec = self._bank.specs[i]
+            publication.put(i, lattice[spec.device, spec.property])
+        self._shown = lattice
+        publication.send(self._clock_ns(), 0)
+
+    def publish(self, answer: Answer) -> None:
+        """Publish one answer: readbacks of what changed, and the beam's readings, or INVALID and why."""
+        publication = Publication(self._bank)
+        beam = answer.beam
+        found = beam is not None and beam.found
+        states = {
+            "beam.found": int(found),
+            "beam.reason": answer.failure if beam is None else beam.reason,
+            "model.generation": answer.generation,
+            "model.command": answer.sequence,
+            "model.time": answer.seconds,
+            "lattice.id": answer.lattice.id,
+        }
+        for source, value in states.items():
+            self._put(publication, source, value)
+        self._put_readbacks(publication, answer.lattice)
+        self._generation = answer.generation
+        if beam is None or not beam.found:
+            self._readings = None
+            publication.send(self._clock_ns(), self._generation, invalid=self._of_beam)
+            return
+        self._count += 1
+        self._readings = readings = Readings(answer.lattice, beam, self._count)
+        for pairs, positions in ((self._x, readings.x.tolist()), (self._y, readings.y.tolist())):
+            for i, bpm in pairs:
+                publication.put(i, positions[bpm])
+        self._take(publication, readings, BEAM)
+        publication.send(self._clock_ns(), self._generation)
+
+    def repeat(self) -> None:
+        """Publish the last orbit and tune readings with a fresh time stamp; nothing while there is no beam."""
+        if self._readings is None:
+            return
+        self._count += 1
+        self._readings = self._readings.again(self._count)
+        publication = Publication(self._bank)
+        self._take(publication, self._readings, REPEATED)
+        publication.send(self._clock_ns(), self._generation)
+
+    def show(self, source: str, value: Any, alarm: tuple[Severity, Status] | None = None) -> None:
+        """Publish a state of gnomon itself: its faults, its recorder."""
+        publication = Publication(self._bank)
+        self._put(publication, source, value, alarm)
+        publication.send(self._clock_ns(), self._generation)
+
+    def show_setpoints(self, values: dict[int, float], time_ns: int) -> None:
+        """Publish setpoints as they were asked for, to the last bit: index -> value in the PV's own unit."""
+        publication = Publication(self._bank)
+        for i, value in values.items():
+            publication.put_own(i, value)
+        publication.send(time_ns, self._generation)
+
+    def _put(
+        self, publication: Publication, source: str, value: Any, alarm: tuple[Severity, Status] | None = None
+    ) -> None:
+        for i in self._by_source[source]:
+            publication.put(i, value, alarm)
+
+    def _take(self, publication: Publication, readings: Readings, sources: Iterable[str]) -> None:
+        clipped = (Severity.MINOR, Status.HWLIMIT) if readings.packed.clipped else None
+        for source in sources:
+            if self._by_source[source]:
+                alarm = clipped if source == "monitor.packed" else None
+                self._put(publication, source, BEAM[source](readings), alarm)
+
+    def _put_readbacks(self, publication: Publication, lattice: Lattice) -> None:
+        slots = lattice.changed_slots(self._shown)
+        self._shown = lattice
+        for i in sorted({i for slot in slots for i in self._readbacks[slot]}):
+            spec = self._bank.specs[i]
+            publication.put(i, lattice[spec.device, spec.property])
+        if slots:
+            self._put(publication, "revolution.frequency", revolution_frequency(lattice))
+
+    def _by_setting(self) -> dict[int, list[int]]:
+        """PVs that show a property which depends on a setting, by the setting's slot."""
+        slots_of: dict[int, set[int]] = defaultdict(set)
+        for slot, reach in enumerate(self._ring.affects):
+            for magnet in reach.magnets:
+                slots_of[magnet].add(slot)
+        result: dict[int, list[int]] = defaultdict(list)
+        for i in self._by_source["readback"]:
+            spec = self._bank.specs[i]
+            stored = self._ring.property_spec(spec.device, spec.property).slot
+            slots = set() if stored is None else {stored}
+            for magnet in self._ring.magnets_of.get(spec.device, ()):
+                slots |= slots_of[magnet]
+            for each in slots:
+                result[each].append(i)
+        return result

@@ -1,0 +1,141 @@
+"""What a command does to the lattice, decided without I/O: asked changes, outcome, and the lattice after it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gnomon.fault_injection import Decision
+from gnomon.lattice import (
+    Change,
+    Command,
+    Lattice,
+    LatticeError,
+    Outcome,
+    Record,
+    RefusedValue,
+    Ring,
+    Setting,
+    Settled,
+)
+
+Decide = Callable[[tuple[Setting, ...]], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command, planned: what the journal gets, and what follows.
+
+    `settings` are still to be applied after `delay_s`, if that is not 0.
+    """
+
+    record: Record
+    settled: Settled
+    lattice: Lattice
+    delay_s: float = 0.0
+    settings: tuple[Setting, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the client is told that its command was taken: a fault that loses it stays hidden."""
+        return self.settled.outcome not in (Outcome.REJECTED, Outcome.FAILED)
+
+
+def plan(command: Command, lattice: Lattice, decide: Decide, wall_ns: int) -> Step:
+    """Plan a command whose settings name properties of the ring. `decide` is the fault injector's."""
+    try:
+        asked = lattice.updated(_values(command.settings))
+    except LatticeError as error:
+        return refuse(command, lattice, str(error), wall_ns)
+    record = Record(command, changes(lattice, command.settings, asked, done=False), lattice.id)
+    decision = decide(command.settings)
+    if decision.outcome is Outcome.ABANDONED:
+        return Step(record, _settled(command, Outcome.ABANDONED, lattice, wall_ns, decision.reason), lattice)
+    if decision.delay_s > 0.0:
+        settled = _settled(command, Outcome.DELAYED, lattice, wall_ns, decision.reason)
+        return Step(record, settled, lattice, decision.delay_s, decision.settings)
+    settled, after = apply(command.sequence, decision.settings, lattice, decision.outcome, wall_ns, decision.reason)
+    return Step(record, settled, after)
+
+
+def apply(
+    sequence: int, settings: tuple[Setting, ...], lattice: Lattice, outcome: Outcome, wall_ns: int, reason: str
+) -> tuple[Settled, Lattice]:
+    """Make settings true: the outcome for the journal, and the lattice after it. One that a fault spoilt has failed."""
+    try:
+        after = lattice.updated(_values(settings))
+    except LatticeError as error:
+        text = f"{reason}: {error}" if reason else str(error)
+        return Settled(sequence, Outcome.FAILED, lattice.id, wall_ns, reason=text), lattice
+    done = changes(lattice, settings, after, done=True)
+    return Settled(sequence, outcome, after.id, wall_ns, done, reason), after
+
+
+def refuse(command: Command, lattice: Lattice, reason: str, wall_ns: int) -> Step:
+    """Plan a command that is refused: nothing moves, and the journal says why."""
+    record = Record(command, tuple(_refused(lattice, setting) for setting in command.settings), lattice.id)
+    return Step(record, _settled(command, Outcome.REJECTED, lattice, wall_ns, reason), lattice)
+
+
+def changes(before: Lattice, settings: tuple[Setting, ...], after: Lattice, *, done: bool) -> tuple[Change, ...]:
+    """The changes between two lattices as the journal keeps them; with `done`, the values after are those in force."""
+    result = []
+    for setting in settings:
+        key = (setting.device, setting.property)
+        spec = before.ring.property_spec(*key)
+        stored = (setting.device, spec.setting)
+        result.append(
+            Change(
+                pv=setting.pv,
+                device=setting.device,
+                property=setting.property,
+                unit=spec.unit,
+                old=before[key],
+                new=setting.value,
+                done=after[key] if done else None,
+                setting=spec.setting,
+                setting_old=before[stored],
+                setting_done=after[stored] if done else None,
+                physics_old=_physics(before, spec.slot),
+                physics_new=_physics(after, spec.slot),
+            )
+        )
+    return tuple(result)
+
+
+def _values(settings: tuple[Setting, ...]) -> dict[tuple[str, str], float]:
+    values: dict[tuple[str, str], float] = {}
+    for setting in settings:
+        key = (setting.device, setting.property)
+        if values.setdefault(key, setting.value) != setting.value:
+            raise RefusedValue(f"{setting.device} {setting.property} is set twice in one command, to different values")
+    return values
+
+
+def _physics(lattice: Lattice, slot: int | None) -> dict[str, float]:
+    """Strengths that a setting drives, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
+    ring: Ring = lattice.ring
+    reach = ring.affects[slot] if slot is not None else None
+    if reach is not None and reach.magnets:
+        magnets = [ring.magnets[n] for n in reach.magnets]
+        return {magnet.drives: lattice.strength(magnet) for magnet in magnets}
+    return {"rf.frequency": lattice.rf_frequency} if reach is not None and not reach.elements else {}
+
+
+def _refused(lattice: Lattice, setting: Setting) -> Change:
+    spec = lattice.ring.properties.get((setting.device, setting.property))
+    old = lattice[setting.device, setting.property] if spec else float("nan")
+    return Change(
+        pv=setting.pv,
+        device=setting.device,
+        property=setting.property,
+        unit=spec.unit if spec else "",
+        old=old,
+        new=setting.value,
+        done=None,
+        setting=spec.setting if spec else "",
+        setting_old=float("nan"),
+        setting_done=None,
+    )
+
+
+def _settled(command: Command, outcome: Outcome, lattice: Lattice, wall_ns: int, reason: str) -> Settled:
+    return Settled(command.sequence, outcome, lattice.id, wall_ns, reason=reason)

@@ -1,0 +1,108 @@
+"""The remote procedures of a running server: many setpoints as one command, and faults."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from gnomon.fault_injection import Fault, FaultError, Injector
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.puts import PutReply, RpcHandler
+from gnomon.ioc.requests import parse_set
+from gnomon.lattice import Client, GnomonError
+
+
+class RefusedCommand(GnomonError):
+    """A command that was not accepted; the text is the reason."""
+
+
+class SetProcedure:
+    """`dt:set`: names (of PVs) or devices and properties, and values, as one command: all or none.
+
+    Ends when the outputs of the new lattice are out, with JSON: sequence, lattice_id.
+    """
+
+    def __init__(self, bank: Bank, prefix: str, dispatcher: Dispatcher) -> None:
+        self._bank = bank
+        self._prefix = prefix
+        self._dispatcher = dispatcher
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        """See `RpcHandler`."""
+        request = parse_set(self._bank, self._prefix, arguments)
+        answer: Future[str] = Future()
+
+        def complete(done: "Future[PutReply]") -> None:
+            reply = done.result()
+            if reply.accepted:
+                answer.set_result(json.dumps({"sequence": reply.sequence, "lattice_id": reply.lattice_id}))
+            else:
+                answer.set_exception(RefusedCommand(reply.message))
+
+        self._dispatcher.command(request, client, str(arguments.get("note", ""))).add_done_callback(complete)
+        return answer
+
+
+class FaultProcedure:
+    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all). Ends with JSON."""
+
+    def __init__(self, injector: Injector, outputs: Outputs) -> None:
+        self._injector = injector
+        self._outputs = outputs
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        """See `RpcHandler`."""
+        answer: Future[str] = Future()
+        try:
+            answer.set_result(json.dumps(self._do(dict(arguments), client)))
+        except FaultError as error:
+            answer.set_exception(error)
+        self._loop.call_soon_threadsafe(show_faults, self._injector, self._outputs)
+        return answer
+
+    def _do(self, arguments: dict[str, Any], client: Client) -> Any:
+        match arguments.pop("do", "list"):
+            case "add":
+                fault = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
+                added = self._injector.add(fault)
+                return next((f.to_json() for f in self._injector.active() if f.id == added), {"id": added})
+            case "clear":
+                return [f.to_json() for f in self._injector.clear(_id(arguments))]
+            case "list":
+                return [f.to_json() for f in self._injector.active()]
+            case other:
+                raise FaultError(f"do is {other!r}; it must be add, list or clear")
+
+
+def show_faults(injector: Injector, outputs: Outputs) -> None:
+    """Publish what faults are active."""
+    active = injector.active()
+    outputs.show("faults.count", len(active))
+    outputs.show("faults.active", [fault.describe() for fault in active])
+
+
+def procedures(
+    bank: Bank, prefix: str, dispatcher: Dispatcher, injector: Injector, outputs: Outputs
+) -> Mapping[str, RpcHandler]:
+    """All remote procedures, by PV name."""
+    return {
+        f"{prefix}dt:set": SetProcedure(bank, prefix, dispatcher),
+        f"{prefix}dt:fault": FaultProcedure(injector, outputs),
+    }
+
+
+def _id(arguments: Mapping[str, Any]) -> int | None:
+    unknown = sorted(set(arguments) - {"id"})
+    if unknown:
+        raise FaultError(f"clear takes id alone, not {', '.join(unknown)}")
+    given = arguments.get("id")
+    if given is None:
+        return None
+    try:
+        return int(given)
+    except (TypeError, ValueError) as error:
+        raise FaultError(f"id is {given!r}; it must be the number of a fault") from error

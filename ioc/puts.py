@@ -1,0 +1,38 @@
+"""What a server needs of the rest of gnomon when a client writes: one sink for the puts of both protocols."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gnomon.lattice.commands import Client
+
+
+@dataclass(frozen=True, slots=True)
+class PutReply:
+    """How a put ended: `message` says why when it was not accepted, `lattice_id` what it made when it was."""
+
+    accepted: bool
+    message: str = ""
+    sequence: int = 0
+    lattice_id: str = ""
+
+
+class PutSink(Protocol):
+    """Takes puts from any thread; the order of calls is the order of commands."""
+
+    def put(self, index: int, value: Any, client: Client) -> Future[PutReply]:
+        """Take a put to the PV at `index` of the bank. Never blocks, never raises.
+
+        `value` is what the client sent, as float, int, str, list or array; one that has the wrong type, is out of
+        range or goes to a read-only PV is refused here (and stands in the journal), so servers pass on everything.
+        The future ends when the put is complete: a server then answers its client.
+        """
+        ...
+
+
+class RpcHandler(Protocol):
+    """A remote procedure behind a PV name (PV Access only)."""
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> Future[str]:
+        """Start the procedure; never blocks. The future ends with a text (often JSON), or a GnomonError."""
+        ...

@@ -1,0 +1,122 @@
+"""Readings of a beam: what each output shows, as the devices would give it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.ioc.packing import Packed, pack
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import BeamState
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A beam and its positions at the monitors [m], in beam order; `count` counts the readings taken so far."""
+
+    lattice: Lattice
+    beam: BeamState
+    count: int
+
+    @property
+    def ring(self) -> Ring:
+        """The ring that the beam is in."""
+        return self.lattice.ring
+
+    @cached_property
+    def x(self) -> Floats:
+        """Horizontal positions at the monitors [m]."""
+        return self.beam.orbit[list(self.ring.monitors), 0]
+
+    @cached_property
+    def y(self) -> Floats:
+        """Vertical positions at the monitors [m]."""
+        return self.beam.orbit[list(self.ring.monitors), 2]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the monitors."""
+        return [bpm.name for bpm in self.ring.bpms]
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The packed waveform."""
+        return pack(self.ring.bpms, self.x, self.y)
+
+    def again(self, count: int) -> "Readings":
+        """The same readings, taken once more."""
+        return replace(self, count=count)
+
+
+def revolution_frequency(lattice: Lattice) -> float:
+    """Revolution frequency [Hz]."""
+    return lattice.rf_frequency / lattice.ring.harmonic_number
+
+
+def _tune_frequency(readings: Readings, plane: int) -> float:
+    return float(readings.beam.tune[plane] % 1.0) * revolution_frequency(readings.lattice)
+
+
+def _orbit_table(r: Readings) -> dict[str, Any]:
+    # The button signals are not modelled: not-a-number says so, a scaled position would not.
+    return {"BPM": r.names, "X": r.x, "Y": r.y} | dict.fromkeys("ABCD", np.full(len(r.x), np.nan))
+
+
+def _model_table(r: Readings) -> dict[str, Any]:
+    at = list(r.ring.monitors)
+    beta, phase = r.beam.beta[at], 2.0 * np.pi * r.beam.phase[at]
+    return {
+        "BPM": r.names,
+        "SPos": r.ring.s[at],
+        "BetaHor": beta[:, 0],
+        "BetaVer": beta[:, 1],
+        "PhaseAdvanceHor": phase[:, 0],
+        "PhaseAdvanceVer": phase[:, 1],
+    }
+
+
+#: What feeds each output that needs a beam, in m, rad, Hz and turns.
+BEAM: Mapping[str, Callable[[Readings], Any]] = {
+    "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
+    "monitor.packed": lambda r: r.packed.data,
+    "monitor.table": _orbit_table,
+    "monitor.model": _model_table,
+    "monitor.count": lambda r: r.count,
+    "tune.x": lambda r: r.beam.tune[0],
+    "tune.y": lambda r: r.beam.tune[1],
+    "tune.frequency.x": lambda r: _tune_frequency(r, 0),
+    "tune.frequency.y": lambda r: _tune_frequency(r, 1),
+    "chromaticity.x": lambda r: r.beam.chromaticity[0],
+    "chromaticity.y": lambda r: r.beam.chromaticity[1],
+    "momentum.compaction": lambda r: r.beam.momentum_compaction,
+    "momentum.deviation": lambda r: r.beam.delta,
+    "orbit.x": lambda r: r.beam.orbit[:, 0],
+    "orbit.y": lambda r: r.beam.orbit[:, 2],
+    "orbit.start": lambda r: np.array([*r.beam.orbit[0], r.beam.delta, 0.0]),
+    "twiss.beta.x": lambda r: r.beam.beta[:, 0],
+    "twiss.beta.y": lambda r: r.beam.beta[:, 1],
+    "twiss.alpha.x": lambda r: r.beam.alpha[:, 0],
+    "twiss.alpha.y": lambda r: r.beam.alpha[:, 1],
+    "twiss.nu.x": lambda r: r.beam.phase[:, 0],
+    "twiss.nu.y": lambda r: r.beam.phase[:, 1],
+    "dispersion.x": lambda r: r.beam.dispersion[:, 0],
+    "dispersion.y": lambda r: r.beam.dispersion[:, 2],
+}
+
+#: Outputs that clients of the real machine wait for: repeated with a fresh time stamp while there is a beam.
+REPEATED = (
+    "monitor.positions",
+    "monitor.packed",
+    "monitor.table",
+    "monitor.model",
+    "monitor.count",
+    "tune.x",
+    "tune.y",
+    "tune.frequency.x",
+    "tune.frequency.y",
+)

@@ -1,0 +1,99 @@
+"""A twin without servers: the bank, the dispatcher and the journal around a model that the test controls."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import PvSpec
+from gnomon.db.templates import expand, read_pvs
+from gnomon.fault_injection import Injector
+from gnomon.ioc.bank import Bank, Reading
+from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.puts import PutReply
+from gnomon.lattice import Client, Lattice, Ring, parse_machine
+from gnomon.propagator import BeamState, PropagatorService
+from gnomon.recorder import Journal
+from unit.lattice import small_ring
+
+RING = Ring(parse_machine(small_ring.text(), "ring.json"))
+CLIENT = Client("op", "console", "ca")
+
+
+def specs() -> tuple[PvSpec, ...]:
+    """The PVs of the small ring."""
+    return expand(read_pvs("bessy2", pv_document), RING, "T:")
+
+
+def beam(lattice: Lattice, **changes: Any) -> BeamState:
+    """A made-up beam: at every element, x in mm is the corrector's current."""
+    n = len(lattice.ring.elements) + 1
+    x = lattice["CP", "current"] * 1e-3
+    fields: dict[str, Any] = {
+        "lattice_id": lattice.id,
+        "found": True,
+        "reason": "",
+        "delta": 0.0,
+        "orbit": np.tile([x, 0.0, -x, 0.0], (n, 1)),
+        "one_turn": np.eye(4),
+        "tune": np.array([3.25, 2.4]),
+        "beta": np.ones((n, 2)),
+        "alpha": np.zeros((n, 2)),
+        "phase": np.zeros((n, 2)),
+        "dispersion": np.zeros((n, 4)),
+        "chromaticity": np.zeros(2),
+        "momentum_compaction": 1e-3,
+    }
+    return BeamState(**fields | changes)
+
+
+class Rig:
+    """Puts and readings by PV name."""
+
+    def __init__(self, bank: Bank, dispatcher: Dispatcher, journal: Journal, injector: Injector) -> None:
+        self.bank = bank
+        self.dispatcher = dispatcher
+        self.journal = journal
+        self.injector = injector
+        self.published: list[tuple[str, ...]] = []
+        bank.listen(lambda indices: self.published.append(tuple(bank.specs[i].name for i in indices)))
+
+    def start_put(self, name: str, value: Any, client: Client = CLIENT) -> "asyncio.Future[PutReply]":
+        return asyncio.wrap_future(self.dispatcher.put(self.bank.index[name], value, client))
+
+    async def put(self, name: str, value: Any) -> PutReply:
+        return await asyncio.wait_for(self.start_put(name, value), 5.0)
+
+    def get(self, name: str) -> Reading:
+        return self.bank.reading(self.bank.index[name])
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    compute: Callable[[Lattice], BeamState] = beam,
+    journal: Journal | None = None,
+    timeout_s: float = 2.0,
+) -> AsyncIterator[Rig]:
+    """A rig with its first result published."""
+    kept = journal or Journal(folder / "journal")
+    kept.begin_run(machine="small", digest=RING.digest, prefix="T:", lattice_id=RING.nominal.id, baseline={})
+    bank = Bank(specs(), time.time_ns())
+    outputs = Outputs(bank, RING, time.time_ns)
+    outputs.start(RING.nominal)
+    injector = Injector()
+    service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
+    dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs)
+    try:
+        await service.submit(RING.nominal, 0)
+        yield Rig(bank, dispatcher, kept, injector)
+    finally:
+        await dispatcher.stop()
+        service.close()
+        kept.close()

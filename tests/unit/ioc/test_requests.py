@@ -1,0 +1,96 @@
+"""What clients send becomes settings, or a refusal that says what to do."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.requests import parse_put, parse_set
+
+
+def spec(name: str = "T:QF:set", **changes: Any) -> PvSpec:
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": Kind.FLOAT,
+        "source": "set",
+        "description": "a current",
+        "device": "QF",
+        "property": "current",
+        "unit": "A",
+        "drive": (0.0, 100.0),
+        "writable": True,
+    }
+    return PvSpec(**fields | changes)
+
+
+@pytest.mark.parametrize("value", [3.5, "3.5", [3.5], np.array([3.5]), np.float32(3.5)])
+def test_one_number_in_any_form_is_taken(value: Any) -> None:
+    request = parse_put(spec(), value)
+    assert request.refusal == ""
+    assert [(s.device, s.property, s.value) for s in request.settings] == [("QF", "current", 3.5)]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("abc", "T:QF:set: 'abc' is not one number [A]; nothing was changed"),
+        ([1.0, 2.0], "T:QF:set: [1.0, 2.0] is not one number [A]; nothing was changed"),
+        ([], "T:QF:set: [] is not one number [A]; nothing was changed"),
+        (None, "T:QF:set: None is not one number [A]; nothing was changed"),
+        (True, "T:QF:set: True is not one number [A]; nothing was changed"),
+        (float("nan"), "T:QF:set: nan A is not a finite number; nothing was changed"),
+        (-float("inf"), "T:QF:set: -inf A is not a finite number; nothing was changed"),
+        (100.5, "T:QF:set: 100.5 A is outside the drive limits 0 to 100 A; nothing was changed"),
+    ],
+)
+def test_what_cannot_be_a_setpoint_is_refused_in_words(value: Any, reason: str) -> None:
+    request = parse_put(spec(), value)
+    assert request.refusal == reason
+    assert len(request.settings) == 1
+
+
+def test_a_long_value_is_not_repeated_whole_in_the_refusal() -> None:
+    assert len(parse_put(spec(), "x" * 100_000).refusal) < 150
+
+
+def test_a_read_only_pv_refuses_every_value() -> None:
+    assert parse_put(spec(writable=False), 1.0).refusal == "T:QF:set is read-only; nothing was changed"
+
+
+def test_a_pv_in_another_unit_sets_its_property_in_the_property_s_own() -> None:
+    request = parse_put(spec(scale=1000.0, unit="mA", drive=(0.0, 1e5)), 2500.0)
+    assert request.settings[0].value == 2.5
+
+
+BANK = Bank([spec(), spec("T:QD:set", device="QD"), spec("T:X", writable=False)], 0)
+
+
+def test_many_setpoints_by_name_with_or_without_prefix() -> None:
+    request = parse_set(BANK, "T:", {"names": ["T:QF:set", "QD:set"], "values": [1.0, 2.0]})
+    assert request.refusal == ""
+    assert [(s.device, s.value) for s in request.settings] == [("QF", 1.0), ("QD", 2.0)]
+
+
+def test_many_setpoints_by_device_and_property() -> None:
+    arguments = {"devices": ["QF"], "properties": ["k1_trim"], "values": np.array([0.5]), "note": "undo 3"}
+    request = parse_set(BANK, "T:", arguments)
+    assert [(s.pv, s.device, s.property, s.value) for s in request.settings] == [("T:dt:set", "QF", "k1_trim", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({}, "give either names, or devices and properties"),
+        ({"names": ["QF:set"], "values": []}, "1 setpoints but 0 values"),
+        ({"devices": ["QF"], "properties": [], "values": [1.0]}, "1 devices but 0 properties"),
+        ({"names": ["QF:set"], "values": [1.0], "x": 1}, "unknown argument x"),
+        ({"names": ["QX:set"], "values": [1.0]}, "there is no PV 'QX:set'"),
+        ({"names": ["QF:set", "X"], "values": [1.0, 1.0]}, "T:X is read-only"),
+        ({"names": ["QF:set", "QD:set"], "values": [1.0, 500.0]}, "T:QD:set: 500 A is outside the drive limits"),
+        ({"devices": ["QF"], "properties": ["current"], "values": ["much"]}, "'much' is not a number"),
+    ],
+)
+def test_one_wrong_setpoint_refuses_all(arguments: dict[str, Any], reason: str) -> None:
+    assert reason in parse_set(BANK, "T:", arguments).refusal
