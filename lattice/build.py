@@ -259,9 +259,7 @@ def _magnet(
         factor = conversion.slope / rigidity
         low, high = sorted(f * factor for f in document.limits.strength)
         # 1/m^2/A rather than 1/(m^2 A): the unit must stay within the 7 characters of Channel Access.
-        spec = PropertySpec(
-            device=part.name, property="hw2phys", unit=f"{unit}/A", low=low, high=high, nominal=factor
-        )
+        spec = PropertySpec(device=part.name, property="hw2phys", unit=f"{unit}/A", low=low, high=high, nominal=factor)
         scale_slot = devices.stored(spec)
         intercept = conversion.intercept / rigidity
     if nominal != 0.0:
