@@ -1,0 +1,80 @@
+"""How kernels are compiled and where the machine code is kept.
+
+numba sees a change in the file of a cached function, not in the functions that it calls, and a package may be
+installed where nothing can be written. So the machine code goes to a folder of the user's cache that is named after a
+digest of all kernel sources, their place, numba's version and the processor.
+"""
+
+import hashlib
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import llvmlite.binding
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: numba's settings, shared with all its other users in this process.
+settings: Any = importlib.import_module("numba.core.config")
+
+#: Every module whose text decides what the machine code is.
+SOURCES = ("compiled", "report", "affine", "misalignment", "nonlinear", "optics", "closed_orbit", "orbit_search",
+           "path_length", "kernels")  # fmt: skip
+
+
+def cache_folder() -> Path:
+    """The folder of this installation's machine code: below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
+
+    numba itself also tells installations apart, by the path and the time of the file with the entry points.
+    """
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    stamp = Path(__file__).with_name("kernels.py").stat().st_mtime_ns
+    digest.update(f"{os.path.abspath(__file__)} {stamp}".encode())
+    digest.update(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given) / "gnomon" / name
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnomon" / name
+
+
+def usable(folder: Path) -> bool:
+    """Whether files can be kept in `folder`; it is made when missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def compiled(function: F) -> F:
+    """Mark a function that only kernels call; it is compiled as part of them.
+
+    fastmath stays off: tests for NaN and infinity must hold.
+    """
+    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def kernel(function: F) -> F:
+    """Mark an entry point; its machine code is kept in `cache_folder` when that can be written.
+
+    numba's global cache folder is changed for the moment of the decoration alone.
+    """
+    folder = cache_folder()
+    keep = usable(folder)
+    before = settings.CACHE_DIR
+    if keep:
+        settings.CACHE_DIR = str(folder)
+    try:
+        return cast(F, numba.njit(nogil=True, error_model="numpy", cache=keep)(function))
+    finally:
+        settings.CACHE_DIR = before

@@ -1,0 +1,294 @@
+"""The entry points of the compiled code: rebuild maps, find an orbit with its path, find the beam.
+
+All tables are arrays that `program.Program` holds. A slot is one momentum deviation; the first axis of `maps`,
+`segments`, `inlets`, `outlets`, `points`, `bodies`, `turns` and `starts` counts the slots.
+"""
+
+import math
+
+import numpy as np
+
+from gnomon.propagator.affine import (
+    ANGLE,
+    CORRECTOR,
+    DRIFT,
+    IDENTITY,
+    KICK_X,
+    KICK_Y,
+    LENGTH,
+    NONLINEAR,
+    apply_drift,
+    body_map,
+    compose,
+    corrector_map,
+    edge_map,
+    has_edges,
+    set_identity,
+)  # fmt: skip
+from gnomon.propagator.compiled import Floats, Integers, kernel
+from gnomon.propagator.misalignment import frame_map, write_frames
+from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, STATE, write_coefficients
+from gnomon.propagator.optics import find_mode, find_traces, follow, record_optics
+from gnomon.propagator.orbit_search import close, walk_orbit
+from gnomon.propagator.path_length import lengthening
+from gnomon.propagator.report import FOUND, LENGTHENING, STABLE, STATUS, TRACE_1, UNSTABLE, UNSTABLE_BOTH, WORST
+
+#: Room that kernels work in.
+WORK = STATE + 100
+
+
+@kernel
+def rebuild(
+    which: Integers,
+    slots: Integers,
+    deltas: Floats,
+    kinds: Integers,
+    ordinals: Integers,
+    slices: Integers,
+    lane_of: Integers,
+    bounds: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    framed: Integers,
+    frames: Floats,
+    coefficients: Floats,
+    maps: Floats,
+    inlets: Floats,
+    outlets: Floats,
+    segments: Floats,
+    touching: Integers,
+) -> None:
+    """Bring the maps of the elements `which` up to date in all `slots`, and the segments that contain them."""
+    count = bounds.size
+    touched = np.zeros(count + 1, dtype=np.int64)
+    work = np.empty(WORK)
+    first, second = np.empty(20), np.empty(20)
+    flat = coefficients.reshape(coefficients.size)
+    for number in range(which.size):
+        index = which[number]
+        kind = kinds[index]
+        if kind == IDENTITY:
+            continue
+        k = ordinals[index]
+        touched[k] = 1
+        row = parameters[index]
+        shape = geometry[index]
+        moved[index] = 0
+        if kind != DRIFT and (row[10] != 0.0 or row[11] != 0.0 or row[12] != 0.0):
+            moved[index] = 1
+            write_frames(shape[ANGLE], row[10], row[11], row[12], work, frames[index, 0], frames[index, 1])
+        edges = has_edges(shape)
+        if kind == NONLINEAR:
+            touched[k + 1] = 1
+            framed[k] = 1 if edges or moved[index] else 0
+            lane = lane_of[k]
+            write_coefficients(shape, row, slices[index], lane % LANES, flat, (lane // LANES) * COEFFICIENTS * LANES)
+        for slot in slots:
+            delta = deltas[slot]
+            if kind == NONLINEAR:
+                touching[slot] = 0
+            if kind == DRIFT:
+                set_identity(maps[slot, index])
+                apply_drift(shape[LENGTH] / (1.0 + delta), maps[slot, index])
+                continue
+            if kind == NONLINEAR:
+                if framed[k]:
+                    set_identity(first)
+                    if edges:
+                        edge_map(shape, False, delta, first)
+                    if moved[index]:
+                        frame_map(frames[index, 0], delta, work[0:20])
+                        compose(first, work[0:20], second)
+                        first[:] = second
+                    inlets[slot, k, :] = first
+                    set_identity(first)
+                    if edges:
+                        edge_map(shape, True, delta, first)
+                    if moved[index]:
+                        frame_map(frames[index, 1], delta, work[0:20])
+                        compose(work[0:20], first, second)
+                        first[:] = second
+                    outlets[slot, k, :] = first
+                continue
+            if kind == CORRECTOR:
+                corrector_map(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, first)
+            else:
+                body_map(shape, row, slices[index], delta, first, work)
+                if edges:
+                    edge_map(shape, False, delta, work[0:20])
+                    compose(first, work[0:20], second)
+                    edge_map(shape, True, delta, work[0:20])
+                    compose(work[0:20], second, first)
+            if moved[index]:
+                frame_map(frames[index, 0], delta, work[0:20])
+                compose(first, work[0:20], second)
+                frame_map(frames[index, 1], delta, work[0:20])
+                compose(work[0:20], second, first)
+            maps[slot, index, :] = first
+    for k in range(count + 1):
+        if not touched[k]:
+            continue
+        begin = 0 if k == 0 else bounds[k - 1] + 1
+        end = kinds.size if k == count else bounds[k]
+        for slot in slots:
+            if k > 0 and framed[k - 1]:
+                first[:] = outlets[slot, k - 1]
+            else:
+                set_identity(first)
+            for index in range(begin, end):
+                kind = kinds[index]
+                if kind == DRIFT:
+                    apply_drift(geometry[index, LENGTH] / (1.0 + deltas[slot]), first)
+                elif kind != IDENTITY:
+                    compose(maps[slot, index], first, second)
+                    first[:] = second
+            if k < count and framed[k]:
+                compose(inlets[slot, k], first, second)
+                first[:] = second
+            segments[slot, k, :] = first
+
+
+@kernel
+def locate(
+    slot: int,
+    deltas: Floats,
+    kinds: Integers,
+    ordinals: Integers,
+    slices: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    framed: Integers,
+    frames: Floats,
+    coefficients: Floats,
+    group_slices: Integers,
+    lanes: Integers,
+    maps: Floats,
+    inlets: Floats,
+    outlets: Floats,
+    segments: Floats,
+    points: Floats,
+    bodies: Floats,
+    touching: Integers,
+    reached: Floats,
+    turns: Floats,
+    starts: Floats,
+    orbit: Floats,
+    report: Floats,
+) -> None:
+    """Find one slot's closed orbit, its way around the ring, its path and the tunes' traces."""
+    work = np.empty(WORK)
+    report[STATUS] = close(
+        slot,
+        deltas,
+        coefficients,
+        group_slices,
+        lanes,
+        segments,
+        points,
+        bodies,
+        touching,
+        reached,
+        turns,
+        starts,
+        work,
+        report,
+    )
+    if report[STATUS] != FOUND:
+        return
+    walk_orbit(slot, deltas, kinds, ordinals, geometry, framed, maps, inlets, outlets, bodies, starts, orbit)
+    report[LENGTHENING] = lengthening(
+        kinds, slices, geometry, parameters, moved, frames, deltas[slot], orbit, work[STATE:WORK]
+    )
+    verdict = find_traces(turns[slot], report[TRACE_1:LENGTHENING])
+    if verdict != STABLE:
+        report[STATUS] = UNSTABLE + verdict
+
+
+@kernel
+def find_beam(
+    slot: int,
+    deltas: Floats,
+    kinds: Integers,
+    ordinals: Integers,
+    geometry: Floats,
+    framed: Integers,
+    coefficients: Floats,
+    group_slices: Integers,
+    lanes: Integers,
+    maps: Floats,
+    inlets: Floats,
+    outlets: Floats,
+    segments: Floats,
+    points: Floats,
+    bodies: Floats,
+    touching: Integers,
+    reached: Floats,
+    turns: Floats,
+    starts: Floats,
+    orbit: Floats,
+    beta: Floats,
+    alpha: Floats,
+    phase: Floats,
+    tunes: Floats,
+    report: Floats,
+) -> None:
+    """Find one slot's closed orbit and optics at every entrance and at the end, and the tunes with their integers."""
+    work = np.empty(WORK)
+    report[STATUS] = close(
+        slot,
+        deltas,
+        coefficients,
+        group_slices,
+        lanes,
+        segments,
+        points,
+        bodies,
+        touching,
+        reached,
+        turns,
+        starts,
+        work,
+        report,
+    )
+    if report[STATUS] != FOUND:
+        return
+    verdict = find_traces(turns[slot], report[TRACE_1:LENGTHENING])
+    if verdict != STABLE:
+        report[STATUS] = UNSTABLE + verdict
+        return
+    delta = deltas[slot]
+    beam, spare = work[0:20], work[20:40]
+    traces = report[TRACE_1:LENGTHENING]
+    for mode in range(2):
+        tunes[mode] = find_mode(turns[slot], mode, traces, beam) / (2.0 * math.pi)
+    for row in range(4):
+        beam[5 * row + 4] = starts[slot, row]
+    worst = 0.0
+    for index in range(kinds.size + 1):
+        for row in range(4):
+            orbit[index, row] = beam[5 * row + 4]
+        worst = max(worst, max(abs(beam[4]), abs(beam[14])))
+        if index > 0 and kinds[index - 1] == IDENTITY:
+            for mode in range(2):
+                beta[index, mode] = beta[index - 1, mode]
+                alpha[index, mode] = alpha[index - 1, mode]
+                phase[index, mode] = phase[index - 1, mode]
+        else:
+            record_optics(beam, index, beta, alpha, phase)
+        if index < kinds.size:
+            follow(
+                kinds, ordinals, geometry, maps[slot], inlets[slot], bodies[slot], outlets[slot], framed, delta, index,
+                beam, spare,
+            )  # fmt: skip
+    report[WORST] = worst
+    last = kinds.size
+    if not (0.0 < beta[last, 0] < 1e300 and 0.0 < beta[last, 1] < 1e300):
+        report[STATUS] = UNSTABLE + UNSTABLE_BOTH  # so near an integer that rounding decides
+        return
+    for mode in range(2):
+        begin = phase[0, mode]
+        for index in range(kinds.size + 1):
+            phase[index, mode] -= begin
+        tunes[mode] += math.floor(phase[kinds.size, mode] - tunes[mode] + 0.5)

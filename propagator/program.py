@@ -1,0 +1,122 @@
+"""The tables that kernels work on: a ring's elements as arrays, and the maps built from them."""
+
+import numpy as np
+
+from gnomon.lattice.elements import PARAMETERS, Bend, Corrector, Element, Multipole, Quadrupole
+from gnomon.propagator import kernels
+from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, GEOMETRY, IDENTITY, NONLINEAR
+from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.nonlinear import COEFFICIENTS, LANES
+
+#: Columns of the parameters with a sextupole or octupole term.
+HIGHER_ORDERS = [PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")]
+
+#: Slots of a program: the beam's momentum deviation, a step above and below it, and the reference of the path length.
+BEAM, ABOVE, BELOW, REFERENCE = range(4)
+SLOTS = 4
+
+
+def static_kind(element: Element) -> int:
+    """What an element is to the kernels, as far as its class says."""
+    match element:
+        case Corrector():
+            return CORRECTOR
+        case Quadrupole() | Bend():
+            return AFFINE
+        case Multipole():
+            return NONLINEAR
+        case _:
+            return DRIFT if element.length > 0.0 else IDENTITY
+
+
+class Program:
+    """A ring as arrays.
+
+    Sextupoles, octupoles and general multipoles are tracked; quadrupoles and bends are maps until one of them is given
+    a higher order (`admit`), which lays the program out anew.
+    """
+
+    def __init__(self, elements: tuple[Element, ...]) -> None:
+        n = len(elements)
+        self.kinds: Integers = np.array([static_kind(e) for e in elements], dtype=np.int64)
+        self.with_parameters = np.array([i for i, e in enumerate(elements) if isinstance(e, Multipole)], dtype=np.int64)
+        self.slices: Integers = np.ones(n, dtype=np.int64)
+        self.geometry: Floats = np.zeros((n, len(GEOMETRY)))
+        for i, element in enumerate(elements):
+            self.geometry[i] = [float(getattr(element, name, 0.0)) for name in GEOMETRY]
+            if isinstance(element, Multipole) and element.length > 0.0:
+                self.slices[i] = element.slices
+        self.parameters: Floats = np.zeros((n, len(PARAMETERS)))
+        self.moved: Integers = np.zeros(n, dtype=np.int64)
+        self.frames: Floats = np.zeros((n, 2, 30))
+        self.deltas: Floats = np.zeros(SLOTS)
+        self.maps: Floats = np.zeros((SLOTS, n, 20))
+        self.everything: Integers = np.arange(n, dtype=np.int64)
+        self.lay_out()
+
+    def admit(self, which: Integers) -> bool:
+        """Track those of the elements `which` that now have higher orders; True when the layout changed."""
+        maps = which[self.kinds[which] == AFFINE]
+        risen = maps[np.any(self.parameters[np.ix_(maps, HIGHER_ORDERS)] != 0.0, axis=1)]
+        if not risen.size:
+            return False
+        self.kinds[risen] = NONLINEAR
+        self.lay_out()
+        return True
+
+    def lay_out(self) -> None:
+        """Arrange the nonlinear elements in lanes and the others in segments between them; all maps become stale."""
+        self.bounds: Integers = np.flatnonzero(self.kinds == NONLINEAR).astype(np.int64)
+        count = self.bounds.size
+        nonlinear = self.kinds == NONLINEAR
+        self.ordinals: Integers = (np.cumsum(nonlinear) - nonlinear).astype(np.int64)
+        lanes: list[list[int]] = []
+        group_slices: list[int] = []
+        self.lane_of: Integers = np.zeros(count, dtype=np.int64)
+        for slices in sorted({int(s) for s in self.slices[self.bounds]}):
+            members = np.flatnonzero(self.slices[self.bounds] == slices)
+            for begin in range(0, members.size, LANES):
+                group = members[begin : begin + LANES]
+                self.lane_of[group] = LANES * len(lanes) + np.arange(group.size)
+                lanes.append([*group.tolist(), *[-1] * (LANES - group.size)])
+                group_slices.append(slices)
+        self.lanes: Integers = np.array(lanes, dtype=np.int64).reshape(-1, LANES)
+        self.group_slices: Integers = np.array(group_slices, dtype=np.int64)
+        self.coefficients: Floats = np.zeros((len(lanes), COEFFICIENTS * LANES))
+        self.framed: Integers = np.zeros(count, dtype=np.int64)
+        self.inlets: Floats = np.zeros((SLOTS, count, 20))
+        self.outlets: Floats = np.zeros((SLOTS, count, 20))
+        self.segments: Floats = np.zeros((SLOTS, count + 1, 20))
+        self.points: Floats = np.zeros((SLOTS, count, 4))
+        self.bodies: Floats = np.zeros((SLOTS, count, 20))
+        self.touching: Integers = np.zeros(SLOTS, dtype=np.int64)
+        self.reached: Floats = np.zeros((count, 20))
+        self.turns: Floats = np.zeros((SLOTS, 20))
+        self.starts: Floats = np.zeros((SLOTS, 4))
+
+    def rebuild(self, which: Integers, slots: Integers) -> None:
+        """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
+        kernels.rebuild(
+            which, slots, self.deltas, self.kinds, self.ordinals, self.slices, self.lane_of, self.bounds, self.geometry,
+            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.inlets,
+            self.outlets, self.segments, self.touching,
+        )  # fmt: skip
+
+    def locate(self, slot: int, orbit: Floats, report: Floats) -> None:
+        """Find a slot's orbit (n+1, 4), path and traces; `report` says what came of it."""
+        kernels.locate(
+            slot, self.deltas, self.kinds, self.ordinals, self.slices, self.geometry, self.parameters, self.moved,
+            self.framed, self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.inlets,
+            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
+            self.starts, orbit, report,
+        )  # fmt: skip
+
+    def find_beam(
+        self, orbit: Floats, beta: Floats, alpha: Floats, phase: Floats, tunes: Floats, report: Floats
+    ) -> None:
+        """Find the orbit (n+1, 4), optics (n+1, 2) and tunes (2,) of the beam's slot."""
+        kernels.find_beam(
+            BEAM, self.deltas, self.kinds, self.ordinals, self.geometry, self.framed, self.coefficients,
+            self.group_slices, self.lanes, self.maps, self.inlets, self.outlets, self.segments, self.points,
+            self.bodies, self.touching, self.reached, self.turns, self.starts, orbit, beta, alpha, phase, tunes, report,
+        )  # fmt: skip

@@ -1,0 +1,13 @@
+"""The numbers by which kernels say what they found."""
+
+#: Places in a report: outcome, steps of the search, its last change [m, rad], 2 cos(mu) of both modes, their
+#: discriminant, path of the turn less the ring's length [m], largest orbit [m].
+STATUS, ITERATIONS, CHANGE, TRACE_1, TRACE_2, DISCRIMINANT, LENGTHENING, WORST = range(8)
+REPORT = 8
+
+#: Outcomes of the search for an orbit.
+FOUND, NOT_CONVERGED, LOST, NO_FIXED_POINT = range(4)
+
+#: Verdicts on the modes; a status of UNSTABLE plus a verdict has an orbit and no stable beam.
+STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM = range(5)
+UNSTABLE = 10

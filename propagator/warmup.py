@@ -1,0 +1,58 @@
+"""Compile the kernels before anyone waits for them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole, Sextupole
+from gnomon.propagator import kernels
+from gnomon.propagator.compiled import cache_folder
+from gnomon.propagator.program import BEAM, Program
+from gnomon.propagator.report import REPORT
+
+#: Written when all kernels are in the cache; the folder's name says for which sources, numba and processor.
+MARK = "complete"
+
+Progress = Callable[[str, int, int], None]
+
+
+def kernels_are_cached() -> bool:
+    """Whether the machine code of all kernels is in the cache, so that the first beam takes no compilation."""
+    return (cache_folder() / MARK).exists()
+
+
+def compile_kernels(progress: Progress | None = None) -> None:
+    """Compile every kernel, or load it from the cache, for the types that a program passes.
+
+    `progress` is called with a kernel's name, how many are done and how many there are, before each and at the end.
+    """
+    program = Program(small_ring())
+    n = program.kinds.size
+    program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
+    orbit, pair, report = np.empty((n + 1, 4)), np.empty((n + 1, 2)), np.zeros(REPORT)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
+        ("orbit and path", lambda: program.locate(BEAM, orbit, report)),
+        ("orbit and optics", lambda: program.find_beam(orbit, pair, pair.copy(), pair.copy(), np.empty(2), report)),
+    ]
+    for done, (name, compile_one) in enumerate(steps):
+        if progress is not None:
+            progress(name, done, len(steps))
+        compile_one()
+    if progress is not None:
+        progress("kernels", len(steps), len(steps))
+    folder = cache_folder()
+    if kernels.find_beam.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
+        (folder / MARK).touch()
+
+
+def small_ring() -> tuple[Element, ...]:
+    """A ring of one element of each kind, for its types alone."""
+    return (
+        Drift(name="drift", length=1.0),
+        Quadrupole(name="quadrupole", length=0.2),
+        Sextupole(name="sextupole", length=0.1),
+        Quadrupole(name="defocusing", length=0.2),
+        Bend(name="bend", length=1.0, angle=0.1),
+        Multipole(name="thin"),
+    )

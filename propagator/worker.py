@@ -1,0 +1,48 @@
+"""One thread that computes for an event loop and can be left behind when it hangs."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Done = Callable[[R | None, BaseException | None], None]
+
+
+class Worker(Generic[T, R]):
+    """Computes one thing after the other, outside the event loop.
+
+    A daemon and not an executor: the interpreter waits at its end for an executor's threads, and would hang with one.
+    """
+
+    def __init__(self, compute: Callable[[T], R], loop: asyncio.AbstractEventLoop, name: str) -> None:
+        self._compute = compute
+        self._loop = loop
+        self._tasks: SimpleQueue[tuple[T, Done[R]] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def start(self, task: T, done: Done[R]) -> None:
+        """Compute `task`; `done` is called in the event loop with the result or with what was raised."""
+        self._tasks.put((task, done))
+
+    def leave(self) -> None:
+        """Let the thread end after what it does now; its results still reach their `done`."""
+        self._tasks.put(None)
+
+    def _run(self) -> None:
+        while (item := self._tasks.get()) is not None:
+            task, done = item
+            result: R | None = None
+            raised: BaseException | None = None
+            try:
+                result = self._compute(task)
+            except BaseException as error:  # noqa: BLE001 - `done` makes a failure of it
+                raised = error
+            try:
+                self._loop.call_soon_threadsafe(done, result, raised)
+            except RuntimeError:  # the event loop is closed: nobody waits any more
+                return
+            del task, done, item, result, raised

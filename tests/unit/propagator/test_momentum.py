@@ -1,0 +1,114 @@
+"""The momentum deviation is what makes the circumference fit the RF frequency."""
+
+import at
+import numpy as np
+import pytest
+
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import Propagator
+from gnomon.propagator.rf import Momentum, find_momentum, path_difference
+from unit.propagator.errors import with_errors
+from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turn
+
+CASES = [("bessy2", "nominal", 1e3), ("bessy2", "nominal", -5e3), ("mls", "nominal", 5e3), ("mls", "low_alpha", 100.0),
+         ("mls", "low_alpha", -1e3), ("mls", "ssmb", 10.0), ("mls", "ssmb", -1e3)]  # fmt: skip
+
+
+def detuned(lattice: Lattice, by_hz: float) -> Lattice:
+    unit = {"Hz": 1.0, "kHz": 1e3}[lattice.ring.rf_unit]
+    return lattice.updated({("rf", "frequency"): lattice["rf", "frequency"] + by_hz / unit})
+
+
+def lattice_of(ring: Ring, optics: str) -> Lattice:
+    return with_errors(ring.optics.get(optics, ring.nominal), seed=3)
+
+
+@pytest.mark.parametrize(("ring_name", "optics", "by_hz"), CASES)
+def test_detuned_rf_agrees_with_pyat_in_both_modes(
+    ring_name: str, optics: str, by_hz: float, request: pytest.FixtureRequest
+) -> None:
+    ring: Ring = request.getfixturevalue(ring_name)
+    lattice = detuned(lattice_of(ring, optics), by_hz)
+    oracle = pyat_lattice(lattice)
+    target = path_difference(ring.harmonic_number, lattice.rf_frequency, ring.rf_reference)
+    own = at.find_orbit4(oracle, dp=0.0, **TIGHT)[0]
+    own_path = pyat_turn(oracle, np.append(own[:5], 0.0)[:, None])[5, 0]
+    for mode, path in (("orbit", target + own_path), ("frequency", target)):
+        beam = Propagator(ring, mode)(lattice)  # type: ignore[arg-type]
+        assert beam.found, beam.reason
+        guess = np.array([*beam.orbit[0], beam.delta * 1.0001, 0.0])
+        start, orbit = at.find_orbit4(oracle, dct=path, guess=guess, refpts=range(len(oracle) + 1), **TIGHT)
+        assert abs(beam.delta - start[4]) < 1e-11
+        assert np.abs(beam.orbit - orbit[:, :4]).max() < 1e-11
+        optics_there = at.linopt6(oracle, dp=beam.delta, get_chrom=True, DPStep=1e-5)
+        assert np.abs(beam.tune % 1.0 - optics_there[1].tune).max() < 1e-7
+        assert np.abs(beam.chromaticity - optics_there[1].chromaticity).max() < 1e-3
+
+
+def test_the_linear_formula_would_be_wrong_at_low_momentum_compaction(mls: Ring) -> None:
+    lattice = mls.optics["ssmb"]
+    beam = Propagator(mls)(detuned(lattice, 1e3))
+    compaction = Propagator(mls)(lattice).momentum_compaction
+    linear = -1e3 / lattice.rf_frequency / compaction
+    assert beam.found
+    assert abs(linear / beam.delta) > 10.0
+
+
+def test_at_the_reference_frequency_delta_is_exactly_zero_whatever_the_correctors_do(bessy2: Ring) -> None:
+    lattice = with_errors(bessy2.nominal)
+    assert Propagator(bessy2)(lattice).delta == 0.0
+    assert Propagator(bessy2, "frequency")(lattice).delta != 0.0
+    assert Propagator(bessy2, "frequency")(bessy2.nominal).delta == 0.0
+
+
+def test_a_frequency_that_no_momentum_fits_leaves_no_beam_and_going_back_brings_it_back(mls: Ring) -> None:
+    lattice = mls.optics["low_alpha"]
+    propagate = Propagator(mls)
+    beam = propagate(detuned(lattice, 5e3))
+    assert not beam.found
+    assert beam.reason.startswith("no momentum gives the circumference of this RF frequency; nearest")
+    assert propagate(lattice).found
+    assert propagate(detuned(lattice, 10.0)).delta == pytest.approx(-1.58e-4, rel=1e-2)
+
+
+def test_a_small_change_on_a_detuned_ring_gives_what_a_new_propagator_gives(mls: Ring) -> None:
+    kept = Propagator(mls, "frequency")
+    lattice = detuned(lattice_of(mls, "ssmb"), -200.0)
+    for number in range(5):
+        lattice = lattice.updated({("HS3M2K1RP", "kick"): 2e-6 * number})
+        after, new = kept(lattice), Propagator(mls, "frequency")(lattice)
+        assert after.found
+        assert abs(after.delta - new.delta) < 1e-12
+        assert np.abs(after.orbit - new.orbit).max() < 1e-12
+
+
+def test_the_solution_lies_on_the_branch_that_contains_the_reference_momentum() -> None:
+    # path = 0.1 d + 50 d^2: solutions at +1e-4 and -2.1e-3 for the same path
+
+    def path(delta: float) -> float:
+        return 0.1 * delta + 50.0 * delta * delta
+
+    target = path(1e-4)
+    assert find_momentum(path, target, None).delta == pytest.approx(1e-4, abs=1e-13)
+    assert find_momentum(path, path(-9.9e-4), None).delta == pytest.approx(-9.9e-4, abs=1e-9)
+    assert find_momentum(path, path(-9.9e-4), Momentum(1e-3, 0.2)).delta == pytest.approx(-9.9e-4, abs=1e-9)
+    # a neighbour's solution beyond the turning point is left when the path has moved far
+    assert find_momentum(path, path(4e-3), Momentum(-2.1e-3, -0.11)).delta == pytest.approx(4e-3, abs=1e-9)
+
+
+def test_no_path_no_orbit_and_no_compaction_are_reasons_and_end() -> None:
+    calls = []
+
+    def path(delta: float) -> float | None:
+        calls.append(delta)
+        return 0.1 * delta if abs(delta) < 1e-3 else None
+
+    assert "no momentum" in find_momentum(path, 1.0, None).reason
+    assert len(calls) < 200
+    assert "no closed orbit" in find_momentum(lambda _: None, 1.0, None).reason
+    assert "momentum compaction 0" in find_momentum(lambda _: 0.0, 1.0, None).reason
+
+
+def test_an_unknown_mode_is_refused(mls: Ring) -> None:
+    with pytest.raises(ValueError, match='"orbit" or "frequency"'):
+        Propagator(mls, "velocity")  # type: ignore[arg-type]

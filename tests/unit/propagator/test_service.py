@@ -1,0 +1,215 @@
+"""The service: newest state wins, waits are bounded, failures are answers, generations are in order."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gnomon.lattice import Ring
+from gnomon.propagator import Answer, Propagator, PropagatorService
+
+
+@dataclass(frozen=True)
+class FakeLattice:
+    """Only a name; the fake model does not look further."""
+
+    id: str
+
+
+class FakeModel:
+    """Computes when told to, and remembers what it was asked and by which threads."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.threads: set[int] = set()
+        self.open = threading.Event()
+        self.open.set()
+        self.error: Exception | None = None
+
+    def __call__(self, lattice: Any) -> Any:
+        self.asked.append(lattice.id)
+        self.threads.add(threading.get_ident())
+        self.open.wait(10.0)
+        if self.error is not None:
+            raise self.error
+        return f"beam of {lattice.id}"
+
+
+@pytest.fixture
+def model() -> Iterator[FakeModel]:
+    model = FakeModel()
+    yield model
+    model.open.set()
+
+
+def states(*names: str) -> list[Any]:
+    return [FakeLattice(name) for name in names]
+
+
+async def until(condition: Any) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError("did not happen within 1 s")
+
+
+async def test_an_answer_names_its_lattice_generation_and_sequence(model: FakeModel) -> None:
+    service: Any = PropagatorService(model)
+    (a,) = states("a")
+    answer = await service.submit(a, 7)
+    assert (answer.generation, answer.sequence, answer.lattice, answer.beam) == (1, 7, a, "beam of a")
+    assert answer.lattice_id == "a"
+    assert answer.failure == ""
+    service.close()
+
+
+async def test_newest_waiting_state_replaces_older_ones_which_get_its_answer(model: FakeModel) -> None:
+    model.open.clear()
+    service: Any = PropagatorService(model)
+    futures = [service.submit(lattice, n) for n, lattice in enumerate(states("a", "b", "c", "d"), start=1)]
+    await until(lambda: model.asked == ["a"])
+    model.open.set()
+    first, *others = await asyncio.gather(*futures)
+    assert model.asked == ["a", "d"]
+    assert (first.generation, first.sequence) == (1, 1)
+    assert all(o is others[0] for o in others)
+    assert (others[0].generation, others[0].sequence, others[0].lattice.id) == (2, 4, "d")
+    service.close()
+
+
+async def test_the_event_loop_is_free_and_one_state_at_a_time_is_computed_elsewhere(model: FakeModel) -> None:
+    service: Any = PropagatorService(model)
+    for number, lattice in enumerate(states(*"abcdefgh"), start=1):
+        await service.submit(lattice, number)
+    assert len(model.threads) == 1
+    assert threading.get_ident() not in model.threads
+    service.close()
+
+
+async def test_answers_are_published_in_order_and_before_futures_resolve(model: FakeModel) -> None:
+    seen: list[Answer] = []
+    futures: list[asyncio.Future[Answer]] = []
+    resolved_when_published: list[bool] = []
+
+    def publish(answer: Answer) -> None:
+        seen.append(answer)
+        resolved_when_published.append(any(f.done() and f.result() is answer for f in futures))
+
+    service: Any = PropagatorService(model, on_answer=publish)
+    for number, lattice in enumerate(states(*"abcdefghij"), start=1):
+        futures.append(service.submit(lattice, number))
+        if number % 3 == 0:
+            await asyncio.sleep(0.005)
+    answers = await asyncio.gather(*futures)
+    assert [a.generation for a in seen] == list(range(1, len(seen) + 1))
+    assert [a.sequence for a in seen] == sorted(a.sequence for a in seen)
+    assert seen[-1].sequence == 10
+    assert not any(resolved_when_published)
+    assert [a.sequence for a in answers] == sorted(a.sequence for a in answers)
+    assert all(a.sequence >= number for number, a in enumerate(answers, start=1))
+    service.close()
+
+
+async def test_a_model_that_raises_is_a_failed_answer_and_the_next_state_is_computed(model: FakeModel) -> None:
+    service: Any = PropagatorService(model)
+    model.error = ZeroDivisionError("by zero")
+    a, b = states("a", "b")
+    failed = await service.submit(a, 1)
+    assert failed.beam is None
+    assert failed.failure == "the model failed: ZeroDivisionError: by zero"
+    model.error = None
+    assert (await service.submit(b, 2)).beam == "beam of b"
+    service.close()
+
+
+async def test_a_hung_model_is_left_behind_replaced_and_its_late_result_dropped(model: FakeModel) -> None:
+    seen: list[Answer] = []
+    spare = FakeModel()
+    service: Any = PropagatorService(model, timeout_s=0.05, on_answer=seen.append, renew=lambda: spare)
+    model.open.clear()
+    a, b, c = states("a", "b", "c")
+    first, second = service.submit(a, 1), service.submit(b, 2)
+    failed = await first
+    assert failed.beam is None
+    assert "longer than 0.05 s" in failed.failure
+    assert (await second).beam == "beam of b"
+    model.open.set()
+    await asyncio.sleep(0.02)
+    assert (await service.submit(c, 3)).beam == "beam of c"
+    assert [(s.generation, s.sequence) for s in seen] == [(1, 1), (2, 2), (3, 3)]
+    assert spare.asked == ["b", "c"]
+    assert model.asked == ["a"]
+    service.close()
+
+
+async def test_a_submission_never_waits_longer_than_its_bound_and_its_state_is_still_computed(model: FakeModel) -> None:
+    seen: list[Any] = []
+    service: Any = PropagatorService(model, 0.05, timeout_s=10.0, on_answer=seen.append)
+    model.open.clear()
+    a, b = states("a", "b")
+    first = service.submit(a, 1)
+    begin = asyncio.get_running_loop().time()
+    late = await service.submit(b, 2)
+    assert asyncio.get_running_loop().time() - begin < 0.5
+    assert late.beam is None
+    assert late.failure == "waited longer than 0.05 s for the model"
+    model.open.set()
+    assert (await first).beam == "beam of a"
+    await until(lambda: len(seen) == 3)
+    assert seen[-1].beam == "beam of b"
+    assert [s.generation for s in seen] == [1, 2, 3]
+    service.close()
+
+
+async def test_outputs_that_cannot_be_published_are_a_failure(model: FakeModel) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    def publish(answer: Answer) -> None:
+        raise OSError("no room")
+
+    service: Any = PropagatorService(model, on_answer=publish)
+    answer = await service.submit(states("a")[0], 1)
+    assert answer.failure == "outputs were not published: OSError: no room"
+    assert isinstance(reported[0]["exception"], OSError)
+    service.close()
+
+
+async def test_a_cancelled_waiter_does_not_disturb_the_others(model: FakeModel) -> None:
+    model.open.clear()
+    service: Any = PropagatorService(model)
+    first, second = (service.submit(s, n) for n, s in enumerate(states("a", "b"), start=1))
+    first.cancel()
+    model.open.set()
+    assert (await second).beam == "beam of b"
+    service.close()
+
+
+async def test_close_answers_what_is_open_and_refuses_more(model: FakeModel) -> None:
+    model.open.clear()
+    service: Any = PropagatorService(model)
+    futures = [service.submit(s, n) for n, s in enumerate(states("a", "b"), start=1)]
+    service.close()
+    service.close()
+    assert [(await f).failure for f in futures] == ["the propagator service was closed"] * 2
+    with pytest.raises(RuntimeError, match="closed"):
+        service.submit(states("c")[0], 3)
+
+
+async def test_the_real_model_answers_a_burst_with_its_last_state(mls: Ring) -> None:
+    service: Any = PropagatorService(Propagator(mls), timeout_s=60.0)
+    lattices = [mls.nominal.updated({("HS3M2K1RP", "kick"): 1e-6 * n}) for n in range(50)]
+    answers = await asyncio.gather(*(service.submit(lat, n) for n, lat in enumerate(lattices)))
+    last = answers[-1]
+    assert last.beam is not None
+    assert last.lattice is lattices[-1]
+    assert np.array_equal(last.beam.orbit, Propagator(mls)(lattices[-1]).orbit) or np.allclose(
+        last.beam.orbit, Propagator(mls)(lattices[-1]).orbit, rtol=0.0, atol=1e-14
+    )
+    assert last.generation <= 3
+    service.close()
