@@ -1,0 +1,63 @@
+"""What p4p calls for each PV when clients come, go, write or call. All of it runs in pvxs' thread and never waits.
+
+A handler that raises has a bug: p4p then answers the client with the error and logs the traceback.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from gnomon.ioc.puts import RpcHandler
+from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of, client_of
+from gnomon.ioc.pva.values import written
+
+if TYPE_CHECKING:
+    from gnomon.ioc.pva.server import PvaServer
+
+
+class BankChannel:
+    """The handler of a PV of the bank: it is open, and costs something, only while a client is connected."""
+
+    def __init__(self, server: "PvaServer", index: int, procedure: RpcHandler | None = None) -> None:
+        self._server = server
+        self._index = index
+        self._procedure = procedure
+
+    def onFirstConnect(self, pv: Any) -> None:
+        """Open the PV; p4p calls this before the client can ask for anything."""
+        self._server.open_pv(self._index, pv)
+
+    def onLastDisconnect(self, pv: Any) -> None:
+        """Close the PV: publications cost nothing again."""
+        self._server.close_pv(self._index, pv)
+
+    def put(self, pv: Any, operation: Any) -> None:
+        """Hand on what a client wrote; refusing it is the sink's business."""
+        spec = self._server.bank.specs[self._index]
+        answer_put(
+            operation, self._server.sink.put(self._index, written(spec, operation.value()), client_of(operation))
+        )
+
+    def rpc(self, pv: Any, operation: Any) -> None:
+        """Call the procedure of this name, if there is one."""
+        if self._procedure is None:
+            operation.done(error=f"{operation.name()} is not a remote procedure: read, monitor or write it.")
+        else:
+            _call(self._procedure, operation)
+
+
+class ProcedureChannel:
+    """The handler of a PV that is a remote procedure and nothing else."""
+
+    def __init__(self, procedure: RpcHandler) -> None:
+        self._procedure = procedure
+
+    def put(self, pv: Any, operation: Any) -> None:
+        """Say what to do instead."""
+        operation.done(error=f"{operation.name()} is a remote procedure: call it (RPC), it cannot be written.")
+
+    def rpc(self, pv: Any, operation: Any) -> None:
+        """Call it."""
+        _call(self._procedure, operation)
+
+
+def _call(procedure: RpcHandler, operation: Any) -> None:
+    answer_call(operation, procedure(arguments_of(operation.value()), client_of(operation)))

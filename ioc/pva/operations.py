@@ -1,0 +1,94 @@
+"""What a client asks for with a put or a remote procedure call: who it is, its arguments, and the late answer."""
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+import numpy as np
+from p4p import Value
+
+from gnomon.ioc.puts import PutReply
+from gnomon.ioc.pva.structures import reply_type
+from gnomon.lattice import GnomonError
+from gnomon.lattice.commands import Client
+
+_STOPPED = "the server stopped before this was complete"
+_log = logging.getLogger(__name__)
+
+
+def client_of(operation: Any) -> Client:
+    """Who is behind an operation, as the client says."""
+    return Client(user=operation.account(), host=host_of(operation.peer()), protocol="pva")
+
+
+def host_of(peer: str) -> str:
+    """The address in "127.0.0.1:40404" or "[::1]:40404"."""
+    host, colon, _ = peer.rpartition(":")
+    return (host if colon else peer).strip("[]")
+
+
+def answer_put(operation: Any, future: Future[PutReply]) -> None:
+    """Have the client answered when the put is complete, by whichever thread completes it."""
+    future.add_done_callback(lambda done: _finish_put(operation, done))
+
+
+def answer_call(operation: Any, future: Future[str]) -> None:
+    """Have the client answered when the procedure has ended, by whichever thread ends it."""
+    future.add_done_callback(lambda done: _finish_call(operation, done))
+
+
+def arguments_of(value: Any) -> dict[str, Any]:
+    """The arguments of a call as plain Python: the query of an NTURI, else all fields of the structure."""
+    fields: dict[str, Any] = value.todict()
+    is_uri = str(value.getID()).startswith("epics:nt/NTURI:") or {"scheme", "path", "query"} <= fields.keys()
+    arguments = (fields.get("query") or {}) if is_uri else fields
+    return {str(name): _plain(argument) for name, argument in arguments.items()}
+
+
+def reason_of(error: BaseException) -> str:
+    """What a client reads about a failure: gnomon's own words, or the kind of a fault that nobody foresaw."""
+    if isinstance(error, CancelledError):
+        return _STOPPED
+    text = str(error)
+    if isinstance(error, GnomonError) and text:
+        return text
+    return f"internal error: {type(error).__name__}: {text}" if text else f"internal error: {type(error).__name__}"
+
+
+def _finish_put(operation: Any, future: Future[PutReply]) -> None:
+    error = CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        _fail(operation, reason_of(error))
+    elif not (reply := future.result()).accepted:
+        _fail(operation, reply.message or "refused")
+    else:
+        operation.done()
+
+
+def _finish_call(operation: Any, future: Future[str]) -> None:
+    error = CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        _fail(operation, reason_of(error))
+    else:
+        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        stamp = {"secondsPastEpoch": seconds, "nanoseconds": nanoseconds}
+        operation.done(Value(reply_type(), {"value": future.result(), "timeStamp": stamp}))
+
+
+def _fail(operation: Any, message: str) -> None:
+    _log.info("%s by %s ended with: %s", operation.name(), operation.peer(), message)
+    operation.done(error=message)
+
+
+def _plain(argument: Any) -> Any:
+    match argument:
+        case np.ndarray() | np.generic():
+            return argument.tolist()
+        case Mapping():
+            return {str(name): _plain(item) for name, item in argument.items()}
+        case list() | tuple():
+            return [_plain(item) for item in argument]
+        case _:
+            return argument

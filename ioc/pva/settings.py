@@ -1,0 +1,113 @@
+"""Where the server listens: the caller's wishes and the standard environment variables, which win."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from gnomon.lattice import GnomonError
+
+SERVER_PORT = 5075
+BROADCAST_PORT = 5076
+
+# What a server understands, each with the client's variable that counts when its own is not set.
+_VARIABLES: dict[str, tuple[str, ...]] = {
+    "EPICS_PVAS_INTF_ADDR_LIST": (),
+    "EPICS_PVAS_SERVER_PORT": ("EPICS_PVA_SERVER_PORT",),
+    "EPICS_PVAS_BROADCAST_PORT": ("EPICS_PVA_BROADCAST_PORT",),
+    "EPICS_PVAS_BEACON_ADDR_LIST": ("EPICS_PVA_ADDR_LIST",),
+    "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": ("EPICS_PVA_AUTO_ADDR_LIST",),
+    "EPICS_PVAS_IGNORE_ADDR_LIST": (),
+    "EPICS_PVA_CONN_TMO": (),
+}
+
+
+class PvaError(GnomonError):
+    """The PV Access server cannot do what its settings ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the caller wants; port 0 means any free one, no interface means all of them."""
+
+    interfaces: Sequence[str] = ("127.0.0.1",)
+    port: int = SERVER_PORT
+    broadcast_port: int = BROADCAST_PORT
+    beacon_addresses: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a running server really listens. `client_variables` are the environment in which clients find it."""
+
+    interfaces: tuple[str, ...]
+    port: int
+    wanted_port: int
+    broadcast_port: int
+    client_variables: Mapping[str, str]
+
+    @property
+    def moved(self) -> bool:
+        """Whether the wanted TCP port was taken, so that the server got another one. Searches still find it."""
+        return self.wanted_port not in (0, self.port)
+
+
+def server_conf(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The complete configuration for `p4p.server.Server(conf=..., useenv=False)`.
+
+    A variable that is set to nothing counts as not set, as everywhere in EPICS. Raises PvaError for a port that is
+    none.
+    """
+    local = bool(settings.interfaces) and all(_is_loopback(interface) for interface in settings.interfaces)
+    beacons = list(settings.beacon_addresses) or (["127.0.0.1"] if local else [])
+    conf = {
+        "EPICS_PVAS_INTF_ADDR_LIST": " ".join(settings.interfaces),
+        "EPICS_PVAS_SERVER_PORT": str(settings.port),
+        "EPICS_PVAS_BROADCAST_PORT": str(settings.broadcast_port),
+        "EPICS_PVAS_BEACON_ADDR_LIST": " ".join(beacons),
+        "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO" if beacons else "YES",
+    }
+    for name, others in _VARIABLES.items():
+        given = next((environ[key].strip() for key in (name, *others) if environ.get(key, "").strip()), None)
+        if given is not None:
+            conf[name] = given
+    for name in ("EPICS_PVAS_SERVER_PORT", "EPICS_PVAS_BROADCAST_PORT"):
+        _check_port(name, conf[name])
+    return {name: value for name, value in conf.items() if value}
+
+
+def endpoint(wanted: Mapping[str, str], real: Mapping[str, str]) -> Endpoint:
+    """Where a server listens, from the configuration that it was given and the one that it reports."""
+    interfaces = tuple(_host(entry) for entry in real.get("EPICS_PVAS_INTF_ADDR_LIST", "0.0.0.0").split())
+    first = interfaces[0] if interfaces else "0.0.0.0"
+    broadcast_port = int(real["EPICS_PVAS_BROADCAST_PORT"])
+    variables = {
+        "EPICS_PVA_ADDR_LIST": "127.0.0.1" if first in ("0.0.0.0", "::") else first,
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_BROADCAST_PORT": str(broadcast_port),
+    }
+    return Endpoint(
+        interfaces=interfaces,
+        port=int(real["EPICS_PVAS_SERVER_PORT"]),
+        wanted_port=int(wanted["EPICS_PVAS_SERVER_PORT"]),
+        broadcast_port=broadcast_port,
+        client_variables=variables,
+    )
+
+
+def _check_port(name: str, text: str) -> None:
+    if not text.isdecimal() or int(text) > 65535:
+        raise PvaError(f"{name}={text!r} is not a port: give a whole number from 0 (any free port) to 65535.")
+
+
+def _is_loopback(interface: str) -> bool:
+    try:
+        return ip_address(_host(interface)).is_loopback
+    except ValueError:
+        return interface == "localhost"
+
+
+def _host(entry: str) -> str:
+    """The address of "1.2.3.4", "1.2.3.4:5075", "[::1]:5075" or "::1"."""
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.rpartition(":")[0] if entry.count(":") == 1 else entry

@@ -1,0 +1,108 @@
+"""A bank with one PV of every kind, a sink that plays the dispatcher, and what a running server needs around it."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from p4p.client.thread import Context
+
+from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.puts import PutReply
+from gnomon.ioc.pva.server import PvaServer
+from gnomon.ioc.pva.settings import Endpoint, Settings
+from gnomon.lattice import GnomonError
+from gnomon.lattice.commands import Client
+
+START_NS = 1_700_000_000_123_456_789
+FREE = Settings(port=0, broadcast_port=0)
+
+SPECS = (
+    PvSpec(
+        name="T:current", kind=Kind.FLOAT, source="", description="current of the first family", unit="A", precision=4,
+        display=(-20.0, 200.0), drive=(0.0, 150.0), alarm=AlarmLimits(-10.0, -5.0, 5.0, 10.0), writable=True,
+    ),
+    PvSpec(name="T:count", kind=Kind.INT, source="", description="results so far", display=(0, 1000), writable=True),
+    PvSpec(name="T:mode", kind=Kind.ENUM, source="", description="mode", states=("off", "on", "ramp"), writable=True),
+    PvSpec(name="T:reason", kind=Kind.STRING, source="", description="why there is no beam", writable=True),
+    PvSpec(
+        name="T:orbit", kind=Kind.FLOATS, source="", description="horizontal orbit", unit="mm", length=4000,
+        display=(-10.0, 10.0), writable=True,
+    ),
+    PvSpec(name="T:names", kind=Kind.STRINGS, source="", description="names of the monitors", length=200),
+    PvSpec(
+        name="T:table", kind=Kind.TABLE, source="", description="all monitors",
+        columns=(("name", "Name", "string"), ("x", "x [mm]", "float")),
+    ),
+    PvSpec(name="T:fixed", kind=Kind.FLOAT, source="", description="cannot be written"),
+)  # fmt: skip
+
+
+@dataclass
+class FakeSink:
+    """Plays the dispatcher: refuses what no PV takes, and completes a put when `complete` says so."""
+
+    bank: Bank
+    puts: list[tuple[str, Any, Client]] = field(default_factory=list)
+    complete: Callable[[int, Any, Future[PutReply]], None] | None = None
+
+    def put(self, index: int, value: Any, client: Client) -> Future[PutReply]:
+        spec = self.bank.specs[index]
+        self.puts.append((spec.name, value, client))
+        future: Future[PutReply] = Future()
+        if not spec.writable:
+            future.set_result(PutReply(False, f"{spec.name} is read-only."))
+        elif isinstance(value, dict):
+            future.set_result(PutReply(False, f"{spec.name} got no value."))
+        elif spec.kind is Kind.FLOAT and not np.isfinite(value):
+            future.set_result(PutReply(False, f"{spec.name} = {value} A is not finite."))
+        elif spec.kind is Kind.ENUM and not 0 <= value < len(spec.states):
+            future.set_result(PutReply(False, f"{spec.name} has no state {value}."))
+        elif self.complete is not None:
+            self.complete(index, value, future)
+        else:
+            future.set_result(PutReply(True))
+        return future
+
+
+@dataclass
+class Served:
+    """A running server with all around it."""
+
+    bank: Bank
+    sink: FakeSink
+    server: PvaServer
+    endpoint: Endpoint
+
+    def context(self, **options: Any) -> Context:
+        return Context("pva", conf=dict(self.endpoint.client_variables), useenv=False, **options)
+
+    def publish(self, name: str, value: Any, *, time_ns: int, generation: int) -> None:
+        index = self.bank.index[name]
+        nothing = (np.zeros(0, dtype=np.intp), np.zeros(0))
+        if self.bank.scalar[index]:
+            scalars = (np.array([index]), np.array([float(value)]))
+            self.bank.publish(scalars, {}, time_ns=time_ns, generation=generation)
+        else:
+            self.bank.publish(nothing, {index: value}, time_ns=time_ns, generation=generation)
+
+
+def procedure(arguments: dict[str, Any], client: Client) -> Future[str]:
+    """Answers with what it was asked, fails when told so."""
+    future: Future[str] = Future()
+    if arguments.get("fail"):
+        future.set_exception(GnomonError("Q1PDR current = 900 A is above its limit 150 A; nothing has changed."))
+    else:
+        future.set_result(repr(dict(sorted(arguments.items()))))
+    return future
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    """Whether the condition comes true in time."""
+    end = time.monotonic() + timeout_s
+    while not (true := condition()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return true

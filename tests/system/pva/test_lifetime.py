@@ -1,0 +1,133 @@
+"""Starting, stopping, finding: ports, environment, other servers, leaks."""
+
+import gc
+import socket
+import time
+import weakref
+
+import numpy as np
+import pytest
+from p4p.client.thread import Context
+
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.pva.presence import find_pva_servers, search_addresses
+from gnomon.ioc.pva.server import PvaServer
+from gnomon.ioc.pva.settings import PvaError, Settings
+from system.pva.stage import FREE, SPECS, START_NS, FakeSink, Served
+
+
+def _server(settings: Settings = FREE, environ: dict[str, str] | None = None) -> PvaServer:
+    bank = Bank(SPECS, START_NS)
+    return PvaServer(bank, FakeSink(bank), {}, settings, environ={} if environ is None else environ)
+
+
+def test_three_thousand_pvs_start_at_once_and_stop_at_once() -> None:
+    specs = [PvSpec(name=f"T:{i}", kind=Kind.FLOAT, source="", description="") for i in range(3000)]
+    bank = Bank(specs, START_NS)
+    server = PvaServer(bank, FakeSink(bank), {}, FREE, environ={})
+    started = time.perf_counter()
+    server.start()
+    running = time.perf_counter()
+    server.stop()
+    assert running - started < 0.5
+    assert time.perf_counter() - running < 0.5
+
+
+def test_a_taken_port_is_reported_and_the_server_still_found() -> None:
+    with socket.socket() as blocker:
+        blocker.bind(("127.0.0.1", 0))
+        blocker.listen()
+        taken = blocker.getsockname()[1]
+        server = _server(Settings(port=taken, broadcast_port=0))
+        endpoint = server.start()
+        try:
+            assert endpoint.moved
+            assert (endpoint.wanted_port, endpoint.port != taken) == (taken, True)
+            with Context("pva", conf=dict(endpoint.client_variables), useenv=False) as context:
+                assert context.get("T:current") == 0.0
+        finally:
+            server.stop()
+
+
+def test_the_environment_wins_over_the_caller() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    server = _server(
+        Settings(("192.0.2.1",), 5075, 0),
+        {"EPICS_PVA_SERVER_PORT": str(free), "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1"},
+    )
+    endpoint = server.start()
+    server.stop()
+    assert (endpoint.interfaces, endpoint.port, endpoint.moved) == (("127.0.0.1",), free, False)
+
+
+def test_an_address_that_is_not_ours_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(PvaError, match=r"192\.0\.2\.1.*address of this host"):
+        _server(Settings(("192.0.2.1",), 0, 0)).start()
+
+
+def test_stopping_disconnects_clients_and_starting_again_brings_them_back() -> None:
+    server = _server()
+    endpoint = server.start()
+    again = Settings(port=endpoint.port, broadcast_port=endpoint.broadcast_port)
+    with Context("pva", conf=dict(endpoint.client_variables), useenv=False) as context:
+        assert context.get("T:current") == 0.0
+        server.stop()
+        server.stop()
+        with pytest.raises(TimeoutError):
+            context.get("T:current", timeout=0.2)
+        second = _server(again)
+        second.start()
+        try:
+            assert context.get("T:current", timeout=10.0) == 0.0
+        finally:
+            second.stop()
+
+
+def test_a_stopped_server_is_gone_though_its_bank_lives() -> None:
+    server = _server()
+    bank, endpoint = server.bank, server.start()
+    with Context("pva", conf=dict(endpoint.client_variables), useenv=False) as context:
+        context.get([spec.name for spec in SPECS])
+    server.stop()
+    gone = weakref.ref(server)
+    del server
+    gc.collect()
+    assert gone() is None
+    bank.publish((np.array([0]), np.array([1.0])), {}, time_ns=START_NS, generation=1)
+
+
+def test_a_running_server_is_found_by_name(served: Served) -> None:
+    port = served.endpoint.broadcast_port
+    started = time.monotonic()
+    found = find_pva_servers(["T:current", "T:call"], ["127.0.0.1"], port)
+    assert found == dict.fromkeys(("T:current", "T:call"), f"127.0.0.1:{served.endpoint.port}")
+    assert time.monotonic() - started < 0.4
+
+
+def test_among_thousands_of_names_those_that_exist_are_found_in_time(served: Served) -> None:
+    names = [f"X:{i:05}:a-rather-long-name" for i in range(3000)] + ["T:mode"]
+    started = time.monotonic()
+    found = find_pva_servers(names, search_addresses(("127.0.0.1",), {}), served.endpoint.broadcast_port)
+    assert list(found) == ["T:mode"]
+    assert time.monotonic() - started < 0.8
+
+
+def test_of_two_servers_on_one_port_each_is_found(served: Served) -> None:
+    specs = [PvSpec(name="U:other", kind=Kind.FLOAT, source="", description="")]
+    bank = Bank(specs, START_NS)
+    port = served.endpoint.broadcast_port
+    second = PvaServer(bank, FakeSink(bank), {}, Settings(port=0, broadcast_port=port), environ={})
+    second.start()
+    try:
+        assert set(find_pva_servers(["T:current", "U:other"], ["127.0.0.1"], port)) == {"T:current", "U:other"}
+    finally:
+        second.stop()
+
+
+def test_nobody_there_is_known_within_the_time() -> None:
+    started = time.monotonic()
+    assert find_pva_servers(["T:current"], ["127.0.0.1:9", "nowhere.invalid"], timeout_s=0.3) == {}
+    assert time.monotonic() - started < 0.5
