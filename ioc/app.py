@@ -1,13 +1,18 @@
 """A server from start to end: start the twin, say what it serves, wait for a signal, stop."""
 
 import asyncio
+import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from rich.console import Console
 
+from gnomon.db.pvs import PvSpec
 from gnomon.ioc.config import Config
 from gnomon.ioc.twin import Twin, start
 
@@ -28,7 +33,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
 
 def _introduce(twin: Twin, console: Console, seconds: float) -> None:
     config, ring, document = twin.config, twin.found.ring, twin.found.document
-    setpoint = next((s for s in twin.bank.specs if s.writable and s.property == "current"), None)
+    setpoint = _example(twin)
     reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
     console.print(
         f"[bold]gnomon[/] {document.title}: {len(ring.elements)} elements, {len(document.supplies)} supplies, "
@@ -37,20 +42,33 @@ def _introduce(twin: Twin, console: Console, seconds: float) -> None:
     console.print(
         f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {ring.nominal.id}, role twin (on its own)"
     )
-    ca_host = twin.ca.interfaces[0]
-    console.print(f"  Channel Access {ca_host}:{twin.ca.port}, PV Access {':'.join(map(str, _pva(twin)))}")
+    ca = f"{twin.ca.where.interfaces[0]}:{twin.ca.port}"
+    pva = f"{twin.pva_endpoint.interfaces[0]}:{twin.pva_endpoint.port}"
+    console.print(f"  Channel Access {ca}, PV Access {pva}")
     console.print(f"  journal {config.journal()}")
     console.print("  try:")
     if reading is not None:
-        console.print(f"    {_environment(twin.ca.client_environment())} caproto-get {reading.name}")
+        console.print(f"    {_environment(twin.ca.client_variables)} {_program('caproto-get')} {reading.name}")
     if setpoint is not None:
-        pva = _environment(twin.pva_endpoint.client_variables)
-        console.print(f"    {pva} python -m p4p.client.cli put {setpoint.name}={twin.bank.reading(0).value:.4f}")
+        environment = _environment(twin.pva_endpoint.client_variables)
+        console.print(f"    {environment} {_program('python')} -m p4p.client.cli put {setpoint.name}=0.1")
     console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
 
 
-def _pva(twin: Twin) -> tuple[str, int]:
-    return twin.pva_endpoint.interfaces[0], twin.pva_endpoint.port
+def _example(twin: Twin) -> PvSpec | None:
+    """A setpoint that can be put to 0.1 without harm: a steerer's current."""
+    for spec in twin.bank.specs:
+        if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]:
+            return spec
+    return None
+
+
+def _program(name: str) -> str:
+    """A program of our environment, as it can be typed here."""
+    ours = Path(sys.executable).parent / name
+    if shutil.which(name) == str(ours) or not ours.exists():
+        return name
+    return os.path.relpath(ours) if ours.is_relative_to(Path.cwd()) else str(ours)
 
 
 def _environment(variables: Mapping[str, str]) -> str:

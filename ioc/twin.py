@@ -4,10 +4,12 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from gnomon.fault_injection import Injector
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer
+from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.machines import Found, find_machine, keep, pvs_of
@@ -42,8 +44,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     ring = found.ring
     specs = pvs_of(found, config.prefix)
     names = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+    make = partial(Propagator, ring, config.model.momentum)
     try:
-        propagator = await asyncio.to_thread(Propagator, ring, config.model.momentum)
+        propagator = await asyncio.to_thread(make)
         await asyncio.to_thread(propagator, ring.nominal)
     finally:
         with suppress(asyncio.CancelledError):
@@ -65,6 +68,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
         on_answer=outputs.publish,
+        renew=make,
     )
     stack.callback(service.close)
     dispatcher = Dispatcher(bank, lattice, journal, injector, service, outputs)
@@ -81,7 +85,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     endpoint = pva.start()
     stack.callback(pva.stop)
     # PVA listens to the bank first, so a PVA update is out before a CA put is answered.
-    ca = CaServer(bank, dispatcher, interfaces=network.interfaces, port=network.ca_port)
+    ca = CaServer(bank, dispatcher, ca_settings(network.interfaces, network.ca_port))
     await ca.start()
     stack.push_async_callback(ca.stop)
     if config.publish.repeat_hz > 0.0:

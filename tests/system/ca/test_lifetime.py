@@ -1,0 +1,84 @@
+"""Start, search, broken traffic and end of the server."""
+
+import asyncio
+import os
+import socket
+import time
+
+import pytest
+
+from gnomon.ioc.ca.presence import find_ca_servers
+from gnomon.ioc.ca.server import settings
+from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
+
+
+def test_three_thousand_pvs_are_served_within_a_second(epics_ports) -> None:
+    begin = time.perf_counter()
+    served = Served(epics_ports.ca)
+    took = time.perf_counter() - begin
+    served.stop()
+    assert took < 1.0
+
+
+def test_stops_within_half_a_second_while_clients_are_connected(epics_ports) -> None:
+    served = Served(epics_ports.ca)
+    client = RawClient(served.server.port)
+    client.connect("T:x1")
+    client.subscribe("T:x1", 1)
+    client.wait(EVENT_ADD)
+    begin = time.perf_counter()
+    served.stop()
+    took = time.perf_counter() - begin
+    client.close()
+    assert took < 0.5
+    assert not served.left
+    assert not served.problems
+
+
+def test_presence_finds_our_names_and_no_others(served: Served) -> None:
+    names = ["T:x1", *(f"NONE:{i}" for i in range(2000)), "T:x2999"]
+    found = asyncio.run(find_ca_servers(names, ["127.0.0.1"], served.port, 0.3))
+    assert found == dict.fromkeys(("T:x1", "T:x2999"), f"127.0.0.1:{served.server.port}")
+
+
+def test_a_search_is_answered_with_its_sequence_number(served: Served) -> None:
+    search = HEADER.pack(0, 0, 1, 13, 4711, 0) + HEADER.pack(6, 8, 5, 13, 99, 99) + b"T:x1".ljust(8, b"\0")
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(3.0)
+        sock.sendto(search, ("127.0.0.1", served.port))
+        reply = sock.recv(2048)
+    assert HEADER.unpack_from(reply) == (0, 0, 1, 13, 4711, 0)
+    assert HEADER.unpack_from(reply, HEADER.size) == (6, 8, served.server.port, 0, 0xFFFFFFFF, 99)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        HEADER.pack(1, 16, 20, 1, 77, 5) + b"\0" * 16,  # a subscription to a channel that is not there
+        HEADER.pack(2, 0, 20, 0, 0, 5),  # the end of one
+        HEADER.pack(12, 0, 0, 0, 5, 5),  # the end of a channel that is not there
+        HEADER.pack(19, 8, 99, 1, 0, 5) + b"\0" * 8,
+    ],
+    ids=["http", "subscription", "cancel", "clear", "type"],
+)
+def test_broken_traffic_leaves_no_traceback_and_the_server_alive(
+    served: Served, capfd: pytest.CaptureFixture[str], garbage: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", served.server.port)) as sock:
+        sock.sendall(HEADER.pack(0, 0, 0, 13, 0, 0) + garbage)
+        time.sleep(0.1)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.sendto(garbage, ("127.0.0.1", served.port))
+    client = RawClient(served.server.port)
+    client.connect("T:x1")
+    client.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_the_standard_variables_win_over_the_caller() -> None:
+    environ = {"EPICS_CAS_INTF_ADDR_LIST": "127.0.0.2 127.0.0.3", "EPICS_CA_SERVER_PORT": "6064"}
+    assert settings(["127.0.0.1"], 5064, environ).interfaces == ("127.0.0.2", "127.0.0.3")
+    assert settings(["127.0.0.1"], 5064, environ).port == 6064
+    assert settings(["127.0.0.1"], 5064, environ | {"EPICS_CAS_SERVER_PORT": "7064"}).port == 7064
+    assert os.environ.get("EPICS_CA_SERVER_PORT") is None

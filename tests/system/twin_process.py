@@ -1,0 +1,100 @@
+"""`gnomon serve` as a process of its own, and clients in processes of theirs, as at a user's."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+GNOMON = [sys.executable, "-c", "from gnomon.ioc.cli import main; main()"]
+
+
+class TwinProcess:
+    """A running server; use as a context manager. `lines` is what it has printed until it was ready."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, *arguments: str, ready: bool = True) -> None:
+        self.environment = os.environ | environment | homes(folder)
+        self.journal = folder / f"{environment['EPICS_CA_SERVER_PORT']}.journal"
+        self.log = folder / f"{environment['EPICS_CA_SERVER_PORT']}.log"
+        self._stderr = self.log.open("w")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [*GNOMON, "serve", "--journal", str(self.journal), *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+        )
+        self.lines: list[str] = []
+        if ready:
+            self._wait(60.0)
+
+    def _wait(self, timeout_s: float) -> None:
+        assert self.process.stdout is not None
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                line = self.process.stdout.readline()
+                if not line:
+                    break
+                self.lines.append(line.rstrip())
+                if "ready" in line:
+                    return
+        self.stop()
+        raise AssertionError(f"not ready: {self.lines}, {self.log.read_text()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; the exit status. Raises TimeoutExpired when it has not ended after 5 s."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(5.0)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self._stderr.close()
+
+    def __enter__(self) -> "TwinProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def gnomon(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another gnomon command against this server and its journal."""
+        return subprocess.run(
+            [*GNOMON, *arguments],
+            env=self.environment | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def client(self, code: str, **values: Any) -> Any:
+        """Run Python code in a client process; `values` are its variables, and `result` is given back as JSON."""
+        program = f"import json\nvalues = json.loads({json.dumps(values)!r})\nglobals().update(values)\n{code}\n"
+        program += "import sys, os\nprint('RESULT' + json.dumps(result), flush=True)\nos._exit(0)\n"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+        assert lines, f"client failed: {done.stdout}\n{done.stderr}"
+        return json.loads(lines[-1].removeprefix("RESULT"))
+
+
+def homes(folder: Path) -> dict[str, str]:
+    """Keep journals and stores of a test in its own folder."""
+    return {"XDG_STATE_HOME": str(folder / "state"), "XDG_DATA_HOME": str(folder / "data"), "OMP_NUM_THREADS": "1"}
