@@ -28,6 +28,9 @@ EPOCH_S = 631_152_000
 #: What a put that was not accepted is answered with: ECA_PUTFAIL of the protocol, code 20, severity warning.
 PUT_FAILED = 160
 
+#: Longest text of a DBR_STRING, which ends with a zero byte.
+LONGEST_STRING = 39
+
 #: Longest text that a long-string read gives.
 LONG_STRING = 1000
 
@@ -103,8 +106,8 @@ class BankChannel(ChannelData):
             return None
         if kind is ChannelType.STRING:
             values: list[Any] = [_text(item) for item in data]
-        elif kind is ChannelType.CHAR:
-            return bytes(bytearray(data)).split(b"\0")[0].decode("latin-1") if len(data) > 1 else list(data)[0]
+        elif kind is ChannelType.CHAR and len(data) > 1:
+            values = [_text(bytes(bytearray(data)))]  # a long string
         else:
             values = [item.item() if hasattr(item, "item") else item for item in data]
         states = self.bank.specs[self.index].states
@@ -138,6 +141,12 @@ class EnumChannel(BankChannel, ChannelEnum):
 
 class StringChannel(BankChannel, ChannelString):
     """A text, or an array of texts; 39 characters unless a client reads NAME.VAL$."""
+
+    async def _read(self, data_type: Any) -> Any:
+        metadata, values = await super()._read(data_type)
+        if native_type(data_type) is ChannelType.STRING:
+            values = [bytes(value)[:LONGEST_STRING] for value in values]
+        return metadata, values
 
 
 def channel(bank: Bank, index: int, sink: PutSink, subscriber: Subscriber) -> BankChannel:
@@ -190,5 +199,4 @@ def _numeric(spec: PvSpec) -> dict[str, Any]:
 
 
 def _text(item: Any) -> str:
-    text = item if isinstance(item, str) else bytes(item).split(b"\0")[0].decode("latin-1")
-    return text
+    return item if isinstance(item, str) else bytes(item).split(b"\0")[0].decode("latin-1")

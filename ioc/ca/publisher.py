@@ -2,7 +2,7 @@
 
 caproto's own road costs about 0.1 ms for each PV and client. Here, each client has a plan: the messages of its plain
 scalar subscriptions (DBR_TIME_DOUBLE) as one array of wire structures, in which a publication fills in value, alarm and
-time stamp of those concerned and sends them as they stand. All other subscriptions are converted by caproto, one by one.
+time stamp of those concerned and sends them as they stand. Other subscriptions are converted by caproto, one by one.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
 from gnomon.ioc.ca.channels import EPOCH_S, BankChannel
 
-#: One update of a DBR_TIME_DOUBLE subscription as it goes over the wire (EPICS Channel Access protocol, EVENT_ADD reply).
+#: One update of a DBR_TIME_DOUBLE subscription as it goes over the wire (Channel Access protocol, EVENT_ADD reply).
 MESSAGE = np.dtype(
     [
         ("command", ">u2"),
@@ -36,6 +36,7 @@ MESSAGE = np.dtype(
     ]
 )
 EVENT_ADD = 1
+HEADER_SIZE = 16
 ECA_NORMAL = 1
 
 #: A client with more than this waiting [bytes] is passed over; it gets the newest values when it has caught up.
@@ -53,14 +54,14 @@ class Slow:
 
     channel: BankChannel
     subscription: Any
-    alarm: tuple[int, int] | None = None
+    alarm: tuple[int, int]
 
 
 @dataclass(slots=True)
 class Plan:
-    """What one client subscribes to. `waiting` marks the PVs that it could not be sent."""
+    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent."""
 
-    fast: list[tuple[int, int]] = field(default_factory=list)
+    fast: dict[int, int] = field(default_factory=dict)
     slow: dict[int, list[Slow]] = field(default_factory=lambda: defaultdict(list))
     waiting: NDArray[np.bool_] | None = None
     index: Indices | None = None
@@ -68,14 +69,14 @@ class Plan:
 
     def build(self) -> None:
         """Lay out the messages of the fast subscriptions."""
-        self.index = np.array([i for i, _ in self.fast], dtype=np.intp)
+        self.index = np.fromiter(self.fast.values(), dtype=np.intp, count=len(self.fast))
         self.messages = np.zeros(len(self.fast), dtype=MESSAGE)
         self.messages["command"] = EVENT_ADD
         self.messages["size"] = MESSAGE.itemsize - 16
         self.messages["type"] = ChannelType.TIME_DOUBLE
         self.messages["count"] = 1
         self.messages["status_code"] = ECA_NORMAL
-        self.messages["subscription"] = [s for _, s in self.fast]
+        self.messages["subscription"] = list(self.fast)
 
 
 class Publisher:
@@ -93,10 +94,10 @@ class Publisher:
             return False
         circuit = subscription.circuit
         plan = self._plans.setdefault(circuit, Plan())
-        one = Slow(channel, subscription)
+        one = Slow(channel, subscription, self._alarm(channel.index))
         if not self._known(plan, channel, subscription):
             if self._is_fast(channel, subscription):
-                plan.fast.append((channel.index, subscription.subscriptionid))
+                plan.fast[subscription.subscriptionid] = channel.index
                 plan.index = None
             else:
                 plan.slow[channel.index].append(one)
@@ -109,7 +110,7 @@ class Publisher:
         if plan is None:
             return
         gone = {sub.subscriptionid for sub in subscriptions}
-        plan.fast = [(i, s) for i, s in plan.fast if s not in gone]
+        plan.fast = {s: i for s, i in plan.fast.items() if s not in gone}
         plan.index = None
         for index in {sub.db_entry.index for sub in subscriptions if isinstance(sub.db_entry, BankChannel)}:
             plan.slow[index] = [one for one in plan.slow[index] if one.subscription.subscriptionid not in gone]
@@ -178,7 +179,11 @@ class Publisher:
             subscriptionid=sub.subscriptionid,
             status=ECA_NORMAL,
         )
-        return bytes(command)
+        message = bytes(command)
+        if len(message) == HEADER_SIZE:
+            # Without a payload it would end the subscription: send a zero, and that there are no values.
+            message = message[:2] + (8).to_bytes(2, "big") + message[4:] + bytes(8)
+        return message
 
     def _wanted(self, one: Slow) -> bool:
         """Whether a subscription's mask asks for this; one for alarms alone gets changes of the alarm alone."""
@@ -187,10 +192,12 @@ class Publisher:
             return True
         if not mask & WANTED:
             return False
-        index = one.channel.index
-        alarm = (int(self._bank.severity[index]), int(self._bank.status[index]))
+        alarm = self._alarm(one.channel.index)
         changed, one.alarm = one.alarm != alarm, alarm
         return changed
+
+    def _alarm(self, index: int) -> tuple[int, int]:
+        return int(self._bank.severity[index]), int(self._bank.status[index])
 
     def _is_fast(self, channel: BankChannel, subscription: Any) -> bool:
         return (
@@ -201,9 +208,8 @@ class Publisher:
         )
 
     def _known(self, plan: Plan, channel: BankChannel, subscription: Any) -> bool:
-        number = subscription.subscriptionid
         slow = plan.slow.get(channel.index, ())
-        return (channel.index, number) in plan.fast or any(one.subscription is subscription for one in slow)
+        return subscription.subscriptionid in plan.fast or any(one.subscription is subscription for one in slow)
 
     def _ready(self, circuit: Any) -> bool:
         """Whether a client has asked for events and keeps up with them."""
@@ -238,6 +244,4 @@ def _now(coroutine: Any) -> Any:
         coroutine.send(None)
     except StopIteration as done:
         return done.value
-    raise RuntimeError(
-        "caproto's conversion suspended; this version of caproto is not the one that gnomon was made for"
-    )
+    raise RuntimeError("caproto's conversion suspended: gnomon was not made for this version of caproto")

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import caproto as ca
 from caproto.asyncio.server import Context, VirtualCircuit
 from caproto.asyncio.utils import _TransportWrapper
+from caproto.server.common import DisconnectedCircuit
 
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.channels import channel
@@ -83,7 +85,21 @@ class Channels(dict[str, Any]):
 
 
 class Circuit(VirtualCircuit):
-    """One client's connection; tells the publisher what ends."""
+    """One client's connection; tells the publisher what ends, and ends when the client breaks the protocol."""
+
+    def __init__(self, circuit: Any, client: Any, context: Any) -> None:
+        super().__init__(circuit, client, context)
+        context.all_circuits.add(self)
+
+    async def _command_queue_iteration(self, command: Any) -> Any:
+        try:
+            if isinstance(command, ca.ClearChannelRequest):
+                cleared = self.circuit.channels_sid[command.sid]
+                await self._cull_subscriptions(None, lambda sub: sub.channel is cleared)
+            return await super()._command_queue_iteration(command)
+        except KeyError as error:
+            self.log.warning("%s sent %s about nothing we know; disconnected", self.circuit.address, command)
+            raise DisconnectedCircuit from error
 
     async def _cull_subscriptions(self, db_entry: Any, func: Callable[[Any], bool]) -> Any:
         gone = await super()._cull_subscriptions(db_entry, func)
@@ -105,7 +121,9 @@ class ServerContext(Context):
         self.publisher = publisher
         self.ca_server_port = where.port
         self.listening = asyncio.Event()
+        self.searchable = asyncio.Event()
         self._servers: list[asyncio.Server] = []
+        self.all_circuits: WeakSet[Circuit] = WeakSet()  # also those that have gone, whose tasks may still end
 
     async def server_accept_loop(self, sock: Any) -> None:
         """Accept clients on one interface, until closed."""
@@ -118,6 +136,11 @@ class ServerContext(Context):
 
         self._servers.append(await asyncio.start_server(accept, sock=sock))
         self.listening.set()
+
+    async def broadcaster_receive_loop(self) -> None:
+        """Hear searches; caproto starts this once all its sockets are bound."""
+        self.searchable.set()
+        await super().broadcaster_receive_loop()
 
     async def _broadcaster_queue_iteration(self, addr: Any, commands: Sequence[Any]) -> None:
         """Answer the searches of one datagram, echoing the client's sequence number as EPICS's own server does."""
@@ -153,9 +176,9 @@ class ServerContext(Context):
         """Stop accepting and drop all clients."""
         for server in self._servers:
             server.close()
-        for circuit in list(self.circuits):
+        for circuit in list(self.all_circuits):
             await circuit._on_disconnect()
-            await circuit.tasks.cancel_all()
+            await circuit.tasks.cancel_all(wait=True)
 
 
 class CaServer:
@@ -211,5 +234,4 @@ class CaServer:
 
     async def _ready(self) -> None:
         await self._context.listening.wait()
-        while len(self._context.udp_socks) < len(self.where.interfaces):
-            await asyncio.sleep(0.001)
+        await self._context.searchable.wait()

@@ -1,0 +1,89 @@
+"""`gnomon machine`: what machines there are, what one holds, and whether a document is sound."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.ioc.cli.options import ConfigFile, Prefix, configure
+
+app = typer.Typer(no_args_is_help=True, help="Machines: list, show, check.")
+
+Name = Annotated[str, typer.Argument(help="Name of a machine, or the file of a machine document.")]
+
+
+@app.command("list")
+def list_(config: ConfigFile = None) -> None:
+    """List the machines that `gnomon serve --machine` knows by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gnomon.ioc.machines import known_machines
+
+    table = Table("machine", "what", "elements", "supplies", "monitors", "from", box=None, pad_edge=False)
+    for found in known_machines(configure(config)):
+        document = found.document
+        counts = (len(document.elements), len(document.supplies), len(document.monitors))
+        table.add_row(document.name, document.title, *map(str, counts), found.origin)
+    Console().print(table)
+
+
+@app.command()
+def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
+    """Show what a machine holds: elements, supplies with their limits, monitors, optics, PVs.
+
+    For example `gnomon machine show bessy2`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from gnomon.ioc.machines import find_machine, pvs_of
+
+    settings = configure(config, machine=name, prefix=prefix)
+    found = find_machine(settings)
+    ring, document = found.ring, found.document
+    kinds = Counter(e.type for e in document.elements)
+    console = Console(highlight=False)
+    console.print(f"[bold]{document.name}[/]: {document.title} ({found.origin})")
+    console.print(f"source: {document.source}")
+    for note in document.notes:
+        console.print(f"  - {note}")
+    console.print(
+        f"{document.energy_ev / 1e9:g} GeV, {ring.circumference:.6g} m, harmonic number {ring.harmonic_number}, "
+        f"RF {ring.rf_reference / 1e3:.4f} kHz; nominal lattice {ring.nominal.id}"
+    )
+    console.print("elements: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
+    console.print(f"monitors: {len(document.monitors)}; optics: {', '.join(document.optics) or 'nominal only'}")
+    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}")
+    table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
+    for supply in document.supplies:
+        spec = ring.property_spec(supply.name, "current")
+        feeds = [m.name for m in ring.magnets if m.supply == supply.name]
+        more = f" and {len(feeds) - 2} more" if len(feeds) > 2 else ""
+        table.add_row(supply.name, f"{spec.nominal:.4f}", f"{spec.low:g} to {spec.high:g}", ", ".join(feeds[:2]) + more)
+    console.print(table)
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (JSON).")]) -> None:
+    """Check machine documents: schema, names, references, limits, conversions, and that the ring has a beam.
+
+    For example `gnomon machine check my_ring.json`. The first fault is named with file, place and reason.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.config import Config
+    from gnomon.ioc.machines import find_machine, pvs_of
+    from gnomon.propagator import Propagator
+
+    console = Console(highlight=False)
+    for file in files:
+        found = find_machine(Config(machine=str(file)))
+        pvs = pvs_of(found, "")
+        beam = Propagator(found.ring)(found.ring.nominal)
+        if beam.found:
+            state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
+        else:
+            state = f"[yellow]no beam with nominal settings: {beam.reason}[/]"
+        console.print(f"{file}: sound; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")

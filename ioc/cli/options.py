@@ -1,0 +1,37 @@
+"""Options that several commands share, and the configuration that they make."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gnomon.ioc.config import Config
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file; the shipped one without it.", show_default=False)
+]
+Machine = Annotated[
+    str | None, typer.Option(help="bessy2, mls, or the file of a machine document.", show_default="bessy2")
+]
+Prefix = Annotated[str | None, typer.Option(help="Put before every PV name; may be ''.", show_default="TWIN:")]
+JournalFile = Annotated[
+    Path | None, typer.Option("--journal", help="Journal file.", show_default="one a machine and prefix")
+]
+
+
+def configure(
+    file: Path | None, machine: str | None = None, prefix: str | None = None, journal: Path | None = None
+) -> "Config":
+    """The configuration in a file with the options of the command line on top. Raises ConfigError."""
+    from gnomon.ioc.config import read_config
+
+    config = read_config(file)
+    changes: dict[str, object] = {}
+    if machine is not None:
+        changes["machine"] = machine
+    if prefix is not None:
+        changes["prefix"] = prefix
+    if journal is not None:
+        changes["recorder"] = config.recorder.model_copy(update={"journal": journal})
+    return config.model_copy(update=changes)

@@ -1,0 +1,38 @@
+"""`gnomon serve`."""
+
+import asyncio
+import logging
+
+import typer
+
+from gnomon.ioc.cli.options import ConfigFile, JournalFile, Machine, Prefix, configure
+
+
+def serve(
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    journal: JournalFile = None,
+    allow_duplicates: bool = typer.Option(
+        False, "--allow-duplicates", help="Start even if another server answers one of our names."
+    ),
+) -> None:
+    """Serve the shadow of a ring over Channel Access and PV Access until Ctrl-C.
+
+    For example `gnomon serve --machine mls --prefix SIM:`. Only this computer can connect, unless the configuration or
+    the standard EPICS variables (EPICS_CAS_INTF_ADDR_LIST, EPICS_PVAS_INTF_ADDR_LIST ...) say otherwise.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.cli.kernels import compile_with_progress
+
+    settings = configure(config, machine, prefix, journal)
+    if allow_duplicates:
+        settings = settings.model_copy(update={"network": settings.network.model_copy(update={"check_names": False})})
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    console = Console(highlight=False, soft_wrap=True)
+    compile_with_progress(console)
+
+    from gnomon.ioc.app import run
+
+    asyncio.run(run(settings, console))

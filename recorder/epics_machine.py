@@ -1,0 +1,79 @@
+"""A machine over Channel Access, by pyepics."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from epics import PV, ca
+
+from gnomon.recorder.errors import MachineError
+from gnomon.recorder.machine import PvState
+
+
+class EpicsMachine:
+    """`MachineClient` over Channel Access; the EPICS environment variables say where the machine is."""
+
+    def __init__(self) -> None:
+        self._pvs: dict[str, Any] = {}
+
+    def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
+        """See `MachineClient`."""
+        names = tuple(dict.fromkeys(pvs))
+        for name in names:
+            if name not in self._pvs:
+                self._pvs[name] = PV(name, auto_monitor=False, connection_timeout=timeout_s)
+        deadline = monotonic() + timeout_s
+        while monotonic() < deadline and not all(self._pvs[name].connected for name in names):
+            ca.poll(evt=0.01, iot=0.1)
+        return tuple(name for name in names if not self._pvs[name].connected)
+
+    def get(self, pv: str, timeout_s: float) -> PvState:
+        """See `MachineClient`."""
+        found = self._connected(pv)
+        with _told(pv):
+            data = found.get_with_metadata(form="time", timeout=timeout_s, use_monitor=False, as_string=False)
+        if data is None:
+            raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
+        value, severity = data["value"], data["severity"]
+        if not isinstance(value, int | float) or severity is None:
+            raise MachineError(f"{pv}: {value!r} is no number")
+        return PvState(float(value), int(severity))
+
+    def put(self, pv: str, value: float, timeout_s: float) -> None:
+        """See `MachineClient`."""
+        found = self._connected(pv)
+        if not found.write_access:
+            raise MachineError(f"{pv}: the machine does not let us write it")
+        with _told(pv):
+            status = found.put(value, wait=True, timeout=timeout_s)
+        if status is None or status < 0:
+            raise MachineError(f"{pv}: a write of {value:g} was not completed within {timeout_s:g} s")
+
+    def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
+        """See `MachineClient`."""
+        found = self._connected(pv)
+        with _told(pv):
+            data = found.get_ctrlvars(timeout=timeout_s)
+        if data is None:
+            raise MachineError(f"{pv}: no answer about its limits within {timeout_s:g} s")
+        return _limit(data.get("lower_ctrl_limit")), _limit(data.get("upper_ctrl_limit"))
+
+    def _connected(self, pv: str) -> Any:
+        found = self._pvs.get(pv)
+        if found is None or not found.connected:
+            raise MachineError(f"{pv}: not connected")
+        return found
+
+
+@contextmanager
+def _told(pv: str) -> Iterator[None]:
+    try:
+        yield
+    except (ca.ChannelAccessException, ca.CASeverityException) as error:
+        raise MachineError(f"{pv}: {error}") from error
+
+
+def _limit(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -1,0 +1,83 @@
+"""The journal as JSON lines or as a table, one command after the other, however many there are."""
+
+import csv
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from gnomon.recorder.document import command_document, iso_time
+from gnomon.recorder.entries import Entry, Run
+
+#: Columns of the table; one row per change of a command.
+COLUMNS = (
+    "sequence",
+    "run",
+    "time",
+    "wall_ns",
+    "monotonic_ns",
+    "user",
+    "host",
+    "protocol",
+    "note",
+    "pv",
+    "device",
+    "property",
+    "unit",
+    "old",
+    "new",
+    "done",
+    "setting",
+    "setting_old",
+    "setting_done",
+    "lattice_before",
+    "lattice_after",
+    "outcome",
+    "reason",
+)
+
+
+def write_jsonl(entries: Iterable[Entry], run: Callable[[int], Run], out: TextIO) -> int:
+    """Write one document per line (see `document`); returns how many. `run` finds a run by its number."""
+    count = 0
+    runs: dict[int, Run] = {}
+    for entry in entries:
+        count += 1
+        if entry.run not in runs:
+            runs[entry.run] = run(entry.run)
+        out.write(command_document(entry, runs[entry.run]).model_dump_json(by_alias=True) + "\n")
+    return count
+
+
+def write_csv(entries: Iterable[Entry], out: TextIO) -> int:
+    """Write one row per change, with a header; a value that is not there is empty. Returns how many commands."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for entry in entries:
+        count += 1
+        writer.writerows(_rows(entry))
+    return count
+
+
+def _rows(entry: Entry) -> Iterable[tuple[object, ...]]:
+    who = map(_plain, (entry.client.user, entry.client.host, entry.client.protocol, entry.note))
+    head = (entry.sequence, entry.run, iso_time(entry.wall_ns), entry.wall_ns, entry.monotonic_ns, *who)
+    last = entry.outcomes[-1] if entry.outcomes else None
+    after = last.lattice_after if last else ""
+    tail = (entry.lattice_before, after, entry.outcome or "", _plain(entry.reason))
+    applied = entry.applied
+    effects = applied.effects if applied else ()
+    done = {(e.pv, e.device, e.property): e for e in effects}
+    for c in entry.changes:
+        e = done.pop((c.pv, c.device, c.property), None)
+        values = (c.old, c.new, e.done if e else None, c.setting, c.setting_old, e.setting_done if e else None)
+        yield (*head, _plain(c.pv), c.device, c.property, c.unit, *values, *tail)
+    for e in done.values():
+        values = (e.old, None, e.done, e.setting, e.setting_old, e.setting_done)
+        yield (*head, _plain(e.pv), e.device, e.property, e.unit, *values, *tail)
+    if not entry.changes and not effects:
+        yield (*head, *("",) * 10, *tail)
+
+
+def _plain(text: str) -> str:
+    """A claimed text that no spreadsheet takes for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,258 @@
+"""The journal: every command, durably, before it acts.
+
+One SQLite file with write-ahead logging and `synchronous=FULL`: when `append` returns, what it was given survives a
+`kill -9` and a power cut (on a disk that obeys). When it raises, nothing of it is in the journal.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gnomon.lattice.commands import Change, Record, Settled
+from gnomon.recorder.entries import Key
+from gnomon.recorder.errors import JournalError
+from gnomon.recorder.lock import RecorderLock
+from gnomon.recorder.schema import Number, encode, encode_physics, encode_settings, open_for_writing
+
+#: Longest text kept of what a client claims, so that nobody can fill the disk with a name.
+LONGEST_TEXT = 2000
+
+_COMMAND = "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHANGE = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OUTCOME = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?)"
+_EFFECT = "INSERT INTO effect VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Journal:
+    """The one writer of a journal file; a second one is refused. Safe to call from any thread, one at a time.
+
+    A failed write closes the database. The next call opens it again, takes out what the failed write may have left,
+    and moves everything out of the log that could not be synced: a page that the disk has once refused is never
+    taken for written.
+    """
+
+    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection] = open_for_writing) -> None:
+        """Open or create the journal at `path`. Raises JournalError if it cannot be, or if another one writes it."""
+        self.path = path
+        self._connect = connect
+        self._mutex = threading.Lock()
+        self._closed = False
+        self._lock = RecorderLock(path)
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connection = connect(path)
+            self._run, self._sequence, self._outcome = _last(self._connection)
+            _sync_directory(path)
+        except BaseException as error:
+            self._drop()
+            self._lock.release()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise self._failure(error) from error
+            raise
+        self._begun = False
+
+    @property
+    def next_sequence(self) -> int:
+        """The number that the next record must have; a failed `append` leaves it as it was."""
+        return self._sequence + 1
+
+    @property
+    def run(self) -> int:
+        """The number of the newest run, 0 before the first."""
+        return self._run
+
+    def begin_run(
+        self,
+        *,
+        machine: str,
+        digest: str,
+        prefix: str,
+        lattice_id: str,
+        baseline: Mapping[Key, float],
+        wall_ns: int | None = None,
+        boot_id: str | None = None,
+    ) -> int:
+        """Note a start of the server; returns the run's number.
+
+        `baseline` is every stored setting that is not nominal at the start. Raises JournalError.
+        """
+        run = self._run + 1
+        row = (
+            run,
+            boot_id if boot_id is not None else read_boot_id(),
+            machine,
+            digest,
+            prefix,
+            wall_ns if wall_ns is not None else time.time_ns(),
+            lattice_id,
+            encode_settings(baseline),
+        )
+        with self._mutex:
+            self._write(lambda c: c.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row))
+            self._run, self._begun = run, True
+        return run
+
+    def append(self, records: Sequence[Record], settled: Sequence[Settled] = ()) -> None:
+        """Write commands and outcomes in one transaction; they are durable when this returns.
+
+        `records` carry the sequence numbers from `next_sequence` on, without a gap; `settled` may belong to them or
+        to earlier ones. Blocks for a disk sync, so call it in a thread. Raises JournalError if it cannot be written:
+        then none of it is, the numbers are free again, and the next call tries anew.
+        """
+        with self._mutex:
+            if not self._begun:
+                raise JournalError(f"{self.path}: no run has begun; call begin_run before the first command")
+            for expected, record in enumerate(records, self._sequence + 1):
+                if record.command.sequence != expected:
+                    raise JournalError(
+                        f"{self.path}: command {record.command.sequence} cannot follow {expected - 1}; "
+                        f"the next number is {expected}"
+                    )
+            if not records and not settled:
+                return
+            self._write(lambda c: self._insert(c, records, settled))
+            self._sequence += len(records)
+            self._outcome += len(settled)
+
+    def close(self) -> None:
+        """Close the file and let go of the lock; harmless when repeated."""
+        with self._mutex:
+            self._closed = True
+            self._drop()
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record], settled: Sequence[Settled]) -> None:
+        connection.executemany(_COMMAND, (_command_row(record, self._run) for record in records))
+        connection.executemany(_CHANGE, (row for r in records for row in _change_rows(r.command.sequence, r.changes)))
+        numbered = list(enumerate(settled, self._outcome + 1))
+        connection.executemany(
+            _OUTCOME,
+            ((i, s.sequence, s.outcome.value, s.wall_ns, s.lattice_after, _text(s.reason)) for i, s in numbered),
+        )
+        connection.executemany(_EFFECT, (row for i, s in numbered for row in _change_rows(i, s.changes)))
+
+    def _write(self, statements: Callable[[sqlite3.Connection], object]) -> None:
+        if self._closed:
+            raise JournalError(f"{self.path}: the journal has been closed")
+        try:
+            if self._connection is None:
+                self._connection = self._reopened()
+            self._connection.execute("BEGIN IMMEDIATE")
+            statements(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._drop()
+            if isinstance(error, (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)):
+                raise self._failure(error) from error
+            raise
+
+    def _reopened(self) -> sqlite3.Connection:
+        """The database after a failed write, with the failed write taken out and the log emptied into the file.
+
+        A commit that failed in its sync may stand in the log all the same. Emptying the log writes every page of it
+        anew, so nothing depends on pages that the disk refused.
+        """
+        connection = self._connect(self.path)
+        try:
+            if _last(connection) != (self._run, self._sequence, self._outcome):
+                connection.execute("BEGIN IMMEDIATE")
+                outcomes = "SELECT id FROM outcome WHERE id > ? OR sequence > ?"
+                numbers = (self._outcome, self._sequence)
+                connection.execute(f"DELETE FROM effect WHERE outcome IN ({outcomes})", numbers)
+                connection.execute("DELETE FROM outcome WHERE id > ? OR sequence > ?", numbers)
+                connection.execute("DELETE FROM change WHERE sequence > ?", (self._sequence,))
+                connection.execute("DELETE FROM command WHERE sequence > ?", (self._sequence,))
+                connection.execute("DELETE FROM run WHERE run > ?", (self._run,))
+                connection.execute("COMMIT")
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise sqlite3.OperationalError("a reader holds its log; try again")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _failure(self, error: BaseException) -> JournalError:
+        return JournalError(
+            f"{self.path}: the journal cannot be written: {error}; nothing of this was recorded. "
+            "Check that the disk has space and is writable; the journal is tried again with the next command"
+        )
+
+
+def read_boot_id() -> str:
+    """What tells one start of this computer from the next; monotonic times compare only within one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """The newest run, sequence number and outcome; 0 where there is none."""
+    row = connection.execute(
+        "SELECT coalesce((SELECT max(run) FROM run), 0), coalesce((SELECT max(sequence) FROM command), 0),"
+        " coalesce((SELECT max(id) FROM outcome), 0)"
+    ).fetchone()
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def _command_row(record: Record, run: int) -> tuple[int | str, ...]:
+    command = record.command
+    client = command.client
+    claimed = (_text(client.user), _text(client.host), _text(client.protocol), _text(command.note))
+    return (command.sequence, run, command.wall_ns, command.monotonic_ns, *claimed, record.lattice_before)
+
+
+def _change_rows(owner: int, changes: Iterable[Change]) -> Iterable[tuple[Number, ...]]:
+    for position, c in enumerate(changes):
+        yield (
+            owner,
+            position,
+            c.pv,
+            c.device,
+            c.property,
+            c.unit,
+            encode(c.old),
+            encode(c.new),
+            encode(c.done),
+            c.setting,
+            encode(c.setting_old),
+            encode(c.setting_done),
+            encode_physics(c.physics_old),
+            encode_physics(c.physics_new),
+        )
+
+
+def _text(value: str) -> str:
+    """A claimed text as it can be stored: valid Unicode of bounded length."""
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the file's name as durable as what is in it."""
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,36 @@
+"""What replay needs of a machine: PVs that are read and written, and fail in ways that are told apart."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+#: EPICS's severity of a value that means nothing.
+INVALID = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PvState:
+    """A PV's value with its alarm severity (0 none, 1 minor, 2 major, 3 invalid)."""
+
+    value: float
+    severity: int
+
+
+class MachineClient(Protocol):
+    """PVs of a machine. Every call ends within its timeout; none is made from two threads at once."""
+
+    def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
+        """Connect to PVs that will be used; returns those that did not answer."""
+        ...
+
+    def get(self, pv: str, timeout_s: float) -> PvState:
+        """Read a PV from the machine, not from memory. Raises MachineError."""
+        ...
+
+    def put(self, pv: str, value: float, timeout_s: float) -> None:
+        """Write a PV and wait until the machine has completed it. Raises MachineError; it may then have acted."""
+        ...
+
+    def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
+        """Drive limits (low, high) as the machine gives them; equal ones mean none. Raises MachineError."""
+        ...

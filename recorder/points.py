@@ -1,0 +1,77 @@
+"""Settings at points of a journal, read from its file; the decisions are in `review`."""
+
+from dataclasses import dataclass
+
+from gnomon.lattice import LatticeError, Ring
+from gnomon.recorder.entries import Key, Run
+from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.reader import Reader
+from gnomon.recorder.review import Settings, known_nominals, settings_at
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Settings after a command, in the run that it belongs to."""
+
+    run: Run
+    settings: Settings
+
+
+def point_at(reader: Reader, sequence: int) -> Point:
+    """Settings after command `sequence`; 0 is the start of the first run. Raises ReviewError if there is none."""
+    run = reader.run(1) if sequence == 0 else reader.run(reader.entry(sequence).run)
+    return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence)))
+
+
+def point_now(reader: Reader) -> Point:
+    """Settings at the end of the newest run. Raises ReviewError if there is none."""
+    run = reader.newest_run()
+    return Point(run, settings_at(run.baseline, reader.effects(run=run.run)))
+
+
+def point_before(reader: Reader, sequence: int) -> Point:
+    """Settings that command `sequence` found, in its own run."""
+    run = reader.run(reader.entry(sequence).run)
+    return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence - 1)))
+
+
+def same_machine(first: Run, second: Run) -> None:
+    """Raises ReviewError unless settings of both runs mean the same."""
+    if (first.machine, first.digest) != (second.machine, second.digest):
+        raise ReviewError(
+            f"run {first.run} was of {first.machine!r} (document {first.digest[:12]}), run {second.run} of "
+            f"{second.machine!r} (document {second.digest[:12]}): their settings cannot be compared"
+        )
+
+
+class Nominals:
+    """Nominal values of a run's settings: from its machine document, or from what the journal tells."""
+
+    def __init__(self, reader: Reader, run: Run, ring: Ring | None) -> None:
+        """`ring` is the run's machine if its document can still be had; one of another digest is not used."""
+        self._reader = reader
+        self._run = run
+        self._ring = ring if ring is not None and ring.digest == run.digest else None
+        self._told: Settings | None = None
+
+    def find(self, key: Key) -> float | None:
+        """The nominal value, or None where neither source has it."""
+        if self._ring is not None:
+            try:
+                return self._ring.property_spec(*key).nominal
+            except LatticeError:
+                return None
+        if self._told is None:
+            runs = [run for run in self._reader.runs() if run.digest == self._run.digest]
+            self._told = known_nominals(runs, self._reader.effects())
+        return self._told.get(key)
+
+    def __call__(self, key: Key) -> float:
+        """The nominal value. Raises ReviewError where neither source has it."""
+        value = self.find(key)
+        if value is None:
+            raise ReviewError(
+                f"{key[0]} {key[1]}: its nominal value is not known; the document of machine {self._run.machine!r} "
+                "as it was then is not at hand, and the journal does not tell it"
+            )
+        return value

@@ -1,0 +1,98 @@
+"""Settings sent to a running server as one command, over PV Access."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gnomon.recorder.errors import RemoteError
+from gnomon.recorder.review import Assignment
+
+#: Name of the procedure behind a server's prefix.
+PROCEDURE = "dt:set"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server said: the new lattice's id, empty if it did not say, and its whole text."""
+
+    lattice_id: str
+    text: str
+
+
+class Remote(Protocol):
+    """A server that takes many settings as one command, all or none."""
+
+    def send(self, prefix: str, assignments: Sequence[Assignment], note: str) -> Reply:
+        """Make all assignments. Raises RemoteError if the server refuses, or none answers; then none is made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PvaRemote:
+    """`Remote` by a remote procedure call. `environment` is where the EPICS variables are taken from."""
+
+    timeout_s: float = 5.0
+    environment: Mapping[str, str] | None = None
+
+    def send(self, prefix: str, assignments: Sequence[Assignment], note: str) -> Reply:
+        """See `Remote`."""
+        arguments: dict[str, str | list[str] | list[float]] = {
+            "devices": [a.device for a in assignments],
+            "properties": [a.setting for a in assignments],
+            "values": [a.value for a in assignments],
+            "note": note,
+        }
+        return read_reply(call_procedure(prefix + PROCEDURE, arguments, self.timeout_s, self.environment))
+
+
+def call_procedure(
+    name: str,
+    arguments: Mapping[str, str | list[str] | list[float]],
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Call a remote procedure of a running server. Raises RemoteError if it refuses, or if none answers."""
+    from p4p.client.thread import Context, Disconnected
+    from p4p.client.thread import RemoteError as Refused
+    from p4p.nt import NTURI
+
+    call = NTURI([(key, _type(value)) for key, value in arguments.items()]).wrap(name, kws=arguments, scheme="pva")
+    conf = client_settings(os.environ if environment is None else environment)
+    with Context("pva", conf=conf, useenv=False, nt=False) as context:
+        try:
+            return str(context.rpc(name, call, timeout=timeout_s)["value"])
+        except (TimeoutError, Disconnected) as error:
+            raise RemoteError(
+                f"{name}: no server answered within {timeout_s:g} s. Is it running? EPICS_PVA_ADDR_LIST says where to "
+                "look (default 127.0.0.1). If it is, `gnomon log` shows whether the command arrived"
+            ) from error
+        except Refused as error:
+            raise RemoteError(f"{name}: the server refused: {error}; nothing was changed") from error
+
+
+def _type(value: str | list[str] | list[float]) -> str:
+    """The structure code of an argument."""
+    if isinstance(value, str):
+        return "s"
+    return "as" if value and isinstance(value[0], str) else "ad"
+
+
+def client_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The PV Access client's settings: the EPICS variables, and this computer where they say nothing."""
+    settings = {name: value for name, value in environment.items() if name.startswith("EPICS_PVA_")}
+    if not settings.keys() & {"EPICS_PVA_ADDR_LIST", "EPICS_PVA_NAME_SERVERS"}:
+        settings["EPICS_PVA_ADDR_LIST"] = "127.0.0.1"
+        settings.setdefault("EPICS_PVA_AUTO_ADDR_LIST", "NO")
+    return settings
+
+
+def read_reply(text: str) -> Reply:
+    """The server's answer: a JSON object with `lattice_id`, or any text."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return Reply("", text)
+    lattice_id = answer.get("lattice_id", answer.get("lattice", "")) if isinstance(answer, dict) else ""
+    return Reply(str(lattice_id), text)

@@ -1,0 +1,161 @@
+"""How the journal looks to an operator.
+
+What a client claimed goes through `clean`: it may hold characters that would act on a terminal.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gnomon.recorder.entries import Entry, Run, StoredChange
+from gnomon.recorder.review import Assignment, Difference
+
+_COLOURS = {
+    "applied": "green",
+    "delayed": "yellow",
+    "modified": "yellow",
+    "abandoned": "magenta",
+    "rejected": "red",
+    "failed": "bold red",
+    "unknown": "bold red",
+}
+
+#: Columns of a listing, with the widths that single lines have, and those that stand right.
+_COLUMNS = {"#": 6, "time": 23, "who": 18, "PV": 26, "old": 12, "new": 12, "unit": 7, "outcome": 9, "reason": 0}
+_RIGHT = (0, 4, 5)
+
+
+def make_console() -> Console:
+    """A console; what is piped is for programs and for grep: one command, one line."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=240)
+
+
+def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    """A table without lines; the numbers of the columns `right` stand under each other."""
+    table = Table(box=None, pad_edge=False, show_header=bool(columns), header_style="bold")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number in right else "left", overflow="fold")
+    return table
+
+
+def entries_table(entries: Iterable[Entry]) -> Table:
+    """One row per command."""
+    table = make_table(*_COLUMNS, right=_RIGHT)
+    for entry in entries:
+        table.add_row(*_cells(entry))
+    return table
+
+
+def entry_line(entry: Entry) -> Text:
+    """One command as a line of its own, under a table or the line before."""
+    line = Text()
+    for number, (cell, width) in enumerate(zip(_cells(entry), _COLUMNS.values(), strict=True)):
+        cell.align("right" if number in _RIGHT else "left", max(width, len(cell)))
+        line.append_text(cell).append(" ")
+    line.rstrip()
+    return line
+
+
+def facts_table(entry: Entry, run: Run) -> Table:
+    """Who, when, and on what."""
+    table = make_table()
+    client = entry.client
+    for name, value in (
+        ("time", f"{local_time(entry.wall_ns)} (monotonic {entry.monotonic_ns / 1e9:.6f} s)"),
+        ("client", f"{client.user}@{client.host} over {client.protocol}, as claimed"),
+        ("lattice before", entry.lattice_before),
+        ("run", f"{run.run}, since {local_time(run.wall_ns)}, boot {run.boot_id}"),
+        ("machine", f"{run.machine} (document {run.digest}), PVs under {run.prefix!r}"),
+    ):
+        table.add_row(name, clean(value))
+    return table
+
+
+def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
+    """What was asked, or with `done` what became of it, with the strengths that it drives."""
+    table = make_table("PV", "device", "property", "old", "done" if done else "new", "unit", "drives", right=(3, 4))
+    for c in changes:
+        drives = [
+            f"{name} {value_text(c.physics_old.get(name))} -> {value_text(v)}" for name, v in c.physics_new.items()
+        ]
+        if done and c.setting != c.property:
+            drives.insert(0, f"{c.setting} {value_text(c.setting_old)} -> {value_text(c.setting_done)}")
+        table.add_row(
+            clean(c.pv),
+            clean(c.device),
+            clean(c.property),
+            value_text(c.old),
+            value_text(c.done if done else c.new),
+            clean(c.unit),
+            clean(", ".join(drives)),
+        )
+    return table
+
+
+def differences_table(differences: Iterable[Difference], first: str, second: str) -> Table:
+    """Settings at two points."""
+    table = make_table("device", "property", first, second, "unit", right=(2, 3))
+    for d in differences:
+        values = (value_text(d.first, "nominal"), value_text(d.second, "nominal"))
+        table.add_row(clean(d.device), clean(d.setting), *values, clean(d.unit))
+    return table
+
+
+def assignments_table(assignments: Iterable[Assignment]) -> Table:
+    """Settings that will be made."""
+    table = make_table("device", "property", "now", "will be", "unit", right=(2, 3))
+    for a in assignments:
+        table.add_row(clean(a.device), clean(a.setting), value_text(a.now), value_text(a.value), clean(a.unit))
+    return table
+
+
+def outcome_text(entry_outcome: str | None) -> Text:
+    """An outcome in its colour; none is `unknown`: the server works on it, or ended before."""
+    name = entry_outcome or "unknown"
+    return Text(name, style=_COLOURS[name])
+
+
+def local_time(wall_ns: int) -> str:
+    """Local time with milliseconds."""
+    seconds, rest = divmod(wall_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d}"
+
+
+def value_text(value: float | None, nothing: str = "-") -> str:
+    """A number to nine digits."""
+    return nothing if value is None else f"{value:.9g}"
+
+
+def clean(text: str) -> Text:
+    """A text without what would act on a terminal."""
+    return Text("".join(c if c.isprintable() else "?" for c in text))
+
+
+def _what(change: StoredChange) -> str:
+    """The PV; with what it set, where the name does not tell."""
+    return change.pv if change.device in change.pv else f"{change.pv} {change.device} {change.property}"
+
+
+def _cells(entry: Entry) -> tuple[Text, ...]:
+    asked = entry.changes[0] if entry.changes else None
+    more = f" +{len(entry.changes) - 1}" if len(entry.changes) > 1 else ""
+    remarks = [entry.note, entry.reason]
+    applied = entry.applied
+    done = applied.effects[0].done if applied and len(applied.effects) == 1 else None
+    if asked is not None and done is not None and done != asked.new:
+        remarks.insert(0, f"became {value_text(done)} {asked.unit}")
+    return (
+        Text(str(entry.sequence)),
+        Text(local_time(entry.wall_ns)),
+        clean(f"{entry.client.user}@{entry.client.host}"),
+        clean((_what(asked) if asked else "") + more),
+        Text(value_text(asked.old if asked else None)),
+        Text(value_text(asked.new if asked else None)),
+        clean(asked.unit if asked else ""),
+        outcome_text(entry.outcome),
+        clean("; ".join(filter(None, remarks))),
+    )

@@ -1,0 +1,147 @@
+"""What a journal says about settings: as they were at a point, between two points, and how to go back.
+
+Pure functions of entries. A point N is what the commands up to and including N have done; where a delayed command
+acted after a younger one, the order of acting counts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from gnomon.recorder.entries import Effect, Entry, Key, Run, StoredChange, key_of
+from gnomon.recorder.errors import ReviewError
+
+#: Settings that are not nominal, or have been touched, by (device, setting).
+Settings = dict[Key, float]
+
+#: The nominal value of a setting.
+Nominal = Callable[[Key], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting at two points; None stands for nominal where the journal does not tell the number."""
+
+    device: str
+    setting: str
+    unit: str
+    first: float | None
+    second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A setting to be made, from what it is now."""
+
+    device: str
+    setting: str
+    unit: str
+    now: float | None
+    value: float
+
+
+def settings_at(baseline: Mapping[Key, float], effects: Iterable[Effect]) -> Settings:
+    """Settings after `effects` (of one run, up to the point, in the order of acting), starting from `baseline`."""
+    return {**baseline, **{effect.key: effect.done for effect in effects}}
+
+
+def known_nominals(runs: Iterable[Run], effects: Iterable[Effect]) -> Settings:
+    """Nominal values that the journal itself tells: of settings first touched in a run that began with them nominal.
+
+    `effects` of other runs than `runs` do not count.
+    """
+    baselines = {run.run: run.baseline for run in runs}
+    touched: set[tuple[int, Key]] = set()
+    nominal: Settings = {}
+    for effect in effects:
+        if effect.run not in baselines or (effect.run, effect.key) in touched:
+            continue
+        touched.add((effect.run, effect.key))
+        if effect.key not in baselines[effect.run] and effect.old is not None:
+            nominal.setdefault(effect.key, effect.old)
+    return nominal
+
+
+def units(effects: Iterable[Effect]) -> dict[Key, str]:
+    """Units by setting, as far as commands have named them."""
+    return {effect.key: effect.unit for effect in effects}
+
+
+def differences(
+    first: Mapping[Key, float],
+    second: Mapping[Key, float],
+    nominal: Callable[[Key], float | None],
+    unit: Mapping[Key, str],
+) -> tuple[Difference, ...]:
+    """What differs between two points, by device and setting; `nominal` gives None for what it does not know."""
+    found = []
+    for key in sorted(first.keys() | second.keys()):
+        a = first[key] if key in first else nominal(key)
+        b = second[key] if key in second else nominal(key)
+        if a != b:
+            found.append(Difference(*key, unit.get(key, ""), a, b))
+    return tuple(found)
+
+
+def restoration(
+    now: Mapping[Key, float], then: Mapping[Key, float], nominal: Nominal, unit: Mapping[Key, str]
+) -> tuple[Assignment, ...]:
+    """The settings to be made to come from `now` to `then`; empty when nothing differs.
+
+    `nominal` is asked for settings that one of the points leaves nominal; what it raises comes through.
+    """
+    found = []
+    for key in sorted(now.keys() | then.keys()):
+        present = now[key] if key in now else nominal(key)
+        wanted = then[key] if key in then else nominal(key)
+        if present != wanted:
+            found.append(Assignment(*key, unit.get(key, ""), present, wanted))
+    return tuple(found)
+
+
+def inverse(entry: Entry) -> tuple[Assignment, ...]:
+    """The settings that put back what a command changed. Raises ReviewError if it changed nothing."""
+    done = entry.applied
+    if done is None:
+        became = "has no outcome" if entry.outcome is None else f"was {entry.outcome}"
+        raise ReviewError(f"command {entry.sequence} {became}: there is nothing to undo")
+    return tuple(
+        Assignment(e.device, e.setting, e.unit, e.setting_done, e.setting_old)
+        for e in _first_to_last(done.effects)
+        if e.setting_old is not None and e.setting_old != e.setting_done
+    )
+
+
+def moved(assignments: Iterable[Assignment], settings: Mapping[Key, float], nominal: Nominal) -> tuple[Assignment, ...]:
+    """Those whose setting is no longer what it was when they were made."""
+    keyed = [((a.device, a.setting), a) for a in assignments]
+    return tuple(a for key, a in keyed if (settings[key] if key in settings else nominal(key)) != a.now)
+
+
+def overwritten(assignments: Iterable[Assignment], later: Iterable[Effect]) -> tuple[int, ...]:
+    """Numbers of the commands among `later` that changed a setting of `assignments`."""
+    keys = {(a.device, a.setting) for a in assignments}
+    return tuple(sorted({effect.sequence for effect in later if effect.key in keys}))
+
+
+def _first_to_last(effects: Iterable[StoredChange]) -> tuple[StoredChange, ...]:
+    """One change per setting: from the first old value to the last done one."""
+    merged: dict[Key, StoredChange] = {}
+    for effect in effects:
+        if effect.setting_done is None:
+            continue
+        before = merged.get(key_of(effect), effect)
+        merged[key_of(effect)] = StoredChange(
+            effect.pv,
+            effect.device,
+            effect.property,
+            effect.unit,
+            before.old,
+            effect.new,
+            effect.done,
+            effect.setting,
+            before.setting_old,
+            effect.setting_done,
+            before.physics_old,
+            effect.physics_new,
+        )
+    return tuple(merged.values())

@@ -1,0 +1,197 @@
+"""The journal's tables, and how a database file is opened with them.
+
+SQLite turns not-a-number into NULL, so it is stored as the text 'nan' in a REAL column; NULL means that there is no
+value (nothing done yet, or a value that is no number at all). Infinities are stored as they are.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from gnomon.recorder.errors import JournalError
+
+#: `PRAGMA user_version` of the tables below; a change of them raises it.
+VERSION = 1
+
+#: "gnmn": marks a database file as a journal.
+APPLICATION_ID = 0x676E6D6E
+
+_CHANGE = """
+    position INTEGER NOT NULL,
+    pv TEXT NOT NULL,
+    device TEXT NOT NULL,
+    property TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    old REAL,
+    new REAL,
+    done REAL,
+    setting TEXT NOT NULL,
+    setting_old REAL,
+    setting_done REAL,
+    physics_old TEXT NOT NULL,
+    physics_new TEXT NOT NULL,
+"""
+
+#: `change` holds what a command asked for, `effect` what an outcome did; `outcome.id` is the order of doing.
+TABLES = f"""
+CREATE TABLE run (
+    run INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    lattice_id TEXT NOT NULL,
+    baseline TEXT NOT NULL
+);
+CREATE TABLE command (
+    sequence INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run (run),
+    wall_ns INTEGER NOT NULL,
+    monotonic_ns INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    host TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    note TEXT NOT NULL,
+    lattice_before TEXT NOT NULL
+);
+CREATE TABLE change (
+    sequence INTEGER NOT NULL REFERENCES command (sequence),
+    {_CHANGE}
+    PRIMARY KEY (sequence, position)
+) WITHOUT ROWID;
+CREATE TABLE outcome (
+    id INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL REFERENCES command (sequence),
+    outcome TEXT NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    lattice_after TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TABLE effect (
+    outcome INTEGER NOT NULL REFERENCES outcome (id),
+    {_CHANGE}
+    PRIMARY KEY (outcome, position)
+) WITHOUT ROWID;
+CREATE INDEX command_run ON command (run);
+CREATE INDEX command_wall ON command (wall_ns);
+CREATE INDEX change_pv ON change (pv);
+CREATE INDEX outcome_sequence ON outcome (sequence);
+"""
+
+Number = float | str | None
+
+
+def encode(value: float | None) -> Number:
+    """A number as it is stored."""
+    if value is None:
+        return None
+    return "nan" if math.isnan(value) else float(value)
+
+
+def decode(stored: Number) -> float | None:
+    """A number as it was before `encode`."""
+    return None if stored is None else float(stored)
+
+
+def encode_physics(strengths: Mapping[str, float]) -> str:
+    """Strengths as JSON text; not-a-number and infinities are texts in it."""
+    return json.dumps({name: value if math.isfinite(value) else str(value) for name, value in strengths.items()})
+
+
+def decode_physics(stored: str) -> dict[str, float]:
+    """Strengths as they were before `encode_physics`."""
+    return {name: float(value) for name, value in json.loads(stored).items()}
+
+
+def encode_settings(settings: Mapping[tuple[str, str], float]) -> str:
+    """Settings by (device, setting) as JSON text: device -> setting -> value."""
+    nested: dict[str, dict[str, float]] = {}
+    for (device, setting), value in settings.items():
+        nested.setdefault(device, {})[setting] = value
+    return json.dumps(nested, allow_nan=False)
+
+
+def decode_settings(stored: str) -> dict[tuple[str, str], float]:
+    """Settings as they were before `encode_settings`."""
+    nested = json.loads(stored)
+    return {(device, setting): float(v) for device, inner in nested.items() for setting, v in inner.items()}
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open or create a journal so that a commit returns only once it is on the disk.
+
+    Raises JournalError if it is of a newer gnomon or no journal at all, and sqlite3.Error if SQLite cannot.
+    """
+    connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
+    try:
+        version = check_version(connection, path)
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise JournalError(f"{path}: write-ahead logging is not possible here (got {mode!r}); use a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if version == 0:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{TABLES}PRAGMA application_id = {APPLICATION_ID};"
+                f"PRAGMA user_version = {VERSION};COMMIT;"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a journal that may be written meanwhile; a finished one may also be on a read-only medium.
+
+    Raises JournalError if there is none, or one that this gnomon cannot read.
+    """
+    if not path.is_file():
+        raise JournalError(f"{path}: there is no journal here; name another one with --journal")
+    try:
+        connection = _connect_to_read(path)
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: cannot be read: {error}") from error
+    try:
+        if check_version(connection, path) == 0:
+            raise JournalError(f"{path}: nothing has been recorded in it yet")
+    except sqlite3.Error as error:
+        connection.close()
+        raise JournalError(f"{path}: cannot be read: {error}") from error
+    except JournalError:
+        connection.close()
+        raise
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of a journal's tables, 0 for an empty file. Raises JournalError if it is not for us to read."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if tables and owner != APPLICATION_ID:
+        raise JournalError(f"{path}: this is a database, but not a journal of gnomon; name another file")
+    if version > VERSION:
+        raise JournalError(
+            f"{path}: written by a newer gnomon (journal version {version}, this one knows up to {VERSION}); "
+            "update gnomon or name another journal"
+        )
+    return version
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    location = path.resolve().as_uri()
+    connection = sqlite3.connect(f"{location}?mode=ro", uri=True, timeout=2.0, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size > 0:
+            raise
+        # Without a log nothing is missing from the file itself, and nobody can be writing it.
+        connection = sqlite3.connect(f"{location}?immutable=1", uri=True, isolation_level=None)
+    return connection

@@ -1,0 +1,245 @@
+"""A recording as steps: one PV written at a time, with what the model expects of each.
+
+What a fault modified is replayed as it was done, so that the machine goes through the states that were seen.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.db.pvs import PvSpec
+from gnomon.lattice import Lattice, LatticeError
+from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
+from gnomon.recorder.errors import ReplayError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write. `start`, `target` are values of `pv` in `unit`, `low`, `high` the machine document's limits of it.
+
+    `readback` is the PV that follows it, itself where there is none; `asked` differs from `target` where a fault
+    modified the command; `wall_ns` is when the recorded command acted.
+    """
+
+    sequence: int
+    wall_ns: int
+    pv: str
+    readback: str
+    unit: str
+    start: float
+    target: float
+    asked: float
+    low: float
+    high: float
+
+    @property
+    def range(self) -> float:
+        """Width of the machine document's limits: what tolerances are fractions of."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model expects of a step: change of the orbit at the monitors [mm] (x, y), and of the tunes.
+
+    Without beam (`found` False) the numbers are not-a-number and `reason` says why.
+    """
+
+    found: bool
+    reason: str
+    largest_mm: tuple[float, float]
+    rms_mm: tuple[float, float]
+    tune: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a PV stood when the recording began; `range` is the width of its limits."""
+
+    pv: str
+    unit: str
+    value: float
+    range: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a replay does, decided before anything is written. `predictions` has one for each step."""
+
+    steps: tuple[Step, ...]
+    predictions: tuple[Prediction, ...]
+    starts: tuple[Start, ...]
+
+
+class Beam(Protocol):
+    """What predictions need of a model's answer (`gnomon.propagator.BeamState`)."""
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a beam."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why there is none."""
+        ...
+
+    @property
+    def orbit(self) -> NDArray[np.float64]:
+        """Closed orbit (n+1, 4) [m, rad]."""
+        ...
+
+    @property
+    def tune(self) -> NDArray[np.float64]:
+        """Tunes (2,)."""
+        ...
+
+
+class Setpoints:
+    """The PVs of the machine that is written: by name, and by the device property that they set."""
+
+    def __init__(self, specs: Iterable[PvSpec]) -> None:
+        self.by_name: dict[str, PvSpec] = {}
+        self._by_property: dict[Key, PvSpec] = {}
+        self._readbacks: dict[Key, str] = {}
+        for spec in specs:
+            if spec.source == "set":
+                self.by_name[spec.name] = spec
+                self._by_property.setdefault((spec.device, spec.property), spec)
+            elif spec.source == "readback":
+                self._readbacks.setdefault((spec.device, spec.property), spec.name)
+
+    def readback(self, spec: PvSpec) -> str:
+        """The PV that shows what a setpoint has become; the setpoint itself where there is none."""
+        return self._readbacks.get((spec.device, spec.property), spec.name)
+
+    def of_property(self, device: str, property: str) -> PvSpec | None:
+        """The PV that sets a property."""
+        return self._by_property.get((device, property))
+
+    def of_setting(self, device: str, setting: str, lattice: Lattice) -> PvSpec | None:
+        """The PV that a stored setting, such as a trim, stands behind."""
+        for (owner, property), spec in self._by_property.items():
+            if owner == device and lattice.ring.property_spec(owner, property).setting == setting:
+                return spec
+        return None
+
+
+def make_plan(
+    entries: Sequence[Entry],
+    run: Run,
+    prefix: str,
+    start: Lattice,
+    specs: Sequence[PvSpec],
+    propagate: Callable[[Lattice], Beam],
+) -> Plan:
+    """The steps that write `entries` of one run to PVs with another prefix, from the recorded `start` on.
+
+    `specs` are the PVs with that prefix. Raises ReplayError if the entries belong to several runs, change nothing, or
+    set what the machine has no PV for.
+    """
+    others = {entry.run for entry in entries} - {run.run}
+    if others:
+        raise ReplayError(
+            f"the range has commands of runs {', '.join(map(str, sorted(others | {run.run})))}: the server was "
+            "started anew between them; replay one run at a time"
+        )
+    setpoints = Setpoints(specs)
+    done = sorted(
+        ((o, entry.sequence) for entry in entries if (o := entry.applied) is not None), key=lambda pair: pair[0].order
+    )
+    steps: list[Step] = []
+    predictions: list[Prediction] = []
+    lattice, beam = start, propagate(start)
+    for outcome, sequence in done:
+        for effect in outcome.effects:
+            if effect.setting_done is None:
+                continue
+            try:
+                after = lattice.updated({key_of(effect): effect.setting_done})
+            except LatticeError as error:
+                raise ReplayError(f"command {sequence}: {error}") from error
+            steps.append(_step(sequence, outcome.wall_ns, effect, setpoints, run.prefix, prefix, lattice, after))
+            predicted = propagate(after)
+            predictions.append(predict(beam, predicted, start.ring.monitors))
+            lattice, beam = after, predicted
+    if not steps:
+        raise ReplayError("no command of the range has changed anything: there is nothing to replay")
+    return Plan(tuple(steps), tuple(predictions), _starts(steps, setpoints, start))
+
+
+def predict(before: Beam, after: Beam, monitors: Sequence[int]) -> Prediction:
+    """The change from one state of the beam to the next."""
+    nothing = (float("nan"), float("nan"))
+    for beam, when in ((before, "before it"), (after, "after it")):
+        if not beam.found:
+            return Prediction(False, f"no beam {when}: {beam.reason}", nothing, nothing, nothing)
+    where = list(monitors)
+    change = 1e3 * (after.orbit[where] - before.orbit[where])[:, [0, 2]]
+    largest = np.abs(change).max(axis=0)
+    rms = np.sqrt((change**2).mean(axis=0))
+    tune = np.asarray(after.tune) - np.asarray(before.tune)
+    return Prediction(
+        True,
+        "",
+        (float(largest[0]), float(largest[1])),
+        (float(rms[0]), float(rms[1])),
+        (float(tune[0]), float(tune[1])),
+    )
+
+
+def _step(
+    sequence: int,
+    wall_ns: int,
+    effect: StoredChange,
+    setpoints: Setpoints,
+    recorded_prefix: str,
+    prefix: str,
+    before: Lattice,
+    after: Lattice,
+) -> Step:
+    spec = None
+    if effect.pv.startswith(recorded_prefix):
+        spec = setpoints.by_name.get(prefix + effect.pv.removeprefix(recorded_prefix))
+    spec = spec or setpoints.of_property(effect.device, effect.property)
+    spec = spec or setpoints.of_setting(effect.device, effect.setting, before)
+    if spec is None or spec.drive is None:
+        raise ReplayError(
+            f"command {sequence} set {effect.device} {effect.property} through {effect.pv or 'no PV'}: "
+            f"the machine has no setpoint for that under the prefix {prefix!r}"
+        )
+    key = (spec.device, spec.property)
+    if key == (effect.device, effect.property) and effect.old is not None and effect.done is not None:
+        old, done, asked = effect.old, effect.done, effect.done if effect.new is None else effect.new
+    else:  # a trim was set: the PV has the strength that it makes
+        old, done = before[key], after[key]
+        asked = done
+    low, high = spec.drive
+    return Step(
+        sequence=sequence,
+        wall_ns=wall_ns,
+        pv=spec.name,
+        readback=setpoints.readback(spec),
+        unit=spec.unit,
+        start=old * spec.scale,
+        target=done * spec.scale,
+        asked=asked * spec.scale,
+        low=low,
+        high=high,
+    )
+
+
+def _starts(steps: Sequence[Step], setpoints: Setpoints, start: Lattice) -> tuple[Start, ...]:
+    """Every supply's and the master clock's setpoint, and what each written PV shows."""
+    found: dict[str, Start] = {}
+    for spec in setpoints.by_name.values():
+        if spec.property in ("current", "frequency") and spec.drive is not None:
+            value = start[spec.device, spec.property] * spec.scale
+            found[spec.name] = Start(spec.name, spec.unit, value, spec.drive[1] - spec.drive[0])
+    for step in steps:
+        # A strength's setpoint keeps what was last written to it; only its readback follows the current as well.
+        found.setdefault(step.readback, Start(step.readback, step.unit, step.start, step.range))
+    return tuple(found.values())

@@ -1,0 +1,305 @@
+"""`gnomon log`, `gnomon restore`, `gnomon replay` as a user calls them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from gnomon.ioc.cli import log, replay
+from gnomon.lattice import Client, Outcome, Ring
+from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
+from gnomon.recorder.remote import Reply
+from gnomon.recorder.review import Assignment
+from unit.recorder.fake_machine import FakeMachine, FakePv
+from unit.recorder.records import applied, begin, current, record, settled, small_journal, write
+from unit.recorder.test_steps import Recording, specs
+from unit.recorder.test_steps import current as put_current
+
+APP = Typer(pretty_exceptions_enable=False)
+APP.add_typer(log.app, name="log")
+APP.command("restore")(log.restore)
+APP.command("replay")(replay.replay)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return small_journal(tmp_path / "twin.journal")
+
+
+def gnomon(*arguments: object) -> Result:
+    """Run a command; what it raises on purpose comes through, as it does to `gnomon.ioc.cli.main`."""
+    result = CliRunner().invoke(APP, [str(a) for a in arguments], env={"TERM": "dumb"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@dataclass
+class FakeRemote:
+    sent: list[tuple[str, tuple[Assignment, ...], str]] = field(default_factory=list)
+    answers: bool = True
+
+    def send(self, prefix: str, assignments: Sequence[Assignment], note: str) -> Reply:
+        if not self.answers:
+            raise RemoteError("no server answered")
+        self.sent.append((prefix, tuple(assignments), note))
+        return Reply("feedc0de", "")
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> FakeRemote:
+    fake = FakeRemote()
+    monkeypatch.setattr(log, "make_remote", lambda: fake)
+    return fake
+
+
+def test_log_lists_the_newest_commands_with_who_what_and_outcome(path: Path) -> None:
+    result = gnomon("log", "--journal", path)
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["#", "1", "2", "3", "4"]
+    for words in ("alice@console1", "TWIN:Q1:set", "2025-10-09", "applied"):
+        assert words in lines[1]
+    assert "bob@office" in lines[3]
+    assert "rejected" in lines[3]
+    assert "is not a finite number" in lines[3]
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        (["--pv", "*Q1*"], ["1", "4"]),
+        (["--client", "bob"], ["3"]),
+        (["--outcome", "rejected"], ["3"]),
+        (["-n", "2"], ["3", "4"]),
+        (["--since", "10m"], []),
+        (["--until", "10m"], ["1", "2", "3", "4"]),
+        (["--until", "2025-10-01T00:00"], []),
+    ],
+)
+@pytest.mark.parametrize("command", [["log"], ["log", "list"]])
+def test_log_filters(path: Path, command: list[str], options: list[str], numbers: list[str]) -> None:
+    result = gnomon(*command, "--journal", path, *options)
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("no such command")]
+    assert [line.split()[0] for line in lines[1:]] == numbers
+
+
+@pytest.mark.parametrize("options", [["--since", "yesterday"], ["--outcome", "lost"], ["-n", "0"], ["--nonsense"]])
+def test_wrong_use_exits_with_2(path: Path, options: list[str]) -> None:
+    assert gnomon("log", "--journal", path, *options).exit_code == 2
+
+
+def test_a_journal_that_is_not_there_is_a_plain_error(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="no journal here"):
+        gnomon("log", "--journal", tmp_path / "none")
+
+
+def test_show_tells_all_of_one_command(path: Path) -> None:
+    out = gnomon("log", "--journal", path, "show", 1).stdout
+    for words in ("command 1", "alice@console1 over ca", "before1", "after1", "Q1M.k1 0.01 -> 0.02", "boot"):
+        assert words in out
+    with pytest.raises(ReviewError, match="no command 9"):
+        gnomon("log", "show", 9, "--journal", path)
+
+
+def test_a_claimed_name_cannot_act_on_the_terminal(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        rogue = Client("\x1b[2J[red]bob", "h\nost", "ca")
+        journal.append([record(5, current("Q1", 0.0, 1.0), client=rogue, note="[/]\x07")])
+    for arguments in (["log"], ["log", "show", "5"]):
+        out = gnomon(*arguments, "--journal", path).stdout
+        assert "?[2J[red]bob@h?ost" in out
+        assert "\x1b[2J" not in out
+
+
+def test_export_writes_json_lines_and_tables(path: Path, tmp_path: Path) -> None:
+    lines = gnomon("log", "export", "--journal", path, "-").stdout.splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == [1, 2, 3, 4]
+    out = tmp_path / "shift.jsonl"
+    assert "2 commands written" in gnomon("log", "export", "--journal", path, "--pv", "*Q1*", out).stderr
+    assert [json.loads(line)["sequence"] for line in out.read_text().splitlines()] == [1, 4]
+    table = tmp_path / "shift.csv"
+    gnomon("log", "export", "--journal", path, table)
+    assert table.read_text().startswith("sequence,run,time")
+    assert gnomon("log", "export", "--journal", path, "--csv", "-").stdout == table.read_text()
+    with pytest.raises(JournalError, match="cannot be written"):
+        gnomon("log", "export", "--journal", path, tmp_path / "no" / "where.jsonl")
+    assert sorted(p.name for p in tmp_path.glob("*.partial")) == []
+
+
+def test_diff_shows_what_differs(path: Path) -> None:
+    lines = gnomon("log", "diff", "--journal", path, 0, 4).stdout.splitlines()
+    assert [line.split() for line in lines[1:]] == [["Q1", "current", "1", "3", "A"], ["Q2", "current", "0", "5", "A"]]
+    head = gnomon("log", "diff", "--journal", path, 1).stdout.splitlines()[0]
+    assert head.split() == ["device", "property", "after", "1", "now", "unit"]
+    assert "are the same" in gnomon("log", "diff", "--journal", path, 2, 3).stdout
+
+
+def test_undo_sends_the_inverse_to_the_server_that_was_recorded(path: Path, remote: FakeRemote) -> None:
+    result = gnomon("log", "undo", "--journal", path, 2)
+    assert remote.sent == [("TWIN:", (Assignment("Q2", "current", "A", 5.0, 0.0),), "undo 2")]
+    assert "feedc0de" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_undo_of_what_changed_nothing_is_refused(path: Path, remote: FakeRemote) -> None:
+    with pytest.raises(ReviewError, match="command 3 was rejected: there is nothing to undo"):
+        gnomon("log", "undo", "--journal", path, 3)
+    assert not remote.sent
+
+
+def test_undo_below_younger_commands_needs_force(path: Path, remote: FakeRemote) -> None:
+    with pytest.raises(ReviewError, match="command 1 was followed by 4 on the same settings"):
+        gnomon("log", "undo", "--journal", path, 1)
+    assert not remote.sent
+    gnomon("log", "undo", "--journal", path, 1, "--force")
+    assert remote.sent[0][1] == (Assignment("Q1", "current", "A", 3.0, 1.0),)
+
+
+def test_undo_after_a_restart_needs_force(path: Path, remote: FakeRemote) -> None:
+    with Journal(path) as journal:
+        begin(journal, Q1=1.0)
+    with pytest.raises(ReviewError, match="Q1 current is not as command 4 left it"):
+        gnomon("log", "undo", "--journal", path, 4)
+    with pytest.raises(ReviewError, match="Q2 current is not as command 2 left it"):
+        gnomon("log", "undo", "--journal", path, 2)
+    assert not remote.sent
+
+
+def test_restore_sends_the_difference_and_says_when_there_is_none(path: Path, remote: FakeRemote) -> None:
+    gnomon("restore", "--journal", path, "--to", 1)
+    back = (Assignment("Q1", "current", "A", 3.0, 2.0), Assignment("Q2", "current", "A", 5.0, 0.0))
+    assert remote.sent == [("TWIN:", back, "restore --to 1")]
+    assert "nothing to do" in gnomon("restore", "--journal", path, "--to", 4).stdout
+    assert len(remote.sent) == 1
+
+
+def test_restore_of_an_older_run_is_possible(path: Path, remote: FakeRemote) -> None:
+    with Journal(path) as journal:
+        begin(journal, Q1=1.0)
+        write(journal, applied(5, "Q3", 0.0, 9.0))
+    gnomon("restore", "--journal", path, "--to", 4)
+    assert {(a.device, a.value) for a in remote.sent[0][1]} == {("Q1", 3.0), ("Q2", 5.0), ("Q3", 0.0)}
+
+
+def test_no_server_is_an_error(path: Path, remote: FakeRemote) -> None:
+    remote.answers = False
+    with pytest.raises(RemoteError):
+        gnomon("restore", "--journal", path, "--to", 1)
+
+
+def test_a_command_without_outcome_is_shown_as_unknown(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        journal.append([record(5, current("Q1", 1.0, 2.0))], [settled(4, Outcome.APPLIED, reason="again")])
+    assert "unknown" in gnomon("log", "--journal", path, "-n", 1).stdout
+
+
+@pytest.fixture
+def recording(tmp_path: Path, ring: Ring) -> Path:
+    made = Recording(tmp_path / "twin.journal", ring)
+    made.put(put_current("HS4P1D1R", 0.1))
+    made.put(put_current("HS4P1D1R", 0.2))
+    made.put(put_current("VS3P2T5R", 0.1), outcome=Outcome.ABANDONED)
+    made.journal.close()
+    return made.path
+
+
+@pytest.fixture
+def machine(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    """BESSY II at its nominal settings."""
+    pvs: dict[str, FakePv] = {}
+    setpoints = {(s.device, s.property): s.name for s in specs("MACH:") if s.source == "set"}
+    for spec in specs("MACH:"):
+        if spec.source == "set" and spec.drive is not None:
+            pvs[spec.name] = FakePv(ring.nominal[spec.device, spec.property] * spec.scale, *spec.drive)
+        elif spec.source == "readback" and (spec.device, spec.property) in setpoints:
+            pvs[spec.name] = FakePv(0.0, follows=setpoints[spec.device, spec.property])
+    fake = FakeMachine(pvs)
+    monkeypatch.setattr(replay, "make_machine", lambda: fake)
+    return fake
+
+
+def test_replay_is_dry_and_shows_steps_and_predictions(recording: Path, machine: FakeMachine) -> None:
+    result = gnomon("replay", "--journal", recording, "--from", 1, "--to", 3, "--prefix", "MACH:")
+    rows = [line.split() for line in result.stdout.splitlines() if "MACH:HS4P1D1R:set" in line]
+    assert [row[:6] for row in rows] == [
+        ["1", "1", "MACH:HS4P1D1R:set", "0", "0.1", "A"],
+        ["2", "2", "MACH:HS4P1D1R:set", "0.1", "0.2", "A"],
+    ]
+    assert 0.5 < float(rows[0][6]) < 2.0, "0.1 A of an HS4 moves the orbit by about 1.25 mm at the peak"
+    assert "dry run: nothing is written" in result.stdout
+    assert "no confidence bound is checked" in result.stdout
+    assert not machine.puts
+    assert not machine.known
+
+
+RANGE = ("--from", 1, "--to", 2, "--prefix", "MACH:")
+
+
+def test_a_dry_run_tells_what_the_gate_would_refuse(recording: Path) -> None:
+    with pytest.raises(ReplayError, match="the gate would refuse"):
+        gnomon("replay", "--journal", recording, *RANGE, "--max-step", "0.001")
+
+
+def test_armed_replay_writes_verifies_and_keeps_a_record(recording: Path, machine: FakeMachine) -> None:
+    result = gnomon("replay", "--journal", recording, *RANGE, "--arm")
+    assert machine.puts == [("MACH:HS4P1D1R:set", 0.1), ("MACH:HS4P1D1R:set", 0.2)]
+    assert "armed: no confidence bound is checked" in result.stdout
+    assert "2 of 2 steps written and verified" in result.stdout
+    events = [json.loads(line) for line in Path(f"{recording}.replays.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events] == ["begin", "write", "verified", "write", "verified", "end"]
+    assert (events[3]["put_back"], events[3]["to"]) == (0.1, 0.2)
+
+
+def test_armed_replay_that_fails_tells_what_was_put_back(recording: Path, machine: FakeMachine) -> None:
+    machine.on_put = lambda pv, value: setattr(machine.pvs["MACH:HS4P1D1R:rdbk"], "error", 1.0 * (value == 0.2))
+    with pytest.raises(ReplayError, match=r"(?s)stopped after 1 of 2 steps.*put back: MACH:HS4P1D1R:set, MACH:HS4"):
+        gnomon("replay", "--journal", recording, *RANGE, "--arm", "--settle", "0.1")
+    assert machine.pvs["MACH:HS4P1D1R:set"].value == 0.0
+
+
+@pytest.mark.parametrize("options", [["--to", "1"], ["--pace", "fast"], ["--pace", "nan"], ["--max-step", "2"]])
+def test_replay_used_wrongly_exits_with_2(recording: Path, options: list[str]) -> None:
+    given = {"--from": "2", "--to": "2", "--prefix": "M:"} | dict(zip(options[::2], options[1::2], strict=True))
+    words = [word for pair in given.items() for word in pair]
+    assert gnomon("replay", "--journal", recording, *words).exit_code == 2
+
+
+def test_a_recording_of_another_document_is_refused(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.begin_run(machine="bessy2", digest="0" * 32, prefix="TWIN:", lattice_id="", baseline={})
+        write(journal, applied(5, "Q1", 0.0, 1.0))
+    with pytest.raises(ReplayError, match="no longer what was recorded"):
+        gnomon("replay", "--journal", path, "--from", 5, "--to", 5, "--prefix", "")
+
+
+def test_replay_never_loads_fault_injection(recording: Path) -> None:
+    code = (
+        "import sys; sys.argv = sys.argv[1:]\n"
+        "from gnomon.ioc.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'gnomon.recorder.steps' in sys.modules\n"
+        "assert not [m for m in sys.modules if m.startswith('gnomon.fault_injection')]\n"
+    )
+    words = ["gnomon", "replay", "--journal", str(recording), "--from", "1", "--to", "2", "--prefix", "MACH:"]
+    child = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+
+
+COMMANDS = ("log", "log list", "log show", "log export", "log diff", "log undo", "replay", "restore")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_with_an_example(command: str) -> None:
+    result = gnomon(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert f"example gnomon {command} " in " ".join(result.stdout.replace("│", " ").replace("`", "").split())

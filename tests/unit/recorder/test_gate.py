@@ -1,0 +1,80 @@
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+
+from gnomon.recorder.gate import GateLimits, check_prediction, check_start, check_state, check_step, judge
+from gnomon.recorder.machine import PvState
+from gnomon.recorder.steps import Plan, Prediction, Start
+from unit.recorder.fake_machine import step
+
+LIMITS = GateLimits(max_step=0.1, tolerance=1e-3)
+NAN2 = (nan, nan)
+FINE = Prediction(True, "", (0.1, 0.0), (0.1, 0.0), (0.0, 0.0))
+LOST = Prediction(False, "no beam after it: no orbit", NAN2, NAN2, NAN2)
+DRIVE = (0.0, 100.0)
+
+
+def test_a_step_within_all_limits_is_accepted() -> None:
+    assert not check_step(step("Q", 50.0, 60.0), DRIVE, LIMITS)
+    assert not check_step(step("Q", 60.0, 50.0), DRIVE, LIMITS)
+    assert not check_step(step("Q", 50.0, 50.0), DRIVE, LIMITS)
+
+
+@pytest.mark.parametrize("drive", [None, (0.0, 0.0), (5.0, 1.0), (nan, 100.0), (0.0, nan), (nan, nan)])
+def test_missing_limits_refuse(drive: tuple[float, float] | None) -> None:
+    assert "no drive limits" in check_step(step("Q", 50.0, 51.0), drive, LIMITS)[0]
+
+
+def test_a_target_outside_either_limits_is_refused_with_values_and_unit() -> None:
+    (reason,) = check_step(step("Q", 50.0, 55.0), (0.0, 54.0), GateLimits(max_step=1.0))
+    assert "target 55 A is outside the machine's limits 0 to 54 A" in reason
+    (reason,) = check_step(step("Q", 50.0, 55.0, high=54.0), DRIVE, GateLimits(max_step=1.0))
+    assert "machine document's limits 0 to 54 A" in reason
+
+
+def test_a_step_that_is_too_large_is_refused() -> None:
+    (reason,) = check_step(step("Q", 50.0, 60.1), DRIVE, LIMITS)
+    assert "10.1 A is more than 0.1 of the drive range (10 A)" in reason
+    assert check_step(step("Q", 50.0, 54.0, low=40.0, high=70.0), DRIVE, LIMITS)
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+def test_what_is_not_finite_is_refused(value: float) -> None:
+    assert check_step(step("Q", 50.0, value), DRIVE, GateLimits(max_step=1.0))
+    assert check_step(step("Q", value, 50.0), DRIVE, GateLimits(max_step=1.0))
+    assert check_state("Q", PvState(value, 0))
+    assert check_step(step("Q", 50.0, 51.0), DRIVE, GateLimits(max_step=nan))
+    assert check_start(Start("Q", "A", value, 100.0), PvState(1.0, 0), LIMITS)
+    assert check_start(Start("Q", "A", 1.0, nan), PvState(1.0, 0), LIMITS)
+
+
+@pytest.mark.parametrize(("severity", "refused"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_a_value_that_is_invalid_refuses(severity: int, refused: bool) -> None:
+    assert bool(check_state("Q", PvState(1.0, severity))) == refused
+
+
+def test_an_unknown_value_refuses() -> None:
+    assert check_state("Q", None)
+    assert check_start(Start("Q", "A", 1.0, 100.0), None, LIMITS)
+
+
+def test_a_start_elsewhere_is_refused_with_both_values() -> None:
+    start = Start("Q:set", "A", 50.0, 100.0)
+    assert not check_start(start, PvState(50.09, 0), LIMITS)
+    (reason,) = check_start(start, PvState(50.2, 0), LIMITS)
+    assert "Q:set: stands at 50.2 A, the recording began at 50 A (tolerance 0.1 A)" in reason
+
+
+def test_a_step_into_a_lost_beam_is_refused() -> None:
+    assert check_prediction(step("Q", 1.0, 2.0), FINE) == []
+    assert "no orbit" in check_prediction(step("Q", 1.0, 2.0), LOST)[0]
+
+
+def test_all_reasons_are_kept() -> None:
+    bad = step("Q", 50.0, 90.0)
+    plan = Plan((bad, replace(bad, pv="R:set")), (FINE, LOST), (Start("S:set", "A", 1.0, 10.0),))
+    states = {"Q:set": PvState(50.0, 3), "R:set": PvState(50.0, 0), "S:set": PvState(2.0, 0)}
+    verdict = judge(plan, states, {"Q:set": DRIVE, "R:set": (0.0, 0.0)}, LIMITS)
+    assert not verdict.accepted
+    assert [r.split(":")[0].split(" ")[-1] for r in verdict.reasons] == ["S", "Q", "Q", "R", "R"]
