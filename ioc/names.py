@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gnomon.ioc.config import NetworkConfig
+from gnomon.ioc.reach import search_addresses, search_port
 from gnomon.lattice import GnomonError
 
 
@@ -15,18 +16,14 @@ async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> No
     """Search for `names` over both protocols, for `check_timeout_s` at most. Raises NamesTaken."""
     if not network.check_names:
         return
-    from gnomon.ioc.ca import presence as ca_presence
-    from gnomon.ioc.pva import presence as pva_presence
+    from gnomon.ioc.ca.presence import find_ca_servers
     from gnomon.ioc.pva.presence import find_pva_servers
 
-    timeout_s = network.check_timeout_s
-    ca_port = ca_presence.search_port(network.ca_port)
-    pva_port = pva_presence.search_port(network.pva_broadcast_port)
+    timeout_s, interfaces = network.check_timeout_s, network.interfaces
+    ca_port, pva_port = search_port("CA", network.ca_port), search_port("PVA", network.pva_broadcast_port)
     ca, pva = await asyncio.gather(
-        ca_presence.find_ca_servers(names, ca_presence.search_addresses(network.interfaces), ca_port, timeout_s),
-        asyncio.to_thread(
-            find_pva_servers, names, pva_presence.search_addresses(network.interfaces), pva_port, timeout_s
-        ),
+        find_ca_servers(names, search_addresses("CA", interfaces), ca_port, timeout_s),
+        asyncio.to_thread(find_pva_servers, names, search_addresses("PVA", interfaces), pva_port, timeout_s),
     )
     for protocol, taken in (("Channel Access", ca), ("PV Access", pva)):
         if taken:

@@ -1,14 +1,13 @@
 """Does another Channel Access server already answer our names? Asked before we serve them, in half a second at most."""
 
 import asyncio
-import os
 import random
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from gnomon.ioc.pva.interfaces import broadcast_addresses
+from gnomon.ioc.reach import target
 
 HEADER = struct.Struct(">HHHHII")
 VERSION, SEARCH = 0, 6
@@ -26,7 +25,7 @@ async def find_ca_servers(
     `addresses` are "host" or "host:port", `port` counts where none is given. Takes `timeout_s` at most, less when all
     are found. A host that cannot be reached can hold no server for us and is passed over.
     """
-    targets = [target for address in addresses if (target := _target(address, port)) is not None]
+    targets = [t for address in addresses if (t := target(address, port)) is not None]
     if not names or not targets:
         return {}
     found: dict[str, str] = {}
@@ -40,9 +39,9 @@ async def find_ca_servers(
     try:
         for number in range(_ROUNDS):
             for datagram in search_datagrams(names, base, set(found)):
-                for target in targets:
+                for where in targets:
                     with suppress(OSError):
-                        sock.sendto(datagram, target)
+                        sock.sendto(datagram, where)
             until = end - timeout_s * (_ROUNDS - 1 - number) / _ROUNDS
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
@@ -86,30 +85,3 @@ def answers(datagram: bytes) -> list[tuple[int, int]]:
             found.append((cid, port))
         start += HEADER.size + size
     return found
-
-
-def search_addresses(interfaces: Sequence[str], environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Where a client would search, and the addresses that we are about to serve on, each once.
-
-    EPICS_CA_ADDR_LIST counts, and unless EPICS_CA_AUTO_ADDR_LIST is NO every network's broadcast address.
-    """
-    environ = os.environ if environ is None else environ
-    listed = environ.get("EPICS_CA_ADDR_LIST", "").split()
-    automatic = environ.get("EPICS_CA_AUTO_ADDR_LIST", "").strip().upper() not in ("NO", "0")
-    ours = ["127.0.0.1" if interface in ("0.0.0.0", "") else interface for interface in interfaces]
-    return tuple(dict.fromkeys([*listed, *(broadcast_addresses() if automatic else ()), *ours]))
-
-
-def search_port(port: int, environ: Mapping[str, str] | None = None) -> int:
-    """The UDP port on which servers hear searches: EPICS_CA_SERVER_PORT, or `port`."""
-    text = (os.environ if environ is None else environ).get("EPICS_CA_SERVER_PORT", "").strip()
-    return int(text) if text.isdecimal() and 0 < int(text) < 65536 else port
-
-
-def _target(address: str, port: int) -> tuple[str, int] | None:
-    host, colon, given = address.partition(":")
-    if colon and given.isdecimal():
-        port = int(given)
-    with suppress(OSError):
-        return socket.gethostbyname(host), port
-    return None

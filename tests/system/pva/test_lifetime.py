@@ -11,9 +11,10 @@ from p4p.client.thread import Context
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.pva.presence import find_pva_servers, search_addresses
+from gnomon.ioc.pva.presence import find_pva_servers
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import PvaError, Settings
+from gnomon.ioc.reach import search_addresses
 from system.pva.stage import FREE, SPECS, START_NS, FakeSink, Served
 
 
@@ -110,7 +111,7 @@ def test_a_running_server_is_found_by_name(served: Served) -> None:
 def test_among_thousands_of_names_those_that_exist_are_found_in_time(served: Served) -> None:
     names = [f"X:{i:05}:a-rather-long-name" for i in range(3000)] + ["T:mode"]
     started = time.monotonic()
-    found = find_pva_servers(names, search_addresses(("127.0.0.1",), {}), served.endpoint.broadcast_port)
+    found = find_pva_servers(names, search_addresses("PVA", ("127.0.0.1",), {}), served.endpoint.broadcast_port)
     assert list(found) == ["T:mode"]
     assert time.monotonic() - started < 0.8
 

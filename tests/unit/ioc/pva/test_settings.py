@@ -2,8 +2,6 @@
 
 import pytest
 
-from gnomon.ioc.pva.interfaces import broadcast_addresses
-from gnomon.ioc.pva.presence import search_addresses, search_port
 from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings, server_conf
 
 
@@ -56,18 +54,3 @@ def test_what_is_no_port_is_refused(port: str) -> None:
 @pytest.mark.parametrize(("wanted", "real", "moved"), [(5075, 5075, False), (5075, 40000, True), (0, 40000, False)])
 def test_a_moved_port_is_told(wanted: int, real: int, moved: bool) -> None:
     assert Endpoint(("127.0.0.1",), real, wanted, 5076, {}).moved is moved
-
-
-def test_we_search_where_clients_search_and_where_we_serve() -> None:
-    environ = {"EPICS_PVA_ADDR_LIST": "10.0.0.1 10.0.0.2:6000 224.0.0.9,8@eth0", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
-    expected = ("10.0.0.1", "10.0.0.2:6000", "224.0.0.9", "127.0.0.1")
-    assert search_addresses(("127.0.0.1",), environ) == expected
-    assert search_addresses(("0.0.0.0",), environ) == expected
-
-
-def test_networks_are_searched_unless_the_user_says_no() -> None:
-    assert set(search_addresses((), {})) == {*broadcast_addresses(), "127.0.0.1"}
-
-
-def test_the_search_port_is_the_clients() -> None:
-    assert (search_port(environ={}), search_port(environ={"EPICS_PVA_BROADCAST_PORT": "6002"})) == (5076, 6002)
