@@ -27,7 +27,6 @@ class TwinProcess:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            text=True,
         )
         self.lines: list[str] = []
         if ready:
@@ -36,14 +35,16 @@ class TwinProcess:
     def _wait(self, timeout_s: float) -> None:
         assert self.process.stdout is not None
         end = time.monotonic() + timeout_s
+        text = b""
         while time.monotonic() < end:
             if select.select([self.process.stdout], [], [], 0.1)[0]:
-                line = self.process.stdout.readline()
-                if not line:
-                    break
-                self.lines.append(line.rstrip())
-                if "ready" in line:
+                read = os.read(self.process.stdout.fileno(), 65536)
+                text += read
+                self.lines = text.decode().splitlines()
+                if any("ready" in line for line in self.lines):
                     return
+                if not read:
+                    break
         self.stop()
         raise AssertionError(f"not ready: {self.lines}, {self.log.read_text()}")
 

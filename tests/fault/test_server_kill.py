@@ -1,0 +1,54 @@
+"""`kill -9` of a running server loses no command that a client was told of."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from conftest import EpicsPorts
+
+from system.twin_process import TwinProcess
+
+CLIENT = """
+import sys
+from p4p.client.thread import Context
+ctx = Context('pva')
+i = 0
+while True:
+    i += 1
+    ctx.put('TWIN:HS3P2K1RP:setCur', i / 1000, timeout=5)
+    print(i, flush=True)
+"""
+
+
+def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, tmp_path: Path) -> None:
+    seed = random.Random(3)
+    acknowledged: list[float] = []
+    for _ in range(3):
+        with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", "--allow-duplicates") as server:
+            journal = server.journal
+            client = subprocess.Popen(
+                [sys.executable, "-c", CLIENT],
+                env=server.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(seed.uniform(1.5, 2.5))
+            assert server.process.poll() is None
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait(5.0)
+            time.sleep(0.1)
+            client.kill()
+            output, _ = client.communicate()
+            acknowledged += [int(line) / 1000 for line in output.split()]
+            exported = server.gnomon("log", "export", "--journal", str(journal), "-")
+            assert exported.returncode == 0, exported.stderr
+    rows = [json.loads(line) for line in exported.stdout.splitlines()]
+    assert len(acknowledged) > 30
+    assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+    done = [row["changes"][0]["new"] for row in rows]
+    missing = [value for value in acknowledged if value not in done]
+    assert missing == []

@@ -1,0 +1,170 @@
+"""A recording goes from one server to another; faults, undo and restore on a running one; exit codes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import EpicsPorts, free_port
+
+from system.twin_process import TwinProcess
+
+PUT = "import epics\nfor n, v in puts:\n    assert epics.PV(n).put(v, wait=True, timeout=10) == 1, n\nresult = True\n"
+GET = "import epics\nresult = [epics.caget(n, timeout=5, use_monitor=False) for n in names]\n"
+
+
+def ports() -> EpicsPorts:
+    return EpicsPorts(free_port(), free_port(), free_port())
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
+    with TwinProcess(ports().environment, tmp_path_factory.mktemp("twin")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
+    with TwinProcess(ports().environment, tmp_path_factory.mktemp("machine"), "--prefix", "") as process:
+        yield process
+
+
+def both(twin: TwinProcess, machine: TwinProcess) -> dict[str, str]:
+    """The environment of a client that finds both servers."""
+    port = machine.environment["EPICS_CA_SERVER_PORT"]
+    return {"EPICS_CA_ADDR_LIST": f"127.0.0.1 127.0.0.1:{port}"}
+
+
+def recorded(twin: TwinProcess, *puts: tuple[str, float]) -> tuple[int, int]:
+    """Put to the twin; the numbers of the first and last command."""
+    first = len(commands(twin)) + 1
+    twin.client(PUT, puts=[(f"TWIN:{name}", value) for name, value in puts])
+    return first, len(commands(twin))
+
+
+def commands(twin: TwinProcess) -> list[dict[str, object]]:
+    done = twin.gnomon("log", "export", "--journal", str(twin.journal), "-")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_recorded_sequence_goes_from_one_server_to_the_other(twin: TwinProcess, machine: TwinProcess) -> None:
+    first, last = recorded(twin, ("HS4P1D1R:set", 0.2), ("Q1M1D1R:Cm:set", 2.43), ("Q1PDR:set", 218.6))
+    twin.environment |= both(twin, machine)
+    arguments = ("replay", "--journal", str(twin.journal), "--from", str(first), "--to", str(last), "--prefix", "")
+    names = ["HS4P1D1R:set", "HS4P1D1R:rdbk", "Q1M1D1R:Cm:rdbk", "Q1PDR:rdbk", "BPMZ6D1R:rdX"]
+    before = machine.client(GET, names=names)
+
+    dry = twin.gnomon(*arguments)
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+    assert "HS4P1D1R:set" in dry.stdout
+    assert "dry run" in dry.stdout.lower()
+    assert machine.client(GET, names=names) == before
+
+    armed = twin.gnomon(*arguments, "--arm")
+    assert armed.returncode == 0, armed.stdout + armed.stderr
+    assert "no confidence bound" in (armed.stdout + armed.stderr).lower()
+    assert machine.client(GET, names=names) == twin.client(GET, names=["TWIN:" + n for n in names])
+
+    again = twin.gnomon(*arguments, "--arm")
+    assert again.returncode == 1
+    assert "HS4P1D1R" in again.stdout + again.stderr
+
+
+def test_a_replay_that_misses_a_readback_puts_everything_back(twin: TwinProcess, machine: TwinProcess) -> None:
+    names = ["HS1PD1R:rdbk", "HS1PD2R:rdbk"]
+    first, last = recorded(twin, ("HS1PD1R:set", 0.3), ("HS1PD2R:set", 0.4))
+    added = machine.gnomon("fault", "add", "abandon", "HS1PD2R", "--prefix", "", "--count", "1")
+    assert added.returncode == 0, added.stderr
+    twin.environment |= both(twin, machine)
+    done = twin.gnomon(
+        "replay", "--journal", str(twin.journal), "--from", str(first), "--to", str(last), "--prefix", "",
+        "--arm", "--settle", "0.5",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert machine.client(GET, names=names) == [0.0, 0.0]
+    assert machine.client(GET, names=["HS1PD1R:set"]) == [0.0]
+
+
+def test_faults_are_added_listed_shown_and_cleared_on_a_running_server(twin: TwinProcess) -> None:
+    added = twin.gnomon("fault", "add", "modify", "VS3P2T*", "--offset", "0.25")
+    assert added.returncode == 0, added.stderr
+    assert "VS3P2T*" in twin.gnomon("fault", "list").stdout
+    assert twin.client(GET, names=["TWIN:dt:faults:count", "TWIN:dt:faults:count.SEVR"]) == [1, 1]
+    recorded(twin, ("VS3P2T5R:set", 0.5))
+    assert twin.client(GET, names=["TWIN:VS3P2T5R:set", "TWIN:VS3P2T5R:rdbk"]) == [0.5, 0.75]
+    last = commands(twin)[-1]
+    assert last["outcomes"][-1]["outcome"] == "modified"  # type: ignore[index]
+    assert (last["changes"][0]["new"], last["outcomes"][-1]["effects"][0]["done"]) == (0.5, 0.75)  # type: ignore[index]
+    assert twin.gnomon("fault", "clear", "--all").returncode == 0
+    assert "no fault" in twin.gnomon("fault", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("fault", "add", "explode", "Q1*"), 1, "action"),
+        (("fault", "add", "delay", "Q1*"), 1, "delay_s"),
+        (("fault", "clear", "999"), 1, "no fault 999"),
+        (("fault", "clear"), 2, "--all"),
+        (("machine", "show", "als"), 1, "no machine 'als'"),
+        (("log", "show", "99999"), 1, "99999"),
+        (("nonsense",), 2, "nonsense"),
+        (("serve", "--config", "/nowhere.yaml"), 1, "/nowhere.yaml"),
+    ],
+)
+def test_exit_codes_tell_refusal_from_wrong_use(
+    twin: TwinProcess, arguments: tuple[str, ...], status: int, text: str
+) -> None:
+    if arguments[0] == "log":
+        arguments = (*arguments, "--journal", str(twin.journal))
+    done = twin.gnomon(*arguments)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert text in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_undo_and_restore_put_a_running_twin_back_as_new_commands(twin: TwinProcess) -> None:
+    (before,) = twin.client(GET, names=["TWIN:Q1M2D1R:Cm:rdbk"])
+    first, last = recorded(twin, ("HS4P2D1R:set", 0.1), ("Q1M2D1R:Cm:set", 2.44), ("HS4P2D1R:set", 0.7))
+    journal = ("--journal", str(twin.journal))
+    lattice = twin.client(
+        "import p4p.client.thread as t\nresult = str(t.Context('pva').get('TWIN:dt:lattice').raw.value)"
+    )
+    assert twin.gnomon("log", "undo", str(last), *journal).returncode == 0
+    assert twin.client(GET, names=["TWIN:HS4P2D1R:rdbk", "TWIN:HS4P2D1R:set"]) == [0.1, 0.1]
+    assert twin.gnomon("restore", "--to", str(first - 1), *journal).returncode == 0
+    assert twin.client(GET, names=["TWIN:HS4P2D1R:rdbk", "TWIN:Q1M2D1R:Cm:rdbk"]) == [0.0, before]
+    assert twin.gnomon("restore", "--to", str(last), *journal).returncode == 0
+    now = twin.client("import p4p.client.thread as t\nresult = str(t.Context('pva').get('TWIN:dt:lattice').raw.value)")
+    assert now == lattice
+    assert [c["note"] for c in commands(twin)[-3:]] == [
+        f"undo {last}",
+        f"restore --to {first - 1}",
+        f"restore --to {last}",
+    ]
+
+
+def test_the_log_follows_a_running_server(twin: TwinProcess, tmp_path: Path) -> None:
+    import subprocess
+    import time
+
+    from system.twin_process import GNOMON
+
+    out = tmp_path / "followed"
+    with out.open("w") as file:
+        follower = subprocess.Popen(
+            [*GNOMON, "log", "list", "--follow", "--journal", str(twin.journal), "--pv", "TWIN:HS4P1T1R:set"],
+            env=twin.environment | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+            stdout=file,
+        )
+        try:
+            time.sleep(2.0)
+            recorded(twin, ("HS4P1T1R:set", 0.123))
+            end = time.monotonic() + 10.0
+            while "0.123" not in out.read_text() and time.monotonic() < end:
+                time.sleep(0.1)
+        finally:
+            follower.terminate()
+            follower.wait(5.0)
+    assert "0.123" in out.read_text()
