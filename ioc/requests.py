@@ -101,9 +101,12 @@ def _number(value: Any) -> float | None:
 
 
 def _list(value: Any) -> list[Any]:
+    """An argument as a list. A text is a list too, by commas or spaces: command line clients can send nothing else."""
     if value is None:
         return []
-    if isinstance(value, str | bytes | int | float):
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    if isinstance(value, int | float):
         return [value]
     return list(value)
 

@@ -221,7 +221,9 @@ def _multiplexer(document: doc.MachineDocument, devices: Devices) -> None:
     current = devices.stored(_ranged(part.supply, "current", "A", 0.0, part.limits))
     count = len(part.magnets)
     selected = devices.stored(
-        PropertySpec(device=part.name, property="selected", unit="", low=0.0, high=float(count), nominal=0.0)
+        PropertySpec(
+            device=part.name, property="selected", unit="", low=0.0, high=float(count), nominal=0.0, whole=True
+        )
     )
     devices.multiplexer = Multiplexer(part.name, part.supply, part.factor, current, selected, part.magnets)
 

@@ -16,7 +16,8 @@ class PropertySpec:
     """One property of one device: its unit, its limits, and the setting behind it.
 
     `slot` is the place of the setting in a lattice version, or None for a property that can only be read.
-    `setting` is the name of the stored setting, `property` itself unless a trim stands behind it.
+    `setting` is the name of the stored setting, `property` itself unless a trim stands behind it. `whole` is for those
+    that count something.
     """
 
     device: str
@@ -29,6 +30,7 @@ class PropertySpec:
     alarm_high: float | None = None
     slot: int | None = None
     setting: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,6 +187,8 @@ def checked(spec: PropertySpec, value: float) -> float:
             f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
             "nothing was changed"
         )
+    if spec.whole and value != int(value):
+        raise RefusedValue(f"{what}: {value:g} is not a whole number; nothing was changed")
     return float(value)
 
 

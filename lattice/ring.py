@@ -33,7 +33,9 @@ class Ring:
     def __init__(self, document: MachineDocument) -> None:
         self.document = document
         self.name = document.name
-        self.digest = hashlib.blake2b(document.model_dump_json(by_alias=True).encode(), digest_size=16).hexdigest()
+        # Without defaults, so that a later version of the schema with more options leaves ids as they are.
+        content = document.model_dump_json(by_alias=True, exclude_defaults=True)
+        self.digest = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
         self.energy_ev = document.energy_ev
         self.rigidity = np.sqrt(document.energy_ev**2 - document.rest_energy_ev**2) / SPEED_OF_LIGHT
         self.harmonic_number = document.harmonic_number

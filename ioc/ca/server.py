@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from weakref import WeakSet
 
@@ -58,7 +59,25 @@ def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | 
     text = environ.get("EPICS_CAS_SERVER_PORT", "").strip() or environ.get("EPICS_CA_SERVER_PORT", "").strip()
     if text and not (text.isdecimal() and 0 < int(text) < 65536):
         raise CaError(f"EPICS_CA_SERVER_PORT is {text!r}; it must be a port from 1 to 65535")
+    for interface in listed or interfaces:
+        try:
+            ip_address(interface)
+        except ValueError as error:
+            raise CaError(
+                f"interface {interface!r} is not an IP address: Channel Access cannot listen there"
+            ) from error
     return CaSettings(tuple(listed or interfaces), int(text) if text else port)
+
+
+def beacon_variables(where: CaSettings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What to set so that beacons reach no further than the server: caproto takes their addresses from the environment.
+
+    Nothing when the user has said where beacons go, or when the server listens beyond this host.
+    """
+    local = all(ip_address(interface).is_loopback for interface in where.interfaces)
+    if not local or environ.get("EPICS_CAS_BEACON_ADDR_LIST", "").strip():
+        return {}
+    return {"EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1", "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO"}
 
 
 class Channels(dict[str, Any]):
@@ -209,6 +228,7 @@ class CaServer:
     async def start(self) -> None:
         """Listen; clients can connect when this returns. Raises CaError when no port can be had."""
         quieten()
+        os.environ.update(beacon_variables(self.where, os.environ))
         self._unlisten = self._bank.listen(self._publisher.publish)
         self._task = asyncio.create_task(self._context.run(), name="channel access")
         ready = asyncio.create_task(self._ready())

@@ -70,7 +70,7 @@ def replay(
     console = rendering.make_console()
     console.print(
         rendering.clean(
-            f"{run.machine}, commands {first} to {last}: {len(plan.steps)} steps, {run.prefix!r} -> {prefix!r}"
+            f"{run.machine}, commands {first} to {last}: steps: {len(plan.steps)}, {run.prefix!r} -> {prefix!r}"
         )
     )
     _show(plan, console)

@@ -83,8 +83,9 @@ def endpoint(wanted: Mapping[str, str], real: Mapping[str, str]) -> Endpoint:
     variables = {
         "EPICS_PVA_ADDR_LIST": "127.0.0.1" if first in ("0.0.0.0", "::") else first,
         "EPICS_PVA_AUTO_ADDR_LIST": "NO",
-        "EPICS_PVA_BROADCAST_PORT": str(broadcast_port),
     }
+    if broadcast_port != BROADCAST_PORT:
+        variables["EPICS_PVA_BROADCAST_PORT"] = str(broadcast_port)
     return Endpoint(
         interfaces=interfaces,
         port=int(real["EPICS_PVAS_SERVER_PORT"]),

@@ -73,6 +73,11 @@ def test_many_setpoints_by_name_with_or_without_prefix() -> None:
     assert [(s.device, s.value) for s in request.settings] == [("QF", 1.0), ("QD", 2.0)]
 
 
+def test_many_setpoints_as_the_texts_that_command_line_clients_send() -> None:
+    request = parse_set(BANK, "T:", {"names": "QF:set, QD:set", "values": "1.0 2.0"})
+    assert [(s.device, s.value) for s in request.settings] == [("QF", 1.0), ("QD", 2.0)]
+
+
 def test_many_setpoints_by_device_and_property() -> None:
     arguments = {"devices": ["QF"], "properties": ["k1_trim"], "values": np.array([0.5]), "note": "undo 3"}
     request = parse_set(BANK, "T:", arguments)

@@ -130,6 +130,7 @@ def test_the_reference_frequency_is_nominal_to_the_last_bit() -> None:
         ("QFP", "current", 1e4, r"QFP current: 10000 A is outside its limits 0 to 12\d\.\d+ A; nothing was changed"),
         ("QFP", "current", float("nan"), "nan A is not a finite number"),
         ("QFP", "current", float("inf"), "inf A is not a finite number"),
+        ("MUX", "selected", 1.5, r"MUX selected: 1\.5 is not a whole number"),
         ("QF", "dx", 0.1, r"QF dx: 0\.1 m is outside its limits -0\.001 to 0\.001 m"),
     ],
 )
