@@ -4,9 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,7 @@ import numpy as np
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer, CaSettings
-from gnomon.ioc.puts import PutReply
-from gnomon.lattice.commands import Client
+from system.fake_sink import FakeSink
 
 START_NS = 1_700_000_000_123_456_789
 EPOCH_S = 631_152_000
@@ -37,27 +34,6 @@ SPECS = (
     PvSpec(name="T:fixed", kind=Kind.FLOAT, source="", description="cannot be written"),
     *(PvSpec(name=f"T:x{i}", kind=Kind.FLOAT, source="", description="position", unit="mm") for i in range(3000)),
 )  # fmt: skip
-
-
-@dataclass
-class FakeSink:
-    """Plays the dispatcher: refuses what no PV takes; `complete` decides when a put is done."""
-
-    bank: Bank
-    puts: list[tuple[str, Any, Client]] = field(default_factory=list)
-    complete: Callable[[int, Any, Future[PutReply]], None] | None = None
-
-    def put(self, index: int, value: Any, client: Client) -> Future[PutReply]:
-        spec = self.bank.specs[index]
-        self.puts.append((spec.name, value, client))
-        future: Future[PutReply] = Future()
-        if not spec.writable or not isinstance(value, int | float) or not np.isfinite(value):
-            future.set_result(PutReply(False, f"{spec.name} = {value!r} is refused."))
-        elif self.complete is not None:
-            self.complete(index, value, future)
-        else:
-            future.set_result(PutReply(True))
-        return future
 
 
 class Served:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,10 @@ from p4p.client.thread import Context
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.puts import PutReply
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
-from gnomon.lattice import GnomonError
-from gnomon.lattice.commands import Client
+from gnomon.lattice import Client, GnomonError
+from system.fake_sink import FakeSink
 
 START_NS = 1_700_000_000_123_456_789
 FREE = Settings(port=0, broadcast_port=0)
@@ -39,33 +38,6 @@ SPECS = (
     ),
     PvSpec(name="T:fixed", kind=Kind.FLOAT, source="", description="cannot be written"),
 )  # fmt: skip
-
-
-@dataclass
-class FakeSink:
-    """Plays the dispatcher: refuses what no PV takes, and completes a put when `complete` says so."""
-
-    bank: Bank
-    puts: list[tuple[str, Any, Client]] = field(default_factory=list)
-    complete: Callable[[int, Any, Future[PutReply]], None] | None = None
-
-    def put(self, index: int, value: Any, client: Client) -> Future[PutReply]:
-        spec = self.bank.specs[index]
-        self.puts.append((spec.name, value, client))
-        future: Future[PutReply] = Future()
-        if not spec.writable:
-            future.set_result(PutReply(False, f"{spec.name} is read-only."))
-        elif isinstance(value, dict):
-            future.set_result(PutReply(False, f"{spec.name} got no value."))
-        elif spec.kind is Kind.FLOAT and not np.isfinite(value):
-            future.set_result(PutReply(False, f"{spec.name} = {value} A is not finite."))
-        elif spec.kind is Kind.ENUM and not 0 <= value < len(spec.states):
-            future.set_result(PutReply(False, f"{spec.name} has no state {value}."))
-        elif self.complete is not None:
-            self.complete(index, value, future)
-        else:
-            future.set_result(PutReply(True))
-        return future
 
 
 @dataclass

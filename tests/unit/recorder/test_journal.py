@@ -148,7 +148,8 @@ def test_a_forked_child_does_not_keep_the_journal_of_its_dead_parent(path: Path)
     )
     parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     try:
-        Journal(path).close()
+        with Journal(path) as journal:
+            assert journal.next_sequence == 1
     finally:
         os.kill(int(parent.stdout), 9)
 
