@@ -1,6 +1,7 @@
 """A server from start to end: start the twin, say what it serves, wait for a signal, stop."""
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -16,12 +18,15 @@ from gnomon.db.pvs import PvSpec
 from gnomon.ioc.config import Config
 from gnomon.ioc.twin import Twin, start
 
+log = logging.getLogger("gnomon.app")
+
 
 async def run(config: Config, console: Console, started: float | None = None) -> None:
     """Serve until SIGINT or SIGTERM. Raises GnomonError when it cannot start."""
     began = time.perf_counter() if started is None else started
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_one_line)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
@@ -29,6 +34,12 @@ async def run(config: Config, console: Console, started: float | None = None) ->
         _introduce(twin, console, time.perf_counter() - began)
         await stop.wait()
         console.print("stopping")
+
+
+def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What no task waited for, as one line of the log."""
+    error = context.get("exception")
+    log.warning("%s%s", context.get("message", ""), f": {type(error).__name__}: {error}" if error else "")
 
 
 def _introduce(twin: Twin, console: Console, seconds: float) -> None:
@@ -47,11 +58,11 @@ def _introduce(twin: Twin, console: Console, seconds: float) -> None:
     console.print(f"  Channel Access {ca}, PV Access {pva}")
     console.print(f"  journal {config.journal()}")
     console.print("  try:")
-    if reading is not None:
-        console.print(f"    {_environment(twin.ca.client_variables)} {_program('caproto-get')} {reading.name}")
     if setpoint is not None:
+        console.print(f"    {_environment(twin.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")
+    if reading is not None:
         environment = _environment(twin.pva_endpoint.client_variables)
-        console.print(f"    {environment} {_program('python')} -m p4p.client.cli put {setpoint.name}=0.1")
+        console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
     console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
 
 

@@ -72,7 +72,6 @@ class Bank:
         self.status = np.full(n, Status.UDF, dtype=np.uint8)
         self.time_ns = np.full(n, time_ns, dtype=np.int64)
         self.generation = np.zeros(n, dtype=np.int64)
-        self.scalar = np.array([_is_scalar(spec.kind) for spec in self.specs], dtype=bool)
         self._limits = _alarm_limits(self.specs)
         self._listeners: list[Listener] = []
         self._lock = Lock()  # held while arrays are written or one PV is read, never while listeners run
@@ -160,10 +159,6 @@ class Bank:
             severity[where] = level
             status[where] = reason
         return severity, status
-
-
-def _is_scalar(kind: Kind) -> bool:
-    return kind in (Kind.FLOAT, Kind.INT, Kind.ENUM)
 
 
 def _empty(spec: PvSpec) -> Any:

@@ -1,6 +1,7 @@
 """The configuration: one tree of described settings, read from YAML, with every key known or refused by line."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,7 +74,12 @@ class Config(Section):
     """Everything that can be configured."""
 
     machine: str = Field(default="bessy2", description="name of a shipped machine, or the file of a machine document")
-    prefix: str = Field(default="TWIN:", max_length=30, description="put before every PV name; may be empty")
+    prefix: str = Field(
+        default="TWIN:",
+        max_length=30,
+        pattern=r"^[A-Za-z0-9_:.;<>\[\]{}/+-]*$",
+        description="put before every PV name; may be empty",
+    )
     network: NetworkConfig = NetworkConfig()
     model: ModelConfig = ModelConfig()
     publish: PublishConfig = PublishConfig()
@@ -106,6 +112,8 @@ def read_config(path: Path | None = None) -> Config:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if (repeated := _repeated(root)) is not None:
+        raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:
         return Config.model_validate({} if data is None else data)
     except ValidationError as error:
@@ -118,6 +126,33 @@ def read_config(path: Path | None = None) -> Config:
         else:
             reason = f"{key or 'the document'}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
         raise ConfigError(f"{path}:{line}: {reason}") from error
+
+
+def changed(config: Config, changes: Mapping[str, Any]) -> Config:
+    """The configuration with some settings changed, section by section. Raises ConfigError for what cannot be."""
+    data = config.model_dump(mode="json")
+    for key, value in changes.items():
+        data[key] = data[key] | value if isinstance(value, Mapping) else value
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}") from error
+
+
+def _repeated(node: yaml.Node | None) -> tuple[str, int] | None:
+    """The first key that is given twice in one section, with its line."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            return key.value, key.start_mark.line + 1
+        seen.add(key.value)
+        if (inner := _repeated(value)) is not None:
+            return inner
+    return None
 
 
 def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

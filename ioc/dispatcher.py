@@ -29,6 +29,11 @@ log = logging.getLogger("gnomon.dispatcher")
 
 STOPPING = PutReply(False, "the server is stopping; the command was not taken")
 
+#: Commands that may wait, and that are worked off in one turn. A client that floods us is refused, the others are not.
+MOST_WAITING = 20_000
+MOST_AT_ONCE = 2_000
+CROWDED = PutReply(False, f"{MOST_WAITING} commands are waiting already; the command was not taken, try again later")
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -101,10 +106,11 @@ class Dispatcher:
     def command(self, request: Request, client: Client, note: str = "") -> "Future[PutReply]":
         """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
         done: Future[PutReply] = Future()
+        done.set_running_or_notify_cancel()  # a client that goes does not take its command back
         wall_ns, monotonic_ns = self._wall_ns(), time.monotonic_ns()
         with self._lock:
-            if self._stopped:
-                done.set_result(STOPPING)
+            if self._stopped or len(self._queue) >= MOST_WAITING:
+                done.set_result(STOPPING if self._stopped else CROWDED)
                 return done
             command = Command(self._next, request.settings, client, wall_ns, monotonic_ns, note)
             self._next += 1
@@ -113,12 +119,18 @@ class Dispatcher:
         return done
 
     async def stop(self) -> None:
-        """Work off what waits, then end; commands that a fault still delays are answered as not done."""
+        """Refuse what is still in the queue and what a fault still delays, note the latter, and end."""
         with self._lock:
             self._stopped = True
-        for handle, done in self._delayed.values():
+            dropped = [item for item in self._queue if isinstance(item, Waiting)]
+            self._queue = deque(item for item in self._queue if not isinstance(item, Waiting))
+        for item in dropped:
+            item.done.set_result(STOPPING)
+        for sequence, (handle, done) in self._delayed.items():
             handle.cancel()
-            done.set_result(PutReply(False, "the server stopped while a fault delayed the command"))
+            reason = "the server stopped while a fault delayed the command"
+            done.set_result(PutReply(False, reason, sequence))
+            self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
         self._delayed.clear()
         self._wake.set()
         await self._task
@@ -131,17 +143,27 @@ class Dispatcher:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _run(self) -> None:
-        while True:
+        stopping = False
+        while not stopping:
             await self._wake.wait()
             self._wake.clear()
-            with self._lock:
-                batch = list(self._queue)
-                self._queue.clear()
-                stopping = self._stopped
-            if batch:
+            stopping = await self._turn()
+
+    async def _turn(self) -> bool:
+        """Work off a part of the queue; whether it was the last. What was taken dies here, outside of the lock."""
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_AT_ONCE))]
+            more, stopping = bool(self._queue), self._stopped
+        if more:
+            self._wake.set()
+        if batch:
+            try:
                 await self._work(batch)
-            if stopping:
-                return
+            except Exception as error:
+                # Nothing foresees this one; the clients are told, and the queue must go on for all others.
+                log.exception("a turn of the dispatcher failed")
+                self._failed(batch, f"internal error: {type(error).__name__}: {error}")
+        return stopping and not more
 
     async def _work(self, batch: Sequence[Item]) -> None:
         """One turn: plan all of the batch, journal it, then let it act."""
@@ -169,7 +191,7 @@ class Dispatcher:
         try:
             await self._loop.run_in_executor(self._disk, self._journal.append, records, settled)
         except JournalError as error:
-            self._failed(batch, steps, str(error))
+            self._failed(batch, str(error))
             return
         self._recorded()
         self._lattice = lattice
@@ -197,12 +219,13 @@ class Dispatcher:
                 item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
             else:
                 complete.append((command.sequence, item.done))
-            self._last = max(self._last, command.sequence)
+                self._last = max(self._last, command.sequence)
         for outcome, due in dues:
             if outcome.outcome is Outcome.FAILED:
                 due.done.set_result(PutReply(False, outcome.reason, due.sequence, outcome.lattice_after))
             else:
                 complete.append((due.sequence, due.done))
+                self._last = max(self._last, due.sequence)
         if setpoints:
             self._outputs.show_setpoints(setpoints, self._wall_ns())
         if complete:
@@ -248,8 +271,11 @@ class Dispatcher:
             self._queue.append(item)
         self._notify()
 
-    def _failed(self, batch: Sequence[Item], steps: Sequence[tuple[Step, Waiting]], reason: str) -> None:
-        """The journal could not be written: nothing moves, and the numbers are taken by what comes next."""
+    def _failed(self, batch: Sequence[Item], reason: str) -> None:
+        """The journal could not be written: nothing moves, and the numbers are taken by what comes next.
+
+        What the journal was to be told of earlier commands is told with the next turn; a delayed command has failed.
+        """
         log.error("%s", reason)
         self._writable = False
         self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
@@ -261,8 +287,14 @@ class Dispatcher:
                     item = replace(item, command=replace(item.command, sequence=self._next))
                     self._next += 1
                 self._queue.append(item)
+            for item in batch:
+                if isinstance(item, Note):
+                    self._queue.append(item)
+                elif isinstance(item, Due):
+                    failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
+                    self._queue.append(Note(failed))
         for item in batch:
-            if not isinstance(item, Note):
+            if not isinstance(item, Note) and not item.done.done():
                 item.done.set_result(PutReply(False, reason))
 
     def _recorded(self) -> None:

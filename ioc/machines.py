@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -53,6 +54,42 @@ def known_machines(config: Config) -> Iterator[Found]:
     for name in shipped_machines():
         yield Found(shipped_document(name), "shipped")
     yield from _stored(config)
+
+
+def recorded_machine(config: Config, name: str, digest: str) -> Found:
+    """The machine as a recording knew it: the shipped one, or a document that was served then and kept.
+
+    `digest` is the ring's. Raises DocumentError when no document of this name has it.
+    """
+    for found in (*_by_name(config, name), *_kept(config, name)):
+        if found.ring.digest == digest:
+            return found
+    raise DocumentError(
+        f"machine {name!r} is no longer what was recorded: its document of then, {digest[:12]}, is neither shipped nor "
+        f"kept in {config.store_path()}"
+    )
+
+
+def _by_name(config: Config, name: str) -> Iterator[Found]:
+    with suppress(DocumentError):
+        yield find_machine(config.model_copy(update={"machine": name}))
+
+
+def _kept(config: Config, name: str) -> Iterator[Found]:
+    """All revisions of a machine in the store, newest first. Runs an event loop of its own."""
+    path = config.store_path()
+    for stored in asyncio.run(_revisions(path, name)) if path.exists() else ():
+        document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
+        yield Found(document, f"store, revision {stored.revision}")
+
+
+async def _revisions(path: Path, name: str) -> list[StoredDocument]:
+    async with SqliteStore(path) as store:
+        try:
+            revisions = await store.history(KIND, name)
+        except NotFoundError:
+            return []
+        return [await store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
 
 
 async def keep(found: Found, config: Config) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -13,6 +14,8 @@ from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply, RpcHandler
 from gnomon.ioc.requests import parse_set
 from gnomon.lattice import Client, GnomonError
+
+log = logging.getLogger("gnomon.faults")
 
 
 class RefusedCommand(GnomonError):
@@ -69,9 +72,12 @@ class FaultProcedure:
             case "add":
                 fault = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
                 added = self._injector.add(fault)
+                log.info("fault %d added by %s: %s %s", added, fault.created_by, fault.action, fault.device)
                 return next((f.to_json() for f in self._injector.active() if f.id == added), {"id": added})
             case "clear":
-                return [f.to_json() for f in self._injector.clear(_id(arguments))]
+                cleared = self._injector.clear(_id(arguments))
+                log.info("%d faults cleared by %s@%s", len(cleared), client.user, client.host)
+                return [f.to_json() for f in cleared]
             case "list":
                 return [f.to_json() for f in self._injector.active()]
             case other:

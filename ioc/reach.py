@@ -10,8 +10,11 @@ from gnomon.ioc.interfaces import broadcast_addresses
 
 Protocol = Literal["CA", "PVA"]
 
-#: The environment variable with the UDP port on which servers hear searches.
-_PORT = {"CA": "EPICS_CA_SERVER_PORT", "PVA": "EPICS_PVA_BROADCAST_PORT"}
+#: The environment variables with the UDP port on which a server hears searches; the first that is set counts.
+_PORT = {
+    "CA": ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT"),
+    "PVA": ("EPICS_PVAS_BROADCAST_PORT", "EPICS_PVA_BROADCAST_PORT"),
+}
 
 
 def search_addresses(
@@ -19,9 +22,11 @@ def search_addresses(
 ) -> tuple[str, ...]:
     """Where a client would search, and the addresses that we are about to serve on: "host" or "host:port", each once.
 
-    EPICS_<protocol>_ADDR_LIST counts, and unless ..._AUTO_ADDR_LIST is NO every network's broadcast address.
+    EPICS_<protocol>_ADDR_LIST counts, and unless ..._AUTO_ADDR_LIST is NO every network's broadcast address. We serve
+    on `interfaces` unless EPICS_<protocol>S_INTF_ADDR_LIST says otherwise.
     """
     environ = os.environ if environ is None else environ
+    interfaces = environ.get(f"EPICS_{protocol}S_INTF_ADDR_LIST", "").split() or interfaces
     entries = environ.get(f"EPICS_{protocol}_ADDR_LIST", "").split()
     listed = [entry.partition(",")[0].partition("@")[0] for entry in entries]
     automatic = environ.get(f"EPICS_{protocol}_AUTO_ADDR_LIST", "").strip().upper() not in ("NO", "0")
@@ -30,8 +35,9 @@ def search_addresses(
 
 
 def search_port(protocol: Protocol, port: int, environ: Mapping[str, str] | None = None) -> int:
-    """The UDP port on which servers hear searches: the protocol's environment variable, or `port`."""
-    text = (os.environ if environ is None else environ).get(_PORT[protocol], "").strip()
+    """The UDP port on which we, and servers like us, hear searches: from the environment, or `port`."""
+    environ = os.environ if environ is None else environ
+    text = next((environ[name].strip() for name in _PORT[protocol] if environ.get(name, "").strip()), "")
     return int(text) if text.isdecimal() and 0 < int(text) < 65536 else port
 
 

@@ -295,7 +295,7 @@ def parse_document(model: type[Model], text: str, where: str) -> Model:
     except ValueError as error:
         raise DocumentError(f"{where}: {error}") from error
     try:
-        return model.model_validate(data)
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""

@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from gnomon.recorder.machine import INVALID, PvState
 from gnomon.recorder.steps import Plan, Prediction, Start, Step
 
+#: The largest part of a step that counts as no difference.
+SHARE = 0.1
+
+#: The smallest step that a readback can show, as a fraction of the setpoint's range.
+RESOLUTION = 1e-9
+
 #: What a user must know before arming.
 NO_BOUND = "no confidence bound is checked"
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """`max_step`: largest step, `tolerance`: what counts as equal; both as fractions of a setpoint's range."""
+    """`max_step`: largest step, `tolerance`: what counts as equal; both as fractions of a setpoint's range.
+
+    Nothing counts as equal that is more than a tenth of a step away: a step that was not made must not look like one
+    that was.
+    """
 
     max_step: float = 0.1
-    tolerance: float = 1e-3
+    tolerance: float = 5e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,10 @@ def judge(
 ) -> Verdict:
     """Judge a plan against the machine as it is: `states` of PVs, `drives` limits that the machine gives."""
     reasons: list[str] = []
+    smallest = _smallest_steps(plan)
     for start in plan.starts:
-        reasons += check_start(start, states.get(start.pv), limits)
+        tolerance = tolerance_of(start.range, smallest.get(start.pv, math.inf), limits)
+        reasons += check_start(start, states.get(start.pv), tolerance)
     for step, prediction in zip(plan.steps, plan.predictions, strict=True):
         reasons += check_state(step.pv, states.get(step.pv))
         reasons += check_step(step, drives.get(step.pv), limits)
@@ -58,16 +70,16 @@ def check_state(pv: str, state: PvState | None) -> Sequence[str]:
     return [] if math.isfinite(state.value) else [f"{pv}: its value is {state.value}"]
 
 
-def check_start(start: Start, state: PvState | None, limits: GateLimits) -> Sequence[str]:
+def check_start(start: Start, state: PvState | None, tolerance: float) -> Sequence[str]:
     """The machine must stand where the recording began."""
     reasons = check_state(start.pv, state)
     if reasons or state is None:
         return reasons
-    if abs(state.value - start.value) <= limits.tolerance * start.range:
+    if abs(state.value - start.value) <= tolerance:
         return []
     return [
         f"{start.pv}: stands at {state.value:.9g} {start.unit}, the recording began at {start.value:.9g} {start.unit} "
-        f"(tolerance {limits.tolerance * start.range:.3g} {start.unit})"
+        f"(tolerance {tolerance:.3g} {start.unit})"
     ]
 
 
@@ -86,6 +98,8 @@ def check_step(step: Step, drive: tuple[float, float] | None, limits: GateLimits
                 )
     largest = limits.max_step * min(drive[1] - drive[0], step.range)
     size = abs(step.target - step.start)
+    if 0.0 < size < RESOLUTION * step.range:
+        reasons.append(f"{what}: a step of {size:.3g} {step.unit} is too small to be verified by its readback")
     # A step of exactly the largest size is allowed, whatever its last bit.
     if not size <= largest * (1 + 1e-9):
         reasons.append(
@@ -102,4 +116,20 @@ def check_prediction(step: Step, prediction: Prediction) -> Sequence[str]:
 
 def equal(value: float, wanted: float, step: Step, limits: GateLimits) -> bool:
     """Whether a reading counts as the wanted value of a step's PV."""
-    return abs(value - wanted) <= limits.tolerance * step.range
+    return abs(value - wanted) <= tolerance_of(step.range, abs(step.target - step.start), limits)
+
+
+def tolerance_of(width: float, size: float, limits: GateLimits) -> float:
+    """How far from a value still counts as it, for a range of `width` and a step of `size`, which may be 0."""
+    return min(limits.tolerance * width, SHARE * size) if size > 0.0 else limits.tolerance * width
+
+
+def _smallest_steps(plan: Plan) -> dict[str, float]:
+    """The smallest step of each PV; its setpoint and its readback are told apart by no less."""
+    smallest: dict[str, float] = {}
+    for step in plan.steps:
+        size = abs(step.target - step.start)
+        if size > 0.0:
+            for pv in (step.pv, step.readback):
+                smallest[pv] = min(size, smallest.get(pv, math.inf))
+    return smallest

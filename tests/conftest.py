@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -95,11 +96,17 @@ class QuietRepeater:
         self._socket.close()
 
 
+HOMES = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 REPEATER = pytest.StashKey[QuietRepeater]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the user's network before any EPICS library is imported, so that no test can reach a machine."""
+    """Forget the user's network before any EPICS library is imported, so that no test can reach a machine.
+
+    Nor does any see the user's journals and documents.
+    """
+    homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
+    os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name}
     for name in [name for name in os.environ if name.startswith("EPICS_")]:
         del os.environ[name]
     config.stash[REPEATER] = repeater = QuietRepeater()
@@ -116,6 +123,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the repeater port back."""
     if REPEATER in config.stash:
         config.stash[REPEATER].stop()
+        config.stash[HOMES].cleanup()
 
 
 @pytest.fixture(autouse=True)

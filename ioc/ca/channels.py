@@ -15,6 +15,7 @@ from caproto import (
     ChannelType,
     TimeStamp,
     native_type,
+    native_types,
 )
 
 from gnomon.db.pvs import Kind, PvSpec
@@ -27,6 +28,9 @@ EPOCH_S = 631_152_000
 
 #: What a put that was not accepted is answered with: ECA_PUTFAIL of the protocol, code 20, severity warning.
 PUT_FAILED = 160
+
+#: What a value can come as.
+PLAIN_TYPES = native_types
 
 #: Longest text of a DBR_STRING, which ends with a zero byte.
 LONGEST_STRING = 39
@@ -93,6 +97,8 @@ class BankChannel(ChannelData):
 
         Returns the status for the client. Refusals are the sink's: even what has the wrong type is handed on.
         """
+        if data_type not in PLAIN_TYPES:
+            return PUT_FAILED  # acknowledging an alarm, for one, is no value: nothing may move
         host = hostname or (user_address[0] if user_address else "")
         value = self._sent(data, data_type)
         reply = await asyncio.wrap_future(self._sink.put(self.index, value, Client(username or "", host, "ca")))
@@ -100,10 +106,7 @@ class BankChannel(ChannelData):
 
     def _sent(self, data: Any, data_type: Any) -> Any:
         """What the client sent, as Python values; a single value stands alone."""
-        try:
-            kind = native_type(data_type)
-        except (KeyError, ValueError):
-            return None
+        kind = native_type(data_type)
         if kind is ChannelType.STRING:
             values: list[Any] = [_text(item) for item in data]
         elif kind is ChannelType.CHAR and len(data) > 1:

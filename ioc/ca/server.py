@@ -56,9 +56,10 @@ def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | 
     """The caller's wishes with the standard environment variables on top. Raises CaError for a port that is none."""
     environ = os.environ if environ is None else environ
     listed = environ.get("EPICS_CAS_INTF_ADDR_LIST", "").split()
-    text = environ.get("EPICS_CAS_SERVER_PORT", "").strip() or environ.get("EPICS_CA_SERVER_PORT", "").strip()
+    names = ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT")
+    name, text = next(((n, environ[n].strip()) for n in names if environ.get(n, "").strip()), ("", ""))
     if text and not (text.isdecimal() and 0 < int(text) < 65536):
-        raise CaError(f"EPICS_CA_SERVER_PORT is {text!r}; it must be a port from 1 to 65535")
+        raise CaError(f"{name} is {text!r}; it must be a port from 1 to 65535")
     for interface in listed or interfaces:
         try:
             ip_address(interface)
@@ -115,10 +116,21 @@ class Circuit(VirtualCircuit):
             if isinstance(command, ca.ClearChannelRequest):
                 cleared = self.circuit.channels_sid[command.sid]
                 await self._cull_subscriptions(None, lambda sub: sub.channel is cleared)
+            elif (
+                isinstance(command, ca.WriteRequest | ca.WriteNotifyRequest) and len(command.data) < command.data_count
+            ):
+                raise KeyError("values that were announced")
             return await super()._command_queue_iteration(command)
         except KeyError as error:
-            self.log.warning("%s sent %s about nothing we know; disconnected", self.circuit.address, command)
+            self.log.warning("%s sent %s without %s; disconnected", self.circuit.address, command, error)
             raise DisconnectedCircuit from error
+
+    async def _start_write_task(self, handle_write: Callable[[], Any]) -> None:
+        async def write() -> None:
+            with suppress(DisconnectedCircuit, OSError):  # the client has gone: nobody waits for the answer
+                await handle_write()
+
+        self.tasks.create(write())
 
     async def _cull_subscriptions(self, db_entry: Any, func: Callable[[Any], bool]) -> Any:
         gone = await super()._cull_subscriptions(db_entry, func)

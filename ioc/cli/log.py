@@ -296,11 +296,11 @@ def _journal(journal: Path | None, config: Path | None) -> Path:
 
 
 def _ring(run: "Run") -> "Ring | None":
-    from gnomon.ioc.machines import find_machine
+    from gnomon.ioc.machines import recorded_machine
     from gnomon.lattice import LatticeError
 
     try:
-        return find_machine(configure(None, machine=run.machine)).ring
+        return recorded_machine(configure(None), run.machine, run.digest).ring
     except LatticeError:
         return None
 

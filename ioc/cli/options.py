@@ -24,14 +24,13 @@ def configure(
     file: Path | None, machine: str | None = None, prefix: str | None = None, journal: Path | None = None
 ) -> "Config":
     """The configuration in a file with the options of the command line on top. Raises ConfigError."""
-    from gnomon.ioc.config import read_config
+    from gnomon.ioc.config import changed, read_config
 
-    config = read_config(file)
     changes: dict[str, object] = {}
     if machine is not None:
         changes["machine"] = machine
     if prefix is not None:
         changes["prefix"] = prefix
     if journal is not None:
-        changes["recorder"] = config.recorder.model_copy(update={"journal": journal})
-    return config.model_copy(update=changes)
+        changes["recorder"] = {"journal": str(journal)}
+    return changed(read_config(file), changes)

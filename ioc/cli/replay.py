@@ -39,8 +39,13 @@ def replay(
     ] = 0.1,
     tolerance: Annotated[
         float,
-        typer.Option("--tolerance", min=0.0, max=0.1, help="What counts as equal, as a fraction of the limits' range."),
-    ] = 1e-3,
+        typer.Option(
+            "--tolerance",
+            min=0.0,
+            max=0.1,
+            help="What counts as equal: a fraction of the limits' range, a tenth of a step at most.",
+        ),
+    ] = 5e-5,
     pace: Annotated[
         str | None,
         typer.Option("--pace", help="`original`, or seconds from step to step.", show_default="as fast as verified"),
@@ -96,7 +101,7 @@ def make_machine() -> "MachineClient":
 def _plan(
     path: Path, first: int, last: int, prefix: str, config: Path | None, machine: str | None
 ) -> "tuple[Run, Plan]":
-    from gnomon.ioc.machines import find_machine, pvs_of
+    from gnomon.ioc.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
     from gnomon.recorder.errors import ReplayError
     from gnomon.recorder.points import point_before
@@ -108,8 +113,8 @@ def _plan(
         reader.entry(last)
         entries = tuple(reader.entries(Filter(first=first, last=last)))
     run = before.run
-    settings = configure(config, machine=machine or run.machine)
-    found = find_machine(settings)
+    settings = configure(config, machine=machine)
+    found = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
     if found.ring.digest != run.digest:
         raise ReplayError(
             f"machine {run.machine!r} is no longer what was recorded: its document is {found.ring.digest[:12]}, the "

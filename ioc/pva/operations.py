@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -18,6 +18,22 @@ _STOPPED = "the server stopped before this was complete"
 _log = logging.getLogger(__name__)
 
 
+class _Pending:
+    """An operation that waits for its future, and is let go of as soon as it has been answered.
+
+    The end of an operation's life waits for pvxs' thread, which may itself be waiting for a lock of ours in a put. So
+    no operation may die while a lock is held: it dies here, not with whatever still holds the future.
+    """
+
+    def __init__(self, operation: Any, finish: Callable[[Any, Future[Any]], None]) -> None:
+        self._operation = operation
+        self._finish = finish
+
+    def __call__(self, future: Future[Any]) -> None:
+        operation, self._operation = self._operation, None
+        self._finish(operation, future)
+
+
 def client_of(operation: Any) -> Client:
     """Who is behind an operation, as the client says."""
     return Client(user=operation.account(), host=host_of(operation.peer()), protocol="pva")
@@ -31,12 +47,12 @@ def host_of(peer: str) -> str:
 
 def answer_put(operation: Any, future: Future[PutReply]) -> None:
     """Have the client answered when the put is complete, by whichever thread completes it."""
-    future.add_done_callback(lambda done: _finish_put(operation, done))
+    future.add_done_callback(_Pending(operation, _finish_put))
 
 
 def answer_call(operation: Any, future: Future[str]) -> None:
     """Have the client answered when the procedure has ended, by whichever thread ends it."""
-    future.add_done_callback(lambda done: _finish_call(operation, done))
+    future.add_done_callback(_Pending(operation, _finish_call))
 
 
 def arguments_of(value: Any) -> dict[str, Any]:
@@ -62,7 +78,7 @@ def _finish_put(operation: Any, future: Future[PutReply]) -> None:
     if error is not None:
         _fail(operation, reason_of(error))
     elif not (reply := future.result()).accepted:
-        _fail(operation, reply.message or "refused")
+        operation.done(error=reply.message or "refused")
     else:
         operation.done()
 

@@ -32,7 +32,10 @@ def value_field(kind: Kind) -> str:
 
 @cache
 def reply_type() -> Any:
-    """The `p4p.Type` of a remote procedure's answer, and of what a get of its PV shows: one string."""
+    """The `p4p.Type` of a remote procedure's answer, and of what a get of its PV shows: one string.
+
+    An NTScalar, because p4p's Python client takes all that follows an answer of an unknown type for unknown, too.
+    """
     return Type([("value", "s"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
 
 

@@ -21,6 +21,7 @@ VERSION, EVENT_ADD, EVENT_CANCEL, EVENTS_OFF, EVENTS_ON, CLEAR, READ, CREATE, WR
 TIME_DOUBLE, DOUBLE = 20, 6
 VALUE, ALARM = 1, 4
 
+SCALARS = (Kind.FLOAT, Kind.INT, Kind.ENUM)
 SPECS = (
     PvSpec(
         name="T:current", kind=Kind.FLOAT, source="", description="current of the first family", unit="A", precision=4,
@@ -76,8 +77,8 @@ class Served:
 
     def publish_here(self, values: dict[str, Any], *, time_ns: int = START_NS, invalid: tuple[str, ...] = ()) -> None:
         index = self.bank.index
-        scalars = {index[n]: float(v) for n, v in values.items() if self.bank.scalar[index[n]]}
-        objects = {index[n]: v for n, v in values.items() if not self.bank.scalar[index[n]]}
+        scalars = {index[n]: float(v) for n, v in values.items() if SPECS[index[n]].kind in SCALARS}
+        objects = {index[n]: v for n, v in values.items() if SPECS[index[n]].kind not in SCALARS}
         self.bank.publish(
             (np.array(list(scalars), dtype=np.intp), np.array(list(scalars.values()))),
             objects,

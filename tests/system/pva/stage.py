@@ -55,7 +55,7 @@ class Served:
     def publish(self, name: str, value: Any, *, time_ns: int, generation: int) -> None:
         index = self.bank.index[name]
         nothing = (np.zeros(0, dtype=np.intp), np.zeros(0))
-        if self.bank.scalar[index]:
+        if SPECS[index].kind in (Kind.FLOAT, Kind.INT, Kind.ENUM):
             scalars = (np.array([index]), np.array([float(value)]))
             self.bank.publish(scalars, {}, time_ns=time_ns, generation=generation)
         else:

@@ -29,6 +29,7 @@ def test_a_sound_document_is_read() -> None:
     [
         (lambda d: d["elements"][3].update(length=-1.0), "elements[3] 'D1' length: input should be greater than"),
         (lambda d: d["elements"][3].update(length="long"), "elements[3] 'D1' length: input should be a valid number"),
+        (lambda d: d["elements"][3].update(length="1.0"), "elements[3] 'D1' length: input should be a valid number"),
         (lambda d: d["elements"][4].update(anlge=0.1), "elements[4] 'B1' anlge: extra inputs are not permitted"),
         (lambda d: d["elements"][4].update(type="dipole"), "elements[4] 'B1'"),
         (lambda d: d["elements"][1].pop("k1"), "elements[1] 'QF' k1: field required"),

@@ -12,7 +12,7 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from gnomon.ioc.cli import log, replay
-from gnomon.lattice import Client, Outcome, Ring
+from gnomon.lattice import Client, DocumentError, Outcome, Ring
 from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.review import Assignment
@@ -277,8 +277,11 @@ def test_a_recording_of_another_document_is_refused(path: Path) -> None:
     with Journal(path) as journal:
         journal.begin_run(machine="bessy2", digest="0" * 32, prefix="TWIN:", lattice_id="", baseline={})
         write(journal, applied(5, "Q1", 0.0, 1.0))
+    arguments = ("replay", "--journal", path, "--from", 5, "--to", 5, "--prefix", "")
+    with pytest.raises(DocumentError, match="no longer what was recorded"):
+        gnomon(*arguments)
     with pytest.raises(ReplayError, match="no longer what was recorded"):
-        gnomon("replay", "--journal", path, "--from", 5, "--to", 5, "--prefix", "")
+        gnomon(*arguments, "--machine", "bessy2")
 
 
 def test_replay_never_loads_fault_injection(recording: Path) -> None:

@@ -3,7 +3,16 @@ from math import inf, nan
 
 import pytest
 
-from gnomon.recorder.gate import GateLimits, check_prediction, check_start, check_state, check_step, judge
+from gnomon.recorder.gate import (
+    GateLimits,
+    check_prediction,
+    check_start,
+    check_state,
+    check_step,
+    equal,
+    judge,
+    tolerance_of,
+)
 from gnomon.recorder.machine import PvState
 from gnomon.recorder.steps import Plan, Prediction, Start
 from unit.recorder.fake_machine import step
@@ -45,8 +54,8 @@ def test_what_is_not_finite_is_refused(value: float) -> None:
     assert check_step(step("Q", value, 50.0), DRIVE, GateLimits(max_step=1.0))
     assert check_state("Q", PvState(value, 0))
     assert check_step(step("Q", 50.0, 51.0), DRIVE, GateLimits(max_step=nan))
-    assert check_start(Start("Q", "A", value, 100.0), PvState(1.0, 0), LIMITS)
-    assert check_start(Start("Q", "A", 1.0, nan), PvState(1.0, 0), LIMITS)
+    assert check_start(Start("Q", "A", value, 100.0), PvState(1.0, 0), 0.1)
+    assert check_start(Start("Q", "A", 1.0, 100.0), PvState(1.0, 0), nan)
 
 
 @pytest.mark.parametrize(("severity", "refused"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
@@ -56,14 +65,34 @@ def test_a_value_that_is_invalid_refuses(severity: int, refused: bool) -> None:
 
 def test_an_unknown_value_refuses() -> None:
     assert check_state("Q", None)
-    assert check_start(Start("Q", "A", 1.0, 100.0), None, LIMITS)
+    assert check_start(Start("Q", "A", 1.0, 100.0), None, 0.1)
 
 
 def test_a_start_elsewhere_is_refused_with_both_values() -> None:
     start = Start("Q:set", "A", 50.0, 100.0)
-    assert not check_start(start, PvState(50.09, 0), LIMITS)
-    (reason,) = check_start(start, PvState(50.2, 0), LIMITS)
+    assert not check_start(start, PvState(50.09, 0), 0.1)
+    (reason,) = check_start(start, PvState(50.2, 0), 0.1)
     assert "Q:set: stands at 50.2 A, the recording began at 50 A (tolerance 0.1 A)" in reason
+
+
+def test_what_counts_as_equal_is_a_tenth_of_the_step_at_most() -> None:
+    assert tolerance_of(300.0, 0.14, GateLimits(tolerance=1e-3)) == pytest.approx(0.014)
+    assert tolerance_of(300.0, 100.0, GateLimits(tolerance=1e-3)) == pytest.approx(0.3)
+    assert tolerance_of(300.0, 0.0, GateLimits(tolerance=1e-3)) == pytest.approx(0.3)
+
+
+def test_a_small_step_that_was_not_made_does_not_count_as_made() -> None:
+    small = step("Q", 50.0, 50.05)
+    assert not equal(50.0, small.target, small, GateLimits(tolerance=1e-3))
+    assert equal(50.049, small.target, small, GateLimits(tolerance=1e-3))
+
+
+def test_a_touched_pv_must_stand_at_the_start_to_a_tenth_of_its_smallest_step() -> None:
+    small = step("Q", 50.0, 50.05)
+    plan = Plan((small,), (FINE,), (Start("Q:set", "A", 50.0, 100.0),))
+    states = {"Q:set": PvState(50.02, 0)}
+    reasons = judge(plan, states, {"Q:set": (0.0, 100.0)}, GateLimits(tolerance=1e-3)).reasons
+    assert any("the recording began at 50 A (tolerance 0.005 A)" in reason for reason in reasons)
 
 
 def test_a_step_into_a_lost_beam_is_refused() -> None:
