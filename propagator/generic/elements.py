@@ -154,7 +154,7 @@ def bend_in_its_frame(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
 def edge(ray: PhaseSpace, curvature: Number, angle: Number, gap: Number, fint: Number) -> PhaseSpace:
     """A bend's edge rotated by `angle` [rad], with the soft-edge correction of `gap` [m, full] times `fint`.
 
-    K. L. Brown, SLAC-75, (117) to (119): px += h tan(angle) x, py -= h tan(angle - psi / (1 + delta)) y.
+    K. L. Brown, SLAC-75 (1982): px += h tan(angle) x, py -= h tan(angle - psi / (1 + delta)) y.
     """
     tan = functions_of(angle).tan(angle)
     vertical = tan

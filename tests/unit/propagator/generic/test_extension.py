@@ -20,6 +20,7 @@ from gnomon.propagator.generic import (
     describes,
     propagate,
 )
+from gnomon.propagator.generic.elements import description_of
 from unit.propagator.small_ring import FreeLattice, SmallRing, small_elements
 
 QUADRUPOLE = Quadrupole(name="Q", length=0.3, b=(0.0, 1.9, 0.0, 0.0))
@@ -77,7 +78,7 @@ def test_monitors_and_turns_are_observed() -> None:
     end = propagate(Program.of_elements(elements), PhaseSpace(0.0, 1e-4), [orbit, turns], turns=3)
     assert len(orbit.x) == len(orbit.y) == 6
     assert orbit.x[0] == 1e-4
-    assert [ray.px for ray in turns.rays][0] == 1e-4
+    assert turns.rays[0].px == 1e-4
     assert len(turns.rays) == 3
     assert turns.rays[1] != end
 
@@ -97,8 +98,8 @@ def test_each_loss_is_found_once_with_turn_place_and_coordinates() -> None:
 @pytest.mark.parametrize(
     ("element", "text"),
     [
-        (replace(QUADRUPOLE, b=(0.0, np.nan, 0.0, 0.0)), "Q b2: nan 1/m^2 is not a finite number"),
-        (replace(QUADRUPOLE, b=(0.0, np.inf, 0.0, 0.0)), "Q b2: inf 1/m^2 is not a finite number"),
+        (replace(QUADRUPOLE, b=(0.0, np.nan, 0.0, 0.0)), "Q b2: nan 1/m.2 is not a finite number"),
+        (replace(QUADRUPOLE, b=(0.0, np.inf, 0.0, 0.0)), "Q b2: inf 1/m.2 is not a finite number"),
         (replace(QUADRUPOLE, b=(0.0, 1e6, 0.0, 0.0)), "Q b2: 1e.06 1/m.2 is beyond any magnet, at most 333.333 1/m"),
         (replace(QUADRUPOLE, length=np.nan), "Q length: nan m is not a finite number"),
         (replace(QUADRUPOLE, length=-0.1), "Q length: -0.1 m; a magnet's length must not be negative"),
@@ -170,6 +171,4 @@ def test_an_element_without_description_is_named() -> None:
         name = "N"
 
     with pytest.raises(ProgramError, match="N: a Nothing has no description"):
-        from gnomon.propagator.generic.elements import description_of
-
         description_of(Nothing())  # type: ignore[arg-type]
