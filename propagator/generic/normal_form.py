@@ -1,8 +1,9 @@
 """How the tunes change with the amplitudes: the normal form of the one-turn map to third order.
 
 In c = sqrt(J / 2) exp(i phi) of each mode and their conjugates, the first order of the map is diagonal. The second
-order is removed by c = w + g(w) with g_k (L^k - l_j) = f_k for each monomial k of component j (L the eigenvalues; E.
-Forest, Beam Dynamics: A New Attitude and Framework, 1998); what is left of the third order along w_j |w_i|^2 turns the phase.
+order is removed by c = w + g(w) with g_k (L^k - l_j) = f_k for each monomial k of component j, L the eigenvalues (E.
+Forest, Beam Dynamics: A New Attitude and Framework, 1998); what is left of the third order along w_j |w_i|^2 turns the
+phase.
 """
 
 import math
