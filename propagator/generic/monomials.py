@@ -1,7 +1,7 @@
 """The monomials of a truncated power series, their order, and the table by which two series are multiplied."""
 
 import math
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,14 @@ class Monomials:
 
     def __init__(self, variables: int, order: int) -> None:
         self.order = order
-        rows = [
-            (0,) * (order - degree) + tuple(v + 1 for v in chosen)
-            for degree in range(order + 1)
-            for chosen in combinations_with_replacement(range(variables), degree)
-        ]
-        self.factors: Integers = np.array(rows, dtype=np.int64).reshape(len(rows), order)
+        self.factors: Integers = np.zeros((monomial_count(variables, order), order), dtype=np.int64)
+        begin = 1
+        for degree in range(1, order + 1):
+            count = math.comb(variables + degree - 1, degree)
+            chosen = chain.from_iterable(combinations_with_replacement(range(1, variables + 1), degree))
+            block = np.fromiter(chosen, np.int64, count * degree).reshape(count, degree)
+            self.factors[begin : begin + count, order - degree :] = block
+            begin += count
         self.degree: Integers = np.count_nonzero(self.factors, axis=1).astype(np.int64)
         self._base = variables + 1
         keys = self._key(self.factors)
