@@ -1,17 +1,29 @@
 """What each element does to a particle, written once for every type of number.
 
-A description is a function of a phase space and the element's parameters (its fields, with numbers of any type in
-place of knobs) to the phase space behind it. `describes` registers it for a class of elements and all that derive from
-it: that is the one place that a new element touches. The conventions are pyAT's: StrMPoleSymplectic4Pass,
-BndMPoleSymplectic4Pass with fringe method 1, ThinMPolePass, CorrectorPass, CavityPass. The compiled kernels say the
-same in numba; tests compare the two.
+A description is a function of a phase space and the element's parameters (its fields, with numbers of any type in place
+of knobs) to the phase space behind it. `describes` registers it for classes of elements: that is the one place that a
+new element touches. A class that nobody registered is refused, even when it derives from one that is known. The
+conventions are pyAT's: StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass with fringe method 1, ThinMPolePass,
+CorrectorPass, CavityPass. The compiled kernels say the same in numba; tests compare the two.
 """
 
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TypeVar
 
-from gnomon.lattice.elements import Bend, Cavity, Corrector, Element, Multipole
+from gnomon.lattice.elements import (
+    Bend,
+    Cavity,
+    Corrector,
+    Drift,
+    Element,
+    Marker,
+    Monitor,
+    Multipole,
+    Octupole,
+    Quadrupole,
+    Sextupole,
+)
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator.generic.errors import ProgramError
 from gnomon.propagator.generic.frames import into_frame, out_of_frame
@@ -29,11 +41,11 @@ PI = 3.141592653589793
 _descriptions: dict[type[Element], Description] = {}
 
 
-def describes(kind: type[Element]) -> Callable[[D], D]:
-    """Register the physics of a class of elements."""
+def describes(*kinds: type[Element]) -> Callable[[D], D]:
+    """Register the physics of classes of elements."""
 
     def register(description: D) -> D:
-        _descriptions[kind] = description
+        _descriptions.update(dict.fromkeys(kinds, description))
         return description
 
     return register
@@ -41,19 +53,19 @@ def describes(kind: type[Element]) -> Callable[[D], D]:
 
 def description_of(element: Element) -> Description:
     """The physics of an element. Raises ProgramError when there is none."""
-    for kind in type(element).__mro__:
-        if kind in _descriptions:
-            return _descriptions[kind]
-    raise ProgramError(f"{element.name}: a {type(element).__name__} has no description; register one with `describes`")
+    if type(element) not in _descriptions:
+        kind = type(element).__name__
+        raise ProgramError(f"{element.name}: a {kind} has no description; register one with `describes`")
+    return _descriptions[type(element)]
 
 
-@describes(Element)
+@describes(Drift, Marker, Monitor)
 def free_space(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
     """Drifts, monitors and markers."""
     return ray if is_zero(e.length) else drift(ray, e.length)
 
 
-@describes(Multipole)
+@describes(Multipole, Quadrupole, Sextupole, Octupole)
 def multipole(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
     """A straight magnet, or a thin one whose strengths are integrated."""
     return misaligned(ray, e, 0.0, body)

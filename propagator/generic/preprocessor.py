@@ -8,6 +8,7 @@ from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend, Element, Monitor
 from gnomon.propagator.generic.checks import check_closure, check_element
 from gnomon.propagator.generic.elements import Description, description_of
+from gnomon.propagator.generic.errors import KnobError
 from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
 from gnomon.propagator.generic.knobs import Knob, Place, find_place
 from gnomon.propagator.generic.number_types import Number
@@ -73,13 +74,24 @@ class Program:
         """The program of a line or a cell; `energy_ev` above 0 lets its cavities work. Else as `of`."""
         every = tuple(elements)
         index = {e.name: i for i, e in enumerate(every)}
-        given = {find_place(knob, None, every, index): value for knob, value in (knobs or {}).items()}
+        places = _distinct({knob: find_place(knob, None, every, index) for knob in knobs or ()})
+        given = {place: (knobs or {})[knob] for knob, place in places.items()}
         return _compiled(name, every, given, energy_ev, energy_ev > 0.0, integrator, closed)
 
 
 def knob_places(lattice: Lattice, knobs: Iterable[Knob]) -> dict[Knob, Place]:
-    """The parameter that each knob names. Raises KnobError for one that does not exist."""
-    return {knob: find_place(knob, lattice, lattice.ring.elements, lattice.ring.index) for knob in knobs}
+    """The parameter that each knob names. Raises KnobError for one that does not exist or is another's parameter."""
+    return _distinct({knob: find_place(knob, lattice, lattice.ring.elements, lattice.ring.index) for knob in knobs})
+
+
+def _distinct(places: dict[Knob, Place]) -> dict[Knob, Place]:
+    """The same places; one parameter can't follow two knobs."""
+    first: dict[Place, Knob] = {}
+    for knob, place in places.items():
+        other = first.setdefault(place, knob)
+        if other != knob:
+            raise KnobError(f"knobs {' '.join(other)} and {' '.join(knob)} are the same parameter; keep one of them")
+    return places
 
 
 def _compiled(

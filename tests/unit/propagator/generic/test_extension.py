@@ -1,12 +1,24 @@
 """A new element, observer or number touches one place, and a program says what it can't be made of."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gnomon.lattice.elements import Bend, Cavity, Drift, Element, Monitor, Multipole, Quadrupole
+from gnomon.lattice.elements import (
+    Bend,
+    Cavity,
+    Corrector,
+    Drift,
+    Element,
+    Marker,
+    Monitor,
+    Multipole,
+    Octupole,
+    Quadrupole,
+    Sextupole,
+)
 from gnomon.propagator.generic import (
     KnobError,
     Losses,
@@ -141,6 +153,11 @@ def test_a_knob_that_does_not_exist_is_refused_with_what_there_is(knob: tuple[st
         Program.of(FreeLattice(SmallRing()), {knob: 1.0})  # type: ignore[arg-type]
 
 
+def test_two_knobs_of_one_parameter_are_refused() -> None:
+    with pytest.raises(KnobError, match="knobs Q k1 and Q b2 are the same parameter; keep one"):
+        Program.of_elements([QUADRUPOLE], {("Q", "k1"): 1.0, ("Q", "b2"): 2.0})
+
+
 @pytest.mark.parametrize(
     ("ray", "text"),
     [
@@ -167,8 +184,22 @@ def test_no_turns_an_ended_time_and_impossible_arithmetic_are_reasons() -> None:
 
 
 def test_an_element_without_description_is_named() -> None:
-    class Nothing:
-        name = "N"
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class FringeQuadrupole(Quadrupole):
+        pass
 
-    with pytest.raises(ProgramError, match="N: a Nothing has no description"):
-        description_of(Nothing())  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match="N: a FringeQuadrupole has no description"):
+        description_of(FringeQuadrupole(name="N"))
+
+
+def test_no_field_of_an_element_is_unknown_to_its_description() -> None:
+    # a new field needs its physics in generic/elements.py first, or what it means is ignored in silence
+    element = {"name", "length"}
+    multipole = element | {"a", "b", "kick_x", "kick_y", "dx", "dy", "roll", "slices"}
+    bend = multipole | {"angle", "entrance_angle", "exit_angle", "gap", "fint_entrance", "fint_exit"}
+    cavity = element | {"voltage", "frequency", "harmonic_number"}
+    known: dict[type, set[str]] = dict.fromkeys((Drift, Marker, Monitor), element)
+    known |= dict.fromkeys((Multipole, Quadrupole, Sextupole, Octupole, Corrector), multipole)
+    known |= {Bend: bend, Cavity: cavity}
+    for kind, names in known.items():
+        assert {f.name for f in fields(kind)} == names, kind

@@ -8,6 +8,7 @@ import pytest
 
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import Drift, Multipole
+from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.generic import (
     KnobError,
@@ -192,6 +193,27 @@ def test_a_resonance_an_unstable_ring_and_a_missing_orbit_are_reasons() -> None:
     third[0] = Multipole(name="L", b=(0.0, 6.0 / 3.5, 0.1, 0.0))
     with pytest.raises(SeriesError, match=r"resonance that drives c1 by c1\* c1\*"):
         program_tune_shift(Program.of_elements(third))
+
+
+def test_the_synchrotron_tune_with_cavities_is_the_closed_formula_and_the_map_symplectic() -> None:
+    names = ("x", "px", "y", "py", "delta", "ct")
+    space = TpsSpace(1, names)
+    steerers = ("C", "CT", "O", "P", "T")  # off the axis an edge's dependence on delta has no partner in ct
+    ring = SmallRing(tuple(e for e in SmallRing().elements if e.name not in steerers))
+    lattice: Any = FreeLattice(ring, {("QF0", "roll"): 0.01})
+    beam = Propagator(lattice.ring)(lattice)
+    end = propagate(
+        Program.of(lattice, cavities=True),
+        PhaseSpace(*(space.variable(n, at) for n, at in zip(names, [*beam.orbit[0].tolist(), 0.0, 0.0], strict=True))),
+    )
+    matrix = np.array([series.linear() for series in end])
+    form = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
+    assert np.abs(matrix.T @ form @ matrix - form).max() < 1e-12
+    tunes = np.sort(np.abs(np.angle(np.linalg.eigvals(matrix)))) / (2.0 * np.pi)
+    slope = 1e6 / 1e9 * 2.0 * np.pi * 5e8 / SPEED_OF_LIGHT  # d(delta) / d(ct) of the cavity
+    lengthening = beam.momentum_compaction * lattice.ring.circumference
+    synchrotron = np.arccos(1.0 - slope * lengthening / 2.0) / (2.0 * np.pi)
+    assert np.abs(tunes - synchrotron).min() < 0.05 * synchrotron
 
 
 def test_tunes_as_series_need_the_second_order_and_knobs_must_exist(lattice: Lattice) -> None:
