@@ -30,6 +30,17 @@ def check_elements(lattice: Any, beam: BeamState) -> None:
         assert np.abs(np.array(after[:4]) - beam.orbit[place + 1]).max() < 1e-15, step.name
 
 
+def check_derivatives(lattice: Any, beam: BeamState) -> None:
+    """Each element's matrix, delta's column included, carries the kernels' dispersion on."""
+    space = TpsSpace(1, (*PLANES, "delta"))
+    for place, step in enumerate(Program.of(lattice).steps):
+        at = [*beam.orbit[place].tolist(), beam.delta]
+        start = [space.variable(v, value) for v, value in zip(space.variables, at, strict=True)]
+        after = step(PhaseSpace._make([*start, 0.0]))
+        slopes = np.array([s.linear() for s in after[:4]]) @ [*beam.dispersion[place], 1.0]
+        assert slopes == pytest.approx(beam.dispersion[place + 1], abs=1e-7), step.name
+
+
 @pytest.mark.parametrize("detuning_hz", [0.0, -4e4])
 @pytest.mark.parametrize("values", [{}, BENT | MISALIGNED], ids=["plain", "every parameter"])
 def test_every_kind_of_element_agrees_in_orbit_path_and_matrix(
@@ -40,6 +51,7 @@ def test_every_kind_of_element_agrees_in_orbit_path_and_matrix(
     beam = Propagator(ring, "frequency")(lattice)
     assert beam.found
     check_elements(lattice, beam)
+    check_derivatives(lattice, beam)
     space = TpsSpace(1, PLANES)
     start = [space.variable(v, at) for v, at in zip(PLANES, beam.orbit[0].tolist(), strict=True)]
     end = propagate(Program.of(lattice), PhaseSpace._make([*start, beam.delta, 0.0]))
