@@ -1,0 +1,45 @@
+"""A propagator that is generic in the phase space's number type: values, ensembles, derivatives and formulas.
+
+`preprocessor` makes a program of a lattice, `processor` runs a phase space through it, `postprocessor` gathers what was
+asked for; `elements` has the one description of each element's physics. Symbols are in `generic.symbols`, which needs
+sympy.
+"""
+
+from gnomon.propagator.generic import power_series
+from gnomon.propagator.generic.closed_orbit import closed_orbit
+from gnomon.propagator.generic.elements import describes
+from gnomon.propagator.generic.errors import KnobError, ProgramError, PropagationError, SeriesError
+from gnomon.propagator.generic.normal_form import program_tune_shift, tune_shift_with_amplitude
+from gnomon.propagator.generic.number_types import register_number
+from gnomon.propagator.generic.one_turn import OneTurnMap, one_turn_map
+from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.generic.postprocessor import Everywhere, Losses, Observer, OrbitAtMonitors, TurnByTurn
+from gnomon.propagator.generic.power_series import TpsSpace, TruncatedPowerSeries
+from gnomon.propagator.generic.preprocessor import Program
+from gnomon.propagator.generic.processor import propagate
+
+register_number(TruncatedPowerSeries, power_series)
+
+__all__ = [
+    "Everywhere",
+    "KnobError",
+    "Losses",
+    "Observer",
+    "OneTurnMap",
+    "OrbitAtMonitors",
+    "PhaseSpace",
+    "Program",
+    "ProgramError",
+    "PropagationError",
+    "SeriesError",
+    "TpsSpace",
+    "TruncatedPowerSeries",
+    "TurnByTurn",
+    "closed_orbit",
+    "describes",
+    "one_turn_map",
+    "program_tune_shift",
+    "propagate",
+    "register_number",
+    "tune_shift_with_amplitude",
+]

@@ -1,0 +1,54 @@
+"""The closed orbit of a program, by Newton's method.
+
+The matrix of the turn comes from four particles with complex coordinates, each with one of them moved by a tiny
+imaginary number: f(x + i h) = f(x) + i h f'(x) to the last digit for small h (W. Squire and G. Trapp, SIAM Rev. 40
+(1998) 110), and four times as fast as series.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.propagator.generic.errors import PropagationError
+from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.generic.preprocessor import Program
+from gnomon.propagator.generic.processor import propagate
+
+Floats = NDArray[np.float64]
+
+#: The transverse coordinates.
+TRANSVERSE = ("x", "px", "y", "py")
+
+#: The imaginary step.
+TINY = 1e-30
+
+#: Steps of Newton's method; change [m, rad] that ends it, and one that ends it when it no longer shrinks.
+ITERATIONS, TOLERANCE, FLOOR = 20, 1e-13, 1e-11
+
+
+def closed_orbit(program: Program, delta: float = 0.0) -> Floats:
+    """x, px, y, py [m, rad] that a turn at fixed momentum deviation leaves as they are.
+
+    Raises PropagationError when there is none or the search does not end in `ITERATIONS` steps.
+    """
+    orbit: Floats = np.zeros(4)
+    last = np.inf
+    for _ in range(ITERATIONS):
+        start = orbit[:, None] + TINY * 1j * np.eye(4)
+        end = np.array(propagate(program, PhaseSpace._make([*start, delta, 0.0]))[:4])
+        miss, matrix = end[:, 0].real - orbit, end.imag / TINY
+        if not (np.isfinite(matrix).all() and np.isfinite(miss).all()):
+            raise PropagationError(f"{program.name}: no closed orbit at delta {delta:g}, the search left all numbers")
+        try:
+            step = np.linalg.solve(np.eye(4) - matrix, miss)
+        except np.linalg.LinAlgError:
+            raise PropagationError(
+                f"{program.name}: no closed orbit at delta {delta:g}, a tune is an integer"
+            ) from None
+        orbit = orbit + step
+        change = float(np.abs(step).max())
+        if change < TOLERANCE or (change < FLOOR and change > 0.5 * last):
+            return orbit
+        last = change
+    raise PropagationError(
+        f"{program.name}: no closed orbit at delta {delta:g}, {ITERATIONS} steps left a change of {change:.3g} m"
+    )

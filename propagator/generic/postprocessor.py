@@ -1,0 +1,107 @@
+"""Third stage: observers gather what was asked for.
+
+An observer is any object with `places` and `observe`; a new one is a new class and nothing else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from gnomon.propagator.generic.number_types import Number
+from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.generic.preprocessor import Program
+
+
+class Observer(Protocol):
+    """Looks at the phase space at some places."""
+
+    def places(self, program: Program) -> Iterable[int]:
+        """Steps before which it looks; the number of steps stands for the end of the turn."""
+
+    def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
+        """See the phase space, turns counted from 0."""
+
+
+@dataclass(slots=True)
+class OrbitAtMonitors:
+    """Positions at the monitors: `x`, `y` [m] have one entry for each monitor passed, turn after turn."""
+
+    x: list[Number] = field(default_factory=list)
+    y: list[Number] = field(default_factory=list)
+
+    def places(self, program: Program) -> Iterable[int]:
+        """Before each monitor."""
+        return program.monitors
+
+    def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
+        """Note the position."""
+        self.x.append(ray.x)
+        self.y.append(ray.y)
+
+
+@dataclass(slots=True)
+class Everywhere:
+    """The phase space before each step and at the end: `rays` has n + 1 entries for each turn."""
+
+    rays: list[PhaseSpace] = field(default_factory=list)
+
+    def places(self, program: Program) -> Iterable[int]:
+        """All."""
+        return range(len(program.steps) + 1)
+
+    def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
+        """Note the phase space."""
+        self.rays.append(ray)
+
+
+@dataclass(slots=True)
+class TurnByTurn:
+    """The phase space once a turn, before step `place`: `rays` has one entry for each turn."""
+
+    place: int = 0
+    rays: list[PhaseSpace] = field(default_factory=list)
+
+    def places(self, program: Program) -> Iterable[int]:
+        """One."""
+        return (self.place,)
+
+    def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
+        """Note the phase space."""
+        self.rays.append(ray)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A particle's number, the turn and step before which it was found outside, and where it was."""
+
+    particle: int
+    turn: int
+    place: int
+    ray: PhaseSpace
+
+
+@dataclass(slots=True)
+class Losses:
+    """First time that each particle of an ensemble is outside |x| < `limit_x`, |y| < `limit_y` [m], or is no number."""
+
+    limit_x: float
+    limit_y: float
+    losses: list[Loss] = field(default_factory=list)
+    _lost: set[int] = field(default_factory=set)
+
+    def places(self, program: Program) -> Iterable[int]:
+        """All."""
+        return range(len(program.steps) + 1)
+
+    def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
+        """Note who is outside and was not before."""
+        inside = (np.abs(ray.x) < self.limit_x) & (np.abs(ray.y) < self.limit_y)
+        if np.all(inside):
+            return
+        outside = np.flatnonzero(~np.atleast_1d(inside)).tolist()
+        for particle in (p for p in outside if p not in self._lost):
+            where = PhaseSpace(*(float(v if np.ndim(v) == 0 else v[particle]) for v in ray))
+            self.losses.append(Loss(particle, turn, place, where))
+            self._lost.add(particle)

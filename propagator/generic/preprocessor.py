@@ -1,0 +1,133 @@
+"""First stage: a lattice becomes a program of steps whose parameters are resolved and checked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import SimpleNamespace
+
+from gnomon.lattice import Lattice
+from gnomon.lattice.elements import Bend, Element, Monitor
+from gnomon.propagator.generic.checks import check_closure, check_element
+from gnomon.propagator.generic.elements import Description, description_of
+from gnomon.propagator.generic.errors import KnobError
+from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
+from gnomon.propagator.generic.knobs import Knob, Place, find_place
+from gnomon.propagator.generic.number_types import Number
+from gnomon.propagator.generic.phase_space import PhaseSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instruction: what an element does to a phase space, with its parameters."""
+
+    name: str
+    description: Description
+    parameters: SimpleNamespace
+
+    def __call__(self, ray: PhaseSpace) -> PhaseSpace:
+        """The phase space behind the element."""
+        return self.description(ray, self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The steps of a lattice in beam order, one for each element.
+
+    `monitors` are the steps at which the beam's position is read.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    monitors: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        lattice: Lattice,
+        knobs: Mapping[Knob, Number] | None = None,
+        *,
+        cavities: bool = False,
+        integrator: Integrator = YOSHIDA,
+    ) -> "Program":
+        """The program of a whole ring.
+
+        The value of a knob, of any type of number, takes the place of the element's property. With `cavities` off they
+        are drifts and delta is constant. Raises KnobError for an unknown knob and ProgramError for an element or a ring
+        that no program can be made of.
+        """
+        ring = lattice.ring
+        elements = tuple(lattice.element(i) for i in range(len(ring.elements)))
+        places = knob_places(lattice, knobs or ())
+        given = {place: (knobs or {})[knob] for knob, place in places.items()}
+        return _compiled(ring.name, elements, given, ring.energy_ev, cavities, integrator, closed=True)
+
+    @classmethod
+    def of_elements(
+        cls,
+        elements: Sequence[Element],
+        knobs: Mapping[Knob, Number] | None = None,
+        *,
+        name: str = "line",
+        closed: bool = False,
+        energy_ev: float = 0.0,
+        integrator: Integrator = YOSHIDA,
+    ) -> "Program":
+        """The program of a line or a cell; `energy_ev` above 0 lets its cavities work. Else as `of`."""
+        every = tuple(elements)
+        index = {e.name: i for i, e in enumerate(every)}
+        places = _distinct({knob: find_place(knob, None, every, index) for knob in knobs or ()})
+        given = {place: (knobs or {})[knob] for knob, place in places.items()}
+        return _compiled(name, every, given, energy_ev, energy_ev > 0.0, integrator, closed)
+
+
+def knob_places(lattice: Lattice, knobs: Iterable[Knob]) -> dict[Knob, Place]:
+    """The parameter that each knob names. Raises KnobError for one that does not exist or is another's parameter."""
+    return _distinct({knob: find_place(knob, lattice, lattice.ring.elements, lattice.ring.index) for knob in knobs})
+
+
+def _distinct(places: dict[Knob, Place]) -> dict[Knob, Place]:
+    """The same places; one parameter can't follow two knobs."""
+    first: dict[Place, Knob] = {}
+    for knob, place in places.items():
+        other = first.setdefault(place, knob)
+        if other != knob:
+            raise KnobError(f"knobs {' '.join(other)} and {' '.join(knob)} are the same parameter; keep one of them")
+    return places
+
+
+def _compiled(
+    name: str,
+    elements: tuple[Element, ...],
+    given: Mapping[Place, Number],
+    energy_ev: float,
+    cavities: bool,
+    integrator: Integrator,
+    closed: bool,
+) -> Program:
+    by_element: dict[int, list[tuple[Place, Number]]] = {}
+    for place, value in given.items():
+        by_element.setdefault(place.index, []).append((place, value))
+    steps: list[Step] = []
+    for i, element in enumerate(elements):
+        e = _resolved(element, by_element.get(i, ()))
+        check_element(element, e)
+        e.integrator, e.energy_ev, e.cavities = integrator, energy_ev, cavities
+        steps.append(Step(element.name, description_of(element), e))
+    if closed:
+        bends = [s for s, element in zip(steps, elements, strict=True) if isinstance(element, Bend)]
+        check_closure(name, [s.parameters.angle for s in bends])
+    monitors = tuple(i for i, element in enumerate(elements) if isinstance(element, Monitor))
+    return Program(name, tuple(steps), monitors)
+
+
+def _resolved(element: Element, given: Iterable[tuple[Place, Number]]) -> SimpleNamespace:
+    """An element's fields with knobs in their places."""
+    e = SimpleNamespace(**{f.name: getattr(element, f.name) for f in fields(element)})
+    for place, value in given:
+        order = place.order
+        if order is None:
+            setattr(e, place.parameter, value)
+        else:
+            coefficients = list(getattr(e, place.parameter[0]))
+            coefficients[order] = value
+            setattr(e, place.parameter[0], tuple(coefficients))
+    return e

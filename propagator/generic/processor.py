@@ -1,0 +1,51 @@
+"""Second stage: a phase space runs through a program's steps, and observers look on."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from gnomon.propagator.generic.errors import PropagationError
+from gnomon.propagator.generic.phase_space import PhaseSpace, check_phase_space
+from gnomon.propagator.generic.postprocessor import Observer
+from gnomon.propagator.generic.preprocessor import Program
+
+
+def propagate(
+    program: Program,
+    ray: PhaseSpace,
+    observers: Sequence[Observer] = (),
+    *,
+    turns: int = 1,
+    time_limit_s: float | None = None,
+) -> PhaseSpace:
+    """Carry a phase space of any type of number through `turns` turns of a program.
+
+    Lost particles of an ensemble go on as infinity or NaN; an observer says where they were lost. Raises
+    PropagationError for 0 particles, fewer than one turn, arithmetic that has no answer, and when the time limit ends.
+    """
+    if turns < 1:
+        raise PropagationError(f"turns: {turns}; give at least 1")
+    check_phase_space(ray)
+    watching: list[list[Observer]] = [[] for _ in range(len(program.steps) + 1)]
+    for observer in observers:
+        for place in observer.places(program):
+            watching[place].append(observer)
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    with np.errstate(all="ignore"):
+        for turn in range(turns):
+            for place, step in enumerate(program.steps):
+                for observer in watching[place]:
+                    observer.observe(turn, place, ray)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise PropagationError(
+                        f"the time limit of {time_limit_s:g} s ended in turn {turn} of {turns} before {step.name}; "
+                        "ask for fewer turns, particles or orders"
+                    )
+                try:
+                    ray = step(ray)
+                except (ArithmeticError, ValueError) as error:
+                    raise PropagationError(f"{program.name}: turn {turn}, in {step.name}: {error}") from error
+            for observer in watching[-1]:
+                observer.observe(turn, len(program.steps), ray)
+    return ray
