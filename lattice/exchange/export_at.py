@@ -14,13 +14,14 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
-from gnomon.lattice.exchange.readers import toolbox
+from gnomon.lattice.exchange.readers import quietly, toolbox
 from gnomon.lattice.lattice import Lattice
 
 
 def export_at_json(lattice: Lattice, file: Path) -> None:
     """Write a lattice with its present settings. Raises ExchangeError without pyAT, OSError as the file system does."""
-    toolbox().save_json(toolbox_ring(lattice), file)
+    with quietly():
+        toolbox().save_json(toolbox_ring(lattice), file)
 
 
 def toolbox_ring(lattice: Lattice) -> Any:

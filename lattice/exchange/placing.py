@@ -1,4 +1,4 @@
-"""From the accelerator toolbox's changes of frame (T1, R1 before an element, R2, T2 after) to a displacement and roll."""
+"""From the accelerator toolbox's changes of frame (T1, R1 before, R2, T2 after) to a displacement and a roll."""
 
 import math
 

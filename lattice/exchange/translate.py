@@ -17,7 +17,7 @@ from gnomon.lattice.exchange.placing import find_placing
 
 #: What each way of tracking reads, besides the length.
 PLACING = frozenset({"T1", "T2", "R1", "R2"})
-APERTURES = frozenset({"EApertures", "RApertures"})
+APERTURES = frozenset({"EApertures", "RApertures", "Limits", "Axes"})
 FIELD = frozenset({"PolynomA", "PolynomB", "MaxOrder", "NumIntSteps", "KickAngle"})
 FRINGES = frozenset({"FringeQuadEntrance", "FringeQuadExit", "fringeIntM0", "fringeIntP0"})
 EDGES = frozenset(
@@ -61,8 +61,8 @@ NEAR = {
 READ = {
     STRAIGHT: FIELD | FRINGES | PLACING | {"Scaling", "FieldScaling"},
     BENT: FIELD | FRINGES | EDGES | PLACING | {"Scaling", "FieldScaling"},
-    THIN: FIELD - {"NumIntSteps", "KickAngle"} | PLACING | {"BendingAngle", "Scaling", "FieldScaling"},
-    STEERER: frozenset({"KickAngle", "FieldScaling"}),
+    THIN: FIELD - {"NumIntSteps"} | PLACING | {"BendingAngle", "Scaling", "FieldScaling"},
+    STEERER: PLACING | {"KickAngle", "Scaling", "FieldScaling"},
     EMPTY: PLACING,
     NOTHING: PLACING | {"Offset", "GCR"},
     CAVITY: frozenset({"Voltage", "Frequency", "HarmNumber", "TimeLag", "PhaseLag"}) | PLACING,
@@ -122,7 +122,7 @@ def _method(element: ForeignElement, made: Translation, approximate: bool) -> st
         return EMPTY  # without a field a wiggler is free space
     if method == "Matrix66Pass" and element.length == 0.0 and _is_identity(element.attributes.get("M66")):
         return NOTHING
-    if method == "AperturePass":
+    if method in ("AperturePass", "EAperturePass", "LongtAperturePass"):
         return NOTHING
     if method == NOTHING and element.kind == "RFCavity" and element.length == 0.0:
         return CAVITY  # switched off where it comes from
@@ -138,7 +138,7 @@ def _method(element: ForeignElement, made: Translation, approximate: bool) -> st
 
 
 def _unread(element: ForeignElement, attribute: str) -> Finding:
-    why = "an aperture; not imported" if attribute in APERTURES or attribute == "Limits" else "no effect on the beam"
+    why = "an aperture; not imported" if attribute in APERTURES else "no effect on the beam"
     return element.finding(attribute, why, changes_beam=False)
 
 
@@ -178,7 +178,8 @@ def _cavity(element: ForeignElement, made: Translation) -> dict[str, Any]:
 
 def _steerer(element: ForeignElement, made: Translation) -> dict[str, Any]:
     _scaling(element, made)
-    return {"type": "corrector", "length": element.length} | _kicks(element)
+    rest = _kicks(element) | _place(element, made, 0.0)
+    return {"type": "corrector", "length": element.length} | rest
 
 
 def _thin(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
@@ -189,7 +190,8 @@ def _thin(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
         made.findings.append(element.finding("BendingAngle", "a thin magnet that bends"))
     _scaling(element, made)
     a, b = _coefficients(element, made)
-    return {"type": "multipole", "length": 0.0, "a": a, "b": b} | _place(element, made, 0.0)
+    rest = _kicks(element) | _place(element, made, 0.0)
+    return {"type": "multipole", "length": 0.0, "a": a, "b": b} | rest
 
 
 def _straight(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
@@ -253,9 +255,9 @@ def _coefficients(element: ForeignElement, made: Translation) -> tuple[tuple[flo
     highest = round(element.number("MaxOrder", 99.0))
     for attribute in ("PolynomA", "PolynomB"):
         values = element.numbers(attribute)[: highest + 1]
-        for order, value in enumerate(values[ORDERS:], ORDERS):
-            if value != 0.0:
-                made.findings.append(element.finding(f"{attribute}[{order}]", "beyond the octupole"))
+        beyond = [order for order, value in enumerate(values) if order >= ORDERS and value != 0.0]
+        if beyond:
+            made.findings.append(element.finding(f"{attribute}[{beyond[0]}] to [{beyond[-1]}]", "beyond the octupole"))
         found.append((*values[:ORDERS], *[0.0] * (ORDERS - len(values))))
     return found[0], found[1]
 
