@@ -111,7 +111,7 @@ def import_(
     """
     from rich.console import Console
 
-    from gnomon.lattice.exchange import ImportOptions, import_machine, render, summary
+    from gnomon.lattice.exchange import ExchangeError, ImportOptions, import_machine, render, summary
 
     options = ImportOptions(
         name=name,
@@ -123,7 +123,10 @@ def import_(
         drop=tuple(drop or ()),
     )
     imported = import_machine(file, format, options)
-    out.write_text(render(imported.document), encoding="utf-8")
+    try:
+        out.write_text(render(imported.document), encoding="utf-8")
+    except OSError as error:
+        raise ExchangeError(f"{out}: cannot be written: {error}") from error
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
         lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 0)

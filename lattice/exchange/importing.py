@@ -11,7 +11,7 @@ from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLatt
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
 from gnomon.lattice.exchange.names import unique_names
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
-from gnomon.lattice.exchange.readers import read_ring
+from gnomon.lattice.exchange.readers import MOST, read_ring
 from gnomon.lattice.exchange.render import render
 from gnomon.lattice.exchange.translate import driven, empty, translate
 
@@ -107,10 +107,13 @@ def _parts(
     amiss = [f for f in ring.findings if f.changes_beam and not options.approximate]
     dropped = {f.element for f in amiss if _matches(f.element, options.drop)}
     refused = [f for f in amiss if f.element not in dropped]
-    if not ring.elements:
-        raise ExchangeError(f"{where}: there are no elements in it")
+    if not 0 < len(ring.elements) <= MOST:
+        raise ExchangeError(f"{where}: {len(ring.elements)} elements; there must be some, and at most {MOST}")
     for element, name in zip(ring.elements, unique_names([e.name for e in ring.elements]), strict=True):
-        made = translate(element, approximate=options.approximate)
+        try:
+            made = translate(element, approximate=options.approximate)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ExchangeError(f"{where}: {element.kind} {element.name} ({element.place}): {error}") from error
         part = None if element.name in dropped else made.part
         if part is None:
             part = empty(element)
@@ -140,6 +143,8 @@ def _machine_name(name: str) -> str:
 
 
 def _notes(findings: Sequence[Finding], *, bare: bool) -> list[str]:
-    notes = [] if bare else ["Supplies, conversions and limits are assumed: the source has none."]
+    notes = ["Elements that share a name in the source are numbered along the beam."]
+    if not bare:
+        notes.append("Supplies, conversions and limits are assumed: the source has none.")
     notes += [f"Left out:{line[1:]}" for line in summary([f for f in findings if f.changes_beam], names=5)]
     return notes + [f"Not imported:{line[1:]}" for line in summary([f for f in findings if not f.changes_beam], 0)]

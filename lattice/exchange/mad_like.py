@@ -31,7 +31,7 @@ MADX: Mapping[str, frozenset[str]] = {
 MADX_SAFE = frozenset(
     {"at", "from", "refer", "tilt", "ktap", "aperture", "apertype", "aper_tol", "aper_offset", "aper_vx", "aper_vy",
      "lrad", "slot_id", "assembly_id", "mech_sep", "comments", "kmax", "kmin", "calib", "type", "thick", "v_pos",
-     "magnet", "model", "polarity", "bv", "nst", "method", "exact"}
+     "magnet", "model", "polarity", "nst", "method", "exact"}
 )  # fmt: skip
 
 #: Commands of MAD-X after which the ring is as its definition says.
@@ -83,7 +83,7 @@ def read(format: str, file: Path, use: str | None, energy_ev: float | None, harm
     kwargs = {} if energy_ev is None else {"energy": energy_ev}
     ring = parser.lattice(use=name, **kwargs)
     if madx:
-        return from_toolbox(ring, places, findings)
+        return from_toolbox(ring, places, [*findings, *_closed_gaps(parser[name], name, ring)])
     return from_toolbox(ring, places, [*findings, *_handed_on(ring, ELEGANT_SAFE, places)])
 
 
@@ -97,6 +97,15 @@ def _descriptions(parser: Any, item: Any) -> Iterator[Any]:
             yield from _descriptions(parser, part)
     else:
         yield item
+
+
+def _closed_gaps(sequence: Any, name: str, ring: Any) -> Iterator[Finding]:
+    """pyAT puts no drift where one would be shorter than 10 um."""
+    if hasattr(sequence, "flatten"):
+        gap = float(sequence.length) - sum(float(getattr(e, "Length", 0.0)) for e in ring)
+        if abs(gap) > 1e-9:
+            why = f"gaps and overlaps of less than 1e-5 m are left out, {gap:+.3g} m in all"
+            yield Finding(name, "sequence", "length", why, "", changes_beam=False)
 
 
 def _madx(description: Any, place: str) -> Iterator[Finding]:

@@ -15,6 +15,9 @@ from gnomon.lattice.exchange.lat2db import read_lat2db
 
 FORMATS = ("at-mat", "at-m", "at-json", "madx", "tracy", "elegant", "lat2db")
 
+#: Elements that a ring may have: ten times those of the largest rings.
+MOST = 1_000_000
+
 MISSING = "reading and writing lattices of other programs needs pyAT: pip install 'gnomon[import]'"
 
 Places = Callable[[int, str], str]
@@ -65,6 +68,8 @@ def read_ring(
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if "energy is not defined" in reason:
+            reason += ": give --energy-ev"
         raise ExchangeError(f"{file}: cannot be read as {format}: {reason}") from error
 
 
@@ -74,6 +79,8 @@ def from_toolbox(
     """A ring of pyAT with all its periods; `kinds` replaces the class of elements by name."""
     cell = [_foreign(element, places(i, element.FamName), kinds or {}) for i, element in enumerate(ring)]
     periods = int(ring.periodicity)
+    if len(cell) * periods > MOST:
+        raise ExchangeError(f"{periods} periods of {len(cell)} elements; a ring may have at most {MOST}")
     rest = float(ring.particle.rest_energy)
     energy = float(ring.energy)
     return ForeignRing(

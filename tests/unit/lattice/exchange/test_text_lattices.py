@@ -84,6 +84,18 @@ def test_what_pyat_reads_over_in_madx_is_refused(change: tuple[str, str], said: 
         imported(file, "madx")
 
 
+def test_gaps_that_pyat_closes_in_a_sequence_are_told(tmp_path: Path) -> None:
+    text = """beam, energy=1.7;
+qf: quadrupole, l=0.5, k1=1.2;
+ring: sequence, l=2, refer=entry;
+qf, at=0; qf, at=0.500004; qf, at=1.2;
+endsequence;
+"""
+    found = import_machine(written(tmp_path, "ring.seq", text), "madx", ImportOptions(harmonic_number=1))
+    assert [f.why for f in found.findings] == ["gaps and overlaps of less than 1e-5 m are left out, +4e-06 m in all"]
+    assert [p["type"] for p in found.document["elements"]] == ["quadrupole"] * 2 + ["drift", "quadrupole", "drift"]
+
+
 def test_madx_without_energy_or_ring_says_what_to_give(tmp_path: Path) -> None:
     file = written(tmp_path, "ring.madx", MADX.replace("beam,", "!"))
     with pytest.raises(ExchangeError, match="no BEAM gives the energy: give --energy-ev"):

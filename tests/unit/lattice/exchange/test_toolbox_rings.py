@@ -127,6 +127,20 @@ def test_a_file_without_energy_or_harmonic_number_says_what_to_give(tmp_path: Pa
         imported(bad)
 
 
+def test_nonsense_in_an_element_is_told_with_its_place(tmp_path: Path) -> None:
+    file = saved(small_ring(), tmp_path)
+    data = json.loads(file.read_text())
+    data["elements"][7]["NumIntSteps"] = float("nan")
+    file.write_text(json.dumps(data))
+    with pytest.raises(ExchangeError, match=r"Quadrupole.*QD.*cannot convert float NaN"):
+        imported(file)
+    data["elements"][7]["NumIntSteps"] = 10
+    data["properties"]["periodicity"] = 10**9
+    file.write_text(json.dumps(data))
+    with pytest.raises(ExchangeError, match="1000000000 periods of 105 elements; a ring may have at most 1000000"):
+        imported(file)
+
+
 def test_without_pyat_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "at", None)
     with pytest.raises(ExchangeError) as refused:
