@@ -8,6 +8,7 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignRing
 from gnomon.lattice.exchange.readers import Places, from_toolbox, toolbox
+from gnomon.lattice.exchange.tracy_text import tracy_text
 
 #: What pyAT's MAD-X reader takes from each class of element; tilt and ktap from all.
 BEND = frozenset({"l", "angle", "e1", "e2", "k1", "k2", "k1s", "hgap", "fint", "fintx"})
@@ -195,17 +196,6 @@ def _tracy(file: Path, use: str, energy_ev: float | None, harmonic_number: int |
     return ForeignRing(
         found.name, found.elements, found.energy_ev, found.rest_energy_ev, harmonic_number, found.findings
     )
-
-
-def tracy_text(text: str) -> str:
-    """A lattice of Tracy, or of thor-scsi, which dropped the frame and writes LINE = (...), as Tracy has it."""
-    text = re.sub(r"\{[^}]*\}", "", text)
-    text = re.sub(r"#[^\n]*", "", text)
-    text = re.sub(r"\bline\s*=\s*\(([^)]*)\)", r"\1", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bbpm\b(?=\s*[;,])", "BeamPositionMonitor", text, flags=re.IGNORECASE)
-    if not re.match(r"\s*define\s+lattice\s*;", text, re.IGNORECASE):
-        text = f"define lattice;{text.strip()}\nend;"
-    return text.strip()
 
 
 def _symmetry(text: str, use: str) -> int:

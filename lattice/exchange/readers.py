@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -62,8 +63,7 @@ def read_ring(
                     module = importlib.import_module("gnomon.lattice.exchange.mad_like")
                     found: ForeignRing = module.read(format, file, use, energy_ev, harmonic_number)
                     return found
-            lost = [m for m in messages if "skipped" in m or "Unknown class" in m]
-            return from_toolbox(ring, places, [Finding("?", "line", "", m) for m in lost])
+            return from_toolbox(ring, places, _skipped(messages))
     except ExchangeError:
         raise
     except Exception as error:
@@ -126,6 +126,12 @@ def _harmonic_number(ring: Any) -> int | None:
     except (AttributeError, toolbox().AtError):
         return None
     return round(number) if math.isfinite(number) and number > 0.5 else None
+
+
+def _skipped(messages: Sequence[str]) -> list[Finding]:
+    """Lines of an m-file that pyAT did not understand; it counts them from 0 after the first two."""
+    found = [re.match(r"(?:Invalid line|Line) (\d+)", message) for message in messages]
+    return [Finding("?", "line", "", "not understood by the reader", f"line {int(m[1]) + 3}") for m in found if m]
 
 
 def _energy(energy_ev: float | None) -> dict[str, float]:

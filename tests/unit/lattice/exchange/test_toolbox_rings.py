@@ -114,6 +114,15 @@ def test_lines_of_an_m_file_are_told_and_its_ring_is_that_of_pyat(tmp_path: Path
         imported(broken, "at-m")
 
 
+def test_a_line_that_pyat_skips_is_refused(tmp_path: Path) -> None:
+    lines = (MACHINE_DATA / "thomx.m").read_text().splitlines()
+    lines[5] = lines[5].replace("at", "atno", 1)
+    broken = tmp_path / "thomx.m"
+    broken.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RefusedLattice, match=r"line: not understood by the reader: \? \(line 6\)"):
+        imported(broken, "at-m")
+
+
 def test_a_file_without_energy_or_harmonic_number_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match="harmonic number is not in the file: give --harmonic-number"):
         imported(MACHINE_DATA / "dba.mat", "at-mat", approximate=True)
