@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,19 +100,23 @@ def _element(part: doc.ElementPart) -> Element:
         case doc.MonitorPart():
             return Monitor(name=part.name, length=part.length)
         case doc.QuadrupolePart():
-            return Quadrupole(name=part.name, length=part.length, b=(0.0, part.k1, 0.0, 0.0))
+            return Quadrupole(b=(0.0, part.k1, 0.0, 0.0), **_fields(part, "k1"))
         case doc.SextupolePart():
-            return Sextupole(name=part.name, length=part.length, b=(0.0, 0.0, part.b3, 0.0))
+            return Sextupole(b=(0.0, 0.0, part.b3, 0.0), **_fields(part, "b3"))
         case doc.OctupolePart():
-            return Octupole(name=part.name, length=part.length, b=(0.0, 0.0, 0.0, part.b4))
+            return Octupole(b=(0.0, 0.0, 0.0, part.b4), **_fields(part, "b4"))
         case doc.MultipolePart():
-            return Multipole(name=part.name, length=part.length, a=part.a, b=part.b)
+            return Multipole(**_fields(part))
         case doc.CorrectorPart():
-            return Corrector(name=part.name, length=part.length)
+            return Corrector(**_fields(part))
         case doc.CavityPart():
-            return Cavity(**part.model_dump(exclude={"type"}))
+            return Cavity(**_fields(part))
         case doc.BendPart():
-            return Bend(**part.model_dump(exclude={"type"}))
+            return Bend(**_fields(part))
+
+
+def _fields(part: doc.ElementPart, *without: str) -> dict[str, Any]:
+    return part.model_dump(exclude={"type", *without})
 
 
 def build_devices(

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gnomon.lattice._errors import DocumentError
+from gnomon.lattice.elements import SLICES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,7 +52,23 @@ class MonitorPart(Part):
     length: Length = 0.0
 
 
-class QuadrupolePart(Part):
+class PlacedPart(Part):
+    """What every magnet may have by design: coils that kick, and a place off the axis; settings add to them."""
+
+    kick_x: float = Field(default=0.0, description="rad")
+    kick_y: float = Field(default=0.0, description="rad")
+    dx: float = Field(default=0.0, description="m")
+    dy: float = Field(default=0.0, description="m")
+    roll: float = Field(default=0.0, description="rad")
+
+
+class SlicedPart(PlacedPart):
+    """A magnet whose field is integrated in slices."""
+
+    slices: int = Field(default=SLICES, ge=1, le=1000, description="of the integrator; no effect at a length of 0")
+
+
+class QuadrupolePart(SlicedPart):
     """k1 [1/m^2] is the nominal strength."""
 
     type: Literal["quadrupole"]
@@ -60,7 +77,7 @@ class QuadrupolePart(Part):
     k1: float = Field(description="1/m^2")
 
 
-class SextupolePart(Part):
+class SextupolePart(SlicedPart):
     """b3 [1/m^3], half of k2, is the nominal strength."""
 
     type: Literal["sextupole"]
@@ -69,7 +86,7 @@ class SextupolePart(Part):
     b3: float = Field(description="1/m^3, half of k2")
 
 
-class OctupolePart(Part):
+class OctupolePart(SlicedPart):
     """b4 [1/m^4], a sixth of k3, is the nominal strength."""
 
     type: Literal["octupole"]
@@ -78,7 +95,7 @@ class OctupolePart(Part):
     b4: float = Field(description="1/m^4, a sixth of k3")
 
 
-class MultipolePart(Part):
+class MultipolePart(SlicedPart):
     """Any straight magnet; with a length of 0, a and b are integrated strengths."""
 
     type: Literal["multipole"]
@@ -88,7 +105,7 @@ class MultipolePart(Part):
     b: Coefficients = NO_FIELD
 
 
-class CorrectorPart(Part):
+class CorrectorPart(PlacedPart):
     """A steerer on its own."""
 
     type: Literal["corrector"]
@@ -96,7 +113,7 @@ class CorrectorPart(Part):
     length: Length = 0.0
 
 
-class BendPart(Part):
+class BendPart(SlicedPart):
     """A sector bend with rotated edges and, if wanted, a gradient."""
 
     type: Literal["bend"]

@@ -1,4 +1,4 @@
-"""`gnomon machine`: what machines there are, what one holds, and whether a document is sound."""
+"""`gnomon machine`: what machines there are, what one holds, whether a document is sound, and exchange of lattices."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from gnomon.ioc.cli.options import ConfigFile, Prefix, configure
 
-app = typer.Typer(no_args_is_help=True, help="Machines: list, show, check.")
+app = typer.Typer(no_args_is_help=True, help="Machines: list, show, check, import, export.")
 
 Name = Annotated[str, typer.Argument(help="Name of a machine, or the file of a machine document.")]
 
@@ -87,3 +87,75 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
         else:
             state = f"[yellow]no beam with nominal settings: {beam.reason}[/]"
         console.print(f"{file}: sound; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A lattice file of another program.")],
+    format: Annotated[str, typer.Option(help="at-mat, at-m, at-json, madx, tracy, elegant or lat2db.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Machine document to write (.json).")],
+    name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="that of the file")] = None,
+    use: Annotated[str | None, typer.Option(help="Sequence, line or variable of the file.")] = None,
+    energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
+    harmonic_number: Annotated[int | None, typer.Option(help="Of the RF.", show_default="from the file")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Elements that may become free space; patterns like 'ID*'.")
+    ] = None,
+    approximate: Annotated[bool, typer.Option(help="Take the nearest of what cannot be represented.")] = False,
+    bare: Annotated[bool, typer.Option(help="No supplies and magnets, only the ring.")] = False,
+) -> None:
+    """Import a lattice of another program; what cannot be represented is listed by name and refused.
+
+    For example `gnomon machine import ring.mat --format at-mat -o ring.json`. Each quadrupole, sextupole, octupole and
+    steerer gets a supply of its own, with an assumed conversion.
+    """
+    from rich.console import Console
+
+    from gnomon.lattice.exchange import ExchangeError, ImportOptions, import_machine, render, summary
+
+    options = ImportOptions(
+        name=name,
+        use=use,
+        energy_ev=energy_ev,
+        harmonic_number=harmonic_number,
+        bare=bare,
+        approximate=approximate,
+        drop=tuple(drop or ()),
+    )
+    imported = import_machine(file, format, options)
+    try:
+        out.write_text(render(imported.document), encoding="utf-8")
+    except OSError as error:
+        raise ExchangeError(f"{out}: cannot be written: {error}") from error
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
+        lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 0)
+        if lines:
+            console.print(f"{heading}:", *lines, sep="\n")
+    counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
+    console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+
+
+@app.command()
+def export(
+    name: Name,
+    format: Annotated[str, typer.Option(help="at-json or madx.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
+    approximate: Annotated[bool, typer.Option(help="Leave out what the format has no words for.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Write a machine's nominal lattice for another program; what it has no words for is listed and refused.
+
+    For example `gnomon machine export bessy2 --format madx -o bessy2.seq`.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.machines import find_machine
+    from gnomon.lattice.exchange import export_machine, summary
+
+    lattice = find_machine(configure(config, machine=name)).ring.nominal
+    findings = export_machine(lattice, format, out, approximate=approximate)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if findings:
+        console.print("not in the file:", *summary(findings), sep="\n")
+    console.print(f"{out}: {len(lattice.ring.elements)} elements")

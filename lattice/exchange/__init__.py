@@ -1,0 +1,18 @@
+"""Rings of other programs in and out: nothing that cannot be represented is left out silently."""
+
+from gnomon.lattice.exchange.exporting import export_machine
+from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
+from gnomon.lattice.exchange.importing import Imported, ImportOptions, import_machine
+from gnomon.lattice.exchange.render import render
+
+__all__ = [
+    "ExchangeError",
+    "Finding",
+    "ImportOptions",
+    "Imported",
+    "RefusedLattice",
+    "export_machine",
+    "import_machine",
+    "render",
+    "summary",
+]

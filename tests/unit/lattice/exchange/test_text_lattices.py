@@ -1,0 +1,226 @@
+"""MAD-X, elegant, Tracy, thor-scsi and lat2db: read through, and nothing of them is left out without a word."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import at
+import numpy as np
+import pytest
+
+from gnomon.lattice import Ring, parse_machine
+from gnomon.lattice.exchange import (
+    ExchangeError,
+    ImportOptions,
+    RefusedLattice,
+    export_machine,
+    import_machine,
+    render,
+)
+from gnomon.lattice.exchange.export_madx import madx_names
+from gnomon.propagator import Propagator
+from unit.lattice.exchange.rings import MADX, imported, saved, small_ring, turn_of
+from unit.propagator.pyat_oracle import TIGHT, turn_matrix
+
+ELEGANT = """! a FODO ring
+QF: KQUAD, L=0.3, K1=2.1, N_SLICES=16
+QD: KQUAD, L=0.3, K1="1.8 -1 *"
+B: CSBEND, L=1.1, ANGLE=0.39269908169872414, E1=0.1, E2=0.09, HGAP=0.02, FINT=0.5
+SF: KSEXT, L=0.15, K2=4
+W: WATCH, FILENAME="x"
+M: MONI
+D: DRIFT, L=0.6
+C: RFCA, L=0.3, VOLT=5e5, FREQ=499.7e6
+CELL: LINE=(QF,D,B,M,SF,D,QD,D,B,D)
+RING: LINE=(W,8*CELL,C)
+"""
+
+TRACY = """define lattice; ringtype = 1;
+energy = 1.7;
+{ a comment }
+D: Drift, L=0.6;
+QF: Quadrupole, L=0.3, K=1.9, N=4, Method=4;
+QD: Quadrupole, L=0.3, K=-1.8, N=4, Method=4;
+B: Bending, L=1.1, T=22.5, T1=5, T2=5, N=4, Method=4, gap=0.02;
+SF: Sextupole, L=0.15, K=2.0, N=1, Method=4;
+BPM1: Beam Position Monitor;
+CAV: Cavity, Frequency=499.7e6, Voltage=5e5, harnum=80;
+SUP: QF, D, B, BPM1, SF, D, QD, D, B, D;
+CELL: SUP, SUP, SUP, SUP, SUP, SUP, SUP, SUP, CAV;
+end;
+"""
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """A file."""
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def test_a_line_of_madx_is_the_ring_that_pyat_makes_of_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "ring.madx", MADX)
+    orbit, turn = turn_of(imported(file, "madx"))
+    ring = at.load_madx(file)
+    ring.disable_6d()
+    expected, _ = at.find_orbit4(ring, **TIGHT)
+    np.testing.assert_allclose(orbit, expected[:4], rtol=0.0, atol=1e-12)
+    np.testing.assert_allclose(turn, turn_matrix(ring, expected), rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("k2=4;", "k2=4, k1=0.3;"), r"sextupole k1: not read: sf \(line 7\)"),
+        (("d: drift", "d: solenoid, ks=0.1"), r"solenoid: there is no such element here: d \(line 13\)"),
+        (("k1=1.9;", "k1=1.9, hkick=1e-4;"), r"quadrupole hkick: not read: qf \(line 3\)"),
+        (("!", "select, flag=error; ealign, dx=1e-3;\n!"), r"command: not carried out by the reader: ealign"),
+    ],
+)
+def test_what_pyat_reads_over_in_madx_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    file = written(tmp_path, "ring.madx", MADX.replace(*change))
+    with pytest.raises(RefusedLattice, match=said):
+        imported(file, "madx")
+
+
+def test_gaps_that_pyat_closes_in_a_sequence_are_told(tmp_path: Path) -> None:
+    text = """beam, energy=1.7;
+qf: quadrupole, l=0.5, k1=1.2;
+ring: sequence, l=2, refer=entry;
+qf, at=0; qf, at=0.500004; qf, at=1.2;
+endsequence;
+"""
+    found = import_machine(written(tmp_path, "ring.seq", text), "madx", ImportOptions(harmonic_number=1))
+    assert [f.why for f in found.findings] == ["gaps and overlaps of less than 1e-5 m are left out, +4e-06 m in all"]
+    assert [p["type"] for p in found.document["elements"]] == ["quadrupole"] * 2 + ["drift", "quadrupole", "drift"]
+
+
+def test_madx_without_energy_or_ring_says_what_to_give(tmp_path: Path) -> None:
+    file = written(tmp_path, "ring.madx", MADX.replace("beam,", "!"))
+    with pytest.raises(ExchangeError, match="no BEAM gives the energy: give --energy-ev"):
+        imported(file, "madx")
+    assert imported(file, "madx", energy_ev=2e9).energy_ev == 2e9
+    with pytest.raises(ExchangeError, match="no sequence or line 'arc': give --use; there are: cell, ring"):
+        imported(file, "madx", use="arc")
+
+
+def test_a_machine_goes_out_to_madx_and_comes_back_the_same(tmp_path: Path) -> None:
+    ring = imported(written(tmp_path, "ring.madx", MADX), "madx")
+    export_machine(ring.nominal, "madx", tmp_path / "out.madx")
+    for one, other in zip(turn_of(ring), turn_of(imported(tmp_path / "out.madx", "madx")), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.0, atol=1e-12)
+
+
+def test_what_madx_has_no_words_for_is_refused_by_name(tmp_path: Path) -> None:
+    ring = imported(saved(small_ring(), tmp_path))
+    with pytest.raises(RefusedLattice) as refused:
+        export_machine(ring.nominal, "madx", tmp_path / "out.madx")
+    text = str(refused.value)
+    for said in (r"sextupole kick_x: .*no coils: SF_1", "quadrupole dx: an error.*: QF_1", "bend roll: .*: B_02"):
+        assert re.search(said, text), text
+    assert not (tmp_path / "out.madx").exists()
+    findings = export_machine(ring.nominal, "madx", tmp_path / "out.madx", approximate=True)
+    assert any(f.attribute == "slices" and not f.changes_beam for f in findings)
+    assert at.load_madx(tmp_path / "out.madx").circumference == pytest.approx(ring.circumference, abs=1e-9)
+
+
+def test_names_for_madx_are_unique_and_not_its_own() -> None:
+    assert madx_names(["Q.1", "q-1", "Ring", "PI", "X"]) == ["q_1", "q_1_2", "ring_2", "pi_2", "x"]
+
+
+def test_tunes_are_those_of_madx_itself_when_slices_are_fine(tmp_path: Path) -> None:
+    if importlib.util.find_spec("cpymad") is None:
+        pytest.skip("cpymad, which is MAD-X itself, is not installed")
+    from cpymad.madx import Madx
+
+    plain = MADX.replace("sq, mp, c, cav", "cav").replace("volt=0.5", "volt=0")
+    found = import_machine(written(tmp_path, "ring.madx", plain), "madx").document
+    for part in found["elements"]:
+        if part["type"] in ("quadrupole", "sextupole", "bend"):
+            part["slices"] = 100
+    ring = Ring(parse_machine(render(found), "fine"))
+    export_machine(ring.nominal, "madx", tmp_path / "out.madx")
+    madx = Madx(stdout=False)
+    madx.call(str(tmp_path / "out.madx"))
+    madx.use(sequence="ring")
+    theirs = madx.twiss().summary
+    madx.quit()
+    ours = Propagator(ring, chromatic=False)(ring.nominal).tune
+    np.testing.assert_allclose(ours, [theirs.q1, theirs.q2], rtol=0.0, atol=1e-7)
+
+
+def test_elegant_is_the_ring_that_pyat_makes_of_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "ring.lte", ELEGANT)
+    ring = at.load_elegant(file, energy=1.7e9)
+    ring.disable_6d()
+    _, turn = turn_of(imported(file, "elegant", energy_ev=1.7e9))
+    np.testing.assert_allclose(turn, turn_matrix(ring, np.zeros(6)), rtol=0.0, atol=1e-9)
+    with pytest.raises(ExchangeError, match="does not say the beam energy: give --energy-ev"):
+        imported(file, "elegant")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((", FINT=0.5", ""), r"CSBEND fint: not given: 0.5 in elegant, but read as 0; .*: B \(line 4\)"),
+        (("K2=4", "K2=4, HKICK=1e-3"), r"Sextupole hkick: not read: SF \(line 5\)"),
+        (("W: WATCH", "W: MALIGN, DX=1e-3"), r"MALIGN: there is no such element here: W \(line 6\)"),
+    ],
+)
+def test_what_pyat_reads_over_in_elegant_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(RefusedLattice, match=said):
+        imported(written(tmp_path, "ring.lte", ELEGANT.replace(*change)), "elegant", energy_ev=1.7e9)
+
+
+def test_tracy_and_thor_scsi_are_one_ring_with_its_monitors(tmp_path: Path) -> None:
+    tracy = imported(written(tmp_path, "tracy.lat", TRACY), "tracy", harmonic_number=80)
+    ring = at.load_tracy(tmp_path / "tracy.lat", harmonic_number=80)
+    ring.disable_6d()
+    np.testing.assert_allclose(turn_of(tracy)[1], turn_matrix(ring, np.zeros(6)), rtol=0.0, atol=1e-9)
+    assert len(tracy.bpms) == 8
+    thor = re.sub(r"(SUP|CELL): ([^;]*);", r"\1: LINE = (\2);", TRACY).replace("define lattice;", "# define lattice;\n")
+    thor = thor.replace("Beam Position Monitor", "BPM").replace("end;", "")
+    thor = thor.replace("D: Drift, L=0.6;", "a = 4.0*arctan(1.0); d_l = (1.0+(a*0))/(5.0/3.0)*1.0;\nD: Drift, L=d_l;")
+    again = imported(written(tmp_path, "thor.lat", thor), "tracy", harmonic_number=80)
+    np.testing.assert_allclose(turn_of(again)[1], turn_of(tracy)[1], rtol=0.0, atol=1e-12)
+    with pytest.raises(ExchangeError, match="does not say the harmonic number: give --harmonic-number"):
+        imported(tmp_path / "thor.lat", "tracy")
+
+
+def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
+    def magnet(kind: str, name: str, length: float, normal: list[float], **more: object) -> dict[str, object]:
+        field = {"coeffs": {"normal_coefficients": normal, "skew_coefficients": [0.0] * len(normal)}}
+        configuration = {"magnetic_element": field, "kickangle": {"x": 0, "y": 0}}
+        return {"type": kind, "name": name, "length": length, "element_configuration": configuration, **more}
+
+    angles = {"bending_angle": np.pi / 8, "entranceangle": 0.1, "exitangle": 0.1, "fullgap": 0.05}
+    cell = [
+        magnet("Quadrupole", "QF", 0.3, [0.0, 1.9], passmethod="StrMPoleSymplectic4RadPass", Energy=1.7e9),
+        {"type": "Drift", "name": "D1", "length": 0.6, "tags": [""]},
+        magnet("Dipole", "B1", 1.1, [0.0, 0.0], passmethod="BndMPoleSymplectic4Pass", fringeint1=0.5, **angles),
+        {"type": "Monitor", "name": "M1", "length": 0, "passmethod": "IdentityPass"},
+        {"type": "Drift", "name": "D2", "length": 0.6},
+        magnet("Quadrupole", "QD", 0.3, [0.0, -1.8]),
+        {"type": "Drift", "name": "D3", "length": 0.6},
+    ]
+    cavity = {"type": "RFCavity", "name": "CAV", "length": 0.0, "frequency": 5e8, "voltage": 1e5, "harmonic_number": 50}
+    sequence = [dict(item, index=i) for i, item in enumerate([*cell * 16, cavity])]
+    file = written(tmp_path, "ring.json", json.dumps([{"name": "R", "sequences": sequence[::-1]}]))
+    ring = imported(file, "lat2db")
+    expected = at.Lattice(
+        [
+            at.Quadrupole("QF", 0.3, 1.9), at.Drift("D1", 0.6),
+            at.Dipole("B1", 1.1, np.pi / 8, EntranceAngle=0.1, ExitAngle=0.1, FullGap=0.05, FringeInt1=0.5,
+                      FringeInt2=0.0, PassMethod="BndMPoleSymplectic4Pass"),
+            at.Drift("D2", 0.6), at.Quadrupole("QD", 0.3, -1.8), at.Drift("D3", 0.6),
+        ] * 16,
+        energy=1.7e9,
+    )  # fmt: skip
+    np.testing.assert_allclose(turn_of(ring)[1], turn_matrix(expected, np.zeros(6)), rtol=0.0, atol=1e-9)
+    assert (ring.energy_ev, ring.harmonic_number, len(ring.bpms)) == (1.7e9, 50, 16)
+    strange = written(tmp_path, "strange.json", json.dumps({"sequences": [{"type": "Undulator", "name": "U1"}]}))
+    with pytest.raises(RefusedLattice, match=r"Undulator PassMethod: .*U1 \(element 1\)"):
+        import_machine(strange, "lat2db", ImportOptions(energy_ev=1e9, harmonic_number=10))
+    with pytest.raises(ExchangeError, match="it has no list 'sequences'"):
+        imported(written(tmp_path, "not.json", "{}"), "lat2db")
