@@ -28,7 +28,7 @@ from gnomon.propagator.affine import (
 from gnomon.propagator.compiled import Floats, Integers, kernel
 from gnomon.propagator.misalignment import frame_map, write_frames
 from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, STATE, write_coefficients
-from gnomon.propagator.optics import find_mode, find_traces, follow, record_optics
+from gnomon.propagator.optics import evaluate_optics, find_mode, find_traces, follow
 from gnomon.propagator.orbit_search import close, walk_orbit
 from gnomon.propagator.path_length import lengthening
 from gnomon.propagator.report import FOUND, LENGTHENING, STABLE, STATUS, TRACE_1, UNSTABLE, UNSTABLE_BOTH, WORST
@@ -266,29 +266,28 @@ def find_beam(
     for row in range(4):
         beam[5 * row + 4] = starts[slot, row]
     worst = 0.0
-    for index in range(kinds.size + 1):
+    count = kinds.size + 1
+    vectors = np.empty((8, count))
+    for index in range(count):
         for row in range(4):
             orbit[index, row] = beam[5 * row + 4]
+        for row in range(2):
+            i = 5 * row
+            vectors[2 * row, index] = beam[i]
+            vectors[2 * row + 1, index] = beam[i + 1]
+            vectors[2 * row + 4, index] = beam[i + 12]
+            vectors[2 * row + 5, index] = beam[i + 13]
         worst = max(worst, max(abs(beam[4]), abs(beam[14])))
-        if index > 0 and kinds[index - 1] == IDENTITY:
-            for mode in range(2):
-                beta[index, mode] = beta[index - 1, mode]
-                alpha[index, mode] = alpha[index - 1, mode]
-                phase[index, mode] = phase[index - 1, mode]
-        else:
-            record_optics(beam, index, beta, alpha, phase)
         if index < kinds.size:
             follow(
                 kinds, ordinals, geometry, maps[slot], inlets[slot], bodies[slot], outlets[slot], framed, delta, index,
                 beam, spare,
             )  # fmt: skip
     report[WORST] = worst
+    evaluate_optics(vectors, beta, alpha, phase)
     last = kinds.size
-    if not (0.0 < beta[last, 0] < 1e300 and 0.0 < beta[last, 1] < 1e300):
+    if not (0.0 < beta[0, last] < 1e300 and 0.0 < beta[1, last] < 1e300):
         report[STATUS] = UNSTABLE + UNSTABLE_BOTH  # so near an integer that rounding decides
         return
     for mode in range(2):
-        begin = phase[0, mode]
-        for index in range(kinds.size + 1):
-            phase[index, mode] -= begin
-        tunes[mode] += math.floor(phase[kinds.size, mode] - tunes[mode] + 0.5)
+        tunes[mode] += math.floor(phase[mode, last] - tunes[mode] + 0.5)

@@ -114,7 +114,7 @@ class Program:
     def find_beam(
         self, orbit: Floats, beta: Floats, alpha: Floats, phase: Floats, tunes: Floats, report: Floats
     ) -> None:
-        """Find the orbit (n+1, 4), optics (n+1, 2) and tunes (2,) of the beam's slot."""
+        """Find the orbit (n+1, 4), optics (2, n+1) and tunes (2,) of the beam's slot."""
         kernels.find_beam(
             BEAM, self.deltas, self.kinds, self.ordinals, self.geometry, self.framed, self.coefficients,
             self.group_slices, self.lanes, self.maps, self.inlets, self.outlets, self.segments, self.points,

@@ -126,7 +126,7 @@ class Propagator:
             self._prepare((BEAM, delta))
         n = len(self.ring.elements)
         orbit = np.empty((n + 1, 4))
-        beta, alpha, phase = np.empty((n + 1, 2)), np.empty((n + 1, 2)), np.empty((n + 1, 2))
+        beta, alpha, phase = np.empty((3, 2, n + 1))
         tune, report = np.empty(2), np.zeros(place.REPORT)
         before = program.points[BEAM].copy()
         program.find_beam(orbit, beta, alpha, phase, tune, report)
@@ -139,8 +139,9 @@ class Propagator:
         for array in (orbit, one_turn, tune, beta, alpha, phase, dispersion, chromaticity):
             array.flags.writeable = False
         return BeamState(
-            lattice.id, True, "", delta, orbit, one_turn, tune, beta, alpha, phase, dispersion, chromaticity, compaction
-        )
+            lattice.id, True, "", delta, orbit, one_turn, tune, beta.T, alpha.T, phase.T, dispersion, chromaticity,
+            compaction,
+        )  # fmt: skip
 
     def _find_chromatic(self, tune: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
         """Dispersion (n+1, 4), chromaticity (2,) and momentum compaction by central differences.
