@@ -5,7 +5,7 @@ at once; the turn is then a chain of affine maps, whose fixed point gives the ne
 from the last orbit is all that a warm start needs.
 """
 
-from gnomon.propagator.affine import compose, set_identity, solve_fixed_point
+from gnomon.propagator.affine import compose, copy, set_identity, solve_fixed_point
 from gnomon.propagator.compiled import Floats, Integers, compiled
 from gnomon.propagator.nonlinear import linearise
 from gnomon.propagator.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
@@ -59,7 +59,7 @@ def close_orbit(
             compose(segments[k], turn, reached[k])
             compose(bodies[k], reached[k], turn)
         compose(segments[count], turn, work)
-        turn[:] = work
+        copy(work, turn)
         report[0] = iteration
         if not solve_fixed_point(turn, start):
             for i in range(20):

@@ -27,7 +27,7 @@ settings: Any = importlib.import_module("numba.core.config")
 
 #: Every module whose text decides what the machine code is.
 SOURCES = ("compiled", "report", "affine", "misalignment", "nonlinear", "optics", "closed_orbit", "orbit_search",
-           "path_length", "kernels")  # fmt: skip
+           "path_form", "path_length", "kernels")  # fmt: skip
 
 
 def cache_folder() -> Path:

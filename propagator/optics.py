@@ -7,7 +7,7 @@ and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 0240
 
 import math
 
-from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, compose
+from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, apply_drift, compose, copy
 from gnomon.propagator.compiled import Floats, Integers, compiled
 from gnomon.propagator.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
 
@@ -91,7 +91,20 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
 
 
 @compiled
-def follow(
+def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
+    """Write the orbit (n+1, 4) and the eigenvectors (8, n+1) at entry `index`."""
+    for row in range(4):
+        orbit[index, row] = beam[5 * row + 4]
+    for row in range(2):
+        i = 5 * row
+        vectors[2 * row, index] = beam[i]
+        vectors[2 * row + 1, index] = beam[i + 1]
+        vectors[2 * row + 4, index] = beam[i + 12]
+        vectors[2 * row + 5, index] = beam[i + 13]
+
+
+@compiled
+def walk_beam(
     kinds: Integers,
     ordinals: Integers,
     geometry: Floats,
@@ -101,30 +114,31 @@ def follow(
     outlets: Floats,
     framed: Integers,
     delta: float,
-    index: int,
     beam: Floats,
     work: Floats,
+    orbit: Floats,
+    vectors: Floats,
 ) -> None:
-    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) through element `index`."""
-    kind = kinds[index]
-    if kind == DRIFT:
-        length = geometry[index, LENGTH] / (1.0 + delta)
-        for column in range(5):
-            beam[column] += length * beam[5 + column]
-            beam[10 + column] += length * beam[15 + column]
-    elif kind in (AFFINE, CORRECTOR):
-        compose(maps[index], beam, work)
-        beam[:] = work
-    elif kind == NONLINEAR:
-        k = ordinals[index]
-        if framed[k]:
-            compose(inlets[k], beam, work)
-            beam[:] = work
-        compose(bodies[k], beam, work)
-        beam[:] = work
-        if framed[k]:
-            compose(outlets[k], beam, work)
-            beam[:] = work
+    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) around the ring and record them."""
+    for index in range(kinds.size):
+        record(beam, index, orbit, vectors)
+        kind = kinds[index]
+        if kind == DRIFT:
+            apply_drift(geometry[index, LENGTH] / (1.0 + delta), beam)
+        elif kind in (AFFINE, CORRECTOR):
+            compose(maps[index], beam, work)
+            copy(work, beam)
+        elif kind == NONLINEAR:
+            k = ordinals[index]
+            if framed[k]:
+                compose(inlets[k], beam, work)
+                copy(work, beam)
+            compose(bodies[k], beam, work)
+            copy(work, beam)
+            if framed[k]:
+                compose(outlets[k], beam, work)
+                copy(work, beam)
+    record(beam, kinds.size, orbit, vectors)
 
 
 @compiled

@@ -51,6 +51,7 @@ class Program:
         self.frames: Floats = np.zeros((n, 2, 30))
         self.deltas: Floats = np.zeros(SLOTS)
         self.maps: Floats = np.zeros((SLOTS, n, 20))
+        self.forms: Floats = np.zeros((SLOTS, n, 25))
         self.everything: Integers = np.arange(n, dtype=np.int64)
         self.lay_out()
 
@@ -98,16 +99,15 @@ class Program:
         """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
         kernels.rebuild(
             which, slots, self.deltas, self.kinds, self.ordinals, self.slices, self.lane_of, self.bounds, self.geometry,
-            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.inlets,
-            self.outlets, self.segments, self.touching,
+            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.forms,
+            self.inlets, self.outlets, self.segments, self.touching,
         )  # fmt: skip
 
     def locate(self, slot: int, orbit: Floats, report: Floats) -> None:
         """Find a slot's orbit (n+1, 4), path and traces; `report` says what came of it."""
         kernels.locate(
-            slot, self.deltas, self.kinds, self.ordinals, self.slices, self.geometry, self.parameters, self.moved,
-            self.framed, self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.inlets,
-            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
+            slot, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed, self.frames,
+            self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets, self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
             self.starts, orbit, report,
         )  # fmt: skip
 
