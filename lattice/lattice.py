@@ -98,24 +98,27 @@ class Lattice:
         """Main strength of a magnet, in physics units: what its current gives, plus its trim."""
         return self._converted(magnet) + self._setting(magnet.trim_slot)
 
-    def parameters(self, indices: "NDArray[np.intp] | list[int] | tuple[int, ...]") -> NDArray[np.float64]:
+    def parameters(self, indices: list[int] | tuple[int, ...]) -> NDArray[np.float64]:
         """Present parameter rows (len(indices), 13) of multipoles and bends, in the order of `PARAMETERS`.
 
         Raises LatticeError for an element that has none.
         """
-        rows = np.empty((len(indices), len(PARAMETERS)))
-        for row, index in zip(rows, indices, strict=True):
-            element = self.ring.elements[index]
-            if not isinstance(element, Multipole):
-                raise LatticeError(f"{element.name} is a {type(element).__name__.lower()} and has no field")
-            row[:] = (*element.a, *element.b, element.kick_x, element.kick_y, element.dx, element.dy, element.roll)
-            magnets = [self.ring.magnets[m] for m in self.ring.magnets_on.get(index, ())]
-            for magnet in magnets:
-                row[magnet.column] = 0.0
-            for magnet in magnets:
-                row[magnet.column] += self.strength(magnet)
-            for column, slot in self.ring.errors_of[index]:
-                row[column] += self._setting(slot)
+        plan = self.ring.gathering(tuple(indices), CHUNK)
+        chunks = [self._chunks[number] for number in plan.chunks]
+        settings = chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else plan.base[:0, 0]
+        rows = plan.base.copy()
+        flat = rows.reshape(-1)
+        if plan.magnet_into.size:
+            currents = settings[plan.supply]
+            mux = self.ring.multiplexer
+            if mux is not None:
+                selected = self._setting(mux.selected_slot)
+                currents[plan.selection == selected] += mux.factor * self._setting(mux.current_slot)
+            strengths = settings[plan.scale] * currents + plan.intercept + settings[plan.trim]
+            np.add.at(flat, plan.magnet_into, strengths)
+        for into, magnet in plan.curved:
+            flat[into] += self.strength(magnet)
+        np.add.at(flat, plan.error_into, settings[plan.error])
         return rows
 
     def element(self, index: int) -> Element:

@@ -165,6 +165,7 @@ def rebuild(
 @kernel
 def locate(
     slot: int,
+    orbit_alone: bool,
     deltas: Floats,
     kinds: Integers,
     ordinals: Integers,
@@ -189,7 +190,10 @@ def locate(
     orbit: Floats,
     report: Floats,
 ) -> None:
-    """Find one slot's closed orbit, its way around the ring, its path and the tunes' traces."""
+    """Find one slot's closed orbit, its way around the ring, its path and the tunes' traces.
+
+    With `orbit_alone` the path is left out, and the traces are those of the search's last step but one.
+    """
     work = np.empty(WORK)
     report[STATUS] = close(
         slot,
@@ -205,15 +209,17 @@ def locate(
         turns,
         starts,
         work,
+        not orbit_alone,
         report,
     )
     if report[STATUS] != FOUND:
         return
     walk_orbit(slot, deltas, kinds, ordinals, geometry, framed, maps, inlets, outlets, bodies, starts, orbit)
-    report[LENGTHENING] = lengthening(
-        kinds, ordinals, geometry, moved, frames, forms[slot], coefficients, group_slices, lanes, points[slot],
-        bodies[slot], deltas[slot], orbit, work,
-    )  # fmt: skip
+    if not orbit_alone:
+        report[LENGTHENING] = lengthening(
+            kinds, ordinals, geometry, moved, frames, forms[slot], coefficients, group_slices, lanes, points[slot],
+            bodies[slot], deltas[slot], orbit, work,
+        )  # fmt: skip
     verdict = find_traces(turns[slot], report[TRACE_1:LENGTHENING])
     if verdict != STABLE:
         report[STATUS] = UNSTABLE + verdict
@@ -263,6 +269,7 @@ def find_beam(
         turns,
         starts,
         work,
+        True,
         report,
     )
     if report[STATUS] != FOUND:

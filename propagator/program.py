@@ -33,13 +33,13 @@ class Program:
     """A ring as arrays.
 
     Sextupoles, octupoles and general multipoles are tracked; quadrupoles and bends are maps until one of them is given
-    a higher order (`admit`), which lays the program out anew.
+    a higher order (`load`), which lays the program out anew.
     """
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
         n = len(elements)
         self.kinds: Integers = np.array([static_kind(e) for e in elements], dtype=np.int64)
-        self.with_parameters = np.array([i for i, e in enumerate(elements) if isinstance(e, Multipole)], dtype=np.int64)
+        self.with_parameters = tuple(i for i, e in enumerate(elements) if isinstance(e, Multipole))
         self.slices: Integers = np.ones(n, dtype=np.int64)
         self.geometry: Floats = np.zeros((n, len(GEOMETRY)))
         for i, element in enumerate(elements):
@@ -55,10 +55,13 @@ class Program:
         self.everything: Integers = np.arange(n, dtype=np.int64)
         self.lay_out()
 
-    def admit(self, which: Integers) -> bool:
-        """Track those of the elements `which` that now have higher orders; True when the layout changed."""
-        maps = which[self.kinds[which] == AFFINE]
-        risen = maps[np.any(self.parameters[np.ix_(maps, HIGHER_ORDERS)] != 0.0, axis=1)]
+    def load(self, which: Integers, rows: Floats) -> bool:
+        """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
+        self.parameters[which] = rows
+        higher = rows[:, HIGHER_ORDERS].any(axis=1)
+        if not higher.any():
+            return False
+        risen = which[higher & (self.kinds[which] == AFFINE)]
         if not risen.size:
             return False
         self.kinds[risen] = NONLINEAR
@@ -103,10 +106,10 @@ class Program:
             self.inlets, self.outlets, self.segments, self.touching,
         )  # fmt: skip
 
-    def locate(self, slot: int, orbit: Floats, report: Floats) -> None:
-        """Find a slot's orbit (n+1, 4), path and traces; `report` says what came of it."""
+    def locate(self, slot: int, orbit: Floats, report: Floats, *, orbit_alone: bool = False) -> None:
+        """Find a slot's orbit (n+1, 4) and, unless that is wanted alone, path and exact traces; see `report`."""
         kernels.locate(
-            slot, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed, self.frames,
+            slot, orbit_alone, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed, self.frames,
             self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets, self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
             self.starts, orbit, report,
         )  # fmt: skip

@@ -60,16 +60,16 @@ class Propagator:
         program = self._program
         last, self._last = self._last, None
         if last is None:
-            changed = program.with_parameters
+            changed: tuple[int, ...] = program.with_parameters
             self._pending = [program.everything] * SLOTS
         else:
-            changed = np.array(lattice.changed_elements(last), dtype=np.int64)
-        if changed.size:
-            program.parameters[changed] = lattice.parameters(changed)
-            if program.admit(changed):
+            changed = lattice.changed_elements(last)
+        if changed:
+            which = np.array(changed, dtype=np.int64)
+            if program.load(which, lattice.parameters(changed)):
                 self._pending = [program.everything] * SLOTS
             else:
-                self._pending = [self._joined(p, changed) for p in self._pending]
+                self._pending = [self._joined(p, which) for p in self._pending]
         self._last = lattice
 
     def _joined(self, pending: Integers, changed: Integers) -> Integers:
