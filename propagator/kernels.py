@@ -28,7 +28,8 @@ from gnomon.propagator.affine import (
     set_identity,
 )  # fmt: skip
 from gnomon.propagator.compiled import Floats, Integers, kernel
-from gnomon.propagator.misalignment import frame_map, write_frames
+from gnomon.propagator.ends import write_ends
+from gnomon.propagator.misalignment import write_frames
 from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, STATE, write_coefficients
 from gnomon.propagator.optics import evaluate_optics, find_mode, find_traces, walk_beam
 from gnomon.propagator.orbit_search import close, walk_orbit
@@ -109,36 +110,25 @@ def rebuild(
                     continue
             elif not framed[k]:
                 continue
-            set_identity(inlet)
-            set_identity(outlet)
-            if edges:
-                edge_map(shape, False, delta, inlet)
-                edge_map(shape, True, delta, outlet)
-            if moved[index]:
-                frame_map(frames[index, 0], delta, work)
-                compose(inlet, work, spare)
-                copy(spare, inlet)
-            if kind != NONLINEAR:
-                for i in range(25):
-                    work[i] = form[i]
-                form[:] = 0.0
-                add_after(work, inlet, form)
-                compose(out, inlet, spare)
-                compose(outlet, spare, out)
-            if moved[index]:
-                if kind != NONLINEAR:
-                    set_identity(work)
-                    add_frame(frames[index, 0], delta, work, form)
-                    add_frame(frames[index, 1], delta, out, form)
-                    copy(out, outlet)
-                frame_map(frames[index, 1], delta, work)
-                compose(work, outlet, spare)
-                copy(spare, outlet)
-                if kind != NONLINEAR:
-                    copy(outlet, out)
+            write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
             if kind == NONLINEAR:
                 copy(inlet, inlets[slot, k])
                 copy(outlet, outlets[slot, k])
+                continue
+            for i in range(25):
+                work[i] = form[i]
+            form[:] = 0.0
+            add_after(work, inlet, form)
+            compose(out, inlet, spare)
+            if moved[index]:
+                set_identity(work)
+                add_frame(frames[index, 0], delta, work, form)
+                copy(spare, out)
+                if edges:
+                    edge_map(shape, True, delta, work)
+                    compose(work, spare, out)
+                add_frame(frames[index, 1], delta, out, form)
+            compose(outlet, spare, out)
     for k in range(count + 1):
         if not touched[k]:
             continue

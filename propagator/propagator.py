@@ -1,6 +1,7 @@
 """From a lattice to its beam: what the kernels need between two versions, and what they found."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -25,18 +26,25 @@ class Propagator:
     reference momentum, so that at the reference frequency delta is 0 whatever the correctors do (pyAT's
     `find_orbit4(dp=0)`). "frequency": the circumference itself, so that a corrector's own lengthening of the path moves
     the momentum as in a real ring (pyAT's `find_orbit4(dct=...)`). Without `chromatic`, dispersion, chromaticity and
-    momentum compaction stay NaN. Not for use by several threads at once.
+    momentum compaction stay NaN; without `optics`, everything but the orbit does, and it comes sooner. Not for use by
+    several threads at once.
     """
 
     def __init__(
-        self, ring: Ring, momentum: Literal["orbit", "frequency"] = "orbit", *, chromatic: bool = True
+        self,
+        ring: Ring,
+        momentum: Literal["orbit", "frequency"] = "orbit",
+        *,
+        chromatic: bool = True,
+        optics: bool = True,
     ) -> None:
         if momentum not in ("orbit", "frequency"):
             raise ValueError(f'momentum must be "orbit" or "frequency", not {momentum!r}')
         self.ring = ring
         self.momentum = momentum
-        self.chromatic = chromatic
-        self._program = Program(ring.elements)
+        self.chromatic = chromatic and optics
+        self.optics = optics
+        self.program = Program(ring.elements)
         self._last: Lattice | None = None
         self._guess: Momentum | None = None
         self._pending: list[Integers] = []
@@ -54,10 +62,11 @@ class Propagator:
             momentum = self._find_momentum(lattice)
             if momentum.reason:
                 return self._no_beam(lattice, momentum.delta, momentum.reason)
-            return self._find_beam(lattice, momentum.delta)
+            find = self._find_beam if self.optics else self._find_orbit
+            return find(lattice, momentum.delta)
 
     def _load(self, lattice: Lattice) -> None:
-        program = self._program
+        program = self.program
         last, self._last = self._last, None
         if last is None:
             changed: tuple[int, ...] = program.with_parameters
@@ -74,11 +83,11 @@ class Propagator:
 
     def _joined(self, pending: Integers, changed: Integers) -> Integers:
         """Elements to rebuild in a slot; a slot that misses a second change is simply rebuilt when next used."""
-        return self._program.everything if pending.size else changed
+        return self.program.everything if pending.size else changed
 
     def _prepare(self, *momenta: tuple[int, float]) -> None:
         """Have the maps of slots ready at their momentum deviations."""
-        program = self._program
+        program = self.program
         for slot, delta in momenta:
             if program.deltas[slot] != delta:
                 program.deltas[slot] = delta
@@ -97,7 +106,7 @@ class Propagator:
         """Path of a slot's orbit less the ring's length [m], None without an orbit."""
         self._prepare((slot, delta))
         report = np.zeros(place.REPORT)
-        self._program.locate(slot, self._spare, report)
+        self.program.locate(slot, self._spare, report)
         if report[place.STATUS] not in (FOUND, *range(place.UNSTABLE, place.UNSTABLE + 5)):
             return None
         value = float(report[place.LENGTHENING])
@@ -119,7 +128,7 @@ class Propagator:
         return found
 
     def _find_beam(self, lattice: Lattice, delta: float) -> BeamState:
-        program = self._program
+        program = self.program
         if self.chromatic:
             self._prepare((BEAM, delta), (ABOVE, delta + STEP), (BELOW, delta - STEP))
         else:
@@ -143,12 +152,23 @@ class Propagator:
             compaction,
         )  # fmt: skip
 
+    def _find_orbit(self, lattice: Lattice, delta: float) -> BeamState:
+        self._prepare((BEAM, delta))
+        orbit, report = np.empty((len(self.ring.elements) + 1, 4)), np.zeros(place.REPORT)
+        self.program.locate(BEAM, orbit, report, orbit_alone=True)
+        if report[place.STATUS] == FOUND:
+            report[place.WORST] = max(abs(orbit[:, 0]).max(), abs(orbit[:, 2]).max())
+        if reason := why_no_beam(report):
+            return self._no_beam(lattice, delta, reason)
+        orbit.flags.writeable = False
+        return replace(self._no_beam(lattice, delta, ""), found=True, orbit=orbit)
+
     def _find_chromatic(self, tune: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
         """Dispersion (n+1, 4), chromaticity (2,) and momentum compaction by central differences.
 
         `shift` is how far the beam's points have just moved; its neighbours' move alike.
         """
-        program = self._program
+        program = self.program
         above, below = np.zeros(place.REPORT), np.zeros(place.REPORT)
         for slot, orbit, report in ((ABOVE, self._above, above), (BELOW, self._below, below)):
             if program.points[slot].any():
