@@ -94,7 +94,7 @@ def close_orbit(
             return LOST
         if change < TOLERANCE or (change < FLOOR and change > 0.5 * last):
             return FOUND
-        if not exact and change < last and change * change * change < CERTAIN * last * last:
+        if not exact and change < 0.1 * last < reach and change * change * change < CERTAIN * last * last:
             return FOUND
         last = change
     return NOT_CONVERGED

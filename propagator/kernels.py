@@ -205,6 +205,10 @@ def locate(
     if report[STATUS] != FOUND:
         return
     walk_orbit(slot, deltas, kinds, ordinals, geometry, framed, maps, inlets, outlets, bodies, starts, orbit)
+    worst = 0.0
+    for index in range(kinds.size + 1):
+        worst = max(worst, max(abs(orbit[index, 0]), abs(orbit[index, 2])))
+    report[WORST] = worst
     if not orbit_alone:
         report[LENGTHENING] = lengthening(
             kinds, ordinals, geometry, moved, frames, forms[slot], coefficients, group_slices, lanes, points[slot],

@@ -58,10 +58,9 @@ class Program:
     def load(self, which: Integers, rows: Floats) -> bool:
         """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
         self.parameters[which] = rows
-        higher = rows[:, HIGHER_ORDERS].any(axis=1)
-        if not higher.any():
+        if not rows[:, HIGHER_ORDERS].any():
             return False
-        risen = which[higher & (self.kinds[which] == AFFINE)]
+        risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (self.kinds[which] == AFFINE)]
         if not risen.size:
             return False
         self.kinds[risen] = NONLINEAR

@@ -1,7 +1,6 @@
 """From a lattice to its beam: what the kernels need between two versions, and what they found."""
 
 import math
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -92,15 +91,17 @@ class Propagator:
             if program.deltas[slot] != delta:
                 program.deltas[slot] = delta
                 self._pending[slot] = program.everything
-        slots = [slot for slot, _ in momenta]
-        while slots:
-            same = [s for s in slots if self._pending[s] is self._pending[slots[0]]]
-            which = self._pending[slots[0]]
-            if which.size:
-                program.rebuild(which, np.array(same, dtype=np.int64))
-            slots = [s for s in slots if s not in same]
+        pending = self._pending
+        first = pending[momenta[0][0]]
+        if all(pending[slot] is first for slot, _ in momenta):
+            if first.size:
+                program.rebuild(first, np.array([slot for slot, _ in momenta], dtype=np.int64))
+        else:
+            for slot, _ in momenta:
+                if pending[slot].size:
+                    program.rebuild(pending[slot], np.array([slot], dtype=np.int64))
         for slot, _ in momenta:
-            self._pending[slot] = program.everything[:0]
+            pending[slot] = program.everything[:0]
 
     def _lengthening(self, slot: int, delta: float) -> float | None:
         """Path of a slot's orbit less the ring's length [m], None without an orbit."""
@@ -156,12 +157,13 @@ class Propagator:
         self._prepare((BEAM, delta))
         orbit, report = np.empty((len(self.ring.elements) + 1, 4)), np.zeros(place.REPORT)
         self.program.locate(BEAM, orbit, report, orbit_alone=True)
-        if report[place.STATUS] == FOUND:
-            report[place.WORST] = max(abs(orbit[:, 0]).max(), abs(orbit[:, 2]).max())
         if reason := why_no_beam(report):
             return self._no_beam(lattice, delta, reason)
         orbit.flags.writeable = False
-        return replace(self._no_beam(lattice, delta, ""), found=True, orbit=orbit)
+        return BeamState(
+            lattice.id, True, "", delta, orbit, self._no_matrix, self._no_pair, self._no_optics, self._no_optics,
+            self._no_optics, self._no_orbit, self._no_pair, math.nan,
+        )  # fmt: skip
 
     def _find_chromatic(self, tune: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
         """Dispersion (n+1, 4), chromaticity (2,) and momentum compaction by central differences.
