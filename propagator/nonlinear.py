@@ -1,8 +1,8 @@
 """Elements with sextupole or octupole terms: slices tracked together with their Jacobian, eight elements side by side.
 
-Each lane holds the state and four columns of its derivative, 5 x 4 rows of 8 numbers, then the coefficients. All of it is
-one array: loops of eight with constant offsets into one array need no check for overlap, and only without that check
-does the compiler turn loops so short into vector instructions (measured: five times faster).
+Each lane holds the state and four columns of its derivative, 5 x 4 rows of 8 numbers, then the coefficients. All of it
+is one array: loops of eight with constant offsets into one array need no check for overlap, and only without that
+check does the compiler turn loops so short into vector instructions (measured: five times faster).
 """
 
 from gnomon.propagator.affine import (

@@ -66,7 +66,7 @@ def write_corrector_form(length: float, kick_x: float, kick_y: float, delta: flo
 @compiled
 def form_value(form: Floats, x: float, px: float, y: float, py: float) -> float:
     """The path [m] that a form gives at the coordinates of an entrance."""
-    return (
+    return float(
         x * (form[0] * x + 2.0 * (form[1] * px + form[2] * y + form[3] * py + form[4]))
         + px * (form[6] * px + 2.0 * (form[7] * y + form[8] * py + form[9]))
         + y * (form[12] * y + 2.0 * (form[13] * py + form[14]))

@@ -18,10 +18,23 @@ from gnomon.propagator.affine import (
 )
 from gnomon.propagator.compiled import Floats, Integers, compiled
 from gnomon.propagator.nonlinear import (
-    A_1, A_2, A_3, A_4, B_1, B_2, B_3, B_4, CURVATURE, DRIFTING, KICKING, ROWS, STATE,
+    A_1,
+    A_2,
+    A_3,
+    A_4,
+    B_1,
+    B_2,
+    B_3,
+    B_4,
+    CURVATURE,
+    DRIFTING,
+    KICKING,
+    ROWS,
+    STATE,
 )  # fmt: skip
 from gnomon.propagator.orbit_search import carry
 from gnomon.propagator.path_form import form_value
+
 
 @compiled
 def lengthen_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
@@ -78,7 +91,7 @@ def lengthen_bodies(
 @compiled
 def frame_path(frame: Floats, delta: float, x: float, px: float, y: float, py: float) -> float:
     """The path [m] in a change of frame (`misalignment.write_frame`)."""
-    return frame[24] * x + frame[25] * px + frame[26] * y + frame[27] * py + frame[28] * delta + frame[29]
+    return float(frame[24] * x + frame[25] * px + frame[26] * y + frame[27] * py + frame[28] * delta + frame[29])
 
 
 @compiled

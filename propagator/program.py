@@ -108,8 +108,9 @@ class Program:
     def locate(self, slot: int, orbit: Floats, report: Floats, *, orbit_alone: bool = False) -> None:
         """Find a slot's orbit (n+1, 4) and, unless that is wanted alone, path and exact traces; see `report`."""
         kernels.locate(
-            slot, orbit_alone, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed, self.frames,
-            self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets, self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
+            slot, orbit_alone, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed,
+            self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets,
+            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
             self.starts, orbit, report,
         )  # fmt: skip
 

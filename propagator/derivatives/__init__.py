@@ -1,4 +1,4 @@
-"""First derivatives of orbit and optics in closed form: what a small change of every knob would do, without making it."""
+"""First derivatives of orbit and optics in closed form: what small changes would do, without making them."""
 
 from gnomon.propagator.derivatives.optics import (
     OpticsResponse,

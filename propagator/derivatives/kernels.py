@@ -3,8 +3,25 @@
 import numpy as np
 
 from gnomon.propagator.affine import (
-    AFFINE, ANGLE, CORRECTOR, DRIFT, DX, DY, EXIT, FINT_EXIT, GAP, KICK_X, LENGTH, NONLINEAR, ROLL, apply_drift, compose,
-    copy, edge_strengths, has_edges, set_identity,
+    AFFINE,
+    ANGLE,
+    CORRECTOR,
+    DRIFT,
+    DX,
+    DY,
+    EXIT,
+    FINT_EXIT,
+    GAP,
+    KICK_X,
+    LENGTH,
+    NONLINEAR,
+    ROLL,
+    apply_drift,
+    compose,
+    copy,
+    edge_strengths,
+    has_edges,
+    set_identity,
 )  # fmt: skip
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
 from gnomon.propagator.derivatives.variations import PAIRS, vary_body
@@ -31,7 +48,7 @@ def add_edge(geometry: Floats, delta: float, change: Floats, out: Floats) -> Non
 @compiled
 def along(frame: Floats, change: Floats) -> float:
     """What a change (4) of the coordinates adds to the path [m] in a change of frame."""
-    return frame[24] * change[0] + frame[25] * change[1] + frame[26] * change[2] + frame[27] * change[3]
+    return float(frame[24] * change[0] + frame[25] * change[1] + frame[26] * change[2] + frame[27] * change[3])
 
 
 @kernel

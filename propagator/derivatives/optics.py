@@ -1,7 +1,7 @@
 """What moves the optics: quadrupoles, skew quadrupoles and sextupoles, with the feed-down of the orbit's change.
 
-dM = M sum_i T_i+^-1 dJ_i T_i over all elements whose matrix changes: the knob's own, and every nonlinear element that the
-orbit now crosses elsewhere. In the eigenvectors E of M, dE_j = sum_k E_k (E^-1 dM E)_kj / (l_j - l_k) and
+dM = M sum_i T_i+^-1 dJ_i T_i over all elements whose matrix changes: the knob's own, and every nonlinear element that
+the orbit now crosses elsewhere. In the eigenvectors E of M, dE_j = sum_k E_k (E^-1 dM E)_kj / (l_j - l_k) and
 dl_j = (E^-1 dM E)_jj; derivatives by the momentum deviation are central differences of these exact first derivatives.
 """
 
@@ -112,9 +112,7 @@ def _quadrupoles(lattice: Lattice) -> tuple[tuple[str, ...], tuple[str, ...], Kn
     elements = [i for i, e in enumerate(lattice.ring.elements) if isinstance(e, Quadrupole)]
     normal, skew = _knobs(elements, "b2"), _knobs(elements, "a2")
     names = tuple(lattice.ring.elements[i].name for i in elements)
-    both = Knobs(
-        np.concatenate([normal.elements, skew.elements]), np.concatenate([normal.columns, skew.columns])
-    )
+    both = Knobs(np.concatenate([normal.elements, skew.elements]), np.concatenate([normal.columns, skew.columns]))
     return names + names, ("b2",) * len(names) + ("a2",) * len(names), both
 
 

@@ -93,7 +93,8 @@ class Turn:
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
         to = self.to[places][:, rows].transpose(1, 0, 2)
         behind: Floats = to @ (self.resolvent @ early)
-        return behind - (to @ early) * (places[:, None] <= elements)
+        behind -= (to @ early) * (places[:, None] <= elements)
+        return behind
 
     def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
         """The change (m,) of the path of a turn [m]: `own` within the element and that of the closed orbit's change."""

@@ -1,14 +1,24 @@
 """A multipole's body and its first and second derivatives by coordinates and one parameter, slice by slice.
 
 Variables are x, px, y, py at the body's entrance and the parameter, in this order. A kick is that of the field
-P(w) = sum c_n w^n with w = x + i y and c_n = b_n + i a_n; free space is linear. An `order` of 0 has the first derivative
-by the parameter alone, 1 all first derivatives, 2 the second ones as well.
+P(w) = sum c_n w^n with w = x + i y and c_n = b_n + i a_n; free space is linear. An `order` of 0 has the first
+derivative by the parameter alone, 1 all first derivatives, 2 the second ones as well.
 """
 
 import math
 
 from gnomon.propagator.affine import (
-    A1, ANGLE, B1, DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, KICK_X, KICK_Y, LENGTH, dipole_terms,
+    A1,
+    ANGLE,
+    B1,
+    DRIFT_INNER,
+    DRIFT_OUTER,
+    KICK_INNER,
+    KICK_OUTER,
+    KICK_X,
+    KICK_Y,
+    LENGTH,
+    dipole_terms,
 )  # fmt: skip
 from gnomon.propagator.compiled import Floats, compiled
 
@@ -118,7 +128,7 @@ def vary_body(
     path: Floats,
     order: int,
 ) -> None:
-    """Carry `point` (4) through a body with derivatives `first` (5, 4), `second` (15, 4) and those of the `path` (5)."""
+    """Carry `point` (4) through a body with derivatives `first` (5, 4), `second` (15, 4), and of the `path` (5)."""
     length = geometry[LENGTH]
     normal, skew = dipole_terms(length, parameters)
     changed, coefficient = direction(column, length, parameters)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The propagator next to pyAT, both in this process on the same BESSY II with errors and an orbit of 2 mm: see README.md.
+"""The propagator next to pyAT, in one process on the same BESSY II with errors and an orbit of 2 mm: see README.md.
 
 python tests/bench/propagator.py [--seconds N] [--json FILE]
 
@@ -28,13 +28,12 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from unit.propagator.errors import with_errors
-from unit.propagator.pyat_oracle import pyat_lattice
-
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import orbit_response
+from unit.propagator.errors import with_errors
+from unit.propagator.pyat_oracle import pyat_lattice
 
 ORBIT_M = 2e-3
 STEP = 1e-4
