@@ -1,6 +1,7 @@
 """A version of the lattice: an immutable set of settings of one ring, named by its content."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -182,15 +183,15 @@ class Lattice:
 
 def checked(spec: PropertySpec, value: float) -> float:
     """The value, if a property may have it. Raises RefusedValue with value, unit and limit."""
+    if spec.low <= value <= spec.high and math.isfinite(value):
+        return float(value)
     what = f"{spec.device} {spec.property}"
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise RefusedValue(f"{what}: {value} {spec.unit} is not a finite number; nothing was changed")
-    if not spec.low <= value <= spec.high:
-        raise RefusedValue(
-            f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
-            "nothing was changed"
-        )
-    return float(value)
+    raise RefusedValue(
+        f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
+        "nothing was changed"
+    )
 
 
 def _frozen(chunk: Chunk) -> Chunk:

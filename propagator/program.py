@@ -9,7 +9,7 @@ from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.nonlinear import COEFFICIENTS, LANES
 
 #: Columns of the parameters with a sextupole or octupole term.
-HIGHER_ORDERS = [PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")]
+HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
 
 #: Slots of a program: the beam's momentum deviation, a step above and below it, and the reference of the path length.
 BEAM, ABOVE, BELOW, REFERENCE = range(4)
@@ -58,7 +58,7 @@ class Program:
     def load(self, which: Integers, rows: Floats) -> bool:
         """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
         self.parameters[which] = rows
-        if not rows[:, HIGHER_ORDERS].any():
+        if not rows.take(HIGHER_ORDERS, axis=1).any():
             return False
         risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (self.kinds[which] == AFFINE)]
         if not risen.size:

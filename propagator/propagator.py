@@ -77,12 +77,10 @@ class Propagator:
             if program.load(which, lattice.parameters(changed)):
                 self._pending = [program.everything] * SLOTS
             else:
-                self._pending = [self._joined(p, which) for p in self._pending]
+                # a slot that misses a second change is simply rebuilt when next used
+                everything = program.everything
+                self._pending = [everything if pending.size else which for pending in self._pending]
         self._last = lattice
-
-    def _joined(self, pending: Integers, changed: Integers) -> Integers:
-        """Elements to rebuild in a slot; a slot that misses a second change is simply rebuilt when next used."""
-        return self.program.everything if pending.size else changed
 
     def _prepare(self, *momenta: tuple[int, float]) -> None:
         """Have the maps of slots ready at their momentum deviations."""
