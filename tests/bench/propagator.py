@@ -3,8 +3,8 @@
 
 python tests/bench/propagator.py [--seconds N] [--json FILE]
 
-Tunes, beta and orbit of both are compared before anything is timed; dispersion, chromaticity and the response matrix are
-compared by the unit tests alone. gnomon's time contains the new lattice version, pyAT's the assignment of the strength.
+Tunes, beta and orbit of both are compared before anything is timed; dispersion, chromaticity and the response matrix
+are compared by unit tests. gnomon's time contains the new lattice version, pyAT's the assignment of the strength.
 The response matrix is that of a lattice whose orbit is known already; pyAT's two ways to it are timed once each.
 """
 
