@@ -47,6 +47,7 @@ test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARG
 
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
+	@$(python) tests/bench/propagator.py
 
 lint: $(installed-dev)  ## check style, types and the layers
 	@$(bin)/ruff check .

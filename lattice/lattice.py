@@ -1,6 +1,7 @@
 """A version of the lattice: an immutable set of settings of one ring, named by its content."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -98,24 +99,27 @@ class Lattice:
         """Main strength of a magnet, in physics units: what its current gives, plus its trim."""
         return self._converted(magnet) + self._setting(magnet.trim_slot)
 
-    def parameters(self, indices: "NDArray[np.intp] | list[int] | tuple[int, ...]") -> NDArray[np.float64]:
+    def parameters(self, indices: list[int] | tuple[int, ...]) -> NDArray[np.float64]:
         """Present parameter rows (len(indices), 13) of multipoles and bends, in the order of `PARAMETERS`.
 
         Raises LatticeError for an element that has none.
         """
-        rows = np.empty((len(indices), len(PARAMETERS)))
-        for row, index in zip(rows, indices, strict=True):
-            element = self.ring.elements[index]
-            if not isinstance(element, Multipole):
-                raise LatticeError(f"{element.name} is a {type(element).__name__.lower()} and has no field")
-            row[:] = (*element.a, *element.b, element.kick_x, element.kick_y, element.dx, element.dy, element.roll)
-            magnets = [self.ring.magnets[m] for m in self.ring.magnets_on.get(index, ())]
-            for magnet in magnets:
-                row[magnet.column] = 0.0
-            for magnet in magnets:
-                row[magnet.column] += self.strength(magnet)
-            for column, slot in self.ring.errors_of[index]:
-                row[column] += self._setting(slot)
+        plan = self.ring.gathering(tuple(indices), CHUNK)
+        chunks = [self._chunks[number] for number in plan.chunks]
+        settings = chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else plan.base[:0, 0]
+        rows = plan.base.copy()
+        flat = rows.reshape(-1)
+        if plan.magnet_into.size:
+            currents = settings[plan.supply]
+            mux = self.ring.multiplexer
+            if mux is not None:
+                selected = self._setting(mux.selected_slot)
+                currents[plan.selection == selected] += mux.factor * self._setting(mux.current_slot)
+            strengths = settings[plan.scale] * currents + plan.intercept + settings[plan.trim]
+            np.add.at(flat, plan.magnet_into, strengths)
+        for into, magnet in plan.curved:
+            flat[into] += self.strength(magnet)
+        np.add.at(flat, plan.error_into, settings[plan.error])
         return rows
 
     def element(self, index: int) -> Element:
@@ -179,17 +183,17 @@ class Lattice:
 
 def checked(spec: PropertySpec, value: float) -> float:
     """The value, if a property may have it. Raises RefusedValue with value, unit and limit."""
+    if spec.low <= value <= spec.high and math.isfinite(value) and (not spec.whole or value == int(value)):
+        return float(value)
     what = f"{spec.device} {spec.property}"
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise RefusedValue(f"{what}: {value} {spec.unit} is not a finite number; nothing was changed")
-    if not spec.low <= value <= spec.high:
-        raise RefusedValue(
-            f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
-            "nothing was changed"
-        )
-    if spec.whole and value != int(value):
+    if spec.low <= value <= spec.high:
         raise RefusedValue(f"{what}: {value:g} is not a whole number; nothing was changed")
-    return float(value)
+    raise RefusedValue(
+        f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
+        "nothing was changed"
+    )
 
 
 def _frozen(chunk: Chunk) -> Chunk:

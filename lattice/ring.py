@@ -13,6 +13,7 @@ from gnomon.lattice.build import build_devices, build_elements
 from gnomon.lattice.devices import Key, PropertySpec
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import Element
+from gnomon.lattice.gathering import Gathering, gathering
 
 if TYPE_CHECKING:
     from gnomon.lattice.lattice import Lattice
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 SPEED_OF_LIGHT = 299_792_458.0
 
 FREQUENCY_UNITS = {"Hz": 1.0, "kHz": 1e3}
+
+#: Sets of elements whose gathering a ring keeps.
+GATHERINGS = 512
 
 
 class Ring:
@@ -60,6 +64,7 @@ class Ring:
         self.bpms = devices.bpms
         self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
         self._strengths = devices.strengths
+        self._gatherings: dict[tuple[int, ...], Gathering] = {}
 
     def property_spec(self, device: str, property: str) -> PropertySpec:
         """What is known of a property. Raises LatticeError, with near names, when there is none."""
@@ -71,6 +76,15 @@ class Ring:
         if has:
             raise LatticeError(f"{self.name}: device {device!r} has no property {property!r}; it has {', '.join(has)}")
         raise LatticeError(f"{self.name}: there is no device {device!r}")
+
+    def gathering(self, indices: tuple[int, ...], chunk: int) -> Gathering:
+        """Where the parameters of these elements come from, in settings by `chunk`; kept for the next time."""
+        known = self._gatherings.get(indices)
+        if known is None:
+            if len(self._gatherings) >= GATHERINGS:
+                self._gatherings.clear()
+            known = self._gatherings[indices] = gathering(self, indices, chunk)
+        return known
 
     def strength_of(self, device: str, property: str) -> int | None:
         """Index in `magnets` of the magnet whose main strength this property is, or None."""

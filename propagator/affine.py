@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.path_form import add_after, add_curved_kick, add_drift
 
 #: What a row of the geometry table holds.
 GEOMETRY = ("length", "angle", "entrance_angle", "exit_angle", "gap", "fint_entrance", "fint_exit")
@@ -36,6 +37,13 @@ def set_identity(out: Floats) -> None:
     out[6] = 1.0
     out[12] = 1.0
     out[18] = 1.0
+
+
+@compiled
+def copy(source: Floats, out: Floats) -> None:
+    """Write a map to `out`; many times faster than the assignment of a slice, which looks for overlap."""
+    for i in range(20):
+        out[i] = source[i]
 
 
 @compiled
@@ -106,43 +114,58 @@ def dipole_terms(length: float, parameters: Floats) -> tuple[float, float]:
 
 
 @compiled
-def body_map(geometry: Floats, parameters: Floats, slices: int, delta: float, out: Floats, work: Floats) -> None:
-    """Write the map of a multipole up to the quadrupole terms, without edges and misalignment.
+def body_map(
+    geometry: Floats, parameters: Floats, slices: int, delta: float, out: Floats, form: Floats, work: Floats
+) -> None:
+    """Write the map of a multipole up to the quadrupole terms, without edges and misalignment, and the path's `form`.
 
-    `work` is room for three maps.
+    `work` is room for two maps and two forms.
     """
     length = geometry[LENGTH]
     normal, skew_dipole = dipole_terms(length, parameters)
     gradient, skew = parameters[B2], parameters[A2]
+    form[:] = 0.0
+    set_identity(out)
     if length == 0.0:
-        set_identity(out)
         apply_kick(1.0, gradient, skew, 0.0, out)
         out[9] -= normal
         out[19] += skew_dipole
         return
     curvature = geometry[ANGLE] / length
+    weight = 1.0 / (1.0 + delta)
     step = length / slices
-    drift = step / (1.0 + delta)
+    drift = step * weight
     constant = normal - curvature * delta
-    factor, spare = work[0:20], work[20:40]
+    factor, spare, own, spare_form = work[0:20], work[20:40], work[40:65], work[65:90]
     set_identity(factor)
+    own[:] = 0.0
     for stage in range(3):
-        apply_drift(drift * (DRIFT_OUTER if stage == 0 else DRIFT_INNER), factor)
+        free = drift * (DRIFT_OUTER if stage == 0 else DRIFT_INNER)
+        add_drift(free, weight, factor, own)
+        apply_drift(free, factor)
         kick = step * (KICK_INNER if stage == 1 else KICK_OUTER)
+        if curvature != 0.0:
+            add_curved_kick(kick * curvature, factor, own)
         apply_kick(kick, gradient, skew, curvature * curvature, factor)
         factor[9] -= kick * constant
         factor[19] += kick * skew_dipole
+    add_drift(drift * DRIFT_OUTER, weight, factor, own)
     apply_drift(drift * DRIFT_OUTER, factor)
-    set_identity(out)
     left = slices
     while left > 0:
         if left & 1:
+            add_after(own, out, form)
             compose(factor, out, spare)
-            out[:] = spare
+            copy(spare, out)
         left >>= 1
         if left > 0:
+            for i in range(25):
+                spare_form[i] = own[i]
+            add_after(own, factor, spare_form)
+            for i in range(25):
+                own[i] = spare_form[i]
             compose(factor, factor, spare)
-            factor[:] = spare
+            copy(spare, factor)
 
 
 @compiled

@@ -5,7 +5,7 @@ at once; the turn is then a chain of affine maps, whose fixed point gives the ne
 from the last orbit is all that a warm start needs.
 """
 
-from gnomon.propagator.affine import compose, set_identity, solve_fixed_point
+from gnomon.propagator.affine import compose, copy, set_identity, solve_fixed_point
 from gnomon.propagator.compiled import Floats, Integers, compiled
 from gnomon.propagator.nonlinear import linearise
 from gnomon.propagator.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
@@ -21,6 +21,9 @@ ITERATIONS = 30
 
 #: Largest change [m, rad] at which the orbit counts as found, and below which a change that no longer shrinks does.
 TOLERANCE, FLOOR = 1e-13, 1e-11
+
+#: Change [m, rad] that is foreseen for the step that is left out.
+CERTAIN = 1e-15
 
 
 @compiled
@@ -38,6 +41,7 @@ def close_orbit(
     state: Floats,
     reach: float,
     touching: bool,
+    exact: bool,
     report: Floats,
 ) -> int:
     """Find the closed orbit; returns one of `report`'s outcomes.
@@ -46,6 +50,8 @@ def close_orbit(
     orbit, `bodies` (k, 20) the linearised elements, `turn` (20) the map of the turn from the ring's start, `start` (4)
     the orbit there. `reached` (k, 20) and `state` are room to work. No step moves a point by more than `reach`
     [m, rad]. When `bodies` are still `touching` the elements near the guess, the first step does without new ones.
+    When `exact`, the bodies and the turn are those about the orbit itself; else the search ends, one step earlier, when
+    the last two changes say that the next, which shrinks with the square, would be below `CERTAIN`.
     `report` gets iterations and the last change.
     """
     count = points.shape[0]
@@ -59,7 +65,7 @@ def close_orbit(
             compose(segments[k], turn, reached[k])
             compose(bodies[k], reached[k], turn)
         compose(segments[count], turn, work)
-        turn[:] = work
+        copy(work, turn)
         report[0] = iteration
         if not solve_fixed_point(turn, start):
             for i in range(20):
@@ -87,6 +93,8 @@ def close_orbit(
         if not size < FAR and reach > FAR:
             return LOST
         if change < TOLERANCE or (change < FLOOR and change > 0.5 * last):
+            return FOUND
+        if not exact and change < 0.1 * last < reach and change * change * change < CERTAIN * last * last:
             return FOUND
         last = change
     return NOT_CONVERGED

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from gnomon.propagator.affine import (
+    AFFINE,
     ANGLE,
     CORRECTOR,
     DRIFT,
@@ -20,16 +21,19 @@ from gnomon.propagator.affine import (
     apply_drift,
     body_map,
     compose,
+    copy,
     corrector_map,
     edge_map,
     has_edges,
     set_identity,
 )  # fmt: skip
 from gnomon.propagator.compiled import Floats, Integers, kernel
-from gnomon.propagator.misalignment import frame_map, write_frames
+from gnomon.propagator.ends import write_ends
+from gnomon.propagator.misalignment import write_frames
 from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, STATE, write_coefficients
-from gnomon.propagator.optics import find_mode, find_traces, follow, record_optics
+from gnomon.propagator.optics import evaluate_optics, find_mode, find_traces, walk_beam
 from gnomon.propagator.orbit_search import close, walk_orbit
+from gnomon.propagator.path_form import add_after, add_frame, write_corrector_form
 from gnomon.propagator.path_length import lengthening
 from gnomon.propagator.report import FOUND, LENGTHENING, STABLE, STATUS, TRACE_1, UNSTABLE, UNSTABLE_BOTH, WORST
 
@@ -54,6 +58,7 @@ def rebuild(
     frames: Floats,
     coefficients: Floats,
     maps: Floats,
+    forms: Floats,
     inlets: Floats,
     outlets: Floats,
     segments: Floats,
@@ -64,6 +69,7 @@ def rebuild(
     touched = np.zeros(count + 1, dtype=np.int64)
     work = np.empty(WORK)
     first, second = np.empty(20), np.empty(20)
+    inlet, outlet, spare = np.empty(20), np.empty(20), np.empty(20)
     flat = coefficients.reshape(coefficients.size)
     for number in range(which.size):
         index = which[number]
@@ -92,40 +98,37 @@ def rebuild(
                 set_identity(maps[slot, index])
                 apply_drift(shape[LENGTH] / (1.0 + delta), maps[slot, index])
                 continue
-            if kind == NONLINEAR:
-                if framed[k]:
-                    set_identity(first)
-                    if edges:
-                        edge_map(shape, False, delta, first)
-                    if moved[index]:
-                        frame_map(frames[index, 0], delta, work[0:20])
-                        compose(first, work[0:20], second)
-                        first[:] = second
-                    inlets[slot, k, :] = first
-                    set_identity(first)
-                    if edges:
-                        edge_map(shape, True, delta, first)
-                    if moved[index]:
-                        frame_map(frames[index, 1], delta, work[0:20])
-                        compose(work[0:20], first, second)
-                        first[:] = second
-                    outlets[slot, k, :] = first
-                continue
+            out, form = maps[slot, index], forms[slot, index]
             if kind == CORRECTOR:
-                corrector_map(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, first)
-            else:
-                body_map(shape, row, slices[index], delta, first, work)
-                if edges:
-                    edge_map(shape, False, delta, work[0:20])
-                    compose(first, work[0:20], second)
-                    edge_map(shape, True, delta, work[0:20])
-                    compose(work[0:20], second, first)
+                corrector_map(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, out)
+                write_corrector_form(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, form)
+                if not moved[index]:
+                    continue
+            elif kind == AFFINE:
+                body_map(shape, row, slices[index], delta, out, form, work)
+                if not (edges or moved[index]):
+                    continue
+            elif not framed[k]:
+                continue
+            write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+            if kind == NONLINEAR:
+                copy(inlet, inlets[slot, k])
+                copy(outlet, outlets[slot, k])
+                continue
+            for i in range(25):
+                work[i] = form[i]
+            form[:] = 0.0
+            add_after(work, inlet, form)
+            compose(out, inlet, spare)
             if moved[index]:
-                frame_map(frames[index, 0], delta, work[0:20])
-                compose(first, work[0:20], second)
-                frame_map(frames[index, 1], delta, work[0:20])
-                compose(work[0:20], second, first)
-            maps[slot, index, :] = first
+                set_identity(work)
+                add_frame(frames[index, 0], delta, work, form)
+                copy(spare, out)
+                if edges:
+                    edge_map(shape, True, delta, work)
+                    compose(work, spare, out)
+                add_frame(frames[index, 1], delta, out, form)
+            compose(outlet, spare, out)
     for k in range(count + 1):
         if not touched[k]:
             continue
@@ -133,7 +136,7 @@ def rebuild(
         end = kinds.size if k == count else bounds[k]
         for slot in slots:
             if k > 0 and framed[k - 1]:
-                first[:] = outlets[slot, k - 1]
+                copy(outlets[slot, k - 1], first)
             else:
                 set_identity(first)
             for index in range(begin, end):
@@ -142,22 +145,21 @@ def rebuild(
                     apply_drift(geometry[index, LENGTH] / (1.0 + deltas[slot]), first)
                 elif kind != IDENTITY:
                     compose(maps[slot, index], first, second)
-                    first[:] = second
+                    copy(second, first)
             if k < count and framed[k]:
                 compose(inlets[slot, k], first, second)
-                first[:] = second
-            segments[slot, k, :] = first
+                copy(second, first)
+            copy(first, segments[slot, k])
 
 
 @kernel
 def locate(
     slot: int,
+    orbit_alone: bool,
     deltas: Floats,
     kinds: Integers,
     ordinals: Integers,
-    slices: Integers,
     geometry: Floats,
-    parameters: Floats,
     moved: Integers,
     framed: Integers,
     frames: Floats,
@@ -165,6 +167,7 @@ def locate(
     group_slices: Integers,
     lanes: Integers,
     maps: Floats,
+    forms: Floats,
     inlets: Floats,
     outlets: Floats,
     segments: Floats,
@@ -177,7 +180,10 @@ def locate(
     orbit: Floats,
     report: Floats,
 ) -> None:
-    """Find one slot's closed orbit, its way around the ring, its path and the tunes' traces."""
+    """Find one slot's closed orbit, its way around the ring, its path and the tunes' traces.
+
+    With `orbit_alone` the path is left out, and the traces are those of the search's last step but one.
+    """
     work = np.empty(WORK)
     report[STATUS] = close(
         slot,
@@ -193,14 +199,21 @@ def locate(
         turns,
         starts,
         work,
+        not orbit_alone,
         report,
     )
     if report[STATUS] != FOUND:
         return
     walk_orbit(slot, deltas, kinds, ordinals, geometry, framed, maps, inlets, outlets, bodies, starts, orbit)
-    report[LENGTHENING] = lengthening(
-        kinds, slices, geometry, parameters, moved, frames, deltas[slot], orbit, work[STATE:WORK]
-    )
+    worst = 0.0
+    for index in range(kinds.size + 1):
+        worst = max(worst, max(abs(orbit[index, 0]), abs(orbit[index, 2])))
+    report[WORST] = worst
+    if not orbit_alone:
+        report[LENGTHENING] = lengthening(
+            kinds, ordinals, geometry, moved, frames, forms[slot], coefficients, group_slices, lanes, points[slot],
+            bodies[slot], deltas[slot], orbit, work,
+        )  # fmt: skip
     verdict = find_traces(turns[slot], report[TRACE_1:LENGTHENING])
     if verdict != STABLE:
         report[STATUS] = UNSTABLE + verdict
@@ -250,6 +263,7 @@ def find_beam(
         turns,
         starts,
         work,
+        True,
         report,
     )
     if report[STATUS] != FOUND:
@@ -265,30 +279,19 @@ def find_beam(
         tunes[mode] = find_mode(turns[slot], mode, traces, beam) / (2.0 * math.pi)
     for row in range(4):
         beam[5 * row + 4] = starts[slot, row]
-    worst = 0.0
-    for index in range(kinds.size + 1):
-        for row in range(4):
-            orbit[index, row] = beam[5 * row + 4]
-        worst = max(worst, max(abs(beam[4]), abs(beam[14])))
-        if index > 0 and kinds[index - 1] == IDENTITY:
-            for mode in range(2):
-                beta[index, mode] = beta[index - 1, mode]
-                alpha[index, mode] = alpha[index - 1, mode]
-                phase[index, mode] = phase[index - 1, mode]
-        else:
-            record_optics(beam, index, beta, alpha, phase)
-        if index < kinds.size:
-            follow(
-                kinds, ordinals, geometry, maps[slot], inlets[slot], bodies[slot], outlets[slot], framed, delta, index,
-                beam, spare,
-            )  # fmt: skip
-    report[WORST] = worst
     last = kinds.size
-    if not (0.0 < beta[last, 0] < 1e300 and 0.0 < beta[last, 1] < 1e300):
+    vectors = np.empty((8, last + 1))
+    walk_beam(
+        kinds, ordinals, geometry, maps[slot], inlets[slot], bodies[slot], outlets[slot], framed, delta, beam, spare,
+        orbit, vectors,
+    )  # fmt: skip
+    worst = 0.0
+    for index in range(last + 1):
+        worst = max(worst, max(abs(orbit[index, 0]), abs(orbit[index, 2])))
+    report[WORST] = worst
+    evaluate_optics(vectors, beta, alpha, phase)
+    if not (0.0 < beta[0, last] < 1e300 and 0.0 < beta[1, last] < 1e300):
         report[STATUS] = UNSTABLE + UNSTABLE_BOTH  # so near an integer that rounding decides
         return
     for mode in range(2):
-        begin = phase[0, mode]
-        for index in range(kinds.size + 1):
-            phase[index, mode] -= begin
-        tunes[mode] += math.floor(phase[kinds.size, mode] - tunes[mode] + 0.5)
+        tunes[mode] += math.floor(phase[mode, last] - tunes[mode] + 0.5)

@@ -7,7 +7,7 @@ and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 0240
 
 import math
 
-from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, compose
+from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, apply_drift, compose, copy
 from gnomon.propagator.compiled import Floats, Integers, compiled
 from gnomon.propagator.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
 
@@ -91,7 +91,20 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
 
 
 @compiled
-def follow(
+def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
+    """Write the orbit (n+1, 4) and the eigenvectors (8, n+1) at entry `index`."""
+    for row in range(4):
+        orbit[index, row] = beam[5 * row + 4]
+    for row in range(2):
+        i = 5 * row
+        vectors[2 * row, index] = beam[i]
+        vectors[2 * row + 1, index] = beam[i + 1]
+        vectors[2 * row + 4, index] = beam[i + 12]
+        vectors[2 * row + 5, index] = beam[i + 13]
+
+
+@compiled
+def walk_beam(
     kinds: Integers,
     ordinals: Integers,
     geometry: Floats,
@@ -101,44 +114,77 @@ def follow(
     outlets: Floats,
     framed: Integers,
     delta: float,
-    index: int,
     beam: Floats,
     work: Floats,
+    orbit: Floats,
+    vectors: Floats,
 ) -> None:
-    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) through element `index`."""
-    kind = kinds[index]
-    if kind == DRIFT:
-        length = geometry[index, LENGTH] / (1.0 + delta)
-        for column in range(5):
-            beam[column] += length * beam[5 + column]
-            beam[10 + column] += length * beam[15 + column]
-    elif kind in (AFFINE, CORRECTOR):
-        compose(maps[index], beam, work)
-        beam[:] = work
-    elif kind == NONLINEAR:
-        k = ordinals[index]
-        if framed[k]:
-            compose(inlets[k], beam, work)
-            beam[:] = work
-        compose(bodies[k], beam, work)
-        beam[:] = work
-        if framed[k]:
-            compose(outlets[k], beam, work)
-            beam[:] = work
+    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) around the ring and record them."""
+    for index in range(kinds.size):
+        record(beam, index, orbit, vectors)
+        kind = kinds[index]
+        if kind == DRIFT:
+            apply_drift(geometry[index, LENGTH] / (1.0 + delta), beam)
+        elif kind in (AFFINE, CORRECTOR):
+            compose(maps[index], beam, work)
+            copy(work, beam)
+        elif kind == NONLINEAR:
+            k = ordinals[index]
+            if framed[k]:
+                compose(inlets[k], beam, work)
+                copy(work, beam)
+            compose(bodies[k], beam, work)
+            copy(work, beam)
+            if framed[k]:
+                compose(outlets[k], beam, work)
+                copy(work, beam)
+    record(beam, kinds.size, orbit, vectors)
 
 
 @compiled
-def record_optics(beam: Floats, index: int, beta: Floats, alpha: Floats, phase: Floats) -> None:
-    """Write both modes' optics at entry `index`; the phase [turns] goes on from the entry before it."""
+def angle_of(y: float, x: float) -> float:
+    """The arc tangent of y / x in turns, -0.5 to 0.5; without branches, so that a loop of it becomes vector code.
+
+    Range reduction and rational approximation are those of S. Moshier's Cephes library (atan), good to 2e-16.
+    """
+    ax, ay = abs(x), abs(y)
+    steep, middle = ay > 2.414213562373095 * ax, ay > 0.66 * ax
+    over = -ax if steep else (ay - ax if middle else ay)
+    under = ay if steep else (ay + ax if middle else ax)
+    begin = 0.5 * math.pi if steep else (0.25 * math.pi if middle else 0.0)
+    t = over / under
+    z = t * t
+    top = z * (-8.750608600031904122785e-1) - 1.615753718733365076637e1
+    top = (top * z - 7.500855792314704667340e1) * z - 1.228866684490136173410e2
+    top = top * z - 6.485021904942025371773e1
+    low = ((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z + 4.328810604912902668951e2
+    low = (low * z + 4.853903996359136964868e2) * z + 1.945506571482613964425e2
+    angle = begin + (t * (z * top / low) + t)
+    angle = math.pi - angle if x < 0.0 else angle
+    return (-angle if y < 0.0 else angle) * (0.5 / math.pi)
+
+
+@compiled
+def evaluate_optics(vectors: Floats, beta: Floats, alpha: Floats, phase: Floats) -> None:
+    """Write beta, alpha and phase (2, m) of both modes from their eigenvectors (8, m): x, x', p, p' by modes.
+
+    The phase [turns] goes on from place to place: it advances by less than three quarters of a turn from one to the
+    next and, where coupled, may go back a little. It begins at 0.
+    """
+    count = vectors.shape[1]
     for mode in range(2):
-        i = 12 * mode
-        x, x_imag, p, p_imag = beam[i], beam[i + 1], beam[i + 5], beam[i + 6]
-        beta[index, mode] = x * x + x_imag * x_imag
-        alpha[index, mode] = -(x * p + x_imag * p_imag)
-        angle = math.atan2(x_imag, x) / (2.0 * math.pi)
-        if index == 0:
-            phase[index, mode] = angle
-        else:
-            advance = angle - phase[index - 1, mode]
-            # an element advances by less than three quarters of a turn and, where coupled, may go back a little
-            phase[index, mode] = phase[index - 1, mode] + advance - math.floor(advance + 0.25)
+        i = 4 * mode
+        for place in range(count):
+            x, x_imag, p, p_imag = (
+                vectors[i, place], vectors[i + 1, place], vectors[i + 2, place], vectors[i + 3, place]
+            )  # fmt: skip
+            beta[mode, place] = x * x + x_imag * x_imag
+            alpha[mode, place] = -(x * p + x_imag * p_imag)
+            phase[mode, place] = angle_of(x_imag, x)
+        begin = before = phase[mode, 0]
+        turns = 0.0
+        for place in range(count):
+            now = phase[mode, place]
+            turns -= math.floor(now - before + 0.25)
+            before = now
+            phase[mode, place] = now + turns - begin

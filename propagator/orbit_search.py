@@ -23,6 +23,7 @@ def close(
     turns: Floats,
     starts: Floats,
     work: Floats,
+    exact: bool,
     report: Floats,
 ) -> int:
     """Find one slot's closed orbit: from its points, if that fails from zero, and then from zero in short steps.
@@ -55,6 +56,7 @@ def close(
             work[0:STATE],
             FREE if attempt < 2 else CAUTIOUS,
             attempt == 0 and found_before != 0,
+            exact,
             report[ITERATIONS:TRACE_1],
         )
         # a warm start may have followed the orbit of a state without a beam

@@ -1,154 +1,134 @@
-"""The lengthening of the closed orbit's path, by tracking the sixth coordinate slice by slice.
+"""The lengthening of the closed orbit's path: quadratic forms of affine elements, slices of the others.
 
 pyAT's convention: ct [m] grows with the path and has no term for the particle's velocity.
 """
 
 from gnomon.propagator.affine import (
-    A2,
-    A3,
-    A4,
-    ANGLE,
-    B2,
-    B3,
-    B4,
+    AFFINE,
     CORRECTOR,
     DRIFT,
     DRIFT_INNER,
     DRIFT_OUTER,
-    ENTRANCE,
-    EXIT,
-    FINT_ENTRANCE,
-    FINT_EXIT,
-    GAP,
     IDENTITY,
     KICK_INNER,
     KICK_OUTER,
-    KICK_X,
-    KICK_Y,
     LENGTH,
-    dipole_terms,
-    edge_strengths,
+    edge_map,
+    has_edges,
 )
 from gnomon.propagator.compiled import Floats, Integers, compiled
+from gnomon.propagator.nonlinear import (
+    A_1,
+    A_2,
+    A_3,
+    A_4,
+    B_1,
+    B_2,
+    B_3,
+    B_4,
+    CURVATURE,
+    DRIFTING,
+    KICKING,
+    ROWS,
+    STATE,
+)  # fmt: skip
+from gnomon.propagator.orbit_search import carry
+from gnomon.propagator.path_form import form_value
 
 
 @compiled
-def change_frame(frame: Floats, delta: float, particle: Floats) -> None:
-    """Carry x, px, y, py, ct into another frame (`misalignment.write_frame`)."""
-    x, px, y, py = particle[0], particle[1], particle[2], particle[3]
-    for row in range(5):
-        i = 6 * row
-        value = frame[i] * x + frame[i + 1] * px + frame[i + 2] * y + frame[i + 3] * py
-        value += frame[i + 4] * delta + frame[i + 5]
-        particle[row] = value if row < 4 else particle[4] + value
+def lengthen_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
+    """Kick and free space of every lane's values, with the path [m] in row 32."""
+    for lane in range(8):
+        x, px, y, py = state[lane], state[8 + lane], state[16 + lane], state[24 + lane]
+        b, a = state[B_4 + lane], state[A_4 + lane]
+        real = b * x - a * y + state[B_3 + lane]
+        a = b * y + a * x + state[A_3 + lane]
+        b = real
+        real = b * x - a * y + state[B_2 + lane]
+        a = b * y + a * x + state[A_2 + lane]
+        b = real
+        real = b * x - a * y + state[B_1 + lane]
+        a = b * y + a * x + state[A_1 + lane]
+        h = state[CURVATURE + lane]
+        length = kick * state[KICKING + lane]
+        free = drift * state[DRIFTING + lane]
+        px -= length * (real - h * (delta - h * x))
+        py += length * a
+        state[32 + lane] += length * h * x + 0.5 * free / (1.0 + delta) * (px * px + py * py)
+        state[lane] = x + free * px
+        state[8 + lane] = px
+        state[16 + lane] = y + free * py
+        state[24 + lane] = py
 
 
 @compiled
-def drift_particle(length: float, weight: float, particle: Floats) -> None:
-    """Free space; `length` is divided by 1 + delta, `weight` is 1 / (1 + delta)."""
-    px, py = particle[1], particle[3]
-    particle[0] += length * px
-    particle[2] += length * py
-    particle[4] += 0.5 * length * weight * (px * px + py * py)
+def lengthen_bodies(
+    coefficients: Floats, group_slices: Integers, lanes: Integers, delta: float, points: Floats, state: Floats
+) -> float:
+    """The path [m] in the bodies of all nonlinear elements, from the points at their entrances."""
+    outer, inner = DRIFT_OUTER / (1.0 + delta), DRIFT_INNER / (1.0 + delta)
+    total = 0.0
+    for group in range(group_slices.size):
+        state[0:40] = 0.0
+        state[ROWS:STATE] = coefficients[group]
+        for lane in range(8):
+            k = lanes[group, lane]
+            if k >= 0:
+                for row in range(4):
+                    state[8 * row + lane] = points[k, row]
+        slices = group_slices[group]
+        lengthen_slice(0.0, outer, delta, state)
+        for slice_number in range(slices):
+            lengthen_slice(KICK_OUTER, inner, delta, state)
+            lengthen_slice(KICK_INNER, inner, delta, state)
+            lengthen_slice(KICK_OUTER, 2.0 * outer if slice_number < slices - 1 else outer, delta, state)
+        for lane in range(8):
+            total += state[32 + lane]
+    return total
 
 
 @compiled
-def kick_particle(length: float, curvature: float, delta: float, top: int, fields: Floats, particle: Floats) -> None:
-    """Multipole kick in a frame of the given curvature; `fields` are b1 to b4 and a1 to a4, zero above number `top`."""
-    x, y = particle[0], particle[2]
-    b, a = fields[top], fields[4 + top]
-    for order in range(top - 1, -1, -1):
-        b, a = b * x - a * y + fields[order], b * y + a * x + fields[4 + order]
-    particle[1] -= length * (b - curvature * (delta - curvature * x))
-    particle[3] += length * a
-    particle[4] += length * curvature * x
-
-
-@compiled
-def track_body(
-    geometry: Floats, parameters: Floats, slices: int, delta: float, fields: Floats, particle: Floats
-) -> None:
-    """Carry a particle through a multipole or a bend with its edges."""
-    length = geometry[LENGTH]
-    normal, skew = dipole_terms(length, parameters)
-    fields[0], fields[1], fields[2], fields[3] = normal, parameters[B2], parameters[B3], parameters[B4]
-    fields[4], fields[5], fields[6], fields[7] = skew, parameters[A2], parameters[A3], parameters[A4]
-    top = 3 if fields[2] != 0.0 or fields[3] != 0.0 or fields[6] != 0.0 or fields[7] != 0.0 else 1
-    if length == 0.0:
-        kick_particle(1.0, 0.0, 0.0, top, fields, particle)
-        return
-    weight = 1.0 / (1.0 + delta)
-    curvature = geometry[ANGLE] / length
-    step = length / slices
-    if curvature != 0.0:
-        horizontal, vertical = edge_strengths(
-            curvature, geometry[ENTRANCE], geometry[GAP], geometry[FINT_ENTRANCE], delta
-        )
-        particle[1] += horizontal * particle[0]
-        particle[3] -= vertical * particle[2]
-    for _ in range(slices):
-        drift_particle(DRIFT_OUTER * step * weight, weight, particle)
-        kick_particle(KICK_OUTER * step, curvature, delta, top, fields, particle)
-        drift_particle(DRIFT_INNER * step * weight, weight, particle)
-        kick_particle(KICK_INNER * step, curvature, delta, top, fields, particle)
-        drift_particle(DRIFT_INNER * step * weight, weight, particle)
-        kick_particle(KICK_OUTER * step, curvature, delta, top, fields, particle)
-        drift_particle(DRIFT_OUTER * step * weight, weight, particle)
-    if curvature != 0.0:
-        horizontal, vertical = edge_strengths(curvature, geometry[EXIT], geometry[GAP], geometry[FINT_EXIT], delta)
-        particle[1] += horizontal * particle[0]
-        particle[3] -= vertical * particle[2]
-
-
-@compiled
-def track_corrector(length: float, kick_x: float, kick_y: float, delta: float, particle: Floats) -> None:
-    """Carry a particle through a steerer whose field is spread over its length."""
-    weight = 1.0 / (1.0 + delta)
-    px, py = particle[1], particle[3]
-    squares = px * px + py * py + px * kick_x + py * kick_y + (kick_x * kick_x + kick_y * kick_y) / 3.0
-    particle[0] += length * weight * (px + 0.5 * kick_x)
-    particle[2] += length * weight * (py + 0.5 * kick_y)
-    particle[1] += kick_x
-    particle[3] += kick_y
-    particle[4] += 0.5 * length * weight * weight * squares
+def frame_path(frame: Floats, delta: float, x: float, px: float, y: float, py: float) -> float:
+    """The path [m] in a change of frame (`misalignment.write_frame`)."""
+    return float(frame[24] * x + frame[25] * px + frame[26] * y + frame[27] * py + frame[28] * delta + frame[29])
 
 
 @compiled
 def lengthening(
     kinds: Integers,
-    slices: Integers,
+    ordinals: Integers,
     geometry: Floats,
-    parameters: Floats,
     moved: Integers,
     frames: Floats,
+    forms: Floats,
+    coefficients: Floats,
+    group_slices: Integers,
+    lanes: Integers,
+    points: Floats,
+    bodies: Floats,
     delta: float,
     orbit: Floats,
     work: Floats,
 ) -> float:
-    """The path of a turn [m] less the ring's length, along `orbit` (n+1, 4)."""
-    fields, particle = work[0:8], work[8:13]
-    total = 0.0
-    weight = 1.0 / (1.0 + delta)
+    """The path of a turn [m] less the ring's length, along `orbit` (n+1, 4); `work` is room for a state."""
+    total = lengthen_bodies(coefficients, group_slices, lanes, delta, points, work)
+    half = 0.5 / (1.0 + delta) ** 2
     for index in range(kinds.size):
         kind = kinds[index]
         if kind == IDENTITY:
             continue
+        x, px, y, py = orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3]
         if kind == DRIFT:
-            px, py = orbit[index, 1], orbit[index, 3]
-            total += 0.5 * geometry[index, LENGTH] * weight * weight * (px * px + py * py)
-            continue
-        for row in range(4):
-            particle[row] = orbit[index, row]
-        particle[4] = 0.0
-        if moved[index]:
-            change_frame(frames[index, 0], delta, particle)
-        if kind == CORRECTOR:
-            track_corrector(
-                geometry[index, LENGTH], parameters[index, KICK_X], parameters[index, KICK_Y], delta, particle
-            )
-        else:
-            track_body(geometry[index], parameters[index], slices[index], delta, fields, particle)
-        if moved[index]:
-            change_frame(frames[index, 1], delta, particle)
-        total += particle[4]
+            total += half * geometry[index, LENGTH] * (px * px + py * py)
+        elif kind in (AFFINE, CORRECTOR):
+            total += form_value(forms[index], x, px, y, py)
+        elif moved[index]:
+            total += frame_path(frames[index, 0], delta, x, px, y, py)
+            k = ordinals[index]
+            x, px, y, py = carry(bodies[k], points[k, 0], points[k, 1], points[k, 2], points[k, 3])
+            if has_edges(geometry[index]):
+                edge_map(geometry[index], True, delta, work)
+                x, px, y, py = carry(work, x, px, y, py)
+            total += frame_path(frames[index, 1], delta, x, px, y, py)
     return total

@@ -9,7 +9,7 @@ from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.nonlinear import COEFFICIENTS, LANES
 
 #: Columns of the parameters with a sextupole or octupole term.
-HIGHER_ORDERS = [PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")]
+HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
 
 #: Slots of a program: the beam's momentum deviation, a step above and below it, and the reference of the path length.
 BEAM, ABOVE, BELOW, REFERENCE = range(4)
@@ -33,13 +33,13 @@ class Program:
     """A ring as arrays.
 
     Sextupoles, octupoles and general multipoles are tracked; quadrupoles and bends are maps until one of them is given
-    a higher order (`admit`), which lays the program out anew.
+    a higher order (`load`), which lays the program out anew.
     """
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
         n = len(elements)
         self.kinds: Integers = np.array([static_kind(e) for e in elements], dtype=np.int64)
-        self.with_parameters = np.array([i for i, e in enumerate(elements) if isinstance(e, Multipole)], dtype=np.int64)
+        self.with_parameters = tuple(i for i, e in enumerate(elements) if isinstance(e, Multipole))
         self.slices: Integers = np.ones(n, dtype=np.int64)
         self.geometry: Floats = np.zeros((n, len(GEOMETRY)))
         for i, element in enumerate(elements):
@@ -51,13 +51,16 @@ class Program:
         self.frames: Floats = np.zeros((n, 2, 30))
         self.deltas: Floats = np.zeros(SLOTS)
         self.maps: Floats = np.zeros((SLOTS, n, 20))
+        self.forms: Floats = np.zeros((SLOTS, n, 25))
         self.everything: Integers = np.arange(n, dtype=np.int64)
         self.lay_out()
 
-    def admit(self, which: Integers) -> bool:
-        """Track those of the elements `which` that now have higher orders; True when the layout changed."""
-        maps = which[self.kinds[which] == AFFINE]
-        risen = maps[np.any(self.parameters[np.ix_(maps, HIGHER_ORDERS)] != 0.0, axis=1)]
+    def load(self, which: Integers, rows: Floats) -> bool:
+        """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
+        self.parameters[which] = rows
+        if not rows.take(HIGHER_ORDERS, axis=1).any():
+            return False
+        risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (self.kinds[which] == AFFINE)]
         if not risen.size:
             return False
         self.kinds[risen] = NONLINEAR
@@ -98,15 +101,15 @@ class Program:
         """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
         kernels.rebuild(
             which, slots, self.deltas, self.kinds, self.ordinals, self.slices, self.lane_of, self.bounds, self.geometry,
-            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.inlets,
-            self.outlets, self.segments, self.touching,
+            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.forms,
+            self.inlets, self.outlets, self.segments, self.touching,
         )  # fmt: skip
 
-    def locate(self, slot: int, orbit: Floats, report: Floats) -> None:
-        """Find a slot's orbit (n+1, 4), path and traces; `report` says what came of it."""
+    def locate(self, slot: int, orbit: Floats, report: Floats, *, orbit_alone: bool = False) -> None:
+        """Find a slot's orbit (n+1, 4) and, unless that is wanted alone, path and exact traces; see `report`."""
         kernels.locate(
-            slot, self.deltas, self.kinds, self.ordinals, self.slices, self.geometry, self.parameters, self.moved,
-            self.framed, self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.inlets,
+            slot, orbit_alone, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed,
+            self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets,
             self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
             self.starts, orbit, report,
         )  # fmt: skip
@@ -114,7 +117,7 @@ class Program:
     def find_beam(
         self, orbit: Floats, beta: Floats, alpha: Floats, phase: Floats, tunes: Floats, report: Floats
     ) -> None:
-        """Find the orbit (n+1, 4), optics (n+1, 2) and tunes (2,) of the beam's slot."""
+        """Find the orbit (n+1, 4), optics (2, n+1) and tunes (2,) of the beam's slot."""
         kernels.find_beam(
             BEAM, self.deltas, self.kinds, self.ordinals, self.geometry, self.framed, self.coefficients,
             self.group_slices, self.lanes, self.maps, self.inlets, self.outlets, self.segments, self.points,

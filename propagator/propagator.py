@@ -25,18 +25,25 @@ class Propagator:
     reference momentum, so that at the reference frequency delta is 0 whatever the correctors do (pyAT's
     `find_orbit4(dp=0)`). "frequency": the circumference itself, so that a corrector's own lengthening of the path moves
     the momentum as in a real ring (pyAT's `find_orbit4(dct=...)`). Without `chromatic`, dispersion, chromaticity and
-    momentum compaction stay NaN. Not for use by several threads at once.
+    momentum compaction stay NaN; without `optics`, everything but the orbit does, and it comes sooner. Not for use by
+    several threads at once.
     """
 
     def __init__(
-        self, ring: Ring, momentum: Literal["orbit", "frequency"] = "orbit", *, chromatic: bool = True
+        self,
+        ring: Ring,
+        momentum: Literal["orbit", "frequency"] = "orbit",
+        *,
+        chromatic: bool = True,
+        optics: bool = True,
     ) -> None:
         if momentum not in ("orbit", "frequency"):
             raise ValueError(f'momentum must be "orbit" or "frequency", not {momentum!r}')
         self.ring = ring
         self.momentum = momentum
-        self.chromatic = chromatic
-        self._program = Program(ring.elements)
+        self.chromatic = chromatic and optics
+        self.optics = optics
+        self.program = Program(ring.elements)
         self._last: Lattice | None = None
         self._guess: Momentum | None = None
         self._pending: list[Integers] = []
@@ -54,50 +61,51 @@ class Propagator:
             momentum = self._find_momentum(lattice)
             if momentum.reason:
                 return self._no_beam(lattice, momentum.delta, momentum.reason)
-            return self._find_beam(lattice, momentum.delta)
+            find = self._find_beam if self.optics else self._find_orbit
+            return find(lattice, momentum.delta)
 
     def _load(self, lattice: Lattice) -> None:
-        program = self._program
+        program = self.program
         last, self._last = self._last, None
         if last is None:
-            changed = program.with_parameters
+            changed: tuple[int, ...] = program.with_parameters
             self._pending = [program.everything] * SLOTS
         else:
-            changed = np.array(lattice.changed_elements(last), dtype=np.int64)
-        if changed.size:
-            program.parameters[changed] = lattice.parameters(changed)
-            if program.admit(changed):
+            changed = lattice.changed_elements(last)
+        if changed:
+            which = np.array(changed, dtype=np.int64)
+            if program.load(which, lattice.parameters(changed)):
                 self._pending = [program.everything] * SLOTS
             else:
-                self._pending = [self._joined(p, changed) for p in self._pending]
+                # a slot that misses a second change is simply rebuilt when next used
+                everything = program.everything
+                self._pending = [everything if pending.size else which for pending in self._pending]
         self._last = lattice
-
-    def _joined(self, pending: Integers, changed: Integers) -> Integers:
-        """Elements to rebuild in a slot; a slot that misses a second change is simply rebuilt when next used."""
-        return self._program.everything if pending.size else changed
 
     def _prepare(self, *momenta: tuple[int, float]) -> None:
         """Have the maps of slots ready at their momentum deviations."""
-        program = self._program
+        program = self.program
         for slot, delta in momenta:
             if program.deltas[slot] != delta:
                 program.deltas[slot] = delta
                 self._pending[slot] = program.everything
-        slots = [slot for slot, _ in momenta]
-        while slots:
-            same = [s for s in slots if self._pending[s] is self._pending[slots[0]]]
-            which = self._pending[slots[0]]
-            if which.size:
-                program.rebuild(which, np.array(same, dtype=np.int64))
-            slots = [s for s in slots if s not in same]
+        pending = self._pending
+        first = pending[momenta[0][0]]
+        if all(pending[slot] is first for slot, _ in momenta):
+            if first.size:
+                program.rebuild(first, np.array([slot for slot, _ in momenta], dtype=np.int64))
+        else:
+            for slot, _ in momenta:
+                if pending[slot].size:
+                    program.rebuild(pending[slot], np.array([slot], dtype=np.int64))
         for slot, _ in momenta:
-            self._pending[slot] = program.everything[:0]
+            pending[slot] = program.everything[:0]
 
     def _lengthening(self, slot: int, delta: float) -> float | None:
         """Path of a slot's orbit less the ring's length [m], None without an orbit."""
         self._prepare((slot, delta))
         report = np.zeros(place.REPORT)
-        self._program.locate(slot, self._spare, report)
+        self.program.locate(slot, self._spare, report)
         if report[place.STATUS] not in (FOUND, *range(place.UNSTABLE, place.UNSTABLE + 5)):
             return None
         value = float(report[place.LENGTHENING])
@@ -119,14 +127,14 @@ class Propagator:
         return found
 
     def _find_beam(self, lattice: Lattice, delta: float) -> BeamState:
-        program = self._program
+        program = self.program
         if self.chromatic:
             self._prepare((BEAM, delta), (ABOVE, delta + STEP), (BELOW, delta - STEP))
         else:
             self._prepare((BEAM, delta))
         n = len(self.ring.elements)
         orbit = np.empty((n + 1, 4))
-        beta, alpha, phase = np.empty((n + 1, 2)), np.empty((n + 1, 2)), np.empty((n + 1, 2))
+        beta, alpha, phase = np.empty((3, 2, n + 1))
         tune, report = np.empty(2), np.zeros(place.REPORT)
         before = program.points[BEAM].copy()
         program.find_beam(orbit, beta, alpha, phase, tune, report)
@@ -139,15 +147,28 @@ class Propagator:
         for array in (orbit, one_turn, tune, beta, alpha, phase, dispersion, chromaticity):
             array.flags.writeable = False
         return BeamState(
-            lattice.id, True, "", delta, orbit, one_turn, tune, beta, alpha, phase, dispersion, chromaticity, compaction
-        )
+            lattice.id, True, "", delta, orbit, one_turn, tune, beta.T, alpha.T, phase.T, dispersion, chromaticity,
+            compaction,
+        )  # fmt: skip
+
+    def _find_orbit(self, lattice: Lattice, delta: float) -> BeamState:
+        self._prepare((BEAM, delta))
+        orbit, report = np.empty((len(self.ring.elements) + 1, 4)), np.zeros(place.REPORT)
+        self.program.locate(BEAM, orbit, report, orbit_alone=True)
+        if reason := why_no_beam(report):
+            return self._no_beam(lattice, delta, reason)
+        orbit.flags.writeable = False
+        return BeamState(
+            lattice.id, True, "", delta, orbit, self._no_matrix, self._no_pair, self._no_optics, self._no_optics,
+            self._no_optics, self._no_orbit, self._no_pair, math.nan,
+        )  # fmt: skip
 
     def _find_chromatic(self, tune: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
         """Dispersion (n+1, 4), chromaticity (2,) and momentum compaction by central differences.
 
         `shift` is how far the beam's points have just moved; its neighbours' move alike.
         """
-        program = self._program
+        program = self.program
         above, below = np.zeros(place.REPORT), np.zeros(place.REPORT)
         for slot, orbit, report in ((ABOVE, self._above, above), (BELOW, self._below, below)):
             if program.points[slot].any():

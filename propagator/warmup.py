@@ -29,7 +29,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
     program = Program(small_ring())
     n = program.kinds.size
     program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
-    orbit, pair, report = np.empty((n + 1, 4)), np.empty((n + 1, 2)), np.zeros(REPORT)
+    orbit, pair, report = np.empty((n + 1, 4)), np.empty((2, n + 1)), np.zeros(REPORT)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
         ("orbit and path", lambda: program.locate(BEAM, orbit, report)),

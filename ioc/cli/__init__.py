@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnomon
-from gnomon.ioc.cli import fault, log, machine, replay, serve
+from gnomon.ioc.cli import fault, log, machine, replay, serve, study
 from gnomon.lattice._errors import GnomonError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(machine.app, name="machine")
+app.add_typer(study.app, name="study")
 app.add_typer(log.app, name="log")
 app.command("restore")(log.restore)
 app.command("replay")(replay.replay)

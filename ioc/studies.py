@@ -1,0 +1,104 @@
+"""Studies of a machine: each takes a lattice and returns what it found, for `gnomon study`."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+import gnomon
+from gnomon.ioc.study_files import Quantity, StudyError, StudyResult
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import BeamState, Propagator
+from gnomon.propagator.derivatives import chromaticity_response, orbit_response, tune_response
+
+#: Told what a study is at: a phrase, how many steps are done and how many there are.
+Say = Callable[[str, int, int], None]
+
+
+def optics_named(ring: Ring, name: str | None) -> Lattice:
+    """The nominal lattice, or one of the document's named optics. Raises StudyError with the names there are."""
+    if name is None or name == "nominal":
+        return ring.nominal
+    if name not in ring.optics:
+        raise StudyError(f"{ring.name}: there is no optics {name!r}; there are {', '.join(['nominal', *ring.optics])}")
+    return ring.optics[name]
+
+
+def study_tune(lattice: Lattice, optics: str, say: Say) -> StudyResult:
+    """Tunes, chromaticity and optics around the ring, and how every quadrupole and sextupole moves them."""
+    ring = lattice.ring
+    propagate = Propagator(ring)
+    say("orbit and optics", 0, 3)
+    beam = _beam(propagate, lattice)
+    say("tunes by quadrupoles", 1, 3)
+    tunes = tune_response(propagate, lattice)
+    say("chromaticity by sextupoles", 2, 3)
+    chromaticities = chromaticity_response(propagate, lattice)
+    say("done", 3, 3)
+    places = ("place",)
+    return StudyResult(
+        study="tune",
+        facts=_facts(lattice, optics),
+        names={
+            "place": (*(e.name for e in ring.elements), "end"),
+            "mode": ("1 (x)", "2 (y)"),
+            "coordinate": ("x [m]", "px [rad]", "y [m]", "py [rad]"),
+            "knob": tunes.names,
+            "knob parameters": tunes.parameters,
+            "sextupole": chromaticities.names,
+        },
+        quantities={
+            "tune": Quantity(beam.tune, "1", ("mode",)),
+            "chromaticity": Quantity(beam.chromaticity, "1", ("mode",)),
+            "momentum compaction": Quantity(np.array(beam.momentum_compaction), "1"),
+            "momentum deviation": Quantity(np.array(beam.delta), "1"),
+            "s": Quantity(ring.s, "m", places),
+            "orbit": Quantity(beam.orbit, "m, rad", ("place", "coordinate")),
+            "beta": Quantity(beam.beta, "m", ("place", "mode")),
+            "alpha": Quantity(beam.alpha, "1", ("place", "mode")),
+            "phase": Quantity(beam.phase, "turn", ("place", "mode")),
+            "dispersion": Quantity(beam.dispersion, "m, rad", ("place", "coordinate")),
+            "knob s": Quantity(np.array([ring.s[ring.index[name]] for name in tunes.names]), "m", ("knob",)),
+            "tune response": Quantity(tunes.tune, "1/(1/m^2)", ("mode", "knob")),
+            "chromaticity response": Quantity(chromaticities.tune, "1/(1/m^3)", ("mode", "sextupole")),
+        },
+    )
+
+
+def study_orm(lattice: Lattice, optics: str, say: Say) -> StudyResult:
+    """The orbit response matrix with the momentum held and with the RF frequency held."""
+    propagate = Propagator(lattice.ring)
+    say("orbit and optics", 0, 3)
+    _beam(propagate, lattice)
+    say("momentum held", 1, 3)
+    momentum = orbit_response(propagate, lattice)
+    say("frequency held", 2, 3)
+    frequency = orbit_response(propagate, lattice, hold="frequency")
+    say("done", 3, 3)
+    axes = ("monitors", "corrector")
+    return StudyResult(
+        study="orm",
+        facts=_facts(lattice, optics),
+        names={
+            "monitors": momentum.monitors,
+            "corrector": momentum.names,
+            "knob parameters": momentum.parameters,
+        },
+        quantities={
+            "x, momentum held": Quantity(momentum.x, "m/rad", axes),
+            "y, momentum held": Quantity(momentum.y, "m/rad", axes),
+            "x, frequency held": Quantity(frequency.x, "m/rad", axes),
+            "y, frequency held": Quantity(frequency.y, "m/rad", axes),
+            "momentum deviation, frequency held": Quantity(frequency.delta, "1/rad", ("corrector",)),
+        },
+    )
+
+
+def _beam(propagate: Propagator, lattice: Lattice) -> BeamState:
+    beam = propagate(lattice)
+    if not beam.found:
+        raise StudyError(f"{lattice.ring.name}: {beam.reason}")
+    return beam
+
+
+def _facts(lattice: Lattice, optics: str) -> dict[str, str]:
+    return {"machine": lattice.ring.name, "optics": optics, "lattice": lattice.id, "gnomon": gnomon.__version__}

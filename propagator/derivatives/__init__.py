@@ -1,0 +1,23 @@
+"""First derivatives of orbit and optics in closed form: what small changes would do, without making them."""
+
+from gnomon.propagator.derivatives.optics import (
+    OpticsResponse,
+    TuneResponse,
+    chromaticity_response,
+    optics_response,
+    tune_response,
+)
+from gnomon.propagator.derivatives.orbit import OrbitResponse, misalignment_response, orbit_response
+from gnomon.propagator.derivatives.turn import NoDerivative
+
+__all__ = [
+    "NoDerivative",
+    "OpticsResponse",
+    "OrbitResponse",
+    "TuneResponse",
+    "chromaticity_response",
+    "misalignment_response",
+    "optics_response",
+    "orbit_response",
+    "tune_response",
+]

@@ -1,0 +1,157 @@
+"""The linear turn about an orbit, as derivatives need it: the map from the ring's start to every place."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import Lattice
+from gnomon.lattice._errors import GnomonError
+from gnomon.propagator.beam import BeamState
+from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.derivatives import kernels
+from gnomon.propagator.program import Program
+from gnomon.propagator.propagator import Propagator
+
+Complexes = NDArray[np.complex128]
+
+#: The symplectic form of (x, px, y, py).
+FORM = np.array([[0.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, -1.0, 0.0]])
+
+#: All four coordinates, and the two that monitors see.
+ALL_ROWS, POSITIONS = slice(0, 4), slice(0, 4, 2)
+
+
+class NoDerivative(GnomonError):
+    """There is nothing to differentiate: no beam, or one without what the derivative needs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Knobs:
+    """Parameters of elements: index and column (`PARAMETERS`) of each."""
+
+    elements: Integers
+    columns: Integers
+
+
+class Turn:
+    """The turn of one slot of a program that has just found its orbit.
+
+    `to` (n+1, 4, 4) is the matrix from the start to every entrance and to the end, `orbit` (n+1, 4). All maps are
+    symplectic, so that the inverse of a matrix is -S M^T S.
+    """
+
+    def __init__(self, program: Program, slot: int) -> None:
+        self.program = program
+        self.slot = slot
+        self.delta = float(program.deltas[slot])
+        n = program.kinds.size
+        self.to: Floats = np.empty((n + 1, 4, 4))
+        self.orbit: Floats = np.empty((n + 1, 4))
+        kernels.chain_maps(
+            program.kinds, program.ordinals, program.geometry, program.maps[slot], program.inlets[slot],
+            program.bodies[slot], program.outlets[slot], program.framed, self.delta, program.starts[slot], self.to,
+            self.orbit,
+        )  # fmt: skip
+        self.one_turn: Floats = self.to[-1]
+        self.resolvent: Floats = np.linalg.inv(np.eye(4) - self.one_turn)
+
+    def back(self, places: Integers) -> Floats:
+        """The matrices (m, 4, 4) from places to the start."""
+        inverse: Floats = -FORM @ self.to[places].transpose(0, 2, 1) @ FORM
+        return inverse
+
+    def vary(self, knobs: Knobs, order: int = 0) -> tuple[Floats, Floats, Floats, Floats]:
+        """What each knob does in its element: shift, matrix, bend and path of `kernels.vary`."""
+        program, count = self.program, knobs.elements.size
+        shift, path = np.empty((count, 4)), np.empty(count)
+        many = count if order > 1 else 0
+        matrix, bend = np.empty((many, 4, 4)), np.empty((many, 4, 4, 4))
+        kernels.vary(
+            knobs.elements, knobs.columns, order, program.kinds, program.slices, program.geometry, program.parameters,
+            program.moved, program.frames, self.delta, self.orbit, shift, matrix, bend, path,
+        )  # fmt: skip
+        return shift, matrix, bend, path
+
+    def displace(self, knobs: Knobs) -> Floats:
+        """The derivative (m, 4) of the coordinates at the exit by offsets and rolls."""
+        program = self.program
+        shift = np.empty((knobs.elements.size, 4))
+        kernels.displace(
+            knobs.elements, knobs.columns, program.kinds, program.ordinals, program.slices, program.geometry,
+            program.parameters, program.moved, program.frames, self.delta, self.orbit, shift,
+        )  # fmt: skip
+        return shift
+
+    def orbit_change(self, elements: Integers, shift: Floats, places: Integers, rows: slice = ALL_ROWS) -> Floats:
+        """The closed orbit's change (rows, p, m) at places by `shift` (m, 4) at the exits of elements.
+
+        With u the shift carried back to the start, the orbit moves by T(s) ((1 - M)^-1 u - u) before the element and by
+        T(s) (1 - M)^-1 u behind it.
+        """
+        early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
+        to = self.to[places][:, rows].transpose(1, 0, 2)
+        behind: Floats = to @ (self.resolvent @ early)
+        behind -= (to @ early) * (places[:, None] <= elements)
+        return behind
+
+    def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
+        """The change (m,) of the path of a turn [m]: `own` within the element and that of the closed orbit's change."""
+        program = self.program
+        gradient = np.empty((program.kinds.size, 4))
+        kernels.path_gradient(
+            program.kinds, program.slices, program.geometry, program.parameters, program.moved, program.frames,
+            program.forms[self.slot], self.delta, self.orbit, gradient,
+        )  # fmt: skip
+        so_far = np.cumsum(np.einsum("ni,nij->nj", gradient, self.to[:-1]), axis=0)
+        early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
+        change: Floats = own + so_far[-1] @ self.resolvent @ early - np.einsum("mi,im->m", so_far[elements], early)
+        return change
+
+    @cached_property
+    def bends(self) -> Floats:
+        """Of every nonlinear element: the derivative (k, 4, 4, 4) of its matrix by its coordinate, from start to start.
+
+        The second axis counts the coordinate at the element's entrance.
+        """
+        places = self.program.bounds
+        bend = self.vary(Knobs(places, np.full(places.size, -1)), order=2)[2]
+        pulled: Floats = self.back(places + 1)[:, None] @ bend @ self.to[places][:, None]
+        return pulled
+
+    def turn_changes(self, knobs: Knobs) -> tuple[Floats, Floats]:
+        """How a unit of each knob changes the matrices around the ring, feed-down of the orbit's change included.
+
+        Returns K (m, k, 4, 4) of every nonlinear element and (m, 4, 4) of the knob's own: T^-1 dJ T from the start.
+        """
+        shift, matrix, _, _ = self.vary(knobs, order=2)
+        moves = self.orbit_change(knobs.elements, shift, self.program.bounds)
+        down: Floats = np.einsum("kcij,ckm->mkij", self.bends, moves, optimize=True)
+        own: Floats = self.back(knobs.elements + 1) @ matrix @ self.to[knobs.elements]
+        return down, own
+
+    def modes(self, tune: Floats) -> tuple[Complexes, Complexes]:
+        """Eigenvalues (4,) and vectors (4, 4) of both modes and their conjugates, with an invariant of 1."""
+        values, vectors = np.linalg.eig(self.one_turn)
+        chosen = [int(np.abs(values - np.exp(2j * np.pi * q)).argmin()) for q in tune]
+        picked = vectors[:, chosen]
+        norm = np.einsum("im,ij,jm->m", picked.conj(), FORM, picked).imag
+        picked = picked / np.sqrt(0.5 * np.abs(norm))
+        basis = np.stack([picked[:, 0], picked[:, 0].conj(), picked[:, 1], picked[:, 1].conj()], axis=1)
+        pair = values[chosen]
+        return np.array([pair[0], pair[0].conj(), pair[1], pair[1].conj()]), basis
+
+
+def beam_of(propagate: Propagator, lattice: Lattice, *, chromatic: bool = False) -> BeamState:
+    """The beam of a lattice, which leaves its turn in the propagator. Raises NoDerivative without a beam."""
+    if not propagate.optics or (chromatic and not propagate.chromatic):
+        raise NoDerivative("this derivative needs a Propagator with optics" + " and chromatic" * chromatic)
+    beam = propagate(lattice)
+    if not beam.found:
+        raise NoDerivative(f"{lattice.ring.name}: no derivatives of lattice {lattice.id}: {beam.reason}")
+    if chromatic and not np.isfinite(beam.chromaticity).all():
+        raise NoDerivative(
+            f"{lattice.ring.name}: the beam of lattice {lattice.id} has no stable neighbours in momentum to differ from"
+        )
+    return beam

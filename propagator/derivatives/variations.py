@@ -1,0 +1,157 @@
+"""A multipole's body and its first and second derivatives by coordinates and one parameter, slice by slice.
+
+Variables are x, px, y, py at the body's entrance and the parameter, in this order. A kick is that of the field
+P(w) = sum c_n w^n with w = x + i y and c_n = b_n + i a_n; free space is linear. An `order` of 0 has the first
+derivative by the parameter alone, 1 all first derivatives, 2 the second ones as well.
+"""
+
+import math
+
+from gnomon.propagator.affine import (
+    A1,
+    ANGLE,
+    B1,
+    DRIFT_INNER,
+    DRIFT_OUTER,
+    KICK_INNER,
+    KICK_OUTER,
+    KICK_X,
+    KICK_Y,
+    LENGTH,
+    dipole_terms,
+)  # fmt: skip
+from gnomon.propagator.compiled import Floats, compiled
+
+#: Places of the pairs (u, v), u <= v, of five variables in a list of second derivatives.
+PAIRS = 15
+
+
+@compiled
+def direction(column: int, length: float, parameters: Floats) -> tuple[int, complex]:
+    """The order of the field that a parameter changes and its coefficient there; order -1 for no field."""
+    share = 1.0 if length == 0.0 else 1.0 / length
+    if column == KICK_X:
+        return 0, complex(-(share if length == 0.0 else share * math.cos(parameters[KICK_X])), 0.0)
+    if column == KICK_Y:
+        return 0, complex(0.0, share if length == 0.0 else share * math.cos(parameters[KICK_Y]))
+    if A1 <= column < B1:
+        return column - A1, complex(0.0, 1.0)
+    if B1 <= column < KICK_X:
+        return column - B1, complex(1.0, 0.0)
+    return -1, complex(0.0, 0.0)
+
+
+@compiled
+def drift_variations(
+    length: float, weight: float, point: Floats, first: Floats, second: Floats, path: Floats, order: int
+) -> None:
+    """Free space; `length` [m] is divided by 1 + delta, `weight` is 1 / (1 + delta)."""
+    point[0] += length * point[1]
+    point[2] += length * point[3]
+    for v in range(0 if order > 0 else 4, 5):
+        path[v] += length * weight * (point[1] * first[v, 1] + point[3] * first[v, 3])
+        first[v, 0] += length * first[v, 1]
+        first[v, 2] += length * first[v, 3]
+    if order > 1:
+        for pair in range(PAIRS):
+            second[pair, 0] += length * second[pair, 1]
+            second[pair, 2] += length * second[pair, 3]
+
+
+@compiled
+def kick_variations(
+    length: float,
+    curvature: float,
+    delta: float,
+    parameters: Floats,
+    normal: float,
+    skew: float,
+    changed: int,
+    coefficient: complex,
+    point: Floats,
+    first: Floats,
+    second: Floats,
+    path: Floats,
+    order: int,
+) -> None:
+    """Multipole kick."""
+    w = complex(point[0], point[2])
+    field = slope = bend = complex(0.0, 0.0)
+    for n in range(3, -1, -1):
+        c = complex(parameters[B1 + n], parameters[A1 + n]) if n > 0 else complex(normal, skew)
+        bend = bend * w + slope
+        slope = slope * w + field
+        field = field * w + c
+    bend = 2.0 * bend
+    own = own_slope = complex(0.0, 0.0)
+    if changed >= 0:
+        own = coefficient
+        for _ in range(changed):
+            own_slope = own_slope * w + own
+            own = own * w
+    weak = curvature * curvature
+    if order > 1:
+        pair = 0
+        for u in range(5):
+            du = complex(first[u, 0], first[u, 2])
+            for v in range(u, 5):
+                dv = complex(first[v, 0], first[v, 2])
+                change = bend * du * dv + slope * complex(second[pair, 0], second[pair, 2])
+                if v == 4:
+                    change += own_slope * du
+                    if u == 4:
+                        change += own_slope * dv
+                second[pair, 1] -= length * (change.real + weak * second[pair, 0])
+                second[pair, 3] += length * change.imag
+                pair += 1
+    for v in range(0 if order > 0 else 4, 5):
+        change = slope * complex(first[v, 0], first[v, 2])
+        if v == 4:
+            change += own
+        first[v, 1] -= length * (change.real + weak * first[v, 0])
+        first[v, 3] += length * change.imag
+        path[v] += length * curvature * first[v, 0]
+    point[1] -= length * (field.real - curvature * (delta - curvature * point[0]))
+    point[3] += length * field.imag
+
+
+@compiled
+def vary_body(
+    geometry: Floats,
+    parameters: Floats,
+    slices: int,
+    delta: float,
+    column: int,
+    point: Floats,
+    first: Floats,
+    second: Floats,
+    path: Floats,
+    order: int,
+) -> None:
+    """Carry `point` (4) through a body with derivatives `first` (5, 4), `second` (15, 4), and of the `path` (5)."""
+    length = geometry[LENGTH]
+    normal, skew = dipole_terms(length, parameters)
+    changed, coefficient = direction(column, length, parameters)
+    for v in range(5):
+        path[v] = 0.0
+        for row in range(4):
+            first[v, row] = 1.0 if row == v else 0.0
+    if order > 1:
+        second[:] = 0.0
+    if length == 0.0:
+        kick_variations(
+            1.0, 0.0, delta, parameters, normal, skew, changed, coefficient, point, first, second, path, order
+        )
+        return
+    curvature = geometry[ANGLE] / length
+    weight = 1.0 / (1.0 + delta)
+    step = length / slices
+    for _ in range(slices):
+        for stage in range(3):
+            free = step * weight * (DRIFT_OUTER if stage == 0 else DRIFT_INNER)
+            drift_variations(free, weight, point, first, second, path, order)
+            kick_variations(
+                step * (KICK_INNER if stage == 1 else KICK_OUTER), curvature, delta, parameters, normal, skew,
+                changed, coefficient, point, first, second, path, order,
+            )  # fmt: skip
+        drift_variations(step * weight * DRIFT_OUTER, weight, point, first, second, path, order)

@@ -1,0 +1,72 @@
+"""`gnomon study`: its numbers are the propagator's, files can be read back, wrong wishes are refused first."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gnomon.db import shipped_machine
+from gnomon.ioc.cli import app
+from gnomon.ioc.study_files import StudyError
+from gnomon.propagator import Propagator
+from gnomon.propagator.derivatives import orbit_response
+
+
+def study(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["study", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_tune_writes_json_and_a_plot(tmp_path: Path) -> None:
+    output, plot = tmp_path / "tune.json", tmp_path / "tune.png"
+    text = study("tune", "--machine", "mls", "--optics", "low_alpha", "-o", str(output), "--plot", str(plot))
+    ring = shipped_machine("mls")
+    beam = Propagator(ring)(ring.optics["low_alpha"])
+    assert f"{beam.tune[0]:.6f}" in text
+    document = json.loads(output.read_text())
+    assert document["lattice"] == ring.optics["low_alpha"].id
+    assert np.array_equal(document["quantities"]["beta"]["data"], beam.beta)
+    assert document["quantities"]["beta"]["axes"] == ["place", "mode"]
+    assert len(document["names"]["place"]) == len(beam.beta)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
+    output, plot = tmp_path / "orm.h5", tmp_path / "orm.png"
+    study("orm", "--machine", "mls", "-o", str(output), "--plot", str(plot))
+    ring = shipped_machine("mls")
+    response = orbit_response(Propagator(ring), ring.nominal, hold="frequency")
+    with h5py.File(output) as file:
+        assert file.attrs["study"] == "orm"
+        data = file["quantities/x, frequency held"]
+        assert np.allclose(data[()], response.x, rtol=0.0, atol=1e-9)
+        assert data.attrs["unit"] == "m/rad"
+        assert tuple(file["names/corrector"].asstr()[()]) == response.names
+    assert plot.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tune", "-o", "tune.txt"], ".json or .h5"),
+        (["tune", "-o", "/nowhere/at/all/tune.json"], "no folder"),
+        (["orm", "--plot", "orm.gif"], ".png"),
+        (["orm", "--optics", "secret"], "no optics 'secret'"),
+    ],
+)
+def test_wrong_wishes_are_refused(arguments: list[str], words: str) -> None:
+    done = CliRunner().invoke(app, ["study", *arguments])
+    assert isinstance(done.exception, StudyError)
+    assert words in str(done.exception)
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gnomon.ioc.study_files.find_spec", lambda name: None)
+    for arguments in (["-o", str(tmp_path / "a.h5")], ["--plot", str(tmp_path / "a.png")]):
+        done = CliRunner().invoke(app, ["study", "tune", *arguments])
+        assert isinstance(done.exception, StudyError)
+        assert "gnomon[study]" in str(done.exception)
