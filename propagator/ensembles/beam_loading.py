@@ -12,12 +12,12 @@ from gnomon.propagator.ensembles.wake import Resonance, bunch_wake
 
 
 class BeamLoadingCavity:
-    """A step with a phasor that rings on from passage to passage; the ensemble stands for each of `bunches` equal ones.
+    """A step with a phasor that rings on from passage to passage; the ensemble is each of `bunches` equal bunches.
 
-    `resonance_hz`, `shunt_impedance_ohm` (V^2 / 2P, loaded) and `quality` (loaded) say what rings; `rf_frequency_hz` and
-    `harmonic_number` keep its clock, so the RF must stay at its reference; `current_a` is the average current of all
-    bunches. The generator gives delta -= `voltage_v` sin(2 pi f ct / c - `phase_rad`) / E. At rest after many turns the
-    beam's phasor is 2 I R cos(psi) e^(i psi), tan(psi) = 2 Q (f_res - f) / f: P. Wilson, SLAC-PUB-2884 (1982).
+    `resonance_hz`, `shunt_impedance_ohm` (V^2 / 2P, loaded) and `quality` (loaded) say what rings. `rf_frequency_hz`
+    and `harmonic_number` keep its clock, so the RF must stay at its reference. `current_a` is the average current of
+    all bunches. The generator gives delta -= `voltage_v` sin(2 pi f ct / c - `phase_rad`) / E. At rest after many turns
+    the beam's phasor is 2 I R cos(psi) e^(i psi), tan(psi) = 2 Q (f_res - f) / f: P. Wilson, SLAC-PUB-2884 (1982).
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.turns import (
     CAVITY,
     CORRECTOR,
+    COUPLED,
     DRIFT,
     GENERAL,
     LINEAR,
@@ -112,8 +113,8 @@ def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
         return GENERAL
     if out[4] != 0.0:
         return SEXTUPOLE if out[1] == 0.0 and out[3] == 0.0 and a[1] == 0.0 else GENERAL
-    if out[1] == 0.0 and out[2] == 0.0 and out[6] == 0.0 and a[1] == 0.0:
-        return QUADRUPOLE
+    if out[1] == 0.0 and out[2] == 0.0 and out[6] == 0.0:
+        return QUADRUPOLE if a[1] == 0.0 else COUPLED
     return LINEAR
 
 

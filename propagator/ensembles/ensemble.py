@@ -11,8 +11,8 @@ from gnomon.propagator.ensembles.errors import TrackingError
 #: Rows of the coordinates, pyAT's order.
 COORDINATES = ("x", "px", "y", "py", "delta", "ct")
 
-#: Particles that one ensemble may have: 560 MB while it is tracked.
-MOST = 10_000_000
+#: Particles that one ensemble may have: 0.7 GB while it is tracked.
+MOST = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,9 @@ class Ensemble:
         if array.ndim == 1:
             array = array[:, None]
         if array.ndim != 2 or array.shape[0] != 6:
-            raise TrackingError(f"an ensemble has the shape (6, particles), {', '.join(COORDINATES)}; not {array.shape}")
+            raise TrackingError(
+                f"an ensemble has the shape (6, particles), {', '.join(COORDINATES)}; not {array.shape}"
+            )
         if not 1 <= array.shape[1] <= MOST:
             raise TrackingError(f"an ensemble has 1 to {MOST} particles, not {array.shape[1]}")
         array.flags.writeable = False
@@ -59,7 +61,7 @@ class Losses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracked:
-    """An ensemble after `turns` turns: `coordinates` (6, n), NaN for the lost, read-only; `losses`; `seconds` it took."""
+    """An ensemble after `turns` turns and `seconds`: `coordinates` (6, n), NaN for the lost, read-only; `losses`."""
 
     coordinates: Floats
     losses: Losses

@@ -4,7 +4,7 @@ from gnomon.lattice import GnomonError
 
 
 class TrackingError(GnomonError):
-    """An ensemble, an aperture or a study that cannot be computed, or that took too long: what, the value, the limit."""
+    """What cannot be tracked, or took too long: what, the value, the limit."""
 
 
 def checked_number(what: str, value: float, unit: str, low: float, high: float) -> float:

@@ -82,6 +82,46 @@ def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
 
 
 @contracted
+def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats) -> None:
+    """A straight magnet with quadrupole terms [1/m^2] alone."""
+    step = length / slices
+    d = DRIFT_INNER * step
+    outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
+    outer_skew, inner_skew = KICK_OUTER * step * skew, KICK_INNER * step * skew
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        for i in range(LANES):
+            x = s[i]
+            px = s[PX + i]
+            y = s[Y + i]
+            py = s[PY + i]
+            w = s[WEIGHT + i]
+            dw = d * w
+            lw = last * w
+            px = px - outer * x + outer_skew * y
+            py = py + outer * y + outer_skew * x
+            x += dw * px
+            y += dw * py
+            path = d * (px * px + py * py)
+            px = px - inner * x + inner_skew * y
+            py = py + inner * y + inner_skew * x
+            x += dw * px
+            y += dw * py
+            path += d * (px * px + py * py)
+            px = px - outer * x + outer_skew * y
+            py = py + outer * y + outer_skew * x
+            x += lw * px
+            y += lw * py
+            path += last * (px * px + py * py)
+            s[i] = x
+            s[PX + i] = px
+            s[Y + i] = y
+            s[PY + i] = py
+            s[CT + i] += 0.5 * w * w * path
+
+
+@contracted
 def linear(
     length: float, slices: int, normal: float, skew: float, b2: float, a2: float, curvature: float, s: Floats
 ) -> None:
@@ -89,7 +129,11 @@ def linear(
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step, KICK_INNER * step
-    focus = b2 + curvature * curvature
+    outer_x, inner_x = outer * (b2 + curvature * curvature), inner * (b2 + curvature * curvature)
+    outer_y, inner_y = outer * b2, inner * b2
+    outer_skew, inner_skew = outer * a2, inner * a2
+    outer_up, inner_up = outer * skew, inner * skew
+    outer_path, inner_path = outer * curvature, inner * curvature
     drift(DRIFT_OUTER * step, s)
     for number in range(slices):
         last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
@@ -102,21 +146,22 @@ def linear(
             dw = d * w
             lw = last * w
             bend = normal - curvature * s[DELTA + i]
-            px -= outer * (bend + (focus * x - a2 * y))
-            py += outer * (skew + (a2 * x + b2 * y))
-            across = outer * x
+            outer_bend = outer * bend
+            ends = x
+            px = (px - outer_bend) - outer_x * x + outer_skew * y
+            py = (py + outer_up) + outer_y * y + outer_skew * x
             x += dw * px
             y += dw * py
             path = d * (px * px + py * py)
-            px -= inner * (bend + (focus * x - a2 * y))
-            py += inner * (skew + (a2 * x + b2 * y))
-            across += inner * x
+            across = inner_path * x
+            px = px - inner * bend - inner_x * x + inner_skew * y
+            py = (py + inner_up) + inner_y * y + inner_skew * x
             x += dw * px
             y += dw * py
             path += d * (px * px + py * py)
-            px -= outer * (bend + (focus * x - a2 * y))
-            py += outer * (skew + (a2 * x + b2 * y))
-            across += outer * x
+            ends += x
+            px = (px - outer_bend) - outer_x * x + outer_skew * y
+            py = (py + outer_up) + outer_y * y + outer_skew * x
             x += lw * px
             y += lw * py
             path += last * (px * px + py * py)
@@ -124,7 +169,7 @@ def linear(
             s[PX + i] = px
             s[Y + i] = y
             s[PY + i] = py
-            s[CT + i] += 0.5 * w * w * path + curvature * across
+            s[CT + i] += 0.5 * w * w * path + across + outer_path * ends
 
 
 @contracted
@@ -248,14 +293,17 @@ def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
 
 @contracted
 def cavity(length: float, voltage: float, frequency: float, slip: float, turn: int, s: Floats) -> None:
-    """A cavity: `voltage` relative to the beam's energy, `frequency` [Hz], `slip` [m] of its wave in a turn."""
+    """A cavity: `voltage` relative to the beam's energy, `frequency` [Hz], `slip` [m] of its wave in a turn.
+
+    A particle that is left without momentum is lost in the drift behind: it gets NaN.
+    """
     drift(0.5 * length, s)
     wave = 2.0 * math.pi * frequency / SPEED_OF_LIGHT
     late = slip * turn
     for i in range(LANES):
         delta = s[DELTA + i] - voltage * math.sin(wave * (s[CT + i] - late))
         s[DELTA + i] = delta
-        s[WEIGHT + i] = 1.0 / (1.0 + delta)
+        s[WEIGHT + i] = 1.0 / (1.0 + delta) if delta > -1.0 else math.nan
     drift(0.5 * length, s)
 
 

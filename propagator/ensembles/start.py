@@ -8,18 +8,21 @@ from gnomon.propagator.ensembles.apertures import NO_CHAMBER
 from gnomon.propagator.ensembles.course import Course
 from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.warmup import Progress
 
 #: Newton's steps before it is given up, half the step of differences and the change that ends it [m, rad].
 ITERATIONS, STEP, TOLERANCE = 20, 1e-6, 1e-12
 
 
-def closed_orbits(lattice: Lattice, delta: float, elements: list[int], time_limit_s: float) -> Floats:
+def closed_orbits(
+    lattice: Lattice, delta: float, elements: list[int], time_limit_s: float, progress: Progress | None
+) -> Floats:
     """Closed orbit (len(elements), 6) at the entrances of elements in beam order, ct 0, the momentum fixed at `delta`.
 
     Newton's method with central differences. Raises TrackingError when there is no orbit.
     """
     course = Course(lattice, {}, False)
-    with Runner(course, 1, time_limit_s) as runner:
+    with Runner(course, 1, time_limit_s, progress) as runner:
         orbit = np.zeros(4)
         change = 0.0
         for _ in range(ITERATIONS):

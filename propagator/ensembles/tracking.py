@@ -69,7 +69,10 @@ class Pack:
         particle = np.flatnonzero(~self.alive).astype(np.int64)
         at = self.lost_at.transpose(1, 0, 2).reshape(6, -1)[:, particle]
         return Losses(
-            particle, self.lost_turn.reshape(-1)[particle], self.lost_place.reshape(-1)[particle], np.ascontiguousarray(at)
+            particle,
+            self.lost_turn.reshape(-1)[particle],
+            self.lost_place.reshape(-1)[particle],
+            np.ascontiguousarray(at),
         )
 
     def let_act(self, step: CollectiveStep, name: str, turn: int) -> None:
@@ -93,12 +96,13 @@ class Pack:
 class Runner:
     """Runs packs over a course with threads until a deadline."""
 
-    def __init__(self, course: Course, threads: int | None, time_limit_s: float) -> None:
+    def __init__(self, course: Course, threads: int | None, time_limit_s: float, progress: Progress | None) -> None:
         self.course = course
         if threads is None:
             threads = min(os.cpu_count() or 1, MOST_THREADS)
         self.threads = checked_count("threads", threads, 1, MOST_THREADS)
         self.time_limit_s = checked_number("time limit", time_limit_s, "s", 0.0, 1e9)
+        self._load_code(progress)
         self.started = time.monotonic()
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
@@ -127,6 +131,16 @@ class Runner:
             for future in futures:
                 future.cancel()
 
+    def _load_code(self, progress: Progress | None) -> None:
+        """Compile, or load from the cache, before the clock starts; `progress` is told once in a process."""
+        known = bool(run_blocks.signatures)  # type: ignore[attr-defined]
+        if progress is not None and not known:
+            progress("tracking code", 0, 1)
+        if not known:
+            self._call(Pack(np.zeros((6, 1))), 0, 0, 0, 0, 0, 0)
+        if progress is not None and not known:
+            progress("tracking code", 1, 1)
+
     def _run(
         self, pack: Pack, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
     ) -> None:
@@ -135,6 +149,11 @@ class Runner:
                 f"tracking took longer than {self.time_limit_s:g} s and was ended in turn {first_turn}; "
                 "ask for fewer particles or turns, or allow more time"
             )
+        self._call(pack, first, last, first_row, last_row, first_turn, turns)
+
+    def _call(
+        self, pack: Pack, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
+    ) -> None:
         c = self.course
         run_blocks(
             pack.state, pack.lost_turn, pack.lost_place, pack.lost_at, pack.starts, first, last, first_row, last_row,
@@ -179,9 +198,9 @@ def track(
     check_names(lattice.ring, steps, "collective step")
     course = Course(lattice, apertures or {}, cavities)
     pack = Pack(ensemble.coordinates)
-    if progress is not None:
-        progress("turns", 0, turns)
-    with Runner(course, threads, time_limit_s) as runner:
+    with Runner(course, threads, time_limit_s, progress) as runner:
+        if progress is not None:
+            progress("turns", 0, turns)
         if not steps:
             runner.turns(pack, turns, progress)
         else:

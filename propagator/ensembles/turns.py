@@ -15,6 +15,7 @@ from gnomon.propagator.ensembles.lanes import (
     change_frame,
     corrector,
     count_outside,
+    coupled,
     drift,
     edge,
     general,
@@ -26,7 +27,7 @@ from gnomon.propagator.ensembles.lanes import (
 from gnomon.propagator.misalignment import write_frames
 
 #: What a row of the course does.
-PLACE, DRIFT, QUADRUPOLE, LINEAR, SEXTUPOLE, GENERAL, THIN, CORRECTOR, CAVITY = range(9)
+PLACE, DRIFT, QUADRUPOLE, COUPLED, LINEAR, SEXTUPOLE, GENERAL, THIN, CORRECTOR, CAVITY = range(10)
 
 #: Numbers of a row: length, curvature, b1 to b4, a1 to a4 (a steerer's kicks stand in a3, a4), entrance and exit angle,
 #: gap, fint of both edges, voltage, frequency, slip.
@@ -103,7 +104,7 @@ def run_blocks(
     framed: Integers,
     frames: Floats,
 ) -> None:
-    """Carry blocks through rows `first_row` to `last_row` of the course, counted from each block's start, `turns` times.
+    """Carry blocks through rows `first_row` to `last_row`, counted from each block's start, `turns` times.
 
     `state` (blocks, 7 * LANES) holds the particles; `lost_turn` (blocks, LANES) is -1 while one is alive, else
     `lost_place` is the element and `lost_at` (blocks, 6, LANES) its coordinates; a lost particle goes on from 0.
@@ -117,9 +118,9 @@ def run_blocks(
             if not alive:
                 break
             for number in range(first_row, last_row):
-                row = number + starts[block]
+                row, lap = number + starts[block], turn
                 if row >= kinds.size:
-                    row -= kinds.size
+                    row, lap = row - kinds.size, turn + 1
                 kind = kinds[row]
                 v = values[row]
                 if framed[row]:
@@ -133,6 +134,8 @@ def run_blocks(
                     drift(v[0], s)
                 elif kind == QUADRUPOLE:
                     quadrupole(v[0], slices[row], v[3], s)
+                elif kind == COUPLED:
+                    coupled(v[0], slices[row], v[3], v[7], s)
                 elif kind == SEXTUPOLE:
                     sextupole(v[0], slices[row], v[2], v[6], v[4], s)
                 elif kind == LINEAR:
@@ -144,7 +147,7 @@ def run_blocks(
                 elif kind == CORRECTOR:
                     corrector(v[0], v[8], v[9], s)
                 elif kind == CAVITY:
-                    cavity(v[0], v[15], v[16], v[17], turn, s)
+                    cavity(v[0], v[15], v[16], v[17], lap, s)
                 if v[1] != 0.0:
                     edge(v[1], v[11], v[12], v[14], s)
                 if kind != PLACE:

@@ -66,8 +66,8 @@ def bunch_wake(resonance: Resonance, ct: Floats, charge_c: float, bins: int) -> 
     if phase > COARSEST and width * (bins - 1) > SHORTEST:
         needed = math.ceil(phase / COARSEST * (bins - 1)) + 1
         raise TrackingError(
-            f"wake at {resonance.frequency_hz:.4g} Hz: a bunch of {width * (bins - 1):.3g} m in {bins} bins is too coarse; "
-            f"use {needed} bins"
+            f"wake at {resonance.frequency_hz:.4g} Hz: {bins} bins are too coarse for a bunch of "
+            f"{width * (bins - 1):.3g} m; use {needed} bins"
         )
     place = (ct - first) / width
     left = np.minimum(place.astype(np.int64), bins - 2)
