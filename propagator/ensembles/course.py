@@ -26,6 +26,9 @@ from gnomon.propagator.rf import path_difference
 #: Strengths beyond which a number is a mistake and not a magnet.
 HUGE = 1e12
 
+#: Dipole terms by a sextupole term [m^2] from which the fast pass would lose digits of the sextupole's own kick.
+FAR_ABOVE = 1.0
+
 
 class Course:
     """A lattice, laid out for tracking; `rows_before[i]` rows come before element i (n+1 entries).
@@ -112,7 +115,8 @@ def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
     if out[5] != 0.0 or a[2] != 0.0 or a[3] != 0.0:
         return GENERAL
     if out[4] != 0.0:
-        return SEXTUPOLE if out[1] == 0.0 and out[3] == 0.0 and a[1] == 0.0 else GENERAL
+        pure = out[1] == 0.0 and out[3] == 0.0 and a[1] == 0.0
+        return SEXTUPOLE if pure and max(abs(out[2]), abs(out[6])) < FAR_ABOVE * abs(out[4]) else GENERAL
     if out[1] == 0.0 and out[2] == 0.0 and out[6] == 0.0:
         return QUADRUPOLE if a[1] == 0.0 else COUPLED
     return LINEAR

@@ -63,17 +63,17 @@ def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
             py += outer * y
             x += dw * px
             y += dw * py
-            path = d * (px * px + py * py)
+            squares = px * px + py * py
             px -= inner * x
             py += inner * y
             x += dw * px
             y += dw * py
-            path += d * (px * px + py * py)
+            squares = squares + px * px + py * py
             px -= outer * x
             py += outer * y
             x += lw * px
             y += lw * py
-            path += last * (px * px + py * py)
+            path = d * squares + last * (px * px + py * py)
             s[i] = x
             s[PX + i] = px
             s[Y + i] = y
@@ -103,17 +103,17 @@ def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats)
             py = py + outer * y + outer_skew * x
             x += dw * px
             y += dw * py
-            path = d * (px * px + py * py)
+            squares = px * px + py * py
             px = px - inner * x + inner_skew * y
             py = py + inner * y + inner_skew * x
             x += dw * px
             y += dw * py
-            path += d * (px * px + py * py)
+            squares = squares + px * px + py * py
             px = px - outer * x + outer_skew * y
             py = py + outer * y + outer_skew * x
             x += lw * px
             y += lw * py
-            path += last * (px * px + py * py)
+            path = d * squares + last * (px * px + py * py)
             s[i] = x
             s[PX + i] = px
             s[Y + i] = y
@@ -152,19 +152,19 @@ def linear(
             py = (py + outer_up) + outer_y * y + outer_skew * x
             x += dw * px
             y += dw * py
-            path = d * (px * px + py * py)
+            squares = px * px + py * py
             across = inner_path * x
             px = px - inner * bend - inner_x * x + inner_skew * y
             py = (py + inner_up) + inner_y * y + inner_skew * x
             x += dw * px
             y += dw * py
-            path += d * (px * px + py * py)
+            squares = squares + px * px + py * py
             ends += x
             px = (px - outer_bend) - outer_x * x + outer_skew * y
             py = (py + outer_up) + outer_y * y + outer_skew * x
             x += lw * px
             y += lw * py
-            path += last * (px * px + py * py)
+            path = d * squares + last * (px * px + py * py)
             s[i] = x
             s[PX + i] = px
             s[Y + i] = y
@@ -174,14 +174,12 @@ def linear(
 
 @contracted
 def sextupole(length: float, slices: int, normal: float, skew: float, b3: float, s: Floats) -> None:
-    """A straight magnet with dipole terms [1/m] and a normal sextupole term [1/m^3]."""
+    """A straight magnet with dipole terms [1/m] and a normal sextupole term [1/m^3], not far below them."""
     step = length / slices
     d = DRIFT_INNER * step
-    outer, inner = KICK_OUTER * step, KICK_INNER * step
-    outer_x, inner_x = outer * normal, inner * normal
-    outer_y, inner_y = outer * skew, inner * skew
-    outer *= b3
-    inner *= b3
+    outer, inner = KICK_OUTER * step * b3, KICK_INNER * step * b3
+    outer_y, inner_y = 2.0 * outer, 2.0 * inner
+    square, product = normal / b3, 0.5 * skew / b3
     drift(DRIFT_OUTER * step, s)
     for number in range(slices):
         last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
@@ -193,26 +191,25 @@ def sextupole(length: float, slices: int, normal: float, skew: float, b3: float,
             w = s[WEIGHT + i]
             dw = d * w
             lw = last * w
-            px -= outer * (x * x - y * y) + outer_x
-            py += (2.0 * outer) * (x * y) + outer_y
+            px -= outer * (square + x * x - y * y)
+            py += outer_y * (product + x * y)
             x += dw * px
             y += dw * py
-            path = d * (px * px + py * py)
-            px -= inner * (x * x - y * y) + inner_x
-            py += (2.0 * inner) * (x * y) + inner_y
+            squares = px * px + py * py
+            px -= inner * (square + x * x - y * y)
+            py += inner_y * (product + x * y)
             x += dw * px
             y += dw * py
-            path += d * (px * px + py * py)
-            px -= outer * (x * x - y * y) + outer_x
-            py += (2.0 * outer) * (x * y) + outer_y
+            squares = squares + px * px + py * py
+            px -= outer * (square + x * x - y * y)
+            py += outer_y * (product + x * y)
             x += lw * px
             y += lw * py
-            path += last * (px * px + py * py)
             s[i] = x
             s[PX + i] = px
             s[Y + i] = y
             s[PY + i] = py
-            s[CT + i] += 0.5 * w * w * path
+            s[CT + i] += 0.5 * w * w * (d * squares + last * (px * px + py * py))
 
 
 @contracted
