@@ -26,9 +26,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 settings: Any = importlib.import_module("numba.core.config")
 
 #: Every module whose text decides what the machine code is.
-SOURCES = ("compiled", "report", "affine", "misalignment", "ends", "nonlinear", "optics", "closed_orbit",
-           "orbit_search", "path_form", "path_length", "kernels", "derivatives/kernels",
-           "derivatives/variations")  # fmt: skip
+SOURCES = (
+    "compiled", "report", "affine", "misalignment", "ends", "nonlinear", "optics", "closed_orbit", "orbit_search",
+    "path_form", "path_length", "kernels", "derivatives/kernels", "derivatives/variations", "ensembles/lanes",
+    "ensembles/turns",
+)  # fmt: skip
 
 
 def cache_folder() -> Path:

@@ -49,8 +49,13 @@ def pyat_lattice(lattice: Lattice) -> Any:
 
 def pyat_turn(ring: Any, start: np.ndarray) -> np.ndarray:
     """Particles (6, m) after one turn."""
+    return pyat_turns(ring, start, 1)
+
+
+def pyat_turns(ring: Any, start: np.ndarray, turns: int) -> np.ndarray:
+    """Particles (6, m) after some turns, NaN for the lost."""
     particles = np.asfortranarray(start.copy())
-    ring.track(particles, nturns=1, in_place=True, refpts=None)
+    ring.track(particles, nturns=turns, in_place=True, refpts=None)
     return particles
 
 

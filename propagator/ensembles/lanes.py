@@ -1,0 +1,336 @@
+"""Elements that act on many particles at once: the vector instructions of tracking.
+
+A block holds `LANES` particles as rows x, px, y, py, delta, ct, 1 / (1 + delta) of one flat array. Loops over the lanes
+have a constant length and constant offsets, so that they become vector instructions, and a whole slice is one loop, so
+that a particle stays in registers for three kicks. Slices, edges and kicks are those of pyAT's
+StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePass, CorrectorPass and RFCavityPass.
+"""
+
+import math
+from typing import Any
+
+import numba
+
+from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.propagator.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.compiled import Floats
+
+#: Particles in a block, and the numbers of each.
+LANES = 64
+ROWS = 7
+
+#: Where the rows begin.
+PX, Y, PY, DELTA, CT, WEIGHT = (row * LANES for row in range(1, ROWS))
+
+#: Products and sums may be fused; NaN and infinity keep their meaning, so that lost particles are found.
+contracted: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+
+#: Half angle of an edge's soft-edge correction up to which a series gives its tangent to the last digit.
+SMALL = 0.04
+
+
+@contracted
+def drift(length: float, s: Floats) -> None:
+    """Free space [m]."""
+    for i in range(LANES):
+        px = s[PX + i]
+        py = s[PY + i]
+        w = s[WEIGHT + i]
+        step = length * w
+        s[i] += step * px
+        s[Y + i] += step * py
+        s[CT + i] += 0.5 * step * w * (px * px + py * py)
+
+
+@contracted
+def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
+    """A straight magnet with a normal quadrupole term [1/m^2] alone."""
+    step = length / slices
+    d = DRIFT_INNER * step
+    outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        for i in range(LANES):
+            x = s[i]
+            px = s[PX + i]
+            y = s[Y + i]
+            py = s[PY + i]
+            w = s[WEIGHT + i]
+            dw = d * w
+            lw = last * w
+            px -= outer * x
+            py += outer * y
+            x += dw * px
+            y += dw * py
+            squares = px * px + py * py
+            px -= inner * x
+            py += inner * y
+            x += dw * px
+            y += dw * py
+            squares = squares + px * px + py * py
+            px -= outer * x
+            py += outer * y
+            x += lw * px
+            y += lw * py
+            path = d * squares + last * (px * px + py * py)
+            s[i] = x
+            s[PX + i] = px
+            s[Y + i] = y
+            s[PY + i] = py
+            s[CT + i] += 0.5 * w * w * path
+
+
+@contracted
+def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats) -> None:
+    """A straight magnet with quadrupole terms [1/m^2] alone."""
+    step = length / slices
+    d = DRIFT_INNER * step
+    outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
+    outer_skew, inner_skew = KICK_OUTER * step * skew, KICK_INNER * step * skew
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        for i in range(LANES):
+            x = s[i]
+            px = s[PX + i]
+            y = s[Y + i]
+            py = s[PY + i]
+            w = s[WEIGHT + i]
+            dw = d * w
+            lw = last * w
+            px = px - outer * x + outer_skew * y
+            py = py + outer * y + outer_skew * x
+            x += dw * px
+            y += dw * py
+            squares = px * px + py * py
+            px = px - inner * x + inner_skew * y
+            py = py + inner * y + inner_skew * x
+            x += dw * px
+            y += dw * py
+            squares = squares + px * px + py * py
+            px = px - outer * x + outer_skew * y
+            py = py + outer * y + outer_skew * x
+            x += lw * px
+            y += lw * py
+            path = d * squares + last * (px * px + py * py)
+            s[i] = x
+            s[PX + i] = px
+            s[Y + i] = y
+            s[PY + i] = py
+            s[CT + i] += 0.5 * w * w * path
+
+
+@contracted
+def linear(
+    length: float, slices: int, normal: float, skew: float, b2: float, a2: float, curvature: float, s: Floats
+) -> None:
+    """A straight or bent magnet with dipole terms [1/m] and quadrupole terms [1/m^2]."""
+    step = length / slices
+    d = DRIFT_INNER * step
+    outer, inner = KICK_OUTER * step, KICK_INNER * step
+    outer_x, inner_x = outer * (b2 + curvature * curvature), inner * (b2 + curvature * curvature)
+    outer_y, inner_y = outer * b2, inner * b2
+    outer_skew, inner_skew = outer * a2, inner * a2
+    outer_up, inner_up = outer * skew, inner * skew
+    outer_path, inner_path = outer * curvature, inner * curvature
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        for i in range(LANES):
+            x = s[i]
+            px = s[PX + i]
+            y = s[Y + i]
+            py = s[PY + i]
+            w = s[WEIGHT + i]
+            dw = d * w
+            lw = last * w
+            bend = normal - curvature * s[DELTA + i]
+            outer_bend = outer * bend
+            ends = x
+            px = (px - outer_bend) - outer_x * x + outer_skew * y
+            py = (py + outer_up) + outer_y * y + outer_skew * x
+            x += dw * px
+            y += dw * py
+            squares = px * px + py * py
+            across = inner_path * x
+            px = px - inner * bend - inner_x * x + inner_skew * y
+            py = (py + inner_up) + inner_y * y + inner_skew * x
+            x += dw * px
+            y += dw * py
+            squares = squares + px * px + py * py
+            ends += x
+            px = (px - outer_bend) - outer_x * x + outer_skew * y
+            py = (py + outer_up) + outer_y * y + outer_skew * x
+            x += lw * px
+            y += lw * py
+            path = d * squares + last * (px * px + py * py)
+            s[i] = x
+            s[PX + i] = px
+            s[Y + i] = y
+            s[PY + i] = py
+            s[CT + i] += 0.5 * w * w * path + across + outer_path * ends
+
+
+@contracted
+def sextupole(length: float, slices: int, normal: float, skew: float, b3: float, s: Floats) -> None:
+    """A straight magnet with dipole terms [1/m] and a normal sextupole term [1/m^3], not far below them."""
+    step = length / slices
+    d = DRIFT_INNER * step
+    outer, inner = KICK_OUTER * step * b3, KICK_INNER * step * b3
+    outer_y, inner_y = 2.0 * outer, 2.0 * inner
+    square, product = normal / b3, 0.5 * skew / b3
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        for i in range(LANES):
+            x = s[i]
+            px = s[PX + i]
+            y = s[Y + i]
+            py = s[PY + i]
+            w = s[WEIGHT + i]
+            dw = d * w
+            lw = last * w
+            px -= outer * (square + x * x - y * y)
+            py += outer_y * (product + x * y)
+            x += dw * px
+            y += dw * py
+            squares = px * px + py * py
+            px -= inner * (square + x * x - y * y)
+            py += inner_y * (product + x * y)
+            x += dw * px
+            y += dw * py
+            squares = squares + px * px + py * py
+            px -= outer * (square + x * x - y * y)
+            py += outer_y * (product + x * y)
+            x += lw * px
+            y += lw * py
+            s[i] = x
+            s[PX + i] = px
+            s[Y + i] = y
+            s[PY + i] = py
+            s[CT + i] += 0.5 * w * w * (d * squares + last * (px * px + py * py))
+
+
+@contracted
+def kick(length: float, curvature: float, f: Floats, s: Floats) -> None:
+    """A multipole kick; `f` are b1 to b4 and a1 to a4, the dipole terms with the coils."""
+    b1, b2, b3, b4, a1, a2, a3, a4 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
+    for i in range(LANES):
+        x = s[i]
+        y = s[Y + i]
+        b = b4 * x - a4 * y + b3
+        a = b4 * y + a4 * x + a3
+        real = b * x - a * y + b2
+        a = b * y + a * x + a2
+        b = real
+        real = b * x - a * y + b1
+        a = b * y + a * x + a1
+        s[PX + i] -= length * (real - curvature * (s[DELTA + i] - curvature * x))
+        s[PY + i] += length * a
+        s[CT + i] += length * curvature * x
+
+
+@contracted
+def general(length: float, slices: int, curvature: float, f: Floats, s: Floats) -> None:
+    """A straight or bent magnet with any terms `f`, as in `kick`."""
+    step = length / slices
+    drift(DRIFT_OUTER * step, s)
+    for number in range(slices):
+        kick(KICK_OUTER * step, curvature, f, s)
+        drift(DRIFT_INNER * step, s)
+        kick(KICK_INNER * step, curvature, f, s)
+        drift(DRIFT_INNER * step, s)
+        kick(KICK_OUTER * step, curvature, f, s)
+        drift((2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step, s)
+
+
+@contracted
+def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> None:
+    """The edge of a bend: px += h tan(e) x, py -= h tan(e - psi / (1 + delta)) y.
+
+    With t = tan(psi / (1 + delta)) the second tangent is (tan e - t) / (1 + t tan e); t comes from its series.
+    """
+    tangent = math.tan(angle)
+    horizontal = curvature * tangent
+    psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    if psi == 0.0:
+        for i in range(LANES):
+            s[PX + i] += horizontal * s[i]
+            s[PY + i] -= horizontal * s[Y + i]
+        return
+    if abs(psi) > SMALL:
+        for i in range(LANES):
+            s[PX + i] += horizontal * s[i]
+            s[PY + i] -= curvature * math.tan(angle - psi * s[WEIGHT + i]) * s[Y + i]
+        return
+    for i in range(LANES):
+        z = psi * s[WEIGHT + i]
+        q = z * z
+        t = z * (1.0 + q * (1.0 / 3.0 + q * (2.0 / 15.0 + q * (17.0 / 315.0 + q * (62.0 / 2835.0)))))
+        s[PX + i] += horizontal * s[i]
+        s[PY + i] -= curvature * (tangent - t) / (1.0 + t * tangent) * s[Y + i]
+
+
+@contracted
+def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
+    """A steerer [rad] whose field is spread over its length."""
+    constant = (kick_x * kick_x + kick_y * kick_y) / 3.0
+    for i in range(LANES):
+        px = s[PX + i]
+        py = s[PY + i]
+        w = s[WEIGHT + i]
+        step = length * w
+        s[CT + i] += 0.5 * step * w * (px * px + py * py + px * kick_x + py * kick_y + constant)
+        s[i] += step * (px + 0.5 * kick_x)
+        s[Y + i] += step * (py + 0.5 * kick_y)
+        s[PX + i] += kick_x
+        s[PY + i] += kick_y
+
+
+@contracted
+def cavity(length: float, voltage: float, frequency: float, slip: float, turn: int, s: Floats) -> None:
+    """A cavity: `voltage` relative to the beam's energy, `frequency` [Hz], `slip` [m] of its wave in a turn.
+
+    A particle that is left without momentum is lost in the drift behind: it gets NaN.
+    """
+    drift(0.5 * length, s)
+    wave = 2.0 * math.pi * frequency / SPEED_OF_LIGHT
+    late = slip * turn
+    for i in range(LANES):
+        delta = s[DELTA + i] - voltage * math.sin(wave * (s[CT + i] - late))
+        s[DELTA + i] = delta
+        s[WEIGHT + i] = 1.0 / (1.0 + delta) if delta > -1.0 else math.nan
+    drift(0.5 * length, s)
+
+
+@contracted
+def change_frame(frame: Floats, s: Floats) -> None:
+    """Into or out of a displaced element's frame (`misalignment.write_frame`, 30 numbers)."""
+    for i in range(LANES):
+        x = s[i]
+        px = s[PX + i]
+        y = s[Y + i]
+        py = s[PY + i]
+        d = s[DELTA + i]
+        s[i] = frame[0] * x + frame[1] * px + frame[2] * y + frame[3] * py + frame[4] * d + frame[5]
+        s[PX + i] = frame[6] * x + frame[7] * px + frame[8] * y + frame[9] * py + frame[10] * d + frame[11]
+        s[Y + i] = frame[12] * x + frame[13] * px + frame[14] * y + frame[15] * py + frame[16] * d + frame[17]
+        s[PY + i] = frame[18] * x + frame[19] * px + frame[20] * y + frame[21] * py + frame[22] * d + frame[23]
+        s[CT + i] += frame[24] * x + frame[25] * px + frame[26] * y + frame[27] * py + frame[28] * d + frame[29]
+
+
+@contracted
+def count_outside(elliptic: bool, half_x: float, half_y: float, at_x: float, at_y: float, s: Floats) -> int:
+    """How many lanes are outside an aperture [m]; NaN is outside."""
+    outside = 0
+    if elliptic:
+        for i in range(LANES):
+            u = (s[i] - at_x) / half_x
+            v = (s[Y + i] - at_y) / half_y
+            outside += 0 if u * u + v * v <= 1.0 else 1
+    else:
+        for i in range(LANES):
+            inside = (abs(s[i] - at_x) <= half_x) & (abs(s[Y + i] - at_y) <= half_y)
+            outside += 0 if inside else 1
+    return outside

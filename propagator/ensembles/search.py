@@ -1,0 +1,87 @@
+"""How far out particles survive, along lines from the closed orbit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.lattice import Lattice
+from gnomon.lattice.elements import Cavity
+from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.ensembles.ensemble import Losses
+from gnomon.propagator.ensembles.lanes import LANES
+from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.warmup import Progress
+
+#: Particles on a line (two lines fill a block) and how often its last interval is divided again.
+STEPS, ROUNDS = LANES // 2, 2
+
+#: How far from the orbit all particles start in x and y [m], so that both planes' resonances act.
+TOUCH = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """Where lines end: `fraction` (lines,) of the whole that survived, and every loss of a first round.
+
+    `open` (lines,) says which lines survived whole; `tried` (lines, STEPS) are the first round's fractions and `lasted`
+    (lines, STEPS) the turns that each was seen.
+    """
+
+    fraction: Floats
+    open: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    tried: Floats
+    lasted: Integers
+
+
+def find_edges(
+    runner: Runner,
+    lines: int,
+    place: Callable[[Floats], Pack],
+    turns: int,
+    bucket_m: float,
+    what: str,
+    progress: Progress | None,
+) -> Edges:
+    """Search all lines together; `place` makes particles of fractions (lines, STEPS), line after line.
+
+    The edge is the last particle before the first loss, so that islands beyond it do not count. A particle more than
+    `bucket_m` away in ct at the end has left its bucket and counts as lost.
+    """
+    low, width = np.zeros(lines), 1.0
+    tried, lasted = np.empty((lines, STEPS)), np.empty((lines, STEPS), dtype=np.int64)
+    whole = np.zeros(lines, dtype=np.bool_)
+    for number in range(ROUNDS):
+        parts = STEPS if number == 0 else STEPS + 1
+        fractions = np.minimum(1.0, low[:, None] + width * np.arange(1, STEPS + 1) / parts)
+        pack = place(fractions)
+        runner.turns(pack, turns, progress, f"{what}, round {number + 1} of {ROUNDS}")
+        alive = (pack.alive & (np.abs(pack.coordinates()[5]) <= bucket_m)).reshape(lines, STEPS)
+        good = np.cumprod(alive, axis=1).sum(axis=1)
+        if number == 0:
+            whole = good == STEPS
+            tried, lasted = fractions, _lasted(pack.losses(), turns, lines)
+        low = np.minimum(1.0, low + width * good / parts)
+        width /= parts
+    return Edges(low, whole, tried, lasted)
+
+
+def _lasted(losses: Losses, turns: int, lines: int) -> Integers:
+    lasted = np.full(lines * STEPS, turns, dtype=np.int64)
+    lasted[losses.particle] = losses.turn
+    return lasted.reshape(lines, STEPS)
+
+
+def half_bucket(lattice: Lattice, cavities: bool) -> float:
+    """Half the length [m] of a bucket of the lowest cavity frequency; infinite without cavities."""
+    numbers = [e.harmonic_number for e in lattice.ring.elements if isinstance(e, Cavity) and e.voltage != 0.0]
+    if not cavities or not numbers:
+        return float("inf")
+    frequency = lattice.rf_frequency * min(numbers) / lattice.ring.harmonic_number
+    return 0.5 * SPEED_OF_LIGHT / frequency
+
+
+def has_voltage(lattice: Lattice) -> bool:
+    """Whether any cavity of the lattice has a voltage."""
+    return any(isinstance(e, Cavity) and e.voltage != 0.0 for e in lattice.ring.elements)

@@ -1,0 +1,64 @@
+"""Where studies start: the closed orbit at a momentum deviation, by tracking, at any place of the ring."""
+
+import numpy as np
+
+from gnomon.lattice import Lattice
+from gnomon.propagator.compiled import Floats
+from gnomon.propagator.ensembles.apertures import NO_CHAMBER
+from gnomon.propagator.ensembles.course import Course
+from gnomon.propagator.ensembles.errors import TrackingError
+from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.warmup import Progress
+
+#: Newton's steps before it is given up, half the step of differences and the change that ends it [m, rad].
+ITERATIONS, STEP, TOLERANCE = 20, 1e-6, 1e-12
+
+
+def closed_orbits(
+    lattice: Lattice, delta: float, elements: list[int], time_limit_s: float, progress: Progress | None
+) -> Floats:
+    """Closed orbit (len(elements), 6) at the entrances of elements in beam order, ct 0, the momentum fixed at `delta`.
+
+    Newton's method with central differences. Raises TrackingError when there is no orbit.
+    """
+    course = Course(lattice, {}, False)
+    with Runner(course, 1, time_limit_s, progress) as runner:
+        orbit = np.zeros(4)
+        change = 0.0
+        for _ in range(ITERATIONS):
+            particles = np.zeros((6, 9))
+            particles[:4] = orbit[:, None]
+            particles[4] = delta
+            for axis in range(4):
+                particles[axis, 1 + 2 * axis] += STEP
+                particles[axis, 2 + 2 * axis] -= STEP
+            pack = Pack(particles)
+            runner.run(pack, 0, course.kinds.size, 0, 1)
+            if not pack.alive.all():
+                raise TrackingError(f"no closed orbit at delta {delta:g}: particles are lost beyond {NO_CHAMBER:g} m")
+            after = pack.coordinates()[:4]
+            matrix = (after[:, 1::2] - after[:, 2::2]) / (2.0 * STEP)
+            try:
+                move = np.linalg.solve(np.eye(4) - matrix, after[:, 0] - orbit)
+            except np.linalg.LinAlgError:
+                raise TrackingError(f"no closed orbit at delta {delta:g}: a tune is an integer") from None
+            orbit = orbit + move
+            change = float(np.abs(move).max())
+            if not change < NO_CHAMBER:
+                break
+            if change < TOLERANCE:
+                return _walk(runner, orbit, delta, elements)
+    raise TrackingError(f"no closed orbit at delta {delta:g}: Newton's last change was {change:.3g} m")
+
+
+def _walk(runner: Runner, orbit: Floats, delta: float, elements: list[int]) -> Floats:
+    pack = Pack(np.array([*orbit, delta, 0.0])[:, None])
+    found = np.empty((len(elements), 6))
+    row = 0
+    for number, element in enumerate(elements):
+        stop = int(runner.course.rows_before[element])
+        runner.run(pack, row, stop, 0, 1)
+        found[number] = pack.coordinates()[:, 0]
+        row = stop
+    found[:, 5] = 0.0
+    return found
