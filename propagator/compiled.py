@@ -27,7 +27,7 @@ settings: Any = importlib.import_module("numba.core.config")
 
 #: Every module whose text decides what the machine code is.
 SOURCES = ("compiled", "report", "affine", "misalignment", "nonlinear", "optics", "closed_orbit", "orbit_search",
-           "path_length", "kernels")  # fmt: skip
+           "path_length", "kernels", "six/steps", "six/kernels")  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     """
     digest = hashlib.sha256()
     for name in SOURCES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     stamp = Path(__file__).with_name("kernels.py").stat().st_mtime_ns
     digest.update(f"{os.path.abspath(__file__)} {stamp}".encode())
     digest.update(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
