@@ -38,4 +38,3 @@ class SixDBeam:
     alpha: Floats
     phase: Floats
     dispersion: Floats
-

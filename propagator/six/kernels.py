@@ -7,7 +7,25 @@ import numpy as np
 from gnomon.propagator.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
 from gnomon.propagator.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
-from gnomon.propagator.six.steps import MATRIX, accelerate, add_diffusion, change_frame, drift, edge, kick, steer
+from gnomon.propagator.six.steps import (
+    MATRIX,
+    Point,
+    accelerate,
+    accelerate_matrix,
+    add_diffusion,
+    change_frame,
+    drift,
+    drift_matrix,
+    edge,
+    edge_matrix,
+    field,
+    frame_matrix,
+    kick,
+    kick_matrix,
+    radiated,
+    steer,
+    steer_matrix,
+)
 
 #: What an element is here.
 NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
@@ -17,61 +35,170 @@ NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
 LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 5, 8, 16, 18
 COLUMNS = 21
 
-#: Steps of Newton's method, its last change [m, rad, 1], below which a change that no longer shrinks does, farthest.
-ITERATIONS, TOLERANCE, FLOOR, FAR = 40, 1e-13, 1e-10, 10.0
+#: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
+ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
+
+
+@compiled
+def drifted(length: float, point: Point, linear: bool, matrix: Floats) -> Point:
+    """A drift, with its derivative if `linear`."""
+    if linear:
+        drift_matrix(length, point, matrix)
+    return drift(length, point)
 
 
 @compiled
 def pass_magnet(
-    row: Floats, slices: int, high: bool, radiation: float, quantum: float, point: Floats, linear: bool,
+    row: Floats, slices: int, high: bool, radiation: float, quantum: float, point: Point, linear: bool,
     matrix: Floats, diffusion: Floats,
-) -> None:  # fmt: skip
+) -> Point:  # fmt: skip
     """Carry a particle through a magnet in its own frame."""
     length, curvature, fields = row[LONG], row[BENDING], row[FIELDS : FIELDS + 8]
     if length == 0.0:
-        kick(1.0, 0.0, high, fields, 0.0, point, linear, matrix)
-        return
+        if linear:
+            kick_matrix(1.0, 0.0, high, fields, 0.0, point, matrix)
+        return kick(1.0, 0.0, high, fields, 0.0, point)
     if curvature != 0.0:
-        edge(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point, linear, matrix)
+        if linear:
+            edge_matrix(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point, matrix)
+        point = edge(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point)
     step = length / slices
-    drift(DRIFT_OUTER * step, point, linear, matrix)
+    point = drifted(DRIFT_OUTER * step, point, linear, matrix)
     for number in range(slices):
         for stage in range(3):
-            p = 1.0 / (1.0 + point[4])
-            slope_x, slope_y = point[1] * p, point[3] * p
-            fraction = KICK_INNER if stage == 1 else KICK_OUTER
-            strength = kick(fraction * step, curvature, high, fields, radiation, point, linear, matrix)
+            part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
+            before = point
+            if linear:
+                kick_matrix(part, curvature, high, fields, radiation, point, matrix)
+            point = kick(part, curvature, high, fields, radiation, point)
             if quantum > 0.0:
-                add_diffusion(quantum * strength, slope_x, slope_y, matrix, diffusion)
+                b, a, _, _ = field(fields, high, before[0], before[2])
+                square, path = radiated(b, a, curvature, before)
+                p = 1.0 / (1.0 + before[4])
+                amount = quantum * part * path * square * math.sqrt(square)
+                add_diffusion(amount, before[1] * p, before[3] * p, matrix, diffusion)
             if stage < 2:
-                drift(DRIFT_INNER * step, point, linear, matrix)
+                ahead = DRIFT_INNER * step
             else:
-                drift((2.0 if number < slices - 1 else 1.0) * DRIFT_OUTER * step, point, linear, matrix)
+                ahead = (2.0 if number < slices - 1 else 1.0) * DRIFT_OUTER * step
+            point = drifted(ahead, point, linear, matrix)
     if curvature != 0.0:
-        edge(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point, linear, matrix)
+        if linear:
+            edge_matrix(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point, matrix)
+        point = edge(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point)
+    return point
 
 
 @compiled
 def pass_element(
     kind: int, row: Floats, slices: int, high: int, moved: int, frames: Floats, radiation: float, quantum: float,
-    point: Floats, linear: bool, matrix: Floats, diffusion: Floats, work: Floats,
-) -> None:  # fmt: skip
-    """Carry a particle through any element."""
+    point: Point, linear: bool, matrix: Floats, diffusion: Floats, work: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle through any element, and `matrix` if `linear`."""
+    if kind == NOTHING:
+        return point
     if kind == SPACE:
-        drift(row[LONG], point, linear, matrix)
-    elif kind == CAVITY:
-        drift(0.5 * row[LONG], point, linear, matrix)
-        accelerate(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point, linear, matrix)
-        drift(0.5 * row[LONG], point, linear, matrix)
-    elif kind != NOTHING:
-        if moved != 0:
-            change_frame(frames[0], point, linear, matrix, work)
-        if kind == STEERER:
-            steer(row[LONG], row[KICKS], row[KICKS + 1], point, linear, matrix)
-        else:
-            pass_magnet(row, slices, high != 0, radiation, quantum, point, linear, matrix, diffusion)
-        if moved != 0:
-            change_frame(frames[1], point, linear, matrix, work)
+        return drifted(row[LONG], point, linear, matrix)
+    if kind == CAVITY:
+        point = drifted(0.5 * row[LONG], point, linear, matrix)
+        if linear:
+            accelerate_matrix(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point, matrix)
+        point = accelerate(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point)
+        return drifted(0.5 * row[LONG], point, linear, matrix)
+    if moved != 0:
+        if linear:
+            frame_matrix(frames[0], matrix, work)
+        point = change_frame(frames[0], point)
+    if kind == STEERER:
+        if linear:
+            steer_matrix(row[LONG], row[KICKS], row[KICKS + 1], point, matrix)
+        point = steer(row[LONG], row[KICKS], row[KICKS + 1], point)
+    else:
+        point = pass_magnet(row, slices, high != 0, radiation, quantum, point, linear, matrix, diffusion)
+    if moved != 0:
+        if linear:
+            frame_matrix(frames[1], matrix, work)
+        point = change_frame(frames[1], point)
+    return point
+
+
+@compiled
+def set_identity(matrix: Floats) -> None:
+    """Make `matrix` (48) that which changes nothing."""
+    matrix[:] = 0.0
+    for row in range(6):
+        matrix[9 * row] = 1.0
+
+
+@compiled
+def walk(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, start: Floats, linear: bool, orbit: Floats, matrices: Floats, end: Floats,
+) -> bool:  # fmt: skip
+    """Carry a particle around the ring to `end` (6); with `linear`, write `orbit` and `matrices` on the way.
+
+    False when it is lost.
+    """
+    n = kinds.size
+    matrix, work, diffusion = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6))
+    set_identity(matrix)
+    point = (start[0], start[1], start[2], start[3], start[4], start[5])
+    for index in range(n):
+        if linear:
+            for k in range(6):
+                orbit[index, k] = point[k]
+            matrices[index] = matrix
+        point = pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            linear, matrix, diffusion, work,
+        )  # fmt: skip
+        if not abs(point[0]) + abs(point[2]) < FAR:
+            return False
+    for k in range(6):
+        end[k] = point[k]
+    if linear:
+        orbit[n] = end
+        matrices[n] = matrix
+    return True
+
+
+@kernel
+def follow(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, start: Floats, orbit: Floats, matrices: Floats,
+) -> bool:  # fmt: skip
+    """Write a particle's orbit (n+1, 6) and the matrices (n+1, 48) from its start; False when it is lost."""
+    return walk(kinds, rows, slices, high, moved, frames, radiation, start, True, orbit, matrices, np.empty(6))
+
+
+@kernel
+def excite(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, quantum: float, orbit: Floats, excited: Floats,
+) -> None:  # fmt: skip
+    """Write the second moments (n+1, 6, 6) that a turn's quantum excitation has made up to each element of an orbit."""
+    matrix, work, diffusion, sums = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty((6, 6))
+    excited[0] = 0.0
+    for index in range(kinds.size):
+        set_identity(matrix)
+        diffusion[:] = 0.0
+        point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
+        pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, quantum,
+            point, True, matrix, diffusion, work,
+        )  # fmt: skip
+        for row in range(6):
+            for column in range(6):
+                value = 0.0
+                for k in range(6):
+                    value += matrix[8 * row + k] * (excited[index, k, column] + diffusion[k, column])
+                sums[row, column] = value
+        for row in range(6):
+            for column in range(6):
+                value = 0.0
+                for k in range(6):
+                    value += sums[row, k] * matrix[8 * column + k]
+                excited[index + 1, row, column] = value
 
 
 @compiled
@@ -104,74 +231,96 @@ def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
 
 
 @kernel
-def observe(
-    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, quantum: float, start: Floats, orbit: Floats, matrices: Floats, diffusions: Floats,
-) -> None:  # fmt: skip
-    """Write the way of a particle that starts at `start`: orbit (n+1, 6) and matrices from the start (n+1, 48).
-
-    With a `quantum` constant above 0, `diffusions` (n+1, 6, 6) get the excitation up to each element, at the start.
-    """
-    n = kinds.size
-    point, matrix, work, diffusion = start.copy(), np.zeros(MATRIX), np.empty(MATRIX), np.zeros((7, 6))
-    for row in range(6):
-        matrix[9 * row] = 1.0
-    for index in range(n + 1):
-        orbit[index] = point
-        matrices[index] = matrix
-        if quantum > 0.0:
-            diffusions[index] = diffusion[:6]
-        if index < n:
-            pass_element(
-                kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation,
-                quantum, point, True, matrix, diffusion, work,
-            )  # fmt: skip
-
-
-@kernel
 def search(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, path: float, reach: float, start: Floats, turn: Floats, known: bool, report: Floats,
+    radiation: float, path: float, reach: float, start: Floats, turn: Floats, known: bool, orbit: Floats,
+    matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
     """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
 
-    `start` (6) holds the guess and gets the orbit, `turn` (48) the matrix of a turn: that of a neighbour if it is
-    `known`, which serves as long as steps shrink well. No step moves a coordinate by more than `reach`. `report` gets
-    the number of steps and the last change.
+    `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
+    is `known`, which serves, in turns without matrices, until a step must be nearly the last. That is done with all
+    matrices, and moves the `orbit` (n+1, 6) along them. No step is longer than `reach`. `report` gets the number of
+    steps and the last change.
     """
-    point, matrix, work, diffusion = np.empty(6), np.empty(MATRIX), np.empty(MATRIX), np.zeros((7, 6))
-    rest, step = np.empty(6), np.empty(6)
-    last = 1e300
+    end, rest, step = np.empty(6), np.empty(6), np.empty(6)
+    last, linear = 1.0, not known
     for iteration in range(1, ITERATIONS + 1):
         report[0] = iteration
-        point[:] = start
-        if not known:
-            matrix[:] = 0.0
-            for row in range(6):
-                matrix[9 * row] = 1.0
-        for index in range(kinds.size):
-            pass_element(
-                kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0,
-                point, not known, matrix, diffusion, work,
-            )  # fmt: skip
-            if not abs(point[0]) + abs(point[2]) < FAR:
-                return LOST
-        if not known:
-            turn[:] = matrix
+        if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
+            return LOST
+        if linear:
+            turn[:] = matrices[kinds.size]
         for row in range(6):
-            rest[row] = point[row] - start[row]
+            rest[row] = end[row] - start[row]
         rest[5] -= path
         if not solve_step(turn, rest, step):
             return NO_FIXED_POINT
-        change = np.max(np.abs(step))
-        if not math.isfinite(change):
-            return LOST
+        change = 0.0
+        for row in range(6):
+            if not abs(step[row]) < 1e300:
+                return LOST
+            change = max(change, abs(step[row]))
         report[1] = change
-        share = min(1.0, reach / change) if change > 0.0 else 1.0
+        share = reach / change if change > reach else 1.0
         for row in range(6):
             start[row] += share * step[row]
-        if change < TOLERANCE or (change < FLOOR and change > 0.5 * last):
+        if linear and change < TOLERANCE:
+            for index in range(kinds.size + 1):
+                for row in range(6):
+                    for k in range(6):
+                        orbit[index, row] += matrices[index, 8 * row + k] * step[k]
             return FOUND
-        known = change < 0.1 * last and (known or change < 1e-4)
+        ratio = change / last
+        if linear:
+            linear = change > 1e-3 or change < 1e-6
+        else:
+            linear = ratio > 0.1 or change * ratio < TOLERANCE
         last = change
     return NOT_CONVERGED
+
+
+@kernel
+def record_modes(
+    matrices: Floats, vectors: Floats, beta: Floats, alpha: Floats, phase: Floats, dispersion: Floats
+) -> None:
+    """Write the optics (n+1 entries) of eigenvectors (6, 3 real and 3 imaginary parts) carried by `matrices`.
+
+    They are normalised anew at each place, since damping shortens them.
+    """
+    v = np.empty((6, 6))
+    for index in range(matrices.shape[0]):
+        matrix = matrices[index]
+        for row in range(6):
+            for column in range(6):
+                value = 0.0
+                for k in range(6):
+                    value += matrix[8 * row + k] * vectors[k, column]
+                v[row, column] = value
+        for mode in range(2):
+            norm = 0.0
+            for pair in range(3):
+                i = 2 * pair
+                norm += v[i, mode] * v[i + 1, mode + 3] - v[i + 1, mode] * v[i, mode + 3]
+            x, x_imag, p, p_imag = (
+                v[2 * mode, mode],
+                v[2 * mode, mode + 3],
+                v[2 * mode + 1, mode],
+                v[2 * mode + 1, mode + 3],
+            )
+            beta[index, mode] = (x * x + x_imag * x_imag) / norm
+            alpha[index, mode] = -(x * p + x_imag * p_imag) / norm
+            angle = math.atan2(x_imag, x) / (2.0 * math.pi)
+            if index == 0:
+                phase[0, mode] = angle
+            else:
+                advance = angle - phase[index - 1, mode]
+                # an element advances by less than three quarters of a turn and, where coupled, may go back a little
+                phase[index, mode] = phase[index - 1, mode] + advance - math.floor(advance + 0.25)
+        size = v[4, 2] * v[4, 2] + v[4, 5] * v[4, 5]
+        for row in range(4):
+            dispersion[index, row] = (v[row, 2] * v[4, 2] + v[row, 5] * v[4, 5]) / size
+    for mode in range(2):
+        first = phase[0, mode]
+        for index in range(matrices.shape[0]):
+            phase[index, mode] -= first

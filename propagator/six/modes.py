@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.propagator.compiled import Floats
+from gnomon.propagator.six import kernels
 
 Complexes = NDArray[np.complex128]
 
@@ -81,23 +82,12 @@ class Optics:
     dispersion: Floats
 
 
-def find_optics(modes: Modes, matrices: Floats) -> Optics:
-    """The optics along `matrices` (n+1, 6, 6) from the ring's start."""
-    n = len(matrices)
-    real = np.concatenate([modes.vectors.real, modes.vectors.imag], axis=1)
-    carried = (matrices.reshape(6 * n, 6) @ real).reshape(n, 6, 6)
-    v = carried[:, :, :3] + 1j * carried[:, :, 3:]
-    own = np.stack([v[:, 0, 0], v[:, 2, 1]], axis=1)
-    slope = np.stack([v[:, 1, 0], v[:, 3, 1]], axis=1)
-    beta = (own * own.conj()).real
-    alpha = -(own * slope.conj()).real
-    # an element advances by less than three quarters of a turn and, where coupled, may go back a little
-    angle = np.angle(own) / (2.0 * np.pi)
-    steps = np.diff(angle, axis=0)
-    phase = np.concatenate([np.zeros((1, 2)), np.cumsum(steps - np.floor(steps + 0.25), axis=0)])
-    slow, delta = v[:, :4, 2], v[:, 4, 2]
-    dispersion = (slow * delta.conj()[:, None]).real / (delta * delta.conj()).real[:, None]
+def find_optics(modes: Modes, flat: Floats) -> Optics:
+    """The optics along the matrices (n+1, 48) from the ring's start, 6 rows of 8."""
+    n = len(flat)
+    beta, alpha, phase, dispersion = np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 4))
+    vectors = np.ascontiguousarray(np.concatenate([modes.vectors.real, modes.vectors.imag], axis=1))
+    kernels.record_modes(flat, vectors, beta, alpha, phase, dispersion)
     tunes = np.angle(modes.values) / (2.0 * np.pi) % 1.0
-    whole = np.round(phase[-1] - tunes[:2])
-    tunes[:2] += whole
+    tunes[:2] += np.round(phase[-1] - tunes[:2])
     return Optics(tunes, beta, alpha, phase, dispersion)

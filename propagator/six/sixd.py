@@ -61,15 +61,12 @@ class SixD:
         """The loss constant of this ring's kicks [m], 0 without radiation."""
         return loss_constant(self.ring.energy_ev, self.ring.document.rest_energy_ev) if radiation else 0.0
 
-    def observe(self, start: Floats, constant: float, quantum: float = 0.0) -> tuple[Floats, Floats, Floats]:
-        """Orbit (n+1, 6), matrices (n+1, 48) and diffusions (n+1, 6, 6) of a particle through the last lattice."""
-        n, t = len(self.ring.elements), self.tables
-        orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
-        diffusions = np.zeros((n + 1 if quantum > 0.0 else 1, 6, 6))
-        kernels.observe(
-            t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, quantum, start, orbit, matrices, diffusions
-        )
-        return orbit, matrices, diffusions
+    def excitation(self, orbit: Floats, constant: float, quantum: float) -> Floats:
+        """Second moments (n+1, 6, 6) that quantum excitation makes in a turn along the last lattice's orbit."""
+        t = self.tables
+        excited = np.empty((len(orbit), 6, 6))
+        kernels.excite(t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, quantum, orbit, excited)
+        return excited
 
     def _load(self, lattice: Lattice) -> None:
         last, self._last = self._last, None
@@ -82,7 +79,11 @@ class SixD:
         """How the path of a turn grows with the momentum [m], without cavities and about the axis."""
         columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
         self.tables.rows[self.cavities.elements, columns] = 0.0
-        turn = matrix_of(self.observe(np.zeros(6), 0.0)[1][-1])
+        n, t = len(self.ring.elements), self.tables
+        orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
+        if not kernels.follow(t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, 0.0, np.zeros(6), orbit, matrices):
+            return 1.0
+        turn = matrices[-1].reshape(6, 8)[:, :6]
         try:
             eta = np.linalg.solve(np.eye(4) - turn[:4, :4], turn[:4, 4])
         except np.linalg.LinAlgError:
@@ -109,19 +110,33 @@ class SixD:
             ring.energy_ev, ring.circumference + path, phase.radians
         )
         constant = self.constant(radiation)
-        report, status = np.zeros(2), LOST
+        report, status, n = np.zeros(2), LOST, len(ring.elements)
+        orbit, flat = np.empty((n + 1, 6)), np.empty((n + 1, 48))
         for reach, known in ((FREE, True), (FREE, False), (CAUTIOUS, False)):
             if known and warm is None:
                 continue
             start, turn = (warm[0].copy(), warm[1].copy()) if known and warm else (np.zeros(6), np.zeros(48))
             status = kernels.search(
-                t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, path, reach, start, turn, known, report
+                t.kinds,
+                t.rows,
+                t.slices,
+                t.high,
+                t.moved,
+                t.frames,
+                constant,
+                path,
+                reach,
+                start,
+                turn,
+                known,
+                orbit,
+                flat,
+                report,
             )
             if status == FOUND:
                 break
         if status != FOUND:
             return self._no_beam(lattice, radiation, phase.radians, why_no_orbit(status, report)), nothing
-        orbit, flat, _ = self.observe(start, constant)
         worst = float(np.max(np.abs(orbit[:, [0, 2]])))
         if not worst < LIMIT:
             reason = f"particles are lost: the closed orbit leaves {LIMIT:g} m, at most {worst:.3g} m"
@@ -131,7 +146,7 @@ class SixD:
         if modes.reason:
             return self._no_beam(lattice, radiation, phase.radians, modes.reason), modes
         self._warm[radiation] = (start, flat[-1])
-        optics = find_optics(modes, matrices)
+        optics = find_optics(modes, flat)
         gained = np.diff(orbit[:, 4])
         gained[self.cavities.elements] = 0.0
         loss = -float(np.sum(gained)) * ring.energy_ev if radiation else 0.0
@@ -152,11 +167,6 @@ class SixD:
             _nan(n, 6, 6), _nan(3), _nan(3), _nan(6, 3).astype(np.complex128), _nan(n, 2), _nan(n, 2), _nan(n, 2),
             _nan(n, 4),
         )  # fmt: skip
-
-
-def matrix_of(flat: Floats) -> Floats:
-    """A matrix (6, 6) from its 6 rows of 8."""
-    return flat.reshape(6, 8)[:, :6]
 
 
 def why_no_orbit(status: int, report: Floats) -> str:
