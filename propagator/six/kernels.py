@@ -163,15 +163,6 @@ def walk(
 
 
 @kernel
-def follow(
-    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, start: Floats, orbit: Floats, matrices: Floats,
-) -> bool:  # fmt: skip
-    """Write a particle's orbit (n+1, 6) and the matrices (n+1, 48) from its start; False when it is lost."""
-    return walk(kinds, rows, slices, high, moved, frames, radiation, start, True, orbit, matrices, np.empty(6))
-
-
-@kernel
 def excite(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
     radiation: float, quantum: float, orbit: Floats, excited: Floats,
@@ -233,19 +224,19 @@ def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
 @kernel
 def search(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, path: float, reach: float, start: Floats, turn: Floats, known: bool, orbit: Floats,
+    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, orbit: Floats,
     matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
     """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
 
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
     is `known`, which serves, in turns without matrices, until a step must be nearly the last. That is done with all
-    matrices, and moves the `orbit` (n+1, 6) along them. No step is longer than `reach`. `report` gets the number of
-    steps and the last change.
+    matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than `reach`. `report` gets
+    the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
     last, linear = 1.0, not known
-    for iteration in range(1, ITERATIONS + 1):
+    for iteration in range(1, most + 1):
         report[0] = iteration
         if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
             return LOST
@@ -268,8 +259,10 @@ def search(
         if linear and change < TOLERANCE:
             for index in range(kinds.size + 1):
                 for row in range(6):
+                    moved_by = 0.0
                     for k in range(6):
-                        orbit[index, row] += matrices[index, 8 * row + k] * step[k]
+                        moved_by += matrices[index, 8 * row + k] * step[k]
+                    orbit[index, row] += moved_by
             return FOUND
         ratio = change / last
         if linear:

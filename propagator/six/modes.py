@@ -15,7 +15,7 @@ from gnomon.propagator.six import kernels
 Complexes = NDArray[np.complex128]
 
 #: The symplectic form of (x, px), (y, py), (delta, ct).
-FORM: Floats = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
+FORM: Floats = np.kron(np.eye(3), np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float64)
 
 #: An eigenvalue this far above 1 in size is unstable; rounding stays far below, and damping is of no help.
 GROWTH = 1e-6

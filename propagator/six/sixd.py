@@ -79,11 +79,11 @@ class SixD:
         """How the path of a turn grows with the momentum [m], without cavities and about the axis."""
         columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
         self.tables.rows[self.cavities.elements, columns] = 0.0
-        n, t = len(self.ring.elements), self.tables
-        orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
-        if not kernels.follow(t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, 0.0, np.zeros(6), orbit, matrices):
+        turn = np.zeros(48)
+        status, _, _ = self._search(0.0, 0.0, 1, FREE, np.zeros(6), turn, False, np.zeros(2))
+        if status == LOST:
             return 1.0
-        turn = matrices[-1].reshape(6, 8)[:, :6]
+        turn = turn.reshape(6, 8)[:, :6]
         try:
             eta = np.linalg.solve(np.eye(4) - turn[:4, :4], turn[:4, 4])
         except np.linalg.LinAlgError:
@@ -110,29 +110,12 @@ class SixD:
             ring.energy_ev, ring.circumference + path, phase.radians
         )
         constant = self.constant(radiation)
-        report, status, n = np.zeros(2), LOST, len(ring.elements)
-        orbit, flat = np.empty((n + 1, 6)), np.empty((n + 1, 48))
+        report, status = np.zeros(2), LOST
         for reach, known in ((FREE, True), (FREE, False), (CAUTIOUS, False)):
             if known and warm is None:
                 continue
             start, turn = (warm[0].copy(), warm[1].copy()) if known and warm else (np.zeros(6), np.zeros(48))
-            status = kernels.search(
-                t.kinds,
-                t.rows,
-                t.slices,
-                t.high,
-                t.moved,
-                t.frames,
-                constant,
-                path,
-                reach,
-                start,
-                turn,
-                known,
-                orbit,
-                flat,
-                report,
-            )
+            status, orbit, flat = self._search(constant, path, kernels.ITERATIONS, reach, start, turn, known, report)
             if status == FOUND:
                 break
         if status != FOUND:
@@ -159,6 +142,19 @@ class SixD:
             lattice.id, True, "", radiation, self.cavities.total_v, phase.radians, loss, orbit, one_turn, matrices,
             optics.tunes, rates, modes.vectors, optics.beta, optics.alpha, optics.phase, optics.dispersion,
         ), modes  # fmt: skip
+
+    def _search(
+        self, constant: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool,
+        report: Floats,
+    ) -> tuple[int, Floats, Floats]:  # fmt: skip
+        """Outcome, orbit (n+1, 6) and matrices (n+1, 48) of `kernels.search`."""
+        n, t = len(self.ring.elements), self.tables
+        orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
+        status = kernels.search(
+            t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, path, most, reach, start, turn, known,
+            orbit, matrices, report,
+        )  # fmt: skip
+        return status, orbit, matrices
 
     def _no_beam(self, lattice: Lattice, radiation: bool, phase: float, reason: str) -> SixDBeam:
         n = len(self.ring.elements) + 1

@@ -197,8 +197,9 @@ def accelerate_matrix(voltage: float, wave: float, lag: float, point: Point, mat
 def frame_row(frame: Floats, row: int, point: Point) -> float:
     """One coordinate in another frame (`misalignment.write_frame`)."""
     i = 6 * row
-    value = frame[i] * point[0] + frame[i + 1] * point[1] + frame[i + 2] * point[2] + frame[i + 3] * point[3]
-    return value + frame[i + 4] * point[4] + frame[i + 5]
+    value: float = frame[i] * point[0] + frame[i + 1] * point[1] + frame[i + 2] * point[2] + frame[i + 3] * point[3]
+    value += frame[i + 4] * point[4] + frame[i + 5]
+    return value
 
 
 @compiled
