@@ -38,6 +38,9 @@ COLUMNS = 21
 #: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
 ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
 
+#: A change over this is how much a neighbour's matrix is expected to leave of it.
+FIRST = 1e4
+
 
 @compiled
 def drifted(length: float, point: Point, linear: bool, matrix: Floats) -> Point:
@@ -77,10 +80,8 @@ def pass_magnet(
                 p = 1.0 / (1.0 + before[4])
                 amount = quantum * part * path * square * math.sqrt(square)
                 add_diffusion(amount, before[1] * p, before[3] * p, matrix, diffusion)
-            if stage < 2:
-                ahead = DRIFT_INNER * step
-            else:
-                ahead = (2.0 if number < slices - 1 else 1.0) * DRIFT_OUTER * step
+            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
+            ahead = (DRIFT_INNER if stage < 2 else last) * step
             point = drifted(ahead, point, linear, matrix)
     if curvature != 0.0:
         if linear:
@@ -231,11 +232,11 @@ def search(
 
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
     is `known`, which serves, in turns without matrices, until a step must be nearly the last. That is done with all
-    matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than `reach`. `report` gets
-    the number of steps and the last change.
+    matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than
+    `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
-    last, linear = 1.0, not known
+    last, linear = FIRST, not known
     for iteration in range(1, most + 1):
         report[0] = iteration
         if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
@@ -265,10 +266,8 @@ def search(
                     orbit[index, row] += moved_by
             return FOUND
         ratio = change / last
-        if linear:
-            linear = change > 1e-3 or change < 1e-6
-        else:
-            linear = ratio > 0.1 or change * ratio < TOLERANCE
+        smooth = change > 1e-3 or change < 1e-6  # a full turn pays: far away, or as the last one
+        linear = smooth if linear else ratio > 0.1 or change * ratio < TOLERANCE
         last = change
     return NOT_CONVERGED
 
@@ -281,15 +280,18 @@ def record_modes(
 
     They are normalised anew at each place, since damping shortens them.
     """
-    v = np.empty((6, 6))
+    flat, padded = np.zeros(48), np.zeros(48)
+    v = flat.reshape(6, 8)
+    padded.reshape(6, 8)[:, :6] = vectors
     for index in range(matrices.shape[0]):
         matrix = matrices[index]
         for row in range(6):
-            for column in range(6):
-                value = 0.0
-                for k in range(6):
-                    value += matrix[8 * row + k] * vectors[k, column]
-                v[row, column] = value
+            for column in range(8):
+                flat[8 * row + column] = 0.0
+            for k in range(6):
+                factor = matrix[8 * row + k]
+                for column in range(8):
+                    flat[8 * row + column] += factor * padded[8 * k + column]
         for mode in range(2):
             norm = 0.0
             for pair in range(3):

@@ -1,7 +1,8 @@
 """The normal modes of a turn in six dimensions, and the optics that they make around the ring.
 
 Eigenvectors v of the turn, normalised to v* S v = 2i, give beta = |v_x|^2, alpha = -Re(v_x conj v_px), the phase
-arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as pyAT's linopt6.
+arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as in
+pyAT's linopt6.
 """
 
 from dataclasses import dataclass

@@ -19,11 +19,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gnomon.db import shipped_machine
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import Propagator
 from gnomon.propagator.six import SixD, envelope
 from unit.propagator.errors import with_errors
 from unit.propagator.six.pyat_six import pyat_six
 
-QUADRUPOLE, STEP, US = "Q1M1D1R", 1e-4, 1e6
+QUADRUPOLE, STEP, ORBIT_M, US = "Q1M1D1R", 1e-4, 2e-3, 1e6
 
 #: Work, what it is compared with, median times [us] of gnomon and the other, ratio asked for, stretch.
 Line = tuple[str, str, float, float, float, float]
@@ -42,48 +44,61 @@ def median_us(action: Callable[[int], object], seconds: float) -> float:
     return statistics.median(times) * US
 
 
-def rows(seconds: float = 1.0) -> list[Line]:
-    """The measured lines; raises RuntimeError when both sides disagree."""
-    ring = shipped_machine("bessy2")
+def ring_with_orbit(ring: Ring) -> Lattice:
+    """Quadrupole and skew errors, and kicks scaled so that the orbit reaches 2 mm."""
     lattice = with_errors(ring.nominal)
+    find = Propagator(ring, chromatic=False)
+    kicks = [key for key in ring.properties if key[1] == "kick"]
+    for _ in range(4):
+        largest = float(np.abs(find(lattice).orbit[:, [0, 2]]).max())
+        lattice = lattice.updated({key: lattice[key] * ORBIT_M / largest for key in kicks})
+    return lattice
+
+
+def measure(lattice: Lattice, radiation: bool, seconds: float) -> list[Line]:
+    """Lines of one kind of beam; raises RuntimeError when both sides disagree."""
+    ring, six = lattice.ring, SixD(lattice.ring)
+    other = pyat_six(six, lattice, six(lattice, radiation))
+    magnet = other[ring.index[QUADRUPOLE]]
+    monitors = np.array(ring.monitors, dtype=np.uint32)
     k1 = lattice[QUADRUPOLE, "k1"]
-    found: list[Line] = []
-    for radiation in (False, True):
-        six = SixD(ring)
-        other = pyat_six(six, lattice, six(lattice, radiation))
-        magnet = other[ring.index[QUADRUPOLE]]
-        monitors = np.array(ring.monitors, dtype=np.uint32)
-        strengths = [k1, k1 * (1.0 + STEP)]
+    strengths = [k1, k1 * (1.0 + STEP)]
 
-        def ours(
-            k: int, six: SixD = six, strengths: list[float] = strengths, radiation: bool = radiation
-        ) -> np.ndarray:
-            return six(lattice.updated({(QUADRUPOLE, "k1"): strengths[k % 2]}), radiation).tunes
+    def ours(k: int) -> np.ndarray:
+        return six(lattice.updated({(QUADRUPOLE, "k1"): strengths[k % 2]}), radiation).tunes
 
-        def theirs(
-            k: int, other: at.Lattice = other, magnet: at.Element = magnet, strengths: list[float] = strengths
-        ) -> np.ndarray:
-            magnet.PolynomB[1] = strengths[k % 2]
-            at.find_orbit6(other, refpts=monitors)
-            return at.linopt6(other, refpts=monitors)[1].tune
+    def theirs(k: int) -> np.ndarray:
+        magnet.PolynomB[1] = strengths[k % 2]
+        at.find_orbit6(other, refpts=monitors)
+        return at.linopt6(other, refpts=monitors)[1].tune
 
-        def shared(
-            k: int, other: at.Lattice = other, magnet: at.Element = magnet, strengths: list[float] = strengths
-        ) -> np.ndarray:
-            magnet.PolynomB[1] = strengths[k % 2]
-            orbit, _ = at.find_orbit6(other, refpts=monitors)
-            return at.linopt6(other, refpts=monitors, orbit=orbit, keep_lattice=True)[1].tune
+    def shared(k: int) -> np.ndarray:
+        magnet.PolynomB[1] = strengths[k % 2]
+        orbit, _ = at.find_orbit6(other, refpts=monitors)
+        return at.linopt6(other, refpts=monitors, orbit=orbit, keep_lattice=True)[1].tune
 
-        apart = float(np.abs(ours(1) % 1.0 - theirs(1)).max())
-        if not apart < 1e-8:
-            raise RuntimeError(f"gnomon and pyAT disagree by {apart:g} in the 6D tunes: times cannot be compared")
-        work = "6D orbit and optics" + (", radiating" if radiation else "")
-        own = median_us(ours, seconds)
-        found.append((work, "set, find_orbit6, linopt6", own, median_us(theirs, seconds), 100.0, 200.0))
-        found.append((work, "the same, orbit handed over", own, median_us(shared, seconds), 100.0, 200.0))
-    own = median_us(lambda _: envelope(six, lattice), seconds)
-    found.append(("6D envelope", "ohmi_envelope", own, median_us(lambda _: at.ohmi_envelope(other), seconds), 1.0, 1.0))
+    apart = float(np.abs(ours(1) % 1.0 - theirs(1)).max())
+    if not apart < 1e-8:
+        raise RuntimeError(f"gnomon and pyAT disagree by {apart:g} in the 6D tunes: times cannot be compared")
+    work = "6D orbit and optics" + (", radiating" if radiation else "")
+    own = median_us(ours, seconds)
+    found = [
+        (work, "set, find_orbit6, linopt6", own, median_us(theirs, seconds), 100.0, 200.0),
+        (work, "the same, orbit handed over", own, median_us(shared, seconds), 100.0, 200.0),
+    ]
+    if radiation:
+        own, theirs_us = (
+            median_us(lambda _: envelope(six, lattice), seconds),
+            median_us(lambda _: at.ohmi_envelope(other, refpts=monitors), seconds),
+        )
+        found.append(("6D envelope", "ohmi_envelope", own, theirs_us, 1.0, 1.0))
     return found
+
+
+def rows(seconds: float = 1.0) -> list[Line]:
+    """All lines, with at most `seconds` for each side of each."""
+    lattice = ring_with_orbit(shipped_machine("bessy2"))
+    return [line for radiation in (False, True) for line in measure(lattice, radiation, seconds)]
 
 
 if __name__ == "__main__":
