@@ -1,0 +1,9 @@
+"""Six dimensions: cavities, radiation, and the beam's equilibrium sizes."""
+
+from gnomon.propagator.six.beam import SixDBeam
+from gnomon.propagator.six.envelope import Envelope, envelope
+from gnomon.propagator.six.integrals import RadiationSummary, radiation_summary
+from gnomon.propagator.six.sixd import SixD
+from gnomon.propagator.six.summary import summary
+
+__all__ = ["Envelope", "RadiationSummary", "SixD", "SixDBeam", "envelope", "radiation_summary", "summary"]

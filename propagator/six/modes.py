@@ -1,0 +1,94 @@
+"""The normal modes of a turn in six dimensions, and the optics that they make around the ring.
+
+Eigenvectors v of the turn, normalised to v* S v = 2i, give beta = |v_x|^2, alpha = -Re(v_x conj v_px), the phase
+arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as in
+pyAT's linopt6.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.propagator.compiled import Floats
+from gnomon.propagator.six import kernels
+
+Complexes = NDArray[np.complex128]
+
+#: The symplectic form of (x, px), (y, py), (delta, ct).
+FORM: Floats = np.kron(np.eye(3), np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float64)
+
+#: An eigenvalue this far above 1 in size is unstable; rounding stays far below, and damping is of no help.
+GROWTH = 1e-6
+
+NAMES = ("1 (horizontal)", "2 (vertical)", "3 (synchrotron)")
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Eigenvalues (3,) and normalised eigenvectors (6, 3) in the order x, y, synchrotron; `reason` if unstable.
+
+    `slow` says that it is the synchrotron mode alone which is unstable.
+    """
+
+    values: Complexes
+    vectors: Complexes
+    reason: str = ""
+    slow: bool = False
+
+
+def find_modes(turn: Floats) -> Modes:
+    """The modes of a turn's matrix (6, 6), with the reason when one of them grows."""
+    values, vectors = np.linalg.eig(turn)
+    values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
+    form = np.einsum("ij,ij->j", vectors.conj(), FORM @ vectors).imag
+    sizes = np.abs(form)
+    unstable = np.flatnonzero((np.abs(values) > 1.0 + GROWTH) | (sizes < 1e-12))
+    if unstable.size:
+        worst = unstable[np.argmax(np.abs(values[unstable]))]
+        planes = np.array([np.linalg.norm(vectors[2 * k : 2 * k + 2, worst]) for k in range(2)])
+        mode = int(np.argmax(planes)) if np.abs(vectors[4, worst]) < 0.1 * planes.max() else 2
+        trace = (values[worst] + 1.0 / values[worst]).real
+        kept = np.empty(0, dtype=np.complex128)
+        return Modes(
+            kept, kept, f"no stable beam: mode {NAMES[mode]} has the trace {trace:.6g}, |trace| must be below 2",
+            mode == 2,
+        )  # fmt: skip
+    vectors = vectors * np.sqrt(2.0 / sizes)
+    positive = np.flatnonzero(form > 0.0)
+    if positive.size != 3:
+        empty = np.empty(0, dtype=np.complex128)
+        return Modes(empty, empty, "no stable beam: two tunes coincide on a sum resonance")
+    values, vectors = values[positive], vectors[:, positive]
+    share = np.abs((vectors[0::2].conj() * vectors[1::2]).imag)
+    order: list[int] = []
+    for plane in (2, 0, 1):
+        left = [k for k in range(3) if k not in order]
+        order.append(max(left, key=lambda k: float(share[plane, k])))
+    order = [order[1], order[2], order[0]]
+    values, vectors = values[order], vectors[:, order]
+    if values[2].imag < 0.0:
+        values[2], vectors[:, 2] = values[2].conj(), vectors[:, 2].conj()
+    return Modes(values, vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """Optics of the modes at n+1 places, as `SixDBeam` holds them."""
+
+    tunes: Floats
+    beta: Floats
+    alpha: Floats
+    phase: Floats
+    dispersion: Floats
+
+
+def find_optics(modes: Modes, flat: Floats) -> Optics:
+    """The optics along the matrices (n+1, 48) from the ring's start, 6 rows of 8."""
+    n = len(flat)
+    beta, alpha, phase, dispersion = np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 4))
+    vectors = np.ascontiguousarray(np.concatenate([modes.vectors.real, modes.vectors.imag], axis=1))
+    kernels.record_modes(flat, vectors, beta, alpha, phase, dispersion)
+    tunes = np.angle(modes.values) / (2.0 * np.pi) % 1.0
+    tunes[:2] += np.round(phase[-1] - tunes[:2])
+    return Optics(tunes, beta, alpha, phase, dispersion)

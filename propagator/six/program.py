@@ -1,0 +1,86 @@
+"""A ring as the tables that the six-dimensional kernels read."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from gnomon.lattice.elements import PARAMETERS, Bend, Cavity, Corrector, Element, Multipole
+from gnomon.propagator.affine import KICK_X, KICK_Y, ROLL, dipole_terms
+from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.misalignment import write_frames
+from gnomon.propagator.six.kernels import (
+    BENDING,
+    CAVITY,
+    COLUMNS,
+    FIELDS,
+    IN_EDGE,
+    KICKS,
+    LONG,
+    MAGNET,
+    NOTHING,
+    OUT_EDGE,
+    SPACE,
+    STEERER,
+)
+
+B1, A1, DX = PARAMETERS.index("b1"), PARAMETERS.index("a1"), PARAMETERS.index("dx")
+
+
+def kind_of(element: Element) -> int:
+    """What an element is to the kernels."""
+    match element:
+        case Corrector():
+            return STEERER
+        case Multipole():
+            return MAGNET
+        case Cavity():
+            return CAVITY
+        case _:
+            return SPACE if element.length > 0.0 else NOTHING
+
+
+def edge_row(curvature: float, angle: float, gap: float, fint: float) -> tuple[float, float, float]:
+    """Horizontal strength [1/m], angle [rad] and gap correction psi [rad] of an edge (`affine.edge_strengths`)."""
+    psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    return curvature * math.tan(angle), angle, psi
+
+
+class Tables:
+    """One row of numbers per element; `write` brings multipoles up to date."""
+
+    def __init__(self, elements: tuple[Element, ...]) -> None:
+        n = len(elements)
+        self.kinds: Integers = np.array([kind_of(e) for e in elements], dtype=np.int64)
+        self.rows: Floats = np.zeros((n, COLUMNS))
+        self.slices: Integers = np.ones(n, dtype=np.int64)
+        self.high: Integers = np.zeros(n, dtype=np.int64)
+        self.moved: Integers = np.zeros(n, dtype=np.int64)
+        self.frames: Floats = np.zeros((n, 2, 30))
+        self.angles: Floats = np.zeros(n)
+        self._work: Floats = np.empty(9)
+        self.multipoles = [i for i, e in enumerate(elements) if isinstance(e, Multipole)]
+        for i, element in enumerate(elements):
+            row = self.rows[i]
+            row[LONG] = element.length
+            if isinstance(element, Multipole):
+                self.slices[i] = element.slices
+            if isinstance(element, Bend) and element.length > 0.0:
+                h = element.angle / element.length
+                self.angles[i], row[BENDING] = element.angle, h
+                row[IN_EDGE : IN_EDGE + 3] = edge_row(h, element.entrance_angle, element.gap, element.fint_entrance)
+                row[OUT_EDGE : OUT_EDGE + 3] = edge_row(h, element.exit_angle, element.gap, element.fint_exit)
+
+    def write(self, which: Iterable[int], parameters: Floats) -> None:
+        """Take over the parameter rows of elements."""
+        for i, values in zip(which, parameters, strict=True):
+            row = self.rows[i]
+            row[FIELDS : FIELDS + 4] = values[B1 : B1 + 4]
+            row[FIELDS + 4 : FIELDS + 8] = values[A1 : A1 + 4]
+            row[FIELDS], row[FIELDS + 4] = dipole_terms(row[LONG], values)
+            row[KICKS], row[KICKS + 1] = values[KICK_X], values[KICK_Y]
+            self.high[i] = int(row[FIELDS + 2 : FIELDS + 4].any() or row[FIELDS + 6 : FIELDS + 8].any())
+            self.moved[i] = int(values[DX : ROLL + 1].any())
+            if self.moved[i]:
+                dx, dy, roll = values[DX : ROLL + 1]
+                write_frames(self.angles[i], dx, dy, roll, self._work, self.frames[i, 0], self.frames[i, 1])

@@ -1,0 +1,180 @@
+"""From a lattice to its beam in six dimensions, with cavities and, if asked, classical radiation."""
+
+import math
+
+import numpy as np
+
+from gnomon.lattice import Lattice, LatticeError, Ring
+from gnomon.propagator.compiled import Floats
+from gnomon.propagator.report import FOUND, LOST, NO_FIXED_POINT
+from gnomon.propagator.rf import path_difference
+from gnomon.propagator.six import kernels
+from gnomon.propagator.six.beam import SixDBeam
+from gnomon.propagator.six.cavities import Cavities
+from gnomon.propagator.six.constants import loss_constant
+from gnomon.propagator.six.modes import Modes, find_modes, find_optics
+from gnomon.propagator.six.program import Tables
+
+#: Reach of a step that is as long as it wants, and of one that must not leave the neighbourhood.
+FREE, CAUTIOUS = 1e9, 2e-3
+
+#: Largest orbit [m] that counts as a beam.
+LIMIT = 1.0
+
+
+class SixD:
+    """The six-dimensional beam of any version of one ring's lattice; a call starts from what the last one found.
+
+    The RF frequency fixes the path of a turn: it is longer than the ring by what the frequency is below the reference
+    (pyAT's `find_orbit6`), so that the orbit moves onto dispersion. The cavities' phase is set for the design's energy
+    loss with radiation and to the zero without; thick magnets radiate, steerers of their own do not. `voltage_v` is as
+    in `Cavities`, which says what it raises. Not for use by several threads at once.
+    """
+
+    def __init__(self, ring: Ring, voltage_v: float | None = None) -> None:
+        self.ring = ring
+        self.cavities = Cavities(ring, voltage_v)
+        self.tables = Tables(ring.elements)
+        self._last: Lattice | None = None
+        self._warm: dict[bool, tuple[Floats, Floats]] = {}
+        self._slip = 0.0
+
+    def __call__(self, lattice: Lattice, radiation: bool = False) -> SixDBeam:
+        """The beam of `lattice`; physics never raises. Raises LatticeError for a lattice of another ring."""
+        if lattice.ring is not self.ring:
+            raise LatticeError(f"this propagator is for {self.ring.name}, not for a lattice of {lattice.ring.name}")
+        with np.errstate(all="ignore"):
+            self._load(lattice)
+            if not self._slip:
+                self._slip = self._find_slip()
+            warm = self._warm.pop(radiation, None)
+            for slip in (self._slip, -self._slip):
+                beam, modes = self._find(lattice, radiation, slip, warm)
+                if beam.found:
+                    self._slip = slip
+                if beam.found or not modes.slow:
+                    return beam
+                warm = None
+            return beam
+
+    def constant(self, radiation: bool = True) -> float:
+        """The loss constant of this ring's kicks [m], 0 without radiation."""
+        return loss_constant(self.ring.energy_ev, self.ring.document.rest_energy_ev) if radiation else 0.0
+
+    def excitation(self, orbit: Floats, constant: float, quantum: float) -> Floats:
+        """Second moments (n+1, 6, 6) that quantum excitation makes in a turn along the last lattice's orbit."""
+        t = self.tables
+        excited = np.empty((len(orbit), 6, 6))
+        kernels.excite(t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, quantum, orbit, excited)
+        return excited
+
+    def _load(self, lattice: Lattice) -> None:
+        last, self._last = self._last, None
+        which = self.tables.multipoles if last is None else list(lattice.changed_elements(last))
+        if which:
+            self.tables.write(which, lattice.parameters(which))
+        self._last = lattice
+
+    def _find_slip(self) -> float:
+        """How the path of a turn grows with the momentum [m], without cavities and about the axis."""
+        columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
+        self.tables.rows[self.cavities.elements, columns] = 0.0
+        turn = np.zeros(48)
+        status, _, _ = self._search(0.0, 0.0, 1, FREE, np.zeros(6), turn, False, np.zeros(2))
+        if status == LOST:
+            return 1.0
+        turn = turn.reshape(6, 8)[:, :6]
+        try:
+            eta = np.linalg.solve(np.eye(4) - turn[:4, :4], turn[:4, 4])
+        except np.linalg.LinAlgError:
+            return float(turn[5, 4])
+        return float(turn[5, 4] + turn[5, :4] @ eta)
+
+    def _design_loss(self) -> float:
+        """Relative energy loss of a turn on the axis."""
+        t = self.tables
+        field = t.rows[:, kernels.BENDING]
+        return self.constant() * float(np.sum(field * field * t.rows[:, kernels.LONG]))
+
+    def _find(
+        self, lattice: Lattice, radiation: bool, slip: float, warm: tuple[Floats, Floats] | None
+    ) -> tuple[SixDBeam, Modes]:
+        ring, t = self.ring, self.tables
+        nothing = Modes(np.empty(0, dtype=np.complex128), np.empty(0, dtype=np.complex128))
+        phase = self.cavities.phase(self._design_loss() * ring.energy_ev if radiation else 0.0, slip)
+        if phase.reason:
+            return self._no_beam(lattice, radiation, math.nan, phase.reason), nothing
+        path = path_difference(ring.harmonic_number, lattice.rf_frequency, ring.rf_reference)
+        columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
+        t.rows[self.cavities.elements, columns] = self.cavities.columns(
+            ring.energy_ev, ring.circumference + path, phase.radians
+        )
+        constant = self.constant(radiation)
+        report, status = np.zeros(2), LOST
+        for reach, known in ((FREE, True), (FREE, False), (CAUTIOUS, False)):
+            if known and warm is None:
+                continue
+            start, turn = (warm[0].copy(), warm[1].copy()) if known and warm else (np.zeros(6), np.zeros(48))
+            status, orbit, flat = self._search(constant, path, kernels.ITERATIONS, reach, start, turn, known, report)
+            if status == FOUND:
+                break
+        if status != FOUND:
+            return self._no_beam(lattice, radiation, phase.radians, why_no_orbit(status, report)), nothing
+        worst = float(np.max(np.abs(orbit[:, [0, 2]])))
+        if not worst < LIMIT:
+            reason = f"particles are lost: the closed orbit leaves {LIMIT:g} m, at most {worst:.3g} m"
+            return self._no_beam(lattice, radiation, phase.radians, reason), nothing
+        matrices = flat.reshape(-1, 6, 8)[:, :, :6]
+        modes = find_modes(matrices[-1])
+        if modes.reason:
+            return self._no_beam(lattice, radiation, phase.radians, modes.reason), modes
+        self._warm[radiation] = (start, flat[-1])
+        optics = find_optics(modes, flat)
+        gained = np.diff(orbit[:, 4])
+        gained[self.cavities.elements] = 0.0
+        loss = -float(np.sum(gained)) * ring.energy_ev if radiation else 0.0
+        rates = -np.log(np.abs(modes.values)) if radiation else np.zeros(3)
+        one_turn = matrices[-1].copy()
+        for array in (orbit, one_turn, matrices, optics.tunes, rates, modes.vectors, optics.beta, optics.alpha,
+                      optics.phase, optics.dispersion):  # fmt: skip
+            array.flags.writeable = False
+        return SixDBeam(
+            lattice.id, True, "", radiation, self.cavities.total_v, phase.radians, loss, orbit, one_turn, matrices,
+            optics.tunes, rates, modes.vectors, optics.beta, optics.alpha, optics.phase, optics.dispersion,
+        ), modes  # fmt: skip
+
+    def _search(
+        self, constant: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool,
+        report: Floats,
+    ) -> tuple[int, Floats, Floats]:  # fmt: skip
+        """Outcome, orbit (n+1, 6) and matrices (n+1, 48) of `kernels.search`."""
+        n, t = len(self.ring.elements), self.tables
+        orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
+        status = kernels.search(
+            t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, path, most, reach, start, turn, known,
+            orbit, matrices, report,
+        )  # fmt: skip
+        return status, orbit, matrices
+
+    def _no_beam(self, lattice: Lattice, radiation: bool, phase: float, reason: str) -> SixDBeam:
+        n = len(self.ring.elements) + 1
+        return SixDBeam(
+            lattice.id, False, reason, radiation, self.cavities.total_v, phase, math.nan, _nan(n, 6), _nan(6, 6),
+            _nan(n, 6, 6), _nan(3), _nan(3), _nan(6, 3).astype(np.complex128), _nan(n, 2), _nan(n, 2), _nan(n, 2),
+            _nan(n, 4),
+        )  # fmt: skip
+
+
+def why_no_orbit(status: int, report: Floats) -> str:
+    """The reason for a search that ended without an orbit."""
+    if status == LOST:
+        return f"particles are lost: no closed orbit within {kernels.FAR:g} m (iteration {int(report[0])})"
+    if status == NO_FIXED_POINT:
+        return f"no closed orbit: the turn has no single fixed point (iteration {int(report[0])})"
+    return f"no closed orbit: {int(report[0])} iterations left a change of {report[1]:.3g}"
+
+
+def _nan(*shape: int) -> Floats:
+    array = np.full(shape, np.nan)
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,113 @@
+"""Six dimensions agree with pyAT: orbit, matrix, optics, radiation, and the envelope."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import at
+import numpy as np
+import pytest
+
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import Propagator
+from gnomon.propagator.six import SixD, SixDBeam, envelope, radiation_summary, summary
+from unit.propagator.errors import with_errors, with_misalignments
+from unit.propagator.six.pyat_six import pyat_six
+
+CASES = ["bessy2", "bessy2 misaligned detuned", "mls", "mls misaligned detuned", "mls radiating", "bessy2 radiating"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One lattice's beam and pyAT's."""
+
+    lattice: Lattice
+    six: SixD
+    beam: SixDBeam
+    ring: Any
+    start: np.ndarray
+    orbit: np.ndarray
+
+
+def case_lattice(words: list[str], ring: Ring) -> Lattice:
+    lattice = with_errors(ring.nominal)
+    if "misaligned" in words:
+        lattice = with_misalignments(lattice)
+    if "detuned" in words:
+        key = ("rf", "frequency")
+        lattice = lattice.updated({key: lattice[key] * (1.0 + 2e-7)})
+    return lattice
+
+
+@pytest.fixture(scope="module", params=CASES)
+def comparison(request: pytest.FixtureRequest, bessy2: Ring, mls: Ring) -> Comparison:
+    name, *words = request.param.split()
+    lattice = case_lattice(words, {"bessy2": bessy2, "mls": mls}[name])
+    six = SixD(lattice.ring)
+    beam = six(lattice, radiation="radiating" in words)
+    assert beam.found, beam.reason
+    ring = pyat_six(six, lattice, beam)
+    everywhere = range(len(ring) + 1)
+    start, orbit = at.find_orbit6(
+        ring, refpts=everywhere, convergence=1e-14, max_iterations=12, guess=1.001 * beam.orbit[0]
+    )
+    return Comparison(lattice, six, beam, ring, start, orbit)
+
+
+def test_orbit_agrees_at_every_element(comparison: Comparison) -> None:
+    assert np.abs(comparison.orbit[:, [0, 2]]).max() > 1e-4
+    assert np.abs(comparison.beam.orbit - comparison.orbit).max() < 1e-12
+
+
+def test_matrix_and_optics_agree(comparison: Comparison) -> None:
+    beam, ring = comparison.beam, comparison.ring
+    matrix, _ = at.find_m66(ring, orbit=comparison.start)
+    assert np.abs(beam.one_turn - matrix).max() < 1e-9 * np.abs(matrix).max()
+    _, data, elements = at.linopt6(ring, refpts=range(len(ring) + 1), orbit=comparison.start)
+    assert np.abs(beam.tunes % 1.0 - data.tune).max() < 1e-9
+    assert np.abs(beam.phase - elements.mu[:, :2] / (2.0 * np.pi)).max() < 1e-8
+    # pyAT does not take the damping out of the eigenvectors everywhere
+    assert np.abs(beam.beta / elements.beta - 1.0).max() < (1e-5 if beam.radiation else 1e-7)
+    largest = np.abs(elements.dispersion).max()
+    assert np.abs(beam.dispersion - elements.dispersion).max() < 1e-7 * largest
+
+
+def test_volume_shrinks_by_the_damping_alone(comparison: Comparison) -> None:
+    beam = comparison.beam
+    assert np.linalg.det(beam.one_turn) == pytest.approx(np.exp(-2.0 * beam.damping_rates.sum()), rel=1e-10)
+    # Robinson's theorem; pyAT's edges, which have no ct for their delta, are not symplectic beyond that
+    robinson = 2.0 * beam.energy_loss_ev / comparison.lattice.ring.energy_ev
+    assert beam.damping_rates.sum() == pytest.approx(robinson, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["bessy2", "mls"])
+def test_envelope_agrees_with_ohmi_envelope(name: str, bessy2: Ring, mls: Ring) -> None:
+    lattice = with_errors({"bessy2": bessy2, "mls": mls}[name].nominal)
+    six = SixD(lattice.ring)
+    beam, found = envelope(six, lattice)
+    ring = pyat_six(six, lattice, beam)
+    _, data, places = at.ohmi_envelope(ring, refpts=range(len(ring) + 1))
+    assert np.abs(found.emittances_m / data.mode_emittances - 1.0).max() < 1e-3
+    sizes = np.sqrt(np.diagonal(places.r66, axis1=1, axis2=2))
+    assert np.abs(found.sizes / sizes - 1.0).max() < 1e-3
+    numbers = summary(lattice)
+    assert numbers["synchrotron_tune"] == beam.tunes[2]
+    assert numbers["beam_size_y_m"] == found.sizes[0, 2]
+    assert all(np.isfinite(list(numbers.values())))
+
+
+@pytest.mark.parametrize("name", ["bessy2", "mls"])
+def test_integrals_and_what_follows_agree(name: str, bessy2: Ring, mls: Ring) -> None:
+    lattice = {"bessy2": bessy2, "mls": mls}[name].nominal
+    ours = radiation_summary(lattice, Propagator(lattice.ring)(lattice))
+    six = SixD(lattice.ring)
+    ring = pyat_six(six, lattice, six(lattice))
+    ring.disable_6d()
+    theirs = ring.radiation_parameters()
+    assert np.allclose(ours.integrals, [theirs.i1, theirs.i2, theirs.i3, theirs.i4, theirs.i5], rtol=1e-4)
+    assert ours.energy_loss_ev == pytest.approx(theirs.U0, rel=1e-9)
+    assert np.allclose(ours.damping_times_s, theirs.Tau, rtol=1e-5)
+    assert ours.emittance_m == pytest.approx(theirs.emittances[0], rel=1e-5)
+    assert ours.energy_spread == pytest.approx(theirs.sigma_e, rel=1e-5)
+    # pyAT has the velocity's term of 1/gamma^2 in the slip factor
+    assert ours.synchrotron_tune == pytest.approx(theirs.f_s / ring.revolution_frequency, rel=1e-4)
+    assert ours.bunch_length_m == pytest.approx(theirs.sigma_l, rel=1e-4)
