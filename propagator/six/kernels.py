@@ -36,7 +36,7 @@ LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 5, 8, 16, 18
 COLUMNS = 21
 
 #: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
-ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
+ITERATIONS, TOLERANCE, FAR = 40, 2e-10, 10.0
 
 #: A change over this is how much a neighbour's matrix is expected to leave of it.
 FIRST = 1e4
