@@ -38,8 +38,8 @@ COLUMNS = 21
 #: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
 ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
 
-#: A change over this is how much a neighbour's matrix is expected to leave of it.
-FIRST = 1e4
+#: What a neighbour's matrix is expected to leave of the first change.
+EXPECTED = 1e-3
 
 
 @compiled
@@ -236,7 +236,7 @@ def search(
     `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
-    last, linear = FIRST, not known
+    last, linear = 0.0, not known
     for iteration in range(1, most + 1):
         report[0] = iteration
         if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
@@ -265,7 +265,7 @@ def search(
                         moved_by += matrices[index, 8 * row + k] * step[k]
                     orbit[index, row] += moved_by
             return FOUND
-        ratio = change / last
+        ratio = change / last if last > 0.0 else EXPECTED
         smooth = change > 1e-3 or change < 1e-6  # a full turn pays: far away, or as the last one
         linear = smooth if linear else ratio > 0.1 or change * ratio < TOLERANCE
         last = change
