@@ -6,9 +6,10 @@ import numpy as np
 
 import gnomon
 from gnomon.ioc.study_files import Quantity, StudyError, StudyResult
-from gnomon.lattice import Lattice, Ring
+from gnomon.lattice import GnomonError, Lattice, Ring
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import chromaticity_response, orbit_response, tune_response
+from gnomon.propagator.ensembles.study import ApertureStudy
 
 #: Told what a study is at: a phrase, how many steps are done and how many there are.
 Say = Callable[[str, int, int], None]
@@ -24,20 +25,22 @@ def optics_named(ring: Ring, name: str | None) -> Lattice:
 
 
 def study_tune(lattice: Lattice, optics: str, say: Say) -> StudyResult:
-    """Tunes, chromaticity and optics around the ring, and how every quadrupole and sextupole moves them."""
+    """Tunes, chromaticity and optics around the ring, how every quadrupole and sextupole moves them, and radiation."""
     ring = lattice.ring
     propagate = Propagator(ring)
-    say("orbit and optics", 0, 3)
+    say("orbit and optics", 0, 4)
     beam = _beam(propagate, lattice)
-    say("tunes by quadrupoles", 1, 3)
+    say("tunes by quadrupoles", 1, 4)
     tunes = tune_response(propagate, lattice)
-    say("chromaticity by sextupoles", 2, 3)
+    say("chromaticity by sextupoles", 2, 4)
     chromaticities = chromaticity_response(propagate, lattice)
-    say("done", 3, 3)
+    say("synchrotron motion and radiation (compiles once)", 3, 4)
+    numbers, no_numbers = _six_dimensional(lattice)
+    say("done", 4, 4)
     places = ("place",)
     return StudyResult(
         study="tune",
-        facts=_facts(lattice, optics),
+        facts=_facts(lattice, optics) | no_numbers,
         names={
             "place": (*(e.name for e in ring.elements), "end"),
             "mode": ("1 (x)", "2 (y)"),
@@ -60,7 +63,8 @@ def study_tune(lattice: Lattice, optics: str, say: Say) -> StudyResult:
             "knob s": Quantity(np.array([ring.s[ring.index[name]] for name in tunes.names]), "m", ("knob",)),
             "tune response": Quantity(tunes.tune, "1/(1/m^2)", ("mode", "knob")),
             "chromaticity response": Quantity(chromaticities.tune, "1/(1/m^3)", ("mode", "sextupole")),
-        },
+        }
+        | numbers,
     )
 
 
@@ -91,6 +95,35 @@ def study_orm(lattice: Lattice, optics: str, say: Say) -> StudyResult:
             "momentum deviation, frequency held": Quantity(frequency.delta, "1/rad", ("corrector",)),
         },
     )
+
+
+def aperture_result(found: ApertureStudy, lattice: Lattice, optics: str) -> StudyResult:
+    """What an aperture study found, as it is written."""
+    names: dict[str, tuple[str, ...]] = {"momentum": tuple(f"{part.delta:g}" for part in found.dynamic)}
+    quantities: dict[str, Quantity] = {}
+    for part in found.dynamic:
+        label = f"dynamic aperture at delta {part.delta:g}"
+        quantities[f"{label}, x"] = Quantity(part.x, "m", ("angle",))
+        quantities[f"{label}, y"] = Quantity(part.y, "m", ("angle",))
+        quantities[f"{label}, ended by the search"] = Quantity(part.open, "1", ("angle",))
+        quantities[f"{label}, area"] = Quantity(np.array(part.area), "m^2")
+    if found.momentum is not None:
+        names["place"] = found.momentum.elements
+        for name in ("s", "negative", "positive"):
+            unit = "m" if name == "s" else "1"
+            quantities[f"momentum aperture, {name}"] = Quantity(getattr(found.momentum, name), unit, ("place",))
+    return StudyResult("aperture", _facts(lattice, optics), names, quantities)
+
+
+def _six_dimensional(lattice: Lattice) -> tuple[dict[str, Quantity], dict[str, str]]:
+    """Synchrotron motion, radiation and beam sizes; without a voltage there are none, and the fact is why."""
+    from gnomon.propagator.six import summary
+
+    try:
+        numbers = summary(lattice)
+    except GnomonError as error:
+        return {}, {"no synchrotron motion": str(error)}
+    return {name: Quantity(np.array(value), "") for name, value in numbers.items()}, {}
 
 
 def _beam(propagate: Propagator, lattice: Lattice) -> BeamState:

@@ -11,7 +11,7 @@ def compile_with_progress(console: Console) -> None:
     if kernels_are_cached():
         return
     if not console.is_terminal:
-        console.print("compiling kernels, once; this takes some 15 seconds")
+        console.print("compiling kernels, once; this takes some 20 seconds")
     columns = (TextColumn("compiling kernels, once: {task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

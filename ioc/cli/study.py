@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gnomon.ioc.study_files import StudyResult
     from gnomon.lattice import Lattice
 
-app = typer.Typer(no_args_is_help=True, help="Studies of a machine: tune, orm.")
+app = typer.Typer(no_args_is_help=True, help="Studies of a machine: tune, orm, aperture.")
 
 Optics = Annotated[str | None, typer.Option(help="One of the machine's named optics.", show_default="nominal")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the result: .json or .h5 (HDF5).")]
@@ -26,7 +26,7 @@ Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .pdf or 
 def tune(
     machine: Machine = None, optics: Optics = None, output: Output = None, plot: Plot = None, config: ConfigFile = None
 ) -> None:
-    """Tunes, chromaticity and optics, and what every quadrupole and sextupole does to them.
+    """Tunes, chromaticity and optics, what every quadrupole and sextupole does to them, damping and emittance.
 
     For example `gnomon study tune --machine mls --optics low_alpha -o tune.json --plot tune.png`.
     """
@@ -48,6 +48,49 @@ def orm(
     from gnomon.ioc.study_plots import plot_orm
 
     _run(study_orm, _show_orm, plot_orm, machine, optics, output, plot, config)
+
+
+@app.command()
+def aperture(
+    machine: Machine = None,
+    optics: Optics = None,
+    turns: Annotated[int, typer.Option(min=1, max=1_000_000, help="Turns that a particle must survive.")] = 500,
+    delta: Annotated[list[float] | None, typer.Option(help="Momentum deviations.", show_default="0")] = None,
+    places: Annotated[int, typer.Option(min=0, help="Places of the momentum aperture; 0: none.")] = 24,
+    extent: Annotated[
+        tuple[float, float], typer.Option(help="How far the dynamic aperture is searched, x and y [mm].")
+    ] = (40.0, 20.0),
+    time_limit: Annotated[float, typer.Option(min=1.0, help="Longest time for each part [s].")] = 600.0,
+    output: Output = None,
+    plot: Plot = None,
+    config: ConfigFile = None,
+) -> None:
+    """Dynamic aperture at some momenta, and the momentum aperture around the ring, by tracking.
+
+    For example `gnomon study aperture --machine mls --turns 1000 --delta -0.01 --delta 0 --plot aperture.png`.
+    """
+    from gnomon.ioc.studies import aperture_result
+    from gnomon.propagator.ensembles.study import ApertureStudy, aperture_study, plot_aperture
+
+    kept: list[ApertureStudy] = []
+
+    def study(lattice: "Lattice", optics: str, say: "Say") -> "StudyResult":
+        found = aperture_study(
+            lattice,
+            turns=turns,
+            deltas=delta or (0.0,),
+            extent_m=(1e-3 * extent[0], 1e-3 * extent[1]),
+            places=places,
+            progress=say,
+            time_limit_s=time_limit,
+        )
+        kept.append(found)
+        return aperture_result(found, lattice, optics)
+
+    def draw(_: "StudyResult", path: Path) -> None:
+        plot_aperture(kept[0], path)
+
+    _run(study, _show_aperture, draw, machine, optics, output, plot, config)
 
 
 def _run(
@@ -107,12 +150,52 @@ def _show_tune(result: "StudyResult", console: "Console") -> None:
     table.add_row(r"largest dispersion \[m]", f"{dispersion[0]:.4f}", f"{dispersion[2]:.4f}")
     console.print(table)
     console.print(f"momentum compaction {float(data['momentum compaction']):.6e}")
+    _show_radiation(result, console)
     table = Table("strongest quadrupoles", r"dQx/dk1 \[m^2]", r"dQy/dk1 \[m^2]", box=None, pad_edge=False)
     response = data["tune response"]
     normal = [i for i, p in enumerate(result.names["knob parameters"]) if p == "b2"]
     for i in sorted(normal, key=lambda i: -float(np.abs(response[:, i]).max()))[:8]:
         table.add_row(result.names["knob"][i], f"{response[0, i]:+.5f}", f"{response[1, i]:+.5f}")
     console.print(table)
+
+
+def _show_radiation(result: "StudyResult", console: "Console") -> None:
+    from rich.table import Table
+
+    if "synchrotron_tune" not in result.quantities:
+        console.print(result.facts["no synchrotron motion"], markup=False)
+        return
+    shown = (
+        ("energy loss", "energy_loss_per_turn_ev", 1e-3, "keV/turn"),
+        ("synchrotron tune", "synchrotron_tune", 1.0, ""),
+        ("damping times x", "damping_time_x_s", 1e3, "ms"),
+        ("damping times y", "damping_time_y_s", 1e3, "ms"),
+        ("damping times s", "damping_time_s_s", 1e3, "ms"),
+        ("emittance x", "emittance_x_m", 1e9, "nm"),
+        ("energy spread", "energy_spread", 1e3, "1e-3"),
+        ("bunch length", "bunch_length_m", 1e3, "mm"),
+    )
+    table = Table("with radiation", "", "", box=None, pad_edge=False)
+    for label, name, factor, unit in shown:
+        table.add_row(label, f"{factor * float(result.quantities[name].data):.5g}", unit)
+    console.print(table)
+
+
+def _show_aperture(result: "StudyResult", console: "Console") -> None:
+    from rich.table import Table
+
+    data = {name: quantity.data for name, quantity in result.quantities.items()}
+    table = Table("delta", r"x \[mm]", r"y \[mm]", r"area \[mm^2]", "", box=None, pad_edge=False)
+    for delta in result.names["momentum"]:
+        label = f"dynamic aperture at delta {delta}"
+        x, y = 1e3 * data[f"{label}, x"], 1e3 * data[f"{label}, y"]
+        remark = "reaches the end of the search" if data[f"{label}, ended by the search"].any() else ""
+        area = 1e6 * float(data[f"{label}, area"])
+        table.add_row(delta, f"{x.min():.1f} to {x.max():.1f}", f"{y.max():.1f}", f"{area:.0f}", remark)
+    console.print(table)
+    if "momentum aperture, s" in data:
+        low, high = data["momentum aperture, negative"].max(), data["momentum aperture, positive"].min()
+        console.print(f"momentum aperture, smallest around the ring: {1e2 * low:.2f} % and +{1e2 * high:.2f} %")
 
 
 def _show_orm(result: "StudyResult", console: "Console") -> None:

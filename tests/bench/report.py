@@ -12,7 +12,6 @@ from results import Result, percentile
 from rich.table import Table
 from rows import RATIOS, ROWS, Row
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 LIBRARIES = ("gnomon", "caproto", "p4p", "pyepics", "numpy", "numba", "accelerator-toolbox")
 
 
@@ -146,11 +145,12 @@ def processor_name() -> str:
     return models[0] if models else platform.machine()
 
 
-def write_section(path: Path, text: str) -> None:
+def write_section(path: Path, text: str, name: str = "bench") -> None:
     """Put `text` between the two marks of a document. Raises BadSection unless they are there, once each, in order."""
+    begin_mark, end_mark = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     document = path.read_text() if path.exists() else ""
-    before, begin, rest = document.partition(BEGIN)
-    old, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in old + after or END in after:
-        raise BadSection(f"{path.name} needs one line {BEGIN} and, after it, one line {END}")
-    path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}")
+    before, begin, rest = document.partition(begin_mark)
+    old, end, after = rest.partition(end_mark)
+    if not begin or not end or begin_mark in old + after or end_mark in after:
+        raise BadSection(f"{path.name} needs one line {begin_mark} and, after it, one line {end_mark}")
+    path.write_text(f"{before}{begin_mark}\n{text.strip()}\n{end_mark}{after}")

@@ -35,6 +35,26 @@ def test_tune_writes_json_and_a_plot(tmp_path: Path) -> None:
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_tune_tells_damping_and_emittance() -> None:
+    text = study("tune", "--machine", "mls")
+    numbers = {line.split("  ")[0].strip(): line.split() for line in text.splitlines()}
+    assert float(numbers["synchrotron tune"][2]) == pytest.approx(0.016991, abs=1e-5)
+    assert float(numbers["energy loss"][2]) == pytest.approx(9.063, abs=0.01)
+
+
+def test_aperture_writes_what_tracking_finds_and_a_plot(tmp_path: Path) -> None:
+    output, plot = tmp_path / "aperture.json", tmp_path / "aperture.png"
+    wanted = ("--turns", "20", "--places", "2", "--delta", "0", "--delta", "0.01")
+    text = study("aperture", "--machine", "mls", *wanted, "-o", str(output), "--plot", str(plot))
+    document = json.loads(output.read_text())
+    assert document["names"]["momentum"] == ["0", "0.01"]
+    y = document["quantities"]["dynamic aperture at delta 0, y"]["data"]
+    assert max(y) > 1e-3
+    assert len(document["quantities"]["momentum aperture, s"]["data"]) == 2
+    assert "momentum aperture, smallest around the ring" in text
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
 def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
     output, plot = tmp_path / "orm.h5", tmp_path / "orm.png"
     study("orm", "--machine", "mls", "-o", str(output), "--plot", str(plot))
