@@ -24,8 +24,12 @@ def optics_named(ring: Ring, name: str | None) -> Lattice:
     return ring.optics[name]
 
 
-def study_tune(lattice: Lattice, optics: str, say: Say) -> StudyResult:
-    """Tunes, chromaticity and optics around the ring, how every quadrupole and sextupole moves them, and radiation."""
+def study_tune(lattice: Lattice, optics: str, say: Say, order: int = 0) -> StudyResult:
+    """Tunes, chromaticity and optics around the ring, how every quadrupole and sextupole moves them, and radiation.
+
+    From `order` 1 on also what the one-turn map as power series tells: chromaticities up to that order (at most 3), and
+    the tune shift with amplitude.
+    """
     ring = lattice.ring
     propagate = Propagator(ring)
     say("orbit and optics", 0, 4)
@@ -36,6 +40,9 @@ def study_tune(lattice: Lattice, optics: str, say: Say) -> StudyResult:
     chromaticities = chromaticity_response(propagate, lattice)
     say("synchrotron motion and radiation (compiles once)", 3, 4)
     numbers, no_numbers = _six_dimensional(lattice)
+    if order:
+        say("one-turn map as power series", 3, 4)
+        numbers |= _nonlinear(lattice, order)
     say("done", 4, 4)
     places = ("place",)
     return StudyResult(
@@ -124,6 +131,17 @@ def _six_dimensional(lattice: Lattice) -> tuple[dict[str, Quantity], dict[str, s
     except GnomonError as error:
         return {}, {"no synchrotron motion": str(error)}
     return {name: Quantity(np.array(value), "") for name, value in numbers.items()}, {}
+
+
+def _nonlinear(lattice: Lattice, order: int) -> dict[str, Quantity]:
+    from gnomon.propagator.generic import one_turn_map, tune_shift_with_amplitude
+
+    turn = one_turn_map(lattice, order + 1)
+    orders = np.array([turn.chromaticity(k) for k in range(1, order + 1)])
+    return {
+        "chromaticity by order": Quantity(orders, "1", ("order", "mode")),
+        "tune shift with amplitude": Quantity(tune_shift_with_amplitude(lattice), "1/m", ("mode", "action of mode")),
+    }
 
 
 def _beam(propagate: Propagator, lattice: Lattice) -> BeamState:

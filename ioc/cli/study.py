@@ -24,16 +24,25 @@ Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .pdf or 
 
 @app.command()
 def tune(
-    machine: Machine = None, optics: Optics = None, output: Output = None, plot: Plot = None, config: ConfigFile = None
+    machine: Machine = None,
+    optics: Optics = None,
+    order: Annotated[
+        int, typer.Option(min=0, max=3, help="Chromaticities up to this order, and tune shift with amplitude.")
+    ] = 0,
+    output: Output = None,
+    plot: Plot = None,
+    config: ConfigFile = None,
 ) -> None:
     """Tunes, chromaticity and optics, what every quadrupole and sextupole does to them, damping and emittance.
 
     For example `gnomon study tune --machine mls --optics low_alpha -o tune.json --plot tune.png`.
     """
+    from functools import partial
+
     from gnomon.ioc.studies import study_tune
     from gnomon.ioc.study_plots import plot_tune
 
-    _run(study_tune, _show_tune, plot_tune, machine, optics, output, plot, config)
+    _run(partial(study_tune, order=order), _show_tune, plot_tune, machine, optics, output, plot, config)
 
 
 @app.command()
@@ -150,6 +159,11 @@ def _show_tune(result: "StudyResult", console: "Console") -> None:
     table.add_row(r"largest dispersion \[m]", f"{dispersion[0]:.4f}", f"{dispersion[2]:.4f}")
     console.print(table)
     console.print(f"momentum compaction {float(data['momentum compaction']):.6e}")
+    if "chromaticity by order" in data:
+        for number, (x, y) in enumerate(data["chromaticity by order"], 1):
+            console.print(f"d^{number}Q/ddelta^{number}: {x:.4f}, {y:.4f}")
+        (xx, xy), (_, yy) = data["tune shift with amplitude"]
+        console.print(f"dQx/dJx {xx:.1f}, dQx/dJy = dQy/dJx {xy:.1f}, dQy/dJy {yy:.1f} 1/m", markup=False)
     _show_radiation(result, console)
     table = Table("strongest quadrupoles", r"dQx/dk1 \[m^2]", r"dQy/dk1 \[m^2]", box=None, pad_edge=False)
     response = data["tune response"]

@@ -42,6 +42,15 @@ def test_tune_tells_damping_and_emittance() -> None:
     assert float(numbers["energy loss"][2]) == pytest.approx(9.063, abs=0.01)
 
 
+def test_tune_tells_higher_chromaticities_and_the_tune_shift_with_amplitude(tmp_path: Path) -> None:
+    output = tmp_path / "tune.json"
+    study("tune", "--machine", "mls", "--order", "2", "-o", str(output))
+    quantities = json.loads(output.read_text())["quantities"]
+    assert quantities["chromaticity by order"]["data"][0] == pytest.approx(quantities["chromaticity"]["data"], rel=1e-5)
+    shift = np.array(quantities["tune shift with amplitude"]["data"])
+    assert shift[0, 1] == pytest.approx(shift[1, 0], rel=1e-6)
+
+
 def test_aperture_writes_what_tracking_finds_and_a_plot(tmp_path: Path) -> None:
     output, plot = tmp_path / "aperture.json", tmp_path / "aperture.png"
     wanted = ("--turns", "20", "--places", "2", "--delta", "0", "--delta", "0.01")
