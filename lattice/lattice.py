@@ -149,12 +149,6 @@ class Lattice:
                 slots.extend((np.flatnonzero(mine != theirs) + number * CHUNK).tolist())
         return slots
 
-    def differences(self, other: "Lattice") -> dict[Key, tuple[float, float]]:
-        """Settings that differ: (device, setting) -> (value here, value in the other version)."""
-        keys = self.ring.properties
-        by_slot = {spec.slot: key for key, spec in keys.items() if spec.slot is not None and spec.setting == key[1]}
-        return {by_slot[s]: (self._setting(s), other._setting(s)) for s in self.changed_slots(other)}
-
     def _setting(self, slot: int) -> float:
         return float(self._chunks[slot // CHUNK][slot % CHUNK])
 

@@ -92,11 +92,6 @@ class PropagatorService:
         """Generation of the last answer, 0 before the first."""
         return self._generation
 
-    @property
-    def busy(self) -> bool:
-        """Whether a state is being computed."""
-        return self._running is not None
-
     def submit(self, lattice: Lattice, sequence: int) -> asyncio.Future[Answer]:
         """Ask for the beam of `lattice`, which contains all commands up to `sequence`.
 
