@@ -30,6 +30,7 @@ from rich.table import Table
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.chunks import digest
+from gnomon.lattice.elements import Multipole
 from gnomon.lattice.exchange import import_machine
 from gnomon.propagator import Propagator
 
@@ -40,7 +41,7 @@ VERSIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ring: medians of processor time [us] and memory [byte].
+    """One ring: medians of processor time [us] and memory [byte]; `nonlinear` counts magnets from sextupoles up.
 
     `change_us` is one quadrupole's new version, orbit and optics; `relative` its time per element over BESSY II's.
     `version_us` is the new version alone, and `hash_us` the part of it that names its content; `whole_hash_us` would be
@@ -49,6 +50,7 @@ class Row:
 
     ring: str
     elements: int
+    nonlinear: int
     settings: int
     change_us: float
     relative: float
@@ -152,6 +154,7 @@ def rows(seconds: float, say: Callable[[str], None] = lambda _: None) -> list[Ro
         Row(
             ring=name,
             elements=len(case.ring.elements),
+            nonlinear=sum(isinstance(e, Multipole) and any(e.b[2:] + e.a[2:]) for e in case.ring.elements),
             settings=len(case.settings),
             change_us=change[name],
             relative=per_element[name] / per_element["BESSY II"],
@@ -173,13 +176,14 @@ def main() -> None:
     with console.status("building the rings") as status:
         measured = rows(args.seconds, status.update)
     table = Table(
-        "ring", "elements", "settings", "one quadrupole [us]", "per element", "new version [us]", "its hash [us]",
-        "all hashed [us]", "memory [kB]",
+        "ring", "elements", "nonlinear", "settings", "one quadrupole [us]", "per element", "new version [us]",
+        "its hash [us]", "all hashed [us]", "memory [kB]",
     )  # fmt: skip
     for row in measured:
         table.add_row(
-            row.ring, str(row.elements), str(row.settings), f"{row.change_us:.0f}", f"{row.relative:.2f}",
-            f"{row.version_us:.1f}", f"{row.hash_us:.1f}", f"{row.whole_hash_us:.0f}", f"{row.version_bytes / 1e3:.2f}",
+            row.ring, str(row.elements), str(row.nonlinear), str(row.settings), f"{row.change_us:.0f}",
+            f"{row.relative:.2f}", f"{row.version_us:.1f}", f"{row.hash_us:.1f}", f"{row.whole_hash_us:.0f}",
+            f"{row.version_bytes / 1e3:.2f}",
         )  # fmt: skip
     console.print(table)
     console.print("'per element' is relative to BESSY II: at most 1 when time grows no faster than the element count.")
