@@ -117,7 +117,7 @@ def _physics(lattice: Lattice, slot: int | None) -> dict[str, float]:
     if reach is not None and reach.magnets:
         magnets = [ring.magnets[n] for n in reach.magnets]
         return {magnet.drives: lattice.strength(magnet) for magnet in magnets}
-    return {"rf.frequency": lattice.rf_frequency} if reach is not None and not reach.elements else {}
+    return {"rf.frequency": lattice.rf_frequency} if slot == ring.property_spec("rf", "frequency").slot else {}
 
 
 def _refused(lattice: Lattice, setting: Setting) -> Change:

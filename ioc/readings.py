@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Readings:
-    """A beam and its positions at the monitors [m], in beam order; `count` counts the readings taken so far."""
+    """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far."""
 
     lattice: Lattice
     beam: BeamState
@@ -28,15 +28,20 @@ class Readings:
         """The ring that the beam is in."""
         return self.lattice.ring
 
-    @cached_property
+    @property
     def x(self) -> Floats:
-        """Horizontal positions at the monitors [m]."""
-        return self.beam.orbit[list(self.ring.monitors), 0]
+        """Horizontal readings of the monitors [m]."""
+        return self._positions[0]
+
+    @property
+    def y(self) -> Floats:
+        """Vertical readings of the monitors [m]."""
+        return self._positions[1]
 
     @cached_property
-    def y(self) -> Floats:
-        """Vertical positions at the monitors [m]."""
-        return self.beam.orbit[list(self.ring.monitors), 2]
+    def _positions(self) -> tuple[Floats, Floats]:
+        at = list(self.ring.monitors)
+        return self.lattice.monitor_errors().readings(self.beam.orbit[at, 0], self.beam.orbit[at, 2])
 
     @cached_property
     def names(self) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import document as doc
 from gnomon.lattice._errors import LatticeError
+from gnomon.lattice.chunks import CHUNK
 from gnomon.lattice.conversions import Conversion, Linear, Polynomial, Table
 from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, Multiplexer, PropertySpec
 from gnomon.lattice.elements import (
@@ -26,6 +27,7 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
+from gnomon.lattice.monitors import SETTINGS
 
 #: The column that each property of a magnet drives, the name that its device gives it, and its unit.
 COLUMN = {"k1": "b2", "k1s": "a2", "b3": "b3", "b4": "b4", "kick_x": "kick_x", "kick_y": "kick_y"}
@@ -60,10 +62,11 @@ class Devices:
     nominals: list[float] = field(default_factory=list)
     multiplexer: Multiplexer | None = None
     bpms: tuple[BeamPositionMonitor, ...] = ()
+    monitor_slot: int = 0
 
     @property
     def nominal(self) -> NDArray[np.float64]:
-        """Nominal value of each setting."""
+        """Nominal value of each setting, NaN in slots that nothing uses."""
         return np.array(self.nominals)
 
     def stored(self, spec: PropertySpec) -> int:
@@ -73,6 +76,13 @@ class Devices:
         self.affects.append(Affected())
         self._add(spec, slot, spec.property)
         return slot
+
+    def align(self) -> int:
+        """Leave slots unused up to the next chunk's first, and return that."""
+        unused = -len(self.nominals) % CHUNK
+        self.nominals += [np.nan] * unused
+        self.affects += [Affected()] * unused
+        return len(self.nominals)
 
     def derived(self, spec: PropertySpec, slot: int | None, setting: str) -> None:
         """Add a property that has no setting of its own: read only (`slot` None), or set through another one."""
@@ -146,6 +156,7 @@ def build_devices(
     _errors(document, devices, elements)
     for part, conversion in zip(document.magnets, conversions, strict=True):
         _magnet(document, devices, part, conversion, elements, index, rigidity, supplies[part.supply])
+    _monitors(document, devices)
     _reach(devices, document)
     devices.bpms = tuple(
         BeamPositionMonitor(m.name, index[m.name], m.slot, m.offset_x_mm, m.offset_y_mm) for m in document.monitors
@@ -244,6 +255,19 @@ def _errors(document: doc.MachineDocument, devices: Devices, elements: Sequence[
             limit = getattr(document.limits, limit_name)
             spec = PropertySpec(device=element.name, property=name, unit=unit, low=-limit, high=limit, nominal=0.0)
             devices.errors_of[i].append((PARAMETERS.index(column), devices.stored(spec)))
+
+
+def _monitors(document: doc.MachineDocument, devices: Devices) -> None:
+    """Errors of monitors; they stand last, in chunks of their own, so that the other settings keep their places."""
+    limits = document.limits
+    offset, roll = limits.monitor_offset_m, limits.monitor_roll_rad
+    ranges = ((-offset, offset), (-offset, offset), limits.monitor_gain, limits.monitor_gain, (-roll, roll))
+    devices.monitor_slot = devices.align()
+    for monitor in document.monitors:
+        for (name, unit, nominal), (low, high) in zip(SETTINGS, ranges, strict=True):
+            devices.stored(
+                PropertySpec(device=monitor.name, property=name, unit=unit, low=low, high=high, nominal=nominal)
+            )
 
 
 def _magnet(

@@ -253,6 +253,9 @@ class LimitsPart(Part):
     roll_rad: float = Field(gt=0.0)
     skew: float = Field(gt=0.0, description="skew quadrupole error [1/m^2]")
     rf_hz: float = Field(gt=0.0, description="around the reference frequency")
+    monitor_offset_m: float = Field(default=2e-3, gt=0.0)
+    monitor_gain: tuple[float, float] = Field(default=(0.5, 1.5), description="lowest and highest, around 1")
+    monitor_roll_rad: float = Field(default=0.1, gt=0.0)
 
 
 class RfPart(Part):
@@ -367,6 +370,9 @@ def _faults(document: MachineDocument) -> Iterator[str]:
             yield f"supply {supply.name!r}: it feeds no magnet"
         if supply.name in elements:
             yield f"supply {supply.name!r}: an element has the same name"
+    low, high = document.limits.monitor_gain
+    if not 0.0 < low <= 1.0 <= high:
+        yield f"limits monitor_gain: {low:g} to {high:g} must be above 0 and have 1 between them"
     for monitor in document.monitors:
         element = elements.get(monitor.name)
         if element is None or element.type != "monitor":

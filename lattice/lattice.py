@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError, RefusedValue
+from gnomon.lattice.chunks import CHUNK, Chunk, digest, frozen, split
 from gnomon.lattice.devices import Key, Magnet, PropertySpec
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Element, Multipole
+from gnomon.lattice.monitors import MonitorErrors
 from gnomon.lattice.ring import FREQUENCY_UNITS, Ring
-
-#: Settings that are stored, shared and hashed together.
-CHUNK = 64
-
-Chunk = NDArray[np.float64]
 
 
 class Lattice:
     """An immutable state of the whole ring.
 
     Settings stand in chunks; an updated lattice shares all chunks but those that it changes, and its id is a hash over
-    the ring's digest and the chunks' hashes, so that equal content has an equal id however it was reached.
+    the ring's digest and the chunks' hashes, so that equal content has an equal id however it was reached. Monitors
+    without errors are left out of it: ids are those from before monitors could have any.
     """
 
     __slots__ = ("_chunks", "_digests", "id", "ring")
@@ -33,14 +31,16 @@ class Lattice:
         self.ring = ring
         self._chunks = chunks
         self._digests = digests
+        if digests[ring.monitor_chunk :] == ring.ideal_monitors:
+            digests = digests[: ring.monitor_chunk]
         whole = hashlib.blake2b(bytes.fromhex(ring.digest) + b"".join(digests), digest_size=10)
         self.id: str = whole.hexdigest()
 
     @classmethod
     def of_settings(cls, ring: Ring, settings: NDArray[np.float64]) -> "Lattice":
-        """The lattice with these settings, one for each slot of the ring."""
-        chunks = tuple(_frozen(settings[i : i + CHUNK]) for i in range(0, len(settings), CHUNK))
-        return cls(ring, chunks, tuple(_digest(c) for c in chunks))
+        """The lattice with these settings, one for each slot of the ring, NaN where nothing uses it."""
+        chunks = split(settings)
+        return cls(ring, chunks, tuple(digest(c) for c in chunks))
 
     def __repr__(self) -> str:
         return f"<Lattice {self.ring.name} {self.id}>"
@@ -122,6 +122,11 @@ class Lattice:
         np.add.at(flat, plan.error_into, settings[plan.error])
         return rows
 
+    def monitor_errors(self) -> MonitorErrors:
+        """Present offsets, gains and rolls of the monitors; versions with equal ones share the arrays."""
+        first = self.ring.monitor_chunk
+        return self.ring.monitor_errors(self._chunks[first:], self._digests[first:])
+
     def element(self, index: int) -> Element:
         """One element with its present parameters; the ring's own object where nothing differs from the design."""
         element = self.ring.elements[index]
@@ -170,8 +175,8 @@ class Lattice:
         all_chunks: list[Any] = list(self._chunks)
         digests = list(self._digests)
         for number, chunk in chunks.items():
-            all_chunks[number] = _frozen(chunk)
-            digests[number] = _digest(chunk)
+            all_chunks[number] = frozen(chunk)
+            digests[number] = digest(chunk)
         return Lattice(self.ring, tuple(all_chunks), tuple(digests))
 
 
@@ -179,22 +184,11 @@ def checked(spec: PropertySpec, value: float) -> float:
     """The value, if a property may have it. Raises RefusedValue with value, unit and limit."""
     if spec.low <= value <= spec.high and math.isfinite(value) and (not spec.whole or value == int(value)):
         return float(value)
-    what = f"{spec.device} {spec.property}"
+    what, unit = f"{spec.device} {spec.property}", spec.unit and f" {spec.unit}"
     if not math.isfinite(value):
-        raise RefusedValue(f"{what}: {value} {spec.unit} is not a finite number; nothing was changed")
+        raise RefusedValue(f"{what}: {value}{unit} is not a finite number; nothing was changed")
     if spec.low <= value <= spec.high:
         raise RefusedValue(f"{what}: {value:g} is not a whole number; nothing was changed")
     raise RefusedValue(
-        f"{what}: {value:g} {spec.unit} is outside its limits {spec.low:g} to {spec.high:g} {spec.unit}; "
-        "nothing was changed"
+        f"{what}: {value:g}{unit} is outside its limits {spec.low:g} to {spec.high:g}{unit}; nothing was changed"
     )
-
-
-def _frozen(chunk: Chunk) -> Chunk:
-    chunk = np.array(chunk, dtype="<f8")
-    chunk.flags.writeable = False
-    return chunk
-
-
-def _digest(chunk: Chunk) -> bytes:
-    return hashlib.blake2b(chunk.tobytes(), digest_size=8).digest()

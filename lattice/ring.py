@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError
 from gnomon.lattice.build import build_devices, build_elements
+from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
 from gnomon.lattice.devices import Key, PropertySpec
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import Element
 from gnomon.lattice.gathering import Gathering, gathering
+from gnomon.lattice.monitors import KEPT, MonitorErrors, monitor_errors
 
 if TYPE_CHECKING:
     from gnomon.lattice.lattice import Lattice
@@ -31,7 +33,8 @@ class Ring:
     """A machine document, built: elements in beam order, devices, limits and nominal settings.
 
     `s` (n+1,) is each element's entrance [m] and the end of the ring; `rf_reference` [Hz] is h c / C; `rigidity` is
-    p/c [T m]; `monitors` are the elements of the beam position monitors, in beam order.
+    p/c [T m]; `monitors` are the elements of the beam position monitors, in beam order. Their settings fill the chunks
+    from `monitor_chunk` on, whose digests are `ideal_monitors` when no monitor has an error.
     """
 
     def __init__(self, document: MachineDocument) -> None:
@@ -63,8 +66,11 @@ class Ring:
         self.multiplexer = devices.multiplexer
         self.bpms = devices.bpms
         self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
+        self.monitor_chunk = devices.monitor_slot // CHUNK
+        self.ideal_monitors = tuple(digest(chunk) for chunk in split(self.nominal_settings)[self.monitor_chunk :])
         self._strengths = devices.strengths
         self._gatherings: dict[tuple[int, ...], Gathering] = {}
+        self._monitor_errors: dict[tuple[bytes, ...], MonitorErrors] = {}
 
     def property_spec(self, device: str, property: str) -> PropertySpec:
         """What is known of a property. Raises LatticeError, with near names, when there is none."""
@@ -84,6 +90,16 @@ class Ring:
             if len(self._gatherings) >= GATHERINGS:
                 self._gatherings.clear()
             known = self._gatherings[indices] = gathering(self, indices, chunk)
+        return known
+
+    def monitor_errors(self, chunks: tuple[Chunk, ...], digests: tuple[bytes, ...]) -> MonitorErrors:
+        """The errors that the monitors' chunks hold, by the chunks' digests; kept for the next time."""
+        known = self._monitor_errors.get(digests)
+        if known is None:
+            if len(self._monitor_errors) >= KEPT:
+                self._monitor_errors.clear()
+            known = monitor_errors(chunks, ideal=digests == self.ideal_monitors)
+            self._monitor_errors[digests] = known
         return known
 
     def strength_of(self, device: str, property: str) -> int | None:

@@ -1,0 +1,52 @@
+"""Errors of beam position monitors: what a monitor shows of the position at which the beam passes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice.chunks import Chunk
+
+Floats = NDArray[np.float64]
+
+#: Settings of each monitor, in the order of their slots: property, unit and nominal value.
+SETTINGS = (
+    ("offset_x", "m", 0.0),
+    ("offset_y", "m", 0.0),
+    ("gain_x", "", 1.0),
+    ("gain_y", "", 1.0),
+    ("roll", "rad", 0.0),
+)
+
+#: Sets of monitor errors that a ring keeps.
+KEPT = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MonitorErrors:
+    """Errors of a ring's monitors, in beam order; all arrays are read-only.
+
+    `offsets` (n, 2) [m] and `gains` (n, 2) [1] are those of x and y; `rolls` (n,) [rad] turn a monitor around the beam
+    axis from x to y, as a magnet's roll does. `ideal` says that no monitor has any.
+    """
+
+    offsets: Floats
+    gains: Floats
+    rolls: Floats
+    ideal: bool
+
+    def readings(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """What monitors show [m] of the positions x, y (n,) [m]: gain x (position in the rolled axes - offset)."""
+        if self.ideal:
+            return x, y
+        cos, sin = np.cos(self.rolls), np.sin(self.rolls)
+        (offset_x, offset_y), (gain_x, gain_y) = self.offsets.T, self.gains.T
+        return gain_x * (x * cos + y * sin - offset_x), gain_y * (y * cos - x * sin - offset_y)
+
+
+def monitor_errors(chunks: Sequence[Chunk], *, ideal: bool) -> MonitorErrors:
+    """The errors that these chunks hold, `SETTINGS` after `SETTINGS`, one set for each monitor."""
+    table = np.concatenate([np.empty(0), *chunks]).reshape(-1, len(SETTINGS))
+    table.flags.writeable = False
+    return MonitorErrors(table[:, 0:2], table[:, 2:4], table[:, 4], ideal)
