@@ -64,7 +64,7 @@ def compiled(function: F) -> F:
 
     fastmath stays off: tests for NaN and infinity must hold.
     """
-    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+    return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
 
 
 def kernel(function: F) -> F:
@@ -78,6 +78,6 @@ def kernel(function: F) -> F:
     if keep:
         settings.CACHE_DIR = str(folder)
     try:
-        return cast(F, numba.njit(nogil=True, error_model="numpy", cache=keep)(function))
+        return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=keep)(function))
     finally:
         settings.CACHE_DIR = before

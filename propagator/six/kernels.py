@@ -223,20 +223,71 @@ def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
 
 
 @kernel
+def predict(
+    which: Integers, kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, orbit: Floats, matrices: Floats, start: Floats, turn: Floats,
+) -> float:  # fmt: skip
+    """Move the `start` (6) and `turn` (48) of a found orbit to where changes of the elements `which` take them.
+
+    Each is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry what it does differently to the ring's end.
+    Returns the size of the step, of which its square is what this leaves to a search; infinity, with nothing moved,
+    when there is none.
+    """
+    n = kinds.size
+    matrix, work, diffusion, inverse = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty(MATRIX)
+    difference, back, ahead = np.empty(6), np.empty((7, 6)), turn.copy()
+    rest, step = np.zeros(6), np.empty(6)
+    for index in which:
+        point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
+        matrix[:] = matrices[index]
+        end = pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            True, matrix, diffusion, work,
+        )  # fmt: skip
+        set_identity(inverse)
+        for k in range(MATRIX):
+            inverse[k] -= matrices[index + 1, k]
+        for column in range(7):
+            for row in range(6):
+                if column < 6:
+                    difference[row] = matrix[8 * row + column] - matrices[index + 1, 8 * row + column]
+                else:
+                    difference[row] = end[row] - orbit[index + 1, row]
+            if not solve_step(inverse, difference, back[column]):
+                return np.inf
+        for row in range(6):
+            for k in range(6):
+                rest[row] += matrices[n, 8 * row + k] * back[6, k]
+                for column in range(6):
+                    ahead[8 * row + column] += matrices[n, 8 * row + k] * back[column, k]
+    size = 0.0
+    if not solve_step(ahead, rest, step):
+        return np.inf
+    for row in range(6):
+        size = max(size, abs(step[row]))
+    if not size < np.inf:
+        return np.inf
+    turn[:] = ahead
+    for row in range(6):
+        start[row] += step[row]
+    return size
+
+
+@kernel
 def search(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, orbit: Floats,
-    matrices: Floats, report: Floats,
+    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
+    orbit: Floats, matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
     """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
 
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
-    is `known`, which serves, in turns without matrices, until a step must be nearly the last. That is done with all
-    matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than
+    is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
+    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than
     `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
-    last, linear = 0.0, not known
+    last, linear = 0.0, near or not known
     for iteration in range(1, most + 1):
         report[0] = iteration
         if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
