@@ -58,9 +58,10 @@ def pass_magnet(
     """Carry a particle through a magnet in its own frame."""
     length, curvature, fields = row[LONG], row[BENDING], row[FIELDS : FIELDS + 8]
     if length == 0.0:
+        after = kick(1.0, 0.0, high, fields, 0.0, point)
         if linear:
-            kick_matrix(1.0, 0.0, high, fields, 0.0, point, matrix)
-        return kick(1.0, 0.0, high, fields, 0.0, point)
+            kick_matrix(1.0, 0.0, high, fields, 0.0, point, 0.0, after, matrix)
+        return after
     if curvature != 0.0:
         if linear:
             edge_matrix(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point, matrix)
@@ -70,19 +71,21 @@ def pass_magnet(
     for number in range(slices):
         for stage in range(3):
             part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
+            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
+            ahead = (DRIFT_INNER if stage < 2 else last) * step
             before = point
-            if linear:
-                kick_matrix(part, curvature, high, fields, radiation, point, matrix)
             point = kick(part, curvature, high, fields, radiation, point)
             if quantum > 0.0:
+                kick_matrix(part, curvature, high, fields, radiation, before, 0.0, point, matrix)
                 b, a, _, _ = field(fields, high, before[0], before[2])
                 square, path = radiated(b, a, curvature, before)
                 p = 1.0 / (1.0 + before[4])
                 amount = quantum * part * path * square * math.sqrt(square)
                 add_diffusion(amount, before[1] * p, before[3] * p, matrix, diffusion)
-            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
-            ahead = (DRIFT_INNER if stage < 2 else last) * step
-            point = drifted(ahead, point, linear, matrix)
+                drift_matrix(ahead, point, matrix)
+            elif linear:
+                kick_matrix(part, curvature, high, fields, radiation, before, ahead, point, matrix)
+            point = drift(ahead, point)
     if curvature != 0.0:
         if linear:
             edge_matrix(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point, matrix)
@@ -335,14 +338,13 @@ def record_modes(
     v = flat.reshape(6, 8)
     padded.reshape(6, 8)[:, :6] = vectors
     for index in range(matrices.shape[0]):
-        matrix = matrices[index]
-        for row in range(6):
+        for i in range(0, 48, 8):
+            a, b, c = matrices[index, i], matrices[index, i + 1], matrices[index, i + 2]
+            d, e, f = matrices[index, i + 3], matrices[index, i + 4], matrices[index, i + 5]
             for column in range(8):
-                flat[8 * row + column] = 0.0
-            for k in range(6):
-                factor = matrix[8 * row + k]
-                for column in range(8):
-                    flat[8 * row + column] += factor * padded[8 * k + column]
+                value = a * padded[column] + b * padded[8 + column] + c * padded[16 + column]
+                value += d * padded[24 + column] + e * padded[32 + column] + f * padded[40 + column]
+                flat[i + column] = value
         for mode in range(2):
             norm = 0.0
             for pair in range(3):
