@@ -4,6 +4,8 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import compress, count
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -134,19 +136,17 @@ class Lattice:
 
     def changed_elements(self, other: "Lattice") -> tuple[int, ...]:
         """Elements whose parameters may differ between this lattice and another version of the same ring, sorted."""
-        found: set[int] = set()
-        for slot in self.changed_slots(other):
-            found.update(self.ring.affects[slot].elements)
-        return tuple(sorted(found))
+        affects = self.ring.affects
+        return tuple(sorted({element for slot in self.changed_slots(other) for element in affects[slot].elements}))
 
     def changed_slots(self, other: "Lattice") -> list[int]:
         """Slots of the settings that differ between this lattice and another version of the same ring."""
         if other.ring is not self.ring:
             raise LatticeError(f"{self.ring.name} and {other.ring.name} are different rings")
         slots: list[int] = []
-        for number, (mine, theirs) in enumerate(zip(self._chunks, other._chunks, strict=True)):
-            if mine is not theirs:
-                slots.extend((np.flatnonzero(mine != theirs) + number * CHUNK).tolist())
+        for number in compress(count(), map(is_not, self._chunks, other._chunks)):
+            unequal = self._chunks[number] != other._chunks[number]
+            slots.extend((unequal.nonzero()[0] + number * CHUNK).tolist())
         return slots
 
     def differences(self, other: "Lattice") -> dict[Key, tuple[float, float]]:

@@ -62,7 +62,7 @@ def usable(folder: Path) -> bool:
 def compiled(function: F) -> F:
     """Mark a function that only kernels call; it is compiled as part of them.
 
-    fastmath stays off: tests for NaN and infinity must hold.
+    Of fastmath, only the fusing of multiplications into additions is on: tests for NaN and infinity must hold.
     """
     return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
 

@@ -286,8 +286,8 @@ def search(
 
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
     is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
-    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than
-    `reach`. `report` gets the number of steps and the last change.
+    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most
+    `most` steps, none longer than `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
     last, linear = 0.0, near or not known

@@ -109,9 +109,7 @@ class SixD:
         field = t.rows[:, kernels.BENDING]
         return self.constant() * float(np.sum(field * field * t.rows[:, kernels.LONG]))
 
-    def _find(
-        self, lattice: Lattice, radiation: bool, slip: float, warm: Found | None
-    ) -> tuple[SixDBeam, Modes]:
+    def _find(self, lattice: Lattice, radiation: bool, slip: float, warm: Found | None) -> tuple[SixDBeam, Modes]:
         ring, t = self.ring, self.tables
         nothing = Modes(np.empty(0, dtype=np.complex128), np.empty(0, dtype=np.complex128))
         phase = self.cavities.phase(self._design_loss() * ring.energy_ev if radiation else 0.0, slip)
