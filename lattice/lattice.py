@@ -176,7 +176,8 @@ class Lattice:
         all_chunks: list[Any] = list(self._chunks)
         digests = list(self._digests)
         for number, chunk in chunks.items():
-            all_chunks[number] = _frozen(chunk)
+            chunk.flags.writeable = False
+            all_chunks[number] = chunk
             digests[number] = _digest(chunk)
         return Lattice(self.ring, tuple(all_chunks), tuple(digests))
 
