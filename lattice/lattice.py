@@ -4,13 +4,15 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import compress, count
+from operator import is_not
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError, RefusedValue
-from gnomon.lattice.chunks import CHUNK, Chunk, digest, frozen, split
+from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
 from gnomon.lattice.devices import Key, Magnet, PropertySpec
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Element, Multipole
 from gnomon.lattice.monitors import MonitorErrors
@@ -139,19 +141,17 @@ class Lattice:
 
     def changed_elements(self, other: "Lattice") -> tuple[int, ...]:
         """Elements whose parameters may differ between this lattice and another version of the same ring, sorted."""
-        found: set[int] = set()
-        for slot in self.changed_slots(other):
-            found.update(self.ring.affects[slot].elements)
-        return tuple(sorted(found))
+        affects = self.ring.affects
+        return tuple(sorted({element for slot in self.changed_slots(other) for element in affects[slot].elements}))
 
     def changed_slots(self, other: "Lattice") -> list[int]:
         """Slots of the settings that differ between this lattice and another version of the same ring."""
         if other.ring is not self.ring:
             raise LatticeError(f"{self.ring.name} and {other.ring.name} are different rings")
         slots: list[int] = []
-        for number, (mine, theirs) in enumerate(zip(self._chunks, other._chunks, strict=True)):
-            if mine is not theirs:
-                slots.extend((np.flatnonzero(mine != theirs) + number * CHUNK).tolist())
+        for number in compress(count(), map(is_not, self._chunks, other._chunks)):
+            unequal = self._chunks[number] != other._chunks[number]
+            slots.extend((unequal.nonzero()[0] + number * CHUNK).tolist())
         return slots
 
     def _setting(self, slot: int) -> float:
@@ -175,7 +175,8 @@ class Lattice:
         all_chunks: list[Any] = list(self._chunks)
         digests = list(self._digests)
         for number, chunk in chunks.items():
-            all_chunks[number] = frozen(chunk)
+            chunk.flags.writeable = False
+            all_chunks[number] = chunk
             digests[number] = digest(chunk)
         return Lattice(self.ring, tuple(all_chunks), tuple(digests))
 

@@ -62,9 +62,9 @@ def usable(folder: Path) -> bool:
 def compiled(function: F) -> F:
     """Mark a function that only kernels call; it is compiled as part of them.
 
-    fastmath stays off: tests for NaN and infinity must hold.
+    Of fastmath, only the fusing of multiplications into additions is on: tests for NaN and infinity must hold.
     """
-    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+    return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
 
 
 def kernel(function: F) -> F:
@@ -78,6 +78,6 @@ def kernel(function: F) -> F:
     if keep:
         settings.CACHE_DIR = str(folder)
     try:
-        return cast(F, numba.njit(nogil=True, error_model="numpy", cache=keep)(function))
+        return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=keep)(function))
     finally:
         settings.CACHE_DIR = before

@@ -58,7 +58,7 @@ class Program:
     def load(self, which: Integers, rows: Floats) -> bool:
         """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
         self.parameters[which] = rows
-        if not rows.take(HIGHER_ORDERS, axis=1).any():
+        if not np.count_nonzero(rows.take(HIGHER_ORDERS, axis=1)):
             return False
         risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (self.kinds[which] == AFFINE)]
         if not risen.size:

@@ -1,25 +1,45 @@
 """Compile the kernels with progress, where they have not been compiled yet."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
+
+if TYPE_CHECKING:
+    from gnomon.lattice import Ring
+    from gnomon.propagator.warmup import Progress
 
 
 def compile_with_progress(console: Console) -> None:
     """Compile the propagator's kernels unless they are cached; a minute at most, once for each version."""
     from gnomon.propagator.warmup import compile_kernels, kernels_are_cached
 
-    if kernels_are_cached():
-        return
+    if not kernels_are_cached():
+        _show(console, compile_kernels)
+
+
+def compile_studies_with_progress(console: Console, ring: "Ring") -> None:
+    """The same for what studies need beyond the live beam."""
+    from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
+
+    if not study_kernels_are_cached():
+        _show(console, partial(compile_study_kernels, ring))
+
+
+def _show(console: Console, compile_all: Callable[["Progress"], None]) -> None:
     if not console.is_terminal:
         console.print("compiling kernels, once; this takes some 20 seconds")
     columns = (TextColumn("compiling kernels, once: {task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with ProgressBar(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def step(name: str, done: int, total: int) -> None:
             progress.update(task, description=name, completed=done, total=total)
 
-        compile_kernels(step)
+        compile_all(step)
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def _run(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from gnomon.ioc.cli.kernels import compile_with_progress
+    from gnomon.ioc.cli.kernels import compile_studies_with_progress, compile_with_progress
     from gnomon.ioc.machines import find_machine
     from gnomon.ioc.studies import optics_named
     from gnomon.ioc.study_files import check_output, check_plot, write_result
@@ -127,6 +127,7 @@ def _run(
     ring = find_machine(configure(config, machine=machine)).ring
     lattice = optics_named(ring, optics)
     compile_with_progress(console)
+    compile_studies_with_progress(console, ring)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(ring.name, total=None)

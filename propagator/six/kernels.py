@@ -58,9 +58,10 @@ def pass_magnet(
     """Carry a particle through a magnet in its own frame."""
     length, curvature, fields = row[LONG], row[BENDING], row[FIELDS : FIELDS + 8]
     if length == 0.0:
+        after = kick(1.0, 0.0, high, fields, 0.0, point)
         if linear:
-            kick_matrix(1.0, 0.0, high, fields, 0.0, point, matrix)
-        return kick(1.0, 0.0, high, fields, 0.0, point)
+            kick_matrix(1.0, 0.0, high, fields, 0.0, point, 0.0, after, matrix)
+        return after
     if curvature != 0.0:
         if linear:
             edge_matrix(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point, matrix)
@@ -70,19 +71,21 @@ def pass_magnet(
     for number in range(slices):
         for stage in range(3):
             part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
+            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
+            ahead = (DRIFT_INNER if stage < 2 else last) * step
             before = point
-            if linear:
-                kick_matrix(part, curvature, high, fields, radiation, point, matrix)
             point = kick(part, curvature, high, fields, radiation, point)
             if quantum > 0.0:
+                kick_matrix(part, curvature, high, fields, radiation, before, 0.0, point, matrix)
                 b, a, _, _ = field(fields, high, before[0], before[2])
                 square, path = radiated(b, a, curvature, before)
                 p = 1.0 / (1.0 + before[4])
                 amount = quantum * part * path * square * math.sqrt(square)
                 add_diffusion(amount, before[1] * p, before[3] * p, matrix, diffusion)
-            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
-            ahead = (DRIFT_INNER if stage < 2 else last) * step
-            point = drifted(ahead, point, linear, matrix)
+                drift_matrix(ahead, point, matrix)
+            elif linear:
+                kick_matrix(part, curvature, high, fields, radiation, before, ahead, point, matrix)
+            point = drift(ahead, point)
     if curvature != 0.0:
         if linear:
             edge_matrix(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point, matrix)
@@ -223,20 +226,71 @@ def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
 
 
 @kernel
+def predict(
+    which: Integers, kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, orbit: Floats, matrices: Floats, start: Floats, turn: Floats,
+) -> float:  # fmt: skip
+    """Move the `start` (6) and `turn` (48) of a found orbit to where changes of the elements `which` take them.
+
+    Each is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry what it does differently to the ring's end.
+    Returns the size of the step, of which its square is what this leaves to a search; infinity, with nothing moved,
+    when there is none.
+    """
+    n = kinds.size
+    matrix, work, diffusion, inverse = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty(MATRIX)
+    difference, back, ahead = np.empty(6), np.empty((7, 6)), turn.copy()
+    rest, step = np.zeros(6), np.empty(6)
+    for index in which:
+        point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
+        matrix[:] = matrices[index]
+        end = pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            True, matrix, diffusion, work,
+        )  # fmt: skip
+        set_identity(inverse)
+        for k in range(MATRIX):
+            inverse[k] -= matrices[index + 1, k]
+        for column in range(7):
+            for row in range(6):
+                if column < 6:
+                    difference[row] = matrix[8 * row + column] - matrices[index + 1, 8 * row + column]
+                else:
+                    difference[row] = end[row] - orbit[index + 1, row]
+            if not solve_step(inverse, difference, back[column]):
+                return np.inf
+        for row in range(6):
+            for k in range(6):
+                rest[row] += matrices[n, 8 * row + k] * back[6, k]
+                for column in range(6):
+                    ahead[8 * row + column] += matrices[n, 8 * row + k] * back[column, k]
+    size = 0.0
+    if not solve_step(ahead, rest, step):
+        return np.inf
+    for row in range(6):
+        size = max(size, abs(step[row]))
+    if not size < np.inf:
+        return np.inf
+    turn[:] = ahead
+    for row in range(6):
+        start[row] += step[row]
+    return size
+
+
+@kernel
 def search(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, orbit: Floats,
-    matrices: Floats, report: Floats,
+    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
+    orbit: Floats, matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
     """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
 
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
-    is `known`, which serves, in turns without matrices, until a step must be nearly the last. That is done with all
-    matrices, and moves the `orbit` (n+1, 6) along them. There are at most `most` steps, none longer than
-    `reach`. `report` gets the number of steps and the last change.
+    is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
+    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most
+    `most` steps, none longer than `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
-    last, linear = 0.0, not known
+    last, linear = 0.0, near or not known
     for iteration in range(1, most + 1):
         report[0] = iteration
         if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
@@ -284,14 +338,13 @@ def record_modes(
     v = flat.reshape(6, 8)
     padded.reshape(6, 8)[:, :6] = vectors
     for index in range(matrices.shape[0]):
-        matrix = matrices[index]
-        for row in range(6):
+        for i in range(0, 48, 8):
+            a, b, c = matrices[index, i], matrices[index, i + 1], matrices[index, i + 2]
+            d, e, f = matrices[index, i + 3], matrices[index, i + 4], matrices[index, i + 5]
             for column in range(8):
-                flat[8 * row + column] = 0.0
-            for k in range(6):
-                factor = matrix[8 * row + k]
-                for column in range(8):
-                    flat[8 * row + column] += factor * padded[8 * k + column]
+                value = a * padded[column] + b * padded[8 + column] + c * padded[16 + column]
+                value += d * padded[24 + column] + e * padded[32 + column] + f * padded[40 + column]
+                flat[i + column] = value
         for mode in range(2):
             norm = 0.0
             for pair in range(3):

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.db import shipped_machine
 from gnomon.propagator import compile_kernels, kernels_are_cached
 from gnomon.propagator.compiled import SOURCES, cache_folder, settings, usable
+from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
 
 
 def test_progress_goes_through_all_kernels_and_the_cache_then_has_them() -> None:
@@ -14,6 +16,14 @@ def test_progress_goes_through_all_kernels_and_the_cache_then_has_them() -> None
     assert [done for _, done, _ in seen] == list(range(len(seen)))
     assert seen[-1][1] == seen[-1][2] == len(seen) - 1
     assert kernels_are_cached()
+
+
+def test_studies_have_kernels_and_a_mark_of_their_own() -> None:
+    seen: list[tuple[str, int, int]] = []
+    compile_study_kernels(shipped_machine("mls"), lambda name, done, total: seen.append((name, done, total)))
+    assert [done for _, done, _ in seen] == list(range(len(seen)))
+    assert seen[-1][1] == seen[-1][2] == len(seen) - 1
+    assert study_kernels_are_cached()
 
 
 def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

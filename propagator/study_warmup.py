@@ -1,0 +1,53 @@
+"""Compile what studies need beyond the live beam, before a study's own progress begins."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+from gnomon.lattice import Ring
+from gnomon.lattice._errors import GnomonError
+from gnomon.propagator.compiled import cache_folder
+from gnomon.propagator.derivatives import kernels, misalignment_response, orbit_response
+from gnomon.propagator.ensembles import Ensemble, track
+from gnomon.propagator.propagator import Propagator
+from gnomon.propagator.six import SixD, envelope
+from gnomon.propagator.warmup import Progress
+
+#: Written when these kernels are in the cache, beside `warmup.MARK`.
+MARK = "complete-studies"
+
+
+def study_kernels_are_cached() -> bool:
+    """Whether the machine code of all studies is in the cache."""
+    return (cache_folder() / MARK).exists()
+
+
+def compile_study_kernels(ring: Ring, progress: Progress | None = None) -> None:
+    """Compile the kernels of derivatives, tracking and six dimensions, or load them, by small studies of `ring`.
+
+    `progress` is called as by `warmup.compile_kernels`, which should have come first. A ring without a beam or without
+    what a study is about leaves those kernels to be compiled when they are first used.
+    """
+    lattice, propagate, six = ring.nominal, Propagator(ring), SixD(ring)
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("orbit response", lambda: orbit_response(propagate, lattice, hold="frequency")),
+        ("misalignment response", lambda: misalignment_response(propagate, lattice)),
+        ("tracking", lambda: track(lattice, Ensemble(np.zeros((6, 1))), 1)),
+        ("six dimensions", lambda: six(lattice)),
+        ("six dimensions, next to it", lambda: six(lattice)),
+        ("envelope", lambda: envelope(six, lattice)),
+    ]
+    complete = True
+    for done, (name, compile_one) in enumerate(steps):
+        if progress is not None:
+            progress(name, done, len(steps))
+        with suppress(GnomonError):
+            compile_one()
+            continue
+        complete = False
+    if progress is not None:
+        progress("study kernels", len(steps), len(steps))
+    folder = cache_folder()
+    if complete and kernels.chain_maps.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
+        (folder / MARK).touch()
