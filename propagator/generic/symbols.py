@@ -2,7 +2,10 @@
 
 from typing import Any
 
-import sympy
+try:
+    import sympy
+except ImportError as missing:
+    raise ImportError("formulas need sympy: pip install 'gnomon[symbols]'", name="sympy") from missing
 
 from gnomon.propagator.generic.closed_orbit import TRANSVERSE
 from gnomon.propagator.generic.integrators import Integrator, yoshida

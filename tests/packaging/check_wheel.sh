@@ -56,7 +56,10 @@ import gnomon
 assert gnomon.__file__.startswith(sys.prefix), f"not the installed gnomon: {gnomon.__file__}"
 for module in pkgutil.walk_packages(gnomon.__path__, "gnomon."):
     if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:  # what an extra brings is not there, and the module must say which
+            assert error.name == "sympy" and "gnomon[symbols]" in str(error), f"{module.name}: {error}"
 
 
 def documents(folder):
