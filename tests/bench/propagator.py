@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 import propagator_ensembles
 import propagator_six
 from at.latticetools import OrbitResponseMatrix
+from propagator_row import Row
 from report import described_machine, write_section
 from rich.console import Console
 from rich.table import Table
@@ -44,22 +45,6 @@ STEP = 1e-4
 QUADRUPOLE, MANY = "Q1M1D1R", "Q1PDR"
 US = 1e6
 OURS_FOR_EACH = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: medians [us] of both sides, and the ratios that are asked for."""
-
-    work: str
-    against: str
-    ours_us: float
-    theirs_us: float
-    least: float
-    stretch: float
-
-    @property
-    def ratio(self) -> float:
-        return self.theirs_us / self.ours_us
 
 
 def medians_us(
@@ -249,10 +234,7 @@ def main() -> None:
         status.update("six dimensions")
         measured += [Row(*line) for line in propagator_six.rows()]
         status.update("tracking")
-        measured += [
-            Row(row.work, row.against, row.ours_us, row.theirs_us, row.least, row.stretch)
-            for row in propagator_ensembles.rows()
-        ]
+        measured += propagator_ensembles.rows()
     table = Table("work, BESSY II, 2 mm orbit", "against", "gnomon [us]", "other [us]", "ratio", "at least", "stretch")
     for row in measured:
         colour = "green" if row.ratio >= row.stretch else "cyan" if row.ratio >= row.least else "red"

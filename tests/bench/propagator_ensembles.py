@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import at
 import numpy as np
+from propagator_row import Row
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gnomon.db import shipped_machine
@@ -31,24 +31,8 @@ PARTICLES, TURNS, PYAT_PARTICLES = 10_000, 100, 100
 ROUNDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: best times [us per particle and turn] of both sides, and the ratios that are asked for."""
-
-    work: str
-    against: str
-    ours_us: float
-    theirs_us: float
-    least: float
-    stretch: float
-
-    @property
-    def ratio(self) -> float:
-        return self.theirs_us / self.ours_us
-
-
 def rows() -> list[Row]:
-    """Measure with one and two threads, both sides in turn. Raises AssertionError when they disagree."""
+    """Best times per particle and turn, one and two threads, sides in turn. Raises AssertionError when they disagree."""
     lattice = with_errors(shipped_machine("bessy2").nominal)
     ring = pyat_lattice(lattice)
     spread = np.array([5e-4, 2e-5, 5e-4, 2e-5, 1e-3, 1e-3])[:, None]
