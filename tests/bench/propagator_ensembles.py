@@ -32,7 +32,7 @@ ROUNDS = 5
 
 
 def rows() -> list[Row]:
-    """Best times per particle and turn, one and two threads, sides in turn. Raises AssertionError when they disagree."""
+    """Best times per particle and turn, with one and two threads. Raises AssertionError when the codes disagree."""
     lattice = with_errors(shipped_machine("bessy2").nominal)
     ring = pyat_lattice(lattice)
     spread = np.array([5e-4, 2e-5, 5e-4, 2e-5, 1e-3, 1e-3])[:, None]
