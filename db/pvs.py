@@ -52,3 +52,8 @@ class PvSpec:
     columns: tuple[tuple[str, str, str], ...] = ()
     writable: bool = False
     record_type: str = "ai"  # what `.RTYP` answers
+
+
+def is_control(source: str) -> bool:
+    """Whether a put to a PV of this source is about gnomon itself, and no command to the lattice."""
+    return source.startswith("control.")

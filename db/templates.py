@@ -1,7 +1,8 @@
 """PV documents: which PVs the devices of a facility get, under which names and with which metadata.
 
 A PV document is JSON. Each entry is a template: `{name}` in its `pv` stands for the device, `each` says for which
-devices it is repeated, and `source` says what feeds it or, for source `set`, what a put to it sets.
+devices it is repeated, and `source` says what feeds it or, for source `set`, what a put to it sets. A source that
+begins with `control.` is about gnomon itself: clients can write it, and no command comes of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
+from gnomon.db.pvs import AlarmLimits, Kind, PvSpec, is_control
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part, parse_document
 from gnomon.lattice.elements import Cavity
@@ -74,6 +75,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
+#: What `.RTYP` answers when the PV's template does not say: for PVs to read, and for those to write.
 RECORD_TYPES = {
     Kind.FLOAT: "ai",
     Kind.INT: "longin",
@@ -84,13 +86,16 @@ RECORD_TYPES = {
     Kind.TABLE: "table",
 }
 
+OUT_TYPES = {Kind.FLOAT: "ao", Kind.INT: "longout", Kind.ENUM: "bo", Kind.STRING: "stringout"}
+
 
 class PvTemplate(Part):
     """One PV, or one PV for each device of a kind.
 
     `property` is a device's property; `main` stands for a magnet's main strength (k1, b3, kick ...). `only` keeps those
     magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; without `unit` the
-    property's own is shown. `record` overrides the record type that `.RTYP` answers.
+    property's own is shown. `record` overrides the record type that `.RTYP` answers. A control's `display` limits are
+    its drive limits too.
     """
 
     pv: str = Field(min_length=1, max_length=59)
@@ -183,8 +188,9 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str) -> PvSpec:
         property = next(m.main for m in ring.magnets if m.name == device)
     known = ring.property_spec(device, property) if template.source in ("set", "readback") else None
     unit = template.unit if template.unit is not None else (known.unit if known else "")
-    writable = template.source == "set"
-    drive = _scaled(known, template.scale) if known and writable else None
+    control = is_control(template.source)
+    writable = control or template.source == "set"
+    drive = _scaled(known, template.scale) if known and writable else template.display if control else None
     return PvSpec(
         name=name,
         kind=kind,
@@ -202,7 +208,7 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str) -> PvSpec:
         length=_length(template.source, ring),
         columns=COLUMNS.get(template.source, ()),
         writable=writable,
-        record_type=template.record or ("ao" if writable else RECORD_TYPES[kind]),
+        record_type=template.record or (OUT_TYPES if writable else RECORD_TYPES)[kind],
     )
 
 

@@ -15,8 +15,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gnomon.db.pvs import is_control
 from gnomon.fault_injection import Injector
 from gnomon.ioc.bank import Bank, Severity, Status
+from gnomon.ioc.controls import Controls
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
 from gnomon.ioc.puts import PutReply
@@ -76,6 +78,7 @@ class Dispatcher:
         injector: Injector,
         service: PropagatorService,
         outputs: Outputs,
+        controls: Controls,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bank = bank
@@ -84,6 +87,7 @@ class Dispatcher:
         self._injector = injector
         self._service = service
         self._outputs = outputs
+        self._controls = controls
         self._wall_ns = wall_ns
         self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -101,7 +105,10 @@ class Dispatcher:
 
     def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
         """See `PutSink`."""
-        return self.command(parse_put(self._bank.specs[index], value), client)
+        spec = self._bank.specs[index]
+        if is_control(spec.source):
+            return self._controls.put(index, value, client)
+        return self.command(parse_put(spec, value), client)
 
     def command(self, request: Request, client: Client, note: str = "") -> "Future[PutReply]":
         """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""

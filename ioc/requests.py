@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.db.pvs import PvSpec
+from gnomon.db.pvs import PvSpec, is_control
 from gnomon.ioc.bank import Bank
 from gnomon.lattice import Setting
 
@@ -21,17 +21,19 @@ class Request:
 
 def parse_put(spec: PvSpec, value: Any) -> Request:
     """One value put to one PV. What is no number stands as not-a-number in the setting, and in words in the refusal."""
-    number = _number(value)
+    number = number_of(value)
     setting = Setting(spec.name, spec.device, spec.property, float("nan") if number is None else number / spec.scale)
     if not spec.writable:
         return Request((setting,), f"{spec.name} is read-only; nothing was changed")
+    if is_control(spec.source):
+        return Request((setting,), f"{spec.name} is no setting of the lattice: put to it alone; nothing was changed")
     if number is None:
-        what = f"{spec.name}: {_short(value)} is not one number [{spec.unit}]; nothing was changed"
+        what = f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed"
         return Request((setting,), what)
-    return Request((setting,), _outside(spec, number))
+    return Request((setting,), outside(spec, number))
 
 
-def _outside(spec: PvSpec, number: float) -> str:
+def outside(spec: PvSpec, number: float) -> str:
     """Why a number cannot be put to a PV, in the PV's own unit; empty when it can."""
     if not np.isfinite(number):
         return f"{spec.name}: {number} {spec.unit} is not a finite number; nothing was changed"
@@ -64,9 +66,9 @@ def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
         return _of_pvs(bank, prefix, [str(n) for n in names], values)
     settings: list[Setting] = []
     for device, prop, value in zip(devices, properties, values, strict=True):
-        number = _number(value)
+        number = number_of(value)
         if number is None:
-            return Request(tuple(settings), f"{device} {prop}: {_short(value)} is not a number; nothing was changed")
+            return Request(tuple(settings), f"{device} {prop}: {short(value)} is not a number; nothing was changed")
         settings.append(Setting(f"{prefix}dt:set", str(device), str(prop), number))
     return Request(tuple(settings))
 
@@ -86,7 +88,7 @@ def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]
     return Request(tuple(settings), "; ".join(refusals))
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
     """A single number, also from a text that is one, as Channel Access allows; None for anything else."""
     if isinstance(value, bool):
         return None
@@ -111,6 +113,7 @@ def _list(value: Any) -> list[Any]:
     return list(value)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """What a client sent, as far as a message can quote it."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

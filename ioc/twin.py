@@ -11,6 +11,7 @@ from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
+from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.machines import Found, find_machine, keep, pvs_of
 from gnomon.ioc.names import refuse_taken_names
@@ -71,7 +72,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
         renew=make,
     )
     stack.callback(service.close)
-    dispatcher = Dispatcher(bank, lattice, journal, injector, service, outputs)
+    controls = Controls(bank)
+    stack.push_async_callback(controls.stop)
+    dispatcher = Dispatcher(bank, lattice, journal, injector, service, outputs, controls)
     stack.push_async_callback(dispatcher.stop)
     await service.submit(lattice, journal.next_sequence - 1)
 

@@ -14,6 +14,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
 from gnomon.fault_injection import Injector
 from gnomon.ioc.bank import Bank, Reading
+from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply
@@ -89,11 +90,13 @@ async def running(
     outputs.start(RING.nominal)
     injector = Injector()
     service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
-    dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs)
+    controls = Controls(bank)
+    dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls)
     try:
         await service.submit(RING.nominal, 0)
         yield Rig(bank, dispatcher, kept, injector)
     finally:
+        await controls.stop()
         await dispatcher.stop()
         service.close()
         kept.close()

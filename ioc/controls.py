@@ -1,0 +1,141 @@
+"""PVs that a client can write but that are no settings of the lattice: they are about gnomon itself.
+
+A put on such a PV (its source begins with `control.`) is no command: it gets no number and stands in no journal, only
+in the log. Whoever answers for a control registers a handler, and publishes what the PV then shows.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from inspect import isawaitable
+from typing import Any
+
+import numpy as np
+
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.puts import PutReply
+from gnomon.ioc.requests import number_of, outside, short
+from gnomon.lattice import Client, GnomonError
+
+log = logging.getLogger("gnomon.controls")
+
+#: Acts on a put, in the event loop: a float, or a str where the PV is a text. Raises GnomonError to refuse it.
+Handler = Callable[[Any, Client], Awaitable[None] | None]
+
+#: Puts that may wait, over all controls.
+MOST_WAITING = 1_000
+#: Longest text that a control takes.
+LONGEST_TEXT = 1_000
+
+
+class RefusedControl(GnomonError):
+    """A put to a control that cannot be done; the text is the reason."""
+
+
+class Controls:
+    """Hands puts on controls to their handlers, those on one control one after the other, in the order of arrival."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._handlers: dict[str, Handler] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    def register(self, source: str, handler: Handler) -> None:
+        """Have `handler` called for puts on PVs of this source. A handler of before is replaced."""
+        self._handlers[source] = handler
+        self._turns.setdefault(source, asyncio.Lock())
+
+    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
+        """Take a put from any thread; never blocks, never raises. The future ends when the handler has."""
+        done: Future[PutReply] = Future()
+        done.set_running_or_notify_cancel()  # a client that goes does not take its put back
+        spec = self._bank.specs[index]
+        if self._stopped:
+            done.set_result(PutReply(False, f"{spec.name}: the server is stopping; nothing was changed"))
+        else:
+            self._loop.call_soon_threadsafe(self._begin, spec, value, client, done)
+        return done
+
+    async def stop(self) -> None:
+        """Refuse what is under way and whatever still comes."""
+        self._stopped = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, spec: PvSpec, value: Any, client: Client, done: "Future[PutReply]") -> None:
+        if len(self._tasks) >= MOST_WAITING:
+            reason = f"{spec.name}: {MOST_WAITING} puts on controls are waiting already; nothing was changed"
+            done.set_result(PutReply(False, reason))
+            return
+        task = self._loop.create_task(self._run(spec, value, client, done), name=spec.name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, spec: PvSpec, value: Any, client: Client, done: "Future[PutReply]") -> None:
+        reply = PutReply(False, f"{spec.name}: the server stopped before this was complete")
+        try:
+            reply = await self._handle(spec, value, client)
+        finally:
+            done.set_result(reply)
+
+    async def _handle(self, spec: PvSpec, value: Any, client: Client) -> PutReply:
+        who = f"{client.user}@{client.host}"
+        try:
+            asked = parse(spec, value)
+            handler = self._handlers.get(spec.source)
+            if handler is None:
+                raise RefusedControl(f"{spec.name}: this server has nothing that it could control")
+            async with self._turns[spec.source]:
+                waiting = handler(asked, client)
+                if isawaitable(waiting):
+                    await waiting
+        except GnomonError as error:
+            log.warning("refused %s for %s", error, who)
+            return PutReply(False, str(error))
+        except Exception as error:
+            log.exception("%s could not be set by %s", spec.name, who)
+            return PutReply(False, f"internal error: {type(error).__name__}: {error}")
+        shown = spec.states[int(asked)] if spec.kind is Kind.ENUM else asked
+        log.info("%s set to %s by %s", spec.name, shown, who)
+        return PutReply(True)
+
+
+def parse(spec: PvSpec, value: Any) -> float | str:
+    """What was put to a control: a text, or a number within limits; an enum takes a state's name or number.
+
+    Raises RefusedControl.
+    """
+    if spec.kind is Kind.STRING:
+        return _text(spec, value)
+    if spec.kind is Kind.ENUM:
+        return _state(spec, value)
+    number = number_of(value)
+    if number is None:
+        raise RefusedControl(f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed")
+    if refusal := outside(spec, number):
+        raise RefusedControl(refusal)
+    return number
+
+
+def _text(spec: PvSpec, value: Any) -> str:
+    if isinstance(value, np.ndarray | list | tuple | dict) or value is None:
+        raise RefusedControl(f"{spec.name}: {short(value)} is not one text; nothing was changed")
+    text = str(value)
+    if len(text) > LONGEST_TEXT:
+        raise RefusedControl(f"{spec.name}: {len(text)} characters are more than {LONGEST_TEXT}; nothing was changed")
+    return text
+
+
+def _state(spec: PvSpec, value: Any) -> float:
+    named = isinstance(value, str) and value in spec.states
+    number = float(spec.states.index(value)) if named else number_of(value)
+    if number is None or number not in range(len(spec.states)):
+        states = ", ".join(f"{i} {state!r}" for i, state in enumerate(spec.states))
+        raise RefusedControl(f"{spec.name}: {short(value)} is none of its states {states}; nothing was changed")
+    return number
