@@ -79,12 +79,8 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     await service.submit(lattice, journal.next_sequence - 1)
 
     network = config.network
-    pva = PvaServer(
-        bank,
-        dispatcher,
-        procedures(bank, config.prefix, dispatcher, injector, outputs),
-        Settings(network.interfaces, network.pva_port, network.pva_broadcast_port),
-    )
+    pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
+    pva.add(bank, dispatcher, procedures(bank, config.prefix, dispatcher, injector, outputs))
     endpoint = pva.start()
     stack.callback(pva.stop)
     # PVA listens to the bank first, so a PVA update is out before a CA put is answered.

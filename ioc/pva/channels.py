@@ -10,30 +10,30 @@ from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of, cli
 from gnomon.ioc.pva.values import written
 
 if TYPE_CHECKING:
-    from gnomon.ioc.pva.server import PvaServer
+    from gnomon.ioc.pva.hosting import Hosted
 
 
 class BankChannel:
     """The handler of a PV of the bank: it is open, and costs something, only while a client is connected."""
 
-    def __init__(self, server: "PvaServer", index: int, procedure: RpcHandler | None = None) -> None:
-        self._server = server
+    def __init__(self, hosted: "Hosted", index: int, procedure: RpcHandler | None = None) -> None:
+        self._hosted = hosted
         self._index = index
         self._procedure = procedure
 
     def onFirstConnect(self, pv: Any) -> None:
         """Open the PV; p4p calls this before the client can ask for anything."""
-        self._server.open_pv(self._index, pv)
+        self._hosted.open_pv(self._index, pv)
 
     def onLastDisconnect(self, pv: Any) -> None:
         """Close the PV: publications cost nothing again."""
-        self._server.close_pv(self._index, pv)
+        self._hosted.close_pv(self._index, pv)
 
     def put(self, pv: Any, operation: Any) -> None:
         """Hand on what a client wrote; refusing it is the sink's business."""
-        spec = self._server.bank.specs[self._index]
+        spec = self._hosted.bank.specs[self._index]
         answer_put(
-            operation, self._server.sink.put(self._index, written(spec, operation.value()), client_of(operation))
+            operation, self._hosted.sink.put(self._index, written(spec, operation.value()), client_of(operation))
         )
 
     def rpc(self, pv: Any, operation: Any) -> None:

@@ -1,5 +1,6 @@
 """PV Access values: the full one with which a PV opens, the reused ones that carry updates, and what a client wrote."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from p4p import Value
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Reading, Severity
 from gnomon.ioc.pva.alarms import MESSAGE, ORIGIN
-from gnomon.ioc.pva.structures import FORMS, type_of, value_field
+from gnomon.ioc.pva.structures import FORMS, reply_type, type_of, value_field
 
 _LARGEST_INT = 2**63 - 1
 
@@ -22,6 +23,14 @@ def opening(spec: PvSpec, reading: Reading) -> Any:
     _set_alarm(value, reading.severity, reading.status)
     _set_stamp(value, reading.time_ns, reading.generation)
     value[value_field(spec.kind)] = content_of(spec, reading.value)
+    return value
+
+
+def procedure_value() -> Any:
+    """What a get of a remote procedure's PV shows."""
+    value = Value(reply_type())
+    value["display.description"] = "remote procedure: call it (RPC) with its arguments as the query of an NTURI"
+    _set_stamp(value, time.time_ns(), 0)
     return value
 
 

@@ -6,15 +6,14 @@ import pytest
 from p4p.client.thread import Context
 
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.pva.server import PvaServer
-from system.pva.stage import FREE, SPECS, START_NS, FakeSink, Served, procedure
+from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
     bank = Bank(SPECS, START_NS)
     sink = FakeSink(bank)
-    server = PvaServer(bank, sink, {"T:call": procedure}, FREE, environ={})
+    server = server_of(bank, sink, rpcs={"T:call": procedure})
     endpoint = server.start()
     yield Served(bank, sink, server, endpoint)
     server.stop()

@@ -1,7 +1,7 @@
 """A bank with one PV of every kind, a sink that plays the dispatcher, and what a running server needs around it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from p4p.client.thread import Context
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.bank import Bank
+from gnomon.ioc.puts import RpcHandler
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
 from gnomon.lattice import Client, GnomonError
@@ -38,6 +39,19 @@ SPECS = (
     ),
     PvSpec(name="T:fixed", kind=Kind.FLOAT, source="", description="cannot be written"),
 )  # fmt: skip
+
+
+def server_of(
+    bank: Bank,
+    sink: FakeSink | None = None,
+    settings: Settings = FREE,
+    environ: Mapping[str, str] | None = None,
+    rpcs: Mapping[str, RpcHandler] | None = None,
+) -> PvaServer:
+    """A server, not started, of one bank in an environment without EPICS variables."""
+    server = PvaServer(settings, environ={} if environ is None else environ)
+    server.add(bank, sink or FakeSink(bank), rpcs)
+    return server
 
 
 @dataclass

@@ -11,8 +11,7 @@ from p4p.client.thread import Context
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.pva.doorbell import Doorbell
-from gnomon.ioc.pva.server import PvaServer
-from system.pva.stage import FREE, START_NS, FakeSink, Served, wait_for
+from system.pva.stage import START_NS, FakeSink, Served, server_of, wait_for
 
 N = 100
 DEEP = "record[queueSize=1000]field()"
@@ -21,7 +20,7 @@ DEEP = "record[queueSize=1000]field()"
 @pytest.fixture
 def many() -> Iterator[Served]:
     bank = Bank([PvSpec(name=f"T:rd{i}", kind=Kind.FLOAT, source="", description="") for i in range(N)], START_NS)
-    server = PvaServer(bank, FakeSink(bank), {}, FREE, environ={})
+    server = server_of(bank)
     yield Served(bank, FakeSink(bank), server, server.start())
     server.stop()
 

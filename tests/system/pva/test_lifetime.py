@@ -15,18 +15,18 @@ from gnomon.ioc.pva.presence import find_pva_servers
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import PvaError, Settings
 from gnomon.ioc.reach import search_addresses
-from system.pva.stage import FREE, SPECS, START_NS, FakeSink, Served
+from system.pva.stage import FREE, SPECS, START_NS, Served, server_of
 
 
 def _server(settings: Settings = FREE, environ: dict[str, str] | None = None) -> PvaServer:
     bank = Bank(SPECS, START_NS)
-    return PvaServer(bank, FakeSink(bank), {}, settings, environ={} if environ is None else environ)
+    return server_of(bank, settings=settings, environ=environ)
 
 
 def test_three_thousand_pvs_start_at_once_and_stop_at_once() -> None:
     specs = [PvSpec(name=f"T:{i}", kind=Kind.FLOAT, source="", description="") for i in range(3000)]
     bank = Bank(specs, START_NS)
-    server = PvaServer(bank, FakeSink(bank), {}, FREE, environ={})
+    server = server_of(bank)
     started = time.perf_counter()
     server.start()
     running = time.perf_counter()
@@ -88,8 +88,9 @@ def test_stopping_disconnects_clients_and_starting_again_brings_them_back() -> N
 
 
 def test_a_stopped_server_is_gone_though_its_bank_lives() -> None:
-    server = _server()
-    bank, endpoint = server.bank, server.start()
+    bank = Bank(SPECS, START_NS)
+    server = server_of(bank)
+    endpoint = server.start()
     with Context("pva", conf=dict(endpoint.client_variables), useenv=False) as context:
         context.get([spec.name for spec in SPECS])
     server.stop()
@@ -120,7 +121,7 @@ def test_of_two_servers_on_one_port_each_is_found(served: Served) -> None:
     specs = [PvSpec(name="U:other", kind=Kind.FLOAT, source="", description="")]
     bank = Bank(specs, START_NS)
     port = served.endpoint.broadcast_port
-    second = PvaServer(bank, FakeSink(bank), {}, Settings(port=0, broadcast_port=port), environ={})
+    second = server_of(bank, settings=Settings(port=0, broadcast_port=port))
     second.start()
     try:
         assert set(find_pva_servers(["T:current", "U:other"], ["127.0.0.1"], port)) == {"T:current", "U:other"}

@@ -9,8 +9,7 @@ from p4p.client.thread import Context
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank, Severity, Status
-from gnomon.ioc.pva.server import PvaServer
-from system.pva.stage import FREE, START_NS, FakeSink, Served, wait_for
+from system.pva.stage import START_NS, Served, server_of, wait_for
 
 DEEP = "record[queueSize=1000]field()"
 
@@ -60,7 +59,7 @@ def test_a_table_and_an_array_are_monitored_too(served: Served, client: Context)
 def test_a_thousand_pvs_published_together_have_one_time_stamp() -> None:
     specs = [PvSpec(name=f"T:rd{i}", kind=Kind.FLOAT, source="", description="") for i in range(1000)]
     bank = Bank(specs, START_NS)
-    server = PvaServer(bank, FakeSink(bank), {}, FREE, environ={})
+    server = server_of(bank)
     endpoint = server.start()
     latest: dict[str, tuple[int, int, float]] = {}
 
