@@ -3,14 +3,18 @@
 A PV document is JSON. Each entry is a template: `{name}` in its `pv` stands for the device, `each` says for which
 devices it is repeated, and `source` says what feeds it or, for source `set`, what a put to it sets. A source that
 begins with `control.` is about gnomon itself: clients can write it, and no command comes of it.
+`names` and `words` make further placeholders from parts of a device's name (see `naming`).
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec, is_control
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part, parse_document
@@ -115,46 +119,84 @@ class PvTemplate(Part):
 
 
 class PvDocument(Part):
-    """The PVs of a facility; `include` names documents whose PVs it has as well."""
+    """The PVs of a facility; `include` names documents whose PVs it has as well.
+
+    `names` are regular expressions for whole device names, whose groups become placeholders of this document's
+    templates; `words` say by group what is written instead of what was found.
+    """
 
     schema_: Literal["gnomon.pvs/1"] = Field(alias="schema")
     name: str
     include: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    words: dict[str, dict[str, str]] = Field(default={})
     pvs: tuple[PvTemplate, ...]
 
 
-def read_pvs(name: str, find: Callable[[str], Path]) -> tuple[PvTemplate, ...]:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A template with the place that it stands at, for errors, and the naming of its document."""
+
+    template: PvTemplate
+    place: str
+    naming: Naming
+
+
+def read_pvs(name: str, find: Callable[[str], Path], including: tuple[Path, ...] = ()) -> tuple[Placed, ...]:
     """The templates of the named PV document and of those that it includes.
 
-    `find` gives the file of a name. Raises DocumentError with file, place and reason.
+    `find` gives the file of a name; `including` are the files that led here. Raises DocumentError with file, place and
+    reason.
     """
     path = find(name)
+    if path in including:
+        raise DocumentError(f"{path}: include: it includes itself, by way of {including[-1].name}")
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: cannot be read: {error}") from error
     document = parse_document(PvDocument, text, str(path))
-    for template in document.pvs:
-        if template.source not in SOURCES:
-            raise DocumentError(f"{path}: PV {template.pv!r}: there is no source {template.source!r}")
-        if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
-            raise DocumentError(f"{path}: PV {template.pv!r}: no magnet has the property {template.property!r}")
-    included = (t for other in document.include for t in read_pvs(other, find))
-    return (*included, *document.pvs)
+    if fault := fault_in(document.names, document.words):
+        raise DocumentError(f"{path}: {fault}")
+    naming = Naming(document.names, document.words)
+    placed = [Placed(t, f"{path}: pvs[{i}] {t.pv!r}", naming) for i, t in enumerate(document.pvs)]
+    for one in placed:
+        if fault := _fault(one.template):
+            raise DocumentError(f"{one.place}: {fault}")
+    included = (t for other in document.include for t in read_pvs(other, find, (*including, path)))
+    return (*included, *placed)
 
 
-def expand(templates: tuple[PvTemplate, ...], ring: Ring, prefix: str) -> tuple[PvSpec, ...]:
+def _fault(template: PvTemplate) -> str | None:
+    """What is wrong with a template, whatever the ring."""
+    if template.source not in SOURCES:
+        near = get_close_matches(template.source, SOURCES, n=3, cutoff=0.5)
+        return f"there is no source {template.source!r}" + (f"; do you mean {' or '.join(near)}?" if near else "")
+    if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
+        return f"no magnet has the property {template.property!r}; there are {', '.join(MAGNET_PROPERTIES)}"
+    if not template.each and not template.device and PLACEHOLDER.search(template.pv):
+        return "a placeholder needs a device: give `each` or `device`"
+    return None
+
+
+def expand(templates: tuple[Placed, ...], ring: Ring, prefix: str) -> tuple[PvSpec, ...]:
     """All PVs of a ring under a prefix. Raises DocumentError when a name is given twice or a device is missing."""
     specs: dict[str, PvSpec] = {}
-    for template in templates:
+    origin: dict[str, str] = {}
+    for placed in templates:
+        template = placed.template
         for device, name in _devices(template, ring):
             try:
-                spec = _spec(template, ring, device, prefix + template.pv.replace("{name}", name))
+                pv = prefix + placed.naming.fill(template.pv, name)
+                spec = _spec(template, ring, device, pv, placed.naming.fill(template.description, name))
             except LatticeError as error:
-                raise DocumentError(f"PV {template.pv!r}: {error}") from error
-            if spec.name in specs:
-                raise DocumentError(f"PV {spec.name!r} is given twice, by {template.pv!r} and another template")
-            specs[spec.name] = spec
+                raise DocumentError(f"{placed.place}: {error}") from error
+            if pv in specs:
+                raise DocumentError(
+                    f"{placed.place}: PV {pv!r} is given twice: for {name or 'the machine'} here, for {origin[pv]}"
+                )
+            specs[pv] = spec
+            origin[pv] = f"{name or 'the machine'} by {template.pv!r}"
     return tuple(specs.values())
 
 
@@ -181,7 +223,7 @@ def _devices(template: PvTemplate, ring: Ring) -> Iterator[tuple[str, str]]:
                     yield template.device, element.name
 
 
-def _spec(template: PvTemplate, ring: Ring, device: str, name: str) -> PvSpec:
+def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description: str) -> PvSpec:
     kind = SOURCES[template.source]
     property = template.property
     if property == "main":
@@ -195,7 +237,7 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str) -> PvSpec:
         name=name,
         kind=kind,
         source=template.source,
-        description=template.description.replace("{name}", device),
+        description=description,
         device=device,
         property=property,
         unit=unit,

@@ -74,6 +74,11 @@ class Config(Section):
     """Everything that can be configured."""
 
     machine: str = Field(default="bessy2", description="name of a shipped machine, or the file of a machine document")
+    pvs: str | None = Field(
+        default=None,
+        min_length=1,
+        description="names of the PVs: a PV document by its name or its file (.json); by default the machine's own",
+    )
     prefix: str = Field(
         default="TWIN:",
         max_length=30,

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -22,11 +22,15 @@ KIND = "machine"
 
 @dataclass(frozen=True)
 class Found:
-    """A machine document and where it came from; `folder` is where a user's file stands."""
+    """A machine document and where it came from; `folder` is where a user's file stands.
+
+    `pvs` is the PV document that the configuration asks for, a name or a file; empty: the one that the machine names.
+    """
 
     document: MachineDocument
     origin: str
     folder: Path | None = None
+    pvs: str = ""
 
     @cached_property
     def ring(self) -> Ring:
@@ -36,6 +40,10 @@ class Found:
 
 def find_machine(config: Config) -> Found:
     """The machine that `config.machine` names. Raises DocumentError with what there is when nothing has that name."""
+    return replace(_find(config), pvs=config.pvs or "")
+
+
+def _find(config: Config) -> Found:
     name = config.machine
     if name in shipped_machines():
         return Found(shipped_document(name), "shipped")
@@ -63,7 +71,7 @@ def recorded_machine(config: Config, name: str, digest: str) -> Found:
     """
     for found in (*_by_name(config, name), *_kept(config, name)):
         if found.ring.digest == digest:
-            return found
+            return replace(found, pvs=config.pvs or "")
     raise DocumentError(
         f"machine {name!r} is no longer what was recorded: its document of then, {digest[:12]}, is neither shipped nor "
         f"kept in {config.store_path()}"
@@ -111,8 +119,15 @@ async def keep(found: Found, config: Config) -> None:
 
 def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
     """All PVs of a machine under a prefix. Raises DocumentError."""
-    templates = read_pvs(found.document.pvs, partial(pv_document, beside=found.folder))
-    return expand(templates, found.ring, prefix)
+    name = found.pvs or found.document.pvs
+    file = Path(name).expanduser()
+    if file.suffix != ".json":
+        return expand(read_pvs(name, partial(pv_document, beside=found.folder)), found.ring, prefix)
+
+    def find(other: str) -> Path:
+        return file if other == name else pv_document(other, beside=file.parent)
+
+    return expand(read_pvs(name, find), found.ring, prefix)
 
 
 def _stored(config: Config) -> Iterator[Found]:

@@ -19,7 +19,21 @@ def shipped_document(name: str) -> MachineDocument:
     return read_machine(_FOLDER / f"{name}.json")
 
 
+def shipped_pv_documents() -> tuple[str, ...]:
+    """Names of the shipped PV documents, sorted."""
+    return tuple(sorted(path.name.removesuffix(".pvs.json") for path in _FOLDER.glob("*.pvs.json")))
+
+
 def pv_document(name: str, beside: Path | None = None) -> Path:
-    """The file of a PV document: in the folder `beside`, where a user's machine document stands, or shipped."""
-    own = beside / f"{name}.pvs.json" if beside else None
-    return own if own and own.exists() else _FOLDER / f"{name}.pvs.json"
+    """The file of a PV document: in the folder `beside`, where a user's machine document stands, or shipped.
+
+    Raises DocumentError with what there is when nothing has that name.
+    """
+    folders = (beside, _FOLDER) if beside else (_FOLDER,)
+    for folder in folders:
+        if (path := folder / f"{name}.pvs.json").exists():
+            return path
+    where = f"in {beside} nor " if beside else ""
+    raise DocumentError(
+        f"no PV document {name!r} ({name}.pvs.json) is {where}shipped; there are {', '.join(shipped_pv_documents())}"
+    )

@@ -1,14 +1,18 @@
 """`gnomon machine`: what machines there are, what one holds, whether a document is sound, and exchange of lattices."""
 
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, Prefix, configure
+from gnomon.ioc.cli.options import ConfigFile, Prefix, Pvs, configure
 
-app = typer.Typer(no_args_is_help=True, help="Machines: list, show, check, import, export.")
+if TYPE_CHECKING:
+    from gnomon.db.pvs import PvSpec
+
+app = typer.Typer(no_args_is_help=True, help="Machines: list, show, pvs, check, import, export.")
 
 Name = Annotated[str, typer.Argument(help="Name of a machine, or the file of a machine document.")]
 
@@ -63,6 +67,45 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
         more = f" and {len(feeds) - 2} more" if len(feeds) > 2 else ""
         table.add_row(supply.name, f"{spec.nominal:.4f}", f"{spec.low:g} to {spec.high:g}", ", ".join(feeds[:2]) + more)
     console.print(table)
+
+
+@app.command()
+def pvs(
+    name: Name,
+    wanted: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Only PVs whose name fits: '*:SETI', 'HS4P*'.")
+    ] = None,
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    pvs: Pvs = None,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line, for scripts.")] = False,
+) -> None:
+    """List the PVs that a machine is served with: access, type, limits, unit, source and meaning of each, a line a PV.
+
+    For example `gnomon machine pvs bessy2 'HS4P*:set'`. A pattern is tried with and without the prefix.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.machines import find_machine, pvs_of
+    from gnomon.lattice import DocumentError
+
+    settings = configure(config, machine=name, prefix=prefix, pvs=pvs)
+    specs = pvs_of(find_machine(settings), settings.prefix)
+    patterns = [head + pattern for pattern in wanted or ["*"] for head in {"", settings.prefix}]
+    shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]
+    if not shown:
+        raise DocumentError(f"none of the {len(specs)} PVs of {name} fits {' '.join(wanted or ())}")
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    rows = [[spec.name] for spec in shown] if names else [_pv_row(spec) for spec in shown]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        console.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _pv_row(spec: "PvSpec") -> list[str]:
+    kind = f"{spec.kind}[{spec.length}]" if spec.length > 1 else str(spec.kind)
+    limits = f"{spec.drive[0]:.6g} to {spec.drive[1]:.6g}" if spec.drive else ""
+    return [spec.name, "rw" if spec.writable else "r", kind, limits, spec.unit, spec.source, spec.description]
 
 
 @app.command()

@@ -15,13 +15,20 @@ Machine = Annotated[
     str | None, typer.Option(help="bessy2, mls, or the file of a machine document.", show_default="bessy2")
 ]
 Prefix = Annotated[str | None, typer.Option(help="Put before every PV name; may be ''.", show_default="TWIN:")]
+Pvs = Annotated[
+    str | None, typer.Option(help="PV document that names the PVs: name or file.", show_default="the machine's own")
+]
 JournalFile = Annotated[
     Path | None, typer.Option("--journal", help="Journal file.", show_default="one a machine and prefix")
 ]
 
 
 def configure(
-    file: Path | None, machine: str | None = None, prefix: str | None = None, journal: Path | None = None
+    file: Path | None,
+    machine: str | None = None,
+    prefix: str | None = None,
+    journal: Path | None = None,
+    pvs: str | None = None,
 ) -> "Config":
     """The configuration in a file with the options of the command line on top. Raises ConfigError."""
     from gnomon.ioc.config import changed, read_config
@@ -31,6 +38,8 @@ def configure(
         changes["machine"] = machine
     if prefix is not None:
         changes["prefix"] = prefix
+    if pvs is not None:
+        changes["pvs"] = pvs
     if journal is not None:
         changes["recorder"] = {"journal": str(journal)}
     return changed(read_config(file), changes)

@@ -7,13 +7,14 @@ import sys
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, JournalFile, Machine, Prefix, configure
+from gnomon.ioc.cli.options import ConfigFile, JournalFile, Machine, Prefix, Pvs, configure
 
 
 def serve(
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Prefix = None,
+    pvs: Pvs = None,
     journal: JournalFile = None,
     allow_duplicates: bool = typer.Option(
         False, "--allow-duplicates", help="Start even if another server answers one of our names."
@@ -29,7 +30,7 @@ def serve(
     from gnomon.ioc.cli.kernels import compile_with_progress
     from gnomon.ioc.config import changed
 
-    settings = configure(config, machine, prefix, journal)
+    settings = configure(config, machine, prefix, journal, pvs)
     if allow_duplicates:
         settings = changed(settings, {"network": {"check_names": False}})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

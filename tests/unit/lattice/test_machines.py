@@ -69,5 +69,5 @@ def test_a_pv_document_with_an_unknown_source_is_refused(tmp_path: Path) -> None
     file = tmp_path / "mine.pvs.json"
     entry = {"pv": "X", "source": "orbit.z", "description": "no such thing"}
     file.write_text(json.dumps({"schema": "gnomon.pvs/1", "name": "mine", "pvs": [entry]}))
-    with pytest.raises(DocumentError, match=r"mine\.pvs\.json: PV 'X': there is no source 'orbit\.z'"):
+    with pytest.raises(DocumentError, match=r"mine\.pvs\.json: pvs\[0\] 'X': there is no source 'orbit\.z'"):
         read_pvs("mine", lambda _: file)

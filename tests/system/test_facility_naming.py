@@ -1,0 +1,47 @@
+"""BESSY II under names of another facility's kind: the same ring, other PVs, by a file alone."""
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import EpicsPorts, free_port
+
+from gnomon.db import shipped_machine
+from gnomon.propagator import Propagator
+from system.twin_process import TwinProcess
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
+    ports = EpicsPorts(free_port(), free_port(), free_port())
+    folder = tmp_path_factory.mktemp("twin")
+    with TwinProcess(ports.environment, folder, "--prefix", "", "--pvs", "bessy2-areas") as process:
+        yield process
+
+
+def test_puts_over_both_protocols_move_the_model_and_are_read_back_under_the_other_names(twin: TwinProcess) -> None:
+    rows = twin.client(
+        "import epics\nfrom p4p.client.thread import Context\nctx = Context('pva')\n"
+        "get = lambda n: epics.caget(n, timeout=5, use_monitor=False)\n"
+        "see = lambda: [get('SR01A-PC-HSTR-02:I'), get('SR12A-PC-Q3T-01:I'), get('SR01A-DI-EBPM-06:SA:X'),\n"
+        "    get('SR-DI-TMBF-01:X:TUNE'), get('SR-RF-MOSC-01:FREQ')]\n"
+        "result = [see()]\n"
+        "epics.caput('SR01A-PC-HSTR-02:SETI', 0.1, wait=True, timeout=10)\n"
+        "ctx.put('SR12A-PC-Q3T-01:SETI', result[0][1] * 1.0001, timeout=10)\n"
+        "result += [see(), epics.caget('HS4P1D1R:set', timeout=0.5)]\n"
+    )
+    before, after, real_name = rows
+    ring = shipped_machine("bessy2")
+    current = ring.nominal["Q3P1T6R", "current"] * 1.0001
+    beam = Propagator(ring)(ring.nominal.updated({("HS4P1D1R", "current"): 0.1, ("Q3P1T6R", "current"): current}))
+    assert before[0] == before[2] == 0.0
+    assert after[:2] == [0.1, pytest.approx(current, rel=1e-12)]
+    assert after[2] == pytest.approx(1e3 * beam.orbit[ring.index["BPMZ6D1R"], 0], abs=1e-9)
+    assert after[3] == pytest.approx(float(beam.tune[0]), abs=1e-9)
+    assert after[4] == pytest.approx(ring.rf_reference, rel=1e-12)
+    assert real_name is None
+
+
+def test_the_journal_has_devices_so_its_commands_show_under_any_names(twin: TwinProcess) -> None:
+    text = twin.gnomon("log", "--journal", str(twin.journal)).stdout
+    assert "SR01A-PC-HSTR-02:SETI" in text
+    assert twin.gnomon("log", "show", "1", "--journal", str(twin.journal)).stdout.count("HS4P1D1R") >= 1
