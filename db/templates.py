@@ -61,6 +61,8 @@ SOURCES: dict[str, Kind] = {
     "model.generation": Kind.INT,
     "model.command": Kind.INT,
     "model.time": Kind.FLOAT,
+    "model.computing": Kind.ENUM,
+    "control.active": Kind.ENUM,
     "lattice.id": Kind.STRING,
     "faults.count": Kind.INT,
     "faults.active": Kind.STRINGS,

@@ -43,8 +43,16 @@ class ModelConfig(Section):
         description="what fixes the momentum deviation: `orbit`: only a change of the RF frequency moves it, as codes "
         "at fixed momentum do; `frequency`: the path length of the orbit counts too, as in a real ring",
     )
-    timeout_s: float = Field(default=1.0, gt=0.0, description="a result that takes longer counts as failed")
-    max_wait_s: float = Field(default=2.0, gt=0.0, description="longest time that a state may wait for its turn")
+    timeout_s: float = Field(
+        default=0.8,
+        gt=0.0,
+        description="a computation that takes longer is left behind, and outputs become INVALID; a new one is begun",
+    )
+    max_wait_s: float = Field(
+        default=0.8,
+        gt=0.0,
+        description="longest time from a setpoint to the result that contains it; then outputs become INVALID",
+    )
 
 
 class PublishConfig(Section):

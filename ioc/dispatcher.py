@@ -233,8 +233,8 @@ class Dispatcher:
             else:
                 complete.append((due.sequence, due.done))
                 self._last = max(self._last, due.sequence)
-        if setpoints:
-            self._outputs.show_setpoints(setpoints, self._wall_ns())
+        if setpoints or complete:
+            self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=bool(complete))
         if complete:
             answer = self._service.submit(self._lattice, self._last)
             answer.add_done_callback(lambda future: self._complete(complete, future.result()))
@@ -254,7 +254,7 @@ class Dispatcher:
         return shown
 
     def _complete(self, complete: Sequence[tuple[int, "Future[PutReply]"]], answer: Answer) -> None:
-        failure = answer.failure if answer.beam is None else ""
+        failure = answer.failure if answer.beam is None and not answer.paused else ""
         for sequence, done in complete:
             if failure:
                 reason = f"applied without result: {failure}"

@@ -1,7 +1,7 @@
 """From one answer of the propagator to one publication of the bank: one time stamp, one generation."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ class Outputs:
             "model.generation": answer.generation,
             "model.command": answer.sequence,
             "model.time": answer.seconds,
+            "model.computing": int(answer.more),
             "lattice.id": answer.lattice.id,
         }
         for source, value in states.items():
@@ -138,9 +139,21 @@ class Outputs:
         self._put(publication, source, value, alarm)
         publication.send(self._clock_ns(), self._generation)
 
-    def show_setpoints(self, values: dict[int, float], time_ns: int) -> None:
-        """Publish setpoints as they were asked for, to the last bit: index -> value in the PV's own unit."""
+    def show_many(self, values: Mapping[str, Any]) -> None:
+        """Publish several states of gnomon itself together: source -> value."""
         publication = Publication(self._bank)
+        for source, value in values.items():
+            self._put(publication, source, value)
+        publication.send(self._clock_ns(), self._generation)
+
+    def show_setpoints(self, values: dict[int, float], time_ns: int, *, computing: bool = False) -> None:
+        """Publish setpoints as they were asked for, to the last bit: index -> value in the PV's own unit.
+
+        `computing` says that a result which contains them has been asked for.
+        """
+        publication = Publication(self._bank)
+        if computing:
+            self._put(publication, "model.computing", 1)
         for i, value in values.items():
             publication.put_own(i, value)
         publication.send(time_ns, self._generation)

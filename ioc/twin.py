@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gnomon.fault_injection import Injector
+from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
@@ -77,6 +78,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     dispatcher = Dispatcher(bank, lattice, journal, injector, service, outputs, controls)
     stack.push_async_callback(dispatcher.stop)
     await service.submit(lattice, journal.next_sequence - 1)
+    Activity(controls, service, outputs)
 
     network = config.network
     pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))

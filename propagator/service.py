@@ -1,6 +1,7 @@
 """The asynchronous service: the newest lattice wins, nothing waits for ever, every submission gets an answer."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +10,13 @@ from gnomon.lattice import Lattice
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.worker import Worker
 
+log = logging.getLogger("gnomon.model")
+
 Compute = Callable[[Lattice], BeamState]
+
+#: Computations that may hang at the same time, each in a thread that was left behind. A thread cannot be ended from
+#: outside and may keep a processor busy, so no more are begun until one of them returns.
+MOST_HUNG = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,8 @@ class Answer:
     """What the service has to say about a lattice and all commands up to `sequence`.
 
     `generation` counts answers from 1. `beam` is None when there is no result, and `failure` then says why (timed out,
-    raised, waited too long); a lattice without a stable beam is a result. `seconds` is how long the model took.
+    raised, waited too long, or `paused`: somebody wanted none); a lattice without a stable beam is a result. `seconds`
+    is how long the model took; `more` says that a newer state is being computed already.
     """
 
     generation: int
@@ -26,6 +34,8 @@ class Answer:
     beam: BeamState | None
     failure: str = ""
     seconds: float = 0.0
+    paused: bool = False
+    more: bool = False
 
     @property
     def lattice_id(self) -> str:
@@ -59,11 +69,12 @@ class PropagatorService:
 
     While a state is computed, the newest waiting one replaces older waiting ones, whose futures get the newer one's
     answer. `on_answer` is called for every answer in the order of generations, before the futures resolve; when it
-    raises, the futures get its failure instead. A computation that takes longer than `timeout_s` is left behind with
-    its thread and answered as failed; as it may still be at work on what `compute` holds, `renew` makes another compute
-    (without it, `compute` must bear being called by two threads). A submission that waits longer than `max_wait_s` for
-    its turn is answered as failed, and its state is still computed, so that outputs recover by themselves. Compile the
-    kernels (`compile_kernels`) before the first submission, else it pays for the compilation.
+    raises, the futures get its failure instead. A submission that has no answer `max_wait_s` after it was made is
+    answered as failed, and its state is still computed, so that outputs recover by themselves. A computation that takes
+    longer than `timeout_s` is left behind with its thread and answered as failed; as it may still be at work on what
+    `compute` holds, `renew` makes another compute, in the next thread (without it, `compute` must bear being called by
+    two threads). When `MOST_HUNG` of them hang, submissions are answered as failed at once, until one returns. Compile
+    the kernels (`compile_kernels`) before the first submission, else it pays for the compilation.
     """
 
     def __init__(
@@ -76,21 +87,29 @@ class PropagatorService:
         renew: Callable[[], Compute] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._compute = compute
-        self._renew = renew
+        self._renew = renew or (lambda: compute)
         self._max_wait_s = max_wait_s
         self._timeout_s = timeout_s
         self._on_answer = on_answer
         self._generation = 0
+        self._newest: tuple[Lattice, int] | None = None
         self._running: Job | None = None
         self._waiting: Job | None = None
+        self._hung: set[Job] = set()
+        self._paused = ""
+        self._failing = False
         self._closed = False
-        self._worker = self._make_worker()
+        self._worker: Worker[Lattice, BeamState] | None = self._make_worker(lambda: compute)
 
     @property
     def generation(self) -> int:
         """Generation of the last answer, 0 before the first."""
         return self._generation
+
+    @property
+    def hung(self) -> int:
+        """How many computations were left behind and have not returned since."""
+        return len(self._hung)
 
     def submit(self, lattice: Lattice, sequence: int) -> asyncio.Future[Answer]:
         """Ask for the beam of `lattice`, which contains all commands up to `sequence`.
@@ -99,78 +118,128 @@ class PropagatorService:
         """
         if self._closed:
             raise RuntimeError("the propagator service is closed; submit before close()")
+        self._newest = lattice, sequence
         submission = Submission(lattice, sequence, self._loop.create_future())
-        if self._running is None:
-            self._start(Job(lattice, sequence, [submission]))
-            return submission.future
-        if self._waiting is None:
+        if self._paused:
+            self._answer([submission], lattice, sequence, None, self._paused, paused=True)
+        elif self._worker is None:
             self._waiting = Job(lattice, sequence)
-        self._waiting.lattice, self._waiting.sequence = lattice, sequence
-        self._waiting.submissions.append(submission)
-        submission.timer = self._loop.call_later(self._max_wait_s, self._waited_too_long, submission)
+            self._answer([submission], lattice, sequence, None, self._stuck())
+        elif self._running is None:
+            self._start(Job(lattice, sequence, [submission]))
+        else:
+            if self._waiting is None:
+                self._waiting = Job(lattice, sequence)
+            self._waiting.lattice, self._waiting.sequence = lattice, sequence
+            self._waiting.submissions.append(submission)
+        if not submission.future.done() and (self._waiting is not None or self._max_wait_s < self._timeout_s):
+            submission.timer = self._loop.call_later(self._max_wait_s, self._waited_too_long, submission)
         return submission.future
+
+    def pause(self, reason: str) -> None:
+        """Compute nothing more: what is open and what is submitted from now on is answered at once with `reason`."""
+        if self._paused or self._closed or self._newest is None:
+            return
+        self._paused = reason
+        open_ones = self._drop_jobs()
+        self._answer(open_ones, *self._newest, None, reason, paused=True)
+
+    def resume(self) -> asyncio.Future[Answer]:
+        """Compute again, beginning with the state that was submitted last."""
+        if self._newest is None:
+            raise RuntimeError("nothing has been submitted yet; there is nothing to resume with")
+        self._paused = ""
+        return self.submit(*self._newest)
 
     def close(self) -> None:
         """Answer all that is open as failed and let the thread end; what it still computes is dropped."""
         if self._closed:
             return
         self._closed = True
-        self._worker.leave()
+        if self._worker is not None:
+            self._worker.leave()
         jobs = [job for job in (self._running, self._waiting) if job is not None]
-        self._running = self._waiting = None
+        self._drop_jobs()
         for job in jobs:
-            self._stop_timers(job)
             self._generation += 1
             answer = Answer(self._generation, job.sequence, job.lattice, None, "the propagator service was closed")
             self._resolve(job.submissions, answer)
 
-    def _make_worker(self) -> Worker[Lattice, BeamState]:
-        return Worker(self._compute, self._loop, "gnomon propagator")
+    def _make_worker(self, make: Callable[[], Compute]) -> Worker[Lattice, BeamState]:
+        return Worker(make, self._loop, "gnomon propagator")
+
+    def _drop_jobs(self) -> list[Submission]:
+        """Forget what is computed and what waits; the submissions that are still to be answered."""
+        jobs = [job for job in (self._running, self._waiting) if job is not None]
+        self._running = self._waiting = None
+        for job in jobs:
+            self._stop_timers(job)
+        return [submission for job in jobs for submission in job.submissions]
 
     def _start(self, job: Job) -> None:
-        self._stop_timers(job)
+        if self._worker is None:
+            raise RuntimeError("no worker is left to compute")
         self._running = job
         job.started = self._loop.time()
         job.timer = self._loop.call_later(self._timeout_s, self._timed_out, job)
         self._worker.start(job.lattice, partial(self._computed, job))
 
     def _computed(self, job: Job, beam: BeamState | None, error: BaseException | None) -> None:
-        if job is not self._running:
+        if job in self._hung:
+            self._returned(job)
+        elif job is not self._running:
             return
-        if error is None and beam is None:
+        elif error is None and beam is None:
             self._finish(job, None, "the model returned nothing")
         else:
             self._finish(job, beam, "" if error is None else f"the model failed: {type(error).__name__}: {error}")
 
     def _timed_out(self, job: Job) -> None:
-        if job is not self._running:
+        if job is not self._running or self._worker is None:
             return
         self._worker.leave()
+        self._hung.add(job)
+        self._worker = self._make_worker(self._renew) if len(self._hung) < MOST_HUNG else None
         failure = f"the model took longer than {self._timeout_s:g} s; its thread was left behind"
-        if self._renew is not None:
-            try:
-                self._compute = self._renew()
-            except Exception as error:  # noqa: BLE001 - the answer says so; the next states use what there is
-                failure += f"; making a new one failed: {type(error).__name__}: {error}"
-        self._worker = self._make_worker()
-        self._finish(job, None, failure)
+        self._finish(job, None, failure if self._worker is not None else self._stuck())
+
+    def _returned(self, job: Job) -> None:
+        """A computation that was left behind has ended after all; its result is too old to be shown."""
+        self._hung.discard(job)
+        if self._worker is not None or self._closed:
+            return
+        self._worker = self._make_worker(self._renew)
+        if self._waiting is not None:
+            following, self._waiting = self._waiting, None
+            self._start(following)
+
+    def _stuck(self) -> str:
+        return (
+            f"the model hangs: {len(self._hung)} computations were left behind and none has returned; nothing is "
+            "computed until one does, or until the server is restarted"
+        )
 
     def _waited_too_long(self, submission: Submission) -> None:
-        job = self._waiting
-        if job is None or submission not in job.submissions:
-            return
-        job.submissions.remove(submission)
-        failure = f"waited longer than {self._max_wait_s:g} s for the model"
-        self._answer([submission], submission.lattice, submission.sequence, None, failure)
+        for job in (self._waiting, self._running):
+            if job is not None and submission in job.submissions:
+                job.submissions.remove(submission)
+                failure = f"waited longer than {self._max_wait_s:g} s for the model"
+                self._answer([submission], submission.lattice, submission.sequence, None, failure)
 
     def _finish(self, job: Job, beam: BeamState | None, failure: str) -> None:
         ended = self._loop.time()
         self._stop_timers(job)
         self._running = None
-        if self._waiting is not None:  # the thread works on while this answer goes out
+        open_ones, lattice, sequence = job.submissions, job.lattice, job.sequence
+        if self._waiting is not None and self._worker is None:
+            late = self._waiting
+            self._stop_timers(late)
+            self._waiting = Job(late.lattice, late.sequence)  # computed when a worker can be had, for nobody's put
+            open_ones, lattice, sequence = [*open_ones, *late.submissions], late.lattice, late.sequence
+        elif self._waiting is not None:  # the thread works on while this answer goes out
             following, self._waiting = self._waiting, None
             self._start(following)
-        self._answer(job.submissions, job.lattice, job.sequence, beam, failure, ended - job.started)
+        self._answer(open_ones, lattice, sequence, beam, failure, ended - job.started)
 
     def _answer(
         self,
@@ -180,9 +249,14 @@ class PropagatorService:
         beam: BeamState | None,
         failure: str,
         seconds: float = 0.0,
+        *,
+        paused: bool = False,
     ) -> None:
         self._generation += 1
-        answer = Answer(self._generation, sequence, lattice, beam, failure, seconds)
+        answer = Answer(
+            self._generation, sequence, lattice, beam, failure, seconds, paused, more=self._running is not None
+        )
+        self._note(answer)
         if self._on_answer is not None:
             try:
                 self._on_answer(answer)
@@ -191,6 +265,15 @@ class PropagatorService:
                 answer = Answer(answer.generation, sequence, lattice, None, text)
                 self._loop.call_exception_handler({"message": text, "exception": error})
         self._resolve(submissions, answer)
+
+    def _note(self, answer: Answer) -> None:
+        """One line of the log when the model begins to fail, and one when it works again."""
+        failing = answer.beam is None and not answer.paused
+        if failing and not self._failing:
+            log.error("no result for lattice %s: %s", answer.lattice.id, answer.failure)
+        elif self._failing and answer.beam is not None:
+            log.info("the model works again")
+        self._failing = failing or (self._failing and answer.paused)
 
     @staticmethod
     def _resolve(submissions: list[Submission], answer: Answer) -> None:

@@ -18,8 +18,9 @@ class Worker(Generic[T, R]):
     A daemon and not an executor: the interpreter waits at its end for an executor's threads, and would hang with one.
     """
 
-    def __init__(self, compute: Callable[[T], R], loop: asyncio.AbstractEventLoop, name: str) -> None:
-        self._compute = compute
+    def __init__(self, make: Callable[[], Callable[[T], R]], loop: asyncio.AbstractEventLoop, name: str) -> None:
+        """`make` gives what computes; it is called in the thread, with the first task."""
+        self._make = make
         self._loop = loop
         self._tasks: SimpleQueue[tuple[T, Done[R]] | None] = SimpleQueue()
         threading.Thread(target=self._run, name=name, daemon=True).start()
@@ -33,12 +34,14 @@ class Worker(Generic[T, R]):
         self._tasks.put(None)
 
     def _run(self) -> None:
+        compute: Callable[[T], R] | None = None
         while (item := self._tasks.get()) is not None:
             task, done = item
             result: R | None = None
             raised: BaseException | None = None
             try:
-                result = self._compute(task)
+                compute = compute or self._make()
+                result = compute(task)
             except BaseException as error:  # noqa: BLE001 - `done` makes a failure of it
                 raised = error
             try:

@@ -13,6 +13,7 @@ from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
 from gnomon.fault_injection import Injector
+from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank, Reading
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
@@ -94,6 +95,7 @@ async def running(
     dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls)
     try:
         await service.submit(RING.nominal, 0)
+        Activity(controls, service, outputs)
         yield Rig(bank, dispatcher, kept, injector)
     finally:
         await controls.stop()

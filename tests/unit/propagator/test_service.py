@@ -11,6 +11,7 @@ import pytest
 
 from gnomon.lattice import Ring
 from gnomon.propagator import Answer, Propagator, PropagatorService
+from gnomon.propagator.service import MOST_HUNG
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,117 @@ async def test_a_submission_never_waits_longer_than_its_bound_and_its_state_is_s
     assert asyncio.get_running_loop().time() - begin < 0.5
     assert late.beam is None
     assert late.failure == "waited longer than 0.05 s for the model"
+    assert (await first).beam is None
     model.open.set()
-    assert (await first).beam == "beam of a"
-    await until(lambda: len(seen) == 3)
-    assert seen[-1].beam == "beam of b"
-    assert [s.generation for s in seen] == [1, 2, 3]
+    await until(lambda: len(seen) == 4)
+    assert [s.beam for s in seen] == [None, None, "beam of a", "beam of b"]
+    assert [s.generation for s in seen] == [1, 2, 3, 4]
+    assert [s.more for s in seen] == [True, True, True, False]
+    service.close()
+
+
+async def test_a_submission_s_bound_holds_on_while_its_state_is_computed(model: FakeModel) -> None:
+    service: Any = PropagatorService(model, 0.1, timeout_s=0.1)
+    model.open.clear()
+    a, b = states("a", "b")
+    first = service.submit(a, 1)
+    await asyncio.sleep(0.07)
+    begin = asyncio.get_running_loop().time()
+    second = service.submit(b, 2)
+    assert "longer than 0.1 s; its thread" in (await first).failure
+    assert (await second).failure == "waited longer than 0.1 s for the model"
+    assert 0.09 < asyncio.get_running_loop().time() - begin < 0.5
+    service.close()
+
+
+async def test_models_that_hang_do_not_pile_up_and_one_that_returns_lets_the_newest_state_be_computed(
+    model: FakeModel,
+) -> None:
+    seen: list[Any] = []
+    service: Any = PropagatorService(model, 0.02, timeout_s=0.02, on_answer=seen.append)
+    model.open.clear()
+    threads = threading.active_count()
+    answers = [await service.submit(state, n) for n, state in enumerate(states(*"abcdefgh"), start=1)]
+    assert all(answer.beam is None for answer in answers)
+    assert model.asked == ["a", "b", "c", "d"]
+    assert service.hung == MOST_HUNG == 4
+    assert threading.active_count() < threads + MOST_HUNG
+    assert all("the model hangs: 4 computations" in answer.failure for answer in answers[3:])
+    model.open.set()
+    await until(lambda: seen[-1].beam is not None)
+    assert (seen[-1].beam, seen[-1].sequence) == ("beam of h", 8)
+    await until(lambda: service.hung == 0)
+    service.close()
+
+
+async def test_states_that_wait_behind_the_last_hung_one_are_answered_with_it_and_the_newest_is_kept(
+    model: FakeModel,
+) -> None:
+    service: Any = PropagatorService(model, 10.0, timeout_s=0.02)
+    model.open.clear()
+    for n, state in enumerate(states(*"abc"), start=1):
+        await service.submit(state, n)
+    futures = [service.submit(state, n) for n, state in enumerate(states(*"def"), start=4)]
+    answers = await asyncio.gather(*futures)
+    assert [answer.sequence for answer in answers] == [6, 6, 6]
+    assert all("the model hangs" in answer.failure for answer in answers)
+    service.close()
+    model.open.set()
+
+
+async def test_a_new_model_that_cannot_be_made_is_a_failure_and_is_tried_again(model: FakeModel) -> None:
+    made: list[int] = []
+
+    def renew() -> Any:
+        made.append(1)
+        if len(made) == 1:
+            raise MemoryError("no room")
+        return lambda lattice: f"new beam of {lattice.id}"
+
+    service: Any = PropagatorService(model, timeout_s=0.05, renew=renew)
+    model.open.clear()
+    a, b, c = states("a", "b", "c")
+    await service.submit(a, 1)
+    assert (await service.submit(b, 2)).failure == "the model failed: MemoryError: no room"
+    assert (await service.submit(c, 3)).beam == "new beam of c"
+    service.close()
+
+
+async def test_a_paused_service_answers_at_once_and_computes_the_newest_state_when_it_is_resumed(
+    model: FakeModel,
+) -> None:
+    seen: list[Any] = []
+    service: Any = PropagatorService(model, on_answer=seen.append)
+    a, b, c, d = states("a", "b", "c", "d")
+    await service.submit(a, 1)
+    model.open.clear()
+    running, waiting = service.submit(b, 2), service.submit(c, 3)
+    service.pause("at rest")
+    service.pause("twice")
+    assert running.result() is waiting.result() is seen[-1]
+    assert (seen[-1].beam, seen[-1].failure, seen[-1].paused, seen[-1].sequence) == (None, "at rest", True, 3)
+    submitted = service.submit(d, 4)
+    assert (submitted.result().sequence, submitted.result().paused) == (4, True)
+    model.open.set()
+    assert (await service.resume()).beam == "beam of d"
+    assert [(s.generation, s.sequence) for s in seen] == [(1, 1), (2, 3), (3, 4), (4, 4)]
+    assert model.asked == ["a", "b", "d"]
+    service.close()
+
+
+async def test_the_log_has_one_line_when_the_model_begins_to_fail_and_one_when_it_works_again(
+    model: FakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    service: Any = PropagatorService(model)
+    model.error = ZeroDivisionError("by zero")
+    with caplog.at_level("INFO", logger="gnomon.model"):
+        for n, state in enumerate(states("a", "b", "c"), start=1):
+            await service.submit(state, n)
+        model.error = None
+        for n, state in enumerate(states("d", "e"), start=4):
+            await service.submit(state, n)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    assert "ZeroDivisionError: by zero" in caplog.text
     service.close()
 
 
