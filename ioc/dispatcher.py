@@ -22,6 +22,7 @@ from gnomon.ioc.controls import Controls
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
 from gnomon.ioc.puts import PutReply
+from gnomon.ioc.recent import Recent
 from gnomon.ioc.requests import Request, parse_put
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
 from gnomon.propagator import Answer, PropagatorService
@@ -64,6 +65,15 @@ class Note:
     settled: Settled
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A command whose result is awaited; without the time of its arrival when a fault delayed it."""
+
+    sequence: int
+    done: "Future[PutReply]"
+    monotonic_ns: int | None = None
+
+
 Item = Waiting | Due | Note
 
 
@@ -101,7 +111,13 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._writable = True
         self._stopped = False
+        self.put_times = Recent()
         self._task = self._loop.create_task(self._run(), name="dispatcher")
+
+    @property
+    def waiting(self) -> int:
+        """How many commands and notes wait to be worked off."""
+        return len(self._queue)
 
     def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
         """See `PutSink`."""
@@ -212,7 +228,7 @@ class Dispatcher:
     def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
         """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
         setpoints: dict[int, float] = {}
-        complete: list[tuple[int, Future[PutReply]]] = []
+        complete: list[Applied] = []
         for step, item in steps:
             command = item.command
             if not step.accepted:
@@ -225,13 +241,13 @@ class Dispatcher:
             elif step.settled.outcome is Outcome.ABANDONED:
                 item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
             else:
-                complete.append((command.sequence, item.done))
+                complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
                 self._last = max(self._last, command.sequence)
         for outcome, due in dues:
             if outcome.outcome is Outcome.FAILED:
                 due.done.set_result(PutReply(False, outcome.reason, due.sequence, outcome.lattice_after))
             else:
-                complete.append((due.sequence, due.done))
+                complete.append(Applied(due.sequence, due.done))
                 self._last = max(self._last, due.sequence)
         if setpoints or complete:
             self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=bool(complete))
@@ -253,13 +269,17 @@ class Dispatcher:
                 shown[index] = after[setting.device, main] * self._bank.specs[index].scale
         return shown
 
-    def _complete(self, complete: Sequence[tuple[int, "Future[PutReply]"]], answer: Answer) -> None:
+    def _complete(self, complete: Sequence[Applied], answer: Answer) -> None:
         failure = answer.failure if answer.beam is None and not answer.paused else ""
-        for sequence, done in complete:
+        now_ns = time.monotonic_ns()
+        for command in complete:
+            sequence = command.sequence
             if failure:
                 reason = f"applied without result: {failure}"
                 self._later(Note(Settled(sequence, Outcome.APPLIED, answer.lattice.id, self._wall_ns(), reason=reason)))
-            done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
+            if command.monotonic_ns is not None:
+                self.put_times.add((now_ns - command.monotonic_ns) * 1e-9)
+            command.done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
 
     def _delay(self, step: Step, item: Waiting) -> None:
         sequence = item.command.sequence

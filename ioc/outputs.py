@@ -9,6 +9,7 @@ import numpy as np
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
 from gnomon.ioc.readings import BEAM, REPEATED, Readings, revolution_frequency
+from gnomon.ioc.recent import Recent
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
 
@@ -66,6 +67,7 @@ class Outputs:
         self._readings: Readings | None = None
         self._generation = 0
         self._count = 0
+        self.model_times = Recent()
         self._by_source: dict[str, list[int]] = defaultdict(list)
         for i, spec in enumerate(bank.specs):
             self._by_source[spec.source].append(i)
@@ -111,6 +113,8 @@ class Outputs:
             self._put(publication, source, value)
         self._put_readbacks(publication, answer.lattice)
         self._generation = answer.generation
+        if answer.seconds > 0.0:
+            self.model_times.add(answer.seconds)
         if beam is None or not beam.found:
             self._readings = None
             publication.send(self._clock_ns(), self._generation, invalid=self._of_beam)

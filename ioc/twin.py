@@ -20,6 +20,7 @@ from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.procedures import procedures
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
+from gnomon.ioc.status import Figures, Status, figures
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
 
@@ -89,6 +90,11 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     ca = CaServer(bank, dispatcher, ca_settings(network.interfaces, network.ca_port))
     await ca.start()
     stack.push_async_callback(ca.stop)
+    clients: Figures = {"status.ca.clients": lambda: ca.clients, "status.pva.channels": lambda: pva.connected}
+    status = Status(outputs, figures(outputs, dispatcher, service, journal, clients))
+    status.begin()
+    beating = asyncio.create_task(status.run(), name="status")
+    stack.push_async_callback(_cancelled, beating)
     if config.publish.repeat_hz > 0.0:
         repeating = asyncio.create_task(_repeat(outputs, 1.0 / config.publish.repeat_hz), name="repeat")
         stack.push_async_callback(_cancelled, repeating)

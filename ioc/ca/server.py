@@ -229,6 +229,11 @@ class CaServer:
         return int(self._context.port)
 
     @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._context.circuits)
+
+    @property
     def client_variables(self) -> dict[str, str]:
         """The environment in which clients find this server."""
         address = next((i for i in self.where.interfaces if i not in ("0.0.0.0", "")), "127.0.0.1")

@@ -19,6 +19,7 @@ from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply
+from gnomon.ioc.status import Figures, Status, figures
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
 from gnomon.propagator import BeamState, PropagatorService
 from gnomon.recorder import Journal
@@ -58,11 +59,14 @@ def beam(lattice: Lattice, **changes: Any) -> BeamState:
 class Rig:
     """Puts and readings by PV name."""
 
-    def __init__(self, bank: Bank, dispatcher: Dispatcher, journal: Journal, injector: Injector) -> None:
+    def __init__(
+        self, bank: Bank, dispatcher: Dispatcher, journal: Journal, injector: Injector, status: Status
+    ) -> None:
         self.bank = bank
         self.dispatcher = dispatcher
         self.journal = journal
         self.injector = injector
+        self.status = status
         self.published: list[tuple[str, ...]] = []
         bank.listen(lambda indices: self.published.append(tuple(bank.specs[i].name for i in indices)))
 
@@ -96,7 +100,9 @@ async def running(
     try:
         await service.submit(RING.nominal, 0)
         Activity(controls, service, outputs)
-        yield Rig(bank, dispatcher, kept, injector)
+        clients: Figures = {"status.ca.clients": lambda: 2, "status.pva.channels": lambda: 3}
+        status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
+        yield Rig(bank, dispatcher, kept, injector, status)
     finally:
         await controls.stop()
         await dispatcher.stop()

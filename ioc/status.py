@@ -1,0 +1,92 @@
+"""The PVs about gnomon itself, once a second: heartbeat, queue, times, clients, journal, memory."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gnomon import __version__
+from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.outputs import Outputs
+from gnomon.propagator import PropagatorService
+from gnomon.recorder import Journal
+
+PERIOD_S = 1.0
+
+#: What a status PV shows, by its source, asked for at each publication.
+Figures = Mapping[str, Callable[[], Any]]
+
+
+class Status:
+    """Publishes the figures of one twin."""
+
+    def __init__(self, outputs: Outputs, figures: Figures) -> None:
+        self._outputs = outputs
+        self._figures = figures
+        self._beats = 0
+        self._began = time.monotonic()
+
+    def begin(self) -> None:
+        """Publish what stays as it is while the server runs, and the figures for the first time."""
+        self._outputs.show_many(
+            {
+                "status.version": __version__,
+                "status.host": socket.gethostname(),
+                "status.process": os.getpid(),
+                "status.started": datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
+            }
+        )
+        self.beat()
+
+    def beat(self) -> None:
+        """Publish all figures together."""
+        self._beats += 1
+        figures: dict[str, Any] = {"status.heartbeat": self._beats, "status.uptime": time.monotonic() - self._began}
+        self._outputs.show_many(figures | {source: figure() for source, figure in self._figures.items()})
+
+    async def run(self) -> None:
+        """Beat once a second, for ever."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            self.beat()
+
+
+def figures(
+    outputs: Outputs,
+    dispatcher: Dispatcher,
+    service: PropagatorService,
+    journal: Journal,
+    clients: Figures,
+) -> Figures:
+    """The figures of a twin; `clients` are those of the servers."""
+    return {
+        "status.queue": lambda: dispatcher.waiting,
+        "status.put.p50": lambda: dispatcher.put_times.percentile(50.0),
+        "status.put.p99": lambda: dispatcher.put_times.percentile(99.0),
+        "status.model.p50": lambda: outputs.model_times.percentile(50.0),
+        "status.model.p99": lambda: outputs.model_times.percentile(99.0),
+        "status.model.hung": lambda: service.hung,
+        "status.journal.path": lambda: str(journal.path),
+        "status.journal.size": lambda: size(journal.path),
+        "status.journal.last": lambda: journal.next_sequence - 1,
+        "status.memory": memory,
+        **clients,
+    }
+
+
+def size(journal: Path) -> int:
+    """Bytes that a journal takes on the disk, its log included."""
+    parts = (journal, journal.with_name(journal.name + "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
+def memory() -> float:
+    """Memory that this process has in use [bytes]; not-a-number where the system does not tell."""
+    try:
+        return float(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return float("nan")
