@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.config import Config
@@ -51,8 +52,10 @@ def _introduce(twin: Twin, console: Console, seconds: float) -> None:
         f"{len(ring.bpms)} monitors"
     )
     console.print(
-        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {ring.nominal.id}, role twin (on its own)"
+        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {twin.beginning.lattice.id}, "
+        "role twin (on its own)"
     )
+    _say_where_it_begins(twin, console)
     ca = f"{twin.ca.where.interfaces[0]}:{twin.ca.port}"
     pva = f"{twin.pva_endpoint.interfaces[0]}:{twin.pva_endpoint.port}"
     console.print(f"  Channel Access {ca}, PV Access {pva}")
@@ -64,6 +67,16 @@ def _introduce(twin: Twin, console: Console, seconds: float) -> None:
         environment = _environment(twin.pva_endpoint.client_variables)
         console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
     console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
+
+
+def _say_where_it_begins(twin: Twin, console: Console) -> None:
+    start = twin.beginning
+    if start.changes:
+        console.print(f"  {start.note}: {len(start.changes)} settings that are not nominal")
+    elif start.note:
+        console.print(f"  {start.note}")
+    for reason in start.left_out:
+        console.print(f"  [yellow]not restored:[/] {escape(reason)}")
 
 
 def _example(twin: Twin) -> PvSpec | None:

@@ -70,6 +70,7 @@ class RecorderConfig(Section):
     """The journal."""
 
     journal: Path | None = Field(default=None, description="file of the journal; by default one a machine and prefix")
+    restore: bool = Field(default=False, description="start with the settings that the last server left in the journal")
 
 
 class StoreConfig(Section):

@@ -5,10 +5,13 @@ import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from gnomon.fault_injection import Injector
+from gnomon.ioc import beginnings
 from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank
+from gnomon.ioc.beginnings import Beginning
 from gnomon.ioc.ca.server import CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
@@ -21,6 +24,7 @@ from gnomon.ioc.procedures import procedures
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
 from gnomon.ioc.status import Figures, Status, figures
+from gnomon.lattice import Ring
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
 
@@ -31,6 +35,7 @@ class Twin:
 
     config: Config
     found: Found
+    beginning: Beginning
     bank: Bank
     dispatcher: Dispatcher
     ca: CaServer
@@ -60,8 +65,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path)
     stack.callback(journal.close)
-    lattice = ring.nominal
-    journal.begin_run(machine=ring.name, digest=ring.digest, prefix=config.prefix, lattice_id=lattice.id, baseline={})
+    beginning = _beginning(config, ring, path)
+    beginnings.begin(journal, ring, config.prefix, beginning)
+    lattice = beginning.lattice
     bank = Bank(specs, time.time_ns())
     outputs = Outputs(bank, ring, time.time_ns)
     outputs.start(lattice)
@@ -98,7 +104,13 @@ async def start(config: Config, stack: AsyncExitStack) -> Twin:
     if config.publish.repeat_hz > 0.0:
         repeating = asyncio.create_task(_repeat(outputs, 1.0 / config.publish.repeat_hz), name="repeat")
         stack.push_async_callback(_cancelled, repeating)
-    return Twin(config, found, bank, dispatcher, ca, pva, endpoint)
+    return Twin(config, found, beginning, bank, dispatcher, ca, pva, endpoint)
+
+
+def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
+    if not config.recorder.restore:
+        return beginnings.nominal(ring)
+    return beginnings.restored(ring, journal, config.prefix)
 
 
 async def _repeat(outputs: Outputs, period_s: float) -> None:

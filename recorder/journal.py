@@ -75,12 +75,15 @@ class Journal:
         prefix: str,
         lattice_id: str,
         baseline: Mapping[Key, float],
+        first: tuple[Record, Settled] | None = None,
         wall_ns: int | None = None,
         boot_id: str | None = None,
     ) -> int:
         """Note a start of the server; returns the run's number.
 
-        `baseline` is every stored setting that is not nominal at the start. Raises JournalError.
+        `baseline` is every stored setting that is not nominal at the start. `first` is a command that belongs to the
+        start, of number `next_sequence`: it is written together with the run, so that no crash can part them. Raises
+        JournalError.
         """
         run = self._run + 1
         row = (
@@ -93,9 +96,18 @@ class Journal:
             lattice_id,
             encode_settings(baseline),
         )
+        records, settled = ([first[0]], [first[1]]) if first is not None else ([], [])
         with self._mutex:
-            self._write(lambda c: c.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row))
+            self._check_numbers(records)
+
+            def insert(connection: sqlite3.Connection) -> None:
+                connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._insert(connection, run, records, settled)
+
+            self._write(insert)
             self._run, self._begun = run, True
+            self._sequence += len(records)
+            self._outcome += len(settled)
         return run
 
     def append(self, records: Sequence[Record], settled: Sequence[Settled] = ()) -> None:
@@ -108,15 +120,10 @@ class Journal:
         with self._mutex:
             if not self._begun:
                 raise JournalError(f"{self.path}: no run has begun; call begin_run before the first command")
-            for expected, record in enumerate(records, self._sequence + 1):
-                if record.command.sequence != expected:
-                    raise JournalError(
-                        f"{self.path}: command {record.command.sequence} cannot follow {expected - 1}; "
-                        f"the next number is {expected}"
-                    )
+            self._check_numbers(records)
             if not records and not settled:
                 return
-            self._write(lambda c: self._insert(c, records, settled))
+            self._write(lambda c: self._insert(c, self._run, records, settled))
             self._sequence += len(records)
             self._outcome += len(settled)
 
@@ -135,8 +142,18 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record], settled: Sequence[Settled]) -> None:
-        connection.executemany(_COMMAND, (_command_row(record, self._run) for record in records))
+    def _check_numbers(self, records: Sequence[Record]) -> None:
+        for expected, record in enumerate(records, self._sequence + 1):
+            if record.command.sequence != expected:
+                raise JournalError(
+                    f"{self.path}: command {record.command.sequence} cannot follow {expected - 1}; "
+                    f"the next number is {expected}"
+                )
+
+    def _insert(
+        self, connection: sqlite3.Connection, run: int, records: Sequence[Record], settled: Sequence[Settled]
+    ) -> None:
+        connection.executemany(_COMMAND, (_command_row(record, run) for record in records))
         connection.executemany(_CHANGE, (row for r in records for row in _change_rows(r.command.sequence, r.changes)))
         numbered = list(enumerate(settled, self._outcome + 1))
         connection.executemany(

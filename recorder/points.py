@@ -17,6 +17,16 @@ class Point:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a server has left behind: its run, its settings, and when they last changed, by which command (0: never)."""
+
+    run: Run
+    settings: Settings
+    sequence: int
+    wall_ns: int
+
+
 def point_at(reader: Reader, sequence: int) -> Point:
     """Settings after command `sequence`; 0 is the start of the first run. Raises ReviewError if there is none."""
     run = reader.run(1) if sequence == 0 else reader.run(reader.entry(sequence).run)
@@ -27,6 +37,19 @@ def point_now(reader: Reader) -> Point:
     """Settings at the end of the newest run. Raises ReviewError if there is none."""
     run = reader.newest_run()
     return Point(run, settings_at(run.baseline, reader.effects(run=run.run)))
+
+
+def point_left(reader: Reader, machine: str, prefix: str) -> Left | None:
+    """How the newest server of a machine and prefix left its settings; None if the journal knows no such server."""
+    run = reader.newest_run_of(machine, prefix)
+    if run is None:
+        return None
+    effects = reader.effects(run=run.run)
+    if not effects:
+        return Left(run, dict(run.baseline), 0, run.wall_ns)
+    last = reader.entry(effects[-1].sequence)
+    wall_ns = last.applied.wall_ns if last.applied is not None else last.wall_ns
+    return Left(run, settings_at(run.baseline, effects), last.sequence, wall_ns)
 
 
 def point_before(reader: Reader, sequence: int) -> Point:

@@ -95,6 +95,11 @@ class Reader:
             return _run(row)
         raise ReviewError(f"{self.path}: no server has written into this journal yet")
 
+    def newest_run_of(self, machine: str, prefix: str) -> Run | None:
+        """The newest start of a server of this machine under this prefix; None if there is none."""
+        which = "SELECT * FROM run WHERE machine = ? AND prefix = ? ORDER BY run DESC LIMIT 1"
+        return next((_run(row) for row in self._rows(which, (machine, prefix))), None)
+
     def last_sequence(self) -> int:
         """The number of the newest command, 0 if there is none."""
         return int(self._rows("SELECT coalesce(max(sequence), 0) FROM command", ())[0][0])

@@ -16,6 +16,9 @@ def serve(
     prefix: Prefix = None,
     pvs: Pvs = None,
     journal: JournalFile = None,
+    restore: bool = typer.Option(
+        False, "--restore", help="Start with the settings that the last server left in the journal."
+    ),
     allow_duplicates: bool = typer.Option(
         False, "--allow-duplicates", help="Start even if another server answers one of our names."
     ),
@@ -31,6 +34,8 @@ def serve(
     from gnomon.ioc.config import changed
 
     settings = configure(config, machine, prefix, journal, pvs)
+    if restore:
+        settings = changed(settings, {"recorder": {"restore": True}})
     if allow_duplicates:
         settings = changed(settings, {"network": {"check_names": False}})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -299,3 +299,23 @@ def test_a_finished_journal_can_be_read_from_a_read_only_medium(path: Path, monk
     monkeypatch.setattr("gnomon.recorder.schema.sqlite3.connect", read_only)
     with Reader(path) as reader:
         assert repr(list(reader.entries())) == whole
+
+
+def test_a_run_and_its_first_command_are_written_together_or_not_at_all(path: Path) -> None:
+    with Journal(path) as journal:
+        with pytest.raises(JournalError, match="next number is 1"):
+            journal.begin_run(
+                machine="toy", digest="d1", prefix="T:", lattice_id="x", baseline={}, first=applied(2, "Q1", 0.0, 1.0)
+            )
+        assert (journal.run, journal.next_sequence) == (0, 1)
+        journal.begin_run(
+            machine="toy", digest="d1", prefix="T:", lattice_id="x", baseline={}, first=applied(1, "Q1", 0.0, 1.0)
+        )
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+    with Reader(path) as reader:
+        assert [(e.sequence, e.run, e.outcome) for e in reader.entries()] == [
+            (1, 1, Outcome.APPLIED),
+            (2, 1, Outcome.APPLIED),
+        ]
+        assert reader.newest_run_of("toy", "T:") == reader.run(1)
+        assert reader.newest_run_of("toy", "U:") is None
