@@ -49,7 +49,7 @@ def _type(kind: Kind, columns: tuple[tuple[str, str, str], ...]) -> Any:
         case Kind.STRING:
             return Type([("value", "s"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
         case Kind.FLOATS:
-            return Type([("value", "ad"), _ALARM, _TIME, *_numeric("d")], id="epics:nt/NTScalarArray:1.0")
+            return Type([("value", "ad"), _ALARM, _TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalarArray:1.0")
         case Kind.STRINGS:
             return Type([("value", "as"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalarArray:1.0")
         case Kind.ENUM:

@@ -142,9 +142,7 @@ def _numeric_metadata(spec: PvSpec) -> dict[str, Any]:
     if spec.drive is not None:
         fields["control.limitLow"] = _number(spec.drive[0], whole)
         fields["control.limitHigh"] = _number(spec.drive[1], whole)
-    if spec.kind is not Kind.FLOATS:
-        fields |= _alarm_metadata(spec, whole)
-    return fields
+    return fields | _alarm_metadata(spec, whole)
 
 
 def _alarm_metadata(spec: PvSpec, whole: bool) -> dict[str, Any]:
