@@ -36,6 +36,8 @@ SOURCES: dict[str, Kind] = {
     "monitor.count": Kind.INT,
     "tune.x": Kind.FLOAT,
     "tune.y": Kind.FLOAT,
+    "tune.fraction.x": Kind.FLOAT,
+    "tune.fraction.y": Kind.FLOAT,
     "tune.frequency.x": Kind.FLOAT,
     "tune.frequency.y": Kind.FLOAT,
     "chromaticity.x": Kind.FLOAT,

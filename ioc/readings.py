@@ -94,6 +94,8 @@ BEAM: Mapping[str, Callable[[Readings], Any]] = {
     "monitor.count": lambda r: r.count,
     "tune.x": lambda r: r.beam.tune[0],
     "tune.y": lambda r: r.beam.tune[1],
+    "tune.fraction.x": lambda r: r.beam.tune[0] % 1.0,
+    "tune.fraction.y": lambda r: r.beam.tune[1] % 1.0,
     "tune.frequency.x": lambda r: _tune_frequency(r, 0),
     "tune.frequency.y": lambda r: _tune_frequency(r, 1),
     "chromaticity.x": lambda r: r.beam.chromaticity[0],
@@ -122,6 +124,8 @@ REPEATED = (
     "monitor.count",
     "tune.x",
     "tune.y",
+    "tune.fraction.x",
+    "tune.fraction.y",
     "tune.frequency.x",
     "tune.frequency.y",
 )

@@ -191,7 +191,10 @@ def _supplies(
         first = (magnet.element, magnet.property) not in driven
         driven.add((magnet.element, magnet.property))
         strength = _design(elements[index[magnet.element]], magnet.property) if first else 0.0
-        current = conversion.current(strength * rigidity) + 0.0  # no -0
+        try:
+            current = conversion.current(strength * rigidity) + 0.0  # no -0
+        except LatticeError as error:
+            raise LatticeError(f"{document.name}: magnet {magnet.name!r}: its nominal strength: {error}") from error
         known = nominal.setdefault(magnet.supply, current)
         family.setdefault(magnet.supply, magnet.property)
         if abs(known - current) > 1e-9 * max(abs(known), 1.0):

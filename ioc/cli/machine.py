@@ -146,30 +146,34 @@ def import_(
     ] = None,
     approximate: Annotated[bool, typer.Option(help="Take the nearest of what cannot be represented.")] = False,
     bare: Annotated[bool, typer.Option(help="No supplies and magnets, only the ring.")] = False,
+    pytac: Annotated[
+        Path | None, typer.Option(help="Folder of the pytac ring mode that belongs to the file: devices and PVs.")
+    ] = None,
 ) -> None:
     """Import a lattice of another program; what cannot be represented is listed by name and refused.
 
     For example `gnomon machine import ring.mat --format at-mat -o ring.json`. Each quadrupole, sextupole, octupole and
-    steerer gets a supply of its own, with an assumed conversion.
+    steerer gets a supply of its own, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
+    names come from pytac's tables, and a PV document is written beside the machine document.
     """
     from rich.console import Console
 
-    from gnomon.lattice.exchange import ExchangeError, ImportOptions, import_machine, render, summary
+    from gnomon.lattice.exchange import ImportOptions, add_pytac, import_machine, render, summary
 
     options = ImportOptions(
         name=name,
         use=use,
         energy_ev=energy_ev,
         harmonic_number=harmonic_number,
-        bare=bare,
+        bare=bare or pytac is not None,
         approximate=approximate,
         drop=tuple(drop or ()),
     )
     imported = import_machine(file, format, options)
-    try:
-        out.write_text(render(imported.document), encoding="utf-8")
-    except OSError as error:
-        raise ExchangeError(f"{out}: cannot be written: {error}") from error
+    if pytac is not None:
+        document = add_pytac(imported, pytac)
+        _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
+    _write(out, render(imported.document))
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
         lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 0)
@@ -177,6 +181,15 @@ def import_(
             console.print(f"{heading}:", *lines, sep="\n")
     counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
     console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+
+
+def _write(out: Path, text: str) -> None:
+    from gnomon.lattice.exchange import ExchangeError
+
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExchangeError(f"{out}: cannot be written: {error}") from error
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from gnomon.lattice.exchange.exporting import export_machine
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.importing import Imported, ImportOptions, import_machine
+from gnomon.lattice.exchange.pytac import add_pytac
 from gnomon.lattice.exchange.render import render
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ImportOptions",
     "Imported",
     "RefusedLattice",
+    "add_pytac",
     "export_machine",
     "import_machine",
     "render",
