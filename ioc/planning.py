@@ -16,6 +16,7 @@ from gnomon.lattice import (
     Setting,
     Settled,
 )
+from gnomon.lattice.operation import ENERGY, VOLTAGE
 
 Decide = Callable[[tuple[Setting, ...]], Decision]
 
@@ -113,11 +114,15 @@ def _values(settings: tuple[Setting, ...]) -> dict[tuple[str, str], float]:
 def _physics(lattice: Lattice, slot: int | None) -> dict[str, float]:
     """Strengths that a setting drives, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
     ring: Ring = lattice.ring
+    if slot == ring.property_spec(*ENERGY).slot:  # it drives every magnet; the one number says it all
+        return {"ring.energy": lattice.energy_ev}
     reach = ring.affects[slot] if slot is not None else None
     if reach is not None and reach.magnets:
         magnets = [ring.magnets[n] for n in reach.magnets]
         return {magnet.drives: lattice.strength(magnet) for magnet in magnets}
-    return {"rf.frequency": lattice.rf_frequency} if slot == ring.property_spec("rf", "frequency").slot else {}
+    if slot == ring.property_spec("rf", "frequency").slot:
+        return {"rf.frequency": lattice.rf_frequency}
+    return {"rf.voltage": lattice.voltage_v} if ring.voltages and slot == ring.property_spec(*VOLTAGE).slot else {}
 
 
 def _refused(lattice: Lattice, setting: Setting) -> Change:

@@ -28,6 +28,7 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.monitors import SETTINGS
+from gnomon.lattice.operation import add_operation
 
 #: The column that each property of a magnet drives, the name that its device gives it, and its unit.
 COLUMN = {"k1": "b2", "k1s": "a2", "b3": "b3", "b4": "b4", "kick_x": "kick_x", "kick_y": "kick_y"}
@@ -63,6 +64,7 @@ class Devices:
     multiplexer: Multiplexer | None = None
     bpms: tuple[BeamPositionMonitor, ...] = ()
     monitor_slot: int = 0
+    operation_slot: int = 0
 
     @property
     def nominal(self) -> NDArray[np.float64]:
@@ -157,6 +159,7 @@ def build_devices(
     for part, conversion in zip(document.magnets, conversions, strict=True):
         _magnet(document, devices, part, conversion, elements, index, rigidity, supplies[part.supply])
     _monitors(document, devices)
+    add_operation(document, devices, elements)
     _reach(devices, document)
     devices.bpms = tuple(
         BeamPositionMonitor(m.name, index[m.name], m.slot, m.offset_x_mm, m.offset_y_mm) for m in document.monitors
@@ -203,16 +206,23 @@ def _supplies(
                 f"{known:.9g} A, and {current:.9g} A for {magnet.name!r}"
             )
     used = {name: [current] for name, current in nominal.items()}
-    for strengths in document.optics.values():
+    for optics, strengths in document.optics.items():
+        stiffness = rigidity * optics_stiffness(document, optics)
         for magnet, conversion in zip(document.magnets, conversions, strict=True):
             if magnet.name in strengths:
-                used[magnet.supply].append(conversion.current(strengths[magnet.name] * rigidity))
+                used[magnet.supply].append(conversion.current(strengths[magnet.name] * stiffness))
     slots = {}
     for supply in document.supplies:
         name = supply.name
         part = supply.limits or _family_limits(document, name, family[name], used[name])
         slots[name] = devices.stored(_ranged(name, "current", "A", nominal[name], part))
     return slots
+
+
+def optics_stiffness(document: doc.MachineDocument, optics: str) -> float:
+    """Rigidity of a named optics by the nominal one; exactly 1 at the nominal energy."""
+    part = document.operating.get(optics)
+    return document.momentum_ev(part.energy_ev if part else None) / document.momentum_ev()
 
 
 def _family_limits(
@@ -244,7 +254,9 @@ def _multiplexer(document: doc.MachineDocument, devices: Devices) -> None:
             device=part.name, property="selected", unit="", low=0.0, high=float(count), nominal=0.0, whole=True
         )
     )
-    devices.multiplexer = Multiplexer(part.name, part.supply, part.factor, current, selected, part.magnets)
+    devices.multiplexer = Multiplexer(
+        part.name, part.supply, part.factor, current, selected, -1, part.magnets, part.state_s, part.off_name
+    )
 
 
 def _errors(document: doc.MachineDocument, devices: Devices, elements: Sequence[Element]) -> None:
@@ -345,8 +357,10 @@ def _reach(devices: Devices, document: doc.MachineDocument) -> None:
             if slot is not None:
                 magnets[slot].add(number)
         if devices.multiplexer is not None and magnet.selection is not None:
-            magnets[devices.multiplexer.current_slot].add(number)
-            magnets[devices.multiplexer.selected_slot].add(number)
+            mux = devices.multiplexer
+            for each in (mux.current_slot, mux.selected_slot, mux.on_slot):
+                magnets[each].add(number)
+        magnets[devices.operation_slot].add(number)  # the energy's
     elements: dict[int, set[int]] = defaultdict(set)
     for slot, numbers in magnets.items():
         elements[slot].update(devices.magnets[n].element for n in numbers)

@@ -17,7 +17,7 @@ class PropertySpec:
 
     `slot` is the place of the setting in a lattice version, or None for a property that can only be read.
     `setting` is the name of the stored setting, `property` itself unless a trim stands behind it. `whole` is for those
-    that count something.
+    that count something, or that stand for one of the named `states`.
     """
 
     device: str
@@ -31,14 +31,16 @@ class PropertySpec:
     slot: int | None = None
     setting: str = ""
     whole: bool = False
+    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Magnet:
     """A field that a supply drives, at one column of one element's parameter row.
 
-    With a linear conversion the strength is `settings[scale_slot] * current + intercept`; else it is
-    `conversion.field(current) / rigidity`. `selection` is the number by which a multiplexer picks this magnet.
+    At the nominal energy, whose `rigidity` this is, the strength with a linear conversion is `settings[scale_slot] *
+    current + intercept`; else it is `conversion.field(current) / rigidity`. At another energy it is that many times
+    smaller as the rigidity is larger. `selection` is the number by which a multiplexer picks this magnet.
     """
 
     name: str
@@ -63,14 +65,20 @@ class Magnet:
 
 @dataclass(frozen=True, slots=True)
 class Multiplexer:
-    """A supply that can be connected to one magnet at a time."""
+    """A supply that can be connected to one magnet at a time, and that acts while it is on.
+
+    A selection shows three states, the magnet's name, `off_name` and the name again, each but the last for `state_s`.
+    """
 
     name: str
     supply: str
     factor: float
     current_slot: int
     selected_slot: int
+    on_slot: int
     magnets: tuple[str, ...]
+    state_s: float
+    off_name: str
 
 
 @dataclass(frozen=True, slots=True)

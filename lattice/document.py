@@ -5,8 +5,9 @@ agree on (names, references, feeding) is checked in `check`, so that a document 
 """
 
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -224,6 +225,47 @@ class MultiplexerPart(Part):
     factor: float
     limits: RangePart
     magnets: tuple[Name, ...] = Field(min_length=1, description="in the order of the selection's numbers, from 1")
+    state_s: float = Field(default=0.1, ge=0.0, le=10.0, description="how long a selection shows each of its states")
+    off_name: str = Field(default="Mux OFF", description="what it shows while no magnet is connected")
+
+
+class SwitchPart(Part):
+    """What only holds its state: a feedback, a mode. With `states` one of them, by its number; else a whole number."""
+
+    name: Name
+    states: tuple[str, ...] = Field(default=(), max_length=16)
+    low: int = 0
+    high: int = 0
+    nominal: int = 0
+    assumed: bool = False
+
+
+class OperatingPart(Part):
+    """What a named optics has besides its strengths; the ring's own where it does not say."""
+
+    energy_ev: float | None = Field(default=None, gt=0.0)
+    voltage_v: float | None = Field(default=None, ge=0.0)
+
+
+class SourcePointPart(Part):
+    """Where a beam size is seen: in the middle of a bend. `assumed` marks our own guess of which."""
+
+    name: Name
+    element: Name
+    assumed: bool = False
+
+
+class StoredBeamPart(Part):
+    """How the stored current falls from `beam_current_ma`: 1/lifetime = 1/gas + current / volume / touschek.
+
+    `touschek_lifetime_h` is the one at that current and at the nominal beam's volume. With `top_up_s`, the current is
+    back at `beam_current_ma` each time that these seconds are over.
+    """
+
+    gas_lifetime_h: float = Field(gt=0.0)
+    touschek_lifetime_h: float = Field(gt=0.0)
+    top_up_s: float | None = Field(default=None, gt=0.0)
+    assumed: bool = True
 
 
 class BpmPart(Part):
@@ -253,6 +295,8 @@ class LimitsPart(Part):
     roll_rad: float = Field(gt=0.0)
     skew: float = Field(gt=0.0, description="skew quadrupole error [1/m^2]")
     rf_hz: float = Field(gt=0.0, description="around the reference frequency")
+    voltage_v: float = Field(default=1e6, gt=0.0, description="highest; 1.5 times the nominal if that is higher")
+    energy: tuple[float, float] = Field(default=(0.1, 1.1), description="times the nominal energy")
     monitor_offset_m: float = Field(default=2e-3, gt=0.0)
     monitor_gain: tuple[float, float] = Field(default=(0.5, 1.5), description="lowest and highest, around 1")
     monitor_roll_rad: float = Field(default=0.1, gt=0.0)
@@ -262,6 +306,7 @@ class RfPart(Part):
     """The master clock as operators see it."""
 
     unit: Literal["Hz", "kHz"]
+    voltage_unit: Literal["V", "kV", "MV"] = "kV"
 
 
 class MachineDocument(Part):
@@ -284,7 +329,25 @@ class MachineDocument(Part):
     magnets: tuple[MagnetPart, ...] = ()
     monitors: tuple[BpmPart, ...] = ()
     multiplexer: MultiplexerPart | None = None
-    optics: dict[str, dict[Name, float]] = Field(default={}, description="named sets of magnet strengths")
+    optics: dict[str, dict[Name, float]] = Field(
+        default={}, description="named sets of magnet strengths; numbered from 1 in this order, 0 is the nominal one"
+    )
+    operating: dict[str, OperatingPart] = Field(default={}, description="energy and voltage of named optics")
+    switches: tuple[SwitchPart, ...] = ()
+    coupling: float = Field(default=0.01, ge=0.0, le=1.0, description="vertical by horizontal emittance")
+    source_points: tuple[SourcePointPart, ...] = ()
+    stored_beam: StoredBeamPart | None = Field(default=None, description="without it the current stays as it is")
+
+    @property
+    def energy_range_ev(self) -> tuple[float, float]:
+        """Lowest and highest energy [eV] that may be set: never so low that nothing moves."""
+        low, high = (factor * self.energy_ev for factor in self.limits.energy)
+        return min(max(low, 1.001 * self.rest_energy_ev), self.energy_ev), high
+
+    def momentum_ev(self, energy_ev: float | None = None) -> float:
+        """Momentum times the speed of light [eV] at an energy, the nominal one if none is given."""
+        energy = self.energy_ev if energy_ev is None else energy_ev
+        return math.sqrt(energy**2 - self.rest_energy_ev**2)
 
 
 def parse_machine(text: str, where: str) -> MachineDocument:
@@ -386,6 +449,33 @@ def _faults(document: MachineDocument) -> Iterator[str]:
         for name in strengths:
             if name not in magnets:
                 yield f"optics {optics!r}: {name!r} is not among the magnets"
+    yield from _faults_of_operation(document, elements)
+
+
+def _faults_of_operation(document: MachineDocument, elements: Mapping[str, ElementPart]) -> Iterator[str]:
+    if document.energy_ev <= document.rest_energy_ev:
+        yield f"energy_ev: {document.energy_ev:g} eV is not above the rest energy, {document.rest_energy_ev:g} eV"
+    if not 0.0 < document.limits.energy[0] <= 1.0 <= document.limits.energy[1]:
+        yield "limits energy: {:g} to {:g} must be above 0 and have 1 between them".format(*document.limits.energy)
+    low, high = document.energy_range_ev
+    for optics, part in document.operating.items():
+        if optics not in document.optics:
+            yield f"operating {optics!r}: it is not among the optics"
+        if part.energy_ev is not None and not low <= part.energy_ev <= high:
+            yield f"operating {optics!r}: {part.energy_ev:g} eV is outside the energy's limits {low:g} to {high:g} eV"
+    yield from _repeated("switches", (s.name for s in document.switches))
+    taken = elements.keys() | {s.name for s in document.supplies} | {m.name for m in document.magnets} | {"rf", "ring"}
+    for switch in document.switches:
+        if switch.name in taken:
+            yield f"switch {switch.name!r}: another device has the same name"
+        ends = (0, len(switch.states) - 1) if switch.states else (switch.low, switch.high)
+        if not ends[0] <= switch.nominal <= ends[1]:
+            yield f"switch {switch.name!r}: nominal {switch.nominal} is outside {ends[0]} to {ends[1]}"
+    yield from _repeated("source_points", (p.name for p in document.source_points))
+    for point in document.source_points:
+        element = elements.get(point.element)
+        if element is None or element.type != "bend":
+            yield f"source point {point.name!r}: its element {point.element!r} is not a bend of the ring"
 
 
 def _repeated(what: str, names: Iterable[object]) -> Iterator[str]:

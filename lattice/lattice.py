@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from gnomon.lattice._errors import LatticeError, RefusedValue
 from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
 from gnomon.lattice.devices import Key, Magnet, PropertySpec
-from gnomon.lattice.elements import ORDERS, PARAMETERS, Element, Multipole
+from gnomon.lattice.elements import ORDERS, PARAMETERS, Cavity, Element, Multipole
 from gnomon.lattice.monitors import MonitorErrors
-from gnomon.lattice.ring import FREQUENCY_UNITS, Ring
+from gnomon.lattice.operation import VOLTAGE, VOLTAGE_UNITS
+from gnomon.lattice.ring import FREQUENCY_UNITS, SPEED_OF_LIGHT, Ring
 
 
 class Lattice:
@@ -24,7 +25,7 @@ class Lattice:
 
     Settings stand in chunks; an updated lattice shares all chunks but those that it changes, and its id is a hash over
     the ring's digest and the chunks' hashes, so that equal content has an equal id however it was reached. Monitors
-    without errors are left out of it: ids are those from before monitors could have any.
+    without errors, and a nominal operation, are left out of it: ids are those from before a ring had such settings.
     """
 
     __slots__ = ("_chunks", "_digests", "id", "ring")
@@ -33,9 +34,13 @@ class Lattice:
         self.ring = ring
         self._chunks = chunks
         self._digests = digests
-        if digests[ring.monitor_chunk :] == ring.ideal_monitors:
-            digests = digests[: ring.monitor_chunk]
-        whole = hashlib.blake2b(bytes.fromhex(ring.digest) + b"".join(digests), digest_size=10)
+        counted = digests[: ring.monitor_chunk]
+        monitors = digests[ring.monitor_chunk : ring.operation_chunk]
+        if monitors != ring.ideal_monitors:
+            counted += monitors
+        if digests[ring.operation_chunk :] != ring.nominal_operation:
+            counted += (b"operation", *digests[ring.operation_chunk :])
+        whole = hashlib.blake2b(bytes.fromhex(ring.digest) + b"".join(counted), digest_size=10)
         self.id: str = whole.hexdigest()
 
     @classmethod
@@ -61,6 +66,21 @@ class Lattice:
     def rf_frequency(self) -> float:
         """Frequency of the master clock [Hz]."""
         return self["rf", "frequency"] * FREQUENCY_UNITS[self.ring.rf_unit]
+
+    @property
+    def energy_ev(self) -> float:
+        """Energy of the beam [eV]."""
+        return float(self._chunks[self.ring.operation_chunk][0])
+
+    @property
+    def rigidity(self) -> float:
+        """p/c [T m] at the beam's energy."""
+        return self.ring.document.momentum_ev(self.energy_ev) / SPEED_OF_LIGHT
+
+    @property
+    def voltage_v(self) -> float:
+        """Total voltage of the fundamental cavities [V]; 0 for a ring that has none."""
+        return self[VOLTAGE] * VOLTAGE_UNITS[self.ring.document.rf.voltage_unit] if self.ring.voltages else 0.0
 
     def updated(self, values: Mapping[Key, float]) -> "Lattice":
         """The lattice after all of `values` became true together, each in its property's unit.
@@ -94,7 +114,7 @@ class Lattice:
         current = self._setting(magnet.supply_slot)
         mux = self.ring.multiplexer
         if mux is not None and magnet.selection is not None and self._setting(mux.selected_slot) == magnet.selection:
-            current += mux.factor * self._setting(mux.current_slot)
+            current += mux.factor * self._setting(mux.current_slot) * self._setting(mux.on_slot)
         return current
 
     def strength(self, magnet: Magnet) -> float:
@@ -116,9 +136,13 @@ class Lattice:
             mux = self.ring.multiplexer
             if mux is not None:
                 selected = self._setting(mux.selected_slot)
-                currents[plan.selection == selected] += mux.factor * self._setting(mux.current_slot)
-            strengths = settings[plan.scale] * currents + plan.intercept + settings[plan.trim]
-            np.add.at(flat, plan.magnet_into, strengths)
+                if selected:
+                    added = mux.factor * self._setting(mux.current_slot) * self._setting(mux.on_slot)
+                    currents[plan.selection == selected] += added
+            strengths = settings[plan.scale] * currents + plan.intercept
+            if self.energy_ev != self.ring.energy_ev:
+                strengths *= self.ring.rigidity / self.rigidity
+            np.add.at(flat, plan.magnet_into, strengths + settings[plan.trim])
         for into, magnet in plan.curved:
             flat[into] += self.strength(magnet)
         np.add.at(flat, plan.error_into, settings[plan.error])
@@ -126,18 +150,30 @@ class Lattice:
 
     def monitor_errors(self) -> MonitorErrors:
         """Present offsets, gains and rolls of the monitors; versions with equal ones share the arrays."""
-        first = self.ring.monitor_chunk
-        return self.ring.monitor_errors(self._chunks[first:], self._digests[first:])
+        theirs = slice(self.ring.monitor_chunk, self.ring.operation_chunk)
+        return self.ring.monitor_errors(self._chunks[theirs], self._digests[theirs])
 
     def element(self, index: int) -> Element:
         """One element with its present parameters; the ring's own object where nothing differs from the design."""
         element = self.ring.elements[index]
+        if isinstance(element, Cavity):
+            return self._cavity(index, element)
         if not isinstance(element, Multipole):
             return element
         row = self.parameters([index])[0].tolist()
         rest = dict(zip(PARAMETERS[2 * ORDERS :], row[2 * ORDERS :], strict=True))
         present: Element = replace(element, a=tuple(row[:ORDERS]), b=tuple(row[ORDERS : 2 * ORDERS]), **rest)
         return element if present == element else present
+
+    def _cavity(self, index: int, element: Cavity) -> Cavity:
+        """A cavity with its present voltage: fundamental ones share the total as the design's do."""
+        voltages = self.ring.voltages
+        now, nominal = self[VOLTAGE] if voltages else 0.0, self.ring.nominal[VOLTAGE] if voltages else 0.0
+        if index not in voltages or now == nominal:
+            return element
+        total = sum(voltages.values())
+        share = voltages[index] / total if total > 0.0 else 1.0 / len(voltages)
+        return replace(element, voltage=self.voltage_v * share)
 
     def changed_elements(self, other: "Lattice") -> tuple[int, ...]:
         """Elements whose parameters may differ between this lattice and another version of the same ring, sorted."""
@@ -160,8 +196,10 @@ class Lattice:
     def _converted(self, magnet: Magnet) -> float:
         current = self.current(magnet)
         if magnet.scale_slot is not None:
-            return self._setting(magnet.scale_slot) * current + magnet.intercept
-        return magnet.conversion.field(current) / magnet.rigidity
+            strength = self._setting(magnet.scale_slot) * current + magnet.intercept
+        else:
+            strength = magnet.conversion.field(current) / magnet.rigidity
+        return strength if self.energy_ev == self.ring.energy_ev else strength * self.ring.rigidity / self.rigidity
 
     def _with(self, settings: Mapping[int, float]) -> "Lattice":
         chunks = dict[int, Chunk]()

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError
-from gnomon.lattice.build import build_devices, build_elements
+from gnomon.lattice.build import build_devices, build_elements, optics_stiffness
 from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
 from gnomon.lattice.devices import Key, PropertySpec
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import Element
 from gnomon.lattice.gathering import Gathering, gathering
 from gnomon.lattice.monitors import KEPT, MonitorErrors, monitor_errors
+from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE, VOLTAGE_UNITS, fundamental_voltages
 
 if TYPE_CHECKING:
     from gnomon.lattice.lattice import Lattice
@@ -33,8 +34,10 @@ class Ring:
     """A machine document, built: elements in beam order, devices, limits and nominal settings.
 
     `s` (n+1,) is each element's entrance [m] and the end of the ring; `rf_reference` [Hz] is h c / C; `rigidity` is
-    p/c [T m]; `monitors` are the elements of the beam position monitors, in beam order. Their settings fill the chunks
-    from `monitor_chunk` on, whose digests are `ideal_monitors` when no monitor has an error.
+    p/c [T m] at the nominal energy; `voltages` are the design's [V] of the fundamental cavities, by element; `monitors`
+    are the elements of the beam position monitors, in beam order. Their settings fill the chunks from `monitor_chunk`
+    on, whose digests are `ideal_monitors` when no monitor has an error; those of `operation`, the energy's first, fill
+    the chunks from `operation_chunk` on, whose digests are `nominal_operation` while nothing was set.
     """
 
     def __init__(self, document: MachineDocument) -> None:
@@ -44,7 +47,7 @@ class Ring:
         content = document.model_dump_json(by_alias=True, exclude_defaults=True)
         self.digest = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
         self.energy_ev = document.energy_ev
-        self.rigidity = np.sqrt(document.energy_ev**2 - document.rest_energy_ev**2) / SPEED_OF_LIGHT
+        self.rigidity = document.momentum_ev() / SPEED_OF_LIGHT
         self.harmonic_number = document.harmonic_number
         self.elements: tuple[Element, ...] = build_elements(document)
         self.index: dict[str, int] = {e.name: i for i, e in enumerate(self.elements)}
@@ -55,7 +58,7 @@ class Ring:
         # Through the operators' unit and back, so that the nominal setting is the reference to the last bit.
         rf_nominal = self.harmonic_number * SPEED_OF_LIGHT / self.circumference / FREQUENCY_UNITS[self.rf_unit]
         self.rf_reference = rf_nominal * FREQUENCY_UNITS[self.rf_unit]
-        devices = build_devices(document, self.elements, self.index, float(self.rigidity), rf_nominal)
+        devices = build_devices(document, self.elements, self.index, self.rigidity, rf_nominal)
         self.properties: Mapping[Key, PropertySpec] = devices.properties
         self.magnets = devices.magnets
         self.magnets_of = devices.magnets_of
@@ -67,7 +70,11 @@ class Ring:
         self.bpms = devices.bpms
         self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
         self.monitor_chunk = devices.monitor_slot // CHUNK
-        self.ideal_monitors = tuple(digest(chunk) for chunk in split(self.nominal_settings)[self.monitor_chunk :])
+        self.operation_chunk = devices.operation_slot // CHUNK
+        digests = tuple(digest(chunk) for chunk in split(self.nominal_settings))
+        self.ideal_monitors = digests[self.monitor_chunk : self.operation_chunk]
+        self.nominal_operation = digests[self.operation_chunk :]
+        self.voltages = fundamental_voltages(document, self.elements)
         self._strengths = devices.strengths
         self._gatherings: dict[tuple[int, ...], Gathering] = {}
         self._monitor_errors: dict[tuple[bytes, ...], MonitorErrors] = {}
@@ -115,19 +122,36 @@ class Ring:
 
     @cached_property
     def optics(self) -> Mapping[str, "Lattice"]:
-        """The named optics of the document: the nominal lattice with other strengths, by their supplies' currents."""
-        return {name: self._with_strengths(name, s) for name, s in self.document.optics.items()}
+        """The named optics of the document: other strengths, by their supplies' currents, and energy and voltage."""
+        return {name: self._optics(name, number) for number, name in enumerate(self.document.optics, 1)}
 
-    def _with_strengths(self, optics: str, strengths: Mapping[str, float]) -> "Lattice":
+    def optics_settings(self, number: int) -> dict[Key, float]:
+        """What the switch to an optics sets: its number, all supplies' currents, energy and voltage."""
+        lattice = self.nominal if number == 0 else self.optics[tuple(self.document.optics)[number - 1]]
+        supplies = ((supply.name, "current") for supply in self.document.supplies)
+        keys = (OPTICS, ENERGY, *((VOLTAGE,) if self.voltages else ()), *supplies)
+        return {key: lattice[key] for key in keys}
+
+    def _optics(self, optics: str, number: int) -> "Lattice":
+        strengths = dict(self.document.optics[optics])
+        stiffness = optics_stiffness(self.document, optics)
+        if stiffness != 1.0:  # what the optics does not name keeps its strength
+            strengths = {m.name: self.nominal.strength(m) for m in self.magnets} | strengths
+        settings: dict[Key, float] = {}
         by_name = {m.name: m for m in self.magnets}
-        currents: dict[Key, float] = {}
         for name, strength in strengths.items():
             magnet = by_name[name]
-            current = magnet.conversion.current(strength * magnet.rigidity)
-            known = currents.setdefault((magnet.supply, "current"), current)
+            current = magnet.conversion.current(strength * magnet.rigidity * stiffness)
+            known = settings.setdefault((magnet.supply, "current"), current)
             if abs(known - current) > 1e-9 * max(abs(known), 1.0):
                 raise LatticeError(
                     f"{self.name}: optics {optics!r} asks supply {magnet.supply!r} for {known:g} A and, "
                     f"at {name!r}, for {current:g} A"
                 )
-        return self.nominal.updated(currents)
+        settings[OPTICS] = float(number)
+        part = self.document.operating.get(optics)
+        if part is not None and part.energy_ev is not None:
+            settings[ENERGY] = part.energy_ev
+        if part is not None and part.voltage_v is not None:
+            settings[VOLTAGE] = part.voltage_v / VOLTAGE_UNITS[self.document.rf.voltage_unit]
+        return self.nominal.updated(settings)

@@ -28,11 +28,11 @@ def toolbox_ring(lattice: Lattice) -> Any:
     """The lattice in pyAT, with strengths, kicks, displacements and slices as they are; cavities are switched off."""
     at = toolbox()
     ring = lattice.ring
-    elements = [toolbox_element(lattice.element(i), ring.energy_ev) for i in range(len(ring.elements))]
+    elements = [toolbox_element(lattice.element(i), lattice.energy_ev) for i in range(len(ring.elements))]
     return at.Lattice(
         elements,
         name=ring.name,
-        energy=ring.energy_ev,
+        energy=lattice.energy_ev,
         periodicity=1,
         particle=_particle(ring.document.rest_energy_ev),
         harmonic_number=ring.harmonic_number,

@@ -50,7 +50,7 @@ def madx_text(lattice: Lattice) -> tuple[str, list[Finding]]:
     findings: list[Finding] = []
     lines = [
         f"! {ring.name}, lattice {lattice.id}",
-        f"beam, {_particle(ring.document.rest_energy_ev)}, energy={_text(ring.energy_ev / 1e9)}, radiate=false;",
+        f"beam, {_particle(ring.document.rest_energy_ev)}, energy={_text(lattice.energy_ev / 1e9)}, radiate=false;",
     ]
     for element, name in zip(elements, names, strict=True):
         kind, attributes = _element(element, findings)

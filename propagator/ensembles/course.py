@@ -49,7 +49,8 @@ class Course:
         openings: list[tuple[float, float, float, float]] = []
         places: list[int] = []
         self.rows_before = np.zeros(len(ring.elements) + 1, dtype=np.int64)
-        for index, element in enumerate(ring.elements):
+        for index, design in enumerate(ring.elements):
+            element = lattice.element(index) if isinstance(design, Cavity) else design
             aperture = apertures.get(element.name)
             row = np.zeros(VALUES)
             row[0] = element.length
@@ -129,4 +130,4 @@ def _wave(lattice: Lattice, element: Cavity) -> tuple[float, float, float]:
         raise TrackingError(f"{element.name} harmonic_number: {element.harmonic_number} must be positive to accelerate")
     frequency = lattice.rf_frequency * element.harmonic_number / ring.harmonic_number
     slip = path_difference(ring.harmonic_number, lattice.rf_frequency, ring.rf_reference)
-    return element.voltage / ring.energy_ev, frequency, slip
+    return element.voltage / lattice.energy_ev, frequency, slip

@@ -75,7 +75,7 @@ def _lasted(losses: Losses, turns: int, lines: int) -> Integers:
 
 def half_bucket(lattice: Lattice, cavities: bool) -> float:
     """Half the length [m] of a bucket of the lowest cavity frequency; infinite without cavities."""
-    numbers = [e.harmonic_number for e in lattice.ring.elements if isinstance(e, Cavity) and e.voltage != 0.0]
+    numbers = [cavity.harmonic_number for cavity in _powered(lattice)]
     if not cavities or not numbers:
         return float("inf")
     frequency = lattice.rf_frequency * min(numbers) / lattice.ring.harmonic_number
@@ -84,4 +84,9 @@ def half_bucket(lattice: Lattice, cavities: bool) -> float:
 
 def has_voltage(lattice: Lattice) -> bool:
     """Whether any cavity of the lattice has a voltage."""
-    return any(isinstance(e, Cavity) and e.voltage != 0.0 for e in lattice.ring.elements)
+    return bool(_powered(lattice))
+
+
+def _powered(lattice: Lattice) -> list[Cavity]:
+    present = (lattice.element(i) for i, e in enumerate(lattice.ring.elements) if isinstance(e, Cavity))
+    return [cavity for cavity in present if isinstance(cavity, Cavity) and cavity.voltage != 0.0]

@@ -58,7 +58,7 @@ class Program:
         elements = tuple(lattice.element(i) for i in range(len(ring.elements)))
         places = knob_places(lattice, knobs or ())
         given = {place: (knobs or {})[knob] for knob, place in places.items()}
-        return _compiled(ring.name, elements, given, ring.energy_ev, cavities, integrator, closed=True)
+        return _compiled(ring.name, elements, given, lattice.energy_ev, cavities, integrator, closed=True)
 
     @classmethod
     def of_elements(

@@ -19,7 +19,7 @@ class Phase:
 
 
 class Cavities:
-    """The cavities of a ring; `voltage_v` replaces the total of the fundamental ones, in the document's shares.
+    """The cavities of a ring; `voltage_v` replaces the total of the fundamental ones, in the design's shares.
 
     Fundamental cavities have the ring's harmonic number and are phased so that they give back the energy loss;
     harmonic ones stand at their zero, where a positive voltage adds to the fundamental's slope and a negative one takes

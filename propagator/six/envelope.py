@@ -41,8 +41,7 @@ def envelope(six: SixD, lattice: Lattice) -> tuple[SixDBeam, Envelope]:
     if not (beam.damping_rates > 0.0).all():
         worst = int(np.argmin(beam.damping_rates))
         return beam, _none(beam, f"no equilibrium: mode {worst + 1} grows by {-beam.damping_rates[worst]:.3g} a turn")
-    ring = six.ring
-    quantum = diffusion_constant(ring.energy_ev, ring.document.rest_energy_ev)
+    quantum = diffusion_constant(six.energy_ev, six.ring.document.rest_energy_ev)
     excited = six.excitation(beam.orbit, six.constant(), quantum)
     values, vectors = np.linalg.eig(beam.one_turn)
     inverse = np.linalg.inv(vectors)

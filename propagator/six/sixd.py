@@ -40,13 +40,16 @@ class SixD:
 
     The RF frequency fixes the path of a turn: it is longer than the ring by what the frequency is below the reference
     (pyAT's `find_orbit6`), so that the orbit moves onto dispersion. The cavities' phase is set for the design's energy
-    loss with radiation and to the zero without; thick magnets radiate, steerers of their own do not. `voltage_v` is as
-    in `Cavities`, which says what it raises. Not for use by several threads at once.
+    loss with radiation and to the zero without; thick magnets radiate, steerers of their own do not. The energy is the
+    lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it raises. Not for
+    use by several threads at once.
     """
 
     def __init__(self, ring: Ring, voltage_v: float | None = None) -> None:
         self.ring = ring
+        self.energy_ev = ring.energy_ev
         self.cavities = Cavities(ring, voltage_v)
+        self._fixed_voltage = voltage_v is not None
         self.tables = Tables(ring.elements)
         self._last: Lattice | None = None
         self._warm: dict[bool, Found] = {}
@@ -71,8 +74,8 @@ class SixD:
             return beam
 
     def constant(self, radiation: bool = True) -> float:
-        """The loss constant of this ring's kicks [m], 0 without radiation."""
-        return loss_constant(self.ring.energy_ev, self.ring.document.rest_energy_ev) if radiation else 0.0
+        """The loss constant of kicks at the last lattice's energy [m], 0 without radiation."""
+        return loss_constant(self.energy_ev, self.ring.document.rest_energy_ev) if radiation else 0.0
 
     def excitation(self, orbit: Floats, constant: float, quantum: float) -> Floats:
         """Second moments (n+1, 6, 6) that quantum excitation makes in a turn along the last lattice's orbit."""
@@ -86,6 +89,12 @@ class SixD:
         which = self.tables.multipoles if last is None else list(lattice.changed_elements(last))
         if which:
             self.tables.write(which, lattice.parameters(which))
+        before = self.ring.nominal if last is None else last
+        voltage_v, self.energy_ev = lattice.voltage_v, lattice.energy_ev
+        if (self.energy_ev, voltage_v) != (before.energy_ev, before.voltage_v):
+            self._warm.clear()
+            if not self._fixed_voltage:
+                self.cavities = Cavities(self.ring, voltage_v if self.ring.voltages else None)
         self._last = lattice
 
     def _find_slip(self) -> float:
@@ -112,13 +121,13 @@ class SixD:
     def _find(self, lattice: Lattice, radiation: bool, slip: float, warm: Found | None) -> tuple[SixDBeam, Modes]:
         ring, t = self.ring, self.tables
         nothing = Modes(np.empty(0, dtype=np.complex128), np.empty(0, dtype=np.complex128))
-        phase = self.cavities.phase(self._design_loss() * ring.energy_ev if radiation else 0.0, slip)
+        phase = self.cavities.phase(self._design_loss() * self.energy_ev if radiation else 0.0, slip)
         if phase.reason:
             return self._no_beam(lattice, radiation, math.nan, phase.reason), nothing
         path = path_difference(ring.harmonic_number, lattice.rf_frequency, ring.rf_reference)
         columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
         t.rows[self.cavities.elements, columns] = self.cavities.columns(
-            ring.energy_ev, ring.circumference + path, phase.radians
+            self.energy_ev, ring.circumference + path, phase.radians
         )
         constant = self.constant(radiation)
         report, status = np.zeros(2), LOST
@@ -147,7 +156,7 @@ class SixD:
         optics = find_optics(modes, flat)
         gained = np.diff(orbit[:, 4])
         gained[self.cavities.elements] = 0.0
-        loss = -float(np.sum(gained)) * ring.energy_ev if radiation else 0.0
+        loss = -float(np.sum(gained)) * self.energy_ev if radiation else 0.0
         rates = -np.log(np.abs(modes.values)) if radiation else np.zeros(3)
         one_turn = matrices[-1].copy()
         for array in (orbit, one_turn, matrices, optics.tunes, rates, modes.vectors, optics.beta, optics.alpha,

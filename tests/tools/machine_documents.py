@@ -27,7 +27,14 @@ LIMITS = {
     "roll_rad": 5e-3,
     "skew": 0.5,
     "rf_hz": 5e3,
+    "voltage_v": 1e6,
+    "energy": [0.1, 1.1],
 }
+
+#: What the ramp table selector of the MLS counts, from 1; 0 is the standard user optics of elements.csv.
+MLS_OPTICS = ("low_alpha", "low_emittance", "ssmb", "injection")
+
+OFF_ON = ["off", "on"]
 
 Row = dict[str, str]
 
@@ -111,6 +118,7 @@ def bessy2(folder: Path) -> dict[str, Any]:
             "The slope of the S1 sextupoles (supply S1PR) is assumed; drive limits are assumed throughout.",
             "The horizontal coils of the dipoles have no supply and are left out.",
             "Alarm limits of the steerers are the +-1 A that steerer studies keep to.",
+            "Coupling, lifetimes, top-up interval and the time that the multiplexer shows each state are assumed.",
         ],
         "energy_ev": 1.7185e9,
         "harmonic_number": 400,
@@ -128,7 +136,10 @@ def bessy2(folder: Path) -> dict[str, Any]:
             "factor": -2.67857,
             "limits": {"low": -10.0, "high": 10.0, "assumed": True},
             "magnets": [m["name"] for m in magnets if m["property"] == "k1"],
+            "state_s": 0.1,
         },
+        "coupling": 0.01,
+        "stored_beam": {"gas_lifetime_h": 60.0, "touschek_lifetime_h": 10.0, "top_up_s": 60.0, "assumed": True},
     }
 
 
@@ -143,9 +154,9 @@ def mls(folder: Path) -> dict[str, Any]:
         name = row["power_converter"].replace("P", "M", 1)
         plane = "kick_x" if row["plane"] == "H" else "kick_y"
         magnets.append(_mls_magnet(name, row["element"], plane, row["power_converter"], "steerer"))
-    optics = {}
-    for path in sorted(folder.glob("optics_*.csv")):
-        optics[path.stem.removeprefix("optics_")] = {r["element"]: float(r["value"]) for r in table(path)}
+    optics = {
+        name: {r["element"]: float(r["value"]) for r in table(folder / f"optics_{name}.csv")} for name in MLS_OPTICS
+    }
     return {
         "schema": "gnomon.machine/1",
         "name": "mls",
@@ -155,6 +166,8 @@ def mls(folder: Path) -> dict[str, Any]:
             "The slopes of the conversions are not public: one assumed number a magnet type, to be replaced.",
             "Drive limits are assumed throughout.",
             "The skew quadrupole coils of four S1 sextupoles have no supply and are left out.",
+            "Assumed as well: the optics' numbers, source points, coupling, lifetimes, the range of the run mode.",
+            "The dipoles and all fields without a supply of their own follow the energy.",
         ],
         "energy_ev": 629e6,
         "harmonic_number": 80,
@@ -167,6 +180,20 @@ def mls(folder: Path) -> dict[str, Any]:
         "magnets": magnets,
         "monitors": [{"name": r["name"]} for r in elements if r["type"] == "Monitor"],
         "optics": optics,
+        "operating": {"injection": {"energy_ev": 105e6, "voltage_v": 72e3}},
+        "switches": [
+            {"name": "feedback_x", "states": OFF_ON},
+            {"name": "feedback_y", "states": OFF_ON},
+            {"name": "feedback_z", "states": OFF_ON},
+            {"name": "phase_modulation", "states": OFF_ON},
+            {"name": "orbit_correction", "low": 0, "high": 15, "assumed": True},
+        ],
+        "coupling": 0.01,
+        "source_points": [
+            {"name": "QPD01ZL2RP", "element": "BM1L2RP", "assumed": True},
+            {"name": "QPD00ZL4RP", "element": "BM2L4RP", "assumed": True},
+        ],
+        "stored_beam": {"gas_lifetime_h": 20.0, "touschek_lifetime_h": 10.0, "assumed": True},
     }
 
 

@@ -26,7 +26,7 @@ def pyat_six(six: SixD, lattice: Lattice, beam: SixDBeam) -> Any:
             phase = beam.synchronous_phase_rad if cavities.fundamental[number[index]] else 0.0
             frequency, lag = harmonic * SPEED_OF_LIGHT / path, phase * path / (2.0 * np.pi * harmonic)
             other = at.RFCavity(
-                element.name, element.length, cavities.voltages[number[index]], frequency, harmonic, ring.energy_ev,
+                element.name, element.length, cavities.voltages[number[index]], frequency, harmonic, lattice.energy_ev,
                 TimeLag=lag, PassMethod="RFCavityPass",
             )  # fmt: skip
             made.append(other)
@@ -34,6 +34,6 @@ def pyat_six(six: SixD, lattice: Lattice, beam: SixDBeam) -> Any:
         other = pyat_element(element)
         if beam.radiation and other.PassMethod.endswith("Symplectic4Pass"):
             other.PassMethod = other.PassMethod.replace("4Pass", "4RadPass")
-            other.Energy = ring.energy_ev
+            other.Energy = lattice.energy_ev
         made.append(other)
-    return at.Lattice(made, energy=ring.energy_ev, periodicity=1)
+    return at.Lattice(made, energy=lattice.energy_ev, periodicity=1)
