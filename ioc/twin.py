@@ -1,116 +1,99 @@
-"""A running twin: everything between the configuration and the two servers, started and stopped together."""
+"""One running twin, between its journal and the bank that the servers show; a server process may hold several."""
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc import beginnings
 from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.beginnings import Beginning
-from gnomon.ioc.ca.server import CaServer
-from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
-from gnomon.ioc.machines import Found, find_machine, keep, pvs_of
-from gnomon.ioc.names import refuse_taken_names
+from gnomon.ioc.machines import Found
 from gnomon.ioc.outputs import Outputs
-from gnomon.ioc.procedures import procedures
-from gnomon.ioc.pva.server import PvaServer
-from gnomon.ioc.pva.settings import Endpoint, Settings
 from gnomon.ioc.status import Figures, Status, figures
-from gnomon.lattice import Ring
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A twin that clients can connect to."""
+    """A lattice with its queue of commands, its journal, its faults, its model and its PVs."""
 
     config: Config
     found: Found
     beginning: Beginning
     bank: Bank
+    outputs: Outputs
+    injector: Injector
+    journal: Journal
+    service: PropagatorService
     dispatcher: Dispatcher
-    ca: CaServer
-    pva: PvaServer
-    pva_endpoint: Endpoint
+
+    @property
+    def prefix(self) -> str:
+        """What all its PV names begin with."""
+        return self.config.prefix
 
 
-async def start(config: Config, stack: AsyncExitStack) -> Twin:
-    """Start everything; `stack` stops it, in reverse order. Raises GnomonError when it cannot start.
+@dataclass(frozen=True)
+class Parts:
+    """What a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
 
-    The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
-    """
-    found = await asyncio.to_thread(find_machine, config)
-    ring = found.ring
-    specs = pvs_of(found, config.prefix)
-    names = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
-    make = partial(Propagator, ring, config.model.momentum)
-    try:
-        propagator = await asyncio.to_thread(make)
-        await asyncio.to_thread(propagator, ring.nominal)
-    finally:
-        with suppress(asyncio.CancelledError):
-            await names
-    await keep(found, config)
+    config: Config
+    found: Found
+    specs: Sequence[PvSpec]
+    propagator: Propagator
+    make: Callable[[], Propagator]
+    beginning: Callable[[Path], Beginning]
 
+
+async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
+    """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
+    config, ring = parts.config, parts.found.ring
     path = config.journal()
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path)
     stack.callback(journal.close)
-    beginning = _beginning(config, ring, path)
+    beginning = parts.beginning(path)
     beginnings.begin(journal, ring, config.prefix, beginning)
-    lattice = beginning.lattice
-    bank = Bank(specs, time.time_ns())
+    bank = Bank(parts.specs, time.time_ns())
     outputs = Outputs(bank, ring, time.time_ns)
-    outputs.start(lattice)
+    outputs.start(beginning.lattice)
     injector = Injector()
     service = PropagatorService(
-        propagator,
+        parts.propagator,
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
         on_answer=outputs.publish,
-        renew=make,
+        renew=parts.make,
     )
     stack.callback(service.close)
     controls = Controls(bank)
     stack.push_async_callback(controls.stop)
-    dispatcher = Dispatcher(bank, lattice, journal, injector, service, outputs, controls)
+    dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls)
     stack.push_async_callback(dispatcher.stop)
-    await service.submit(lattice, journal.next_sequence - 1)
+    await service.submit(beginning.lattice, journal.next_sequence - 1)
     Activity(controls, service, outputs)
+    return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
 
-    network = config.network
-    pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
-    pva.add(bank, dispatcher, procedures(bank, config.prefix, dispatcher, injector, outputs))
-    endpoint = pva.start()
-    stack.callback(pva.stop)
-    # PVA listens to the bank first, so a PVA update is out before a CA put is answered.
-    ca = CaServer(bank, dispatcher, ca_settings(network.interfaces, network.ca_port))
-    await ca.start()
-    stack.push_async_callback(ca.stop)
-    clients: Figures = {"status.ca.clients": lambda: ca.clients, "status.pva.channels": lambda: pva.connected}
-    status = Status(outputs, figures(outputs, dispatcher, service, journal, clients))
+
+def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
+    """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
+    status = Status(twin.outputs, figures(twin.outputs, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
-    beating = asyncio.create_task(status.run(), name="status")
-    stack.push_async_callback(_cancelled, beating)
-    if config.publish.repeat_hz > 0.0:
-        repeating = asyncio.create_task(_repeat(outputs, 1.0 / config.publish.repeat_hz), name="repeat")
+    stack.push_async_callback(_cancelled, asyncio.create_task(status.run(), name="status"))
+    rate_hz = twin.config.publish.repeat_hz
+    if rate_hz > 0.0:
+        repeating = asyncio.create_task(_repeat(twin.outputs, 1.0 / rate_hz), name="repeat")
         stack.push_async_callback(_cancelled, repeating)
-    return Twin(config, found, beginning, bank, dispatcher, ca, pva, endpoint)
-
-
-def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
-    if not config.recorder.restore:
-        return beginnings.nominal(ring)
-    return beginnings.restored(ring, journal, config.prefix)
 
 
 async def _repeat(outputs: Outputs, period_s: float) -> None:

@@ -1,0 +1,72 @@
+"""The first lines of a server: what it serves, where, and two commands to try."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from gnomon.db.pvs import PvSpec
+from gnomon.ioc.serving import Serving
+from gnomon.ioc.twin import Twin
+
+
+def introduce(serving: Serving, console: Console, seconds: float) -> None:
+    """Say what is served, where, and what to try."""
+    twin, servers = serving.twin, serving.servers
+    config, ring, document = twin.config, twin.found.ring, twin.found.document
+    setpoint = _example(twin)
+    reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
+    console.print(
+        f"[bold]gnomon[/] {document.title}: {len(ring.elements)} elements, {len(document.supplies)} supplies, "
+        f"{len(ring.bpms)} monitors"
+    )
+    console.print(
+        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {twin.beginning.lattice.id}, "
+        "role twin (on its own)"
+    )
+    _say_where_it_begins(twin, console)
+    ca = f"{servers.ca.where.interfaces[0]}:{servers.ca.port}"
+    pva = f"{servers.pva_endpoint.interfaces[0]}:{servers.pva_endpoint.port}"
+    console.print(f"  Channel Access {ca}, PV Access {pva}")
+    console.print(f"  journal {twin.journal.path}")
+    console.print("  try:")
+    if setpoint is not None:
+        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")
+    if reading is not None:
+        environment = _environment(servers.pva_endpoint.client_variables)
+        console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
+    console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
+
+
+def _say_where_it_begins(twin: Twin, console: Console) -> None:
+    start = twin.beginning
+    if start.changes:
+        console.print(f"  {start.note}: {len(start.changes)} settings that are not nominal")
+    elif start.note:
+        console.print(f"  {start.note}")
+    for reason in start.left_out:
+        console.print(f"  [yellow]not restored:[/] {escape(reason)}")
+
+
+def _example(twin: Twin) -> PvSpec | None:
+    """A setpoint that can be put to 0.1 without harm: a steerer's current."""
+    for spec in twin.bank.specs:
+        if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]:
+            return spec
+    return None
+
+
+def _program(name: str) -> str:
+    """A program of our environment, as it can be typed here."""
+    ours = Path(sys.executable).parent / name
+    if shutil.which(name) == str(ours) or not ours.exists():
+        return name
+    return os.path.relpath(ours) if ours.is_relative_to(Path.cwd()) else str(ours)
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in variables.items())

@@ -1,0 +1,53 @@
+"""The two servers as one: what is added is shown over both protocols, and what is removed disconnects."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from gnomon.ioc.ca.server import CaServer
+from gnomon.ioc.ca.server import settings as ca_settings
+from gnomon.ioc.config import Config
+from gnomon.ioc.puts import RpcHandler
+from gnomon.ioc.pva.server import PvaServer
+from gnomon.ioc.pva.settings import Endpoint, Settings
+from gnomon.ioc.status import Figures
+from gnomon.ioc.twin import Twin
+
+
+class Servers:
+    """Channel Access and PV Access for any number of twins; all methods are for the event loop."""
+
+    def __init__(self, config: Config) -> None:
+        network = config.network
+        self._where = ca_settings(network.interfaces, network.ca_port)
+        self._pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
+        self._ca: CaServer | None = None
+        self._endpoint: Endpoint | None = None
+
+    @property
+    def ca(self) -> CaServer:
+        """The Channel Access server."""
+        assert self._ca is not None
+        return self._ca
+
+    @property
+    def pva_endpoint(self) -> Endpoint:
+        """Where PV Access is served."""
+        assert self._endpoint is not None
+        return self._endpoint
+
+    @property
+    def clients(self) -> Figures:
+        """How many clients there are, as status PVs show it."""
+        return {"status.ca.clients": lambda: self.ca.clients, "status.pva.channels": lambda: self._pva.connected}
+
+    def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
+        """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered."""
+        self._pva.add(twin.bank, twin.dispatcher, rpcs)
+        self._ca = CaServer(twin.bank, twin.dispatcher, self._where)
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Listen. Raises GnomonError when an address cannot be had."""
+        self._endpoint = self._pva.start()
+        stack.callback(self._pva.stop)
+        await self.ca.start()
+        stack.push_async_callback(self.ca.stop)

@@ -1,0 +1,59 @@
+"""A server from configuration to twins that clients can connect to, started and stopped together."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gnomon.ioc import beginnings
+from gnomon.ioc.beginnings import Beginning
+from gnomon.ioc.config import Config
+from gnomon.ioc.machines import find_machine, keep, pvs_of
+from gnomon.ioc.names import refuse_taken_names
+from gnomon.ioc.procedures import procedures
+from gnomon.ioc.servers import Servers
+from gnomon.ioc.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.lattice import Ring
+from gnomon.propagator import Propagator
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What clients can connect to."""
+
+    twin: Twin
+    servers: Servers
+
+
+async def start(config: Config, stack: AsyncExitStack) -> Serving:
+    """Start everything; `stack` stops it, in reverse order. Raises GnomonError when it cannot start.
+
+    The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
+    """
+    found = await asyncio.to_thread(find_machine, config)
+    ring = found.ring
+    specs = pvs_of(found, config.prefix)
+    names = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+    make = partial(Propagator, ring, config.model.momentum)
+    try:
+        propagator = await asyncio.to_thread(make)
+        await asyncio.to_thread(propagator, ring.nominal)
+    finally:
+        with suppress(asyncio.CancelledError):
+            await names
+    await keep(found, config)
+
+    servers = Servers(config)
+    parts = Parts(config, found, specs, propagator, make, partial(_beginning, config, ring))
+    twin = await make_twin(parts, stack)
+    servers.add(twin, procedures(twin.bank, twin.prefix, twin.dispatcher, twin.injector, twin.outputs))
+    await servers.start(stack)
+    keep_alive(twin, servers.clients, stack)
+    return Serving(twin, servers)
+
+
+def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
+    if not config.recorder.restore:
+        return beginnings.nominal(ring)
+    return beginnings.restored(ring, journal, config.prefix)
