@@ -28,6 +28,8 @@ SOURCES: dict[str, Kind] = {
     "readback": Kind.FLOAT,
     "monitor.x": Kind.FLOAT,
     "monitor.y": Kind.FLOAT,
+    "monitor.difference.x": Kind.FLOAT,
+    "monitor.difference.y": Kind.FLOAT,
     "monitor.positions": Kind.FLOATS,
     "monitor.names": Kind.STRINGS,
     "monitor.packed": Kind.FLOATS,
@@ -48,6 +50,20 @@ SOURCES: dict[str, Kind] = {
     "orbit.x": Kind.FLOATS,
     "orbit.y": Kind.FLOATS,
     "orbit.start": Kind.FLOATS,
+    "orbit.difference.x": Kind.FLOATS,
+    "orbit.difference.y": Kind.FLOATS,
+    "orbit.difference.rms.x": Kind.FLOAT,
+    "orbit.difference.rms.y": Kind.FLOAT,
+    "orbit.difference.largest.x": Kind.FLOAT,
+    "orbit.difference.largest.y": Kind.FLOAT,
+    "orbit.difference.where.x": Kind.STRING,
+    "orbit.difference.where.y": Kind.STRING,
+    "reference.x": Kind.FLOATS,
+    "reference.y": Kind.FLOATS,
+    "reference.saved": Kind.STRING,
+    "reference.names": Kind.STRINGS,
+    "control.reference.save": Kind.STRING,
+    "control.reference.use": Kind.STRING,
     "twiss.beta.x": Kind.FLOATS,
     "twiss.beta.y": Kind.FLOATS,
     "twiss.alpha.x": Kind.FLOATS,
@@ -295,11 +311,13 @@ def _length(source: str, ring: Ring) -> int:
             return 2 * len(ring.bpms)
         case "monitor.names" | "monitor.table" | "monitor.model":
             return len(ring.bpms)
+        case "orbit.difference.x" | "orbit.difference.y" | "reference.x" | "reference.y":
+            return len(ring.bpms)
         case "monitor.packed":
             return 2048
         case "orbit.start":
             return 6
-        case "faults.active":
+        case "faults.active" | "reference.names":
             return 64
         case _ if SOURCES[source] in (Kind.FLOATS, Kind.STRINGS):
             return n

@@ -2,14 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
-from gnomon.ioc.readings import BEAM, REPEATED, Readings, revolution_frequency
+from gnomon.ioc.readings import (
+    BEAM,
+    MONITORS,
+    MONITORS_REFERENCED,
+    REFERENCED,
+    REPEATED,
+    Readings,
+    revolution_frequency,
+)
 from gnomon.ioc.recent import Recent
+from gnomon.ioc.reference_orbit import ReferenceOrbit
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
 
@@ -64,7 +74,8 @@ class Outputs:
         self._ring = ring
         self._clock_ns = clock_ns
         self._shown = ring.nominal
-        self._readings: Readings | None = None
+        self.readings: Readings | None = None
+        self.reference = ReferenceOrbit.zero(len(ring.bpms))
         self._generation = 0
         self._count = 0
         self.model_times = Recent()
@@ -72,9 +83,12 @@ class Outputs:
         for i, spec in enumerate(bank.specs):
             self._by_source[spec.source].append(i)
         bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
-        self._x = [(i, bpms[bank.specs[i].device]) for i in self._by_source["monitor.x"]]
-        self._y = [(i, bpms[bank.specs[i].device]) for i in self._by_source["monitor.y"]]
-        of_beam = [i for source in ("monitor.x", "monitor.y", *BEAM) for i in self._by_source[source]]
+        self._monitors = {
+            source: [(i, bpms[bank.specs[i].device]) for i in self._by_source[source]]
+            for source in MONITORS
+            if self._by_source[source]
+        }
+        of_beam = [i for source in (*MONITORS, *BEAM) for i in self._by_source[source]]
         self._of_beam: Indices = np.array(of_beam, dtype=np.intp)
         self._readbacks = self._by_setting()
 
@@ -116,25 +130,41 @@ class Outputs:
         if answer.seconds > 0.0:
             self.model_times.add(answer.seconds)
         if beam is None or not beam.found:
-            self._readings = None
+            self.readings = None
             publication.send(self._clock_ns(), self._generation, invalid=self._of_beam)
             return
         self._count += 1
-        self._readings = readings = Readings(answer.lattice, beam, self._count)
-        for pairs, positions in ((self._x, readings.x.tolist()), (self._y, readings.y.tolist())):
-            for i, bpm in pairs:
-                publication.put(i, positions[bpm])
+        self.readings = readings = Readings(answer.lattice, beam, self._count, self.reference)
+        self._take_monitors(publication, readings, self._monitors)
         self._take(publication, readings, BEAM)
         publication.send(self._clock_ns(), self._generation)
 
     def repeat(self) -> None:
         """Publish the last orbit and tune readings with a fresh time stamp; nothing while there is no beam."""
-        if self._readings is None:
+        if self.readings is None:
             return
         self._count += 1
-        self._readings = self._readings.again(self._count)
+        self.readings = self.readings.again(self._count)
         publication = Publication(self._bank)
-        self._take(publication, self._readings, REPEATED)
+        self._take(publication, self.readings, REPEATED)
+        publication.send(self._clock_ns(), self._generation)
+
+    def refer(self, reference: ReferenceOrbit) -> None:
+        """Compare the orbit with another reference from now on, and publish what follows from it."""
+        self.reference = reference
+        publication = Publication(self._bank)
+        shown = {
+            "control.reference.use": reference.name,
+            "reference.saved": reference.saved,
+            "reference.x": reference.x,
+            "reference.y": reference.y,
+        }
+        for source, value in shown.items():
+            self._put(publication, source, value)
+        if self.readings is not None:
+            self.readings = replace(self.readings, reference=reference)
+            self._take(publication, self.readings, REFERENCED)
+            self._take_monitors(publication, self.readings, self._monitors.keys() & MONITORS_REFERENCED)
         publication.send(self._clock_ns(), self._generation)
 
     def show(self, source: str, value: Any, alarm: tuple[Severity, Status] | None = None) -> None:
@@ -167,6 +197,12 @@ class Outputs:
     ) -> None:
         for i in self._by_source[source]:
             publication.put(i, value, alarm)
+
+    def _take_monitors(self, publication: Publication, readings: Readings, sources: Iterable[str]) -> None:
+        for source in sources:
+            positions = MONITORS[source](readings).tolist()
+            for i, bpm in self._monitors[source]:
+                publication.put(i, positions[bpm])
 
     def _take(self, publication: Publication, readings: Readings, sources: Iterable[str]) -> None:
         clipped = (Severity.MINOR, Status.HWLIMIT) if readings.packed.clipped else None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.ioc.packing import Packed, pack
+from gnomon.ioc.reference_orbit import ReferenceOrbit, largest, rms
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import BeamState
 
@@ -17,11 +18,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Readings:
-    """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far."""
+    """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far.
+
+    `reference` is the orbit that they are compared with.
+    """
 
     lattice: Lattice
     beam: BeamState
     count: int
+    reference: ReferenceOrbit
 
     @property
     def ring(self) -> Ring:
@@ -44,6 +49,16 @@ class Readings:
         return self.lattice.monitor_errors().readings(self.beam.orbit[at, 0], self.beam.orbit[at, 2])
 
     @cached_property
+    def from_reference_x(self) -> Floats:
+        """Horizontal readings less the reference orbit's [m]."""
+        return self.x - self.reference.x
+
+    @cached_property
+    def from_reference_y(self) -> Floats:
+        """Vertical readings less the reference orbit's [m]."""
+        return self.y - self.reference.y
+
+    @cached_property
     def names(self) -> list[str]:
         """Names of the monitors."""
         return [bpm.name for bpm in self.ring.bpms]
@@ -56,6 +71,10 @@ class Readings:
     def again(self, count: int) -> "Readings":
         """The same readings, taken once more."""
         return replace(self, count=count)
+
+
+def _where_largest(readings: Readings, difference: Floats) -> str:
+    return readings.names[int(np.abs(difference).argmax())] if readings.names else ""
 
 
 def revolution_frequency(lattice: Lattice) -> float:
@@ -85,6 +104,29 @@ def _model_table(r: Readings) -> dict[str, Any]:
     }
 
 
+#: What the orbit differs in from the reference [m]: again whenever one of the two changes.
+REFERENCED: Mapping[str, Callable[[Readings], Any]] = {
+    "orbit.difference.x": lambda r: r.from_reference_x,
+    "orbit.difference.y": lambda r: r.from_reference_y,
+    "orbit.difference.rms.x": lambda r: rms(r.from_reference_x),
+    "orbit.difference.rms.y": lambda r: rms(r.from_reference_y),
+    "orbit.difference.largest.x": lambda r: largest(r.from_reference_x),
+    "orbit.difference.largest.y": lambda r: largest(r.from_reference_y),
+    "orbit.difference.where.x": lambda r: _where_largest(r, r.from_reference_x),
+    "orbit.difference.where.y": lambda r: _where_largest(r, r.from_reference_y),
+}
+
+#: What feeds the PVs of single monitors [m]: the values of all, in beam order.
+MONITORS: Mapping[str, Callable[[Readings], Floats]] = {
+    "monitor.x": lambda r: r.x,
+    "monitor.y": lambda r: r.y,
+    "monitor.difference.x": lambda r: r.from_reference_x,
+    "monitor.difference.y": lambda r: r.from_reference_y,
+}
+
+#: Those of them that follow from the reference orbit too.
+MONITORS_REFERENCED = frozenset({"monitor.difference.x", "monitor.difference.y"})
+
 #: What feeds each output that needs a beam, in m, rad, Hz and turns.
 BEAM: Mapping[str, Callable[[Readings], Any]] = {
     "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
@@ -92,6 +134,7 @@ BEAM: Mapping[str, Callable[[Readings], Any]] = {
     "monitor.table": _orbit_table,
     "monitor.model": _model_table,
     "monitor.count": lambda r: r.count,
+    **REFERENCED,
     "tune.x": lambda r: r.beam.tune[0],
     "tune.y": lambda r: r.beam.tune[1],
     "tune.fraction.x": lambda r: r.beam.tune[0] % 1.0,
@@ -117,6 +160,7 @@ BEAM: Mapping[str, Callable[[Readings], Any]] = {
 
 #: Outputs that clients of the real machine wait for: repeated with a fresh time stamp while there is a beam.
 REPEATED = (
+    *REFERENCED,
     "monitor.positions",
     "monitor.packed",
     "monitor.table",

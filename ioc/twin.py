@@ -18,6 +18,8 @@ from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.machines import Found
 from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.reference_controls import ReferenceControls
+from gnomon.ioc.reference_store import ReferenceStore
 from gnomon.ioc.status import Figures, Status, figures
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
@@ -82,6 +84,8 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     stack.push_async_callback(dispatcher.stop)
     await service.submit(beginning.lattice, journal.next_sequence - 1)
     Activity(controls, service, outputs)
+    store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
+    await ReferenceControls(controls, outputs, store).begin()
     return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
 
 

@@ -76,3 +76,29 @@ def test_a_control_refuses_what_it_cannot_be_over_both_protocols(twin: TwinProce
     assert "7 is none of its states 0 'paused', 1 'computing'" in result[0]
     assert result[1:] == [1, 1]
     assert "Traceback" not in twin.log.read_text()
+
+
+def test_a_reference_orbit_is_saved_chosen_and_compared_with_over_both_protocols(twin: TwinProcess) -> None:
+    result = twin.client(
+        CLIENTS + "plain = Context('pva')\n"
+        "def put(name, value): epics.caput('TWIN:' + name, value, wait=True, timeout=5)\n"
+        "put('HS1P2K1RP:setCur', 0.0); put('HS1P2K1RP:setCur', 0.5)\n"
+        "before = get('dt:orbit:diff:rms:x')\n"
+        "put('dt:orbit:ref:save', 'golden'); plain.put('TWIN:dt:orbit:ref:use', 'golden', timeout=5)\n"
+        "same = get('dt:orbit:diff:max:x'); put('HS1P2K1RP:setCur', 0.0)\n"
+        "result = [before, same, get('dt:orbit:diff:rms:x'), pva('dt:orbit:diff:x').value.tolist(),\n"
+        "    list(get('dt:orbit:ref:names')), get('dt:orbit:diff:where:x') in list(get('dt:orbit:names'))]\n"
+        "try: plain.put('TWIN:dt:orbit:ref:use', 'silver', timeout=5); refusal = 'accepted'\n"
+        "except Exception as error: refusal = str(error)\n"
+        "put('dt:orbit:ref:use', 'zero')\n"
+        "result += [refusal, get('dt:orbit:diff:max:x')]\n"
+    )
+    before, same, after, differences, names, known, refusal, last = result
+    assert before > 1e-4
+    assert same == 0.0
+    assert after == pytest.approx(before, rel=0.01)
+    assert (sum(d * d for d in differences) / len(differences)) ** 0.5 == pytest.approx(after, rel=1e-6)
+    assert names == ["zero", "golden"]
+    assert known
+    assert "there is no reference orbit 'silver'; there are zero, golden" in refusal
+    assert last < 1e-9

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.machines import pv_document
+from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
-from gnomon.db.templates import expand, read_pvs
+from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Injector
 from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank, Reading
@@ -19,6 +20,8 @@ from gnomon.ioc.controls import Controls
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply
+from gnomon.ioc.reference_controls import ReferenceControls
+from gnomon.ioc.reference_store import ReferenceStore
 from gnomon.ioc.status import Figures, Status, figures
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
 from gnomon.propagator import BeamState, PropagatorService
@@ -30,8 +33,16 @@ CLIENT = Client("op", "console", "ca")
 
 
 def specs() -> tuple[PvSpec, ...]:
-    """The PVs of the small ring."""
-    return expand(read_pvs("bessy2", pv_document), RING, "T:")
+    """The PVs of the small ring, and what a facility may have besides the shipped ones."""
+    more = [
+        Placed(
+            PvTemplate(pv=f"{{name}}:d{p}", source=f"monitor.difference.{p}", description="", each="bpm", scale=1e3),
+            "",
+            Naming(),
+        )
+        for p in ("x", "y")
+    ]
+    return expand((*read_pvs("bessy2", pv_document), *more), RING, "T:")
 
 
 def beam(lattice: Lattice, **changes: Any) -> BeamState:
@@ -100,6 +111,8 @@ async def running(
     try:
         await service.submit(RING.nominal, 0)
         Activity(controls, service, outputs)
+        store = ReferenceStore(folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms])
+        await ReferenceControls(controls, outputs, store).begin()
         clients: Figures = {"status.ca.clients": lambda: 2, "status.pva.channels": lambda: 3}
         status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
         yield Rig(bank, dispatcher, kept, injector, status)

@@ -8,6 +8,7 @@ import pytest
 
 from gnomon.ioc.planning import changes
 from gnomon.ioc.readings import Readings
+from gnomon.ioc.reference_orbit import ReferenceOrbit
 from gnomon.ioc.requests import Request, parse_set
 from gnomon.lattice import Ring, Setting
 from gnomon.propagator.generic.frames import into_frame
@@ -46,7 +47,7 @@ async def test_all_readings_of_a_monitor_show_its_errors_and_the_orbit_does_not(
 
 def test_a_roll_is_that_of_a_magnet() -> None:
     lattice = NOMINAL.updated({("BPM1", "roll"): 0.03, ("CP", "current"): 1.0})
-    shown = Readings(lattice, beam(lattice), 1)
+    shown = Readings(lattice, beam(lattice), 1, ReferenceOrbit.zero(len(lattice.ring.bpms)))
     inside = into_frame(PhaseSpace(1e-3, 0.0, -1e-3, 0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 0.03)
     assert (shown.x[0], shown.y[0]) == pytest.approx((inside.x, inside.y), rel=1e-12)
 
