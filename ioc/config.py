@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gnomon.lattice import GnomonError
 
@@ -79,6 +80,83 @@ class StoreConfig(Section):
     path: Path | None = Field(default=None, description="file of the store; by default in the user's data folder")
 
 
+class AccessRule(Section):
+    """Who may do what with which PVs."""
+
+    pvs: tuple[str, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="whole PV names, prefix included; `*` and `?` stand for any characters",
+    )
+    users: tuple[str, ...] = Field(default=(), description="user groups that the rule is about; none given: all users")
+    hosts: tuple[str, ...] = Field(default=(), description="host groups that the rule is about; none given: all hosts")
+    allow: Literal["none", "read", "write"] = Field(description="what is allowed; who may write may read")
+
+
+class AccessConfig(Section):
+    """Access rights over both protocols. Users name themselves: a rule on users is no authentication."""
+
+    user_groups: dict[str, tuple[str, ...]] = Field(default={}, description="group -> user names, as in a UAG of EPICS")
+    host_groups: dict[str, tuple[str, ...]] = Field(
+        default={"loopback": ("127.0.0.0/8", "::1")},
+        validate_default=True,
+        description="group -> IP addresses or networks, as in a HAG of EPICS; `loopback` is there unless given",
+    )
+    rules: tuple[AccessRule, ...] = Field(
+        default=(AccessRule(hosts=("loopback",), allow="write"), AccessRule(allow="read")),
+        description="the first rule that is about a client and a PV decides; no rule: neither read nor written",
+    )
+
+    @field_validator("host_groups")
+    @classmethod
+    def _networks(cls, groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, networks in groups.items():
+            for network in networks:
+                try:
+                    ip_network(network)
+                except ValueError as error:
+                    raise ValueError(f"host group {name!r}: {error}; give IP addresses or networks") from error
+        return {"loopback": ("127.0.0.0/8", "::1")} | groups
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> "AccessConfig":
+        for number, rule in enumerate(self.rules, 1):
+            for kind, named, known in (
+                ("user", rule.users, self.user_groups),
+                ("host", rule.hosts, self.host_groups),
+            ):
+                if unknown := sorted(set(named) - set(known)):
+                    there = ", ".join(sorted(known)) or "none"
+                    raise ValueError(f"rule {number} names the {kind} group {unknown[0]!r}; there are {there}")
+        return self
+
+
+class GuardConfig(Section):
+    """What one client, or all of them, may use up. The limits count for each protocol on its own."""
+
+    max_connections: int = Field(default=2000, ge=1, description="connections at a time; more are closed at once")
+    max_connections_per_address: int = Field(
+        default=1200, ge=1, description="connections at a time from one address: one host leaves room for others"
+    )
+    max_message_bytes: int = Field(
+        default=2**20, ge=2**14, description="a client that announces a longer message is disconnected"
+    )
+    max_subscriptions: int = Field(
+        default=50_000, ge=1, description="channels, and subscriptions, that one client may have"
+    )
+    max_waiting_bytes: int = Field(
+        default=2 * 2**20,
+        ge=2**16,
+        description="a client with more than this unread gets only newest values, and no answers until it reads",
+    )
+    handshake_s: float = Field(
+        default=5.0, gt=0.0, description="a client that has not said by then what it speaks is disconnected"
+    )
+    stalled_s: float = Field(
+        default=30.0, gt=0.0, description="a client that has values waiting and reads nothing this long is disconnected"
+    )
+
+
 class Config(Section):
     """Everything that can be configured."""
 
@@ -99,6 +177,8 @@ class Config(Section):
     publish: PublishConfig = PublishConfig()
     recorder: RecorderConfig = RecorderConfig()
     store: StoreConfig = StoreConfig()
+    access: AccessConfig = AccessConfig()
+    guard: GuardConfig = GuardConfig()
 
     def journal(self) -> Path:
         """File of the journal, by default one for each machine and prefix."""
@@ -189,7 +269,8 @@ def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
 def _known(location: tuple[int | str, ...]) -> list[str]:
     model: Any = Config
     for part in location:
-        model = model.model_fields[str(part)].annotation
+        # An item of a list is described by the list's one type.
+        model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
     return list(model.model_fields)
 
 

@@ -1,0 +1,28 @@
+"""Log lines about what clients do: one a second at most, so that nobody outside can fill a disk."""
+
+import logging
+import time
+
+#: Shortest time between two lines [s].
+PERIOD_S = 1.0
+#: Longest line [characters]: what clients send may stand in it.
+LONGEST = 300
+
+
+class SparingLog:
+    """Writes single lines of warning, one each `PERIOD_S` at most, and says how many it left out."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._next = 0.0
+        self._left_out = 0
+
+    def warning(self, message: str, *values: object) -> None:
+        """Write a line, or count it; formatted only when it is written. Safe to call from any thread."""
+        now = time.monotonic()
+        if now < self._next:
+            self._left_out += 1
+            return
+        text = " ".join((message % values if values else message).split())[:LONGEST]
+        left_out, self._next, self._left_out = self._left_out, now + PERIOD_S, 0
+        self._log.warning("%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")
