@@ -48,6 +48,7 @@ test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARG
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
+	@$(python) tests/bench/servers.py $(filter --write-docs,$(ARGS))
 
 lint: $(installed-dev)  ## check style, types and the layers
 	@$(bin)/ruff check .

@@ -4,7 +4,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dt4acc.install import NotInstalled, install, server_command
+from dt4acc.install import DT4ACC, server_command
+from environments import NotInstalled
 from jobs import Job
 
 HERE = Path(__file__).resolve().parent
@@ -64,7 +65,7 @@ def gnomon() -> Target:
 
 def dt4acc() -> Target:
     """dt4acc's BESSY II as its authors ship it. Raises NotInstalled. Its puts complete before anything is computed."""
-    versions = install()
+    versions = DT4ACC.install()
     prefix = "DT:"
     return Target(
         name="dt4acc",

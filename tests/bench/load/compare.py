@@ -9,8 +9,6 @@ Options that are not listed below go to ca_load or pva_load as they are.
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -18,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import usage
+from loading import medians, run_load
 from server import Server, loopback_environment
 
 HERE = Path(__file__).resolve().parent
 PEERS = {
+    "gnomon_bank": ("ca", "pva"),
     "c_softioc": ("ca", "pva"),
     "python_softioc": ("ca", "pva"),
     "p4p_plain": ("pva",),
@@ -40,33 +40,15 @@ class Target:
     monitor_file: Path
 
 
-def run_load(command: list[str], environment: dict[str, str], server: Server) -> dict[str, Any]:
-    """Run the load client; take the CPU seconds of the server between its lines 'measuring' and 'measured'."""
-    client = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert client.stderr is not None
-    assert client.stdout is not None
-    pid = server.process.pid
-    cpu = {"measuring": usage.cpu_s(pid)}
-    for line in client.stderr:
-        if line.strip() in ("measuring", "measured"):
-            cpu[line.strip()] = usage.cpu_s(pid)
-        else:
-            sys.stderr.write(line)
-    report = client.stdout.read()
-    if client.wait():
-        raise RuntimeError(f"{command[0]} ended with status {client.returncode}")
-    used = cpu.get("measured", usage.cpu_s(pid)) - cpu["measuring"]
-    return {**json.loads(report), "cpu_s": round(used, 2)}
-
-
 def measure(target: Target, args: argparse.Namespace) -> dict[str, Any]:
     environment = loopback_environment()
     with Server(target.command, environment, args.ready) as server:
         startup_s = server.await_ready()
-        rss_mb = usage.rss_mb(server.process.pid)
+        pid = server.process.pid
+        rss_mb = usage.rss_mb(pid)
         client = [str(HERE / "build" / f"{args.protocol}_load"), "--monitor-file", str(target.monitor_file)]
-        load = run_load([*client, "--drive", target.drive, *args.load_options], environment, server)
-        loaded_rss_mb = usage.rss_mb(server.process.pid)
+        load = run_load([*client, "--drive", target.drive, *args.load_options], environment, lambda: usage.cpu_s(pid))
+        loaded_rss_mb = usage.rss_mb(pid)
         exit_status = server.stop()
     return {
         "startup_s": round(startup_s, 3),
@@ -75,24 +57,6 @@ def measure(target: Target, args: argparse.Namespace) -> dict[str, Any]:
         **load,
         "exit_status": exit_status,
     }
-
-
-def flatten(result: dict[str, Any], path: str = "") -> dict[str, float]:
-    """{'a': {'b': 1}} -> {'a.b': 1}, numbers only."""
-    flat: dict[str, float] = {}
-    for key, value in result.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{path}{key}.")
-        elif isinstance(value, int | float):
-            flat[path + key] = value
-    return flat
-
-
-def medians(results: list[dict[str, Any]]) -> dict[str, float]:
-    """Median of each number; of those that every run has."""
-    flat = [flatten(result) for result in results]
-    common = [key for key in flat[0] if all(key in other for other in flat)]
-    return {key: statistics.median(run[key] for run in flat) for key in common}
 
 
 def ratios(numerator: dict[str, float], denominator: dict[str, float]) -> dict[str, float]:

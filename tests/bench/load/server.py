@@ -62,10 +62,15 @@ class Server:
     """
 
     def __init__(
-        self, command: list[str], environment: Mapping[str, str], ready_text: str, folder: Path | None = None
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        ready_text: str,
+        folder: Path | None = None,
+        log_lines: int = LOG_LINES,
     ) -> None:
         self.command = command
-        self.last_lines: deque[str] = deque(maxlen=LOG_LINES)
+        self.last_lines: deque[str] = deque(maxlen=log_lines)
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             command,
