@@ -45,7 +45,7 @@ class Row:
 
 
 def _times(ratio: float) -> str:
-    return f"1/{1 / ratio:.0f}" if ratio < 0.03 else f"{ratio:.2g}x"
+    return f"1/{1 / ratio:.0f}" if ratio < 0.06 else f"{ratio:.2g}x"
 
 
 HEADER = ["work", "against", "gnomon", "the other", "ratio", "at most", "stretch"]

@@ -103,7 +103,8 @@ def measure_group(group: Group, repeat: int, findings: Findings, say: Callable[[
                 peer = make()
                 name = peer.name
                 say(f"{group.name}: {name}, run {run + 1} of {repeat}")
-                results.setdefault(name, []).append(measure(peer))
+                numbers = measure(peer)
+                results.setdefault(name, []).append(numbers)
             except FAILURES as error:
                 gone.add(number)
                 findings.failures[f"{group.name}, {name}"] = str(error)
@@ -124,8 +125,8 @@ def stream_text(stream: Numbers) -> str:
     seconds = stream["puts"] / STREAM_HZ
     last = "every client had every last value" if not stream["stale"] else f"{stream['stale']} last values are old"
     return (
-        f"{STREAM_HZ:g} setpoint changes a second for {seconds:g} s, all PVs watched by 2 CA and 1 PVA clients: results "
-        f"of {stream['seen']:g} of {stream['puts']:g} puts reached every client, as "
+        f"{STREAM_HZ:g} setpoint changes a second for {seconds:g} s, all PVs watched by 2 CA and 1 PVA clients: "
+        f"results of {stream['seen']:g} of {stream['puts']:g} puts reached every client, as "
         f"{stream['results'] / seconds:.0f} results a second; put to results at the slowest client: median "
         f"{stream['median_ms']:.1f} ms, p99 {stream['p99_ms']:.1f} ms, longest {stream['max_ms']:.1f} ms; the longest "
         f"time without new results was {stream['longest_gap_ms']:.1f} ms; {last}. The server used "

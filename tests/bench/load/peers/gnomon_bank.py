@@ -59,7 +59,8 @@ async def serve(settings: Settings) -> None:
     bank = create_bank(settings)
     sink = Follow(bank, settings.follow)
     # In the order of gnomon's own server: PVA listens first, so a PVA update is out before a CA put is answered.
-    pva = PvaServer(bank, sink)
+    pva = PvaServer()
+    pva.add(bank, sink)
     if settings.pva:
         pva.start()
     ca = CaServer(bank, sink, ca_settings(["127.0.0.1"], 5064))
