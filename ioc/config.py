@@ -50,7 +50,7 @@ class ModelConfig(Section):
         description="a computation that takes longer is left behind, and outputs become INVALID; a new one is begun",
     )
     max_wait_s: float = Field(
-        default=0.8,
+        default=0.9,
         gt=0.0,
         description="longest time from a setpoint to the result that contains it; then outputs become INVALID",
     )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,26 @@ GNOMON = [sys.executable, "-c", "from gnomon.ioc.cli import main; main()"]
 
 
 class TwinProcess:
-    """A running server; use as a context manager. `lines` is what it has printed until it was ready."""
+    """A running server; use as a context manager. `lines` is what it has printed until it was ready.
 
-    def __init__(self, environment: dict[str, str], folder: Path, *arguments: str, ready: bool = True) -> None:
+    `program` is what is run instead of gnomon's own command line.
+    """
+
+    def __init__(
+        self,
+        environment: dict[str, str],
+        folder: Path,
+        *arguments: str,
+        ready: bool = True,
+        program: Sequence[str] = GNOMON,
+    ) -> None:
         self.environment = os.environ | environment | homes(folder)
         self.journal = folder / f"{environment['EPICS_CA_SERVER_PORT']}.journal"
         self.log = folder / f"{environment['EPICS_CA_SERVER_PORT']}.log"
         self._stderr = self.log.open("w")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [*GNOMON, "serve", "--journal", str(self.journal), *arguments],
+            [*program, "serve", "--journal", str(self.journal), *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
