@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from gnomon.ioc.access import AccessRules
 from gnomon.ioc.ca.server import CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
@@ -18,16 +19,9 @@ class Servers:
 
     def __init__(self, config: Config) -> None:
         network = config.network
-        self._where = ca_settings(network.interfaces, network.ca_port)
+        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), AccessRules(config.access), config.guard)
         self._pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
-        self._ca: CaServer | None = None
         self._endpoint: Endpoint | None = None
-
-    @property
-    def ca(self) -> CaServer:
-        """The Channel Access server."""
-        assert self._ca is not None
-        return self._ca
 
     @property
     def pva_endpoint(self) -> Endpoint:
@@ -43,7 +37,7 @@ class Servers:
     def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
         """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered."""
         self._pva.add(twin.bank, twin.dispatcher, rpcs)
-        self._ca = CaServer(twin.bank, twin.dispatcher, self._where)
+        self.ca.add(twin.bank, twin.dispatcher)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Listen. Raises GnomonError when an address cannot be had."""

@@ -31,6 +31,7 @@ LIMIT_FIELDS = {
 class FieldChannel(ChannelData):
     """A field that is read through to the bank; mixed into caproto's classes. Nobody may write it."""
 
+    bank: Bank
     fetch: Callable[[], Any]
 
     async def _read(self, data_type: Any) -> Any:
@@ -92,6 +93,7 @@ def field(bank: Bank, index: int, name: str) -> FieldChannel:
             made.fetch = lambda: value
         case _:
             raise KeyError(f"{spec.name}.{name}")
+    made.bank = bank
     return made
 
 

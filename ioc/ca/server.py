@@ -21,11 +21,13 @@ from caproto.asyncio.server import Context, VirtualCircuit
 from caproto.asyncio.utils import _TransportWrapper
 from caproto.server.common import DisconnectedCircuit
 
+from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.channels import channel
 from gnomon.ioc.ca.fields import field
 from gnomon.ioc.ca.logs import quieten
 from gnomon.ioc.ca.publisher import Publisher
+from gnomon.ioc.config import GuardConfig
 from gnomon.ioc.puts import PutSink
 from gnomon.lattice import GnomonError
 
@@ -84,24 +86,56 @@ def beacon_variables(where: CaSettings, environ: Mapping[str, str]) -> dict[str,
 class Channels(dict[str, Any]):
     """The channels of a bank by name, made when a client first asks: most PVs of a ring are never looked at."""
 
-    def __init__(self, bank: Bank, sink: PutSink, publisher: Publisher) -> None:
+    def __init__(self, bank: Bank, sink: PutSink) -> None:
         super().__init__()
-        self._bank = bank
+        self.bank = bank
+        self.publisher = Publisher(bank)
         self._sink = sink
-        self._publisher = publisher
+        self._unlisten: Callable[[], None] | None = None
+
+    def open(self) -> None:
+        """Send on what the bank publishes."""
+        self._unlisten = self.bank.listen(self.publisher.publish)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
+        self.publisher.stop()
 
     def __missing__(self, name: str) -> Any:
-        index = self._bank.index.get(name)
+        index = self.bank.index.get(name)
         if index is not None:
-            made: Any = channel(self._bank, index, self._sink, self._publisher)
+            made: Any = channel(self.bank, index, self._sink, self.publisher)
         else:
             record, dot, wanted = name.rpartition(".")
-            index = self._bank.index.get(record) if dot else None
+            index = self.bank.index.get(record) if dot else None
             if index is None:
                 raise KeyError(name)
-            made = self[record] if wanted in ("", "VAL") else field(self._bank, index, wanted)
+            made = self[record] if wanted in ("", "VAL") else field(self.bank, index, wanted)
         self[name] = made
         return made
+
+
+class Directory:
+    """The channels of all banks by name, as caproto looks them up."""
+
+    def __init__(self) -> None:
+        self.banks: list[Channels] = []
+
+    def __getitem__(self, name: str) -> Any:
+        for channels in self.banks:
+            with suppress(KeyError):
+                return channels[name]
+        raise KeyError(name)
+
+    def items(self) -> tuple[()]:
+        """caproto looks for channels with hooks at start; ours have none."""
+        return ()
+
+    def __setitem__(self, name: str, channel: Any) -> None:
+        """caproto wants to remember what it has looked up; the banks' channels do so themselves."""
 
 
 class Circuit(VirtualCircuit):
@@ -134,22 +168,36 @@ class Circuit(VirtualCircuit):
 
     async def _cull_subscriptions(self, db_entry: Any, func: Callable[[Any], bool]) -> Any:
         gone = await super()._cull_subscriptions(db_entry, func)
-        self.context.publisher.unsubscribe(self, [sub for _, sub in gone])
+        for channels in self.context.pvdb.banks:
+            channels.publisher.unsubscribe(self, [sub for _, sub in gone])
         return gone
 
     async def _on_disconnect(self) -> None:
-        self.context.publisher.forget(self)
+        for channels in self.context.pvdb.banks:
+            channels.publisher.forget(self)
         await super()._on_disconnect()
+
+    def withdraw(self, bank: Bank) -> None:
+        """Tell the client that the channels to a bank's PVs are no more."""
+        gone = [c for c in self.circuit.channels_sid.values() if getattr(self.context_entry(c), "bank", None) is bank]
+        if gone and self.connected and not self.client.writer.transport.is_closing():
+            buffers = [buffer for c in gone for buffer in self.circuit.send(c.disconnect())]
+            self.client.writer.write(b"".join(bytes(buffer) for buffer in buffers))
+
+    def context_entry(self, channel: Any) -> Any:
+        """The entry of the directory that a client's channel is about."""
+        with suppress(KeyError):
+            return self.context[channel.name]
+        return None
 
 
 class ServerContext(Context):
-    """caproto's server for one bank."""
+    """caproto's server for several banks."""
 
     CircuitClass = Circuit
 
-    def __init__(self, channels: Channels, publisher: Publisher, where: CaSettings) -> None:
-        super().__init__(channels, list(where.interfaces))
-        self.publisher = publisher
+    def __init__(self, directory: Directory, where: CaSettings) -> None:
+        super().__init__(directory, list(where.interfaces))
         self.ca_server_port = where.port
         self.listening = asyncio.Event()
         self.searchable = asyncio.Event()
@@ -213,15 +261,40 @@ class ServerContext(Context):
 
 
 class CaServer:
-    """A Channel Access server for all PVs of `bank`."""
+    """A Channel Access server for all PVs of the banks that are added to it.
 
-    def __init__(self, bank: Bank, sink: PutSink, where: CaSettings) -> None:
+    Banks come and go before and while it runs, in the thread of the event loop.
+    """
+
+    def __init__(self, where: CaSettings, access: AccessRules | None = None, guard: GuardConfig | None = None) -> None:
         self.where = where
-        self._bank = bank
-        self._publisher = Publisher(bank)
-        self._context = ServerContext(Channels(bank, sink, self._publisher), self._publisher, where)
+        self.access = access or AccessRules()
+        self.guard = guard or GuardConfig()
+        self._directory = Directory()
+        self._context = ServerContext(self._directory, where)
         self._task: asyncio.Task[None] | None = None
-        self._unlisten: Callable[[], None] | None = None
+
+    def add(self, bank: Bank, sink: PutSink) -> None:
+        """Serve a bank, whose puts go to `sink`. Raises CaError when a name is served already; nothing has changed."""
+        for other in self._directory.banks:
+            if taken := sorted(bank.index.keys() & other.bank.index.keys()):
+                raise CaError(
+                    f"{len(taken)} of these names are served already, the first is {taken[0]}: give another prefix."
+                )
+        channels = Channels(bank, sink)
+        self._directory.banks.append(channels)
+        if self._task is not None:
+            channels.open()
+
+    def remove(self, bank: Bank) -> None:
+        """Serve a bank no longer: clients are told that its channels are gone. Raises CaError when it is not served."""
+        channels = next((c for c in self._directory.banks if c.bank is bank), None)
+        if channels is None:
+            raise CaError("This bank is not served over Channel Access: add it before it is removed.")
+        channels.close()
+        for circuit in list(self._context.all_circuits):
+            circuit.withdraw(bank)
+        self._directory.banks.remove(channels)
 
     @property
     def port(self) -> int:
@@ -246,7 +319,8 @@ class CaServer:
         """Listen; clients can connect when this returns. Raises CaError when no port can be had."""
         quieten()
         os.environ.update(beacon_variables(self.where, os.environ))
-        self._unlisten = self._bank.listen(self._publisher.publish)
+        for channels in self._directory.banks:
+            channels.open()
         self._task = asyncio.create_task(self._context.run(), name="channel access")
         ready = asyncio.create_task(self._ready())
         done, _ = await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -258,10 +332,8 @@ class CaServer:
 
     async def stop(self) -> None:
         """Disconnect all clients and let go of the ports."""
-        if self._unlisten is not None:
-            self._unlisten()
-            self._unlisten = None
-        self._publisher.stop()
+        for channels in self._directory.banks:
+            channels.close()
         await self._context.close()
         if self._task is not None:
             self._task.cancel()

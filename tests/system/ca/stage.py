@@ -52,7 +52,8 @@ class Served:
         self.server = self.run(self._start())
 
     async def _start(self) -> CaServer:
-        server = CaServer(self.bank, self.sink, CaSettings(("127.0.0.1",), self.port))
+        server = CaServer(CaSettings(("127.0.0.1",), self.port))
+        server.add(self.bank, self.sink)
         await server.start()
         return server
 
