@@ -30,8 +30,8 @@ _RIGHT = (0, 4, 5)
 
 def make_console() -> Console:
     """A console; what is piped is for programs and for grep: one command, one line."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=240)
+    console = Console(emoji=False, highlight=False)
+    return console if console.is_terminal else Console(emoji=False, highlight=False, width=240)
 
 
 def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnomon
-from gnomon.ioc.cli import fault, log, machine, replay, serve, study
+from gnomon.ioc.cli import fault, log, machine, panels, replay, serve, study
 from gnomon.lattice._errors import GnomonError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(machine.app, name="machine")
+app.command("panels")(panels.panels)
 app.add_typer(study.app, name="study")
 app.add_typer(log.app, name="log")
 app.command("restore")(log.restore)
@@ -47,7 +48,9 @@ def main() -> None:
     try:
         app()
     except GnomonError as error:
-        Console(stderr=True, highlight=False).print(Text("gnomon: ", "red").append(str(error)), soft_wrap=True)
+        Console(stderr=True, emoji=False, highlight=False).print(
+            Text("gnomon: ", "red").append(str(error)), soft_wrap=True
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -68,7 +68,7 @@ def _show(faults: list[dict[str, Any]], what: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     if not faults:
         console.print(f"no fault {what}")
         return

@@ -48,7 +48,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     found = find_machine(settings)
     ring, document = found.ring, found.document
     kinds = Counter(e.type for e in document.elements)
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     console.print(f"[bold]{document.name}[/]: {document.title} ({found.origin})")
     console.print(f"source: {document.source}")
     for note in document.notes:
@@ -95,7 +95,7 @@ def pvs(
     shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]
     if not shown:
         raise DocumentError(f"none of the {len(specs)} PVs of {name} fits {' '.join(wanted or ())}")
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
     rows = [[spec.name] for spec in shown] if names else [_pv_row(spec) for spec in shown]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -120,7 +120,7 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
     from gnomon.ioc.machines import find_machine, pvs_of
     from gnomon.propagator import Propagator
 
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     for file in files:
         found = find_machine(Config(machine=str(file)))
         pvs = pvs_of(found, "")
@@ -174,7 +174,7 @@ def import_(
         document = add_pytac(imported, pytac)
         _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
     _write(out, render(imported.document))
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
         lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 0)
         if lines:
@@ -211,7 +211,7 @@ def export(
 
     lattice = find_machine(configure(config, machine=name)).ring.nominal
     findings = export_machine(lattice, format, out, approximate=approximate)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     if findings:
         console.print("not in the file:", *summary(findings), sep="\n")
     console.print(f"{out}: {len(lattice.ring.elements)} elements")

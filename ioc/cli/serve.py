@@ -39,7 +39,7 @@ def serve(
     if allow_duplicates:
         settings = changed(settings, {"network": {"check_names": False}})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
     compile_with_progress(console)
 
     from gnomon.ioc.app import run

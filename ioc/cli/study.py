@@ -123,7 +123,7 @@ def _run(
 
     check_output(output)
     check_plot(plot)
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     ring = find_machine(configure(config, machine=machine)).ring
     lattice = optics_named(ring, optics)
     compile_with_progress(console)

@@ -1,0 +1,100 @@
+"""What is served, by what feeds it: the panels ask for sources and show what there is."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.lattice import Ring
+
+#: Kinds that a line of a card can show.
+LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
+
+#: What supplies drive, and the title of their panel.
+FAMILIES = {
+    "k1": "Quadrupoles",
+    "k1s": "Skew quadrupoles",
+    "b3": "Sextupoles",
+    "b4": "Octupoles",
+    "kick_x": "Horizontal steerers",
+    "kick_y": "Vertical steerers",
+}
+
+
+@dataclass(frozen=True)
+class Supply:
+    """A supply as a line of its panel: its setpoint and, where there is one, its readback."""
+
+    name: str
+    family: str
+    setpoint: PvSpec
+    readback: PvSpec | None
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A beam position monitor as a line of its panel."""
+
+    name: str
+    x: PvSpec
+    y: PvSpec
+
+
+class Served:
+    """The PVs of a machine, ordered for panels. Raises nothing: what is not served is not shown."""
+
+    def __init__(self, ring: Ring, specs: Sequence[PvSpec]) -> None:
+        self.ring = ring
+        self.specs = specs
+        self._by_source: dict[str, list[PvSpec]] = {}
+        for spec in specs:
+            self._by_source.setdefault(spec.source, []).append(spec)
+
+    def one(self, source: str) -> PvSpec | None:
+        """The first PV that a source feeds."""
+        return next(iter(self._by_source.get(source, ())), None)
+
+    def some(self, *patterns: str) -> list[PvSpec]:
+        """One PV for each source that fits one of the patterns, in their order, among what a line can show."""
+        fitting = {
+            source: None for p in patterns for source in self._by_source if fnmatchcase(source, p) and source not in OWN
+        }
+        shown = (self._by_source[source][0] for source in fitting)
+        return [spec for spec in shown if spec.kind in LINES]
+
+    def setting(self, device: str, property: str) -> list[PvSpec]:
+        """The PVs of a device's property: the setpoint first."""
+        about = [s for s in self.specs if s.source in OWN and (s.device, s.property) == (device, property)]
+        return sorted(about, key=lambda s: not s.writable)
+
+    def settings_of(self, devices: Iterable[str]) -> list[PvSpec]:
+        """Everything that can be set of some devices."""
+        wanted = set(devices)
+        return [s for s in self.specs if s.source == "set" and s.device in wanted]
+
+    def supplies(self) -> Mapping[str, list[Supply]]:
+        """Supplies by the title of their panel, in the order of `FAMILIES`."""
+        drives: dict[str, tuple[str, str]] = {}
+        for magnet, part in zip(self.ring.magnets, self.ring.document.magnets, strict=True):
+            name = self.ring.elements[magnet.element].name
+            stem = re.match(r"[A-Za-z]+\d?", name)
+            drives.setdefault(part.supply, (part.property, stem[0] if stem else name))
+        panels: dict[str, list[Supply]] = {title: [] for title in FAMILIES.values()}
+        readbacks = {(s.device, s.property): s for s in reversed(self._by_source.get("readback", ()))}
+        for spec in self._by_source.get("set", ()):
+            if spec.property == "current" and spec.device in drives:
+                drive, family = drives[spec.device]
+                supply = Supply(spec.device, family, spec, readbacks.get((spec.device, "current")))
+                panels[FAMILIES[drive]].append(supply)
+        return {title: supplies for title, supplies in panels.items() if supplies}
+
+    def monitors(self) -> list[Monitor]:
+        """Monitors with a PV for each plane, in beam order."""
+        planes = [{s.device: s for s in self._by_source.get(f"monitor.{p}", ())} for p in "xy"]
+        names = (bpm.name for bpm in self.ring.bpms)
+        return [Monitor(name, planes[0][name], planes[1][name]) for name in names if all(name in p for p in planes)]
+
+
+#: Sources about one property of one device; they have panels of their own.
+OWN = {"set", "readback", "monitor.x", "monitor.y"}
