@@ -32,6 +32,7 @@ SOURCES: dict[str, Kind] = {
     "monitor.difference.y": Kind.FLOAT,
     "monitor.positions": Kind.FLOATS,
     "monitor.names": Kind.STRINGS,
+    "monitor.s": Kind.FLOATS,
     "monitor.packed": Kind.FLOATS,
     "monitor.table": Kind.TABLE,
     "monitor.model": Kind.TABLE,
@@ -309,7 +310,7 @@ def _length(source: str, ring: Ring) -> int:
     match source:
         case "monitor.positions":
             return 2 * len(ring.bpms)
-        case "monitor.names" | "monitor.table" | "monitor.model":
+        case "monitor.names" | "monitor.s" | "monitor.table" | "monitor.model":
             return len(ring.bpms)
         case "orbit.difference.x" | "orbit.difference.y" | "reference.x" | "reference.y":
             return len(ring.bpms)

@@ -99,6 +99,7 @@ class Outputs:
             "element.names": [*(e.name for e in self._ring.elements), "END"],
             "element.positions": self._ring.s,
             "monitor.names": [bpm.name for bpm in self._ring.bpms],
+            "monitor.s": self._ring.s[list(self._ring.monitors)],
             "revolution.frequency": revolution_frequency(lattice),
         }
         for source, value in constant.items():

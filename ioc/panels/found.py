@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.lattice import Ring
 
-#: Kinds that a line of a card can show.
+#: Kinds that a line of a card can show, and lists that are short enough for one.
 LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
+LISTS = {"faults.active", "reference.names"}
 
 #: What supplies drive, and the title of their panel.
 FAMILIES = {
@@ -42,7 +43,7 @@ class Monitor:
 
 
 class Served:
-    """The PVs of a machine, ordered for panels. Raises nothing: what is not served is not shown."""
+    """The PVs of a machine, ordered for panels. What is not served is not shown."""
 
     def __init__(self, ring: Ring, specs: Sequence[PvSpec]) -> None:
         self.ring = ring
@@ -61,7 +62,7 @@ class Served:
             source: None for p in patterns for source in self._by_source if fnmatchcase(source, p) and source not in OWN
         }
         shown = (self._by_source[source][0] for source in fitting)
-        return [spec for spec in shown if spec.kind in LINES]
+        return [spec for spec in shown if spec.kind in LINES or spec.source in LISTS]
 
     def setting(self, device: str, property: str) -> list[PvSpec]:
         """The PVs of a device's property: the setpoint first."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import GAP, ROW, Row, Section, balanced, pages
@@ -49,12 +50,23 @@ SHORT = {
     "tune.frequency.y": "Vertical frequency",
     "chromaticity.x": "Horizontal chromaticity",
     "chromaticity.y": "Vertical chromaticity",
+    "orbit.difference.rms.x": "Rms difference x",
+    "orbit.difference.rms.y": "Rms difference y",
+    "orbit.difference.largest.x": "Largest difference x",
+    "orbit.difference.largest.y": "Largest difference y",
+    "orbit.difference.where.x": "  at monitor",
+    "orbit.difference.where.y": "  at monitor",
+    "control.reference.save": "Save present orbit as",
+    "control.reference.use": "Compare with",
+    "reference.saved": "Saved",
     "model.generation": "Generation",
     "model.command": "Last command shown",
     "model.time": "Time of last result",
     "model.computing": "Result under way",
     "lattice.id": "Lattice",
-    "faults.count": "Faults active",
+    "faults.count": "Faults injected",
+    "faults.active": "  which",
+    "reference.names": "There are",
     "recorder.state": "Journal",
     "control.active": "Model",
     "status.heartbeat": "Heartbeat",
@@ -77,6 +89,14 @@ SHORT = {
     "status.journal.last": "Last command in journal",
 }
 
+#: The same for settings of the machine as a whole, by device and property.
+SETTINGS = {
+    ("rf", "frequency"): "RF frequency",
+    ("rf", "voltage"): "Cavity voltage",
+    ("ring", "energy"): "Beam energy",
+    ("ring", "optics"): "Optics",
+}
+
 #: Titles of the status panel's cards, by the first word of a source.
 STATUS = {"status": "Server", "control": "Switches", "model": "Model", "faults": "Faults", "recorder": "Journal"}
 
@@ -84,10 +104,10 @@ STATUS = {"status": "Server", "control": "Switches", "model": "Model", "faults":
 OVERVIEW: Mapping[str, tuple[str, ...]] = {
     "Beam": ("beam.found", "beam.reason", "beam.*"),
     "Tunes and chromaticity": ("tune.frequency.?", "tune.?", "tune.*", "chromaticity.?", "momentum.*", "revolution.*"),
-    "Orbit": ("orbit.*", "reference.*", "control.orbit*"),
+    "Orbit": ("orbit.*", "control.reference.use"),
     "Shadow": ("control.mode", "shadow.*", "residual.*"),
-    "Model": ("control.*", "model.*", "lattice.id"),
-    "Faults and journal": ("faults.count", "recorder.state", "status.journal.last"),
+    "Model": ("control.active", "model.*", "lattice.id"),
+    "Faults and journal": ("faults.*", "recorder.state", "status.journal.last"),
 }
 
 #: What is right when it is 0, and what when it is 1: shown with a lamp.
@@ -142,45 +162,67 @@ def _overview(served: Served) -> list[Widget]:
     if settings := _settings(served):
         sections.insert(1, Section("Machine settings", settings))
     left = BODY._replace(width=860)
-    right = Box(left.x + left.width + GAP, BODY.y, BODY.width - left.width - GAP, (BODY.height - GAP) // 2)
-    lower = right._replace(y=right.y + right.height + GAP)
-    plots = [_orbit_plot(served, "Closed orbit", right, "xy"), _optics_plot(served, lower)]
-    return [*balanced(sections, left, 2), *(p for p in plots if p is not None)]
+    right = Box(left.x + left.width + GAP, BODY.y, BODY.width - left.width - GAP, BODY.height)
+    plots = [_orbit_plot(served, "Closed orbit", "xy"), _optics_plot(served)]
+    return [*balanced(sections, left, 2), *_stacked(right, [make for make in plots if make is not None])]
 
 
 def _orbit(served: Served) -> list[Widget]:
+    """Both planes of the closed orbit, the differences to the reference orbit, and what operators choose and read."""
     side = Box(BODY.x, BODY.y, 440, BODY.height)
-    specs = served.some("beam.found", "orbit.*", "reference.*", "control.orbit*", "residual.*")
-    cards = pages([Section("Orbit", [_row(s) for s in specs])], side, 1)[0] if specs else []
-    room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, (BODY.height - GAP) // 2)
-    lower = room._replace(y=room.y + room.height + GAP)
-    found = [_orbit_plot(served, "Horizontal", room, "x"), _orbit_plot(served, "Vertical", lower, "y")]
-    return [*cards, *(p for p in found if p is not None)]
+    orbit = served.some("beam.found", "orbit.*", "residual.orbit*")
+    reference = served.some("control.reference.*", "reference.*")
+    sections = [("Orbit", orbit), ("Reference orbit", reference)]
+    cards = pages([Section(title, [_row(s) for s in specs]) for title, specs in sections if specs], side, 1)[0]
+    room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)
+    found = [_orbit_plot(served, "Horizontal orbit", "x"), _orbit_plot(served, "Vertical orbit", "y")]
+    found.append(_difference_plot(served))
+    return [*cards, *_stacked(room, [make for make in found if make is not None])]
 
 
-def _orbit_plot(served: Served, title: str, box: Box, planes: str) -> Widget | None:
+#: Makes a widget for a place.
+Maker = Callable[[Box], Widget]
+
+
+def _stacked(room: Box, makers: Sequence[Maker]) -> list[Widget]:
+    """Widgets one below the other, of one height."""
+    height = (room.height + GAP) // max(len(makers), 1) - GAP
+    return [make(room._replace(y=room.y + i * (height + GAP), height=height)) for i, make in enumerate(makers)]
+
+
+def _orbit_plot(served: Served, title: str, planes: str) -> Maker | None:
     """The closed orbit around the ring."""
     s = served.one("element.positions")
     orbits = [(plane, spec) for plane in planes if (spec := served.one(f"orbit.{plane}")) is not None]
     if s is None or not orbits:
         return None
     traces = [Trace(address(s), address(spec), plane) for plane, spec in orbits]
-    return _plot_card(title, box, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
+    return partial(_plot_card, title, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
 
 
-def _optics_plot(served: Served, box: Box) -> Widget | None:
+def _difference_plot(served: Served) -> Maker | None:
+    """What the monitors read less the reference orbit."""
+    s = served.one("monitor.s")
+    found = [(plane, spec) for plane in "xy" if (spec := served.one(f"orbit.difference.{plane}")) is not None]
+    if s is None or not found:
+        return None
+    traces = [Trace(address(s), address(spec), f"{plane} - reference", joined=False) for plane, spec in found]
+    return partial(_plot_card, "Monitors, difference to the reference orbit", f"[{found[0][1].unit}]", traces)
+
+
+def _optics_plot(served: Served) -> Maker | None:
     """Beta functions, and the dispersion with an axis of its own."""
     s = served.one("element.positions")
-    beta = [(p, spec) for p in "xy" if (spec := served.one(f"twiss.beta.{p}")) is not None]
+    beta = [(plane, spec) for plane in "xy" if (spec := served.one(f"twiss.beta.{plane}")) is not None]
     dispersion = served.one("dispersion.x")
     if s is None or not beta or dispersion is None:
         return None
     traces = [Trace(address(s), address(spec), f"beta {plane}") for plane, spec in beta]
     traces.append(Trace(address(s), address(dispersion), "dispersion x", right=True))
-    return _plot_card("Optics", box, "beta [m]", traces, "dispersion [m]")
+    return partial(_plot_card, "Optics", "beta [m]", traces, right="dispersion [m]")
 
 
-def _plot_card(title: str, box: Box, y_title: str, traces: Sequence[Trace], right: str | None = None) -> Widget:
+def _plot_card(title: str, y_title: str, traces: Sequence[Trace], box: Box, right: str | None = None) -> Widget:
     inside = Box(2, 2, box.width - 4, box.height - CARD_BAR - 4)
     titles = [y_title, right] if right else [y_title]
     return card(title, box, [plot(title, inside, "s [m]", titles, traces)])
@@ -193,8 +235,8 @@ def _listed(name: str, sections: Sequence[Section], columns: int) -> list[Widget
         return whole[0]
     inside = Box(GAP, GAP, BODY.width - 2 * GAP, BODY.height - TAB_HEIGHT - 2 * GAP)
     whole = pages(sections, inside, columns)
-    titled = [(f"{page[0].name.split(',')[0]} to {page[-1].name.split(',')[0]}", page) for page in whole]
-    return [tabs(name, BODY, titled)]
+    ends = [[page[i].name.removesuffix(", continued") for i in (0, -1)] for page in whole]
+    return [tabs(name, BODY, [(" to ".join(dict.fromkeys(end)), page) for end, page in zip(ends, whole, strict=True)])]
 
 
 def _family(supplies: Sequence[Supply]) -> list[Section]:
@@ -229,7 +271,8 @@ def _settings(served: Served) -> list[Row]:
     for spec in served.specs:
         if spec.source == "set" and spec.device not in part:
             back = [s for s in served.setting(spec.device, spec.property) if s.source == "readback"]
-            rows.append(_pair(brief(spec, 22), spec, back[0] if back else None, units=True))
+            name = SETTINGS.get((spec.device, spec.property), brief(spec, 22))
+            rows.append(_pair(name, spec, back[0] if back else None, units=True))
     return rows
 
 

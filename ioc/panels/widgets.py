@@ -136,8 +136,6 @@ def reading(spec: PvSpec, box: Box, font: Font | None = None, *, units: bool = T
         "vertical_alignment": 1,
         "tooltip": tooltip(spec),
     }
-    if spec.kind is Kind.STRINGS:
-        properties |= {"wrap_words": False}
     return Widget("textupdate", spec.name, box, properties)
 
 
@@ -233,8 +231,8 @@ TAB_HEIGHT = 30
 
 
 def address(spec: PvSpec) -> str:
-    """The PV as Phoebus finds it: over PV Access what Channel Access has no room for, tables and texts."""
-    return ("pva://" if spec.kind in (Kind.TABLE, Kind.STRING) else "ca://") + spec.name
+    """The PV as Phoebus finds it: texts over PV Access, since Channel Access cuts them at 40 characters."""
+    return ("pva://" if spec.kind in (Kind.STRING, Kind.STRINGS) else "ca://") + spec.name
 
 
 def tooltip(spec: PvSpec) -> str:
