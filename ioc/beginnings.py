@@ -89,13 +89,14 @@ def begin(journal: Journal, ring: Ring, prefix: str, start: Beginning) -> None:
 def _first(sequence: int, ring: Ring, prefix: str, start: Beginning) -> tuple[Record, Settled]:
     settings = tuple(Setting(f"{prefix}dt:set", *key, value) for key, value in start.changes.items())
     wall_ns = time.time_ns()
-    client = Client(_user(), socket.gethostname(), "internal")
+    client = Client(user_name(), socket.gethostname(), "internal")
     command = Command(sequence, settings, client, wall_ns, time.monotonic_ns(), start.note)
     step = plan(command, ring.nominal, Injector().decide, wall_ns)
     return step.record, step.settled
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # nobody of that number has a name

@@ -312,9 +312,14 @@ def _magnet(
         low, high = sorted(f * nominal for f in document.limits.strength)
     else:
         low, high = sorted(conversion.field(i) / rigidity for i in (supply.low, supply.high))
+    # A trim is what a strength was asked to be, less what the current gave: whatever both may be has to find room, or
+    # a trim that is in force could not be restored.
+    widest = max(abs(low), abs(high), *(abs(conversion.field(i)) / rigidity for i in (supply.low, supply.high)))
+    ratio = document.momentum_ev(document.energy_ev) / document.momentum_ev(document.energy_range_ev[0])
+    room = 2.0 * max(1.0, *map(abs, document.limits.strength)) * ratio * widest
     trim = f"{main}_trim"
     trim_slot = devices.stored(
-        PropertySpec(device=part.name, property=trim, unit=unit, low=low - high, high=high - low, nominal=0.0)
+        PropertySpec(device=part.name, property=trim, unit=unit, low=-room, high=room, nominal=0.0)
     )
     spec = PropertySpec(device=part.name, property=main, unit=unit, low=low, high=high, nominal=nominal)
     devices.derived(spec, trim_slot, trim)

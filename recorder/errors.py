@@ -21,3 +21,7 @@ class MachineError(GnomonError):
 
 class ReplayError(GnomonError):
     """A recording that cannot be replayed as asked; nothing has been written."""
+
+
+class SaveFileError(GnomonError):
+    """A file of setpoints that cannot be read or written: which, where in it, and why."""

@@ -96,12 +96,28 @@ def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
     return table
 
 
-def differences_table(differences: Iterable[Difference], first: str, second: str) -> Table:
-    """Settings at two points."""
+def differences_table(differences: Iterable[Difference], first: str, second: str, *, missing: str = "nominal") -> Table:
+    """Settings at two points; `missing` stands where one of them does not tell the number."""
     table = make_table("device", "property", first, second, "unit", right=(2, 3))
     for d in differences:
         values = (value_text(d.first, "nominal"), value_text(d.second, "nominal"))
         table.add_row(clean(d.device), clean(d.setting), *values, clean(d.unit))
+    return table
+
+
+def moves_table(moves: Iterable[tuple[str, float | None, float | None, str]], first: str, second: str) -> Table:
+    """Setpoints in two snapshots: name, both values, unit; None where a snapshot does not have it."""
+    table = make_table("PV", first, second, "unit", right=(1, 2))
+    for name, one, other, unit in moves:
+        table.add_row(clean(name), value_text(one), value_text(other), clean(unit))
+    return table
+
+
+def values_table(values: Iterable[tuple[str, float, str]]) -> Table:
+    """Setpoints: name, value, unit."""
+    table = make_table("PV", "value", "unit", right=(1,))
+    for name, value, unit in values:
+        table.add_row(clean(name), value_text(value), clean(unit))
     return table
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnomon
-from gnomon.ioc.cli import fault, log, machine, panels, replay, serve, study
+from gnomon.ioc.cli import fault, log, machine, panels, replay, serve, snapshot, study
 from gnomon.lattice._errors import GnomonError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("panels")(panels.panels)
 app.add_typer(study.app, name="study")
 app.add_typer(log.app, name="log")
 app.command("restore")(log.restore)
+app.add_typer(snapshot.app, name="snapshot")
 app.command("replay")(replay.replay)
 app.add_typer(fault.app, name="fault")
 

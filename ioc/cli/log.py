@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gnomon.lattice import Ring
     from gnomon.recorder.entries import Run
     from gnomon.recorder.reader import Filter
-    from gnomon.recorder.remote import Remote
+    from gnomon.recorder.remote import Remote, Reply
     from gnomon.recorder.review import Assignment
 
 app = typer.Typer(
@@ -228,7 +228,7 @@ def undo(
             f"{elsewhere[0].device} {elsewhere[0].setting} is not as command {sequence} left it: the server was "
             "started anew since; --force puts back all the same"
         )
-    _send(now.run.prefix, assignments, f"undo {sequence}")
+    send(now.run.prefix, assignments, f"undo {sequence}")
 
 
 def restore(
@@ -249,7 +249,7 @@ def restore(
         same_machine(then.run, now.run)
         nominals = Nominals(reader, now.run, _ring(now.run))
         assignments = restoration(now.settings, then.settings, nominals, units(reader.effects()))
-    _send(now.run.prefix, assignments, f"restore --to {to}")
+    send(now.run.prefix, assignments, f"restore --to {to}")
 
 
 def make_remote() -> "Remote":
@@ -259,18 +259,20 @@ def make_remote() -> "Remote":
     return PvaRemote()
 
 
-def _send(prefix: str, assignments: "Iterable[Assignment]", note: str) -> None:
+def send(prefix: str, assignments: "Iterable[Assignment]", note: str) -> "Reply | None":
+    """Make assignments on the running server as one command, and show them; None where there is nothing to do."""
     from gnomon.recorder import rendering
 
     console = rendering.make_console()
     assignments = tuple(assignments)
     if not assignments:
         console.print(f"{note}: nothing to do, the settings are already so")
-        return
+        return None
     console.print(rendering.assignments_table(assignments))
     reply = make_remote().send(prefix, assignments, note)
     state = f"lattice {reply.lattice_id}" if reply.lattice_id else reply.text
     console.print(rendering.clean(f"{note}: done; {state}"), style="green")
+    return reply
 
 
 def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:

@@ -8,12 +8,14 @@ from pydantic import BaseModel
 from gnomon.db.templates import PvDocument
 from gnomon.ioc.config import Config
 from gnomon.lattice import MachineDocument
+from gnomon.recorder.snapshots import Snapshot
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS: dict[str, type[BaseModel]] = {
     "db/schemas/machine.schema.json": MachineDocument,
     "db/schemas/pvs.schema.json": PvDocument,
     "db/schemas/config.schema.json": Config,
+    "recorder/schemas/snapshot.json": Snapshot,
 }
 
 

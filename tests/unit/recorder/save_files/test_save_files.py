@@ -1,0 +1,158 @@
+"""Files of other programs: what is written reads back to the last bit, and theirs are read as they mean it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.save_files import FORMATS, About, Value, format_of, read, write
+
+ABOUT = About("morning", 'before the "shift", 3 A\nmore', "operator", 1_795_267_704_123_456_789)
+NAMES = st.text("ABCQZ0123456789:_-", min_size=1, max_size=30).filter(lambda name: name not in ("-", "#"))
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(values=st.dictionaries(NAMES, NUMBERS, min_size=1, max_size=20))
+def test_what_is_written_reads_back_to_the_last_bit(form: str, values: dict[str, float]) -> None:
+    text = FORMATS[form].render((Value(pv, value) for pv, value in values.items()), ABOUT)
+    assert FORMATS[form].looks_so(text)
+    saved = FORMATS[form].parse(text)
+    assert {pv: float(value).hex() for pv, value in saved.values.items()} == {pv: v.hex() for pv, v in values.items()}
+    assert saved.left_out == {}
+    assert saved.comment == 'before the "shift", 3 A more'
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_is_known_by_its_content_whatever_its_name(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "anything.dat"
+    write(path, [Value("Q1PDR:set", 0.1)], ABOUT, form)
+    assert read(path).values == {"Q1PDR:set": "0.1"}
+    assert [p.name for p in tmp_path.iterdir()] == ["anything.dat"]
+
+
+def test_the_suffix_says_how_to_write(tmp_path: Path) -> None:
+    assert [format_of(tmp_path / f"x{s}") for s in (".sav", ".snp", ".snap", ".csv", ".bms", ".txt")] == [
+        "autosave",
+        "burt",
+        "burt",
+        "phoebus",
+        "phoebus",
+        "pairs",
+    ]
+    with pytest.raises(SaveFileError, match=r"no format has the suffix '.doc'; there are .sav \(autosave\)"):
+        format_of(tmp_path / "x.doc")
+
+
+def test_autosave_of_an_ioc() -> None:
+    text = (
+        "# autosave R5.3\tAutomatically generated - DO NOT MODIFY - 251022-192055\n"
+        "! 1 channel(s) not connected - or not all gets were successful\n"
+        "ring:Q1.VAL 4.1234567890123\n"
+        "ring:Q1.DESC first family, left\n"
+        "#ring:Q2.VAL Search Issued\n"
+        'ring:WF @array@ { "1" "2" }\n'
+        "<END>\n"
+    )
+    saved = FORMATS["autosave"].parse(text)
+    assert saved.values == {"ring:Q1.VAL": "4.1234567890123", "ring:Q1.DESC": "first family, left"}
+    assert saved.left_out == {"ring:Q2.VAL": "was not connected: Search Issued", "ring:WF": "an array"}
+
+
+@pytest.mark.parametrize("name", ["a.sav", "a.savB", "a.txt"])
+def test_an_autosave_file_without_its_end_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("# autosave R5.3\tAutomatically generated\nring:Q1 4\n")
+    with pytest.raises(SaveFileError, match="<END> is missing"):
+        read(path)
+
+
+def test_a_burt_snapshot() -> None:
+    text = (
+        "--- Start BURT header\nTime:     Tue Jul  2 08:23:55 2013\nLogin ID: ops (Operator)\nEff  UID: 1001\n"
+        "Group ID: 1001\nKeywords:\nComments: injection\nType:     Absolute\nDirectory /home/ops\nReq File: sr.req\n"
+        "--- End BURT header\n"
+        "% quadrupoles\n"
+        "S1A:Q1:CurrentAO 1 3.000000000000000e+02\n"
+        "RO S1A:Q1:CurrentAI 1 299.9\n"
+        'S1A:MODE 1 "top up"\n'
+        "S1A:WF 3 1 2 3\n"
+        "S1A:Q2:CurrentAO 1 400.0 1\n"
+    )
+    saved = FORMATS["burt"].parse(text)
+    assert saved.comment == "injection"
+    assert saved.values == {
+        "S1A:Q1:CurrentAO": "3.000000000000000e+02",
+        "S1A:MODE": "top up",
+        "S1A:Q2:CurrentAO": "400.0",
+    }
+    assert saved.left_out == {"S1A:Q1:CurrentAI": "saved for reading only", "S1A:WF": "an array"}
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "why"),
+    [
+        ("burt", "--- Start BURT header\nTime: x\n", "was cut short"),
+        ("burt", "--- Start BURT header\nType:     Relative\n--- End BURT header\n", "type 'Relative'"),
+        ("burt", "--- Start BURT header\n--- End BURT header\nQ1 3\n", "line 3: 'Q1 3' is not of the form"),
+        ("burt", "--- Start BURT header\n--- End BURT header\nQ1 1 3\nQ1 1 4\n", "Q1 is given twice, as 3 and as 4"),
+        ("autosave", "Q1 3\nQ1 4\n<END>\n", "line 2: Q1 is given twice, as 3 and as 4"),
+        ("phoebus", 'PV,VALUE\nQ1,"3\n', "cannot be read"),
+        ("phoebus", "PV,VALUE\n,3\n", "row 1 of the table has no PV"),
+        ("phoebus", "PV,VALUE\nQ1,3\nQ1,4\n", "Q1 is given twice"),
+        ("pairs", "#{}\nQ1,{3\n", "line 2: '{3' is no value"),
+        ("pairs", "Q1,3\nQ1,4\n", "Q1 is given twice"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_its_line(form: str, text: str, why: str) -> None:
+    with pytest.raises(SaveFileError, match=why):
+        FORMATS[form].parse(text)
+
+
+def test_a_phoebus_export() -> None:
+    text = (
+        "# AUTO-GENERATED. DON'T EDIT BELOW IF YOU DON'T KNOW HOW THOSE WORK!\n# Hierarchy:\n# a/b\n"
+        "# Snapshot name:\n# s\n# Description:\n# after the shutdown\n# Creator:\n# ops\n"
+        "PV,SELECTED,TIMESTAMP,STATUS,SEVERITY,VALUE_TYPE,VALUE,READBACK,READBACK_VALUE,DELTA,READ_ONLY\n"
+        'Q1:set,1,1606298123.5,NONE,NONE,double,"0.1","Q1:rdbk","0.2",,0\n'
+        'ca://Q2:set,0,1606298123.5,NONE,NONE,double,"0.1",,"---",,0\n'
+        'Q3:rdbk,1,1606298123.5,NONE,NONE,double,"0.1",,"---",,1\n'
+        'MODE,1,1606298123.5,NONE,NONE,enum,"low~[off;low;high]",,"---",,0\n'
+        'WF,1,1606298123.5,NONE,NONE,double_array,"[1.0;2.0]",,"---",,0\n'
+        'Q4:set,1,,,,none,"---",,"---",,0\n'
+    )
+    saved = FORMATS["phoebus"].parse(text)
+    assert saved.comment == "after the shutdown"
+    assert saved.values == {"Q1:set": "0.1", "MODE": "low"}
+    assert saved.left_out == {
+        "Q2:set": "not selected",
+        "Q3:rdbk": "saved for reading only",
+        "WF": "an array",
+        "Q4:set": "without a value",
+    }
+
+
+def test_a_snapshot_of_psi() -> None:
+    text = (
+        '#{"comment": "c", "labels": []}\nQ1:set,0.30000000000000004\nQ2:set,{"val": 1.5, "EGU": "A"}\nWF,[1, 2]\nQ3\n'
+    )
+    saved = FORMATS["pairs"].parse(text)
+    assert saved.comment == "c"
+    assert saved.values == {"Q1:set": "0.30000000000000004", "Q2:set": "1.5"}
+    assert saved.left_out == {"WF": "an array", "Q3": "without a value"}
+
+
+def test_what_is_none_of_them_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("just some words\n")
+    with pytest.raises(SaveFileError, match="neither of synApps autosave, BURT"):
+        read(path)
+    path.write_text("SDDS1\n&description &end\n")
+    with pytest.raises(SaveFileError, match="an SDDS file"):
+        read(path)
+    with pytest.raises(SaveFileError, match="cannot be read"):
+        read(tmp_path / "none.sav")
+    with pytest.raises(SaveFileError, match="cannot be written"):
+        write(tmp_path / "no" / "where.sav", [], ABOUT)

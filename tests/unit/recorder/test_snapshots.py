@@ -1,0 +1,150 @@
+"""Snapshots: what they hold, what it takes to come back to them, and what is refused."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnomon.lattice import Lattice
+from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.save_files import FORMATS, About, Saved, Value
+from gnomon.recorder.snapshots import (
+    Entry,
+    Signature,
+    Snapshot,
+    assignments,
+    differences,
+    entries_from,
+    entries_of,
+)
+from unit.ioc.rig import RING, specs
+
+PREFIX = "T:"
+SIGNED = Signature(time_ns=1, user="op", host="console")
+
+
+def snapshot(entries: tuple[Entry, ...], *, complete: bool = True, machine: str = RING.name) -> Snapshot:
+    return Snapshot(
+        machine=machine,
+        digest=RING.digest,
+        prefix=PREFIX,
+        lattice_id="",
+        complete=complete,
+        source="run 1",
+        comment="",
+        signed=SIGNED,
+        entries=entries,
+    )
+
+
+def saved(lattice: Lattice) -> Snapshot:
+    whole = snapshot(entries_of(lattice, specs(), PREFIX))
+    return Snapshot.model_validate(json.loads(whole.model_dump_json(by_alias=True)))
+
+
+def restored(kept: Snapshot, present: Lattice) -> Lattice:
+    todo = assignments(kept, present)
+    return present.updated({(a.device, a.setting): a.value for a in todo})
+
+
+CURRENTS = st.fixed_dictionaries(
+    {
+        ("CP", "current"): st.floats(-9.0, 9.0),
+        ("QFP", "current"): st.floats(10.0, 30.0),
+        ("QF", "k1"): st.floats(1.0, 1.5),
+        ("BPM1", "offset_x"): st.floats(-1e-3, 1e-3),
+        ("rf", "frequency"): st.floats(-4.0, 4.0).map(lambda d: RING.nominal["rf", "frequency"] + d),
+    }
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(then=CURRENTS, now=CURRENTS)
+def test_a_restored_snapshot_is_the_same_lattice_from_wherever(
+    then: dict[tuple[str, str], float], now: dict[tuple[str, str], float]
+) -> None:
+    lattice = RING.nominal.updated(then)
+    kept = saved(lattice)
+    for present in (RING.nominal, lattice, RING.nominal.updated(now)):
+        assert restored(kept, present).id == lattice.id
+    assert assignments(kept, lattice) == ()
+
+
+@settings(deadline=None, max_examples=20)
+@given(then=CURRENTS, form=st.sampled_from(sorted(FORMATS)))
+def test_a_file_brings_every_setpoint_back_to_the_last_bit(then: dict[tuple[str, str], float], form: str) -> None:
+    lattice = RING.nominal.updated({key: v for key, v in then.items() if key[0] != "BPM1"})
+    whole = saved(lattice)
+    text = FORMATS[form].render((Value(PREFIX + e.pv, e.value) for e in whole.entries), About("n", "", "op", 10**18))
+    entries, left_out = entries_from(FORMATS[form].parse(text), specs(), PREFIX, PREFIX)
+    assert left_out == {}
+    assert {e.pv: e.value.hex() for e in entries} == {e.pv: e.value.hex() for e in whole.entries}
+    back = restored(snapshot(entries, complete=False), RING.nominal)
+    assert assignments(snapshot(entries, complete=False), back) == ()
+    assert back["QFP", "current"] == lattice["QFP", "current"]
+    assert back["QF", "k1"] == pytest.approx(lattice["QF", "k1"], rel=1e-15)
+
+
+def test_a_complete_snapshot_resets_what_was_nominal_then() -> None:
+    kept = saved(RING.nominal)
+    moved = RING.nominal.updated({("CP", "current"): 1.0, ("BPM1", "offset_x"): 1e-3})
+    assert {(a.device, a.setting, a.now, a.value) for a in assignments(kept, moved)} == {
+        ("CP", "current", 1.0, 0.0),
+        ("BPM1", "offset_x", 1e-3, 0.0),
+    }
+
+
+def test_an_imported_one_leaves_alone_what_it_does_not_hold() -> None:
+    entries, _ = entries_from(Saved(values={"CP:set": "0.5"}), specs(), PREFIX, "")
+    moved = RING.nominal.updated({("QFP", "current"): 25.0})
+    (only,) = assignments(snapshot(entries, complete=False), moved)
+    assert (only.device, only.setting, only.unit, only.now, only.value) == ("CP", "current", "A", 0.0, 0.5)
+
+
+def test_an_imported_strength_holds_although_its_current_moves_with_it() -> None:
+    strength = RING.nominal["QF", "k1"]
+    values = {"QFP:set": "25.0", "QF:Cm:set": repr(strength)}
+    entries, left_out = entries_from(Saved(values=values), specs(), PREFIX, "")
+    assert left_out == {}
+    back = restored(snapshot(entries, complete=False), RING.nominal)
+    assert (back["QFP", "current"], back["QF", "k1"]) == (25.0, pytest.approx(strength, rel=1e-15))
+
+
+def test_what_a_file_holds_besides_is_told_with_the_reason() -> None:
+    text = Saved(
+        values={"T:CP:set": "0.5", "NO:SUCH": "1", "T:CP:rdbk": "0.5", "CP:set.VAL": "0.5"}, left_out={"WF": "an array"}
+    )
+    entries, left_out = entries_from(text, specs(), PREFIX, PREFIX)
+    assert [e.pv for e in entries] == ["CP:set", "CP:set"]
+    assert left_out == {"WF": "an array", "NO:SUCH": "there is no such PV", "T:CP:rdbk": "cannot be set"}
+
+
+def test_values_that_a_setpoint_cannot_have_are_refused_with_their_pvs() -> None:
+    text = Saved(values={"T:CP:set": "99", "T:QFP:set": "much", "T:QDP:set": "nan"})
+    with pytest.raises(ReviewError) as error:
+        entries_from(text, specs(), PREFIX, PREFIX)
+    assert "T:CP:set: 99 A is outside the drive limits -10 to 10 A" in str(error.value)
+    assert "T:QFP:set: 'much' is not a number" in str(error.value)
+    assert "T:QDP:set: nan A is outside" in str(error.value)
+    assert str(error.value).endswith("nothing was imported")
+
+
+def test_another_machine_and_settings_that_are_gone_are_refused() -> None:
+    kept = saved(RING.nominal)
+    with pytest.raises(ReviewError, match="of machine 'other', this is 'small'"):
+        assignments(snapshot(kept.entries, machine="other"), RING.nominal)
+    gone = Entry(pv="GONE:set", value=1.0, unit="A", device="GONE", setting="current", stored=1.0)
+    wide = Entry(pv="CP:set", value=99.0, unit="A", device="CP", setting="current", stored=99.0)
+    with pytest.raises(ReviewError) as error:
+        assignments(snapshot((gone, wide), complete=False), RING.nominal)
+    assert "GONE:set: small: there is no device 'GONE'" in str(error.value)
+    assert "CP:set: CP current: 99 A is outside its limits" in str(error.value)
+    assert str(error.value).endswith("nothing was restored")
+
+
+def test_differences_are_told_by_pv() -> None:
+    then = entries_of(RING.nominal, specs(), PREFIX)
+    now = entries_of(RING.nominal.updated({("CP", "current"): 1.0, ("BPM1", "offset_x"): 1e-3}), specs(), PREFIX)
+    assert differences(then, then) == ()
+    assert differences(then, now) == (("BPM1 offset_x", None, 1e-3, "m"), ("CP:set", 0.0, 1.0, "A"))
