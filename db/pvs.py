@@ -12,6 +12,7 @@ class Kind(StrEnum):
     ENUM = "enum"  # value: index into `states`
     STRING = "string"
     FLOATS = "floats"  # 1-d float array of up to `length` values
+    INTS = "ints"  # 1-d array of 32-bit whole numbers
     STRINGS = "strings"
     TABLE = "table"  # PV Access only; value: dict of column name -> list or array
 
@@ -26,13 +27,17 @@ class AlarmLimits:
     hihi: float | None = None
 
 
+#: One setting that a put makes besides, or instead of, the PV's own: device, property, value.
+Preset = tuple[str, str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PvSpec:
     """One PV as clients see it. `source` says what feeds it or what a put to it sets (see `templates`).
 
     `display` and `drive` are (low, high) in `unit`, None where there is none. `scale` is how many of `unit` make one
     unit of the source; `length` is the largest number of values; `columns` are a table's column names with their
-    labels and types ("float" or "string").
+    labels and types ("float" or "string"). With `presets`, a put of n sets all of `presets[n]` and nothing else.
     """
 
     name: str
@@ -51,6 +56,7 @@ class PvSpec:
     length: int = 1
     columns: tuple[tuple[str, str, str], ...] = ()
     writable: bool = False
+    presets: tuple[tuple[Preset, ...], ...] = ()
     record_type: str = "ai"  # what `.RTYP` answers
 
 

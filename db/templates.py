@@ -15,12 +15,13 @@ from typing import Literal
 from pydantic import Field
 
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
-from gnomon.db.pvs import AlarmLimits, Kind, PvSpec, is_control
+from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part, parse_document
 from gnomon.lattice.elements import Cavity
+from gnomon.lattice.operation import OPTICS
 
-Each = Literal["", "supply", "magnet", "bpm", "cavity"]
+Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 
 #: What can feed a PV, and its type. `set` and `readback` are about one property of one device.
 SOURCES: dict[str, Kind] = {
@@ -37,6 +38,7 @@ SOURCES: dict[str, Kind] = {
     "monitor.table": Kind.TABLE,
     "monitor.model": Kind.TABLE,
     "monitor.count": Kind.INT,
+    "monitor.buffer": Kind.INTS,
     "tune.x": Kind.FLOAT,
     "tune.y": Kind.FLOAT,
     "tune.fraction.x": Kind.FLOAT,
@@ -86,6 +88,17 @@ SOURCES: dict[str, Kind] = {
     "faults.count": Kind.INT,
     "faults.active": Kind.STRINGS,
     "recorder.state": Kind.ENUM,
+    "synchrotron.frequency": Kind.FLOAT,
+    "beam.size.x": Kind.FLOAT,
+    "beam.size.y": Kind.FLOAT,
+    "beam.current": Kind.FLOAT,
+    "beam.lifetime.10s": Kind.FLOAT,
+    "beam.lifetime.100s": Kind.FLOAT,
+    "beam.current.lifetime": Kind.FLOAT,
+    "multiplexer.select": Kind.ENUM,
+    "multiplexer.off": Kind.ENUM,
+    "multiplexer.name": Kind.STRING,
+    "multiplexer.healthy": Kind.ENUM,
     "status.heartbeat": Kind.INT,
     "status.uptime": Kind.FLOAT,
     "status.started": Kind.STRING,
@@ -125,9 +138,16 @@ RECORD_TYPES = {
     Kind.ENUM: "bi",
     Kind.STRING: "stringin",
     Kind.FLOATS: "waveform",
+    Kind.INTS: "waveform",
     Kind.STRINGS: "waveform",
     Kind.TABLE: "table",
 }
+
+#: Sources whose PVs set something of the lattice.
+SETTING = ("set", "multiplexer.select", "multiplexer.off")
+
+#: Values of the array `monitor.buffer`: x of all monitors, y of all, zeros.
+BUFFER = 256
 
 OUT_TYPES = {Kind.FLOAT: "ao", Kind.INT: "longout", Kind.ENUM: "bo", Kind.STRING: "stringout"}
 
@@ -137,7 +157,8 @@ class PvTemplate(Part):
 
     `property` is a device's property; `main` stands for a magnet's main strength (k1, b3, kick ...). `only` keeps those
     magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; without `unit` the
-    property's own is shown. `record` overrides the record type that `.RTYP` answers. A control's `display` limits are
+    property's own is shown. A property with states makes an enum of its PV, one that counts a whole number, unless
+    `type` says otherwise. `record` overrides the record type that `.RTYP` answers. A control's `display` limits are
     its drive limits too.
     """
 
@@ -154,6 +175,7 @@ class PvTemplate(Part):
     display: tuple[float, float] | None = None
     alarm: AlarmLimits = AlarmLimits()
     states: tuple[str, ...] = ()
+    type: Literal["float", "int", "enum"] | None = None
     record: str = ""
 
 
@@ -256,6 +278,11 @@ def _devices(template: PvTemplate, ring: Ring) -> Iterator[tuple[str, str]]:
         case "bpm":
             for bpm in ring.bpms:
                 yield bpm.name, bpm.name
+        case "multiplexer" if ring.multiplexer:
+            yield ring.multiplexer.supply, ring.multiplexer.supply
+        case "multiplexed" if ring.multiplexer:
+            for name in ring.multiplexer.magnets:
+                yield name, name
         case "cavity":
             for element in ring.elements:
                 if isinstance(element, Cavity) and element.harmonic_number == ring.harmonic_number:
@@ -263,15 +290,21 @@ def _devices(template: PvTemplate, ring: Ring) -> Iterator[tuple[str, str]]:
 
 
 def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description: str) -> PvSpec:
-    kind = SOURCES[template.source]
     property = template.property
     if property == "main":
         property = next(m.main for m in ring.magnets if m.name == device)
     known = ring.property_spec(device, property) if template.source in ("set", "readback") else None
+    kind = Kind(template.type) if template.type else _kind(template, known)
+    states = template.states or (known.states if known else ())
     unit = template.unit if template.unit is not None else (known.unit if known else "")
     control = is_control(template.source)
-    writable = control or template.source == "set"
+    writable = control or template.source in SETTING
     drive = _scaled(known, template.scale) if known and writable else template.display if control else None
+    presets = _presets(template.source, device, property, ring)
+    if presets:
+        drive = (0.0, float(len(presets) - 1))
+    if kind is Kind.ENUM and known is not None and len(states) != known.high - known.low + 1.0:
+        raise LatticeError(f"{device} {property} has the states {known.low:g} to {known.high:g}, not {len(states)}")
     return PvSpec(
         name=name,
         kind=kind,
@@ -285,12 +318,39 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
         display=template.display or (_scaled(known, template.scale) if known else None),
         drive=drive,
         alarm=_alarm(known, template),
-        states=template.states,
+        states=states,
         length=_length(template.source, ring),
         columns=COLUMNS.get(template.source, ()),
         writable=writable,
-        record_type=template.record or (OUT_TYPES if writable else RECORD_TYPES)[kind],
+        presets=presets,
+        record_type=template.record or _record_type(kind, states, writable),
     )
+
+
+def _kind(template: PvTemplate, known: PropertySpec | None) -> Kind:
+    if known is None:
+        return SOURCES[template.source]
+    return Kind.ENUM if known.states else Kind.INT if known.whole else Kind.FLOAT
+
+
+def _record_type(kind: Kind, states: tuple[str, ...], writable: bool) -> str:
+    if kind is Kind.ENUM and len(states) > 2:
+        return "mbbo" if writable else "mbbi"
+    return (OUT_TYPES if writable else RECORD_TYPES)[kind]
+
+
+def _presets(source: str, device: str, property: str, ring: Ring) -> tuple[tuple[Preset, ...], ...]:
+    """What the numbers that can be put to a PV set, where that is more than its property: buttons, and the optics."""
+    if source in ("multiplexer.select", "multiplexer.off"):
+        mux = ring.multiplexer
+        if mux is None:
+            raise LatticeError(f"{ring.name} has no multiplexer")
+        number = mux.magnets.index(device) + 1 if source == "multiplexer.select" else 0
+        return (), ((mux.name, "selected", float(number)),)
+    if source == "set" and (device, property) == OPTICS:
+        numbers = range(len(ring.document.optics) + 1)
+        return tuple(tuple((*key, value) for key, value in ring.optics_settings(n).items()) for n in numbers)
+    return ()
 
 
 def _scaled(spec: PropertySpec, scale: float) -> tuple[float, float]:
@@ -316,6 +376,10 @@ def _length(source: str, ring: Ring) -> int:
             return len(ring.bpms)
         case "monitor.packed":
             return 2048
+        case "monitor.buffer" if 2 * len(ring.bpms) <= BUFFER:
+            return BUFFER
+        case "monitor.buffer":
+            raise LatticeError(f"{len(ring.bpms)} monitors do not fit into {BUFFER} values")
         case "orbit.start":
             return 6
         case "faults.active" | "reference.names":

@@ -167,6 +167,8 @@ def _empty(spec: PvSpec) -> Any:
             return ""
         case Kind.FLOATS:
             return np.zeros(0)
+        case Kind.INTS:
+            return np.zeros(0, dtype=np.int32)
         case Kind.STRINGS:
             return []
         case Kind.TABLE:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gnomon.db.pvs import is_control
-from gnomon.fault_injection import Injector
+from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.bank import Bank, Severity, Status
 from gnomon.ioc.controls import Controls
+from gnomon.ioc.multiplexer import switching_s
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
 from gnomon.ioc.puts import PutReply
@@ -151,7 +152,7 @@ class Dispatcher:
             item.done.set_result(STOPPING)
         for sequence, (handle, done) in self._delayed.items():
             handle.cancel()
-            reason = "the server stopped while a fault delayed the command"
+            reason = "the server stopped while the command was delayed"
             done.set_result(PutReply(False, reason, sequence))
             self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
         self._delayed.clear()
@@ -223,7 +224,16 @@ class Dispatcher:
     def _plan(self, item: Waiting, lattice: Lattice) -> Step:
         if item.refusal:
             return refuse(item.command, lattice, item.refusal, self._wall_ns())
-        return plan(item.command, lattice, self._injector.decide, self._wall_ns())
+        return plan(item.command, lattice, self._decide, self._wall_ns())
+
+    def _decide(self, settings: tuple[Setting, ...]) -> Decision:
+        """What faults make of a command, and the time that the hardware takes for it."""
+        decision = self._injector.decide(settings)
+        own_s = switching_s(self._lattice.ring, decision.settings)
+        if not own_s:
+            return decision
+        reason = "; ".join(filter(None, (decision.reason, f"the multiplexer takes {own_s:g} s")))
+        return replace(decision, delay_s=decision.delay_s + own_s, reason=reason)
 
     def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
         """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
@@ -285,6 +295,8 @@ class Dispatcher:
         sequence = item.command.sequence
         modified = step.settings != item.command.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
+        if switching_s(self._lattice.ring, step.settings):
+            self._outputs.multiplexer.begin(step.settings, step.delay_s)
         due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
         self._delayed[sequence] = (handle, item.done)

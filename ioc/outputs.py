@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.db.pvs import Kind
-from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
+from gnomon.ioc.bank import Bank, Indices, Severity, Status
+from gnomon.ioc.equilibrium import Equilibrium
+from gnomon.ioc.multiplexer import MultiplexerView
+from gnomon.ioc.publication import Publication
 from gnomon.ioc.readings import (
     BEAM,
     MONITORS,
@@ -22,48 +24,6 @@ from gnomon.ioc.recent import Recent
 from gnomon.ioc.reference_orbit import ReferenceOrbit
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
-
-
-class Publication:
-    """What is going to be published together."""
-
-    def __init__(self, bank: Bank) -> None:
-        self._bank = bank
-        self._values: dict[int, float] = {}
-        self._objects: dict[int, Any] = {}
-        self._alarms: dict[int, tuple[Severity, Status]] = {}
-
-    def put(self, index: int, value: Any, alarm: tuple[Severity, Status] | None = None) -> None:
-        """Give a PV a value in its source's unit."""
-        spec = self._bank.specs[index]
-        match spec.kind:
-            case Kind.FLOAT | Kind.INT | Kind.ENUM:
-                self._values[index] = float(value) * spec.scale
-            case Kind.FLOATS:
-                self._objects[index] = np.asarray(value, dtype=float) * spec.scale
-            case Kind.TABLE if spec.scale != 1.0:
-                self._objects[index] = {k: v if isinstance(v, list) else v * spec.scale for k, v in value.items()}
-            case _:
-                self._objects[index] = value
-        if alarm is not None:
-            self._alarms[index] = alarm
-
-    def put_own(self, index: int, value: float) -> None:
-        """Give a numeric PV a value in its own unit."""
-        self._values[index] = value
-
-    def send(self, time_ns: int, generation: int, invalid: Indices = NOTHING) -> None:
-        """Publish all of it, and mark the PVs in `invalid`, whose old values stay."""
-        indices = np.fromiter(self._values.keys(), dtype=np.intp, count=len(self._values))
-        numbers = np.fromiter(self._values.values(), dtype=float, count=len(self._values))
-        self._bank.publish(
-            (indices, numbers),
-            self._objects,
-            time_ns=time_ns,
-            generation=generation,
-            alarms=self._alarms,
-            invalid=invalid,
-        )
 
 
 class Outputs:
@@ -89,6 +49,9 @@ class Outputs:
             if self._by_source[source]
         }
         of_beam = [i for source in (*MONITORS, *BEAM) for i in self._by_source[source]]
+        self._equilibrium = Equilibrium(bank, ring, lambda: 1e-9 * clock_ns())
+        self.multiplexer = MultiplexerView(bank, ring, self.show)
+        of_beam += self._equilibrium.of_beam
         self._of_beam: Indices = np.array(of_beam, dtype=np.intp)
         self._readbacks = self._by_setting()
 
@@ -101,12 +64,14 @@ class Outputs:
             "monitor.names": [bpm.name for bpm in self._ring.bpms],
             "monitor.s": self._ring.s[list(self._ring.monitors)],
             "revolution.frequency": revolution_frequency(lattice),
+            "multiplexer.healthy": 1,
         }
         for source, value in constant.items():
             self._put(publication, source, value)
         for i in (*self._by_source["set"], *self._by_source["readback"]):
             spec = self._bank.specs[i]
             publication.put(i, lattice[spec.device, spec.property])
+        self.multiplexer.put(publication, lattice)
         self._shown = lattice
         publication.send(self._clock_ns(), 0)
 
@@ -127,28 +92,36 @@ class Outputs:
         for source, value in states.items():
             self._put(publication, source, value)
         self._put_readbacks(publication, answer.lattice)
+        self.multiplexer.put(publication, answer.lattice)
         self._generation = answer.generation
         if answer.seconds > 0.0:
             self.model_times.add(answer.seconds)
         if beam is None or not beam.found:
             self.readings = None
-            publication.send(self._clock_ns(), self._generation, invalid=self._of_beam)
+            invalid = self._of_beam
+            if beam is None:
+                invalid = np.concatenate([invalid, self._equilibrium.current])
+            else:
+                self._equilibrium.lose(publication)
+            publication.send(self._clock_ns(), self._generation, invalid=invalid)
             return
         self._count += 1
         self.readings = readings = Readings(answer.lattice, beam, self._count, self.reference)
         self._take_monitors(publication, readings, self._monitors)
         self._take(publication, readings, BEAM)
-        publication.send(self._clock_ns(), self._generation)
+        missing = self._equilibrium.put(publication, readings)
+        publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
 
     def repeat(self) -> None:
-        """Publish the last orbit and tune readings with a fresh time stamp; nothing while there is no beam."""
+        """Publish the last orbit and tune readings with a fresh time stamp, and the current; nothing without a beam."""
         if self.readings is None:
             return
         self._count += 1
         self.readings = self.readings.again(self._count)
         publication = Publication(self._bank)
         self._take(publication, self.readings, REPEATED)
-        publication.send(self._clock_ns(), self._generation)
+        missing = self._equilibrium.again(publication, self.readings)
+        publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
 
     def refer(self, reference: ReferenceOrbit) -> None:
         """Compare the orbit with another reference from now on, and publish what follows from it."""

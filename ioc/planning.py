@@ -122,7 +122,7 @@ def _physics(lattice: Lattice, slot: int | None) -> dict[str, float]:
         return {magnet.drives: lattice.strength(magnet) for magnet in magnets}
     if slot == ring.property_spec("rf", "frequency").slot:
         return {"rf.frequency": lattice.rf_frequency}
-    return {"rf.voltage": lattice.voltage_v} if ring.voltages and slot == ring.property_spec(*VOLTAGE).slot else {}
+    return {"rf.voltage": lattice.voltage_v} if slot == ring.property_spec(*VOLTAGE).slot else {}
 
 
 def _refused(lattice: Lattice, setting: Setting) -> Change:

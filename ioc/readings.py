@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.db.templates import BUFFER
 from gnomon.ioc.packing import Packed, pack
 from gnomon.ioc.reference_orbit import ReferenceOrbit, largest, rms
 from gnomon.lattice import Lattice, Ring
@@ -131,6 +132,7 @@ MONITORS_REFERENCED = frozenset({"monitor.difference.x", "monitor.difference.y"}
 BEAM: Mapping[str, Callable[[Readings], Any]] = {
     "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
     "monitor.packed": lambda r: r.packed.data,
+    "monitor.buffer": lambda r: np.concatenate([r.x, r.y, np.zeros(BUFFER - 2 * len(r.x))]),
     "monitor.table": _orbit_table,
     "monitor.model": _model_table,
     "monitor.count": lambda r: r.count,
@@ -163,6 +165,7 @@ REPEATED = (
     *REFERENCED,
     "monitor.positions",
     "monitor.packed",
+    "monitor.buffer",
     "monitor.table",
     "monitor.model",
     "monitor.count",

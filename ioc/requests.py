@@ -21,7 +21,7 @@ class Request:
 
 def parse_put(spec: PvSpec, value: Any) -> Request:
     """One value put to one PV. What is no number stands as not-a-number in the setting, and in words in the refusal."""
-    number = number_of(value)
+    number = float(spec.states.index(value)) if isinstance(value, str) and value in spec.states else number_of(value)
     setting = Setting(spec.name, spec.device, spec.property, float("nan") if number is None else number / spec.scale)
     if not spec.writable:
         return Request((setting,), f"{spec.name} is read-only; nothing was changed")
@@ -30,7 +30,12 @@ def parse_put(spec: PvSpec, value: Any) -> Request:
     if number is None:
         what = f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed"
         return Request((setting,), what)
-    return Request((setting,), outside(spec, number))
+    refusal = outside(spec, number)
+    if spec.presets and not refusal:
+        if not number.is_integer():
+            return Request((setting,), f"{spec.name}: {number:g} is no whole number; nothing was changed")
+        return Request(tuple(Setting(spec.name, *preset) for preset in spec.presets[int(number)]))
+    return Request((setting,), refusal)
 
 
 def outside(spec: PvSpec, number: float) -> str:

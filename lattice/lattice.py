@@ -80,7 +80,7 @@ class Lattice:
     @property
     def voltage_v(self) -> float:
         """Total voltage of the fundamental cavities [V]; 0 for a ring that has none."""
-        return self[VOLTAGE] * VOLTAGE_UNITS[self.ring.document.rf.voltage_unit] if self.ring.voltages else 0.0
+        return self[VOLTAGE] * VOLTAGE_UNITS[self.ring.document.rf.voltage_unit]
 
     def updated(self, values: Mapping[Key, float]) -> "Lattice":
         """The lattice after all of `values` became true together, each in its property's unit.
@@ -168,8 +168,7 @@ class Lattice:
     def _cavity(self, index: int, element: Cavity) -> Cavity:
         """A cavity with its present voltage: fundamental ones share the total as the design's do."""
         voltages = self.ring.voltages
-        now, nominal = self[VOLTAGE] if voltages else 0.0, self.ring.nominal[VOLTAGE] if voltages else 0.0
-        if index not in voltages or now == nominal:
+        if index not in voltages or self[VOLTAGE] == self.ring.property_spec(*VOLTAGE).nominal:
             return element
         total = sum(voltages.values())
         share = voltages[index] / total if total > 0.0 else 1.0 / len(voltages)

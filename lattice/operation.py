@@ -37,20 +37,7 @@ def add_operation(document: doc.MachineDocument, devices: "Devices", elements: S
     low, high = document.energy_range_ev
     nominal = document.energy_ev
     devices.stored(_spec(*ENERGY, unit="eV", low=low, high=high, nominal=nominal))
-    voltages = fundamental_voltages(document, elements)
-    if voltages:
-        volts = VOLTAGE_UNITS[document.rf.voltage_unit]
-        total = sum(voltages.values())
-        lowest, highest = min(0.0, total), max(document.limits.voltage_v, HEADROOM * total)
-        devices.stored(
-            _spec(
-                *VOLTAGE,
-                unit=document.rf.voltage_unit,
-                low=lowest / volts,
-                high=highest / volts,
-                nominal=total / volts,
-            )
-        )
+    devices.stored(_voltage(document, fundamental_voltages(document, elements)))
     if document.optics:
         devices.stored(_choice(*OPTICS, states=("nominal", *document.optics)))
     if devices.multiplexer is not None:
@@ -59,6 +46,14 @@ def add_operation(document: doc.MachineDocument, devices: "Devices", elements: S
         devices.multiplexer = replace(devices.multiplexer, on_slot=on)
     for switch in document.switches:
         devices.stored(_switch(switch))
+
+
+def _voltage(document: doc.MachineDocument, voltages: dict[int, float]) -> PropertySpec:
+    """The total of the fundamental cavities; it stays 0 without any."""
+    unit, total = document.rf.voltage_unit, sum(voltages.values())
+    highest = max(document.limits.voltage_v, HEADROOM * total) if voltages else 0.0
+    low, high, nominal = (v / VOLTAGE_UNITS[unit] for v in (min(0.0, total), highest, total))
+    return _spec(*VOLTAGE, unit=unit, low=low, high=high, nominal=nominal)
 
 
 def _switch(part: doc.SwitchPart) -> PropertySpec:

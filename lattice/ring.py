@@ -129,7 +129,7 @@ class Ring:
         """What the switch to an optics sets: its number, all supplies' currents, energy and voltage."""
         lattice = self.nominal if number == 0 else self.optics[tuple(self.document.optics)[number - 1]]
         supplies = ((supply.name, "current") for supply in self.document.supplies)
-        keys = (OPTICS, ENERGY, *((VOLTAGE,) if self.voltages else ()), *supplies)
+        keys = (OPTICS, ENERGY, VOLTAGE, *supplies)
         return {key: lattice[key] for key in keys}
 
     def _optics(self, optics: str, number: int) -> "Lattice":

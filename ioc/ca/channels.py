@@ -138,6 +138,13 @@ class IntegerChannel(BankChannel, ChannelInteger):
         return (reading.value + 2**31) % 2**32 - 2**31
 
 
+class IntegersChannel(BankChannel, ChannelInteger):
+    """An array of whole numbers of its present length."""
+
+    def _own(self, reading: Reading) -> Any:
+        return reading.value.tolist()
+
+
 class EnumChannel(BankChannel, ChannelEnum):
     """One of a few named states."""
 
@@ -163,6 +170,8 @@ def channel(bank: Bank, index: int, sink: PutSink, subscriber: Subscriber) -> Ba
             made = DoubleChannel(value=[0.0], max_length=spec.length, precision=spec.precision, **_numeric(spec))
         case Kind.INT:
             made = IntegerChannel(value=0, **_numeric(spec))
+        case Kind.INTS:
+            made = IntegersChannel(value=[0], max_length=spec.length, **_numeric(spec))
         case Kind.ENUM:
             made = EnumChannel(value=0, enum_strings=list(spec.states), reported_record_type=spec.record_type)
         case Kind.STRING:
@@ -184,7 +193,7 @@ def limits(spec: PvSpec) -> dict[str, float]:
     values = (alarm.lolo, alarm.low, alarm.high, alarm.hihi)
     given = any(v is not None for v in values)
     # Where others are given, a missing one is not-a-number: 0 would read as a limit.
-    missing = math.nan if given and spec.kind is not Kind.INT else 0.0
+    missing = math.nan if given and spec.kind not in (Kind.INT, Kind.INTS) else 0.0
     return {
         "lower_disp_limit": display[0],
         "upper_disp_limit": display[1],
@@ -196,7 +205,7 @@ def limits(spec: PvSpec) -> dict[str, float]:
 
 def _numeric(spec: PvSpec) -> dict[str, Any]:
     numbers: dict[str, Any] = limits(spec)
-    if spec.kind is Kind.INT:
+    if spec.kind in (Kind.INT, Kind.INTS):
         numbers = {name: int(value) for name, value in numbers.items()}
     return numbers | {"units": spec.unit, "reported_record_type": spec.record_type}
 

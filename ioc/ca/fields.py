@@ -76,7 +76,7 @@ def field(bank: Bank, index: int, name: str) -> FieldChannel:
             made = _text(spec.name)
         case "RTYP":
             made = _text(spec.record_type)
-        case "EGU" if spec.kind in (Kind.FLOAT, Kind.FLOATS, Kind.INT):
+        case "EGU" if spec.kind in (Kind.FLOAT, Kind.FLOATS, Kind.INT, Kind.INTS):
             made = _text(spec.unit)
         case "PREC" if spec.kind in (Kind.FLOAT, Kind.FLOATS):
             made = CountField(value=spec.precision)

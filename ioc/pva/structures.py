@@ -50,6 +50,8 @@ def _type(kind: Kind, columns: tuple[tuple[str, str, str], ...]) -> Any:
             return Type([("value", "s"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
         case Kind.FLOATS:
             return Type([("value", "ad"), _ALARM, _TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalarArray:1.0")
+        case Kind.INTS:
+            return Type([("value", "ai"), _ALARM, _TIME, *_numeric("i"), _limits("i")], id="epics:nt/NTScalarArray:1.0")
         case Kind.STRINGS:
             return Type([("value", "as"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalarArray:1.0")
         case Kind.ENUM:

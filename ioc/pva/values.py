@@ -45,6 +45,8 @@ def content_of(spec: PvSpec, value: Any) -> Any:
             return str(value)
         case Kind.FLOATS:
             return np.asarray(value, dtype=float)
+        case Kind.INTS:
+            return np.asarray(value, dtype=np.int32)
         case Kind.STRINGS:
             return [str(text) for text in value]
         case Kind.TABLE:
@@ -128,7 +130,7 @@ def _metadata(spec: PvSpec) -> dict[str, Any]:
 
 
 def _numeric_metadata(spec: PvSpec) -> dict[str, Any]:
-    whole = spec.kind is Kind.INT
+    whole = spec.kind in (Kind.INT, Kind.INTS)
     display = spec.display or spec.drive or (0.0, 0.0)
     fields: dict[str, Any] = {
         "display.limitLow": _number(display[0], whole),

@@ -1,0 +1,52 @@
+"""What is published together: values in their sources' units, scaled to those of the PVs."""
+
+from typing import Any
+
+import numpy as np
+
+from gnomon.db.pvs import Kind
+from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
+
+
+class Publication:
+    """What is going to be published together."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._values: dict[int, float] = {}
+        self._objects: dict[int, Any] = {}
+        self._alarms: dict[int, tuple[Severity, Status]] = {}
+
+    def put(self, index: int, value: Any, alarm: tuple[Severity, Status] | None = None) -> None:
+        """Give a PV a value in its source's unit."""
+        spec = self._bank.specs[index]
+        match spec.kind:
+            case Kind.FLOAT | Kind.INT | Kind.ENUM:
+                self._values[index] = float(value) * spec.scale
+            case Kind.FLOATS:
+                self._objects[index] = np.asarray(value, dtype=float) * spec.scale
+            case Kind.INTS:
+                self._objects[index] = np.rint(np.asarray(value) * spec.scale).astype(np.int32)
+            case Kind.TABLE if spec.scale != 1.0:
+                self._objects[index] = {k: v if isinstance(v, list) else v * spec.scale for k, v in value.items()}
+            case _:
+                self._objects[index] = value
+        if alarm is not None:
+            self._alarms[index] = alarm
+
+    def put_own(self, index: int, value: float) -> None:
+        """Give a numeric PV a value in its own unit."""
+        self._values[index] = value
+
+    def send(self, time_ns: int, generation: int, invalid: Indices = NOTHING) -> None:
+        """Publish all of it, and mark the PVs in `invalid`, whose old values stay."""
+        indices = np.fromiter(self._values.keys(), dtype=np.intp, count=len(self._values))
+        numbers = np.fromiter(self._values.values(), dtype=float, count=len(self._values))
+        self._bank.publish(
+            (indices, numbers),
+            self._objects,
+            time_ns=time_ns,
+            generation=generation,
+            alarms=self._alarms,
+            invalid=invalid,
+        )

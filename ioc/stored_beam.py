@@ -1,0 +1,79 @@
+"""The stored current and its lifetime: a stated simple model, whose numbers stand in the machine document. Pure."""
+
+import math
+from collections import deque
+
+from gnomon.lattice.document import StoredBeamPart
+
+HOUR_S = 3600.0
+
+#: Longest span over which a lifetime is averaged [s].
+LONGEST_S = 100.0
+
+
+class StoredBeam:
+    """A current [mA] that falls by gas and Touschek scattering, is topped up or not, and is lost with its beam.
+
+    1 / lifetime = 1 / gas + (current / nominal) / (volume / nominal volume) / touschek, which has the closed solution
+    that `decayed` gives. As a twin has no injector, the nominal current is there again as soon as a beam can be stored.
+    Without a part for it in the document the current does not fall, and there is no lifetime. Times are in s.
+    """
+
+    def __init__(self, part: StoredBeamPart | None, nominal_ma: float) -> None:
+        self._part = part
+        self._nominal_ma = nominal_ma
+        self._now_s = self._filled_s = 0.0
+        self._lifetimes: deque[tuple[float, float]] = deque()
+        self.current_ma = 0.0
+        self.stored = False
+
+    def advance(self, now_s: float, volume: float) -> None:
+        """Go on to `now_s`; `volume` is the beam's by the nominal one, not-a-number while none can be stored."""
+        passed_s, self._now_s = max(now_s - self._now_s, 0.0), now_s
+        if not math.isfinite(volume):
+            self.lose()
+            return
+        if not self.stored:
+            self.stored, self._filled_s, self.current_ma = True, now_s, self._nominal_ma
+        elif self._part is not None:
+            self._fall(passed_s, volume, self._part)
+        lifetime_s = self.lifetime_s(volume)
+        if math.isfinite(lifetime_s):
+            self._lifetimes.append((now_s, lifetime_s))
+        while self._lifetimes and self._lifetimes[0][0] <= now_s - LONGEST_S:
+            self._lifetimes.popleft()
+
+    def lose(self) -> None:
+        """Lose the beam."""
+        self.stored, self.current_ma = False, 0.0
+        self._lifetimes.clear()
+
+    def lifetime_s(self, volume: float) -> float:
+        """Present lifetime [s]."""
+        if self._part is None or not self.stored:
+            return math.nan
+        gas, touschek = self._rates(volume, self._part)
+        return 1.0 / (gas + touschek * self.current_ma)
+
+    def average_s(self, span_s: float) -> float:
+        """Lifetime [s] averaged over the last `span_s`, or over as much as there is of them."""
+        found = [lifetime for time_s, lifetime in self._lifetimes if time_s > self._now_s - span_s]
+        return sum(found) / len(found) if found else math.nan
+
+    def _fall(self, passed_s: float, volume: float, part: StoredBeamPart) -> None:
+        gas, touschek = self._rates(volume, part)
+        if part.top_up_s is not None and self._now_s - self._filled_s >= part.top_up_s:
+            over_s = (self._now_s - self._filled_s) % part.top_up_s
+            self._filled_s, self.current_ma, passed_s = self._now_s - over_s, self._nominal_ma, over_s
+        self.current_ma = decayed(self.current_ma, passed_s, gas, touschek)
+
+    def _rates(self, volume: float, part: StoredBeamPart) -> tuple[float, float]:
+        """Rates of loss [1/s], and [1/s per mA]."""
+        touschek = 1.0 / (part.touschek_lifetime_h * HOUR_S * self._nominal_ma * volume)
+        return 1.0 / (part.gas_lifetime_h * HOUR_S), touschek
+
+
+def decayed(current: float, seconds: float, gas: float, touschek: float) -> float:
+    """Solution of dI/dt = -gas I - touschek I^2 after some seconds; rates in 1/s, and 1/s per unit of current."""
+    left = math.exp(-gas * seconds)
+    return current * left / (1.0 + touschek * current * (1.0 - left) / gas)

@@ -1,0 +1,56 @@
+"""The beam's size in the middle of a bend, from the optics, the equilibrium and a stated coupling."""
+
+import math
+
+from gnomon.lattice import Lattice, Ring
+from gnomon.lattice.elements import Bend
+from gnomon.propagator.beam import BeamState
+from gnomon.propagator.six.integrals import RadiationSummary
+
+
+class SourcePoint:
+    """The middle of one bend of a ring: size^2 = emittance x beta + (dispersion x energy spread)^2 in each plane.
+
+    The emittances are e / (1 + k) and k e / (1 + k) of the uncoupled one e and the machine document's coupling k. Beta,
+    alpha and dispersion go from the bend's entrance through its edge and half its body, linear and in closed form;
+    offsets and roll of the bend are left out. Raises LatticeError for an element that is no bend.
+    """
+
+    def __init__(self, ring: Ring, element: str) -> None:
+        self.index = ring.index[element]
+        bend = ring.elements[self.index]
+        assert isinstance(bend, Bend)  # checked when the document was read
+        self._half, self._h = 0.5 * bend.length, bend.angle / bend.length
+        angle = bend.entrance_angle
+        fringe = self._h * bend.gap * bend.fint_entrance * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+        self._inlet = self._h * math.tan(angle), -self._h * math.tan(angle - fringe)
+        coupling = ring.document.coupling
+        self._shares = 1.0 / (1.0 + coupling), coupling / (1.0 + coupling)
+
+    def sizes(self, lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> tuple[float, float]:
+        """Rms sizes in x and y [m]; not-a-number where there is no equilibrium."""
+        gradient = float(lattice.parameters((self.index,))[0, 5])
+        x = self._size(beam, equilibrium, 0, gradient + self._h * self._h, self._h)
+        y = self._size(beam, equilibrium, 1, -gradient, 0.0)
+        return x, y
+
+    def _size(self, beam: BeamState, equilibrium: RadiationSummary, plane: int, k: float, h: float) -> float:
+        beta, edge = float(beam.beta[self.index, plane]), self._inlet[plane]
+        alpha = float(beam.alpha[self.index, plane]) - edge * beta
+        eta, slope = beam.dispersion[self.index, 2 * plane : 2 * plane + 2].tolist()
+        c, s, lift = _sector(k, self._half)
+        middle = c * c * beta - 2.0 * c * s * alpha + s * s * (1.0 + alpha * alpha) / beta
+        eta = c * eta + s * (slope + edge * eta) + h * lift
+        emittance = self._shares[plane] * equilibrium.emittance_m
+        return math.sqrt(emittance * middle + (eta * equilibrium.energy_spread) ** 2)
+
+
+def _sector(k: float, length: float) -> tuple[float, float, float]:
+    """Cosine-like, sine-like and (1 - c) / k of a body that focuses with k [1/m^2]."""
+    root = math.sqrt(abs(k))
+    angle = root * length
+    if angle < 1e-4:
+        return 1.0 - 0.5 * k * length * length, length, 0.5 * length * length
+    if k > 0.0:
+        return math.cos(angle), math.sin(angle) / root, (1.0 - math.cos(angle)) / k
+    return math.cosh(angle), math.sinh(angle) / root, (1.0 - math.cosh(angle)) / k
