@@ -1,0 +1,218 @@
+"""What clients of the MLS and of BESSY II do all day: optics, frequency sweeps, voltage, switches, the multiplexer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import EpicsPorts, free_port
+
+from gnomon.db import shipped_document, shipped_machine
+from gnomon.propagator import Propagator
+from gnomon.propagator.six import radiation_summary
+from system.twin_process import TwinProcess
+
+CA = """
+import epics, time
+def get(name, **k): return epics.caget('T:' + name, timeout=5, use_monitor=False, **k)
+def put(name, value): return epics.caput('T:' + name, value, wait=True, timeout=20)
+def severity(name):
+    return epics.PV('T:' + name).get_timevars(timeout=5)['severity']
+"""
+PVA = "from p4p.client.thread import Context\nctx = Context('pva')\n"
+
+#: The optics' tunes, from the tables' reference: what pyAT finds.
+TUNES = {
+    0: (3.178486097496658, 2.2319955738636583),
+    1: (3.1784925964499866, 2.231998648253405),
+    2: (3.4759075082050375, 2.206480565974537),
+    3: (3.178122882417408, 2.220015547004966),
+    4: (3.184557914072871, 2.259368435487355),
+}
+
+SWEEP = """
+import numpy as np
+setter, reader, alpha = (setter, tunes, float(get('beam:alphac')))
+nominal = get(setter)
+rows = []
+for change in np.linspace(-1.0, 1.0, 7) * relative:
+    put(setter, nominal * (1.0 + change))
+    turns = nominal * (1.0 + change) * khz / harmonic
+    rows.append([change] + [get(name) / turns for name in reader])
+put(setter, nominal)
+rows = np.array(rows)
+# frequency up by df / f: the path must be shorter by as much, and delta = -df / f / alpha
+fits = [np.polyfit(-rows[:, 0] / alpha, rows[:, 1 + k], 3)[-2] for k in (0, 1)]
+result = [fits, [get('beam:chromaticity:' + p) for p in 'xy'], list(get('beam:orbit:x')[:3])]
+"""
+
+
+def server(folder: Path, *arguments: str) -> TwinProcess:
+    ports = EpicsPorts(free_port(), free_port(), free_port())
+    return TwinProcess(ports.environment, folder, "--prefix", "T:", *arguments)
+
+
+@pytest.fixture(scope="module")
+def mls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
+    with server(tmp_path_factory.mktemp("mls"), "--machine", "mls") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def bessy2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
+    with server(tmp_path_factory.mktemp("bessy2")) as process:
+        yield process
+
+
+def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -> None:
+    names = [
+        "TUNEZRP:measZ", "cumz4x003gp:tuneSyn", "PAHRP:setVoltCav", "ERMPCGP:rdRmp", "CUM1ZK3RP:measCur",
+        "CUM1ZK3RP:rdLt10", "CUM1ZK3RP:rdLt100", "OPCHECKCCP:calcCurrLife", "MLSOPCCP:actOptRmpTblSet",
+        "ORBITCCP:selRunMode", "RMC00VP", "IGPF:X:FBCTRL", "IGPF:Y:FBCTRL", "IGPF:Z:FBCTRL", "PAHRP:cmdExtPhasMod",
+        "QPD01ZL2RP:rdSigmaX", "QPD01ZL2RP:rdSigmaY", "QPD00ZL4RP:rdSigmaX", "QPD00ZL4RP:rdSigmaY",
+    ]  # fmt: skip
+    ca = mls.client(
+        CA + "result = []\n"
+        "for name in names:\n"
+        "    pv = epics.PV('T:' + name, form='ctrl'); value = pv.get(timeout=5)\n"
+        "    result.append([float(value), pv.units or '', pv.type, pv.severity])\n",
+        names=names,
+    )
+    pva = mls.client(PVA + "result = [float(ctx.get('T:' + name, timeout=5)) for name in names]\n", names=names)
+    for name, (value, _, _, severity), other in zip(names, ca, pva, strict=True):
+        assert severity == 0, name
+        assert other == pytest.approx(value, rel=1e-4), name  # a second may pass, and the current falls
+    by_name = dict(zip(names, ca, strict=True))
+    assert by_name["TUNEZRP:measZ"][1:3] == ["kHz", "ctrl_double"]
+    assert by_name["ORBITCCP:selRunMode"][2] == "ctrl_long"
+    assert by_name["RMC00VP"][2] == "ctrl_double"
+    assert by_name["MLSOPCCP:actOptRmpTblSet"][2] == "ctrl_enum"
+    assert by_name["ERMPCGP:rdRmp"][:2] == [629.0, "MeV"]
+    assert by_name["cumz4x003gp:tuneSyn"][0] == pytest.approx(1e3 * by_name["TUNEZRP:measZ"][0])
+
+
+def test_the_packed_buffer_is_whole_micrometres_of_all_monitors(mls: TwinProcess) -> None:
+    monitors = [m.name for m in shipped_document("mls").monitors]
+    result = mls.client(
+        CA + "put('HS1P1K1RP:setCur', 0.5)\n"
+        "pv = epics.PV('T:BPMZ1X003GP:rdBufBpm')\n"
+        "buffer = pv.get(timeout=5)\n"
+        "result = [pv.type, [int(v) for v in buffer], [get(m + ':rdX') for m in monitors]]\n"
+        "put('HS1P1K1RP:setCur', 0.0)\n",
+        monitors=monitors,
+    )
+    kind, buffer, x = result
+    assert (kind, len(buffer)) == ("time_long", 256)
+    assert buffer[:28] == [round(1e3 * position) for position in x]
+    assert any(buffer[:28])
+    assert not any(buffer[28:])
+    pva = mls.client(PVA + "v = ctx.get('T:BPMZ1X003GP:rdBufBpm', timeout=5); result = [str(v.dtype), len(v)]")
+    assert pva == ["int32", 256]
+
+
+def test_each_optics_is_one_put_and_one_generation_with_the_tunes_of_pyat(mls: TwinProcess) -> None:
+    result = mls.client(
+        CA + "result = []\n"
+        "for number in (1, 2, 3, 4, 0):\n"
+        "    before = get('dt:generation')\n"
+        "    put('MLSOPCCP:actOptRmpTblSet', number)\n"
+        "    row = [number, get('dt:generation') - before, get('MLSOPCCP:actOptRmpTblSet')]\n"
+        "    row += [get('ERMPCGP:rdRmp'), get('PAHRP:setVoltCav'), get('TUNEZRP:measZ'), get('QPD01ZL2RP:rdSigmaX')]\n"
+        "    result.append(row + [get('beam:twiss:x:tune'), get('beam:twiss:y:tune')])\n"
+    )
+    ring = shipped_machine("mls")
+    lattices = [ring.nominal, *ring.optics.values()]
+    for number, generations, shown, energy, voltage, synchrotron, size, *tunes in result:
+        assert (generations, shown) == (1, number)
+        assert tunes == pytest.approx(TUNES[number], abs=1e-7)
+        assert (energy, voltage) == ((105.0, 72.0) if number == 4 else (629.0, 500.0))
+        lattice = lattices[number]
+        equilibrium = radiation_summary(lattice, Propagator(ring)(lattice))
+        turns_khz = 1e-3 * lattice.rf_frequency / ring.harmonic_number
+        assert synchrotron == pytest.approx(equilibrium.synchrotron_tune * turns_khz, rel=1e-6)
+        assert 10.0 < size < 1000.0
+
+
+def test_the_switch_to_an_optics_is_one_command_that_can_be_undone(mls: TwinProcess) -> None:
+    now = "result = [get(n) for n in ('dt:command', 'dt:lattice', 'ERMPCGP:rdRmp', 'MLSOPCCP:actOptRmpTblSet')]\n"
+    before = mls.client(CA + now)
+    after = mls.client(CA + "put('MLSOPCCP:actOptRmpTblSet', 'injection')\n" + now)
+    assert (after[0], *after[2:]) == (before[0] + 1, 105.0, 4)
+    undone = mls.gnomon("log", "undo", str(after[0]), "--journal", str(mls.journal))
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert mls.client(CA + now)[1:] == before[1:]
+
+
+def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_invalid(mls: TwinProcess) -> None:
+    result = mls.client(
+        CA + "result = []\n"
+        "for volts in (500.0, 125.0, 5.0, 500.0):\n"
+        "    put('PAHRP:setVoltCav', volts)\n"
+        "    result.append([get('TUNEZRP:measZ'), severity('TUNEZRP:measZ'), severity('TUNEZRP:measX'),\n"
+        "                   get('TUNEZRP:measX'), get('CUM1ZK3RP:measCur'), severity('CUM1ZK3RP:rdLt10')])\n"
+    )
+    full, quarter, low, back = result
+    assert quarter[0] == pytest.approx(0.5 * full[0], rel=2e-3)  # and a little by the phase
+    assert [row[1] for row in result] == [0, 0, 3, 0]
+    assert [row[2] for row in result] == [0, 0, 0, 0]
+    assert len({row[3] for row in result}) == 1
+    assert low[4] == 0.0
+    assert low[5] == 3
+    assert back[4] == 150.0
+
+
+def test_switches_hold_their_state_and_are_refused_others(mls: TwinProcess) -> None:
+    result = mls.client(
+        CA + "put('IGPF:X:FBCTRL', 'on'); put('ORBITCCP:selRunMode', 3); put('PAHRP:cmdExtPhasMod', 1)\n"
+        "put('IGPF:Y:FBCTRL', 7); put('ORBITCCP:selRunMode', 99)\n"
+        "result = [get('IGPF:X:FBCTRL', as_string=True), get('ORBITCCP:selRunMode'), get('RMC00VP'),\n"
+        "          get('PAHRP:cmdExtPhasMod'), get('IGPF:Y:FBCTRL')]\n"
+    )
+    assert result == ["on", 3, 3.0, 1, 0]
+    pva = mls.client(
+        PVA + "ctx.put('T:IGPF:Z:FBCTRL', 'on', timeout=5)\nresult = [int(ctx.get('T:IGPF:Z:FBCTRL', timeout=5))]\n"
+        "try:\n    ctx.put('T:ORBITCCP:selRunMode', 16, timeout=5)\n"
+        "except Exception as error:\n    result.append(str(error))\n"
+    )
+    assert pva[0] == 1
+    assert "outside the drive limits 0 to 15" in pva[1]
+
+
+def sweep(twin: TwinProcess, machine: str, **values: Any) -> None:
+    harmonic = float(shipped_document(machine).harmonic_number)
+    measured, model, orbit = twin.client(CA + SWEEP, harmonic=harmonic, **values)
+    assert measured == pytest.approx(model, rel=1e-2)
+    assert np.abs(orbit).max() < 1e-12
+
+
+def test_a_frequency_sweep_of_the_mls_gives_the_models_chromaticity(mls: TwinProcess) -> None:
+    tunes = ["TUNEZRP:measX", "TUNEZRP:measY"]
+    sweep(mls, "mls", setter="MCLKHGP:setFrq", tunes=tunes, khz=1e-3, relative=8e-6)
+
+
+def test_a_frequency_sweep_of_bessy2_gives_the_models_chromaticity(bessy2: TwinProcess) -> None:
+    sweep(bessy2, "bessy2", setter="MCLKHX251C:freq", tunes=["TUNEZR:rdH", "TUNEZR:rdV"], khz=1.0, relative=5e-7)
+
+
+def test_the_multiplexer_connects_one_quadrupole_after_its_sequence(bessy2: TwinProcess) -> None:
+    result = bessy2.client(
+        CA + "names = []\n"
+        "pv = epics.PV('T:PMUXZR:name', callback=lambda char_value=None, **k: names.append(char_value))\n"
+        "pv.wait_for_connection(5); time.sleep(0.3)\n"
+        "before = get('Q1M1D1R:im:I'); put('QSPAZR:set', 2.0)\n"
+        "put('PMUXZR:Q1M1D1R', 1)\n"
+        "row = [get('Q1M1D1R:im:I') - before, get('PMUXZR:Q1M1D1R'), get('PMUXZR:off'), get('PMUXZR:name')]\n"
+        "put('QSPAZR:cmd1', 0); row += [get('Q1M1D1R:im:I') - before, get('QSPAZR:stat1'), get('QSPAZR:stat2')]\n"
+        "put('QSPAZR:cmd1', 1); put('PMUXZR:off', 1); row += [get('Q1M1D1R:im:I') - before, get('PMUXZR:off')]\n"
+        "put('QSPAZR:set', 0.0); time.sleep(0.2); result = [row, names]\n"
+    )
+    row, names = result
+    assert row == [pytest.approx(2.0 * -2.67857), 1, 0, "Q1M1D1R", 0.0, 0, 1, 0.0, 1]
+    assert names[-4:] == ["Q1M1D1R", "Mux OFF", "Q1M1D1R", "Mux OFF"]
+
+
+def test_the_current_of_bessy2_stays_near_its_top_up_level(bessy2: TwinProcess) -> None:
+    current = bessy2.client(CA + "result = [get('MDIZ3T5G:current'), severity('MDIZ3T5G:current')]")
+    assert 249.0 < current[0] <= 250.0
+    assert current[1] == 0

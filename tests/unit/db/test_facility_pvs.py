@@ -1,0 +1,141 @@
+"""Every row of the facilities' tables of process variables is served with its unit, type and direction."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gnomon.db import shipped_machine
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.templates import expand, read_pvs
+from gnomon.lattice import Ring
+
+TABLES = Path(__file__).parents[4] / "shared" / "machines"
+MACHINES = ("bessy2", "mls")
+
+KINDS = {
+    "double": Kind.FLOAT,
+    "long": Kind.INT,
+    "enum": Kind.ENUM,
+    "string": Kind.STRING,
+    "double[]": Kind.FLOATS,
+    "long[]": Kind.INTS,
+    "string[]": Kind.STRINGS,
+    "PVA NTTable": Kind.TABLE,
+}
+#: Units that the tables put into words, or write differently.
+UNITS = {"counts: 10 mm is 2^15": "", "m and rad": "", "m and m and rad": ""}
+#: What one row says of several names.
+MORE = {
+    "CAVH1T8R:freq": [f"CAVH{n}T8R:freq" for n in (1, 2, 3, 4)],
+    "beam:twiss:x:beta": [f"beam:twiss:{p}:{q}" for p in "xy" for q in ("beta", "alpha", "nu")],
+    "beam:twiss:x:tune": ["beam:twiss:x:tune", "beam:twiss:y:tune"],
+}
+#: Rows whose PVs come with the roles, which are served by another part.
+LATER = {"par:mode"}
+#: One put, one reading and one of each special type, for where the tables are not at hand: unit, kind, writable.
+SAMPLE = {
+    "bessy2": {
+        "Q1PDR:set": ("A", Kind.FLOAT, True),
+        "QSPAZR:cmd1": ("", Kind.ENUM, True),
+        "QSPAZR:stat2": ("", Kind.ENUM, False),
+        "PMUXZR:Q1M1D1R": ("", Kind.ENUM, True),
+        "PMUXZR:name": ("", Kind.STRING, False),
+        "MDIZ3T5G:current": ("mA", Kind.FLOAT, False),
+    },
+    "mls": {
+        "PAHRP:setVoltCav": ("kV", Kind.FLOAT, True),
+        "ERMPCGP:rdRmp": ("MeV", Kind.FLOAT, False),
+        "MLSOPCCP:actOptRmpTblSet": ("", Kind.ENUM, True),
+        "ORBITCCP:selRunMode": ("", Kind.INT, True),
+        "RMC00VP": ("", Kind.FLOAT, False),
+        "BPMZ1X003GP:rdBufBpm": ("um", Kind.INTS, False),
+        "QPD01ZL2RP:rdSigmaY": ("um", Kind.FLOAT, False),
+        "cumz4x003gp:tuneSyn": ("Hz", Kind.FLOAT, False),
+    },
+}
+
+
+def served(ring: Ring) -> dict[str, PvSpec]:
+    return {s.name: s for s in expand(read_pvs(ring.document.pvs, pv_document), ring, "")}
+
+
+SERVED = {name: served(shipped_machine(name)) for name in MACHINES}
+
+
+def rows() -> Iterator[tuple[str, dict[str, str]]]:
+    for machine in MACHINES:
+        path = TABLES / machine / "pvs.csv"
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                yield from ((machine, row) for row in csv.DictReader(file) if row["pv"] not in LATER)
+
+
+ROWS = list(rows())
+
+
+def names(ring: Ring, pv: str) -> list[str]:
+    """The names that a row stands for."""
+    devices = {
+        "<PC>": [s.name for s in ring.document.supplies],
+        "<MAGNET>": [m.name for m in ring.magnets],
+        "<QUADRUPOLE>": [m.name for m in ring.magnets if m.main == "k1"],
+        "<BPM>": [bpm.name for bpm in ring.bpms],
+    }
+    found = re.match(r".*(<[A-Z]+>)", pv)
+    if found is None:
+        return MORE.get(pv, [pv])
+    every = devices[found[1]]
+    if any(offset in pv for offset in (":x:set", ":y:set", ":roll:set")):
+        every = [m.name for m in ring.magnets if m.main in ("k1", "b3")]  # a steerer is a coil in a sextupole
+    return [pv.replace(found[1], name) for name in every]
+
+
+def unit_of(ring: Ring, row: dict[str, str], name: str) -> str:
+    unit = row["unit"]
+    if ":Cm:" in row["pv"] or "hw2phys" in row["pv"]:
+        main = next(m for m in ring.magnets if m.name == name.split(":")[0])
+        return main.unit + ("/A" if "hw2phys" in row["pv"] else "")
+    if name.endswith((":alpha", ":nu")):
+        return "" if name.endswith(":alpha") else "turns"
+    return UNITS.get(unit, unit)
+
+
+@pytest.mark.skipif(not ROWS, reason=f"the facilities' tables are not at {TABLES}")
+@pytest.mark.parametrize(("machine", "row"), ROWS, ids=[f"{machine} {row['pv']}" for machine, row in ROWS])
+def test_each_row_of_the_tables_is_served(machine: str, row: dict[str, str]) -> None:
+    ring = shipped_machine(machine)
+    kind, _, length = row["ca_type"].partition("[")
+    wanted = KINDS[kind + "[]" if length else kind]
+    every = names(ring, row["pv"])
+    assert every
+    for name in every:
+        spec = SERVED[machine].get(name)
+        assert spec is not None, name
+        assert spec.kind is wanted, name
+        assert spec.unit == unit_of(ring, row, name), name
+        assert spec.writable == (row["direction"] == "setpoint"), name
+        if length.rstrip("]"):
+            assert spec.length == int(length.rstrip("]")), name
+        if spec.kind is Kind.ENUM:
+            assert len(spec.states) >= 2, name
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_sample_is_served_with_unit_type_and_direction(machine: str) -> None:
+    for name, wanted in SAMPLE[machine].items():
+        spec = SERVED[machine][name]
+        assert (spec.unit, spec.kind, spec.writable) == wanted, name
+
+
+def test_each_state_of_the_optics_presets_all_supplies_energy_and_voltage() -> None:
+    ring = shipped_machine("mls")
+    spec = SERVED["mls"]["MLSOPCCP:actOptRmpTblSet"]
+    assert spec.states == ("standard user", "low alpha", "low emittance", "SSMB", "injection")
+    assert len(spec.presets) == 5
+    assert all(len(preset) == len(ring.document.supplies) + 3 for preset in spec.presets)
+    assert ("ring", "energy", 105e6) in spec.presets[4]
+    assert spec.record_type == "mbbo"

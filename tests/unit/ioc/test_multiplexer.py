@@ -1,0 +1,86 @@
+"""The multiplexer: buttons, the states that the hardware passes, and what the journal makes of them."""
+
+import asyncio
+from pathlib import Path
+
+from gnomon.ioc.multiplexer import switching_s
+from gnomon.lattice import Setting
+from unit.ioc.rig import RING, Rig, running
+
+MUX = RING.multiplexer
+assert MUX is not None
+
+
+def names_shown(rig: Rig) -> list[str]:
+    """The names as they are published from now on."""
+    shown: list[str] = []
+    at = rig.bank.index["T:PMUXZR:name"]
+    rig.bank.listen(lambda indices: shown.append(rig.bank.objects[at]) if at in indices else None)
+    return shown
+
+
+async def test_a_selection_passes_the_name_none_and_the_name_and_completes_with_its_effect(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        assert rig.get("T:PMUXZR:name").value == "Mux OFF"
+        assert (await rig.put("T:MUXP:set", 3.0)).accepted
+        nominal = rig.get("T:QF:im:I").value
+        shown = names_shown(rig)
+        waiting = rig.start_put("T:PMUXZR:QF", 1)
+        await asyncio.sleep(0.05)
+        assert shown == ["QF"]
+        assert not waiting.done()
+        assert rig.get("T:QF:im:I").value == nominal  # connected at the end of the sequence
+        assert (await waiting).accepted
+        assert shown == ["QF", "Mux OFF", "QF"]
+        assert rig.get("T:QF:im:I").value == nominal - 2.0 * 3.0
+        assert [rig.get(f"T:PMUXZR:{b}").value for b in ("QF", "QD", "off")] == [1, 0, 0]
+        assert (await rig.put("T:PMUXZR:off", 1)).accepted
+        assert shown[3:] == ["Mux OFF"]
+        assert rig.get("T:QF:im:I").value == nominal
+        assert [rig.get(f"T:PMUXZR:{b}").value for b in ("QF", "QD", "off")] == [0, 0, 1]
+
+
+async def test_the_supply_acts_only_while_it_is_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        nominal = rig.get("T:QF:im:I").value
+        await rig.put("T:MUXP:set", 3.0)
+        await rig.put("T:PMUXZR:QF", 1)
+        await rig.put("T:MUXP:cmd1", "off")
+        assert rig.get("T:MUXP:stat1").value == 0
+        assert rig.get("T:QF:im:I").value == nominal
+        await rig.put("T:MUXP:cmd1", 1)
+        assert rig.get("T:MUXP:stat1").value == 1
+        assert rig.get("T:QF:im:I").value == nominal - 6.0
+        assert rig.get("T:MUXP:stat2").value == 1
+
+
+async def test_another_result_does_not_end_the_sequence_and_the_newer_selection_is_shown(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        shown = names_shown(rig)
+        first = rig.start_put("T:PMUXZR:QF", 1)
+        await asyncio.sleep(0.02)
+        assert (await rig.put("T:CP:set", 0.5)).accepted
+        assert shown == ["QF"]
+        second = rig.start_put("T:PMUXZR:QD", 1)
+        assert (await first).accepted
+        assert (await second).accepted
+        assert shown[-1] == "QD"
+        assert rig.get("T:PMUXZR:QD").value == 1
+        assert rig.get("T:PMUXZR:QF").value == 0
+
+
+async def test_a_button_only_acts_on_1_and_nothing_else_than_0_and_1_is_taken(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        await rig.put("T:PMUXZR:QF", 1)
+        assert (await rig.put("T:PMUXZR:QF", 0)).accepted
+        assert rig.get("T:PMUXZR:QF").value == 1
+        for value in (2, 0.5, "up", -1):
+            assert not (await rig.put("T:PMUXZR:QD", value)).accepted
+        assert rig.get("T:PMUXZR:name").value == "QF"
+
+
+def test_a_selection_among_other_settings_is_at_once() -> None:
+    select = Setting("T:x", "MUX", "selected", 1.0)
+    assert switching_s(RING, (select,)) == 2 * 0.1
+    assert switching_s(RING, (Setting("T:x", "MUX", "selected", 0.0),)) == 0.0
+    assert switching_s(RING, (select, Setting("T:y", "MUXP", "current", 1.0))) == 0.0
