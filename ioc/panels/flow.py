@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 
 from gnomon.ioc.panels.widgets import CARD_BAR, Box, Widget, card
 
@@ -40,7 +41,7 @@ def make_card(section: Section, rows: Sequence[Row], box: Box, title: str) -> Wi
 def pages(sections: Sequence[Section], box: Box, columns: int) -> list[list[Widget]]:
     """Cards of all sections, column by column, in as many pages as they need.
 
-    A section that does not fit below the others begins a new column; one that fits in none goes on in the next.
+    A section that does not fit below the others begins a new column; one that fits in none is divided.
     """
     width = (box.width - GAP * (columns - 1)) // columns
     made: list[list[Widget]] = [[]]
@@ -48,15 +49,16 @@ def pages(sections: Sequence[Section], box: Box, columns: int) -> list[list[Widg
     for section in sections:
         rows, title = iter(section.rows), section.title
         left = len(section.rows)
+        longest = (box.height - section.height(0)) // ROW
+        longest = ceil(left / ceil(left / longest))  # parts of one length
         while left:
             room = (box.y + box.height - y - section.height(0)) // ROW
-            longest = (box.height - section.height(0)) // ROW
             if room < min(left, longest):
                 column, y, room = column + 1, box.y, longest
             if column == columns:
                 column = 0
                 made.append([])
-            part = list(islice(rows, room))
+            part = list(islice(rows, min(room, longest)))
             left -= len(part)
             place = Box(box.x + column * (width + GAP), y, width, 0)
             made[-1].append(make_card(section, part, place, title))

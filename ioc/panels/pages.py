@@ -131,7 +131,7 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     }
     made = {}
     for title, file in files.items():
-        body = makers[title]() if title in makers else _listed(title, _family(supplies[title]), 4)
+        body = makers[title]() if title in makers else _listed(title, _family(title, supplies[title]), 4)
         header = _header(ring.document.title, prefix, title, files)
         made[file] = display(f"{ring.document.title} {title}", WIDTH, HEIGHT, [header, *body])
     return made
@@ -235,18 +235,18 @@ def _listed(name: str, sections: Sequence[Section], columns: int) -> list[Widget
         return whole[0]
     inside = Box(GAP, GAP, BODY.width - 2 * GAP, BODY.height - TAB_HEIGHT - 2 * GAP)
     whole = pages(sections, inside, columns)
-    ends = [[page[i].name.removesuffix(", continued") for i in (0, -1)] for page in whole]
+    ends = [[page[i].name.split()[0] for i in (0, -1)] for page in whole]
     return [tabs(name, BODY, [(" to ".join(dict.fromkeys(end)), page) for end, page in zip(ends, whole, strict=True)])]
 
 
-def _family(supplies: Sequence[Supply]) -> list[Section]:
+def _family(title: str, supplies: Sequence[Supply]) -> list[Section]:
     """One section for each kind of magnet that the supplies of a family feed."""
     unit = supplies[0].setpoint.unit
     by_magnet: dict[str, list[Row]] = {}
     for supply in supplies:
         by_magnet.setdefault(supply.family, []).append(_pair(supply.name, supply.setpoint, supply.readback))
     head = _heads("supply", f"setpoint [{unit}]", f"readback [{unit}]")
-    return [Section(magnet, rows, head) for magnet, rows in sorted(by_magnet.items())]
+    return [Section(f"{magnet} {title.lower()}", rows, head) for magnet, rows in sorted(by_magnet.items())]
 
 
 def _monitors(monitors: Sequence[Monitor]) -> list[Section]:

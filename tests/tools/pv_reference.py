@@ -1,0 +1,104 @@
+"""Write docs/reference/pvs.md from the shipped PV documents, `python -m tests.tools.pv_reference`; a test checks it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gnomon.db import shipped_machine
+from gnomon.db.machines import pv_document, shipped_pv_documents
+from gnomon.db.templates import SOURCES, Placed, PvTemplate, expand, read_pvs
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pvs.md"
+
+#: Documents in the order of the page, and the machine that each is shown with.
+DOCUMENTS = {"beam": "", "bessy2": "bessy2", "mls": "mls", "bessy2-areas": "bessy2", "plain": ""}
+
+#: What no shipped document uses.
+UNUSED = {
+    "monitor.difference.x": "one monitor's horizontal reading less the reference orbit",
+    "monitor.difference.y": "one monitor's vertical reading less the reference orbit",
+}
+
+EACH = {"": "", "supply": "each supply", "magnet": "each magnet", "bpm": "each monitor", "cavity": "each cavity"}
+
+
+def own(name: str) -> list[Placed]:
+    """The templates that stand in a document itself."""
+    return [placed for placed in read_pvs(name, pv_document) if f"/{name}.pvs.json: " in placed.place]
+
+
+def render() -> str:
+    """The page."""
+    assert set(DOCUMENTS) == set(shipped_pv_documents())
+    return "\n".join([*_introduction(), *(line for name in DOCUMENTS for line in _document(name)), *_sources()]) + "\n"
+
+
+def _introduction() -> Iterator[str]:
+    yield "# PVs"
+    yield ""
+    yield "Every PV of the shipped machines, as its PV document has it; names come after the prefix. `gnomon machine pvs`"
+    yield "lists them one by one, with limits. Names of your own: see"
+    yield "[name PVs for a facility](../how-to/name_pvs_for_a_facility.md)."
+    yield ""
+    yield "This page is written by `python -m tests.tools.pv_reference`."
+
+
+def _document(name: str) -> Iterator[str]:
+    placed = own(name)
+    yield ""
+    machine = DOCUMENTS[name]
+    count = ""
+    if machine:
+        ring = shipped_machine(machine)
+        count = f": {len(expand(read_pvs(name, pv_document), ring, ''))} PVs with what it includes"
+    yield f"## `{name}`{count}"
+    yield ""
+    yield "| PV | for | access | unit | source | meaning |"
+    yield "|---|---|---|---|---|---|"
+    for template in (p.template for p in placed):
+        yield "| " + " | ".join(_row(template)) + " |"
+
+
+def _row(template: PvTemplate) -> Iterator[str]:
+    wanted = f", {' or '.join(template.only)} only" if template.only else ""
+    writable = template.source == "set" or template.source.startswith("control.")
+    source = template.source
+    if template.property:
+        source += f" {template.property}" + (f" of {template.device}" if template.device else "")
+    yield f"`{template.pv}`"
+    yield EACH[template.each] + wanted
+    yield "rw" if writable else "r"
+    yield _unit(template)
+    yield source
+    states = f" ({', '.join(f'{i} {state}' for i, state in enumerate(template.states))})" if template.states else ""
+    yield template.description.replace("|", "\\|") + states
+
+
+def _unit(template: PvTemplate) -> str:
+    if template.unit is not None:
+        return template.unit
+    known = {"current": "A", "dx": "m", "dy": "m", "roll": "rad", "hw2phys": "of the strength, per A"}
+    return known.get(template.property, "of the strength" if template.property == "main" else "")
+
+
+def _sources() -> Iterator[str]:
+    meanings = dict(UNUSED)
+    for name in DOCUMENTS:
+        for placed in own(name):
+            text = placed.template.description.replace("{name} ", "")
+            meanings.setdefault(placed.template.source, text)
+    yield ""
+    yield "## Sources"
+    yield ""
+    yield "What can feed a PV; units are m, rad, Hz, s, A before `scale`. What begins with `control.` can be written."
+    yield ""
+    yield "| source | type | meaning |"
+    yield "|---|---|---|"
+    yield "| `set` | float | a property of a device, as it was asked for; a put sets it |"
+    yield "| `readback` | float | a property of a device, as it is |"
+    for source, kind in SOURCES.items():
+        if source not in ("set", "readback"):
+            yield f"| `{source}` | {kind} | {meanings[source]} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

@@ -1,0 +1,84 @@
+"""The documentation holds: links lead somewhere, commands exist, examples work, and every page is listed."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from gnomon.ioc.cli import app
+from gnomon.ioc.config import Config
+from gnomon.ioc.machines import find_machine, pvs_of
+from tools.pv_reference import PAGE, render
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("tests/**/README.md"))]
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def links(page: Path) -> Iterator[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    yield from (link for link in LINK.findall(text) if "://" not in link)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_to_files_that_are_there(page: Path) -> None:
+    missing = [link for link in links(page) if not (page.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+def test_the_index_lists_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = {(index.parent / link).resolve() for link in links(index)}
+    decisions = ROOT / "docs" / "decisions"
+    listed |= {(decisions / link).resolve() for link in links(decisions / "README.md")}
+    assert [name(p) for p in PAGES if ROOT / "docs" in p.parents and p != index and p not in listed] == []
+    assert "docs/README.md" in set(links(ROOT / "README.md"))
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every line of a code block, and every piece of code in a line, that starts gnomon."""
+    for page in PAGES:
+        if ROOT / "docs" / "decisions" in page.parents:
+            continue  # these say what was so then
+        text = page.read_text(encoding="utf-8")
+        for line in re.findall(r"^(?: {4}|\t)(?:\$ )?(?:\S*/)?(gnomon [^\n#]*)", text, flags=re.MULTILINE):
+            yield name(page), line
+        for piece in re.findall(r"`(gnomon [a-z][^`]*)`", text):
+            yield name(page), piece
+
+
+@pytest.mark.parametrize(("page", "line"), sorted({*commands()}))
+def test_commands_and_their_options_exist(page: str, line: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = shlex.split(line.partition("&&")[0].partition(" | ")[0])[1:]
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        found = command.commands.get(words[0].split("|")[0])
+        assert found is not None, f"{page}: {line}: {command.name} has no command {words[0]}"
+        command, words = found, words[1:]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}
+    assert given - known - {"--help"} == set(), f"{page}: {line}"
+
+
+def test_the_example_of_a_naming_names_what_the_page_says(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "how-to" / "name_pvs_for_a_facility.md").read_text(encoding="utf-8")
+    file = tmp_path / "slashes.pvs.json"
+    file.write_text(json.dumps(json.loads(text.split("```json")[1].split("```")[0])))
+    pvs = {spec.name: spec.device for spec in pvs_of(find_machine(Config(machine="mls", pvs=str(file))), "")}
+    told = re.findall(r"`(\w+)` is (?:now )?`(sr\S+)`", text)
+    assert len(told) == 2
+    for device, pv in told:
+        assert pvs[pv] == device
+
+
+def test_the_reference_of_pvs_is_that_of_the_documents() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m tests.tools.pv_reference"
