@@ -18,8 +18,6 @@ UNUSED = {
     "monitor.difference.y": "one monitor's vertical reading less the reference orbit",
 }
 
-EACH = {"": "", "supply": "each supply", "magnet": "each magnet", "bpm": "each monitor", "cavity": "each cavity"}
-
 
 def own(name: str) -> list[Placed]:
     """The templates that stand in a document itself."""
@@ -35,8 +33,8 @@ def render() -> str:
 def _introduction() -> Iterator[str]:
     yield "# PVs"
     yield ""
-    yield "Every PV of the shipped machines, as its PV document has it; names come after the prefix. `gnomon machine pvs`"
-    yield "lists them one by one, with limits. Names of your own: see"
+    yield "Every PV of the shipped machines, as its PV document has it; names come after the prefix."
+    yield "`gnomon machine pvs` lists them one by one, with limits. Names of your own: see"
     yield "[name PVs for a facility](../how-to/name_pvs_for_a_facility.md)."
     yield ""
     yield "This page is written by `python -m tests.tools.pv_reference`."
@@ -65,7 +63,8 @@ def _row(template: PvTemplate) -> Iterator[str]:
     if template.property:
         source += f" {template.property}" + (f" of {template.device}" if template.device else "")
     yield f"`{template.pv}`"
-    yield EACH[template.each] + wanted
+    kind = {"bpm": "monitor"}.get(template.each, template.each)
+    yield (f"each {kind}" if kind else "") + wanted
     yield "rw" if writable else "r"
     yield _unit(template)
     yield source
@@ -97,7 +96,7 @@ def _sources() -> Iterator[str]:
     yield "| `readback` | float | a property of a device, as it is |"
     for source, kind in SOURCES.items():
         if source not in ("set", "readback"):
-            yield f"| `{source}` | {kind} | {meanings[source]} |"
+            yield f"| `{source}` | {kind} | {meanings.get(source, '')} |"
 
 
 if __name__ == "__main__":
