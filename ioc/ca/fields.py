@@ -1,114 +1,129 @@
-"""The fields of a record that clients ask for by name: DESC, EGU, limits, alarm."""
+"""The fields of a record that clients ask for by name: DESC, EGU, limits, alarm, lengths."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from caproto import AccessRights, ChannelData, ChannelDouble, ChannelEnum, ChannelInteger, ChannelString
-
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank, Severity, Status
-from gnomon.ioc.ca.channels import limits
+from gnomon.ioc.bank import Bank, Severity
+from gnomon.ioc.ca import dbr
 
 SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
-#: Names of EPICS's alarm conditions, by number.
+#: Names of EPICS's alarm conditions, by number. A client that asks for the names of the states gets the first 16.
 STATUSES = (
     "NO_ALARM", "READ", "WRITE", "HIHI", "HIGH", "LOLO", "LOW", "STATE", "COS", "COMM", "TIMEOUT",
-    "HWLIMIT", "CALC", "SCAN", "LINK", "SOFT",
+    "HWLIMIT", "CALC", "SCAN", "LINK", "SOFT", "BAD_SUB", "UDF", "DISABLE", "SIMM", "READ_ACCESS", "WRITE_ACCESS",
+)  # fmt: skip
+#: Element types of a waveform record, by number.
+ELEMENTS = (
+    "STRING", "CHAR", "UCHAR", "SHORT", "USHORT", "LONG", "ULONG", "INT64", "UINT64", "FLOAT", "DOUBLE", "ENUM",
+)  # fmt: skip
+STATE_PREFIXES = (
+    "ZR", "ON", "TW", "TH", "FR", "FV", "SX", "SV", "EI", "NI", "TE", "EL", "TV", "TT", "FT", "FF",
 )  # fmt: skip
 
-LIMIT_FIELDS = {
-    "LOPR": "lower_disp_limit",
-    "HOPR": "upper_disp_limit",
-    "DRVL": "lower_ctrl_limit",
-    "DRVH": "upper_ctrl_limit",
-    "LOLO": "lower_alarm_limit",
-    "LOW": "lower_warning_limit",
-    "HIGH": "upper_warning_limit",
-    "HIHI": "upper_alarm_limit",
+ELEMENT_OF = {Kind.FLOATS: "DOUBLE", Kind.INTS: "LONG", Kind.STRINGS: "STRING"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its native type, where its value comes from, and the names of its states."""
+
+    native: int
+    fetch: Callable[[Bank, int], Any]
+    states: tuple[str, ...] = ()
+
+
+def _severity_of(attribute: str, severity: Severity) -> Field:
+    def fetch(bank: Bank, index: int) -> int:
+        given = getattr(bank.specs[index].alarm, attribute) is not None
+        return severity if given else Severity.NO_ALARM
+
+    return Field(dbr.ENUM, fetch, SEVERITIES)
+
+
+def _limit(pick: Callable[[PvSpec], float | None]) -> Field:
+    def fetch(bank: Bank, index: int) -> float:
+        value = pick(bank.specs[index])
+        return 0.0 if value is None else float(value)
+
+    return Field(dbr.DOUBLE, fetch)
+
+
+def _spec(native: int, pick: Callable[[PvSpec], Any], states: tuple[str, ...] = ()) -> Field:
+    return Field(native, lambda bank, index: pick(bank.specs[index]), states)
+
+
+def _display(spec: PvSpec, end: int) -> float:
+    return (spec.display or spec.drive or (0.0, 0.0))[end]
+
+
+def _drive(spec: PvSpec, end: int) -> float:
+    return (spec.drive or (0.0, 0.0))[end]
+
+
+def _length(bank: Bank, index: int) -> int:
+    return len(bank.objects[index])
+
+
+#: Fields that every record has.
+COMMON = {
+    "DESC": _spec(dbr.STRING, lambda spec: spec.description),
+    "NAME": _spec(dbr.STRING, lambda spec: spec.name),
+    "RTYP": _spec(dbr.STRING, lambda spec: spec.record_type),
+    "SEVR": Field(dbr.ENUM, lambda bank, index: int(bank.severity[index]), SEVERITIES),
+    "STAT": Field(dbr.ENUM, lambda bank, index: int(bank.status[index]), STATUSES),
+    "UDF": Field(dbr.CHAR, lambda bank, index: int(bank.status[index] == STATUSES.index("UDF"))),
+}
+UNIT = {"EGU": _spec(dbr.STRING, lambda spec: spec.unit)}
+RANGE = {
+    "HOPR": _limit(lambda spec: _display(spec, 1)),
+    "LOPR": _limit(lambda spec: _display(spec, 0)),
+}
+LIMITS = RANGE | {
+    "DRVH": _limit(lambda spec: _drive(spec, 1)),
+    "DRVL": _limit(lambda spec: _drive(spec, 0)),
+    "HIHI": _limit(lambda spec: spec.alarm.hihi),
+    "HIGH": _limit(lambda spec: spec.alarm.high),
+    "LOW": _limit(lambda spec: spec.alarm.low),
+    "LOLO": _limit(lambda spec: spec.alarm.lolo),
+    "HHSV": _severity_of("hihi", Severity.MAJOR),
+    "HSV": _severity_of("high", Severity.MINOR),
+    "LSV": _severity_of("low", Severity.MINOR),
+    "LLSV": _severity_of("lolo", Severity.MAJOR),
+    # Every publication is sent, however small the change.
+    "ADEL": _limit(lambda _: 0.0),
+    "MDEL": _limit(lambda _: 0.0),
+}
+PRECISION = {"PREC": _spec(dbr.SHORT, lambda spec: spec.precision)}
+ARRAY = {
+    "NELM": _spec(dbr.LONG, lambda spec: spec.length),
+    "NORD": Field(dbr.LONG, _length),
+    "FTVL": _spec(dbr.ENUM, lambda spec: ELEMENTS.index(ELEMENT_OF[spec.kind]), ELEMENTS),
+}
+BY_KIND: dict[Kind, dict[str, Field]] = {
+    Kind.FLOAT: COMMON | UNIT | PRECISION | LIMITS,
+    Kind.INT: COMMON | UNIT | LIMITS,
+    Kind.ENUM: COMMON,
+    Kind.STRING: COMMON,
+    Kind.INTS: COMMON | UNIT | RANGE | ARRAY,
+    Kind.FLOATS: COMMON | UNIT | PRECISION | RANGE | ARRAY,
+    Kind.STRINGS: COMMON | ARRAY,
 }
 
 
-class FieldChannel(ChannelData):
-    """A field that is read through to the bank; mixed into caproto's classes. Nobody may write it."""
-
-    bank: Bank
-    fetch: Callable[[], Any]
-
-    async def _read(self, data_type: Any) -> Any:
-        self._data["value"] = self.fetch()
-        return await super()._read(data_type)
-
-    def check_access(self, hostname: str, username: str) -> AccessRights:
-        """Fields are read-only."""
-        return AccessRights.READ
-
-    async def auth_write(self, *args: Any, **keywords: Any) -> Any:
-        """Refuse: a well-behaved client does not even try."""
-        from gnomon.ioc.ca.channels import PUT_FAILED
-
-        return PUT_FAILED
+def field(spec: PvSpec, name: str) -> Field:
+    """A field of a PV's record. Raises KeyError when there is no such field."""
+    if spec.kind is Kind.ENUM and (number := _state_number(spec, name)) is not None:
+        state = spec.states[number] if number < len(spec.states) else ""
+        return Field(dbr.STRING, lambda bank, index: state)
+    return BY_KIND[spec.kind][name]
 
 
-class TextField(FieldChannel, ChannelString):
-    """A field of text."""
-
-
-class NumberField(FieldChannel, ChannelDouble):
-    """A field that is a number."""
-
-
-class CountField(FieldChannel, ChannelInteger):
-    """A field that is a whole number."""
-
-
-class ChoiceField(FieldChannel, ChannelEnum):
-    """A field that is one of a few names."""
-
-
-def field(bank: Bank, index: int, name: str) -> FieldChannel:
-    """The channel of one field of a PV. Raises KeyError when its record has no such field."""
-    spec = bank.specs[index]
-    made: FieldChannel
-    match name:
-        case "DESC":
-            made = _text(spec.description)
-        case "NAME":
-            made = _text(spec.name)
-        case "RTYP":
-            made = _text(spec.record_type)
-        case "EGU" if spec.kind in (Kind.FLOAT, Kind.FLOATS, Kind.INT, Kind.INTS):
-            made = _text(spec.unit)
-        case "PREC" if spec.kind in (Kind.FLOAT, Kind.FLOATS):
-            made = CountField(value=spec.precision)
-            made.fetch = lambda: spec.precision
-        case "SEVR":
-            made = ChoiceField(value=0, enum_strings=SEVERITIES)
-            made.fetch = lambda: int(bank.severity[index])
-        case "STAT":
-            made = ChoiceField(value=0, enum_strings=STATUSES)
-            made.fetch = lambda: _status(bank, index)
-        case _ if name in LIMIT_FIELDS and spec.kind in (Kind.FLOAT, Kind.INT):
-            made = NumberField(value=0.0, units=spec.unit, precision=spec.precision)
-            value = _limit(spec, name)
-            made.fetch = lambda: value
-        case _:
-            raise KeyError(f"{spec.name}.{name}")
-    made.bank = bank
-    return made
-
-
-def _text(value: str) -> FieldChannel:
-    made = TextField(value="", long_string_max_length=max(len(value) + 1, 40))
-    made.fetch = lambda: value
-    return made
-
-
-def _limit(spec: PvSpec, name: str) -> float:
-    return limits(spec)[LIMIT_FIELDS[name]]
-
-
-def _status(bank: Bank, index: int) -> int:
-    """The alarm's number; those past the 16 names that an enum can hold show as SOFT, which is what UDF is here."""
-    if bank.severity[index] == Severity.NO_ALARM:
-        return Status.NO_ALARM
-    return min(int(bank.status[index]), len(STATUSES) - 1)
+def _state_number(spec: PvSpec, name: str) -> int | None:
+    """Which state a field names: ZNAM and ONAM of binary records, ZRST to FFST of others."""
+    if spec.record_type in ("bi", "bo"):
+        return {"ZNAM": 0, "ONAM": 1}.get(name)
+    if len(name) == 4 and name.endswith("ST") and name[:2] in STATE_PREFIXES:
+        return STATE_PREFIXES.index(name[:2])
+    return None

@@ -1,22 +1,22 @@
-"""Sends what the bank publishes to all subscribers: one write for each client, however many PVs changed.
+"""Sends what a bank publishes to all subscribers: one write for each client, however many PVs changed.
 
-caproto's own road costs about 0.1 ms for each PV and client. Here, each client has a plan: the messages of its plain
-scalar subscriptions (DBR_TIME_DOUBLE) as one array of wire structures, in which a publication fills in value, alarm and
-time stamp of those concerned and sends them as they stand. Other subscriptions are converted by caproto, one by one.
+Each client has a plan: the messages of its plain scalar subscriptions (DBR_TIME_DOUBLE) as one array of wire
+structures, in which a publication fills in value, alarm and time stamp of those concerned and sends them as they stand.
+Other subscriptions are packed one by one, once for all clients that want the same.
 """
 
-import asyncio
-from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from caproto import ChannelType, SubscriptionType
+from caproto import SubscriptionType
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
-from gnomon.ioc.ca.channels import EPOCH_S, BankChannel
+from gnomon.ioc.ca.dbr import TIME_DOUBLE, Unconvertible
+from gnomon.ioc.ca.points import NO_FILTERS, Point
+from gnomon.ioc.ca.wire import EPOCH_S, GET_FAILED, HEADER, NORMAL, Command, pack
 
 #: One update of a DBR_TIME_DOUBLE subscription as it goes over the wire (Channel Access protocol, EVENT_ADD reply).
 MESSAGE = np.dtype(
@@ -35,91 +35,118 @@ MESSAGE = np.dtype(
         ("value", ">f8"),
     ]
 )
-EVENT_ADD = 1
-HEADER_SIZE = 16
-ECA_NORMAL = 1
 
-#: A client with more than this waiting [bytes] is passed over; it gets the newest values when it has caught up.
-BACKLOG = 4 * 2**20
-#: How often such clients are looked after [s].
-RETRY_S = 0.02
-
-WANTED = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_LOG | SubscriptionType.DBE_ALARM
 VALUE = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_LOG
+ALARM = SubscriptionType.DBE_ALARM
+
+#: A subscription of a client: the numbers of its channel and of itself.
+Key = tuple[int, int]
+
+
+class Receiver(Protocol):
+    """A client as the publisher sees it."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it wants events and keeps up with them."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        ...
 
 
 @dataclass(slots=True)
-class Slow:
-    """A subscription that is converted by caproto. `alarm` is the last one sent, for those that want alarms alone."""
+class Subscription:
+    """One subscription; `sent` and `alarm` are the value and alarm sent last, for those that do not want all."""
 
-    channel: BankChannel
-    subscription: Any
-    alarm: tuple[int, int]
+    key: Key
+    point: Point
+    data_type: int
+    count: int
+    mask: int
+    sent: Any = None
+    alarm: tuple[int, int] | None = None
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it wants each value as DBR_TIME_DOUBLE and nothing else done to it."""
+        return (
+            self.data_type == TIME_DOUBLE
+            and self.count <= 1
+            and bool(self.mask & VALUE)
+            and self.point.field is None
+            and self.point.length == 1
+            and self.point.filters is NO_FILTERS
+        )
 
 
 @dataclass(slots=True)
 class Plan:
     """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent."""
 
-    fast: dict[int, int] = field(default_factory=dict)
-    slow: dict[int, list[Slow]] = field(default_factory=lambda: defaultdict(list))
+    fast: dict[Key, int] = field(default_factory=dict)
+    slow: dict[int, dict[Key, Subscription]] = field(default_factory=dict)
     waiting: NDArray[np.bool_] | None = None
     index: Indices | None = None
     messages: Any = None
 
-    def build(self) -> None:
+    def build(self) -> Indices:
         """Lay out the messages of the fast subscriptions."""
         self.index = np.fromiter(self.fast.values(), dtype=np.intp, count=len(self.fast))
         self.messages = np.zeros(len(self.fast), dtype=MESSAGE)
-        self.messages["command"] = EVENT_ADD
-        self.messages["size"] = MESSAGE.itemsize - 16
-        self.messages["type"] = ChannelType.TIME_DOUBLE
+        self.messages["command"] = Command.EVENT_ADD
+        self.messages["size"] = MESSAGE.itemsize - HEADER.size
+        self.messages["type"] = TIME_DOUBLE
         self.messages["count"] = 1
-        self.messages["status_code"] = ECA_NORMAL
-        self.messages["subscription"] = list(self.fast)
+        self.messages["status_code"] = NORMAL
+        self.messages["subscription"] = [number for _, number in self.fast]
+        return self.index
+
+
+#: What other subscribers of the same publication have had packed, by PV, field, type, count and filters.
+Cache = dict[tuple[Point, int, int], tuple[bytes, int, int]]
 
 
 class Publisher:
-    """Listens to the bank and writes to the circuits of caproto's server, all in the event loop."""
+    """Listens to a bank and writes to its clients, all in the event loop."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        self._plans: dict[Any, Plan] = {}
-        self._retry: asyncio.TimerHandle | None = None
+        self._plans: dict[Receiver, Plan] = {}
+        # Which PVs are numeric scalars; the others have no place in the messages of the fast way.
+        self._scalar = [spec.kind in (Kind.FLOAT, Kind.INT, Kind.ENUM) for spec in bank.specs]
 
-    def subscribe(self, channel: BankChannel, specification: Any, subscription: Any) -> bool:
-        """See `Subscriber`. Repeated for the same subscription (events on again), it just sends the present value."""
-        filters = specification.channel_filter
-        if any(value is not None and value is not False for value in filters):
-            return False
-        circuit = subscription.circuit
-        plan = self._plans.setdefault(circuit, Plan())
-        one = Slow(channel, subscription, self._alarm(channel.index))
-        if not self._known(plan, channel, subscription):
-            if self._is_fast(channel, subscription):
-                plan.fast[subscription.subscriptionid] = channel.index
-                plan.index = None
-            else:
-                plan.slow[channel.index].append(one)
-        self._write(circuit, self._convert(one))
-        return True
+    def subscribe(self, receiver: Receiver, subscription: Subscription) -> None:
+        """Serve a subscription from now on, beginning with the present value."""
+        plan = self._plans.setdefault(receiver, Plan())
+        index = subscription.point.index
+        if subscription.is_fast and self._scalar[index]:
+            plan.fast[subscription.key] = index
+            plan.index = None
+        else:
+            plan.slow.setdefault(index, {})[subscription.key] = subscription
+        if receiver.ready:
+            self._changed(subscription)  # remembers what is sent now
+            receiver.write(self._message(subscription, {}))
+        else:
+            self._postpone(plan, np.array([index]))
 
-    def unsubscribe(self, circuit: Any, subscriptions: Any) -> None:
-        """Forget subscriptions of a client; nothing is sent for them from now on."""
-        plan = self._plans.get(circuit)
+    def unsubscribe(self, receiver: Receiver, key: Key, index: int) -> None:
+        """Forget a subscription of a client; nothing is sent for it from now on."""
+        plan = self._plans.get(receiver)
         if plan is None:
             return
-        gone = {sub.subscriptionid for sub in subscriptions}
-        plan.fast = {s: i for s, i in plan.fast.items() if s not in gone}
-        plan.index = None
-        for index in {sub.db_entry.index for sub in subscriptions if isinstance(sub.db_entry, BankChannel)}:
-            plan.slow[index] = [one for one in plan.slow[index] if one.subscription.subscriptionid not in gone]
-            if not plan.slow[index]:
+        if plan.fast.pop(key, None) is not None:
+            plan.index = None
+        elif (slow := plan.slow.get(index)) is not None:
+            slow.pop(key, None)
+            if not slow:
                 del plan.slow[index]
 
-    def forget(self, circuit: Any) -> None:
+    def forget(self, receiver: Receiver) -> None:
         """A client has gone."""
-        self._plans.pop(circuit, None)
+        self._plans.pop(receiver, None)
 
     def publish(self, indices: Indices) -> None:
         """Send what was published to all who subscribe to it."""
@@ -127,26 +154,36 @@ class Publisher:
             return
         published = np.zeros(len(self._bank.specs), dtype=bool)
         published[indices] = True
-        cache: dict[tuple[int, Any], Any] = {}
-        for circuit, plan in list(self._plans.items()):
-            if self._ready(circuit):
-                self._send(circuit, plan, published, cache)
+        cache: Cache = {}
+        for receiver, plan in list(self._plans.items()):
+            if receiver.ready:
+                self._send(receiver, plan, published, cache)
             else:
-                self._postpone(plan, published)
+                self._postpone(plan, indices)
+
+    def catch_up(self, receiver: Receiver) -> None:
+        """A client is ready again: send the newest of what it has missed."""
+        plan = self._plans.get(receiver)
+        if plan is not None and plan.waiting is not None:
+            waiting, plan.waiting = plan.waiting, None
+            self._send(receiver, plan, waiting, {})
 
     def stop(self) -> None:
         """Send nothing more."""
         self._plans.clear()
-        if self._retry is not None:
-            self._retry.cancel()
 
-    def _send(self, circuit: Any, plan: Plan, published: NDArray[np.bool_], cache: dict[tuple[int, Any], Any]) -> None:
-        if plan.index is None:
-            plan.build()
-        assert plan.index is not None
-        pick = published[plan.index]
-        messages = plan.messages if pick.all() else plan.messages[pick]
-        which = plan.index[pick]
+    def _send(self, receiver: Receiver, plan: Plan, published: NDArray[np.bool_], cache: Cache) -> None:
+        parts = [self._fast(plan, published)] if plan.fast else []
+        for index, subscriptions in plan.slow.items():
+            if published[index]:
+                parts.extend(self._message(one, cache) for one in subscriptions.values() if self._changed(one))
+        if parts:
+            receiver.write(b"".join(parts))
+
+    def _fast(self, plan: Plan, published: NDArray[np.bool_]) -> bytes:
+        index = plan.build() if plan.index is None else plan.index
+        pick = published[index]
+        messages, which = (plan.messages, index) if pick.all() else (plan.messages[pick], index[pick])
         bank = self._bank
         seconds, nanoseconds = np.divmod(bank.time_ns[which], 1_000_000_000)
         messages["status"] = bank.status[which]
@@ -154,94 +191,45 @@ class Publisher:
         messages["seconds"] = np.maximum(seconds - EPOCH_S, 0)
         messages["nanoseconds"] = nanoseconds
         messages["value"] = bank.values[which]
-        parts = [messages.tobytes()]
-        for index, subscriptions in plan.slow.items():
-            if published[index]:
-                parts.extend(self._convert(one, cache) for one in subscriptions if self._wanted(one))
-        self._write(circuit, b"".join(parts))
+        sent: bytes = messages.tobytes()
+        return sent
 
-    def _convert(self, one: Slow, cache: dict[tuple[int, Any], Any] | None = None) -> bytes:
-        """One update of any type; `cache` holds what other subscribers of the same publication have had converted."""
-        sub = one.subscription
-        key = (one.channel.index, sub.data_type)
-        converted = cache.get(key) if cache is not None else None
-        if converted is None:
-            converted = _now(one.channel._read(sub.data_type))
-            if cache is not None:
-                cache[key] = converted
-        metadata, values = converted
-        count = min(sub.data_count, len(values)) if sub.data_count else len(values)
-        command = sub.channel.subscribe(
-            data=values[:count],
-            metadata=metadata,
-            data_type=sub.data_type,
-            data_count=count,
-            subscriptionid=sub.subscriptionid,
-            status=ECA_NORMAL,
-        )
-        message = bytes(command)
-        if len(message) == HEADER_SIZE:
-            # Without a payload it would end the subscription: send a zero, and that there are no values.
-            message = message[:2] + (8).to_bytes(2, "big") + message[4:] + bytes(8)
-        return message
+    def _message(self, one: Subscription, cache: Cache) -> bytes:
+        """One update of any type."""
+        wanted = (one.point, one.data_type, one.count)
+        packed = cache.get(wanted)
+        if packed is None:
+            try:
+                packed = (*one.point.payload(self._bank, one.data_type, one.count), NORMAL)
+            except Unconvertible:
+                packed = (b"", 0, GET_FAILED)
+            cache[wanted] = packed
+        payload, count, status = packed
+        # Without a payload it would end the subscription: send a zero, and that there are no values.
+        return pack(Command.EVENT_ADD, one.data_type, count, status, one.key[1], payload or bytes(8))
 
-    def _wanted(self, one: Slow) -> bool:
-        """Whether a subscription's mask asks for this; one for alarms alone gets changes of the alarm alone."""
-        mask = one.subscription.mask
-        if mask & VALUE:
-            return True
-        if not mask & WANTED:
+    def _changed(self, one: Subscription) -> bool:
+        """Whether a subscriber wants to hear of the present state, which is then taken for sent.
+
+        Those for alarms alone hear of changed alarms; subscribers to a field of changed fields; a deadband holds back.
+        """
+        index, point = one.point.index, one.point
+        alarm = int(self._bank.severity[index]), int(self._bank.status[index])
+        before, one.alarm = one.alarm, alarm
+        if not one.mask & VALUE and not (one.mask & ALARM and before != alarm):
             return False
-        alarm = self._alarm(one.channel.index)
-        changed, one.alarm = one.alarm != alarm, alarm
-        return changed
+        if point.field is not None:
+            value = point.field.fetch(self._bank, index)
+            old, one.sent = one.sent, value
+            return bool(old != value)
+        if point.filters.deadband is not None:
+            value = point.state(self._bank).value
+            if not (before != alarm or point.filters.passes(one.sent, value)):
+                return False
+            one.sent = value
+        return True
 
-    def _alarm(self, index: int) -> tuple[int, int]:
-        return int(self._bank.severity[index]), int(self._bank.status[index])
-
-    def _is_fast(self, channel: BankChannel, subscription: Any) -> bool:
-        return (
-            subscription.data_type == ChannelType.TIME_DOUBLE
-            and subscription.data_count <= 1
-            and bool(subscription.mask & VALUE)
-            and self._bank.specs[channel.index].kind in (Kind.FLOAT, Kind.INT, Kind.ENUM)
-        )
-
-    def _known(self, plan: Plan, channel: BankChannel, subscription: Any) -> bool:
-        slow = plan.slow.get(channel.index, ())
-        return subscription.subscriptionid in plan.fast or any(one.subscription is subscription for one in slow)
-
-    def _ready(self, circuit: Any) -> bool:
-        """Whether a client has asked for events and keeps up with them."""
-        transport = circuit.client.writer.transport
-        return bool(circuit.events_on.is_set()) and transport.get_write_buffer_size() <= BACKLOG
-
-    def _write(self, circuit: Any, message: bytes) -> None:
-        if message and circuit.connected and not circuit.client.writer.transport.is_closing():
-            circuit.client.writer.write(message)
-
-    def _postpone(self, plan: Plan, published: NDArray[np.bool_]) -> None:
-        plan.waiting = published.copy() if plan.waiting is None else plan.waiting | published
-        if self._retry is None:
-            self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._catch_up)
-
-    def _catch_up(self) -> None:
-        """Send the newest values to clients that could not be sent earlier ones."""
-        self._retry = None
-        for circuit, plan in list(self._plans.items()):
-            if plan.waiting is None:
-                continue
-            waiting, plan.waiting = plan.waiting, None
-            if self._ready(circuit):
-                self._send(circuit, plan, waiting, {})
-            else:
-                self._postpone(plan, waiting)
-
-
-def _now(coroutine: Any) -> Any:
-    """The result of a coroutine that never suspends: caproto's conversions are such."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    raise RuntimeError("caproto's conversion suspended: gnomon was not made for this version of caproto")
+    def _postpone(self, plan: Plan, indices: Indices) -> None:
+        if plan.waiting is None:
+            plan.waiting = np.zeros(len(self._bank.specs), dtype=bool)
+        plan.waiting[indices] = True

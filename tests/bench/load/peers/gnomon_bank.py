@@ -63,7 +63,8 @@ async def serve(settings: Settings) -> None:
     pva.add(bank, sink)
     if settings.pva:
         pva.start()
-    ca = CaServer(bank, sink, ca_settings(["127.0.0.1"], 5064))
+    ca = CaServer(ca_settings(["127.0.0.1"], 5064))
+    ca.add(bank, sink)
     await ca.start()
     stop = asyncio.Event()
     for number in STOP_SIGNALS:

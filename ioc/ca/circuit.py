@@ -1,0 +1,337 @@
+"""One client's channels, subscriptions, reads and puts."""
+
+import asyncio
+import struct
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from gnomon.ioc.access import AccessRules, Rights
+from gnomon.ioc.ca import dbr
+from gnomon.ioc.ca.admission import Admission
+from gnomon.ioc.ca.connection import Connection, log
+from gnomon.ioc.ca.dbr import Unconvertible
+from gnomon.ioc.ca.directory import Directory, Hosted
+from gnomon.ioc.ca.points import Point, put_value
+from gnomon.ioc.ca.publisher import Subscription
+from gnomon.ioc.ca.search import reply
+from gnomon.ioc.ca.wire import (
+    BAD_COUNT,
+    BAD_TYPE,
+    GET_FAILED,
+    HEADER,
+    NO_READ,
+    NO_WRITE,
+    NORMAL,
+    PROTOCOL_VERSION,
+    PUT_FAILED,
+    TOO_MANY,
+    Broken,
+    Command,
+    Message,
+    text,
+)
+from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.puts import PutReply
+from gnomon.lattice import Client
+
+#: What an EVENT_ADD has behind its header; the three numbers before the mask mean nothing.
+MASK = struct.Struct(">12xH2x")
+#: Puts of one client under way; its next messages wait until some have ended.
+MOST_PUTS = 4096
+#: Longest names that clients may give themselves.
+LONGEST_CLAIM = 64
+
+
+class Channel:
+    """A client's channel to something."""
+
+    __slots__ = ("cid", "hosted", "point", "rights", "sid", "subscriptions")
+
+    def __init__(self, sid: int, cid: int, hosted: Hosted, point: Point, rights: Rights) -> None:
+        self.sid = sid
+        self.cid = cid
+        self.hosted = hosted
+        self.point = point
+        self.rights = rights
+        self.subscriptions: set[int] | None = None  # most channels have none
+
+
+class Circuit(Connection):
+    """What a client says, and what it is answered."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        access: AccessRules,
+        guard: GuardConfig,
+        admission: Admission,
+        port: int,
+        circuits: "set[Circuit]",
+    ) -> None:
+        super().__init__(guard, admission)
+        self._directory = directory
+        self._access = access
+        self._port = port
+        self._circuits = circuits
+        self._channels: dict[int, Channel] = {}
+        self._next_sid = 1
+        self._subscriptions = 0
+        self._events_on = True
+        self._puts = 0
+        self._user = self._host = ""
+        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client wants events and keeps up with them."""
+        return self._events_on and not self._full
+
+    @property
+    def held(self) -> bool:
+        """Whether the client's next messages have to wait."""
+        return self._full or self._puts >= MOST_PUTS
+
+    def opened(self) -> None:
+        """Say which version is spoken here."""
+        self._circuits.add(self)
+        self.send(Command.VERSION, 0, PROTOCOL_VERSION, 0, 0)
+
+    def closed(self) -> None:
+        """Forget the client; puts that it has sent go on."""
+        self._circuits.discard(self)
+        for hosted in self._directory:
+            hosted.publisher.forget(self)
+        self._channels.clear()
+
+    def caught_up(self) -> None:
+        """Send the newest values of what the client has missed."""
+        if self.ready:
+            for hosted in self._directory:
+                hosted.publisher.catch_up(self)
+
+    def describe(self) -> str:
+        """See `Connection.describe`."""
+        claims = "@".join(claim for claim in (self._user, self._host) if claim)
+        return f"{self.address} ({claims})" if claims else self.address
+
+    def withdraw(self, hosted: Hosted) -> None:
+        """Tell the client that the channels to a bank are no more."""
+        gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
+        for channel in gone:
+            self._forget(channel)
+            self.send(Command.SERVER_DISCONN, 0, 0, channel.cid, 0)
+
+    def take(self, message: Message) -> None:
+        """See `Connection.take`."""
+        TAKE[message.command](self, message)
+
+    def _version(self, message: Message) -> None:
+        """The client's version: those before 4.13 would ask in ways that nobody does any more."""
+
+    def _claim_user(self, message: Message) -> None:
+        if not self._channels:  # rights do not change under a channel
+            self._user = text(message.payload)[:LONGEST_CLAIM]
+
+    def _claim_host(self, message: Message) -> None:
+        if not self._channels:
+            self._host = text(message.payload)[:LONGEST_CLAIM]
+
+    def _echo(self, message: Message) -> None:
+        self.send(message.command, 0, 0, 0, 0)
+
+    def _search(self, message: Message) -> None:
+        if self._directory.serves(text(message.payload)):
+            self.write(reply(message.first, self._port))
+
+    def _create(self, message: Message) -> None:
+        cid = message.first
+        try:
+            if len(self._channels) >= self.guard.max_subscriptions:
+                log.warning(
+                    "Channel Access: client %s has %d channels, guard.max_subscriptions allows no more",
+                    self.describe(),
+                    len(self._channels),
+                )
+                raise KeyError
+            hosted, point = self._directory.find(text(message.payload))
+        except KeyError:
+            self.send(Command.CREATE_CH_FAIL, 0, 0, cid, 0)
+            return
+        spec = hosted.bank.specs[point.index]
+        rights = self._access.rights(spec.name, self._user, self.address)
+        if point.field is not None:
+            rights &= ~Rights.WRITE
+        shown = rights if spec.writable else rights & ~Rights.WRITE
+        sid = self._next_sid
+        self._next_sid += 1
+        self._channels[sid] = Channel(sid, cid, hosted, point, rights)
+        self.send(Command.ACCESS_RIGHTS, 0, 0, cid, shown)
+        self.send(Command.CREATE_CHAN, point.native, point.length, cid, sid)
+
+    def _clear(self, message: Message) -> None:
+        self._forget(self._channel(message))
+        self.send(message.command, 0, 0, message.first, message.second)
+
+    def _subscribe(self, message: Message) -> None:
+        channel = self._channel(message)
+        number = message.second
+        if len(message.payload) < MASK.size:
+            raise Broken("sent a subscription without a mask")
+        if not dbr.is_readable(message.data_type):
+            raise Broken(f"subscribed to type {message.data_type}, which there is not")
+        status = NORMAL
+        if not channel.rights & Rights.READ:
+            status = NO_READ
+        elif message.count > max(channel.point.length, 1):
+            status = BAD_COUNT
+        elif self._subscriptions >= self.guard.max_subscriptions:
+            status = TOO_MANY
+            log.warning(
+                "Channel Access: client %s has %d subscriptions, guard.max_subscriptions allows no more",
+                self.describe(),
+                self._subscriptions,
+            )
+        elif channel.subscriptions is not None and number in channel.subscriptions:
+            raise Broken(f"subscribed twice as number {number}")
+        if status != NORMAL:
+            self.send(Command.EVENT_ADD, message.data_type, 0, status, number, bytes(8))
+            return
+        (mask,) = MASK.unpack_from(message.payload)
+        if channel.subscriptions is None:
+            channel.subscriptions = set()
+        channel.subscriptions.add(number)
+        self._subscriptions += 1
+        wanted = Subscription((channel.sid, number), channel.point, message.data_type, message.count, mask)
+        channel.hosted.publisher.subscribe(self, wanted)
+
+    def _unsubscribe(self, message: Message) -> None:
+        channel = self._channel(message)
+        number = message.second
+        if channel.subscriptions is not None and number in channel.subscriptions:
+            channel.subscriptions.remove(number)
+            self._subscriptions -= 1
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+        self.send(Command.EVENT_ADD, message.data_type, 0, channel.cid, number)
+
+    def _events_off(self, message: Message) -> None:
+        self._events_on = False
+
+    def _events_come_on(self, message: Message) -> None:
+        self._events_on = True
+        self.caught_up()
+
+    def _read(self, message: Message) -> None:
+        channel = self._channel(message)
+        status, payload, count = NORMAL, b"", 0
+        if not dbr.is_readable(message.data_type):
+            status = BAD_TYPE
+        elif not channel.rights & Rights.READ:
+            status = NO_READ
+        elif message.count > max(channel.point.length, 1):
+            status = BAD_COUNT
+        else:
+            try:
+                payload, count = channel.point.payload(channel.hosted.bank, message.data_type, message.count)
+            except Unconvertible:
+                status = GET_FAILED
+        if message.command == Command.READ:
+            # The old way of reading has no place for a status: the client's channel stands there.
+            if status == NORMAL:
+                self.send(Command.READ, message.data_type, count, channel.cid, message.second, payload)
+            else:
+                self._complain(message, channel, status)
+        else:
+            self.send(Command.READ_NOTIFY, message.data_type, count, status, message.second, payload)
+
+    def _write(self, message: Message) -> None:
+        channel = self._channel(message)
+        if not channel.rights & Rights.WRITE:
+            name = channel.hosted.bank.specs[channel.point.index].name
+            log.warning("Channel Access: client %s may not write %s; refused", self.describe(), name)
+            self._answer(message, channel, NO_WRITE)
+            return
+        if message.data_type > dbr.DOUBLE:  # acknowledging an alarm, for one, is no value: nothing may move
+            self._answer(message, channel, PUT_FAILED)
+            return
+        try:
+            values = dbr.decode(message.data_type, message.count, message.payload)
+        except Unconvertible as error:
+            raise Broken(f"sent a put that cannot be: {error}") from error
+        spec = channel.hosted.bank.specs[channel.point.index]
+        value = put_value(spec, message.data_type, values)
+        client = Client(self._user, self._host or self.address, "ca")
+        future = channel.hosted.sink.put(channel.point.index, value, client)
+        if future.done():
+            self._answer(message, channel, _status_of(future))
+            return
+        self._puts += 1
+        future.add_done_callback(lambda done: self._put_ended(message, channel, done))
+
+    def _put_ended(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
+        """Answer in the thread of the loop; at once when this is it, so that the answer follows the updates."""
+        if threading.get_ident() == self._thread:
+            self._put_answered(message, channel, done)
+        else:
+            self._loop.call_soon_threadsafe(self._put_answered, message, channel, done)
+
+    def _put_answered(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
+        self._puts -= 1
+        if self.admitted:
+            self._answer(message, channel, _status_of(done))
+            if self._puts == MOST_PUTS // 2:
+                self.go_on()
+
+    def _answer(self, message: Message, channel: Channel, status: int) -> None:
+        """The end of a put; one without notice is answered only when it has failed."""
+        if message.command == Command.WRITE_NOTIFY:
+            self.write(
+                HEADER.pack(Command.WRITE_NOTIFY, 0, message.data_type, message.count & 0xFFFF, status, message.second)
+            )
+        elif status != NORMAL:
+            self._complain(message, channel, status)
+
+    def _complain(self, message: Message, channel: Channel, status: int) -> None:
+        """Tell that a message without an answer of its own has failed."""
+        head = HEADER.pack(message.command, 0, message.data_type, message.count & 0xFFFF, message.first, message.second)
+        name = channel.hosted.bank.specs[channel.point.index].name.encode("latin-1", "replace")
+        self.send(Command.ERROR, 0, 0, channel.cid, status, head + name + b"\0")
+
+    def _channel(self, message: Message) -> Channel:
+        try:
+            return self._channels[message.first]
+        except KeyError:
+            raise Broken(f"spoke of channel {message.first}, which it has not") from None
+
+    def _forget(self, channel: Channel) -> None:
+        del self._channels[channel.sid]
+        for number in channel.subscriptions or ():
+            self._subscriptions -= 1
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+
+
+def _status_of(done: "Future[PutReply]") -> int:
+    accepted = not done.cancelled() and done.exception() is None and done.result().accepted
+    return NORMAL if accepted else PUT_FAILED
+
+
+TAKE: dict[int, Callable[[Circuit, Message], Any]] = {
+    Command.VERSION: Circuit._version,
+    Command.CLIENT_NAME: Circuit._claim_user,
+    Command.HOST_NAME: Circuit._claim_host,
+    Command.ECHO: Circuit._echo,
+    Command.READ_SYNC: Circuit._echo,
+    Command.SEARCH: Circuit._search,
+    Command.CREATE_CHAN: Circuit._create,
+    Command.CLEAR_CHANNEL: Circuit._clear,
+    Command.EVENT_ADD: Circuit._subscribe,
+    Command.EVENT_CANCEL: Circuit._unsubscribe,
+    Command.EVENTS_OFF: Circuit._events_off,
+    Command.EVENTS_ON: Circuit._events_come_on,
+    Command.READ: Circuit._read,
+    Command.READ_NOTIFY: Circuit._read,
+    Command.WRITE: Circuit._write,
+    Command.WRITE_NOTIFY: Circuit._write,
+}
