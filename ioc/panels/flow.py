@@ -9,7 +9,7 @@ from gnomon.ioc.panels.widgets import CARD_BAR, Box, Widget, card
 
 GAP = 12
 PADDING = 10
-ROW = 30
+ROW = 28
 
 #: Puts one row's widgets into a box that is as wide as a card's inside and `ROW` high.
 Row = Callable[[Box], list[Widget]]
@@ -68,7 +68,7 @@ def pages(sections: Sequence[Section], box: Box, columns: int) -> list[list[Widg
 
 
 def balanced(sections: Sequence[Section], box: Box, columns: int) -> list[Widget]:
-    """Cards of all sections in one page, in columns of about the same height."""
+    """Cards of the sections that one page has room for, from the first on, in columns of about the same height."""
     total = sum(section.height(len(section.rows)) + GAP for section in sections)
     for height in range(total // columns, box.height, ROW):
         found = pages(sections, box._replace(height=height), columns)

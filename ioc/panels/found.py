@@ -1,7 +1,7 @@
 """What is served, by what feeds it: the panels ask for sources and show what there is."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -11,6 +11,9 @@ from gnomon.lattice import Ring
 #: Kinds that a line of a card can show, and lists that are short enough for one.
 LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
 LISTS = {"faults.active", "reference.names"}
+
+#: As many devices of one source are shown line by line among other things.
+FEW = 8
 
 #: What supplies drive, and the title of their panel.
 FAMILIES = {
@@ -57,22 +60,27 @@ class Served:
         return next(iter(self._by_source.get(source, ())), None)
 
     def some(self, *patterns: str) -> list[PvSpec]:
-        """One PV for each source that fits one of the patterns, in their order, among what a line can show."""
-        fitting = {
-            source: None for p in patterns for source in self._by_source if fnmatchcase(source, p) and source not in OWN
-        }
-        shown = (self._by_source[source][0] for source in fitting)
-        return [spec for spec in shown if spec.kind in LINES or spec.source in LISTS]
+        """A PV for each source and device whose source fits one of the patterns, in their order, if a line can show it.
+
+        Sources with many devices have panels of their own and are left out.
+        """
+        found: dict[tuple[str, str], PvSpec] = {}
+        for pattern in patterns:
+            for source, specs in self._by_source.items():
+                if fnmatchcase(source, pattern) and source not in OWN and len({s.device for s in specs}) <= FEW:
+                    for spec in specs:
+                        if spec.kind in LINES or source in LISTS:
+                            found.setdefault((source, spec.device), spec)
+        return list(found.values())
+
+    def each(self, source: str) -> list[PvSpec]:
+        """All PVs that a source feeds."""
+        return self._by_source.get(source, [])
 
     def setting(self, device: str, property: str) -> list[PvSpec]:
         """The PVs of a device's property: the setpoint first."""
         about = [s for s in self.specs if s.source in OWN and (s.device, s.property) == (device, property)]
         return sorted(about, key=lambda s: not s.writable)
-
-    def settings_of(self, devices: Iterable[str]) -> list[PvSpec]:
-        """Everything that can be set of some devices."""
-        wanted = set(devices)
-        return [s for s in self.specs if s.source == "set" and s.device in wanted]
 
     def supplies(self) -> Mapping[str, list[Supply]]:
         """Supplies by the title of their panel, in the order of `FAMILIES`."""

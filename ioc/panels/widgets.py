@@ -43,6 +43,7 @@ INK = Colour(33, 43, 54)
 FAINT = Colour(99, 115, 129)
 BAR = Colour(32, 58, 88)
 BUTTON = Colour(218, 226, 236)
+DARK = Colour(173, 181, 189)
 READ = Colour(243, 246, 249)
 WRITE = Colour(255, 250, 224)
 GOOD = Colour(46, 160, 67)
@@ -139,9 +140,9 @@ def reading(spec: PvSpec, box: Box, font: Font | None = None, *, units: bool = T
     return Widget("textupdate", spec.name, box, properties)
 
 
-def lamp(spec: PvSpec, box: Box, *, good: int) -> Widget:
-    """A round lamp: green in the state that is good, red in the other."""
-    colours = {"off_color": GOOD if good == 0 else BAD, "on_color": BAD if good == 0 else GOOD}
+def lamp(spec: PvSpec, box: Box, *, off: Colour, on: Colour) -> Widget:
+    """A round lamp with its colours in the states 0 and 1."""
+    colours: dict[str, Value] = {"off_color": off, "on_color": on}
     return Widget("led", spec.name, box, {"pv_name": address(spec), **colours, "tooltip": tooltip(spec)})
 
 
@@ -179,6 +180,23 @@ def button(text: str, file: str, box: Box, colour: Colour = BUTTON, ink: Colour 
         "tooltip": f"open {file}",
     }
     return Widget("action_button", text, box, properties, version="3.0.0", more=[actions])
+
+
+def press(text: str, spec: PvSpec, value: int, box: Box) -> Widget:
+    """Puts a value to a PV."""
+    actions = ElementTree.Element("actions")
+    action = ElementTree.SubElement(actions, "action", type="write_pv")
+    for key, shown in (("pv_name", "$(pv_name)"), ("value", value), ("description", text)):
+        _text(action, key, shown)
+    properties: dict[str, Value] = {
+        "text": text,
+        "pv_name": address(spec),
+        "font": Font(),
+        "background_color": BUTTON,
+        "foreground_color": INK,
+        "tooltip": tooltip(spec),
+    }
+    return Widget("action_button", spec.name, box, properties, version="3.0.0", more=[actions])
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
 
 def addresses(display: ElementTree.Element) -> list[str]:
     tags = ("pv_name", "x_pv", "y_pv")
-    return [e.text for tag in tags for e in display.iter(tag) if e.text]
+    return [e.text for tag in tags for e in display.iter(tag) if e.text and e.text != "$(pv_name)"]
 
 
 def box(widget: ElementTree.Element) -> Box:
@@ -84,16 +84,26 @@ def test_every_supply_and_monitor_has_a_line(made: tuple[Panels, Mapping[str, Pv
     panels, served = made
     shown = {address.partition("://")[2] for display in panels.values() for address in addresses(display)}
     setpoints = {s.name for s in served.values() if s.source == "set" and s.property == "current"}
-    readings = {s.name for s in served.values() if s.source in ("monitor.x", "monitor.y")}
+    readings = {s.name for s in served.values() if s.source in ("monitor.x", "monitor.y", "multiplexer.select")}
     assert setpoints | readings <= shown
 
 
-def test_the_overview_shows_what_an_operator_looks_for_first() -> None:
-    found = find_machine(Config(machine="bessy2"))
+@pytest.mark.parametrize("machine", ["bessy2", "mls"])
+def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> None:
+    found = find_machine(Config(machine=machine))
     specs = pvs_of(found, "")
     overview = ElementTree.fromstring(make_panels(found.ring, specs, "")["overview.bob"])
     sources = {s.source for s in specs if s.name in {a.partition("://")[2] for a in addresses(overview)}}
-    wanted = {"beam.found", "beam.reason", "tune.x", "faults.count", "model.generation", "recorder.state", "orbit.x"}
+    wanted = {
+        "beam.found",
+        "beam.reason",
+        "tune.x",
+        "faults.count",
+        "model.generation",
+        "recorder.state",
+        "orbit.x",
+        "beam.current",
+    }
     assert wanted <= sources
     kinds = {w.get("type") for w in overview.iter("widget")}
     assert {"led", "spinner", "textupdate", "xyplot", "action_button", "label", "group"} <= kinds

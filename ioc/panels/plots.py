@@ -1,0 +1,55 @@
+"""Curves around the ring."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from gnomon.ioc.panels.flow import GAP
+from gnomon.ioc.panels.found import Served
+from gnomon.ioc.panels.widgets import CARD_BAR, Box, Trace, Widget, address, card, plot
+
+#: Makes a widget for a place.
+Maker = Callable[[Box], Widget]
+
+
+def stacked(room: Box, makers: Sequence[Maker]) -> list[Widget]:
+    """Widgets one below the other, of one height."""
+    height = (room.height + GAP) // max(len(makers), 1) - GAP
+    return [make(room._replace(y=room.y + i * (height + GAP), height=height)) for i, make in enumerate(makers)]
+
+
+def orbit_plot(served: Served, title: str, planes: str) -> Maker | None:
+    """The closed orbit around the ring."""
+    s = served.one("element.positions")
+    orbits = [(plane, spec) for plane in planes if (spec := served.one(f"orbit.{plane}")) is not None]
+    if s is None or not orbits:
+        return None
+    traces = [Trace(address(s), address(spec), plane) for plane, spec in orbits]
+    return partial(_plot_card, title, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
+
+
+def difference_plot(served: Served) -> Maker | None:
+    """What the monitors read less the reference orbit."""
+    s = served.one("monitor.s")
+    found = [(plane, spec) for plane in "xy" if (spec := served.one(f"orbit.difference.{plane}")) is not None]
+    if s is None or not found:
+        return None
+    traces = [Trace(address(s), address(spec), f"{plane} - reference", joined=False) for plane, spec in found]
+    return partial(_plot_card, "Monitors, difference to the reference orbit", f"[{found[0][1].unit}]", traces)
+
+
+def optics_plot(served: Served) -> Maker | None:
+    """Beta functions, and the dispersion with an axis of its own."""
+    s = served.one("element.positions")
+    beta = [(plane, spec) for plane in "xy" if (spec := served.one(f"twiss.beta.{plane}")) is not None]
+    dispersion = served.one("dispersion.x")
+    if s is None or not beta or dispersion is None:
+        return None
+    traces = [Trace(address(s), address(spec), f"beta {plane}") for plane, spec in beta]
+    traces.append(Trace(address(s), address(dispersion), "dispersion x", right=True))
+    return partial(_plot_card, "Optics", "beta [m]", traces, right="dispersion [m]")
+
+
+def _plot_card(title: str, y_title: str, traces: Sequence[Trace], box: Box, right: str | None = None) -> Widget:
+    inside = Box(2, 2, box.width - 4, box.height - CARD_BAR - 4)
+    titles = [y_title, right] if right else [y_title]
+    return card(title, box, [plot(title, inside, "s [m]", titles, traces)])
