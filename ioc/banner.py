@@ -33,6 +33,11 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     pva = f"{servers.pva_endpoint.interfaces[0]}:{servers.pva_endpoint.port}"
     console.print(f"  Channel Access {ca}, PV Access {pva}")
     console.print(f"  journal {twin.journal.path}")
+    for fork in serving.forks.every():
+        console.print(
+            f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
+            f"lattice {fork.twin.beginning.lattice.id}, journal {fork.twin.journal.path}"
+        )
     console.print("  try:")
     if setpoint is not None:
         console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")

@@ -61,6 +61,14 @@ def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> Beginning
     return Beginning(lattice, wanted, note, tuple(left_out))
 
 
+def beginning_at(lattice: Lattice, note: str) -> Beginning:
+    """Begin with a lattice of the same ring, whatever made it."""
+    ring = lattice.ring
+    keys = {s.slot: key for key, s in ring.properties.items() if s.slot is not None and s.setting == s.property}
+    changes = {keys[slot]: lattice[keys[slot]] for slot in lattice.changed_slots(ring.nominal)}
+    return Beginning(lattice, changes, note)
+
+
 def restored(ring: Ring, path: Path, prefix: str) -> Beginning:
     """As the last server of this machine and prefix left it, by its journal; nominal, and a note why, without one."""
     with Reader(path) as reader:

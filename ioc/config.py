@@ -157,6 +157,15 @@ class GuardConfig(Section):
     )
 
 
+class ForksConfig(Section):
+    """More twins in this server, each with a prefix, a lattice and a journal of its own (gnomon fork)."""
+
+    most: int = Field(default=4, ge=0, le=50, description="so many at a time; 0 is none")
+    start: dict[str, str] = Field(
+        default={}, description="forks to make at the start: name -> prefix; their lattice is that of the server's twin"
+    )
+
+
 class Config(Section):
     """Everything that can be configured."""
 
@@ -177,6 +186,7 @@ class Config(Section):
     publish: PublishConfig = PublishConfig()
     recorder: RecorderConfig = RecorderConfig()
     store: StoreConfig = StoreConfig()
+    forks: ForksConfig = ForksConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
 
@@ -184,8 +194,16 @@ class Config(Section):
         """File of the journal, by default one for each machine and prefix."""
         if self.recorder.journal is not None:
             return self.recorder.journal.expanduser()
-        label = "".join(c if c.isalnum() else "-" for c in self.prefix).strip("-") or "no-prefix"
-        return _home("XDG_STATE_HOME", ".local/state") / f"{Path(self.machine).stem}.{label}.journal"
+        name = f"{Path(self.machine).stem}.{_label(self.prefix)}.journal"
+        return _home("XDG_STATE_HOME", ".local/state") / name
+
+    def forked(self, prefix: str) -> "Config":
+        """That of a fork: another prefix, and a journal of its own beside ours. Raises ConfigError."""
+        journal = self.recorder.journal
+        if journal is not None:
+            journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")
+        recorder = {"journal": None if journal is None else str(journal)}
+        return changed(self, {"prefix": prefix, "recorder": recorder})
 
     def store_path(self) -> Path:
         """File of the embedded document store."""
@@ -272,6 +290,11 @@ def _known(location: tuple[int | str, ...]) -> list[str]:
         # An item of a list is described by the list's one type.
         model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
     return list(model.model_fields)
+
+
+def _label(prefix: str) -> str:
+    """A prefix as a part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in prefix).strip("-") or "no-prefix"
 
 
 def _home(variable: str, fallback: str) -> Path:

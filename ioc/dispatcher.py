@@ -116,6 +116,11 @@ class Dispatcher:
         self._task = self._loop.create_task(self._run(), name="dispatcher")
 
     @property
+    def lattice(self) -> Lattice:
+        """The lattice after every command that has acted."""
+        return self._lattice
+
+    @property
     def waiting(self) -> int:
         """How many commands and notes wait to be worked off."""
         return len(self._queue)

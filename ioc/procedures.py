@@ -11,7 +11,7 @@ from gnomon.fault_injection import Fault, FaultError, Injector
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.outputs import Outputs
-from gnomon.ioc.puts import PutReply, RpcHandler
+from gnomon.ioc.puts import PutReply
 from gnomon.ioc.requests import parse_set
 from gnomon.lattice import Client, GnomonError
 
@@ -89,16 +89,6 @@ def show_faults(injector: Injector, outputs: Outputs) -> None:
     active = injector.active()
     outputs.show("faults.count", len(active))
     outputs.show("faults.active", [fault.describe() for fault in active])
-
-
-def procedures(
-    bank: Bank, prefix: str, dispatcher: Dispatcher, injector: Injector, outputs: Outputs
-) -> Mapping[str, RpcHandler]:
-    """All remote procedures, by PV name."""
-    return {
-        f"{prefix}dt:set": SetProcedure(bank, prefix, dispatcher),
-        f"{prefix}dt:fault": FaultProcedure(injector, outputs),
-    }
 
 
 def _id(arguments: Mapping[str, Any]) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from gnomon.ioc.access import AccessRules
-from gnomon.ioc.ca.server import CaServer
+from gnomon.ioc.ca.server import CaError, CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
 from gnomon.ioc.puts import RpcHandler
@@ -22,6 +22,12 @@ class Servers:
         self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), AccessRules(config.access), config.guard)
         self._pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
         self._endpoint: Endpoint | None = None
+        self._twins: list[Twin] = []
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the names of all that is shown begin with."""
+        return tuple(twin.prefix for twin in self._twins)
 
     @property
     def pva_endpoint(self) -> Endpoint:
@@ -35,9 +41,23 @@ class Servers:
         return {"status.ca.clients": lambda: self.ca.clients, "status.pva.channels": lambda: self._pva.connected}
 
     def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
-        """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered."""
+        """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered.
+
+        Raises GnomonError when one of its names is served already.
+        """
         self._pva.add(twin.bank, twin.dispatcher, rpcs)
-        self.ca.add(twin.bank, twin.dispatcher)
+        try:
+            self.ca.add(twin.bank, twin.dispatcher)
+        except CaError:
+            self._pva.remove(twin.bank)
+            raise
+        self._twins.append(twin)
+
+    def remove(self, twin: Twin) -> None:
+        """Show a twin no longer: its clients are disconnected at once."""
+        self._twins.remove(twin)
+        self.ca.remove(twin.bank)
+        self._pva.remove(twin.bank)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Listen. Raises GnomonError when an address cannot be had."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from gnomon.ioc import beginnings
 from gnomon.ioc.beginnings import Beginning
 from gnomon.ioc.config import Config
+from gnomon.ioc.fork_procedure import procedures
+from gnomon.ioc.forks import Forks, Wish
 from gnomon.ioc.machines import find_machine, keep, pvs_of
 from gnomon.ioc.names import refuse_taken_names
-from gnomon.ioc.procedures import procedures
 from gnomon.ioc.servers import Servers
 from gnomon.ioc.twin import Parts, Twin, keep_alive, make_twin
-from gnomon.lattice import Ring
+from gnomon.lattice import Client, Ring
 from gnomon.propagator import Propagator
 
 
@@ -24,6 +25,7 @@ class Serving:
 
     twin: Twin
     servers: Servers
+    forks: Forks
 
 
 async def start(config: Config, stack: AsyncExitStack) -> Serving:
@@ -47,10 +49,14 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     servers = Servers(config)
     parts = Parts(config, found, specs, propagator, make, partial(_beginning, config, ring))
     twin = await make_twin(parts, stack)
-    servers.add(twin, procedures(twin.bank, twin.prefix, twin.dispatcher, twin.injector, twin.outputs))
+    forks = Forks(config, servers, lambda each: procedures(each, forks))
+    stack.push_async_callback(forks.stop)
+    servers.add(twin, procedures(twin, forks))
     await servers.start(stack)
     keep_alive(twin, servers.clients, stack)
-    return Serving(twin, servers)
+    for name, prefix in config.forks.start.items():
+        await forks.restore(twin, Wish(name, prefix), Client(beginnings.user_name(), "localhost", "internal"))
+    return Serving(twin, servers, forks)
 
 
 def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:

@@ -112,6 +112,14 @@ class Reader:
         has = f"it holds commands 1 to {last}" if last else "it holds no command yet"
         raise ReviewError(f"{self.path}: there is no command {sequence} in this journal; {has}")
 
+    def command_of_lattice(self, lattice_id: str) -> int | None:
+        """The newest command that led to a lattice, by its id or the beginning of it; None if none did."""
+        escaped = lattice_id.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+        rows = self._rows(
+            "SELECT sequence FROM outcome WHERE lattice_after GLOB ? || '*' ORDER BY id DESC LIMIT 1", (escaped,)
+        )
+        return int(rows[0][0]) if rows else None
+
     def entries(self, which: Filter = EVERYTHING) -> Iterator[Entry]:
         """Commands in the order of their numbers, read in chunks, so that a long journal does not fill the memory."""
         where, values = which.where()

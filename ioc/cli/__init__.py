@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnomon
-from gnomon.ioc.cli import fault, log, machine, panels, replay, serve, snapshot, study
+from gnomon.ioc.cli import fault, fork, log, machine, panels, replay, serve, snapshot, study
 from gnomon.lattice._errors import GnomonError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("restore")(log.restore)
 app.add_typer(snapshot.app, name="snapshot")
 app.command("replay")(replay.replay)
 app.add_typer(fault.app, name="fault")
+app.add_typer(fork.app, name="fork")
 
 
 def _version(wanted: bool) -> None:

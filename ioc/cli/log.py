@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, configure
+from gnomon.ioc.cli.options import ConfigFile, Prefix, configure
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
@@ -63,6 +63,7 @@ def log(
     context: typer.Context,
     journal: JournalOption = None,
     config: ConfigFile = None,
+    prefix: Prefix = None,
     pv: PvOption = None,
     client: ClientOption = None,
     since: SinceOption = None,
@@ -72,7 +73,7 @@ def log(
     follow: FollowOption = False,
 ) -> None:
     """Note the journal for the commands below; without one, list."""
-    context.obj = _journal(journal, config)
+    context.obj = _journal(journal, config, prefix)
     if context.invoked_subcommand is None:
         _list(context.obj, _filter(pv, client, since, until, outcome), last, follow)
 
@@ -235,6 +236,7 @@ def restore(
     to: Annotated[int, typer.Option("--to", min=0, help="Number of a command; 0: before the first.")],
     journal: JournalOption = None,
     config: ConfigFile = None,
+    prefix: Prefix = None,
 ) -> None:
     """Bring the running server back to how it was after a command, as one new command.
 
@@ -244,7 +246,7 @@ def restore(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import restoration, units
 
-    with Reader(_journal(journal, config)) as reader:
+    with Reader(_journal(journal, config, prefix)) as reader:
         then, now = point_at(reader, to), point_now(reader)
         same_machine(then.run, now.run)
         nominals = Nominals(reader, now.run, _ring(now.run))
@@ -293,8 +295,8 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
                     console.print(rendering.entry_line(entry), soft_wrap=True)
 
 
-def _journal(journal: Path | None, config: Path | None) -> Path:
-    return journal if journal is not None else configure(config).journal()
+def _journal(journal: Path | None, config: Path | None, prefix: str | None) -> Path:
+    return journal if journal is not None else configure(config, prefix=prefix).journal()
 
 
 def _ring(run: "Run") -> "Ring | None":
