@@ -65,7 +65,7 @@ class Point:
 @lru_cache(1024)
 def _facts(spec: PvSpec) -> Facts:
     display = spec.display or spec.drive or (0.0, 0.0)
-    drive = spec.drive or display
+    drive = spec.drive or (0.0, 0.0)  # none: what cannot be put has no range to put it in
     alarm = spec.alarm
     limits = (display[1], display[0], alarm.hihi, alarm.high, alarm.low, alarm.lolo, drive[1], drive[0])
     return Facts(
