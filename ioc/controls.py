@@ -16,7 +16,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.puts import PutReply
-from gnomon.ioc.requests import number_of, outside, short
+from gnomon.ioc.requests import no_state, number_of, outside, short, state_of
 from gnomon.lattice import Client, GnomonError
 
 log = logging.getLogger("gnomon.controls")
@@ -133,9 +133,7 @@ def _text(spec: PvSpec, value: Any) -> str:
 
 
 def _state(spec: PvSpec, value: Any) -> float:
-    named = isinstance(value, str) and value in spec.states
-    number = float(spec.states.index(value)) if named else number_of(value)
-    if number is None or number not in range(len(spec.states)):
-        states = ", ".join(f"{i} {state!r}" for i, state in enumerate(spec.states))
-        raise RefusedControl(f"{spec.name}: {short(value)} is none of its states {states}; nothing was changed")
+    number = state_of(spec, value)
+    if number is None:
+        raise RefusedControl(no_state(spec, value))
     return number

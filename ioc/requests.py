@@ -20,22 +20,38 @@ class Request:
 
 
 def parse_put(spec: PvSpec, value: Any) -> Request:
-    """One value put to one PV. What is no number stands as not-a-number in the setting, and in words in the refusal."""
-    number = float(spec.states.index(value)) if isinstance(value, str) and value in spec.states else number_of(value)
+    """One value put to one PV; a state may be its name or number.
+
+    What is no number stands as not-a-number in the setting, and in words in the refusal.
+    """
+    number = state_of(spec, value) if spec.states else number_of(value)
     setting = Setting(spec.name, spec.device, spec.property, float("nan") if number is None else number / spec.scale)
     if not spec.writable:
         return Request((setting,), f"{spec.name} is read-only; nothing was changed")
     if is_control(spec.source):
         return Request((setting,), f"{spec.name} is no setting of the lattice: put to it alone; nothing was changed")
     if number is None:
-        what = f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed"
-        return Request((setting,), what)
-    refusal = outside(spec, number)
-    if spec.presets and not refusal:
-        if not number.is_integer():
-            return Request((setting,), f"{spec.name}: {number:g} is no whole number; nothing was changed")
+        return Request((setting,), no_state(spec, value) if spec.states else _no_number(spec, value))
+    if spec.presets:
         return Request(tuple(Setting(spec.name, *preset) for preset in spec.presets[int(number)]))
-    return Request((setting,), refusal)
+    return Request((setting,), outside(spec, number))
+
+
+def state_of(spec: PvSpec, value: Any) -> float | None:
+    """The number of a state, given by its name or its number; None for anything else."""
+    named = isinstance(value, str) and value in spec.states
+    number = float(spec.states.index(value)) if named else number_of(value)
+    return number if number is not None and number in range(len(spec.states)) else None
+
+
+def no_state(spec: PvSpec, value: Any) -> str:
+    """Why something is refused that is no state of a PV."""
+    states = ", ".join(f"{i} {state!r}" for i, state in enumerate(spec.states))
+    return f"{spec.name}: {short(value)} is none of its states {states}; nothing was changed"
+
+
+def _no_number(spec: PvSpec, value: Any) -> str:
+    return f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed"
 
 
 def outside(spec: PvSpec, number: float) -> str:
@@ -80,6 +96,7 @@ def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
 
 def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]) -> Request:
     settings: list[Setting] = []
+    preset: list[Setting] = []
     refusals: list[str] = []
     for name, value in zip(names, values, strict=True):
         index = bank.index.get(name, bank.index.get(prefix + name))
@@ -87,9 +104,12 @@ def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]
             refusals.append(f"there is no PV {name!r}; nothing was changed")
             continue
         one = parse_put(bank.specs[index], value)
-        settings.extend(one.settings)
+        (preset if bank.specs[index].presets else settings).extend(one.settings)
         if one.refusal:
             refusals.append(one.refusal)
+    # What is asked for by its own name wins over what an optics would set with the rest.
+    asked = {(setting.device, setting.property) for setting in settings}
+    settings += [setting for setting in preset if (setting.device, setting.property) not in asked]
     return Request(tuple(settings), "; ".join(refusals))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import PvSpec
+from gnomon.db.templates import SETTING
 from gnomon.lattice import Lattice, LatticeError
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.errors import ReplayError
@@ -106,11 +107,18 @@ class Setpoints:
         self._by_property: dict[Key, PvSpec] = {}
         self._readbacks: dict[Key, str] = {}
         for spec in specs:
-            if spec.source == "set":
+            if spec.source in SETTING:
                 self.by_name[spec.name] = spec
+            if spec.source == "set":
                 self._by_property.setdefault((spec.device, spec.property), spec)
             elif spec.source == "readback":
                 self._readbacks.setdefault((spec.device, spec.property), spec.name)
+
+    def through(self, effect: StoredChange, recorded_prefix: str, prefix: str) -> PvSpec | None:
+        """The PV of the name through which a change was made."""
+        if not effect.pv.startswith(recorded_prefix):
+            return None
+        return self.by_name.get(prefix + effect.pv.removeprefix(recorded_prefix))
 
     def readback(self, spec: PvSpec) -> str:
         """The PV that shows what a setpoint has become; the setpoint itself where there is none."""
@@ -155,20 +163,38 @@ def make_plan(
     predictions: list[Prediction] = []
     lattice, beam = start, propagate(start)
     for outcome, sequence in done:
-        for effect in outcome.effects:
-            if effect.setting_done is None:
-                continue
+        for effects in _of_one_put(outcome.effects, setpoints, run.prefix, prefix):
             try:
-                after = lattice.updated({key_of(effect): effect.setting_done})
+                after = lattice.updated({key_of(e): e.setting_done for e in effects if e.setting_done is not None})
             except LatticeError as error:
                 raise ReplayError(f"command {sequence}: {error}") from error
-            steps.append(_step(sequence, outcome.wall_ns, effect, setpoints, run.prefix, prefix, lattice, after))
+            steps.append(_step(sequence, outcome.wall_ns, effects[0], setpoints, run.prefix, prefix, lattice, after))
             predicted = propagate(after)
             predictions.append(predict(beam, predicted, start.ring.monitors))
             lattice, beam = after, predicted
     if not steps:
         raise ReplayError("no command of the range has changed anything: there is nothing to replay")
     return Plan(tuple(steps), tuple(predictions), _starts(steps, setpoints, start))
+
+
+def _of_one_put(
+    effects: Iterable[StoredChange], setpoints: Setpoints, recorded_prefix: str, prefix: str
+) -> list[list[StoredChange]]:
+    """Changes by the put that makes them: one each, but all of what a PV with presets set, its own change first."""
+    groups: dict[str | int, list[StoredChange]] = {}
+    for number, effect in enumerate(effects):
+        if effect.setting_done is None:
+            continue
+        spec = setpoints.through(effect, recorded_prefix, prefix)
+        groups.setdefault(spec.name if spec is not None and spec.presets else number, []).append(effect)
+    return list(groups.values())
+
+
+def _shown(spec: PvSpec, lattice: Lattice) -> float:
+    """What a setpoint shows of a lattice; a button is 1 while what it sets is so."""
+    if spec.source == "set":
+        return lattice[spec.device, spec.property]
+    return float(all(lattice[device, property] == value for device, property, value in spec.presets[1]))
 
 
 def predict(before: Beam, after: Beam, monitors: Sequence[int]) -> Prediction:
@@ -201,9 +227,7 @@ def _step(
     before: Lattice,
     after: Lattice,
 ) -> Step:
-    spec = None
-    if effect.pv.startswith(recorded_prefix):
-        spec = setpoints.by_name.get(prefix + effect.pv.removeprefix(recorded_prefix))
+    spec = setpoints.through(effect, recorded_prefix, prefix)
     spec = spec or setpoints.of_property(effect.device, effect.property)
     spec = spec or setpoints.of_setting(effect.device, effect.setting, before)
     if spec is None or spec.drive is None:
@@ -214,8 +238,8 @@ def _step(
     key = (spec.device, spec.property)
     if key == (effect.device, effect.property) and effect.old is not None and effect.done is not None:
         old, done, asked = effect.old, effect.done, effect.done if effect.new is None else effect.new
-    else:  # a trim was set: the PV has the strength that it makes
-        old, done = before[key], after[key]
+    else:  # a trim was set, and the PV has the strength that it makes; or a button was pressed
+        old, done = _shown(spec, before), _shown(spec, after)
         asked = done
     low, high = spec.drive
     return Step(
@@ -233,10 +257,10 @@ def _step(
 
 
 def _starts(steps: Sequence[Step], setpoints: Setpoints, start: Lattice) -> tuple[Start, ...]:
-    """Every supply's and the master clock's setpoint, and what each written PV shows."""
+    """Setpoints of every supply, the master clock and the cavities, and what each written PV shows."""
     found: dict[str, Start] = {}
     for spec in setpoints.by_name.values():
-        if spec.property in ("current", "frequency") and spec.drive is not None:
+        if spec.property in ("current", "frequency", "voltage") and spec.drive is not None:
             value = start[spec.device, spec.property] * spec.scale
             found[spec.name] = Start(spec.name, spec.unit, value, spec.drive[1] - spec.drive[0])
     for step in steps:

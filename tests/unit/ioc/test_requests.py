@@ -99,3 +99,38 @@ def test_many_setpoints_by_device_and_property() -> None:
 )
 def test_one_wrong_setpoint_refuses_all(arguments: dict[str, Any], reason: str) -> None:
     assert reason in parse_set(BANK, "T:", arguments).refusal
+
+
+OPTICS = spec(
+    "T:optics", kind=Kind.ENUM, device="ring", property="optics", unit="", drive=(0.0, 1.0), states=("user", "special"),
+    presets=((("ring", "optics", 0.0), ("QF", "current", 50.0)), (("ring", "optics", 1.0), ("QF", "current", 70.0))),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [1, 1.0, "1", "special"])
+def test_a_put_with_presets_sets_all_of_them(value: Any) -> None:
+    request = parse_put(OPTICS, value)
+    assert request.refusal == ""
+    assert [(s.device, s.property, s.value) for s in request.settings] == [
+        ("ring", "optics", 1.0),
+        ("QF", "current", 70.0),
+    ]
+    assert {s.pv for s in request.settings} == {"T:optics"}
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), "other", None])
+def test_a_state_that_there_is_not_is_refused(value: Any) -> None:
+    request = parse_put(OPTICS, value)
+    expected = f"T:optics: {value!r} is none of its states 0 'user', 1 'special'; nothing was changed"
+    assert request.refusal == expected
+    assert len(request.settings) == 1
+
+
+def test_what_one_command_asks_for_by_name_wins_over_presets() -> None:
+    bank = Bank([OPTICS, spec()], 0)
+    request = parse_set(bank, "T:", {"names": ["optics", "QF:set"], "values": [1.0, 71.5]})
+    assert request.refusal == ""
+    assert {(s.device, s.property): s.value for s in request.settings} == {
+        ("QF", "current"): 71.5,
+        ("ring", "optics"): 1.0,
+    }

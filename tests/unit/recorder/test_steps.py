@@ -1,5 +1,6 @@
 """Steps of recordings on BESSY II, made with the real lattice; the beam is a stand-in where optics do not matter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -8,14 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Change, Command, Lattice, Outcome, Record, Ring, Setting, Settled
+from gnomon.propagator import Propagator
 from gnomon.recorder import Journal, ReplayError
 from gnomon.recorder.points import point_before
 from gnomon.recorder.reader import Filter, Reader
-from gnomon.recorder.steps import Plan, make_plan, predict
+from gnomon.recorder.steps import Beam, Plan, make_plan, predict
 from unit.recorder.conftest import bessy2
 from unit.recorder.records import CLIENT, MORNING, SECOND
 
@@ -38,8 +41,7 @@ def fake_beam(lattice: Lattice) -> FakeBeam:
 
 
 @cache
-def specs(prefix: str) -> tuple[PvSpec, ...]:
-    ring = bessy2()
+def specs(prefix: str, ring: Ring) -> tuple[PvSpec, ...]:
     return expand(read_pvs(ring.document.pvs, partial(pv_document, beside=None)), ring, prefix)
 
 
@@ -89,13 +91,13 @@ class Recording:
             setting_done=after[stored] if done else None,
         )
 
-    def plan(self, first: int, last: int, prefix: str = "MACH:") -> Plan:
+    def plan(self, first: int, last: int, prefix: str = "MACH:", beam: Callable[[Lattice], Beam] = fake_beam) -> Plan:
         self.journal.close()
         with Reader(self.path) as reader:
             before = point_before(reader, first)
             entries = tuple(reader.entries(Filter(first=first, last=last)))
         start = self.start.updated(before.settings)
-        return make_plan(entries, before.run, prefix, start, specs(prefix), fake_beam)
+        return make_plan(entries, before.run, prefix, start, specs(prefix, self.start.ring), beam)
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ def test_a_range_in_the_middle_begins_with_the_settings_of_then(recording: Recor
     assert starts["MACH:Q1PDR:set"] == recording.start["Q1PDR", "current"]
     assert starts["MACH:MCLKHX251C:freq"] == recording.start["rf", "frequency"]
     assert sum(pv.endswith(":set") for pv in starts) == sum(
-        s.source == "set" and s.property == "current" for s in specs("MACH:")
+        s.source == "set" and s.property == "current" for s in specs("MACH:", bessy2())
     )
 
 
@@ -213,3 +215,29 @@ def test_the_prediction_is_the_change_at_the_monitors_alone(ring: Ring) -> None:
     assert prediction.largest_mm[0] == 0.0
     assert prediction.largest_mm[1] == pytest.approx(3.0)
     assert prediction.rms_mm[1] == pytest.approx(3.0 / np.sqrt(len(where)))
+
+
+def test_a_switch_of_the_optics_is_one_step_of_its_pv(tmp_path: Path) -> None:
+    ring = shipped_machine("mls")
+    recording = Recording(tmp_path / "mls.journal", ring)
+    name = "TWIN:MLSOPCCP:actOptRmpTblSet"
+    recording.put(*(Setting(name, *key, value) for key, value in ring.optics_settings(4).items()))
+    recording.put(Setting("TWIN:PAHRP:setVoltCav", "rf", "voltage", 80.0))
+    plan = recording.plan(1, 2, beam=Propagator(ring))
+    assert [(s.pv, s.start, s.target) for s in plan.steps] == [
+        ("MACH:MLSOPCCP:actOptRmpTblSet", 0.0, 4.0),
+        ("MACH:PAHRP:setVoltCav", 72.0, 80.0),
+    ]
+    before, after = (Propagator(ring)(lattice) for lattice in (ring.nominal, ring.optics["injection"]))
+    assert plan.predictions[0].tune == pytest.approx(tuple(after.tune - before.tune), abs=1e-12)
+
+
+def test_a_selection_of_the_multiplexer_presses_the_machines_button(recording: Recording) -> None:
+    number = float(recording.start.ring.document.multiplexer.magnets.index("Q1M2D1R") + 1)  # type: ignore[union-attr]
+    recording.put(Setting("TWIN:PMUXZR:Q1M2D1R", "PMUXZR", "selected", number))
+    recording.put(Setting("TWIN:PMUXZR:off", "PMUXZR", "selected", 0.0))
+    plan = recording.plan(1, 2)
+    assert [(s.pv, s.readback, s.start, s.target) for s in plan.steps] == [
+        ("MACH:PMUXZR:Q1M2D1R", "MACH:PMUXZR:Q1M2D1R", 0.0, 1.0),
+        ("MACH:PMUXZR:off", "MACH:PMUXZR:off", 0.0, 1.0),
+    ]
