@@ -5,9 +5,13 @@ from pathlib import Path
 
 from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document, shipped_pv_documents
-from gnomon.db.templates import SOURCES, Placed, PvTemplate, expand, read_pvs
+from gnomon.db.pvs import is_control
+from gnomon.db.templates import SETTING, SOURCES, Placed, PvTemplate, expand, read_pvs
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pvs.md"
+
+#: How the page says for what a template is repeated.
+FOR = {"": "", "bpm": "each monitor", "multiplexer": "a multiplexer", "multiplexed": "each magnet of a multiplexer"}
 
 #: Documents in the order of the page, and the machine that each is shown with.
 DOCUMENTS = {"beam": "", "bessy2": "bessy2", "mls": "mls", "bessy2-areas": "bessy2", "plain": ""}
@@ -58,13 +62,12 @@ def _document(name: str) -> Iterator[str]:
 
 def _row(template: PvTemplate) -> Iterator[str]:
     wanted = f", {' or '.join(template.only)} only" if template.only else ""
-    writable = template.source == "set" or template.source.startswith("control.")
+    writable = template.source in SETTING or is_control(template.source)
     source = template.source
     if template.property:
         source += f" {template.property}" + (f" of {template.device}" if template.device else "")
     yield f"`{template.pv}`"
-    kind = {"bpm": "monitor"}.get(template.each, template.each)
-    yield (f"each {kind}" if kind else "") + wanted
+    yield FOR.get(template.each, f"each {template.each}") + wanted
     yield "rw" if writable else "r"
     yield _unit(template)
     yield source
@@ -75,7 +78,7 @@ def _row(template: PvTemplate) -> Iterator[str]:
 def _unit(template: PvTemplate) -> str:
     if template.unit is not None:
         return template.unit
-    known = {"current": "A", "dx": "m", "dy": "m", "roll": "rad", "hw2phys": "of the strength, per A"}
+    known = {"current": "A", "voltage": "kV", "dx": "m", "dy": "m", "roll": "rad", "hw2phys": "of the strength, per A"}
     return known.get(template.property, "of the strength" if template.property == "main" else "")
 
 
