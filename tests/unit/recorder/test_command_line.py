@@ -16,6 +16,7 @@ from gnomon.lattice import Client, DocumentError, Outcome, Ring
 from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.review import Assignment
+from unit.recorder.conftest import bessy2
 from unit.recorder.fake_machine import FakeMachine, FakePv
 from unit.recorder.records import applied, begin, current, record, settled, small_journal, write
 from unit.recorder.test_steps import Recording, specs
@@ -216,8 +217,8 @@ def recording(tmp_path: Path, ring: Ring) -> Path:
 def machine(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     """BESSY II at its nominal settings."""
     pvs: dict[str, FakePv] = {}
-    setpoints = {(s.device, s.property): s.name for s in specs("MACH:") if s.source == "set"}
-    for spec in specs("MACH:"):
+    setpoints = {(s.device, s.property): s.name for s in specs("MACH:", bessy2()) if s.source == "set"}
+    for spec in specs("MACH:", bessy2()):
         if spec.source == "set" and spec.drive is not None:
             pvs[spec.name] = FakePv(ring.nominal[spec.device, spec.property] * spec.scale, *spec.drive)
         elif spec.source == "readback" and (spec.device, spec.property) in setpoints:
