@@ -88,6 +88,6 @@ def test_the_second_naming_of_bessy2_reaches_every_device_that_the_first_does() 
     ring = shipped_machine("bessy2")
     first, second = (expand(read_pvs(name, pv_document), ring, "") for name in ("bessy2", "bessy2-areas"))
     for source in ("set", "monitor.x", "monitor.y"):
-        wanted = ("current", "frequency", "k1", "b3", "kick", "")
+        wanted = ("current", "frequency", "voltage", "k1", "b3", "kick", "")
         reached = [{(s.device, s.property) for s in specs if s.source == source} for specs in (first, second)]
         assert reached[1] == {one for one in reached[0] if one[1] in wanted} != set()

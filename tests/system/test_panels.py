@@ -1,0 +1,30 @@
+"""Panels next to a running server: every field of every panel connects, over the protocol that it names."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from conftest import EpicsPorts
+
+from system.twin_process import TwinProcess
+
+
+def test_every_field_of_the_panels_connects(epics_ports: EpicsPorts, tmp_path: Path) -> None:
+    with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", "--prefix", "SIM:") as twin:
+        done = twin.gnomon("panels", "--machine", "mls", "--prefix", "SIM:", "--out", str(tmp_path / "panels"))
+        assert done.returncode == 0, done.stderr
+        files = list((tmp_path / "panels").glob("*.bob"))
+        elements = (element for file in files for element in ElementTree.parse(file).iter())
+        fields = {e.text or "" for e in elements if e.tag in ("pv_name", "x_pv", "y_pv")}
+        ca, pva = (sorted(f.removeprefix(p) for f in fields if f.startswith(p)) for p in ("ca://", "pva://"))
+        assert len(ca) > 200
+        assert len(pva) > 5
+        missing = twin.client(
+            "import epics\nfrom p4p.client.thread import Context\n"
+            "over_ca = epics.caget_many(ca, timeout=20)\n"
+            "over_pva = Context('pva').get(pva, timeout=20, throw=False)\n"
+            "result = [n for n, v in zip(ca, over_ca) if v is None]\n"
+            "result += [n for n, v in zip(pva, over_pva) if isinstance(v, Exception)]\n",
+            ca=ca,
+            pva=pva,
+        )
+    assert missing == []
