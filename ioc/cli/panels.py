@@ -9,7 +9,7 @@ from gnomon.ioc.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
 
 
 def panels(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write the panels into; made when needed.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the panels; made when needed.")] = Path("panels"),
     machine: Machine = None,
     prefix: Prefix = None,
     pvs: Pvs = None,
@@ -17,8 +17,8 @@ def panels(
 ) -> None:
     """Write panels for Phoebus (.bob): overview, orbit, monitors, supplies by family, status.
 
-    For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob`. Give the machine, the prefix
-    and the names that the server is started with.
+    For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the machine,
+    the prefix and the names that the server is started with.
     """
     from rich.console import Console
 
