@@ -105,11 +105,13 @@ def entries_from(
 ) -> tuple[tuple[Entry, ...], Mapping[str, str]]:
     """The setpoints that a file holds, by PVs named with `prefix` in `specs` and `file_prefix` in the file.
 
-    Besides, everything in the file that is not taken, with the reason: PVs that there are not, or cannot be set. Raises
-    ReviewError for values that a setpoint cannot have, with all the PVs.
+    Besides, everything in the file that is not taken, with the reason: PVs that there are not, or cannot be set. A
+    PV that sets many (an optics) brings them along, as far as the file does not have them. Raises ReviewError for
+    values that a setpoint cannot have, with all the PVs.
     """
     by_name = {spec.name.removeprefix(prefix): spec for spec in specs}
     found: list[Entry] = []
+    implied: dict[Key, float] = {}
     left_out = dict(saved.left_out)
     wrong: list[str] = []
     for name, text in saved.values.items():
@@ -127,8 +129,17 @@ def entries_from(
                 continue
             key = (spec.device, spec.property)
             found.append(_entry(own, value, spec.unit, key, value / spec.scale))
+            if spec.presets:
+                implied |= {(device, property): number for device, property, number in spec.presets[int(value)]}
     if wrong:
         raise ReviewError(_listed(wrong) + "; nothing was imported")
+    given = {entry.key for entry in found}
+    setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == "set"}
+    for key, number in implied.items():
+        if key not in given:
+            own, setter = setters.get(key, ("", None))
+            scale, unit = (1.0, "") if setter is None else (setter.scale, setter.unit)
+            found.append(_entry(own, number * scale, unit, key, number))
     return tuple(found), left_out
 
 
@@ -204,6 +215,8 @@ def _value(spec: PvSpec, text: str) -> float:
     except ValueError as error:
         states = f" and none of its states {', '.join(spec.states)}" if spec.states else ""
         raise ReviewError(f"{text!r} is not a number{states}") from error
+    if spec.presets and not value.is_integer():
+        raise ReviewError(f"{value:g} is no whole number")
     low, high = spec.drive if spec.drive is not None else (value, value)
     if not low <= value <= high:  # not-a-number is outside too
         raise ReviewError(f"{value:.10g} {spec.unit} is outside the drive limits {low:.10g} to {high:.10g} {spec.unit}")

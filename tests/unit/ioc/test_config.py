@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from gnomon.ioc.config import SHIPPED, Config, ConfigError, read_config
+from gnomon.ioc.config import SHIPPED, Config, ConfigError, RecorderConfig, read_config
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -87,3 +87,13 @@ def test_each_machine_and_prefix_has_its_own_journal(monkeypatch: pytest.MonkeyP
     journals = {Config(machine=m, prefix=p).journal() for m in ("bessy2", "mls") for p in ("", "TWIN:", "A:B:")}
     assert len(journals) == 6
     assert Config().journal() == Path("/state/gnomon/bessy2.TWIN.journal")
+
+
+def test_a_fork_has_another_prefix_and_a_journal_beside_ours() -> None:
+    given = Config(recorder=RecorderConfig(journal=Path("/data/shift.journal"), restore=True))
+    fork = given.forked("WHAT:IF:")
+    assert (fork.prefix, fork.journal()) == ("WHAT:IF:", Path("/data/shift.WHAT-IF.journal"))
+    assert fork.recorder.restore
+    assert Config().forked("F:").journal() == Config(prefix="F:").journal()
+    with pytest.raises(ConfigError, match="prefix: string should match"):
+        given.forked("A B:")

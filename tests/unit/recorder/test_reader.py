@@ -115,3 +115,11 @@ def test_follow_filters(path: Path) -> None:
         begin(journal)
         script = Script(lambda: write(journal, applied(5, "Q1", 1.0, 2.0), applied(6, "Q2", 1.0, 2.0)), lambda: None)
         assert followed(path, script, Filter(pv="*Q2*")) == [(6, Outcome.APPLIED)]
+
+
+def test_a_lattice_is_found_by_the_beginning_of_its_id(path: Path) -> None:
+    with Reader(path) as reader:
+        assert reader.command_of_lattice("after2") == 2
+        assert reader.command_of_lattice("after") == 4
+        assert reader.command_of_lattice("*") is None
+        assert reader.command_of_lattice("never") is None

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.lattice import Lattice
+from gnomon.db import shipped_document
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import PvSpec
+from gnomon.db.templates import expand, read_pvs
+from gnomon.ioc.beginnings import beginning_at
+from gnomon.lattice import Lattice, Ring
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.save_files import FORMATS, About, Saved, Value
+from gnomon.recorder.save_files.saved import spelled
 from gnomon.recorder.snapshots import (
     Entry,
     Signature,
@@ -148,3 +154,31 @@ def test_differences_are_told_by_pv() -> None:
     now = entries_of(RING.nominal.updated({("CP", "current"): 1.0, ("BPM1", "offset_x"): 1e-3}), specs(), PREFIX)
     assert differences(then, then) == ()
     assert differences(then, now) == (("BPM1 offset_x", None, 1e-3, "m"), ("CP:set", 0.0, 1.0, "A"))
+
+
+@pytest.fixture(scope="module")
+def mls() -> tuple[Ring, tuple[PvSpec, ...]]:
+    ring = Ring(shipped_document("mls"))
+    return ring, expand(read_pvs(ring.document.pvs, pv_document), ring, PREFIX)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_optics_of_the_mls_comes_back_from_a_snapshot_and_from_one_line_of_a_file(
+    mls: tuple[Ring, tuple[PvSpec, ...]], number: int
+) -> None:
+    ring, pvs = mls
+    switched = ring.nominal.updated(ring.optics_settings(number))
+    whole = snapshot(entries_of(switched, pvs, PREFIX), machine="mls")
+    assert restored(whole, ring.nominal).id == switched.id
+    assert beginning_at(switched, "").changes.keys() == {
+        a.key for a in whole.entries if ring.nominal[a.key] != a.stored
+    }
+    (switch,) = [spec.name for spec in pvs if spec.source == "set" and spec.property == "optics"]
+    entries, left_out = entries_from(Saved(values={switch: spelled(float(number))}), pvs, PREFIX, PREFIX)
+    assert left_out == {}
+    assert restored(snapshot(entries, complete=False, machine="mls"), ring.nominal).id == switched.id
+    supply = next(e for e in entries if e.setting == "current" and e.pv)
+    entries, _ = entries_from(
+        Saved(values={switch: str(number), PREFIX + supply.pv: spelled(supply.value * 0.99)}), pvs, PREFIX, PREFIX
+    )
+    assert [e.value for e in entries if e.key == supply.key] == [supply.value * 0.99]
