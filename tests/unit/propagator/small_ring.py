@@ -94,6 +94,10 @@ class FreeLattice:
     def rf_frequency(self) -> float:
         return float(self.ring.rf_reference + self.detuning_hz)
 
+    @property
+    def energy_ev(self) -> float:
+        return float(self.ring.energy_ev)
+
     def changed_elements(self, other: "FreeLattice") -> tuple[int, ...]:
         keys = {k for k in self.values.keys() | other.values.keys() if self.values.get(k) != other.values.get(k)}
         return tuple(sorted({self.ring.index[name] for name, _ in keys}))
