@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
+from types import MethodType
 from typing import Any
 
+from p4p import _p4p
 from p4p.server.raw import SharedPV
 
 from gnomon.ioc.bank import Bank, Indices
@@ -70,7 +72,8 @@ class Hosted:
         with self._lock:
             reading = self.bank.reading(index)
             pv.open(opening(self.bank.specs[index], reading))
-            self._poster.add(index, pv.post, reading)
+            # The class below p4p's SharedPV: its own post would first look for a conversion, and there is none.
+            self._poster.add(index, MethodType(_p4p.SharedPV.post, pv), reading)
 
     def close_pv(self, index: int, pv: Any) -> None:
         """Stop serving a PV. Called by its channel in pvxs' thread."""

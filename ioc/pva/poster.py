@@ -31,6 +31,8 @@ class Poster:
         self._watched: list[_Watched | None] = [None] * n
         self._is_watched = np.zeros(n, dtype=bool)
         self._updates: dict[int, Updates] = {}  # by the identity of the type, which `type_of` keeps alive
+        self._is_float = np.array([spec.kind is Kind.FLOAT for spec in bank.specs], dtype=bool)
+        self._floats: Updates | None = None  # all numbers have one type
         self._value = np.zeros(n)
         self._object: list[Any] = [None] * n
         self._alarm = np.zeros((2, n), dtype=np.uint8)
@@ -49,6 +51,8 @@ class Poster:
             self._updates[key] = Updates(spec)
         self._watched[index] = _Watched(spec, post, self._updates[key])
         self._is_watched[index] = True
+        if spec.kind is Kind.FLOAT:
+            self._floats = self._updates[key]
         if spec.kind in (Kind.FLOAT, Kind.INT, Kind.ENUM):
             self._value[index] = sent.value
         else:
@@ -80,26 +84,57 @@ class Poster:
         value_is_new = (values != before) & ~(np.isnan(values) & np.isnan(before))
         value_is_new |= (stamps != self._stamp[:, chosen]).any(axis=0)
         self._value[chosen], self._alarm[:, chosen], self._stamp[:, chosen] = values, alarms, stamps
-        for index, value, severity, status, time_ns, generation, new_value, new_alarm in zip(
-            chosen.tolist(), values.tolist(), *alarms.tolist(), *stamps.tolist(),
-            value_is_new.tolist(), alarm_is_new.tolist(), strict=True,
-        ):  # fmt: skip
-            watched = self._watched[index]
-            if watched is None:
-                continue
-            kind = watched.spec.kind
-            if kind is Kind.FLOAT:
-                content = value
-            elif kind is Kind.INT or kind is Kind.ENUM:
-                content = int(value) if math.isfinite(value) else 0
-            else:
-                stored = bank.objects[index]
-                new_value |= stored is not self._object[index]
-                self._object[index] = stored
-                content = content_of(watched.spec, stored) if new_value else None
-            if new_value and new_alarm:
-                watched.post(watched.updates.value_and_alarm(content, time_ns, generation, severity, status))
-            elif new_value:
-                watched.post(watched.updates.value(content, time_ns, generation))
-            elif new_alarm:
-                watched.post(watched.updates.alarm(severity, status))
+        # Nearly all of a large batch: numbers of which nothing but value and stamp is new, all with the newest stamp.
+        newest = stamps[:, stamps[0].argmax()]
+        plain = self._is_float[chosen] & value_is_new & ~alarm_is_new & (stamps == newest[:, np.newaxis]).all(axis=0)
+        others = np.flatnonzero(~plain)
+        rest = (
+            chosen[others].tolist(),
+            values[others].tolist(),
+            *alarms[:, others].tolist(),
+            *stamps[:, others].tolist(),
+        )
+        for index, *state, new_value, new_alarm in zip(
+            *rest, value_is_new[others].tolist(), alarm_is_new[others].tolist(), strict=True
+        ):
+            self._post_one(index, *state, new_value=new_value, new_alarm=new_alarm)
+        if self._floats is not None:
+            posts = [
+                (watched.post, value)
+                for index, value in zip(chosen[plain].tolist(), values[plain].tolist(), strict=True)
+                if (watched := self._watched[index]) is not None
+            ]
+            self._floats.post_values(posts, *newest.tolist())
+
+    def _post_one(
+        self,
+        index: int,
+        value: float,
+        severity: int,
+        status: int,
+        time_ns: int,
+        generation: int,
+        *,
+        new_value: bool,
+        new_alarm: bool,
+    ) -> None:
+        watched = self._watched[index]
+        if watched is None:
+            return
+        content: Any
+        kind = watched.spec.kind
+        if kind is Kind.FLOAT:
+            content = value
+        elif kind is Kind.INT or kind is Kind.ENUM:
+            content = int(value) if math.isfinite(value) else 0
+        else:
+            stored = self._bank.objects[index]
+            new_value |= stored is not self._object[index]
+            self._object[index] = stored
+            content = content_of(watched.spec, stored) if new_value else None
+        if new_value and new_alarm:
+            watched.post(watched.updates.value_and_alarm(content, time_ns, generation, severity, status))
+        elif new_value:
+            watched.post(watched.updates.value(content, time_ns, generation))
+        elif new_alarm:
+            watched.post(watched.updates.alarm(severity, status))

@@ -1,7 +1,7 @@
 """PV Access values: the full one with which a PV opens, the reused ones that carry updates, and what a client wrote."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,15 @@ class Updates:
             self._stamps[False] = (time_ns, generation)
         self._value[self._field] = content
         return self._value
+
+    def post_values(self, posts: Iterable[tuple[Callable[[Any], None], Any]], time_ns: int, generation: int) -> None:
+        """Hand updates of value and time stamp, of many PVs, to their posts."""
+        update, field = self._value, self._field
+        _set_stamp(update, time_ns, generation)
+        self._stamps[False] = (time_ns, generation)
+        for post, content in posts:
+            update[field] = content
+            post(update)
 
     def value_and_alarm(self, content: Any, time_ns: int, generation: int, severity: int, status: int) -> Any:
         """An update of value, time stamp and alarm."""
