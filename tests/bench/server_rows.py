@@ -25,27 +25,13 @@ class Row:
 
     def cells(self, groups: dict[str, Medians]) -> list[str]:
         ours, theirs = self._numbers(groups)
-        ratio = self.ratio(groups)
         shown = ["-" if n is None else f"{n:.{self.digits}f} {self.unit}" for n in (ours, theirs)]
-        if ratio is None:
-            return [self.label, self.against, *shown, "-", _times(self.need), _times(self.stretch)]
-        verdict = "" if ratio <= self.need else " **not met**"
-        return [
-            self.label,
-            self.against,
-            *shown,
-            f"**{_times(ratio)}**",
-            f"{_times(self.need)}{verdict}",
-            f"{_times(self.stretch)}{', met' if ratio <= self.stretch else ''}",
-        ]
-
-    def _numbers(self, groups: dict[str, Medians]) -> tuple[float | None, float | None]:
-        group = groups.get(self.group, {})
-        return group.get("gnomon", {}).get(self.number), group.get(self.against, {}).get(self.number)
-
-
-def _times(ratio: float) -> str:
-    return f"1/{1 / ratio:.0f}" if ratio < 0.06 else f"{ratio:.2g}x"
+        ratio = self.ratio(groups)
+        found = "-" if ratio is None else f"**{self._times(ratio)}**"
+        met = "" if ratio is None or ratio <= self.need else " **not met**"
+        reached = ", met" if ratio is not None and ratio <= self.stretch else ""
+        limits = (self._times(self.need) + met, self._times(self.stretch) + reached)
+        return [self.label, self.against, *shown, found, *limits]
 
 
 HEADER = ["work", "against", "gnomon", "the other", "ratio", "at most", "stretch"]

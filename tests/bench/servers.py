@@ -121,7 +121,7 @@ def measure_stream(seconds: float, findings: Findings) -> None:
 def stream_text(stream: Numbers) -> str:
     """What became of a stream of puts, in words."""
     if not stream:
-        return "A stream of puts could not be measured."
+        return "The stream of puts was not measured."
     seconds = stream["puts"] / STREAM_HZ
     last = "every client had every last value" if not stream["stale"] else f"{stream['stale']} last values are old"
     return (
