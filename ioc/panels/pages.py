@@ -7,7 +7,7 @@ from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.found import Monitor, Served, Supply
 from gnomon.ioc.panels.lines import connect_line, heads, pair_line, value_line
 from gnomon.ioc.panels.names import SETTINGS, STATUS, brief
-from gnomon.ioc.panels.plots import difference_plot, optics_plot, orbit_plot, stacked
+from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
 from gnomon.ioc.panels.widgets import (
     BUTTON,
     CARD,
@@ -28,17 +28,19 @@ from gnomon.lattice import Ring
 #: A display that fits a 1920 x 1080 screen with Phoebus' own bars around it.
 WIDTH, HEIGHT = 1880, 940
 HEADER = 52
+
+#: Least width of the title beside the buttons of the header.
+TITLE_ROOM = 340
 BODY = Box(GAP, HEADER + GAP, WIDTH - 2 * GAP, HEIGHT - HEADER - 2 * GAP)
 
 #: Sections of the overview, and the sources that they show where they are served. Those that have no room, from the
 #: last on, are found on the other panels.
 OVERVIEW: Mapping[str, tuple[str, ...]] = {
     "Beam": ("beam.found", "beam.reason", "beam.*"),
-    "Faults and journal": ("faults.*", "recorder.state", "status.journal.last"),
+    "Model, faults and journal": ("control.active", "model.generation", "model.time", "faults.*", "recorder.state"),
     "Tunes and chromaticity": ("tune.frequency.?", "tune.?", "synchrotron.frequency", "chromaticity.?"),
     "Orbit": ("orbit.difference.rms.?", "orbit.difference.largest.?", "control.reference.use"),
-    "Shadow": ("control.mode", "shadow.*", "residual.*"),
-    "Model": ("control.active", "model.*", "lattice.id"),
+    "Shadow": ("machine.role", "control.mode", "machine.connected", "machine.reason", "residual.rms.?"),
 }
 
 
@@ -47,6 +49,8 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     served = Served(ring, specs)
     supplies = served.supplies()
     files = {"Overview": "overview.bob", "Orbit": "orbit.bob", "Monitors": "monitors.bob"}
+    if served.each("residual.x"):
+        files["Shadow"] = "shadow.bob"
     files |= {family: f"{family.lower().replace(' ', '_')}.bob" for family in supplies}
     if served.each("multiplexer.select"):
         files["Multiplexer"] = "multiplexer.bob"
@@ -54,6 +58,7 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     makers: dict[str, Callable[[], list[Widget]]] = {
         "Overview": lambda: _overview(served),
         "Orbit": lambda: _orbit(served),
+        "Shadow": lambda: _shadow(served),
         "Monitors": lambda: _listed("monitors", _monitors(served.monitors()), 5),
         "Multiplexer": lambda: _listed("multiplexer", _multiplexer(served), 6),
         "Status": lambda: _listed("status", _status(served), 4),
@@ -68,7 +73,8 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
 
 def _header(text: str, prefix: str, here: str, files: Mapping[str, str]) -> Widget:
     """The bar on top: what this is, under which prefix, and buttons to all panels."""
-    width, height = 146, 32
+    height = 32
+    width = min(146, (WIDTH - TITLE_ROOM) // len(files) - 6)
     left = WIDTH - GAP - len(files) * (width + 6) + 6
     children = [
         label(text, Box(GAP, 4, left - 2 * GAP, 28), TITLE, CARD),
@@ -98,15 +104,32 @@ def _overview(served: Served) -> list[Widget]:
 
 def _orbit(served: Served) -> list[Widget]:
     """Both planes of the closed orbit, the differences to the reference orbit, and what operators choose and read."""
-    side = Box(BODY.x, BODY.y, 440, BODY.height)
-    orbit = served.some("beam.found", "orbit.*", "residual.orbit*")
-    reference = served.some("control.reference.*", "reference.*")
-    sections = [("Orbit", orbit), ("Reference orbit", reference)]
-    cards = pages([Section(title, [value_line(s) for s in specs]) for title, specs in sections if specs], side, 1)[0]
-    room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)
+    cards = {
+        "Orbit": served.some("beam.found", "orbit.*"),
+        "Reference orbit": served.some("control.reference.*", "reference.*"),
+    }
+    difference = "Monitors, difference to the reference orbit"
     found = [orbit_plot(served, "Horizontal orbit", "x"), orbit_plot(served, "Vertical orbit", "y")]
-    found.append(difference_plot(served))
-    return [*cards, *stacked(room, [make for make in found if make is not None])]
+    return _beside(cards, [*found, monitors_plot(served, difference, "orbit.difference")])
+
+
+def _shadow(served: Served) -> list[Widget]:
+    """What the machine shows less what is predicted, and how the machine is reached."""
+    cards = {
+        "Shadow": served.some("machine.*", "control.mode", "beam.found"),
+        "Residuals": served.some("residual.*"),
+    }
+    noise = "Residuals in standard deviations of each monitor's noise"
+    plots = [monitors_plot(served, "Residuals: machine less prediction", "residual")]
+    return _beside(cards, [*plots, monitors_plot(served, noise, "residual.z")])
+
+
+def _beside(cards: Mapping[str, Sequence[PvSpec]], plots: Sequence[Maker | None]) -> list[Widget]:
+    """Cards on the left, plots on the right."""
+    side = BODY._replace(width=440)
+    sections = [Section(title, [value_line(s) for s in specs]) for title, specs in cards.items() if specs]
+    room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)
+    return [*pages(sections, side, 1)[0], *stacked(room, [make for make in plots if make is not None])]
 
 
 def _listed(name: str, sections: Sequence[Section], columns: int) -> list[Widget]:

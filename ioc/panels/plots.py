@@ -27,14 +27,14 @@ def orbit_plot(served: Served, title: str, planes: str) -> Maker | None:
     return partial(_plot_card, title, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
 
 
-def difference_plot(served: Served) -> Maker | None:
-    """What the monitors read less the reference orbit."""
+def monitors_plot(served: Served, title: str, source: str) -> Maker | None:
+    """One value a monitor in each plane, as dots."""
     s = served.one("monitor.s")
-    found = [(plane, spec) for plane in "xy" if (spec := served.one(f"orbit.difference.{plane}")) is not None]
+    found = [(plane, spec) for plane in "xy" if (spec := served.one(f"{source}.{plane}")) is not None]
     if s is None or not found:
         return None
-    traces = [Trace(address(s), address(spec), f"{plane} - reference", joined=False) for plane, spec in found]
-    return partial(_plot_card, "Monitors, difference to the reference orbit", f"[{found[0][1].unit}]", traces)
+    traces = [Trace(address(s), address(spec), plane, joined=False) for plane, spec in found]
+    return partial(_plot_card, title, f"[{found[0][1].unit or '1'}]", traces)
 
 
 def optics_plot(served: Served) -> Maker | None:

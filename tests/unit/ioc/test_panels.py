@@ -13,7 +13,8 @@ from gnomon.ioc.cli import app
 from gnomon.ioc.config import Config
 from gnomon.ioc.machines import find_machine, pvs_of
 from gnomon.ioc.panels import make_panels
-from gnomon.ioc.panels.widgets import Box, step
+from gnomon.ioc.panels.flow import Row, Section, pages
+from gnomon.ioc.panels.widgets import Box, label, step
 
 #: Machine, PV document, prefix.
 CASES = [("bessy2", None, "TWIN:"), ("mls", None, "TWIN:"), ("bessy2", "bessy2-areas", ""), ("mls", "plain", "X:")]
@@ -114,6 +115,20 @@ def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> No
 )
 def test_an_arrow_changes_about_a_thousandth_of_the_range(drive: tuple[float, float], expected: float) -> None:
     assert step(drive) == pytest.approx(expected)
+
+
+def test_many_lines_need_several_pages_and_none_is_lost() -> None:
+    def line(number: int) -> Row:
+        return lambda box: [label(f"line {number}", box)]
+
+    sections = [Section("long", [line(i) for i in range(500)]), Section("short", [line(i) for i in range(500, 505)])]
+    made = pages(sections, Box(10, 10, 800, 600), 3)
+    shown = [w.name for page in made for card in page for w in card.children if w.name.startswith("line")]
+    assert shown == [f"line {i}" for i in range(505)]
+    for page in made:
+        for one, other in combinations([card.box for card in page], 2):
+            assert one.x + one.width <= other.x or other.x + other.width <= one.x or one.y + one.height <= other.y
+        assert all(card.box.y + card.box.height <= 610 and card.box.x + card.box.width <= 810 for card in page)
 
 
 def test_the_command_writes_the_panels_and_says_which_to_open(tmp_path: Path) -> None:
