@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, configure
+from gnomon.ioc.cli.options import ConfigFile, Pvs, configure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,7 @@ def replay(
         str | None,
         typer.Option("--machine", help="File of the machine document.", show_default="that of the recording"),
     ] = None,
+    pvs: Pvs = None,
     max_step: Annotated[
         float, typer.Option("--max-step", min=0.0, max=1.0, help="Largest step, as a fraction of the drive range.")
     ] = 0.1,
@@ -71,7 +72,7 @@ def replay(
         raise typer.BadParameter(f"the range ends at {last}, before it begins at {first}", param_hint="--to")
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
     path = journal if journal is not None else configure(config).journal()
-    run, plan = _plan(path, first, last, prefix, config, machine)
+    run, plan = _plan(path, first, last, prefix, config, machine, pvs)
     console = rendering.make_console()
     console.print(
         rendering.clean(
@@ -99,7 +100,7 @@ def make_machine() -> "MachineClient":
 
 
 def _plan(
-    path: Path, first: int, last: int, prefix: str, config: Path | None, machine: str | None
+    path: Path, first: int, last: int, prefix: str, config: Path | None, machine: str | None, pvs: str | None
 ) -> "tuple[Run, Plan]":
     from gnomon.ioc.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
@@ -113,7 +114,7 @@ def _plan(
         reader.entry(last)
         entries = tuple(reader.entries(Filter(first=first, last=last)))
     run = before.run
-    settings = configure(config, machine=machine)
+    settings = configure(config, machine=machine, pvs=pvs)
     found = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
     if found.ring.digest != run.digest:
         raise ReplayError(

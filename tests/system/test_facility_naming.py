@@ -45,3 +45,9 @@ def test_the_journal_has_devices_so_its_commands_show_under_any_names(twin: Twin
     text = twin.gnomon("log", "--journal", str(twin.journal)).stdout
     assert "SR01A-PC-HSTR-02:SETI" in text
     assert twin.gnomon("log", "show", "1", "--journal", str(twin.journal)).stdout.count("HS4P1D1R") >= 1
+
+
+def test_a_recording_is_replayed_under_other_names(twin: TwinProcess) -> None:
+    journal = ("--journal", str(twin.journal), "--from", "1", "--to", "1", "--prefix", "SIM:")
+    assert "SIM:HS4P1D1R:set" in twin.gnomon("replay", *journal).stdout
+    assert "SIM:SR01A-PC-HSTR-02:SETI" in twin.gnomon("replay", *journal, "--pvs", "bessy2-areas").stdout
