@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class Equilibrium:
 
     def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
         beam = self._beam
-        beam.advance(self._clock_s(), volume(readings.lattice, readings.beam, equilibrium) / self._nominal_volume)
+        beam.advance(self._clock_s(), volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring))
         for i in self.current.tolist():
             publication.put(i, beam.current_ma)
         short, long = beam.average_s(10.0) / HOUR_S, beam.average_s(100.0) / HOUR_S
@@ -86,15 +86,16 @@ class Equilibrium:
                 _put(publication, i, value, missing)
         return missing
 
-    @cached_property
-    def _nominal_volume(self) -> float:
-        """The volume in the nominal lattice; that of any beam counts as nominal where that has none."""
-        nominal = self._ring.nominal
-        beam = Propagator(self._ring)(nominal)
-        if not beam.found:
-            return 1.0
-        found = volume(nominal, beam, self._radiation(nominal, beam))
-        return found if math.isfinite(found) else 1.0
+
+@lru_cache(maxsize=4)  # forks of a twin share its ring
+def nominal_volume(ring: Ring) -> float:
+    """The volume in the nominal lattice [m^3]; 1 where there is no beam to have one, so that it cancels nothing."""
+    nominal = ring.nominal
+    beam = Propagator(ring)(nominal)
+    if not beam.found:
+        return 1.0
+    found = volume(nominal, beam, Radiation(ring)(nominal, beam))
+    return found if math.isfinite(found) else 1.0
 
 
 def volume(lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> float:

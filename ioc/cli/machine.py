@@ -59,6 +59,14 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     )
     console.print("elements: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
     console.print(f"monitors: {len(document.monitors)}; optics: {', '.join(document.optics) or 'nominal only'}")
+    for name, lattice in ring.optics.items():
+        if name in document.operating:
+            console.print(f"  {name}: {lattice.energy_ev / 1e6:g} MeV, cavity voltage {lattice.voltage_v / 1e3:g} kV")
+    console.print(
+        f"cavity voltage {ring.nominal.voltage_v / 1e3:g} kV; vertical emittance {document.coupling:g} of the other"
+    )
+    for switch in document.switches:
+        console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
     console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}")
     table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
     for supply in document.supplies:

@@ -1,5 +1,6 @@
 """What clients of the MLS and of BESSY II do all day: optics, frequency sweeps, voltage, switches, the multiplexer."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,18 @@ def test_the_current_of_bessy2_stays_near_its_top_up_level(bessy2: TwinProcess) 
     current = bessy2.client(CA + "result = [get('MDIZ3T5G:current'), severity('MDIZ3T5G:current')]")
     assert 249.0 < current[0] <= 250.0
     assert current[1] == 0
+
+
+def test_a_killed_server_comes_back_with_its_optics_energy_and_switches(
+    epics_ports: EpicsPorts, tmp_path: Path
+) -> None:
+    names = ["MLSOPCCP:actOptRmpTblSet", "ERMPCGP:rdRmp", "PAHRP:setVoltCav", "IGPF:X:FBCTRL", "ORBITCCP:selRunMode"]
+    read = "result = [get('dt:lattice'), *(get(name) for name in names)]\n"
+    arguments = ("--machine", "mls", "--prefix", "T:")
+    with TwinProcess(epics_ports.environment, tmp_path, *arguments) as twin:
+        puts = "put('MLSOPCCP:actOptRmpTblSet', 4); put('IGPF:X:FBCTRL', 1); put('ORBITCCP:selRunMode', 2)\n"
+        before = twin.client(CA + puts + read, names=names)
+        twin.stop(signal.SIGKILL)
+    assert before[1:] == [4, 105.0, 72.0, 1, 2]
+    with TwinProcess(epics_ports.environment, tmp_path, *arguments, "--restore") as again:
+        assert again.client(CA + read, names=names) == before

@@ -11,8 +11,10 @@ import at
 import numpy as np
 import pytest
 
+from gnomon.db import shipped_machine
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, RefusedLattice, export_machine, import_machine
+from gnomon.lattice.exchange.export_at import toolbox_ring
 from gnomon.lattice.exchange.readers import MISSING
 from unit.lattice.exchange.rings import imported, saved, small_cell, small_ring, turn_of
 from unit.propagator.pyat_oracle import TIGHT, turn_matrix
@@ -43,6 +45,12 @@ def test_a_ring_goes_out_to_the_toolbox_and_comes_back_the_same(tmp_path: Path) 
     for one, other in zip(turn_of(ring), turn_of(again), strict=True):
         np.testing.assert_allclose(one, other, rtol=0.0, atol=1e-13)
     assert again.harmonic_number == ring.harmonic_number
+
+
+def test_what_goes_out_has_the_present_energy_and_voltage() -> None:
+    ring = toolbox_ring(shipped_machine("mls").optics["injection"])
+    assert ring.energy == 105e6
+    assert sum(e.Voltage for e in ring if isinstance(e, at.RFCavity)) == 72e3
 
 
 def test_every_magnet_that_turns_gets_a_supply_and_monitors_stay(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from gnomon.propagator.ensembles import (
     momentum_aperture,
     plot_aperture,
 )
-from gnomon.propagator.ensembles.search import TOUCH
+from gnomon.propagator.ensembles.search import TOUCH, has_voltage
 from unit.propagator.pyat_oracle import pyat_lattice, pyat_turns
 
 
@@ -56,10 +56,14 @@ def test_the_momentum_aperture_without_cavities_is_where_the_chamber_meets_the_d
     assert found.s.tolist() == [mls.s[mls.index[name]] for name in found.elements]
 
 
-def test_the_momentum_aperture_with_cavities_ends_at_the_bucket(bessy2: Ring) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_the_momentum_aperture_with_cavities_ends_at_the_bucket_of_the_present_voltage(
+    share: float, bessy2: Ring
+) -> None:
     # Without energy loss the bucket's half height is sqrt(2 V / (pi h alpha E)).
-    found = momentum_aperture(bessy2.nominal, [bessy2.elements[0].name], turns=256, limit=0.06, cavities=True)
-    voltage = sum(getattr(e, "voltage", 0.0) for e in bessy2.elements)
+    lattice = bessy2.nominal.updated({("rf", "voltage"): share * bessy2.nominal["rf", "voltage"]})
+    found = momentum_aperture(lattice, [bessy2.elements[0].name], turns=256, limit=0.06, cavities=True)
+    voltage = share * sum(getattr(e, "voltage", 0.0) for e in bessy2.elements)
     compaction = at.get_mcf(pyat_lattice(bessy2.nominal))
     height = math.sqrt(2.0 * voltage / (math.pi * bessy2.harmonic_number * compaction * bessy2.energy_ev))
     assert found.positive[0] == pytest.approx(height, rel=0.05)
@@ -90,3 +94,8 @@ def test_bad_input_is_refused(mls: Ring) -> None:
         momentum_aperture(mls.nominal, [])
     with pytest.raises(TrackingError, match=r"longer than 0\.1 s"):
         dynamic_aperture(mls.nominal, turns=10**7, time_limit_s=0.1)
+
+
+def test_cavities_that_were_set_to_no_voltage_have_none(mls: Ring) -> None:
+    assert has_voltage(mls.nominal)
+    assert not has_voltage(mls.nominal.updated({("rf", "voltage"): 0.0}))
