@@ -85,6 +85,30 @@ SOURCES: dict[str, Kind] = {
     "model.computing": Kind.ENUM,
     "control.active": Kind.ENUM,
     "lattice.id": Kind.STRING,
+    "control.mode": Kind.ENUM,
+    "machine.role": Kind.ENUM,
+    "machine.connected": Kind.ENUM,
+    "machine.reason": Kind.STRING,
+    "machine.pvs": Kind.INT,
+    "machine.refused": Kind.INT,
+    "machine.age": Kind.FLOAT,
+    "residual.fresh": Kind.FLOATS,
+    "residual.x": Kind.FLOATS,
+    "residual.rms.x": Kind.FLOAT,
+    "residual.largest.x": Kind.FLOAT,
+    "residual.where.x": Kind.STRING,
+    "residual.z.x": Kind.FLOATS,
+    "residual.z.largest.x": Kind.FLOAT,
+    "residual.tune.x": Kind.FLOAT,
+    "residual.tune.z.x": Kind.FLOAT,
+    "residual.y": Kind.FLOATS,
+    "residual.rms.y": Kind.FLOAT,
+    "residual.largest.y": Kind.FLOAT,
+    "residual.where.y": Kind.STRING,
+    "residual.z.y": Kind.FLOATS,
+    "residual.z.largest.y": Kind.FLOAT,
+    "residual.tune.y": Kind.FLOAT,
+    "residual.tune.z.y": Kind.FLOAT,
     "faults.count": Kind.INT,
     "faults.active": Kind.STRINGS,
     "recorder.state": Kind.ENUM,
@@ -373,6 +397,8 @@ def _length(source: str, ring: Ring) -> int:
         case "monitor.names" | "monitor.s" | "monitor.table" | "monitor.model":
             return len(ring.bpms)
         case "orbit.difference.x" | "orbit.difference.y" | "reference.x" | "reference.y":
+            return len(ring.bpms)
+        case "residual.fresh" | "residual.x" | "residual.y" | "residual.z.x" | "residual.z.y":
             return len(ring.bpms)
         case "monitor.packed":
             return 2048

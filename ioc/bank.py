@@ -38,6 +38,7 @@ class Status(IntEnum):
     LOLO = 5
     LOW = 6
     STATE = 7
+    COMM = 9
     TIMEOUT = 10
     HWLIMIT = 11
     CALC = 12

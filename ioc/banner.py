@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gnomon.db.pvs import PvSpec
+from gnomon.ioc.config import Config
 from gnomon.ioc.serving import Serving
 from gnomon.ioc.twin import Twin
 
@@ -26,7 +27,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     )
     console.print(
         f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {twin.beginning.lattice.id}, "
-        "role twin (on its own)"
+        f"role {_role(config)}"
     )
     _say_where_it_begins(twin, console)
     ca = f"{servers.ca.where.interfaces[0]}:{servers.ca.port}"
@@ -39,12 +40,26 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
             f"lattice {fork.twin.beginning.lattice.id}, journal {fork.twin.journal.path}"
         )
     console.print("  try:")
-    if setpoint is not None:
+    residual = next((s for s in twin.bank.specs if s.source == "residual.rms.x"), None)
+    if config.role == "shadow" and residual is not None:
+        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-get')} {residual.name}")
+    elif setpoint is not None:
         console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")
     if reading is not None:
         environment = _environment(servers.pva_endpoint.client_variables)
         console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
     console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
+
+
+def _role(config: Config) -> str:
+    match config.role:
+        case "shadow":
+            link = "Channel Access" if config.shadow.protocol == "ca" else "PV Access"
+            return f"shadow of {config.shadow.prefix!r}... at {' '.join(config.shadow.addresses)} ({link}, read only)"
+        case "machine":
+            return "machine (plays the real one, without its imperfections)"
+        case _:
+            return "twin (on its own)"
 
 
 def _say_where_it_begins(twin: Twin, console: Console) -> None:

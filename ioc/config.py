@@ -166,8 +166,51 @@ class ForksConfig(Section):
     )
 
 
+Role = Literal["twin", "shadow", "machine"]
+
+
+class ShadowConfig(Section):
+    """The machine that a shadow follows: its PVs are read, and never written."""
+
+    addresses: tuple[str, ...] = Field(
+        default=(),
+        description="where its PVs are searched for: `host` or `host:port` (UDP), as in EPICS_CA_ADDR_LIST, which does "
+        "not count here; none given: there is no machine",
+    )
+    protocol: Literal["ca", "pva"] = Field(default="ca", description="Channel Access or PV Access")
+    prefix: str = Field(default="", max_length=30, description="what the machine's PV names begin with")
+    timeout_s: float = Field(
+        default=2.0, ge=0.2, le=60.0, description="a machine that is silent this long is out of reach"
+    )
+    stale_s: float = Field(
+        default=5.0, gt=0.0, description="readings whose time stamp is older, or further ahead, are not fresh"
+    )
+    settle_s: float = Field(
+        default=0.1, ge=0.0, description="readings count again this long after the machine's last setpoint change"
+    )
+    monitor_noise_m: float = Field(default=1e-6, gt=0.0, description="noise of a monitor (standard deviation) [m]")
+    monitor_noise_of: dict[str, float] = Field(
+        default={}, description="noise of single monitors [m], by name, instead of that of all"
+    )
+    tune_noise: float = Field(default=1e-4, gt=0.0, description="noise of a measured tune (standard deviation)")
+
+    @field_validator("monitor_noise_of")
+    @classmethod
+    def _positive(cls, noise: dict[str, float]) -> dict[str, float]:
+        for name, value in noise.items():
+            if not value > 0.0:
+                raise ValueError(f"monitor {name!r}: noise must be positive, got {value!r}")
+        return noise
+
+
 class Config(Section):
     """Everything that can be configured."""
+
+    role: Role = Field(
+        default="twin",
+        description="`twin`: on its own; `shadow`: follows the machine of section `shadow`; `machine`: plays the real "
+        "machine, under its names",
+    )
 
     machine: str = Field(default="bessy2", description="name of a shipped machine, or the file of a machine document")
     pvs: str | None = Field(
@@ -189,6 +232,13 @@ class Config(Section):
     forks: ForksConfig = ForksConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
+    shadow: ShadowConfig = ShadowConfig()
+
+    @model_validator(mode="after")
+    def _shadow_has_a_machine(self) -> "Config":
+        if self.role == "shadow" and not self.shadow.addresses:
+            raise ValueError("role shadow needs a machine: give its address as shadow.addresses, or by --follow HOST")
+        return self
 
     def journal(self) -> Path:
         """File of the journal, by default one for each machine and prefix."""
@@ -203,7 +253,7 @@ class Config(Section):
         if journal is not None:
             journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")
         recorder = {"journal": None if journal is None else str(journal)}
-        return changed(self, {"prefix": prefix, "recorder": recorder})
+        return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder})
 
     def store_path(self) -> Path:
         """File of the embedded document store."""

@@ -112,6 +112,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._writable = True
         self._stopped = False
+        self._reserved: tuple[Client, str] | None = None
         self.put_times = Recent()
         self._task = self._loop.create_task(self._run(), name="dispatcher")
 
@@ -119,6 +120,14 @@ class Dispatcher:
     def lattice(self) -> Lattice:
         """The lattice after every command that has acted."""
         return self._lattice
+
+    def reserve(self, client: Client, reason: str) -> None:
+        """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks."""
+        self._reserved = client, reason
+
+    def release(self) -> None:
+        """Take commands of all clients again."""
+        self._reserved = None
 
     @property
     def waiting(self) -> int:
@@ -136,6 +145,9 @@ class Dispatcher:
         """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
         done: Future[PutReply] = Future()
         done.set_running_or_notify_cancel()  # a client that goes does not take its command back
+        if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
+            names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
+            request = Request(request.settings, f"{names}: {reserved[1]}")
         wall_ns, monotonic_ns = self._wall_ns(), time.monotonic_ns()
         with self._lock:
             if self._stopped or len(self._queue) >= MOST_WAITING:

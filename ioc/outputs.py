@@ -25,6 +25,8 @@ from gnomon.ioc.reference_orbit import ReferenceOrbit
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
 
+Alarms = Mapping[str, tuple[Severity, Status]]
+
 
 class Outputs:
     """All PVs of the bank that clients cannot set: readbacks of the lattice, readings of the beam, states of gnomon."""
@@ -112,14 +114,19 @@ class Outputs:
         missing = self._equilibrium.put(publication, readings)
         publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
 
-    def repeat(self) -> None:
-        """Publish the last orbit and tune readings with a fresh time stamp, and the current; nothing without a beam."""
+    def repeat(self, *, each_monitor: bool = False) -> None:
+        """Publish the last orbit and tune readings with a fresh time stamp, and the current; nothing without a beam.
+
+        `each_monitor` is for clients that read the monitors one by one.
+        """
         if self.readings is None:
             return
         self._count += 1
         self.readings = self.readings.again(self._count)
         publication = Publication(self._bank)
         self._take(publication, self.readings, REPEATED)
+        if each_monitor:
+            self._take_monitors(publication, self.readings, self._monitors)
         missing = self._equilibrium.again(publication, self.readings)
         publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
 
@@ -147,12 +154,19 @@ class Outputs:
         self._put(publication, source, value, alarm)
         publication.send(self._clock_ns(), self._generation)
 
-    def show_many(self, values: Mapping[str, Any]) -> None:
-        """Publish several states of gnomon itself together: source -> value."""
+    def show_many(self, values: Mapping[str, Any], *, alarms: Alarms | None = None, time_ns: int | None = None) -> None:
+        """Publish several states of gnomon itself together: source -> value, and alarm where there is one."""
         publication = Publication(self._bank)
         for source, value in values.items():
-            self._put(publication, source, value)
-        publication.send(self._clock_ns(), self._generation)
+            self._put(publication, source, value, (alarms or {}).get(source))
+        publication.send(self._clock_ns() if time_ns is None else time_ns, self._generation)
+
+    def invalidate(self, sources: Iterable[str]) -> None:
+        """Let these be INVALID, since what they are about cannot be reached; old values and time stamps stay."""
+        indices = [i for source in sources for i in self._by_source[source]]
+        old = [i for i in indices if self._bank.status[i] != Status.COMM]
+        if old:
+            self._bank.alarm(np.array(old, dtype=np.intp), Severity.INVALID, Status.COMM)
 
     def show_setpoints(self, values: dict[int, float], time_ns: int, *, computing: bool = False) -> None:
         """Publish setpoints as they were asked for, to the last bit: index -> value in the PV's own unit.

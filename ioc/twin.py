@@ -20,6 +20,8 @@ from gnomon.ioc.machines import Found
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.reference_controls import ReferenceControls
 from gnomon.ioc.reference_store import ReferenceStore
+from gnomon.ioc.shadow.assembly import make_mode
+from gnomon.ioc.shadow.shadow import Around
 from gnomon.ioc.status import Figures, Status, figures
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
@@ -83,9 +85,12 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls)
     stack.push_async_callback(dispatcher.stop)
     await service.submit(beginning.lattice, journal.next_sequence - 1)
-    Activity(controls, service, outputs)
+    activity = Activity(controls, service, outputs)
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
     await ReferenceControls(controls, outputs, store).begin()
+    mode = make_mode(config, ring, Around(bank, outputs, dispatcher, activity), controls)
+    stack.callback(mode.close)
+    mode.begin()
     return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
 
 
@@ -96,14 +101,18 @@ def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     stack.push_async_callback(_cancelled, asyncio.create_task(status.run(), name="status"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:
-        repeating = asyncio.create_task(_repeat(twin.outputs, 1.0 / rate_hz), name="repeat")
+        repeating = asyncio.create_task(
+            # Monitors of a real machine read on and on, each of them.
+            _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine"),
+            name="repeat",
+        )
         stack.push_async_callback(_cancelled, repeating)
 
 
-async def _repeat(outputs: Outputs, period_s: float) -> None:
+async def _repeat(outputs: Outputs, period_s: float, *, each_monitor: bool) -> None:
     while True:
         await asyncio.sleep(period_s)
-        outputs.repeat()
+        outputs.repeat(each_monitor=each_monitor)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -137,8 +137,11 @@ class PropagatorService:
         return submission.future
 
     def pause(self, reason: str) -> None:
-        """Compute nothing more: what is open and what is submitted from now on is answered at once with `reason`."""
-        if self._paused or self._closed or self._newest is None:
+        """Compute nothing more: what is open and what is submitted from now on is answered at once with `reason`.
+
+        A service that is paused already has a new reason from now on.
+        """
+        if self._paused == reason or self._closed or self._newest is None:
             return
         self._paused = reason
         open_ones = self._drop_jobs()

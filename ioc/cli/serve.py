@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, JournalFile, Machine, Prefix, Pvs, configure
+from gnomon.ioc.cli.options import ConfigFile, Follow, JournalFile, Machine, Prefix, Pvs, RoleName, configure
 
 
 def serve(
@@ -16,6 +16,8 @@ def serve(
     prefix: Prefix = None,
     pvs: Pvs = None,
     journal: JournalFile = None,
+    role: RoleName = None,
+    follow: Follow = None,
     restore: bool = typer.Option(
         False, "--restore", help="Start with the settings that the last server left in the journal."
     ),
@@ -33,7 +35,7 @@ def serve(
     from gnomon.ioc.cli.kernels import compile_with_progress
     from gnomon.ioc.config import changed
 
-    settings = configure(config, machine, prefix, journal, pvs)
+    settings = configure(config, machine, prefix, journal, pvs, role, follow)
     if restore:
         settings = changed(settings, {"recorder": {"restore": True}})
     if allow_duplicates:

@@ -27,6 +27,7 @@ _ORIGINS = {
     Status.LOW: Origin.DEVICE,
     Status.STATE: Origin.DEVICE,
     Status.HWLIMIT: Origin.DEVICE,
+    Status.COMM: Origin.DRIVER,
     Status.TIMEOUT: Origin.DRIVER,
     Status.UDF: Origin.DRIVER,
     Status.CALC: Origin.RECORD,

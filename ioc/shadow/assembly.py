@@ -1,0 +1,49 @@
+"""From the configuration to the mode of a twin, with all that a shadow of the configured machine is made of."""
+
+from functools import partial
+
+import numpy as np
+
+from gnomon.ioc.config import Config, ConfigError, ShadowConfig
+from gnomon.ioc.controls import Controls
+from gnomon.ioc.shadow.comparison import Comparison
+from gnomon.ioc.shadow.link import Link
+from gnomon.ioc.shadow.measured import Measured
+from gnomon.ioc.shadow.mode import Mode
+from gnomon.ioc.shadow.residuals import Noise
+from gnomon.ioc.shadow.shadow import Around, Shadow
+from gnomon.ioc.shadow.subjects import subjects
+from gnomon.lattice import Ring
+
+
+def make_mode(config: Config, ring: Ring, around: Around, controls: Controls) -> Mode:
+    """The mode of a twin. Raises ConfigError for a monitor that the ring does not have."""
+    noise = make_noise(config.shadow, ring)
+    make = partial(_make_shadow, config, ring, around, noise) if config.shadow.addresses else None
+    return Mode(config.role, make, controls, around.outputs)
+
+
+def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
+    """The configured noise, by monitor in beam order. Raises ConfigError for one that the ring does not have."""
+    names = [bpm.name for bpm in ring.bpms]
+    if unknown := sorted(set(settings.monitor_noise_of) - set(names)):
+        raise ConfigError(f"shadow.monitor_noise_of: {ring.name} has no monitor {unknown[0]!r}")
+    of_each = [settings.monitor_noise_of.get(name, settings.monitor_noise_m) for name in names]
+    return Noise(np.array(of_each), settings.tune_noise)
+
+
+def _make_shadow(config: Config, ring: Ring, around: Around, noise: Noise) -> Shadow:
+    watched = subjects(around.bank.specs, ring, config.prefix, config.shadow.prefix)
+    comparison = Comparison(config.shadow, Measured(watched.readings, len(ring.bpms)), noise, around.outputs)
+    return Shadow(config.shadow, watched, around, make_link(config.shadow), comparison)
+
+
+def make_link(settings: ShadowConfig) -> Link:
+    """The link to the configured machine."""
+    if settings.protocol == "ca":
+        from gnomon.ioc.shadow.ca_link import CaLink
+
+        return CaLink(settings.addresses, settings.timeout_s)
+    from gnomon.ioc.shadow.pva_link import PvaLink
+
+    return PvaLink(settings.addresses, settings.timeout_s)

@@ -1,0 +1,127 @@
+"""When the machine's readings are compared with the model's: not while either is still on its way.
+
+A reading is compared `settle_s` after it came, so that setpoints which belong to it have come as well. It counts if its
+time stamp is later than the machine's last change by `settle_s`, and the model's outputs contain that change.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gnomon.ioc.config import ShadowConfig
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.shadow.follower import Follower
+from gnomon.ioc.shadow.link import Update
+from gnomon.ioc.shadow.measured import NEVER, Measured, Snapshot
+from gnomon.ioc.shadow.residuals import Noise, compare
+
+#: All that is published here; what has nothing fresh behind it is INVALID.
+SOURCES = tuple(
+    f"residual.{what}{letter}"
+    for letter in "xy"
+    for what in ("", "rms.", "largest.", "where.", "z.", "z.largest.", "tune.", "tune.z.")
+)
+
+
+class Comparison:
+    """Publishes the residuals. `reason` says why there are none."""
+
+    def __init__(
+        self,
+        settings: ShadowConfig,
+        measured: Measured,
+        noise: Noise,
+        outputs: Outputs,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._stale_ns = round(settings.stale_s * 1e9)
+        self._settle_s = settings.settle_s
+        self._measured = measured
+        self._noise = noise
+        self._outputs = outputs
+        self._wall_ns = wall_ns
+        self._candidate: Snapshot | None = None
+        self._more = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._follower: Follower | None = None
+        self._shown_ns = NEVER
+        self._fresh: list[bool] = []
+        self.reason = "no reading has come so far"
+
+    def close(self) -> None:
+        """Compare no more; the residuals are INVALID."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._none("")
+        self._outputs.invalidate(("residual.fresh", "machine.age"))
+
+    def updated(self, updates: Sequence[Update]) -> None:
+        """Take what the link heard; what is no reading is passed over."""
+        if self._measured.updated(updates):
+            self._more = True
+            self._begin()
+
+    def lost(self, channels: Sequence[int]) -> None:
+        """These PVs are out of reach; a comparison that was going to be made with them is not."""
+        self._measured.lost(channels)
+        if self._candidate is not None:
+            self._candidate = self._measured.snapshot()
+
+    def look(self, follower: Follower) -> None:
+        """Publish what is fresh, and end what has become old."""
+        self._follower = follower
+        now_ns = self._wall_ns()
+        present = self._measured.snapshot()
+        fresh, fresh_tunes = present.fresh(now_ns, self._stale_ns)
+        both: list[bool] = np.logical_and(fresh[:, 0], fresh[:, 1]).tolist()
+        values: dict[str, Any] = {}
+        if both != self._fresh:
+            self._fresh = both
+            values["residual.fresh"] = np.array(both, dtype=float)
+        if present.newest_ns == NEVER:
+            self._outputs.invalidate(("machine.age",))
+        else:
+            values["machine.age"] = (now_ns - present.newest_ns) * 1e-9
+        self._outputs.show_many(values)
+        if not fresh.any() and not fresh_tunes.any():
+            self._none("no reading of the machine is fresh")
+        elif now_ns - self._shown_ns > self._stale_ns:
+            self._none(self.reason or "no reading since the machine's last change")
+
+    def _begin(self) -> None:
+        if self._candidate is None:
+            self._candidate, self._more = self._measured.snapshot(), False
+            self._timer = asyncio.get_running_loop().call_later(self._settle_s, self._compare)
+
+    def _compare(self) -> None:
+        candidate, self._candidate = self._candidate, None
+        if candidate is not None:
+            self._publish(candidate)
+        if self._more:
+            self._begin()
+
+    def _publish(self, candidate: Snapshot) -> None:
+        follower, predicted = self._follower, self._outputs.readings
+        if follower is None or not follower.caught_up:
+            return
+        if predicted is None:
+            self._none("the model has no beam")
+            return
+        fresh = candidate.fresh(self._wall_ns(), self._stale_ns)
+        since_ns = follower.changed_ns + round(self._settle_s * 1e9)
+        times = (*candidate.position_ns[fresh[0]], *candidate.tune_ns[fresh[1]])
+        if not times:
+            self._none("no reading of the machine is fresh")
+        elif follower.settled and min(times) >= since_ns:
+            values = compare(candidate, fresh, predicted, self._noise).sources()
+            self._outputs.show_many(values, time_ns=candidate.newest_ns)
+            self._outputs.invalidate([source for source in SOURCES if source not in values])
+            self._shown_ns, self.reason = self._wall_ns(), ""
+
+    def _none(self, reason: str) -> None:
+        self.reason = reason
+        self._shown_ns = NEVER
+        self._outputs.invalidate(SOURCES)

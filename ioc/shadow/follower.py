@@ -1,0 +1,209 @@
+"""From what the machine's setpoints say to commands: the same road as a client's put, in the machine's order."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.puts import PutReply
+from gnomon.ioc.requests import Request, parse_put, short
+from gnomon.ioc.shadow.link import INVALID, Update
+from gnomon.ioc.shadow.subjects import Setpoint, Subjects
+from gnomon.lattice import Client, Lattice, LatticeError, Setting
+
+#: After the machine was found, or found again, its state is taken as one command when nothing more of it has come for
+#: this long [s].
+GATHER_S = 0.2
+
+#: Notes of the commands in the journal.
+CATCH_UP, FOLLOW = "catch up", "follow"
+
+log = logging.getLogger("gnomon.shadow")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A value that the machine's setpoint has, with the time at which it got it."""
+
+    setpoint: Setpoint
+    setting: Setting
+    time_ns: int
+
+    @property
+    def value(self) -> float:
+        """The value in the PV's own unit."""
+        return self.setting.value * self.setpoint.spec.scale
+
+    def is_in(self, lattice: Lattice) -> bool:
+        """Whether a lattice has this value; a strength is a sum with its trim, so but for the last bits."""
+        found, tolerance = lattice[self.setting.device, self.setting.property], 1e-13 * self.setpoint.strength
+        return math.isclose(found, self.setting.value, rel_tol=tolerance, abs_tol=1e-4 * tolerance)
+
+
+class Follower:
+    """Makes the shadow's setpoints those of the machine, for one connection to it; all in the event loop.
+
+    `show` is told indices and values of setpoints that are in order already, and `refused` maps names of the machine's
+    PVs to why the shadow does not have their value. `changed_ns` is when the machine changed last, by its own clock;
+    `caught_up` says whether its state has been taken since it was found.
+    """
+
+    def __init__(
+        self, subjects: Subjects, dispatcher: Dispatcher, client: Client, show: Callable[[dict[int, float]], None]
+    ) -> None:
+        self._subjects = subjects
+        self._dispatcher = dispatcher
+        self._client = client
+        self._show = show
+        self._loop = asyncio.get_running_loop()
+        self._present: dict[int, Asked] = {}  # the machine's state since it was found, until it is taken
+        self._strengths: dict[int, Update] = {}  # what magnets really have, by the setpoint's channel
+        self._changes: dict[int, Asked] = {}  # what has come in this turn of the event loop
+        self._gathering: asyncio.TimerHandle | None = None
+        self._open = 0
+        self._closed = False
+        self.refused: dict[str, str] = {}
+        self.changed_ns = 0
+        self.caught_up = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the shadow's outputs contain all that the machine has told."""
+        return not (self._open or self._changes or self._present)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closed = True
+        if self._gathering is not None:
+            self._gathering.cancel()
+
+    def updated(self, updates: Sequence[Update], now_ns: int) -> None:
+        """Take what the link heard; what is no setpoint is passed over."""
+        for update in updates:
+            if (channel := self._subjects.readbacks.get(update.channel)) is not None:
+                self._strengths[channel] = update
+            elif (setpoint := self._subjects.setpoints.get(update.channel)) is not None:
+                self._take(setpoint, update, now_ns)
+
+    def lost(self, channels: Sequence[int]) -> None:
+        """Forget what was heard of channels that are out of reach."""
+        for channel in channels:
+            self._present.pop(channel, None)
+            self._strengths.pop(self._subjects.readbacks.get(channel, -1), None)
+            self.refused.pop(self._subjects.names[channel], None)
+
+    def forget(self) -> None:
+        """The whole machine is out of reach: when it is found again, its state has to be taken anew."""
+        self.caught_up = False
+
+    def _take(self, setpoint: Setpoint, update: Update, now_ns: int) -> None:
+        name = self._subjects.names[update.channel]
+        request = parse_put(setpoint.spec, update.value)
+        reason = request.refusal
+        if update.severity >= INVALID:
+            reason = f"{name}: {short(update.value)} {setpoint.spec.unit} is INVALID at the machine"
+        if reason:
+            self._present.pop(update.channel, None)
+            if self.refused.get(name) != reason:
+                self.refused[name] = reason
+                self._send(Request(request.settings, reason), "not followed", {})
+            return
+        self.refused.pop(name, None)
+        asked = Asked(setpoint, request.settings[0], min(update.time_ns, now_ns))
+        if update.first or self._present:
+            self._present[update.channel] = asked
+            self._gather(update.first)
+            return
+        if not self._changes:
+            self._loop.call_soon(self._follow)
+        self._changes[update.channel] = asked  # of one PV the newest value counts
+
+    def _gather(self, restart: bool) -> None:
+        if self._gathering is not None and not restart:
+            return
+        if self._gathering is not None:
+            self._gathering.cancel()
+        self._gathering = self._loop.call_later(GATHER_S, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Take the machine's present state: all that differs from ours, as one command."""
+        self._gathering = None
+        present, self._present = self._present, {}
+        if self._closed or not present:
+            return
+        asked = {channel: self._in_force(channel, one) for channel, one in present.items()}
+        differ = differing(self._dispatcher.lattice, asked)
+        self._show({a.setpoint.index: a.value for channel, a in asked.items() if channel not in differ})
+        log.info("setpoints taken from the machine: %d, of which %d differ", len(asked), len(differ))
+        if differ:
+            self._command(differ, CATCH_UP)
+        else:
+            self.caught_up = True
+
+    def _in_force(self, channel: int, asked: Asked) -> Asked:
+        """A strength is taken as it is by now: currents may have moved since it was put."""
+        found = self._strengths.get(channel)
+        if not asked.setpoint.strength or found is None or found.severity >= INVALID:
+            return asked
+        request = parse_put(asked.setpoint.spec, found.value)
+        return asked if request.refusal else Asked(asked.setpoint, request.settings[0], asked.time_ns)
+
+    def _follow(self) -> None:
+        """Send what has come in this turn: one command, or a few where the order matters."""
+        changes, self._changes = self._changes, {}
+        if not self._closed:
+            for group in in_order(changes):
+                self._command(group, FOLLOW)
+
+    def _command(self, group: Mapping[int, Asked], note: str) -> None:
+        self.changed_ns = max(self.changed_ns, *(asked.time_ns for asked in group.values()))
+        self._send(Request(tuple(asked.setting for asked in group.values())), note, group)
+
+    def _send(self, request: Request, note: str, group: Mapping[int, Asked]) -> None:
+        self._open += 1
+        done = self._dispatcher.command(request, self._client, note)
+        done.add_done_callback(lambda future: self._loop.call_soon_threadsafe(self._sent, future, note, group))
+
+    def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, Asked]) -> None:
+        self._open -= 1
+        self.caught_up = self.caught_up or note == CATCH_UP
+        reply = future.result()
+        lattice = self._dispatcher.lattice
+        # A failure of the model is shown by the outputs; here counts whether the lattice has the values.
+        if self._closed or reply.accepted or all(a.is_in(lattice) for a in group.values()):
+            return
+        if len(group) > 1:  # one of them spoilt it for all
+            for channel, asked in group.items():
+                self._command({channel: asked}, note)
+        for channel in group if len(group) == 1 else ():
+            self.refused[self._subjects.names[channel]] = reply.message
+
+
+def differing(lattice: Lattice, asked: Mapping[int, Asked]) -> dict[int, Asked]:
+    """Those that a lattice does not have; strengths are looked at after all else is set, since they depend on it."""
+    rest = {c: a for c, a in asked.items() if not a.setpoint.strength and not a.is_in(lattice)}
+    try:
+        after = lattice.updated({(a.setting.device, a.setting.property): a.setting.value for a in rest.values()})
+    except LatticeError:  # which of them cannot be had shows when they are tried one by one
+        after = lattice
+    return rest | {c: a for c, a in asked.items() if a.setpoint.strength and not a.is_in(after)}
+
+
+def in_order(changes: Mapping[int, Asked]) -> list[dict[int, Asked]]:
+    """Changes of one turn as groups, each to become one command; a new one where something is set after a strength.
+
+    In one command strengths come last, so a current that was set later would wrongly be part of their trim.
+    """
+    groups: list[dict[int, Asked]] = [{}]
+    strength_ns: int | None = None
+    for channel, asked in sorted(changes.items(), key=lambda item: item[1].time_ns):
+        if asked.setpoint.strength:
+            strength_ns = asked.time_ns
+        elif strength_ns is not None and asked.time_ns > strength_ns:
+            groups.append({})
+            strength_ns = None
+        groups[-1][channel] = asked
+    return groups

@@ -1,0 +1,101 @@
+"""What the machine's monitors show: the newest reading of each, and whether it is fresh."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.ioc.shadow.link import INVALID, Update
+from gnomon.ioc.shadow.subjects import Target
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: No time at all: what has never been read.
+NEVER = -(2**62)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Readings at one moment: positions (monitors, 2) [m], tunes (2,) as `tune_source` says [1 or Hz].
+
+    `position_ns` and `tune_ns` are the machine's time stamps; what was INVALID or is out of reach has none (NEVER).
+    """
+
+    positions: Floats
+    position_ns: Times
+    tunes: Floats
+    tune_ns: Times
+    tune_source: str
+
+    @property
+    def newest_ns(self) -> int:
+        """Time stamp of the newest reading."""
+        return int(max(self.position_ns.max(initial=NEVER), self.tune_ns.max(initial=NEVER)))
+
+    def fresh(self, now_ns: int, stale_ns: int) -> tuple[Flags, Flags]:
+        """Which positions and which tunes are not older than `stale_ns`, nor as far ahead of our clock."""
+        return abs(now_ns - self.position_ns) <= stale_ns, abs(now_ns - self.tune_ns) <= stale_ns
+
+
+class Measured:
+    """Collects readings; `readings` says by channel what each is about."""
+
+    def __init__(self, readings: Mapping[int, Target], monitors: int) -> None:
+        self._readings = readings
+        self._positions = np.full((monitors, 2), np.nan)
+        self._position_ns = np.full((monitors, 2), NEVER, dtype=np.int64)
+        self._tunes = np.full(2, np.nan)
+        self._tune_ns = np.full(2, NEVER, dtype=np.int64)
+        sources = (t.source for t in readings.values() if t.source.startswith("tune"))
+        self._tune_source = next((source.removesuffix(".x").removesuffix(".y") for source in sources), "")
+
+    def updated(self, updates: Sequence[Update]) -> bool:
+        """Take what the link heard; whether any of it was a reading."""
+        any_taken = False
+        for update in updates:
+            if (target := self._readings.get(update.channel)) is not None:
+                self._take(target, update)
+                any_taken = True
+        return any_taken
+
+    def lost(self, channels: Sequence[int]) -> None:
+        """These PVs are out of reach: what they showed does not count any more."""
+        for channel in channels:
+            if (target := self._readings.get(channel)) is not None:
+                self._places(target)[1][...] = NEVER
+
+    def snapshot(self) -> Snapshot:
+        """The readings of now, as a copy."""
+        return Snapshot(
+            self._positions.copy(),
+            self._position_ns.copy(),
+            self._tunes.copy(),
+            self._tune_ns.copy(),
+            self._tune_source,
+        )
+
+    def _take(self, target: Target, update: Update) -> None:
+        values, times = self._places(target)
+        try:
+            found = np.asarray(update.value, dtype=float).reshape(-1) / target.scale
+        except (TypeError, ValueError):  # a text is no reading
+            found = np.zeros(0)
+        if update.severity >= INVALID or found.size != values.size:
+            times[...] = NEVER
+            return
+        values[...] = found.reshape(values.shape, order="F")
+        times[...] = np.where(np.isfinite(values), update.time_ns, NEVER)
+
+    def _places(self, target: Target) -> tuple[Floats, Times]:
+        """The parts of the arrays that a PV is about. The array of all positions has x of all, then y of all."""
+        plane = int(target.source.endswith(".y"))
+        if target.source == "monitor.positions":
+            return self._positions, self._position_ns
+        if target.source.startswith("monitor"):
+            where = (target.monitor, slice(plane, plane + 1))
+            return self._positions[where], self._position_ns[where]
+        where_tune = slice(plane, plane + 1)
+        return self._tunes[where_tune], self._tune_ns[where_tune]

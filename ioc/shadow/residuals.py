@@ -1,0 +1,79 @@
+"""Measured minus predicted, and how much of it is more than noise. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.ioc.readings import Readings, revolution_frequency
+from gnomon.ioc.shadow.measured import Snapshot
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations of readings: of each monitor [m], in beam order, and of the tunes [1]."""
+
+    monitors: Floats
+    tune: float
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Measured minus predicted: positions (monitors, 2) [m] and tunes (2,) [1], not-a-number where nothing is fresh."""
+
+    positions: Floats
+    tunes: Floats
+    noise: Noise
+    names: Sequence[str]
+
+    def sources(self) -> Mapping[str, Any]:
+        """What is published, by source; a source that has nothing fresh behind it is not there."""
+        result: dict[str, Any] = {}
+        for plane, letter in enumerate("xy"):
+            if np.isfinite(self.tunes[plane]):
+                result[f"residual.tune.{letter}"] = self.tunes[plane]
+                result[f"residual.tune.z.{letter}"] = self.tunes[plane] / self.noise.tune
+            values = self.positions[:, plane]
+            fresh = np.flatnonzero(np.isfinite(values))
+            if not fresh.size:
+                continue
+            z = values / self.noise.monitors
+            largest = fresh[np.argmax(abs(values[fresh]))]
+            result |= {
+                f"residual.{letter}": values,
+                f"residual.rms.{letter}": float(np.sqrt(np.mean(values[fresh] ** 2))),
+                f"residual.largest.{letter}": values[largest],
+                f"residual.where.{letter}": self.names[largest],
+                f"residual.z.{letter}": z,
+                f"residual.z.largest.{letter}": z[fresh[np.argmax(abs(z[fresh]))]],
+            }
+        return result
+
+
+def compare(measured: Snapshot, fresh: tuple[Flags, Flags], predicted: Readings, noise: Noise) -> Residuals:
+    """What the fresh readings differ by from those that the model predicts."""
+    expected = np.column_stack([predicted.x, predicted.y])
+    positions = np.where(fresh[0], measured.positions - expected, np.nan)
+    tunes = np.where(fresh[1], _tunes(measured, predicted), np.nan)
+    return Residuals(positions, tunes, noise, predicted.names)
+
+
+def _tunes(measured: Snapshot, predicted: Readings) -> Floats:
+    """Differences of the tunes. Where only the fractional part is measured, the nearest tune with that part counts."""
+    tune = np.asarray(predicted.beam.tune, dtype=float)
+    match measured.tune_source:
+        case "tune":
+            difference: Floats = measured.tunes - tune
+            return difference
+        case "tune.frequency":
+            found = measured.tunes / revolution_frequency(predicted.lattice)
+        case _:
+            found = measured.tunes
+    difference = found - tune
+    difference -= np.round(difference)
+    return difference

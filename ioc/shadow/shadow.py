@@ -1,0 +1,172 @@
+"""A shadow at work: the link to the machine, the commands that come of it, and what is told about both."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gnomon.ioc.activity import Activity
+from gnomon.ioc.bank import Bank, Severity, Status
+from gnomon.ioc.config import ShadowConfig
+from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.shadow.comparison import Comparison
+from gnomon.ioc.shadow.follower import Follower
+from gnomon.ioc.shadow.link import Link, Update
+from gnomon.ioc.shadow.subjects import Subjects
+from gnomon.lattice import Client
+
+#: Time between two looks at what is connected and fresh [s].
+LOOK_S = 0.25
+#: Names that a reason lists, at most.
+_NAMED = 3
+
+#: States of `dt:machine:connected`.
+ALONE, AWAY, IN_PART, COMPLETE = range(4)
+_ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status.COMM)}
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a shadow acts on."""
+
+    bank: Bank
+    outputs: Outputs
+    dispatcher: Dispatcher
+    activity: Activity
+
+
+class Shadow:
+    """Follows one machine from `start` to `close`; all in the event loop. Nothing of it can write to the machine."""
+
+    def __init__(
+        self,
+        settings: ShadowConfig,
+        subjects: Subjects,
+        around: Around,
+        link: Link,
+        comparison: Comparison,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._settings = settings
+        self._subjects = subjects
+        self._around = around
+        self._link = link
+        self._comparison = comparison
+        self._wall_ns = wall_ns
+        where = " ".join(settings.addresses)
+        label = settings.prefix or "the machine"
+        self._where = f"the machine at {where} ({'Channel Access' if settings.protocol == 'ca' else 'PV Access'})"
+        self._client = Client(f"shadow-of {label}", where, settings.protocol)
+        self._follower = Follower(subjects, around.dispatcher, self._client, self._show_setpoints)
+        self._connected: set[int] = set()
+        self._needed = frozenset(c for c, s in subjects.setpoints.items() if s.required)
+        self._told: dict[str, Any] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def description(self) -> str:
+        """Whom it follows, in words."""
+        return self._where
+
+    def start(self) -> None:
+        """Begin to follow: from now on commands of others are refused, and outputs wait for the machine's state."""
+        reason = f"this shadow follows {self._where}; put twin to par:mode to set it yourself; nothing was changed"
+        self._around.dispatcher.reserve(self._client, reason)
+        self._look()
+        self._link.start(self._subjects.names, self)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="shadow")
+
+    def close(self) -> None:
+        """Follow no more. The lattice stays as it is, and clients can set it again."""
+        self._link.close()
+        self._follower.close()
+        self._comparison.close()
+        if self._task is not None:
+            self._task.cancel()
+        around = self._around
+        around.dispatcher.release()
+        lattice = around.dispatcher.lattice
+        values = {
+            s.index: lattice[s.spec.device, s.spec.property] * s.spec.scale
+            for s in self._subjects.setpoints.values()
+            if around.bank.status[s.index] == Status.COMM
+        }
+        self._show_setpoints(values)
+        around.activity.hold("")
+        around.outputs.show_many(
+            {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}
+        )
+
+    def updated(self, updates: Sequence[Update]) -> None:
+        """See `LinkSink`."""
+        self._connected.update(update.channel for update in updates if update.first)
+        self._follower.updated(updates, self._wall_ns())
+        self._comparison.updated(updates)
+
+    def lost(self, channels: Sequence[int]) -> None:
+        """See `LinkSink`."""
+        self._connected.difference_update(channels)
+        self._follower.lost(channels)
+        self._comparison.lost(channels)
+        setpoints = [self._subjects.setpoints[c].index for c in channels if c in self._needed]
+        self._invalidate(setpoints)
+        self._look()
+
+    def _invalidate(self, indices: list[int]) -> None:
+        new = [i for i in indices if self._around.bank.status[i] != Status.COMM]
+        if new:
+            self._around.bank.alarm(np.array(new, dtype=np.intp), Severity.INVALID, Status.COMM)
+
+    def _show_setpoints(self, values: dict[int, float]) -> None:
+        if values:
+            self._around.outputs.show_setpoints(values, self._wall_ns())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._look()
+
+    def _look(self) -> None:
+        """Say how things stand, and let outputs be valid as long as the machine's state is known."""
+        self._comparison.look(self._follower)
+        missing = [self._subjects.names[c] for c in sorted(self._subjects.required - self._connected)]
+        refused = self._follower.refused
+        self._invalidate([s.index for c, s in self._subjects.setpoints.items() if self._subjects.names[c] in refused])
+        state = IN_PART if missing or refused else COMPLETE
+        if not self._needed & self._connected:
+            state = AWAY
+            self._follower.forget()
+        reason = self._reason(state, missing)
+        if state is AWAY or not self._follower.caught_up:
+            self._around.activity.hold(reason or f"the state of {self._where} is being taken")
+        else:
+            self._around.activity.hold("")
+        told = {
+            "machine.connected": state,
+            "machine.reason": reason or self._comparison.reason,
+            "machine.pvs": len(self._connected),
+            "machine.refused": len(refused),
+        }
+        if told != self._told:
+            self._told = told
+            alarms = {"machine.connected": _ALARMS[state]} if state in _ALARMS else {}
+            self._around.outputs.show_many(told, alarms=alarms)
+
+    def _reason(self, state: int, missing: list[str]) -> str:
+        if state == AWAY:
+            return f"{self._where} is not reached"
+        parts = []
+        if missing:
+            parts.append(f"{len(missing)} of {len(self._subjects.required)} PVs are not connected: {_some(missing)}")
+        if self._follower.refused:
+            parts.append(f"not followed: {_some(list(self._follower.refused.values()), 1)}")
+        return "; ".join(parts)
+
+
+def _some(texts: Sequence[str], most: int = _NAMED) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

@@ -1,0 +1,98 @@
+"""What a shadow watches of its machine: the setpoints it follows, and the readings it compares with. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gnomon.db.pvs import PvSpec
+from gnomon.lattice import Ring
+
+#: Where the tunes are read, the first that the facility's PVs have.
+_TUNES = ("tune.x", "tune.fraction.x", "tune.frequency.x")
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoint:
+    """A setpoint PV, by its place in our bank.
+
+    `strength` says that a put to it stores a trim, which depends on what was set before. `required` ones every machine
+    has; the others are the model's own (misalignments, conversions, trims) and followed where the machine has them.
+    """
+
+    index: int
+    spec: PvSpec
+    required: bool
+    strength: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a reading is about: a source, for one monitor its number (else -1), and how many units make one m or 1."""
+
+    source: str
+    monitor: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """All PVs of the machine that are watched, and what each is for, by its number in `names` (its channel).
+
+    `readbacks` give the strength that a magnet really has, by the channel of its setpoint's value: channel -> channel.
+    """
+
+    names: tuple[str, ...]
+    setpoints: Mapping[int, Setpoint]
+    readbacks: Mapping[int, int]
+    readings: Mapping[int, Target]
+
+    @property
+    def required(self) -> frozenset[int]:
+        """Channels without which the machine's state, or what it measures, is not known."""
+        return frozenset(c for c, s in self.setpoints.items() if s.required) | self.readings.keys()
+
+
+def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str) -> Subjects:
+    """Choose them from our own PVs, which have the machine's names but for the prefix."""
+    names: list[str] = []
+    channels: dict[str, int] = {}
+
+    def channel(spec: PvSpec) -> int:
+        name = machine_prefix + spec.name.removeprefix(prefix)
+        if name not in channels:
+            channels[name] = len(names)
+            names.append(name)
+        return channels[name]
+
+    magnets = {magnet.name for magnet in ring.magnets}
+    readback_of = {(s.device, s.property): s for s in specs if s.source == "readback"}
+    setpoints: dict[int, Setpoint] = {}
+    readbacks: dict[int, int] = {}
+    for index, spec in enumerate(specs):
+        if spec.source != "set":
+            continue
+        key = (spec.device, spec.property)
+        strength = ring.strength_of(*key) is not None
+        required = spec.device not in magnets or spec.property == "current"
+        setpoints[channel(spec)] = Setpoint(index, spec, required, strength)
+        if strength and (readback := readback_of.get(key)) is not None:
+            readbacks[channel(readback)] = channel(spec)
+    readings = {channel(spec): target for spec, target in _readings(specs, ring)}
+    return Subjects(tuple(names), setpoints, readbacks, readings)
+
+
+def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]]:
+    """Positions from the one array if there is one, which is a reading of all at one time; else monitor by monitor."""
+    bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
+    by_source: dict[str, list[PvSpec]] = {}
+    for spec in specs:
+        by_source.setdefault(spec.source, []).append(spec)
+    found = [(s, Target(s.source, -1, s.scale)) for s in by_source.get("monitor.positions", ())[:1]]
+    if not found:
+        for source in ("monitor.x", "monitor.y"):
+            found += [(s, Target(source, bpms[s.device], s.scale)) for s in by_source.get(source, ())]
+    for source in _TUNES:
+        both = (source, source.removesuffix("x") + "y")
+        if all(name in by_source for name in both):
+            found += [(s, Target(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
+            break
+    return found
