@@ -248,7 +248,7 @@ class Config(Section):
         return _home("XDG_STATE_HOME", ".local/state") / name
 
     def forked(self, prefix: str) -> "Config":
-        """That of a fork: another prefix, and a journal of its own beside ours. Raises ConfigError."""
+        """That of a fork: a twin with another prefix and a journal of its own beside ours. Raises ConfigError."""
         journal = self.recorder.journal
         if journal is not None:
             journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")

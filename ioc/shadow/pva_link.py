@@ -37,11 +37,10 @@ class PvaLink:
     def start(self, names: Sequence[str], sink: LinkSink) -> None:
         """See `Link`."""
         self._sink = sink
-        self._subscriptions = [None] * len(names)
         for channel, name in enumerate(names):
-            self._subscriptions[channel] = self._monitor(
-                name, partial(self._ready, channel), _REQUEST, notify_disconnect=True
-            )
+            subscription = self._monitor(name, partial(self._ready, channel), _REQUEST)
+            with self._lock:
+                self._subscriptions.append(subscription)
             self._ready(channel)  # what came before the subscription was known here
 
     def close(self) -> None:
@@ -54,9 +53,9 @@ class PvaLink:
     def _ready(self, channel: int) -> None:
         """Take what has come for a channel; called by the library's thread."""
         with self._lock:
-            subscription = self._subscriptions[channel]
-            if subscription is None:
+            if channel >= len(self._subscriptions):
                 return
+            subscription = self._subscriptions[channel]
             idle = not self._heard
             while (found := subscription.pop()) is not None:
                 self._heard.append(channel if isinstance(found, Exception) else _update(channel, found))

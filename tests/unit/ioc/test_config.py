@@ -27,7 +27,9 @@ def keys(model: type[BaseModel], path: str = "") -> set[str]:
 def given(data: dict[str, object], path: str = "") -> set[str]:
     found = set()
     for name, value in data.items():
-        is_section = isinstance(value, dict) and not name.endswith(("_groups", "start"))  # whose keys are the user's
+        is_section = isinstance(value, dict) and not name.endswith(
+            ("_groups", "start", "_of")
+        )  # whose keys are the user's
         found |= given(value, f"{path}{name}.") if is_section else {path + name}
     return found
 
