@@ -65,7 +65,7 @@ def _role(config: Config) -> str:
 def _say_where_it_begins(twin: Twin, console: Console) -> None:
     start = twin.beginning
     if start.changes:
-        console.print(f"  {start.note}: {len(start.changes)} settings that are not nominal")
+        console.print(f"  {start.note}: settings that are not nominal: {len(start.changes)}")
     elif start.note:
         console.print(f"  {start.note}")
     for reason in start.left_out:

@@ -176,15 +176,16 @@ def assignments(snapshot: Snapshot, present: Lattice) -> tuple[Assignment, ...]:
 
 
 def differences(
-    first: Sequence[Entry], second: Sequence[Entry]
+    first: Sequence[Entry], second: Sequence[Entry], *, common: bool = False
 ) -> tuple[tuple[str, float | None, float | None, str], ...]:
     """What differs between two snapshots: PV, value in each, unit; None in one that does not have it.
 
-    A strength that differs because its current does is left out, where both snapshots know the trim behind it.
+    With `common`, for snapshots that are not complete, only what both have. A strength that differs because its current
+    does is left out, where both snapshots know the trim behind it.
     """
     a, b = ({entry.label: entry for entry in entries} for entries in (first, second))
     found: list[tuple[str, float | None, float | None, str]] = []
-    for label in sorted(a.keys() | b.keys()):
+    for label in sorted(a.keys() & b.keys() if common else a.keys() | b.keys()):
         one, other = a.get(label), b.get(label)
         if one is not None and other is not None:
             same = one.stored == other.stored if one.key == other.key else one.value == other.value

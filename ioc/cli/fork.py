@@ -53,7 +53,7 @@ def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5
 def drop(name: Name, config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 10.0) -> None:
     """End a fork: its clients are disconnected at once, its journal stays. For example `gnomon fork drop WHATIF`."""
     dropped = _call(configure(config, prefix=prefix).prefix, {"do": "drop", "name": name}, timeout)
-    typer.echo(f"{name} is dropped; its {dropped['commands']} commands are in {dropped['journal']}")
+    typer.echo(f"{name} is dropped; what was commanded is in {dropped['journal']}")
 
 
 def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:

@@ -125,18 +125,18 @@ def diff(
     a = store.find(settings, first).snapshot
     if second is None:
         _, now = _present(config, machine, prefix, journal)
-        b, other, of = now.entries, "now", now.run.machine
+        b, other = store.snapshot_of(now, ""), "now"
     else:
-        found = store.find(settings, second).snapshot
-        b, other, of = found.entries, second, found.machine
-    if a.machine != of:
-        raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {of!r}: they cannot be compared")
-    different = differences(a.entries, b)
+        b, other = store.find(settings, second).snapshot, second
+    if a.machine != b.machine:
+        raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {b.machine!r}: they cannot be compared")
+    common = not (a.complete and b.complete)
+    different = differences(a.entries, b.entries, common=common)
     console = rendering.make_console()
     if different:
         console.print(rendering.moves_table(different, first, other))
     else:
-        console.print(rendering.clean(f"{first} and {other} are the same"))
+        console.print(rendering.clean(f"{first} and {other} are the same{' in what both have' * common}"))
 
 
 @app.command()
@@ -164,7 +164,7 @@ def restore(
     console = rendering.make_console()
     if dry_run and todo:
         console.print(rendering.assignments_table(todo))
-        console.print(f"dry run: {len(todo)} settings would be set on {now.run.prefix!r}; nothing was")
+        console.print(f"dry run: this would be set on {now.run.prefix!r}; nothing was")
         return
     reply = send(now.run.prefix, todo, f"snapshot restore {name}")
     same_document = snapshot.complete and snapshot.digest == now.run.digest
@@ -256,7 +256,7 @@ def import_(
         entries=entries,
     )
     kept = store.keep(settings, name or file.stem, snapshot, replace=replace)
-    typer.echo(f"{kept.name}: {len(entries)} setpoints of {snapshot.machine} from {file}, revision {kept.revision}")
+    typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
     for reason in sorted(set(left_out.values())):
         _tell(f"not taken ({reason})", [pv for pv, why in left_out.items() if why == reason])
 

@@ -41,7 +41,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         assert after[2:] == [0.1 + 0.2, 0.1 + 0.2, 0.2, 0.0, 499638.0]
         (line,) = [line for line in again.lines if "restore" in line]
         assert "restore run 1, command 5, of " in line
-        assert line.endswith("4 settings that are not nominal")
+        assert line.endswith("settings that are not nominal: 4")
         listed = again.gnomon("log", "--journal", str(again.journal), "-n", "1").stdout
         assert "restore run 1, command 5" in listed
         undone = again.gnomon("log", "undo", "--journal", str(again.journal), "6")

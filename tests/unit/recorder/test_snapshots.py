@@ -154,6 +154,10 @@ def test_differences_are_told_by_pv() -> None:
     now = entries_of(RING.nominal.updated({("CP", "current"): 1.0, ("BPM1", "offset_x"): 1e-3}), specs(), PREFIX)
     assert differences(then, then) == ()
     assert differences(then, now) == (("BPM1 offset_x", None, 1e-3, "m"), ("CP:set", 0.0, 1.0, "A"))
+    assert differences(then, now, common=True) == (("CP:set", 0.0, 1.0, "A"),)
+    imported, _ = entries_from(Saved(values={"CP:set": "1", "QF:Cm:set": "1.3"}), specs(), PREFIX, "")
+    (only,) = differences(imported, now, common=True)
+    assert only[:2] == ("QF:Cm:set", 1.3)
 
 
 @pytest.fixture(scope="module")
