@@ -34,7 +34,10 @@ class Naming:
 
     def fill(self, template: str, device: str) -> str:
         """A template with its placeholders filled. Raises DocumentError when one stands for nothing."""
-        if not (device and PLACEHOLDER.search(template)):
+        if not device:
+            return template
+        template = template.replace("{name}", device)
+        if "{" not in template:
             return template
         parts = self.parts(device)
 

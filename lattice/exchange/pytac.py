@@ -71,6 +71,8 @@ def add_pytac(imported: Imported, folder: Path) -> dict[str, Any]:
     stiffness = rigidity(document["energy_ev"], document["rest_energy_ev"])
     for row in tables.devices:
         number, field, name = _number(row["el_id"], folder), row["field"], row["name"]
+        if number > len(elements):
+            raise ExchangeError(f"{folder / 'epics_devices.csv'}: {name!r}: there is no element {number}")
         part = elements[number - 1] if number else {"type": "ring", "name": "ring"}
         why = ""
         if (part["type"], field) in SHOWN or (part["type"] == "cavity" and field == "f"):
@@ -117,9 +119,9 @@ def _read(folder: Path) -> Tables:
         families[_number(row["el_id"], folder)].add(row["family"].lower())
     polynomials, points = defaultdict(list), defaultdict(list)
     for row in _rows(folder, "uc_poly_data.csv", "uc_id", "coeff", "val"):
-        polynomials[row["uc_id"]].append((float(row["coeff"]), float(row["val"])))
+        polynomials[row["uc_id"]].append((_float(row["coeff"], folder), _float(row["val"], folder)))
     for row in _rows(folder, "uc_pchip_data.csv", "uc_id", "eng", "phy"):
-        points[row["uc_id"]].append((float(row["eng"]), float(row["phy"])))
+        points[row["uc_id"]].append((_float(row["eng"], folder), _float(row["phy"], folder)))
     conversions = _rows(folder, "unitconv.csv", "el_id", "field", "uc_type", "uc_id", "lower_lim", "upper_lim")
     return Tables(
         folder=folder,
@@ -150,15 +152,26 @@ def _number(text: str, folder: Path) -> int:
     return int(text)
 
 
+def _float(text: str, folder: Path) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ExchangeError(f"{folder}: {text!r} is not a number") from None
+
+
 def _conversion(tables: Tables, number: int, field: str, stiffness: float) -> dict[str, Any] | None:
     row = tables.conversions.get((number, field))
     if row is None or row["uc_type"] == "null":
         return None
     factor = 1.0 if tables.families[number] & RIGID else stiffness
     if row["uc_type"] == "pchip":
+        if len(tables.points[row["uc_id"]]) < 2:
+            return None
         points = _extended(sorted(tables.points[row["uc_id"]]), row)
         return {"kind": "table", "currents": [i for i, _ in points], "fields": [factor * f for _, f in points]}
     coefficients = [factor * value for _, value in sorted(tables.polynomials[row["uc_id"]])]
+    if len(coefficients) < 2:
+        return None
     if len(coefficients) == 2:
         return {"kind": "linear", "slope": coefficients[1], "intercept": coefficients[0]}
     limits = _limits(row)
@@ -184,8 +197,10 @@ def _extended(points: list[tuple[float, float]], row: Row) -> list[tuple[float, 
 
 
 def _limits(row: Row) -> tuple[float, float] | None:
-    ends = [float(row[end]) for end in ("lower_lim", "upper_lim") if row[end]]
-    return (ends[0], ends[1]) if len(ends) == 2 and all(map(math.isfinite, ends)) else None
+    if not (row["lower_lim"] and row["upper_lim"]):
+        return None
+    low, high = (_float(row[end], Path("unitconv.csv")) for end in ("lower_lim", "upper_lim"))
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _magnet(element: str, property: str, supply: str, conversion: dict[str, Any]) -> dict[str, Any]:

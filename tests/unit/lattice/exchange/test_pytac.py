@@ -82,6 +82,24 @@ def test_tables_of_another_ring_are_refused(tmp_path: Path) -> None:
         converted(tmp_path, folder(tmp_path, **{"elements.csv": "type,length\nDrift,1\n"}))
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        (
+            "epics_devices.csv",
+            f"{QF},SR01-Q1",
+            "999,SR01-Q1",
+            "epics_devices.csv: 'SR01-Q1-01': there is no element 999",
+        ),
+        ("epics_devices.csv", f"{QF},SR01-Q1", "one,SR01-Q1", "el_id 'one' is not a number"),
+        ("uc_pchip_data.csv", "11.5", "eleven", "'eleven' is not a number"),
+    ],
+)
+def test_nonsense_in_a_table_is_told(tmp_path: Path, file: str, old: str, new: str, expected: str) -> None:
+    with pytest.raises(ExchangeError, match=expected):
+        converted(tmp_path, folder(tmp_path, **{file: TABLES[file].replace(old, new)}))
+
+
 def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match=r"unitconv.csv: there is no column uc_id"):
         converted(tmp_path, folder(tmp_path, **{"unitconv.csv": TABLES["unitconv.csv"].replace("uc_id", "id")}))
