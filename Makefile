@@ -31,7 +31,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test bench lint format clean
+.PHONY: help run setup test bench fuzz lint format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -49,6 +49,9 @@ bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--
 	@$(python) tests/bench/run.py $(ARGS)
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
 	@$(python) tests/bench/servers.py $(filter --write-docs,$(ARGS))
+
+fuzz: $(installed-test) $(kernels)  ## set up if needed, then send a million broken conversations to a server (half an hour)
+	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
 
 lint: $(installed-dev)  ## check style, types and the layers
 	@$(bin)/ruff check .

@@ -15,11 +15,13 @@ import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
+from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.requests import no_state, number_of, outside, short, state_of
 from gnomon.lattice import Client, GnomonError
 
 log = logging.getLogger("gnomon.controls")
+refusals = SparingLog(log)
 
 #: Acts on a put, in the event loop: a float, or a str where the PV is a text. Raises GnomonError to refuse it.
 Handler = Callable[[Any, Client], Awaitable[None] | None]
@@ -41,6 +43,7 @@ class Controls:
         self._bank = bank
         self._handlers: dict[str, Handler] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._logs: dict[str, SparingLog] = {}
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -96,13 +99,13 @@ class Controls:
                 if isawaitable(waiting):
                     await waiting
         except GnomonError as error:
-            log.warning("refused %s for %s", error, who)
+            refusals.warning("refused %s for %s", error, who)
             return PutReply(False, str(error))
         except Exception as error:
             log.exception("%s could not be set by %s", spec.name, who)
             return PutReply(False, f"internal error: {type(error).__name__}: {error}")
         shown = spec.states[int(asked)] if spec.kind is Kind.ENUM else asked
-        log.info("%s set to %s by %s", spec.name, shown, who)
+        self._logs.setdefault(spec.name, SparingLog(log)).info("%s set to %s by %s", spec.name, shown, who)
         return PutReply(True)
 
 

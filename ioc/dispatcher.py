@@ -19,6 +19,7 @@ from gnomon.db.pvs import is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.bank import Bank, Severity, Status
 from gnomon.ioc.controls import Controls
+from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.multiplexer import switching_s
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
@@ -30,6 +31,7 @@ from gnomon.propagator import Answer, PropagatorService
 from gnomon.recorder import Journal, JournalError
 
 log = logging.getLogger("gnomon.dispatcher")
+refusals = SparingLog(log)
 
 STOPPING = PutReply(False, "the server is stopping; the command was not taken")
 
@@ -259,7 +261,7 @@ class Dispatcher:
         for step, item in steps:
             command = item.command
             if not step.accepted:
-                log.warning("refused %s for %s@%s", step.settled.reason, command.client.user, command.client.host)
+                refusals.warning("refused %s for %s@%s", step.settled.reason, command.client.user, command.client.host)
                 item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
                 continue
             setpoints |= self._asked(command, step.lattice)

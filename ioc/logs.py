@@ -10,7 +10,7 @@ LONGEST = 300
 
 
 class SparingLog:
-    """Writes single lines of warning, one each `PERIOD_S` at most, and says how many it left out."""
+    """Writes single lines, one each `PERIOD_S` at most, and says how many it left out."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
@@ -19,10 +19,17 @@ class SparingLog:
 
     def warning(self, message: str, *values: object) -> None:
         """Write a line, or count it; formatted only when it is written. Safe to call from any thread."""
+        self._write(logging.WARNING, message, values)
+
+    def info(self, message: str, *values: object) -> None:
+        """The same for what is no reason to worry."""
+        self._write(logging.INFO, message, values)
+
+    def _write(self, level: int, message: str, values: tuple[object, ...]) -> None:
         now = time.monotonic()
         if now < self._next:
             self._left_out += 1
             return
         text = " ".join((message % values if values else message).split())[:LONGEST]
         left_out, self._next, self._left_out = self._left_out, now + PERIOD_S, 0
-        self._log.warning("%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")
+        self._log.log(level, "%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")

@@ -12,6 +12,9 @@ from gnomon.ioc.pva.values import written
 if TYPE_CHECKING:
     from gnomon.ioc.pva.hosting import Hosted
 
+#: Why an operation is refused whose texts, or whose user's name, are none.
+NO_TEXT = "a text that is not UTF-8; nothing was changed"
+
 
 class BankChannel:
     """The handler of a PV of the bank: it is open, and costs something, only while a client is connected."""
@@ -32,9 +35,12 @@ class BankChannel:
     def put(self, pv: Any, operation: Any) -> None:
         """Hand on what a client wrote; refusing it is the sink's business."""
         spec = self._hosted.bank.specs[self._index]
-        answer_put(
-            operation, self._hosted.sink.put(self._index, written(spec, operation.value()), client_of(operation))
-        )
+        try:
+            value, client = written(spec, operation.value()), client_of(operation)
+        except UnicodeDecodeError:
+            operation.done(error=NO_TEXT)
+            return
+        answer_put(operation, self._hosted.sink.put(self._index, value, client))
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call the procedure of this name, if there is one."""
@@ -60,4 +66,9 @@ class ProcedureChannel:
 
 
 def _call(procedure: RpcHandler, operation: Any) -> None:
-    answer_call(operation, procedure(arguments_of(operation.value()), client_of(operation)))
+    try:
+        arguments, client = arguments_of(operation.value()), client_of(operation)
+    except UnicodeDecodeError:
+        operation.done(error=NO_TEXT)
+        return
+    answer_call(operation, procedure(arguments, client))

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from p4p import Value
 
+from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.pva.structures import reply_type
 from gnomon.lattice import GnomonError
 from gnomon.lattice.commands import Client
 
 _STOPPED = "the server stopped before this was complete"
-_log = logging.getLogger(__name__)
+_log = SparingLog(logging.getLogger(__name__))
 
 
 class _Pending:

@@ -12,6 +12,7 @@ from gnomon.ioc.bank import Bank
 from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.doorbell import Doorbell
 from gnomon.ioc.pva.hosting import Hosted
+from gnomon.ioc.pva.logs import quieten
 from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings, endpoint, server_conf
 from gnomon.ioc.pva.values import procedure_value
 
@@ -66,6 +67,7 @@ class PvaServer:
         """
         if self._server is not None:
             raise PvaError("The PV Access server runs already: stop it before it is started again.")
+        quieten()
         self._provider = StaticProvider()
         self._provider.add(self._bell.name, SharedPV(handler=self._bell, initial=procedure_value()))
         for hosted in self._hosted:

@@ -1,0 +1,50 @@
+"""A well-behaved client of both protocols that measures how long it waits, until its standard input is closed.
+
+Prints one line of JSON: the times [s] of gets over each protocol, and what failed.
+"""
+
+import json
+import sys
+import threading
+import time
+
+import epics
+from p4p.client.thread import Context
+
+PAUSE_S = 0.02
+READING, SETPOINT = "TWIN:TUNEZRP:measX", "TWIN:HS3P2K1RP:setCur"
+
+
+def main() -> None:
+    """Get and put in turns, over both protocols."""
+    stop = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    context = Context("pva")
+    reading, setpoint = epics.PV(READING, auto_monitor=False), epics.PV(SETPOINT, auto_monitor=False)
+    works = {
+        "ca get": lambda: reading.get(timeout=10, use_monitor=False) is not None,
+        "ca put": lambda: setpoint.put(0.01, wait=True, timeout=10) == 1,
+        "pva get": lambda: context.get(READING, timeout=10) is not None,
+    }
+    times: dict[str, list[float]] = {work: [] for work in works}
+    failures: list[str] = []
+    ready = reading.wait_for_connection(10) and setpoint.wait_for_connection(10)
+    print("ready" if ready else "no connection", flush=True)
+    while not stop.wait(PAUSE_S):
+        for name, work in works.items():
+            begin = time.perf_counter()
+            try:
+                if not work():
+                    failures.append(f"{name}: no answer")
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
+                failures.append(f"{name}: {type(error).__name__}: {error}")
+            times[name].append(time.perf_counter() - begin)
+    print(json.dumps({"times": times, "failures": failures}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    import os
+
+    os._exit(0)

@@ -1,0 +1,76 @@
+"""What is asked of a server that was fuzzed, and what came of it."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+#: Memory that may come [bytes].
+GROWTH = 50e6
+#: What a good client may have to wait [s]; a machine that does other things too is allowed more.
+P99_S, P99_ALLOWED_S = 0.050, 1.0
+
+#: What wrote a line of the log.
+SPEAKERS = {
+    "pvxs": re.compile(r" (ERR|WARN|CRIT) pvxs"),
+    "Channel Access": re.compile(r"Channel Access"),
+    "PV Access": re.compile(r"PV Access|pva"),
+    "refusals": re.compile(r"refused"),
+    "controls": re.compile(r" set to "),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The findings of one run."""
+
+    cases: int
+    seconds: float
+    exit_status: int | None
+    silence: str
+    grown: float
+    times: Mapping[str, Sequence[float]]
+    failures: Sequence[str]
+    log: str
+
+    def p99(self, work: str) -> float:
+        """What 99 of 100 of a good client's gets or puts did not exceed [s]."""
+        times = sorted(self.times.get(work, ()))
+        return times[int(0.99 * (len(times) - 1))] if times else float("nan")
+
+    @property
+    def lines(self) -> Counter[str]:
+        """Lines of the log by who wrote them."""
+        return Counter(speaker(line) for line in self.log.splitlines() if line.strip())
+
+    def faults(self, p99_s: float = P99_ALLOWED_S) -> list[str]:
+        """What is not as it should be; nothing when all is well."""
+        found = []
+        if self.exit_status is not None:
+            found.append(f"the server ended with status {self.exit_status}")
+        if self.silence:
+            found.append(self.silence)
+        if self.grown > GROWTH:
+            found.append(f"memory grew by {self.grown / 1e6:.0f} MB, more than {GROWTH / 1e6:.0f} MB")
+        found += [f"{work}: p99 is {1e3 * self.p99(work):.0f} ms" for work in self.times if not self.p99(work) < p99_s]
+        if self.failures:
+            found.append(f"a good client failed {len(self.failures)} times, first: {self.failures[0]}")
+        if "Traceback" in self.log:
+            found.append("there is a traceback in the log: " + self.log[self.log.index("Traceback") :][:2000])
+        allowed = self.seconds + 10.0
+        found += [
+            f"{n} lines of the log by {who} in {self.seconds:.0f} s" for who, n in self.lines.items() if n > allowed
+        ]
+        return found
+
+    def __str__(self) -> str:
+        times = ", ".join(f"{work} {1e3 * self.p99(work):.1f} ms" for work in self.times)
+        return (
+            f"{self.cases} cases in {self.seconds:.1f} s ({self.cases / max(self.seconds, 1e-9):.0f}/s), memory "
+            f"{self.grown / 1e6:+.1f} MB, p99 of a good client: {times}, log lines: {dict(self.lines)}"
+        )
+
+
+def speaker(line: str) -> str:
+    """Who wrote a line of the log."""
+    return next((who for who, pattern in SPEAKERS.items() if pattern.search(line)), "others")
