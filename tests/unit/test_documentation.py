@@ -50,7 +50,7 @@ def commands() -> Iterator[tuple[str, str]]:
         if ROOT / "docs" / "decisions" in page.parents:
             continue  # these say what was so then
         text = page.read_text(encoding="utf-8")
-        for line in re.findall(r"^(?: {4}|\t)(?:\$ )?(?:\S*/)?(gnomon [^\n#]*)", text, flags=re.MULTILINE):
+        for line in re.findall(r"^(?: {4}|\t)(?:\$ )?(?:\S*/)?(gnomon [a-z][^\n#]*)", text, flags=re.MULTILINE):
             yield name(page), line
         for piece in re.findall(r"`(gnomon [a-z][^`]*)`", text):
             yield name(page), piece
