@@ -278,10 +278,12 @@ class Dispatcher:
             else:
                 complete.append(Applied(due.sequence, due.done))
                 self._last = max(self._last, due.sequence)
-        if setpoints or complete:
-            self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=bool(complete))
-        if complete:
-            answer = self._service.submit(self._lattice, self._last)
+        # The model works while the setpoints go out.
+        answer = self._service.submit(self._lattice, self._last) if complete else None
+        if setpoints or answer is not None:
+            computing = answer is not None and not answer.done()
+            self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=computing)
+        if answer is not None:
             answer.add_done_callback(lambda future: self._complete(complete, future.result()))
 
     def _asked(self, command: Command, after: Lattice) -> dict[int, float]:

@@ -5,6 +5,7 @@ structures, in which a publication fills in value, alarm and time stamp of those
 Other subscriptions are packed one by one, once for all clients that want the same.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +40,9 @@ MESSAGE = np.dtype(
 VALUE = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_LOG
 ALARM = SubscriptionType.DBE_ALARM
 
+#: Kinds of updates that are remembered, so that clients which want the same share it.
+MOST_CONTENTS = 100_000
+
 #: A subscription of a client: the numbers of its channel and of itself.
 Key = tuple[int, int]
 
@@ -67,6 +71,12 @@ class Subscription:
     mask: int
     sent: Any = None
     alarm: tuple[int, int] | None = None
+    wants_all: bool = field(init=False)
+    content: int = field(init=False, default=-1)  # the publisher's number of what it shares with others
+
+    def __post_init__(self) -> None:
+        filtered = self.point.field is not None or self.point.filters.deadband is not None
+        self.wants_all = bool(self.mask & VALUE) and not filtered
 
     @property
     def is_fast(self) -> bool:
@@ -104,8 +114,8 @@ class Plan:
         return self.index
 
 
-#: What other subscribers of the same publication have had packed, by PV, field, type, count and filters.
-Cache = dict[tuple[Point, int, int], tuple[bytes, int, int]]
+#: What other subscribers of the same publication have had packed, by the number of PV, field, type, count and filters.
+Cache = dict[int, tuple[bytes, int, int]]
 
 
 class Publisher:
@@ -114,6 +124,8 @@ class Publisher:
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
         self._plans: dict[Receiver, Plan] = {}
+        self._contents: dict[tuple[Point, int, int], int] = {}
+        self._numbers = itertools.count()
         # Which PVs are numeric scalars; the others have no place in the messages of the fast way.
         self._scalar = [spec.kind in (Kind.FLOAT, Kind.INT, Kind.ENUM) for spec in bank.specs]
 
@@ -121,6 +133,10 @@ class Publisher:
         """Serve a subscription from now on, beginning with the present value."""
         plan = self._plans.setdefault(receiver, Plan())
         index = subscription.point.index
+        wanted = (subscription.point, subscription.data_type, subscription.count)
+        if len(self._contents) >= MOST_CONTENTS:
+            self._contents.clear()  # numbers are not used again: clients only share less
+        subscription.content = self._contents.setdefault(wanted, next(self._numbers))
         if subscription.is_fast and self._scalar[index]:
             plan.fast[subscription.key] = index
             plan.index = None
@@ -176,7 +192,9 @@ class Publisher:
         parts = [self._fast(plan, published)] if plan.fast else []
         for index, subscriptions in plan.slow.items():
             if published[index]:
-                parts.extend(self._message(one, cache) for one in subscriptions.values() if self._changed(one))
+                parts.extend(
+                    self._message(one, cache) for one in subscriptions.values() if one.wants_all or self._changed(one)
+                )
         if parts:
             receiver.write(b"".join(parts))
 
@@ -196,14 +214,13 @@ class Publisher:
 
     def _message(self, one: Subscription, cache: Cache) -> bytes:
         """One update of any type."""
-        wanted = (one.point, one.data_type, one.count)
-        packed = cache.get(wanted)
+        packed = cache.get(one.content)
         if packed is None:
             try:
                 packed = (*one.point.payload(self._bank, one.data_type, one.count), NORMAL)
             except Unconvertible:
                 packed = (b"", 0, GET_FAILED)
-            cache[wanted] = packed
+            cache[one.content] = packed
         payload, count, status = packed
         # Without a payload it would end the subscription: send a zero, and that there are no values.
         return pack(Command.EVENT_ADD, one.data_type, count, status, one.key[1], payload or bytes(8))
