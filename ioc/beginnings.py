@@ -69,17 +69,23 @@ def beginning_at(lattice: Lattice, note: str) -> Beginning:
     return Beginning(lattice, changes, note)
 
 
-def restored(ring: Ring, path: Path, prefix: str) -> Beginning:
-    """As the last server of this machine and prefix left it, by its journal; nominal, and a note why, without one."""
+def left_behind(ring: Ring, path: Path, prefix: str) -> Beginning | None:
+    """As the last server of this machine and prefix left it, by its journal; None if the journal knows none."""
     with Reader(path) as reader:
         left = point_left(reader, ring.name, prefix)
     if left is None:
-        return nominal(ring, f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}")
+        return None
     source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")
     found = beginning(ring, left.settings, f"restore {source}, of {local_time(left.wall_ns)}")
     if not found.changes and not found.left_out:
         return nominal(ring, f"nothing to restore: {source} left every setting nominal")
     return found
+
+
+def restored(ring: Ring, path: Path, prefix: str) -> Beginning:
+    """As the last server left it; nominal, and a note why, where the journal knows none."""
+    unknown = f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}"
+    return left_behind(ring, path, prefix) or nominal(ring, unknown)
 
 
 def begin(journal: Journal, ring: Ring, prefix: str, start: Beginning) -> None:

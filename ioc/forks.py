@@ -92,38 +92,30 @@ class Forks:
         """The forks, the oldest first."""
         return tuple(self._forks.values())
 
-    async def add(self, origin: Twin, wish: Wish, client: Client) -> Fork:
-        """Make a fork of `origin`; clients can connect when this ends. Raises GnomonError."""
+    async def add(self, origin: Twin, wish: Wish, client: Client, *, restore: bool = False) -> Fork:
+        """Make a fork of `origin`; clients can connect when this ends. Raises GnomonError.
+
+        With `restore` it begins as the last fork of its prefix was left, if there was one.
+        """
         async with self._lock:
             self._check(wish)
-            config = self._config.forked(wish.prefix)
-            specs = await asyncio.to_thread(pvs_of, origin.found, wish.prefix)
+            config, found = self._config.forked(wish.prefix), origin.found
+            specs = await asyncio.to_thread(pvs_of, found, wish.prefix)
             search = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
             try:
-                make = partial(Propagator, origin.found.ring, config.model.momentum)
+                make = partial(Propagator, found.ring, config.model.momentum)
                 propagator = await asyncio.to_thread(make)
                 beginning = await asyncio.to_thread(_beginning, origin, wish)
                 await asyncio.to_thread(propagator, beginning.lattice)
             finally:
                 await asyncio.wait([search])
             search.result()
-            parts = Parts(config, origin.found, specs, propagator, make, lambda journal: beginning)
-            return await self._open(parts, origin, wish.name, client)
 
-    async def restore(self, origin: Twin, wish: Wish, client: Client) -> Fork:
-        """Make a fork at the start of the server, as it was left if the configuration says so. Raises GnomonError."""
-        self._check(wish)
-        config = self._config.forked(wish.prefix)
-        specs = pvs_of(origin.found, wish.prefix)
-        await refuse_taken_names([spec.name for spec in specs], config.network)
-        make = partial(Propagator, origin.found.ring, config.model.momentum)
+            def begin(journal: Path) -> Beginning:
+                left = beginnings.left_behind(found.ring, journal, wish.prefix) if restore else None
+                return left or beginning
 
-        def beginning(journal: Path) -> Beginning:
-            if not config.recorder.restore:
-                return _beginning(origin, wish)
-            return beginnings.restored(origin.found.ring, journal, wish.prefix)
-
-        return await self._open(Parts(config, origin.found, specs, make(), make, beginning), origin, wish.name, client)
+            return await self._open(Parts(config, found, specs, propagator, make, begin), origin, wish.name, client)
 
     async def drop(self, name: str, client: Client) -> Fork:
         """Disconnect a fork's clients at once and end it; its journal stays. Raises ForkError."""

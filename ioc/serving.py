@@ -1,6 +1,7 @@
 """A server from configuration to twins that clients can connect to, started and stopped together."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -54,8 +55,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     servers.add(twin, procedures(twin, forks))
     await servers.start(stack)
     keep_alive(twin, servers.clients, stack)
+    us = Client(beginnings.user_name(), socket.gethostname(), "internal")
     for name, prefix in config.forks.start.items():
-        await forks.restore(twin, Wish(name, prefix), Client(beginnings.user_name(), "localhost", "internal"))
+        await forks.add(twin, Wish(name, prefix), us, restore=config.recorder.restore)
     return Serving(twin, servers, forks)
 
 

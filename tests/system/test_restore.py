@@ -12,14 +12,18 @@ CLIENTS = "import epics\nfrom p4p.client.thread import Context\nctx = Context('p
 
 
 def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPorts, tmp_path: Path) -> None:
-    with TwinProcess(epics_ports.environment, tmp_path) as twin:
+    config = tmp_path / "config.yaml"
+    config.write_text('forks:\n  start: {whatif: "WHATIF:"}\n')
+    with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config)) as twin:
         assert "restore" not in "\n".join(twin.lines)
         nominal = twin.client(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value")
         assert twin.gnomon("fault", "add", "modify", "HS1PD2R", "--scale", "0.5").returncode == 0
         assert twin.gnomon("fault", "add", "abandon", "HS1PD3R").returncode == 0
         before = twin.client(
             CLIENTS + "for name, value in puts: epics.caput('TWIN:' + name, value, wait=True, timeout=5)\n"
-            "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n",
+            "epics.caput('WHATIF:HS4P2D1R:set', 0.7, wait=True, timeout=5)\n"
+            "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
+            "result.append(ctx.get('WHATIF:dt:lattice').raw.value)\n",
             puts=[
                 ("HS4P1D1R:set", 0.1 + 0.2),
                 ("HS1PD2R:set", 0.4),
@@ -30,17 +34,20 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         )
         twin.stop(signal.SIGKILL)
     assert before[0] != nominal
-    with TwinProcess(epics_ports.environment, tmp_path, "--restore") as again:
+    with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config), "--restore") as again:
         after = again.client(
             CLIENTS + "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
-            "result += [float(ctx.get('TWIN:' + n)) for n in names]",
+            "result += [float(ctx.get('TWIN:' + n)) for n in names]\n"
+            "result.append(ctx.get('WHATIF:dt:lattice').raw.value)\n",
             names=["HS4P1D1R:set", "HS4P1D1R:rdbk", "HS1PD2R:rdbk", "HS1PD3R:rdbk", "MCLKHX251C:freq"],
         )
         assert after[0] == before[0]
         assert after[1] == pytest.approx(before[1], rel=1e-12)
+        assert after.pop() == before[2] != nominal
         assert after[2:] == [0.1 + 0.2, 0.1 + 0.2, 0.2, 0.0, 499638.0]
         (line,) = [line for line in again.lines if "restore" in line]
         assert "restore run 1, command 5, of " in line
+        assert any("fork whatif: " in line and before[2] in line for line in again.lines)
         assert line.endswith("settings that are not nominal: 4")
         listed = again.gnomon("log", "--journal", str(again.journal), "-n", "1").stdout
         assert "restore run 1, command 5" in listed
