@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
+from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer, CaSettings
 from system.fake_sink import FakeSink
@@ -18,6 +19,7 @@ START_NS = 1_700_000_000_123_456_789
 EPOCH_S = 631_152_000
 HEADER = struct.Struct(">HHHHII")
 VERSION, EVENT_ADD, EVENT_CANCEL, EVENTS_OFF, EVENTS_ON, CLEAR, READ, CREATE, WRITE = 0, 1, 2, 8, 9, 12, 15, 18, 19
+ECHO = 23
 TIME_DOUBLE, DOUBLE = 20, 6
 VALUE, ALARM = 1, 4
 
@@ -40,7 +42,8 @@ SPECS = (
 class Served:
     """A running server; its loop runs on a thread, so tests may block."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, access: AccessRules | None = None) -> None:
+        self.access = access
         self.bank = Bank(SPECS, START_NS)
         self.sink = FakeSink(self.bank)
         self.port = port
@@ -52,7 +55,7 @@ class Served:
         self.server = self.run(self._start())
 
     async def _start(self) -> CaServer:
-        server = CaServer(CaSettings(("127.0.0.1",), self.port))
+        server = CaServer(CaSettings(("127.0.0.1",), self.port), self.access)
         server.add(self.bank, self.sink)
         await server.start()
         return server

@@ -1,0 +1,328 @@
+"""What clients cannot do to the server, or to each other."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from system.ca.stage import CREATE, ECHO, EVENT_ADD, HEADER, VERSION, RawClient
+
+TESTS = Path(__file__).parents[2]
+MEGABYTE = 2**20
+#: What a server may grow by, whatever clients do.
+GROWTH_MB = 50.0
+#: How long another client may have to wait for an answer, on top of what a busy computer takes without any attack.
+P99_S = 0.05
+
+
+class Guarded:
+    """The server process; `stderr` is its log."""
+
+    def __init__(self, port: int, log: Path, **limits: float) -> None:
+        self.log = log
+        self._stderr = log.open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "system.ca.guarded_server", str(port), json.dumps(limits)],
+            env=os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("ready"), log.read_text()
+        self.port = int(line.split()[1])
+        self._memory = psutil.Process(self.process.pid)
+
+    @property
+    def megabytes(self) -> float:
+        return float(self._memory.memory_info().rss / MEGABYTE)
+
+    def connect(self, receive_buffer: int | None = None) -> socket.socket:
+        sock = socket.socket()
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(10.0)
+        sock.connect(("127.0.0.1", self.port))
+        return sock
+
+    def lines(self) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if line]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            assert self.process.wait(5.0) == 0
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self._stderr.close()
+        assert "Traceback" not in self.log.read_text()
+
+
+@pytest.fixture
+def serve(epics_ports, tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
+    with ExitStack() as stack:
+
+        def start(**limits: float) -> Guarded:
+            guarded = Guarded(epics_ports.ca, tmp_path / "log", **limits)
+            stack.callback(guarded.stop)
+            return guarded
+
+        yield start
+
+
+def percentile(times: list[float]) -> float:
+    return sorted(times)[int(0.99 * len(times))]
+
+
+def assert_unharmed(during: list[float], before: list[float]) -> None:
+    """The client's answers came about as quickly as they did before."""
+    assert percentile(during) < P99_S + 2.0 * percentile(before)
+
+
+def echo_times(client: RawClient, seconds: float) -> list[float]:
+    """How long each of many echoes takes."""
+    times = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        client.send(ECHO)
+        client.wait(ECHO)
+        times.append(time.monotonic() - begin)
+        time.sleep(0.005)
+    return times
+
+
+def stalled_reader(server: Guarded, receive_buffer: int = 4096) -> socket.socket:
+    """A client that subscribes to the wave and reads no more."""
+    sock = server.connect(receive_buffer)
+    name = b"G:wave\0\0"
+    sock.sendall(HEADER.pack(VERSION, 0, 0, 13, 0, 0) + HEADER.pack(CREATE, 8, 0, 0, 0, 13) + name)
+    sock.sendall(HEADER.pack(EVENT_ADD, 16, 20, 0, 1, 7) + struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0))
+    return sock
+
+
+def ended(sock: socket.socket, within_s: float = 5.0) -> bool:
+    """Whether the server ends the connection in time."""
+    end = time.monotonic() + within_s
+    while (left := end - time.monotonic()) > 0.0:
+        sock.settimeout(left)
+        try:
+            if not sock.recv(65536):
+                return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+    return False
+
+
+def test_stalled_readers_cost_little_memory_and_nobody_s_time(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    with closing(RawClient(server.port)) as client, ExitStack() as stack:
+        client.connect("G:count")
+        client.subscribe("G:count", 1)
+        quiet = echo_times(client, 1.0)
+        before = server.megabytes
+        for _ in range(10):
+            stack.enter_context(closing(stalled_reader(server)))
+        times = echo_times(client, 4.0)
+        grown = server.megabytes - before
+    assert grown < GROWTH_MB
+    assert_unharmed(times, quiet)
+
+
+def test_a_stalled_reader_is_dropped_and_a_slow_one_is_not(serve: Callable[..., Guarded]) -> None:
+    server = serve(stalled_s=1.5, max_waiting_bytes=2**20)
+    with closing(stalled_reader(server)) as stalled, closing(stalled_reader(server, 65536)) as slow:
+        end = time.monotonic() + 5.0
+        got = 0
+        while time.monotonic() < end:
+            got += len(slow.recv(100_000))
+            time.sleep(0.02)
+        slow.settimeout(1.0)
+        assert got > 2**20  # in more than one go
+        assert slow.recv(1000)
+        assert ended(stalled, 30.0)
+    assert sum("has read nothing for 1.5 s" in line for line in server.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, 0xFFFF_FFF0, 1),
+        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, 2**20 + 8, 1),
+    ],
+    ids=["4 GiB", "a little too much"],
+)
+def test_a_message_that_is_announced_too_long_ends_the_connection_before_it_is_kept(
+    serve: Callable[..., Guarded], header: bytes
+) -> None:
+    server = serve()
+    before = server.megabytes
+    with closing(server.connect()) as sock:
+        sock.sendall(HEADER.pack(VERSION, 0, 0, 13, 0, 0) + header)
+        sent, block = 0, bytes(2**20)
+        with suppress(OSError):
+            while sent < 400 * 2**20:
+                sent += sock.send(block)
+    assert sent < 20 * 2**20
+    assert server.megabytes - before < 20.0
+    assert any("guard.max_message_bytes is 1048576" in line for line in server.lines())
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS handshake
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"G",
+        b"\xff" * 5000,
+        HEADER.pack(1, 16, 20, 1, 77, 5) + bytes(16),
+        b"\0\0\0\0",  # the beginning of a message, then silence
+    ],
+    ids=["http", "tls", "ssh", "a byte", "ones", "unknown channel", "half a header"],
+)
+def test_what_is_no_channel_access_is_ended_within_five_seconds(serve: Callable[..., Guarded], garbage: bytes) -> None:
+    server = serve(handshake_s=1.0)
+    with closing(server.connect()) as sock:
+        sock.sendall(garbage)
+        assert ended(sock)
+
+
+def test_who_says_nothing_is_ended_and_who_has_channels_may_be_silent(serve: Callable[..., Guarded]) -> None:
+    server = serve(handshake_s=0.5)
+    with closing(server.connect()) as silent, closing(RawClient(server.port)) as client:
+        client.connect("G:set")
+        assert ended(silent, 3.0)
+        time.sleep(1.0)
+        client.put("G:set", 1.0, 1)
+        client.wait(19)
+
+
+def test_broken_clients_get_one_line_a_second_together(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    begin = time.monotonic()
+    for _ in range(300):
+        with closing(server.connect()) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert ended(sock)
+    seconds = time.monotonic() - begin
+    assert 1 <= len(server.lines()) <= seconds + 2
+
+
+def test_connections_are_limited_in_total_and_by_address(serve: Callable[..., Guarded]) -> None:
+    server = serve(max_connections=20, max_connections_per_address=15)
+    with ExitStack() as stack:
+        here = [stack.enter_context(closing(RawClient(server.port))) for _ in range(15)]
+        here[-1].connect("G:set")
+        one_more = stack.enter_context(closing(server.connect()))
+        assert ended(one_more)
+        others = []
+        for _ in range(6):
+            sock = stack.enter_context(closing(socket.socket()))
+            sock.bind(("127.0.0.2", 0))
+            sock.connect(("127.0.0.1", server.port))
+            others.append(sock)
+        assert ended(others[-1])
+        here[0].close()
+        time.sleep(0.2)
+        again = stack.enter_context(closing(RawClient(server.port)))
+        again.connect("G:set")
+    assert any("guard.max_connections_per_address" in line for line in server.lines())
+
+
+def test_channels_and_subscriptions_of_a_client_are_limited(serve: Callable[..., Guarded]) -> None:
+    server = serve(max_subscriptions=5)
+    with closing(RawClient(server.port)) as client:
+        client.connect("G:count", "G:set")
+        for number in range(7):
+            client.subscribe("G:set", number)
+        statuses = [client.wait(EVENT_ADD).first for _ in range(7)]
+        assert statuses == [1, 1, 1, 1, 1, 48, 48]
+        for cid in range(10, 14):
+            client.send(CREATE, first=cid, second=13, payload=b"G:set\0")
+        answers = [message.command for _ in range(7) if (message := client.receive(1.0)) is not None]
+        assert answers.count(CREATE) == 3
+        assert answers.count(26) == 1
+
+
+def test_a_flood_of_requests_by_a_client_that_does_not_read_is_not_worked_off(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    with closing(RawClient(server.port)) as other, closing(server.connect(receive_buffer=4096)) as sock:
+        quiet = echo_times(other, 1.0)
+        before = server.megabytes
+        sock.sendall(HEADER.pack(VERSION, 0, 0, 13, 0, 0) + HEADER.pack(CREATE, 8, 0, 0, 0, 13) + b"G:wave\0\0")
+        sock.setblocking(False)
+        reads = HEADER.pack(15, 0, 6, 0, 1, 9) * 4096  # each is answered with 800 kB
+        for _ in range(50):
+            try:
+                sock.send(reads)
+            except BlockingIOError:
+                break
+        times = echo_times(other, 1.5)
+        assert server.megabytes - before < GROWTH_MB
+    assert_unharmed(times, quiet)
+
+
+def test_a_flood_of_searches_starves_nobody_and_is_not_amplified(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    search = HEADER.pack(0, 0, 1, 13, 1, 0) + b"".join(
+        HEADER.pack(6, 16, 5, 13, i, i) + (b"G:count" if i % 2 else b"nobody's").ljust(16, b"\0") for i in range(40)
+    )
+    with closing(RawClient(server.port)) as client, socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(2.0)
+        quiet = echo_times(client, 1.0)
+        before = server.megabytes
+        sock.sendto(search, ("127.0.0.1", server.port))
+        assert len(sock.recv(65536)) <= len(search)
+        times: list[float] = []
+        for _ in range(10):
+            for i in range(300):
+                payload = search if i % 3 else os.urandom(64)
+                sock.sendto(payload, ("127.0.0.1", server.port))
+            times += echo_times(client, 0.1)
+        unknown = b"".join(HEADER.pack(6, 16, 5, 13, i, i) + f"no:{i:08d}".encode().ljust(16, b"\0") for i in range(40))
+        for _ in range(500):
+            sock.sendto(unknown, ("127.0.0.1", server.port))
+        times += echo_times(client, 0.3)
+        assert server.megabytes - before < 10.0  # nothing is kept of what nobody serves
+    assert_unharmed(times, quiet)
+    assert server.lines() == []
+
+
+def test_clients_that_vanish_in_the_middle_of_anything_leave_nothing(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    process = psutil.Process(server.process.pid)
+    with closing(RawClient(server.port)) as client:
+        client.connect("G:set")
+        descriptors = process.num_fds()
+        for number in range(200):
+            sock = stalled_reader(server) if number % 2 else server.connect()
+            if not number % 2:
+                sock.sendall(
+                    HEADER.pack(VERSION, 0, 0, 13, 0, 0) + HEADER.pack(CREATE, 8, 0, 0, 0, 13) + b"G:set\0\0\0"
+                )
+                sock.sendall(HEADER.pack(19, 8, 6, 1, 1, 9) + struct.pack(">d", 1.0) + HEADER.pack(19, 8, 6, 1, 1, 10))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+            sock.close()
+        end = time.monotonic() + 5.0
+        while process.num_fds() > descriptors and time.monotonic() < end:
+            time.sleep(0.05)
+        assert process.num_fds() <= descriptors
+        client.put("G:set", 2.0, 1)
+        client.wait(19)
