@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gnomon.ioc.banner import introduce
 from gnomon.ioc.config import Config
+from gnomon.ioc.memory import bound
 from gnomon.ioc.serving import start
 
 log = logging.getLogger("gnomon.app")
@@ -26,6 +27,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         serving = await start(config, stack)
+        bound(config.guard.max_growth_bytes)
         introduce(serving, console, time.perf_counter() - began)
         await stop.wait()
         console.print("stopping")

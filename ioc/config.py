@@ -141,6 +141,12 @@ class GuardConfig(Section):
     max_message_bytes: int = Field(
         default=2**20, ge=2**14, description="a client that announces a longer message is disconnected"
     )
+    max_growth_bytes: int = Field(
+        default=2**30,
+        ge=2**28,
+        description="memory that the process may take on top of what it has at its start: what a client makes it ask "
+        "for beyond that fails",
+    )
     max_subscriptions: int = Field(
         default=50_000, ge=1, description="channels, and subscriptions, that one client may have"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from gnomon import __version__
 from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.memory import resident
 from gnomon.ioc.outputs import Outputs
 from gnomon.propagator import PropagatorService
 from gnomon.recorder import Journal
@@ -73,7 +74,7 @@ def figures(
         "status.journal.path": lambda: str(journal.path),
         "status.journal.size": lambda: size(journal.path),
         "status.journal.last": lambda: journal.next_sequence - 1,
-        "status.memory": memory,
+        "status.memory": resident,
         **clients,
     }
 
@@ -82,11 +83,3 @@ def size(journal: Path) -> int:
     """Bytes that a journal takes on the disk, its log included."""
     parts = (journal, journal.with_name(journal.name + "-wal"))
     return sum(part.stat().st_size for part in parts if part.exists())
-
-
-def memory() -> float:
-    """Memory that this process has in use [bytes]; not-a-number where the system does not tell."""
-    try:
-        return float(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return float("nan")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import EpicsPorts, free_port
 
@@ -50,9 +51,12 @@ def send(ports: EpicsPorts, file: Path) -> bytes:
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*-found-*.bin")), ids=lambda file: file.stem)
 def test_what_was_found_harms_no_more(twin: TwinProcess, ports: EpicsPorts, file: Path) -> None:
+    process = psutil.Process(twin.process.pid)
+    before = process.memory_info().rss
     for _ in range(3):
         send(ports, file)
     begin = time.monotonic()
+    assert process.memory_info().rss - before < 50e6
     assert twin.client(GET) > 0.0
     assert twin.client(GET_PVA) > 0.0
     assert time.monotonic() - begin < 20.0
