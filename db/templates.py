@@ -252,6 +252,16 @@ def read_pvs(name: str, find: Callable[[str], Path], including: tuple[Path, ...]
     return (*included, *placed)
 
 
+def pv_files(name: str, find: Callable[[str], Path]) -> dict[str, Path]:
+    """The files of a PV document that was read before, and of those that it includes, by their names."""
+    path = find(name)
+    document = parse_document(PvDocument, path.read_text(encoding="utf-8"), str(path))
+    files = {name: path}
+    for other in document.include:
+        files |= pv_files(other, find)
+    return files
+
+
 def _fault(template: PvTemplate) -> str | None:
     """What is wrong with a template, whatever the ring."""
     if template.source not in SOURCES:

@@ -13,7 +13,7 @@ from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
-from gnomon.db.templates import expand, read_pvs
+from gnomon.db.templates import expand, pv_files, read_pvs
 from gnomon.ioc.config import Config
 from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
 
@@ -22,7 +22,7 @@ KIND = "machine"
 
 @dataclass(frozen=True)
 class Found:
-    """A machine document and where it came from; `folder` is where a user's file stands.
+    """A machine document and where it came from; `folder` is where PV documents are that are not shipped.
 
     `pvs` is the PV document that the configuration asks for, a name or a file; empty: the one that the machine names.
     """
@@ -88,7 +88,7 @@ def _kept(config: Config, name: str) -> Iterator[Found]:
     path = config.store_path()
     for stored in asyncio.run(_revisions(path, name)) if path.exists() else ():
         document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
-        yield Found(document, f"store, revision {stored.revision}")
+        yield Found(document, f"store, revision {stored.revision}", _names(config, name))
 
 
 async def _revisions(path: Path, name: str) -> list[StoredDocument]:
@@ -101,7 +101,11 @@ async def _revisions(path: Path, name: str) -> list[StoredDocument]:
 
 
 async def keep(found: Found, config: Config) -> None:
-    """Keep the document that is about to be served, so that what the journal says of it can always be rebuilt."""
+    """Keep the document that is about to be served, so that what the journal says of it can always be rebuilt.
+
+    The PV documents of a user's machine are kept beside the store, as they are now.
+    """
+    await asyncio.to_thread(_keep_names, found, config)
     name = found.document.name
     document = json.loads(found.document.model_dump_json(by_alias=True))
     async with SqliteStore(config.store_path()) as store:
@@ -115,6 +119,25 @@ async def keep(found: Found, config: Config) -> None:
             await store.put(KIND, name, document, expected_revision=newest.revision if newest else 0)
         except ConflictError:
             return  # another server has just kept the same machine
+
+
+def _names(config: Config, machine: str) -> Path:
+    """Where the PV documents of a user's machine are kept."""
+    return config.store_path().parent / "pvs" / machine
+
+
+def _keep_names(found: Found, config: Config) -> None:
+    kept = _names(config, found.document.name)
+    if found.folder is None or found.folder == kept or found.pvs:
+        return
+    files = pv_files(found.document.pvs, partial(pv_document, beside=found.folder))
+    try:
+        for name, file in files.items():
+            if file.parent == found.folder:
+                kept.mkdir(parents=True, exist_ok=True)
+                (kept / f"{name}.pvs.json").write_bytes(file.read_bytes())
+    except OSError as error:
+        raise DocumentError(f"{kept}: the PV documents cannot be kept: {error}") from error
 
 
 def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
@@ -136,7 +159,7 @@ def _stored(config: Config) -> Iterator[Found]:
     for stored in asyncio.run(_newest(path)) if path.exists() else ():
         if stored.name not in shipped_machines():
             document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
-            yield Found(document, f"store, revision {stored.revision}")
+            yield Found(document, f"store, revision {stored.revision}", _names(config, stored.name))
 
 
 async def _newest(path: Path) -> list[StoredDocument]:

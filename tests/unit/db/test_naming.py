@@ -1,5 +1,6 @@
 """PV names are data: what a PV document may say about names, and how what is wrong with it is told."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.config import Config
-from gnomon.ioc.machines import find_machine, pvs_of
+from gnomon.ioc.config import Config, StoreConfig
+from gnomon.ioc.machines import find_machine, keep, pvs_of
 from gnomon.lattice import DocumentError
+from unit.lattice import small_ring
 
 SETPOINT = {"pv": "{name}:set", "each": "supply", "source": "set", "property": "current", "description": "{name}"}
 
@@ -56,6 +58,19 @@ def test_a_document_given_as_a_file_names_the_pvs_of_a_shipped_machine(tmp_path:
 def test_a_document_includes_others_beside_it(tmp_path: Path) -> None:
     document(tmp_path, "other", pvs=[{"pv": "TUNE", "source": "tune.x", "description": "tune"}])
     assert {"TUNE", "Q1P1K1RP:set"} < served(document(tmp_path, include=["other"])).keys()
+
+
+async def test_the_names_of_a_served_machine_are_kept_with_it(tmp_path: Path) -> None:
+    document(tmp_path, "other", pvs=[{"pv": "TUNE", "source": "tune.x", "description": "tune"}])
+    document(tmp_path, include=["beam", "other"], pvs=[SETPOINT | {"pv": "MINE:{name}"}])
+    machine = tmp_path / "ring.json"
+    machine.write_text(small_ring.text(small_ring.document() | {"name": "ring", "pvs": "mine"}))
+    store = StoreConfig(path=tmp_path / "data" / "documents.sqlite")
+    await keep(find_machine(Config(machine=str(machine), store=store)), Config(store=store))
+    for file in tmp_path.glob("*.json"):
+        file.unlink()
+    found = await asyncio.to_thread(find_machine, Config(machine="ring", store=store))
+    assert {"TUNE", "MINE:QFP", "beam:twiss:x:tune"} < {spec.name for spec in pvs_of(found, "")}
 
 
 @pytest.mark.parametrize(
