@@ -62,14 +62,10 @@ class Parts:
 async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
     config, ring = parts.config, parts.found.ring
-    path = config.journal()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(path)
+    journal, beginning = await asyncio.to_thread(_open_journal, parts)
     stack.callback(journal.close)
-    beginning = parts.beginning(path)
-    beginnings.begin(journal, ring, config.prefix, beginning)
-    bank = Bank(parts.specs, time.time_ns())
-    outputs = Outputs(bank, ring, time.time_ns)
+    bank = await asyncio.to_thread(Bank, parts.specs, time.time_ns())
+    outputs = await asyncio.to_thread(Outputs, bank, ring, time.time_ns)
     outputs.start(beginning.lattice)
     injector = Injector()
     service = PropagatorService(
@@ -92,6 +88,19 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     stack.callback(mode.close)
     mode.begin()
     return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
+
+
+def _open_journal(parts: Parts) -> tuple[Journal, Beginning]:
+    path = parts.config.journal()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    journal = Journal(path)
+    try:
+        beginning = parts.beginning(path)
+        beginnings.begin(journal, parts.found.ring, parts.config.prefix, beginning)
+    except BaseException:
+        journal.close()
+        raise
+    return journal, beginning
 
 
 def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:

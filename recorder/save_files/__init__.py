@@ -53,7 +53,8 @@ def read(path: Path) -> Saved:
             if known.looks_so(text) or (path.suffix.lower().startswith(".sav") and known is FORMATS["autosave"]):
                 return known.parse(text)
     except SaveFileError as error:
-        raise SaveFileError(f"{path}: {error}") from error
+        reason = "".join(c if c.isprintable() else "?" for c in str(error))  # it may quote the file
+        raise SaveFileError(f"{path}: {reason}") from error
     kinds = ", ".join(known.title for known in FORMATS.values())
     raise SaveFileError(f"{path}: neither of {kinds}; a plain file has lines of PV,value")
 

@@ -50,7 +50,7 @@ def render(values: Iterable[Value], about: About) -> str:
 def _comment(text: str) -> str:
     try:
         about = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.strip()
     return str(about.get("comment", "")) if isinstance(about, dict) else ""
 
@@ -61,8 +61,8 @@ def _value(number: int, text: str) -> Any:
         return text
     try:
         value = json.loads(text, parse_float=str, parse_int=str)
-    except ValueError as error:
-        raise SaveFileError(f"line {number}: {text!r} is no value: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise SaveFileError(f"line {number}: {text[:60]!r} is no value: {error}") from error
     if isinstance(value, dict):
         value = value.get("val", "")
     return value if isinstance(value, list) else str(value)

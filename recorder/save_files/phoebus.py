@@ -66,7 +66,9 @@ def render(values: Iterable[Value], about: About) -> str:
     return "\n".join(head + body) + "\n"
 
 
-def _read_row(saved: Saved, number: int, row: dict[str, str | None]) -> None:
+def _read_row(saved: Saved, number: int, row: dict[str | None, str | None]) -> None:
+    if None in row:
+        raise SaveFileError(f"row {number} of the table has more values than columns")
     name, value = (row.get("PV") or "").strip(), (row.get("VALUE") or "").strip()
     if not name:
         raise SaveFileError(f"row {number} of the table has no PV")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.recorder.errors import SaveFileError
@@ -15,6 +15,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@settings(deadline=None)
 @given(values=st.dictionaries(NAMES, NUMBERS, min_size=1, max_size=20))
 def test_what_is_written_reads_back_to_the_last_bit(form: str, values: dict[str, float]) -> None:
     text = FORMATS[form].render((Value(pv, value) for pv, value in values.items()), ABOUT)
@@ -102,8 +103,10 @@ def test_a_burt_snapshot() -> None:
         ("phoebus", 'PV,VALUE\nQ1,"3\n', "cannot be read"),
         ("phoebus", "PV,VALUE\n,3\n", "row 1 of the table has no PV"),
         ("phoebus", "PV,VALUE\nQ1,3\nQ1,4\n", "Q1 is given twice"),
+        ("phoebus", "PV,VALUE\nQ1,3,4\n", "row 1 of the table has more values than columns"),
         ("pairs", "#{}\nQ1,{3\n", "line 2: '{3' is no value"),
         ("pairs", "Q1,3\nQ1,4\n", "Q1 is given twice"),
+        ("pairs", "Q1," + "[" * 10_000, "is no value"),
     ],
 )
 def test_what_cannot_be_right_is_refused_with_its_line(form: str, text: str, why: str) -> None:
@@ -156,3 +159,46 @@ def test_what_is_none_of_them_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "none.sav")
     with pytest.raises(SaveFileError, match="cannot be written"):
         write(tmp_path / "no" / "where.sav", [], ABOUT)
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.sampled_from(
+            [
+                "# autosave R5.3",
+                "<END>",
+                "--- Start BURT header",
+                "--- End BURT header",
+                "PV,SELECTED,VALUE,READ_ONLY",
+                'Q1,1,"3",0',
+                "Q1:set 1 3",
+                "RO Q1 1 3",
+                "Q1 @array@ {",
+                'Q1,{"val": [1]}',
+                "#{",
+            ]
+        ),
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@settings(deadline=None)
+@given(lines=LINES)
+def test_any_text_is_read_or_refused_and_never_more_than_that(form: str, lines: list[str]) -> None:
+    text = "\n".join(lines)
+    FORMATS[form].looks_so(text)
+    try:
+        saved = FORMATS[form].parse(text)
+    except SaveFileError:
+        return
+    assert all(isinstance(value, str) for value in saved.values.values())
+
+
+def test_an_error_that_quotes_the_file_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "rogue.txt"
+    path.write_text("Q\x1b[2J,1\nQ\x1b[2J,2\n")
+    with pytest.raises(SaveFileError, match=r"Q\?\[2J is given twice"):
+        read(path)
