@@ -26,7 +26,8 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
         f"{len(ring.bpms)} monitors"
     )
     console.print(
-        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}..., lattice {twin.beginning.lattice.id}, "
+        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}...{f', named by {config.pvs}' if config.pvs else ''}, "
+        f"lattice {twin.beginning.lattice.id}, "
         f"role {_role(config)}"
     )
     _say_where_it_begins(twin, console)

@@ -30,6 +30,7 @@ def test_puts_over_both_protocols_move_the_model_and_are_read_back_under_the_oth
         "result += [see(), epics.caget('HS4P1D1R:set', timeout=0.5)]\n"
     )
     before, after, real_name = rows
+    assert any("named by bessy2-areas" in line for line in twin.lines)
     ring = shipped_machine("bessy2")
     current = ring.nominal["Q3P1T6R", "current"] * 1.0001
     beam = Propagator(ring)(ring.nominal.updated({("HS4P1D1R", "current"): 0.1, ("Q3P1T6R", "current"): current}))
