@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,15 +74,16 @@ def log(
     follow: FollowOption = False,
 ) -> None:
     """Note the journal for the commands below; without one, list."""
-    context.obj = _journal(journal, config, prefix)
+    context.obj = _Chosen(journal, config, prefix)
     if context.invoked_subcommand is None:
-        _list(context.obj, _filter(pv, client, since, until, outcome), last, follow)
+        _list(_chosen(context, None, None), _filter(pv, client, since, until, outcome), last, follow)
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
     journal: JournalOption = None,
+    prefix: Prefix = None,
     pv: PvOption = None,
     client: ClientOption = None,
     since: SinceOption = None,
@@ -93,7 +95,7 @@ def list_(
     follow: FollowOption = False,
 ) -> None:
     """List commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
-    _list(journal or context.obj, _filter(pv, client, since, until, outcome, first, to), last, follow)
+    _list(_chosen(context, journal, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow)
 
 
 @app.command()
@@ -101,12 +103,13 @@ def show(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(help="Number of the command.")],
     journal: JournalOption = None,
+    prefix: Prefix = None,
 ) -> None:
     """Show all that is known of one command. For example `gnomon log show 12`."""
     from gnomon.recorder import rendering
     from gnomon.recorder.reader import Reader
 
-    with Reader(journal or context.obj) as reader:
+    with Reader(_chosen(context, journal, prefix)) as reader:
         entry = reader.entry(sequence)
         run = reader.run(entry.run)
     console = rendering.make_console()
@@ -130,6 +133,7 @@ def export(
     context: typer.Context,
     out: Annotated[str, typer.Argument(metavar="OUT", help="File (.jsonl or .csv), or - for standard output.")],
     journal: JournalOption = None,
+    prefix: Prefix = None,
     csv: Annotated[bool, typer.Option("--csv", help="A table, one row per change, whatever OUT is called.")] = False,
     pv: PvOption = None,
     client: ClientOption = None,
@@ -145,7 +149,7 @@ def export(
     from gnomon.recorder.reader import Reader
 
     which = _filter(pv, client, since, until, outcome, first, to)
-    with Reader(journal or context.obj) as reader:
+    with Reader(_chosen(context, journal, prefix)) as reader:
 
         def write(file: Any) -> int:
             if csv or out.endswith(".csv"):
@@ -175,6 +179,7 @@ def diff(
         int | None, typer.Argument(metavar="B", min=0, help="Number of a command; without it: now.")
     ] = None,
     journal: JournalOption = None,
+    prefix: Prefix = None,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
     from gnomon.recorder import rendering
@@ -182,7 +187,7 @@ def diff(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import differences, units
 
-    with Reader(journal or context.obj) as reader:
+    with Reader(_chosen(context, journal, prefix)) as reader:
         a = point_at(reader, first)
         b = point_now(reader) if second is None else point_at(reader, second)
         same_machine(a.run, b.run)
@@ -201,6 +206,7 @@ def undo(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(help="Number of the command.")],
     journal: JournalOption = None,
+    prefix: Prefix = None,
     force: Annotated[bool, typer.Option("--force", help="Also when it was changed again since.")] = False,
 ) -> None:
     """Put back, on the running server, what one command changed, as a new command. For example `gnomon log undo 12`.
@@ -211,7 +217,7 @@ def undo(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import Settings, inverse, moved, overwritten, restoration
 
-    with Reader(journal or context.obj) as reader:
+    with Reader(_chosen(context, journal, prefix)) as reader:
         entry = reader.entry(sequence)
         wanted = inverse(entry)
         now = point_now(reader)
@@ -293,6 +299,22 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
             with suppress(KeyboardInterrupt):
                 for entry in reader.follow(which, after=after):
                     console.print(rendering.entry_line(entry), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What was given before the subcommand; the subcommand's own options win."""
+
+    journal: Path | None
+    config: Path | None
+    prefix: str | None
+
+
+def _chosen(context: typer.Context, journal: Path | None, prefix: str | None) -> Path:
+    before: _Chosen = context.obj
+    if journal is None and prefix is not None:
+        return _journal(None, before.config, prefix)
+    return _journal(journal or before.journal, before.config, before.prefix)
 
 
 def _journal(journal: Path | None, config: Path | None, prefix: str | None) -> Path:

@@ -109,6 +109,18 @@ def test_show_tells_all_of_one_command(path: Path) -> None:
         gnomon("log", "show", 9, "--journal", path)
 
 
+def test_a_prefix_names_the_journal_of_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "gnomon").mkdir()
+    small_journal(tmp_path / "gnomon" / "bessy2.WHATIF.journal")
+    for arguments in (["log", "--prefix", "WHATIF:"], ["log", "list", "--prefix", "WHATIF:"]):
+        assert len(gnomon(*arguments).stdout.splitlines()) == 5
+    assert "alice@console1" in gnomon("log", "show", 1, "--prefix", "WHATIF:").stdout
+    assert "alice@console1" in gnomon("log", "--prefix", "WHATIF:", "show", 1).stdout
+    with pytest.raises(JournalError, match=r"bessy2\.TWIN\.journal: there is no journal here"):
+        gnomon("log")
+
+
 def test_a_claimed_name_cannot_act_on_the_terminal(path: Path) -> None:
     with Journal(path) as journal:
         begin(journal)
