@@ -55,7 +55,9 @@ class Outputs:
         self.multiplexer = MultiplexerView(bank, ring, self.show)
         of_beam += self._equilibrium.of_beam
         self._of_beam: Indices = np.array(of_beam, dtype=np.intp)
-        self._readbacks = self._by_setting()
+        self._by_setting: dict[int, list[int]] = defaultdict(list)
+        self._by_magnet: dict[int, list[int]] = defaultdict(list)
+        self._sort_readbacks()
 
     def start(self, lattice: Lattice) -> None:
         """Publish what never changes, the setpoints, and the readbacks of the first lattice."""
@@ -200,27 +202,22 @@ class Outputs:
                 self._put(publication, source, BEAM[source](readings), alarm)
 
     def _put_readbacks(self, publication: Publication, lattice: Lattice) -> None:
-        slots = lattice.changed_slots(self._shown)
-        self._shown = lattice
-        for i in sorted({i for slot in slots for i in self._readbacks[slot]}):
+        before, self._shown = self._shown, lattice
+        slots = lattice.changed_slots(before)
+        own = {i for slot in slots for i in self._by_setting[slot]}
+        driven = {i for slot in slots for n in lattice.driven(slot, before) for i in self._by_magnet[n]}
+        for i in sorted(own | driven):
             spec = self._bank.specs[i]
             publication.put(i, lattice[spec.device, spec.property])
         if slots:
             self._put(publication, "revolution.frequency", revolution_frequency(lattice))
 
-    def _by_setting(self) -> dict[int, list[int]]:
-        """PVs that show a property which depends on a setting, by the setting's slot."""
-        slots_of: dict[int, set[int]] = defaultdict(set)
-        for slot, reach in enumerate(self._ring.affects):
-            for magnet in reach.magnets:
-                slots_of[magnet].add(slot)
-        result: dict[int, list[int]] = defaultdict(list)
+    def _sort_readbacks(self) -> None:
+        """Index the PVs that show a property: by the slot of its setting, and by the magnets that it depends on."""
         for i in self._by_source["readback"]:
             spec = self._bank.specs[i]
             stored = self._ring.property_spec(spec.device, spec.property).slot
-            slots = set() if stored is None else {stored}
+            if stored is not None:
+                self._by_setting[stored].append(i)
             for magnet in self._ring.magnets_of.get(spec.device, ()):
-                slots |= slots_of[magnet]
-            for each in slots:
-                result[each].append(i)
-        return result
+                self._by_magnet[magnet].append(i)

@@ -95,8 +95,8 @@ def changes(before: Lattice, settings: tuple[Setting, ...], after: Lattice, *, d
                 setting=spec.setting,
                 setting_old=before[stored],
                 setting_done=after[stored] if done else None,
-                physics_old=_physics(before, spec.slot),
-                physics_new=_physics(after, spec.slot),
+                physics_old=_physics(before, spec.slot, after),
+                physics_new=_physics(after, spec.slot, before),
             )
         )
     return tuple(result)
@@ -111,14 +111,13 @@ def _values(settings: tuple[Setting, ...]) -> dict[tuple[str, str], float]:
     return values
 
 
-def _physics(lattice: Lattice, slot: int | None) -> dict[str, float]:
-    """Strengths that a setting drives, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
+def _physics(lattice: Lattice, slot: int | None, other: Lattice) -> dict[str, float]:
+    """Strengths that a setting drives in either lattice, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
     ring: Ring = lattice.ring
     if slot == ring.property_spec(*ENERGY).slot:  # it drives every magnet; the one number says it all
         return {"ring.energy": lattice.energy_ev}
-    reach = ring.affects[slot] if slot is not None else None
-    if reach is not None and reach.magnets:
-        magnets = [ring.magnets[n] for n in reach.magnets]
+    if slot is not None and (driven := lattice.driven(slot, other)):
+        magnets = [ring.magnets[n] for n in driven]
         return {magnet.drives: lattice.strength(magnet) for magnet in magnets}
     if slot == ring.property_spec("rf", "frequency").slot:
         return {"rf.frequency": lattice.rf_frequency}

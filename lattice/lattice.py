@@ -176,8 +176,22 @@ class Lattice:
 
     def changed_elements(self, other: "Lattice") -> tuple[int, ...]:
         """Elements whose parameters may differ between this lattice and another version of the same ring, sorted."""
-        affects = self.ring.affects
-        return tuple(sorted({element for slot in self.changed_slots(other) for element in affects[slot].elements}))
+        affects, mux_slots = self.ring.affects, self.ring.multiplexer_slots
+        slots = self.changed_slots(other)
+        if mux_slots.isdisjoint(slots):
+            return tuple(sorted({element for slot in slots for element in affects[slot].elements}))
+        others = {element for slot in slots if slot not in mux_slots for element in affects[slot].elements}
+        return tuple(sorted(others | {self.ring.magnets[n].element for n in self._connected(other)}))
+
+    def _connected(self, other: "Lattice") -> tuple[int, ...]:
+        """Magnets that the multiplexer connects in this lattice or the other: all that its settings drive in them."""
+        mux = self.ring.multiplexer
+        selected = () if mux is None else {int(each._setting(mux.selected_slot)) for each in (self, other)}
+        return tuple(n for n, magnet in enumerate(self.ring.magnets) if magnet.selection in selected)
+
+    def driven(self, slot: int, other: "Lattice") -> tuple[int, ...]:
+        """Magnets that a setting drives in this lattice or the other."""
+        return self._connected(other) if slot in self.ring.multiplexer_slots else self.ring.affects[slot].magnets
 
     def changed_slots(self, other: "Lattice") -> list[int]:
         """Slots of the settings that differ between this lattice and another version of the same ring."""

@@ -38,6 +38,7 @@ class Ring:
     are the elements of the beam position monitors, in beam order. Their settings fill the chunks from `monitor_chunk`
     on, whose digests are `ideal_monitors` when no monitor has an error; those of `operation`, the energy's first, fill
     the chunks from `operation_chunk` on, whose digests are `nominal_operation` while nothing was set.
+    `multiplexer_slots` are the settings that act on whatever magnet is connected.
     """
 
     def __init__(self, document: MachineDocument) -> None:
@@ -66,7 +67,8 @@ class Ring:
         self.errors_of = devices.errors_of
         self.affects = devices.affects
         self.nominal_settings = devices.nominal
-        self.multiplexer = devices.multiplexer
+        self.multiplexer = mux = devices.multiplexer
+        self.multiplexer_slots = frozenset((mux.current_slot, mux.selected_slot, mux.on_slot) if mux else ())
         self.bpms = devices.bpms
         self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
         self.monitor_chunk = devices.monitor_slot // CHUNK

@@ -117,6 +117,21 @@ def test_the_multiplexers_supply_acts_on_the_connected_quadrupole_while_it_is_on
     assert off["Q1M1D1R", "current"] == BESSY2.nominal["Q1M1D1R", "current"]
 
 
+def test_the_multiplexers_settings_reach_only_what_is_connected() -> None:
+    mux = BESSY2.multiplexer
+    assert mux is not None
+    first, second = (float(mux.magnets.index(name) + 1) for name in ("Q1M1D1R", "Q1M2D1R"))
+    idle = BESSY2.nominal.updated({("QSPAZR", "current"): 2.0})
+    assert idle.changed_elements(BESSY2.nominal) == ()
+    one = idle.updated({("PMUXZR", "selected"): first})
+    assert one.changed_elements(idle) == (BESSY2.index["Q1M1D1R"],)
+    other = one.updated({("PMUXZR", "selected"): second})
+    assert other.changed_elements(one) == tuple(sorted(BESSY2.index[n] for n in ("Q1M1D1R", "Q1M2D1R")))
+    both = one.updated({("QSPAZR", "current"): 1.0, ("Q1PDR", "current"): 217.0})
+    assert set(both.changed_elements(one)) >= {BESSY2.index["Q1M1D1R"], BESSY2.index["Q1M2D1R"]}
+    assert [BESSY2.magnets[n].name for n in both.driven(mux.current_slot, one)] == ["Q1M1D1R"]
+
+
 def test_a_document_without_the_new_keys_has_energy_voltage_and_their_limits() -> None:
     old = Ring(shipped_document("mls").model_copy(update={"operating": {}, "switches": (), "optics": {}}))
     spec = old.property_spec("ring", "energy")
