@@ -34,8 +34,6 @@ MORE = {
     "beam:twiss:x:beta": [f"beam:twiss:{p}:{q}" for p in "xy" for q in ("beta", "alpha", "nu")],
     "beam:twiss:x:tune": ["beam:twiss:x:tune", "beam:twiss:y:tune"],
 }
-#: Rows whose PVs come with the roles, which are served by another part.
-LATER = {"par:mode"}
 #: One put, one reading and one of each special type, for where the tables are not at hand: unit, kind, writable.
 SAMPLE = {
     "bessy2": {
@@ -71,7 +69,7 @@ def rows() -> Iterator[tuple[str, dict[str, str]]]:
         path = TABLES / machine / "pvs.csv"
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
-                yield from ((machine, row) for row in csv.DictReader(file) if row["pv"] not in LATER)
+                yield from ((machine, row) for row in csv.DictReader(file))
 
 
 ROWS = list(rows())
