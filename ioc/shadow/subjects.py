@@ -1,21 +1,26 @@
 """What a shadow watches of its machine: the setpoints it follows, and the readings it compares with. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
-from gnomon.db.pvs import PvSpec
+from gnomon.db.pvs import Kind, PvSpec
 from gnomon.lattice import Ring
 
 #: Where the tunes are read, the first that the facility's PVs have.
 _TUNES = ("tune.x", "tune.fraction.x", "tune.frequency.x")
 
 
+#: Properties whose setpoints every machine has, or has to show, for its state to be known.
+_REQUIRED = ("current", "frequency", "energy")
+
+
 @dataclass(frozen=True, slots=True)
 class Setpoint:
-    """A setpoint PV, by its place in our bank.
+    """A setpoint PV, by its place in our bank; or a reading that tells a setting which has no setpoint.
 
     `strength` says that a put to it stores a trim, which depends on what was set before. `required` ones every machine
-    has; the others are the model's own (misalignments, conversions, trims) and followed where the machine has them.
+    has; the others are the model's own (misalignments, conversions, trims), or switches, and followed where the machine
+    has them.
     """
 
     index: int
@@ -63,21 +68,38 @@ def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: s
             names.append(name)
         return channels[name]
 
-    magnets = {magnet.name for magnet in ring.magnets}
     readback_of = {(s.device, s.property): s for s in specs if s.source == "readback"}
     setpoints: dict[int, Setpoint] = {}
     readbacks: dict[int, int] = {}
-    for index, spec in enumerate(specs):
-        if spec.source != "set":
+    settable = {(s.device, s.property) for s in specs if s.source == "set"}
+    for index, one in enumerate(specs):
+        spec = _followed(one, ring, settable)
+        if spec is None:
             continue
         key = (spec.device, spec.property)
         strength = ring.strength_of(*key) is not None
-        required = spec.device not in magnets or spec.property == "current"
+        required = spec.property in _REQUIRED
         setpoints[channel(spec)] = Setpoint(index, spec, required, strength)
         if strength and (readback := readback_of.get(key)) is not None:
             readbacks[channel(readback)] = channel(spec)
     readings = {channel(spec): target for spec, target in _readings(specs, ring)}
     return Subjects(tuple(names), setpoints, readbacks, readings)
+
+
+def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpec | None:
+    """A PV as the setpoint that it is, or that it tells: the energy's readback, the name that a multiplexer shows."""
+    if spec.source == "set":
+        return spec
+    key = (spec.device, spec.property)
+    if spec.source == "readback" and key not in settable and ring.property_spec(*key).slot is not None:
+        return replace(spec, source="set", writable=True)
+    mux = ring.multiplexer
+    if spec.source == "multiplexer.name" and mux is not None:
+        states = (mux.off_name, *mux.magnets)
+        return replace(
+            spec, source="set", writable=True, kind=Kind.ENUM, device=mux.name, property="selected", states=states
+        )
+    return None
 
 
 def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]]:
