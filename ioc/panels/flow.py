@@ -50,7 +50,7 @@ def pages(sections: Sequence[Section], box: Box, columns: int) -> list[list[Widg
         rows, title = iter(section.rows), section.title
         left = len(section.rows)
         longest = (box.height - section.height(0)) // ROW
-        longest = ceil(left / ceil(left / longest))  # parts of one length
+        longest = ceil(left / max(1, ceil(left / longest)))  # parts of one length
         while left:
             room = (box.y + box.height - y - section.height(0)) // ROW
             if room < min(left, longest):

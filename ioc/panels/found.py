@@ -12,6 +12,9 @@ from gnomon.lattice import Ring
 LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
 LISTS = {"faults.active", "reference.names"}
 
+#: Sources about one property of one device; they have panels of their own.
+OWN = {"set", "readback", "monitor.x", "monitor.y"}
+
 #: As many devices of one source are shown line by line among other things.
 FEW = 8
 
@@ -54,6 +57,7 @@ class Served:
         self._by_source: dict[str, list[PvSpec]] = {}
         for spec in specs:
             self._by_source.setdefault(spec.source, []).append(spec)
+        self._readbacks = {(s.device, s.property): s for s in reversed(self.each("readback"))}
 
     def one(self, source: str) -> PvSpec | None:
         """The first PV that a source feeds."""
@@ -77,10 +81,9 @@ class Served:
         """All PVs that a source feeds."""
         return self._by_source.get(source, [])
 
-    def setting(self, device: str, property: str) -> list[PvSpec]:
-        """The PVs of a device's property: the setpoint first."""
-        about = [s for s in self.specs if s.source in OWN and (s.device, s.property) == (device, property)]
-        return sorted(about, key=lambda s: not s.writable)
+    def readback(self, spec: PvSpec) -> PvSpec | None:
+        """The PV that shows what a setpoint asked for."""
+        return self._readbacks.get((spec.device, spec.property))
 
     def supplies(self) -> Mapping[str, list[Supply]]:
         """Supplies by the title of their panel, in the order of `FAMILIES`."""
@@ -90,20 +93,14 @@ class Served:
             stem = re.match(r"[A-Za-z]+\d?", name)
             drives.setdefault(part.supply, (part.property, stem[0] if stem else name))
         panels: dict[str, list[Supply]] = {title: [] for title in FAMILIES.values()}
-        readbacks = {(s.device, s.property): s for s in reversed(self._by_source.get("readback", ()))}
-        for spec in self._by_source.get("set", ()):
+        for spec in self.each("set"):
             if spec.property == "current" and spec.device in drives:
                 drive, family = drives[spec.device]
-                supply = Supply(spec.device, family, spec, readbacks.get((spec.device, "current")))
-                panels[FAMILIES[drive]].append(supply)
+                panels[FAMILIES[drive]].append(Supply(spec.device, family, spec, self.readback(spec)))
         return {title: supplies for title, supplies in panels.items() if supplies}
 
     def monitors(self) -> list[Monitor]:
         """Monitors with a PV for each plane, in beam order."""
-        planes = [{s.device: s for s in self._by_source.get(f"monitor.{p}", ())} for p in "xy"]
+        planes = [{s.device: s for s in self.each(f"monitor.{p}")} for p in "xy"]
         names = (bpm.name for bpm in self.ring.bpms)
         return [Monitor(name, planes[0][name], planes[1][name]) for name in names if all(name in p for p in planes)]
-
-
-#: Sources about one property of one device; they have panels of their own.
-OWN = {"set", "readback", "monitor.x", "monitor.y"}

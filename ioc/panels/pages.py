@@ -48,7 +48,10 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     """All panels of a machine as files, by name; `overview.bob` leads to the others."""
     served = Served(ring, specs)
     supplies = served.supplies()
-    files = {"Overview": "overview.bob", "Orbit": "orbit.bob", "Monitors": "monitors.bob"}
+    monitors = served.monitors()
+    files = {"Overview": "overview.bob", "Orbit": "orbit.bob"}
+    if monitors:
+        files["Monitors"] = "monitors.bob"
     if served.each("residual.x"):
         files["Shadow"] = "shadow.bob"
     files |= {family: f"{family.lower().replace(' ', '_')}.bob" for family in supplies}
@@ -59,7 +62,7 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
         "Overview": lambda: _overview(served),
         "Orbit": lambda: _orbit(served),
         "Shadow": lambda: _shadow(served),
-        "Monitors": lambda: _listed("monitors", _monitors(served.monitors()), 5),
+        "Monitors": lambda: _listed("monitors", _monitors(monitors), 5),
         "Multiplexer": lambda: _listed("multiplexer", _multiplexer(served), 6),
         "Status": lambda: _listed("status", _status(served), 4),
     }
@@ -87,6 +90,7 @@ def _header(text: str, prefix: str, here: str, files: Mapping[str, str]) -> Widg
 
 
 def _overview(served: Served) -> list[Widget]:
+    """What is looked at first; settings are those that belong to no supply, magnet or other element."""
     taken: set[str] = set()
     sections = []
     for title, patterns in OVERVIEW.items():
@@ -94,7 +98,9 @@ def _overview(served: Served) -> list[Widget]:
         taken |= {s.source for s in specs}
         if specs:
             sections.append(Section(title, [value_line(s) for s in specs]))
-    if settings := _settings(served):
+    ring = served.ring
+    part = {s.name for s in ring.document.supplies} | {m.name for m in ring.magnets} | ring.index.keys()
+    if settings := _settings(served, lambda device: device not in part):
         sections.insert(2, Section("Machine settings", settings))
     left = BODY._replace(width=860)
     right = Box(left.x + left.width + GAP, BODY.y, BODY.width - left.width - GAP, BODY.height)
@@ -155,16 +161,18 @@ def _family(title: str, supplies: Sequence[Supply]) -> list[Section]:
 
 def _monitors(monitors: Sequence[Monitor]) -> list[Section]:
     rows = [pair_line(m.name, m.x, m.y) for m in monitors]
-    unit = monitors[0].x.unit if monitors else ""
+    unit = monitors[0].x.unit
     return [Section("Monitors", rows, heads("monitor", f"x [{unit}]", f"y [{unit}]"))]
 
 
 def _multiplexer(served: Served) -> list[Section]:
     """Its supply, and a button for every magnet that it can be connected to."""
+    mux = served.ring.multiplexer
+    settings = _settings(served, lambda device: mux is not None and device == mux.supply)
     supply = [value_line(spec) for spec in served.some("multiplexer.name", "multiplexer.healthy")]
     off = [connect_line("None", spec, "disconnect") for spec in served.each("multiplexer.off")]
     rows = [connect_line(spec.device, spec, "connect") for spec in served.each("multiplexer.select")]
-    return [Section("Multiplexer", [*supply, *off]), Section("Connect to", rows)]
+    return [Section("Multiplexer", [*supply, *settings, *off]), Section("Connect to", rows)]
 
 
 def _status(served: Served) -> list[Section]:
@@ -175,15 +183,12 @@ def _status(served: Served) -> list[Section]:
     return [Section(STATUS.get(word, word.capitalize()), rows) for word, rows in sections.items() if rows]
 
 
-def _settings(served: Served) -> list[Row]:
-    """Setpoints of the machine as a whole, with their readbacks: all that belong to no supply, magnet or monitor."""
-    ring = served.ring
-    part = {s.name for s in ring.document.supplies} | {m.name for m in ring.magnets} | ring.index.keys()
+def _settings(served: Served, wanted: Callable[[str], bool]) -> list[Row]:
+    """Setpoints of the wanted devices, with their readbacks."""
     rows: list[Row] = []
-    for spec in served.specs:
-        if spec.source == "set" and spec.device not in part:
-            back = [s for s in served.setting(spec.device, spec.property) if s.source == "readback"]
+    for spec in served.each("set"):
+        if wanted(spec.device):
             name = SETTINGS.get((spec.device, spec.property), brief(spec, 22))
             unit = f" [{spec.unit}]" if spec.unit else ""
-            rows.append(pair_line(name + unit, spec, back[0] if back else None))
+            rows.append(pair_line(name + unit, spec, served.readback(spec)))
     return rows

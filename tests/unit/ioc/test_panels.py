@@ -8,13 +8,17 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
+from gnomon.db.machines import pv_document
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.templates import expand, read_pvs
 from gnomon.ioc.cli import app
 from gnomon.ioc.config import Config
 from gnomon.ioc.machines import find_machine, pvs_of
 from gnomon.ioc.panels import make_panels
 from gnomon.ioc.panels.flow import Row, Section, pages
 from gnomon.ioc.panels.widgets import Box, label, step
+from gnomon.lattice import Ring, parse_machine
+from unit.lattice import small_ring
 
 #: Machine, PV document, prefix.
 CASES = [("bessy2", None, "TWIN:"), ("mls", None, "TWIN:"), ("bessy2", "bessy2-areas", ""), ("mls", "plain", "X:")]
@@ -115,6 +119,13 @@ def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> No
 )
 def test_an_arrow_changes_about_a_thousandth_of_the_range(drive: tuple[float, float], expected: float) -> None:
     assert step(drive) == pytest.approx(expected)
+
+
+def test_a_ring_without_monitors_and_supplies_has_panels_too() -> None:
+    bare = {"supplies": [], "magnets": [], "monitors": [], "multiplexer": None}
+    ring = Ring(parse_machine(small_ring.text(small_ring.document() | bare), "ring.json"))
+    made = make_panels(ring, expand(read_pvs("plain", pv_document), ring, ""), "")
+    assert made.keys() == {"overview.bob", "orbit.bob", "shadow.bob", "status.bob"}
 
 
 def test_many_lines_need_several_pages_and_none_is_lost() -> None:
