@@ -26,7 +26,9 @@ WIRE_TYPES = {SHORT: ">i2", FLOAT: ">f4", ENUM: ">u2", CHAR: "u1", LONG: ">i4", 
 SIZES = {STRING: STRING_SIZE, SHORT: 2, FLOAT: 4, ENUM: 2, CHAR: 1, LONG: 4, DOUBLE: 8}
 ONE_DOUBLE = struct.Struct(">d")
 LIMIT_CODES = {SHORT: "h", FLOAT: "f", CHAR: "B", LONG: "i", DOUBLE: "d"}
-RANGES = {t: (int(np.iinfo(WIRE_TYPES[t]).min), int(np.iinfo(WIRE_TYPES[t]).max)) for t in (SHORT, ENUM, CHAR, LONG)}
+WHOLE = {t: (int(np.iinfo(WIRE_TYPES[t]).min), int(np.iinfo(WIRE_TYPES[t]).max)) for t in (SHORT, ENUM, CHAR, LONG)}
+#: Larger numbers are taken for this one before they become whole.
+MOST = 2.0**62
 #: Zero bytes between alarm (and time stamp) and value.
 STS_PADS, TIME_PADS = {CHAR: 1, DOUBLE: 4}, {SHORT: 2, ENUM: 2, CHAR: 3, DOUBLE: 4}
 
@@ -73,7 +75,7 @@ def encode(state: State, facts: Facts, data_type: int, count: int) -> tuple[byte
     if data_type == CLASS_NAME:
         return _texts([facts.record_type]), 1
     if data_type == STSACK_STRING:
-        head, native = struct.pack(">HHHH", state.status, state.severity, 0, 0), STRING
+        head, native = struct.pack(">HHHH", state.status, state.severity, 1, state.severity), STRING
     else:
         form, native = divmod(data_type, 7)
         head = _head(state, facts, form, native)
@@ -135,15 +137,15 @@ def _values(value: Any, facts: Facts, native: int) -> tuple[bytes, int]:
         return _texts(texts), len(texts)
     if isinstance(value, str | list):
         try:
-            value = [float(item) for item in ([value] if isinstance(value, str) else value)]
+            value = [float(item or 0.0) for item in ([value] if isinstance(value, str) else value)]
         except ValueError as error:
             raise Unconvertible(f"{value!r} is no number") from error
     return _numbers(np.atleast_1d(np.asarray(value, dtype=float)), native)
 
 
 def _numbers(values: NDArray[Any], native: int) -> tuple[bytes, int]:
-    if native in RANGES:
-        values = np.clip(np.nan_to_num(np.trunc(values)), *RANGES[native])
+    if native in WHOLE:
+        values = np.clip(np.nan_to_num(values), -MOST, MOST).astype(np.int64)  # and what is too large wraps around
     with np.errstate(over="ignore"):
         return values.astype(WIRE_TYPES[native]).tobytes(), len(values)
 
@@ -183,5 +185,5 @@ def _cell(item: str, size: int) -> bytes:
 def _whole(value: float, native: int) -> int:
     if not math.isfinite(value):
         return 0
-    low, high = RANGES[native]
-    return int(min(max(value, low), high))
+    low, high = WHOLE[native]
+    return (int(value) - low) % (high - low + 1) + low

@@ -50,6 +50,13 @@ def _limit(pick: Callable[[PvSpec], float | None]) -> Field:
     return Field(dbr.DOUBLE, fetch)
 
 
+def _whole(field: Field) -> Field:
+    """The same field of a record of whole numbers."""
+    if field.native != dbr.DOUBLE:
+        return field
+    return Field(dbr.LONG, lambda bank, index: int(field.fetch(bank, index)))
+
+
 def _spec(native: int, pick: Callable[[PvSpec], Any], states: tuple[str, ...] = ()) -> Field:
     return Field(native, lambda bank, index: pick(bank.specs[index]), states)
 
@@ -103,7 +110,7 @@ ARRAY = {
 }
 BY_KIND: dict[Kind, dict[str, Field]] = {
     Kind.FLOAT: COMMON | UNIT | PRECISION | LIMITS,
-    Kind.INT: COMMON | UNIT | LIMITS,
+    Kind.INT: COMMON | UNIT | {name: _whole(field) for name, field in LIMITS.items()},
     Kind.ENUM: COMMON,
     Kind.STRING: COMMON,
     Kind.INTS: COMMON | UNIT | RANGE | ARRAY,

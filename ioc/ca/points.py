@@ -133,5 +133,15 @@ def put_value(spec: PvSpec, data_type: int, values: list[Any]) -> Any:
     """What a client sent, as the sink takes it: a number, a text, or a list; a state's name as its number."""
     if data_type == dbr.CHAR and len(values) > 1:
         values = [bytes(values).split(b"\0", 1)[0].decode("latin-1")]  # a long text
-    values = [spec.states.index(v) if isinstance(v, str) and v in spec.states else v for v in values]
+    if spec.states:
+        values = [_state_number(spec, value) for value in values]
     return values[0] if len(values) == 1 else values
+
+
+def _state_number(spec: PvSpec, value: Any) -> Any:
+    """A state by its name, or by its number as a text."""
+    if not isinstance(value, str):
+        return value
+    if value in spec.states:
+        return spec.states.index(value)
+    return int(value) if value.isdecimal() and len(value) < 6 else value

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +43,9 @@ SPECS = (
 class Served:
     """A running server; its loop runs on a thread, so tests may block."""
 
-    def __init__(self, port: int, access: AccessRules | None = None) -> None:
+    def __init__(self, port: int, access: AccessRules | None = None, specs: Sequence[PvSpec] = SPECS) -> None:
         self.access = access
-        self.bank = Bank(SPECS, START_NS)
+        self.bank = Bank(specs, START_NS)
         self.sink = FakeSink(self.bank)
         self.port = port
         self.loop = asyncio.new_event_loop()
@@ -80,9 +81,9 @@ class Served:
         self.run(publish())
 
     def publish_here(self, values: dict[str, Any], *, time_ns: int = START_NS, invalid: tuple[str, ...] = ()) -> None:
-        index = self.bank.index
-        scalars = {index[n]: float(v) for n, v in values.items() if SPECS[index[n]].kind in SCALARS}
-        objects = {index[n]: v for n, v in values.items() if SPECS[index[n]].kind not in SCALARS}
+        index, specs = self.bank.index, self.bank.specs
+        scalars = {index[n]: float(v) for n, v in values.items() if specs[index[n]].kind in SCALARS}
+        objects = {index[n]: v for n, v in values.items() if specs[index[n]].kind not in SCALARS}
         self.bank.publish(
             (np.array(list(scalars), dtype=np.intp), np.array(list(scalars.values()))),
             objects,
