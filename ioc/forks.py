@@ -18,7 +18,7 @@ from gnomon.ioc import beginnings
 from gnomon.ioc.beginnings import Beginning
 from gnomon.ioc.config import Config
 from gnomon.ioc.machines import pvs_of
-from gnomon.ioc.names import refuse_taken_names
+from gnomon.ioc.names import NamesTaken, refuse_taken_names
 from gnomon.ioc.puts import RpcHandler
 from gnomon.ioc.servers import Servers
 from gnomon.ioc.snapshot_store import find
@@ -109,7 +109,7 @@ class Forks:
                 await asyncio.to_thread(propagator, beginning.lattice)
             finally:
                 await asyncio.wait([search])
-            search.result()
+            _refuse_if_taken(search, wish.prefix)
 
             def begin(journal: Path) -> Beginning:
                 left = beginnings.left_behind(found.ring, journal, wish.prefix) if restore else None
@@ -157,6 +157,14 @@ class Forks:
         self._forks[name] = fork
         log.info("fork %s of %r made by %s: %r, %s", name, origin.prefix, by, twin.prefix, twin.beginning.note)
         return fork
+
+
+def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
+    try:
+        search.result()
+    except NamesTaken as error:
+        found = str(error).partition(". ")[0]
+        raise ForkError(f"the prefix {prefix!r} is taken: {found}; choose another one") from error
 
 
 def _beginning(origin: Twin, wish: Wish) -> Beginning:

@@ -117,6 +117,7 @@ def test_a_prefix_of_another_server_is_refused(twin: TwinProcess, epics_ports: E
     }
     with TwinProcess(elsewhere, tmp_path, "--machine", "bessy2", "--prefix", "OTHER:"):
         refusal = gnomon(twin, "fork", "add", "new", "--as", "OTHER:", works=False)
+    assert "the prefix 'OTHER:' is taken: another server at " in refusal
     assert "already answers 'OTHER:" in refusal
 
 
