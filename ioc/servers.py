@@ -19,8 +19,10 @@ class Servers:
 
     def __init__(self, config: Config) -> None:
         network = config.network
-        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), AccessRules(config.access), config.guard)
-        self._pva = PvaServer(Settings(network.interfaces, network.pva_port, network.pva_broadcast_port))
+        access = AccessRules(config.access)
+        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), access, config.guard)
+        where = Settings(network.interfaces, network.pva_port, network.pva_broadcast_port)
+        self._pva = PvaServer(where, access, config.guard)
         self._endpoint: Endpoint | None = None
         self._twins: list[Twin] = []
 

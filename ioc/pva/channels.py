@@ -6,7 +6,7 @@ A handler that raises has a bug: p4p then answers the client with the error and 
 from typing import TYPE_CHECKING, Any
 
 from gnomon.ioc.puts import RpcHandler
-from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of, client_of
+from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of
 from gnomon.ioc.pva.values import written
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ class BankChannel:
         """Hand on what a client wrote; refusing it is the sink's business."""
         spec = self._hosted.bank.specs[self._index]
         try:
-            value, client = written(spec, operation.value()), client_of(operation)
+            value, client = written(spec, operation.value()), self._hosted.client_of(operation)
         except UnicodeDecodeError:
             operation.done(error=NO_TEXT)
+            return
+        if (reason := self._hosted.permits.refusal(spec.name, client, "write")) is not None:
+            operation.done(error=reason)
             return
         answer_put(operation, self._hosted.sink.put(self._index, value, client))
 
@@ -47,13 +50,14 @@ class BankChannel:
         if self._procedure is None:
             operation.done(error=f"{operation.name()} is not a remote procedure: read, monitor or write it.")
         else:
-            _call(self._procedure, operation)
+            _call(self._hosted, self._procedure, operation)
 
 
 class ProcedureChannel:
     """The handler of a PV that is a remote procedure and nothing else."""
 
-    def __init__(self, procedure: RpcHandler) -> None:
+    def __init__(self, hosted: "Hosted", procedure: RpcHandler) -> None:
+        self._hosted = hosted
         self._procedure = procedure
 
     def put(self, pv: Any, operation: Any) -> None:
@@ -62,13 +66,16 @@ class ProcedureChannel:
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call it."""
-        _call(self._procedure, operation)
+        _call(self._hosted, self._procedure, operation)
 
 
-def _call(procedure: RpcHandler, operation: Any) -> None:
+def _call(hosted: "Hosted", procedure: RpcHandler, operation: Any) -> None:
     try:
-        arguments, client = arguments_of(operation.value()), client_of(operation)
+        arguments, client = arguments_of(operation.value()), hosted.client_of(operation)
     except UnicodeDecodeError:
         operation.done(error=NO_TEXT)
+        return
+    if (reason := hosted.permits.refusal(operation.name(), client, "call")) is not None:
+        operation.done(error=reason)
         return
     answer_call(operation, procedure(arguments, client))

@@ -12,8 +12,10 @@ from gnomon.ioc.bank import Bank, Indices
 from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.channels import BankChannel, ProcedureChannel
 from gnomon.ioc.pva.doorbell import Doorbell
+from gnomon.ioc.pva.permits import Permits
 from gnomon.ioc.pva.poster import Poster
 from gnomon.ioc.pva.values import opening, procedure_value
+from gnomon.lattice.commands import Client
 
 _BATCH = 16  # from here on ringing the bell costs less than it saves
 
@@ -27,9 +29,20 @@ class Hosted:
     newer one.
     """
 
-    def __init__(self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler], lock: Lock, bell: Doorbell) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        sink: PutSink,
+        rpcs: Mapping[str, RpcHandler],
+        lock: Lock,
+        bell: Doorbell,
+        client_of: Callable[[Any], Client],
+        permits: Permits,
+    ) -> None:
         self.bank = bank
         self.sink = sink
+        self.client_of = client_of
+        self.permits = permits
         self._rpcs = dict(rpcs)
         self._lock = lock
         self._bell = bell
@@ -40,6 +53,10 @@ class Hosted:
     def names(self) -> set[str]:
         """All names that are served: PVs and procedures."""
         return self.bank.index.keys() | self._rpcs.keys()
+
+    def serves(self, name: str) -> bool:
+        """Whether a name is one of ours."""
+        return name in self.bank.index or name in self._rpcs
 
     @property
     def connected(self) -> int:
@@ -52,7 +69,7 @@ class Hosted:
             yield spec.name, SharedPV(handler=BankChannel(self, index, self._rpcs.get(spec.name)))
         for name, procedure in self._rpcs.items():
             if name not in self.bank.index:
-                yield name, SharedPV(handler=ProcedureChannel(procedure), initial=procedure_value())
+                yield name, SharedPV(handler=ProcedureChannel(self, procedure), initial=procedure_value())
 
     def listen(self) -> None:
         """Post from now on what the bank publishes. To be called before the first client can open a PV."""

@@ -13,7 +13,6 @@ from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.pva.structures import reply_type
 from gnomon.lattice import GnomonError
-from gnomon.lattice.commands import Client
 
 _STOPPED = "the server stopped before this was complete"
 _log = SparingLog(logging.getLogger(__name__))
@@ -33,17 +32,6 @@ class _Pending:
     def __call__(self, future: Future[Any]) -> None:
         operation, self._operation = self._operation, None
         self._finish(operation, future)
-
-
-def client_of(operation: Any) -> Client:
-    """Who is behind an operation, as the client says."""
-    return Client(user=operation.account(), host=host_of(operation.peer()), protocol="pva")
-
-
-def host_of(peer: str) -> str:
-    """The address in "127.0.0.1:40404" or "[::1]:40404"."""
-    host, colon, _ = peer.rpartition(":")
-    return (host if colon else peer).strip("[]")
 
 
 def answer_put(operation: Any, future: Future[PutReply]) -> None:

@@ -1,22 +1,35 @@
-"""PV Access search messages as bytes: the question that a client broadcasts and the answer of a server.
+"""PV Access search messages as bytes: the question that a client sends, the answer of a server, and its beacon.
 
-Source: "pvAccess Protocol Specification", messages CMD_SEARCH (3) and CMD_SEARCH_RESPONSE (4).
+Source: "pvAccess Protocol Specification", messages CMD_BEACON (0), CMD_SEARCH (3), CMD_SEARCH_RESPONSE (4) and
+CMD_ORIGIN_TAG (22).
 """
 
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 
-_MAGIC = 0xCA
-_VERSION = 2
-_BIG_ENDIAN = 0x80
-_SEARCH = 3
-_SEARCH_RESPONSE = 4
-_UNICAST = 0x80
-_HEADER_BYTES = 8
+from gnomon.ioc.pva.wire import (
+    CONTROL,
+    FROM_SERVER,
+    HEADER_BYTES,
+    SEGMENT,
+    Command,
+    WireError,
+    address_of,
+    header,
+    message,
+    packed_address,
+    string,
+    text_at,
+)
+
+_MUST_REPLY, _UNICAST = 0x01, 0x80
 _LARGEST_DATAGRAM = 1400
-_LONG_STRING = 254
+_ANY_ADDRESS = bytes(16)  # the sender's own
+_NO_STATUS = b"\xff"
+_QUESTION = {order: struct.Struct(order + "IB3x16sH") for order in "<>"}
+_U16 = {order: struct.Struct(order + "H") for order in "<>"}
+_U32 = {order: struct.Struct(order + "I") for order in "<>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,18 @@ class Found:
 
     sequence: int
     ids: tuple[int, ...]
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A client's search: names by id, and where the answer goes; no `host` means the sender's address."""
+
+    sequence: int
+    names: tuple[tuple[int, bytes], ...]
+    must_reply: bool
+    unicast: bool
     host: str
     port: int
 
@@ -42,7 +67,7 @@ def search_datagrams(
     for identity, name in enumerate(names):
         if name in known:
             continue
-        entry = struct.pack(">I", identity) + _string(name)
+        entry = struct.pack(">I", identity) + string(name)
         if batch and size + len(entry) > _LARGEST_DATAGRAM:
             yield _search(batch, sequence, reply_port, unicast)
             batch, size = [], 0
@@ -54,15 +79,97 @@ def search_datagrams(
 
 def answers(datagram: bytes) -> Iterator[Found]:
     """The search answers in a datagram; anything else in it, or a broken rest, is passed over."""
-    while len(datagram) >= _HEADER_BYTES and datagram[0] == _MAGIC:
-        order = ">" if datagram[2] & _BIG_ENDIAN else "<"
-        (length,) = struct.unpack_from(order + "I", datagram, 4)
-        body, command = datagram[_HEADER_BYTES : _HEADER_BYTES + length], datagram[3]
-        if len(body) < length:
+    while len(datagram) >= HEADER_BYTES:
+        try:
+            head = header(datagram)
+        except WireError:
             return
-        if command == _SEARCH_RESPONSE and (found := _answer(body, order)) is not None:
+        body = datagram[HEADER_BYTES : HEADER_BYTES + head.size]
+        if len(body) < head.size:
+            return
+        if head.command == Command.SEARCH_RESPONSE and (found := _answer(body, head.order)) is not None:
             yield found
-        datagram = datagram[_HEADER_BYTES + length :]
+        datagram = datagram[HEADER_BYTES + head.size :]
+
+
+def question(body: bytes, order: str) -> Question:
+    """The search in a message's body. Raises WireError when it is broken."""
+    layout = _QUESTION[order]
+    if len(body) < layout.size + 3:
+        raise WireError("a search is cut off")
+    sequence, flags, address, port = layout.unpack_from(body)
+    at = layout.size + 1
+    over_tcp = False
+    for _ in range(body[layout.size]):
+        protocol, at = text_at(body, at, order)
+        over_tcp |= protocol == b"tcp"
+    if at + 2 > len(body):
+        raise WireError("the number of names is missing")
+    (count,) = _U16[order].unpack_from(body, at)
+    at += 2
+    names: list[tuple[int, bytes]] = []
+    for _ in range(count):
+        name, after = text_at(body, at + 4, order)
+        names.append((_U32[order].unpack_from(body, at)[0], name))
+        at = after
+    return Question(
+        sequence=sequence,
+        names=tuple(names) if over_tcp else (),
+        must_reply=bool(flags & _MUST_REPLY),
+        unicast=bool(flags & _UNICAST),
+        host=address_of(address),
+        port=port,
+    )
+
+
+def question_of(datagram: bytes) -> tuple[str, bytes, str] | None:
+    """The message in a datagram that asks: ("", body, order), or, handed on by another server, ("address", ...).
+
+    The address is the one at which the other server was asked. None for all else, broken messages included.
+    """
+    try:
+        asked_at, datagram = _origin(datagram)
+        head = header(datagram)
+    except WireError:
+        return None
+    if head.command != Command.SEARCH or head.flags & (CONTROL | SEGMENT) or head.size > len(datagram) - HEADER_BYTES:
+        return None
+    return asked_at, datagram[HEADER_BYTES : HEADER_BYTES + head.size], head.order
+
+
+def handed_on(body: bytes, order: str, asked_at: str, sender: str) -> bytes:
+    """A question, as it is handed on to the other servers on this computer that share the port."""
+    layout = _QUESTION[order]
+    sequence, flags, address, port = layout.unpack_from(body)
+    if not address_of(address):
+        address = packed_address(sender)
+    body = layout.pack(sequence, flags & ~_UNICAST, address, port) + body[layout.size :]
+    flags_of_order = 0x80 if order == ">" else 0
+    head = struct.pack(order + "BBBBI", 0xCA, 2, flags_of_order, Command.SEARCH, len(body))
+    return message(Command.ORIGIN_TAG, packed_address(asked_at)) + head + body
+
+
+def answer(guid: bytes, asked: Question, ids: Sequence[int], port: int) -> bytes:
+    """The answer to a question: the names with these ids are served here, at `port`."""
+    body = guid + struct.pack(">I16sH", asked.sequence, _ANY_ADDRESS, port) + string("tcp")
+    body += struct.pack(f">?H{len(ids)}I", bool(ids), len(ids), *ids)
+    return message(Command.SEARCH_RESPONSE, body, FROM_SERVER)
+
+
+def beacon(guid: bytes, number: int, port: int) -> bytes:
+    """What a server sends now and then: here I am. Clients that miss PVs search at once when a new server begins to."""
+    body = guid + struct.pack(">BBH16sH", 0, number & 0xFF, 0, _ANY_ADDRESS, port) + string("tcp") + _NO_STATUS
+    return message(Command.BEACON, body, FROM_SERVER)
+
+
+def _origin(datagram: bytes) -> tuple[str, bytes]:
+    head = header(datagram)
+    if head.command != Command.ORIGIN_TAG:
+        return "", datagram
+    body = datagram[HEADER_BYTES : HEADER_BYTES + head.size]
+    if len(body) < 16:
+        raise WireError("an origin is cut off")
+    return address_of(body[:16]) or "0.0.0.0", datagram[HEADER_BYTES + head.size :]
 
 
 def _answer(body: bytes, order: str) -> Found | None:
@@ -76,26 +183,11 @@ def _answer(body: bytes, order: str) -> Found | None:
         return None
     if not found or protocol != b"tcp":
         return None
-    return Found(sequence=sequence, ids=ids, host=_host(address), port=port)
+    return Found(sequence=sequence, ids=ids, host=address_of(address), port=port)
 
 
 def _search(entries: Sequence[bytes], sequence: int, reply_port: int, unicast: bool) -> bytes:
-    any_address = bytes(16)  # answer to where the datagram came from
-    body = struct.pack(">IB3x16sH", sequence, _UNICAST if unicast else 0, any_address, reply_port)
-    body += b"\x01" + _string("tcp") + struct.pack(">H", len(entries)) + b"".join(entries)
-    return struct.pack(">BBBBI", _MAGIC, _VERSION, _BIG_ENDIAN, _SEARCH, len(body)) + body
-
-
-def _string(text: str) -> bytes:
-    data = text.encode()
-    size = struct.pack(">B", len(data)) if len(data) < _LONG_STRING else struct.pack(">BI", _LONG_STRING, len(data))
-    return size + data
-
-
-def _host(address: bytes) -> str:
-    if not any(address):
-        return ""
-    v6 = IPv6Address(address)
-    if v6.ipv4_mapped is None:
-        return str(v6)
-    return "" if int(v6.ipv4_mapped) == 0 else str(v6.ipv4_mapped)
+    flags = _UNICAST if unicast else 0
+    body = _QUESTION[">"].pack(sequence, flags, _ANY_ADDRESS, reply_port)  # answer to where this came from
+    body += b"\x01" + string("tcp") + struct.pack(">H", len(entries)) + b"".join(entries)
+    return message(Command.SEARCH, body)

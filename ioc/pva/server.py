@@ -8,13 +8,22 @@ from typing import Any
 from p4p.server import Server, StaticProvider
 from p4p.server.raw import SharedPV
 
+from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
+from gnomon.ioc.config import GuardConfig
 from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.doorbell import Doorbell
+from gnomon.ioc.pva.guard import Guard
 from gnomon.ioc.pva.hosting import Hosted
+from gnomon.ioc.pva.listening import listening
 from gnomon.ioc.pva.logs import quieten
-from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings, endpoint, server_conf
+from gnomon.ioc.pva.permits import Permits
+from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings, endpoint, private_conf, server_conf
 from gnomon.ioc.pva.values import procedure_value
+from gnomon.lattice.commands import Client
+
+#: The address of a client that did not come through the guard.
+UNKNOWN = "unknown"
 
 
 class PvaServer:
@@ -23,8 +32,17 @@ class PvaServer:
     Banks come and go before and while it runs, in one thread: the one that publishes.
     """
 
-    def __init__(self, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        access: AccessRules | None = None,
+        guard: GuardConfig | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._conf = server_conf(settings or Settings(), os.environ if environ is None else environ)
+        self._permits = Permits(access or AccessRules())
+        self._limits = guard or GuardConfig()
+        self._guard: Guard | None = None
         self._lock = Lock()
         self._bell = Doorbell(self._lock)
         self._hosted: list[Hosted] = []
@@ -36,7 +54,7 @@ class PvaServer:
 
         Raises PvaError when a name is served already; then nothing has changed.
         """
-        hosted = Hosted(bank, sink, rpcs or {}, self._lock, self._bell)
+        hosted = Hosted(bank, sink, rpcs or {}, self._lock, self._bell, self._client_of, self._permits)
         for other in self._hosted:
             if taken := sorted(hosted.names & other.names):
                 raise PvaError(
@@ -61,7 +79,7 @@ class PvaServer:
         hosted.hush()
 
     def start(self) -> Endpoint:
-        """Listen and answer; clients may connect from now on. Raises PvaError when no address can be used.
+        """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
 
         A taken TCP port is no error: the server gets a free one, which searches announce; see `Endpoint.moved`.
         """
@@ -72,20 +90,25 @@ class PvaServer:
         self._provider.add(self._bell.name, SharedPV(handler=self._bell, initial=procedure_value()))
         for hosted in self._hosted:
             self._open(hosted)
+        where = listening(self._conf)
+        self._server = Server(providers=[self._provider], conf=private_conf(self._conf), useenv=False)
+        behind = ("127.0.0.1", int(self._server.conf()["EPICS_PVAS_SERVER_PORT"]))
+        self._guard = Guard(self._limits, self._may_read)
         try:
-            self._server = Server(providers=[self._provider], conf=self._conf, useenv=False)
-        except RuntimeError as error:
-            self._close()
-            where = self._conf.get("EPICS_PVAS_INTF_ADDR_LIST", "all interfaces")
-            raise PvaError(f"PV Access cannot be served on {where}: {error}. Give an address of this host.") from error
-        real = endpoint(self._conf, self._server.conf())
-        self._bell.hang(real.client_variables["EPICS_PVA_ADDR_LIST"], real.port)
-        return real
+            port, broadcast_port = self._guard.start(where, behind)
+        except OSError as error:
+            self.stop()
+            hosts = ", ".join(host for host, _ in where.interfaces)
+            raise PvaError(f"PV Access cannot be served on {hosts}: {error}. Give an address of this host.") from error
+        self._bell.hang(*behind)
+        return endpoint([host for host, _ in where.interfaces], where.interfaces[0][1], port, broadcast_port)
 
     def stop(self) -> None:
         """Disconnect all clients and let go of everything; a put or call still under way gets no answer."""
         if self._server is None:
             return
+        if self._guard is not None:
+            self._guard.stop()
         self._bell.close()
         self._server.stop()
         self._close()
@@ -95,6 +118,16 @@ class PvaServer:
         """How many PVs have at least one client."""
         return sum(hosted.connected for hosted in self._hosted)
 
+    def _client_of(self, operation: Any) -> Client:
+        """Who is behind an operation: the account that the client says, the address that the guard knows."""
+        guard = self._guard
+        host = guard.peer(operation.peer()) if guard is not None else ""
+        return Client(user=operation.account(), host=host or UNKNOWN, protocol="pva")
+
+    def _may_read(self, name: str, user: str, host: str) -> bool:
+        served = any(hosted.serves(name) for hosted in self._hosted)
+        return served and self._permits.may_read(name, user, host)
+
     def _open(self, hosted: Hosted) -> None:
         hosted.listen()
         for name, pv in hosted.channels():
@@ -103,4 +136,4 @@ class PvaServer:
     def _close(self) -> None:
         for hosted in self._hosted:
             hosted.hush()
-        self._server = self._provider = None
+        self._server = self._provider = self._guard = None

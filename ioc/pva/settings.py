@@ -75,24 +75,27 @@ def server_conf(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     return {name: value for name, value in conf.items() if value}
 
 
-def endpoint(wanted: Mapping[str, str], real: Mapping[str, str]) -> Endpoint:
-    """Where a server listens, from the configuration that it was given and the one that it reports."""
-    interfaces = tuple(_host(entry) for entry in real.get("EPICS_PVAS_INTF_ADDR_LIST", "0.0.0.0").split())
+def private_conf(conf: Mapping[str, str]) -> dict[str, str]:
+    """The configuration of the pvxs server behind the guard: reached by the guard alone, found by nobody."""
+    private = {
+        "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_SERVER_PORT": "0",
+        "EPICS_PVAS_BROADCAST_PORT": "0",
+        "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
+    }
+    return private | {name: conf[name] for name in ("EPICS_PVA_CONN_TMO",) if name in conf}
+
+
+def endpoint(interfaces: Sequence[str], wanted_port: int, port: int, broadcast_port: int) -> Endpoint:
+    """Where a server listens, and the environment in which clients find it."""
     first = interfaces[0] if interfaces else "0.0.0.0"
-    broadcast_port = int(real["EPICS_PVAS_BROADCAST_PORT"])
     variables = {
         "EPICS_PVA_ADDR_LIST": "127.0.0.1" if first in ("0.0.0.0", "::") else first,
         "EPICS_PVA_AUTO_ADDR_LIST": "NO",
     }
     if broadcast_port != BROADCAST_PORT:
         variables["EPICS_PVA_BROADCAST_PORT"] = str(broadcast_port)
-    return Endpoint(
-        interfaces=interfaces,
-        port=int(real["EPICS_PVAS_SERVER_PORT"]),
-        wanted_port=int(wanted["EPICS_PVAS_SERVER_PORT"]),
-        broadcast_port=broadcast_port,
-        client_variables=variables,
-    )
+    return Endpoint(tuple(interfaces), port, wanted_port, broadcast_port, variables)
 
 
 def _check_port(name: str, text: str) -> None:

@@ -1,10 +1,12 @@
 """A bank with one PV of every kind, a sink that plays the dispatcher, and what a running server needs around it."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from p4p.client.thread import Context
@@ -13,9 +15,11 @@ from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.puts import RpcHandler
 from gnomon.ioc.pva.server import PvaServer
-from gnomon.ioc.pva.settings import Endpoint, Settings
+from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings
 from gnomon.lattice import Client, GnomonError
 from system.fake_sink import FakeSink
+
+Result = TypeVar("Result")
 
 START_NS = 1_700_000_000_123_456_789
 FREE = Settings(port=0, broadcast_port=0)
@@ -41,17 +45,65 @@ SPECS = (
 )  # fmt: skip
 
 
+class LoopServer:
+    """A server in an event loop of its own, in a thread, so that tests may wait and publish as they like."""
+
+    def __init__(self, server: PvaServer) -> None:
+        self.server = server
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> Endpoint:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        try:
+            return self.call(self.server.start)
+        except PvaError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        self.call(self.server.stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._loop = None
+
+    def add(self, bank: Bank, sink: FakeSink, rpcs: Mapping[str, RpcHandler] | None = None) -> None:
+        self.call(self.server.add, bank, sink, rpcs)
+
+    def remove(self, bank: Bank) -> None:
+        self.call(self.server.remove, bank)
+
+    def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a function in the server's loop."""
+        assert self._loop is not None
+
+        async def run() -> Result:
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10.0)
+
+    @property
+    def connected(self) -> int:
+        return self.server.connected
+
+
 def server_of(
     bank: Bank,
     sink: FakeSink | None = None,
     settings: Settings = FREE,
     environ: Mapping[str, str] | None = None,
     rpcs: Mapping[str, RpcHandler] | None = None,
-) -> PvaServer:
+    **options: Any,
+) -> LoopServer:
     """A server, not started, of one bank in an environment without EPICS variables."""
-    server = PvaServer(settings, environ={} if environ is None else environ)
+    server = PvaServer(settings, environ={} if environ is None else environ, **options)
     server.add(bank, sink or FakeSink(bank), rpcs)
-    return server
+    return LoopServer(server)
 
 
 @dataclass
@@ -60,7 +112,7 @@ class Served:
 
     bank: Bank
     sink: FakeSink
-    server: PvaServer
+    server: LoopServer
     endpoint: Endpoint
 
     def context(self, **options: Any) -> Context:

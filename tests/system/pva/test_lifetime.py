@@ -12,13 +12,12 @@ from p4p.client.thread import Context
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.pva.presence import find_pva_servers
-from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import PvaError, Settings
 from gnomon.ioc.reach import search_addresses
-from system.pva.stage import FREE, SPECS, START_NS, Served, server_of
+from system.pva.stage import FREE, SPECS, START_NS, LoopServer, Served, server_of
 
 
-def _server(settings: Settings = FREE, environ: dict[str, str] | None = None) -> PvaServer:
+def _server(settings: Settings = FREE, environ: dict[str, str] | None = None) -> LoopServer:
     bank = Bank(SPECS, START_NS)
     return server_of(bank, settings=settings, environ=environ)
 
@@ -94,7 +93,7 @@ def test_a_stopped_server_is_gone_though_its_bank_lives() -> None:
     with Context("pva", conf=dict(endpoint.client_variables), useenv=False) as context:
         context.get([spec.name for spec in SPECS])
     server.stop()
-    gone = weakref.ref(server)
+    gone = weakref.ref(server.server)
     del server
     gc.collect()
     assert gone() is None

@@ -11,7 +11,7 @@ from p4p.nt import NTURI
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.bank import Reading, Severity, Status
 from gnomon.ioc.pva.alarms import MESSAGE, ORIGIN
-from gnomon.ioc.pva.operations import arguments_of, host_of, reason_of
+from gnomon.ioc.pva.operations import arguments_of, reason_of
 from gnomon.ioc.pva.structures import type_of
 from gnomon.ioc.pva.values import opening, written
 from gnomon.lattice import GnomonError
@@ -77,13 +77,6 @@ def test_a_written_table_is_a_dict_of_columns() -> None:
 def test_arguments_keep_a_field_that_happens_to_be_called_query() -> None:
     assert arguments_of(Value(Type([("query", "s")]), {"query": "x"})) == {"query": "x"}
     assert arguments_of(NTURI([("query", "s")]).wrap("T:call", kws={"query": "x"})) == {"query": "x"}
-
-
-@pytest.mark.parametrize(
-    ("peer", "host"), [("127.0.0.1:4040", "127.0.0.1"), ("[::1]:4040", "::1"), ("somewhere", "somewhere")]
-)
-def test_the_host_of_a_peer_has_no_port(peer: str, host: str) -> None:
-    assert host_of(peer) == host
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,387 @@
+"""A hostile or careless client costs the server little memory and other clients no time, and is told to go."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from conftest import EpicsPorts
+from p4p.client.thread import Context
+
+from gnomon.ioc.pva.wire import Command, header, message, string
+from system.pva.stage import wait_for
+
+HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
+DEEP = "record[queueSize=1000]field()"
+MB = 1e6
+
+
+class GuardedServer:
+    """The process of `guarded_server.py`."""
+
+    def __init__(self, ports: EpicsPorts, folder: Path, **limits: Any) -> None:
+        self.log = folder / "guard.log"
+        self._stderr = self.log.open("a")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("EPICS_")}
+        here = Path(__file__).with_name("guarded_server.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(here), json.dumps(limits), str(ports.pva_tcp), str(ports.pva_udp)],
+            env=environment | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=self._stderr, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.port, self.broadcast_port = (int(word) for word in self.process.stdout.readline().split())
+
+    def stop(self) -> float:
+        """Ask it to end; how long that took [s]."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(5.0)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self._stderr.close()
+        return time.monotonic() - began
+
+    @property
+    def memory(self) -> float:
+        return float(psutil.Process(self.process.pid).memory_info().rss)
+
+    @property
+    def descriptors(self) -> int:
+        return int(psutil.Process(self.process.pid).num_fds())
+
+    def context(self) -> Context:
+        conf = {"EPICS_PVA_ADDR_LIST": "127.0.0.1", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
+        conf["EPICS_PVA_BROADCAST_PORT"] = str(self.broadcast_port)
+        return Context("pva", conf=conf, useenv=False, nt=False)
+
+    def connect(self, hello: bool = True, receive_bytes: int | None = None) -> socket.socket:
+        """A connection as a program without an EPICS library makes it."""
+        sock = socket.socket()
+        if receive_bytes is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        sock.settimeout(10.0)
+        sock.connect(("127.0.0.1", self.port))
+        if hello:
+            sock.sendall(HELLO)
+        return sock
+
+
+Start = Callable[..., GuardedServer]
+
+
+@pytest.fixture
+def start(epics_ports: EpicsPorts, tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def started(**limits: Any) -> GuardedServer:
+            server = GuardedServer(epics_ports, tmp_path, **limits)
+            stack.callback(server.stop)
+            return server
+
+        yield started
+
+
+class Reader:
+    """A client that reads now and then meanwhile: it must not notice."""
+
+    QUIET = 40
+
+    def __init__(self, server: GuardedServer) -> None:
+        self._server = server
+        self._took: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with self._server.context() as context:
+            context.get("G:x1")
+            while not self._stop.is_set():
+                began = time.perf_counter()
+                context.get("G:x1")
+                self._took.append(time.perf_counter() - began)
+                time.sleep(0.01)
+
+    def __enter__(self) -> "Reader":
+        self._thread.start()
+        assert wait_for(lambda: len(self._took) >= self.QUIET)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def noticed_nothing(self) -> bool:
+        """Nearly all reads took less than 50 ms, or, on a busy computer, no longer than before by far."""
+        quiet, meanwhile = self._took[: self.QUIET], self._took[self.QUIET :]
+        return not meanwhile or bool(np.percentile(meanwhile, 99) < max(0.05, 5.0 * max(quiet)))
+
+
+def _is_closed(sock: socket.socket, within_s: float) -> bool:
+    """Whether the server hangs up, whatever it says before."""
+    sock.settimeout(within_s)
+    try:
+        while sock.recv(2**16):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def test_a_size_bomb_is_turned_away_at_its_header(start: Start) -> None:
+    server = start()
+    before = server.memory
+    with Reader(server) as reader:
+        for command in (Command.PUT, Command.SEARCH, Command.CREATE_CHANNEL, Command.ECHO, Command.VALIDATION):
+            sock = server.connect()
+            sock.sendall(struct.pack(">BBBBI", 0xCA, 2, 0x80, command, 2**32 - 1) + bytes(64))
+            assert _is_closed(sock, 1.0), command
+    assert server.memory - before < 20 * MB
+    assert reader.noticed_nothing
+
+
+def test_a_stream_of_four_hundred_megabytes_is_cut_off(start: Start) -> None:
+    server = start()
+    before = server.memory
+    sock = server.connect()
+    sock.sendall(struct.pack(">BBBBI", 0xCA, 2, 0x80, Command.PUT, 2**30))
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < 400 * MB:
+            sent += sock.send(bytes(2**20))
+    assert sent < 20 * MB
+    assert server.memory - before < 20 * MB
+
+
+def test_allowed_messages_in_a_stream_leave_no_memory_behind(start: Start) -> None:
+    server = start()
+    with server.context() as context:
+        context.get("G:x1")
+    before = server.memory
+    sock = server.connect()
+    block = message(Command.AUTHNZ, bytes(2**20 - 64))
+    for _ in range(200):
+        sock.sendall(block)
+    with server.context() as context:
+        assert context.get("G:x1") is not None
+    assert server.memory - before < 50 * MB
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
+        bytes.fromhex("1603010200010001fc0303"),
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x00" * 100,
+        b"\xca",
+        struct.pack(">BBBBI", 0xCA, 2, 0xC0, Command.ECHO, 0),
+        message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string("G:x1")),
+        HELLO + message(Command.BEACON, b""),
+        HELLO + struct.pack(">BBBBI", 0xCA, 2, 0x80, 200, 0),
+        HELLO + struct.pack(">BBBBI", 0xCA, 2, 0x80 | 0x20, Command.PUT, 0),
+        HELLO + message(Command.MONITOR, b"\x00"),
+        HELLO + message(Command.CREATE_CHANNEL, struct.pack(">HI", 3, 1) + string("G:x1")),
+        HELLO + message(Command.GET_FIELD, b"\xff\xff"),
+    ],
+    ids=["http", "tls", "ssh", "zeros", "half a header", "as a server", "no hello", "beacon", "unknown", "segment",
+         "short", "too few names", "pvxs cannot read it"],
+)  # fmt: skip
+def test_what_is_not_the_protocol_ends_the_connection(start: Start, sent: bytes) -> None:
+    server = start(handshake_s=1.0)
+    sock = server.connect(hello=False)
+    sock.sendall(sent)
+    assert _is_closed(sock, 2.5)
+
+
+def test_garbage_costs_one_line_a_second(start: Start) -> None:
+    server = start()
+    began = time.monotonic()
+    for number in range(300):
+        with server.connect(hello=False) as sock:
+            sock.sendall(np.random.default_rng(number).bytes(200))
+    for _ in range(100):
+        with server.connect() as sock:
+            sock.sendall(message(Command.MESSAGE, b"\xff\xff"))
+            _is_closed(sock, 1.0)
+    seconds = time.monotonic() - began
+    server.stop()
+    lines = server.log.read_text().splitlines()
+    assert 1 <= len(lines) <= seconds + 2
+    assert all("was disconnected" in line for line in lines)
+
+
+def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start) -> None:
+    server = start(stalled_s=2.0)
+    with Reader(server) as reader:
+        before = server.memory
+        stalled = [_subscribed(server, "G:wave") for _ in range(10)]
+        most = 0.0
+        end = time.monotonic() + 6.0
+        while time.monotonic() < end:
+            most = max(most, server.memory)
+            time.sleep(0.05)
+        assert all(_is_closed(sock, 2.0) for sock in stalled)
+    assert most - before < 50 * MB
+    assert reader.noticed_nothing
+
+
+def _subscribed(server: GuardedServer, name: str) -> socket.socket:
+    """A client that subscribes and then reads nothing."""
+    sock = server.connect(receive_bytes=4096)
+    sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string(name)))
+    sid = _sid(sock)
+    request = b"\x80\x00\x00"  # an empty structure: all fields
+    sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x08) + request))
+    sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x44)))
+    return sock
+
+
+def _sid(sock: socket.socket) -> int:
+    data = b""
+    while True:
+        data += sock.recv(2**16)
+        at = 0
+        while len(data) - at >= 8:
+            head = header(data, at)
+            size = 0 if head.flags & 1 else head.size
+            if head.command == Command.CREATE_CHANNEL and not head.flags & 1:
+                return int(struct.unpack_from(head.order + "4xI", data, at + 8)[0])
+            at += 8 + size
+
+
+def test_a_thousand_idle_connections_and_those_that_are_too_many(start: Start) -> None:
+    server = start(max_connections=1500, max_connections_per_address=1001, handshake_s=60.0)
+    with server.context() as context:
+        context.get("G:x1")
+        before, files = server.memory, server.descriptors
+        idle = [server.connect() for _ in range(999)]
+        assert wait_for(lambda: server.descriptors >= files + 2 * 999)
+        extra = server.connect(hello=False)
+        assert _is_closed(extra, 2.0)
+        context.put("G:set", 1.0, timeout=2.0)
+        assert server.memory - before < 50 * MB
+        for sock in idle:
+            sock.close()
+        assert wait_for(lambda: server.descriptors <= files + 4)
+        assert context.get("G:x1") is not None
+
+
+def test_slow_handshakes_and_slow_messages_are_ended(start: Start) -> None:
+    server = start(handshake_s=1.0)
+    silent, halfway = server.connect(hello=False), server.connect(hello=False)
+    unfinished = server.connect()
+    halfway.sendall(HELLO[:10])
+    unfinished.sendall(message(Command.AUTHNZ, bytes(1000))[:500])
+    fine = server.connect()
+    began = time.monotonic()
+    assert _is_closed(silent, 2.0)
+    assert _is_closed(halfway, 2.0)
+    assert _is_closed(unfinished, 2.0)
+    assert 0.5 < time.monotonic() - began < 2.0
+    assert not _is_closed(fine, 0.2)
+
+
+def test_too_many_subscriptions_end_the_connection(start: Start) -> None:
+    server = start(max_subscriptions=50)
+    sock = server.connect()
+    sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string("G:x1")))
+    sid = _sid(sock)
+    for operation in range(50):
+        sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, operation, 0x08) + b"\x80\x00\x00"))
+    assert not _is_closed(sock, 0.2)
+    sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 99, 0x08) + b"\x80\x00\x00"))
+    assert _is_closed(sock, 2.0)
+
+
+def test_a_client_may_write_for_ever_within_its_limits(start: Start) -> None:
+    server = start(max_subscriptions=20)
+    with server.context() as context:
+        for number in range(100):
+            context.put("G:set", float(number))
+            context.get([f"G:x{i}" for i in range(5)])
+
+
+def test_clients_that_vanish_in_the_middle_of_a_put_leave_nothing(start: Start) -> None:
+    server = start()
+    with server.context() as context:
+        context.put("G:set", 1.0)
+        files = server.descriptors
+        for cut in range(8, 60, 2):
+            sock = server.connect()
+            sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string("G:set")))
+            sid = _sid(sock)
+            put = message(Command.PUT, struct.pack(">IIB", sid, 1, 0x08) + b"\x80\x00\x00")
+            put += message(Command.PUT, struct.pack(">IIB", sid, 1, 0x00) + b"\x01\x02" + struct.pack(">d", 1.0))
+            sock.sendall(put[:cut])
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        assert wait_for(lambda: server.descriptors <= files)
+        context.put("G:set", 2.0)
+
+
+def test_a_flood_of_searches_leaves_time_for_others(start: Start) -> None:
+    server = start()
+    stop = threading.Event()
+    names = b"".join(struct.pack(">I", i) + string(f"no:such:{i}") for i in range(80))
+    body = struct.pack(">IB3x16sH", 1, 0, bytes(16), 9) + b"\x01" + string("tcp") + struct.pack(">H", 80) + names
+    search = message(Command.SEARCH, body)
+
+    def flood() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            while not stop.is_set():
+                for _ in range(50):
+                    sock.sendto(search, ("127.0.0.1", server.broadcast_port))
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        with Reader(server) as reader:
+            time.sleep(2.0)
+    finally:
+        stop.set()
+        thread.join()
+    assert reader.noticed_nothing
+    with server.context() as context:
+        assert context.get("G:x1") is not None
+
+
+def test_clients_come_back_after_a_restart(start: Start) -> None:
+    server = start()
+    values: list[float] = []
+    with server.context() as context, context.monitor("G:x1", lambda value: values.append(value.value)):
+        assert wait_for(lambda: bool(values))
+        assert server.stop() < 1.0
+        values.clear()
+        again = start()
+        assert (again.port, again.broadcast_port) == (server.port, server.broadcast_port)
+        assert wait_for(lambda: bool(values), 15.0)
+
+
+def test_arrays_and_bursts_pass_whole(start: Start) -> None:
+    server = start()
+    waves: list[Any] = []
+    with server.context() as context:
+        with context.monitor("G:wave", lambda value: waves.append(value.value), request="record[pipeline=true]field()"):
+            assert wait_for(lambda: len(waves) > 20)
+        assert all(len(wave) == 100_000 and (wave == wave[0]).all() for wave in waves)
+        numbers = [wave[0] for wave in waves]
+        assert numbers == sorted(set(numbers))
