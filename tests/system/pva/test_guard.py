@@ -369,11 +369,11 @@ def test_clients_come_back_after_a_restart(start: Start) -> None:
     values: list[float] = []
     with server.context() as context, context.monitor("G:x1", lambda value: values.append(value.value)):
         assert wait_for(lambda: bool(values))
-        assert server.stop() < 1.0
+        assert server.stop() < 2.0
         values.clear()
         again = start()
         assert (again.port, again.broadcast_port) == (server.port, server.broadcast_port)
-        assert wait_for(lambda: bool(values), 15.0)
+        assert wait_for(lambda: bool(values), 40.0)
 
 
 def test_arrays_and_bursts_pass_whole(start: Start) -> None:
