@@ -1,5 +1,7 @@
 """Lines of cards: a name, and what can be read or set."""
 
+from collections.abc import Iterable
+
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import ROW, Row
 from gnomon.ioc.panels.names import brief
@@ -21,16 +23,30 @@ from gnomon.ioc.panels.widgets import (
 #: What is shown with a lamp: its colours in the states 0 and 1.
 LAMPS = {"beam.found": (BAD, GOOD), "recorder.state": (GOOD, BAD), "multiplexer.healthy": (BAD, GOOD)}
 
+#: Texts that need two lines.
+LONG = {"beam.reason", "machine.reason"}
+
 #: Part of a line that its name has.
 LABEL_SHARE = 0.46
 
 
-def value_line(spec: PvSpec) -> Row:
+def value_lines(specs: Iterable[PvSpec]) -> list[Row]:
+    """A line for each PV, and an empty one after those that need two."""
+    return [row for spec in specs for row in ([_value(spec), _nothing] if spec.source in LONG else [_value(spec)])]
+
+
+def _nothing(_: Box) -> list[Widget]:
+    return []
+
+
+def _value(spec: PvSpec) -> Row:
     """A line with a name and a value, which can be set where clients may, and a lamp where it is good or bad."""
 
     def row(box: Box) -> list[Widget]:
         name, value = _split(box)
-        if spec.source in LAMPS:
+        if spec.source in LONG:
+            shown = [reading(spec, value._replace(height=value.height + ROW))]
+        elif spec.source in LAMPS:
             square = Box(value.x, value.y + 2, 20, 20)
             beside = value._replace(x=value.x + 28, width=value.width - 28)
             shown = [lamp(spec, square, off=LAMPS[spec.source][0], on=LAMPS[spec.source][1]), reading(spec, beside)]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.found import Monitor, Served, Supply
-from gnomon.ioc.panels.lines import connect_line, heads, pair_line, value_line
+from gnomon.ioc.panels.lines import connect_line, heads, pair_line, value_lines
 from gnomon.ioc.panels.names import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
 from gnomon.ioc.panels.widgets import (
@@ -37,7 +37,7 @@ BODY = Box(GAP, HEADER + GAP, WIDTH - 2 * GAP, HEIGHT - HEADER - 2 * GAP)
 #: last on, are found on the other panels.
 OVERVIEW: Mapping[str, tuple[str, ...]] = {
     "Beam": ("beam.found", "beam.reason", "beam.*"),
-    "Model, faults and journal": ("control.active", "model.generation", "model.time", "faults.*", "recorder.state"),
+    "Model, faults and journal": ("control.active", "model.generation", "faults.*", "recorder.state"),
     "Tunes and chromaticity": ("tune.frequency.?", "tune.?", "synchrotron.frequency", "chromaticity.?"),
     "Orbit": ("orbit.difference.rms.?", "orbit.difference.largest.?", "control.reference.use"),
     "Shadow": ("machine.role", "control.mode", "machine.connected", "machine.reason", "residual.rms.?"),
@@ -97,7 +97,7 @@ def _overview(served: Served) -> list[Widget]:
         specs = [s for s in served.some(*patterns) if s.source not in taken]
         taken |= {s.source for s in specs}
         if specs:
-            sections.append(Section(title, [value_line(s) for s in specs]))
+            sections.append(Section(title, value_lines(specs)))
     ring = served.ring
     part = {s.name for s in ring.document.supplies} | {m.name for m in ring.magnets} | ring.index.keys()
     if settings := _settings(served, lambda device: device not in part):
@@ -133,7 +133,7 @@ def _shadow(served: Served) -> list[Widget]:
 def _beside(cards: Mapping[str, Sequence[PvSpec]], plots: Sequence[Maker | None]) -> list[Widget]:
     """Cards on the left, plots on the right."""
     side = BODY._replace(width=440)
-    sections = [Section(title, [value_line(s) for s in specs]) for title, specs in cards.items() if specs]
+    sections = [Section(title, value_lines(specs)) for title, specs in cards.items() if specs]
     room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)
     return [*pages(sections, side, 1)[0], *stacked(room, [make for make in plots if make is not None])]
 
@@ -169,7 +169,7 @@ def _multiplexer(served: Served) -> list[Section]:
     """Its supply, and a button for every magnet that it can be connected to."""
     mux = served.ring.multiplexer
     settings = _settings(served, lambda device: mux is not None and device == mux.supply)
-    supply = [value_line(spec) for spec in served.some("multiplexer.name", "multiplexer.healthy")]
+    supply = value_lines(served.some("multiplexer.name", "multiplexer.healthy"))
     off = [connect_line("None", spec, "disconnect") for spec in served.each("multiplexer.off")]
     rows = [connect_line(spec.device, spec, "connect") for spec in served.each("multiplexer.select")]
     return [Section("Multiplexer", [*supply, *settings, *off]), Section("Connect to", rows)]
@@ -179,7 +179,7 @@ def _status(served: Served) -> list[Section]:
     """Everything about gnomon and its model that a line can show, by the first word of its source."""
     sections: dict[str, list[Row]] = {word: [] for word in STATUS}
     for spec in served.some("*"):
-        sections.setdefault(spec.source.partition(".")[0], []).append(value_line(spec))
+        sections.setdefault(spec.source.partition(".")[0], []).extend(value_lines([spec]))
     return [Section(STATUS.get(word, word.capitalize()), rows) for word, rows in sections.items() if rows]
 
 
