@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.ioc.bank import Bank, Indices, Severity, Status
 from gnomon.ioc.equilibrium import Equilibrium
@@ -28,6 +29,22 @@ from gnomon.propagator import Answer
 Alarms = Mapping[str, tuple[Severity, Status]]
 
 
+@dataclass(frozen=True, slots=True)
+class Monitors:
+    """The PVs of one reading of each monitor: their places in the bank, their monitors' in the ring, their scales."""
+
+    indices: Indices
+    bpms: Indices
+    scales: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, bank: Bank, indices: list[int], bpms: Mapping[str, int]) -> "Monitors":
+        """`bpms` are the monitors' places in the ring by name."""
+        specs = [bank.specs[i] for i in indices]
+        at = np.array([bpms[spec.device] for spec in specs], dtype=np.intp)
+        return cls(np.array(indices, dtype=np.intp), at, np.array([spec.scale for spec in specs]))
+
+
 class Outputs:
     """All PVs of the bank that clients cannot set: readbacks of the lattice, readings of the beam, states of gnomon."""
 
@@ -45,11 +62,7 @@ class Outputs:
         for i, spec in enumerate(bank.specs):
             self._by_source[spec.source].append(i)
         bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
-        self._monitors = {
-            source: [(i, bpms[bank.specs[i].device]) for i in self._by_source[source]]
-            for source in MONITORS
-            if self._by_source[source]
-        }
+        self._monitors = {source: Monitors.of(bank, at, bpms) for source in MONITORS if (at := self._by_source[source])}
         of_beam = [i for source in (*MONITORS, *BEAM) for i in self._by_source[source]]
         self._equilibrium = Equilibrium(bank, ring, lambda: 1e-9 * clock_ns())
         self.multiplexer = MultiplexerView(bank, ring, self.show)
@@ -190,9 +203,8 @@ class Outputs:
 
     def _take_monitors(self, publication: Publication, readings: Readings, sources: Iterable[str]) -> None:
         for source in sources:
-            positions = MONITORS[source](readings).tolist()
-            for i, bpm in self._monitors[source]:
-                publication.put(i, positions[bpm])
+            monitors = self._monitors[source]
+            publication.put_many(monitors.indices, MONITORS[source](readings)[monitors.bpms] * monitors.scales)
 
     def _take(self, publication: Publication, readings: Readings, sources: Iterable[str]) -> None:
         clipped = (Severity.MINOR, Status.HWLIMIT) if readings.packed.clipped else None

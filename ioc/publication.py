@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
@@ -14,6 +15,7 @@ class Publication:
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
         self._values: dict[int, float] = {}
+        self._many: list[tuple[Indices, NDArray[np.float64]]] = []
         self._objects: dict[int, Any] = {}
         self._alarms: dict[int, tuple[Severity, Status]] = {}
 
@@ -38,10 +40,17 @@ class Publication:
         """Give a numeric PV a value in its own unit."""
         self._values[index] = value
 
+    def put_many(self, indices: Indices, values: NDArray[np.float64]) -> None:
+        """Give numeric PVs values in their own units; none of them has one in this publication already."""
+        self._many.append((indices, values))
+
     def send(self, time_ns: int, generation: int, invalid: Indices = NOTHING) -> None:
         """Publish all of it, and mark the PVs in `invalid`, whose old values stay."""
         indices = np.fromiter(self._values.keys(), dtype=np.intp, count=len(self._values))
         numbers = np.fromiter(self._values.values(), dtype=float, count=len(self._values))
+        if self._many:
+            indices = np.concatenate([indices, *(some for some, _ in self._many)])
+            numbers = np.concatenate([numbers, *(values for _, values in self._many)])
         self._bank.publish(
             (indices, numbers),
             self._objects,
