@@ -33,6 +33,14 @@ class Row:
         limits = (self._times(self.need) + met, self._times(self.stretch) + reached)
         return [self.label, self.against, *shown, found, *limits]
 
+    def _times(self, ratio: float) -> str:
+        """As a fraction where fractions are asked for."""
+        return f"1/{1 / ratio:.0f}" if self.need < 0.1 else f"{ratio:.2g}x"
+
+    def _numbers(self, groups: dict[str, Medians]) -> tuple[float | None, float | None]:
+        group = groups.get(self.group, {})
+        return group.get("gnomon", {}).get(self.number), group.get(self.against, {}).get(self.number)
+
 
 HEADER = ["work", "against", "gnomon", "the other", "ratio", "at most", "stretch"]
 
