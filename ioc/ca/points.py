@@ -79,10 +79,8 @@ def _facts(spec: PvSpec) -> Facts:
 
 def find(bank: Bank, name: str) -> Point:
     """What a name stands for. Raises KeyError when it stands for nothing here."""
-    if (index := bank.index.get(name)) is not None:
-        return _plain(bank, index)
     try:
-        return _long(bank, name)
+        return _unfiltered(bank, name)
     except KeyError:
         if not name.endswith(("}", "]")):
             raise
@@ -91,13 +89,18 @@ def find(bank: Bank, name: str) -> Point:
     at = name.find(opening)
     while at > 0:
         try:
-            inner = find(bank, name[:at])
+            inner = _unfiltered(bank, name[:at])
             wanted = filters.parse(name[at:])
         except (KeyError, ValueError, RecursionError):
             at = name.find(opening, at + 1)
         else:
             return Point(inner.index, inner.native, inner.length, inner.field, inner.long, wanted)
     raise KeyError(name)
+
+
+def _unfiltered(bank: Bank, name: str) -> Point:
+    index = bank.index.get(name)
+    return _long(bank, name) if index is None else _plain(bank, index)
 
 
 def _long(bank: Bank, name: str) -> Point:
