@@ -1,12 +1,23 @@
 """Search messages: what we send is well formed, what comes back is understood or passed over."""
 
 import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.ioc.pva.search import Found, answers, search_datagrams
+from gnomon.ioc.pva.search import (
+    Found,
+    answer,
+    answers,
+    beacon,
+    handed_on,
+    question,
+    question_of,
+    search_datagrams,
+)
+from gnomon.ioc.pva.wire import WireError
 
 
 def _answer(order: str, ids: tuple[int, ...], address: bytes = bytes(16), found: bool = True) -> bytes:
@@ -65,3 +76,55 @@ def test_broken_datagrams_are_passed_over(noise: bytes, cut: int) -> None:
     assert list(answers(_answer(">", (1, 2))[:cut])) == []
     for found in answers(bytes([0xCA, 2, 0x80, 4]) + noise):
         assert 0 <= found.port < 65536
+
+
+def _question(names: list[str], unicast: bool = False) -> tuple[str, bytes, str]:
+    (datagram,) = search_datagrams(names, 77, 4040, unicast)
+    asked = question_of(datagram)
+    assert asked is not None
+    return asked
+
+
+def test_a_question_is_read_as_it_was_written() -> None:
+    origin, body, order = _question(["T:a", "x" * 300])
+    asked = question(body, order)
+    assert origin == ""
+    assert asked.names == ((0, b"T:a"), (1, b"x" * 300))
+    assert (asked.sequence, asked.port, asked.host, asked.must_reply, asked.unicast) == (77, 4040, "", False, False)
+
+
+def test_our_answer_is_what_we_understand_ourselves() -> None:
+    _, body, order = _question(["T:a", "T:b"])
+    (found,) = answers(answer(bytes(range(12)), question(body, order), [1], 5075))
+    assert found == Found(sequence=77, ids=(1,), host="", port=5075)
+
+
+def test_a_question_handed_on_keeps_who_asked_and_is_not_handed_on_again() -> None:
+    _, body, order = _question(["T:a"], unicast=True)
+    assert question(body, order).unicast
+    asking = question_of(handed_on(body, order, asked_at="10.0.0.5", sender="10.0.0.9"))
+    assert asking is not None
+    asked = question(*asking[1:])
+    assert (asking[0], asked.host, asked.port, asked.unicast) == ("10.0.0.5", "10.0.0.9", 4040, False)
+    assert asked.names == ((0, b"T:a"),)
+
+
+def test_a_question_for_another_transport_names_nothing() -> None:
+    _, body, order = _question(["T:a"])
+    assert question(body.replace(b"\x03tcp", b"\x03udp"), order).names == ()
+
+
+@given(st.binary(max_size=80))
+def test_a_broken_question_is_refused_and_nothing_worse(noise: bytes) -> None:
+    _, body, order = _question(["T:a", "T:b"])
+    for end in range(len(body)):
+        with pytest.raises(WireError):
+            question(body[:end], order)
+    question_of(noise)
+    with suppress(WireError):
+        question(noise, "<")
+
+
+def test_a_beacon_has_the_bytes_of_the_specification() -> None:
+    body = bytes(range(12)) + bytes.fromhex("00 05 0000") + bytes(16) + bytes.fromhex("13d3 03") + b"tcp\xff"
+    assert beacon(bytes(range(12)), 5, 5075) == bytes.fromhex("ca 02 c0 00") + struct.pack(">I", len(body)) + body

@@ -1,0 +1,111 @@
+"""Access rules over PV Access: who may write and call, who may see, and by which address a client is known."""
+
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from p4p.client.thread import Context, RemoteError
+from p4p.nt import NTURI
+
+from gnomon.ioc.access import AccessRules
+from gnomon.ioc.bank import Bank
+from gnomon.ioc.config import AccessConfig
+from gnomon.ioc.pva.presence import find_pva_servers
+from gnomon.ioc.pva.wire import Command, message, string
+from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
+from system.pva.test_guard import HELLO
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves with these access rules."""
+    with ExitStack() as stack:
+
+        def started(*rules: dict[str, Any], **groups: Any) -> Served:
+            bank = Bank(SPECS, START_NS)
+            sink = FakeSink(bank)
+            access = AccessRules(AccessConfig.model_validate({"rules": rules, **groups}))
+            server = server_of(bank, sink, rpcs={"T:call": procedure}, access=access)
+            endpoint = server.start()
+            stack.callback(server.stop)
+            return Served(bank, sink, server, endpoint)
+
+        yield started
+
+
+def test_a_put_that_is_not_allowed_says_so_to_client_and_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    served = serve({"pvs": ["T:current"], "allow": "write"}, {"allow": "read"})
+    with served.context(nt=False) as context:
+        context.put("T:current", 1.0)
+        with caplog.at_level(logging.WARNING), pytest.raises(RemoteError, match=r"may not write T:count.*access rules"):
+            context.put("T:count", 1)
+    assert [name for name, _, _ in served.sink.puts] == ["T:current"]
+    assert "127.0.0.1 may not write T:count" in caplog.text
+
+
+def test_a_call_is_a_write(serve: Serve) -> None:
+    served = serve({"allow": "read"})
+    with served.context(nt=False) as context:
+        assert context.get("T:call") is not None
+        with pytest.raises(RemoteError, match="may not call T:call"):
+            context.rpc("T:call", NTURI([]).wrap("T:call"))
+
+
+def test_who_a_client_is_counts_as_it_says_it(serve: Serve) -> None:
+    served = serve(
+        {"users": ["none"], "allow": "write"}, {"allow": "read"}, user_groups={"none": ["nobody-of-this-name"]}
+    )
+    with served.context(nt=False) as context, pytest.raises(RemoteError, match="may not write"):
+        context.put("T:current", 1.0)
+
+
+def test_what_may_not_be_read_is_not_found_and_not_connected(serve: Serve) -> None:
+    served = serve({"pvs": ["T:reason"], "allow": "none"}, {"allow": "write"})
+    names = ["T:current", "T:reason"]
+    assert set(find_pva_servers(names, ["127.0.0.1"], served.endpoint.broadcast_port)) == {"T:current"}
+    assert _created(served, "T:current")
+    assert not _created(served, "T:reason")
+    assert not _created(served, served.server.server._bell.name)
+
+
+def test_a_name_server_search_finds_and_connects(served: Served) -> None:
+    conf = {
+        "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{served.endpoint.port}",
+        "EPICS_PVA_ADDR_LIST": "",
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_BROADCAST_PORT": "9",
+    }
+    with Context("pva", conf=conf, useenv=False, nt=False) as context:
+        names = ["T:current", "T:orbit", "T:mode", "T:table"]
+        assert all(value is not None for value in context.get(names, timeout=10.0))
+        context.put("T:current", 3.0)
+    assert served.sink.puts[0][2].host == "127.0.0.1"
+
+
+def test_a_client_that_goes_around_the_guard_may_only_read(served: Served) -> None:
+    private = served.server.server._server.conf()["EPICS_PVAS_SERVER_PORT"]
+    conf = {"EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{private}", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
+    conf["EPICS_PVA_BROADCAST_PORT"] = "9"
+    with (
+        Context("pva", conf=conf, useenv=False, nt=False) as context,
+        pytest.raises(RemoteError, match="unknown may not write"),
+    ):
+        context.put("T:current", 1.0, timeout=10.0)
+    assert served.sink.puts == []
+
+
+def _created(served: Served, name: str) -> bool:
+    """Whether a client that does not search first gets a channel."""
+    with socket.create_connection(("127.0.0.1", served.endpoint.port), timeout=2.0) as sock:
+        sock.sendall(HELLO + message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string(name)))
+        data = b""
+        while (at := data.find(bytes([Command.CREATE_CHANNEL]), 3)) < 0 or len(data) < at + 14:
+            data += sock.recv(4096)
+        at = next(i for i in range(len(data)) if data[i : i + 1] == b"\xca" and data[i + 3] == Command.CREATE_CHANNEL)
+        return data[at + 12 : at + 16] != b"\xff\xff\xff\xff"
