@@ -334,6 +334,8 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
     control = is_control(template.source)
     writable = control or template.source in SETTING
     drive = _scaled(known, template.scale) if known and writable else template.display if control else None
+    if template.source.startswith("beam.size.") and device not in {p.name for p in ring.document.source_points}:
+        raise LatticeError(f"{ring.name}: there is no source point {device!r}")
     presets = _presets(template.source, device, property, ring)
     if presets:
         drive = (0.0, float(len(presets) - 1))

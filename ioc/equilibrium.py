@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gnomon.ioc.bank import Bank, Indices
+from gnomon.ioc.bank import Bank
 from gnomon.ioc.publication import Publication
 from gnomon.ioc.readings import Readings, revolution_frequency
 from gnomon.ioc.stored_beam import HOUR_S, StoredBeam
@@ -22,9 +22,9 @@ LIFETIMES = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime")
 class Equilibrium:
     """Publishes these PVs: with each result what follows its optics, once a second what passes with time.
 
-    `of_beam` are the PVs that are INVALID without a beam, when those of the `current` are 0. Without a stable
-    synchrotron phase the orbit is fine and these are not: they are INVALID, and no beam is stored. Nothing is worked
-    out for PVs that are not served.
+    `of_beam` are the PVs that are INVALID without a beam, when the current is 0. Without a stable synchrotron phase
+    the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is worked out for PVs that are
+    not served.
     """
 
     def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
@@ -36,11 +36,12 @@ class Equilibrium:
         self._frequency = indices.get("synchrotron.frequency", [])
         points = {point.name: SourcePoint(ring, point.element) for point in ring.document.source_points}
         self._sizes = [(i, points[bank.specs[i].device], k) for k, s in enumerate(SIZES) for i in indices.get(s, ())]
-        self.current: Indices = np.array(indices.get("beam.current", []), dtype=np.intp)
+        self._current = indices.get("beam.current", [])
         self._lifetimes = [indices.get(source, []) for source in LIFETIMES]
         passing = [i for each in self._lifetimes for i in each]
         self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
-        self._served = bool(self.of_beam or self.current.size)
+        self._served = bool(self.of_beam or self._current)
+        self._known = False
         self._beam = StoredBeam(ring.document.stored_beam, ring.document.beam_current_ma)
         self._radiation = Radiation(ring)
 
@@ -58,26 +59,32 @@ class Equilibrium:
             if point not in sizes:
                 sizes[point] = point.sizes(readings.lattice, readings.beam, equilibrium)
             _put(publication, i, sizes[point][plane], missing)
-        if self._beam.stored != math.isfinite(equilibrium.bunch_length_m):
+        if not self._known or self._beam.stored != math.isfinite(equilibrium.bunch_length_m):
             missing += self._pass(publication, readings, equilibrium)
         return missing
 
     def again(self, publication: Publication, readings: Readings) -> Sequence[int]:
         """Put what passes with time, for the beam of the last result; returns the PVs that have no value."""
-        if not (self.current.size or any(self._lifetimes)):
+        if not (self._current or any(self._lifetimes)):
             return ()
         return self._pass(publication, readings, self._radiation(readings.lattice, readings.beam))
 
     def lose(self, publication: Publication) -> None:
         """Put the current of a beam that is lost."""
         self._beam.lose()
-        for i in self.current.tolist():
+        for i in self._current:
             publication.put(i, 0.0)
+
+    def forget(self) -> Sequence[int]:
+        """The model has failed: nobody knows whether a beam is stored. Returns the PVs that show a current."""
+        self._known = False
+        return self._current
 
     def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
         beam = self._beam
         beam.advance(self._clock_s(), volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring))
-        for i in self.current.tolist():
+        self._known = True
+        for i in self._current:
             publication.put(i, beam.current_ma)
         short, long = beam.average_s(10.0) / HOUR_S, beam.average_s(100.0) / HOUR_S
         missing: list[int] = []

@@ -117,7 +117,7 @@ class Outputs:
             self.readings = None
             invalid = self._of_beam
             if beam is None:
-                invalid = np.concatenate([invalid, self._equilibrium.current])
+                invalid = np.append(invalid, np.array(self._equilibrium.forget(), dtype=np.intp))
             else:
                 self._equilibrium.lose(publication)
             publication.send(self._clock_ns(), self._generation, invalid=invalid)

@@ -471,6 +471,8 @@ def _faults_of_operation(document: MachineDocument, elements: Mapping[str, Eleme
         ends = (0, len(switch.states) - 1) if switch.states else (switch.low, switch.high)
         if not ends[0] <= switch.nominal <= ends[1]:
             yield f"switch {switch.name!r}: nominal {switch.nominal} is outside {ends[0]} to {ends[1]}"
+    if document.stored_beam is not None and not document.beam_current_ma > 0.0:
+        yield f"stored_beam: it needs a beam_current_ma above 0, not {document.beam_current_ma:g}"
     yield from _repeated("source_points", (p.name for p in document.source_points))
     for point in document.source_points:
         element = elements.get(point.element)

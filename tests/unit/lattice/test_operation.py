@@ -146,6 +146,8 @@ def test_faults_of_a_document_are_named() -> None:
         switches=[{"name": "s", "states": ["a", "b"], "nominal": 3}]
     )
     assert "source point 'p': its element 'QF' is not a bend" in refused(source_points=[{"name": "p", "element": "QF"}])
+    lifetimes = {"gas_lifetime_h": 10.0, "touschek_lifetime_h": 5.0}
+    assert "stored_beam: it needs a beam_current_ma above 0, not 0" in refused(stored_beam=lifetimes)
     assert "limits energy: 1.2 to 2 must be above 0 and have 1 between them" in refused(
         limits=LIMITS | {"energy": [1.2, 2.0]}
     )
