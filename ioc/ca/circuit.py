@@ -58,6 +58,10 @@ class Channel:
         self.subscriptions: set[int] | None = None  # most channels have none
 
 
+class Withdrawn(Exception):
+    """A message is for a channel that the server has ended."""
+
+
 class Circuit(Connection):
     """What a client says, and what it is answered."""
 
@@ -76,6 +80,7 @@ class Circuit(Connection):
         self._port = port
         self._circuits = circuits
         self._channels: dict[int, Channel] = {}
+        self._withdrawn: set[int] = set()  # channels that the client may not yet know to be no more
         self._next_sid = 1
         self._subscriptions = 0
         self._events_on = True
@@ -122,11 +127,15 @@ class Circuit(Connection):
         gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
         for channel in gone:
             self._forget(channel)
+            self._withdrawn.add(channel.sid)
             self.send(Command.SERVER_DISCONN, 0, 0, channel.cid, 0)
 
     def take(self, message: Message) -> None:
-        """See `Connection.take`."""
-        TAKE[message.command](self, message)
+        """See `Connection.take`. What the client sent to a channel before it heard of its end is passed over."""
+        try:
+            TAKE[message.command](self, message)
+        except Withdrawn:
+            return
 
     def _version(self, message: Message) -> None:
         """The client's version: those before 4.13 would ask in ways that nobody does any more."""
@@ -303,6 +312,8 @@ class Circuit(Connection):
         try:
             return self._channels[message.first]
         except KeyError:
+            if message.first in self._withdrawn:
+                raise Withdrawn from None
             raise Broken(f"spoke of channel {message.first}, which it has not") from None
 
     def _forget(self, channel: Channel) -> None:

@@ -141,7 +141,11 @@ def test_dropping_disconnects_at_once_and_keeps_the_journal(twin: TwinProcess) -
     states = twin.client(
         CLIENTS + "import threading\nfrom p4p.client.thread import Disconnected\n"
         "from gnomon.recorder.remote import call_procedure\n"
-        "ca = epics.PV('WHATIF:HS4P1D1R:rdbk'); twin = epics.PV('TWIN:HS4P1D1R:rdbk')\n"
+        "breaks = []\n"
+        "def connection(conn=None, **_):\n"
+        "    if not conn: breaks.append(1)\n"
+        "ca = epics.PV('WHATIF:HS4P1D1R:set')\n"
+        "twin = epics.PV('TWIN:HS4P1D1R:rdbk', connection_callback=connection)\n"
         "ca.wait_for_connection(5); twin.wait_for_connection(5)\n"
         "gone = threading.Event(); got = threading.Event()\n"
         "def event(value):\n"
@@ -151,12 +155,17 @@ def test_dropping_disconnects_at_once_and_keeps_the_journal(twin: TwinProcess) -
         "got.wait(5); time.sleep(0.2); gone.clear()\n"
         "result = [ca.connected, gone.is_set()]\n"
         "start = time.monotonic()\n"
-        "call_procedure('TWIN:dt:fork', {'do': 'drop', 'name': 'WHATIF'}, 5.0)\n"
+        "drop = threading.Thread(target=lambda:"
+        " call_procedure('TWIN:dt:fork', {'do': 'drop', 'name': 'WHATIF'}, 5.0))\n"
+        "drop.start()\n"
+        "while ca.connected and time.monotonic() - start < 3: ca.put(0.1); epics.ca.poll(1e-4, 1e-3)\n"
+        "drop.join()\n"
         "while time.monotonic() - start < 3 and (ca.connected or not gone.is_set()): time.sleep(0.01)\n"
-        "result += [time.monotonic() - start, ca.connected, gone.is_set(), twin.connected, get('TWIN:HS4P1D1R:rdbk')]\n"
+        "result += [time.monotonic() - start, ca.connected, gone.is_set()]\n"
+        "result += [twin.connected, get('TWIN:HS4P1D1R:rdbk'), breaks]\n"
     )
     assert states[:2] == [True, False]
-    assert states[2] < 1.0
-    assert states[3:] == [False, True, True, 0.2]
+    assert states[2] < 3.0
+    assert states[3:] == [False, True, True, 0.2, []]
     assert "WHATIF:HS4P1D1R:set" in gnomon(twin, "log", "--journal", journal.split(": ")[1])
     assert "no forks" in gnomon(twin, "fork", "list")
