@@ -243,7 +243,9 @@ class Dispatcher:
     def _plan(self, item: Waiting, lattice: Lattice) -> Step:
         if item.refusal:
             return refuse(item.command, lattice, item.refusal, self._wall_ns())
-        return plan(item.command, lattice, self._decide, self._wall_ns())
+        follows = self._reserved is not None and item.command.client is self._reserved[0]
+        # What is followed has taken the hardware its time already.
+        return plan(item.command, lattice, self._injector.decide if follows else self._decide, self._wall_ns())
 
     def _decide(self, settings: tuple[Setting, ...]) -> Decision:
         """What faults make of a command, and the time that the hardware takes for it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gnomon.ioc.dispatcher import Dispatcher
 from gnomon.ioc.puts import PutReply
-from gnomon.ioc.requests import Request, parse_put, short
+from gnomon.ioc.requests import Request, parse_put, short, state_of
 from gnomon.ioc.shadow.link import INVALID, Update
 from gnomon.ioc.shadow.subjects import Setpoint, Subjects
 from gnomon.lattice import Client, Lattice, LatticeError, Setting
@@ -26,21 +26,23 @@ log = logging.getLogger("gnomon.shadow")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A value that the machine's setpoint has, with the time at which it got it."""
+    """A value that the machine's setpoint has, in the PV's own unit, what it sets, and the time at which it got it.
+
+    What a PV sets is mostly one property; a button that is not pressed sets nothing, an optics several.
+    """
 
     setpoint: Setpoint
-    setting: Setting
+    value: float
+    settings: tuple[Setting, ...]
     time_ns: int
-
-    @property
-    def value(self) -> float:
-        """The value in the PV's own unit."""
-        return self.setting.value * self.setpoint.spec.scale
 
     def is_in(self, lattice: Lattice) -> bool:
         """Whether a lattice has this value; a strength is a sum with its trim, so but for the last bits."""
-        found, tolerance = lattice[self.setting.device, self.setting.property], 1e-13 * self.setpoint.strength
-        return math.isclose(found, self.setting.value, rel_tol=tolerance, abs_tol=1e-4 * tolerance)
+        tolerance = 1e-13 * self.setpoint.strength
+        return all(
+            math.isclose(lattice[s.device, s.property], s.value, rel_tol=tolerance, abs_tol=1e-4 * tolerance)
+            for s in self.settings
+        )
 
 
 class Follower:
@@ -63,6 +65,7 @@ class Follower:
         self._strengths: dict[int, Update] = {}  # what magnets really have, by the setpoint's channel
         self._changes: dict[int, Asked] = {}  # what has come in this turn of the event loop
         self._gathering: asyncio.TimerHandle | None = None
+        self._shown = {(s.spec.device, s.spec.property) for s in subjects.setpoints.values()}
         self._open = 0
         self._closed = False
         self.refused: dict[str, str] = {}
@@ -112,7 +115,7 @@ class Follower:
                 self._send(Request(request.settings, reason), "not followed", {})
             return
         self.refused.pop(name, None)
-        asked = Asked(setpoint, request.settings[0], min(update.time_ns, now_ns))
+        asked = self._read(setpoint, update, min(update.time_ns, now_ns))
         if update.first or self._present:
             self._present[update.channel] = asked
             self._gather(update.first)
@@ -148,8 +151,20 @@ class Follower:
         found = self._strengths.get(channel)
         if not asked.setpoint.strength or found is None or found.severity >= INVALID:
             return asked
-        request = parse_put(asked.setpoint.spec, found.value)
-        return asked if request.refusal else Asked(asked.setpoint, request.settings[0], asked.time_ns)
+        if parse_put(asked.setpoint.spec, found.value).refusal:
+            return asked
+        return self._read(asked.setpoint, found, asked.time_ns)
+
+    def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> Asked:
+        """What an update asks for, one that is not refused. What has a setpoint of its own is followed by that."""
+        spec = setpoint.spec
+        settings = parse_put(spec, update.value).settings
+        if not spec.presets:
+            return Asked(setpoint, settings[0].value * spec.scale, settings, time_ns)
+        value = state_of(spec, update.value) or 0.0
+        key = (spec.device, spec.property)
+        kept = (s for s in settings if (s.device, s.property) == key or (s.device, s.property) not in self._shown)
+        return Asked(setpoint, value, tuple(kept), time_ns)
 
     def _follow(self) -> None:
         """Send what has come in this turn: one command, or a few where the order matters."""
@@ -160,7 +175,9 @@ class Follower:
 
     def _command(self, group: Mapping[int, Asked], note: str) -> None:
         self.changed_ns = max(self.changed_ns, *(asked.time_ns for asked in group.values()))
-        self._send(Request(tuple(asked.setting for asked in group.values())), note, group)
+        settings = tuple(setting for asked in group.values() for setting in asked.settings)
+        if settings:
+            self._send(Request(settings), note, group)
 
     def _send(self, request: Request, note: str, group: Mapping[int, Asked]) -> None:
         self._open += 1
@@ -186,7 +203,7 @@ def differing(lattice: Lattice, asked: Mapping[int, Asked]) -> dict[int, Asked]:
     """Those that a lattice does not have; strengths are looked at after all else is set, since they depend on it."""
     rest = {c: a for c, a in asked.items() if not a.setpoint.strength and not a.is_in(lattice)}
     try:
-        after = lattice.updated({(a.setting.device, a.setting.property): a.setting.value for a in rest.values()})
+        after = lattice.updated({(s.device, s.property): s.value for a in rest.values() for s in a.settings})
     except LatticeError:  # which of them cannot be had shows when they are tried one by one
         after = lattice
     return rest | {c: a for c, a in asked.items() if a.setpoint.strength and not a.is_in(after)}

@@ -16,7 +16,7 @@ from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
-from gnomon.ioc.shadow.subjects import Subjects
+from gnomon.ioc.shadow.subjects import Subjects, present_value
 from gnomon.lattice import Client
 
 #: Time between two looks at what is connected and fresh [s].
@@ -90,12 +90,8 @@ class Shadow:
         around = self._around
         around.dispatcher.release()
         lattice = around.dispatcher.lattice
-        values = {
-            s.index: lattice[s.spec.device, s.spec.property] * s.spec.scale
-            for s in self._subjects.setpoints.values()
-            if around.bank.status[s.index] == Status.COMM
-        }
-        self._show_setpoints(values)
+        lost = (s for s in self._subjects.setpoints.values() if around.bank.status[s.index] == Status.COMM)
+        self._show_setpoints({s.index: present_value(s.spec, lattice) for s in lost})
         around.activity.hold("")
         around.outputs.show_many(
             {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}

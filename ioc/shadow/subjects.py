@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from gnomon.db.pvs import Kind, PvSpec
-from gnomon.lattice import Ring
+from gnomon.db.pvs import PvSpec
+from gnomon.db.templates import SETTING
+from gnomon.lattice import Lattice, Ring
 
 #: Where the tunes are read, the first that the facility's PVs have.
 _TUNES = ("tune.x", "tune.fraction.x", "tune.frequency.x")
@@ -77,7 +78,7 @@ def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: s
         if spec is None:
             continue
         key = (spec.device, spec.property)
-        strength = ring.strength_of(*key) is not None
+        strength = one.source == "set" and ring.strength_of(*key) is not None
         required = spec.property in _REQUIRED
         setpoints[channel(spec)] = Setpoint(index, spec, required, strength)
         if strength and (readback := readback_of.get(key)) is not None:
@@ -87,18 +88,12 @@ def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: s
 
 
 def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpec | None:
-    """A PV as the setpoint that it is, or that it tells: the energy's readback, the name that a multiplexer shows."""
-    if spec.source == "set":
+    """A PV as the setpoint that it is, or that it tells: the readback of a setting which has no setpoint, the energy's."""
+    if spec.source in SETTING:
         return spec
     key = (spec.device, spec.property)
     if spec.source == "readback" and key not in settable and ring.property_spec(*key).slot is not None:
         return replace(spec, source="set", writable=True)
-    mux = ring.multiplexer
-    if spec.source == "multiplexer.name" and mux is not None:
-        states = (mux.off_name, *mux.magnets)
-        return replace(
-            spec, source="set", writable=True, kind=Kind.ENUM, device=mux.name, property="selected", states=states
-        )
     return None
 
 
@@ -118,3 +113,10 @@ def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]
             found += [(s, Target(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
             break
     return found
+
+
+def present_value(spec: PvSpec, lattice: Lattice) -> float:
+    """What a setpoint shows of a lattice, in its own unit; a button is 1 while what it sets is so."""
+    if spec.source == "set":
+        return lattice[spec.device, spec.property] * spec.scale
+    return float(all(lattice[device, name] == value for device, name, value in spec.presets[1]))
