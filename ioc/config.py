@@ -185,6 +185,11 @@ class ShadowConfig(Section):
     )
     protocol: Literal["ca", "pva"] = Field(default="ca", description="Channel Access or PV Access")
     prefix: str = Field(default="", max_length=30, description="what the machine's PV names begin with")
+    leave_alone: tuple[str, ...] = Field(
+        default=(),
+        description="PVs that are not watched, since the machine lacks them or should not be followed in them: "
+        "names without prefix; `*` and `?` stand for any characters",
+    )
     timeout_s: float = Field(
         default=2.0, ge=0.2, le=60.0, description="a machine that is silent this long is out of reach"
     )

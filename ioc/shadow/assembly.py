@@ -33,7 +33,7 @@ def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
 
 
 def _make_shadow(config: Config, ring: Ring, around: Around, noise: Noise) -> Shadow:
-    watched = subjects(around.bank.specs, ring, config.prefix, config.shadow.prefix)
+    watched = subjects(around.bank.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone)
     comparison = Comparison(config.shadow, Measured(watched.readings, len(ring.bpms)), noise, around.outputs)
     return Shadow(config.shadow, watched, around, make_link(config.shadow), comparison)
 

@@ -137,7 +137,8 @@ class Follower:
         present, self._present = self._present, {}
         if self._closed or not present:
             return
-        asked = {channel: self._in_force(channel, one) for channel, one in present.items()}
+        in_force = {channel: self._in_force(channel, one) for channel, one in present.items()}
+        asked = {channel: one for channel, one in in_force.items() if one is not None}
         differ = differing(self._dispatcher.lattice, asked)
         self._show({a.setpoint.index: a.value for channel, a in asked.items() if channel not in differ})
         log.info("setpoints taken from the machine: %d, of which %d differ", len(asked), len(differ))
@@ -146,13 +147,14 @@ class Follower:
         else:
             self.caught_up = True
 
-    def _in_force(self, channel: int, asked: Asked) -> Asked:
-        """A strength is taken as it is by now: currents may have moved since it was put."""
+    def _in_force(self, channel: int, asked: Asked) -> Asked | None:
+        """A strength is taken as it is by now: currents may have moved since it was put. None when it cannot be had."""
         found = self._strengths.get(channel)
         if not asked.setpoint.strength or found is None or found.severity >= INVALID:
             return asked
-        if parse_put(asked.setpoint.spec, found.value).refusal:
-            return asked
+        if refusal := parse_put(asked.setpoint.spec, found.value).refusal:
+            self.refused[self._subjects.names[channel]] = refusal
+            return None
         return self._read(asked.setpoint, found, asked.time_ns)
 
     def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> Asked:

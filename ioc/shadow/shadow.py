@@ -108,7 +108,7 @@ class Shadow:
         self._connected.difference_update(channels)
         self._follower.lost(channels)
         self._comparison.lost(channels)
-        setpoints = [self._subjects.setpoints[c].index for c in channels if c in self._needed]
+        setpoints = [self._subjects.setpoints[c].index for c in channels if c in self._subjects.setpoints]
         self._invalidate(setpoints)
         self._look()
 

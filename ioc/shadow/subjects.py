@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import SETTING
 from gnomon.lattice import Lattice, Ring
 
-#: Where the tunes are read, the first that the facility's PVs have.
-_TUNES = ("tune.x", "tune.fraction.x", "tune.frequency.x")
-
+#: Where the tunes are read, the first that the facility's PVs have: what is measured before what a model says.
+_TUNES = ("tune.frequency.x", "tune.fraction.x", "tune.x")
 
 #: Properties whose setpoints every machine has, or has to show, for its state to be known.
 _REQUIRED = ("current", "frequency", "energy")
@@ -57,8 +57,15 @@ class Subjects:
         return frozenset(c for c, s in self.setpoints.items() if s.required) | self.readings.keys()
 
 
-def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str) -> Subjects:
-    """Choose them from our own PVs, which have the machine's names but for the prefix."""
+def subjects(
+    specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str, left_alone: Sequence[str] = ()
+) -> Subjects:
+    """Choose them from our own PVs, which have the machine's names but for the prefix.
+
+    `left_alone` are patterns of names, without any prefix, that are not watched.
+    """
+    index = {spec.name: i for i, spec in enumerate(specs)}
+    specs = [s for s in specs if not any(fnmatchcase(s.name.removeprefix(prefix), p) for p in left_alone)]
     names: list[str] = []
     channels: dict[str, int] = {}
 
@@ -73,14 +80,14 @@ def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: s
     setpoints: dict[int, Setpoint] = {}
     readbacks: dict[int, int] = {}
     settable = {(s.device, s.property) for s in specs if s.source == "set"}
-    for index, one in enumerate(specs):
+    for one in specs:
         spec = _followed(one, ring, settable)
         if spec is None:
             continue
         key = (spec.device, spec.property)
         strength = one.source == "set" and ring.strength_of(*key) is not None
         required = spec.property in _REQUIRED
-        setpoints[channel(spec)] = Setpoint(index, spec, required, strength)
+        setpoints[channel(spec)] = Setpoint(index[spec.name], spec, required, strength)
         if strength and (readback := readback_of.get(key)) is not None:
             readbacks[channel(readback)] = channel(spec)
     readings = {channel(spec): target for spec, target in _readings(specs, ring)}
@@ -88,7 +95,7 @@ def subjects(specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: s
 
 
 def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpec | None:
-    """A PV as the setpoint that it is, or that it tells: the readback of a setting which has no setpoint, the energy's."""
+    """A PV as the setpoint that it is, or that it tells: a readback, such as the energy's, that has no setpoint."""
     if spec.source in SETTING:
         return spec
     key = (spec.device, spec.property)

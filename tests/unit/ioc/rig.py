@@ -22,6 +22,7 @@ from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.reference_controls import ReferenceControls
 from gnomon.ioc.reference_store import ReferenceStore
+from gnomon.ioc.shadow.shadow import Around
 from gnomon.ioc.status import Figures, Status, figures
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
 from gnomon.propagator import BeamState, PropagatorService
@@ -71,15 +72,17 @@ class Rig:
     """Puts and readings by PV name."""
 
     def __init__(
-        self, bank: Bank, dispatcher: Dispatcher, journal: Journal, injector: Injector, status: Status
+        self, around: Around, controls: Controls, journal: Journal, injector: Injector, status: Status
     ) -> None:
-        self.bank = bank
-        self.dispatcher = dispatcher
+        self.around = around
+        self.bank = around.bank
+        self.dispatcher = around.dispatcher
+        self.controls = controls
         self.journal = journal
         self.injector = injector
         self.status = status
         self.published: list[tuple[str, ...]] = []
-        bank.listen(lambda indices: self.published.append(tuple(bank.specs[i].name for i in indices)))
+        self.bank.listen(lambda indices: self.published.append(tuple(self.bank.specs[i].name for i in indices)))
 
     def start_put(self, name: str, value: Any, client: Client = CLIENT) -> "asyncio.Future[PutReply]":
         return asyncio.wrap_future(self.dispatcher.put(self.bank.index[name], value, client))
@@ -110,12 +113,12 @@ async def running(
     dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls)
     try:
         await service.submit(RING.nominal, 0)
-        Activity(controls, service, outputs)
+        activity = Activity(controls, service, outputs)
         store = ReferenceStore(folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms])
         await ReferenceControls(controls, outputs, store).begin()
         clients: Figures = {"status.ca.clients": lambda: 2, "status.pva.channels": lambda: 3}
         status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
-        yield Rig(bank, dispatcher, kept, injector, status)
+        yield Rig(Around(bank, outputs, dispatcher, activity), controls, kept, injector, status)
     finally:
         await controls.stop()
         await dispatcher.stop()
