@@ -33,6 +33,17 @@ class SetProcedure:
         self._prefix = prefix
         self._dispatcher = dispatcher
 
+    def writes(self, arguments: dict[str, Any]) -> list[str]:
+        """The PVs that a call sets, by whatever name: who may not write them may not call either."""
+        settings = parse_set(self._bank, self._prefix, arguments).settings
+        wanted = {(setting.device, setting.property) for setting in settings}
+        named = {setting.pv for setting in settings}
+        return [
+            spec.name
+            for spec in self._bank.specs
+            if spec.name in named or (spec.writable and (spec.device, spec.property) in wanted)
+        ]
+
     def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
         """See `RpcHandler`."""
         request = parse_set(self._bank, self._prefix, arguments)

@@ -1,8 +1,9 @@
 """What a server needs of the rest of gnomon when a client writes: one sink for the puts of both protocols."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gnomon.lattice.commands import Client
 
@@ -35,4 +36,13 @@ class RpcHandler(Protocol):
 
     def __call__(self, arguments: dict[str, Any], client: Client) -> Future[str]:
         """Start the procedure; never blocks. The future ends with a text (often JSON), or a GnomonError."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A remote procedure that sets PVs: the access rules of those count, not only its own."""
+
+    def writes(self, arguments: dict[str, Any]) -> Sequence[str]:
+        """The names of the PVs that a call with these arguments would set."""
         ...

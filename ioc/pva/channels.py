@@ -5,7 +5,7 @@ A handler that raises has a bug: p4p then answers the client with the error and 
 
 from typing import TYPE_CHECKING, Any
 
-from gnomon.ioc.puts import RpcHandler
+from gnomon.ioc.puts import RpcHandler, Writer
 from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of
 from gnomon.ioc.pva.values import written
 
@@ -75,7 +75,11 @@ def _call(hosted: "Hosted", procedure: RpcHandler, operation: Any) -> None:
     except UnicodeDecodeError:
         operation.done(error=NO_TEXT)
         return
-    if (reason := hosted.permits.refusal(operation.name(), client, "call")) is not None:
+    reason = hosted.permits.refusal(operation.name(), client, "call")
+    if reason is None and isinstance(procedure, Writer):
+        refusals = (hosted.permits.refusal(name, client, "write") for name in procedure.writes(arguments))
+        reason = next((refusal for refusal in refusals if refusal is not None), None)
+    if reason is not None:
         operation.done(error=reason)
         return
     answer_call(operation, procedure(arguments, client))

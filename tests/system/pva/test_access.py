@@ -4,6 +4,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,6 +17,7 @@ from gnomon.ioc.bank import Bank
 from gnomon.ioc.config import AccessConfig
 from gnomon.ioc.pva.presence import find_pva_servers
 from gnomon.ioc.pva.wire import Command, message, string
+from gnomon.lattice import Client
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 from system.pva.test_guard import HELLO
 
@@ -55,6 +57,27 @@ def test_a_call_is_a_write(serve: Serve) -> None:
         assert context.get("T:call") is not None
         with pytest.raises(RemoteError, match="may not call T:call"):
             context.rpc("T:call", NTURI([]).wrap("T:call"))
+
+
+class Setter:
+    """A procedure that sets what it is told."""
+
+    def writes(self, arguments: dict[str, Any]) -> list[str]:
+        return [str(name) for name in arguments["names"]]
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        return procedure({}, client)
+
+
+def test_a_procedure_is_no_way_around_the_rules_of_what_it_sets(serve: Serve) -> None:
+    served = serve({"pvs": ["T:mode"], "allow": "read"}, {"allow": "write"})
+    bank = Bank([], START_NS)
+    served.server.add(bank, FakeSink(bank), {"T:setter": Setter()})
+    uri = NTURI([("names", "as")])
+    with served.context(nt=False) as context:
+        assert context.rpc("T:setter", uri.wrap("T:setter", kws={"names": ["T:current"]})).value == "{}"
+        with pytest.raises(RemoteError, match="may not write T:mode"):
+            context.rpc("T:setter", uri.wrap("T:setter", kws={"names": ["T:current", "T:mode"]}))
 
 
 def test_who_a_client_is_counts_as_it_says_it(serve: Serve) -> None:
