@@ -83,7 +83,7 @@ def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -
     pva = mls.client(PVA + "result = [float(ctx.get('T:' + name, timeout=5)) for name in names]\n", names=names)
     for name, (value, _, _, severity), other in zip(names, ca, pva, strict=True):
         assert severity == 0, name
-        assert other == pytest.approx(value, rel=1e-4), name  # a second may pass, and the current falls
+        assert other == pytest.approx(value, rel=1e-3), name  # a second may pass, and the current falls
     by_name = dict(zip(names, ca, strict=True))
     assert by_name["TUNEZRP:measZ"][1:3] == ["kHz", "ctrl_double"]
     assert by_name["ORBITCCP:selRunMode"][2] == "ctrl_long"
@@ -160,7 +160,7 @@ def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_i
     assert len({row[3] for row in result}) == 1
     assert low[4] == 0.0
     assert low[5] == 3
-    assert back[4] == 150.0
+    assert back[4] == pytest.approx(150.0, rel=1e-3)  # a second may have passed
 
 
 def test_switches_hold_their_state_and_are_refused_others(mls: TwinProcess) -> None:
