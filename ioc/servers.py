@@ -7,6 +7,7 @@ from gnomon.ioc.access import AccessRules
 from gnomon.ioc.ca.server import CaError, CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
+from gnomon.ioc.descriptors import make_room
 from gnomon.ioc.puts import RpcHandler
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
@@ -63,6 +64,7 @@ class Servers:
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Listen. Raises GnomonError when an address cannot be had."""
+        make_room(self.ca.guard)
         self._endpoint = self._pva.start()
         stack.callback(self._pva.stop)
         await self.ca.start()

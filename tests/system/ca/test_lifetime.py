@@ -9,6 +9,8 @@ import pytest
 
 from gnomon.ioc.ca.presence import find_ca_servers
 from gnomon.ioc.ca.server import settings
+from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.descriptors import make_room
 from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
 
 
@@ -82,3 +84,24 @@ def test_the_standard_variables_win_over_the_caller() -> None:
     assert settings(["127.0.0.1"], 5064, environ).port == 6064
     assert settings(["127.0.0.1"], 5064, environ | {"EPICS_CAS_SERVER_PORT": "7064"}).port == 7064
     assert os.environ.get("EPICS_CA_SERVER_PORT") is None
+
+
+def test_a_name_server_search_over_tcp_is_answered(served: Served, client: RawClient) -> None:
+    client.send(6, 5, 13, 8, 8, b"T:nobody\0")
+    client.send(6, 5, 13, 9, 9, b"T:x1\0")
+    answer = client.wait(6)
+    assert (answer.data_type, answer.first, answer.second) == (served.server.port, 0xFFFFFFFF, 9)
+
+
+def test_a_thousand_idle_clients_cost_little_and_are_told_of_the_end(epics_ports) -> None:
+    make_room(GuardConfig())
+    served = Served(epics_ports.ca)
+    begin = time.perf_counter()
+    clients = [RawClient(served.server.port) for _ in range(1000)]
+    clients[-1].connect("T:x1")
+    took = time.perf_counter() - begin
+    served.stop()
+    for client in clients:
+        client.close()
+    assert took < 5.0
+    assert not served.left

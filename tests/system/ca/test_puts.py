@@ -2,11 +2,13 @@
 
 import struct
 import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from gnomon.ioc.ca.circuit import MOST_PUTS
 from gnomon.ioc.puts import PutReply
 from system.ca.stage import DOUBLE, EVENT_ADD, WRITE, RawClient, Served
 
@@ -83,3 +85,21 @@ def test_an_accepted_put_is_answered_as_normal_and_names_the_client(served: Serv
     assert client.wait(WRITE).first == NORMAL
     ((_, value, who),) = served.sink.puts
     assert (value, who.user, who.host, who.protocol) == (2, "operator", "console7", "ca")
+
+
+def test_a_client_with_thousands_of_puts_under_way_has_to_wait(served: Served, client: RawClient) -> None:
+    waiting: list[Future[PutReply]] = []
+    served.sink.complete = lambda index, value, future: waiting.append(future)
+    client.connect("T:current")
+    for number in range(MOST_PUTS + 1000):
+        client.put("T:current", 1.0, number)
+    other = RawClient(served.server.port)
+    other.connect("T:x1")  # it has been served meanwhile
+    other.close()
+    assert len(waiting) == MOST_PUTS
+    for number in range(MOST_PUTS + 1000):
+        end = time.monotonic() + 5.0
+        while len(waiting) <= number and time.monotonic() < end:
+            time.sleep(0.001)
+        waiting[number].set_result(PutReply(True))
+    assert {client.wait(WRITE).first for _ in range(MOST_PUTS + 1000)} == {NORMAL}
