@@ -1,0 +1,131 @@
+"""What a client describes and sends along in a request: walked through before pvxs decodes it.
+
+pvxs makes room for as many values as a message announces, before it looks whether they are there. So sizes are held
+against the bytes that did come. Types that no request of ours takes, and that announce types of their own, are refused:
+unions, values of any type, and arrays of structures.
+
+Source: "pvAccess Protocol Specification", Data Encoding: sizes, introspection data, structured data.
+"""
+
+import struct
+from dataclasses import dataclass
+
+DEEPEST = 16
+_LONG, _NULL = 254, 255
+_STRUCTURE, _STRING, _NOTHING, _NAMED, _NAME = 0x80, 0x60, 0xFF, 0xFD, 0xFE
+_VARIABLE, _BOUNDED, _FIXED = 0x08, 0x10, 0x18
+#: Bytes of a scalar by its code; a string has at least the one of its size.
+_BYTES = {0x00: 1, 0x20: 1, 0x21: 2, 0x22: 4, 0x23: 8, 0x24: 1, 0x25: 2, 0x26: 4, 0x27: 8, 0x42: 4, 0x43: 8, _STRING: 1}
+
+
+class ContentsError(ValueError):
+    """A request that announces what it does not bring, or what nobody here takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A type: the code of a scalar, or the fields of a structure; `count` is the fixed length of an array."""
+
+    code: int
+    fields: tuple["Described", ...] = ()
+    count: int = 0
+
+
+class Contents:
+    """Looks through the requests of one client, who may give types numbers to refer to later."""
+
+    def __init__(self) -> None:
+        self._named: dict[int, Described] = {}
+
+    def check(self, body: bytes, at: int, order: str) -> None:
+        """Walk through a type and its value from `at` on; more may follow. Raises ContentsError."""
+        described, at = self._type(body, at, order, 0)
+        if described is not None:
+            _value(described, body, at, order)
+
+    def _type(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described | None, int]:
+        code, at = _byte(body, at)
+        if depth > DEEPEST:
+            raise ContentsError(f"a type is deeper than {DEEPEST} levels")
+        if code == _NOTHING:
+            return None, at
+        if code in (_NAMED, _NAME):
+            if at + 2 > len(body):
+                raise ContentsError("the number of a type is cut off")
+            (number,) = struct.unpack_from(order + "H", body, at)
+            if code == _NAMED:
+                described, at = self._type(body, at + 2, order, depth + 1)
+                if described is not None:
+                    self._named[number] = described
+                return described, at
+            if number not in self._named:
+                raise ContentsError(f"type {number} was never described")
+            return self._named[number], at + 2
+        if code == _STRUCTURE:
+            return self._structure(body, at, order, depth)
+        scalar, shape = code & ~_FIXED, code & _FIXED
+        if scalar not in _BYTES:
+            raise ContentsError(f"a value of type 0x{code:02x} is nothing that is taken here")
+        count = 0
+        if shape in (_BOUNDED, _FIXED):
+            count, at = _size(body, at, order)
+        return Described(code, count=count), at
+
+    def _structure(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described, int]:
+        at = _text(body, at, order)
+        count, at = _size(body, at, order)
+        if count > len(body) - at:
+            raise ContentsError(f"a structure announces {count} fields in {len(body) - at} bytes")
+        fields = []
+        for _ in range(count):
+            described, at = self._type(body, _text(body, at, order), order, depth + 1)
+            if described is not None:
+                fields.append(described)
+        return Described(_STRUCTURE, tuple(fields)), at
+
+
+def _value(described: Described, body: bytes, at: int, order: str) -> int:
+    """Where a value of this type ends."""
+    if described.code == _STRUCTURE:
+        for field in described.fields:
+            at = _value(field, body, at, order)
+        return at
+    scalar, shape = described.code & ~_FIXED, described.code & _FIXED
+    count = 1
+    if shape == _FIXED:
+        count = described.count
+    elif shape:
+        count, at = _size(body, at, order)
+    if count * _BYTES[scalar] > len(body) - at:
+        raise ContentsError(f"{count} values are announced in {len(body) - at} bytes")
+    if scalar != _STRING:
+        return at + count * _BYTES[scalar]
+    for _ in range(count):
+        at = _text(body, at, order)
+    return at
+
+
+def _byte(body: bytes, at: int) -> tuple[int, int]:
+    if at >= len(body):
+        raise ContentsError("a request is cut off")
+    return body[at], at + 1
+
+
+def _size(body: bytes, at: int, order: str) -> tuple[int, int]:
+    """A size and where the next thing starts; that of nothing is 0."""
+    size, at = _byte(body, at)
+    if size == _NULL:
+        return 0, at
+    if size == _LONG:
+        if at + 4 > len(body):
+            raise ContentsError("a size is cut off")
+        return int(struct.unpack_from(order + "I", body, at)[0]), at + 4
+    return size, at
+
+
+def _text(body: bytes, at: int, order: str) -> int:
+    """Where a string ends."""
+    size, at = _size(body, at, order)
+    if size > len(body) - at:
+        raise ContentsError(f"a text of {size} bytes is announced in {len(body) - at}")
+    return at + size
