@@ -1,7 +1,8 @@
 """What a client sends, looked through on its way to the server: only whole, known and bounded messages pass.
 
-Bodies are not decoded, except three kinds that the guard itself needs: who the client is (validation), which channels
-it wants, and its searches, which are taken out, since the guard answers them.
+Bodies are not decoded, except those that the guard itself needs: who the client is (validation), which channels it
+wants, and its searches, which are taken out, since the guard answers them. What a client describes by itself, in the
+beginning of an operation and as the argument of a call, is walked through (`contents`).
 """
 
 import struct
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gnomon.ioc.pva import wire
+from gnomon.ioc.pva.contents import Contents, ContentsError
 from gnomon.ioc.pva.wire import Command, Header, WireError
 from gnomon.lattice import GnomonError
 
@@ -55,6 +57,7 @@ class Inspector:
         self._segmented_bytes = 0
         self._channels = 0
         self._operations: dict[int, set[int]] = {}
+        self._contents = Contents()
         self._open = 0
 
     @property
@@ -85,7 +88,7 @@ class Inspector:
                 break
             if not head.flags & wire.CONTROL:
                 self._left = head.size
-                if head.command in _WHOLE:
+                if head.command in _WHOLE or self._brings_a_type(head, data, at):
                     passing.append(data[start:at])
                     self._whole = bytearray(data[at : at + wire.HEADER_BYTES])
                     start = at + wire.HEADER_BYTES
@@ -156,6 +159,16 @@ class Inspector:
         self._segmented = head if part in (wire.FIRST, wire.MIDDLE) else None
         return True
 
+    def _brings_a_type(self, head: Header, data: bytes, at: int) -> bool:
+        """Whether the client describes something in this message, which is then looked through when it is whole."""
+        if head.command not in _OPERATIONS or head.flags & wire.SEGMENT in (wire.MIDDLE, wire.LAST):
+            return False
+        step = data[at + wire.HEADER_BYTES + 8]
+        brings = bool(step & _INIT) or (head.command == Command.RPC and head.size > _OPERATION["<"].size)
+        if brings and head.flags & wire.SEGMENT:
+            raise Breach(f"sent {Command(head.command).name} with a type in pieces")
+        return brings
+
     def _begin(self, sid: int, operation: int) -> None:
         operations = self._operations.setdefault(sid, set())
         self._open += operation not in operations
@@ -181,8 +194,14 @@ class Inspector:
                 return b""
             if head.command == Command.CREATE_CHANNEL:
                 return kept[: wire.HEADER_BYTES] + self._granted(body, head.order)
+            if head.command in _OPERATIONS:
+                self._contents.check(body, _OPERATION["<"].size, head.order)
+                return kept
+            _, at = wire.text_at(body, 8, head.order)
+            if at < len(body):
+                self._contents.check(body, at, head.order)
             self.user = user_of(body, head.order)
-        except WireError as error:
+        except (WireError, ContentsError) as error:
             raise Breach(f"sent {Command(head.command).name} in which {error}") from None
         self.validated = True
         return kept

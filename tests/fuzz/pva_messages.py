@@ -21,7 +21,7 @@ STRUCTURE, UNION, ANY, NOTHING = 0x80, 0x81, 0x82, 0xFF
 EMPTY = bytes((STRUCTURE, 0, 0))
 
 #: pvxs numbers the channels of a connection from here.
-FIRST_SID = 0x07050302
+FIRST_SID = 0x07050301
 
 
 def message(command: int, body: bytes, flags: int = 0, size: int | None = None) -> bytes:
