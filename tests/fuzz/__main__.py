@@ -5,12 +5,16 @@ import os
 import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from conftest import EpicsPorts, QuietRepeater, free_port
 
 from fuzz.campaign import run
-from fuzz.cases import Corpus, make
+from fuzz.cases import Case, Corpus, make
+
+PROGRESS = 50_000
 
 
 def main() -> int:
@@ -30,7 +34,7 @@ def main() -> int:
     ports = EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
     folder = Path(tempfile.mkdtemp(prefix="gnomon-fuzz-"))
     try:
-        verdict = run((make(options.seed, number, corpus) for number in numbers), ports, folder)
+        verdict = run(_told(make(options.seed, number, corpus) for number in numbers), ports, folder)
     finally:
         repeater.stop()
     print(verdict)
@@ -43,6 +47,14 @@ def main() -> int:
     shutil.rmtree(folder)
     print("all is as it should be")
     return 0
+
+
+def _told(cases: Iterator[Case]) -> Iterator[Case]:
+    """The cases, with a line for each of so many."""
+    for count, case in enumerate(cases, 1):
+        yield case
+        if count % PROGRESS == 0:
+            print(f"{time.strftime('%H:%M:%S')} {count} cases", flush=True)
 
 
 if __name__ == "__main__":
