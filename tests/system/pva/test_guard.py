@@ -232,7 +232,7 @@ def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start) -
     server = start(stalled_s=2.0)
     with Reader(server) as reader:
         before = server.memory
-        stalled = [_subscribed(server, "G:wave") for _ in range(10)]
+        stalled = [subscribed(server, "G:wave") for _ in range(10)]
         most = 0.0
         end = time.monotonic() + 6.0
         while time.monotonic() < end:
@@ -243,9 +243,9 @@ def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start) -
     assert reader.noticed_nothing
 
 
-def _subscribed(server: GuardedServer, name: str) -> socket.socket:
-    """A client that subscribes and then reads nothing."""
-    sock = server.connect(receive_bytes=4096)
+def subscribed(server: GuardedServer, name: str, receive_bytes: int = 4096) -> socket.socket:
+    """A client that has subscribed and read nothing since."""
+    sock = server.connect(receive_bytes=receive_bytes)
     sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string(name)))
     sid = _sid(sock)
     request = b"\x80\x00\x00"  # an empty structure: all fields
