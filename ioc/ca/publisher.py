@@ -1,11 +1,13 @@
 """Sends what a bank publishes to all subscribers: one write for each client, however many PVs changed.
 
-Each client has a plan: the messages of its plain scalar subscriptions (DBR_TIME_DOUBLE) as one array of wire
-structures, in which a publication fills in value, alarm and time stamp of those concerned and sends them as they stand.
+Each client has a plan. For each set of PVs that are published together, it keeps the messages of its plain scalar
+subscriptions (DBR_TIME_DOUBLE) to them as one array of wire structures; a publication fills in values, alarms and time
+stamps, which are the same for all clients, and sends the array as it stands.
 Other subscriptions are packed one by one, once for all clients that want the same.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,17 +19,11 @@ from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
 from gnomon.ioc.ca.dbr import TIME_DOUBLE, Unconvertible
 from gnomon.ioc.ca.points import NO_FILTERS, Point
-from gnomon.ioc.ca.wire import EPOCH_S, GET_FAILED, HEADER, NORMAL, Command, pack
+from gnomon.ioc.ca.wire import EPOCH_S, GET_FAILED, NORMAL, Command, pack
 
-#: One update of a DBR_TIME_DOUBLE subscription as it goes over the wire (Channel Access protocol, EVENT_ADD reply).
-MESSAGE = np.dtype(
+#: Alarm, time stamp and value of a DBR_TIME_DOUBLE; the same for all clients.
+BODY = np.dtype(
     [
-        ("command", ">u2"),
-        ("size", ">u2"),
-        ("type", ">u2"),
-        ("count", ">u2"),
-        ("status_code", ">u4"),
-        ("subscription", ">u4"),
         ("status", ">u2"),
         ("severity", ">u2"),
         ("seconds", ">u4"),
@@ -36,9 +32,24 @@ MESSAGE = np.dtype(
         ("value", ">f8"),
     ]
 )
+#: One update of such a subscription as it goes over the wire (Channel Access protocol, EVENT_ADD reply).
+MESSAGE = np.dtype(
+    [
+        ("command", ">u2"),
+        ("size", ">u2"),
+        ("type", ">u2"),
+        ("count", ">u2"),
+        ("status_code", ">u4"),
+        ("subscription", ">u4"),
+        ("body", BODY),
+    ]
+)
 
 VALUE = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_LOG
 ALARM = SubscriptionType.DBE_ALARM
+
+#: Patterns that are kept for a client; each takes 48 bytes for each PV in it.
+MOST_PATTERNS = 32
 
 #: Kinds of updates that are remembered, so that clients which want the same share it.
 MOST_CONTENTS = 100_000
@@ -91,22 +102,58 @@ class Subscription:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What one client is sent when certain PVs are published: messages without bodies, whose bodies, single ones."""
+
+    messages: NDArray[Any]
+    take: Indices
+    singles: tuple[Subscription, ...]
+
+
 @dataclass(slots=True)
 class Plan:
-    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent."""
+    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent.
+
+    Publications repeat themselves, so their patterns are kept, by the PVs published, until a subscription changes.
+    """
 
     fast: dict[Key, int] = field(default_factory=dict)
     slow: dict[int, dict[Key, Subscription]] = field(default_factory=dict)
     waiting: NDArray[np.bool_] | None = None
+    patterns: dict[bytes, Pattern] = field(default_factory=dict)
     index: Indices | None = None
     messages: Any = None
 
-    def build(self) -> Indices:
+    def changed(self) -> None:
+        """Subscriptions are others now."""
+        self.index = None
+        self.patterns.clear()
+
+    def pattern(self, indices: Indices, key: bytes, total: int) -> Pattern:
+        """The pattern of the PVs in `indices`, of `total` in all; `key` is what it is kept by."""
+        known = self.patterns.get(key)
+        if known is None:
+            if len(self.patterns) >= MOST_PATTERNS:
+                self.patterns.clear()
+            known = self.patterns[key] = self._make(indices, total)
+        return known
+
+    def _make(self, indices: Indices, total: int) -> Pattern:
+        index = self._build() if self.index is None else self.index
+        position = np.full(total, -1, dtype=np.intp)
+        position[indices] = np.arange(len(indices))
+        take = position[index]
+        pick = take >= 0
+        singles = (one for at, some in self.slow.items() if position[at] >= 0 for one in some.values())
+        return Pattern(self.messages[pick], take[pick], tuple(singles))
+
+    def _build(self) -> Indices:
         """Lay out the messages of the fast subscriptions."""
         self.index = np.fromiter(self.fast.values(), dtype=np.intp, count=len(self.fast))
         self.messages = np.zeros(len(self.fast), dtype=MESSAGE)
         self.messages["command"] = Command.EVENT_ADD
-        self.messages["size"] = MESSAGE.itemsize - HEADER.size
+        self.messages["size"] = BODY.itemsize
         self.messages["type"] = TIME_DOUBLE
         self.messages["count"] = 1
         self.messages["status_code"] = NORMAL
@@ -139,9 +186,9 @@ class Publisher:
         subscription.content = self._contents.setdefault(wanted, next(self._numbers))
         if subscription.is_fast and self._scalar[index]:
             plan.fast[subscription.key] = index
-            plan.index = None
         else:
             plan.slow.setdefault(index, {})[subscription.key] = subscription
+        plan.changed()
         if receiver.ready:
             self._changed(subscription)  # remembers what is sent now
             receiver.write(self._message(subscription, {}))
@@ -153,9 +200,8 @@ class Publisher:
         plan = self._plans.get(receiver)
         if plan is None:
             return
-        if plan.fast.pop(key, None) is not None:
-            plan.index = None
-        elif (slow := plan.slow.get(index)) is not None:
+        plan.changed()
+        if plan.fast.pop(key, None) is None and (slow := plan.slow.get(index)) is not None:
             slow.pop(key, None)
             if not slow:
                 del plan.slow[index]
@@ -168,49 +214,48 @@ class Publisher:
         """Send what was published to all who subscribe to it."""
         if not self._plans:
             return
-        published = np.zeros(len(self._bank.specs), dtype=bool)
-        published[indices] = True
-        cache: Cache = {}
+        ready = []
         for receiver, plan in list(self._plans.items()):
             if receiver.ready:
-                self._send(receiver, plan, published, cache)
+                ready.append((receiver, plan))
             else:
                 self._postpone(plan, indices)
+        self._send(ready, indices)
 
     def catch_up(self, receiver: Receiver) -> None:
         """A client is ready again: send the newest of what it has missed."""
         plan = self._plans.get(receiver)
         if plan is not None and plan.waiting is not None:
-            waiting, plan.waiting = plan.waiting, None
-            self._send(receiver, plan, waiting, {})
+            waiting, plan.waiting = np.flatnonzero(plan.waiting), None
+            self._send([(receiver, plan)], waiting)
 
     def stop(self) -> None:
         """Send nothing more."""
         self._plans.clear()
 
-    def _send(self, receiver: Receiver, plan: Plan, published: NDArray[np.bool_], cache: Cache) -> None:
-        parts = [self._fast(plan, published)] if plan.fast else []
-        for index, subscriptions in plan.slow.items():
-            if published[index]:
-                parts.extend(
-                    self._message(one, cache) for one in subscriptions.values() if one.wants_all or self._changed(one)
-                )
-        if parts:
-            receiver.write(b"".join(parts))
+    def _send(self, clients: Sequence[tuple[Receiver, Plan]], indices: Indices) -> None:
+        """Send the present state of PVs to clients that are ready for it."""
+        bodies, key, total = self._bodies(indices), indices.tobytes(), len(self._bank.specs)
+        cache: Cache = {}
+        for receiver, plan in clients:
+            pattern = plan.pattern(indices, key, total)
+            pattern.messages["body"] = bodies[pattern.take]
+            parts = [pattern.messages.tobytes()]
+            parts.extend(self._message(one, cache) for one in pattern.singles if one.wants_all or self._changed(one))
+            if data := b"".join(parts):
+                receiver.write(data)
 
-    def _fast(self, plan: Plan, published: NDArray[np.bool_]) -> bytes:
-        index = plan.build() if plan.index is None else plan.index
-        pick = published[index]
-        messages, which = (plan.messages, index) if pick.all() else (plan.messages[pick], index[pick])
+    def _bodies(self, indices: Indices) -> NDArray[Any]:
+        """What the fast messages of these PVs have in common for all clients."""
         bank = self._bank
-        seconds, nanoseconds = np.divmod(bank.time_ns[which], 1_000_000_000)
-        messages["status"] = bank.status[which]
-        messages["severity"] = bank.severity[which]
-        messages["seconds"] = np.maximum(seconds - EPOCH_S, 0)
-        messages["nanoseconds"] = nanoseconds
-        messages["value"] = bank.values[which]
-        sent: bytes = messages.tobytes()
-        return sent
+        made = np.zeros(len(indices), dtype=BODY)
+        seconds, nanoseconds = np.divmod(bank.time_ns[indices], 1_000_000_000)
+        made["status"] = bank.status[indices]
+        made["severity"] = bank.severity[indices]
+        made["seconds"] = np.maximum(seconds - EPOCH_S, 0)
+        made["nanoseconds"] = nanoseconds
+        made["value"] = bank.values[indices]
+        return made
 
     def _message(self, one: Subscription, cache: Cache) -> bytes:
         """One update of any type."""
