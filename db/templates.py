@@ -137,6 +137,7 @@ SOURCES: dict[str, Kind] = {
     "status.model.p99": Kind.FLOAT,
     "status.model.hung": Kind.INT,
     "status.ca.clients": Kind.INT,
+    "status.pva.clients": Kind.INT,
     "status.pva.channels": Kind.INT,
     "status.journal.path": Kind.STRING,
     "status.journal.size": Kind.FLOAT,

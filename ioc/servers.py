@@ -41,7 +41,11 @@ class Servers:
     @property
     def clients(self) -> Figures:
         """How many clients there are, as status PVs show it."""
-        return {"status.ca.clients": lambda: self.ca.clients, "status.pva.channels": lambda: self._pva.connected}
+        return {
+            "status.ca.clients": lambda: self.ca.clients,
+            "status.pva.clients": lambda: self._pva.clients,
+            "status.pva.channels": lambda: self._pva.connected,
+        }
 
     def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
         """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered.

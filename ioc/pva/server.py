@@ -114,6 +114,11 @@ class PvaServer:
         self._close()
 
     @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return self._guard.clients if self._guard is not None else 0
+
+    @property
     def connected(self) -> int:
         """How many PVs have at least one client."""
         return sum(hosted.connected for hosted in self._hosted)

@@ -29,9 +29,10 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 def test_figures_about_the_server_are_readable_and_beat_once_a_second(twin: TwinProcess) -> None:
     result = twin.client(
         CLIENTS + "epics.caput('TWIN:HS1P2K1RP:setCur', 0.01, wait=True)\n"
-        "first = get('dt:heartbeat'); time.sleep(2.2)\n"
+        "first = get('dt:heartbeat'); pva('dt:pid'); time.sleep(2.2)\n"
         "names = ('heartbeat', 'uptime', 'pid', 'memory', 'queue', 'put:time:p50', 'put:time:p99',\n"
-        "    'model:time:p50', 'model:time:p99', 'model:hung', 'ca:clients', 'pva:channels', 'journal:last')\n"
+        "    'model:time:p50', 'model:time:p99', 'model:hung', 'ca:clients', 'pva:clients', 'pva:channels',\n"
+        "    'journal:last')\n"
         "result = {n: get('dt:' + n) for n in names} | {'first': first, 'over pva': pva('dt:pid').value,\n"
         "    'path': pva('dt:journal:path').value, 'long': epics.caget('TWIN:dt:journal:path.VAL$', as_string=True)}\n"
     )
@@ -39,6 +40,7 @@ def test_figures_about_the_server_are_readable_and_beat_once_a_second(twin: Twin
     assert result["pid"] == result["over pva"] == twin.process.pid
     assert 10.0 < result["memory"] < 2000.0
     assert result["ca:clients"] == 1
+    assert result["pva:clients"] == 1
     assert 0.0 < result["model:time:p50"] <= result["model:time:p99"]
     assert result["model:time:p50"] < result["put:time:p50"] <= result["put:time:p99"]
     assert result["journal:last"] >= 1

@@ -116,7 +116,11 @@ async def running(
         activity = Activity(controls, service, outputs)
         store = ReferenceStore(folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms])
         await ReferenceControls(controls, outputs, store).begin()
-        clients: Figures = {"status.ca.clients": lambda: 2, "status.pva.channels": lambda: 3}
+        clients: Figures = {
+            "status.ca.clients": lambda: 2,
+            "status.pva.clients": lambda: 1,
+            "status.pva.channels": lambda: 3,
+        }
         status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
         yield Rig(Around(bank, outputs, dispatcher, activity), controls, kept, injector, status)
     finally:

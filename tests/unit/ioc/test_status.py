@@ -29,14 +29,14 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
         beating = {name.removeprefix("T:dt:") for name in together}
         assert beating == {
             "heartbeat", "uptime", "queue", "memory", "model:hung", "model:time:p50", "model:time:p99", "put:time:p50",
-            "put:time:p99", "ca:clients", "pva:channels", "journal:path", "journal:size", "journal:last",
+            "put:time:p99", "ca:clients", "pva:clients", "pva:channels", "journal:path", "journal:size", "journal:last",
         }  # fmt: skip
         value = {name: rig.get(f"T:dt:{name}").value for name in (*beating, "pid", "version", "host", "started")}
     assert value["heartbeat"] == 2
     assert value["queue"] == value["model:hung"] == 0
     assert 0.0 < value["model:time:p50"] <= value["model:time:p99"]
     assert value["model:time:p50"] < value["put:time:p50"] <= value["put:time:p99"]
-    assert (value["ca:clients"], value["pva:channels"]) == (2, 3)
+    assert (value["ca:clients"], value["pva:clients"], value["pva:channels"]) == (2, 1, 3)
     assert value["journal:path"] == str(tmp_path / "journal")
     assert value["journal:last"] == 2
     assert value["journal:size"] * 1e6 >= (tmp_path / "journal").stat().st_size
