@@ -47,6 +47,7 @@ class Inspector:
     def __init__(self, limits: Limits, readable: Callable[[str], bool], search: Callable[[bytes, str], None]) -> None:
         self.validated = False
         self.user = ""
+        self.messages = 0  # how many have begun
         self._limits = limits
         self._readable = readable
         self._search = search
@@ -86,6 +87,7 @@ class Inspector:
             head = self._judged(data, at)
             if head is None:
                 break
+            self.messages += 1
             if not head.flags & wire.CONTROL:
                 self._left = head.size
                 if head.command in _WHOLE or self._brings_a_type(head, data, at):

@@ -36,7 +36,8 @@ class Relay:
         self.inspector = inspector
         self.began_s = time.monotonic()
         self.stuck_s: float | None = None  # since when the client takes nothing that waits for it
-        self.unfinished_s: float | None = None  # since when a message of the client is not complete
+        self.unfinished_s: float | None = None  # since when the last message of the client is not complete
+        self._messages = 0
         self._client = client
         self._server = server
         self._ended: Callable[[Relay, str | None], None] | None = ended
@@ -88,8 +89,9 @@ class Relay:
             return
         if self.inspector.between_messages:
             self.unfinished_s = None
-        elif self.unfinished_s is None:
+        elif self.unfinished_s is None or self.inspector.messages != self._messages:
             self.unfinished_s = time.monotonic()
+        self._messages = self.inspector.messages
         self._pass_on(b"".join((self._to_server, *passing)))
 
     def _pass_on(self, data: bytes) -> None:

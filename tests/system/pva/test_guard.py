@@ -299,6 +299,20 @@ def test_slow_handshakes_and_slow_messages_are_ended(start: Start) -> None:
     assert not _is_closed(fine, 0.2)
 
 
+def test_a_client_that_always_has_a_message_under_way_stays(start: Start) -> None:
+    server = start(handshake_s=0.5)
+    sock = server.connect()
+    rest = b""
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        rest += message(Command.AUTHNZ, bytes(1000))
+        sock.sendall(rest[:-100])
+        rest = rest[-100:]
+        time.sleep(0.05)
+    sock.sendall(rest)
+    assert not _is_closed(sock, 0.3)
+
+
 def test_too_many_subscriptions_end_the_connection(start: Start) -> None:
     server = start(max_subscriptions=50)
     sock = server.connect()
