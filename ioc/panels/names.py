@@ -73,6 +73,7 @@ SHORT = {
     "status.model.p99": "Model, 99 % within",
     "status.model.hung": "Computations hung",
     "status.ca.clients": "CA clients",
+    "status.pva.clients": "PVA clients",
     "status.pva.channels": "PVA channels",
     "status.journal.path": "Journal file",
     "status.journal.size": "Journal size",
