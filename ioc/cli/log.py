@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.ioc.cli.options import ConfigFile, Prefix, configure
+from gnomon.ioc.cli.options import ConfigFile, Machine, Prefix, configure
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
@@ -64,6 +64,7 @@ def log(
     context: typer.Context,
     journal: JournalOption = None,
     config: ConfigFile = None,
+    machine: Machine = None,
     prefix: Prefix = None,
     pv: PvOption = None,
     client: ClientOption = None,
@@ -74,15 +75,16 @@ def log(
     follow: FollowOption = False,
 ) -> None:
     """Note the journal for the commands below; without one, list."""
-    context.obj = _Chosen(journal, config, prefix)
+    context.obj = _Chosen(journal, config, machine, prefix)
     if context.invoked_subcommand is None:
-        _list(_chosen(context, None, None), _filter(pv, client, since, until, outcome), last, follow)
+        _list(_chosen(context), _filter(pv, client, since, until, outcome), last, follow)
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
     journal: JournalOption = None,
+    machine: Machine = None,
     prefix: Prefix = None,
     pv: PvOption = None,
     client: ClientOption = None,
@@ -95,7 +97,9 @@ def list_(
     follow: FollowOption = False,
 ) -> None:
     """List commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
-    _list(_chosen(context, journal, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow)
+    _list(
+        _chosen(context, journal, machine, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow
+    )
 
 
 @app.command()
@@ -103,13 +107,14 @@ def show(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(help="Number of the command.")],
     journal: JournalOption = None,
+    machine: Machine = None,
     prefix: Prefix = None,
 ) -> None:
     """Show all that is known of one command. For example `gnomon log show 12`."""
     from gnomon.recorder import rendering
     from gnomon.recorder.reader import Reader
 
-    with Reader(_chosen(context, journal, prefix)) as reader:
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
         run = reader.run(entry.run)
     console = rendering.make_console()
@@ -133,6 +138,7 @@ def export(
     context: typer.Context,
     out: Annotated[str, typer.Argument(metavar="OUT", help="File (.jsonl or .csv), or - for standard output.")],
     journal: JournalOption = None,
+    machine: Machine = None,
     prefix: Prefix = None,
     csv: Annotated[bool, typer.Option("--csv", help="A table, one row per change, whatever OUT is called.")] = False,
     pv: PvOption = None,
@@ -149,7 +155,7 @@ def export(
     from gnomon.recorder.reader import Reader
 
     which = _filter(pv, client, since, until, outcome, first, to)
-    with Reader(_chosen(context, journal, prefix)) as reader:
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
 
         def write(file: Any) -> int:
             if csv or out.endswith(".csv"):
@@ -179,6 +185,7 @@ def diff(
         int | None, typer.Argument(metavar="B", min=0, help="Number of a command; without it: now.")
     ] = None,
     journal: JournalOption = None,
+    machine: Machine = None,
     prefix: Prefix = None,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
@@ -187,7 +194,7 @@ def diff(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import differences, units
 
-    with Reader(_chosen(context, journal, prefix)) as reader:
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
         a = point_at(reader, first)
         b = point_now(reader) if second is None else point_at(reader, second)
         same_machine(a.run, b.run)
@@ -206,6 +213,7 @@ def undo(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(help="Number of the command.")],
     journal: JournalOption = None,
+    machine: Machine = None,
     prefix: Prefix = None,
     force: Annotated[bool, typer.Option("--force", help="Also when it was changed again since.")] = False,
 ) -> None:
@@ -217,7 +225,7 @@ def undo(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import Settings, inverse, moved, overwritten, restoration
 
-    with Reader(_chosen(context, journal, prefix)) as reader:
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
         wanted = inverse(entry)
         now = point_now(reader)
@@ -242,6 +250,7 @@ def restore(
     to: Annotated[int, typer.Option("--to", min=0, help="Number of a command; 0: before the first.")],
     journal: JournalOption = None,
     config: ConfigFile = None,
+    machine: Machine = None,
     prefix: Prefix = None,
 ) -> None:
     """Bring the running server back to how it was after a command, as one new command.
@@ -252,7 +261,7 @@ def restore(
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.review import restoration, units
 
-    with Reader(_journal(journal, config, prefix)) as reader:
+    with Reader(_journal(journal, config, machine, prefix)) as reader:
         then, now = point_at(reader, to), point_now(reader)
         same_machine(then.run, now.run)
         nominals = Nominals(reader, now.run, _ring(now.run))
@@ -307,18 +316,21 @@ class _Chosen:
 
     journal: Path | None
     config: Path | None
+    machine: str | None
     prefix: str | None
 
 
-def _chosen(context: typer.Context, journal: Path | None, prefix: str | None) -> Path:
+def _chosen(
+    context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
+) -> Path:
     before: _Chosen = context.obj
-    if journal is None and prefix is not None:
-        return _journal(None, before.config, prefix)
-    return _journal(journal or before.journal, before.config, before.prefix)
+    if journal is None and before.journal is not None and machine is None and prefix is None:
+        journal = before.journal
+    return _journal(journal, before.config, machine or before.machine, before.prefix if prefix is None else prefix)
 
 
-def _journal(journal: Path | None, config: Path | None, prefix: str | None) -> Path:
-    return journal if journal is not None else configure(config, prefix=prefix).journal()
+def _journal(journal: Path | None, config: Path | None, machine: str | None, prefix: str | None) -> Path:
+    return journal if journal is not None else configure(config, machine, prefix).journal()
 
 
 def _ring(run: "Run") -> "Ring | None":

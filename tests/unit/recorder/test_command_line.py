@@ -121,6 +121,16 @@ def test_a_prefix_names_the_journal_of_a_fork(tmp_path: Path, monkeypatch: pytes
         gnomon("log")
 
 
+def test_a_machine_names_the_journal_of_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "gnomon").mkdir()
+    small_journal(tmp_path / "gnomon" / "mls.TWIN.journal")
+    small_journal(tmp_path / "gnomon" / "mls.WHATIF.journal")
+    assert "alice@console1" in gnomon("log", "--machine", "mls", "show", 1).stdout
+    assert "alice@console1" in gnomon("log", "--machine", "mls", "show", 1, "--prefix", "WHATIF:").stdout
+    assert len(gnomon("log", "list", "--machine", "mls").stdout.splitlines()) == 5
+
+
 def test_a_claimed_name_cannot_act_on_the_terminal(path: Path) -> None:
     with Journal(path) as journal:
         begin(journal)
