@@ -38,6 +38,7 @@ def run(cases: Iterable[Case], ports: EpicsPorts, folder: Path, warm_up: int = W
         except Silence as error:
             silence = f"{error}; suspects, kept in {keep(error.suspects, folder)}: {[c.number for c in error.suspects]}"
         seconds = time.monotonic() - began
+        driver.close()
         times, failures = client.stop()
         time.sleep(0.5)
         grown = 0.0

@@ -11,7 +11,7 @@ from fuzz.cases import Case, End, Road
 
 HOST = "127.0.0.1"
 #: Clients at a time.
-AT_ONCE = 16
+AT_ONCE = 32
 #: How long a step waits for an answer to the one before, and a polite client for what still comes [s].
 PATIENCE_S, GOODBYE_S = 0.004, 0.02
 #: After so many cases the server is asked for a sign of life, which it has so long to give [s].
@@ -65,6 +65,10 @@ class Driver:
         except* Silence as several:
             raise several.exceptions[0] from None
         await self._probe()
+
+    def close(self) -> None:
+        """Let go of the socket for datagrams."""
+        self._datagrams.close()
 
     async def _work(self, source: Iterable[Case]) -> None:
         for case in source:

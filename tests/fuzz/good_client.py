@@ -4,6 +4,7 @@ Prints one line of JSON: the times [s] of gets over each protocol, and what fail
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -45,6 +46,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    import os
-
-    os._exit(0)
+    os._exit(0)  # libca and pvxs take their time to part
