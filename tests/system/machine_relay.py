@@ -144,6 +144,8 @@ class Relay:
             self._watch(one, lambda one=one: self._pass(one))  # type: ignore[misc]
 
     def _pass(self, one: socket.socket) -> None:
+        if one not in self._pairs:
+            return  # its other end was closed in this very turn
         try:
             data = one.recv(65536)
             if data and one in self._counters:
