@@ -20,8 +20,9 @@ from system.twin_process import TwinProcess
 INVALID = 3
 CA_PUT = "import epics\nepics.PV(name).put(value, wait=True, timeout=10)\nresult = True\n"
 
-#: After the network is cut, what depends on it is INVALID within this time [s]: the link's time of silence, and a look.
-NOTICED_S = 3.5
+#: After the network is cut, what depends on it is INVALID within this time [s]: 2 to 3.5 s, and more where
+#: other programs leave the servers little time to compute.
+NOTICED_S = 12.0
 
 
 def ports() -> EpicsPorts:
