@@ -5,6 +5,7 @@ The bank is copied into shared memory at each publication, and a pipe says which
 puts and procedures over PV Access are refused, other banks cannot be added. See docs/decisions/0029.
 """
 
+import asyncio
 import multiprocessing
 import threading
 import time
@@ -65,23 +66,33 @@ class NoPuts:
 
 def serve(specs: tuple[PvSpec, ...], settings: Settings, block_name: str, pipe: Connection) -> None:
     """The child: its own bank, fed from the block; of publications that wait, the newest state is posted once."""
+    asyncio.run(_serve(specs, settings, block_name, pipe))
+
+
+async def _serve(specs: tuple[PvSpec, ...], settings: Settings, block_name: str, pipe: Connection) -> None:
     block = Block.of(specs, block_name)
     bank = Bank(specs, time.time_ns())
     server = PvaServer(settings)
     server.add(bank, NoPuts())
-    indices, objects = pipe.recv()
-    _take(bank, block, indices, objects)
+    _take(bank, block, *pipe.recv())
     pipe.send(server.start())
-    while True:
+    ended = asyncio.Event()
+
+    def published() -> None:
         try:
             indices, objects = pipe.recv()
             while pipe.poll():
                 more, others = pipe.recv()
                 indices, objects = np.union1d(indices, more), objects | others
         except EOFError:
-            break
+            ended.set()
+            asyncio.get_running_loop().remove_reader(pipe)
+            return
         _take(bank, block, indices, objects)
         bank._tell(indices)
+
+    asyncio.get_running_loop().add_reader(pipe, published)
+    await ended.wait()
     server.stop()
 
 
@@ -100,7 +111,7 @@ class PvaProcess:
 
     connected = 0
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *_: Any) -> None:
         self._settings = settings
 
     def add(self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler]) -> None:
