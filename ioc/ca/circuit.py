@@ -59,7 +59,7 @@ class Channel:
 
 
 class Withdrawn(Exception):
-    """A message is for a channel that the server has ended."""
+    """A message about a channel that is no more: it may have crossed the news of that, and means nothing."""
 
 
 class Circuit(Connection):
@@ -80,7 +80,6 @@ class Circuit(Connection):
         self._port = port
         self._circuits = circuits
         self._channels: dict[int, Channel] = {}
-        self._withdrawn: set[int] = set()  # channels that the client may not yet know to be no more
         self._next_sid = 1
         self._subscriptions = 0
         self._events_on = True
@@ -127,7 +126,6 @@ class Circuit(Connection):
         gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
         for channel in gone:
             self._forget(channel)
-            self._withdrawn.add(channel.sid)
             self.send(Command.SERVER_DISCONN, 0, 0, channel.cid, 0)
 
     def take(self, message: Message) -> None:
@@ -135,7 +133,8 @@ class Circuit(Connection):
         try:
             TAKE[message.command](self, message)
         except Withdrawn:
-            return
+            if message.command == Command.CLEAR_CHANNEL:
+                self.send(message.command, 0, 0, message.first, message.second)
 
     def _version(self, message: Message) -> None:
         """The client's version: those before 4.13 would ask in ways that nobody does any more."""
@@ -309,12 +308,12 @@ class Circuit(Connection):
         self.send(Command.ERROR, 0, 0, channel.cid, status, head + name + b"\0")
 
     def _channel(self, message: Message) -> Channel:
-        try:
-            return self._channels[message.first]
-        except KeyError:
-            if message.first in self._withdrawn:
-                raise Withdrawn from None
-            raise Broken(f"spoke of channel {message.first}, which it has not") from None
+        channel = self._channels.get(message.first)
+        if channel is not None:
+            return channel
+        if 0 < message.first < self._next_sid:  # there was one of that number
+            raise Withdrawn
+        raise Broken(f"spoke of channel {message.first}, which it has not")
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.sid]

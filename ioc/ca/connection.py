@@ -165,13 +165,14 @@ class Connection(asyncio.Protocol):
             return
         end = time.monotonic() + TURN_S
         self._busy = True
-        more = False
+        more = taken = False
         try:
             while not self.held and (message := self._stream.take()) is not None:
                 if self._handshake is not None:
                     self._handshake.cancel()
                     self._handshake = None
                 self.take(message)
+                taken = True
                 if time.monotonic() > end:
                     more = True
                     break
@@ -190,7 +191,10 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
         waits = len(self._stream) > 0 and not more and not self.held
-        self._incomplete_since = (self._incomplete_since or time.monotonic()) if waits else None
+        if not waits:
+            self._incomplete_since = None
+        elif taken or self._incomplete_since is None:
+            self._incomplete_since = time.monotonic()
 
     def _flush(self) -> None:
         if self._out:

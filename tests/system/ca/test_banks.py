@@ -6,7 +6,7 @@ import pytest
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaError
-from system.ca.stage import EVENT_ADD, START_NS, RawClient, Served
+from system.ca.stage import CLEAR, EVENT_ADD, START_NS, RawClient, Served
 from system.fake_sink import FakeSink
 
 DISCONNECTED = 27
@@ -80,3 +80,19 @@ def test_names_served_already_are_refused_and_nothing_changes(served: Served, cl
     with pytest.raises(CaError, match="not served"):
         remove(served, another("U:x"))
     client.connect("T:x1")
+
+
+def test_what_a_client_says_of_channels_that_are_gone_ends_nothing(served: Served, client: RawClient) -> None:
+    bank = another("U:x")
+    add(served, bank)
+    client.connect("T:x1", "U:x")
+    client.subscribe("T:x1", 1)
+    client.wait(EVENT_ADD)
+    remove(served, bank)
+    client.wait(DISCONNECTED)
+    client.put("U:x", 1.0, 3)  # it has crossed the news
+    client.subscribe("U:x", 2)
+    client.send(CLEAR, first=client.sids["U:x"], second=1)
+    assert client.wait(CLEAR).first == client.sids["U:x"]
+    served.publish({"T:x1": 3.0})
+    assert client.wait(EVENT_ADD).double[3] == 3.0

@@ -93,8 +93,11 @@ def test_a_client_with_thousands_of_puts_under_way_has_to_wait(served: Served, c
     client.connect("T:current")
     for number in range(MOST_PUTS + 1000):
         client.put("T:current", 1.0, number)
+    end = time.monotonic() + 10.0
+    while len(waiting) < MOST_PUTS and time.monotonic() < end:
+        time.sleep(0.01)
     other = RawClient(served.server.port)
-    other.connect("T:x1")  # it has been served meanwhile
+    other.connect("T:x1")  # it is served meanwhile
     other.close()
     assert len(waiting) == MOST_PUTS
     for number in range(MOST_PUTS + 1000):
