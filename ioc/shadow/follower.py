@@ -137,10 +137,13 @@ class Follower:
         present, self._present = self._present, {}
         if self._closed or not present:
             return
-        in_force = {channel: self._in_force(channel, one) for channel, one in present.items()}
+        # A machine may be found piece by piece: strengths that came before their currents are taken again.
+        again = {c: u for c, u in self._strengths.items() if c not in present and u.severity < INVALID}
+        known = {c: Asked(self._subjects.setpoints[c], 0.0, (), u.time_ns) for c, u in again.items()}
+        in_force = {channel: self._in_force(channel, one) for channel, one in (present | known).items()}
         asked = {channel: one for channel, one in in_force.items() if one is not None}
         differ = differing(self._dispatcher.lattice, asked)
-        self._show({a.setpoint.index: a.value for channel, a in asked.items() if channel not in differ})
+        self._show({a.setpoint.index: a.value for c, a in asked.items() if c in present and c not in differ})
         log.info("setpoints taken from the machine: %d, of which %d differ", len(asked), len(differ))
         if differ:
             self._command(differ, CATCH_UP)

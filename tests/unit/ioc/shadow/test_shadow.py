@@ -316,3 +316,16 @@ def test_what_is_left_alone_is_not_watched_and_the_rest_keeps_its_place() -> Non
     assert specs()[by_name["M:CP:set"].index].name == "T:CP:set"
     assert by_name["M:CP:set"].required
     assert not by_name["M:QF:Cm:set"].required
+
+
+async def test_strengths_found_before_their_currents_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = RING.nominal.updated({("QF", "k1"): 1.21}).updated({("QFP", "current"): 1.01 * QFP})
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        link.say({"CP:set": 1.0, "QF:Cm:set": 1.21, "QF:Cm:rdbk": machine["QF", "k1"]})
+        await caught_up(rig)
+        link.say({"QFP:set": 1.01 * QFP})
+        await eventually(lambda: rig.get("T:QFP:rdbk").value == 1.01 * QFP)
+        assert rig.dispatcher.lattice["QF", "k1"] == pytest.approx(machine["QF", "k1"], rel=1e-14)
+        assert rig.dispatcher.lattice["QF", "k1_trim"] == pytest.approx(machine["QF", "k1_trim"], rel=1e-9)
