@@ -44,10 +44,10 @@ def search_port(protocol: Protocol, port: int, environ: Mapping[str, str] | None
 def target(address: str, port: int) -> tuple[str, int] | None:
     """Host and port of an address, `port` where it gives none; None where it cannot be reached from an IPv4 socket."""
     host, colon, given = address.partition(":")
-    if colon and given.isdecimal():
+    if colon and given.isdecimal() and 0 < int(given) < 65536:
         port = int(given)
     elif colon:
         return None
-    with suppress(OSError):
+    with suppress(OSError, UnicodeError):  # a name that none can have is a UnicodeError
         return socket.gethostbyname(host), port
     return None

@@ -234,6 +234,7 @@ class _Circuit(asyncio.Protocol):
                 self._take(message, updates)
         except ca.ProtocolError as error:
             self.drop(str(error))
+        updates = [update for update in updates if update.channel in self._channels]  # the others have gone since
         if updates and self._link.sink is not None and not self._ended:
             self._link.sink.updated(updates)
 

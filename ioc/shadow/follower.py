@@ -66,7 +66,9 @@ class Follower:
         self._changes: dict[int, Asked] = {}  # what has come in this turn of the event loop
         self._gathering: asyncio.TimerHandle | None = None
         self._shown = {(s.spec.device, s.spec.property) for s in subjects.setpoints.values()}
+        self._newest: dict[int, Asked] = {}  # what was sent last
         self._open = 0
+        self._times_lost = 0
         self._closed = False
         self.refused: dict[str, str] = {}
         self.changed_ns = 0
@@ -101,6 +103,7 @@ class Follower:
     def forget(self) -> None:
         """The whole machine is out of reach: when it is found again, its state has to be taken anew."""
         self.caught_up = False
+        self._times_lost += 1
 
     def _take(self, setpoint: Setpoint, update: Update, now_ns: int) -> None:
         name = self._subjects.names[update.channel]
@@ -186,22 +189,28 @@ class Follower:
 
     def _send(self, request: Request, note: str, group: Mapping[int, Asked]) -> None:
         self._open += 1
+        self._newest |= group
+        times_lost = self._times_lost
         done = self._dispatcher.command(request, self._client, note)
-        done.add_done_callback(lambda future: self._loop.call_soon_threadsafe(self._sent, future, note, group))
+        done.add_done_callback(
+            lambda future: self._loop.call_soon_threadsafe(self._sent, future, note, group, times_lost)
+        )
 
-    def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, Asked]) -> None:
+    def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, Asked], times_lost: int) -> None:
         self._open -= 1
-        self.caught_up = self.caught_up or note == CATCH_UP
-        reply = future.result()
-        lattice = self._dispatcher.lattice
-        # A failure of the model is shown by the outputs; here counts whether the lattice has the values.
-        if self._closed or reply.accepted or all(a.is_in(lattice) for a in group.values()):
+        if self._closed or times_lost != self._times_lost:  # its state is taken anew
             return
-        if len(group) > 1:  # one of them spoilt it for all
-            for channel, asked in group.items():
+        reply, lattice = future.result(), self._dispatcher.lattice
+        failed: dict[int, Asked] = {}
+        # A failure of the model is shown by the outputs; here counts whether the lattice has the values.
+        if not reply.accepted and not all(a.is_in(lattice) for a in group.values()):
+            failed = {channel: asked for channel, asked in group.items() if self._newest[channel] is asked}
+        if failed and len(group) > 1:  # one of them spoilt it for all
+            for channel, asked in failed.items():
                 self._command({channel: asked}, note)
-        for channel in group if len(group) == 1 else ():
-            self.refused[self._subjects.names[channel]] = reply.message
+            return
+        self.refused |= {self._subjects.names[channel]: reply.message for channel in failed}
+        self.caught_up = self.caught_up or note == CATCH_UP
 
 
 def differing(lattice: Lattice, asked: Mapping[int, Asked]) -> dict[int, Asked]:

@@ -58,7 +58,7 @@ class PvaLink:
             subscription = self._subscriptions[channel]
             idle = not self._heard
             while (found := subscription.pop()) is not None:
-                self._heard.append(channel if isinstance(found, Exception) else _update(channel, found))
+                self._heard.append(_heard(channel, found))
             if idle and self._heard:
                 self._loop.call_soon_threadsafe(self._deliver)
 
@@ -89,10 +89,13 @@ class PvaLink:
             self._sink.lost(lost)
 
 
-def _update(channel: int, found: Any) -> Update:
+def _heard(channel: int, found: Any) -> Update | int:
+    """A value, of time 0 where its PV has no time stamp, or the channel of a PV that is lost or has no value."""
+    if isinstance(found, Exception) or "value" not in found:
+        return channel
     value = found["value"]
     if isinstance(value, Value):  # an enum is a structure of its number and its texts
         value = value.get("index")
-    stamp, alarm = found["timeStamp"], found["alarm"]
-    time_ns = int(stamp["secondsPastEpoch"]) * 1_000_000_000 + int(stamp["nanoseconds"])
-    return Update(channel, value, int(alarm["severity"]), time_ns, False)
+    severity = int(found.get("alarm.severity", 0))
+    seconds, rest = found.get("timeStamp.secondsPastEpoch", 0), found.get("timeStamp.nanoseconds", 0)
+    return Update(channel, value, severity, int(seconds) * 1_000_000_000 + int(rest), False)

@@ -33,3 +33,9 @@ def test_an_address_may_carry_its_own_port() -> None:
     assert target("127.0.0.1", 5064) == ("127.0.0.1", 5064)
     assert target("127.0.0.1:6000", 5064) == ("127.0.0.1", 6000)
     assert target("::1", 5064) is None
+
+
+def test_an_address_that_none_can_be_is_not_reached() -> None:
+    assert target("127.0.0.1:65536", 5064) is None
+    assert target("127.0.0.1:0", 5064) is None
+    assert target("machine..room", 5064) is None

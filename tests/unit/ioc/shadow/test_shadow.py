@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gnomon.fault_injection import Fault
 from gnomon.ioc.bank import Severity
 from gnomon.ioc.config import Config, ShadowConfig, changed
 from gnomon.ioc.readings import revolution_frequency
@@ -28,6 +29,8 @@ STATE = {f"{name}:set": RING.nominal[name, "current"] for name in SUPPLIES} | {"
 STATE |= {"MCLKHX251C:freq": RING.nominal["rf", "frequency"], "rf:voltage": RING.nominal["rf", "voltage"]}
 STATE |= {"MUXP:cmd1": 1.0, "PMUXZR:off": 1.0, "PMUXZR:QF": 0.0, "PMUXZR:QD": 0.0}
 QFP = STATE["QFP:set"]
+#: The multiplexer adds 20 A to QD, whose conversion ends at 150 A.
+CONNECTED = {"PMUXZR:QD": 1.0, "PMUXZR:off": 0.0, "MUXP:set": -10.0}
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -146,12 +149,69 @@ async def test_of_values_that_do_not_go_together_the_others_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with following(tmp_path, monkeypatch) as (rig, link):
-        link.say(STATE)
+        link.say(STATE | CONNECTED)
         await caught_up(rig)
-        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 151.0})  # beyond what the conversion of QD knows
+        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 140.0})  # beyond what the conversion of QD knows
         await eventually(lambda: rig.get("T:CP:rdbk").value == 2.0)
         await eventually(lambda: rig.get("T:QFP:rdbk").value == 0.3 * QFP)
         await eventually(lambda: rig.get("T:dt:machine:refused").value == 1)
+
+
+async def test_what_is_tried_again_is_not_what_the_machine_had_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        link.say(STATE | CONNECTED)
+        await caught_up(rig)
+        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 140.0})
+        await asyncio.sleep(0.0)
+        link.say({"CP:set": 3.0})  # on its way while the others are refused
+        await eventually(lambda: rig.get("T:QFP:rdbk").value == 0.3 * QFP)
+        await eventually(lambda: rig.get("T:dt:machine:refused").value == 1)
+        assert rig.get("T:CP:rdbk").value == 3.0
+
+
+async def test_a_machine_that_goes_while_its_state_is_taken_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        valid: list[float] = []
+        index = rig.bank.index["T:BPM1:rdX"]
+        rig.bank.listen(
+            lambda changed: (
+                valid.append(rig.get("T:BPM1:rdX").value)
+                if index in changed and rig.get("T:BPM1:rdX").severity is Severity.NO_ALARM
+                else None
+            )
+        )
+        command = rig.dispatcher.command
+        monkeypatch.setattr(rig.dispatcher, "command", lambda *rest: (command(*rest), link.lose())[0])
+        link.say(STATE | {"CP:set": 1.5})
+        await eventually(lambda: rig.get("T:CP:rdbk").value == 1.5)
+        monkeypatch.undo()
+        link.say(STATE | {"CP:set": 3.0})
+        link.lose("rf:voltage")  # has the shadow look how things stand
+        assert rig.get("T:BPM1:rdX").severity is Severity.INVALID
+        await caught_up(rig)
+        assert valid == pytest.approx([3.0])
+
+
+async def test_a_command_that_is_still_delayed_does_not_act_in_a_shadow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        link.say(STATE)
+        await caught_up(rig)
+        await rig.put("T:par:mode", "twin")
+        rig.injector.add(Fault.from_request({"action": "delay", "device": "CP", "delay_s": 5.0}, created_by="test"))
+        delayed = rig.start_put("T:CP:set", 2.0)
+        await eventually(lambda: rig.get("T:CP:set").value == 2.0)
+        rig.injector.clear()
+        await rig.put("T:par:mode", "shadow")
+        reply = await asyncio.wait_for(delayed, 5.0)
+        assert not reply.accepted
+        assert "still delayed" in reply.message
+    assert entries(tmp_path)[-1].outcome.value == "failed"
 
 
 async def test_a_machine_out_of_reach_makes_outputs_invalid_until_it_is_caught_up_with(
