@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 
@@ -45,7 +46,7 @@ class Controls:
         self._turns: dict[str, asyncio.Lock] = {}
         self._logs: dict[str, SparingLog] = {}
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[PutReply]] = set()
         self._stopped = False
 
     def register(self, source: str, handler: Handler) -> None:
@@ -59,7 +60,7 @@ class Controls:
         done.set_running_or_notify_cancel()  # a client that goes does not take its put back
         spec = self._bank.specs[index]
         if self._stopped:
-            done.set_result(PutReply(False, f"{spec.name}: the server is stopping; nothing was changed"))
+            done.set_result(_stopping(spec))
         else:
             self._loop.call_soon_threadsafe(self._begin, spec, value, client, done)
         return done
@@ -72,20 +73,22 @@ class Controls:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, spec: PvSpec, value: Any, client: Client, done: "Future[PutReply]") -> None:
+        if self._stopped:
+            done.set_result(_stopping(spec))
+            return
         if len(self._tasks) >= MOST_WAITING:
             reason = f"{spec.name}: {MOST_WAITING} puts on controls are waiting already; nothing was changed"
             done.set_result(PutReply(False, reason))
             return
-        task = self._loop.create_task(self._run(spec, value, client, done), name=spec.name)
+        task = self._loop.create_task(self._handle(spec, value, client), name=spec.name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, spec, done))
 
-    async def _run(self, spec: PvSpec, value: Any, client: Client, done: "Future[PutReply]") -> None:
-        reply = PutReply(False, f"{spec.name}: the server stopped before this was complete")
-        try:
-            reply = await self._handle(spec, value, client)
-        finally:
-            done.set_result(reply)
+    def _ended(self, spec: PvSpec, done: "Future[PutReply]", task: "asyncio.Task[PutReply]") -> None:
+        """Answer, also for a task that was cancelled before it began."""
+        self._tasks.discard(task)
+        cancelled = PutReply(False, f"{spec.name}: the server stopped before this was complete")
+        done.set_result(cancelled if task.cancelled() else task.result())
 
     async def _handle(self, spec: PvSpec, value: Any, client: Client) -> PutReply:
         who = f"{client.user}@{client.host}"
@@ -107,6 +110,10 @@ class Controls:
         shown = spec.states[int(asked)] if spec.kind is Kind.ENUM else asked
         self._logs.setdefault(spec.name, SparingLog(log)).info("%s set to %s by %s", spec.name, shown, who)
         return PutReply(True)
+
+
+def _stopping(spec: PvSpec) -> PutReply:
+    return PutReply(False, f"{spec.name}: the server is stopping; nothing was changed")
 
 
 def parse(spec: PvSpec, value: Any) -> float | str:

@@ -124,8 +124,12 @@ class Dispatcher:
         return self._lattice
 
     def reserve(self, client: Client, reason: str) -> None:
-        """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks."""
+        """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks.
+
+        What a fault or the multiplexer still delays does not act any more.
+        """
         self._reserved = client, reason
+        self._drop_delayed(f"the command was still delayed: {reason}")
 
     def release(self) -> None:
         """Take commands of all clients again."""
@@ -169,15 +173,17 @@ class Dispatcher:
             self._queue = deque(item for item in self._queue if not isinstance(item, Waiting))
         for item in dropped:
             item.done.set_result(STOPPING)
-        for sequence, (handle, done) in self._delayed.items():
-            handle.cancel()
-            reason = "the server stopped while the command was delayed"
-            done.set_result(PutReply(False, reason, sequence))
-            self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
-        self._delayed.clear()
+        self._drop_delayed("the server stopped while the command was delayed")
         self._wake.set()
         await self._task
         self._disk.shutdown()
+
+    def _drop_delayed(self, reason: str) -> None:
+        for sequence, (handle, done) in self._delayed.items():
+            handle.cancel()
+            done.set_result(PutReply(False, reason, sequence))
+            self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
+        self._delayed.clear()
 
     def _notify(self) -> None:
         if threading.get_ident() == self._thread:

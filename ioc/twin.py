@@ -77,7 +77,6 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     )
     stack.callback(service.close)
     controls = Controls(bank)
-    stack.push_async_callback(controls.stop)
     dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls)
     stack.push_async_callback(dispatcher.stop)
     await service.submit(beginning.lattice, journal.next_sequence - 1)
@@ -86,6 +85,7 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     await ReferenceControls(controls, outputs, store).begin()
     mode = make_mode(config, ring, Around(bank, outputs, dispatcher, activity), controls)
     stack.callback(mode.close)
+    stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
     return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
 

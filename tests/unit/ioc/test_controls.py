@@ -123,3 +123,16 @@ async def test_a_flood_of_puts_is_refused_beyond_a_bound_and_a_stop_ends_all_of_
     await desk.controls.stop()
     assert not any(f.result(1.0).accepted for f in futures)
     assert "stopping" in (await desk.put("T:gain", 1)).message
+
+
+async def test_a_put_that_has_only_just_come_is_answered_when_the_server_stops() -> None:
+    desk = Desk()
+    begun = desk.controls.put(desk.bank.index["T:gain"], 1.0, CLIENT)
+    await asyncio.sleep(0)  # its task is there and has not run yet
+    late = desk.controls.put(desk.bank.index["T:gain"], 0.5, CLIENT)
+    await desk.controls.stop()
+    for put in (begun, late):
+        reply = await asyncio.wait_for(asyncio.wrap_future(put), 1.0)
+        assert not reply.accepted
+        assert "stop" in reply.message
+    assert desk.seen == []
