@@ -121,6 +121,7 @@ class Outputs:
             else:
                 self._equilibrium.lose(publication)
             publication.send(self._clock_ns(), self._generation, invalid=invalid)
+            self._shown = answer.lattice
             return
         self._count += 1
         self.readings = readings = Readings(answer.lattice, beam, self._count, self.reference)
@@ -128,6 +129,7 @@ class Outputs:
         self._take(publication, readings, BEAM)
         missing = self._equilibrium.put(publication, readings)
         publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
+        self._shown = answer.lattice
 
     def repeat(self, *, each_monitor: bool = False) -> None:
         """Publish the last orbit and tune readings with a fresh time stamp, and the current; nothing without a beam.
@@ -214,7 +216,7 @@ class Outputs:
                 self._put(publication, source, BEAM[source](readings), alarm)
 
     def _put_readbacks(self, publication: Publication, lattice: Lattice) -> None:
-        before, self._shown = self._shown, lattice
+        before = self._shown
         slots = lattice.changed_slots(before)
         own = {i for slot in slots for i in self._by_setting[slot]}
         driven = {i for slot in slots for n in lattice.driven(slot, before) for i in self._by_magnet[n]}

@@ -22,6 +22,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$", max_length=60
 Length = Annotated[float, Field(ge=0.0, description="m")]
 Coefficients = Annotated[tuple[float, float, float, float], Field(description="orders 1 (dipole) to 4 (octupole)")]
 NO_FIELD = (0.0, 0.0, 0.0, 0.0)
+#: What the design's own strengths are called among the optics.
+NOMINAL_OPTICS = "nominal"
 
 
 class Part(BaseModel):
@@ -334,7 +336,7 @@ class MachineDocument(Part):
     )
     operating: dict[str, OperatingPart] = Field(default={}, description="energy and voltage of named optics")
     switches: tuple[SwitchPart, ...] = ()
-    coupling: float = Field(default=0.01, ge=0.0, le=1.0, description="vertical by horizontal emittance")
+    coupling: float = Field(default=0.01, gt=0.0, le=1.0, description="vertical by horizontal emittance")
     source_points: tuple[SourcePointPart, ...] = ()
     stored_beam: StoredBeamPart | None = Field(default=None, description="without it the current stays as it is")
 
@@ -446,6 +448,8 @@ def _faults(document: MachineDocument) -> Iterator[str]:
             if name not in magnets:
                 yield f"multiplexer {document.multiplexer.name!r}: {name!r} is not among the magnets"
     for optics, strengths in document.optics.items():
+        if optics == NOMINAL_OPTICS:
+            yield f"optics {optics!r}: the design's strengths are called so"
         for name in strengths:
             if name not in magnets:
                 yield f"optics {optics!r}: {name!r} is not among the magnets"

@@ -39,7 +39,7 @@ def add_operation(document: doc.MachineDocument, devices: "Devices", elements: S
     devices.stored(_spec(*ENERGY, unit="eV", low=low, high=high, nominal=nominal))
     devices.stored(_voltage(document, fundamental_voltages(document, elements)))
     if document.optics:
-        devices.stored(_choice(*OPTICS, states=("nominal", *document.optics)))
+        devices.stored(_choice(*OPTICS, states=(doc.NOMINAL_OPTICS, *document.optics)))
     if devices.multiplexer is not None:
         supply = devices.multiplexer.supply
         on = devices.stored(replace(_choice(supply, "on", states=("off", "on")), nominal=1.0))

@@ -69,12 +69,13 @@ class PropagatorService:
 
     While a state is computed, the newest waiting one replaces older waiting ones, whose futures get the newer one's
     answer. `on_answer` is called for every answer in the order of generations, before the futures resolve; when it
-    raises, the futures get its failure instead. A submission that has no answer `max_wait_s` after it was made is
-    answered as failed, and its state is still computed, so that outputs recover by themselves. A computation that takes
-    longer than `timeout_s` is left behind with its thread and answered as failed; as it may still be at work on what
-    `compute` holds, `renew` makes another compute, in the next thread (without it, `compute` must bear being called by
-    two threads). When `MOST_HUNG` of them hang, submissions are answered as failed at once, until one returns. Compile
-    the kernels (`compile_kernels`) before the first submission, else it pays for the compilation.
+    raises, a failed answer takes the result's place, and if that is not taken either, the futures get it all the same.
+    A submission that has no answer `max_wait_s` after it was made is answered as failed, and its state is still
+    computed, so that outputs recover by themselves. A computation that takes longer than `timeout_s` is left behind
+    with its thread and answered as failed; as it may still be at work on what `compute` holds, `renew` makes another
+    compute, in the next thread (without it, `compute` must bear being called by two threads). When `MOST_HUNG` of them
+    hang, submissions are answered as failed at once, until one returns. Compile the kernels (`compile_kernels`) before
+    the first submission, else it pays for the compilation.
     """
 
     def __init__(
@@ -267,6 +268,9 @@ class PropagatorService:
                 text = f"outputs were not published: {type(error).__name__}: {error}"
                 answer = Answer(answer.generation, sequence, lattice, None, text)
                 self._loop.call_exception_handler({"message": text, "exception": error})
+                if beam is not None:  # what is shown is of an older state now
+                    self._answer(submissions, lattice, sequence, None, text)
+                    return
         self._resolve(submissions, answer)
 
     def _note(self, answer: Answer) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gnomon.fault_injection import Action, Fault
 from gnomon.ioc.bank import Severity
+from gnomon.ioc.equilibrium import Equilibrium
 from gnomon.ioc.requests import Request
 from gnomon.lattice import Lattice, Outcome, Setting
 from gnomon.propagator import BeamState
@@ -225,6 +226,25 @@ async def test_a_model_that_raises_fails_the_put_with_its_reason(tmp_path: Path)
         reply = await rig.put("T:CP:set", 2.0)
         assert not reply.accepted
         assert "ZeroDivisionError" in reply.message
+
+
+async def test_a_result_that_cannot_be_published_leaves_nothing_that_looks_fresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async with running(tmp_path) as rig:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(Equilibrium, "put", fail)
+            reply = await rig.put("T:CP:set", 1.0)
+        assert reply.message == "outputs were not published: ZeroDivisionError: a bug"
+        assert rig.get("T:BPM1:rdX").severity is Severity.INVALID
+        assert rig.get("T:dt:reason").value == reply.message
+        assert rig.get("T:CP:rdbk").value == 1.0
+        assert (await rig.put("T:CP:set", 2.0)).accepted
+        assert rig.get("T:BPM1:rdX").value == pytest.approx(2.0)
 
 
 async def test_a_journal_that_cannot_be_written_fails_the_put_and_nothing_moves(tmp_path: Path) -> None:

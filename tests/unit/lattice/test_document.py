@@ -43,6 +43,8 @@ def test_a_sound_document_is_read() -> None:
         (lambda d: d["monitors"].append({"name": "BPM9"}), "monitor 'BPM9': no element of type monitor"),
         (lambda d: d["multiplexer"]["magnets"].append("NO"), "multiplexer 'MUX': 'NO' is not among the magnets"),
         (lambda d: d.update(optics={"soft": {"QX": 1.0}}), "optics 'soft': 'QX' is not among the magnets"),
+        (lambda d: d.update(optics={"nominal": {"QF": 1.0}}), "optics 'nominal': the design's strengths are called so"),
+        (lambda d: d.update(coupling=0.0), "coupling: input should be greater than 0"),
         (lambda d: d.update(schema="gnomon.machine/9"), "schema: input should be 'gnomon.machine/1'"),
     ],
 )

@@ -245,14 +245,16 @@ async def test_a_paused_service_answers_at_once_and_computes_the_newest_state_wh
     model.open.clear()
     running, waiting = service.submit(b, 2), service.submit(c, 3)
     service.pause("at rest")
-    service.pause("twice")
+    service.pause("at rest")
     assert running.result() is waiting.result() is seen[-1]
     assert (seen[-1].beam, seen[-1].failure, seen[-1].paused, seen[-1].sequence) == (None, "at rest", True, 3)
+    service.pause("for another reason")
+    assert (seen[-1].failure, seen[-1].paused) == ("for another reason", True)
     submitted = service.submit(d, 4)
     assert (submitted.result().sequence, submitted.result().paused) == (4, True)
     model.open.set()
     assert (await service.resume()).beam == "beam of d"
-    assert [(s.generation, s.sequence) for s in seen] == [(1, 1), (2, 3), (3, 4), (4, 4)]
+    assert [(s.generation, s.sequence) for s in seen] == [(1, 1), (2, 3), (3, 3), (4, 4), (5, 4)]
     assert model.asked == ["a", "b", "d"]
     service.close()
 
