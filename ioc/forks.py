@@ -87,6 +87,7 @@ class Forks:
         self._procedures = procedures
         self._forks: dict[str, Fork] = {}
         self._lock = asyncio.Lock()  # one at a time: two that are made at once might want the same names
+        self._stopped = False
 
     def every(self) -> tuple[Fork, ...]:
         """The forks, the oldest first."""
@@ -110,6 +111,7 @@ class Forks:
             finally:
                 await asyncio.wait([search])
             _refuse_if_taken(search, wish.prefix)
+            self._refuse_if_stopped()
 
             def begin(journal: Path) -> Beginning:
                 left = beginnings.left_behind(found.ring, journal, wish.prefix) if restore else None
@@ -129,12 +131,15 @@ class Forks:
             return fork
 
     async def stop(self) -> None:
-        """End all forks; the servers have ended before."""
-        while self._forks:
-            _, fork = self._forks.popitem()
-            await fork.stack.aclose()
+        """End all forks, also one that is just being made; the servers have ended before."""
+        self._stopped = True
+        async with self._lock:
+            while self._forks:
+                _, fork = self._forks.popitem()
+                await fork.stack.aclose()
 
     def _check(self, wish: Wish) -> None:
+        self._refuse_if_stopped()
         most = self._config.forks.most
         if not NAME.fullmatch(wish.name):
             raise ForkError(f"{wish.name!r} is no name for a fork: up to 20 letters, digits, _ and -, please")
@@ -146,6 +151,10 @@ class Forks:
             raise ForkError("a fork begins nominal, at a snapshot or at a lattice: give one of them")
         if taken := next((p for p in self._servers.prefixes if p == wish.prefix), None):
             raise ForkError(f"the prefix {taken!r} is taken by this server; choose another one")
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise ForkError("the server is stopping; no fork was made")
 
     async def _open(self, parts: Parts, origin: Twin, name: str, client: Client) -> Fork:
         async with AsyncExitStack() as stack:

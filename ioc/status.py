@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -81,5 +82,8 @@ def figures(
 
 def size(journal: Path) -> int:
     """Bytes that a journal takes on the disk, its log included."""
-    parts = (journal, journal.with_name(journal.name + "-wal"))
-    return sum(part.stat().st_size for part in parts if part.exists())
+    found = 0
+    for part in (journal, journal.with_name(journal.name + "-wal")):
+        with suppress(FileNotFoundError):  # the log comes and goes
+            found += part.stat().st_size
+    return found
