@@ -201,7 +201,11 @@ def differences(
 def _differing(wanted: Mapping[Key, float], lattice: Lattice) -> dict[Key, float]:
     """What of `wanted` would make another lattice: a strength that shows the last bit differently may be there."""
     unequal = {key: value for key, value in wanted.items() if lattice[key] != value}
-    return {key: value for key, value in unequal.items() if lattice.updated({key: value}).id != lattice.id}
+    return {
+        key: value
+        for key, value in unequal.items()
+        if lattice.ring.strength_of(*key) is None or lattice.updated({key: value}).id != lattice.id
+    }
 
 
 def _entry(pv: str, value: float, unit: str, key: Key, stored: float) -> Entry:
