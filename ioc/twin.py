@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gnomon.ioc.reference_store import ReferenceStore
 from gnomon.ioc.shadow.assembly import make_mode
 from gnomon.ioc.shadow.shadow import Around
 from gnomon.ioc.status import Figures, Status, figures
+from gnomon.ioc.tasks import cancelled, lasting
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
 
@@ -107,24 +108,15 @@ def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
     status = Status(twin.outputs, figures(twin.outputs, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
-    stack.push_async_callback(_cancelled, asyncio.create_task(status.run(), name="status"))
+    stack.push_async_callback(cancelled, lasting(status.run(), "status"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:
-        repeating = asyncio.create_task(
-            # Monitors of a real machine read on and on, each of them.
-            _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine"),
-            name="repeat",
-        )
-        stack.push_async_callback(_cancelled, repeating)
+        # Monitors of a real machine read on and on, each of them.
+        repeating = _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine")
+        stack.push_async_callback(cancelled, lasting(repeating, "repeat"))
 
 
 async def _repeat(outputs: Outputs, period_s: float, *, each_monitor: bool) -> None:
     while True:
         await asyncio.sleep(period_s)
         outputs.repeat(each_monitor=each_monitor)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -15,6 +15,7 @@ from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.reach import target
 from gnomon.ioc.shadow import ca_messages as ca
 from gnomon.ioc.shadow.link import LinkSink, Update
+from gnomon.ioc.tasks import lasting
 
 log = logging.getLogger("gnomon.shadow")
 
@@ -58,7 +59,7 @@ class CaLink:
         """See `Link`."""
         self._names, self.sink = tuple(names), sink
         self._searching = {channel: _Search() for channel in range(len(names))}
-        self._rounds = asyncio.get_running_loop().create_task(self._run(), name="machine search")
+        self._rounds = lasting(self._run(), "machine search", self._drop_all)
 
     def close(self) -> None:
         """See `Link`."""
@@ -66,10 +67,14 @@ class CaLink:
         for task in (self._rounds, *self._opening.values()):
             if task is not None:
                 task.cancel()
-        for circuit in tuple(self._circuits.values()):
-            circuit.drop("")
+        self._drop_all()
         if self._udp is not None:
             self._udp.close()
+
+    def _drop_all(self, _: str = "") -> None:
+        """End all connections. Without the search nobody looks for silence, and values could become old unseen."""
+        for circuit in tuple(self._circuits.values()):
+            circuit.drop("")
 
     def name(self, channel: int) -> str:
         """The name of a channel."""

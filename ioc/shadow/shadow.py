@@ -17,6 +17,7 @@ from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
 from gnomon.ioc.shadow.subjects import Subjects, present_value
+from gnomon.ioc.tasks import lasting
 from gnomon.lattice import Client
 
 #: Time between two looks at what is connected and fresh [s].
@@ -78,7 +79,7 @@ class Shadow:
         self._around.dispatcher.reserve(self._client, reason)
         self._look()
         self._link.start(self._subjects.names, self)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="shadow")
+        self._task = lasting(self._run(), "shadow", self._failed)
 
     def close(self) -> None:
         """Follow no more. The lattice stays as it is, and clients can set it again."""
@@ -125,6 +126,13 @@ class Shadow:
         while True:
             await asyncio.sleep(LOOK_S)
             self._look()
+
+    def _failed(self, reason: str) -> None:
+        """Nobody looks any more, so nothing may stay valid that could become old."""
+        self._link.close()
+        self._around.activity.hold(reason)
+        told = {"machine.connected": AWAY, "machine.reason": reason}
+        self._around.outputs.show_many(told, alarms={"machine.connected": _ALARMS[AWAY]})
 
     def _look(self) -> None:
         """Say how things stand, and let outputs be valid as long as the machine's state is known."""

@@ -14,6 +14,7 @@ from gnomon.ioc.bank import Severity
 from gnomon.ioc.config import Config, ShadowConfig, changed
 from gnomon.ioc.readings import revolution_frequency
 from gnomon.ioc.shadow import assembly
+from gnomon.ioc.shadow.measured import Measured
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.subjects import subjects
 from gnomon.lattice import Lattice
@@ -29,8 +30,8 @@ STATE = {f"{name}:set": RING.nominal[name, "current"] for name in SUPPLIES} | {"
 STATE |= {"MCLKHX251C:freq": RING.nominal["rf", "frequency"], "rf:voltage": RING.nominal["rf", "voltage"]}
 STATE |= {"MUXP:cmd1": 1.0, "PMUXZR:off": 1.0, "PMUXZR:QF": 0.0, "PMUXZR:QD": 0.0}
 QFP = STATE["QFP:set"]
-#: The multiplexer adds 20 A to QD, whose conversion ends at 150 A.
-CONNECTED = {"PMUXZR:QD": 1.0, "PMUXZR:off": 0.0, "MUXP:set": -10.0}
+#: The multiplexer takes 20 A from QD, whose conversion begins at 0 A.
+CONNECTED = {"PMUXZR:QD": 1.0, "PMUXZR:off": 0.0, "MUXP:set": 10.0}
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -151,7 +152,7 @@ async def test_of_values_that_do_not_go_together_the_others_are_taken(
     async with following(tmp_path, monkeypatch) as (rig, link):
         link.say(STATE | CONNECTED)
         await caught_up(rig)
-        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 140.0})  # beyond what the conversion of QD knows
+        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 10.0})  # beyond what the conversion of QD knows
         await eventually(lambda: rig.get("T:CP:rdbk").value == 2.0)
         await eventually(lambda: rig.get("T:QFP:rdbk").value == 0.3 * QFP)
         await eventually(lambda: rig.get("T:dt:machine:refused").value == 1)
@@ -163,7 +164,7 @@ async def test_what_is_tried_again_is_not_what_the_machine_had_before(
     async with following(tmp_path, monkeypatch) as (rig, link):
         link.say(STATE | CONNECTED)
         await caught_up(rig)
-        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 140.0})
+        link.say({"CP:set": 2.0, "QFP:set": 0.3 * QFP, "QDP:set": 10.0})
         await asyncio.sleep(0.0)
         link.say({"CP:set": 3.0})  # on its way while the others are refused
         await eventually(lambda: rig.get("T:QFP:rdbk").value == 0.3 * QFP)
@@ -233,6 +234,17 @@ async def test_a_machine_out_of_reach_makes_outputs_invalid_until_it_is_caught_u
         await caught_up(rig)
         assert rig.get("T:BPM1:rdX").value == pytest.approx(3.0)
         assert rig.get("T:QFP:set").severity is Severity.NO_ALARM  # what has not changed is known again, too
+
+
+async def test_a_shadow_that_fails_shows_nothing_as_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        link.say(STATE)
+        await caught_up(rig)
+        monkeypatch.setattr(Measured, "snapshot", lambda _: 1 // 0)
+        await eventually(lambda: rig.get("T:BPM1:rdX").severity is Severity.INVALID)
+        assert link.closed
+        assert "internal error: ZeroDivisionError" in rig.get("T:dt:machine:reason").value
+        assert rig.get("T:dt:machine:connected").severity is Severity.MAJOR
 
 
 async def test_some_setpoints_out_of_reach_are_invalid_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
