@@ -46,9 +46,17 @@ def answer_call(operation: Any, future: Future[str]) -> None:
 
 def arguments_of(value: Any) -> dict[str, Any]:
     """The arguments of a call as plain Python: the query of an NTURI, else all fields of the structure."""
-    fields: dict[str, Any] = value.todict()
-    is_uri = str(value.getID()).startswith("epics:nt/NTURI:") or {"scheme", "path", "query"} <= fields.keys()
-    arguments = (fields.get("query") or {}) if is_uri else fields
+    try:
+        fields = value.todict()
+        described = str(value.getID())
+    except RuntimeError:  # a call that brings nothing
+        return {}
+    if not isinstance(fields, dict):  # a single value, which has no name
+        return {}
+    is_uri = described.startswith("epics:nt/NTURI:") or {"scheme", "path", "query"} <= fields.keys()
+    arguments = fields.get("query") if is_uri else fields
+    if not isinstance(arguments, dict):
+        return {}
     return {str(name): _plain(argument) for name, argument in arguments.items()}
 
 
