@@ -17,9 +17,10 @@ from pydantic import Field
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
 from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
-from gnomon.lattice.document import Part, parse_document
+from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
 from gnomon.lattice.operation import OPTICS
+from gnomon.lattice.parsing import parse_document
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 

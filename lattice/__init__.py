@@ -3,8 +3,9 @@
 from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, RefusedValue
 from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
 from gnomon.lattice.devices import PropertySpec
-from gnomon.lattice.document import MachineDocument, parse_machine, read_machine
+from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.lattice import Lattice
+from gnomon.lattice.parsing import parse_machine, read_machine
 from gnomon.lattice.ring import Ring
 
 __all__ = [

@@ -1,22 +1,14 @@
-"""The machine document: a ring as JSON, and how it is read.
+"""The machine document: a ring as JSON.
 
-Everything that a document may say stands in `MachineDocument`; an unknown key is refused. What several parts must
-agree on (names, references, feeding) is checked in `check`, so that a document that loads can be built.
+Everything that a document may say stands in `MachineDocument`; an unknown key is refused.
 """
 
-import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gnomon.lattice._errors import DocumentError
 from gnomon.lattice.elements import SLICES
-
-Model = TypeVar("Model", bound=BaseModel)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$", max_length=60)]
 Length = Annotated[float, Field(ge=0.0, description="m")]
@@ -350,149 +342,3 @@ class MachineDocument(Part):
         """Momentum times the speed of light [eV] at an energy, the nominal one if none is given."""
         energy = self.energy_ev if energy_ev is None else energy_ev
         return math.sqrt(energy**2 - self.rest_energy_ev**2)
-
-
-def parse_machine(text: str, where: str) -> MachineDocument:
-    """Read and check a machine document; `where` names it in errors.
-
-    Raises DocumentError with file, place and reason.
-    """
-    document = parse_document(MachineDocument, text, where)
-    check(document, where)
-    return document
-
-
-def read_machine(path: Path) -> MachineDocument:
-    """`parse_machine` of a file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: cannot be read: {error}") from error
-    return parse_machine(text, str(path))
-
-
-def parse_document(model: type[Model], text: str, where: str) -> Model:
-    """Parse JSON into `model`. Raises DocumentError with the place and the reason of the first error."""
-    try:
-        data = json.loads(text, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        raise DocumentError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
-    except ValueError as error:
-        raise DocumentError(f"{where}: {error}") from error
-    try:
-        return model.model_validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        reason = first["msg"][0].lower() + first["msg"][1:]
-        value = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
-        raise DocumentError(f"{where}: {place(first['loc'], data)}: {reason}{value}{more}") from error
-
-
-def place(location: tuple[int | str, ...], data: Any) -> str:
-    """A pydantic location as a reader finds it: `elements[22] 'BM2D1R' length`."""
-    words: list[str] = []
-    for key in location:
-        if isinstance(key, int):
-            data = data[key] if isinstance(data, list) and key < len(data) else None
-            name = data.get("name") if isinstance(data, dict) else None
-            words[-1:] = [f"{words[-1] if words else ''}[{key}]" + (f" {name!r}" if isinstance(name, str) else "")]
-        elif isinstance(data, dict) and key not in data and data.get("type", data.get("kind")) == key:
-            continue  # the tag of a union, not a key of the document
-        else:
-            words.append(key)
-            data = data.get(key) if isinstance(data, dict) else None
-    return " ".join(words) or "document"
-
-
-def check(document: MachineDocument, where: str) -> None:
-    """Check what the parts of a document must agree on. Raises DocumentError naming the first fault."""
-    for fault in _faults(document):
-        raise DocumentError(f"{where}: {fault}")
-
-
-def _faults(document: MachineDocument) -> Iterator[str]:
-    elements = {e.name: e for e in document.elements}
-    supplies = {s.name for s in document.supplies}
-    yield from _repeated("elements", (e.name for e in document.elements))
-    yield from _repeated("supplies", (s.name for s in document.supplies))
-    yield from _repeated("magnets", (m.name for m in document.magnets))
-    yield from _repeated("monitors", (m.name for m in document.monitors))
-    yield from _repeated("monitors' slots", (m.slot for m in document.monitors if m.slot is not None))
-    for magnet in document.magnets:
-        element = elements.get(magnet.element)
-        if element is None:
-            yield f"magnet {magnet.name!r}: its element {magnet.element!r} is not in the ring"
-        elif element.type in ("drift", "marker", "monitor", "cavity"):
-            yield f"magnet {magnet.name!r}: its element {magnet.element!r} is a {element.type} and carries no field"
-        if magnet.name in elements and magnet.name != magnet.element:
-            yield f"magnet {magnet.name!r}: it has the name of an element other than its own, {magnet.element!r}"
-        if magnet.supply not in supplies:
-            yield f"magnet {magnet.name!r}: its supply {magnet.supply!r} is not among the supplies"
-    fed = {m.supply for m in document.magnets}
-    for supply in document.supplies:
-        if supply.name not in fed:
-            yield f"supply {supply.name!r}: it feeds no magnet"
-        if supply.name in elements:
-            yield f"supply {supply.name!r}: an element has the same name"
-    low, high = document.limits.monitor_gain
-    if not 0.0 < low <= 1.0 <= high:
-        yield f"limits monitor_gain: {low:g} to {high:g} must be above 0 and have 1 between them"
-    for monitor in document.monitors:
-        element = elements.get(monitor.name)
-        if element is None or element.type != "monitor":
-            yield f"monitor {monitor.name!r}: no element of type monitor has this name"
-    magnets = {m.name for m in document.magnets}
-    if document.multiplexer is not None:
-        for name in document.multiplexer.magnets:
-            if name not in magnets:
-                yield f"multiplexer {document.multiplexer.name!r}: {name!r} is not among the magnets"
-    for optics, strengths in document.optics.items():
-        if optics == NOMINAL_OPTICS:
-            yield f"optics {optics!r}: the design's strengths are called so"
-        for name in strengths:
-            if name not in magnets:
-                yield f"optics {optics!r}: {name!r} is not among the magnets"
-    yield from _faults_of_operation(document, elements)
-
-
-def _faults_of_operation(document: MachineDocument, elements: Mapping[str, ElementPart]) -> Iterator[str]:
-    if document.energy_ev <= document.rest_energy_ev:
-        yield f"energy_ev: {document.energy_ev:g} eV is not above the rest energy, {document.rest_energy_ev:g} eV"
-    if not 0.0 < document.limits.energy[0] <= 1.0 <= document.limits.energy[1]:
-        yield "limits energy: {:g} to {:g} must be above 0 and have 1 between them".format(*document.limits.energy)
-    low, high = document.energy_range_ev
-    for optics, part in document.operating.items():
-        if optics not in document.optics:
-            yield f"operating {optics!r}: it is not among the optics"
-        if part.energy_ev is not None and not low <= part.energy_ev <= high:
-            yield f"operating {optics!r}: {part.energy_ev:g} eV is outside the energy's limits {low:g} to {high:g} eV"
-    yield from _repeated("switches", (s.name for s in document.switches))
-    taken = elements.keys() | {s.name for s in document.supplies} | {m.name for m in document.magnets} | {"rf", "ring"}
-    for switch in document.switches:
-        if switch.name in taken:
-            yield f"switch {switch.name!r}: another device has the same name"
-        ends = (0, len(switch.states) - 1) if switch.states else (switch.low, switch.high)
-        if not ends[0] <= switch.nominal <= ends[1]:
-            yield f"switch {switch.name!r}: nominal {switch.nominal} is outside {ends[0]} to {ends[1]}"
-    if document.stored_beam is not None and not document.beam_current_ma > 0.0:
-        yield f"stored_beam: it needs a beam_current_ma above 0, not {document.beam_current_ma:g}"
-    yield from _repeated("source_points", (p.name for p in document.source_points))
-    for point in document.source_points:
-        element = elements.get(point.element)
-        if element is None or element.type != "bend":
-            yield f"source point {point.name!r}: its element {point.element!r} is not a bend of the ring"
-
-
-def _repeated(what: str, names: Iterable[object]) -> Iterator[str]:
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield f"{what}: {name!r} appears {count} times; names must be unique"
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        repeated = next(key for key, count in Counter(k for k, _ in pairs).items() if count > 1)
-        raise ValueError(f"key {repeated!r} appears twice in one object, near {str(pairs[0][1])[:40]!r}")
-    return result

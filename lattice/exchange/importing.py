@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gnomon.lattice.document import MachineDocument, parse_machine
+from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
 from gnomon.lattice.exchange.names import unique_names
@@ -14,6 +14,7 @@ from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidit
 from gnomon.lattice.exchange.readers import MOST, read_ring
 from gnomon.lattice.exchange.render import render
 from gnomon.lattice.exchange.translate import driven, empty, translate
+from gnomon.lattice.parsing import parse_machine
 
 ADVICE = (
     "Nothing was written. Leave elements out as free space with --drop NAME (patterns like 'ID*' may be given, several "
