@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gnomon.lattice import Lattice
 
 
 class Kind(StrEnum):
@@ -58,6 +62,13 @@ class PvSpec:
     writable: bool = False
     presets: tuple[tuple[Preset, ...], ...] = ()
     record_type: str = "ai"  # what `.RTYP` answers
+
+
+def in_force(spec: PvSpec, lattice: "Lattice") -> float:
+    """What a setpoint stands at in a lattice, in its property's unit; a button is 1 while what it sets is so."""
+    if spec.source == "set":
+        return lattice[spec.device, spec.property]
+    return float(all(lattice[device, name] == value for device, name, value in spec.presets[1]))
 
 
 def is_control(source: str) -> bool:

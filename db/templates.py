@@ -16,6 +16,7 @@ from pydantic import Field
 
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
 from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
+from gnomon.db.sources import BUFFER, COLUMNS, OUT_TYPES, RECORD_TYPES, SETTING, SOURCES
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
@@ -24,158 +25,8 @@ from gnomon.lattice.parsing import parse_document
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 
-#: What can feed a PV, and its type. `set` and `readback` are about one property of one device.
-SOURCES: dict[str, Kind] = {
-    "set": Kind.FLOAT,
-    "readback": Kind.FLOAT,
-    "monitor.x": Kind.FLOAT,
-    "monitor.y": Kind.FLOAT,
-    "monitor.difference.x": Kind.FLOAT,
-    "monitor.difference.y": Kind.FLOAT,
-    "monitor.positions": Kind.FLOATS,
-    "monitor.names": Kind.STRINGS,
-    "monitor.s": Kind.FLOATS,
-    "monitor.packed": Kind.FLOATS,
-    "monitor.table": Kind.TABLE,
-    "monitor.model": Kind.TABLE,
-    "monitor.count": Kind.INT,
-    "monitor.buffer": Kind.INTS,
-    "tune.x": Kind.FLOAT,
-    "tune.y": Kind.FLOAT,
-    "tune.fraction.x": Kind.FLOAT,
-    "tune.fraction.y": Kind.FLOAT,
-    "tune.frequency.x": Kind.FLOAT,
-    "tune.frequency.y": Kind.FLOAT,
-    "chromaticity.x": Kind.FLOAT,
-    "chromaticity.y": Kind.FLOAT,
-    "momentum.compaction": Kind.FLOAT,
-    "momentum.deviation": Kind.FLOAT,
-    "revolution.frequency": Kind.FLOAT,
-    "orbit.x": Kind.FLOATS,
-    "orbit.y": Kind.FLOATS,
-    "orbit.start": Kind.FLOATS,
-    "orbit.difference.x": Kind.FLOATS,
-    "orbit.difference.y": Kind.FLOATS,
-    "orbit.difference.rms.x": Kind.FLOAT,
-    "orbit.difference.rms.y": Kind.FLOAT,
-    "orbit.difference.largest.x": Kind.FLOAT,
-    "orbit.difference.largest.y": Kind.FLOAT,
-    "orbit.difference.where.x": Kind.STRING,
-    "orbit.difference.where.y": Kind.STRING,
-    "reference.x": Kind.FLOATS,
-    "reference.y": Kind.FLOATS,
-    "reference.saved": Kind.STRING,
-    "reference.names": Kind.STRINGS,
-    "control.reference.save": Kind.STRING,
-    "control.reference.use": Kind.STRING,
-    "twiss.beta.x": Kind.FLOATS,
-    "twiss.beta.y": Kind.FLOATS,
-    "twiss.alpha.x": Kind.FLOATS,
-    "twiss.alpha.y": Kind.FLOATS,
-    "twiss.nu.x": Kind.FLOATS,
-    "twiss.nu.y": Kind.FLOATS,
-    "dispersion.x": Kind.FLOATS,
-    "dispersion.y": Kind.FLOATS,
-    "element.names": Kind.STRINGS,
-    "element.positions": Kind.FLOATS,
-    "beam.found": Kind.ENUM,
-    "beam.reason": Kind.STRING,
-    "model.generation": Kind.INT,
-    "model.command": Kind.INT,
-    "model.time": Kind.FLOAT,
-    "model.computing": Kind.ENUM,
-    "control.active": Kind.ENUM,
-    "lattice.id": Kind.STRING,
-    "control.mode": Kind.ENUM,
-    "machine.role": Kind.ENUM,
-    "machine.connected": Kind.ENUM,
-    "machine.reason": Kind.STRING,
-    "machine.pvs": Kind.INT,
-    "machine.refused": Kind.INT,
-    "machine.age": Kind.FLOAT,
-    "residual.fresh": Kind.FLOATS,
-    "residual.x": Kind.FLOATS,
-    "residual.rms.x": Kind.FLOAT,
-    "residual.largest.x": Kind.FLOAT,
-    "residual.where.x": Kind.STRING,
-    "residual.z.x": Kind.FLOATS,
-    "residual.z.largest.x": Kind.FLOAT,
-    "residual.tune.x": Kind.FLOAT,
-    "residual.tune.z.x": Kind.FLOAT,
-    "residual.y": Kind.FLOATS,
-    "residual.rms.y": Kind.FLOAT,
-    "residual.largest.y": Kind.FLOAT,
-    "residual.where.y": Kind.STRING,
-    "residual.z.y": Kind.FLOATS,
-    "residual.z.largest.y": Kind.FLOAT,
-    "residual.tune.y": Kind.FLOAT,
-    "residual.tune.z.y": Kind.FLOAT,
-    "faults.count": Kind.INT,
-    "faults.active": Kind.STRINGS,
-    "recorder.state": Kind.ENUM,
-    "synchrotron.frequency": Kind.FLOAT,
-    "beam.size.x": Kind.FLOAT,
-    "beam.size.y": Kind.FLOAT,
-    "beam.current": Kind.FLOAT,
-    "beam.lifetime.10s": Kind.FLOAT,
-    "beam.lifetime.100s": Kind.FLOAT,
-    "beam.current.lifetime": Kind.FLOAT,
-    "multiplexer.select": Kind.ENUM,
-    "multiplexer.off": Kind.ENUM,
-    "multiplexer.name": Kind.STRING,
-    "multiplexer.healthy": Kind.ENUM,
-    "status.heartbeat": Kind.INT,
-    "status.uptime": Kind.FLOAT,
-    "status.started": Kind.STRING,
-    "status.version": Kind.STRING,
-    "status.host": Kind.STRING,
-    "status.process": Kind.INT,
-    "status.memory": Kind.FLOAT,
-    "status.queue": Kind.INT,
-    "status.put.p50": Kind.FLOAT,
-    "status.put.p99": Kind.FLOAT,
-    "status.model.p50": Kind.FLOAT,
-    "status.model.p99": Kind.FLOAT,
-    "status.model.hung": Kind.INT,
-    "status.ca.clients": Kind.INT,
-    "status.pva.clients": Kind.INT,
-    "status.pva.channels": Kind.INT,
-    "status.journal.path": Kind.STRING,
-    "status.journal.size": Kind.FLOAT,
-    "status.journal.last": Kind.INT,
-}
-
 #: What magnets can have; a template is passed over for those that lack it (hw2phys needs a linear conversion).
 MAGNET_PROPERTIES = ("main", "current", "hw2phys", "k1s", "dx", "dy", "roll")
-
-#: Columns of the tables: name in the structure, label, type.
-COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "monitor.table": (("BPM", "BPM", "string"), *((c, c, "float") for c in ("X", "Y", "A", "B", "C", "D"))),
-    "monitor.model": (
-        ("BPM", "BPM", "string"),
-        *((c, c, "float") for c in ("SPos", "BetaHor", "BetaVer", "PhaseAdvanceHor", "PhaseAdvanceVer")),
-    ),
-}
-
-#: What `.RTYP` answers when the PV's template does not say: for PVs to read, and for those to write.
-RECORD_TYPES = {
-    Kind.FLOAT: "ai",
-    Kind.INT: "longin",
-    Kind.ENUM: "bi",
-    Kind.STRING: "stringin",
-    Kind.FLOATS: "waveform",
-    Kind.INTS: "waveform",
-    Kind.STRINGS: "waveform",
-    Kind.TABLE: "table",
-}
-
-#: Sources whose PVs set something of the lattice.
-SETTING = ("set", "multiplexer.select", "multiplexer.off")
-
-#: Values of the array `monitor.buffer`: x of all monitors, y of all, zeros.
-BUFFER = 256
-
-OUT_TYPES = {Kind.FLOAT: "ao", Kind.INT: "longout", Kind.ENUM: "bo", Kind.STRING: "stringout"}
 
 
 class PvTemplate(Part):

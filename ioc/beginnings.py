@@ -1,6 +1,5 @@
 """Where a twin begins: at the nominal lattice, or at settings that it is given, as the first command of its journal."""
 
-import getpass
 import socket
 import time
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from gnomon.fault_injection import Injector
 from gnomon.ioc.planning import plan
+from gnomon.ioc.user import user_name
 from gnomon.lattice import Client, Command, Lattice, LatticeError, Record, Ring, Setting, Settled
 from gnomon.recorder import Journal
 from gnomon.recorder.entries import Key
@@ -107,14 +107,6 @@ def _first(sequence: int, ring: Ring, prefix: str, start: Beginning) -> tuple[Re
     command = Command(sequence, settings, client, wall_ns, time.monotonic_ns(), start.note)
     step = plan(command, ring.nominal, Injector().decide, wall_ns)
     return step.record, step.settled
-
-
-def user_name() -> str:
-    """Who runs this process."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # nobody of that number has a name
-        return "unknown"
 
 
 def _reason(error: LatticeError) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.db.templates import BUFFER
+from gnomon.db.sources import BUFFER
 from gnomon.ioc.packing import Packed, pack
 from gnomon.ioc.reference_orbit import ReferenceOrbit, largest, rms
 from gnomon.lattice import Lattice, Ring

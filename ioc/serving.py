@@ -16,6 +16,7 @@ from gnomon.ioc.machines import find_machine, keep, pvs_of
 from gnomon.ioc.names import refuse_taken_names
 from gnomon.ioc.servers import Servers
 from gnomon.ioc.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.ioc.user import user_name
 from gnomon.lattice import Client, Ring
 from gnomon.propagator import Propagator
 
@@ -55,7 +56,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     servers.add(twin, procedures(twin, forks))
     await servers.start(stack)
     keep_alive(twin, servers.clients, stack)
-    us = Client(beginnings.user_name(), socket.gethostname(), "internal")
+    us = Client(user_name(), socket.gethostname(), "internal")
     for name, prefix in config.forks.start.items():
         await forks.add(twin, Wish(name, prefix), us, restore=config.recorder.restore)
     return Serving(twin, servers, forks)

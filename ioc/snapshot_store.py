@@ -11,9 +11,9 @@ from typing import TypeVar
 from gnomon.db.pvs import PvSpec
 from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import NEW, NotFoundError, StoredDocument
-from gnomon.ioc.beginnings import user_name
 from gnomon.ioc.config import Config
 from gnomon.ioc.machines import pvs_of, recorded_machine
+from gnomon.ioc.user import user_name
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.recorder.entries import Run
 from gnomon.recorder.errors import ReviewError

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.db.pvs import PvSpec
-from gnomon.db.templates import SETTING
+from gnomon.db.pvs import PvSpec, in_force
+from gnomon.db.sources import SETTING
 from gnomon.lattice import Lattice, LatticeError
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.errors import ReplayError
@@ -190,13 +190,6 @@ def _of_one_put(
     return list(groups.values())
 
 
-def _shown(spec: PvSpec, lattice: Lattice) -> float:
-    """What a setpoint shows of a lattice; a button is 1 while what it sets is so."""
-    if spec.source == "set":
-        return lattice[spec.device, spec.property]
-    return float(all(lattice[device, property] == value for device, property, value in spec.presets[1]))
-
-
 def predict(before: Beam, after: Beam, monitors: Sequence[int]) -> Prediction:
     """The change from one state of the beam to the next."""
     nothing = (float("nan"), float("nan"))
@@ -239,7 +232,7 @@ def _step(
     if key == (effect.device, effect.property) and effect.old is not None and effect.done is not None:
         old, done, asked = effect.old, effect.done, effect.done if effect.new is None else effect.new
     else:  # a trim was set, and the PV has the strength that it makes; or a button was pressed
-        old, done = _shown(spec, before), _shown(spec, after)
+        old, done = in_force(spec, before), in_force(spec, after)
         asked = done
     low, high = spec.drive
     return Step(

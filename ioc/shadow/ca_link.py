@@ -5,7 +5,6 @@ may run next to a server with other ports. See decision 26.
 """
 
 import asyncio
-import getpass
 import logging
 import socket
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from gnomon.ioc.reach import target
 from gnomon.ioc.shadow import ca_messages as ca
 from gnomon.ioc.shadow.link import LinkSink, Update
 from gnomon.ioc.tasks import lasting
+from gnomon.ioc.user import user_name
 
 log = logging.getLogger("gnomon.shadow")
 
@@ -222,7 +222,7 @@ class _Circuit(asyncio.Protocol):
         self._transport = transport
         self._heard = asyncio.get_running_loop().time()
         opening = (ca.create(channel, self._link.name(channel)) for channel in sorted(self._channels))
-        transport.write(ca.greeting(_user(), socket.gethostname()) + b"".join(opening))
+        transport.write(ca.greeting(user_name(), socket.gethostname()) + b"".join(opening))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side, or the network, ended it."""
@@ -276,10 +276,3 @@ class _Circuit(asyncio.Protocol):
         self._channels.discard(channel)
         self._waiting.discard(channel)
         self._link.forget([channel], _REFUSED_RETRY_S)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # nobody of that number has a name
-        return "unknown"

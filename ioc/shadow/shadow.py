@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.db.pvs import in_force
 from gnomon.ioc.activity import Activity
 from gnomon.ioc.bank import Bank, Severity, Status
 from gnomon.ioc.config import ShadowConfig
@@ -16,7 +17,7 @@ from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
-from gnomon.ioc.shadow.subjects import Subjects, present_value
+from gnomon.ioc.shadow.subjects import Subjects
 from gnomon.ioc.tasks import lasting
 from gnomon.lattice import Client
 
@@ -92,7 +93,7 @@ class Shadow:
         around.dispatcher.release()
         lattice = around.dispatcher.lattice
         lost = (s for s in self._subjects.setpoints.values() if around.bank.status[s.index] == Status.COMM)
-        self._show_setpoints({s.index: present_value(s.spec, lattice) for s in lost})
+        self._show_setpoints({s.index: in_force(s.spec, lattice) * s.spec.scale for s in lost})
         around.activity.hold("")
         around.outputs.show_many(
             {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from gnomon.db.pvs import PvSpec
-from gnomon.db.templates import SETTING
-from gnomon.lattice import Lattice, Ring
+from gnomon.db.sources import SETTING
+from gnomon.lattice import Ring
 
 #: Where the tunes are read, the first that the facility's PVs have: what is measured before what a model says.
 _TUNES = ("tune.frequency.x", "tune.fraction.x", "tune.x")
@@ -120,10 +120,3 @@ def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]
             found += [(s, Target(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
             break
     return found
-
-
-def present_value(spec: PvSpec, lattice: Lattice) -> float:
-    """What a setpoint shows of a lattice, in its own unit; a button is 1 while what it sets is so."""
-    if spec.source == "set":
-        return lattice[spec.device, spec.property] * spec.scale
-    return float(all(lattice[device, name] == value for device, name, value in spec.presets[1]))

@@ -6,7 +6,8 @@ from pathlib import Path
 from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document, shipped_pv_documents
 from gnomon.db.pvs import is_control
-from gnomon.db.templates import SETTING, SOURCES, Placed, PvTemplate, expand, read_pvs
+from gnomon.db.sources import SETTING, SOURCES
+from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pvs.md"
 
