@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +20,7 @@ from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.bank import Bank, Severity, Status
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.logs import SparingLog
-from gnomon.ioc.multiplexer import switching_s
+from gnomon.ioc.multiplexer import selects, switching_s
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
 from gnomon.ioc.puts import PutReply
@@ -108,7 +108,7 @@ class Dispatcher:
         self._queue: deque[Item] = deque()
         self._next = journal.next_sequence
         self._last = self._next - 1
-        self._delayed: dict[int, tuple[asyncio.TimerHandle, Future[PutReply]]] = {}
+        self._delayed: dict[int, tuple[asyncio.TimerHandle, Due]] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._wake = asyncio.Event()
@@ -129,7 +129,7 @@ class Dispatcher:
         What a fault or the multiplexer still delays does not act any more.
         """
         self._reserved = client, reason
-        self._drop_delayed(f"the command was still delayed: {reason}")
+        self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
 
     def release(self) -> None:
         """Take commands of all clients again."""
@@ -173,17 +173,22 @@ class Dispatcher:
             self._queue = deque(item for item in self._queue if not isinstance(item, Waiting))
         for item in dropped:
             item.done.set_result(STOPPING)
-        self._drop_delayed("the server stopped while the command was delayed")
+        self._drop_delayed(self._delayed, "the server stopped while the command was delayed")
         self._wake.set()
         await self._task
         self._disk.shutdown()
 
-    def _drop_delayed(self, reason: str) -> None:
-        for sequence, (handle, done) in self._delayed.items():
+    def _drop_delayed(self, sequences: Iterable[int], reason: str) -> None:
+        for sequence in tuple(sequences):
+            handle, due = self._delayed.pop(sequence)
             handle.cancel()
-            done.set_result(PutReply(False, reason, sequence))
+            due.done.set_result(PutReply(False, reason, sequence))
             self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
-        self._delayed.clear()
+            self._not_coming(due)
+
+    def _not_coming(self, due: Due) -> None:
+        if selects(self._lattice.ring, due.settings):
+            self._outputs.multiplexer.settle()
 
     def _notify(self) -> None:
         if threading.get_ident() == self._thread:
@@ -280,8 +285,12 @@ class Dispatcher:
             else:
                 complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
                 self._last = max(self._last, command.sequence)
+                if self._delayed and selects(step.lattice.ring, command.settings):
+                    late = [n for n, (_, due) in self._delayed.items() if selects(step.lattice.ring, due.settings)]
+                    self._drop_delayed(late, f"command {command.sequence} has selected since; it was not applied")
         for outcome, due in dues:
             if outcome.outcome is Outcome.FAILED:
+                self._not_coming(due)
                 due.done.set_result(PutReply(False, outcome.reason, due.sequence, outcome.lattice_after))
             else:
                 complete.append(Applied(due.sequence, due.done))
@@ -328,7 +337,7 @@ class Dispatcher:
             self._outputs.multiplexer.begin(step.settings, step.delay_s)
         due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
-        self._delayed[sequence] = (handle, item.done)
+        self._delayed[sequence] = (handle, due)
 
     def _due(self, due: Due) -> None:
         del self._delayed[due.sequence]
@@ -359,6 +368,7 @@ class Dispatcher:
                 if isinstance(item, Note):
                     self._queue.append(item)
                 elif isinstance(item, Due):
+                    self._not_coming(item)
                     failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
                     self._queue.append(Note(failed))
         for item in batch:

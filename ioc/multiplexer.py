@@ -27,6 +27,12 @@ def switching_s(ring: Ring, settings: tuple[Setting, ...]) -> float:
     return PASSED * mux.state_s if selects else 0.0
 
 
+def selects(ring: Ring, settings: tuple[Setting, ...]) -> bool:
+    """Whether a command selects a magnet, or none, with or without other settings."""
+    mux = ring.multiplexer
+    return mux is not None and any((s.device, s.property) == (mux.name, "selected") for s in settings)
+
+
 class MultiplexerView:
     """The PVs of a ring's multiplexer: a button for each magnet, one for none, and the name.
 
@@ -62,6 +68,13 @@ class MultiplexerView:
         else:
             self._timers.append(loop.call_later(begin_s, self._show_name, name))
         self._timers.append(loop.call_later(begin_s + each, self._show_name, self._mux.off_name))
+
+    def settle(self) -> None:
+        """A selection that was under way does not come: show again what is connected."""
+        self._stop()
+        self._until = 0.0
+        if self._selected >= 0 and self._name_of(self._selected) != self._name:
+            self._show_name(self._name_of(self._selected))
 
     def put(self, publication: Publication, lattice: Lattice) -> None:
         """Put what a result's lattice has connected, unless a selection is under way that has not come to it yet."""

@@ -61,7 +61,7 @@ def render(values: Iterable[Value], about: About) -> str:
     lines = [tags.format("BELOW"), "Hierarchy:", "gnomon", "Snapshot name:", about.name, DESCRIPTION, about.line or "-"]
     lines += ["Creator:", about.user, "Date:", moment, "Tags:", tags.format("ABOVE")]
     head = [f"# {line}" for line in lines] + [",".join(COLUMNS)]
-    stamp = f"{seconds}.{nanoseconds}"
+    stamp = f"{seconds}.{nanoseconds:09d}"
     body = [f'{v.pv},1,{stamp},NONE,NONE,double,"{spelled(v.value)}",,"---",,0' for v in values]
     return "\n".join(head + body) + "\n"
 

@@ -3,8 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from gnomon.ioc.multiplexer import switching_s
 from gnomon.lattice import Setting
+from gnomon.recorder import JournalError
+from gnomon.recorder.reader import Reader
 from unit.ioc.rig import RING, Rig, running
 
 MUX = RING.multiplexer
@@ -69,6 +73,41 @@ async def test_another_result_does_not_end_the_sequence_and_the_newer_selection_
         assert shown[-1] == "QD"
         assert rig.get("T:PMUXZR:QD").value == 1
         assert rig.get("T:PMUXZR:QF").value == 0
+
+
+async def test_what_is_selected_at_once_is_not_undone_by_a_selection_that_was_under_way(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        shown = names_shown(rig)
+        first = rig.start_put("T:PMUXZR:QF", 1)
+        while not shown:
+            await asyncio.sleep(0.001)
+        assert (await rig.put("T:PMUXZR:off", 1)).accepted
+        reply = await first
+        assert (reply.accepted, reply.message) == (False, "command 2 has selected since; it was not applied")
+        await asyncio.sleep(0.25)
+        assert rig.get("T:PMUXZR:off").value == 1
+        assert shown == ["QF", "Mux OFF"]
+    with Reader(tmp_path / "journal") as reader:
+        assert [entry.outcome for entry in reader.entries()] == ["failed", "applied"]
+
+
+async def test_a_selection_that_cannot_be_had_shows_what_is_connected_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    async with running(tmp_path) as rig:
+        assert (await rig.put("T:PMUXZR:QF", 1)).accepted
+        shown = names_shown(rig)
+        waiting = rig.start_put("T:PMUXZR:QD", 1)
+        while not shown:
+            await asyncio.sleep(0.001)
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.journal, "append", full)
+            assert not (await waiting).accepted
+        assert shown == ["QD", "Mux OFF", "QF"]
+        assert rig.get("T:PMUXZR:QF").value == 1
 
 
 async def test_a_button_only_acts_on_1_and_nothing_else_than_0_and_1_is_taken(tmp_path: Path) -> None:
