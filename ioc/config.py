@@ -205,6 +205,15 @@ class ShadowConfig(Section):
     )
     tune_noise: float = Field(default=1e-4, gt=0.0, description="noise of a measured tune (standard deviation)")
 
+    @field_validator("addresses")
+    @classmethod
+    def _can_be_searched(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            host, colon, port = address.partition(":")
+            if not host or host != host.strip() or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+                raise ValueError(f"{address!r} is no address: give host, or host:port")
+        return addresses
+
     @field_validator("monitor_noise_of")
     @classmethod
     def _positive(cls, noise: dict[str, float]) -> dict[str, float]:

@@ -66,6 +66,10 @@ def test_an_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
         ("network:\n  ca_port: many\n", r"mine\.yaml:2: network\.ca_port: input should be a valid integer"),
         ("model:\n  timeout_s: 1\n  timeout_s: 2\n", r"mine\.yaml:3: key 'timeout_s' is given twice"),
         ("prefix: 'a b'\n", r"mine\.yaml:1: prefix: string should match pattern"),
+        (
+            "shadow:\n  addresses: ['m:99999']\n",
+            r"mine\.yaml:2: shadow\.addresses: .*'m:99999' is no address: give host",
+        ),
         ("machine: [\n", r"mine\.yaml: not YAML"),
         ("- a\n- b\n", r"mine\.yaml:1: the document"),
     ],
