@@ -65,6 +65,7 @@ class Shadow:
         self._client = Client(f"shadow-of {label}", where, settings.protocol)
         self._follower = Follower(subjects, around.dispatcher, self._client, self._show_setpoints)
         self._connected: set[int] = set()
+        self._lost: set[int] = set()  # connected once, and not now
         self._needed = frozenset(c for c, s in subjects.setpoints.items() if s.required)
         self._told: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
@@ -101,17 +102,18 @@ class Shadow:
 
     def updated(self, updates: Sequence[Update]) -> None:
         """See `LinkSink`."""
-        self._connected.update(update.channel for update in updates if update.first)
+        found = {update.channel for update in updates if update.first}
+        self._connected |= found
+        self._lost -= found
         self._follower.updated(updates, self._wall_ns())
         self._comparison.updated(updates)
 
     def lost(self, channels: Sequence[int]) -> None:
         """See `LinkSink`."""
         self._connected.difference_update(channels)
+        self._lost.update(channels)
         self._follower.lost(channels)
         self._comparison.lost(channels)
-        setpoints = [self._subjects.setpoints[c].index for c in channels if c in self._subjects.setpoints]
-        self._invalidate(setpoints)
         self._look()
 
     def _invalidate(self, indices: list[int]) -> None:
@@ -140,7 +142,9 @@ class Shadow:
         self._comparison.look(self._follower)
         missing = [self._subjects.names[c] for c in sorted(self._subjects.required - self._connected)]
         refused = self._follower.refused
-        self._invalidate([s.index for c, s in self._subjects.setpoints.items() if self._subjects.names[c] in refused])
+        setpoints, names = self._subjects.setpoints, self._subjects.names
+        # Each time, since a command that was on its way may have shown a value since.
+        self._invalidate([s.index for c, s in setpoints.items() if c in self._lost or names[c] in refused])
         state = IN_PART if missing or refused else COMPLETE
         if not self._needed & self._connected:
             state = AWAY

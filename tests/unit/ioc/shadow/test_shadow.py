@@ -197,6 +197,20 @@ async def test_a_machine_that_goes_while_its_state_is_taken_is_not_known(
         assert valid == pytest.approx([3.0])
 
 
+async def test_a_change_that_was_on_its_way_does_not_make_a_lost_setpoint_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        link.say(STATE)
+        await caught_up(rig)
+        link.say({"CP:set": 2.0})
+        link.lose("CP:set")
+        await eventually(lambda: rig.get("T:CP:rdbk").value == 2.0)
+        await eventually(lambda: rig.get("T:CP:set").severity is Severity.INVALID)
+        link.say({"CP:set": 2.0})
+        await eventually(lambda: rig.get("T:CP:set").severity is not Severity.INVALID)
+
+
 async def test_a_command_that_is_still_delayed_does_not_act_in_a_shadow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
