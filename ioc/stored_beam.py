@@ -29,7 +29,11 @@ class StoredBeam:
 
     def advance(self, now_s: float, volume: float) -> None:
         """Go on to `now_s`; `volume` is the beam's by the nominal one, not-a-number while none can be stored."""
-        passed_s, self._now_s = max(now_s - self._now_s, 0.0), now_s
+        passed_s, self._now_s = now_s - self._now_s, now_s
+        if passed_s < 0.0:  # the clock was set back: no time has passed that we know of
+            self._filled_s += passed_s
+            self._lifetimes = deque((time_s + passed_s, lifetime) for time_s, lifetime in self._lifetimes)
+            passed_s = 0.0
         if not math.isfinite(volume):
             self.lose()
             return

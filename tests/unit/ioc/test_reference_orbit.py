@@ -90,7 +90,7 @@ async def test_saving_anew_what_is_in_use_changes_the_differences(tmp_path: Path
         assert rig.get("T:dt:orbit:diff:max:x").value == 0.0
 
 
-@pytest.mark.parametrize("name", ["zero", "", "a/b", "x" * 40, "a\nb"])
+@pytest.mark.parametrize("name", ["zero", "", "a/b", "x" * 40, "\u00e4" * 20, "a\nb", "\udc80"])
 async def test_names_that_cannot_be_are_refused(tmp_path: Path, name: str) -> None:
     async with running(tmp_path) as rig:
         reply = await rig.put("T:dt:orbit:ref:save", name)

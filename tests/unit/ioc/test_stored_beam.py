@@ -72,3 +72,14 @@ def test_a_document_without_a_model_keeps_its_current() -> None:
         beam.advance(hour * HOUR_S, 1.0)
     assert beam.current_ma == 100.0
     assert math.isnan(beam.average_s(10.0))
+
+
+def test_a_clock_that_is_set_back_stops_neither_top_up_nor_averages() -> None:
+    beam = StoredBeam(TOP_UP, 250.0)
+    for second in range(5000, 5030):
+        beam.advance(float(second), 1.0)
+    for second in range(1000, 1032):  # the first of them is no later than the last above
+        beam.advance(float(second), 2.0)
+    fallen_s = 29.0 + 31.0 - 60.0
+    assert beam.current_ma == pytest.approx(250.0 * (1.0 - fallen_s / HOUR_S * (1 / 60 + 1 / 10)), rel=1e-6)
+    assert beam.average_s(10.0) == pytest.approx(beam.lifetime_s(2.0), rel=1e-3)
