@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._busy = False  # working off messages: answers are collected
         self._scheduled = False  # the rest of what has arrived waits for its turn
         self._full = False  # the client has not read what it was sent
+        self._requests_first = False  # before updates, when the client has read
         self._handshake: asyncio.TimerHandle | None = None
         self._unread, self._read_at = 0, 0.0
         self._incomplete_since: float | None = None
@@ -93,10 +94,18 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """See `asyncio.Protocol`; the client has caught up."""
+        """See `asyncio.Protocol`; the client has caught up.
+
+        What it has asked for and what it has missed take turns: either can be more than it reads at a time.
+        """
         self._full = False
-        self.caught_up()
-        self.go_on()
+        self._requests_first = not self._requests_first
+        if self._requests_first and not self._scheduled:
+            self._work()
+            # Once what has arrived meanwhile has been read: a timer's turn comes after that of sockets.
+            asyncio.get_running_loop().call_later(0.0, self._catch_up)
+        else:
+            self._catch_up()
 
     def go_on(self) -> None:
         """Work off what has had to wait, once nothing holds it."""
@@ -154,6 +163,11 @@ class Connection(asyncio.Protocol):
     def take(self, message: Message) -> None:
         """Do what a message asks for. Raises Broken."""
         raise NotImplementedError
+
+    def _catch_up(self) -> None:
+        if not self._full and not self._transport.is_closing():
+            self.caught_up()
+            self.go_on()
 
     def _next_turn(self) -> None:
         self._scheduled = False

@@ -72,7 +72,10 @@ def _one(name: str, options: dict[str, Any]) -> dict[str, Any]:
             limit = options.get("abs", options.get("rel", options.get("d", 0.0)))
             if kind not in ("abs", "rel") or isinstance(limit, bool) or not isinstance(limit, int | float):
                 raise ValueError(f"dbnd takes a number, abs or rel, not {options}")
-            return {"deadband": (kind, float(limit))}
+            try:
+                return {"deadband": (kind, float(limit))}
+            except OverflowError as error:
+                raise ValueError(f"dbnd takes no number as large as {limit}") from error
         case "ts" if not options:
             return {"now": True}
         case _:

@@ -54,6 +54,9 @@ MOST_PATTERNS = 32
 #: Kinds of updates that are remembered, so that clients which want the same share it.
 MOST_CONTENTS = 100_000
 
+#: Bytes of single updates that a client is sent in one go; then it is seen whether it keeps up.
+PORTION = 2**18
+
 #: A subscription of a client: the numbers of its channel and of itself.
 Key = tuple[int, int]
 
@@ -113,7 +116,8 @@ class Pattern:
 
 @dataclass(slots=True)
 class Plan:
-    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent.
+    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent, `late`
+    has single subscriptions at which it fell behind.
 
     Publications repeat themselves, so their patterns are kept, by the PVs published, until a subscription changes.
     """
@@ -121,6 +125,7 @@ class Plan:
     fast: dict[Key, int] = field(default_factory=dict)
     slow: dict[int, dict[Key, Subscription]] = field(default_factory=dict)
     waiting: NDArray[np.bool_] | None = None
+    late: dict[Key, Subscription] = field(default_factory=dict)
     patterns: dict[bytes, Pattern] = field(default_factory=dict)
     index: Indices | None = None
     messages: Any = None
@@ -201,6 +206,7 @@ class Publisher:
         if plan is None:
             return
         plan.changed()
+        plan.late.pop(key, None)
         if plan.fast.pop(key, None) is None and (slow := plan.slow.get(index)) is not None:
             slow.pop(key, None)
             if not slow:
@@ -225,7 +231,12 @@ class Publisher:
     def catch_up(self, receiver: Receiver) -> None:
         """A client is ready again: send the newest of what it has missed."""
         plan = self._plans.get(receiver)
-        if plan is not None and plan.waiting is not None:
+        if plan is None:
+            return
+        if plan.late:
+            late, plan.late = tuple(plan.late.values()), {}
+            self._send_singles(receiver, plan, [], late, {})
+        if plan.waiting is not None and receiver.ready:
             waiting, plan.waiting = np.flatnonzero(plan.waiting), None
             self._send([(receiver, plan)], waiting)
 
@@ -240,10 +251,25 @@ class Publisher:
         for receiver, plan in clients:
             pattern = plan.pattern(indices, key, total)
             pattern.messages["body"] = bodies[pattern.take]
-            parts = [pattern.messages.tobytes()]
-            parts.extend(self._message(one, cache) for one in pattern.singles if one.wants_all or self._changed(one))
-            if data := b"".join(parts):
-                receiver.write(data)
+            self._send_singles(receiver, plan, [pattern.messages.tobytes()], pattern.singles, cache)
+
+    def _send_singles(
+        self, receiver: Receiver, plan: Plan, parts: list[bytes], singles: Sequence[Subscription], cache: Cache
+    ) -> None:
+        """Send `parts` and updates one by one; those that come after a client has fallen behind have to wait."""
+        size = 0
+        for number, one in enumerate(singles):
+            if one.wants_all or self._changed(one):
+                parts.append(message := self._message(one, cache))
+                size += len(message)
+            if size > PORTION:
+                receiver.write(b"".join(parts))
+                parts, size = [], 0
+                if not receiver.ready:
+                    plan.late.update((one.key, one) for one in singles[number + 1 :])
+                    return
+        if data := b"".join(parts):
+            receiver.write(data)
 
     def _bodies(self, indices: Indices) -> NDArray[Any]:
         """What the fast messages of these PVs have in common for all clients."""

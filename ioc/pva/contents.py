@@ -11,6 +11,9 @@ import struct
 from dataclasses import dataclass
 
 DEEPEST = 16
+#: Largest type, with all fields in it and in the types that it refers to; and how many fields of types with numbers are
+#: kept for one client. A type can refer to another a hundred times, and that to a third.
+MOST_FIELDS, MOST_KEPT = 1000, 20_000
 _LONG, _NULL = 254, 255
 _STRUCTURE, _STRING, _NOTHING, _NAMED, _NAME = 0x80, 0x60, 0xFF, 0xFD, 0xFE
 _VARIABLE, _BOUNDED, _FIXED = 0x08, 0x10, 0x18
@@ -24,11 +27,15 @@ class ContentsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A type: the code of a scalar, or the fields of a structure; `count` is the fixed length of an array."""
+    """A type: the code of a scalar, or the fields of a structure; `count` is the fixed length of an array.
+
+    `size` is the number of all types in it, itself included.
+    """
 
     code: int
     fields: tuple["Described", ...] = ()
     count: int = 0
+    size: int = 1
 
 
 class Contents:
@@ -36,6 +43,7 @@ class Contents:
 
     def __init__(self) -> None:
         self._named: dict[int, Described] = {}
+        self._kept = 0
 
     def check(self, body: bytes, at: int, order: str) -> None:
         """Walk through a type and its value from `at` on; more may follow. Raises ContentsError."""
@@ -56,7 +64,7 @@ class Contents:
             if code == _NAMED:
                 described, at = self._type(body, at + 2, order, depth + 1)
                 if described is not None:
-                    self._named[number] = described
+                    self._keep(number, described)
                 return described, at
             if number not in self._named:
                 raise ContentsError(f"type {number} was never described")
@@ -71,17 +79,28 @@ class Contents:
             count, at = _size(body, at, order)
         return Described(code, count=count), at
 
+    def _keep(self, number: int, described: Described) -> None:
+        before = self._named.get(number)
+        self._kept += described.size - (before.size if before is not None else 0)
+        if self._kept > MOST_KEPT:
+            raise ContentsError(f"types are described that have more than {MOST_KEPT} fields together")
+        self._named[number] = described
+
     def _structure(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described, int]:
         at = _text(body, at, order)
         count, at = _size(body, at, order)
         if count > len(body) - at:
             raise ContentsError(f"a structure announces {count} fields in {len(body) - at} bytes")
         fields = []
+        size = 1
         for _ in range(count):
             described, at = self._type(body, _text(body, at, order), order, depth + 1)
             if described is not None:
                 fields.append(described)
-        return Described(_STRUCTURE, tuple(fields)), at
+            size += 1 if described is None else described.size
+            if size > MOST_FIELDS:
+                raise ContentsError(f"a type has more than {MOST_FIELDS} fields")
+        return Described(_STRUCTURE, tuple(fields), size=size), at
 
 
 def _value(described: Described, body: bytes, at: int, order: str) -> int:
@@ -100,8 +119,19 @@ def _value(described: Described, body: bytes, at: int, order: str) -> int:
         raise ContentsError(f"{count} values are announced in {len(body) - at} bytes")
     if scalar != _STRING:
         return at + count * _BYTES[scalar]
+    return _texts(count, body, at, order)
+
+
+def _texts(count: int, body: bytes, at: int, order: str) -> int:
+    """Where an array of strings ends; a message has room for a million of them, so short ones are passed quickly."""
+    end = len(body)
     for _ in range(count):
-        at = _text(body, at, order)
+        if at < end and (size := body[at]) < _LONG:
+            at += 1 + size
+        else:
+            at = _text(body, at, order)
+    if at > end:
+        raise ContentsError(f"{count} texts are announced, the last is cut off")
     return at
 
 

@@ -16,6 +16,7 @@ from gnomon.ioc.pva.wire import HEADER_BYTES, Command, message
 _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18
 _TOKEN_BYTES = 16
+_MOST_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
 
 
 class Relay:
@@ -44,6 +45,7 @@ class Relay:
         self._to_client = b""
         self._to_server = b""
         self._answers: list[bytes] = []
+        self._answer_bytes = 0
         self._token = b""
         self._held = b""
         self._loop = asyncio.get_running_loop()
@@ -54,9 +56,13 @@ class Relay:
         """Put a message of ours between two of the server's.
 
         Where one ends is not known, since its bytes are not looked at. So the server is asked for an echo of a random
-        token: that is a message of its own, and ours takes its place.
+        token: that is a message of its own, and ours takes its place. Answers to a client that reads none of them are
+        left out; one that wants them asks again.
         """
+        if self._answer_bytes + len(answer) > _MOST_ANSWERS:
+            return
         self._answers.append(answer)
+        self._answer_bytes += len(answer)
         if not self._token:
             self._token = os.urandom(_TOKEN_BYTES)
             self._to_server += message(Command.ECHO, self._token)
@@ -137,6 +143,7 @@ class Relay:
             data, self._held = data[: max(kept, 0)], data[max(kept, 0) :]
             return data
         ours, self._answers, self._token, self._held = b"".join(self._answers), [], b"", b""
+        self._answer_bytes = 0
         return data[: place - HEADER_BYTES] + ours + data[place + _TOKEN_BYTES :]
 
     def _send(self, data: memoryview | bytes) -> None:

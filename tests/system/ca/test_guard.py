@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from system.ca.stage import CREATE, ECHO, EVENT_ADD, HEADER, VERSION, RawClient
+from system.ca.stage import CREATE, ECHO, EVENT_ADD, EVENTS_OFF, EVENTS_ON, HEADER, VERSION, RawClient
 
 TESTS = Path(__file__).parents[2]
 MEGABYTE = 2**20
@@ -116,6 +116,28 @@ def stalled_reader(server: Guarded, receive_buffer: int = 4096) -> socket.socket
     return sock
 
 
+class Frames:
+    """Messages one after the other; `number` is the last parameter of the last one."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._file = sock.makefile("rb")
+
+    def next(self) -> int:
+        """The number of the subscription that the next update is for."""
+        self.next_of(EVENT_ADD)
+        return self.number
+
+    def next_of(self, *commands: int) -> int:
+        """The next message that is one of these commands."""
+        while True:
+            command, size, _, _, _, self.number = HEADER.unpack(self._file.read(HEADER.size))
+            if size == 0xFFFF:
+                size, _ = struct.unpack(">II", self._file.read(8))
+            self._file.read(size)
+            if command in commands:
+                return int(command)
+
+
 def ended(sock: socket.socket, within_s: float = 5.0) -> bool:
     """Whether the server ends the connection in time."""
     end = time.monotonic() + within_s
@@ -144,6 +166,44 @@ def test_stalled_readers_cost_little_memory_and_nobody_s_time(serve: Callable[..
         grown = server.megabytes - before
     assert grown < GROWTH_MB
     assert_unharmed(times, quiet)
+
+
+def test_many_subscriptions_to_one_wave_cost_no_more_than_may_wait(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    with closing(server.connect(4096)) as sock:
+        before = server.megabytes
+        sock.sendall(HEADER.pack(VERSION, 0, 0, 13, 0, 0) + HEADER.pack(CREATE, 8, 0, 0, 0, 13) + b"G:wave\0\0")
+        wanted = struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0)
+        sock.sendall(HEADER.pack(EVENTS_OFF, 0, 0, 0, 0, 0))
+        sock.sendall(b"".join(HEADER.pack(EVENT_ADD, 16, 20, 0, 1, number) + wanted for number in range(300)))
+        sock.sendall(HEADER.pack(EVENTS_ON, 0, 0, 0, 0, 0))
+        heard: set[int] = set()
+        most, end = before, time.monotonic() + 20.0
+        reader = Frames(sock)
+        while len(heard) < 300 and time.monotonic() < end:
+            heard.add(reader.next())
+            most = max(most, server.megabytes)
+    assert most - before < GROWTH_MB  # all at once are 240 MB
+    assert heard == set(range(300))  # and each has its turn
+
+
+def test_who_cannot_keep_up_with_its_updates_is_heard_all_the_same(serve: Callable[..., Guarded]) -> None:
+    server = serve()
+    with closing(stalled_reader(server, 65536)) as sock:
+        sock.sendall(HEADER.pack(CREATE, 8, 0, 0, 1, 13) + b"G:set\0\0\0")
+        wanted = struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0)
+        sock.sendall(HEADER.pack(EVENTS_OFF, 0, 0, 0, 0, 0))
+        sock.sendall(b"".join(HEADER.pack(EVENT_ADD, 16, 20, 0, 1, number) + wanted for number in range(10, 20)))
+        sock.sendall(HEADER.pack(EVENTS_ON, 0, 0, 0, 0, 0))
+        reader = Frames(sock)
+        for _ in range(5):
+            reader.next()
+            time.sleep(0.1)
+        sock.sendall(HEADER.pack(19, 8, 6, 1, 2, 9) + struct.pack(">d", 1.0))
+        end = time.monotonic() + 10.0
+        while reader.next_of(EVENT_ADD, 19) != 19:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_a_stalled_reader_is_dropped_and_a_slow_one_is_not(serve: Callable[..., Guarded]) -> None:

@@ -58,6 +58,7 @@ def test_the_server_s_time_can_be_had() -> None:
         "[]", "[a]", "[1:2:3:4]", "{}x", "[1", "{", '{"arr":3}', '{"arr":{"s":"x"}}',
         '{"arr":{"i":0}}', '{"arr":{"z":1}}',
         '{"dbnd":{"abs":"x"}}', '{"dbnd":{"m":"x"}}', '{"sync":{"m":"while","s":"red"}}', '{"ts":{"x":1}}', "[[1]]",
+        '{"dbnd":{"abs":' + "1" * 400 + "}}",
     ],
 )  # fmt: skip
 def test_what_is_no_filter_is_refused(text: str) -> None:

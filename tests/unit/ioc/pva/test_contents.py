@@ -78,3 +78,38 @@ def test_a_type_is_referred_to_by_its_number() -> None:
     contents.check(b"\xfe\x05\x00" + b"\x01\x01x", 0, "<")
     with pytest.raises(ContentsError, match="announced"):
         contents.check(b"\xfe\x05\x00" + MANY, 0, "<")
+
+
+def named(number: int, described: bytes) -> bytes:
+    return b"\xfd" + struct.pack("<H", number) + described
+
+
+def reference(number: int) -> bytes:
+    return b"\xfe" + struct.pack("<H", number)
+
+
+def test_types_that_refer_to_each_other_many_times_are_not_walked_through() -> None:
+    contents = Contents()
+    contents.check(named(0, structure()), 0, "<")
+    contents.check(named(1, structure(*[reference(0)] * 100)), 0, "<")
+    with pytest.raises(ContentsError, match="more than 1000 fields"):
+        contents.check(named(2, structure(*[reference(1)] * 100)), 0, "<")
+
+
+def test_what_is_kept_of_a_client_is_bounded_and_a_number_may_be_given_again() -> None:
+    contents = Contents()
+    wide = structure(*[b"\x22"] * 200)
+    for _ in range(500):
+        contents.check(named(1, wide) + bytes(800), 0, "<")
+    with pytest.raises(ContentsError, match="more than 20000 fields together"):
+        for number in range(2, 200):
+            contents.check(named(number, wide) + bytes(800), 0, "<")
+
+
+@pytest.mark.parametrize("text", [b"", b"a", b"a" * 253, b"a" * 300])
+def test_texts_of_any_length_may_stand_in_an_array(text: bytes) -> None:
+    size = bytes((len(text),)) if len(text) < 254 else b"\xfe" + struct.pack("<I", len(text))
+    body = structure(b"\x68") + b"\x03" + (size + text) * 3
+    Contents().check(body, 0, "<")
+    with pytest.raises(ContentsError):
+        Contents().check(body[:-1], 0, "<")
