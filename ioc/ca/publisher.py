@@ -116,8 +116,9 @@ class Pattern:
 
 @dataclass(slots=True)
 class Plan:
-    """What one client subscribes to: `fast` is subscription -> PV. `waiting` marks PVs that it could not be sent, `late`
-    has single subscriptions at which it fell behind.
+    """What one client subscribes to: `fast` is subscription -> PV.
+
+    `waiting` marks PVs that it could not be sent, `late` has the single subscriptions at which it fell behind.
 
     Publications repeat themselves, so their patterns are kept, by the PVs published, until a subscription changes.
     """

@@ -16,10 +16,14 @@ from gnomon.lattice import GnomonError
 
 _LAST_CONTROL = 4
 _OPERATION = {order: struct.Struct(order + "IIB") for order in "<>"}
+_U32 = {order: struct.Struct(order + "I") for order in "<>"}
+_LONG = 254  # a size from here on follows in four bytes
 _IDS = {order: struct.Struct(order + "II") for order in "<>"}
 _INIT, _DESTROY = 0x08, 0x10
+_LONGEST_MASK = 1024  # bytes that say which fields a put brings: more than any type has
 _WHOLE = frozenset({Command.VALIDATION, Command.SEARCH, Command.CREATE_CHANNEL})
 _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONITOR, Command.PROCESS, Command.RPC})
+_PUTS = frozenset({Command.PUT, Command.PUT_GET})
 _ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL})
 _BEFORE_VALIDATION = frozenset({Command.VALIDATION, Command.ECHO, Command.SEARCH})
 _FROM_SERVER_ONLY = frozenset({Command.BEACON, Command.SEARCH_RESPONSE, Command.VALIDATED, Command.MULTIPLE_DATA})
@@ -153,6 +157,8 @@ class Inspector:
                 self._end(*layout.unpack_from(data, body))
             else:
                 sid, operation, step = layout.unpack_from(data, body)
+                if head.command in _PUTS and not step & _INIT and not _mask_is_bounded(head, data, body + layout.size):
+                    return False
                 if step & _INIT:
                     self._begin(sid, operation)
                 elif step & _DESTROY:
@@ -223,6 +229,28 @@ class Inspector:
                 granted[after - len(name) : after] = b"\x01" * len(name)
             at = after
         return bytes(granted)
+
+
+def _mask_is_bounded(head: Header, data: bytes, at: int) -> bool:
+    """Whether a put's mask is short; False when too little of the message is there. Raises Breach for one that is not.
+
+    pvxs makes room for as long a mask as is announced.
+    """
+    left = head.size - _OPERATION[head.order].size
+    if not left:
+        return True
+    if at >= len(data):
+        return False
+    size = data[at]
+    if size == _LONG:
+        if left < 1 + _U32[head.order].size:
+            raise Breach(f"sent a {Command(head.command).name} that is too short")
+        if len(data) - at < 1 + _U32[head.order].size:
+            return False
+        (size,) = _U32[head.order].unpack_from(data, at + 1)
+    if size > _LONGEST_MASK:
+        raise Breach(f"sent a {Command(head.command).name} with a mask of {size} bytes")
+    return True
 
 
 def user_of(body: bytes, order: str) -> str:

@@ -44,6 +44,7 @@ def _validation(user: str, registered: bytes = b"\xfd\x00\x01") -> bytes:
 @pytest.mark.parametrize("seed", range(20))
 def test_good_messages_pass_unchanged_in_any_pieces(seed: int) -> None:
     sent = HELLO + ECHO + _create("T:a") + _operation(Command.MONITOR, 1, 1, 0x08) + message(Command.PUT, bytes(600))
+    sent += message(Command.PUT, bytes(9)) + message(Command.PUT, bytes(9) + b"\xfe" + struct.pack(">I", 1) + bytes(9))
     sent += (
         struct.pack(">BBBBI", 0xCA, 2, 0x01, 3, 0xFFFF) + struct.pack("<BBBBI", 0xCA, 2, 0, Command.ECHO, 3) + b"abc"
     )
@@ -88,6 +89,9 @@ def test_a_name_that_may_not_be_read_becomes_one_that_no_pv_has() -> None:
         (HELLO + struct.pack(">BBBBI", 0xCA, 2, 0x80, 99, 0), "no client sends"),
         (HELLO + struct.pack(">BBBBI", 0xCA, 2, 0x80, Command.PUT, 1001), "1001 bytes; the limit is 1000"),
         (HELLO + message(Command.PUT, bytes(8)), "PUT that is too short"),
+        (HELLO + message(Command.PUT, bytes(9) + b"\xfe" + struct.pack(">I", 9 * 10**8)), "mask of 900000000 bytes"),
+        (HELLO + message(Command.PUT_GET, bytes(9) + b"\xfe\0\0"), "too short"),
+        (HELLO + message(Command.PUT, bytes(9) + b"\xfe\0", FIRST), "too short"),
         (HELLO + message(Command.DESTROY_CHANNEL, bytes(7)), "too short"),
         (HELLO + message(Command.PUT, bytes(9), LAST), "do not belong together"),
         (HELLO + message(Command.PUT, bytes(9), FIRST) + ECHO, "do not belong together"),
