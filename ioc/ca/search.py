@@ -13,7 +13,10 @@ REPLIES = (1024 - HEADER.size) // REPLY.size
 
 
 class Searches(asyncio.DatagramProtocol):
-    """Hears what is searched for on one interface. What is malformed is passed over without a word, and counted."""
+    """Hears what is searched for on one interface. What is malformed is passed over without a word, and counted.
+
+    It may hear through several sockets; answers leave by the first, whose address is the one to connect to.
+    """
 
     def __init__(self, serves: Callable[[str], bool], port: Callable[[], int], ignored: Collection[str]) -> None:
         self._serves = serves
@@ -24,7 +27,7 @@ class Searches(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.DatagramProtocol`."""
-        self._transport = transport
+        self._transport = self._transport or transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """Answer the names that are served; the others get no answer, as it is usual."""

@@ -24,6 +24,7 @@ from gnomon.ioc.ca.directory import Directory, Hosted
 from gnomon.ioc.ca.logs import quieten
 from gnomon.ioc.ca.search import Searches
 from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.interfaces import broadcast_of
 from gnomon.ioc.puts import PutSink
 from gnomon.lattice import GnomonError
 
@@ -99,16 +100,17 @@ class ServerContext(Context):
         self.listening.set()
 
     async def _create_broadcaster_transport(self, interface: str) -> None:
-        """Hear searches on one interface."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "SO_REUSEPORT"):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((interface, self.ca_server_port))
+        """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
         searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses)
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: searches, sock=sock)
-        self.udp_socks[interface] = transport
+        for address in filter(None, (interface, broadcast_of(interface))):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "SO_REUSEPORT"):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind((address, self.ca_server_port))
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: searches, sock=sock)
+            self.udp_socks[address] = transport
 
     async def broadcaster_receive_loop(self) -> None:
         """caproto starts this once all its sockets are bound; here it looks after clients that do not move."""
