@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from gnomon.ioc.ca.wire import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSION, Command, text
@@ -13,7 +14,7 @@ REPLIES = (1024 - HEADER.size) // REPLY.size
 
 
 class Searches(asyncio.DatagramProtocol):
-    """Hears what is searched for on one interface. What is malformed is passed over without a word, and counted.
+    """Hears what is searched for on one interface. What is malformed is passed over without a word.
 
     It may hear through several sockets; answers leave by the first, whose address is the one to connect to.
     """
@@ -23,7 +24,6 @@ class Searches(asyncio.DatagramProtocol):
         self._port = port
         self._ignored = ignored
         self._transport: Any = None
-        self.malformed = 0
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.DatagramProtocol`."""
@@ -33,11 +33,9 @@ class Searches(asyncio.DatagramProtocol):
         """Answer the names that are served; the others get no answer, as it is usual."""
         if addr[0] in self._ignored:
             return
-        try:
+        with suppress(struct.error, ValueError):
             for message in replies(data, self._serves, self._port()):
                 self._transport.sendto(message, addr)
-        except (struct.error, ValueError):
-            self.malformed += 1
 
     def error_received(self, exc: Exception) -> None:
         """A client has gone before it was answered: it will search again if it wants to."""

@@ -23,6 +23,8 @@ _INIT, _DESTROY = 0x08, 0x10
 _LONGEST_MASK = 1024  # bytes that say which fields a put brings: more than any type has
 _WHOLE = frozenset({Command.VALIDATION, Command.SEARCH, Command.CREATE_CHANNEL})
 _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONITOR, Command.PROCESS, Command.RPC})
+_LISTS = frozenset({Command.SEARCH, Command.CREATE_CHANNEL})
+_LONGEST_LIST = 2**16  # bytes of names in one message, which are looked up one by one; as many as in a datagram
 _PUTS = frozenset({Command.PUT, Command.PUT_GET})
 _ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL})
 _BEFORE_VALIDATION = frozenset({Command.VALIDATION, Command.ECHO, Command.SEARCH})
@@ -135,8 +137,11 @@ class Inspector:
         if part and head.command in _WHOLE:
             raise Breach(f"sent {Command(head.command).name} in pieces")
         size = head.size + (self._segmented_bytes if continued else 0)
-        if size > self._limits.message_bytes:
-            raise Breach(f"announced a message of {size} bytes; the limit is {self._limits.message_bytes}")
+        limit = self._limits.message_bytes
+        if head.command in _LISTS:
+            limit = min(limit, _LONGEST_LIST)
+        if size > limit:
+            raise Breach(f"announced a message of {size} bytes; the limit is {limit}")
         return True
 
     def _counted(self, head: Header, data: bytes, at: int) -> bool:

@@ -108,6 +108,13 @@ def test_what_breaks_the_protocol_or_a_limit_is_a_breach(sent: bytes, reason: st
         Watched().passed(sent)
 
 
+@pytest.mark.parametrize("command", [Command.SEARCH, Command.CREATE_CHANNEL])
+def test_names_are_looked_up_as_many_at_a_time_as_a_datagram_has(command: Command) -> None:
+    head = struct.pack(">BBBBI", 0xCA, 2, 0x80, command, 2**16 + 1)
+    with pytest.raises(Breach, match="65537 bytes; the limit is 65536"):
+        Watched(message_bytes=2**20).passed(HELLO, head)
+
+
 def test_a_message_in_pieces_passes_when_they_fit_together() -> None:
     pieces = [message(Command.PUT, bytes(300), flags) for flags in (FIRST, MIDDLE, LAST)]
     assert Watched().passed(HELLO, *pieces, ECHO) == HELLO + b"".join(pieces) + ECHO
