@@ -43,7 +43,7 @@ run: $(kernels)  ## set up if needed, then serve BESSY II on 127.0.0.1 (ARGS="--
 setup: $(kernels)  ## create .venv, install gnomon into it and compile the kernels
 
 test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARGS="-k orbit" is handed to pytest)
-	@$(bin)/pytest $(ARGS)
+	@$(bin)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
