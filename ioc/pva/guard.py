@@ -11,13 +11,12 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from gnomon.ioc.config import GuardConfig
 from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.pva.inspection import Inspector, Limits
-from gnomon.ioc.pva.listening import Listening, tcp_sockets, udp_socket
+from gnomon.ioc.pva.listening import Listening, bound_waiting, tcp_sockets, udp_socket
 from gnomon.ioc.pva.relay import Relay
 from gnomon.ioc.pva.search import question
 from gnomon.ioc.pva.searches import Searches
@@ -25,7 +24,6 @@ from gnomon.ioc.pva.searches import Searches
 _AT_ONCE = 4  # connections accepted in one go, so that a storm of them leaves time for others
 _NO_DESCRIPTORS_S = 1.0
 _REMEMBERED_S = 10.0  # pvxs may still be working on what a client sent before it went
-_LEAST_SEGMENT, _LARGEST_SEGMENT = 1024, 32_767
 _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
 
 
@@ -34,15 +32,6 @@ class _Peer:
     """Where a client is; kept a while after it went."""
 
     host: str
-
-
-def _segment_bytes(limits: GuardConfig) -> int:
-    """How long segments from pvxs must be for it to keep no more than the limit for a client that does not read.
-
-    pvxs stops sending updates to a client when twice the size of its socket's buffer waits. Linux makes that buffer
-    about 66 segments long, of the size that we announce.
-    """
-    return max(_LEAST_SEGMENT, min(limits.max_waiting_bytes // 128, _LARGEST_SEGMENT))
 
 
 class Guard:
@@ -70,6 +59,7 @@ class Guard:
     def start(self, where: Listening, pvxs: tuple[str, int]) -> tuple[int, int]:
         """Listen for clients of the pvxs server at `pvxs`; the ports of TCP and UDP. Raises OSError."""
         self._pvxs = pvxs
+        bound_waiting(pvxs[1], self._limits.max_waiting_bytes)
         self._listening = tcp_sockets(where)
         port = int(self._listening[0].getsockname()[1])
         try:
@@ -147,8 +137,6 @@ class Guard:
             for end in (client, server):
                 end.setblocking(False)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(OSError):  # not every system lets it be chosen; pvxs then keeps more for a slow client
-                server.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _segment_bytes(self._limits))
             async with asyncio.timeout(self._limits.handshake_s):
                 await self._loop.sock_connect(server, self._pvxs)
         except BaseException as error:

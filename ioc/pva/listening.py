@@ -1,10 +1,12 @@
 """The sockets on which clients find and reach the server, from the settings of a PV Access server."""
 
 import errno
+import os
 import socket
+import stat
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -142,3 +144,23 @@ def _address(entry: str, port: int) -> tuple[str, int]:
         except OSError as error:
             raise PvaError(f"{host!r} has no address: {error}. Give an address of this host.") from error
     return host, int(given) if given else port
+
+
+def bound_waiting(port: int, most: int) -> None:
+    """Bound what pvxs keeps for each client that does not read to `most` bytes; before the first client connects.
+
+    pvxs stops sending updates to a client when twice the size of its socket's buffer waits. Its listening socket is in
+    this process, and what a socket accepts has its buffer's size. Linux reports, and keeps, twice what it is given.
+    Where the system does not list descriptors, pvxs keeps what it likes.
+    """
+    descriptors: list[str] = []
+    with suppress(OSError):
+        descriptors = os.listdir("/proc/self/fd")
+    for descriptor in map(int, descriptors):
+        with suppress(OSError):  # one that has been closed meanwhile
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(descriptor)) as sock:
+                listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if listens and sock.family == socket.AF_INET and sock.getsockname()[1] == port:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, most // 4)
