@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from gnomon.ioc.ca.admission import Admission
@@ -23,7 +24,7 @@ TURN_S = 0.005
 BATCH = 32 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """Takes messages in order and sends answers in batches; a client that does not read its answers is not heard."""
 
     def __init__(self, guard: GuardConfig, admission: Admission) -> None:
@@ -160,9 +161,9 @@ class Connection(asyncio.Protocol):
     def caught_up(self) -> None:
         """The client has read what it was sent."""
 
+    @abstractmethod
     def take(self, message: Message) -> None:
         """Do what a message asks for. Raises Broken."""
-        raise NotImplementedError
 
     def _catch_up(self) -> None:
         if not self._full and not self._transport.is_closing():

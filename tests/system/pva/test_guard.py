@@ -336,6 +336,7 @@ def test_a_client_may_write_for_ever_within_its_limits(start: Start) -> None:
         for number in range(100):
             context.put("G:set", float(number))
             context.get([f"G:x{i}" for i in range(5)])
+    assert "disconnected" not in server.log.read_text()  # of which a client that comes back says nothing
 
 
 def test_clients_that_vanish_in_the_middle_of_a_put_leave_nothing(start: Start) -> None:

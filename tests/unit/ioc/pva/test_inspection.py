@@ -124,11 +124,16 @@ def test_what_ends_does_not_count_any_more() -> None:
     watched = Watched()
     watched.passed(HELLO)
     for number in range(20):
-        watched.passed(_create("T:a"), _operation(Command.MONITOR, number, 1, 0x08))
-        watched.passed(_operation(Command.GET, number, 2, 0x08), _operation(Command.GET, number, 2, 0x10))
-        watched.passed(message(Command.DESTROY_REQUEST, struct.pack(">II", number, 1)))
-        watched.passed(_operation(Command.MONITOR, number, 3, 0x08))
-        watched.passed(message(Command.DESTROY_CHANNEL, struct.pack(">II", number, 0)))
+        sent = (
+            _create("T:a"),
+            _operation(Command.MONITOR, number, 1, 0x08),
+            _operation(Command.GET, number, 2, 0x08),
+            _operation(Command.GET, number, 2, 0x10),
+            message(Command.DESTROY_REQUEST, struct.pack(">II", number, 1)),
+            _operation(Command.MONITOR, number, 3, 0x08),
+            message(Command.DESTROY_CHANNEL, struct.pack(">II", number, 0)),
+        )
+        assert watched.passed(*sent) == b"".join(sent)
 
 
 @pytest.mark.parametrize("registered", [b"", b"\xfd\x00\x01"])
