@@ -6,6 +6,9 @@ import numpy as np
 
 from gnomon.lattice.exchange.foreign import ForeignElement
 
+#: Attribute of a ForeignElement whose reader knows displacement and roll: a mapping with any of `dx`, `dy`, `roll`.
+PLACED = "Placed"
+
 #: Agreement asked of every number of the four arrays [m, rad].
 TOLERANCE = 1e-9
 
@@ -16,6 +19,9 @@ def find_placing(element: ForeignElement, angle: float) -> dict[str, float] | No
     What is found is put through the toolbox's own formulas (doi 10.1016/j.nima.2022.167487) and must give the arrays
     that the element has.
     """
+    placed = element.attributes.get(PLACED)
+    if placed is not None:
+        return {name: float(placed.get(name, 0.0)) for name in ("dx", "dy", "roll")}
     given = {name: element.attributes[name] for name in ("T1", "T2", "R1", "R2") if name in element.attributes}
     arrays = {name: np.asarray(value, dtype=float) for name, value in given.items()}
     still = {"T1": np.zeros(6), "T2": np.zeros(6), "R1": np.eye(6), "R2": np.eye(6)}

@@ -4,7 +4,7 @@ How an element is tracked where it comes from decides what it is here, its class
 called. Whatever its tracking would read and this ring cannot say is a finding.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,10 @@ import numpy as np
 from gnomon.lattice.elements import ORDERS, SLICES
 from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.exchange.foreign import ForeignElement
-from gnomon.lattice.exchange.placing import find_placing
+from gnomon.lattice.exchange.placing import PLACED, find_placing
 
 #: What each way of tracking reads, besides the length.
-PLACING = frozenset({"T1", "T2", "R1", "R2"})
+PLACING = frozenset({"T1", "T2", "R1", "R2", PLACED})
 APERTURES = frozenset({"EApertures", "RApertures", "Limits", "Axes"})
 FIELD = frozenset({"PolynomA", "PolynomB", "MaxOrder", "NumIntSteps", "KickAngle"})
 FRINGES = frozenset({"FringeQuadEntrance", "FringeQuadExit", "fringeIntM0", "fringeIntP0"})
@@ -191,25 +191,44 @@ def _thin(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
     _scaling(element, made)
     a, b = _coefficients(element, made)
     rest = _kicks(element) | _place(element, made, 0.0)
-    return {"type": "multipole", "length": 0.0, "a": a, "b": b} | rest
+    return _named(element, a, b, by_kind=True) | {"length": 0.0} | rest
 
 
 def _straight(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
     if element.length == 0.0:
-        made.findings.append(element.finding("Length", "a thick magnet of no length"))
-        return None
+        return _without_length(element, made)
     a, b = _body(element, made)
     rest: dict[str, Any] = {"length": element.length}
     rest |= _slices(element) | _kicks(element) | _place(element, made, 0.0)
+    return _named(element, a, b) | rest
+
+
+def _named(element: ForeignElement, a: Sequence[float], b: Sequence[float], *, by_kind: bool = False) -> dict[str, Any]:
+    """Type and strength of a straight magnet: named for its one field, or else (`by_kind`) only for its class there."""
     for kind, key, order in (("quadrupole", "k1", 1), ("sextupole", "b3", 2), ("octupole", "b4", 3)):
         others = [*a, *b[:order], *b[order + 1 :]]
-        if not any(others) and (b[order] != 0.0 or element.kind.lower() == kind):
-            return {"type": kind, key: b[order]} | rest
-    return {"type": "multipole", "a": a, "b": b} | rest
+        named = element.kind.lower() == kind
+        if not any(others) and (named or (b[order] != 0.0 and not by_kind)):
+            return {"type": kind, key: b[order]}
+    return {"type": "multipole", "a": a, "b": b}
+
+
+def _without_length(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
+    """A marker for a thick magnet of no length: the toolbox multiplies its fields by 0."""
+    kicks = [attribute for attribute in ("KickAngle",) if any(element.numbers(attribute))]
+    if kicks:
+        made.findings.append(element.finding(kicks[0], "a kick in a thick magnet of no length, which is not a number"))
+        return None
+    if any((*element.numbers("PolynomA"), *element.numbers("PolynomB"))):
+        why = "a field over no length, which has no effect"
+        made.findings.append(element.finding("PolynomB", why, changes_beam=False))
+    return {"type": "marker"}
 
 
 def _bent(element: ForeignElement, made: Translation) -> dict[str, Any] | None:
     if element.length == 0.0:
+        if element.number("BendingAngle") == 0.0:
+            return _without_length(element, made)
         made.findings.append(element.finding("Length", "a bend of no length"))
         return None
     a, b = _body(element, made)
