@@ -18,6 +18,7 @@ from gnomon.db.store import (
     canonical_json,
     conflict,
     digest_of,
+    kept_json,
     not_found,
 )
 
@@ -59,8 +60,8 @@ class SqliteStore:
         """Add the revision after `expected_revision`; see MachineStore."""
         if not kind or not name:
             raise StoreError(f"a document needs a kind and a name, not {kind!r} and {name!r}")
-        text = canonical_json(document)
-        return await self._run(lambda db: self._put(db, kind, name, text, expected_revision))
+        digest, text = digest_of(canonical_json(document)), kept_json(document)
+        return await self._run(lambda db: self._put(db, kind, name, digest, text, expected_revision))
 
     async def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
         """The latest revision, or the one asked for; see MachineStore."""
@@ -103,14 +104,14 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self._path}: the document store failed: {error}") from error
 
-    def _put(self, db: sqlite3.Connection, kind: str, name: str, text: str, expected: int) -> Revision:
+    def _put(self, db: sqlite3.Connection, kind: str, name: str, digest: str, text: str, expected: int) -> Revision:
         with _write(db):
             latest: int = db.execute(
                 "SELECT coalesce(max(revision), ?) FROM documents WHERE kind = ? AND name = ?", (NEW, kind, name)
             ).fetchone()[0]
             if latest != expected:
                 raise conflict(kind, name, expected, latest)
-            new = Revision(kind, name, latest + 1, digest_of(text), self._clock_ns())
+            new = Revision(kind, name, latest + 1, digest, self._clock_ns())
             db.execute(
                 "INSERT INTO documents (kind, name, revision, digest, time_ns, document) VALUES (?, ?, ?, ?, ?, ?)",
                 (new.kind, new.name, new.revision, new.digest, new.time_ns, text),

@@ -46,7 +46,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument(Revision):
-    """One revision with its content, which belongs to the caller: changing it changes nothing in the store."""
+    """One revision with its content, which belongs to the caller: changing it changes nothing in the store.
+
+    Keys have the order that they were put in.
+    """
 
     document: Document
 
@@ -91,15 +94,20 @@ def canonical_json(document: Mapping[str, Any]) -> str:
 
     Raises StoreError for what JSON cannot hold.
     """
-    try:
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"the document cannot be stored as JSON: {error}") from error
+    return _json(document, sort_keys=True)
 
 
 def digest_of(canonical: str) -> str:
     """SHA-256 of a canonical JSON text, 64 hex digits."""
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def kept_json(document: Mapping[str, Any]) -> str:
+    """The text in which a document is kept: keys in the order given, which may mean something (a machine's optics).
+
+    Raises StoreError for what JSON cannot hold.
+    """
+    return _json(document, sort_keys=False)
 
 
 def conflict(kind: str, name: str, expected: int, latest: int) -> ConflictError:
@@ -113,3 +121,10 @@ def not_found(kind: str, name: str, revision: int | None, known: tuple[str, ...]
     """The same words for a missing document, whatever the database; `known` are the names that exist."""
     which = f"{kind} '{name}'" if revision is None else f"revision {revision} of {kind} '{name}'"
     return NotFoundError(f"the store has no {which}; it has {', '.join(known) if known else 'none of that kind'}")
+
+
+def _json(document: Mapping[str, Any], *, sort_keys: bool) -> str:
+    try:
+        return json.dumps(document, sort_keys=sort_keys, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the document cannot be stored as JSON: {error}") from error

@@ -113,7 +113,8 @@ async def keep(found: Found, config: Config) -> None:
             newest = await store.get(KIND, name)
         except NotFoundError:
             newest = None
-        if newest is not None and newest.document == document:
+        # The order of keys counts: optics are numbered by it.
+        if newest is not None and json.dumps(newest.document) == json.dumps(document):
             return
         try:
             await store.put(KIND, name, document, expected_revision=newest.revision if newest else 0)

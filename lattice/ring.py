@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError
 from gnomon.lattice.build import build_devices, build_elements, optics_stiffness
+from gnomon.lattice.canonical import canonical_json
 from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
 from gnomon.lattice.devices import Key, PropertySpec
 from gnomon.lattice.document import MachineDocument
@@ -44,9 +45,7 @@ class Ring:
     def __init__(self, document: MachineDocument) -> None:
         self.document = document
         self.name = document.name
-        # Without defaults, so that a later version of the schema with more options leaves ids as they are.
-        content = document.model_dump_json(by_alias=True, exclude_defaults=True)
-        self.digest = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        self.digest = hashlib.blake2b(canonical_json(document).encode(), digest_size=16).hexdigest()
         self.energy_ev = document.energy_ev
         self.rigidity = document.momentum_ev() / SPEED_OF_LIGHT
         self.harmonic_number = document.harmonic_number

@@ -29,6 +29,12 @@ class StoreContract:
             put.time_ns,
         )
 
+    async def test_keys_keep_their_order_and_do_not_count_for_the_digest(self, store: MachineStore) -> None:
+        optics = {"optics": {"b": 1, "a": 2}}
+        first = await store.put("machine", "demo", optics, NEW)
+        assert list((await store.get("machine", "demo")).document["optics"]) == ["b", "a"]
+        assert (await store.put("machine", "other", {"optics": {"a": 2, "b": 1}}, NEW)).digest == first.digest
+
     async def test_revisions_count_from_one_and_all_stay_readable(self, store: MachineStore) -> None:
         for revision in range(3):
             await store.put("machine", "demo", {"version": revision}, expected_revision=revision)
