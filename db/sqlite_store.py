@@ -192,9 +192,14 @@ def _get(db: sqlite3.Connection, kind: str, name: str, revision: int | None) -> 
     if row is None:
         raise not_found(kind, name, revision, tuple(known.name for known in _latest(db, kind)))
     found, digest, time_ns, text = row
-    if digest_of(text) != digest:
-        raise StoreError(f"revision {found} of {kind} '{name}' is damaged: its content does not match its digest")
-    return StoredDocument(kind, name, found, digest, time_ns, json.loads(text))
+    damaged = f"revision {found} of {kind} '{name}' is damaged: its content does not match its digest"
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise StoreError(damaged) from error
+    if digest_of(canonical_json(document)) != digest:
+        raise StoreError(damaged)
+    return StoredDocument(kind, name, found, digest, time_ns, document)
 
 
 def _latest(db: sqlite3.Connection, kind: str) -> tuple[Revision, ...]:

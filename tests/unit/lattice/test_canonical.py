@@ -1,4 +1,4 @@
-"""A machine's identity is its content: the order in which a file has its keys means nothing, that of its optics does."""
+"""A machine is its content: the order of the keys in a file means nothing, but that of its optics does."""
 
 import json
 import random
