@@ -15,6 +15,10 @@ from gnomon.lattice import GnomonError, Setting
 MAX_DELAY_S = 3600.0
 
 
+#: Longest pattern of names [characters].
+MAX_PATTERN = 200
+
+
 class FaultError(GnomonError):
     """A fault that cannot be: the text names the key, its value and what is allowed."""
 
@@ -125,6 +129,13 @@ class FaultRequest(BaseModel):
     offset: float | None = Field(default=None, description="modify: added after the factor [unit of the property]")
     value: float | None = Field(default=None, description="modify: the value itself [unit of the property]")
     count: int | None = Field(default=None, ge=1, description="how many commands it acts on; all if not given")
+
+    @field_validator("device", "property")
+    @classmethod
+    def _patterns_can_be_shown(cls, value: str) -> str:
+        if not value.isprintable() or len(value) > MAX_PATTERN:
+            raise ValueError(f"a pattern has at most {MAX_PATTERN} characters, without control characters")
+        return value
 
     @field_validator("delay_s", "scale", "offset", "value", "count", mode="before")
     @classmethod

@@ -1,15 +1,14 @@
 """One ordered queue for the puts of both protocols: number, journal, faults, lattice, model, completion.
 
-A command has its number when `put` returns. The queue is worked off in that order, everything that waits in one turn:
-one durable transaction of the journal, one new lattice, one state for the model. So nothing is shown, and no put ends
-well, before the journal has the command, and a burst costs one sync of the disk.
+What waits is worked off in turns: one durable transaction of the journal, one new lattice, one state for the model. So
+nothing is shown, and no put ends well, before the journal has the command, and a burst costs one sync of the disk. A
+command gets its number when its turn comes; `command_queue` says whose turn it is.
 """
 
 import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any
 from gnomon.db.pvs import is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.bank import Bank, Severity, Status
+from gnomon.ioc.command_queue import CommandQueue, Due, Item, Note, Waiting
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.multiplexer import selects, switching_s
@@ -32,40 +32,12 @@ from gnomon.recorder import Journal, JournalError
 
 log = logging.getLogger("gnomon.dispatcher")
 refusals = SparingLog(log)
+failures = SparingLog(log)
+
+#: Longest note of a command [characters].
+MAX_NOTE = 500
 
 STOPPING = PutReply(False, "the server is stopping; the command was not taken")
-
-#: Commands that may wait, and that are worked off in one turn. A client that floods us is refused, the others are not.
-MOST_WAITING = 20_000
-MOST_AT_ONCE = 2_000
-CROWDED = PutReply(False, f"{MOST_WAITING} commands are waiting already; the command was not taken, try again later")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A command in the queue; `refusal` is why it is going to be refused."""
-
-    command: Command
-    refusal: str
-    done: "Future[PutReply]"
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The settings of a delayed command whose time has come."""
-
-    sequence: int
-    settings: tuple[Setting, ...]
-    outcome: Outcome
-    reason: str
-    done: "Future[PutReply]"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something that the journal has to be told about a command after the fact."""
-
-    settled: Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +47,6 @@ class Applied:
     sequence: int
     done: "Future[PutReply]"
     monotonic_ns: int | None = None
-
-
-Item = Waiting | Due | Note
 
 
 class Dispatcher:
@@ -104,10 +73,9 @@ class Dispatcher:
         self._wall_ns = wall_ns
         self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._lock = threading.Lock()  # guards the queue and the next number, which are taken together
-        self._queue: deque[Item] = deque()
-        self._next = journal.next_sequence
-        self._last = self._next - 1
+        self._lock = threading.Lock()  # guards the queue
+        self._queue = CommandQueue()
+        self._last = journal.next_sequence - 1
         self._delayed: dict[int, tuple[asyncio.TimerHandle, Due]] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -154,23 +122,22 @@ class Dispatcher:
         if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
             request = Request(request.settings, f"{names}: {reserved[1]}")
-        wall_ns, monotonic_ns = self._wall_ns(), time.monotonic_ns()
+        item = Waiting(
+            request.settings, client, self._wall_ns(), time.monotonic_ns(), note[:MAX_NOTE], request.refusal, done
+        )
         with self._lock:
-            if self._stopped or len(self._queue) >= MOST_WAITING:
-                done.set_result(STOPPING if self._stopped else CROWDED)
-                return done
-            command = Command(self._next, request.settings, client, wall_ns, monotonic_ns, note)
-            self._next += 1
-            self._queue.append(Waiting(command, request.refusal, done))
-        self._notify()
+            not_taken = STOPPING if self._stopped else PutReply(False, self._queue.add(item))
+        if not_taken.message:
+            done.set_result(not_taken)
+        else:
+            self._notify()
         return done
 
     async def stop(self) -> None:
         """Refuse what is still in the queue and what a fault still delays, note the latter, and end."""
         with self._lock:
             self._stopped = True
-            dropped = [item for item in self._queue if isinstance(item, Waiting)]
-            self._queue = deque(item for item in self._queue if not isinstance(item, Waiting))
+            dropped = self._queue.drop()
         for item in dropped:
             item.done.set_result(STOPPING)
         self._drop_delayed(self._delayed, "the server stopped while the command was delayed")
@@ -206,8 +173,8 @@ class Dispatcher:
     async def _turn(self) -> bool:
         """Work off a part of the queue; whether it was the last. What was taken dies here, outside of the lock."""
         with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_AT_ONCE))]
-            more, stopping = bool(self._queue), self._stopped
+            batch = self._queue.take()
+            more, stopping = len(self._queue) > 0, self._stopped
         if more:
             self._wake.set()
         if batch:
@@ -222,6 +189,7 @@ class Dispatcher:
     async def _work(self, batch: Sequence[Item]) -> None:
         """One turn: plan all of the batch, journal it, then let it act."""
         lattice = self._lattice
+        sequence = self._journal.next_sequence
         steps: list[tuple[Step, Waiting]] = []
         dues: list[tuple[Settled, Due]] = []
         records: list[Record] = []
@@ -229,7 +197,8 @@ class Dispatcher:
         for item in batch:
             match item:
                 case Waiting():
-                    step = self._plan(item, lattice)
+                    step = self._plan(item, item.numbered(sequence), lattice)
+                    sequence += 1
                     lattice = step.lattice
                     steps.append((step, item))
                     records.append(step.record)
@@ -251,12 +220,12 @@ class Dispatcher:
         self._lattice = lattice
         self._act(steps, dues)
 
-    def _plan(self, item: Waiting, lattice: Lattice) -> Step:
+    def _plan(self, item: Waiting, command: Command, lattice: Lattice) -> Step:
         if item.refusal:
-            return refuse(item.command, lattice, item.refusal, self._wall_ns())
-        follows = self._reserved is not None and item.command.client is self._reserved[0]
+            return refuse(command, lattice, item.refusal, self._wall_ns())
+        follows = self._reserved is not None and item.client is self._reserved[0]
         # What is followed has taken the hardware its time already.
-        return plan(item.command, lattice, self._injector.decide if follows else self._decide, self._wall_ns())
+        return plan(command, lattice, self._injector.decide if follows else self._decide, self._wall_ns())
 
     def _decide(self, settings: tuple[Setting, ...]) -> Decision:
         """What faults make of a command, and the time that the hardware takes for it."""
@@ -272,9 +241,9 @@ class Dispatcher:
         setpoints: dict[int, float] = {}
         complete: list[Applied] = []
         for step, item in steps:
-            command = item.command
+            command = step.record.command
             if not step.accepted:
-                refusals.warning("refused %s for %s@%s", step.settled.reason, command.client.user, command.client.host)
+                refusals.warning("%s@%s: refused: %s", command.client.user, command.client.host, step.settled.reason)
                 item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
                 continue
             setpoints |= self._asked(command, step.lattice)
@@ -330,8 +299,8 @@ class Dispatcher:
             command.done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
 
     def _delay(self, step: Step, item: Waiting) -> None:
-        sequence = item.command.sequence
-        modified = step.settings != item.command.settings
+        sequence = step.settled.sequence
+        modified = step.settings != item.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
         if switching_s(self._lattice.ring, step.settings):
             self._outputs.multiplexer.begin(step.settings, step.delay_s)
@@ -343,37 +312,34 @@ class Dispatcher:
         del self._delayed[due.sequence]
         self._later(due)
 
-    def _later(self, item: Item) -> None:
+    def _later(self, item: Due | Note) -> None:
         with self._lock:
-            self._queue.append(item)
+            self._queue.add_own(item)
         self._notify()
 
     def _failed(self, batch: Sequence[Item], reason: str) -> None:
-        """The journal could not be written: nothing moves, and the numbers are taken by what comes next.
+        """The journal could not be written: nothing moves, and the numbers are free for what comes next.
 
         What the journal was to be told of earlier commands is told with the next turn; a delayed command has failed.
         """
-        log.error("%s", reason)
+        failures.warning("%s", reason)
         self._writable = False
         self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
-        with self._lock:
-            self._next = self._journal.next_sequence
-            queued, self._queue = self._queue, deque()
-            for item in queued:
-                if isinstance(item, Waiting):
-                    item = replace(item, command=replace(item.command, sequence=self._next))
-                    self._next += 1
-                self._queue.append(item)
-            for item in batch:
-                if isinstance(item, Note):
-                    self._queue.append(item)
-                elif isinstance(item, Due):
-                    self._not_coming(item)
-                    failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
-                    self._queue.append(Note(failed))
+        for item in batch:
+            if isinstance(item, Note):
+                self._keep(item)
+            elif isinstance(item, Due):
+                self._not_coming(item)
+                failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
+                self._keep(Note(failed))
         for item in batch:
             if not isinstance(item, Note) and not item.done.done():
                 item.done.set_result(PutReply(False, reason))
+
+    def _keep(self, note: Note) -> None:
+        """Let a note wait for the next turn, without asking for one: the disk would be tried without end."""
+        with self._lock:
+            self._queue.add_own(note)
 
     def _recorded(self) -> None:
         if not self._writable:

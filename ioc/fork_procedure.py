@@ -65,7 +65,7 @@ def wish(arguments: Mapping[str, Any]) -> Wish:
 def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
     """All remote procedures of a twin, by PV name."""
     return {
-        f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.prefix, twin.dispatcher),
+        f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.found.ring, twin.prefix, twin.dispatcher),
         f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
     }

@@ -1,7 +1,10 @@
-"""Log lines about what clients do: one a second at most, so that nobody outside can fill a disk."""
+"""Log lines about what clients do: one a second at most, so that nobody outside can fill a disk or forge a line."""
 
 import logging
 import time
+from typing import Any
+
+from gnomon.lattice.text import printable
 
 #: Shortest time between two lines [s].
 PERIOD_S = 1.0
@@ -30,6 +33,26 @@ class SparingLog:
         if now < self._next:
             self._left_out += 1
             return
-        text = " ".join((message % values if values else message).split())[:LONGEST]
+        text = printable(" ".join((message % values if values else message).split()))[:LONGEST]
         left_out, self._next, self._left_out = self._left_out, now + PERIOD_S, 0
         self._log.log(level, "%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")
+
+
+class SafeFormatter(logging.Formatter):
+    """Writes each message on one line, with whatever could act on a terminal escaped, in tracebacks, too."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Escape the message of a record and put it into the format."""
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """Escape a traceback line by line."""
+        return "\n".join(map(printable, super().formatException(ei).split("\n")))
+
+
+def log_to_stderr() -> None:
+    """Write the log of a server to standard error, from the level INFO on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -77,12 +77,17 @@ def refuse(command: Command, lattice: Lattice, reason: str, wall_ns: int) -> Ste
 
 
 def changes(before: Lattice, settings: tuple[Setting, ...], after: Lattice, *, done: bool) -> tuple[Change, ...]:
-    """The changes between two lattices as the journal keeps them; with `done`, the values after are those in force."""
+    """List the changes between two lattices as the journal keeps them.
+
+    With `done`, the values after are those in force. Strengths are kept for the settings that differ alone, so that a
+    command takes as much of the journal as it changes.
+    """
     result = []
     for setting in settings:
         key = (setting.device, setting.property)
         spec = before.ring.property_spec(*key)
         stored = (setting.device, spec.setting)
+        moved = before[stored] != after[stored]
         result.append(
             Change(
                 pv=setting.pv,
@@ -95,8 +100,8 @@ def changes(before: Lattice, settings: tuple[Setting, ...], after: Lattice, *, d
                 setting=spec.setting,
                 setting_old=before[stored],
                 setting_done=after[stored] if done else None,
-                physics_old=_physics(before, spec.slot, after),
-                physics_new=_physics(after, spec.slot, before),
+                physics_old=_physics(before, spec.slot, after) if moved else {},
+                physics_new=_physics(after, spec.slot, before) if moved else {},
             )
         )
     return tuple(result)

@@ -10,12 +10,14 @@ from typing import Any
 from gnomon.fault_injection import Fault, FaultError, Injector
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.dispatcher import Dispatcher
+from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.requests import parse_set
-from gnomon.lattice import Client, GnomonError
+from gnomon.ioc.setting_names import SettingNames
+from gnomon.lattice import Client, GnomonError, Ring
 
-log = logging.getLogger("gnomon.faults")
+_log = SparingLog(logging.getLogger("gnomon.faults"))
 
 
 class RefusedCommand(GnomonError):
@@ -28,21 +30,18 @@ class SetProcedure:
     Ends when the outputs of the new lattice are out, with JSON: sequence, lattice_id.
     """
 
-    def __init__(self, bank: Bank, prefix: str, dispatcher: Dispatcher) -> None:
+    def __init__(self, bank: Bank, ring: Ring, prefix: str, dispatcher: Dispatcher) -> None:
         self._bank = bank
         self._prefix = prefix
         self._dispatcher = dispatcher
+        self._names = SettingNames(bank.specs, ring, prefix)
 
     def writes(self, arguments: dict[str, Any]) -> list[str]:
-        """The PVs that a call sets, by whatever name: who may not write them may not call either."""
+        """Return the names whose rules count for a call: who may not write all of them may not call either."""
         settings = parse_set(self._bank, self._prefix, arguments).settings
-        wanted = {(setting.device, setting.property) for setting in settings}
-        named = {setting.pv for setting in settings}
-        return [
-            spec.name
-            for spec in self._bank.specs
-            if spec.name in named or (spec.writable and (spec.device, spec.property) in wanted)
-        ]
+        named = [setting.pv for setting in settings if setting.pv in self._bank.index]
+        set_ = (name for setting in settings for name in self._names.names(setting.device, setting.property))
+        return list(dict.fromkeys([*named, *set_]))
 
     def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
         """See `RpcHandler`."""
@@ -83,11 +82,11 @@ class FaultProcedure:
             case "add":
                 fault = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
                 added = self._injector.add(fault)
-                log.info("fault %d added by %s: %s %s", added, fault.created_by, fault.action, fault.device)
+                _log.info("fault %d added by %s: %s %s", added, fault.created_by, fault.action, fault.device)
                 return next((f.to_json() for f in self._injector.active() if f.id == added), {"id": added})
             case "clear":
                 cleared = self._injector.clear(_id(arguments))
-                log.info("%d faults cleared by %s@%s", len(cleared), client.user, client.host)
+                _log.info("%d faults cleared by %s@%s", len(cleared), client.user, client.host)
                 return [f.to_json() for f in cleared]
             case "list":
                 return [f.to_json() for f in self._injector.active()]

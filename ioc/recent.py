@@ -19,5 +19,5 @@ class Recent:
         self._seconds.append(seconds)
 
     def percentile(self, percent: float) -> float:
-        """What this share of them did not exceed [s]; not-a-number when there is none."""
-        return float(np.percentile(self._seconds, percent)) if self._seconds else float("nan")
+        """Return what this share of them did not exceed [s]; 0 as long as there is none."""
+        return float(np.percentile(self._seconds, percent)) if self._seconds else 0.0

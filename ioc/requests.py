@@ -9,6 +9,14 @@ import numpy as np
 from gnomon.db.pvs import PvSpec, is_control
 from gnomon.ioc.bank import Bank
 from gnomon.lattice import Setting
+from gnomon.lattice.text import printable
+
+#: Settings in one command, at most: more than the largest rings have.
+MAX_SETTINGS = 10_000
+#: Longest name of a device or property that is kept of a command [characters].
+MAX_NAME = 200
+#: Reasons in one refusal; the rest is counted.
+MAX_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +91,21 @@ def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
         return Request((), f"{len(devices)} devices but {len(properties)} properties")
     if len(values) != len(names or devices):
         return Request((), f"{len(names or devices)} setpoints but {len(values)} values")
+    if len(values) > MAX_SETTINGS:
+        return Request((), f"{len(values)} settings in one command, of at most {MAX_SETTINGS}; nothing was changed")
     if names:
         return _of_pvs(bank, prefix, [str(n) for n in names], values)
     settings: list[Setting] = []
     for device, prop, value in zip(devices, properties, values, strict=True):
         number = number_of(value)
+        name, key = str(device)[:MAX_NAME], str(prop)[:MAX_NAME]
         if number is None:
-            return Request(tuple(settings), f"{device} {prop}: {short(value)} is not a number; nothing was changed")
-        settings.append(Setting(f"{prefix}dt:set", str(device), str(prop), number))
-    return Request(tuple(settings))
+            return Request(
+                tuple(settings),
+                f"{printable(name)} {printable(key)}: {short(value)} is not a number; nothing was changed",
+            )
+        settings.append(Setting(f"{prefix}dt:set", name, key, number))
+    return Request(tuple(settings), _twice(settings))
 
 
 def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]) -> Request:
@@ -101,16 +115,31 @@ def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]
     for name, value in zip(names, values, strict=True):
         index = bank.index.get(name, bank.index.get(prefix + name))
         if index is None:
-            refusals.append(f"there is no PV {name!r}; nothing was changed")
+            refusals.append(f"there is no PV {short(name)}; nothing was changed")
             continue
         one = parse_put(bank.specs[index], value)
         (preset if bank.specs[index].presets else settings).extend(one.settings)
         if one.refusal:
             refusals.append(one.refusal)
+    if twice := _twice(settings):
+        refusals.append(twice)
     # What is asked for by its own name wins over what an optics would set with the rest.
     asked = {(setting.device, setting.property) for setting in settings}
     settings += [setting for setting in preset if (setting.device, setting.property) not in asked]
+    if len(refusals) > MAX_REASONS:
+        refusals[MAX_REASONS:] = [f"and {len(refusals) - MAX_REASONS} more reasons"]
     return Request(tuple(settings), "; ".join(refusals))
+
+
+def _twice(settings: Sequence[Setting]) -> str:
+    """Why settings cannot be one command: one of them stands there more than once. Empty when all are different."""
+    seen: set[tuple[str, str]] = set()
+    for setting in settings:
+        key = (setting.device, setting.property)
+        if key in seen:
+            return f"{printable(f'{key[0]} {key[1]}')} is set more than once in one command; nothing was changed"
+        seen.add(key)
+    return ""
 
 
 def number_of(value: Any) -> float | None:

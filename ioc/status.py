@@ -33,13 +33,16 @@ class Status:
         self._began = time.monotonic()
 
     def begin(self) -> None:
-        """Publish what stays as it is while the server runs, and the figures for the first time."""
+        """Publish what stays as it is while the server runs, the states of a healthy one, and the figures."""
         self._outputs.show_many(
             {
                 "status.version": __version__,
                 "status.host": socket.gethostname(),
                 "status.process": os.getpid(),
                 "status.started": datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
+                "recorder.state": 0,
+                "faults.count": 0,
+                "faults.active": [],
             }
         )
         self.beat()

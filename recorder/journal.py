@@ -246,9 +246,9 @@ def _change_rows(owner: int, changes: Iterable[Change]) -> Iterable[tuple[Number
         yield (
             owner,
             position,
-            c.pv,
-            c.device,
-            c.property,
+            _text(c.pv),
+            _text(c.device),
+            _text(c.property),
             c.unit,
             encode(c.old),
             encode(c.new),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gnomon.lattice.text import printable
 from gnomon.recorder.entries import Entry, Run, StoredChange
 from gnomon.recorder.review import Assignment, Difference
 
@@ -147,8 +148,8 @@ def value_text(value: float | None, nothing: str = "-") -> str:
 
 
 def clean(text: str) -> Text:
-    """A text without what would act on a terminal."""
-    return Text("".join(c if c.isprintable() else "?" for c in text))
+    """Return a text in which nothing acts on a terminal, and nothing is taken for markup."""
+    return Text(printable(text))
 
 
 def _what(change: StoredChange) -> str:

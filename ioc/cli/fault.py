@@ -68,6 +68,8 @@ def _show(faults: list[dict[str, Any]], what: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gnomon.recorder.rendering import clean
+
     console = Console(emoji=False, highlight=False)
     if not faults:
         console.print(f"no fault {what}")
@@ -75,5 +77,5 @@ def _show(faults: list[dict[str, Any]], what: str) -> None:
     table = Table(what, "left", "by", box=None, pad_edge=False)
     for fault in faults:
         left = "all" if fault["remaining"] is None else str(fault["remaining"])
-        table.add_row(fault["text"], left, fault["created_by"])
+        table.add_row(clean(fault["text"]), left, clean(fault["created_by"]))
     console.print(table)

@@ -1,7 +1,6 @@
 """`gnomon serve`."""
 
 import asyncio
-import logging
 import os
 import sys
 
@@ -34,13 +33,14 @@ def serve(
 
     from gnomon.ioc.cli.kernels import compile_with_progress
     from gnomon.ioc.config import changed
+    from gnomon.ioc.logs import log_to_stderr
 
     settings = configure(config, machine, prefix, journal, pvs, role, follow)
     if restore:
         settings = changed(settings, {"recorder": {"restore": True}})
     if allow_duplicates:
         settings = changed(settings, {"network": {"check_names": False}})
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     compile_with_progress(console)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gnomon.ioc.config import Role
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.outputs import Outputs
-from gnomon.ioc.shadow.shadow import Shadow
+from gnomon.ioc.shadow.shadow import NOTHING_FOLLOWED, Shadow
 from gnomon.lattice import Client, GnomonError
 
 #: States of `par:mode` and, with one more, of `dt:role`.
@@ -31,6 +31,7 @@ class Mode:
 
     def begin(self) -> None:
         """Be what the configuration says."""
+        self._outputs.show_many(NOTHING_FOLLOWED)
         self._show()
         if self._role == "shadow":
             self._follow()

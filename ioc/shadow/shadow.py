@@ -28,6 +28,8 @@ _NAMED = 3
 
 #: States of `dt:machine:connected`.
 ALONE, AWAY, IN_PART, COMPLETE = range(4)
+#: What is told about the machine while none is followed.
+NOTHING_FOLLOWED = {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}
 _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status.COMM)}
 
 
@@ -96,9 +98,7 @@ class Shadow:
         lost = (s for s in self._subjects.setpoints.values() if around.bank.status[s.index] == Status.COMM)
         self._show_setpoints({s.index: in_force(s.spec, lattice) * s.spec.scale for s in lost})
         around.activity.hold("")
-        around.outputs.show_many(
-            {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}
-        )
+        around.outputs.show_many(NOTHING_FOLLOWED)
 
     def updated(self, updates: Sequence[Update]) -> None:
         """See `LinkSink`."""

@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.requests import parse_put, parse_set
+from gnomon.ioc.requests import MAX_SETTINGS, parse_put, parse_set
 
 
 def spec(name: str = "T:QF:set", **changes: Any) -> PvSpec:
@@ -134,3 +134,33 @@ def test_what_one_command_asks_for_by_name_wins_over_presets() -> None:
         ("QF", "current"): 71.5,
         ("ring", "optics"): 1.0,
     }
+
+
+def test_a_setting_stands_in_a_command_once() -> None:
+    twice = parse_set(BANK, "T:", {"names": ["T:QF:set", "QF:set"], "values": [1.0, 1.0]})
+    assert "is set more than once in one command" in twice.refusal
+    by_property = {"devices": ["QF", "QF"], "properties": ["k1", "k1"], "values": [1.0, 2.0]}
+    assert "QF k1 is set more than once" in parse_set(BANK, "T:", by_property).refusal
+
+
+def test_a_command_has_a_bounded_number_of_settings() -> None:
+    many = MAX_SETTINGS + 1
+    request = parse_set(BANK, "T:", {"devices": ["QF"] * many, "properties": ["k1"] * many, "values": [1.0] * many})
+    assert request.settings == ()
+    assert f"{many} settings in one command, of at most {MAX_SETTINGS}" in request.refusal
+
+
+def test_a_refusal_gives_some_reasons_and_counts_the_rest() -> None:
+    request = parse_set(BANK, "T:", {"names": [f"no{i}" for i in range(100)], "values": [1.0] * 100})
+    assert request.refusal.count("there is no PV") == 5
+    assert "and 95 more reasons" in request.refusal
+
+
+def test_names_of_clients_cannot_act_on_a_terminal_in_a_refusal() -> None:
+    for arguments in (
+        {"names": ["\x1b[2J\n"], "values": [1.0]},
+        {"devices": ["\x1b[2J"], "properties": ["\n"], "values": ["x"]},
+        {"devices": ["\x1b"] * 2, "properties": ["k1"] * 2, "values": [1.0] * 2},
+    ):
+        refusal = parse_set(BANK, "T:", arguments).refusal
+        assert refusal.isprintable(), refusal

@@ -3,15 +3,13 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from gnomon.ioc.recent import LAST, Recent
 from unit.ioc.rig import running
 
 
-def test_percentiles_are_of_the_last_ones_and_nan_when_there_is_none() -> None:
+def test_percentiles_are_of_the_last_ones_and_0_when_there_is_none() -> None:
     recent = Recent()
-    assert recent.percentile(50.0) != recent.percentile(50.0)
+    assert recent.percentile(50.0) == 0.0
     for seconds in [9.0] * 500 + [1.0] * (LAST - 1) + [3.0]:
         recent.add(seconds)
     assert recent.percentile(50.0) == recent.percentile(99.0) == 1.0
@@ -41,7 +39,7 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
     assert value["journal:last"] == 2
     assert value["journal:size"] * 1e6 >= (tmp_path / "journal").stat().st_size
     assert value["pid"] == os.getpid()
-    assert value["memory"] == pytest.approx(value["memory"])  # a number, and so not INVALID
+    assert value["memory"] > 1.0
     assert value["version"]
     assert value["host"]
     assert value["started"].startswith("2")
