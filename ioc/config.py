@@ -40,9 +40,9 @@ class ModelConfig(Section):
     """The beam dynamics."""
 
     momentum: Literal["orbit", "frequency"] = Field(
-        default="orbit",
-        description="what fixes the momentum deviation: `orbit`: only a change of the RF frequency moves it, as codes "
-        "at fixed momentum do; `frequency`: the path length of the orbit counts too, as in a real ring",
+        default="frequency",
+        description="what fixes the momentum deviation: `frequency`: the RF frequency fixes the closed orbit's path "
+        "length, as in a real ring; `orbit`: only a change of the RF frequency moves it, as codes at fixed momentum do",
     )
     timeout_s: float = Field(
         default=0.8,

@@ -21,18 +21,18 @@ STEP = 5e-6
 class Propagator:
     """The beam of any version of one ring's lattice; a call changes only what the last one left different.
 
-    `momentum` says what the RF frequency fixes. "orbit": the circumference less that of this lattice's own orbit at the
-    reference momentum, so that at the reference frequency delta is 0 whatever the correctors do (pyAT's
-    `find_orbit4(dp=0)`). "frequency": the circumference itself, so that a corrector's own lengthening of the path moves
-    the momentum as in a real ring (pyAT's `find_orbit4(dct=...)`). Without `chromatic`, dispersion, chromaticity and
-    momentum compaction stay NaN; without `optics`, everything but the orbit does, and it comes sooner. Not for use by
-    several threads at once.
+    `momentum` says what the RF frequency fixes. "frequency": the circumference of the closed orbit, so that a
+    corrector's own lengthening of the path moves the momentum as in a real ring (pyAT's `find_orbit4(dct=...)`).
+    "orbit", for comparisons at fixed momentum: the circumference less that of this lattice's own orbit at the reference
+    momentum, so that at the reference frequency delta is 0 whatever the correctors do (pyAT's `find_orbit4(dp=0)`).
+    Without `chromatic`, dispersion, chromaticity and momentum compaction stay NaN; without `optics`, everything but the
+    orbit does, and it comes sooner. Not for use by several threads at once.
     """
 
     def __init__(
         self,
         ring: Ring,
-        momentum: Literal["orbit", "frequency"] = "orbit",
+        momentum: Literal["orbit", "frequency"] = "frequency",
         *,
         chromatic: bool = True,
         optics: bool = True,
@@ -124,7 +124,16 @@ class Propagator:
             target += own
         found = find_momentum(lambda delta: self._lengthening(BEAM, delta), target, self._guess)
         self._guess = None if found.reason else found
+        if found.reason and (why := self._why_no_orbit()):
+            return Momentum(0.0, 0.0, why)
         return found
+
+    def _why_no_orbit(self) -> str:
+        """The reason why there is no beam at the reference momentum either, empty when there is one."""
+        report = np.zeros(place.REPORT)
+        self._prepare((BEAM, 0.0))
+        self.program.locate(BEAM, self._spare, report)
+        return why_no_beam(report)
 
     def _find_beam(self, lattice: Lattice, delta: float) -> BeamState:
         program = self.program

@@ -57,6 +57,8 @@ def _search(lengthening: Callable[[float], float | None], target: float, start: 
     if value is None:
         return Momentum(at, slope, f"no closed orbit at the momentum deviation {at:.3g}")
     rest = value - target
+    if abs(rest) <= ROUNDING:
+        return Momentum(at, slope)
     if slope == 0.0:
         slope = _slope(lengthening, at, value)
     if slope == 0.0 or not math.isfinite(slope):

@@ -76,7 +76,7 @@ def timed(action: Callable[[int], object], k: int) -> float:
 def ring_with_orbit(ring: Ring) -> Lattice:
     """Quadrupole and skew errors, and kicks scaled so that the orbit reaches 2 mm."""
     lattice = with_errors(ring.nominal)
-    find = Propagator(ring, optics=False)
+    find = Propagator(ring, "orbit", optics=False)
     kicks = [key for key in ring.properties if key[1] == "kick"]
     for _ in range(4):
         largest = float(np.abs(find(lattice).orbit[:, [0, 2]]).max())
@@ -134,7 +134,7 @@ def rows(pair: Pair, seconds: float, say: Callable[[str], None]) -> list[Row]:
         found.append(Row(work, against, *medians_us(ours, theirs, seconds / 5, each), *wanted))
 
     say("one quadrupole, optics")
-    optics, orbit = Propagator(ring, chromatic=False), Propagator(ring, optics=False)
+    optics, orbit = Propagator(ring, "orbit", chromatic=False), Propagator(ring, "orbit", optics=False)
     pair.quadrupole_at(1)
     _, whole, at_monitors = at.linopt6(pair.at, refpts=monitors)
     beam: BeamState = optics(pair.quadrupole(1))
@@ -148,7 +148,7 @@ def rows(pair: Pair, seconds: float, say: Callable[[str], None]) -> list[Row]:
     one = live(optics, pair.quadrupole)
     add("one quadrupole: orbit, coupled optics", "set, linopt6", one, linopt, 200, 600)
     many = live(
-        Propagator(ring, chromatic=False),
+        Propagator(ring, "orbit", chromatic=False),
         lambda k: pair.lattice.updated({(MANY, "current"): ring.nominal[MANY, "current"] * (1.0 + STEP * (k % 2))}),
     )
     add("supply of 16 magnets: the same", "one magnet, ours", many, one, 1 / 1.5, 1 / 1.5, each=1)
@@ -174,11 +174,11 @@ def rows(pair: Pair, seconds: float, say: Callable[[str], None]) -> list[Row]:
         at.get_optics(pair.at, refpts=monitors, get_chrom=True)
 
     work = "one quadrupole: with dispersion, chromaticity"
-    add(work, "set, get_optics", live(Propagator(ring), pair.quadrupole), get_optics, 100, 400)
+    add(work, "set, get_optics", live(Propagator(ring, "orbit"), pair.quadrupole), get_optics, 100, 400)
     pair.quadrupole_at(0)
 
     say("orbit response matrix")
-    optics_at = Propagator(ring, chromatic=False)
+    optics_at = Propagator(ring, "orbit", chromatic=False)
     response = orbit_response(optics_at, pair.lattice)
     ours, _ = medians_us(lambda _: orbit_response(optics_at, pair.lattice), lambda _: None, 1.0)
     built, analytical = at_response(pair, response.names)

@@ -76,7 +76,7 @@ def with_orbit(ring: Ring) -> Lattice:
     rng = np.random.default_rng(1)
     kicks = [key for key in ring.properties if key[1] == "kick"]
     lattice = ring.nominal.updated({key: ring.nominal[key] + 1e-7 * rng.normal() for key in kicks})
-    find = Propagator(ring, optics=False)
+    find = Propagator(ring, "orbit", optics=False)
     for _ in range(4):
         beam = find(lattice)
         if not beam.found:
@@ -94,7 +94,7 @@ class Case:
         quadrupoles = [m.name for m in ring.magnets if m.main == "k1" and ring.nominal[m.name, "k1"] != 0.0]
         self.key = (quadrupoles[len(quadrupoles) // 2], "k1")
         self.k1 = self.lattice[self.key]
-        self.propagate = Propagator(ring, chromatic=False)
+        self.propagate = Propagator(ring, "orbit", chromatic=False)
         self.settings = np.concatenate(self.lattice._chunks)
         self.padded = ring.nominal_settings.copy()
         self.padded[~np.isnan(self.padded)] = self.settings

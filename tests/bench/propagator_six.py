@@ -47,7 +47,7 @@ def median_us(action: Callable[[int], object], seconds: float) -> float:
 def ring_with_orbit(ring: Ring) -> Lattice:
     """Quadrupole and skew errors, and kicks scaled so that the orbit reaches 2 mm."""
     lattice = with_errors(ring.nominal)
-    find = Propagator(ring, chromatic=False)
+    find = Propagator(ring, "orbit", chromatic=False)
     kicks = [key for key in ring.properties if key[1] == "kick"]
     for _ in range(4):
         largest = float(np.abs(find(lattice).orbit[:, [0, 2]]).max())

@@ -58,7 +58,7 @@ def xtrack_line(ring: Ring) -> Any:
 def rows(seconds: float = 40.0) -> list[Row]:
     """Both rows; raises RuntimeError when both sides disagree on what the change does."""
     ring = shipped_machine("bessy2")
-    line, nominal, find = xtrack_line(ring), ring.nominal, Propagator(ring, chromatic=False)
+    line, nominal, find = xtrack_line(ring), ring.nominal, Propagator(ring, "orbit", chromatic=False)
     k1, magnet = nominal[QUADRUPOLE, "k1"], line[QUADRUPOLE.lower()]
     if abs(magnet.k1 - k1) > 1e-12 * abs(k1):
         raise RuntimeError(f"{QUADRUPOLE} k1: gnomon has {k1:g} 1/m^2 and xtrack {magnet.k1:g}")

@@ -91,7 +91,7 @@ def test_a_put_with_wait_then_a_read_gives_the_new_orbit_every_time(twin: TwinPr
     reference: list[float] = []
     for current in currents[::50]:
         table[coil].KickAngle = [current * -0.0044502 / ring.rigidity, 0.0]
-        _, orbit = at.find_orbit4(table, 0.0, [ring.index["BPMZ6D1R"]], **TIGHT)
+        _, orbit = at.find_orbit4(table, dct=0.0, refpts=[ring.index["BPMZ6D1R"]], **TIGHT)
         reference.append(float(orbit[0, 0]))
     assert all(row[0] == 1 for row in rows)
     x_m = np.array([row[1] for row in rows]) * 1e-3

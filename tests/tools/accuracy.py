@@ -52,7 +52,7 @@ def each(ours: Any, theirs: Any) -> float:
 
 def four(lattice: Lattice) -> Iterator[Finding]:
     """Orbit and optics at fixed momentum."""
-    beam = Propagator(lattice.ring)(lattice)
+    beam = Propagator(lattice.ring, "orbit")(lattice)
     if not beam.found:
         yield "largest orbit [m]", beam.reason
         return

@@ -10,7 +10,7 @@ import pytest
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import BeamState, Propagator
 from unit.propagator.errors import with_errors, with_misalignments
-from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, turn_matrix
+from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turn, turn_matrix
 
 CASES = [
     "bessy2",
@@ -36,6 +36,7 @@ class Comparison:
     elements: Any
     dispersion: np.ndarray
     compaction: float
+    path: float
 
 
 def case_lattice(name: str, rings: dict[str, Ring]) -> Lattice:
@@ -52,22 +53,29 @@ def comparison(request: pytest.FixtureRequest, bessy2: Ring, mls: Ring) -> Compa
     beam = Propagator(lattice.ring)(lattice)
     ring = pyat_lattice(lattice)
     everywhere = range(len(ring) + 1)
-    start, orbit = at.find_orbit4(ring, refpts=everywhere, **TIGHT)
+    delta = beam.delta
+    start, orbit = at.find_orbit4(ring, dp=delta, refpts=everywhere, **TIGHT)
     # The matrix is best with a long step, the chromatic orbits with a tight end.
     _, data, elements = at.linopt6(
-        ring, refpts=everywhere, get_chrom=True, DPStep=1e-5, orbit=start, XYStep=1e-6, keep_lattice=True
+        ring, dp=delta, refpts=everywhere, get_chrom=True, DPStep=1e-5, orbit=start, XYStep=1e-6, keep_lattice=True
     )
-    above, below = (at.find_orbit4(ring, dp=d, refpts=everywhere, guess=start, **TIGHT)[1] for d in (5e-6, -5e-6))
+    above, below = (at.find_orbit4(ring, dp=delta + d, refpts=everywhere, **TIGHT)[1] for d in (5e-6, -5e-6))
     return Comparison(
         beam, orbit[:, :4], turn_matrix(ring, start), data.tune, data.chromaticity, elements,
-        (above - below)[:, :4] / 1e-5, at.get_mcf(ring, DPStep=1e-5),
+        (above - below)[:, :4] / 1e-5, at.get_mcf(ring, dp=delta, DPStep=1e-5),
+        pyat_turn(ring, start[:, None])[5, 0],
     )  # fmt: skip
 
 
 def test_orbit_agrees_at_every_element(comparison: Comparison) -> None:
     assert comparison.beam.found, comparison.beam.reason
-    assert np.abs(comparison.orbit[:, [0, 2]]).max() > 1e-4
+    assert np.abs(comparison.orbit[:, [0, 2]]).max() > 5e-5
     assert np.abs(comparison.beam.orbit - comparison.orbit).max() < 1e-12
+
+
+def test_the_path_of_the_orbit_is_the_circumference_that_the_frequency_fixes(comparison: Comparison) -> None:
+    assert comparison.beam.delta != 0.0
+    assert abs(comparison.path) < 1e-13
 
 
 def test_matrix_of_the_turn_agrees_with_differences_of_tracking(comparison: Comparison) -> None:

@@ -54,11 +54,26 @@ def test_the_linear_formula_would_be_wrong_at_low_momentum_compaction(mls: Ring)
     assert abs(linear / beam.delta) > 10.0
 
 
-def test_at_the_reference_frequency_delta_is_exactly_zero_whatever_the_correctors_do(bessy2: Ring) -> None:
-    lattice = with_errors(bessy2.nominal)
-    assert Propagator(bessy2)(lattice).delta == 0.0
-    assert Propagator(bessy2, "frequency")(lattice).delta != 0.0
-    assert Propagator(bessy2, "frequency")(bessy2.nominal).delta == 0.0
+def test_on_the_design_orbit_at_the_reference_frequency_delta_is_exactly_zero(bessy2: Ring, mls: Ring) -> None:
+    for ring in (bessy2, mls):
+        beam = Propagator(ring)(ring.nominal)
+        assert beam.delta == 0.0
+        assert not beam.orbit.any()
+
+
+def test_a_steerer_where_there_is_dispersion_moves_delta_and_with_it_the_orbit(bessy2: Ring) -> None:
+    lattice = bessy2.nominal.updated({("HS1PT8R", "current"): 0.05})
+    beam, held = Propagator(bessy2)(lattice), Propagator(bessy2, "orbit")(lattice)
+    assert held.delta == 0.0
+    assert beam.delta == pytest.approx(1.35e-4, rel=5e-3)
+    assert np.abs(beam.orbit - held.orbit)[:, 0].max() == pytest.approx(64e-6, rel=1e-2)
+    start, orbit = at.find_orbit4(pyat_lattice(lattice), dct=0.0, refpts=range(len(bessy2.elements) + 1), **TIGHT)
+    assert beam.delta == pytest.approx(start[4], abs=1e-10)
+    assert np.abs(beam.orbit - orbit[:, :4]).max() < 1e-10
+
+
+def test_with_the_momentum_held_delta_is_exactly_zero_whatever_the_correctors_do(bessy2: Ring) -> None:
+    assert Propagator(bessy2, "orbit")(with_errors(bessy2.nominal)).delta == 0.0
 
 
 def test_a_frequency_that_no_momentum_fits_leaves_no_beam_and_going_back_brings_it_back(mls: Ring) -> None:

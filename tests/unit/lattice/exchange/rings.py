@@ -72,7 +72,7 @@ def imported(file: Path, format: str = "at-json", **options: Any) -> Ring:
 
 
 def turn_of(ring: Ring) -> tuple[np.ndarray, np.ndarray]:
-    """Closed orbit (4,) at the start and matrix (4, 4) of the turn."""
-    beam = Propagator(ring, chromatic=False)(ring.nominal)
+    """Closed orbit (4,) at the start and matrix (4, 4) of the turn, at the reference momentum."""
+    beam = Propagator(ring, "orbit", chromatic=False)(ring.nominal)
     assert beam.found, beam.reason
     return beam.orbit[0], beam.one_turn

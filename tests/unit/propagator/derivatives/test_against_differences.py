@@ -58,7 +58,7 @@ def test_orbit_by_correctors(lattice: Lattice, hold: str, momentum: str) -> None
 
 
 def test_orbit_by_misalignments(lattice: Lattice) -> None:
-    propagate = Propagator(lattice.ring, optics=True, chromatic=False)
+    propagate = Propagator(lattice.ring, "orbit", chromatic=False)
     response = misalignment_response(propagate, lattice)
     monitors = list(lattice.ring.monitors)
     known = lattice.ring.properties
@@ -70,7 +70,7 @@ def test_orbit_by_misalignments(lattice: Lattice) -> None:
 
 
 def test_optics_by_quadrupoles_and_skews(lattice: Lattice) -> None:
-    propagate = Propagator(lattice.ring)
+    propagate = Propagator(lattice.ring, "orbit")
     response = optics_response(propagate, lattice)
     monitors = list(lattice.ring.monitors)
     assert np.array_equal(response.tune, tune_response(propagate, lattice).tune)
@@ -88,7 +88,7 @@ def test_optics_by_quadrupoles_and_skews(lattice: Lattice) -> None:
 
 
 def test_chromaticity_by_sextupoles(lattice: Lattice) -> None:
-    propagate = Propagator(lattice.ring)
+    propagate = Propagator(lattice.ring, "orbit")
     response = chromaticity_response(propagate, lattice)
     for k in sample(len(response.names)):
         key = (response.names[k], "b3")
@@ -100,7 +100,7 @@ def test_chromaticity_by_sextupoles(lattice: Lattice) -> None:
 
 def test_orbit_response_is_that_of_pyat(bessy2: Ring) -> None:
     lattice = with_errors(bessy2.nominal)
-    response = orbit_response(Propagator(bessy2), lattice)
+    response = orbit_response(Propagator(bessy2, "orbit"), lattice)
     magnets = {m.name: m for m in bessy2.magnets}
     ring = pyat_lattice(lattice)
     monitors = np.array(bessy2.monitors)

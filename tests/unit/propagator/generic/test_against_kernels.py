@@ -63,7 +63,7 @@ def test_every_kind_of_element_agrees_in_orbit_path_and_matrix(
 def test_every_uncoupled_element_carries_beta_and_alpha_as_the_kernels_do() -> None:
     ring: Any = SmallRing(tuple(e for e in SmallRing().elements if e.name not in ("T", "P", "C", "CT", "O")))
     lattice: Any = FreeLattice(ring, {("QF0", "kick_x"): 1e-4}, -4e4)
-    beam = Propagator(ring)(lattice)
+    beam = Propagator(ring, "orbit")(lattice)
     assert beam.found
     space = TpsSpace(1, PLANES)
     for place, step in enumerate(Program.of(lattice).steps):
@@ -82,7 +82,7 @@ def test_every_uncoupled_element_carries_beta_and_alpha_as_the_kernels_do() -> N
 def test_the_shipped_rings_agree_element_by_element(name: str, request: pytest.FixtureRequest) -> None:
     ring: Ring = request.getfixturevalue(name)
     lattice = with_misalignments(with_errors(ring.nominal))
-    beam = Propagator(ring)(lattice)
+    beam = Propagator(ring, "orbit")(lattice)
     assert beam.found
     check_elements(lattice, beam)
     seen = Everywhere()

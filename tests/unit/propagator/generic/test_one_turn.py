@@ -52,7 +52,7 @@ def turn(lattice: Lattice) -> OneTurnMap:
 
 @pytest.fixture(scope="module")
 def beam(lattice: Lattice) -> BeamState:
-    return Propagator(lattice.ring)(lattice)
+    return Propagator(lattice.ring, "orbit")(lattice)
 
 
 def test_orbit_matrix_tunes_dispersion_chromaticity_and_compaction_agree(turn: OneTurnMap, beam: BeamState) -> None:
@@ -79,7 +79,7 @@ def test_the_map_is_symplectic_to_its_order(turn: OneTurnMap) -> None:
 def test_derivatives_by_a_knob_agree_with_differences_of_the_propagator(
     knob: tuple[str, str], turn: OneTurnMap, lattice: Lattice
 ) -> None:
-    propagate_beam, step = Propagator(lattice.ring), KNOBS[knob]
+    propagate_beam, step = Propagator(lattice.ring, "orbit"), KNOBS[knob]
     above, below = (propagate_beam(lattice.updated({knob: lattice[knob] + sign * step})) for sign in (1.0, -1.0))
     two = 2.0 * step
     orbit = [p.coefficient(knob) for p in turn.fixed_point]
@@ -95,7 +95,7 @@ def test_derivatives_by_a_knob_agree_with_differences_of_the_propagator(
 def test_second_derivatives_by_two_knobs_agree_with_differences(turn: OneTurnMap, lattice: Lattice) -> None:
     first, second = ("Q1M2K1RP", "k1"), ("S1M2K1RP", "dx")
     steps = {first: 1e-3, second: 1e-5}
-    propagate_beam = Propagator(lattice.ring)
+    propagate_beam = Propagator(lattice.ring, "orbit")
 
     def at_step(a: int, b: int) -> np.ndarray:
         changed = {first: lattice[first] + a * steps[first], second: lattice[second] + b * steps[second]}
@@ -123,7 +123,7 @@ def test_derivatives_on_bessy2_agree_with_differences_of_the_propagator(bessy2: 
     lattice = with_errors(bessy2.nominal)
     knobs = {("Q1M1D1R", "k1"): 1e-5, ("S4M1D1R", "b3"): 1e-2, ("HS4M1D1R", "kick"): 1e-6}
     turn = one_turn_map(lattice, 2, tuple(knobs))
-    propagate_beam = Propagator(bessy2)
+    propagate_beam = Propagator(bessy2, "orbit")
     beam = propagate_beam(lattice)
     assert [tune.constant for tune in turn.tunes] == pytest.approx(beam.tune % 1.0, abs=1e-11)
     assert turn.chromaticity() == pytest.approx(beam.chromaticity, abs=1e-6)
@@ -201,7 +201,7 @@ def test_the_synchrotron_tune_with_cavities_is_the_closed_formula_and_the_map_sy
     steerers = ("C", "CT", "O", "P", "T")  # off the axis an edge's dependence on delta has no partner in ct
     ring = SmallRing(tuple(e for e in SmallRing().elements if e.name not in steerers))
     lattice: Any = FreeLattice(ring, {("QF0", "roll"): 0.01})
-    beam = Propagator(lattice.ring)(lattice)
+    beam = Propagator(lattice.ring, "orbit")(lattice)
     end = propagate(
         Program.of(lattice, cavities=True),
         PhaseSpace(*(space.variable(n, at) for n, at in zip(names, [*beam.orbit[0].tolist(), 0.0, 0.0], strict=True))),
