@@ -1,12 +1,17 @@
 """The middle ground of all imports: a ring as another program describes it, in the accelerator toolbox's words."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gnomon.lattice.exchange.findings import Finding
+from gnomon.lattice.ring import SPEED_OF_LIGHT
+
+#: Slices of a thick magnet whose source has its exact matrix: of magnets up to the quadrupole they cost nothing.
+FINE_SLICES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,31 @@ class ForeignRing:
     rest_energy_ev: float | None
     harmonic_number: int | None
     findings: tuple[Finding, ...] = ()
+
+
+def with_harmonic_numbers(
+    elements: Sequence[ForeignElement], energy_ev: float | None, rest_energy_ev: float
+) -> list[ForeignElement]:
+    """The elements, with the harmonic number that its frequency means for every cavity that has none.
+
+    It is the nearest whole number of oscillations in a turn of this energy; nothing is added without an energy or
+    length, or to a cavity without a frequency.
+    """
+    made = list(elements)
+    length = sum(e.length for e in made)
+    if energy_ev is None or not energy_ev > rest_energy_ev or not length > 0.0:
+        return made
+    turns = SPEED_OF_LIGHT * math.sqrt(1.0 - (rest_energy_ev / energy_ev) ** 2) / length
+    for i, element in enumerate(made):
+        frequency = element.number("Frequency") if element.kind == "RFCavity" else 0.0
+        if frequency > 0.0 and math.isfinite(frequency) and element.number("HarmNumber") == 0.0:
+            more = {"HarmNumber": round(frequency / turns)}
+            made[i] = replace(element, attributes={**element.attributes, **more})
+    return made
+
+
+def fundamental(elements: Sequence[ForeignElement]) -> int | None:
+    """The harmonic number of the cavity of the lowest frequency; None where no cavity has one."""
+    cavities = [e for e in elements if e.kind == "RFCavity" and e.number("HarmNumber") > 0.5]
+    lowest = min(cavities, key=lambda e: e.number("Frequency"), default=None)
+    return None if lowest is None else round(lowest.number("HarmNumber"))

@@ -1,4 +1,4 @@
-"""MAD-X, elegant and Tracy files through pyAT's parsers, and a second look at what those leave out without a word."""
+"""MAD-X and Tracy files through pyAT's parsers, and a second look at what those leave out without a word."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -41,28 +41,19 @@ MADX_COMMANDS = frozenset(
      "print", "save", "survey", "resplot", "setplots", "system", "write", "help", "beam", "return", "emit"}
 )  # fmt: skip
 
-#: The same for elegant. What pyAT does not know of an element it hands on as an attribute in lower case.
-ELEGANT_SAFE = frozenset(
-    {"group", "synch_rad", "isr", "isr1part", "sr_in_ordinary_matrix", "use_rad_dist", "integration_order", "nonlinear",
-     "edge_order", "order", "n_kicks", "n_slices", "filename", "mode", "fiducial", "change_p0", "change_t", "phase",
-     "phase_reference", "end1_focus", "end2_focus", "body_focus_model", "q", "origin", "expand_hamiltonian"}
-)  # fmt: skip
-ELEGANT_SKIPPED = frozenset({"MAXAMP", "CHARGE", "RECIRC", "SREFFECTS", "PFILTER", "WATCH"})
-
 TRACY_SAFE = frozenset({"method", "harnum", "harmonicnumber", "n", "horizontal", "vertical"})
 
 #: The name of the ring in a file, when the user gives none, as pyAT has it.
-USE = {"madx": "ring", "elegant": "RING", "tracy": "cell"}
+USE = {"madx": "ring", "tracy": "cell"}
 
 
 def read(format: str, file: Path, use: str | None, energy_ev: float | None, harmonic_number: int | None) -> ForeignRing:
-    """Read a file of one of the three formats. Raises ExchangeError; other errors are those of pyAT's parser."""
+    """Read a file of one of the two formats. Raises ExchangeError; other errors are those of pyAT's parser."""
     name = use or USE[format]
     if format == "tracy":
         return _tracy(file, name, energy_ev, harmonic_number)
     at = toolbox()
-    madx = format == "madx"
-    parser = at.MadxParser() if madx else at.ElegantParser()
+    parser = at.MadxParser()
     parser.parse_files(str(file))
     if name.lower() not in {s.lower() for s in parser.sequences}:
         there = ", ".join(parser.sequences) or "none"
@@ -70,22 +61,15 @@ def read(format: str, file: Path, use: str | None, energy_ev: float | None, harm
     places = _defined_at(file)
     descriptions = {d.name: d for d in _descriptions(parser, parser[name])}
     findings = [
-        finding
-        for d in descriptions.values()
-        for finding in (_madx if madx else _elegant)(d, places(0, d.name).removeprefix("element 1"))
+        finding for d in descriptions.values() for finding in _madx(d, places(0, d.name).removeprefix("element 1"))
     ]
-    if madx:
-        for command in sorted(parser.ignored - MADX_COMMANDS):
-            findings.append(Finding(command, "command", "", "not carried out by the reader", places(0, command)))
-        if energy_ev is None and not _has_energy(parser, name):
-            raise ExchangeError(f"{file}: no BEAM gives the energy: give --energy-ev [eV]")
-    elif energy_ev is None:
-        raise ExchangeError(f"{file}: an elegant lattice does not say the beam energy: give --energy-ev [eV]")
+    for command in sorted(parser.ignored - MADX_COMMANDS):
+        findings.append(Finding(command, "command", "", "not carried out by the reader", places(0, command)))
+    if energy_ev is None and not _has_energy(parser, name):
+        raise ExchangeError(f"{file}: no BEAM gives the energy: give --energy-ev [eV]")
     kwargs = {} if energy_ev is None else {"energy": energy_ev}
     ring = parser.lattice(use=name, **kwargs)
-    if madx:
-        return from_toolbox(ring, places, [*findings, *_closed_gaps(parser[name], name, ring)])
-    return from_toolbox(ring, places, [*findings, *_handed_on(ring, ELEGANT_SAFE, places)])
+    return from_toolbox(ring, places, [*findings, *_closed_gaps(parser[name], name, ring)])
 
 
 def _descriptions(parser: Any, item: Any) -> Iterator[Any]:
@@ -120,16 +104,6 @@ def _madx(description: Any, place: str) -> Iterator[Finding]:
     if kind == "rfcavity" and _matters(description.get("lag", 0.0)):
         why = "not kept; the phase follows from the energy loss"
         yield Finding(name, kind, "lag", why, place, changes_beam=False)
-
-
-def _elegant(description: Any, place: str) -> Iterator[Finding]:
-    kind, name = type(description).__name__, description.name
-    if kind in ELEGANT_SKIPPED | {"SCRAPER", "ECOL", "RCOL", "CSRDRIF"}:
-        yield Finding(name, kind, "", "only its length is kept", place, changes_beam=False)
-    elif kind in ("SOLENOID", "MALIGN", "ENERGY", "SCATTER", "WAKE"):
-        yield Finding(name, kind, "", "there is no such element here", place)
-    elif kind in ("CSBEND", "RBEN") and _matters(description.get("hgap", 0.0)) and "fint" not in description:
-        yield Finding(name, kind, "fint", "not given: 0.5 in elegant, but read as 0; give it in the file", place)
 
 
 def _handed_on(ring: Any, safe: frozenset[str], places: Places) -> Iterator[Finding]:

@@ -19,6 +19,12 @@ FORMATS = ("at-mat", "at-m", "at-json", "madx", "tracy", "elegant", "lat2db")
 #: Elements that a ring may have: ten times those of the largest rings.
 MOST = 1_000_000
 
+#: Largest file that is read as text [bytes].
+LARGEST = 100_000_000
+
+#: Formats that are read without pyAT.
+OWN = frozenset({"elegant", "lat2db"})
+
 MISSING = "reading and writing lattices of other programs needs pyAT: pip install 'gnomon[import]'"
 
 Places = Callable[[int, str], str]
@@ -43,12 +49,12 @@ def read_ring(
         raise ExchangeError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     if not file.is_file():
         raise ExchangeError(f"{file}: there is no such file")
+    if format in OWN:
+        return _own(file, format, use, energy_ev, harmonic_number)
     at = toolbox()
     try:
         with quietly() as messages:
             match format:
-                case "lat2db":
-                    return read_lat2db(file)
                 case "at-mat":
                     kwargs = {"use": use} if use else {}
                     ring = at.load_mat(file, check=False, **kwargs, **_energy(energy_ev))
@@ -71,6 +77,38 @@ def read_ring(
         if "energy is not defined" in reason:
             reason += ": give --energy-ev"
         raise ExchangeError(f"{file}: cannot be read as {format}: {reason}") from error
+
+
+def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harmonic_number: int | None) -> ForeignRing:
+    """A file of a format that is read here. These modules are imported when they are needed."""
+    try:
+        match format:
+            case "elegant":
+                from gnomon.lattice.exchange.elegant import read_elegant
+
+                return read_elegant(file, use, energy_ev)
+        return read_lat2db(file)
+    except (RecursionError, MemoryError) as error:
+        raise ExchangeError(f"{file}: cannot be read as {format}: it is nested too deep, or too large") from error
+
+
+def read_text(file: Path, format: str) -> str:
+    """The text of a lattice file: UTF-8, else Latin-1, of which no character can be wrong.
+
+    Raises ExchangeError when it cannot be read, is larger than any lattice, or is not a text.
+    """
+    try:
+        if file.stat().st_size > LARGEST:
+            raise ExchangeError(f"{file}: {file.stat().st_size} bytes; the limit for {format} is {LARGEST}")
+        data = file.read_bytes()
+    except OSError as error:
+        raise ExchangeError(f"{file}: cannot be read: {error}") from error
+    if b"\0" in data:
+        raise ExchangeError(f"{file}: not {format}: it is not a text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def from_toolbox(

@@ -1,4 +1,4 @@
-"""MAD-X, elegant, Tracy, thor-scsi and lat2db: read through, and nothing of them is left out without a word."""
+"""MAD-X, Tracy, thor-scsi and lat2db: read through, and nothing of them is left out without a word."""
 
 import importlib.util
 import json
@@ -22,19 +22,6 @@ from gnomon.lattice.exchange.export_madx import madx_names
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import MADX, imported, saved, small_ring, turn_of
 from unit.propagator.pyat_oracle import TIGHT, turn_matrix
-
-ELEGANT = """! a FODO ring
-QF: KQUAD, L=0.3, K1=2.1, N_SLICES=16
-QD: KQUAD, L=0.3, K1="1.8 -1 *"
-B: CSBEND, L=1.1, ANGLE=0.39269908169872414, E1=0.1, E2=0.09, HGAP=0.02, FINT=0.5
-SF: KSEXT, L=0.15, K2=4
-W: WATCH, FILENAME="x"
-M: MONI
-D: DRIFT, L=0.6
-C: RFCA, L=0.3, VOLT=5e5, FREQ=499.7e6
-CELL: LINE=(QF,D,B,M,SF,D,QD,D,B,D)
-RING: LINE=(W,8*CELL,C)
-"""
 
 TRACY = """define lattice; ringtype = 1;
 energy = 1.7;
@@ -148,29 +135,6 @@ def test_tunes_are_those_of_madx_itself_when_slices_are_fine(tmp_path: Path) -> 
     madx.quit()
     ours = Propagator(ring, chromatic=False)(ring.nominal).tune
     np.testing.assert_allclose(ours, [theirs.q1, theirs.q2], rtol=0.0, atol=1e-7)
-
-
-def test_elegant_is_the_ring_that_pyat_makes_of_it(tmp_path: Path) -> None:
-    file = written(tmp_path, "ring.lte", ELEGANT)
-    ring = at.load_elegant(file, energy=1.7e9)
-    ring.disable_6d()
-    _, turn = turn_of(imported(file, "elegant", energy_ev=1.7e9))
-    np.testing.assert_allclose(turn, turn_matrix(ring, np.zeros(6)), rtol=0.0, atol=1e-9)
-    with pytest.raises(ExchangeError, match="does not say the beam energy: give --energy-ev"):
-        imported(file, "elegant")
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ((", FINT=0.5", ""), r"CSBEND fint: not given: 0.5 in elegant, but read as 0; .*: B \(line 4\)"),
-        (("K2=4", "K2=4, HKICK=1e-3"), r"Sextupole hkick: not read: SF \(line 5\)"),
-        (("W: WATCH", "W: MALIGN, DX=1e-3"), r"MALIGN: there is no such element here: W \(line 6\)"),
-    ],
-)
-def test_what_pyat_reads_over_in_elegant_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
-    with pytest.raises(RefusedLattice, match=said):
-        imported(written(tmp_path, "ring.lte", ELEGANT.replace(*change)), "elegant", energy_ev=1.7e9)
 
 
 def test_tracy_and_thor_scsi_are_one_ring_with_its_monitors(tmp_path: Path) -> None:
