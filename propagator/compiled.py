@@ -29,7 +29,7 @@ settings: Any = importlib.import_module("numba.core.config")
 SOURCES = (
     "compiled", "report", "affine", "misalignment", "ends", "nonlinear", "optics", "closed_orbit", "orbit_search",
     "path_form", "path_length", "kernels", "derivatives/kernels", "derivatives/variations", "ensembles/lanes",
-    "ensembles/turns", "six/steps", "six/kernels",
+    "ensembles/turns", "six/steps", "six/kernels", "six/losses",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from gnomon.propagator import kernels
 from gnomon.propagator.compiled import cache_folder
 from gnomon.propagator.program import BEAM, Program
 from gnomon.propagator.report import REPORT
+from gnomon.propagator.six.losses import SHAPE, SUMS, lose
 
 #: Written when all kernels are in the cache; the folder's name says for which sources, numba and processor.
 MARK = "complete"
@@ -30,11 +31,19 @@ def compile_kernels(progress: Progress | None = None) -> None:
     n = program.kinds.size
     program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
     orbit, pair, report = np.empty((n + 1, 4)), np.empty((2, n + 1)), np.zeros(REPORT)
+    one, four, points = np.ones(1), np.zeros((1, 4)), np.ones((2, 1))
     steps: list[tuple[str, Callable[[], None]]] = [
         ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
         ("orbit and path", lambda: program.locate(BEAM, orbit, report)),
         ("orbit and optics", lambda: program.find_beam(orbit, pair, pair.copy(), pair.copy(), np.empty(2), report)),
-    ]
+        (
+            "radiation",
+            lambda: lose(
+                np.ones((1, SHAPE)), program.parameters[:1], np.ones(1, dtype=np.int64), points, points, 0.0, four,
+                four, one, one, np.empty(SUMS),
+            ),
+        ),
+    ]  # fmt: skip
     for done, (name, compile_one) in enumerate(steps):
         if progress is not None:
             progress(name, done, len(steps))

@@ -1,8 +1,12 @@
-"""Radiation integrals of a ring's bends and what follows from them, from the optics at fixed momentum deviation.
+"""Radiation integrals along a closed orbit and what follows from them, from the optics at fixed momentum deviation.
 
-R. Helm, M. Lee, P. Morton, M. Sands, IEEE Trans. Nucl. Sci. 20 (1973) 900, and M. Sands, SLAC-121 (1970). Inside a
-bend, beta and dispersion follow the thick sector's closed formulas; Gauss-Legendre points make the averages exact to
-rounding. Bends count alone, by their design curvature, as in pyAT's get_radiation_integrals.
+R. Helm, M. Lee, P. Morton, M. Sands, IEEE Trans. Nucl. Sci. 20 (1973) 900, and M. Sands, SLAC-121 (1970), with the
+field that the beam meets in all its magnets (`losses`): on the design orbit these are the integrals of the bends, as in
+pyAT's get_radiation_integrals; off momentum, quadrupoles off their axes move the damping from one plane to the other.
+
+The integrals are those of the curvature at the beam's own momentum, 1/rho = |B| / (B rho (1 + delta)). Emittance and
+energy spread are canonical, as in six dimensions: x^2 = emittance beta with the beta of x and px, and px and the spread
+in parts of the reference momentum. So the emittance is (1 + delta) Cq gamma^2 I5 / (J_x I2) with gamma at 1 + delta.
 """
 
 import math
@@ -11,20 +15,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.lattice import Lattice, Ring
-from gnomon.lattice.elements import Bend
+from gnomon.lattice.elements import PARAMETERS, Bend, Corrector, Multipole
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator.beam import BeamState
-from gnomon.propagator.compiled import Floats
+from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.six.cavities import Cavities
 from gnomon.propagator.six.constants import loss_constant, quantum_constant
+from gnomon.propagator.six.losses import SHAPE, SUMS, lose
 
-POINTS, WEIGHTS = np.polynomial.legendre.leggauss(8)
+#: Gauss-Legendre points in a bend and in another magnet, and the rows of them on 0 to 1 with their weights.
+MANY, FEW = 8, 2
+POINTS, WEIGHTS = np.zeros((MANY + 1, MANY)), np.zeros((MANY + 1, MANY))
+for _count in (FEW, MANY):
+    _points, _weights = np.polynomial.legendre.leggauss(_count)
+    POINTS[_count, :_count], WEIGHTS[_count, :_count] = 0.5 * (1.0 + _points), 0.5 * _weights
 NAN3, NAN5 = np.full(3, np.nan), np.full(5, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiationSummary:
-    """What synchrotron radiation makes of a beam in an uncoupled ring.
+    """What synchrotron radiation makes of a beam on its orbit in an uncoupled ring.
 
     `integrals` (5,) are I1 [m], I2 [1/m], I3 [1/m^2], I4 and I5 [1/m]; `partition` and `damping_times_s` (3,) belong to
     x, y and the synchrotron motion; `emittance_m` is the horizontal one [m rad]; `momentum_compaction` is the beam's
@@ -47,7 +57,7 @@ class RadiationSummary:
 
 
 class Radiation:
-    """Integrals and equilibrium of any version of one ring's lattice; what belongs to its bends is worked out once.
+    """Integrals and equilibrium of any version of one ring's lattice; what belongs to its magnets is worked out once.
 
     The energy is the lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it
     raises.
@@ -57,38 +67,34 @@ class Radiation:
         self.ring = ring
         self._fixed_v = voltage_v
         self._cavities = Cavities(ring, voltage_v)
-        bends = {i: e for i, e in enumerate(ring.elements) if isinstance(e, Bend) and e.angle != 0.0 and e.length > 0.0}
-        self._which = tuple(bends)
+        radiate = [
+            (i, e)
+            for i, e in enumerate(ring.elements)
+            if isinstance(e, Multipole) and not isinstance(e, Corrector) and e.length > 0.0
+        ]
+        self._which = tuple(i for i, _ in radiate)
         self._rows = np.array(self._which, dtype=np.intp)
-        self._length = np.array([e.length for e in bends.values()])
-        self._h = np.array([e.angle for e in bends.values()]) / self._length
-        self._inlet = self._h * np.tan([e.entrance_angle for e in bends.values()])
-        self._outlet = self._h * np.tan([e.exit_angle for e in bends.values()])
-        weight, cube = 0.5 * WEIGHTS * self._length[:, None], np.abs(self._h) ** 3
-        self._weight_h, self._weight_cube = weight * self._h[:, None], weight * cube[:, None]
-        self._i2, self._i3 = float(self._h**2 @ self._length), float(cube @ self._length)
+        self._shapes: Floats = np.zeros((len(radiate), SHAPE))
+        self._order: Integers = np.full(len(radiate), FEW, dtype=np.int64)
+        for k, (_, element) in enumerate(radiate):
+            self._shapes[k, 0] = element.length
+            if isinstance(element, Bend) and element.angle != 0.0:
+                self._shapes[k], self._order[k] = shape(element), MANY
+        self._parameters: Floats = np.zeros((len(radiate), len(PARAMETERS)))
+        self._place = {i: k for k, i in enumerate(self._which)}
         self._last: Lattice | None = None
-        self._sector = Sector(np.zeros(len(bends)), self._h, self._length)
 
-    def integrals(self, lattice: Lattice, beam: BeamState) -> Floats:
-        """I1 to I5 of a beam found with its chromatic functions."""
-        if not self._which:
-            return np.zeros(5)
-        sector, h = self._sector_of(lattice), self._h
-        beta, eta = beam.beta[self._rows, 0], beam.dispersion[self._rows, 0]
-        alpha = beam.alpha[self._rows, 0] - beta * self._inlet
-        slope = beam.dispersion[self._rows, 1] + eta * self._inlet
-        gamma = (1.0 + alpha * alpha) / beta
-        e = sector.c * eta[:, None] + sector.s * slope[:, None] + sector.bent
-        ep = sector.back * eta[:, None] + sector.c * slope[:, None] + sector.turned
-        b = sector.cc * beta[:, None] - 2.0 * sector.cs * alpha[:, None] + sector.ss * gamma[:, None]
-        a = sector.ab * beta[:, None] + sector.aa * alpha[:, None] - sector.cs * gamma[:, None]
-        curly = (e * e + (b * ep + a * e) ** 2) / b
-        inside = e[:, :-1]
-        edges = float(h @ (eta * self._inlet + e[:, -1] * self._outlet))
-        i4 = float(np.sum(self._weight_h * inside * sector.focusing)) - edges
-        i1, i5 = float(np.sum(self._weight_h * inside)), float(np.sum(self._weight_cube * curly[:, :-1]))
-        return np.array([i1, self._i2, self._i3, i4, i5])
+    def sums(self, lattice: Lattice, beam: BeamState) -> Floats:
+        """The sums of `losses` along the orbit of a beam found with its chromatic functions."""
+        sums = np.zeros(SUMS)
+        if self._which:
+            self._load(lattice)
+            rows = self._rows
+            lose(
+                self._shapes, self._parameters, self._order, POINTS, WEIGHTS, beam.delta, beam.orbit.take(rows, axis=0),
+                beam.dispersion.take(rows, axis=0), beam.beta[:, 0].take(rows), beam.alpha[:, 0].take(rows), sums,
+            )  # fmt: skip
+        return sums
 
     def __call__(self, lattice: Lattice, beam: BeamState) -> RadiationSummary:
         """The equilibrium that radiation and cavities give a beam."""
@@ -96,18 +102,21 @@ class Radiation:
         if not beam.found:
             return RadiationSummary(lattice.id, beam.reason, NAN5, nan, nan3, nan3, nan, nan, nan, nan, nan, nan)
         energy, rest = lattice.energy_ev, ring.document.rest_energy_ev
-        integrals = self.integrals(lattice, beam)
-        i1, i2, i3, i4, i5 = integrals.tolist()
+        square, cube, by_x, by_y, heat, i1 = self.sums(lattice, beam).tolist()
+        more = 1.0 + beam.delta
+        integrals = np.array([i1, square / more**2, cube / more**3, by_x / more, heat / more**2])
+        _, i2, i3, i4, i5 = integrals.tolist()
         if not i2 > 0.0:
             reason = "no radiation: the ring has no bends"
             return RadiationSummary(lattice.id, reason, integrals, 0.0, nan3, nan3, nan, nan, nan, nan, nan, nan)
-        gamma = energy / rest
-        loss = loss_constant(energy, rest) * i2 * energy
-        partition = np.array([1.0 - i4 / i2, 1.0, 2.0 + i4 / i2])
+        gamma = energy * more / rest
+        loss = loss_constant(energy, rest) * square * more**2 * energy
+        shared = by_y / more / i2
+        partition = np.array([1.0 - i4 / i2, 1.0 - shared, 2.0 + i4 / i2 + shared])
         period = ring.circumference / SPEED_OF_LIGHT
         cq = quantum_constant(rest) * gamma * gamma
-        emittance = cq * i5 / (partition[0] * i2) if partition[0] > 0.0 else nan
-        spread = math.sqrt(cq * i3 / (partition[2] * i2)) if partition[2] > 0.0 else nan
+        emittance = more * cq * i5 / (partition[0] * i2) if partition[0] > 0.0 else nan
+        spread = more * math.sqrt(cq * i3 / (partition[2] * i2)) if partition[2] > 0.0 else nan
         # The orbit's own slip knows what lies between the bends and the second order, which I1 does not.
         slip = beam.momentum_compaction * ring.circumference
         slip = slip if math.isfinite(slip) else i1
@@ -117,22 +126,24 @@ class Radiation:
         if not phase.reason:
             slopes = cavities.columns(energy, ring.circumference, phase.radians)
             slope = float(np.sum(slopes[:, 0] * slopes[:, 1] * np.cos(slopes[:, 2])))
-            square = slope * slip / (4.0 * math.pi**2)
-            tune = math.sqrt(square) if square > 0.0 else nan
+            squared = slope * slip / (4.0 * math.pi**2)
+            tune = math.sqrt(squared) if squared > 0.0 else nan
             length = abs(slip) / (2.0 * math.pi * tune) * spread
         return RadiationSummary(
-            lattice.id, phase.reason, integrals, loss, partition, 2.0 * energy / loss * period / partition, emittance,
-            spread, slip / ring.circumference, phase.radians, tune, length,
+            lattice.id, phase.reason, integrals, loss, partition, 2.0 * energy * more / loss * period / partition,
+            emittance, spread, slip / ring.circumference, phase.radians, tune, length,
         )  # fmt: skip
 
-    def _sector_of(self, lattice: Lattice) -> "Sector":
-        """The bends' transport, made anew only when a change may have reached one of them."""
-        if self._last is None or not set(lattice.changed_elements(self._last)).isdisjoint(self._which):
-            gradient = lattice.parameters(self._which)[:, 5]
-            if self._last is None or not np.array_equal(gradient, self._sector.gradient):
-                self._sector = Sector(gradient, self._h, self._length)
+    def _load(self, lattice: Lattice) -> None:
+        """Take over the parameters that differ from the last lattice's."""
+        last, self._last = self._last, None
+        if last is None:
+            self._parameters[:] = lattice.parameters(self._which)
+        elif last is not lattice:
+            changed = tuple(i for i in lattice.changed_elements(last) if i in self._place)
+            if changed:
+                self._parameters[[self._place[i] for i in changed]] = lattice.parameters(changed)
         self._last = lattice
-        return self._sector
 
     def _powered(self, lattice: Lattice) -> Cavities:
         if self._fixed_v is None and self.ring.voltages and lattice.voltage_v != self._cavities.total_v:
@@ -140,26 +151,11 @@ class Radiation:
         return self._cavities
 
 
-class Sector:
-    """Transport from the entrance of bends to points inside and, last, to their ends: (bends, points) each.
-
-    c, s and (1 - c) / k as in the linear optics of a combined function sector, and the products that beta, alpha and
-    dispersion need.
-    """
-
-    def __init__(self, gradient: Floats, h: Floats, length: Floats) -> None:
-        self.gradient = gradient
-        at = 0.5 * length[:, None] * (1.0 + np.append(POINTS, 1.0))
-        k = (gradient + h * h)[:, None]
-        angle = np.sqrt(k.astype(np.complex128)) * at
-        safe = np.where(np.abs(angle) > 1e-6, angle, 1.0)
-        self.c = np.cos(angle).real
-        self.s = np.where(np.abs(angle) > 1e-6, (np.sin(safe) / safe).real, 1.0) * at
-        lift = np.where(np.abs(angle) > 1e-4, ((1.0 - np.cos(safe)) / (safe * safe)).real, 0.5) * at * at
-        self.bent, self.turned, self.back = h[:, None] * lift, h[:, None] * self.s, -k * self.s
-        self.cc, self.cs, self.ss = self.c * self.c, self.c * self.s, self.s * self.s
-        self.ab, self.aa = k * self.cs, self.cc - k * self.ss
-        self.focusing = (2.0 * gradient + h * h)[:, None]
+def shape(bend: Bend) -> tuple[float, ...]:
+    """A bend's row of `losses`: length, curvature, strengths of its edges, angle and psi of the entrance."""
+    h, angle = bend.angle / bend.length, bend.entrance_angle
+    psi = h * bend.gap * bend.fint_entrance * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    return bend.length, h, h * math.tan(angle), h * math.tan(bend.exit_angle), angle, psi
 
 
 def radiation_summary(lattice: Lattice, beam: BeamState, voltage_v: float | None = None) -> RadiationSummary:

@@ -18,6 +18,8 @@ from gnomon.propagator.six.steps import (
     drift_matrix,
     edge,
     edge_matrix,
+    face,
+    face_matrix,
     field,
     frame_matrix,
     kick,
@@ -30,10 +32,10 @@ from gnomon.propagator.six.steps import (
 #: What an element is here.
 NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
 
-#: Columns of an element's row: length, curvature, edges (horizontal strength, angle, psi of both), fields b1 to b4 and
-#: a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
-LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 5, 8, 16, 18
-COLUMNS = 21
+#: Columns of an element's row: length, curvature, edges (horizontal strength, angle, psi, and h^2 tan(angle) for the
+#: radiation, of both), fields b1 to b4 and a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
+LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 6, 10, 18, 20
+COLUMNS = 23
 
 #: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
 ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
@@ -51,6 +53,27 @@ def drifted(length: float, point: Point, linear: bool, matrix: Floats) -> Point:
 
 
 @compiled
+def pass_edge(
+    row: Floats, at: int, radiation: float, quantum: float, point: Point, linear: bool, matrix: Floats,
+    diffusion: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle through the edge of a bend whose columns begin `at`."""
+    curvature, gain = row[BENDING], radiation * row[at + 3]
+    if gain != 0.0:
+        before = point
+        if linear:
+            face_matrix(gain, before, matrix)
+        point = face(gain, before)
+        if quantum > 0.0:
+            p = 1.0 + before[4]
+            amount = -quantum * abs(curvature) * row[at + 3] * before[0] * p * p * p * p
+            add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
+    if linear:
+        edge_matrix(row[at], curvature, row[at + 1], row[at + 2], point, matrix)
+    return edge(row[at], curvature, row[at + 1], row[at + 2], point)
+
+
+@compiled
 def pass_magnet(
     row: Floats, slices: int, high: bool, radiation: float, quantum: float, point: Point, linear: bool,
     matrix: Floats, diffusion: Floats,
@@ -63,9 +86,7 @@ def pass_magnet(
             kick_matrix(1.0, 0.0, high, fields, 0.0, point, 0.0, after, matrix)
         return after
     if curvature != 0.0:
-        if linear:
-            edge_matrix(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point, matrix)
-        point = edge(row[IN_EDGE], curvature, row[IN_EDGE + 1], row[IN_EDGE + 2], point)
+        point = pass_edge(row, IN_EDGE, radiation, quantum, point, linear, matrix, diffusion)
     step = length / slices
     point = drifted(DRIFT_OUTER * step, point, linear, matrix)
     for number in range(slices):
@@ -79,17 +100,15 @@ def pass_magnet(
                 kick_matrix(part, curvature, high, fields, radiation, before, 0.0, point, matrix)
                 b, a, _, _ = field(fields, high, before[0], before[2])
                 square, path = radiated(b, a, curvature, before)
-                p = 1.0 / (1.0 + before[4])
-                amount = quantum * part * path * square * math.sqrt(square)
-                add_diffusion(amount, before[1] * p, before[3] * p, matrix, diffusion)
+                p = 1.0 + before[4]
+                amount = quantum * part * path * p * p * square * math.sqrt(square)
+                add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
                 drift_matrix(ahead, point, matrix)
             elif linear:
                 kick_matrix(part, curvature, high, fields, radiation, before, ahead, point, matrix)
             point = drift(ahead, point)
     if curvature != 0.0:
-        if linear:
-            edge_matrix(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point, matrix)
-        point = edge(row[OUT_EDGE], curvature, row[OUT_EDGE + 1], row[OUT_EDGE + 2], point)
+        point = pass_edge(row, OUT_EDGE, radiation, quantum, point, linear, matrix, diffusion)
     return point
 
 

@@ -40,16 +40,25 @@ def kind_of(element: Element) -> int:
             return SPACE if element.length > 0.0 else NOTHING
 
 
-def edge_row(curvature: float, angle: float, gap: float, fint: float) -> tuple[float, float, float]:
-    """Horizontal strength [1/m], angle [rad] and gap correction psi [rad] of an edge (`affine.edge_strengths`)."""
+def edge_row(
+    curvature: float, angle: float, gap: float, fint: float, radiates: bool
+) -> tuple[float, float, float, float]:
+    """Horizontal strength [1/m], angle [rad], gap correction psi [rad] and h^2 tan(angle) [1/m^2] of an edge.
+
+    The first three as in `affine.edge_strengths`; the last is 0 unless the pole face `radiates`.
+    """
     psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
-    return curvature * math.tan(angle), angle, psi
+    strength = curvature * math.tan(angle)
+    return strength, angle, psi, curvature * strength if radiates else 0.0
 
 
 class Tables:
-    """One row of numbers per element; `write` brings multipoles up to date."""
+    """One row of numbers per element; `write` brings multipoles up to date.
 
-    def __init__(self, elements: tuple[Element, ...]) -> None:
+    Without `faces`, radiation leaves out that turned pole faces change the way through the field.
+    """
+
+    def __init__(self, elements: tuple[Element, ...], faces: bool = True) -> None:
         n = len(elements)
         self.kinds: Integers = np.array([kind_of(e) for e in elements], dtype=np.int64)
         self.rows: Floats = np.zeros((n, COLUMNS))
@@ -68,8 +77,9 @@ class Tables:
             if isinstance(element, Bend) and element.length > 0.0:
                 h = element.angle / element.length
                 self.angles[i], row[BENDING] = element.angle, h
-                row[IN_EDGE : IN_EDGE + 3] = edge_row(h, element.entrance_angle, element.gap, element.fint_entrance)
-                row[OUT_EDGE : OUT_EDGE + 3] = edge_row(h, element.exit_angle, element.gap, element.fint_exit)
+                gap = element.gap
+                row[IN_EDGE:OUT_EDGE] = edge_row(h, element.entrance_angle, gap, element.fint_entrance, faces)
+                row[OUT_EDGE:FIELDS] = edge_row(h, element.exit_angle, gap, element.fint_exit, faces)
 
     def write(self, which: Iterable[int], parameters: Floats) -> None:
         """Take over the parameter rows of elements."""

@@ -41,16 +41,17 @@ class SixD:
     The RF frequency fixes the path of a turn: it is longer than the ring by what the frequency is below the reference
     (pyAT's `find_orbit6`), so that the orbit moves onto dispersion. The cavities' phase is set for the design's energy
     loss with radiation and to the zero without; thick magnets radiate, steerers of their own do not. The energy is the
-    lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it raises. Not for
-    use by several threads at once.
+    lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it raises. Without
+    `faces`, radiation leaves out that turned pole faces change the way through the field, as pyAT and xtrack do. Not
+    for use by several threads at once.
     """
 
-    def __init__(self, ring: Ring, voltage_v: float | None = None) -> None:
+    def __init__(self, ring: Ring, voltage_v: float | None = None, *, faces: bool = True) -> None:
         self.ring = ring
         self.energy_ev = ring.energy_ev
         self.cavities = Cavities(ring, voltage_v)
         self._fixed_voltage = voltage_v is not None
-        self.tables = Tables(ring.elements)
+        self.tables = Tables(ring.elements, faces)
         self._last: Lattice | None = None
         self._warm: dict[bool, Found] = {}
         self._slip = 0.0

@@ -3,6 +3,8 @@
 Coordinates are pyAT's: x, px, y, py, delta, ct, where ct [m] is the path's lengthening. The formulas are those of its
 DriftPass, StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), CorrectorPass and RFCavityPass, and, with
 radiation, of the RadPass methods: a kick first takes R = k |v x B|^2 (path) (1 + delta)^2 off delta at fixed slopes.
+Beyond pyAT, a pole face turned by e gives back what the sector body takes too much of a particle at x, whose way in the
+field is shorter by tan(e) x: k h^2 tan(e) x (1 + delta)^2 (R. Helm et al., IEEE Trans. Nucl. Sci. 20 (1973) 900).
 
 A point is a tuple, so that it stays in registers. A matrix is 6 rows of 8 numbers, of which 6 columns count (8 fill a
 vector register); each `..._matrix` is to be called with the point before the step.
@@ -147,6 +149,29 @@ def kick_matrix(
 
 
 @compiled
+def face(gain: float, point: Point) -> Point:
+    """A turned pole face's change of the loss, at fixed slopes; `gain` [1/m] is k h^2 tan(angle), 0 for none."""
+    x, px, y, py, delta, ct = point
+    gained = gain * x * (1.0 + delta)
+    keep = 1.0 + gained
+    return x, px * keep, y, py * keep, delta + gained * (1.0 + delta), ct
+
+
+@compiled
+def face_matrix(gain: float, point: Point, matrix: Floats) -> None:
+    """The derivative of a pole face's change of the loss."""
+    x, px, _, py, delta, _ = point
+    by_x, by_d = gain * (1.0 + delta), gain * x
+    keep = 1.0 + gain * x * (1.0 + delta)
+    for c in range(8):
+        dx, dd = matrix[c], matrix[32 + c]
+        more = by_x * dx + by_d * dd
+        matrix[8 + c] = keep * matrix[8 + c] + px * more
+        matrix[24 + c] = keep * matrix[24 + c] + py * more
+        matrix[32 + c] = keep * dd + (1.0 + delta) * more
+
+
+@compiled
 def edge_angle(curvature: float, angle: float, psi: float, delta: float) -> float:
     """Vertical strength [1/m] of an edge with the gap correction `psi`."""
     return curvature * math.tan(angle - psi / (1.0 + delta))
@@ -247,7 +272,7 @@ def add_diffusion(amount: float, slope_x: float, slope_y: float, matrix: Floats,
     """Add a kick's quantum excitation, carried back to where `matrix` begins, to `diffusion` (6, 6; 7 rows).
 
     Ohmi's matrix of a kick is amount v v^t with v = (0, slope_x, 0, slope_y, 1, 0); it goes back by the symplectic
-    inverse, exact up to the damping on this way.
+    inverse, exact up to the damping on this way. The amount of a pole face is negative where the field is shorter.
     """
     back = diffusion[6]
     for plane in range(3):
