@@ -123,6 +123,13 @@ class Bank:
             self.status[indices] = status
         self._tell(indices)
 
+    def process(self, index: int, time_ns: int) -> None:
+        """Publish a PV once more as it is, with a fresh time stamp unless it is INVALID, and so its value old."""
+        with self._lock:
+            if self.severity[index] != Severity.INVALID:
+                self.time_ns[index] = time_ns
+        self._tell(np.array([index], dtype=np.intp))
+
     def reading(self, index: int) -> Reading:
         """The present state of one PV; all of it from the same publication, whichever thread asks."""
         spec = self.specs[index]

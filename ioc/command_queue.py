@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.lattice import Client, Command, Outcome, Setting, Settled
 
 #: Settings that may wait for one client, and for all of them before those with more than their share are refused.
@@ -25,7 +25,7 @@ class Waiting:
     monotonic_ns: int
     note: str
     refusal: str
-    done: "Future[PutReply]"
+    done: PutFuture
 
     @property
     def weight(self) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.logs import SparingLog
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.ioc.requests import no_state, number_of, outside, short, state_of
 from gnomon.lattice import Client, GnomonError
 
@@ -54,9 +54,9 @@ class Controls:
         self._handlers[source] = handler
         self._turns.setdefault(source, asyncio.Lock())
 
-    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
         """Take a put from any thread; never blocks, never raises. The future ends when the handler has."""
-        done: Future[PutReply] = Future()
+        done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its put back
         spec = self._bank.specs[index]
         if self._stopped:

@@ -23,7 +23,7 @@ from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.multiplexer import selects, switching_s
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.ioc.recent import Recent
 from gnomon.ioc.requests import Request, parse_put
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
@@ -108,16 +108,16 @@ class Dispatcher:
         """How many commands and notes wait to be worked off."""
         return len(self._queue)
 
-    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
         """See `PutSink`."""
         spec = self._bank.specs[index]
         if is_control(spec.source):
             return self._controls.put(index, value, client)
         return self.command(parse_put(spec, value), client)
 
-    def command(self, request: Request, client: Client, note: str = "") -> "Future[PutReply]":
+    def command(self, request: Request, client: Client, note: str = "") -> PutFuture:
         """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
-        done: Future[PutReply] = Future()
+        done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its command back
         if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
@@ -269,6 +269,8 @@ class Dispatcher:
         if setpoints or answer is not None:
             computing = answer is not None and not answer.done()
             self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=computing)
+        for _, item in steps:
+            item.done.show()
         if answer is not None:
             answer.add_done_callback(lambda future: self._complete(complete, future.result()))
 

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.db.pvs import PvSpec, is_control
 from gnomon.ioc.bank import Bank
 from gnomon.lattice import Setting
-from gnomon.lattice.text import printable
+from gnomon.lattice.text import parse_number, printable
 
 #: Settings in one command, at most: more than the largest rings have.
 MAX_SETTINGS = 10_000
@@ -63,14 +63,18 @@ def _no_number(spec: PvSpec, value: Any) -> str:
 
 
 def outside(spec: PvSpec, number: float) -> str:
-    """Why a number cannot be put to a PV, in the PV's own unit; empty when it can."""
+    """Why a number cannot be put to a PV, in the PV's own unit; empty when it can.
+
+    The number has as many digits as it takes to tell it from the limit.
+    """
     if not np.isfinite(number):
         return f"{spec.name}: {number} {spec.unit} is not a finite number; nothing was changed"
     if spec.drive is not None and not spec.drive[0] <= number <= spec.drive[1]:
         low, high = spec.drive
+        digits = next((n for n in range(10, 17) if f"{number:.{n}g}" not in (f"{low:.{n}g}", f"{high:.{n}g}")), 17)
         return (
-            f"{spec.name}: {number:.10g} {spec.unit} is outside the drive limits "
-            f"{low:.10g} to {high:.10g} {spec.unit}; nothing was changed"
+            f"{spec.name}: {number:.{digits}g} {spec.unit} is outside the drive limits "
+            f"{low:.{digits}g} to {high:.{digits}g} {spec.unit}; nothing was changed"
         )
     return ""
 
@@ -151,7 +155,7 @@ def number_of(value: Any) -> float | None:
             return None
         value = value[0]
     try:
-        return float(value)
+        return parse_number(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         return None
 

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -11,7 +12,7 @@ from gnomon.ioc.access import AccessRules, Rights
 from gnomon.ioc.ca import dbr
 from gnomon.ioc.ca.admission import Admission
 from gnomon.ioc.ca.connection import Connection, log
-from gnomon.ioc.ca.dbr import Unconvertible
+from gnomon.ioc.ca.dbr import NotATextError, Unconvertible
 from gnomon.ioc.ca.directory import Directory, Hosted
 from gnomon.ioc.ca.points import Point, put_value
 from gnomon.ioc.ca.publisher import Subscription
@@ -40,8 +41,19 @@ from gnomon.lattice import Client
 MASK = struct.Struct(">12xH2x")
 #: Puts of one client under way; its next messages wait until some have ended.
 MOST_PUTS = 4096
+#: What is answered with values.
+READS = frozenset((Command.READ, Command.READ_NOTIFY, Command.EVENT_ADD))
+#: Why nobody can acknowledge an alarm.
+NO_ACKNOWLEDGEMENT = "alarms are not acknowledged here, and stay as long as their cause does; nothing was changed"
+#: Longest reason of a failure that a client is told [bytes].
+LONGEST_REASON = 500
 #: Longest names that clients may give themselves.
 LONGEST_CLAIM = 64
+
+
+def claimed(payload: bytes) -> str:
+    """The name that a client gives itself; bytes that are not UTF-8 stand as replacement characters."""
+    return payload.split(b"\0", 1)[0].decode(errors="replace")[:LONGEST_CLAIM]
 
 
 class Channel:
@@ -84,6 +96,7 @@ class Circuit(Connection):
         self._subscriptions = 0
         self._events_on = True
         self._puts = 0
+        self._unshown = 0  # puts that their PVs do not show yet
         self._user = self._host = ""
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
@@ -96,7 +109,11 @@ class Circuit(Connection):
     @property
     def held(self) -> bool:
         """Whether the client's next messages have to wait."""
-        return self._full or self._puts >= MOST_PUTS
+        return self._full or self._puts >= MOST_PUTS or (self._kept is not None and self._unshown > 0)
+
+    def has_to_wait(self, message: Message) -> bool:
+        """See `Connection.has_to_wait`: what a client reads shows what it has put before."""
+        return self._unshown > 0 and message.command in READS
 
     def opened(self) -> None:
         """Say which version is spoken here."""
@@ -141,11 +158,11 @@ class Circuit(Connection):
 
     def _claim_user(self, message: Message) -> None:
         if not self._channels:  # rights do not change under a channel
-            self._user = text(message.payload)[:LONGEST_CLAIM]
+            self._user = claimed(message.payload)
 
     def _claim_host(self, message: Message) -> None:
         if not self._channels:
-            self._host = text(message.payload)[:LONGEST_CLAIM]
+            self._host = claimed(message.payload)
 
     def _echo(self, message: Message) -> None:
         self.send(message.command, 0, 0, 0, 0)
@@ -170,9 +187,10 @@ class Circuit(Connection):
             return
         spec = hosted.bank.specs[point.index]
         rights = self._access.rights(spec.name, self._user, self.address)
-        if point.field is not None:
+        if point.field is not None and not point.field.processes:
             rights &= ~Rights.WRITE
-        shown = rights if spec.writable else rights & ~Rights.WRITE
+        writable = spec.writable or (point.field is not None and point.field.processes)
+        shown = rights if writable else rights & ~Rights.WRITE
         sid = self._next_sid
         self._next_sid += 1
         self._channels[sid] = Channel(sid, cid, hosted, point, rights)
@@ -256,27 +274,46 @@ class Circuit(Connection):
 
     def _write(self, message: Message) -> None:
         channel = self._channel(message)
+        point, spec = channel.point, channel.hosted.bank.specs[channel.point.index]
         if not channel.rights & Rights.WRITE:
-            name = channel.hosted.bank.specs[channel.point.index].name
-            log.warning("Channel Access: client %s may not write %s; refused", self.describe(), name)
-            self._answer(message, channel, NO_WRITE)
+            log.warning("Channel Access: client %s may not write %s; refused", self.describe(), spec.name)
+            self._answer(message, channel, NO_WRITE, f"{self.describe()} may not write {spec.name}")
             return
         if message.data_type > dbr.DOUBLE:  # acknowledging an alarm, for one, is no value: nothing may move
-            self._answer(message, channel, PUT_FAILED)
+            acknowledges = message.data_type in (dbr.PUT_ACKT, dbr.PUT_ACKS)
+            reason = NO_ACKNOWLEDGEMENT if acknowledges else "only plain values can be put; nothing was changed"
+            self._answer(message, channel, PUT_FAILED, f"{spec.name}: {reason}")
             return
         try:
             values = dbr.decode(message.data_type, message.count, message.payload)
+            value = put_value(spec, message.data_type, values, long=point.long)
         except Unconvertible as error:
             raise Broken(f"sent a put that cannot be: {error}") from error
-        spec = channel.hosted.bank.specs[channel.point.index]
-        value = put_value(spec, message.data_type, values)
+        except NotATextError as error:
+            self._answer(message, channel, PUT_FAILED, f"{spec.name}: {error}")
+            return
+        if point.field is not None:  # one that processes its record
+            channel.hosted.bank.process(point.index, time.time_ns())
+            self._answer(message, channel, NORMAL)
+            return
         client = Client(self._user, self._host or self.address, "ca")
         future = channel.hosted.sink.put(channel.point.index, value, client)
         if future.done():
-            self._answer(message, channel, _status_of(future))
+            self._answer(message, channel, *_end_of(future))
             return
         self._puts += 1
+        self._unshown += 1
+        future.when_shown(self._put_shown)
         future.add_done_callback(lambda done: self._put_ended(message, channel, done))
+
+    def _put_shown(self) -> None:
+        """Go on with what had to wait for a put, in the thread of the loop."""
+        if threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self._put_shown)
+            return
+        self._unshown -= 1
+        if not self._unshown and self._kept is not None and self.admitted:
+            self.go_on()
 
     def _put_ended(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
         """Answer in the thread of the loop; at once when this is it, so that the answer follows the updates."""
@@ -288,24 +325,24 @@ class Circuit(Connection):
     def _put_answered(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
         self._puts -= 1
         if self.admitted:
-            self._answer(message, channel, _status_of(done))
+            self._answer(message, channel, *_end_of(done))
             if self._puts == MOST_PUTS // 2:
                 self.go_on()
 
-    def _answer(self, message: Message, channel: Channel, status: int) -> None:
-        """The end of a put; one without notice is answered only when it has failed."""
+    def _answer(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
+        """The end of a put; one without notice is answered only when it has failed, and with the reason."""
         if message.command == Command.WRITE_NOTIFY:
             self.write(
                 HEADER.pack(Command.WRITE_NOTIFY, 0, message.data_type, message.count & 0xFFFF, status, message.second)
             )
         elif status != NORMAL:
-            self._complain(message, channel, status)
+            self._complain(message, channel, status, reason)
 
-    def _complain(self, message: Message, channel: Channel, status: int) -> None:
-        """Tell that a message without an answer of its own has failed."""
+    def _complain(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
+        """Tell that a message without an answer of its own has failed, and why."""
         head = HEADER.pack(message.command, 0, message.data_type, message.count & 0xFFFF, message.first, message.second)
-        name = channel.hosted.bank.specs[channel.point.index].name.encode("latin-1", "replace")
-        self.send(Command.ERROR, 0, 0, channel.cid, status, head + name + b"\0")
+        text = dbr.cut(reason or channel.hosted.bank.specs[channel.point.index].name, LONGEST_REASON)
+        self.send(Command.ERROR, 0, 0, channel.cid, status, head + text + b"\0")
 
     def _channel(self, message: Message) -> Channel:
         channel = self._channels.get(message.first)
@@ -322,9 +359,12 @@ class Circuit(Connection):
             channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
 
 
-def _status_of(done: "Future[PutReply]") -> int:
-    accepted = not done.cancelled() and done.exception() is None and done.result().accepted
-    return NORMAL if accepted else PUT_FAILED
+def _end_of(done: "Future[PutReply]") -> tuple[int, str]:
+    """The status of a put that has ended, and why it has failed."""
+    if done.cancelled() or done.exception() is not None:
+        return PUT_FAILED, ""
+    reply = done.result()
+    return (NORMAL, "") if reply.accepted else (PUT_FAILED, reply.message)
 
 
 TAKE: dict[int, Callable[[Circuit, Message], Any]] = {

@@ -32,6 +32,7 @@ class Connection(asyncio.Protocol, ABC):
         self._admission = admission
         self._stream = Stream(REQUESTS, guard.max_message_bytes)
         self._transport: Any = None
+        self._kept: Message | None = None  # the next one, which has to wait for what came before it
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._busy = False  # working off messages: answers are collected
@@ -165,6 +166,14 @@ class Connection(asyncio.Protocol, ABC):
     def take(self, message: Message) -> None:
         """Do what a message asks for. Raises Broken."""
 
+    def has_to_wait(self, message: Message) -> bool:
+        """Whether a message may not be taken yet; `held` is then true until it may."""
+        return False
+
+    def _next(self) -> Message | None:
+        kept, self._kept = self._kept, None
+        return kept if kept is not None else self._stream.take()
+
     def _catch_up(self) -> None:
         if not self._full and not self._transport.is_closing():
             self.caught_up()
@@ -182,7 +191,10 @@ class Connection(asyncio.Protocol, ABC):
         self._busy = True
         more = taken = False
         try:
-            while not self.held and (message := self._stream.take()) is not None:
+            while not self.held and (message := self._next()) is not None:
+                if self.has_to_wait(message):
+                    self._kept = message
+                    break
                 if self._handshake is not None:
                     self._handshake.cancel()
                     self._handshake = None

@@ -11,7 +11,7 @@ import numpy as np
 
 from gnomon.ioc.ca.dbr import State
 
-SHORTHAND = re.compile(r"\[(-?\d*)(?::(-?\d*))?(?::(-?\d*))?\]")
+SHORTHAND = re.compile(r"\[(-?[0-9]*)(?::(-?[0-9]*))?(?::(-?[0-9]*))?\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Filters:
     part: tuple[int, int, int] | None = None  # first, last (both count from the end when negative), step
     deadband: tuple[str, float] | None = None  # abs or rel [percent], and how much
     now: bool = False
+
+    def length(self, length: int) -> int:
+        """How many of `length` values are left at most."""
+        return length if self.part is None or length <= 1 else len(_chosen(length, *self.part))
 
     def apply(self, state: State) -> State:
         """The state as the client is to see it."""
@@ -49,7 +53,7 @@ def parse(source: str) -> Filters:
             return Filters(part=(int(first), int(first), 1))
         step, last = (second, third) if third is not None else ("", second)
         return Filters(part=_checked(int(first or 0), int(last or -1), int(step or 1)))
-    wanted = json.loads(source)
+    wanted = json.loads(source, parse_constant=_not_json)
     if not isinstance(wanted, dict):
         raise ValueError(source)
     found = Filters()
@@ -82,6 +86,10 @@ def _one(name: str, options: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"there is no filter {name} with {', '.join(options) or 'no options'}")
 
 
+def _not_json(word: str) -> float:
+    raise ValueError(f"{word} is not a number in JSON")
+
+
 def _checked(first: int, last: int, step: int) -> tuple[int, int, int]:
     if step < 1:
         raise ValueError(f"a step of {step} leads nowhere")
@@ -89,10 +97,14 @@ def _checked(first: int, last: int, step: int) -> tuple[int, int, int]:
 
 
 def _part(value: Any, first: int, last: int, step: int) -> Any:
-    whole = value if isinstance(value, np.ndarray | list | bytes) else [value]
-    n = len(whole)
-    begin = max(first + n if first < 0 else first, 0)
-    end = min(last + n if last < 0 else last, n - 1)
+    """A part of an array; a single value has no parts and stays as it is."""
     if not isinstance(value, np.ndarray | list | bytes):
-        return value if begin == 0 and end >= 0 else np.zeros(0)
-    return whole[begin : end + 1 : step] if end >= begin else whole[:0]
+        return value
+    chosen = _chosen(len(value), first, last, step)
+    return value[chosen.start : chosen.stop : step]
+
+
+def _chosen(length: int, first: int, last: int, step: int) -> range:
+    begin = max(first + length if first < 0 else first, 0)
+    end = min(last + length if last < 0 else last, length - 1)
+    return range(begin, max(end + 1, begin), step)

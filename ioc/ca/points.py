@@ -1,5 +1,6 @@
 """What a name stands for: a PV's value or a field of its record, perhaps as a long text, perhaps filtered."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca import dbr, filters
-from gnomon.ioc.ca.dbr import Facts, State
+from gnomon.ioc.ca.dbr import Facts, NotATextError, State
 from gnomon.ioc.ca.fields import Field, field
 from gnomon.ioc.ca.filters import Filters
 
@@ -40,7 +41,7 @@ class Point:
         reading = bank.reading(self.index)
         value = reading.value if self.field is None else self.field.fetch(bank, self.index)
         if self.long:
-            value = str(value).encode("latin-1", "replace")[: LONG_STRING - 1] + b"\0"
+            value = dbr.cut(str(value), LONG_STRING - 1) + b"\0"
         elif isinstance(value, int) and not isinstance(value, bool) and self.native == dbr.LONG:
             value = (value + 2**31) % 2**32 - 2**31  # a count begins anew
         state = State(value, int(reading.status), int(reading.severity), reading.time_ns)
@@ -94,7 +95,7 @@ def find(bank: Bank, name: str) -> Point:
         except (KeyError, ValueError, RecursionError):
             at = name.find(opening, at + 1)
         else:
-            return Point(inner.index, inner.native, inner.length, inner.field, inner.long, wanted)
+            return Point(inner.index, inner.native, wanted.length(inner.length), inner.field, inner.long, wanted)
     raise KeyError(name)
 
 
@@ -132,13 +133,37 @@ def _field(bank: Bank, name: str) -> Point:
     return Point(index, found.native, 1, found)
 
 
-def put_value(spec: PvSpec, data_type: int, values: list[Any]) -> Any:
-    """What a client sent, as the sink takes it: a number, a text, or a list; a state's name as its number."""
-    if data_type == dbr.CHAR and len(values) > 1:
-        values = [bytes(values).split(b"\0", 1)[0].decode("latin-1")]  # a long text
+def put_value(spec: PvSpec, data_type: int, values: list[Any], *, long: bool = False) -> Any:
+    """What a client sent, as the sink takes it: a number, a text, or a list; a state's name as its number.
+
+    `long` says that it was put to a long text, whose numbers are codes of characters. Raises NotATextError.
+    """
+    if long or (data_type == dbr.CHAR and len(values) > 1):
+        values = [_long_text(values)]
     if spec.states:
         values = [_state_number(spec, value) for value in values]
+    if data_type == dbr.FLOAT:
+        values = [_widened(spec, value) for value in values]
     return values[0] if len(values) == 1 else values
+
+
+def _long_text(values: list[Any]) -> str:
+    """A text from the codes of its bytes, in numbers of any type; a text alone stands for itself."""
+    if values and isinstance(values[0], str):
+        text = values[0]
+    else:
+        codes = [int(value) if math.isfinite(value) and value == int(value) else -1 for value in values]
+        if not all(0 <= code <= 255 for code in codes):
+            raise NotATextError("numbers that are not codes of characters; nothing was changed")
+        text = dbr.text_of(bytes(codes))
+    if not text:
+        raise NotATextError("an empty text; nothing was changed")
+    return text
+
+
+def _widened(spec: PvSpec, value: Any) -> Any:
+    """A float32, or the drive limit that a client which reads float32 takes it for."""
+    return next((limit for limit in spec.drive or () if np.float32(limit) == np.float32(value)), value)
 
 
 def _state_number(spec: PvSpec, value: Any) -> Any:
@@ -147,4 +172,4 @@ def _state_number(spec: PvSpec, value: Any) -> Any:
         return value
     if value in spec.states:
         return spec.states.index(value)
-    return int(value) if value.isdecimal() and len(value) < 6 else value
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else value

@@ -138,5 +138,5 @@ class Stream:
 
 
 def text(payload: bytes) -> str:
-    """The text before the first zero byte."""
-    return payload.split(b"\0", 1)[0].decode("latin-1")
+    """The text before the first zero byte; what is not UTF-8 in it stands as characters that no text has."""
+    return payload.split(b"\0", 1)[0].decode(errors="surrogateescape")

@@ -1,7 +1,6 @@
 """A sink that plays the dispatcher behind a server."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.lattice import Client
 
 
@@ -19,12 +18,12 @@ class FakeSink:
 
     bank: Bank
     puts: list[tuple[str, Any, Client]] = field(default_factory=list)
-    complete: Callable[[int, Any, Future[PutReply]], None] | None = None
+    complete: Callable[[int, Any, PutFuture], None] | None = None
 
-    def put(self, index: int, value: Any, client: Client) -> Future[PutReply]:
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
         spec = self.bank.specs[index]
         self.puts.append((spec.name, value, client))
-        future: Future[PutReply] = Future()
+        future = PutFuture()
         number = isinstance(value, int | float)
         if not spec.writable:
             future.set_result(PutReply(False, f"{spec.name} is read-only."))

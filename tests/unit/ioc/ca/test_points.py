@@ -36,8 +36,8 @@ BANK.publish((np.array([0, 8]), np.array([1.25, 2**31 + 5])), {1: "z" * 60, 2: n
         ("A:why$", dbr.CHAR, b"z" * 60 + b"\0"),
         ("A:why.VAL$", dbr.CHAR, b"z" * 60 + b"\0"),
         ("A:n", dbr.LONG, 5 - 2**31),  # begins anew
-        ("A:wave.NORD", dbr.LONG, 3),
-        ("A:wave.NELM", dbr.LONG, 5),
+        ("A:wave.NORD", dbr.DOUBLE, 3),
+        ("A:wave.NELM", dbr.DOUBLE, 5),
         ("A:mode.ONST", dbr.STRING, "on"),
         ("A:mode.FFST", dbr.STRING, ""),
         ('A{PS:1}x{"ts":{}}', dbr.DOUBLE, 0.0),
