@@ -1,4 +1,4 @@
-"""MAD-X and Tracy files through pyAT's parsers, and a second look at what those leave out without a word."""
+"""MAD-X files through pyAT's parsers, and a second look at what those leave out without a word."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,6 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignRing
 from gnomon.lattice.exchange.readers import Places, from_toolbox, toolbox
-from gnomon.lattice.exchange.tracy_text import tracy_text
 
 #: What pyAT's MAD-X reader takes from each class of element; tilt and ktap from all.
 BEND = frozenset({"l", "angle", "e1", "e2", "k1", "k2", "k1s", "hgap", "fint", "fintx"})
@@ -41,17 +40,13 @@ MADX_COMMANDS = frozenset(
      "print", "save", "survey", "resplot", "setplots", "system", "write", "help", "beam", "return", "emit"}
 )  # fmt: skip
 
-TRACY_SAFE = frozenset({"method", "harnum", "harmonicnumber", "n", "horizontal", "vertical"})
-
 #: The name of the ring in a file, when the user gives none, as pyAT has it.
-USE = {"madx": "ring", "tracy": "cell"}
+USE = {"madx": "ring"}
 
 
 def read(format: str, file: Path, use: str | None, energy_ev: float | None, harmonic_number: int | None) -> ForeignRing:
-    """Read a file of one of the two formats. Raises ExchangeError; other errors are those of pyAT's parser."""
+    """Read a file of MAD-X. Raises ExchangeError; other errors are those of pyAT's parser."""
     name = use or USE[format]
-    if format == "tracy":
-        return _tracy(file, name, energy_ev, harmonic_number)
     at = toolbox()
     parser = at.MadxParser()
     parser.parse_files(str(file))
@@ -106,20 +101,6 @@ def _madx(description: Any, place: str) -> Iterator[Finding]:
         yield Finding(name, kind, "lag", why, place, changes_beam=False)
 
 
-def _handed_on(ring: Any, safe: frozenset[str], places: Places) -> Iterator[Finding]:
-    """Attributes that a parser did not understand and gave to the element as they were."""
-    seen = set()
-    for index, element in enumerate(ring):
-        if element.FamName in seen:
-            continue
-        seen.add(element.FamName)
-        for attribute, value in vars(element).items():
-            if attribute[0].islower() and attribute not in safe and _matters(value):
-                yield Finding(
-                    element.FamName, type(element).__name__, attribute, "not read", places(index, element.FamName)
-                )
-
-
 def _matters(value: Any) -> bool:
     """Whether an attribute says anything: not nothing, not 0."""
     if value is None or value is False:
@@ -149,29 +130,3 @@ def _defined_at(file: Path) -> Places:
         return f"line {found}" if found else f"element {index + 1}"
 
     return place
-
-
-def _tracy(file: Path, use: str, energy_ev: float | None, harmonic_number: int | None) -> ForeignRing:
-    at = toolbox()
-    from at.load.tracy import expand_tracy
-
-    if harmonic_number is None:
-        raise ExchangeError(f"{file}: a Tracy lattice does not say the harmonic number: give --harmonic-number")
-    text = file.read_text(encoding="utf-8", errors="replace")
-    try:
-        elements, energy = expand_tracy(tracy_text(text), use.lower(), harmonic_number)
-    except KeyError as error:
-        raise ExchangeError(f"{file}: {error.args[0]!r} is not defined; give --use for another line") from error
-    ring = at.Lattice(list(elements), energy=energy_ev or energy, periodicity=_symmetry(text, use), name=file.stem)
-    places = _defined_at(file)
-    monitors = re.findall(r"(\w+)\s*:\s*(?:beam\s*position\s*monitor|bpm)\b", text, re.IGNORECASE)
-    findings = list(_handed_on(ring, TRACY_SAFE, places))
-    found = from_toolbox(ring, places, findings, {name.lower(): "Monitor" for name in monitors})
-    return ForeignRing(
-        found.name, found.elements, found.energy_ev, found.rest_energy_ev, harmonic_number, found.findings
-    )
-
-
-def _symmetry(text: str, use: str) -> int:
-    match = re.search(rf"\b{re.escape(use)}\s*:[^;]*\bsymmetry\s*=\s*(\d+)", text, re.IGNORECASE)
-    return max(int(match.group(1)), 1) if match else 1

@@ -23,7 +23,7 @@ MOST = 1_000_000
 LARGEST = 100_000_000
 
 #: Formats that are read without pyAT.
-OWN = frozenset({"elegant", "lat2db"})
+OWN = frozenset({"elegant", "lat2db", "tracy"})
 
 MISSING = "reading and writing lattices of other programs needs pyAT: pip install 'gnomon[import]'"
 
@@ -87,6 +87,10 @@ def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harm
                 from gnomon.lattice.exchange.elegant import read_elegant
 
                 return read_elegant(file, use, energy_ev)
+            case "tracy":
+                from gnomon.lattice.exchange.tracy import read_tracy
+
+                return read_tracy(file, use, energy_ev, harmonic_number)
         return read_lat2db(file)
     except (RecursionError, MemoryError) as error:
         raise ExchangeError(f"{file}: cannot be read as {format}: it is nested too deep, or too large") from error

@@ -1,4 +1,4 @@
-"""MAD-X, Tracy, thor-scsi and lat2db: read through, and nothing of them is left out without a word."""
+"""MAD-X and lat2db: read through, and nothing of them is left out without a word."""
 
 import importlib.util
 import json
@@ -22,21 +22,6 @@ from gnomon.lattice.exchange.export_madx import madx_names
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import MADX, imported, saved, small_ring, turn_of
 from unit.propagator.pyat_oracle import TIGHT, turn_matrix
-
-TRACY = """define lattice; ringtype = 1;
-energy = 1.7;
-{ a comment }
-D: Drift, L=0.6;
-QF: Quadrupole, L=0.3, K=1.9, N=4, Method=4;
-QD: Quadrupole, L=0.3, K=-1.8, N=4, Method=4;
-B: Bending, L=1.1, T=22.5, T1=5, T2=5, N=4, Method=4, gap=0.02;
-SF: Sextupole, L=0.15, K=2.0, N=1, Method=4;
-BPM1: Beam Position Monitor;
-CAV: Cavity, Frequency=499.7e6, Voltage=5e5, harnum=80;
-SUP: QF, D, B, BPM1, SF, D, QD, D, B, D;
-CELL: SUP, SUP, SUP, SUP, SUP, SUP, SUP, SUP, CAV;
-end;
-"""
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -135,21 +120,6 @@ def test_tunes_are_those_of_madx_itself_when_slices_are_fine(tmp_path: Path) -> 
     madx.quit()
     ours = Propagator(ring, chromatic=False)(ring.nominal).tune
     np.testing.assert_allclose(ours, [theirs.q1, theirs.q2], rtol=0.0, atol=1e-7)
-
-
-def test_tracy_and_thor_scsi_are_one_ring_with_its_monitors(tmp_path: Path) -> None:
-    tracy = imported(written(tmp_path, "tracy.lat", TRACY), "tracy", harmonic_number=80)
-    ring = at.load_tracy(tmp_path / "tracy.lat", harmonic_number=80)
-    ring.disable_6d()
-    np.testing.assert_allclose(turn_of(tracy)[1], turn_matrix(ring, np.zeros(6)), rtol=0.0, atol=1e-9)
-    assert len(tracy.bpms) == 8
-    thor = re.sub(r"(SUP|CELL): ([^;]*);", r"\1: LINE = (\2);", TRACY).replace("define lattice;", "# define lattice;\n")
-    thor = thor.replace("Beam Position Monitor", "BPM").replace("end;", "")
-    thor = thor.replace("D: Drift, L=0.6;", "a = 4.0*arctan(1.0); d_l = (1.0+(a*0))/(5.0/3.0)*1.0;\nD: Drift, L=d_l;")
-    again = imported(written(tmp_path, "thor.lat", thor), "tracy", harmonic_number=80)
-    np.testing.assert_allclose(turn_of(again)[1], turn_of(tracy)[1], rtol=0.0, atol=1e-12)
-    with pytest.raises(ExchangeError, match="does not say the harmonic number: give --harmonic-number"):
-        imported(tmp_path / "thor.lat", "tracy")
 
 
 def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
