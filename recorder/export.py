@@ -4,8 +4,12 @@ import csv
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
+from gnomon.lattice.text import printable
 from gnomon.recorder.document import command_document, iso_time
 from gnomon.recorder.entries import Entry, Run
+
+#: What a cell begins with that a spreadsheet takes for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 #: Columns of the table; one row per change of a command.
 COLUMNS = (
@@ -59,25 +63,28 @@ def write_csv(entries: Iterable[Entry], out: TextIO) -> int:
 
 
 def _rows(entry: Entry) -> Iterable[tuple[object, ...]]:
-    who = map(_plain, (entry.client.user, entry.client.host, entry.client.protocol, entry.note))
+    who = map(_cell, (entry.client.user, entry.client.host, entry.client.protocol, entry.note))
     head = (entry.sequence, entry.run, iso_time(entry.wall_ns), entry.wall_ns, entry.monotonic_ns, *who)
     last = entry.outcomes[-1] if entry.outcomes else None
     after = last.lattice_after if last else ""
-    tail = (entry.lattice_before, after, entry.outcome or "", _plain(entry.reason))
+    tail = (entry.lattice_before, after, entry.outcome or "", _cell(entry.reason))
     applied = entry.applied
     effects = applied.effects if applied else ()
     done = {(e.pv, e.device, e.property): e for e in effects}
     for c in entry.changes:
         e = done.pop((c.pv, c.device, c.property), None)
         values = (c.old, c.new, e.done if e else None, c.setting, c.setting_old, e.setting_done if e else None)
-        yield (*head, _plain(c.pv), c.device, c.property, c.unit, *values, *tail)
+        yield (*head, *map(_cell, (c.pv, c.device, c.property, c.unit, *values)), *tail)
     for e in done.values():
         values = (e.old, None, e.done, e.setting, e.setting_old, e.setting_done)
-        yield (*head, _plain(e.pv), e.device, e.property, e.unit, *values, *tail)
+        yield (*head, *map(_cell, (e.pv, e.device, e.property, e.unit, *values)), *tail)
     if not entry.changes and not effects:
         yield (*head, *("",) * 10, *tail)
 
 
-def _plain(text: str) -> str:
-    """A claimed text that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula, and no terminal for more than text; numbers stay numbers."""
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return "'" + shown if value[:1] in FORMULA or shown[:1] in FORMULA else shown

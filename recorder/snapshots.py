@@ -4,19 +4,31 @@ A snapshot that was saved is complete: it holds the stored setting behind every 
 that was not nominal. One that was imported holds what its file had, and restores no more than that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gnomon.db.names import canonical_name
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Lattice, LatticeError
+from gnomon.lattice.document import Property
+from gnomon.lattice.operation import OPTICS
+from gnomon.lattice.text import NotANumberError, parse_number, printable
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.review import Assignment
-from gnomon.recorder.save_files import Saved
+from gnomon.recorder.save_files import Given, Saved
 
 SCHEMA: Literal["gnomon.snapshot/1"] = "gnomon.snapshot/1"
+
+#: How the settings are called that stand on top of what a current gives.
+TRIM = "_trim"
+
+#: Relative difference up to which two PVs of one setting, in units of their own, have the same value.
+SAME = 1e-12
 
 #: At most so many complaints in one error.
 MOST_REASONS = 20
@@ -100,47 +112,83 @@ def entries_of(lattice: Lattice, specs: Iterable[PvSpec], prefix: str) -> tuple[
     return tuple(found)
 
 
-def entries_from(
-    saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix: str
-) -> tuple[tuple[Entry, ...], Mapping[str, str]]:
-    """The setpoints that a file holds, by PVs named with `prefix` in `specs` and `file_prefix` in the file.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a file's setpoints are here. `left_out` has the reason by name as in the file, for what is not taken.
 
-    Besides, everything in the file that is not taken, with the reason: PVs that there are not, or cannot be set. A
-    PV that sets many (an optics) brings them along, as far as the file does not have them. Raises ReviewError for
-    values that a setpoint cannot have, with all the PVs.
+    `unread` names the lines that should have been taken and could not be: unreadable ones, and setpoints of this
+    machine without a value.
     """
-    by_name = {spec.name.removeprefix(prefix): spec for spec in specs}
-    found: list[Entry] = []
-    implied: dict[Key, float] = {}
+
+    entries: tuple[Entry, ...]
+    left_out: Mapping[str, str]
+    unread: tuple[str, ...]
+
+
+def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix: str) -> Imported:
+    """Take the setpoints that a file holds, by PVs named with `prefix` in `specs` and `file_prefix` in the file.
+
+    A PV that sets many (an optics) brings them along, as far as the file does not have them. Raises ReviewError, with
+    all the PVs, for values that a setpoint cannot have and for setpoints that the file gives two values.
+    """
+    by_name = {canonical_name(spec.name, prefix): spec for spec in specs}
+    setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == "set"}
     left_out = dict(saved.left_out)
+    unread = [(line.line, line.reason) for line in saved.unread]
+    found: dict[str, Entry] = {}
+    first: dict[Key, tuple[Given, float]] = {}
+    implied: dict[Key, float] = {}
     wrong: list[str] = []
-    for name, text in saved.values.items():
-        own = name.removeprefix(file_prefix).removesuffix(".VAL")
+    for left in saved.left:
+        known = by_name.get(canonical_name(left.pv, file_prefix))
+        if left.missing and known is not None and known.source == "set":
+            unread.append((left.line, f"{left.pv}: {left.reason}"))
+    for given in saved.given:
+        own = canonical_name(given.pv, file_prefix)
         spec = by_name.get(own)
-        if spec is None:
-            left_out[name] = "there is no such PV"
-        elif spec.source != "set":
-            left_out[name] = "cannot be set"
-        else:
-            try:
-                value = _value(spec, text)
-            except ReviewError as error:
-                wrong.append(f"{name}: {error}")
-                continue
-            key = (spec.device, spec.property)
-            found.append(_entry(own, value, spec.unit, key, value / spec.scale))
-            if spec.presets:
-                implied |= {(device, property): number for device, property, number in spec.presets[int(value)]}
+        if spec is None or spec.source != "set":
+            left_out[given.pv] = "there is no such PV" if spec is None else "cannot be set"
+            continue
+        try:
+            value = _value(spec, given.text)
+        except NotANumberError as error:
+            states = f"; its states are {', '.join(spec.states)}" if spec.states else ""
+            unread.append((given.line, f"{given.pv}: {error}{states}"))
+            continue
+        except ReviewError as error:
+            wrong.append(f"{given.pv}: {error}")
+            continue
+        key, stored = (spec.device, spec.property), value / spec.scale
+        other, before = first.setdefault(key, (given, stored))
+        if before != stored and not math.isclose(before, stored, rel_tol=SAME if other.pv != given.pv else 0.0):
+            wrong.append(
+                f"{other.pv} is {other.text} in line {other.line}, {given.pv} is {given.text} in line {given.line}"
+            )
+        found.setdefault(own, _entry(own, value, spec.unit, key, stored))
+        if spec.presets:
+            implied |= {(device, property): number for device, property, number in spec.presets[int(value)]}
     if wrong:
         raise ReviewError(_listed(wrong) + "; nothing was imported")
-    given = {entry.key for entry in found}
-    setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == "set"}
     for key, number in implied.items():
-        if key not in given:
+        if key not in first:
             own, setter = setters.get(key, ("", None))
             scale, unit = (1.0, "") if setter is None else (setter.scale, setter.unit)
-            found.append(_entry(own, number * scale, unit, key, number))
-    return tuple(found), left_out
+            found.setdefault(own or " ".join(key), _entry(own, number * scale, unit, key, number))
+    lines = tuple(printable(f"line {line}: {reason}") for line, reason in sorted(unread))
+    return Imported(tuple(found.values()), left_out, lines)
+
+
+def exported(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """What a file of another program gets of a snapshot, in the order to write it back, and what it does not get.
+
+    A strength (`Cm:set`) is put as a trim on top of what the current gives at that time. A magnet without a trim
+    follows its current by itself, so its strength is left out, and all others stand behind the currents. What sets
+    many at once, the optics, comes first.
+    """
+    taken = [entry for entry in entries if entry.pv and not (_is_trim(entry) and entry.stored == 0.0)]
+    taken.sort(key=lambda entry: (entry.key != OPTICS, _is_trim(entry) or entry.setting in get_args(Property)))
+    names = {entry.label for entry in taken}
+    return tuple(taken), tuple(entry for entry in entries if entry.label not in names)
 
 
 def assignments(snapshot: Snapshot, present: Lattice) -> tuple[Assignment, ...]:
@@ -176,26 +224,40 @@ def assignments(snapshot: Snapshot, present: Lattice) -> tuple[Assignment, ...]:
 
 
 def differences(
-    first: Sequence[Entry], second: Sequence[Entry], *, common: bool = False
+    first: Sequence[Entry],
+    second: Sequence[Entry],
+    *,
+    common: bool = False,
+    tolerance: Callable[[Entry], float] = lambda entry: 0.0,
 ) -> tuple[tuple[str, float | None, float | None, str], ...]:
-    """What differs between two snapshots: PV, value in each, unit; None in one that does not have it.
+    """Compare two snapshots: PV, value in each, unit; None in one that does not have it.
 
-    With `common`, for snapshots that are not complete, only what both have. A strength that differs because its current
-    does is left out, where both snapshots know the trim behind it.
+    With `common`, for snapshots that are not complete, only what both have. `tolerance` is how far two values of an
+    entry may be apart, in its unit. A strength that differs because its current does is left out, where both snapshots
+    know the trim behind it.
     """
     a, b = ({entry.label: entry for entry in entries} for entries in (first, second))
     found: list[tuple[str, float | None, float | None, str]] = []
     for label in sorted(a.keys() & b.keys() if common else a.keys() | b.keys()):
         one, other = a.get(label), b.get(label)
         if one is not None and other is not None:
-            same = one.stored == other.stored if one.key == other.key else one.value == other.value
-            if not same:
+            if not _distance(one, other) <= tolerance(one):
                 found.append((label, one.value, other.value, one.unit))
         elif one is not None:
             found.append((label, one.value, None, one.unit))
         elif other is not None:
             found.append((label, None, other.value, other.unit))
     return tuple(found)
+
+
+def _distance(one: Entry, other: Entry) -> float:
+    """How far two values of a setpoint are apart, in its unit; trims instead of strengths where both are known."""
+    if one.key == other.key:
+        if one.stored == other.stored:
+            return 0.0
+        if _is_trim(one):
+            return abs(one.stored - other.stored)
+    return abs(one.value - other.value)
 
 
 def _differing(wanted: Mapping[Key, float], lattice: Lattice) -> dict[Key, float]:
@@ -212,22 +274,23 @@ def _entry(pv: str, value: float, unit: str, key: Key, stored: float) -> Entry:
     return Entry(pv=pv, value=value, unit=unit, device=key[0], setting=key[1], stored=stored)
 
 
+def _is_trim(entry: Entry) -> bool:
+    """Whether the setting behind an entry of a saved snapshot is a trim, on top of what a current gives."""
+    return entry.setting.endswith(TRIM)
+
+
 def _value(spec: PvSpec, text: str) -> float:
     if text in spec.states:
         return float(spec.states.index(text))
-    try:
-        value = float(text)
-    except ValueError as error:
-        states = f" and none of its states {', '.join(spec.states)}" if spec.states else ""
-        raise ReviewError(f"{text!r} is not a number{states}") from error
+    value = parse_number(text)
     if spec.presets and not value.is_integer():
-        raise ReviewError(f"{value:g} is no whole number")
+        raise ReviewError(f"{value:g} is not a whole number")
     low, high = spec.drive if spec.drive is not None else (value, value)
-    if not low <= value <= high:  # not-a-number is outside too
+    if not low <= value <= high:
         raise ReviewError(f"{value:.10g} {spec.unit} is outside the drive limits {low:.10g} to {high:.10g} {spec.unit}")
     return value
 
 
 def _listed(reasons: Sequence[str]) -> str:
     more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-    return "; ".join(reasons[:MOST_REASONS]) + more
+    return printable("; ".join(reasons[:MOST_REASONS]) + more)

@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A digital shadow of a storage ring that any EPICS client can talk to.\n\n"
     "Start with `gnomon serve`; every command explains itself with `--help`.\n\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 wrong use.",
+    "Exit codes: 0 done, 1 refused, failed or different, 2 wrong use, 3 done in part.",
 )
 app.command("serve")(serve.serve)
 app.add_typer(machine.app, name="machine")

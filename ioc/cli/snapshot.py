@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from gnomon.ioc.snapshot_store import Present
     from gnomon.recorder.snapshots import Entry, Snapshot
 
+#: Exit code of a file that was taken in part.
+DONE_IN_PART = 3
+#: At most so many lines of a file are listed.
+MAX_LISTED = 50
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -110,18 +115,33 @@ def diff(
     second: Annotated[
         str | None, typer.Argument(metavar="B", help="Another one.", show_default="the running server")
     ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tolerance",
+            help="Count values as equal up to VALUE, VALUE% or PATTERN=VALUE; repeat it for several PVs or kinds.",
+            show_default="0",
+        ),
+    ] = None,
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
 ) -> None:
-    """Compare two snapshots, or one with the running server. For example `gnomon snapshot diff flat`."""
+    """Compare two snapshots, or one with the running server; the exit code is 1 where they differ.
+
+    For example `gnomon snapshot diff flat --tolerance current=1e-4 --tolerance 'HS*:set=1e-3'`. A pattern is that of a
+    PV without prefix, or of a kind of setting (current, frequency, voltage, k1_trim, ...); values are in the PV's unit,
+    or percent of the value in A. The last one that fits counts.
+    """
     from gnomon.ioc import snapshot_store as store
     from gnomon.recorder import rendering
     from gnomon.recorder.errors import ReviewError
     from gnomon.recorder.snapshots import differences
+    from gnomon.recorder.tolerances import parse_tolerances
 
     settings = configure(config)
+    allowed = parse_tolerances(tolerance or ())
     a = store.find(settings, first).snapshot
     if second is None:
         _, now = _present(config, machine, prefix, journal)
@@ -131,12 +151,13 @@ def diff(
     if a.machine != b.machine:
         raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {b.machine!r}: they cannot be compared")
     common = not (a.complete and b.complete)
-    different = differences(a.entries, b.entries, common=common)
+    different = differences(a.entries, b.entries, common=common, tolerance=allowed)
     console = rendering.make_console()
     if different:
         console.print(rendering.moves_table(different, first, other))
-    else:
-        console.print(rendering.clean(f"{first} and {other} are the same{' in what both have' * common}"))
+        raise typer.Exit(1)
+    within = " within the tolerance" if tolerance else ""
+    console.print(rendering.clean(f"{first} and {other} are the same{' in what both have' * common}{within}"))
 
 
 @app.command()
@@ -202,16 +223,19 @@ def export(
     """Write a snapshot as a file of another program. For example `gnomon snapshot export flat flat.sav --prefix ''`."""
     from gnomon.ioc import snapshot_store as store
     from gnomon.recorder.save_files import FORMATS, About, Value, write
+    from gnomon.recorder.snapshots import exported
 
     if form is not None and form not in FORMATS:
-        raise typer.BadParameter(f"{form!r} is no format; there are {', '.join(FORMATS)}", param_hint="--format")
+        raise typer.BadParameter(f"{form!r} is not a format; there are {', '.join(FORMATS)}", param_hint="--format")
     s = store.find(configure(config), name, revision).snapshot
     begin = s.prefix if prefix is None else prefix
-    values = [Value(begin + e.pv, e.value) for e in s.entries if e.pv]
+    taken, left = exported(s.entries)
+    values = [Value(begin + e.pv, e.value) for e in taken]
     write(file, values, About(name, s.comment, s.signed.user, s.signed.time_ns), form)
     typer.echo(f"{len(values)} setpoints written to {file}")
-    without = [e.label for e in s.entries if not e.pv]
-    _tell("not in the file, since no PV sets them", without)
+    if untrimmed := sum(bool(e.pv) for e in left):
+        typer.echo(f"{untrimmed} not in the file: strengths that have no trim and follow their currents", err=True)
+    _tell("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
 
 
 @app.command("import")
@@ -228,21 +252,27 @@ def import_(
 ) -> None:
     """Make a snapshot of a file's setpoints. For example `gnomon snapshot import before.snp`.
 
-    What the file holds besides is listed; a value that a setpoint cannot have is refused, and then nothing is imported.
+    What the file holds besides is listed. Lines that cannot be read, and setpoints without a value, are listed too: the
+    others are taken, and the exit code is 3. Nothing is imported when a setpoint is given two values, or one that it
+    cannot have.
     """
     from gnomon.ioc import snapshot_store as store
     from gnomon.ioc.machines import find_machine, pvs_of
+    from gnomon.lattice.text import printable
     from gnomon.recorder.save_files import read
     from gnomon.recorder.snapshots import Snapshot, entries_from
 
     settings = configure(config, machine, prefix)
     saved = read(file)
     found = find_machine(settings)
-    entries, left_out = entries_from(saved, pvs_of(found, ""), "", settings.prefix)
+    imported = entries_from(saved, pvs_of(found, ""), "", settings.prefix)
+    entries, left_out = imported.entries, imported.left_out
     if not entries:
+        example = next(iter((*imported.unread, *left_out)), "none")
+        count = len(saved.given) + len(saved.left)
         raise store.SnapshotError(
-            f"{file}: none of its {len(left_out)} PVs is a setpoint of {found.document.name!r}, "
-            f"for example {next(iter(left_out), 'none')!r}; say what their names begin with, --prefix"
+            f"{file}: none of its {count} PVs is a setpoint of {found.document.name!r} with a value, for example "
+            f"{printable(example)}; say what their names begin with, --prefix"
         )
     snapshot = Snapshot(
         machine=found.document.name,
@@ -259,6 +289,17 @@ def import_(
     typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
     for reason in sorted(set(left_out.values())):
         _tell(f"not taken ({reason})", [pv for pv, why in left_out.items() if why == reason])
+    if imported.unread:
+        _tell_unread(imported.unread)
+        raise typer.Exit(DONE_IN_PART)
+
+
+def _tell_unread(lines: tuple[str, ...]) -> None:
+    typer.echo(f"lines that could not be taken: {len(lines)}", err=True)
+    for line in lines[:MAX_LISTED]:
+        typer.echo(f"  {line}", err=True)
+    if len(lines) > MAX_LISTED:
+        typer.echo(f"  and {len(lines) - MAX_LISTED} more", err=True)
 
 
 def _tell(what: str, names: list[str]) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnomon.lattice.text import printable
 from gnomon.recorder.errors import SaveFileError
 from gnomon.recorder.save_files import autosave, burt, pairs, phoebus
-from gnomon.recorder.save_files.saved import About, Saved, Value
+from gnomon.recorder.save_files.decoding import read_text
+from gnomon.recorder.save_files.saved import About, Given, LeftOut, Saved, Unread, Value
 
-__all__ = ["FORMATS", "About", "Format", "Saved", "Value", "format_of", "read", "write"]
+__all__ = ["FORMATS", "About", "Format", "Given", "LeftOut", "Saved", "Unread", "Value", "format_of", "read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,8 @@ def format_of(path: Path) -> str:
 
 
 def read(path: Path) -> Saved:
-    """What a file holds, whatever its name, by its content. Raises SaveFileError with the line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SaveFileError(f"{path}: cannot be read: {error}") from error
+    """Read what a file holds, by its content, whatever its name. Raises SaveFileError for one that is none of these."""
+    text = read_text(path)
     if text.startswith("SDDS"):
         raise SaveFileError(f"{path}: an SDDS file; make a plain one of it with burtrb -nosdds, or sddsprintout")
     try:
@@ -53,8 +52,7 @@ def read(path: Path) -> Saved:
             if known.looks_so(text) or (path.suffix.lower().startswith(".sav") and known is FORMATS["autosave"]):
                 return known.parse(text)
     except SaveFileError as error:
-        reason = "".join(c if c.isprintable() else "?" for c in str(error))  # it may quote the file
-        raise SaveFileError(f"{path}: {reason}") from error
+        raise SaveFileError(f"{path}: {printable(str(error))}") from error  # it may quote the file
     kinds = ", ".join(known.title for known in FORMATS.values())
     raise SaveFileError(f"{path}: neither of {kinds}; a plain file has lines of PV,value")
 

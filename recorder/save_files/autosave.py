@@ -6,7 +6,7 @@ Format: synApps autosave documentation, "save files"; header of R5. Autosave its
 from collections.abc import Iterable
 
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
 
 END = "<END>"
 ARRAY = "@array@"
@@ -21,25 +21,22 @@ def looks_so(text: str) -> bool:
 def parse(text: str) -> Saved:
     """Read. Raises SaveFileError for a file whose end is missing: it was cut short while it was written."""
     saved = Saved()
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in lines_of(text):
         if line.startswith(END):
             return saved
         if line.startswith("#"):
-            name, _, rest = line[1:].strip().partition(" ")
+            name, *rest = line[1:].split(None, 1) or [""]
             if line[1:2].strip() and rest:
-                saved.left_out[name] = f"was not connected: {rest.strip()}"
-            elif number > 1 and not saved.values and not saved.comment:
+                saved.leave(number, name, f"was not connected: {rest[0].strip()}", missing=True)
+            elif number > 1 and not saved.given and not saved.comment:
                 saved.comment = line[1:].strip()
         elif line.strip() and not line.startswith("!"):
-            name, _, value = line.strip().partition(" ")
-            value = value.strip()
+            name, *rest = line.split(None, 1)
+            value = rest[0].strip() if rest else ""
             if value.startswith(ARRAY):
-                saved.left_out[name] = "an array"
-            elif name in saved.values and saved.values[name] != value:
-                raise SaveFileError(f"line {number}: {name} is given twice, as {saved.values[name]} and as {value}")
+                saved.leave(number, name, "an array")
             else:
-                saved.values[name] = value
+                saved.take(number, name, value)
     raise SaveFileError(f"the line {END} is missing: the file was cut short; take its backup (.savB)")
 
 

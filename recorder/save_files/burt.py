@@ -3,14 +3,20 @@
 Format: "BURT: Back Up and Restore Tool", chapter 3 (APS). `RO` and `RON` mark what is saved for information only.
 """
 
-import shlex
+import re
 from collections.abc import Iterable
 
+from gnomon.lattice.text import shorten
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
 
 START, END = "--- Start BURT header", "--- End BURT header"
 READ_ONLY = ("RO", "RON", "-")
+#: How BURT writes a value that is not there.
+NOTHING = r"\0"
+
+#: A word, or several in quotation marks. BURT knows no other quotation and no escapes.
+_WORD = re.compile(r'"([^"]*)"(?!\S)|(\S+)')
 
 
 def looks_so(text: str) -> bool:
@@ -19,9 +25,9 @@ def looks_so(text: str) -> bool:
 
 
 def parse(text: str) -> Saved:
-    """Read. Raises SaveFileError for a header without an end and for a line that is none of a snapshot."""
+    """Read. Raises SaveFileError for a header without an end, and for changes instead of values."""
     saved, in_header = Saved(), False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in lines_of(text):
         if line.startswith(START):
             in_header = True
         elif line.startswith(END):
@@ -29,9 +35,8 @@ def parse(text: str) -> Saved:
         elif in_header:
             if line.startswith("Comments:"):
                 saved.comment = line.removeprefix("Comments:").strip()
-            elif line.startswith("Type:") and "absolute" not in line.lower():
-                kind = line.removeprefix("Type:").strip()
-                raise SaveFileError(f"line {number}: a snapshot of type {kind!r}; only Absolute ones hold setpoints")
+            elif line.startswith("Type:"):
+                _read_type(saved, number, line.removeprefix("Type:").strip())
         elif line.strip() and not line.startswith("%"):
             _read_line(saved, number, line)
     if in_header:
@@ -58,20 +63,24 @@ def render(values: Iterable[Value], about: About) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _read_type(saved: Saved, number: int, kind: str) -> None:
+    if not kind:
+        saved.skip(number, "the type of the snapshot is empty; its values are taken as absolute ones")
+    elif "absolute" not in kind.lower():
+        raise SaveFileError(f"line {number}: a snapshot of type {kind!r}; only Absolute ones hold setpoints")
+
+
 def _read_line(saved: Saved, number: int, line: str) -> None:
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise SaveFileError(f"line {number}: {error}") from error
+    words = [quoted or word for quoted, word in _WORD.findall(line)]
     read_only = words[0] in READ_ONLY
     if read_only or words[0] in ("WO", "Notify"):
         words = words[1:]
-    if len(words) < 2 or not words[1].isdecimal() or len(words) < 2 + int(words[1]):
-        raise SaveFileError(f"line {number}: {line.strip()!r} is not of the form PV count values")
-    name, count = words[0], int(words[1])
-    if read_only:
-        saved.left_out[name] = "saved for reading only"
+    count = int(words[1]) if len(words) > 1 and re.fullmatch("[0-9]{1,9}", words[1]) else -1
+    if count < 0 or len(words) < 2 + count:
+        saved.skip(number, f"{shorten(line.strip())} is not of the form PV count values")
+    elif read_only:
+        saved.leave(number, words[0], "saved for reading only")
     elif count != 1:
-        saved.left_out[name] = "an array" if count else "without a value"
-    elif saved.values.setdefault(name, words[2]) != words[2]:
-        raise SaveFileError(f"line {number}: {name} is given twice, as {saved.values[name]} and as {words[2]}")
+        saved.leave(number, words[0], "an array" if count else "without a value", missing=not count)
+    else:
+        saved.take(number, words[0], "" if words[2] == NOTHING else words[2])

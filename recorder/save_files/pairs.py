@@ -1,43 +1,39 @@
-"""The plainest of all: `PV,value` lines, as PSI's snapshot tool writes them, with JSON for what is no number.
+"""The plainest of all: `PV,value` lines, as PSI's snapshot tool writes them, with JSON for what is not a number.
 
 Format: https://github.com/paulscherrerinstitute/snapshot: a first line `#{...}` with what the file says of itself, then
 `PV,value` or `PV,{"val": value, ...}`. Any other line that begins with `#` is a comment; a PV alone had no value.
+Spreadsheets write such lines with a tab, or with `;` and a decimal comma, and may quote every cell.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, spelled
+from gnomon.lattice.text import shorten
+from gnomon.recorder.save_files.cells import with_decimal_point
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
+
+#: A name, quoted or not, and what separates it from its value, if there is one.
+_LINE = re.compile(r'\s*(?:"([^"\s]+)"|([^\s,;"]+))[ ]*(?:([,;\t])(.*))?', re.DOTALL)
 
 
 def looks_so(text: str) -> bool:
-    """Whether a text is such a file: every line has a name without blanks before its first comma."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    named = all(line.strip() and not any(c.isspace() for c in line.strip().partition(",")[0]) for line in lines)
-    return named and any("," in line for line in lines)
+    """Whether a text is such a file: most lines are, and there is a separator."""
+    lines = [line for _, line in lines_of(text) if line.strip() and not line.startswith("#")]
+    found = [match for line in lines if (match := _LINE.fullmatch(line.rstrip())) is not None]
+    return 2 * len(found) >= len(lines) and any(match[3] for match in found)
 
 
 def parse(text: str) -> Saved:
-    """Read. Raises SaveFileError for a value that is neither a number nor JSON."""
+    """Read."""
     saved = Saved()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in lines_of(text):
         if line.startswith("#"):
             if number == 1:
                 saved.comment = _comment(line[1:])
-            continue
-        name, comma, rest = line.strip().partition(",")
-        if not name:
-            continue
-        if not comma:
-            saved.left_out[name] = "without a value"
-            continue
-        value = _value(number, rest.strip())
-        if isinstance(value, list):
-            saved.left_out[name] = "an array"
-        elif saved.values.setdefault(name, value) != value:
-            raise SaveFileError(f"line {number}: {name} is given twice, as {saved.values[name]} and as {value}")
+        elif line.strip():
+            _read_line(saved, number, line.rstrip())
     return saved
 
 
@@ -55,14 +51,33 @@ def _comment(text: str) -> str:
     return str(about.get("comment", "")) if isinstance(about, dict) else ""
 
 
-def _value(number: int, text: str) -> Any:
-    """A text for what is one value, a list for an array."""
+def _read_line(saved: Saved, number: int, line: str) -> None:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        saved.skip(number, f"{shorten(line)} is not of the form PV,value")
+        return
+    quoted, plain, separator, rest = match.groups()
+    name, text = quoted or plain, (rest or "").strip()
+    if separator in (";", "\t") and not text.startswith(("{", "[", '"')):
+        text = text.partition(separator)[0].strip()  # what stands in further columns is for people
+    try:
+        value = _value(text)
+    except (ValueError, RecursionError) as error:
+        saved.skip(number, f"{name}: {shorten(text)} is not a value: {error}")
+        return
+    if isinstance(value, list):
+        saved.leave(number, name, "an array")
+    else:
+        saved.take(number, name, with_decimal_point(value) if separator == ";" else value)
+
+
+def _value(text: str) -> Any:
+    """A text for what is one value, a list for an array. Raises ValueError."""
     if not text.startswith(("{", "[", '"')):
         return text
-    try:
-        value = json.loads(text, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError) as error:
-        raise SaveFileError(f"line {number}: {text[:60]!r} is no value: {error}") from error
+    value = json.loads(text, parse_float=str, parse_int=str)
     if isinstance(value, dict):
         value = value.get("val", "")
+    if value is None:
+        return ""
     return value if isinstance(value, list) else str(value)

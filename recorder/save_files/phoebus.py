@@ -7,8 +7,10 @@ import csv
 from collections.abc import Iterable
 from datetime import datetime
 
+from gnomon.lattice.text import shorten
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, spelled
+from gnomon.recorder.save_files.cells import cells_of, with_decimal_point
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
 
 COLUMNS = (
     "PV",
@@ -24,32 +26,35 @@ COLUMNS = (
     "READ_ONLY",
 )
 DESCRIPTION = "Description:"
-NO_VALUE = ("", "---")
+NO_VALUE = ("", "---", "(Disconnected)")
+#: Severities of a value that meant nothing when it was saved.
+MEANINGLESS = ("INVALID", "UNDEFINED")
+#: What may stand between the columns: Phoebus' own, and those of spreadsheets.
+SEPARATORS = (",", ";", "\t")
 
 
 def looks_so(text: str) -> bool:
     """Whether a text is such a file."""
-    head = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    return {"PV", "VALUE"} <= set(head.strip().split(","))
+    head = next((line for _, line in lines_of(text) if line.strip() and not line.startswith("#")), "")
+    return _header(head) is not None
 
 
 def parse(text: str) -> Saved:
-    """Read. Raises SaveFileError for a row that has no PV or a quotation mark too few."""
+    """Read; a row that cannot be read is noted. Raises SaveFileError if there is no row of column names."""
     saved, described = Saved(), False
-    rows: list[str] = []
-    for line in text.splitlines():
+    header: tuple[str, list[str]] | None = None
+    for number, line in lines_of(text):
         if line.startswith("#"):
-            words = line[1:].strip()
+            words = line[1:].strip().rstrip(",;")
             if described and not saved.comment and not words.endswith(":"):
                 saved.comment = words
             described = words == DESCRIPTION
-        elif line.strip():
-            rows.append(line)
-    try:
-        for number, row in enumerate(csv.DictReader(rows, strict=True), 1):
-            _read_row(saved, number, row)
-    except csv.Error as error:
-        raise SaveFileError(f"the table cannot be read: {error}") from error
+        elif line.strip(" ,;\t") and header is None:
+            header = _header(line)
+            if header is None:
+                raise SaveFileError(f"line {number}: {shorten(line)} does not name the columns PV and VALUE")
+        elif line.strip(" ,;\t") and header is not None:
+            _read_row(saved, number, line, *header)
     return saved
 
 
@@ -66,22 +71,45 @@ def render(values: Iterable[Value], about: About) -> str:
     return "\n".join(head + body) + "\n"
 
 
-def _read_row(saved: Saved, number: int, row: dict[str | None, str | None]) -> None:
-    if None in row:
-        raise SaveFileError(f"row {number} of the table has more values than columns")
-    name, value = (row.get("PV") or "").strip(), (row.get("VALUE") or "").strip()
+def _header(line: str) -> tuple[str, list[str]] | None:
+    """What separates the columns, and their names."""
+    for separator in SEPARATORS:
+        try:
+            names = [name.upper() for name in cells_of(line, separator)]
+        except csv.Error:
+            continue
+        if {"PV", "VALUE"} <= set(names):
+            return separator, names
+    return None
+
+
+def _read_row(saved: Saved, number: int, line: str, separator: str, columns: list[str]) -> None:
+    try:
+        cells = cells_of(line, separator)
+    except csv.Error as error:
+        saved.skip(number, f"{shorten(line)} is not a row of the table: {error}")
+        return
+    while len(cells) > len(columns) and not cells[-1]:
+        cells.pop()  # spreadsheets fill up all rows to the longest one
+    row = dict(zip(columns, cells, strict=False))
+    name = row.get("PV", "")
+    if len(cells) > len(columns):
+        saved.skip(number, f"{shorten(line)} has {len(cells)} cells, the table has {len(columns)} columns")
+        return
     if not name:
-        raise SaveFileError(f"row {number} of the table has no PV")
-    name = name.removeprefix("ca://").removeprefix("pva://")
-    if (row.get("SELECTED") or "1").strip() in ("0", "false"):
-        saved.left_out[name] = "not selected"
-    elif (row.get("READ_ONLY") or "0").strip() in ("1", "true"):
-        saved.left_out[name] = "saved for reading only"
-    elif value in NO_VALUE:
-        saved.left_out[name] = "without a value"
-    elif (row.get("VALUE_TYPE") or "").strip().endswith("_array"):
-        saved.left_out[name] = "an array"
+        saved.skip(number, f"{shorten(line)} does not name a PV")
+        return
+    value = row.get("VALUE", "")
+    severity = row.get("SEVERITY", "").upper()
+    if row.get("SELECTED", "").lower() in ("0", "false"):
+        saved.leave(number, name, "not selected")
+    elif row.get("READ_ONLY", "").lower() in ("1", "true"):
+        saved.leave(number, name, "saved for reading only")
+    elif severity in MEANINGLESS:
+        saved.leave(number, name, f"was {severity}", missing=True)
+    elif row.get("VALUE_TYPE", "").endswith("_array"):
+        saved.leave(number, name, "an array")
     else:
         state = value.partition("~")[0]  # a state of an enumeration stands before the list of all states
-        if saved.values.setdefault(name, state) != state:
-            raise SaveFileError(f"row {number}: {name} is given twice, as {saved.values[name]} and as {state}")
+        state = with_decimal_point(state) if separator != "," else state
+        saved.take(number, name, "" if state in NO_VALUE else state)

@@ -1,7 +1,12 @@
 """What all such files have in common."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from gnomon.lattice.text import printable
+
+_NEWLINE = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +34,77 @@ class About:
     @property
     def line(self) -> str:
         """The comment as one line."""
-        return " ".join(self.comment.split())
+        return printable(" ".join(self.comment.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The text of a scalar value, with the name and the line that the file has it under."""
+
+    pv: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A PV that the file itself does not offer. `missing`: not on purpose, its value was not there to be saved."""
+
+    pv: str
+    reason: str
+    line: int
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A line that cannot be read, and why."""
+
+    line: int
+    reason: str
 
 
 @dataclass(slots=True)
 class Saved:
-    """What was read: texts of scalar values by PV, and PVs that the file itself does not offer, with the reason."""
+    """What was read of a file, in its order: values, what it leaves out, and the lines that cannot be read.
+
+    Nothing is compared here: a name may be there twice, under several spellings.
+    """
 
     comment: str = ""
-    values: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    given: list[Given] = field(default_factory=list)
+    left: list[LeftOut] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Texts of values by name, the last one of each."""
+        return {given.pv: given.text for given in self.given}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Reasons by name."""
+        return {left.pv: left.reason for left in self.left}
+
+    def take(self, line: int, pv: str, text: str) -> None:
+        """Take a value, or note that there is none."""
+        if text:
+            self.given.append(Given(pv, text, line))
+        else:
+            self.leave(line, pv, "without a value", missing=True)
+
+    def leave(self, line: int, pv: str, reason: str, *, missing: bool = False) -> None:
+        """Note a PV that the file does not offer."""
+        self.left.append(LeftOut(pv, reason, line, missing))
+
+    def skip(self, line: int, reason: str) -> None:
+        """Note a line that cannot be read."""
+        self.unread.append(Unread(line, reason))
+
+
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """Lines with their numbers from 1. Line feeds and carriage returns end one, and nothing else that Python knows."""
+    return list(enumerate(_NEWLINE.split(text), 1))
 
 
 def spelled(value: float) -> str:

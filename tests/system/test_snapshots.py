@@ -47,7 +47,12 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     }
     assert "bumped and now are the same" in snapshot(twin, "diff", "bumped", *journal)
     twin.client(CLIENTS + "put(HS4P1D1R=0.0, HS4P2D1R=0.5); result = 0")
-    rows = [line.split() for line in snapshot(twin, "diff", "bumped", *journal).splitlines()]
+    done = twin.gnomon("snapshot", "diff", "bumped", *journal)
+    assert done.returncode == 1
+    rows = [line.split() for line in done.stdout.splitlines()]
+    within = ("--tolerance", "current=0.4", "--tolerance", "HS4P2*=0.5")
+    assert "the same within the tolerance" in snapshot(twin, "diff", "bumped", *within, *journal)
+    assert twin.gnomon("snapshot", "diff", "bumped", *within[:2], *journal).returncode == 1
     assert rows[1:] == [["HS4P1D1R:set", "0.3", "0", "A"], ["HS4P2D1R:set", "0", "0.5", "A"]]
     assert "this would be set on 'TWIN:'; nothing was" in snapshot(twin, "restore", "bumped", "--dry-run", *journal)
     generation = twin.client(CLIENTS + "result = float(ctx.get('TWIN:dt:generation'))")
@@ -101,3 +106,69 @@ def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -
     assert "revision  2" in snapshot(twin, "show", "once", "--revision", "2")
     assert "once" not in snapshot(twin, "list")
     assert "revision 4" in snapshot(twin, "save", "once", *journal)
+
+
+def test_an_export_written_back_by_somebody_elses_tool_in_any_order_is_the_same_lattice(
+    twin: TwinProcess, tmp_path: Path
+) -> None:
+    journal = ("--journal", str(twin.journal))
+    before = twin.client(
+        CLIENTS + "epics.caput('TWIN:Q1M1D1R:Cm:set', 2.44045585, wait=True, timeout=5)\n"
+        "put(HS4P1D1R=0.25, Q1PDR=218.7); result = look()"
+    )
+    snapshot(twin, "save", "all", "--replace", *journal)
+    file = tmp_path / "all.sav"
+    snapshot(twin, "export", "all", str(file))
+    lines = [line.split() for line in file.read_text().splitlines() if line.startswith("TWIN:")]
+    assert 900 < len(lines) < 1692
+    assert sum(name.endswith(":Cm:set") for name, _ in lines) <= 1
+    code = """
+import random
+random.Random(5).shuffle(lines)
+strengths = [line for line in lines if line[0].endswith(':Cm:set')]
+pvs = {name: epics.PV(name, auto_monitor=False) for name, _ in lines}
+for pv in pvs.values(): pv.wait_for_connection(10)
+put(HS4P1D1R=0.0, Q1PDR=218.9)
+for name, value in [line for line in lines if line not in strengths] + strengths:
+    pvs[name].put(float(value), wait=True, timeout=5)
+result = look()
+"""
+    assert twin.client(CLIENTS + code, lines=lines) == before
+
+
+ROWS = {
+    "burt.snp": "--- Start BURT header\nType:     Absolute\n--- End BURT header\n"
+    "TWIN:HS4P1D1R:set 1 \\0\nTWIN:HS4P2D1R:set 1 0.2\nNAME 1 operator's choice\n",
+    "type.snp": "--- Start BURT header\nType:     \n--- End BURT header\nTWIN:HS4P2D1R:set 1 0.2\n",
+    "gone.csv": "PV,SEVERITY,VALUE\nTWIN:HS4P1D1R:set,INVALID,(Disconnected)\nTWIN:HS4P2D1R:set,NONE,0.2\n",
+    "alone.txt": "TWIN:HS4P1D1R:set\nTWIN:HS4P2D1R:set,0.2\n",
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_a_file_lacks_is_listed_and_the_rest_is_taken(twin: TwinProcess, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text(ROWS[name])
+    done = twin.gnomon("snapshot", "import", str(file), name, "--replace")
+    assert done.returncode == 3, done.stderr
+    assert "setpoints of bessy2" in done.stdout
+    assert ": 1, revision" in done.stdout
+    assert "lines that could not be taken: 1" in done.stderr
+    shown = snapshot(twin, "show", name, "--all")
+    assert "HS4P2D1R:set" in shown
+    assert "HS4P1D1R:set" not in shown
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("TWIN:HS4P1D1R:set.VAL", "TWIN:HS4P1D1R:set"), ("HS4P1D1R:set", "TWIN:HS4P1D1R:set")],
+)
+def test_a_setpoint_with_two_values_is_refused_with_both_lines(
+    twin: TwinProcess, tmp_path: Path, one: str, other: str
+) -> None:
+    file = tmp_path / "two.sav"
+    file.write_text(f"{one} 0.1\n{other}\t0.2\n<END>\n")
+    refusal = snapshot(twin, "import", str(file), "two", works=False)
+    assert f"{one} is 0.1 in line 1, {other} is 0.2 in line 2" in refusal
+    file.write_text(f"{one} 0.1\n{other}\t0.1\n<END>\n")
+    assert ": 1, revision" in snapshot(twin, "import", str(file), "two", "--replace")

@@ -138,7 +138,7 @@ def test_a_claimed_name_cannot_act_on_the_terminal(path: Path) -> None:
         journal.append([record(5, current("Q1", 0.0, 1.0), client=rogue, note="[/]\x07")])
     for arguments in (["log"], ["log", "show", "5"]):
         out = gnomon(*arguments, "--journal", path).stdout
-        assert "?[2J[red]bob@h?ost" in out
+        assert r"\x1b[2J[red]bob@h\nost" in out
         assert "\x1b[2J" not in out
 
 

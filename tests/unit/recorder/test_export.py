@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gnomon.lattice import Client, Outcome
+from gnomon.lattice.commands import Change
 from gnomon.recorder import Journal
 from gnomon.recorder.document import SCHEMA_FILE, CommandDocument, command_document, json_schema
 from gnomon.recorder.export import COLUMNS, write_csv, write_jsonl
@@ -75,11 +76,19 @@ def test_the_table_has_one_row_per_change_with_what_became_of_it(path: Path) -> 
     assert rows[-1]["reason"] == "give names"
 
 
-def test_a_claimed_name_is_no_formula_in_a_spreadsheet(path: Path) -> None:
+@pytest.mark.parametrize("begin_with", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_text_of_a_client_is_a_formula_in_a_spreadsheet_or_acts_on_a_terminal(path: Path, begin_with: str) -> None:
+    text = begin_with + "cmd()\x1b[2J"
+    refused = Change(text, text, text, text, 0.0, -1.0, None, text, 0.0, None, {}, {})
     with Journal(path) as journal:
         begin(journal)
-        journal.append([record(5, client=Client("=cmd()", "h", "ca"))])
+        client = Client(text, text, text)
+        journal.append([record(5, refused, client=client, note=text)], [settled(5, Outcome.REJECTED, reason=text)])
     out = io.StringIO()
     with Reader(path) as reader:
         write_csv([reader.entry(5)], out)
-    assert next(csv.DictReader(io.StringIO(out.getvalue())))["user"] == "'=cmd()"
+    assert "\x1b" not in out.getvalue()
+    row = next(csv.DictReader(io.StringIO(out.getvalue())))
+    texts = ("user", "host", "protocol", "note", "pv", "device", "property", "unit", "setting", "reason")
+    assert {row[name][:1] for name in texts} == {"'"}
+    assert (row["old"], row["new"]) == ("0.0", "-1.0")

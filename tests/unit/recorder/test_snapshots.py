@@ -1,6 +1,7 @@
 """Snapshots: what they hold, what it takes to come back to them, and what is refused."""
 
 import json
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -23,11 +24,21 @@ from gnomon.recorder.snapshots import (
     differences,
     entries_from,
     entries_of,
+    exported,
 )
+from gnomon.recorder.tolerances import parse_tolerances
 from unit.ioc.rig import RING, specs
 
 PREFIX = "T:"
 SIGNED = Signature(time_ns=1, user="op", host="console")
+
+
+def saved_file(values: dict[str, str]) -> Saved:
+    """A file that has these texts, one a line."""
+    found = Saved()
+    for line, (pv, text) in enumerate(values.items(), 1):
+        found.take(line, pv, text)
+    return found
 
 
 def snapshot(entries: tuple[Entry, ...], *, complete: bool = True, machine: str = RING.name) -> Snapshot:
@@ -83,8 +94,9 @@ def test_a_file_brings_every_setpoint_back_to_the_last_bit(then: dict[tuple[str,
     lattice = RING.nominal.updated({key: v for key, v in then.items() if key[0] != "BPM1"})
     whole = saved(lattice)
     text = FORMATS[form].render((Value(PREFIX + e.pv, e.value) for e in whole.entries), About("n", "", "op", 10**18))
-    entries, left_out = entries_from(FORMATS[form].parse(text), specs(), PREFIX, PREFIX)
-    assert left_out == {}
+    taken = entries_from(FORMATS[form].parse(text), specs(), PREFIX, PREFIX)
+    assert taken.left_out == {}
+    entries = taken.entries
     assert {e.pv: e.value.hex() for e in entries} == {e.pv: e.value.hex() for e in whole.entries}
     back = restored(snapshot(entries, complete=False), RING.nominal)
     assert assignments(snapshot(entries, complete=False), back) == ()
@@ -102,7 +114,7 @@ def test_a_complete_snapshot_resets_what_was_nominal_then() -> None:
 
 
 def test_an_imported_one_leaves_alone_what_it_does_not_hold() -> None:
-    entries, _ = entries_from(Saved(values={"CP:set": "0.5"}), specs(), PREFIX, "")
+    entries = entries_from(saved_file({"CP:set": "0.5"}), specs(), PREFIX, "").entries
     moved = RING.nominal.updated({("QFP", "current"): 25.0})
     (only,) = assignments(snapshot(entries, complete=False), moved)
     assert (only.device, only.setting, only.unit, only.now, only.value) == ("CP", "current", "A", 0.0, 0.5)
@@ -111,29 +123,112 @@ def test_an_imported_one_leaves_alone_what_it_does_not_hold() -> None:
 def test_an_imported_strength_holds_although_its_current_moves_with_it() -> None:
     strength = RING.nominal["QF", "k1"]
     values = {"QFP:set": "25.0", "QF:Cm:set": repr(strength)}
-    entries, left_out = entries_from(Saved(values=values), specs(), PREFIX, "")
-    assert left_out == {}
+    taken = entries_from(saved_file(values), specs(), PREFIX, "")
+    assert taken.left_out == {}
+    entries = taken.entries
     back = restored(snapshot(entries, complete=False), RING.nominal)
     assert (back["QFP", "current"], back["QF", "k1"]) == (25.0, pytest.approx(strength, rel=1e-15))
 
 
 def test_what_a_file_holds_besides_is_told_with_the_reason() -> None:
-    text = Saved(
-        values={"T:CP:set": "0.5", "NO:SUCH": "1", "T:CP:rdbk": "0.5", "CP:set.VAL": "0.5"}, left_out={"WF": "an array"}
-    )
-    entries, left_out = entries_from(text, specs(), PREFIX, PREFIX)
-    assert [e.pv for e in entries] == ["CP:set", "CP:set"]
-    assert left_out == {"WF": "an array", "NO:SUCH": "there is no such PV", "T:CP:rdbk": "cannot be set"}
+    text = saved_file({"T:CP:set": "0.5", "NO:SUCH": "1", "T:CP:rdbk": "0.5"})
+    text.leave(9, "WF", "an array")
+    taken = entries_from(text, specs(), PREFIX, PREFIX)
+    assert [e.pv for e in taken.entries] == ["CP:set"]
+    assert taken.unread == ()
+    assert taken.left_out == {"WF": "an array", "NO:SUCH": "there is no such PV", "T:CP:rdbk": "cannot be set"}
 
 
 def test_values_that_a_setpoint_cannot_have_are_refused_with_their_pvs() -> None:
-    text = Saved(values={"T:CP:set": "99", "T:QFP:set": "much", "T:QDP:set": "nan"})
+    text = saved_file({"T:CP:set": "99", "T:QFP:set": "20", "T:QDP:set": "-1e9"})
     with pytest.raises(ReviewError) as error:
         entries_from(text, specs(), PREFIX, PREFIX)
     assert "T:CP:set: 99 A is outside the drive limits -10 to 10 A" in str(error.value)
-    assert "T:QFP:set: 'much' is not a number" in str(error.value)
-    assert "T:QDP:set: nan A is outside" in str(error.value)
+    assert "T:QDP:set: -1000000000 A is outside" in str(error.value)
+    assert "QFP" not in str(error.value)
     assert str(error.value).endswith("nothing was imported")
+
+
+@pytest.mark.parametrize("text", ["much", "nan", "inf", "1_0", "0,5", "(Disconnected)", "0x1", "\u0661"])
+def test_a_text_that_is_not_a_number_is_listed_and_the_rest_is_taken(text: str) -> None:
+    taken = entries_from(saved_file({"T:CP:set": text, "T:QFP:set": "20"}), specs(), PREFIX, PREFIX)
+    assert [e.pv for e in taken.entries] == ["QFP:set"]
+    assert len(taken.unread) == 1
+    assert taken.unread[0].startswith("line 1: T:CP:set: ")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("T:CP:set.VAL", "T:CP:set"), ("CP:set", "T:CP:set"), ("pva://T:CP:set", "CP:set.VAL")]
+)
+def test_two_values_of_one_setpoint_are_refused_with_both_lines_and_equal_ones_are_one(one: str, other: str) -> None:
+    with pytest.raises(ReviewError) as error:
+        entries_from(saved_file({one: "0.1", "T:QFP:set": "20", other: "0.2"}), specs(), PREFIX, PREFIX)
+    assert f"{one} is 0.1 in line 1, {other} is 0.2 in line 3; nothing was imported" in str(error.value)
+    taken = entries_from(saved_file({one: "0.1", other: "1e-1"}), specs(), PREFIX, PREFIX)
+    assert [(e.pv, e.value) for e in taken.entries] == [("CP:set", 0.1)]
+
+
+def test_a_setpoint_without_a_value_counts_as_unread_and_a_stranger_does_not() -> None:
+    text = saved_file({"T:QFP:set": "20"})
+    for line, pv in ((2, "T:CP:set"), (3, "OTHER:PV"), (4, "T:CP:rdbk")):
+        text.leave(line, pv, "without a value", missing=True)
+    text.skip(5, "'...\x1b[2J' is not of the form PV,value")
+    taken = entries_from(text, specs(), PREFIX, PREFIX)
+    assert taken.unread == (
+        "line 2: T:CP:set: without a value",
+        r"line 5: '...\x1b[2J' is not of the form PV,value",
+    )
+
+
+@pytest.mark.parametrize("order", ["random", "by name", "backwards"])
+def test_an_export_written_back_in_any_order_by_others_is_the_same_lattice(order: str) -> None:
+    """By puts, one after the other: a strength becomes a trim on top of what its current gives at that time."""
+    lattice = RING.nominal.updated({("QFP", "current"): 22.0, ("QDP", "current"): 21.0, ("CP", "current"): 0.5})
+    entries, left = exported(saved(lattice).entries)
+    assert {e.pv for e in left} >= {"QF:Cm:set", "QD:Cm:set"}
+    puts = [
+        (spec.device, spec.property, e.value / spec.scale)
+        for e in entries
+        for spec in specs()
+        if spec.name == PREFIX + e.pv
+    ]
+    assert len(puts) == len(entries)
+    puts.sort()
+    if order == "random":
+        random.Random(3).shuffle(puts)
+    elif order == "backwards":
+        puts.reverse()
+    moved = RING.nominal.updated({("QFP", "current"): 25.0})
+    for device, name, value in puts:
+        moved = moved.updated({(device, name): value})
+    assert moved.id == lattice.id
+
+
+def test_an_export_with_trims_has_them_behind_all_currents() -> None:
+    lattice = RING.nominal.updated({("QFP", "current"): 22.0}).updated({("QF", "k1"): 1.3})
+    entries, _ = exported(saved(lattice).entries)
+    assert entries[-1].pv == "QF:Cm:set"
+    assert [e.pv for e in entries].count("QF:Cm:set") == 1
+
+
+def test_tolerances_by_pv_and_kind() -> None:
+    then = entries_of(RING.nominal, specs(), PREFIX)
+    supply = RING.nominal["QFP", "current"] + 0.01
+    now = entries_of(RING.nominal.updated({("CP", "current"): 1e-3, ("QFP", "current"): supply}), specs(), PREFIX)
+
+    def different(*texts: str) -> set[str]:
+        return {pv for pv, *_ in differences(then, now, tolerance=parse_tolerances(texts))}
+
+    both = {"CP:set", "QFP:set"}
+    assert different() == both
+    assert different("1e-3") == both - {"CP:set"}
+    assert different("current=0.1") == set()
+    assert different("current=0.1", "C*:set=0") == {"CP:set"}
+    assert different("C*=1e-3", "Q*:set=1%") == set()
+    assert different("CP:set=9e-4") == both
+    for wrong in ("much", "current=", "x=-1", "1_0"):
+        with pytest.raises(ReviewError, match="tolerance"):
+            parse_tolerances([wrong])
 
 
 def test_another_machine_and_settings_that_are_gone_are_refused() -> None:
@@ -155,7 +250,7 @@ def test_differences_are_told_by_pv() -> None:
     assert differences(then, then) == ()
     assert differences(then, now) == (("BPM1 offset_x", None, 1e-3, "m"), ("CP:set", 0.0, 1.0, "A"))
     assert differences(then, now, common=True) == (("CP:set", 0.0, 1.0, "A"),)
-    imported, _ = entries_from(Saved(values={"CP:set": "1", "QF:Cm:set": "1.3"}), specs(), PREFIX, "")
+    imported = entries_from(saved_file({"CP:set": "1", "QF:Cm:set": "1.3"}), specs(), PREFIX, "").entries
     (only,) = differences(imported, now, common=True)
     assert only[:2] == ("QF:Cm:set", 1.3)
 
@@ -178,13 +273,13 @@ def test_an_optics_of_the_mls_comes_back_from_a_snapshot_and_from_one_line_of_a_
         a.key for a in whole.entries if ring.nominal[a.key] != a.stored
     }
     (switch,) = [spec.name for spec in pvs if spec.source == "set" and spec.property == "optics"]
-    entries, left_out = entries_from(Saved(values={switch: spelled(float(number))}), pvs, PREFIX, PREFIX)
-    assert left_out == {}
+    taken = entries_from(saved_file({switch: spelled(float(number))}), pvs, PREFIX, PREFIX)
+    assert taken.left_out == {}
+    entries = taken.entries
     assert restored(snapshot(entries, complete=False, machine="mls"), ring.nominal).id == switched.id
     supply = next(e for e in entries if e.setting == "current" and e.pv)
-    entries, _ = entries_from(
-        Saved(values={switch: str(number), PREFIX + supply.pv: spelled(supply.value * 0.99)}), pvs, PREFIX, PREFIX
-    )
+    changed = saved_file({switch: str(number), PREFIX + supply.pv: spelled(supply.value * 0.99)})
+    entries = entries_from(changed, pvs, PREFIX, PREFIX).entries
     assert [e.value for e in entries if e.key == supply.key] == [supply.value * 0.99]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gnomon.recorder.errors import SaveFileError
 from gnomon.recorder.save_files import FORMATS, About, Value, format_of, read, write
+from gnomon.recorder.save_files.decoding import MAX_BYTES, MAX_LINES
 
 ABOUT = About("morning", 'before the "shift", 3 A\nmore', "operator", 1_795_267_704_123_456_789)
 NAMES = st.text("ABCQZ0123456789:_-", min_size=1, max_size=30).filter(lambda name: name not in ("-", "#"))
@@ -97,21 +98,138 @@ def test_a_burt_snapshot() -> None:
     [
         ("burt", "--- Start BURT header\nTime: x\n", "was cut short"),
         ("burt", "--- Start BURT header\nType:     Relative\n--- End BURT header\n", "type 'Relative'"),
-        ("burt", "--- Start BURT header\n--- End BURT header\nQ1 3\n", "line 3: 'Q1 3' is not of the form"),
-        ("burt", "--- Start BURT header\n--- End BURT header\nQ1 1 3\nQ1 1 4\n", "Q1 is given twice, as 3 and as 4"),
-        ("autosave", "Q1 3\nQ1 4\n<END>\n", "line 2: Q1 is given twice, as 3 and as 4"),
-        ("phoebus", 'PV,VALUE\nQ1,"3\n', "cannot be read"),
-        ("phoebus", "PV,VALUE\n,3\n", "row 1 of the table has no PV"),
-        ("phoebus", "PV,VALUE\nQ1,3\nQ1,4\n", "Q1 is given twice"),
-        ("phoebus", "PV,VALUE\nQ1,3,4\n", "row 1 of the table has more values than columns"),
-        ("pairs", "#{}\nQ1,{3\n", "line 2: '{3' is no value"),
-        ("pairs", "Q1,3\nQ1,4\n", "Q1 is given twice"),
-        ("pairs", "Q1," + "[" * 10_000, "is no value"),
+        ("phoebus", "#\nPV,NAME\n", "line 2: 'PV,NAME' does not name the columns PV and VALUE"),
     ],
 )
-def test_what_cannot_be_right_is_refused_with_its_line(form: str, text: str, why: str) -> None:
+def test_a_file_that_means_something_else_is_refused_with_its_line(form: str, text: str, why: str) -> None:
     with pytest.raises(SaveFileError, match=why):
         FORMATS[form].parse(text)
+
+
+BURT = "--- Start BURT header\nType:     Absolute\n--- End BURT header\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "line", "why"),
+    [
+        ("burt", BURT + "Q1 3\nGOOD 1 2\n", 4, "'Q1 3' is not of the form PV count values"),
+        ("burt", BURT + "Q1 2 3\nGOOD 1 2\n", 4, "'Q1 2 3' is not of the form"),
+        ("burt", BURT.replace("Absolute", "") + "GOOD 1 2\n", 2, "the type of the snapshot is empty"),
+        ("phoebus", 'PV,VALUE\nQ1,"3\nGOOD,2\n', 2, "is not a row of the table"),
+        ("phoebus", "PV,VALUE\n,3\nGOOD,2\n", 2, "',3' does not name a PV"),
+        ("phoebus", "PV,VALUE\nQ1,3,4\nGOOD,2\n", 2, "'Q1,3,4' has 3 cells, the table has 2 columns"),
+        ("pairs", "#{}\nQ1,{3\nGOOD,2\n", 2, "Q1: '{3' is not a value"),
+        ("pairs", "Q1," + "[" * 10_000 + "\nGOOD,2\n", 1, "is not a value"),
+        ("pairs", "Q1's twin is off\nGOOD,2\n", 1, "is not of the form PV,value"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_noted_and_the_rest_is_taken(form: str, text: str, line: int, why: str) -> None:
+    assert FORMATS[form].looks_so(text)
+    saved = FORMATS[form].parse(text)
+    assert saved.values == {"GOOD": "2"}
+    assert [unread.line for unread in saved.unread] == [line]
+    assert why in saved.unread[0].reason
+
+
+@pytest.mark.parametrize(
+    ("form", "line", "name", "value"),
+    [
+        ("burt", "NAME 1 operator's", "NAME", "operator's"),
+        ("burt", r"PATH 1 C:\new\save", "PATH", r"C:\new\save"),
+        ("burt", "Q1\t1\t0.5", "Q1", "0.5"),
+        ("burt", 'MODE 1 "top up"', "MODE", "top up"),
+        ("autosave", "Q1\t0.5", "Q1", "0.5"),
+        ("autosave", r"PATH C:\new, it's", "PATH", r"C:\new, it's"),
+        ("pairs", "Q1\t0.5", "Q1", "0.5"),
+        ("pairs", '"Q1";"0,5"', "Q1", "0.5"),
+        ("pairs", "Q1;0,5;A", "Q1", "0.5"),
+        ("pairs", "Q1;-1,5e-3", "Q1", "-1.5e-3"),
+        ("pairs", '"Q1","0.5"', "Q1", "0.5"),
+        ("pairs", "Q1,0,5", "Q1", "0,5"),
+    ],
+)
+def test_a_line_is_read_as_its_program_means_it(form: str, line: str, name: str, value: str) -> None:
+    around = {"burt": BURT + "{}\n", "autosave": "{}\n<END>\n", "pairs": "{}\n"}[form]
+    saved = FORMATS[form].parse(around.format(line))
+    assert saved.values == {name: value}
+    assert not saved.unread
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '"PV","VALUE"\n"Q1","0.5"\n"Q2","-1"\n',
+        "PV;SELECTED;VALUE\nQ1;1;0,5\nQ2;1;-1,0e0\n;;\n",
+        '"PV";"VALUE"\n"Q1";"0,5"\n"Q2";"-1"\n',
+        "# Hierarchy:;;\nPV;VALUE;\nQ1;0.5;\nQ2;-1;;\n",
+        "pv\tvalue\nQ1\t0.5\nQ2\t-1\n",
+    ],
+)
+def test_a_table_that_a_spreadsheet_has_written_is_read(table: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(table)
+    saved = read(path)
+    assert {name: float(text) for name, text in saved.values.items()} == {"Q1": 0.5, "Q2": -1.0}
+    assert not saved.unread
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("burt", BURT + "Q1 1 \\0\n"),
+        ("burt", BURT + 'Q1 1 ""\n'),
+        ("burt", BURT + "Q1 0\n"),
+        ("autosave", "Q1\n<END>\n"),
+        ("autosave", "#Q1 Search Issued\n<END>\n"),
+        ("pairs", "Q1\nQ2,3\n"),
+        ("pairs", "Q1,\nQ2,3\n"),
+        ("phoebus", "PV,SEVERITY,VALUE\nQ1,INVALID,(Disconnected)\n"),
+        ("phoebus", "PV,SEVERITY,VALUE\nQ1,INVALID,0.5\n"),
+        ("phoebus", "PV,SEVERITY,VALUE\nQ1,NONE,(Disconnected)\n"),
+    ],
+)
+def test_a_pv_without_a_value_is_left_out_and_missing(form: str, text: str) -> None:
+    saved = FORMATS[form].parse(text)
+    assert [(left.pv, left.missing) for left in saved.left] == [("Q1", True)]
+    assert "Q1" not in saved.values
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "utf-16-le with mark", "utf-16-be with mark"]
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends_of_other_computers(encoding: str, newline: str, tmp_path: Path) -> None:
+    text = newline.join(["# autosave R5.3", "# Müller: 5 µm", "Q1 0.5", "Q2 1", "<END>", ""])
+    name, _, marked = encoding.partition(" ")
+    path = tmp_path / "file.sav"
+    path.write_bytes((("\ufeff" if marked else "") + text).encode(name))
+    saved = read(path)
+    assert saved.values == {"Q1": "0.5", "Q2": "1"}
+    assert saved.comment == "Müller: 5 µm"
+    assert not saved.left
+    assert not saved.unread
+
+
+def test_a_line_of_latin_1_in_a_file_of_utf_8_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes("#é".encode() + b"\n# \x85 \xe9\nQ1,1\n")
+    assert read(path).values == {"Q1": "1"}
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("Q1,1\n".encode("utf-16-le"), "has zero bytes: UTF-16 without a byte order mark, or no text at all"),
+        (b"\xff\xfeQ", "cannot be read as UTF-16, as its byte order mark says"),
+        (b"Q1,1\n" * (MAX_LINES + 1), "more than 300000 lines"),
+        (b"#" * (MAX_BYTES + 1), "larger than 16 MiB"),
+    ],
+)
+def test_what_is_no_text_or_too_much_is_named(data: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(data)
+    with pytest.raises(SaveFileError, match=why):
+        read(path)
 
 
 def test_a_phoebus_export() -> None:
@@ -130,7 +248,7 @@ def test_a_phoebus_export() -> None:
     assert saved.comment == "after the shutdown"
     assert saved.values == {"Q1:set": "0.1", "MODE": "low"}
     assert saved.left_out == {
-        "Q2:set": "not selected",
+        "ca://Q2:set": "not selected",
         "Q3:rdbk": "saved for reading only",
         "WF": "an array",
         "Q4:set": "without a value",
@@ -198,7 +316,7 @@ def test_any_text_is_read_or_refused_and_never_more_than_that(form: str, lines: 
 
 
 def test_an_error_that_quotes_the_file_cannot_act_on_the_terminal(tmp_path: Path) -> None:
-    path = tmp_path / "rogue.txt"
-    path.write_text("Q\x1b[2J,1\nQ\x1b[2J,2\n")
-    with pytest.raises(SaveFileError, match=r"Q\?\[2J is given twice"):
+    path = tmp_path / "rogue.snp"
+    path.write_text("--- Start BURT header\nType: \x1b[2J\n--- End BURT header\n")
+    with pytest.raises(SaveFileError, match=r"type '\\x1b\[2J'"):
         read(path)
