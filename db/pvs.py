@@ -40,8 +40,9 @@ class PvSpec:
     """One PV as clients see it. `source` says what feeds it or what a put to it sets (see `templates`).
 
     `display` and `drive` are (low, high) in `unit`, None where there is none. `scale` is how many of `unit` make one
-    unit of the source; `length` is the largest number of values; `columns` are a table's column names with their
-    labels and types ("float" or "string"). With `presets`, a put of n sets all of `presets[n]` and nothing else.
+    unit of the source, and `offset`, of readbacks alone, is added to that; `length` is the largest number of values;
+    `columns` are a table's column names with their labels and types ("float" or "string"). With `presets`, a put of n
+    sets all of `presets[n]` and nothing else.
     """
 
     name: str
@@ -52,6 +53,7 @@ class PvSpec:
     property: str = ""
     unit: str = ""
     scale: float = 1.0
+    offset: float = 0.0
     precision: int = 6
     display: tuple[float, float] | None = None
     drive: tuple[float, float] | None = None

@@ -11,6 +11,8 @@ SOURCES: dict[str, Kind] = {
     "monitor.difference.x": Kind.FLOAT,
     "monitor.difference.y": Kind.FLOAT,
     "monitor.positions": Kind.FLOATS,
+    "monitor.positions.interleaved": Kind.FLOATS,
+    "monitor.buttons": Kind.FLOATS,
     "monitor.names": Kind.STRINGS,
     "monitor.s": Kind.FLOATS,
     "monitor.packed": Kind.FLOATS,
@@ -98,10 +100,14 @@ SOURCES: dict[str, Kind] = {
     "beam.lifetime.10s": Kind.FLOAT,
     "beam.lifetime.100s": Kind.FLOAT,
     "beam.current.lifetime": Kind.FLOAT,
+    "topup.countdown": Kind.FLOAT,
+    "topup.gate": Kind.ENUM,
     "multiplexer.select": Kind.ENUM,
     "multiplexer.off": Kind.ENUM,
     "multiplexer.name": Kind.STRING,
     "multiplexer.healthy": Kind.ENUM,
+    "multiplexer.disabled": Kind.ENUM,
+    "multiplexer.relay": Kind.ENUM,
     "status.heartbeat": Kind.INT,
     "status.uptime": Kind.FLOAT,
     "status.started": Kind.STRING,
@@ -132,6 +138,9 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
+#: Columns of the tables that a template's `scale` is about, where it is not about all: button signals have no unit.
+SCALED_COLUMNS: dict[str, tuple[str, ...]] = {"monitor.table": ("X", "Y")}
+
 #: What `.RTYP` answers when the PV's template does not say: for PVs to read, and for those to write.
 RECORD_TYPES = {
     Kind.FLOAT: "ai",
@@ -147,7 +156,7 @@ RECORD_TYPES = {
 #: Sources whose PVs set something of the lattice.
 SETTING = ("set", "multiplexer.select", "multiplexer.off")
 
-#: Values of the array `monitor.buffer`: x of all monitors, y of all, zeros.
-BUFFER = 256
+#: The array `monitor.buffer`: rows, and the slots of each.
+BUFFER_ROWS, BUFFER_SLOTS = 8, 32
 
 OUT_TYPES = {Kind.FLOAT: "ao", Kind.INT: "longout", Kind.ENUM: "bo", Kind.STRING: "stringout"}

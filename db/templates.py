@@ -16,7 +16,7 @@ from pydantic import Field
 
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
 from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
-from gnomon.db.sources import BUFFER, COLUMNS, OUT_TYPES, RECORD_TYPES, SETTING, SOURCES
+from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, COLUMNS, OUT_TYPES, RECORD_TYPES, SETTING, SOURCES
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
@@ -33,10 +33,10 @@ class PvTemplate(Part):
     """One PV, or one PV for each device of a kind.
 
     `property` is a device's property; `main` stands for a magnet's main strength (k1, b3, kick ...). `only` keeps those
-    magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; without `unit` the
-    property's own is shown. A property with states makes an enum of its PV, one that counts a whole number, unless
-    `type` says otherwise. `record` overrides the record type that `.RTYP` answers. A control's `display` limits are
-    its drive limits too.
+    magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; `offset`, for a
+    readback, is added to that. Without `unit` the property's own is shown. A property with states makes an enum of its
+    PV, one that counts a whole number, unless `type` says otherwise. `record` overrides the record type that `.RTYP`
+    answers. A control's `display` limits are its drive limits too.
     """
 
     pv: str = Field(min_length=1, max_length=59)
@@ -48,6 +48,7 @@ class PvTemplate(Part):
     property: str = ""
     unit: str | None = Field(default=None, max_length=7)
     scale: float = 1.0
+    offset: float = 0.0
     precision: int = Field(default=6, ge=0, le=15)
     display: tuple[float, float] | None = None
     alarm: AlarmLimits = AlarmLimits()
@@ -122,6 +123,8 @@ def _fault(template: PvTemplate) -> str | None:
         return f"there is no source {template.source!r}" + (f"; do you mean {' or '.join(near)}?" if near else "")
     if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
         return f"no magnet has the property {template.property!r}; there are {', '.join(MAGNET_PROPERTIES)}"
+    if template.offset and template.source != "readback":
+        return f"an offset is for the source 'readback', not for {template.source!r}"
     if not template.each and not template.device and PLACEHOLDER.search(template.pv):
         return "a placeholder needs a device: give `each` or `device`"
     return None
@@ -186,7 +189,7 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
     unit = template.unit if template.unit is not None else (known.unit if known else "")
     control = is_control(template.source)
     writable = control or template.source in SETTING
-    drive = _scaled(known, template.scale) if known and writable else template.display if control else None
+    drive = _scaled(known, template) if known and writable else template.display if control else None
     if template.source.startswith("beam.size.") and device not in {p.name for p in ring.document.source_points}:
         raise LatticeError(f"{ring.name}: there is no source point {device!r}")
     presets = _presets(template.source, device, property, ring)
@@ -203,8 +206,9 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
         property=property,
         unit=unit,
         scale=template.scale,
+        offset=template.offset,
         precision=template.precision,
-        display=template.display or (_scaled(known, template.scale) if known else None),
+        display=template.display or (_scaled(known, template) if known else None),
         drive=drive,
         alarm=_alarm(known, template),
         states=states,
@@ -242,23 +246,25 @@ def _presets(source: str, device: str, property: str, ring: Ring) -> tuple[tuple
     return ()
 
 
-def _scaled(spec: PropertySpec, scale: float) -> tuple[float, float]:
-    low, high = sorted((spec.low * scale, spec.high * scale))
+def _scaled(spec: PropertySpec, template: PvTemplate) -> tuple[float, float]:
+    low, high = sorted(limit * template.scale + template.offset for limit in (spec.low, spec.high))
     return low, high
 
 
 def _alarm(spec: PropertySpec | None, template: PvTemplate) -> AlarmLimits:
     if template.alarm != AlarmLimits() or spec is None or spec.alarm_low is None or spec.alarm_high is None:
         return template.alarm
-    low, high = sorted((spec.alarm_low * template.scale, spec.alarm_high * template.scale))
+    low, high = sorted(limit * template.scale + template.offset for limit in (spec.alarm_low, spec.alarm_high))
     return AlarmLimits(low=low, high=high)
 
 
 def _length(source: str, ring: Ring) -> int:
     n = len(ring.elements) + 1
     match source:
-        case "monitor.positions":
+        case "monitor.positions" | "monitor.positions.interleaved":
             return 2 * len(ring.bpms)
+        case "monitor.buttons":
+            return 4 * len(ring.bpms)
         case "monitor.names" | "monitor.s" | "monitor.table" | "monitor.model":
             return len(ring.bpms)
         case "orbit.difference.x" | "orbit.difference.y" | "reference.x" | "reference.y":
@@ -267,10 +273,11 @@ def _length(source: str, ring: Ring) -> int:
             return len(ring.bpms)
         case "monitor.packed":
             return 2048
-        case "monitor.buffer" if 2 * len(ring.bpms) <= BUFFER:
-            return BUFFER
         case "monitor.buffer":
-            raise LatticeError(f"{len(ring.bpms)} monitors do not fit into {BUFFER} values")
+            beyond = [bpm.name for bpm in ring.bpms if bpm.slot is None or bpm.slot > BUFFER_SLOTS]
+            if beyond:
+                raise LatticeError(f"monitor {beyond[0]} has no slot from 1 to {BUFFER_SLOTS} in the packed buffer")
+            return BUFFER_ROWS * BUFFER_SLOTS
         case "orbit.start":
             return 6
         case "faults.active" | "reference.names":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from gnomon.db.pvs import is_control
@@ -20,7 +21,7 @@ from gnomon.ioc.bank import Bank, Severity, Status
 from gnomon.ioc.command_queue import CommandQueue, Due, Item, Note, Waiting
 from gnomon.ioc.controls import Controls
 from gnomon.ioc.logs import SparingLog
-from gnomon.ioc.multiplexer import selects, switching_s
+from gnomon.ioc.multiplexer import passed, selected_alone, selects, switching_s
 from gnomon.ioc.outputs import Outputs
 from gnomon.ioc.planning import Step, apply, plan, refuse
 from gnomon.ioc.puts import PutFuture, PutReply
@@ -225,16 +226,21 @@ class Dispatcher:
             return refuse(command, lattice, item.refusal, self._wall_ns())
         follows = self._reserved is not None and item.client is self._reserved[0]
         # What is followed has taken the hardware its time already.
-        return plan(command, lattice, self._injector.decide if follows else self._decide, self._wall_ns())
+        decide = self._injector.decide if follows else partial(self._decide, lattice)
+        return plan(command, lattice, decide, self._wall_ns())
 
-    def _decide(self, settings: tuple[Setting, ...]) -> Decision:
-        """What faults make of a command, and the time that the hardware takes for it."""
+    def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
+        """What faults make of a command to this lattice, and the time that the hardware takes for it."""
         decision = self._injector.decide(settings)
-        own_s = switching_s(self._lattice.ring, decision.settings)
+        own_s = switching_s(lattice, decision.settings, under_way=self._selecting())
         if not own_s:
             return decision
         reason = "; ".join(filter(None, (decision.reason, f"the multiplexer takes {own_s:g} s")))
         return replace(decision, delay_s=decision.delay_s + own_s, reason=reason)
+
+    def _selecting(self) -> bool:
+        """Whether a selection of the multiplexer is under way."""
+        return any(selects(self._lattice.ring, due.settings) for _, due in self._delayed.values())
 
     def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
         """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
@@ -254,6 +260,8 @@ class Dispatcher:
             else:
                 complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
                 self._last = max(self._last, command.sequence)
+                if selected_alone(step.lattice.ring, command.settings):
+                    self._outputs.multiplexer.confirm()
                 if self._delayed and selects(step.lattice.ring, command.settings):
                     late = [n for n, (_, due) in self._delayed.items() if selects(step.lattice.ring, due.settings)]
                     self._drop_delayed(late, f"command {command.sequence} has selected since; it was not applied")
@@ -304,8 +312,8 @@ class Dispatcher:
         sequence = step.settled.sequence
         modified = step.settings != item.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
-        if switching_s(self._lattice.ring, step.settings):
-            self._outputs.multiplexer.begin(step.settings, step.delay_s)
+        if states := passed(step.lattice, step.settings, under_way=self._selecting()):
+            self._outputs.multiplexer.begin(states, step.delay_s)
         due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
         self._delayed[sequence] = (handle, due)

@@ -16,15 +16,15 @@ from gnomon.propagator.six.integrals import Radiation, RadiationSummary
 from gnomon.propagator.six.sizes import SourcePoint
 
 SIZES = ("beam.size.x", "beam.size.y")
-LIFETIMES = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime")
+PASSING = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime", "topup.countdown")
 
 
 class Equilibrium:
     """Publishes these PVs: with each result what follows its optics, once a second what passes with time.
 
-    `of_beam` are the PVs that are INVALID without a beam, when the current is 0. Without a stable synchrotron phase
-    the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is worked out for PVs that are
-    not served.
+    `of_beam` are the PVs that are INVALID without a beam, when the current and the injection gate are 0. Without a
+    stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is
+    worked out for PVs that are not served.
     """
 
     def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
@@ -37,10 +37,11 @@ class Equilibrium:
         points = {point.name: SourcePoint(ring, point.element) for point in ring.document.source_points}
         self._sizes = [(i, points[bank.specs[i].device], k) for k, s in enumerate(SIZES) for i in indices.get(s, ())]
         self._current = indices.get("beam.current", [])
-        self._lifetimes = [indices.get(source, []) for source in LIFETIMES]
-        passing = [i for each in self._lifetimes for i in each]
+        self._gate = indices.get("topup.gate", [])
+        self._passing = [indices.get(source, []) for source in PASSING]
+        passing = [i for each in self._passing for i in each]
         self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
-        self._served = bool(self.of_beam or self._current)
+        self._served = bool(self.of_beam or self._current or self._gate)
         self._known = False
         self._beam = StoredBeam(ring.document.stored_beam, ring.document.beam_current_ma)
         self._radiation = Radiation(ring)
@@ -65,20 +66,20 @@ class Equilibrium:
 
     def again(self, publication: Publication, readings: Readings) -> Sequence[int]:
         """Put what passes with time, for the beam of the last result; returns the PVs that have no value."""
-        if not (self._current or any(self._lifetimes)):
+        if not (self._current or self._gate or any(self._passing)):
             return ()
         return self._pass(publication, readings, self._radiation(readings.lattice, readings.beam))
 
     def lose(self, publication: Publication) -> None:
-        """Put the current of a beam that is lost."""
+        """Put the current of a beam that is lost: nothing is injected either."""
         self._beam.lose()
-        for i in self._current:
+        for i in (*self._current, *self._gate):
             publication.put(i, 0.0)
 
     def forget(self) -> Sequence[int]:
-        """The model has failed: nobody knows whether a beam is stored. Returns the PVs that show a current."""
+        """The model has failed: nobody knows whether a beam is stored. Returns the PVs of current and gate."""
         self._known = False
-        return self._current
+        return (*self._current, *self._gate)
 
     def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
         beam = self._beam
@@ -86,9 +87,12 @@ class Equilibrium:
         self._known = True
         for i in self._current:
             publication.put(i, beam.current_ma)
+        for i in self._gate:
+            publication.put(i, float(beam.injecting()))
         short, long = beam.average_s(10.0) / HOUR_S, beam.average_s(100.0) / HOUR_S
         missing: list[int] = []
-        for which, value in zip(self._lifetimes, (short, long, 1e-3 * beam.current_ma * short), strict=True):
+        values = (short, long, 1e-3 * beam.current_ma * short, beam.countdown_s())
+        for which, value in zip(self._passing, values, strict=True):
             for i in which:
                 _put(publication, i, value, missing)
         return missing

@@ -10,21 +10,34 @@ from gnomon.lattice import Lattice, Ring, Setting
 
 Show = Callable[[str, Any], None]
 
-#: States that a selection passes before the one that stays: the name, and none.
-PASSED = 2
 
-
-def switching_s(ring: Ring, settings: tuple[Setting, ...]) -> float:
-    """How long a command takes the hardware [s]: that of one selection alone, 0 for all others.
-
-    A selection among other settings, as in a restored state, is at once.
-    """
+def selected_alone(ring: Ring, settings: tuple[Setting, ...]) -> int:
+    """The number of the magnet that a command selects and does nothing else; 0 for all other commands."""
     mux = ring.multiplexer
     if mux is None or len(settings) != 1:
-        return 0.0
+        return 0
     (setting,) = settings
-    selects = (setting.device, setting.property) == (mux.name, "selected") and setting.value != 0.0
-    return PASSED * mux.state_s if selects else 0.0
+    return int(setting.value) if (setting.device, setting.property) == (mux.name, "selected") else 0
+
+
+def passed(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> tuple[int, ...]:
+    """Selections that the hardware shows before the one that stays, for a command that comes to this lattice.
+
+    From none, or while another selection is `under_way`: the new one, and none. From another magnet: none. For the one
+    that is connected, for none, and among other settings, as in a restored state, nothing: it is at once.
+    """
+    new = selected_alone(lattice.ring, settings)
+    mux = lattice.ring.multiplexer
+    if mux is None or not new:
+        return ()
+    present = 0 if under_way else int(lattice[mux.name, "selected"])
+    return (new, 0) if present == 0 else () if present == new else (0,)
+
+
+def switching_s(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> float:
+    """How long the hardware takes for a command [s]; see `passed`."""
+    mux = lattice.ring.multiplexer
+    return len(passed(lattice, settings, under_way=under_way)) * mux.state_s if mux else 0.0
 
 
 def selects(ring: Ring, settings: tuple[Setting, ...]) -> bool:
@@ -36,9 +49,9 @@ def selects(ring: Ring, settings: tuple[Setting, ...]) -> bool:
 class MultiplexerView:
     """The PVs of a ring's multiplexer: a button for each magnet, one for none, and the name.
 
-    A button is 1 while its magnet is connected. A selection shows the magnet's name and then that none is connected,
-    each for the document's time; with the result that contains it the name is back. A newer selection replaces what an
-    older one was going to show.
+    A button is 1 while its magnet is connected. A selection shows the states that the hardware passes, each for the
+    document's time; with the result that contains it comes the name. A newer selection replaces what an older one was
+    going to show.
     """
 
     def __init__(self, bank: Bank, ring: Ring, show: Show) -> None:
@@ -53,21 +66,25 @@ class MultiplexerView:
         self._name = ""
         self._timers: list[asyncio.TimerHandle] = []
         self._until = 0.0
+        self._again = False
 
-    def begin(self, settings: tuple[Setting, ...], delay_s: float) -> None:
-        """Show the states of a selection that takes effect after `delay_s`."""
+    def begin(self, states: tuple[int, ...], delay_s: float) -> None:
+        """Show the states that a selection passes (see `passed`), the last of them until `delay_s` from now."""
         if self._mux is None or not self._names:
             return
         self._stop()
         loop, each = asyncio.get_running_loop(), self._mux.state_s
-        begin_s = delay_s - PASSED * each
         self._until = loop.time() + delay_s
-        name = self._name_of(int(settings[0].value))
-        if begin_s <= 0.0:
-            self._show_name(name)
-        else:
-            self._timers.append(loop.call_later(begin_s, self._show_name, name))
-        self._timers.append(loop.call_later(begin_s + each, self._show_name, self._mux.off_name))
+        for left, number in zip(range(len(states), 0, -1), states, strict=True):
+            begin_s = delay_s - left * each
+            if begin_s <= 1e-9:
+                self._show_name(self._name_of(number))
+            else:
+                self._timers.append(loop.call_later(begin_s, self._show_name, self._name_of(number)))
+
+    def confirm(self) -> None:
+        """Publish the name with the next result, even if it is the one that is shown already."""
+        self._again = True
 
     def settle(self) -> None:
         """A selection that was under way does not come: show again what is connected."""
@@ -88,7 +105,8 @@ class MultiplexerView:
                     publication.put(i, int(number == selected))
             self._selected = selected
         name = self._name_of(selected)
-        if name != self._name and (not self._until or asyncio.get_running_loop().time() >= self._until):
+        wanted, self._again = name != self._name or self._again, False
+        if wanted and (not self._until or asyncio.get_running_loop().time() >= self._until):
             self._name = name
             for i in self._names:
                 publication.put(i, name)

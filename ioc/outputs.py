@@ -82,6 +82,8 @@ class Outputs:
             "monitor.s": self._ring.s[list(self._ring.monitors)],
             "revolution.frequency": revolution_frequency(lattice),
             "multiplexer.healthy": 1,
+            "multiplexer.disabled": 0,
+            "multiplexer.relay": 1,
         }
         for source, value in constant.items():
             self._put(publication, source, value)

@@ -1,4 +1,4 @@
-"""The packed waveform of BESSY II's monitors: 8 rows of 128 slots in an array of 2048."""
+"""Packed arrays of all monitors: those of the facilities, whose slots stand in the machine document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS
 from gnomon.lattice.devices import BeamPositionMonitor
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ class Packed:
 
 
 def pack(bpms: Sequence[BeamPositionMonitor], x: Floats, y: Floats) -> Packed:
-    """Pack positions [m], given in the order of `bpms`; monitors without a slot are left out.
+    """Pack positions [m] of the monitors `bpms` as BESSY II does, 8 rows of 128; those without a slot are left out.
 
     Positions are not rounded to whole counts. The status of a monitor is 0, or 1 where a position was clipped; empty
     slots and all entries from 1024 on are 0.
@@ -42,3 +43,14 @@ def pack(bpms: Sequence[BeamPositionMonitor], x: Floats, y: Floats) -> Packed:
     rows[ROW_X, slots], rows[ROW_Y, slots] = np.clip(counts, -FULL_SCALE, FULL_SCALE)
     rows[ROW_STATUS, slots] = clipped
     return Packed(data, bool(clipped.any()))
+
+
+def pack_buffer(bpms: Sequence[BeamPositionMonitor], x: Floats, y: Floats) -> Floats:
+    """Pack positions [m] of the monitors `bpms` as the MLS does, 8 rows of 32 (256,) [m]: x, y; all else is 0.
+
+    All monitors have slots.
+    """
+    rows = np.zeros((BUFFER_ROWS, BUFFER_SLOTS))
+    slots = [bpm.slot - 1 for bpm in bpms if bpm.slot is not None]
+    rows[ROW_X, slots], rows[ROW_Y, slots] = x, y
+    return rows.reshape(-1)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind
+from gnomon.db.sources import SCALED_COLUMNS
 from gnomon.ioc.bank import NOTHING, Bank, Indices, Severity, Status
 
 
@@ -24,13 +25,14 @@ class Publication:
         spec = self._bank.specs[index]
         match spec.kind:
             case Kind.FLOAT | Kind.INT | Kind.ENUM:
-                self._values[index] = float(value) * spec.scale
+                self._values[index] = float(value) * spec.scale + spec.offset
             case Kind.FLOATS:
                 self._objects[index] = np.asarray(value, dtype=float) * spec.scale
             case Kind.INTS:
                 self._objects[index] = np.rint(np.asarray(value) * spec.scale).astype(np.int32)
             case Kind.TABLE if spec.scale != 1.0:
-                self._objects[index] = {k: v if isinstance(v, list) else v * spec.scale for k, v in value.items()}
+                scaled = SCALED_COLUMNS.get(spec.source, tuple(k for k, v in value.items() if not isinstance(v, list)))
+                self._objects[index] = {k: v * spec.scale if k in scaled else v for k, v in value.items()}
             case _:
                 self._objects[index] = value
         if alarm is not None:

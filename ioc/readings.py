@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.db.sources import BUFFER
-from gnomon.ioc.packing import Packed, pack
+from gnomon.ioc.packing import Packed, pack, pack_buffer
+from gnomon.ioc.pickup import BUTTONS, button_signals
 from gnomon.ioc.reference_orbit import ReferenceOrbit, largest, rms
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import BeamState
@@ -69,6 +69,11 @@ class Readings:
         """The packed waveform."""
         return pack(self.ring.bpms, self.x, self.y)
 
+    @cached_property
+    def buttons(self) -> Floats:
+        """Signals (monitors, 4) of the buttons A to D, from which the readings would follow."""
+        return button_signals(self.ring.document.pickup, self.x, self.y)
+
     def again(self, count: int) -> "Readings":
         """The same readings, taken once more."""
         return replace(self, count=count)
@@ -88,8 +93,7 @@ def _tune_frequency(readings: Readings, plane: int) -> float:
 
 
 def _orbit_table(r: Readings) -> dict[str, Any]:
-    # The button signals are not modelled: not-a-number says so, a scaled position would not.
-    return {"BPM": r.names, "X": r.x, "Y": r.y} | dict.fromkeys("ABCD", np.full(len(r.x), np.nan))
+    return {"BPM": r.names, "X": r.x, "Y": r.y} | dict(zip(BUTTONS, r.buttons.T, strict=True))
 
 
 def _model_table(r: Readings) -> dict[str, Any]:
@@ -131,8 +135,10 @@ MONITORS_REFERENCED = frozenset({"monitor.difference.x", "monitor.difference.y"}
 #: What feeds each output that needs a beam, in m, rad, Hz and turns.
 BEAM: Mapping[str, Callable[[Readings], Any]] = {
     "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
+    "monitor.positions.interleaved": lambda r: np.column_stack([r.x, r.y]).reshape(-1),
+    "monitor.buttons": lambda r: r.buttons.reshape(-1),
     "monitor.packed": lambda r: r.packed.data,
-    "monitor.buffer": lambda r: np.concatenate([r.x, r.y, np.zeros(BUFFER - 2 * len(r.x))]),
+    "monitor.buffer": lambda r: pack_buffer(r.ring.bpms, r.x, r.y),
     "monitor.table": _orbit_table,
     "monitor.model": _model_table,
     "monitor.count": lambda r: r.count,
@@ -164,6 +170,8 @@ BEAM: Mapping[str, Callable[[Readings], Any]] = {
 REPEATED = (
     *REFERENCED,
     "monitor.positions",
+    "monitor.positions.interleaved",
+    "monitor.buttons",
     "monitor.packed",
     "monitor.buffer",
     "monitor.table",

@@ -23,6 +23,7 @@ class StoredBeam:
         self._part = part
         self._nominal_ma = nominal_ma
         self._now_s = self._filled_s = 0.0
+        self._injected_s = -math.inf
         self._lifetimes: deque[tuple[float, float]] = deque()
         self.current_ma = 0.0
         self.stored = False
@@ -32,6 +33,7 @@ class StoredBeam:
         passed_s, self._now_s = now_s - self._now_s, now_s
         if passed_s < 0.0:  # the clock was set back: no time has passed that we know of
             self._filled_s += passed_s
+            self._injected_s += passed_s
             self._lifetimes = deque((time_s + passed_s, lifetime) for time_s, lifetime in self._lifetimes)
             passed_s = 0.0
         if not math.isfinite(volume):
@@ -49,8 +51,20 @@ class StoredBeam:
 
     def lose(self) -> None:
         """Lose the beam."""
-        self.stored, self.current_ma = False, 0.0
+        self.stored, self.current_ma, self._injected_s = False, 0.0, -math.inf
         self._lifetimes.clear()
+
+    def countdown_s(self) -> float:
+        """Time to the next top-up [s]; not-a-number where there is none to come."""
+        if self._part is None or self._part.top_up_s is None or not self.stored:
+            return math.nan
+        return self._filled_s + self._part.top_up_s - self._now_s
+
+    def injecting(self) -> bool:
+        """Whether the injection gate is on: from `gate_s` before a top-up to as long after it."""
+        if self._part is None or not self.stored:
+            return False
+        return self.countdown_s() <= self._part.gate_s or self._now_s - self._injected_s < self._part.gate_s
 
     def lifetime_s(self, volume: float) -> float:
         """Present lifetime [s]."""
@@ -69,6 +83,7 @@ class StoredBeam:
         if part.top_up_s is not None and self._now_s - self._filled_s >= part.top_up_s:
             over_s = (self._now_s - self._filled_s) % part.top_up_s
             self._filled_s, self.current_ma, passed_s = self._now_s - over_s, self._nominal_ma, over_s
+            self._injected_s = self._filled_s
         self.current_ma = decayed(self.current_ma, passed_s, gas, touschek)
 
     def _rates(self, volume: float, part: StoredBeamPart) -> tuple[float, float]:

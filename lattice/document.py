@@ -259,6 +259,19 @@ class StoredBeamPart(Part):
     gas_lifetime_h: float = Field(gt=0.0)
     touschek_lifetime_h: float = Field(gt=0.0)
     top_up_s: float | None = Field(default=None, gt=0.0)
+    gate_s: float = Field(default=1.0, ge=0.0, description="the injection gate is on so long before and after top-up")
+    assumed: bool = True
+
+
+class PickupPart(Part):
+    """How a monitor's four buttons see the beam: a centred one gives 1 in each, a displaced one 1 +- x/kx +- y/ky.
+
+    The factors kx, ky [mm] are those of difference over sum. The buttons A, B, C, D are those at (+x, +y), (-x, +y),
+    (-x, -y), (+x, -y).
+    """
+
+    factor_x_mm: float = Field(default=10.0, gt=0.0)
+    factor_y_mm: float = Field(default=10.0, gt=0.0)
     assumed: bool = True
 
 
@@ -322,6 +335,7 @@ class MachineDocument(Part):
     supplies: tuple[SupplyPart, ...] = ()
     magnets: tuple[MagnetPart, ...] = ()
     monitors: tuple[BpmPart, ...] = ()
+    pickup: PickupPart = Field(default=PickupPart(), description="of all monitors")
     multiplexer: MultiplexerPart | None = None
     optics: dict[str, dict[Name, float]] = Field(
         default={}, description="named sets of magnet strengths; numbered from 1 in this order, 0 is the nominal one"

@@ -36,9 +36,15 @@ BODY = Box(GAP, HEADER + GAP, WIDTH - 2 * GAP, HEIGHT - HEADER - 2 * GAP)
 #: Sections of the overview, and the sources that they show where they are served. Those that have no room, from the
 #: last on, are found on the other panels.
 OVERVIEW: Mapping[str, tuple[str, ...]] = {
-    "Beam": ("beam.found", "beam.reason", "beam.*"),
+    "Beam": ("beam.found", "beam.reason", "beam.*", "topup.*"),
     "Model, faults and journal": ("control.active", "model.generation", "faults.*", "recorder.state"),
-    "Tunes and chromaticity": ("tune.frequency.?", "tune.?", "synchrotron.frequency", "chromaticity.?"),
+    "Tunes and chromaticity": (
+        "tune.frequency.?",
+        "tune.?",
+        "tune.fraction.?",
+        "synchrotron.frequency",
+        "chromaticity.?",
+    ),
     "Orbit": ("orbit.difference.rms.?", "orbit.difference.largest.?", "control.reference.use"),
     "Shadow": ("machine.role", "control.mode", "machine.connected", "machine.reason", "residual.rms.?"),
 }

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.ioc.shadow.link import INVALID, Update
-from gnomon.ioc.shadow.subjects import Target
+from gnomon.ioc.shadow.subjects import ALL_POSITIONS, Target
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -86,13 +86,14 @@ class Measured:
         if update.severity >= INVALID or found.size != values.size:
             times[...] = NEVER
             return
-        values[...] = found.reshape(values.shape, order="F")
+        in_turn = target.source == "monitor.positions.interleaved"
+        values[...] = found.reshape(values.shape, order="C" if in_turn else "F")
         times[...] = np.where(np.isfinite(values), update.time_ns, NEVER)
 
     def _places(self, target: Target) -> tuple[Floats, Times]:
-        """The parts of the arrays that a PV is about. The array of all positions has x of all, then y of all."""
+        """The parts of the arrays that a PV is about."""
         plane = int(target.source.endswith(".y"))
-        if target.source == "monitor.positions":
+        if target.source in ALL_POSITIONS:
             return self._positions, self._position_ns
         if target.source.startswith("monitor"):
             where = (target.monitor, slice(plane, plane + 1))

@@ -64,16 +64,15 @@ def compare(measured: Snapshot, fresh: tuple[Flags, Flags], predicted: Readings,
 
 
 def _tunes(measured: Snapshot, predicted: Readings) -> Floats:
-    """Differences of the tunes. Where only the fractional part is measured, the nearest tune with that part counts."""
+    """Differences of the tunes. Where only the fractional part is measured, the nearest tune with that part counts.
+
+    Facilities differ in which of the two a PV of a tune shows: one of at least 1 has its integer part, whatever our
+    PV document says. Of a tune that is a fraction in our document the integer part does not count.
+    """
     tune = np.asarray(predicted.beam.tune, dtype=float)
-    match measured.tune_source:
-        case "tune":
-            difference: Floats = measured.tunes - tune
-            return difference
-        case "tune.frequency":
-            found = measured.tunes / revolution_frequency(predicted.lattice)
-        case _:
-            found = measured.tunes
-    difference = found - tune
-    difference -= np.round(difference)
-    return difference
+    found = measured.tunes
+    if measured.tune_source == "tune.frequency":
+        found = found / revolution_frequency(predicted.lattice)
+    difference: Floats = found - tune
+    whole = (measured.tune_source == "tune") & (found >= 1.0)
+    return np.where(whole, difference, difference - np.round(difference))

@@ -8,6 +8,9 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.sources import SETTING
 from gnomon.lattice import Ring
 
+#: Arrays of all positions: x, y of each monitor in turn, or x of all before y of all.
+ALL_POSITIONS = ("monitor.positions.interleaved", "monitor.positions")
+
 #: Where the tunes are read, the first that the facility's PVs have: what is measured before what a model says.
 _TUNES = ("tune.frequency.x", "tune.fraction.x", "tune.x")
 
@@ -99,7 +102,12 @@ def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpe
     if spec.source in SETTING:
         return spec
     key = (spec.device, spec.property)
-    if spec.source == "readback" and key not in settable and ring.property_spec(*key).slot is not None:
+    if (
+        spec.source == "readback"
+        and not spec.offset
+        and key not in settable
+        and ring.property_spec(*key).slot is not None
+    ):
         return replace(spec, source="set", writable=True)
     return None
 
@@ -110,7 +118,8 @@ def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]
     by_source: dict[str, list[PvSpec]] = {}
     for spec in specs:
         by_source.setdefault(spec.source, []).append(spec)
-    found = [(s, Target(s.source, -1, s.scale)) for s in by_source.get("monitor.positions", ())[:1]]
+    arrays = [s for source in ALL_POSITIONS for s in by_source.get(source, ())]
+    found = [(s, Target(s.source, -1, s.scale)) for s in arrays[:1]]
     if not found:
         for source in ("monitor.x", "monitor.y"):
             found += [(s, Target(source, bpms[s.device], s.scale)) for s in by_source.get(source, ())]

@@ -1,12 +1,11 @@
-"""Write the shipped machine documents from fact tables: `python -m tests.tools.machine_documents TABLES`.
+"""Write the shipped machine documents from the fact tables in tests/facts: `python -m tests.tools.machine_documents`.
 
-TABLES is a folder with one folder a ring, each with elements.csv, magnets.csv or power_converters.csv and so on.
-The documents in db/machines are what this wrote; a test compares the two where the tables are at hand.
+The tables have one folder a ring, each with elements.csv, magnets.csv or power_converters.csv and so on.
+The documents in db/machines are what this wrote; a test compares the two.
 """
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,17 @@ LIMITS = {
     "energy": [0.1, 1.1],
 }
 
+#: Clients of the MLS sweep the master clock by +-15 kHz.
+MLS_LIMITS = LIMITS | {"rf_hz": 50e3}
+
+#: Difference over sum of the four buttons; these scales are assumed.
+PICKUP = {"factor_x_mm": 10.0, "factor_y_mm": 10.0, "assumed": True}
+
 #: What the ramp table selector of the MLS counts, from 1; 0 is the standard user optics of elements.csv.
 MLS_OPTICS = ("low_alpha", "low_emittance", "ssmb", "injection")
+
+#: Slots of the monitors of the MLS in rows of 32: the last of each eight is empty.
+MLS_SLOTS = [slot for slot in range(1, 32) if slot % 8]
 
 OFF_ON = ["off", "on"]
 
@@ -130,6 +138,7 @@ def bessy2(folder: Path) -> dict[str, Any]:
         "supplies": supplies,
         "magnets": magnets,
         "monitors": monitors,
+        "pickup": PICKUP,
         "multiplexer": {
             "name": "PMUXZR",
             "supply": "QSPAZR",
@@ -139,7 +148,13 @@ def bessy2(folder: Path) -> dict[str, Any]:
             "state_s": 0.1,
         },
         "coupling": 0.01,
-        "stored_beam": {"gas_lifetime_h": 60.0, "touschek_lifetime_h": 10.0, "top_up_s": 60.0, "assumed": True},
+        "stored_beam": {
+            "gas_lifetime_h": 60.0,
+            "touschek_lifetime_h": 10.0,
+            "top_up_s": 60.0,
+            "gate_s": 1.0,
+            "assumed": True,
+        },
     }
 
 
@@ -154,6 +169,7 @@ def mls(folder: Path) -> dict[str, Any]:
         name = row["power_converter"].replace("P", "M", 1)
         plane = "kick_x" if row["plane"] == "H" else "kick_y"
         magnets.append(_mls_magnet(name, row["element"], plane, row["power_converter"], "steerer"))
+    monitors = [r["name"] for r in elements if r["type"] == "Monitor"]
     optics = {
         name: {r["element"]: float(r["value"]) for r in table(folder / f"optics_{name}.csv")} for name in MLS_OPTICS
     }
@@ -172,13 +188,14 @@ def mls(folder: Path) -> dict[str, Any]:
         "energy_ev": 629e6,
         "harmonic_number": 80,
         "beam_current_ma": 150.0,
-        "rf": {"unit": "Hz"},
+        "rf": {"unit": "kHz"},
         "pvs": "mls",
-        "limits": LIMITS,
+        "limits": MLS_LIMITS,
         "elements": [element(r) for r in elements],
         "supplies": [{"name": n} for n in dict.fromkeys(m["supply"] for m in magnets)],
         "magnets": magnets,
-        "monitors": [{"name": r["name"]} for r in elements if r["type"] == "Monitor"],
+        "monitors": [{"name": name, "slot": slot} for name, slot in zip(monitors, MLS_SLOTS, strict=True)],
+        "pickup": PICKUP,
         "optics": optics,
         "operating": {"injection": {"energy_ev": 105e6, "voltage_v": 72e3}},
         "switches": [
@@ -233,4 +250,4 @@ def main(tables: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(__file__).parents[2] / "db" / "machines")
+    main(Path(__file__).parents[1] / "facts", Path(__file__).parents[2] / "db" / "machines")

@@ -1,6 +1,7 @@
 """Every row of the facilities' tables of process variables is served with its unit, type and direction."""
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,9 @@ from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.lattice import Ring
+from gnomon.lattice import DocumentError, Ring
 
-TABLES = Path(__file__).parents[4] / "shared" / "machines"
+TABLES = Path(__file__).parents[2] / "facts"
 MACHINES = ("bessy2", "mls")
 
 KINDS = {
@@ -28,13 +29,15 @@ KINDS = {
 }
 #: Units that the tables put into words, or write differently.
 UNITS = {"counts: 10 mm is 2^15": "", "m and rad": "", "m and m and rad": ""}
+#: A readback has the type of its setpoint, so that clients can pair them; the table's is not.
+OTHER_KINDS = {"RMC00VP": Kind.INT}
 #: What one row says of several names.
 MORE = {
     "CAVH1T8R:freq": [f"CAVH{n}T8R:freq" for n in (1, 2, 3, 4)],
     "beam:twiss:x:beta": [f"beam:twiss:{p}:{q}" for p in "xy" for q in ("beta", "alpha", "nu")],
     "beam:twiss:x:tune": ["beam:twiss:x:tune", "beam:twiss:y:tune"],
 }
-#: One put, one reading and one of each special type, for where the tables are not at hand: unit, kind, writable.
+#: One put, one reading and one of each special type: unit, kind, writable.
 SAMPLE = {
     "bessy2": {
         "Q1PDR:set": ("A", Kind.FLOAT, True),
@@ -49,9 +52,10 @@ SAMPLE = {
         "ERMPCGP:rdRmp": ("MeV", Kind.FLOAT, False),
         "MLSOPCCP:actOptRmpTblSet": ("", Kind.ENUM, True),
         "ORBITCCP:selRunMode": ("", Kind.INT, True),
-        "RMC00VP": ("", Kind.FLOAT, False),
+        "RMC00VP": ("", Kind.INT, False),
         "BPMZ1X003GP:rdBufBpm": ("um", Kind.INTS, False),
-        "QPD01ZL2RP:rdSigmaY": ("um", Kind.FLOAT, False),
+        "MCLKHGP:setFrq": ("kHz", Kind.FLOAT, True),
+        "QPD01ZL2RP:rdSigmaY": ("mm", Kind.FLOAT, False),
         "cumz4x003gp:tuneSyn": ("Hz", Kind.FLOAT, False),
     },
 }
@@ -66,10 +70,8 @@ SERVED = {name: served(shipped_machine(name)) for name in MACHINES}
 
 def rows() -> Iterator[tuple[str, dict[str, str]]]:
     for machine in MACHINES:
-        path = TABLES / machine / "pvs.csv"
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                yield from ((machine, row) for row in csv.DictReader(file))
+        with (TABLES / machine / "pvs.csv").open(newline="", encoding="utf-8") as file:
+            yield from ((machine, row) for row in csv.DictReader(file))
 
 
 ROWS = list(rows())
@@ -102,12 +104,11 @@ def unit_of(ring: Ring, row: dict[str, str], name: str) -> str:
     return UNITS.get(unit, unit)
 
 
-@pytest.mark.skipif(not ROWS, reason=f"the facilities' tables are not at {TABLES}")
 @pytest.mark.parametrize(("machine", "row"), ROWS, ids=[f"{machine} {row['pv']}" for machine, row in ROWS])
 def test_each_row_of_the_tables_is_served(machine: str, row: dict[str, str]) -> None:
     ring = shipped_machine(machine)
     kind, _, length = row["ca_type"].partition("[")
-    wanted = KINDS[kind + "[]" if length else kind]
+    wanted = OTHER_KINDS.get(row["pv"]) or KINDS[kind + "[]" if length else kind]
     every = names(ring, row["pv"])
     assert every
     for name in every:
@@ -137,3 +138,26 @@ def test_each_state_of_the_optics_presets_all_supplies_energy_and_voltage() -> N
     assert all(len(preset) == len(ring.document.supplies) + 3 for preset in spec.presets)
     assert ("ring", "energy", 105e6) in spec.presets[4]
     assert spec.record_type == "mbbo"
+
+
+def test_the_clock_of_the_mls_can_be_swept_by_50_khz_and_each_of_its_readbacks_follows() -> None:
+    reference_khz = 1e-3 * shipped_machine("mls").rf_reference
+    clock, readback, above = (SERVED["mls"][f"MCLKHGP:{name}"] for name in ("setFrq", "rdFrq", "rdFrq499"))
+    assert clock.drive == pytest.approx((reference_khz - 50.0, reference_khz + 50.0), rel=1e-12)
+    assert (readback.offset, above.offset, above.scale) == (0.0, -499000.0, 1.0)
+    assert above.display == pytest.approx((reference_khz - 499050.0, reference_khz - 498950.0), rel=1e-9)
+
+
+def test_an_offset_is_for_readbacks_alone(tmp_path: Path) -> None:
+    template = {"pv": "x", "source": "set", "device": "rf", "property": "frequency", "offset": 1.0, "description": ""}
+    file = tmp_path / "odd.pvs.json"
+    file.write_text(json.dumps({"schema": "gnomon.pvs/1", "name": "odd", "pvs": [template]}))
+    with pytest.raises(DocumentError, match="an offset is for the source 'readback', not for 'set'"):
+        read_pvs("odd", lambda _: file)
+
+
+def test_a_packed_buffer_needs_a_slot_for_each_monitor() -> None:
+    document = shipped_machine("mls").document
+    bare = tuple(part.model_copy(update={"slot": None}) for part in document.monitors)
+    with pytest.raises(DocumentError, match=r"monitor BPMZ\w+ has no slot from 1 to 32 in the packed buffer"):
+        served(Ring(document.model_copy(update={"monitors": bare})))

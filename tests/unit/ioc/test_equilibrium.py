@@ -20,20 +20,21 @@ CURRENT = "CUM1ZK3RP:measCur"
 class Shown:
     """Outputs with a clock that the test moves; starts with the nominal lattice's result."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring: Ring = RING) -> None:
         self.seconds = 1000.0
-        self.bank = Bank(expand(read_pvs("mls", pv_document), RING, ""), 0)
-        self.outputs = Outputs(self.bank, RING, lambda: int(self.seconds * 1e9))
-        self.outputs.start(RING.nominal)
-        self._propagate = Propagator(RING)
+        self.ring = ring
+        self.bank = Bank(expand(read_pvs(ring.name, pv_document), self.ring, ""), 0)
+        self.outputs = Outputs(self.bank, self.ring, lambda: int(self.seconds * 1e9))
+        self.outputs.start(self.ring.nominal)
+        self._propagate = Propagator(self.ring)
         self._generation = 0
-        self.result(RING.nominal)
+        self.result(self.ring.nominal)
 
     def result(self, lattice: Lattice) -> None:
         self._answer(Answer(self._generation + 1, 1, lattice, self._propagate(lattice), "", 1e-3))
 
     def failure(self) -> None:
-        self._answer(Answer(self._generation + 1, 1, RING.nominal, None, "the model failed"))
+        self._answer(Answer(self._generation + 1, 1, self.ring.nominal, None, "the model failed"))
 
     def _answer(self, answer: Answer) -> None:
         self._generation = answer.generation
@@ -108,6 +109,26 @@ def test_while_the_model_fails_nobody_knows_the_current_and_it_goes_on_after(sho
     shown.result(RING.nominal)
     assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.NO_ALARM}
     assert before - 0.5 < shown[CURRENT].value < before
+
+
+def test_top_up_is_counted_down_and_its_gate_opens_around_it() -> None:
+    shown = Shown(shipped_machine("bessy2"))
+    countdown, gate, current = "TOPUPCC:estCntDwnS", "TOPUPCC:stBlankout2", "MDIZ3T5G:current"
+    seen = []
+    shown.seconds += 0.25
+    for _ in range(130):
+        shown.wait(1)
+        seen.append((shown[countdown].value, shown[gate].value, shown[current].value))
+    waits = [row[0] for row in seen]
+    injections = [i for i in range(1, len(seen)) if seen[i][2] > seen[i - 1][2]]
+    assert [waits[i - 1] for i in injections] == pytest.approx([0.75, 0.75], abs=1e-6)
+    assert {i for i, row in enumerate(seen) if row[1]} == {j for i in injections for j in (i - 1, i)}
+    assert shown["MDIZ3T5G:lt10"].value == pytest.approx(1.0 / (1 / 60 + 1 / 10), rel=1e-3)
+    shown.result(shown.ring.nominal.updated({("Q1PDR", "current"): 0.0}))
+    assert (shown[gate].value, shown[gate].severity) == (0, Severity.NO_ALARM)
+    assert shown.severities(countdown, "MDIZ3T5G:lt10") == {Severity.INVALID}
+    shown.failure()
+    assert shown.severities(countdown, gate, current) == {Severity.INVALID}
 
 
 def test_a_size_at_no_source_point_is_refused_with_the_template() -> None:

@@ -42,6 +42,10 @@ async def test_all_readings_of_a_monitor_show_its_errors_and_the_orbit_does_not(
         np.testing.assert_allclose(bdata[[0, 128]], np.array([x, y]) * 2**15 / 10.0, rtol=1e-14)
         table = rig.get("T:ORBITCC:rdBpm").value
         np.testing.assert_allclose([table["X"][0], table["Y"][0]], [x * 1e6, y * 1e6], rtol=1e-14)
+        signals = [float(table[button][0]) for button in "ABCD"]  # of difference over sum, with factors of 10 mm
+        assert 10.0 * (signals[0] + signals[3] - signals[1] - signals[2]) / sum(signals) == pytest.approx(x, rel=1e-12)
+        assert 10.0 * (signals[0] + signals[1] - signals[2] - signals[3]) / sum(signals) == pytest.approx(y, rel=1e-12)
+        assert list(rig.get("T:ORBITCC:rdButtons").value) == signals
         np.testing.assert_array_equal(rig.get("T:beam:orbit:x").value, np.full(len(RING.elements) + 1, 2e-3))
 
 

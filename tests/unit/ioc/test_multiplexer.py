@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.ioc.multiplexer import switching_s
+from gnomon.ioc.multiplexer import passed, switching_s
 from gnomon.lattice import Setting
 from gnomon.recorder import JournalError
 from gnomon.recorder.reader import Reader
@@ -23,7 +23,9 @@ def names_shown(rig: Rig) -> list[str]:
     return shown
 
 
-async def test_a_selection_passes_the_name_none_and_the_name_and_completes_with_its_effect(tmp_path: Path) -> None:
+async def test_from_none_a_selection_passes_name_none_and_name_and_completes_with_its_effect(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as rig:
         assert rig.get("T:PMUXZR:name").value == "Mux OFF"
         assert (await rig.put("T:MUXP:set", 3.0)).accepted
@@ -106,7 +108,7 @@ async def test_a_selection_that_cannot_be_had_shows_what_is_connected_still(
         with monkeypatch.context() as patch:
             patch.setattr(rig.journal, "append", full)
             assert not (await waiting).accepted
-        assert shown == ["QD", "Mux OFF", "QF"]
+        assert shown == ["Mux OFF", "QF"]
         assert rig.get("T:PMUXZR:QF").value == 1
 
 
@@ -120,8 +122,49 @@ async def test_a_button_only_acts_on_1_and_nothing_else_than_0_and_1_is_taken(tm
         assert rig.get("T:PMUXZR:name").value == "QF"
 
 
-def test_a_selection_among_other_settings_is_at_once() -> None:
-    select = Setting("T:x", "MUX", "selected", 1.0)
-    assert switching_s(RING, (select,)) == 2 * 0.1
-    assert switching_s(RING, (Setting("T:x", "MUX", "selected", 0.0),)) == 0.0
-    assert switching_s(RING, (select, Setting("T:y", "MUXP", "current", 1.0))) == 0.0
+async def test_from_one_magnet_to_another_none_is_shown_and_then_the_new_name(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        assert (await rig.put("T:PMUXZR:QF", 1)).accepted
+        shown = names_shown(rig)
+        waiting = rig.start_put("T:PMUXZR:QD", 1)
+        while not shown:
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        assert [rig.get(f"T:PMUXZR:{b}").value for b in ("QF", "QD")] == [1, 0]  # until the sequence is over
+        assert (await waiting).accepted
+        assert shown == ["Mux OFF", "QD"]
+        assert [rig.get(f"T:PMUXZR:{b}").value for b in ("QF", "QD")] == [0, 1]
+    with Reader(tmp_path / "journal") as reader:
+        assert [entry.reason for entry in reader.entries()] == [f"the multiplexer takes {s} s" for s in ("0.2", "0.1")]
+
+
+async def test_the_magnet_that_is_connected_already_is_named_once_and_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        assert (await rig.put("T:PMUXZR:QF", 1)).accepted
+        shown = names_shown(rig)
+        assert (await rig.put("T:PMUXZR:QF", 1)).accepted
+        assert shown == ["QF"]
+        assert (await rig.put("T:CP:set", 0.5)).accepted
+        assert shown == ["QF"]
+        assert rig.get("T:PMUXZR:QF").value == 1
+
+
+async def test_the_status_of_the_hardware_is_that_of_one_in_order(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        assert [rig.get(f"T:PMUXZR:{name}").value for name in ("disable", "relay_ps")] == [0, 1]
+        assert not (await rig.put("T:PMUXZR:disable", 1)).accepted
+
+
+def test_what_a_selection_passes_depends_on_what_is_connected() -> None:
+    def select(number: float) -> Setting:
+        return Setting("T:x", "MUX", "selected", number)
+
+    none, first = RING.nominal, RING.nominal.updated({("MUX", "selected"): 1.0})
+    assert passed(none, (select(1.0),)) == (1, 0)
+    assert passed(first, (select(2.0),)) == (0,)
+    assert passed(first, (select(1.0),)) == ()
+    assert passed(first, (select(1.0),), under_way=True) == (1, 0)
+    assert passed(first, (select(0.0),)) == ()
+    assert switching_s(none, (select(1.0),)) == 2 * 0.1
+    assert switching_s(first, (select(2.0),)) == 0.1
+    assert switching_s(first, (select(2.0), Setting("T:y", "MUXP", "current", 1.0))) == 0.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gnomon.ioc.packing import pack
+from gnomon.ioc.packing import pack, pack_buffer
 from gnomon.lattice.devices import BeamPositionMonitor
 
 BPMS = [BeamPositionMonitor(f"BPM{i}", i, slot, 0.0, 0.0) for i, slot in enumerate((1, None, 5, 128))]
@@ -11,6 +11,16 @@ BPMS = [BeamPositionMonitor(f"BPM{i}", i, slot, 0.0, 0.0) for i, slot in enumera
 def packed(x: list[float], y: list[float]) -> tuple[np.ndarray, bool]:
     result = pack(BPMS, np.array(x), np.array(y))
     return result.data, result.clipped
+
+
+def test_a_buffer_has_rows_of_32_with_the_monitors_in_their_slots() -> None:
+    slots = (1, 7, 9, 31)
+    bpms = [BeamPositionMonitor(f"B{n}", 0, n, 0.0, 0.0) for n in slots]
+    x, y = np.arange(4) + 1.0, np.arange(4) + 11.0
+    rows = pack_buffer(bpms, x, y).reshape(8, 32)
+    assert [rows[0, n - 1] for n in slots] == list(x)
+    assert [rows[1, n - 1] for n in slots] == list(y)
+    assert np.count_nonzero(rows) == 8
 
 
 def test_positions_stand_at_128_times_row_plus_slot_minus_1() -> None:

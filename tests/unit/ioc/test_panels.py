@@ -102,7 +102,7 @@ def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> No
     wanted = {
         "beam.found",
         "beam.reason",
-        "tune.x",
+        "tune.frequency.x",
         "faults.count",
         "model.generation",
         "recorder.state",

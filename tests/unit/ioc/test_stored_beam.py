@@ -83,3 +83,29 @@ def test_a_clock_that_is_set_back_stops_neither_top_up_nor_averages() -> None:
     fallen_s = 29.0 + 31.0 - 60.0
     assert beam.current_ma == pytest.approx(250.0 * (1.0 - fallen_s / HOUR_S * (1 / 60 + 1 / 10)), rel=1e-6)
     assert beam.average_s(10.0) == pytest.approx(beam.lifetime_s(2.0), rel=1e-3)
+
+
+def test_the_countdown_runs_to_each_top_up_and_the_gate_is_on_around_it() -> None:
+    beam = StoredBeam(TOP_UP.model_copy(update={"gate_s": 1.5}), 250.0)
+    shown: list[tuple[float, bool]] = []
+    for second in range(125):
+        beam.advance(float(second), 1.0)
+        shown.append((beam.countdown_s(), beam.injecting()))
+    countdowns = [60.0 - second % 60 for second in range(125)]
+    assert [countdown for countdown, _ in shown] == countdowns
+    assert [second for second, (_, on) in enumerate(shown) if on] == [59, 60, 61, 119, 120, 121]  # not at the start
+    assert beam.current_ma < 250.0
+
+
+def test_without_top_up_or_without_a_beam_there_is_no_countdown_and_the_gate_is_off() -> None:
+    falling, lost = StoredBeam(PART, 150.0), StoredBeam(TOP_UP, 250.0)
+    for second in range(61):
+        falling.advance(float(second), 1.0)
+        lost.advance(float(second), 1.0)
+    assert lost.injecting()
+    lost.lose()
+    for beam in (falling, lost):
+        assert math.isnan(beam.countdown_s())
+        assert not beam.injecting()
+    lost.advance(62.0, 1.0)
+    assert (lost.countdown_s(), lost.injecting()) == (60.0, False)
