@@ -21,26 +21,35 @@ class SourcePoint:
         bend = ring.elements[self.index]
         assert isinstance(bend, Bend)  # checked when the document was read
         self._half, self._h = 0.5 * bend.length, bend.angle / bend.length
-        angle = bend.entrance_angle
-        fringe = self._h * bend.gap * bend.fint_entrance * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
-        self._inlet = self._h * math.tan(angle), -self._h * math.tan(angle - fringe)
+        self._angle, self._inlet = bend.entrance_angle, self._h * math.tan(bend.entrance_angle)
+        self._fringe = (
+            self._h * bend.gap * bend.fint_entrance * (1.0 + math.sin(self._angle) ** 2) / math.cos(self._angle)
+        )
         coupling = ring.document.coupling
         self._shares = 1.0 / (1.0 + coupling), coupling / (1.0 + coupling)
 
     def sizes(self, lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> tuple[float, float]:
         """Rms sizes in x and y [m]; not-a-number where there is no equilibrium."""
         gradient = float(lattice.parameters((self.index,))[0, 5])
-        x = self._size(beam, equilibrium, 0, gradient + self._h * self._h, self._h)
-        y = self._size(beam, equilibrium, 1, -gradient, 0.0)
+        p = 1.0 / (1.0 + beam.delta)
+        vertical = -self._h * math.tan(self._angle - p * self._fringe)
+        x = self._size(beam, equilibrium, 0, gradient + self._h * self._h, self._h, self._inlet)
+        y = self._size(beam, equilibrium, 1, -gradient, 0.0, vertical)
         return x, y
 
-    def _size(self, beam: BeamState, equilibrium: RadiationSummary, plane: int, k: float, h: float) -> float:
-        beta, edge = float(beam.beta[self.index, plane]), self._inlet[plane]
+    def _size(
+        self, beam: BeamState, equilibrium: RadiationSummary, plane: int, stiff: float, h: float, edge: float
+    ) -> float:
+        p, beta = 1.0 / (1.0 + beam.delta), float(beam.beta[self.index, plane])
         alpha = float(beam.alpha[self.index, plane]) - edge * beta
         eta, slope = beam.dispersion[self.index, 2 * plane : 2 * plane + 2].tolist()
-        c, s, lift = _sector(k, self._half)
-        middle = c * c * beta - 2.0 * c * s * alpha + s * s * (1.0 + alpha * alpha) / beta
-        eta = c * eta + s * (slope + edge * eta) + h * lift
+        place, momentum = beam.orbit[self.index, 2 * plane : 2 * plane + 2].tolist()
+        c, s, lift = _sector(p * stiff, self._half)
+        reach = p * s
+        middle = c * c * beta - 2.0 * c * reach * alpha + reach * reach * (1.0 + alpha * alpha) / beta
+        # the dispersion's slope is p (eta_p - p px), and px has the edge's kick
+        slope += edge * eta - p * (momentum + edge * place)
+        eta = c * eta + reach * slope + lift * p * p * (h + stiff * place)
         emittance = self._shares[plane] * equilibrium.emittance_m
         return math.sqrt(emittance * middle + (eta * equilibrium.energy_spread) ** 2)
 
