@@ -8,7 +8,7 @@ import gnomon
 from gnomon.ioc.study_files import Quantity, StudyError, StudyResult
 from gnomon.lattice import GnomonError, Lattice, Ring
 from gnomon.propagator import BeamState, Propagator
-from gnomon.propagator.derivatives import chromaticity_response, orbit_response, tune_response
+from gnomon.propagator.derivatives import chromaticity_response, frequency_response, orbit_response, tune_response
 from gnomon.propagator.ensembles.study import ApertureStudy
 
 #: Told what a study is at: a phrase, how many steps are done and how many there are.
@@ -76,14 +76,18 @@ def study_tune(lattice: Lattice, optics: str, say: Say, order: int = 0) -> Study
 
 
 def study_orm(lattice: Lattice, optics: str, say: Say) -> StudyResult:
-    """The orbit response matrix with the momentum held and with the RF frequency held."""
+    """The orbit response matrix with the momentum held and with the RF frequency held, and its column of the RF.
+
+    All are linearised about the orbit and momentum deviation that the lattice has at its RF frequency.
+    """
     propagate = Propagator(lattice.ring)
     say("orbit and optics", 0, 3)
-    _beam(propagate, lattice)
+    beam = _beam(propagate, lattice)
     say("momentum held", 1, 3)
     momentum = orbit_response(propagate, lattice)
     say("frequency held", 2, 3)
     frequency = orbit_response(propagate, lattice, hold="frequency")
+    rf = frequency_response(propagate, lattice)
     say("done", 3, 3)
     axes = ("monitors", "corrector")
     return StudyResult(
@@ -100,6 +104,10 @@ def study_orm(lattice: Lattice, optics: str, say: Say) -> StudyResult:
             "x, frequency held": Quantity(frequency.x, "m/rad", axes),
             "y, frequency held": Quantity(frequency.y, "m/rad", axes),
             "momentum deviation, frequency held": Quantity(frequency.delta, "1/rad", ("corrector",)),
+            "x, by RF frequency": Quantity(rf.x[:, 0], "m/Hz", ("monitors",)),
+            "y, by RF frequency": Quantity(rf.y[:, 0], "m/Hz", ("monitors",)),
+            "momentum deviation, by RF frequency": Quantity(np.array(rf.delta[0]), "1/Hz"),
+            "momentum deviation": Quantity(np.array(beam.delta), "1"),
         },
     )
 

@@ -51,6 +51,8 @@ def orm(
 ) -> None:
     """The orbit response matrix: every corrector to every monitor, at fixed momentum and at fixed RF frequency.
 
+    The column of the RF frequency comes with it.
+
     For example `gnomon study orm --machine bessy2 -o orm.h5 --plot orm.png`.
     """
     from gnomon.ioc.studies import study_orm
@@ -226,3 +228,8 @@ def _show_orm(result: "StudyResult", console: "Console") -> None:
             parts = [data[k][:, chosen] for k in ("x, momentum held", "y, momentum held", "x, frequency held")]
             table.add_row(kind, str(chosen.sum()), *(f"{np.sqrt(np.mean(part**2)):.4f}" for part in parts))
     console.print(table)
+    x, y = (1e9 * float(np.sqrt(np.mean(data[f"{plane}, by RF frequency"] ** 2))) for plane in "xy")
+    delta = float(data["momentum deviation"])
+    console.print(
+        f"by RF frequency, rms: x {x:.4f}, y {y:.4f} um/kHz; linearised at the momentum deviation {delta:.3e}"
+    )

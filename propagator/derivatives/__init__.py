@@ -7,7 +7,12 @@ from gnomon.propagator.derivatives.optics import (
     optics_response,
     tune_response,
 )
-from gnomon.propagator.derivatives.orbit import OrbitResponse, misalignment_response, orbit_response
+from gnomon.propagator.derivatives.orbit import (
+    OrbitResponse,
+    frequency_response,
+    misalignment_response,
+    orbit_response,
+)
 from gnomon.propagator.derivatives.turn import NoDerivative
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "OrbitResponse",
     "TuneResponse",
     "chromaticity_response",
+    "frequency_response",
     "misalignment_response",
     "optics_response",
     "orbit_response",

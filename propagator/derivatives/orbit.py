@@ -7,6 +7,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import PARAMETERS, Multipole
+from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives.turn import POSITIONS, Knobs, Turn, beam_of
 from gnomon.propagator.program import BEAM
@@ -21,6 +22,7 @@ class OrbitResponse:
 
     `names` are the knobs', `parameters` theirs in `PARAMETERS`, `units` those of the matrices; `monitors` their
     elements. `delta` (knobs,) is the change of the momentum deviation by a unit of each, 0 where the momentum is held.
+    "rf" "frequency" [Hz] is a knob of `frequency_response` alone.
     """
 
     names: tuple[str, ...]
@@ -38,7 +40,8 @@ def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "mom
 
     `hold` says what stays: the "momentum" deviation, or the RF "frequency", where a kick that lengthens the path
     changes the momentum instead: dC/dkick + (dC/ddelta) ddelta/dkick = 0. Sextupoles count with the orbit that there
-    is. Raises NoDerivative without a beam, or, for "frequency", without a chromatic propagator.
+    is, at the momentum deviation at which the propagator finds the beam: where the ring sits at this RF frequency if
+    its `momentum` is "frequency", with errors too. Raises NoDerivative without a beam, or, for "frequency", without a chromatic propagator.
     """
     chromatic = hold == "frequency"
     beam = beam_of(propagate, lattice, chromatic=chromatic)
@@ -64,6 +67,28 @@ def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "mom
         hold=hold,
         x=x,
         y=y,
+        delta=delta,
+    )
+
+
+def frequency_response(propagate: Propagator, lattice: Lattice) -> OrbitResponse:
+    """How the orbit at the monitors and the momentum follow the RF frequency f: one knob, in m/Hz and 1/Hz.
+
+    The circumference is h c / f, so ddelta/df = -(h c / f^2) / (dC/ddelta), and the orbit moves along the dispersion.
+    Raises NoDerivative without a beam, or without a chromatic propagator.
+    """
+    beam, ring = beam_of(propagate, lattice, chromatic=True), lattice.ring
+    places, frequency = np.array(ring.monitors, dtype=np.int64), lattice.rf_frequency
+    path = -ring.harmonic_number * SPEED_OF_LIGHT / frequency**2
+    delta = np.array([path / (beam.momentum_compaction * ring.circumference)])
+    return OrbitResponse(
+        names=("rf",),
+        parameters=("frequency",),
+        units=("m/Hz",),
+        monitors=tuple(bpm.name for bpm in ring.bpms),
+        hold="frequency",
+        x=beam.dispersion[places, :1] * delta,
+        y=beam.dispersion[places, 2:3] * delta,
         delta=delta,
     )
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gnomon.db import shipped_machine
 from gnomon.ioc.cli import app
+from gnomon.ioc.studies import study_orm
 from gnomon.ioc.study_files import StudyError
 from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import orbit_response
@@ -76,6 +77,29 @@ def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
         assert data.attrs["unit"] == "m/rad"
         assert tuple(file["names/corrector"].asstr()[()]) == response.names
     assert plot.stat().st_size > 10_000
+
+
+def test_orm_of_a_ring_with_errors_is_that_of_the_ring_where_its_rf_frequency_holds_it() -> None:
+    ring = shipped_machine("mls")
+    steerers = [m.name for m in ring.magnets if m.main == "kick"]
+    rng = np.random.default_rng(1)
+    lattice = ring.nominal.updated({(name, "kick"): 1e-4 * rng.normal() for name in steerers})
+    found = study_orm(lattice, "nominal", lambda *_: None).quantities
+    assert abs(float(found["momentum deviation"].data)) > 1e-5
+    propagate, monitors, step = Propagator(ring, "frequency"), list(ring.monitors), 1e-7
+    for k in (0, len(steerers) // 2):
+        key = (steerers[k], "kick")
+        up, down = (propagate(lattice.updated({key: lattice[key] + s * step})) for s in (1, -1))
+        there = (up.orbit[monitors, 0] - down.orbit[monitors, 0]) / (2.0 * step)
+        column = found["x, frequency held"].data[:, k]
+        assert np.abs(column - there).max() < 1e-5 * np.abs(there).max()
+        reference = orbit_response(Propagator(ring, "orbit"), lattice, hold="frequency").x[:, k]
+        assert np.abs(reference - there).max() > 1e-4 * np.abs(there).max()
+    key, hertz = ("rf", "frequency"), {"Hz": 1.0, "kHz": 1e-3}[ring.rf_unit]
+    up, down = (propagate(lattice.updated({key: lattice[key] + s * hertz})) for s in (1, -1))
+    there = 0.5 * (up.orbit[monitors, 0] - down.orbit[monitors, 0])
+    assert found["x, by RF frequency"].unit == "m/Hz"
+    assert np.abs(found["x, by RF frequency"].data - there).max() < 1e-5 * np.abs(there).max()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import (
     NoDerivative,
     chromaticity_response,
+    frequency_response,
     misalignment_response,
     optics_response,
     orbit_response,
@@ -55,6 +56,18 @@ def test_orbit_by_correctors(lattice: Lattice, hold: str, momentum: str) -> None
     for k in sample(len(response.names)):
         there = difference(propagate, lattice, (response.names[k], "kick"), 2e-6, lambda b: b.orbit[monitors][:, ::2])
         close(np.stack([response.x[:, k], response.y[:, k]], axis=1), there, 1e-6)
+
+
+def test_orbit_by_the_rf_frequency(lattice: Lattice) -> None:
+    propagate = Propagator(lattice.ring, "frequency")
+    response = frequency_response(propagate, lattice)
+    assert response.units == ("m/Hz",)
+    monitors, key = list(lattice.ring.monitors), ("rf", "frequency")
+    hertz = {"Hz": 1.0, "kHz": 1e3}[lattice.ring.rf_unit]
+    there = difference(propagate, lattice, key, 1.0 / hertz, lambda b: np.append(b.orbit[monitors][:, ::2], b.delta))
+    ours = np.append(np.stack([response.x[:, 0], response.y[:, 0]], axis=1), response.delta)
+    close(ours[:-1], there[:-1] / hertz, 1e-5)
+    assert ours[-1] == pytest.approx(there[-1] / hertz, rel=1e-6)
 
 
 def test_orbit_by_misalignments(lattice: Lattice) -> None:
