@@ -41,7 +41,8 @@ def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "mom
     `hold` says what stays: the "momentum" deviation, or the RF "frequency", where a kick that lengthens the path
     changes the momentum instead: dC/dkick + (dC/ddelta) ddelta/dkick = 0. Sextupoles count with the orbit that there
     is, at the momentum deviation at which the propagator finds the beam: where the ring sits at this RF frequency if
-    its `momentum` is "frequency", with errors too. Raises NoDerivative without a beam, or, for "frequency", without a chromatic propagator.
+    its `momentum` is "frequency", with errors too. Raises NoDerivative without a beam, or, for "frequency", without a
+    chromatic propagator.
     """
     chromatic = hold == "frequency"
     beam = beam_of(propagate, lattice, chromatic=chromatic)
