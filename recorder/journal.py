@@ -17,11 +17,14 @@ from typing import Self
 from gnomon.lattice.commands import Change, Record, Settled
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import JournalError
-from gnomon.recorder.lock import RecorderLock
+from gnomon.recorder.lock import Identity, RecorderLock
 from gnomon.recorder.schema import Number, encode, encode_physics, encode_settings, open_for_writing
 
 #: Longest text kept of what a client claims, so that nobody can fill the disk with a name.
 LONGEST_TEXT = 2000
+
+#: What SQLite calls the write-ahead log, after the database's name.
+LOG = "-wal"
 
 _COMMAND = "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CHANGE = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -35,6 +38,9 @@ class Journal:
     A failed write closes the database. The next call opens it again, takes out what the failed write may have left,
     and moves everything out of the log that could not be synced: a page that the disk has once refused is never
     taken for written.
+
+    Nothing is acknowledged that cannot be found again: before and after each commit the journal's name must still
+    lead to the file that is open, and the log beside it must be the one that is written.
     """
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection] = open_for_writing) -> None:
@@ -45,10 +51,16 @@ class Journal:
         self._closed = False
         self._lock = RecorderLock(path)
         self._connection: sqlite3.Connection | None = None
+        self._log: Identity | None = None
+        self._refused = False
+        self._rescued = ""
         try:
             self._connection = connect(path)
             self._run, self._sequence, self._outcome = _last(self._connection)
-            _sync_directory(path)
+            self._log = self._log_found()
+            _sync_directory(self._lock.place)
+            if trouble := self._lock.trouble():
+                raise JournalError(f"{path}: {trouble}")
         except BaseException as error:
             self._drop()
             self._lock.release()
@@ -130,6 +142,8 @@ class Journal:
     def close(self) -> None:
         """Close the file and let go of the lock; harmless when repeated."""
         with self._mutex:
+            if self._connection is not None and not self._closed and self._lock.trouble():
+                self._empty_log(self._connection)  # SQLite does not do so for a file that has moved
             self._closed = True
             self._drop()
             self._lock.release()
@@ -165,9 +179,13 @@ class Journal:
     def _write(self, statements: Callable[[sqlite3.Connection], object]) -> None:
         if self._closed:
             raise JournalError(f"{self.path}: the journal has been closed")
+        self._check_place()
         try:
+            if self._refused:
+                self._drop()
             if self._connection is None:
                 self._connection = self._reopened()
+                self._log, self._refused = self._log_found(), False
             self._connection.execute("BEGIN IMMEDIATE")
             statements(self._connection)
             self._connection.execute("COMMIT")
@@ -176,6 +194,61 @@ class Journal:
             if isinstance(error, (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)):
                 raise self._failure(error) from error
             raise
+        self._refused = True  # unless it can be found again; what is refused is taken out with the next write
+        self._check_place()
+        self._refused = False
+
+    def _check_place(self) -> None:
+        """Raise JournalError unless the open database and its log are those that the journal's name leads to."""
+        if trouble := self._lock.trouble():
+            raise JournalError(
+                f"{self.path}: {trouble}; nothing of this was recorded, and commands are refused until the same file "
+                f"is back under this name.{self._rescue()}"
+            )
+        if self._connection is None or self._log is None or self._log == self._log_found():
+            return
+        log = self.path.name + LOG
+        if not self._empty_log(self._connection):
+            raise JournalError(
+                f"{self.path}: the log beside the journal, {log}, was removed or replaced; what it held cannot be "
+                "saved while a reader holds it: end readers of the journal, do not stop the server, and try again"
+            )
+        self._drop()
+        raise JournalError(
+            f"{self.path}: the log beside the journal, {log}, was removed or replaced; what it held has been saved "
+            "into the journal. Nothing of this was recorded: send it again"
+        )
+
+    def _rescue(self) -> str:
+        """Make what is recorded outlive this process, and say what to do. The file itself may have no name any more."""
+        if self._connection is None:
+            return ""
+        self._empty_log(self._connection)
+        if not self._lock.deleted():
+            return " Move it back; the server then goes on by itself"
+        if not self._rescued:
+            copy = self._lock.place.with_name(f"{self._lock.place.name}.rescued-{time.time_ns() // 1_000_000_000}")
+            try:
+                self._connection.execute("VACUUM INTO ?", (str(copy),))
+            except sqlite3.Error as error:
+                return f" It cannot be saved either: {error}. Make room, and try again before the server stops"
+            self._rescued = str(copy)
+        return f" All of it is in {self._rescued}: stop the server, rename that to {self.path.name}, and start again"
+
+    def _empty_log(self, connection: sqlite3.Connection) -> bool:
+        """Move what the log holds into the database; whether all of it is there and synced."""
+        try:
+            return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:
+            return False
+
+    def _log_found(self) -> Identity | None:
+        """The log that the journal's name leads to."""
+        try:
+            found = os.stat(self._lock.place.with_name(self._lock.place.name + LOG))
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _reopened(self) -> sqlite3.Connection:
         """The database after a failed write, with the failed write taken out and the log emptied into the file.

@@ -189,7 +189,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         connection.close()
-        log = path.with_name(path.name + "-wal")
+        log = path.resolve().with_name(path.resolve().name + "-wal")
         if log.exists() and log.stat().st_size > 0:
             raise
         # Without a log nothing is missing from the file itself, and nobody can be writing it.

@@ -2,6 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf, isnan, nan
 from pathlib import Path
@@ -319,3 +320,188 @@ def test_a_run_and_its_first_command_are_written_together_or_not_at_all(path: Pa
         ]
         assert reader.newest_run_of("toy", "T:") == reader.run(1)
         assert reader.newest_run_of("toy", "U:") is None
+
+
+def values(path: Path) -> list[float | None]:
+    with Reader(path) as reader:
+        return [entry.changes[0].new for entry in reader.entries()]
+
+
+def set_aside(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+
+
+def move_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def replace_it(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    path.rename(path.with_name("elsewhere"))
+    other.rename(path)
+
+
+@pytest.mark.parametrize(
+    ("disturb", "why"),
+    [
+        (Path.unlink, "was removed while"),
+        (set_aside, "was renamed"),
+        (move_folder, "was renamed, or the folder it is in"),
+        (replace_it, "another file was put in the journal's place"),
+    ],
+)
+@pytest.mark.parametrize("through", ["its name", "a link"])
+def test_a_journal_that_is_taken_away_refuses_every_command_and_says_what_to_do(
+    tmp_path: Path, disturb: Callable[[Path], None], why: str, through: str
+) -> None:
+    path = tmp_path / "folder" / "twin.journal"
+    path.parent.mkdir()
+    name = path
+    if through == "a link":
+        name = tmp_path / "link.journal"
+        name.symlink_to(path)
+    with Journal(name) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        disturb(path)
+        for _ in range(2):
+            with pytest.raises(JournalError, match=why) as error:
+                write(journal, applied(2, "Q1", 1.0, 2.0))
+            assert str(name) in str(error.value)
+            assert "commands are refused until the same file is back" in str(error.value)
+        assert journal.next_sequence == 2
+
+
+@pytest.mark.parametrize("disturb", [set_aside, replace_it])
+def test_a_journal_that_is_moved_back_goes_on_with_all_that_was_acknowledged(
+    path: Path, disturb: Callable[[Path], None]
+) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        disturb(path)
+        with pytest.raises(JournalError, match="Move it back"):
+            write(journal, applied(2, "Q1", 1.0, 666.0))
+        path.with_name("elsewhere").rename(path)
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+    assert values(path) == [1.0, 2.0]
+
+
+def test_a_journal_that_was_renamed_is_whole_without_its_log(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        set_aside(path)
+    assert values(path.with_name("elsewhere")) == [1.0]
+
+
+def test_a_journal_that_was_deleted_is_rescued_by_the_server_that_still_has_it(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        path.unlink()
+        for _ in range(2):
+            with pytest.raises(JournalError, match=r"All of it is in .*twin\.journal\.rescued-\d+: stop the server"):
+                write(journal, applied(2, "Q1", 1.0, 2.0))
+    (rescued,) = path.parent.glob("*.rescued-*")
+    rescued.rename(path)
+    with Journal(path) as journal:
+        assert journal.next_sequence == 2
+        begin(journal)
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+    assert values(path) == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_log_that_is_taken_away_is_saved_into_the_journal_before_anything_else(path: Path, how: str) -> None:
+    log = path.with_name(path.name + "-wal")
+    with Journal(path) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        log.unlink()
+        if how == "replaced":
+            log.write_bytes(b"something else")
+        with pytest.raises(
+            JournalError, match=r"twin\.journal-wal, was removed or replaced; what it held has been saved"
+        ):
+            write(journal, applied(2, "Q1", 1.0, 666.0))
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+        write(journal, applied(3, "Q1", 2.0, 3.0))
+    assert values(path) == [1.0, 2.0, 3.0]
+
+
+def test_a_command_that_is_committed_where_nobody_finds_it_is_refused_and_taken_out(path: Path) -> None:
+    """The file goes between the check and the commit."""
+
+    class Meddled(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+            if sql == "COMMIT" and meddle:
+                set_aside(path)
+            return super().execute(sql, *arguments)  # type: ignore[arg-type]
+
+    def connect(place: Path) -> sqlite3.Connection:
+        open_for_writing(place).close()
+        return sqlite3.connect(place, isolation_level=None, check_same_thread=False, factory=Meddled)
+
+    meddle = False
+    with Journal(path, connect) as journal:
+        begin(journal)
+        meddle = True
+        with pytest.raises(JournalError, match="was renamed"):
+            write(journal, applied(1, "Q1", 0.0, 666.0))
+        meddle = False
+        path.with_name("elsewhere").rename(path)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+    assert values(path) == [1.0]
+
+
+SECOND = "from gnomon.recorder import Journal; from pathlib import Path; Journal(Path({!r}))"
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+@pytest.mark.parametrize("where", ["here", "in another process"])
+def test_a_second_recorder_is_refused_through_a_link(path: Path, kind: str, where: str) -> None:
+    link = path.with_name("link.journal")
+    with Journal(path) as journal:
+        begin(journal)
+        link.symlink_to(path) if kind == "symbolic" else link.hardlink_to(path)
+        if where == "here":
+            with pytest.raises(JournalError) as error:
+                Journal(link)
+            refusal = str(error.value)
+        else:
+            code = [sys.executable, "-c", SECOND.format(str(link))]
+            second = subprocess.run(code, capture_output=True, text=True, check=False)
+            assert second.returncode == 1
+            refusal = second.stderr
+        assert "link.journal" in refusal
+        assert "another recorder" in refusal or "2 names (hard links)" in refusal
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+    assert values(path) == [1.0]
+
+
+def test_the_journal_itself_is_locked_not_only_the_file_beside_it(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        path.with_name(path.name + ".lock").unlink()
+        second = subprocess.run(
+            [sys.executable, "-c", SECOND.format(str(path))], capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 1
+        assert "it has opened the file under another name" in second.stderr
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        # SQLite's own locks are untouched: a stranger that closes the database does not remove the log.
+        code = f"import sqlite3; c = sqlite3.connect({str(path)!r})\n"
+        code += "print(c.execute('SELECT max(sequence) FROM command').fetchone())"
+        stranger = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert stranger.stdout.strip() == "(1,)"
+        assert path.with_name(path.name + "-wal").exists()
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+
+
+def test_a_journal_with_two_names_is_refused_at_the_start(path: Path) -> None:
+    small_journal(path)
+    path.with_name("link.journal").hardlink_to(path)
+    with pytest.raises(JournalError, match=r"2 names \(hard links\).*copy"):
+        Journal(path)
