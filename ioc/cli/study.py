@@ -230,6 +230,5 @@ def _show_orm(result: "StudyResult", console: "Console") -> None:
     console.print(table)
     x, y = (1e9 * float(np.sqrt(np.mean(data[f"{plane}, by RF frequency"] ** 2))) for plane in "xy")
     delta = float(data["momentum deviation"])
-    console.print(
-        f"by RF frequency, rms: x {x:.4f}, y {y:.4f} um/kHz; linearised at the momentum deviation {delta:.3e}"
-    )
+    console.print(f"rms by RF frequency: x {x:.4f}, y {y:.4f} um/kHz")
+    console.print(f"linearised at the momentum deviation {delta:.3e}")

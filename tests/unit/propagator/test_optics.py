@@ -68,3 +68,22 @@ def test_each_kind_of_instability_is_told_apart() -> None:
     assert modes(resonance)[0] == UNSTABLE_SUM
     assert np.abs(np.abs(np.linalg.eigvals(resonance)) - 1.0).max() > 1e-3
     assert modes(np.full((4, 4), math.nan))[0] != STABLE
+
+
+def test_across_the_difference_resonance_modes_stay_with_their_planes_and_jump_by_the_gap() -> None:
+    skew, beta_x, beta_y, mu_y = 2e-3, 3.0, 7.0, 2.0
+    thin = np.eye(4)
+    thin[1, 2] = thin[3, 0] = skew
+    gap = skew * math.sqrt(beta_x * beta_y)  # closest tunes behind a thin skew quadrupole, times 2 pi
+    apart = []
+    for distance in np.linspace(-5.0, 5.0, 40) * gap:
+        matrix = thin @ uncoupled(twiss_block(mu_y + distance, beta_x, -1.2), twiss_block(mu_y, beta_y, 0.4))
+        _, mu, vectors = modes(matrix)
+        assert math.hypot(*vectors[0, :2]) ** 2 > math.hypot(*vectors[0, 2:4]) ** 2
+        assert abs(mu[0] - mu[1]) == pytest.approx(math.hypot(distance, gap), rel=2e-2)
+        apart.append(mu[0] - mu[1])
+    steps = np.diff(apart)
+    jump = int(np.argmax(steps))
+    assert apart[jump] < 0.0 < apart[jump + 1]
+    assert steps[jump] == pytest.approx(2.0 * gap, rel=5e-2)
+    assert np.delete(steps, jump).max() < 0.3 * gap
