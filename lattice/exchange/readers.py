@@ -23,7 +23,7 @@ MOST = 1_000_000
 LARGEST = 100_000_000
 
 #: Formats that are read without pyAT.
-OWN = frozenset({"elegant", "lat2db", "tracy"})
+OWN = frozenset({"elegant", "lat2db", "madx", "tracy"})
 
 MISSING = "reading and writing lattices of other programs needs pyAT: pip install 'gnomon[import]'"
 
@@ -62,13 +62,9 @@ def read_ring(
                 case "at-m":
                     ring = at.load_m(file, **_energy(energy_ev))
                     places = _m_lines(file)
-                case "at-json":
+                case _:
                     ring = at.load_json(file, use=use, **_energy(energy_ev))
                     places = _numbered
-                case _:
-                    module = importlib.import_module("gnomon.lattice.exchange.mad_like")
-                    found: ForeignRing = module.read(format, file, use, energy_ev, harmonic_number)
-                    return found
             return from_toolbox(ring, places, _skipped(messages))
     except ExchangeError:
         raise
@@ -87,6 +83,10 @@ def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harm
                 from gnomon.lattice.exchange.elegant import read_elegant
 
                 return read_elegant(file, use, energy_ev)
+            case "madx":
+                from gnomon.lattice.exchange.madx import read_madx
+
+                return read_madx(file, use, energy_ev)
             case "tracy":
                 from gnomon.lattice.exchange.tracy import read_tracy
 
