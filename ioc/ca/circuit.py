@@ -14,6 +14,7 @@ from gnomon.ioc.ca.admission import Admission
 from gnomon.ioc.ca.connection import Connection, log
 from gnomon.ioc.ca.dbr import NotATextError, Unconvertible
 from gnomon.ioc.ca.directory import Directory, Hosted
+from gnomon.ioc.ca.partings import Partings
 from gnomon.ioc.ca.points import Point, put_value
 from gnomon.ioc.ca.publisher import Subscription
 from gnomon.ioc.ca.search import reply
@@ -85,12 +86,14 @@ class Circuit(Connection):
         admission: Admission,
         port: int,
         circuits: "set[Circuit]",
+        partings: Partings,
     ) -> None:
         super().__init__(guard, admission)
         self._directory = directory
         self._access = access
         self._port = port
         self._circuits = circuits
+        self._partings = partings
         self._channels: dict[int, Channel] = {}
         self._next_sid = 1
         self._subscriptions = 0
@@ -118,11 +121,13 @@ class Circuit(Connection):
     def opened(self) -> None:
         """Say which version is spoken here."""
         self._circuits.add(self)
+        self._partings.opened(self.address)
         self.send(Command.VERSION, 0, PROTOCOL_VERSION, 0, 0)
 
     def closed(self) -> None:
         """Forget the client; puts that it has sent go on."""
         self._circuits.discard(self)
+        self._partings.closed(self.address, id(self))
         for hosted in self._directory:
             hosted.publisher.forget(self)
         self._channels.clear()
@@ -193,12 +198,16 @@ class Circuit(Connection):
         shown = rights if writable else rights & ~Rights.WRITE
         sid = self._next_sid
         self._next_sid += 1
+        if not self._channels:
+            self._partings.used(self.address, id(self))
         self._channels[sid] = Channel(sid, cid, hosted, point, rights)
         self.send(Command.ACCESS_RIGHTS, 0, 0, cid, shown)
         self.send(Command.CREATE_CHAN, point.native, point.length, cid, sid)
 
     def _clear(self, message: Message) -> None:
         self._forget(self._channel(message))
+        if not self._channels:
+            self._partings.emptied(self.address, id(self))
         self.send(message.command, 0, 0, message.first, message.second)
 
     def _subscribe(self, message: Message) -> None:

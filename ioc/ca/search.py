@@ -4,8 +4,10 @@ import asyncio
 import struct
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from gnomon.ioc.ca.partings import Partings
 from gnomon.ioc.ca.wire import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSION, Command, text
 
 REPLY = struct.Struct(">HHHHIIHHI")
@@ -19,8 +21,15 @@ class Searches(asyncio.DatagramProtocol):
     It may hear through several sockets; answers leave by the first, whose address is the one to connect to.
     """
 
-    def __init__(self, serves: Callable[[str], bool], port: Callable[[], int], ignored: Collection[str]) -> None:
+    def __init__(
+        self,
+        serves: Callable[[str], bool],
+        port: Callable[[], int],
+        ignored: Collection[str],
+        partings: Partings,
+    ) -> None:
         self._serves = serves
+        self._partings = partings
         self._port = port
         self._ignored = ignored
         self._transport: Any = None
@@ -35,7 +44,7 @@ class Searches(asyncio.DatagramProtocol):
             return
         with suppress(struct.error, ValueError):
             for message in replies(data, self._serves, self._port()):
-                self._transport.sendto(message, addr)
+                self._partings.answer(addr[0], partial(self._transport.sendto, message, addr))
 
     def error_received(self, exc: Exception) -> None:
         """A client has gone before it was answered: it will search again if it wants to."""

@@ -22,6 +22,7 @@ from gnomon.ioc.ca.admission import Admission
 from gnomon.ioc.ca.circuit import Circuit
 from gnomon.ioc.ca.directory import Directory, Hosted
 from gnomon.ioc.ca.logs import quieten
+from gnomon.ioc.ca.partings import Partings
 from gnomon.ioc.ca.search import Searches
 from gnomon.ioc.config import GuardConfig
 from gnomon.ioc.interfaces import broadcast_of
@@ -88,20 +89,23 @@ class ServerContext(Context):
         self._access = access
         self._guard = guard
         self._admission = Admission(guard)
+        self._partings = Partings()
         self._servers: list[asyncio.Server] = []
 
     async def server_accept_loop(self, sock: Any) -> None:
         """Accept clients on one interface, until closed."""
 
         def accept() -> Circuit:
-            return Circuit(self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits)
+            return Circuit(
+                self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits, self._partings
+            )
 
         self._servers.append(await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=BACKLOG))
         self.listening.set()
 
     async def _create_broadcaster_transport(self, interface: str) -> None:
         """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
-        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses)
+        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._partings)
         for address in filter(None, (interface, broadcast_of(interface))):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setblocking(False)
