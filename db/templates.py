@@ -22,6 +22,7 @@ from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
 from gnomon.lattice.operation import OPTICS
 from gnomon.lattice.parsing import parse_document
+from gnomon.lattice.states import fault_in_states
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 
@@ -197,6 +198,8 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
         drive = (0.0, float(len(presets) - 1))
     if kind is Kind.ENUM and known is not None and len(states) != known.high - known.low + 1.0:
         raise LatticeError(f"{device} {property} has the states {known.low:g} to {known.high:g}, not {len(states)}")
+    if kind is Kind.ENUM and (fault := fault_in_states(states)):
+        raise LatticeError(fault)
     return PvSpec(
         name=name,
         kind=kind,

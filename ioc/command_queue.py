@@ -26,6 +26,7 @@ class Waiting:
     note: str
     refusal: str
     done: PutFuture
+    kept: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def weight(self) -> int:

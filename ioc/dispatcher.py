@@ -23,7 +23,7 @@ from gnomon.ioc.controls import Controls
 from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.multiplexer import passed, selected_alone, selects, switching_s
 from gnomon.ioc.outputs import Outputs
-from gnomon.ioc.planning import Step, apply, plan, refuse
+from gnomon.ioc.planning import Step, apply, keep, plan, refuse
 from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.ioc.recent import Recent
 from gnomon.ioc.requests import Request, parse_put
@@ -124,7 +124,14 @@ class Dispatcher:
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
             request = Request(request.settings, f"{names}: {reserved[1]}")
         item = Waiting(
-            request.settings, client, self._wall_ns(), time.monotonic_ns(), note[:MAX_NOTE], request.refusal, done
+            request.settings,
+            client,
+            self._wall_ns(),
+            time.monotonic_ns(),
+            note[:MAX_NOTE],
+            request.refusal,
+            done,
+            request.kept,
         )
         with self._lock:
             not_taken = STOPPING if self._stopped else PutReply(False, self._queue.add(item))
@@ -224,6 +231,8 @@ class Dispatcher:
     def _plan(self, item: Waiting, command: Command, lattice: Lattice) -> Step:
         if item.refusal:
             return refuse(command, lattice, item.refusal, self._wall_ns())
+        if item.kept:
+            return keep(command, item.kept, lattice, self._wall_ns())
         follows = self._reserved is not None and item.client is self._reserved[0]
         # What is followed has taken the hardware its time already.
         decide = self._injector.decide if follows else partial(self._decide, lattice)

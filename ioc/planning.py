@@ -70,6 +70,14 @@ def apply(
     return Settled(sequence, outcome, after.id, wall_ns, done, reason), after
 
 
+def keep(command: Command, kept: tuple[tuple[str, str, str], ...], lattice: Lattice, wall_ns: int) -> Step:
+    """Plan a command that moves nothing: the journal shows what it was put to (PV, device, property), and its value."""
+    present = tuple(Setting(pv, device, name, lattice[device, name]) for pv, device, name in kept)
+    record = Record(command, changes(lattice, present, lattice, done=False), lattice.id)
+    done = changes(lattice, present, lattice, done=True)
+    return Step(record, Settled(command.sequence, Outcome.APPLIED, lattice.id, wall_ns, done), lattice)
+
+
 def refuse(command: Command, lattice: Lattice, reason: str, wall_ns: int) -> Step:
     """Plan a command that is refused: nothing moves, and the journal says why."""
     record = Record(command, tuple(_refused(lattice, setting) for setting in command.settings), lattice.id)

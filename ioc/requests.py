@@ -19,12 +19,20 @@ MAX_NAME = 200
 MAX_REASONS = 5
 
 
+#: PV, device and property of what a put leaves as it is, such as that of a button that is let go.
+Kept = tuple[str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The settings that a client asked for; `refusal` says why they cannot be had, and is empty otherwise."""
+    """The settings that a client asked for; `refusal` says why they cannot be had, and is empty otherwise.
+
+    `kept` is what it addressed and left alone, which the journal shows with its old value as the new one.
+    """
 
     settings: tuple[Setting, ...]
     refusal: str = ""
+    kept: tuple[Kept, ...] = ()
 
 
 def parse_put(spec: PvSpec, value: Any) -> Request:
@@ -41,7 +49,11 @@ def parse_put(spec: PvSpec, value: Any) -> Request:
     if number is None:
         return Request((setting,), no_state(spec, value) if spec.states else _no_number(spec, value))
     if spec.presets:
-        return Request(tuple(Setting(spec.name, *preset) for preset in spec.presets[int(number)]))
+        settings = tuple(Setting(spec.name, *preset) for preset in spec.presets[int(number)])
+        if settings:
+            return Request(settings)
+        acting = next((presets for presets in spec.presets if presets), ())
+        return Request((), kept=tuple((spec.name, device, name) for device, name, _ in acting))
     return Request((setting,), outside(spec, number))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gnomon.lattice._errors import DocumentError
 from gnomon.lattice.document import NOMINAL_OPTICS, ElementPart, MachineDocument
+from gnomon.lattice.states import fault_in_states
 
 
 def check(document: MachineDocument, where: str) -> None:
@@ -72,6 +73,8 @@ def _faults_of_operation(document: MachineDocument, elements: Mapping[str, Eleme
     yield from _repeated("switches", (s.name for s in document.switches))
     taken = elements.keys() | {s.name for s in document.supplies} | {m.name for m in document.magnets} | {"rf", "ring"}
     for switch in document.switches:
+        if fault := fault_in_states(switch.states):
+            yield f"switch {switch.name!r}: {fault}"
         if switch.name in taken:
             yield f"switch {switch.name!r}: another device has the same name"
         ends = (0, len(switch.states) - 1) if switch.states else (switch.low, switch.high)

@@ -122,6 +122,24 @@ async def test_a_button_only_acts_on_1_and_nothing_else_than_0_and_1_is_taken(tm
         assert rig.get("T:PMUXZR:name").value == "QF"
 
 
+async def test_a_button_that_is_let_go_has_a_line_in_the_journal_and_a_selection_under_way_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as rig:
+        assert (await rig.put("T:PMUXZR:QF", 1)).accepted
+        waiting = rig.start_put("T:PMUXZR:QD", 1)
+        assert (await rig.put("T:PMUXZR:QF", 0)).accepted
+        assert (await waiting).accepted
+        assert rig.get("T:PMUXZR:name").value == "QD"
+        assert (await rig.put("T:PMUXZR:QF", 0)).accepted
+    with Reader(tmp_path / "journal") as reader:
+        let_go = [entry for entry in reader.entries() if entry.sequence in (3, 4)]
+    assert [[(c.pv, c.old, c.new) for c in entry.changes] for entry in let_go] == [
+        [("T:PMUXZR:QF", 1.0, 1.0)],
+        [("T:PMUXZR:QF", 2.0, 2.0)],
+    ]
+
+
 async def test_from_one_magnet_to_another_none_is_shown_and_then_the_new_name(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         assert (await rig.put("T:PMUXZR:QF", 1)).accepted

@@ -145,6 +145,9 @@ def test_faults_of_a_document_are_named() -> None:
     assert "switch 's': nominal 3 is outside 0 to 1" in refused(
         switches=[{"name": "s", "states": ["a", "b"], "nominal": 3}]
     )
+    assert "switch 's': states 0 and 1 have the same name, 'a'" in refused(
+        switches=[{"name": "s", "states": ["a", "a"]}]
+    )
     assert "source point 'p': its element 'QF' is not a bend" in refused(source_points=[{"name": "p", "element": "QF"}])
     lifetimes = {"gas_lifetime_h": 10.0, "touschek_lifetime_h": 5.0}
     assert "stored_beam: it needs a beam_current_ma above 0, not 0" in refused(stored_beam=lifetimes)
