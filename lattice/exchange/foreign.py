@@ -68,15 +68,23 @@ def with_harmonic_numbers(
         return made
     turns = SPEED_OF_LIGHT * math.sqrt(1.0 - (rest_energy_ev / energy_ev) ** 2) / length
     for i, element in enumerate(made):
-        frequency = element.number("Frequency") if element.kind == "RFCavity" else 0.0
+        frequency = _frequency(element)
         if frequency > 0.0 and math.isfinite(frequency) and element.number("HarmNumber") == 0.0:
             more = {"HarmNumber": round(frequency / turns)}
             made[i] = replace(element, attributes={**element.attributes, **more})
     return made
 
 
+def _frequency(element: ForeignElement) -> float:
+    """The frequency of a cavity [Hz], 0 for all else and where it is not a number."""
+    try:
+        return element.number("Frequency") if element.kind == "RFCavity" else 0.0
+    except (TypeError, ValueError):
+        return 0.0
+
+
 def fundamental(elements: Sequence[ForeignElement]) -> int | None:
     """The harmonic number of the cavity of the lowest frequency; None where no cavity has one."""
     cavities = [e for e in elements if e.kind == "RFCavity" and e.number("HarmNumber") > 0.5]
-    lowest = min(cavities, key=lambda e: e.number("Frequency"), default=None)
+    lowest = min(cavities, key=_frequency, default=None)
     return None if lowest is None else round(lowest.number("HarmNumber"))

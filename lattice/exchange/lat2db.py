@@ -5,13 +5,15 @@ order; each has `type`, `name`, `index` and `length`, and magnets carry their po
 No library reads this without its database, so it is read here after its public structure.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError
-from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
+from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
+from gnomon.lattice.exchange.powering import ELECTRON_EV
+from gnomon.lattice.exchange.readers import read_json
+from gnomon.lattice.text import shorten
 
 #: How each type is tracked when the file does not say so.
 METHODS = {
@@ -65,29 +67,39 @@ PASSED_OVER = frozenset(
 )
 
 
-def read_lat2db(file: Path) -> ForeignRing:
-    """Read a machine. Raises ExchangeError with the element at fault."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExchangeError(f"{file}: cannot be read as JSON: {error}") from error
+def read_lat2db(file: Path, energy_ev: float | None = None) -> ForeignRing:
+    """Read a machine; `energy_ev` replaces the energy that its elements give.
+
+    Raises ExchangeError with the element at fault.
+    """
+    data = read_json(file, "lat2db")
     machine = data[0] if isinstance(data, list) and data else data
     if not isinstance(machine, dict) or not isinstance(machine.get("sequences"), list):
         raise ExchangeError(f"{file}: not a machine of lat2db: it has no list 'sequences'")
     elements = [_element(file, number, item) for number, item in enumerate(_in_order(machine["sequences"]), 1)]
-    cavities = [e for e in elements if e.kind == "RFCavity" and e.number("HarmNumber") > 0.0]
-    lowest = min(cavities, key=lambda e: e.number("Frequency"), default=None)
-    energies = {e.number("Energy") for e in elements if e.attributes.get("Energy") is not None} - {0.0}
-    if len(energies) > 1:
-        values = ", ".join(f"{energy:g}" for energy in sorted(energies))
-        raise ExchangeError(f"{file}: its elements disagree about the energy: {values} eV: give --energy-ev")
+    energy = energy_ev if energy_ev is not None else _energy(file, elements)
+    elements = with_harmonic_numbers(elements, energy, ELECTRON_EV)
     return ForeignRing(
         name=str(machine.get("name") or ""),
         elements=elements,
-        energy_ev=energies.pop() if energies else None,
+        energy_ev=energy,
         rest_energy_ev=None,
-        harmonic_number=round(lowest.number("HarmNumber")) if lowest else None,
+        harmonic_number=fundamental(elements),
     )
+
+
+def _energy(file: Path, elements: list[ForeignElement]) -> float | None:
+    energies = set()
+    for element in elements:
+        try:
+            energies.add(element.number("Energy"))
+        except (TypeError, ValueError) as error:
+            raise ExchangeError(f"{file}: {element.place} {element.name!r}: energy: {error}") from error
+    energies.discard(0.0)
+    if len(energies) > 1:
+        values = ", ".join(f"{energy:g}" for energy in sorted(energies))
+        raise ExchangeError(f"{file}: its elements disagree about the energy: {values} eV: give --energy-ev")
+    return energies.pop() if energies else None
 
 
 def _in_order(items: list[Any]) -> list[Any]:
@@ -102,18 +114,22 @@ def _element(file: Path, number: int, item: Any) -> ForeignElement:
         raise ExchangeError(f"{where}: it has no type or no name")
     kind, name = str(item["type"]), str(item["name"])
     attributes = {_attribute(key): value for key, value in item.items() if key not in PASSED_OVER}
-    attributes |= _configuration(item)
     try:
+        attributes |= _configuration(item)
+        length = float(item.get("length") or 0.0)
+        method = str(item.get("passmethod") or METHODS.get(kind, kind))
+        if length == 0.0 and not item.get("passmethod") and method.startswith("StrMPole"):
+            method = "ThinMPolePass"  # strengths are integrated there
         return ForeignElement(
             name=name,
             kind=CLASSES.get(kind, kind),
-            method=str(item.get("passmethod") or METHODS.get(kind, kind)),
-            length=float(item.get("length") or 0.0),
+            method=method,
+            length=length,
             attributes={key: value for key, value in attributes.items() if value is not None},
             place=f"element {number}",
         )
-    except (TypeError, ValueError) as error:
-        raise ExchangeError(f"{where} {name!r}: {error}") from error
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise ExchangeError(f"{where} {shorten(name)}: it cannot be read: {error}") from error
 
 
 def _attribute(key: str) -> str:

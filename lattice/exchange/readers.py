@@ -1,20 +1,20 @@
-"""Which reader a format has, and the files of the accelerator toolbox itself."""
+"""Which reader a format has, and what readers share: texts, JSON, and rings of the accelerator toolbox."""
 
 import contextlib
 import importlib
 import io
+import json
 import math
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
-from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
-from gnomon.lattice.exchange.lat2db import read_lat2db
+from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
+from gnomon.lattice.text import shorten
 
-FORMATS = ("at-mat", "at-m", "at-json", "madx", "tracy", "elegant", "lat2db")
+FORMATS = ("at-mat", "at-m", "at-json", "at-repr", "madx", "tracy", "elegant", "lattice-json", "lat2db")
 
 #: Elements that a ring may have: ten times those of the largest rings.
 MOST = 1_000_000
@@ -23,7 +23,7 @@ MOST = 1_000_000
 LARGEST = 100_000_000
 
 #: Formats that are read without pyAT.
-OWN = frozenset({"elegant", "lat2db", "madx", "tracy"})
+OWN = frozenset({"elegant", "lat2db", "lattice-json", "madx", "tracy"})
 
 MISSING = "reading and writing lattices of other programs needs pyAT: pip install 'gnomon[import]'"
 
@@ -51,28 +51,18 @@ def read_ring(
         raise ExchangeError(f"{file}: there is no such file")
     if format in OWN:
         return _own(file, format, use, energy_ev, harmonic_number)
-    at = toolbox()
+    toolbox()
     try:
-        with quietly() as messages:
-            match format:
-                case "at-mat":
-                    kwargs = {"use": use} if use else {}
-                    ring = at.load_mat(file, check=False, **kwargs, **_energy(energy_ev))
-                    places: Places = _numbered
-                case "at-m":
-                    ring = at.load_m(file, **_energy(energy_ev))
-                    places = _m_lines(file)
-                case _:
-                    ring = at.load_json(file, use=use, **_energy(energy_ev))
-                    places = _numbered
-            return from_toolbox(ring, places, _skipped(messages))
+        from gnomon.lattice.exchange.at_files import read_at
+
+        return read_at(file, format, use, energy_ev)
     except ExchangeError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if "energy is not defined" in reason:
-            reason += ": give --energy-ev"
-        raise ExchangeError(f"{file}: cannot be read as {format}: {reason}") from error
+        reason = shorten(" ".join(str(error).split()) or type(error).__name__, 200)
+        advice = ": give --energy-ev" if "energy is not defined" in reason else ""
+        what = f"its reader in pyAT stops with {type(error).__name__} {reason}"
+        raise ExchangeError(f"{file}: cannot be read as {format}: {what}{advice}") from error
 
 
 def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harmonic_number: int | None) -> ForeignRing:
@@ -91,7 +81,14 @@ def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harm
                 from gnomon.lattice.exchange.tracy import read_tracy
 
                 return read_tracy(file, use, energy_ev, harmonic_number)
-        return read_lat2db(file)
+            case "lattice-json":
+                from gnomon.lattice.exchange.lattice_json import read_lattice_json
+
+                return read_lattice_json(file, use, energy_ev)
+            case _:
+                from gnomon.lattice.exchange.lat2db import read_lat2db
+
+                return read_lat2db(file, energy_ev)
     except (RecursionError, MemoryError) as error:
         raise ExchangeError(f"{file}: cannot be read as {format}: it is nested too deep, or too large") from error
 
@@ -115,6 +112,18 @@ def read_text(file: Path, format: str) -> str:
         return data.decode("latin-1")
 
 
+def read_json(file: Path, format: str, *, nan: bool = False) -> Any:
+    """A JSON file. Raises ExchangeError when it is not one, or has NaN or infinity in it (unless `nan` allows it)."""
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not a number of JSON")
+
+    try:
+        return json.loads(read_text(file, format), parse_constant=float if nan else refuse)
+    except ValueError as error:
+        raise ExchangeError(f"{file}: not {format}: cannot be read as JSON: {error}") from error
+
+
 def from_toolbox(
     ring: Any, places: Places, findings: Sequence[Finding] = (), kinds: Mapping[str, str] | None = None
 ) -> ForeignRing:
@@ -125,12 +134,13 @@ def from_toolbox(
         raise ExchangeError(f"{periods} periods of {len(cell)} elements; a ring may have at most {MOST}")
     rest = float(ring.particle.rest_energy)
     energy = float(ring.energy)
+    elements = with_harmonic_numbers(cell * periods, energy if math.isfinite(energy) else None, max(rest, 0.0))
     return ForeignRing(
         name=str(ring.name or ""),
-        elements=cell * periods,
+        elements=elements,
         energy_ev=energy if math.isfinite(energy) else None,
         rest_energy_ev=rest if rest > 0.0 else None,
-        harmonic_number=_harmonic_number(ring),
+        harmonic_number=_harmonic_number(ring) or fundamental(elements),
         findings=tuple(findings),
     )
 
@@ -168,29 +178,3 @@ def _harmonic_number(ring: Any) -> int | None:
     except (AttributeError, toolbox().AtError):
         return None
     return round(number) if math.isfinite(number) and number > 0.5 else None
-
-
-def _skipped(messages: Sequence[str]) -> list[Finding]:
-    """Lines of an m-file that pyAT did not understand; it counts them from 0 after the first two."""
-    found = [re.match(r"(?:Invalid line|Line) (\d+)", message) for message in messages]
-    return [Finding("?", "line", "", "not understood by the reader", f"line {int(m[1]) + 3}") for m in found if m]
-
-
-def _energy(energy_ev: float | None) -> dict[str, float]:
-    return {} if energy_ev is None else {"energy": energy_ev}
-
-
-def _numbered(index: int, name: str) -> str:
-    return f"element {index + 1}"
-
-
-def _m_lines(file: Path) -> Places:
-    """Lines of the elements of an m-file, as pyAT counts them: one a line after the first two, up to `};`."""
-    lines = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
-        if number > 2:
-            if line.startswith("};"):
-                break
-            if "RingParam" not in line and "ringparam" not in line and "(" in line:
-                lines.append(number)
-    return lambda index, name: f"line {lines[index]}" if index < len(lines) else f"element {index + 1}"

@@ -146,3 +146,28 @@ def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
         import_machine(strange, "lat2db", ImportOptions(energy_ev=1e9, harmonic_number=10))
     with pytest.raises(ExchangeError, match="it has no list 'sequences'"):
         imported(written(tmp_path, "not.json", "{}"), "lat2db")
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"type": "Drift", "name": "D1", "length": "long"}, r"element 2 'D1': it cannot be read: could not convert"),
+        ({"type": "Quadrupole", "name": "Q", "element_configuration": {"magnetic_element": [1]}}, "element 2 'Q': it"),
+        ({"type": "Quadrupole", "name": "Q", "energy": "much"}, "element 2 'Q': energy: "),
+        ({"type": 1, "name": "Q"}, "element 2: it has no type or no name"),
+    ],
+)
+def test_what_of_lat2db_cannot_be_read_is_told_with_its_element(item: object, said: str, tmp_path: Path) -> None:
+    drift = {"type": "Drift", "name": "D", "length": 0.6}
+    file = written(tmp_path, "ring.json", json.dumps({"sequences": [drift, item]}))
+    with pytest.raises(ExchangeError, match=said):
+        import_machine(file, "lat2db", ImportOptions(harmonic_number=10))
+
+
+def test_elements_of_lat2db_that_disagree_about_the_energy_need_it_given(tmp_path: Path) -> None:
+    drifts = [{"type": "Drift", "name": f"D{i}", "length": 0.6, "energy": i * 1e9} for i in (1, 2)]
+    file = written(tmp_path, "ring.json", json.dumps({"sequences": drifts}))
+    with pytest.raises(ExchangeError, match=r"disagree about the energy: 1e.09, 2e.09 eV: give --energy-ev"):
+        import_machine(file, "lat2db", ImportOptions(harmonic_number=10))
+    made = import_machine(file, "lat2db", ImportOptions(harmonic_number=10, energy_ev=3e9))
+    assert made.document["energy_ev"] == 3e9

@@ -140,7 +140,7 @@ def test_a_file_without_energy_or_harmonic_number_says_what_to_give(tmp_path: Pa
         imported(MACHINE_DATA / "dba.mat", "opa")
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    with pytest.raises(ExchangeError, match=r"bad\.json: cannot be read as at-json"):
+    with pytest.raises(ExchangeError, match=r"bad\.json: not at-json: cannot be read as JSON"):
         imported(bad)
 
 
