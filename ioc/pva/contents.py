@@ -8,6 +8,7 @@ Source: "pvAccess Protocol Specification", Data Encoding: sizes, introspection d
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 DEEPEST = 16
@@ -19,6 +20,12 @@ _STRUCTURE, _STRING, _NOTHING, _NAMED, _NAME = 0x80, 0x60, 0xFF, 0xFD, 0xFE
 _VARIABLE, _BOUNDED, _FIXED = 0x08, 0x10, 0x18
 #: Bytes of a scalar by its code; a string has at least the one of its size.
 _BYTES = {0x00: 1, 0x20: 1, 0x21: 2, 0x22: 4, 0x23: 8, 0x24: 1, 0x25: 2, 0x26: 4, 0x27: 8, 0x42: 4, 0x43: 8, _STRING: 1}
+
+
+_FORMATS = {0x00: "?", 0x20: "b", 0x21: "h", 0x22: "i", 0x23: "q", 0x24: "B", 0x25: "H", 0x26: "I", 0x27: "Q",
+            0x42: "f", 0x43: "d"}  # fmt: skip
+#: Where a request has its options.
+OPTIONS = "record._options."
 
 
 class ContentsError(ValueError):
@@ -36,6 +43,7 @@ class Described:
     fields: tuple["Described", ...] = ()
     count: int = 0
     size: int = 1
+    names: tuple[bytes, ...] = ()
 
 
 class Contents:
@@ -45,11 +53,16 @@ class Contents:
         self._named: dict[int, Described] = {}
         self._kept = 0
 
-    def check(self, body: bytes, at: int, order: str) -> None:
-        """Walk through a type and its value from `at` on; more may follow. Raises ContentsError."""
+    def check(self, body: bytes, at: int, order: str) -> dict[str, str]:
+        """Walk through a type and its value from `at` on; more may follow. Raises ContentsError.
+
+        Scalars that are options of a request (`record._options`) are returned as texts, by their whole names.
+        """
         described, at = self._type(body, at, order, 0)
-        if described is not None:
-            _value(described, body, at, order)
+        if described is None:
+            return {}
+        end = _value(described, body, at, order)
+        return dict(_options(described, body, at, order, "")) if end > at and b"_options" in body else {}
 
     def _type(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described | None, int]:
         code, at = _byte(body, at)
@@ -91,16 +104,38 @@ class Contents:
         count, at = _size(body, at, order)
         if count > len(body) - at:
             raise ContentsError(f"a structure announces {count} fields in {len(body) - at} bytes")
-        fields = []
+        fields, names = [], []
         size = 1
         for _ in range(count):
-            described, at = self._type(body, _text(body, at, order), order, depth + 1)
+            after = _text(body, at, order)
+            name = body[at + 1 : after]  # of a name that is longer than any of interest, with the rest of its size
+            described, at = self._type(body, after, order, depth + 1)
             if described is not None:
                 fields.append(described)
+                names.append(name)
             size += 1 if described is None else described.size
             if size > MOST_FIELDS:
                 raise ContentsError(f"a type has more than {MOST_FIELDS} fields")
-        return Described(_STRUCTURE, tuple(fields), size=size), at
+        return Described(_STRUCTURE, tuple(fields), size=size, names=tuple(names)), at
+
+
+def _options(described: Described, body: bytes, at: int, order: str, where: str) -> Iterator[tuple[str, str]]:
+    """The options of a request whose value, from `at` on, has been walked through."""
+    for name, field in zip(described.names, described.fields, strict=True):
+        inner = where + name.decode("latin-1")
+        if field.code == _STRUCTURE:
+            if OPTIONS.startswith(inner + "."):
+                yield from _options(field, body, at, order, inner + ".")
+        elif where == OPTIONS and field.code & _FIXED == 0:
+            yield inner, _shown(field.code, body, at, order)
+        at = _value(field, body, at, order)
+
+
+def _shown(code: int, body: bytes, at: int, order: str) -> str:
+    if code == _STRING:
+        size, at = _size(body, at, order)
+        return body[at : at + size].decode("latin-1")
+    return str(struct.unpack_from(order + _FORMATS[code], body, at)[0])
 
 
 def _value(described: Described, body: bytes, at: int, order: str) -> int:

@@ -1,5 +1,8 @@
 """What a client sends, looked through on its way to the server: only whole, known and bounded messages pass.
 
+A message is kept until it is complete, one that comes in segments until its last, and then passes as one: so what the
+server has had always ends with a message, and something of the guard's own may follow.
+
 Bodies are not decoded, except those that the guard itself needs: who the client is (validation), which channels it
 wants, and its searches, which are taken out, since the guard answers them. What a client describes by itself, in the
 beginning of an operation and as the argument of a call, is walked through (`contents`).
@@ -13,6 +16,7 @@ from gnomon.ioc.pva import wire
 from gnomon.ioc.pva.contents import Contents, ContentsError
 from gnomon.ioc.pva.wire import Command, Header, WireError
 from gnomon.lattice import GnomonError
+from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 _LAST_CONTROL = 4
 _OPERATION = {order: struct.Struct(order + "IIB") for order in "<>"}
@@ -26,9 +30,15 @@ _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONI
 _LISTS = frozenset({Command.SEARCH, Command.CREATE_CHANNEL})
 _LONGEST_LIST = 2**16  # bytes of names in one message, which are looked up one by one; as many as in a datagram
 _PUTS = frozenset({Command.PUT, Command.PUT_GET})
-_ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL})
+_ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL, Command.CANCEL_REQUEST})
+_LOOKED_AT = _WHOLE | _OPERATIONS | _ENDINGS
 _BEFORE_VALIDATION = frozenset({Command.VALIDATION, Command.ECHO, Command.SEARCH})
 _FROM_SERVER_ONLY = frozenset({Command.BEACON, Command.SEARCH_RESPONSE, Command.VALIDATED, Command.MULTIPLE_DATA})
+#: Longest queue that a client may have its updates kept in; pvxs keeps as many as it is told.
+MAX_QUEUE = 10_000
+_DEFAULT_QUEUE = 4
+#: What pvxs and we keep for a channel, and for an operation [bytes]; measured, rounded up.
+CHANNEL_BYTES, OPERATION_BYTES = 2000, 2500
 
 
 class Breach(GnomonError):
@@ -47,68 +57,116 @@ class Inspector:
     """Looks through one client's bytes, in pieces of any size.
 
     `readable` says whether the client may have the channel of a name; `search` is called with the body and byte order
-    of a search. Channels that the server closes by itself still count until the client ends them or goes.
+    of a search; `value_bytes` says how large an update of a name is. The server's side tells which channels there are
+    (`created`, `destroyed`).
     """
 
-    def __init__(self, limits: Limits, readable: Callable[[str], bool], search: Callable[[bytes, str], None]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        readable: Callable[[str], bool],
+        search: Callable[[bytes, str], None],
+        value_bytes: Callable[[str], int] = lambda name: 0,
+    ) -> None:
         self.validated = False
         self.user = ""
-        self.messages = 0  # how many have begun
+        self.messages = 0  # how many are complete
+        self.asked = 0  # how many, and how many bytes, have passed since the caller last set these to 0
+        self.asked_bytes = 0
+        self.max_asked = self.max_asked_bytes = 2**30  # no more pass until then
         self._limits = limits
         self._readable = readable
         self._search = search
-        self._head = b""  # the beginning of a message, too short to judge
-        self._left = 0  # bytes of the present message that are still to come
-        self._whole: bytearray | None = None  # the present message, when it is kept until it is complete
+        self._value_bytes = value_bytes
+        self._data = bytearray()  # the beginning of a message, and what follows when no more may pass
+        self._needed = 0  # bytes until there is something to do
         self._segmented: Header | None = None
-        self._segmented_bytes = 0
-        self._channels = 0
-        self._operations: dict[int, set[int]] = {}
+        self._segments = bytearray()
+        self._awaited: dict[int, list[int]] = {}  # size of an update of the channels asked for, by the client's number
+        self._awaited_count = 0
+        self._channels: dict[int, int] = {}  # the same of those that there are, by the server's number
+        self._operations: dict[int, dict[int, int]] = {}  # by channel: the length of each one's queue
         self._contents = Contents()
         self._open = 0
+        self._queue_bytes = 0
 
     @property
     def between_messages(self) -> bool:
         """Whether all that came were whole messages."""
-        return not (self._left or self._head or self._segmented)
+        return not (self._data or self._segmented)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may pass now."""
+        return self.asked >= self.max_asked or self.asked_bytes >= self.max_asked_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What the client makes us, and pvxs, keep when nothing waits for it, about."""
+        channels = self._awaited_count + len(self._channels)
+        return len(self._data) + len(self._segments) + CHANNEL_BYTES * channels + OPERATION_BYTES * self._open
+
+    @property
+    def queue_bytes(self) -> int:
+        """How large the client's queues of updates can get, about."""
+        return self._queue_bytes
+
+    def created(self, cid: int, sid: int | None) -> None:
+        """The server has answered the wish for a channel; `sid` is None when there is none. Raises Breach."""
+        sizes = self._awaited.get(cid)
+        if not sizes:
+            return
+        size = sizes.pop(0)
+        self._awaited_count -= 1
+        if not sizes:
+            del self._awaited[cid]
+        if sid is not None:
+            self._channels[sid] = size
+
+    def destroyed(self, sid: int) -> None:
+        """The server has ended a channel, by itself or because the client wished so."""
+        operations = self._operations.pop(sid, {})
+        self._open -= len(operations)
+        self._queue_bytes -= sum(operations.values()) * self._channels.pop(sid, 0)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What of the client's bytes, and of those held back before, may pass now. Raises Breach."""
-        if self._head:
-            data, self._head = self._head + data, b""
+        """What of the client's bytes, and of those held back before, may pass now: whole messages. Raises Breach."""
+        if self._data:
+            self._data += data
+            if len(self._data) < self._needed:
+                return []
+            data, self._data = bytes(self._data), bytearray()
         passing: list[bytes] = []
         start = at = 0  # data[start:at] is judged and not yet passed on
         end = len(data)
-        while at < end:
-            if self._left:
-                took = min(self._left, end - at)
-                self._left -= took
-                if self._whole is not None:
-                    self._whole += data[at : at + took]
-                    start = at + took
-                    if not self._left:
-                        passing.append(self._completed())
-                at += took
-                continue
+        self._needed = 0
+        while at < end and not self.full:
             head = self._judged(data, at)
             if head is None:
+                self._needed = wire.HEADER_BYTES
                 break
-            self.messages += 1
-            if not head.flags & wire.CONTROL:
-                self._left = head.size
-                if head.command in _WHOLE or self._brings_a_type(head, data, at):
-                    passing.append(data[start:at])
-                    self._whole = bytearray(data[at : at + wire.HEADER_BYTES])
-                    start = at + wire.HEADER_BYTES
-                    if not head.size:
-                        passing.append(self._completed())
-            at += wire.HEADER_BYTES
-        self._head = data[at:]
+            if head.flags & wire.CONTROL:
+                at += wire.HEADER_BYTES
+                continue
+            after = at + wire.HEADER_BYTES + head.size
+            if after > end:
+                self._needed = after - at
+                break
+            self.asked += 1
+            self.asked_bytes += after - at
+            if head.flags & wire.SEGMENT or head.command in _LOOKED_AT:
+                instead = self._looked_at(head, data[at + wire.HEADER_BYTES : after])
+                if instead is not None:
+                    passing += (data[start:at], instead)
+                    start = after
+            self.messages += not self._segmented
+            at = after
+        self._data += data[at:]
         passing.append(data[start:at])
         return [piece for piece in passing if piece]
 
     def _judged(self, data: bytes, at: int) -> Header | None:
-        """The header at `at`; None when too little is there to judge it."""
+        """The header at `at`; None when too little is there to judge it. Keeps no count: it may be judged again."""
         if len(data) - at < wire.HEADER_BYTES:
             if data[at] != wire.MAGIC:
                 raise Breach("sent what is not PV Access")
@@ -127,135 +185,146 @@ class Inspector:
             raise Breach(f"sent a message that no client sends ({head.command})")
         if not self.validated and head.command not in _BEFORE_VALIDATION:
             raise Breach("sent requests before it said who it is")
-        return head if self._within_size(head) and self._counted(head, data, at) else None
+        self._check_size(head)
+        return head
 
-    def _within_size(self, head: Header) -> bool:
+    def _check_size(self, head: Header) -> None:
         part = head.flags & wire.SEGMENT
         first, continued = self._segmented, part in (wire.MIDDLE, wire.LAST)
-        if continued != (first is not None) or (first is not None and first.command != head.command):
+        if continued != (first is not None) or (
+            first is not None and (first.command, first.order) != (head.command, head.order)
+        ):
             raise Breach("sent a message in pieces that do not belong together")
         if part and head.command in _WHOLE:
             raise Breach(f"sent {Command(head.command).name} in pieces")
-        size = head.size + (self._segmented_bytes if continued else 0)
+        size = head.size + len(self._segments)
         limit = self._limits.message_bytes
         if head.command in _LISTS:
             limit = min(limit, _LONGEST_LIST)
         if size > limit:
             raise Breach(f"announced a message of {size} bytes; the limit is {limit}")
-        return True
 
-    def _counted(self, head: Header, data: bytes, at: int) -> bool:
-        """Keep count of what the client has open; False when too little of the message is there."""
+    def _looked_at(self, head: Header, body: bytes) -> bytes | None:
+        """What passes in place of a whole message, or of a segment; None: itself."""
         part = head.flags & wire.SEGMENT
-        body = at + wire.HEADER_BYTES
-        if part in (0, wire.FIRST) and (head.command in _OPERATIONS or head.command in _ENDINGS):
-            layout = (_OPERATION if head.command in _OPERATIONS else _IDS)[head.order]
-            if head.size < layout.size:
-                raise Breach(f"sent a {Command(head.command).name} that is too short")
-            if len(data) - body < layout.size:
-                return False
-            if head.command == Command.DESTROY_CHANNEL:
-                sid, _ = layout.unpack_from(data, body)
-                self._channels -= 1
-                self._open -= len(self._operations.pop(sid, ()))
-            elif head.command == Command.DESTROY_REQUEST:
-                self._end(*layout.unpack_from(data, body))
-            else:
-                sid, operation, step = layout.unpack_from(data, body)
-                if head.command in _PUTS and not step & _INIT and not _mask_is_bounded(head, data, body + layout.size):
-                    return False
-                if step & _INIT:
-                    self._begin(sid, operation)
-                elif step & _DESTROY:
-                    self._end(sid, operation)
-        self._segmented_bytes = head.size + (self._segmented_bytes if part in (wire.MIDDLE, wire.LAST) else 0)
-        self._segmented = head if part in (wire.FIRST, wire.MIDDLE) else None
-        return True
+        if not part:
+            return self._whole(head, body)
+        self._segments += body
+        if part != wire.LAST:
+            self._segmented = head
+            return b""
+        body, self._segments, self._segmented = bytes(self._segments), bytearray(), None
+        flags = head.flags & ~wire.SEGMENT
+        whole = Header(head.version, flags, head.command, len(body), head.order)
+        instead = self._whole(whole, body)
+        joined = struct.pack(head.order + "BBBBI", wire.MAGIC, head.version, flags, head.command, len(body)) + body
+        return joined if instead is None else instead
 
-    def _brings_a_type(self, head: Header, data: bytes, at: int) -> bool:
-        """Whether the client describes something in this message, which is then looked through when it is whole."""
-        if head.command not in _OPERATIONS or head.flags & wire.SEGMENT in (wire.MIDDLE, wire.LAST):
-            return False
-        step = data[at + wire.HEADER_BYTES + 8]
-        brings = bool(step & _INIT) or (head.command == Command.RPC and head.size > _OPERATION["<"].size)
-        if brings and head.flags & wire.SEGMENT:
-            raise Breach(f"sent {Command(head.command).name} with a type in pieces")
-        return brings
+    def _whole(self, head: Header, body: bytes) -> bytes | None:
+        command = head.command
+        try:
+            if command in _OPERATIONS:
+                self._operate(head, body)
+            elif command in _ENDINGS:
+                if len(body) < _IDS[head.order].size:
+                    raise Breach(f"sent a {Command(command).name} that is too short")
+                if command == Command.DESTROY_REQUEST:
+                    self._end(*_IDS[head.order].unpack_from(body))
+            elif command == Command.SEARCH:
+                self._search(body, head.order)
+                return b""
+            elif command == Command.CREATE_CHANNEL:
+                granted = self._granted(body, head.order)
+                return struct.pack(head.order + "BBBBI", wire.MAGIC, head.version, head.flags, command, len(granted)) + (
+                    granted
+                )
+            elif command == Command.VALIDATION:
+                _, at = wire.text_at(body, 8, head.order)
+                if at < len(body):
+                    self._contents.check(body, at, head.order)
+                self.user = user_of(body, head.order)
+                self.validated = True
+        except (WireError, ContentsError) as error:
+            raise Breach(f"sent {Command(command).name} in which {error}") from None
+        return None
 
-    def _begin(self, sid: int, operation: int) -> None:
-        operations = self._operations.setdefault(sid, set())
-        self._open += operation not in operations
-        operations.add(operation)
+    def _operate(self, head: Header, body: bytes) -> None:
+        """Keep count of what the client has open, and look through what it describes."""
+        layout, command = _OPERATION[head.order], head.command
+        if len(body) < layout.size:
+            raise Breach(f"sent a {Command(command).name} that is too short")
+        sid, operation, step = layout.unpack_from(body)
+        if step & _INIT:
+            described = self._contents.check(body, layout.size, head.order)
+            self._begin(sid, operation, self._queue(described) if command == Command.MONITOR else 0)
+            return
+        if command == Command.RPC:
+            self._contents.check(body, layout.size, head.order)
+        elif command in _PUTS:
+            _check_mask(head, body, layout.size)
+        if step & _DESTROY:
+            self._end(sid, operation)
+
+    def _queue(self, wanted: dict[str, str]) -> int:
+        """How many updates a monitor asks to be kept. Raises Breach for more than anybody needs."""
+        text = wanted.get("record._options.queueSize", "").strip()
+        if not text:
+            return _DEFAULT_QUEUE
+        try:
+            size = parse_number(text)
+        except NotANumberError:
+            raise Breach(f"asked for a queue of {shorten(text, 30)} updates, which is not a number") from None
+        if not 0 <= size <= MAX_QUEUE:
+            raise Breach(f"asked for a queue of {size:g} updates; the limit is {MAX_QUEUE}")
+        return max(int(size), 1)
+
+    def _begin(self, sid: int, operation: int, queue: int) -> None:
+        self._end(sid, operation)
+        self._operations.setdefault(sid, {})[operation] = queue
+        self._open += 1
+        self._queue_bytes += queue * self._channels.get(sid, 0)
         if self._open > self._limits.subscriptions:
             raise Breach(f"has more than {self._limits.subscriptions} subscriptions and requests open")
 
     def _end(self, sid: int, operation: int) -> None:
         operations = self._operations.get(sid)
         if operations and operation in operations:
-            operations.remove(operation)
+            self._queue_bytes -= operations.pop(operation) * self._channels.get(sid, 0)
             self._open -= 1
             if not operations:
                 del self._operations[sid]
-
-    def _completed(self) -> bytes:
-        """The message that was kept until it was whole, as it passes on."""
-        kept, self._whole = bytes(self._whole or b""), None
-        head, body = wire.header(kept), kept[wire.HEADER_BYTES :]
-        try:
-            if head.command == Command.SEARCH:
-                self._search(body, head.order)
-                return b""
-            if head.command == Command.CREATE_CHANNEL:
-                return kept[: wire.HEADER_BYTES] + self._granted(body, head.order)
-            if head.command in _OPERATIONS:
-                self._contents.check(body, _OPERATION["<"].size, head.order)
-                return kept
-            _, at = wire.text_at(body, 8, head.order)
-            if at < len(body):
-                self._contents.check(body, at, head.order)
-            self.user = user_of(body, head.order)
-        except (WireError, ContentsError) as error:
-            raise Breach(f"sent {Command(head.command).name} in which {error}") from None
-        self.validated = True
-        return kept
 
     def _granted(self, body: bytes, order: str) -> bytes:
         """The channels asked for; names that the client may not have are made such that no PV has them."""
         if len(body) < 2:
             raise WireError("the number of channels is missing")
         (count,) = struct.unpack_from(order + "H", body)
-        self._channels += count
-        if self._channels > self._limits.subscriptions:
+        if self._awaited_count + len(self._channels) + count > self._limits.subscriptions:
             raise Breach(f"has more than {self._limits.subscriptions} channels")
         granted, at = bytearray(body), 2
         for _ in range(count):
             name, after = wire.text_at(body, at + 4, order)
-            if not self._readable(name.decode(errors="replace")):
+            text = name.decode(errors="replace")
+            if not self._readable(text):
                 granted[after - len(name) : after] = b"\x01" * len(name)
+            (cid,) = _U32[order].unpack_from(body, at)
+            self._awaited.setdefault(cid, []).append(self._value_bytes(text))
+            self._awaited_count += 1
             at = after
         return bytes(granted)
 
 
-def _mask_is_bounded(head: Header, data: bytes, at: int) -> bool:
-    """Whether a put's mask is short; False when too little of the message is there. Raises Breach for one that is not.
-
-    pvxs makes room for as long a mask as is announced.
-    """
-    left = head.size - _OPERATION[head.order].size
-    if not left:
-        return True
-    if at >= len(data):
-        return False
-    size = data[at]
+def _check_mask(head: Header, body: bytes, at: int) -> None:
+    """Raise Breach for a put whose mask is long: pvxs makes room for as long a mask as is announced."""
+    if at >= len(body):
+        return
+    size = body[at]
     if size == _LONG:
-        if left < 1 + _U32[head.order].size:
+        if len(body) - at < 1 + _U32[head.order].size:
             raise Breach(f"sent a {Command(head.command).name} that is too short")
-        if len(data) - at < 1 + _U32[head.order].size:
-            return False
-        (size,) = _U32[head.order].unpack_from(data, at + 1)
+        (size,) = _U32[head.order].unpack_from(body, at + 1)
     if size > _LONGEST_MASK:
         raise Breach(f"sent a {Command(head.command).name} with a mask of {size} bytes")
-    return True
 
 
 def user_of(body: bytes, order: str) -> str:

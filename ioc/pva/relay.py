@@ -1,22 +1,30 @@
-"""One client's connection: its bytes go through the inspector to pvxs, pvxs' bytes go back as they come.
+"""One client's connection: its bytes go through the inspector to pvxs, pvxs' bytes are followed on their way back.
 
 Nothing is read from a side while something still waits for the other, so a client that does not read makes pvxs wait,
 which then sends only newest values, and no more than one read waits here.
+
+pvxs answers a request at once, whether or not the client reads. So a client may ask for a little, then pvxs is asked for
+an echo, and the client's next messages wait until that has come back: then all answers before it have been handed on.
 """
 
 import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from gnomon.ioc.pva.following import Following, LostTrack
 from gnomon.ioc.pva.inspection import Breach, Inspector
-from gnomon.ioc.pva.wire import HEADER_BYTES, Command, message
+from gnomon.ioc.pva.wire import Command, message
 
 _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18
 _TOKEN_BYTES = 16
 _MOST_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
+#: Messages, and bytes of them, that a client may send before pvxs has answered them. The number goes up while there is
+#: little in the answers.
+_FEWEST_ASKED, _MOST_ASKED, _ASKED_BYTES = 8, 1024, 2**17
+_MANY_ANSWER_BYTES = 2**18
 
 
 class Relay:
@@ -44,28 +52,32 @@ class Relay:
         self._ended: Callable[[Relay, str | None], None] | None = ended
         self._to_client = b""
         self._to_server = b""
-        self._answers: list[bytes] = []
-        self._answer_bytes = 0
-        self._token = b""
-        self._held = b""
+        self._answers = b""  # of ours, until the server's present message has ended
+        self._following = Following(inspector.created, inspector.destroyed)
+        self._paused = False  # the client's messages wait for an echo
+        self._answer_bytes = 0  # what has come from the server since the last echo
+        self._hears = True  # the client is read from
         self._loop = asyncio.get_running_loop()
+        inspector.max_asked, inspector.max_asked_bytes = _FEWEST_ASKED, _ASKED_BYTES
         self._loop.add_reader(client, self._from_client)
         self._loop.add_reader(server, self._from_server)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits here for the client or for pvxs."""
+        return len(self._to_client) + len(self._to_server) + len(self._answers)
 
     def say(self, answer: bytes) -> None:
         """Put a message of ours between two of the server's.
 
-        Where one ends is not known, since its bytes are not looked at. So the server is asked for an echo of a random
-        token: that is a message of its own, and ours takes its place. Answers to a client that reads none of them are
-        left out; one that wants them asks again.
+        Answers to a client that reads none of them are left out; one that wants them asks again.
         """
-        if self._answer_bytes + len(answer) > _MOST_ANSWERS:
+        if len(self._answers) + len(self._to_client) + len(answer) > _MOST_ANSWERS:
             return
-        self._answers.append(answer)
-        self._answer_bytes += len(answer)
-        if not self._token:
-            self._token = os.urandom(_TOKEN_BYTES)
-            self._to_server += message(Command.ECHO, self._token)
+        if self._following.between_messages and not self._answers:
+            self._send([answer])
+        else:
+            self._answers += answer
 
     def close(self, reason: str | None = None) -> None:
         """End both connections. A second call does nothing."""
@@ -88,17 +100,56 @@ class Relay:
         if not data:
             self.close()
             return
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Pass on what may pass of the client's bytes."""
+        inspector = self.inspector
         try:
-            passing = self.inspector.feed(data)
+            passing = inspector.feed(data)
         except Breach as breach:
             self.close(str(breach))
             return
-        if self.inspector.between_messages:
+        if self._ended is None:  # an answer of ours found the client gone
+            return
+        if inspector.full:
+            self._paused = True
+            passing.append(self._echo())
+        if self._paused or inspector.between_messages:
             self.unfinished_s = None
-        elif self.unfinished_s is None or self.inspector.messages != self._messages:
+        elif self.unfinished_s is None or inspector.messages != self._messages:
             self.unfinished_s = time.monotonic()
-        self._messages = self.inspector.messages
-        self._pass_on(b"".join((self._to_server, *passing)))
+        self._messages = inspector.messages
+        if passing:
+            self._pass_on(b"".join((self._to_server, *passing)))
+        self._hear()
+
+    def _echo(self) -> bytes:
+        """The question for an echo, which goes behind whole messages of the client."""
+        self._following.echo = token = os.urandom(_TOKEN_BYTES)
+        self._answer_bytes = 0
+        return message(Command.ECHO, token)
+
+    def _echoed(self) -> None:
+        """All that the client has asked for has been answered: it may ask for more."""
+        self._following.echoed = self._paused = False
+        inspector = self.inspector
+        if self._answer_bytes > _MANY_ANSWER_BYTES:
+            inspector.max_asked = max(inspector.max_asked // 4, _FEWEST_ASKED)
+        else:
+            inspector.max_asked = min(inspector.max_asked * 2, _MOST_ASKED)
+        inspector.asked = inspector.asked_bytes = 0
+        self._take(b"")
+
+    def _hear(self) -> None:
+        """Read from the client while nothing of it waits."""
+        hears = not self._paused and not self._to_server
+        if self._ended is not None and hears != self._hears:
+            self._hears = hears
+            if hears:
+                self._loop.add_reader(self._client, self._from_client)
+            else:
+                self._loop.remove_reader(self._client)
 
     def _pass_on(self, data: bytes) -> None:
         self._to_server = b""
@@ -112,13 +163,12 @@ class Relay:
             return
         if sent < len(data):
             self._to_server = data[sent:]
-            self._loop.remove_reader(self._client)
             self._loop.add_writer(self._server, self._flush_to_server)
 
     def _flush_to_server(self) -> None:
         self._loop.remove_writer(self._server)
-        self._loop.add_reader(self._client, self._from_client)
         self._pass_on(self._to_server)
+        self._hear()
 
     def _from_server(self) -> None:
         try:
@@ -130,26 +180,24 @@ class Relay:
         if not count:
             self.close("sent what cannot be read, or nothing for too long")
             return
-        data: memoryview | bytes = self._shared[:count]
-        if self._token:
-            data = self._with_answers(bytes(data))
-        self._send(data)
+        self._answer_bytes += count
+        try:
+            pieces, self._answers = self._following.feed(self._shared[:count], self._answers)
+        except LostTrack as lost:
+            self.close(f"cannot be served any longer: {lost}")
+            return
+        self._send(pieces)
+        if self._following.echoed and self._ended is not None and not self._to_client:
+            self._echoed()
 
-    def _with_answers(self, data: bytes) -> bytes:
-        data = self._held + data
-        place = data.find(self._token)
-        if place < 0:
-            kept = len(data) - (HEADER_BYTES + _TOKEN_BYTES - 1)
-            data, self._held = data[: max(kept, 0)], data[max(kept, 0) :]
-            return data
-        ours, self._answers, self._token, self._held = b"".join(self._answers), [], b"", b""
-        self._answer_bytes = 0
-        return data[: place - HEADER_BYTES] + ours + data[place + _TOKEN_BYTES :]
-
-    def _send(self, data: memoryview | bytes) -> None:
+    def _send(self, pieces: Sequence[bytes | memoryview]) -> None:
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._to_client:
+            self._to_client += data
+            return
         sent = 0
         try:
-            sent = self._client.send(data)
+            sent = self._client.send(data) if data else 0
         except BlockingIOError:
             pass
         except OSError:
@@ -174,3 +222,5 @@ class Relay:
             self.stuck_s = None
             self._loop.remove_writer(self._client)
             self._loop.add_reader(self._server, self._from_server)
+            if self._following.echoed:
+                self._echoed()

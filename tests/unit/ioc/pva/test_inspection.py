@@ -21,6 +21,7 @@ class Watched:
             Limits(message_bytes, subscriptions),
             lambda name: name != hidden,
             lambda body, order: self.searches.append((body, order)),
+            len,
         )
 
     def passed(self, *sent: bytes) -> bytes:
@@ -34,6 +35,18 @@ def _create(*names: str) -> bytes:
 
 def _operation(command: Command, sid: int, identity: int, step: int) -> bytes:
     return message(command, struct.pack(">IIB", sid, identity, step) + b"\x80\x00\x00")
+
+
+def _monitor(queue: str | int) -> bytes:
+    """A subscription that asks for its updates to be kept in a queue of this length."""
+    kind, value = (b"\x60", string(queue)) if isinstance(queue, str) else (b"\x22", struct.pack(">i", queue))
+    inner = b"\x80\x00\x01" + string("_options") + b"\x80\x00\x01" + string("queueSize") + kind
+    request = b"\x80\x00\x02" + string("field") + b"\x80\x00\x00" + string("record") + inner + value
+    return message(Command.MONITOR, struct.pack(">IIB", 1, 1, 0x08) + request)
+
+
+#: The type and value of an argument that announces more texts than it brings.
+ENDLESS = b"\x80\x00\x01" + string("a") + b"\x68" + b"\xfe" + struct.pack(">I", 30_000_000)
 
 
 def _validation(user: str, registered: bytes = b"\xfd\x00\x01") -> bytes:
@@ -91,7 +104,14 @@ def test_a_name_that_may_not_be_read_becomes_one_that_no_pv_has() -> None:
         (HELLO + message(Command.PUT, bytes(8)), "PUT that is too short"),
         (HELLO + message(Command.PUT, bytes(9) + b"\xfe" + struct.pack(">I", 9 * 10**8)), "mask of 900000000 bytes"),
         (HELLO + message(Command.PUT_GET, bytes(9) + b"\xfe\0\0"), "too short"),
-        (HELLO + message(Command.PUT, bytes(9) + b"\xfe\0", FIRST), "too short"),
+        (HELLO + message(Command.PUT, bytes(9) + b"\xfe\0", FIRST) + message(Command.PUT, b"", LAST), "too short"),
+        (HELLO + message(Command.RPC, bytes(9), FIRST) + message(Command.RPC, ENDLESS, LAST), "are announced"),
+        (HELLO + message(Command.RPC, b"", FIRST) + message(Command.RPC, bytes(9) + ENDLESS, LAST), "are announced"),
+        (HELLO + _monitor("4294967295"), "a queue of 4.29497e[+]09 updates; the limit is 10000"),
+        (HELLO + _monitor("-1"), "a queue of -1 updates"),
+        (HELLO + _monitor("0x7fffffff"), "not a number"),
+        (HELLO + _monitor(2**31 - 1), "a queue of 2.14748e[+]09 updates"),
+        (HELLO + message(Command.CANCEL_REQUEST, bytes(7)), "too short"),
         (HELLO + message(Command.DESTROY_CHANNEL, bytes(7)), "too short"),
         (HELLO + message(Command.PUT, bytes(9), LAST), "do not belong together"),
         (HELLO + message(Command.PUT, bytes(9), FIRST) + ECHO, "do not belong together"),
@@ -115,17 +135,48 @@ def test_names_are_looked_up_as_many_at_a_time_as_a_datagram_has(command: Comman
         Watched(message_bytes=2**20).passed(HELLO, head)
 
 
-def test_a_message_in_pieces_passes_when_they_fit_together() -> None:
-    pieces = [message(Command.PUT, bytes(300), flags) for flags in (FIRST, MIDDLE, LAST)]
-    assert Watched().passed(HELLO, *pieces, ECHO) == HELLO + b"".join(pieces) + ECHO
+def test_a_message_in_segments_passes_as_one_when_it_is_whole() -> None:
+    segments = [message(Command.PUT, bytes(300), flags) for flags in (FIRST, MIDDLE, LAST)]
+    control = struct.pack(">BBBBI", 0xCA, 2, 0x01, 3, 0xFFFF)
+    watched = Watched()
+    assert watched.passed(HELLO, *segments[:2], control) == HELLO + control
+    assert not watched.inspector.between_messages
+    assert watched.passed(segments[2], ECHO) == message(Command.PUT, bytes(900)) + ECHO
+    assert watched.inspector.between_messages
+
+
+@pytest.mark.parametrize("cut", range(1, 28))
+def test_nothing_of_a_message_passes_before_it_is_whole(cut: int) -> None:
+    put = message(Command.PUT, bytes(9) + b"\x01\x02" + struct.pack(">d", 1.0))
+    watched = Watched()
+    watched.passed(HELLO)
+    whole = cut == len(put)
+    assert watched.passed(put[:cut]) == (put if whole else b"")
+    assert watched.passed(put[cut:] + message(Command.SEARCH, b"question")) == (b"" if whole else put)
+    assert len(watched.searches) == 1
+
+
+def test_no_more_passes_than_may_be_asked_until_that_is_answered() -> None:
+    watched = Watched()
+    watched.inspector.max_asked = 4
+    assert watched.passed(HELLO + ECHO * 10) == HELLO + ECHO * 3
+    assert watched.inspector.full
+    assert watched.passed(ECHO) == b""
+    watched.inspector.asked = 0
+    assert watched.passed(b"") == ECHO * 4
+    watched.inspector.asked = 0
+    assert watched.passed(b"") == ECHO * 4
+    assert not watched.inspector.between_messages or watched.inspector.full
 
 
 def test_what_ends_does_not_count_any_more() -> None:
     watched = Watched()
+    inspector = watched.inspector
     watched.passed(HELLO)
     for number in range(20):
+        watched.passed(_create("T:a"))
+        inspector.created(0, number)
         sent = (
-            _create("T:a"),
             _operation(Command.MONITOR, number, 1, 0x08),
             _operation(Command.GET, number, 2, 0x08),
             _operation(Command.GET, number, 2, 0x10),
@@ -134,6 +185,45 @@ def test_what_ends_does_not_count_any_more() -> None:
             message(Command.DESTROY_CHANNEL, struct.pack(">II", number, 0)),
         )
         assert watched.passed(*sent) == b"".join(sent)
+        inspector.destroyed(number)
+    assert (inspector.held_bytes, inspector.queue_bytes) == (0, 0)
+
+
+def test_channels_that_the_server_has_not_made_do_not_count_and_ends_of_what_never_was_neither() -> None:
+    watched = Watched()
+    watched.passed(HELLO)
+    for number in range(20):
+        watched.passed(_create("T:a"))
+        watched.inspector.created(0, None)
+        watched.passed(message(Command.DESTROY_CHANNEL, struct.pack(">II", number, 0)))
+        watched.inspector.destroyed(number)
+    for sid in range(3):
+        watched.passed(_create("T:a"))
+        watched.inspector.created(0, sid)
+    with pytest.raises(Breach, match="more than 3 channels"):
+        watched.passed(_create("T:a"))
+
+
+def test_the_same_number_may_be_used_again_before_it_is_answered() -> None:
+    watched = Watched()
+    watched.passed(HELLO, _create("T:a"), _create("T:a"))
+    watched.inspector.created(0, 1)
+    watched.inspector.created(0, 2)
+    watched.passed(_create("T:a"))
+    with pytest.raises(Breach, match="more than 3 channels"):
+        watched.passed(_create("T:a"))
+
+
+def test_queues_count_with_the_size_of_their_updates_until_they_end() -> None:
+    watched = Watched()
+    watched.passed(HELLO, _create("T:a"))
+    watched.inspector.created(0, 1)
+    watched.passed(_monitor("100"))
+    assert watched.inspector.queue_bytes == 100 * len("T:a")
+    watched.passed(_monitor("10"))
+    assert watched.inspector.queue_bytes == 10 * len("T:a")
+    watched.inspector.destroyed(1)
+    assert watched.inspector.queue_bytes == 0
 
 
 @pytest.mark.parametrize("registered", [b"", b"\xfd\x00\x01"])

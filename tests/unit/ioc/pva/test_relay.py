@@ -1,54 +1,199 @@
-"""Bytes between two sockets, and our own messages between those of the server."""
+"""Bytes between two sockets; our own messages stand between those of the server, and nothing of ours is in a message."""
 
 import asyncio
+import random
 import socket
-from contextlib import closing
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+
+import pytest
 
 from gnomon.ioc.pva.inspection import Inspector, Limits
 from gnomon.ioc.pva.relay import Relay
-from gnomon.ioc.pva.wire import FROM_SERVER, HEADER_BYTES, Command, message
+from gnomon.ioc.pva.wire import FIRST, FROM_SERVER, HEADER_BYTES, LAST, Command, header, message, string
 
 ANSWER = message(Command.SEARCH_RESPONSE, bytes(1000), FROM_SERVER)
+SEARCH = message(Command.SEARCH, b"")
+HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
+UPDATE = message(Command.MONITOR, bytes(72), FROM_SERVER)
 
 
-async def _read(sock: socket.socket, silence_s: float = 0.3) -> bytes:
+class Joined:
+    """A relay between two sockets: `client` and `pvxs` are what others hold."""
+
+    def __init__(self) -> None:
+        ours, self.client = socket.socketpair()
+        theirs, self.pvxs = socket.socketpair()
+        for sock in (ours, self.client, theirs, self.pvxs):
+            sock.setblocking(False)
+        self.ends: list[str | None] = []
+        self.inspector = Inspector(Limits(2**20, 10), lambda name: True, lambda body, order: self.relay.say(ANSWER))
+        self.relay = Relay(ours, theirs, self.inspector, lambda ended, reason: self.ends.append(reason))
+
+
+@asynccontextmanager
+async def joined() -> AsyncIterator[Joined]:
+    made = Joined()
+    with closing(made.client), closing(made.pvxs):
+        yield made
+        made.relay.close()
+
+
+async def _send(sock: socket.socket, data: bytes) -> None:
+    await asyncio.get_running_loop().sock_sendall(sock, data)
+
+
+async def _read(sock: socket.socket, silence_s: float = 0.1) -> bytes:
     """All that comes until nothing does."""
     data = b""
-    while True:
-        try:
-            data += await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2**16), silence_s)
-        except TimeoutError:
-            return data
+    with suppress(TimeoutError):
+        while got := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2**16), silence_s):
+            data += got
+    return data
 
 
-async def _answers(said: int) -> tuple[bytes, bytes]:
-    """What the client gets when so many answers were said before the server's echo came; and one more after that."""
-    client, outside = socket.socketpair()
-    server, pvxs = socket.socketpair()
-    loop = asyncio.get_running_loop()
-    with closing(outside), closing(pvxs):
-        for sock in (client, outside, server, pvxs):
-            sock.setblocking(False)
-        ends: list[str | None] = []
-        inspector = Inspector(Limits(1000, 10), lambda name: True, lambda body, order: relay.say(ANSWER))
-        relay = Relay(client, server, inspector, lambda ended, reason: ends.append(reason))
-        search, got = message(Command.SEARCH, b""), []
-        for number in (said, 1):
-            await loop.sock_sendall(outside, search * number)
-            echo = await _read(pvxs)
-            assert len(echo) == HEADER_BYTES + 16  # one token, however many answers
-            await loop.sock_sendall(pvxs, message(Command.ECHO, echo[HEADER_BYTES:], FROM_SERVER))
-            got.append(await _read(outside))
-        relay.close()
-        assert ends == [None]
-        return got[0], got[1]
+def _split(data: bytes) -> list[bytes]:
+    """Messages one by one."""
+    found, at = [], 0
+    while at < len(data):
+        end = at + HEADER_BYTES + (0 if data[at + 2] & 1 else header(data, at).size)
+        found.append(data[at:end])
+        at = end
+    return found
 
 
-def test_answers_stand_in_the_place_of_one_echo() -> None:
-    assert asyncio.run(_answers(3)) == (ANSWER * 3, ANSWER)
+async def _answer_echoes(pvxs: socket.socket, got: list[bytes]) -> None:
+    """What pvxs does with echoes; all whole messages that come are kept in `got`."""
+    data = b""
+    while received := await asyncio.get_running_loop().sock_recv(pvxs, 2**16):
+        data += received
+        while len(data) >= HEADER_BYTES and len(data) >= HEADER_BYTES + header(data).size:
+            one, data = data[: HEADER_BYTES + header(data).size], data[HEADER_BYTES + header(data).size :]
+            got.append(one)
+            if header(one).command == Command.ECHO:
+                await _send(pvxs, message(Command.ECHO, one[HEADER_BYTES:], FROM_SERVER))
 
 
-def test_answers_to_a_client_that_reads_none_of_them_are_left_out() -> None:
-    first, second = asyncio.run(_answers(5000))
-    assert 500 * len(ANSWER) < len(first) <= 2**20
-    assert (len(first) % len(ANSWER), second) == (0, ANSWER)
+async def test_an_answer_goes_at_once_and_asks_pvxs_nothing() -> None:
+    async with joined() as made:
+        await _send(made.client, SEARCH * 3)
+        assert await _read(made.client) == ANSWER * 3
+        assert await _read(made.pvxs) == b""
+
+
+@pytest.mark.parametrize("cut", (1, 7, 8, 40, 79, 80, 81, 88, 120))
+async def test_an_answer_stands_between_the_server_s_messages_wherever_they_are_cut(cut: int) -> None:
+    stream = UPDATE * 2
+    async with joined() as made:
+        await _send(made.pvxs, stream[:cut])
+        await _read(made.client, 0.02)
+        await _send(made.client, SEARCH)
+        early = await _read(made.client, 0.02)
+        await _send(made.pvxs, stream[cut:])
+        got = await _read(made.client, 0.05)
+    assert (early == ANSWER) == (cut % len(UPDATE) < HEADER_BYTES)
+    assert early in (ANSWER, b"")
+    assert early + got in {early + rest for rest in (stream[cut:], UPDATE[cut:] + ANSWER + UPDATE, stream[cut:] + ANSWER,
+                           stream[cut - cut % len(UPDATE):])}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_both_ways_nothing_is_ever_inside_a_message(seed: int) -> None:
+    """Searches, puts, segments and controls in pieces of any size, against a server that writes in any pieces."""
+    dice = random.Random(seed)
+    put = message(Command.PUT, bytes(9) + b"\x01\x02" + struct.pack(">d", 1.5))
+    segments = message(Command.PUT, put[8:20], FIRST) + message(Command.PUT, put[20:], LAST)
+    control = struct.pack(">BBBBI", 0xCA, 2, 0x41, 2, 123)
+    asked = HELLO + b"".join(dice.choice((put, segments, SEARCH + put, put + SEARCH)) for _ in range(200))
+    in_two = message(Command.MONITOR, bytes(10), FROM_SERVER | FIRST) + message(Command.MONITOR, b"", FROM_SERVER | LAST)
+    told = [dice.choice((UPDATE, control, in_two, message(Command.GET, dice.randbytes(300), FROM_SERVER)))
+            for _ in range(300)]  # fmt: skip
+    async with joined() as made:
+        loop = asyncio.get_running_loop()
+        got: list[bytes] = []
+        pvxs = loop.create_task(_answer_echoes(made.pvxs, got))
+        answered = b""
+
+        async def listen() -> None:
+            nonlocal answered
+            while True:
+                answered += await loop.sock_recv(made.client, dice.choice((100, 2**16)))
+
+        listening = loop.create_task(listen())
+        rest, said = asked, list(told)
+        while rest or said:
+            size = dice.choice((1, 7, 8, 9, 30, 500))
+            await _send(made.client, rest[:size])
+            rest = rest[size:]
+            if said:  # whole messages, so that echoes can go between them, as pvxs' own do
+                one = said.pop(0)
+                await _send(made.pvxs, one)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        for task in (pvxs, listening):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    assert [one for one in got if header(one).command == Command.PUT] == [put] * 200
+    assert {header(one).command for one in got} <= {Command.PUT, Command.VALIDATION, Command.ECHO}
+    searches = asked.count(SEARCH)
+    messages = _split(answered)
+    assert messages.count(ANSWER) == searches
+    assert b"".join(one for one in messages if one != ANSWER) == b"".join(told)
+    for place, one in enumerate(messages):
+        if one[2] & 0x10 and not one[2] & 1:
+            assert messages[place + 1][2] & 0x30 == LAST  # nothing between segments either
+
+
+async def test_answers_to_a_client_that_reads_none_of_them_are_left_out() -> None:
+    async with joined() as made:
+        task = asyncio.create_task(_answer_echoes(made.pvxs, []))
+        sending = asyncio.create_task(_send(made.client, SEARCH * 5000))
+        await asyncio.sleep(0.5)
+        waiting = made.relay.waiting_bytes
+        got = await _read(made.client)
+        await sending
+        await _send(made.client, SEARCH)
+        after = await _read(made.client)
+        task.cancel()
+    assert waiting <= 2**20
+    assert 500 * len(ANSWER) < len(got) <= 5000 * len(ANSWER)
+    assert (len(got) % len(ANSWER), after) == (0, ANSWER)
+
+
+async def test_a_client_that_asks_and_does_not_read_is_heard_no_more_until_it_does() -> None:
+    async with joined() as made:
+        got: list[bytes] = []
+        loop = asyncio.get_running_loop()
+
+        async def answer_with_much() -> None:
+            data = b""
+            while received := await loop.sock_recv(made.pvxs, 2**16):
+                data += received
+                while len(data) >= HEADER_BYTES and len(data) >= HEADER_BYTES + header(data).size:
+                    one, data = data[: HEADER_BYTES + header(data).size], data[HEADER_BYTES + header(data).size :]
+                    got.append(one)
+                    if header(one).command == Command.GET_FIELD:
+                        await _send(made.pvxs, message(Command.GET_FIELD, bytes(2**16), FROM_SERVER))
+                    elif header(one).command == Command.ECHO:
+                        await _send(made.pvxs, message(Command.ECHO, one[HEADER_BYTES:], FROM_SERVER))
+
+        task = loop.create_task(answer_with_much())
+        ask = message(Command.GET_FIELD, bytes(9))
+        sending = loop.create_task(_send(made.client, HELLO + ask * 100))
+        await asyncio.sleep(0.5)
+        heard = len(got)
+        answers = await _read(made.client, 0.5)
+        await sending
+        task.cancel()
+    assert heard < 50
+    assert _split(answers) == [message(Command.GET_FIELD, bytes(2**16), FROM_SERVER)] * 100
+
+
+async def test_a_server_that_says_what_no_server_says_ends_the_connection() -> None:
+    async with joined() as made:
+        await _send(made.pvxs, b"something else")
+        await asyncio.sleep(0.05)
+        assert made.ends
+        assert "something else than messages" in str(made.ends[0])
