@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gnomon.lattice import GnomonError, Setting
+from gnomon.lattice.text import parse_number
 
 #: The longest delay that can be asked for [s]: a client that puts with wait gives up long before.
 MAX_DELAY_S = 3600.0
@@ -142,7 +143,7 @@ class FaultRequest(BaseModel):
     def _truth_is_no_number(cls, value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError(f"{value} is not a number")
-        return value
+        return parse_number(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _parameters_belong_to_the_action(self) -> Self:

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from gnomon.ioc.banner import introduce
 from gnomon.ioc.config import Config
+from gnomon.ioc.logs import OneLine, SparingLog, through_one_line
 from gnomon.ioc.memory import bound
 from gnomon.ioc.serving import start
 
-log = logging.getLogger("gnomon.app")
+log = SparingLog(logging.getLogger("gnomon.app"))
 
 
 async def run(config: Config, console: Console, started: float | None = None) -> None:
@@ -24,6 +25,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_one_line)
+    through_one_line("asyncio", OneLine(log, "event loop"))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:

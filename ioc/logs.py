@@ -38,6 +38,31 @@ class SparingLog:
         self._log.log(level, "%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")
 
 
+class OneLine(logging.Handler):
+    """Passes the warnings and errors of another library on as single lines, without tracebacks."""
+
+    def __init__(self, log: SparingLog, prefix: str, harmless: tuple[str, ...] = ()) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+        self._prefix = prefix
+        self._harmless = harmless
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        if isinstance(record.msg, str) and record.msg.startswith(self._harmless):
+            return
+        error = record.exc_info[1] if record.exc_info else None
+        cause = f": {type(error).__name__}: {error}" if error else ""
+        self._log.warning("%s: %s%s", self._prefix, record.getMessage(), cause)
+
+
+def through_one_line(name: str, handler: OneLine) -> None:
+    """Have a library's logger write through `handler` alone."""
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    logger.handlers = [handler]
+
+
 class SafeFormatter(logging.Formatter):
     """Writes each message on one line, with whatever could act on a terminal escaped, in tracebacks, too."""
 

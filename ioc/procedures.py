@@ -16,6 +16,7 @@ from gnomon.ioc.puts import PutReply
 from gnomon.ioc.requests import parse_set
 from gnomon.ioc.setting_names import SettingNames
 from gnomon.lattice import Client, GnomonError, Ring
+from gnomon.lattice.text import parse_number, shorten
 
 _log = SparingLog(logging.getLogger("gnomon.faults"))
 
@@ -109,6 +110,9 @@ def _id(arguments: Mapping[str, Any]) -> int | None:
     if given is None:
         return None
     try:
-        return int(given)
-    except (TypeError, ValueError) as error:
-        raise FaultError(f"id is {given!r}; it must be the number of a fault") from error
+        number = parse_number(given) if isinstance(given, str) else float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FaultError(f"id is {shorten(str(given))}; it must be the number of a fault") from error
+    if not number.is_integer() or isinstance(given, bool):
+        raise FaultError(f"id is {given}; it must be the number of a fault, a whole number")
+    return int(number)

@@ -16,12 +16,13 @@ from typing import Any
 
 from caproto.asyncio.server import Context
 
+from gnomon.ioc.accepting import Accepting
 from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.admission import Admission
 from gnomon.ioc.ca.circuit import Circuit
 from gnomon.ioc.ca.directory import Directory, Hosted
-from gnomon.ioc.ca.logs import quieten
+from gnomon.ioc.ca.logs import log, quieten
 from gnomon.ioc.ca.partings import Partings
 from gnomon.ioc.ca.search import Searches
 from gnomon.ioc.config import GuardConfig
@@ -90,18 +91,32 @@ class ServerContext(Context):
         self._guard = guard
         self._admission = Admission(guard)
         self._partings = Partings()
-        self._servers: list[asyncio.Server] = []
+        self._accepting: list[Accepting] = []
+        self._joining: set[asyncio.Task[None]] = set()
 
     async def server_accept_loop(self, sock: Any) -> None:
         """Accept clients on one interface, until closed."""
+        listening = socket.socket(fileno=sock.detach())
+        listening.listen(BACKLOG)
+        self._accepting.append(Accepting(listening, self._accept, log))
+        self.listening.set()
 
-        def accept() -> Circuit:
+    def _accept(self, client: socket.socket, address: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._join(client), name="join")
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+    async def _join(self, client: socket.socket) -> None:
+        def circuit() -> Circuit:
             return Circuit(
                 self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits, self._partings
             )
 
-        self._servers.append(await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=BACKLOG))
-        self.listening.set()
+        client.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(circuit, client)
+        except OSError:  # it has gone already
+            client.close()
 
     async def _create_broadcaster_transport(self, interface: str) -> None:
         """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
@@ -127,8 +142,8 @@ class ServerContext(Context):
 
     def close(self) -> None:
         """Stop accepting and drop all clients."""
-        for server in self._servers:
-            server.close()
+        for accepting in self._accepting:
+            accepting.close()
         for circuit in list(self.our_circuits):
             circuit.end()
 

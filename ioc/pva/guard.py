@@ -5,7 +5,6 @@ of them at 127.0.0.1; `peer` tells who is behind a port there.
 """
 
 import asyncio
-import logging
 import os
 import socket
 import time
@@ -13,16 +12,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gnomon.ioc.accepting import Accepting
 from gnomon.ioc.config import GuardConfig
-from gnomon.ioc.logs import SparingLog
 from gnomon.ioc.pva.inspection import Inspector, Limits
 from gnomon.ioc.pva.listening import Listening, bound_waiting, tcp_sockets, udp_socket
+from gnomon.ioc.pva.logs import log
 from gnomon.ioc.pva.relay import Relay
 from gnomon.ioc.pva.search import question
 from gnomon.ioc.pva.searches import Searches
 
-_AT_ONCE = 4  # connections accepted in one go, so that a storm of them leaves time for others
-_NO_DESCRIPTORS_S = 1.0
 _REMEMBERED_S = 10.0  # pvxs may still be working on what a client sent before it went
 _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
 
@@ -38,23 +36,29 @@ class Guard:
     """All connections and searches of one server. Everything runs in the event loop in which it was made.
 
     `may_read` says whether a user at an address may have the channel of a name that is served; the user is unknown
-    ("") in searches.
+    ("") in searches. `value_bytes` says how large an update of a name is, about.
     """
 
-    def __init__(self, limits: GuardConfig, may_read: Callable[[str, str, str], bool]) -> None:
+    def __init__(
+        self,
+        limits: GuardConfig,
+        may_read: Callable[[str, str, str], bool],
+        value_bytes: Callable[[str], int] = lambda name: 0,
+    ) -> None:
         self._limits = limits
         self._may_read = may_read
+        self._value_bytes = value_bytes
         self._guid = os.urandom(12)
         self._loop = asyncio.get_running_loop()
         self._pvxs = ("127.0.0.1", 0)
         self._listening: list[socket.socket] = []
+        self._accepting: list[Accepting] = []
         self._searches: Searches | None = None
         self._relays: set[Relay] = set()
         self._joining: set[asyncio.Task[None]] = set()
         self._of_address: Counter[str] = Counter()
         self._peers: dict[int, _Peer] = {}  # by our port on the way to pvxs
         self._timer: asyncio.TimerHandle | None = None
-        self._log = SparingLog(logging.getLogger("gnomon.pva"))
 
     def start(self, where: Listening, pvxs: tuple[str, int]) -> tuple[int, int]:
         """Listen for clients of the pvxs server at `pvxs`; the ports of TCP and UDP. Raises OSError."""
@@ -69,8 +73,7 @@ class Guard:
             raise
         self._searches = Searches(heard, where, self._guid, port, lambda name, host: self._may_read(name, "", host))
         broadcast_port = int(heard.getsockname()[1])
-        for sock in self._listening:
-            self._loop.add_reader(sock, self._accept, sock)
+        self._accepting = [Accepting(sock, self._accept, log) for sock in self._listening]
         self._sweep()
         return port, broadcast_port
 
@@ -80,10 +83,11 @@ class Guard:
             self._timer.cancel()
         if self._searches is not None:
             self._searches.close()
+        for accepting in self._accepting:
+            accepting.close()
         for sock in self._listening:
-            self._loop.remove_reader(sock)
             sock.close()
-        self._listening, self._searches, self._timer = [], None, None
+        self._listening, self._accepting, self._searches, self._timer = [], [], None, None
         for task in tuple(self._joining):
             task.cancel()
         for relay in tuple(self._relays):
@@ -100,52 +104,38 @@ class Guard:
         known = self._peers.get(int(port)) if port.isdecimal() else None
         return known.host if known else ""
 
-    def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                client, address = listening.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # no descriptor is left: those that wait are taken later
-                self._log.warning("no connection can be accepted: %s", error)
-                self._loop.remove_reader(listening)
-                self._loop.call_later(_NO_DESCRIPTORS_S, self._accept_again, listening)
-                return
-            host = address[0].partition("%")[0]
-            if self.clients >= self._limits.max_connections:
-                self._refuse(client, host, f"{self._limits.max_connections} clients are connected")
-            elif self._of_address[host] >= self._limits.max_connections_per_address:
-                self._refuse(client, host, f"{self._of_address[host]} clients of this address are connected")
-            else:
-                self._of_address[host] += 1
-                task = self._loop.create_task(self._join(client, host), name="join")
-                self._joining.add(task)
-                task.add_done_callback(self._joining.discard)
-
-    def _accept_again(self, listening: socket.socket) -> None:
-        if listening in self._listening:
-            self._loop.add_reader(listening, self._accept, listening)
+    def _accept(self, client: socket.socket, host: str) -> None:
+        if self.clients >= self._limits.max_connections:
+            self._refuse(client, host, f"{self._limits.max_connections} clients are connected")
+        elif self._of_address[host] >= self._limits.max_connections_per_address:
+            self._refuse(client, host, f"{self._of_address[host]} clients of this address are connected")
+        else:
+            self._of_address[host] += 1
+            task = self._loop.create_task(self._join(client, host), name="join")
+            self._joining.add(task)
+            task.add_done_callback(self._joining.discard)
 
     def _refuse(self, client: socket.socket, host: str, reason: str) -> None:
         client.close()
-        self._log.warning("%s was not connected: %s", host, reason)
+        log.warning("%s was not connected: %s", host, reason)
 
     async def _join(self, client: socket.socket, host: str) -> None:
         """Connect a client to pvxs."""
-        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        server: socket.socket | None = None
         try:
+            server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             for end in (client, server):
                 end.setblocking(False)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(self._limits.handshake_s):
                 await self._loop.sock_connect(server, self._pvxs)
         except BaseException as error:
-            client.close()
-            server.close()
+            for opened in filter(None, (client, server)):
+                opened.close()
             self._forget(host)
             if not isinstance(error, OSError | TimeoutError):
                 raise
-            self._log.warning("%s was not connected: %s", host, str(error) or "no time")
+            log.warning("%s was not connected: %s", host, str(error) or "no time")
             return
         port = int(server.getsockname()[1])
         self._peers[port] = peer = _Peer(host)
@@ -154,6 +144,7 @@ class Guard:
             limits,
             lambda name: self._may_read(name, inspector.user, host),
             lambda body, order: self._search(relay, host, body, order),
+            self._value_bytes,
         )
         relay = Relay(client, server, inspector, lambda ended, reason: self._ended(ended, peer, port, reason))
         self._relays.add(relay)
@@ -170,7 +161,7 @@ class Guard:
         self._forget(peer.host)
         self._loop.call_later(_REMEMBERED_S, self._unlearn, port, peer)
         if reason:
-            self._log.warning("%s was disconnected: it %s", peer.host, reason)
+            log.warning("%s was disconnected: it %s", peer.host, reason)
 
     def _unlearn(self, port: int, peer: "_Peer") -> None:
         if self._peers.get(port) is peer:  # and not another client's by now

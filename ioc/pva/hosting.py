@@ -8,6 +8,7 @@ from typing import Any
 from p4p import _p4p
 from p4p.server.raw import SharedPV
 
+from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
 from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.channels import BankChannel, ProcedureChannel
@@ -17,6 +18,7 @@ from gnomon.ioc.pva.poster import Poster
 from gnomon.ioc.pva.values import opening, procedure_value
 from gnomon.lattice.commands import Client
 
+_BYTES_OF_ONE = {Kind.FLOATS: 8, Kind.INTS: 4, Kind.STRINGS: 40, Kind.TABLE: 2**16}
 _BATCH = 16  # from here on ringing the bell costs less than it saves
 
 
@@ -57,6 +59,11 @@ class Hosted:
     def serves(self, name: str) -> bool:
         """Whether a name is one of ours."""
         return name in self.bank.index or name in self._rpcs
+
+    def value_bytes(self, name: str) -> int:
+        """How many bytes the value of a name has, about; 0 for what is small."""
+        index = self.bank.index.get(name)
+        return 0 if index is None else _BYTES_OF_ONE.get(self.bank.specs[index].kind, 0) * self.bank.specs[index].length
 
     @property
     def connected(self) -> int:

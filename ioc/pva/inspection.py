@@ -39,6 +39,7 @@ MAX_QUEUE = 10_000
 _DEFAULT_QUEUE = 4
 #: What pvxs and we keep for a channel, and for an operation [bytes]; measured, rounded up.
 CHANNEL_BYTES, OPERATION_BYTES = 2000, 2500
+_ANSWER_BYTES = 500  # an answer without a value: at most a type
 
 
 class Breach(GnomonError):
@@ -71,9 +72,8 @@ class Inspector:
         self.validated = False
         self.user = ""
         self.messages = 0  # how many are complete
-        self.asked = 0  # how many, and how many bytes, have passed since the caller last set these to 0
-        self.asked_bytes = 0
-        self.max_asked = self.max_asked_bytes = 2**30  # no more pass until then
+        self.asked_bytes = 0  # of what has passed, and of the answers to it, since the caller last set this to 0
+        self.max_asked_bytes = 2**40  # no more passes until then
         self._limits = limits
         self._readable = readable
         self._search = search
@@ -98,7 +98,7 @@ class Inspector:
     @property
     def full(self) -> bool:
         """Whether no more may pass now."""
-        return self.asked >= self.max_asked or self.asked_bytes >= self.max_asked_bytes
+        return self.asked_bytes >= self.max_asked_bytes
 
     @property
     def held_bytes(self) -> int:
@@ -152,8 +152,7 @@ class Inspector:
             if after > end:
                 self._needed = after - at
                 break
-            self.asked += 1
-            self.asked_bytes += after - at
+            self.asked_bytes += after - at + _ANSWER_BYTES
             if head.flags & wire.SEGMENT or head.command in _LOOKED_AT:
                 instead = self._looked_at(head, data[at + wire.HEADER_BYTES : after])
                 if instead is not None:
@@ -235,9 +234,8 @@ class Inspector:
                 return b""
             elif command == Command.CREATE_CHANNEL:
                 granted = self._granted(body, head.order)
-                return struct.pack(head.order + "BBBBI", wire.MAGIC, head.version, head.flags, command, len(granted)) + (
-                    granted
-                )
+                flags = head.version, head.flags, command
+                return struct.pack(head.order + "BBBBI", wire.MAGIC, *flags, len(granted)) + granted
             elif command == Command.VALIDATION:
                 _, at = wire.text_at(body, 8, head.order)
                 if at < len(body):
@@ -254,6 +252,8 @@ class Inspector:
         if len(body) < layout.size:
             raise Breach(f"sent a {Command(command).name} that is too short")
         sid, operation, step = layout.unpack_from(body)
+        if command != Command.PUT:  # monitors, too: to start one again and again has it send as often
+            self.asked_bytes += self._channels.get(sid, 0)
         if step & _INIT:
             described = self._contents.check(body, layout.size, head.order)
             self._begin(sid, operation, self._queue(described) if command == Command.MONITOR else 0)

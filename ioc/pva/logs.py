@@ -1,19 +1,25 @@
-"""Keeps pvxs' own log quiet: it writes a page for every broken message, as often as a client likes to send one.
+"""Keeps the logs of pvxs and p4p quiet: they write a page for what a client does wrong, as often as it likes to.
 
-What a client does wrong ends its connection, and that is one line of the guard's, a second at most.
+What a client does wrong ends its connection, or is answered with an error, and that is one line of ours, a second at
+most.
 """
 
+import logging
 import os
 
 from p4p._p4p import logger_level_set
 
-#: What pvxs logs about clients.
-ABOUT_CLIENTS = ("pvxs.tcp.*", "pvxs.udp.*", "pvxs.remote.*")
+from gnomon.ioc.logs import OneLine, SparingLog, through_one_line
+
+log = SparingLog(logging.getLogger("gnomon.pva"))
+
+#: All that pvxs has to say; it writes to standard error by itself. What stops a server from starting is raised.
+PVXS = "pvxs.*"
 SILENT = 1  # below 10, critical
 
 
 def quieten() -> None:
-    """Switch pvxs' lines about clients off, unless the user has asked for them with PVXS_LOG."""
+    """Switch pvxs' lines off, unless the user has asked for them with PVXS_LOG, and have p4p write single lines."""
     if not os.environ.get("PVXS_LOG", "").strip():
-        for name in ABOUT_CLIENTS:
-            logger_level_set(name, SILENT)
+        logger_level_set(PVXS, SILENT)
+    through_one_line("p4p", OneLine(log, "PV Access"))

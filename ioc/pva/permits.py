@@ -3,13 +3,9 @@
 Reading is refused when a channel is made, which is once a connection and PV; writing each time.
 """
 
-import logging
-
 from gnomon.ioc.access import AccessRules, Rights
-from gnomon.ioc.logs import SparingLog
+from gnomon.ioc.pva.logs import log
 from gnomon.lattice import Client
-
-_log = SparingLog(logging.getLogger("gnomon.pva"))
 
 
 class Permits:
@@ -27,5 +23,5 @@ class Permits:
         if Rights.WRITE in self._rules.rights(name, client.user, client.host):
             return None
         reason = f"{client.user}@{client.host} may not {what} {name}: the server's access rules allow it to read only."
-        _log.warning("%s", reason)
+        log.warning("%s", reason)
         return reason

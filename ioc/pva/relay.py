@@ -3,8 +3,9 @@
 Nothing is read from a side while something still waits for the other, so a client that does not read makes pvxs wait,
 which then sends only newest values, and no more than one read waits here.
 
-pvxs answers a request at once, whether or not the client reads. So a client may ask for a little, then pvxs is asked for
-an echo, and the client's next messages wait until that has come back: then all answers before it have been handed on.
+pvxs answers a request at once, whether or not the client reads. So a client may ask for a little, then pvxs is asked
+for an echo, and the client's next messages wait until that has come back: then all answers before it have been handed
+on.
 """
 
 import asyncio
@@ -21,10 +22,8 @@ _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18
 _TOKEN_BYTES = 16
 _MOST_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
-#: Messages, and bytes of them, that a client may send before pvxs has answered them. The number goes up while there is
-#: little in the answers.
-_FEWEST_ASKED, _MOST_ASKED, _ASKED_BYTES = 8, 1024, 2**17
-_MANY_ANSWER_BYTES = 2**18
+#: Bytes that a client may send, the answers to them included, before pvxs has answered.
+_MAX_ASKED_BYTES = 2**19
 
 
 class Relay:
@@ -55,10 +54,9 @@ class Relay:
         self._answers = b""  # of ours, until the server's present message has ended
         self._following = Following(inspector.created, inspector.destroyed)
         self._paused = False  # the client's messages wait for an echo
-        self._answer_bytes = 0  # what has come from the server since the last echo
         self._hears = True  # the client is read from
         self._loop = asyncio.get_running_loop()
-        inspector.max_asked, inspector.max_asked_bytes = _FEWEST_ASKED, _ASKED_BYTES
+        inspector.max_asked_bytes = _MAX_ASKED_BYTES
         self._loop.add_reader(client, self._from_client)
         self._loop.add_reader(server, self._from_server)
 
@@ -127,18 +125,12 @@ class Relay:
     def _echo(self) -> bytes:
         """The question for an echo, which goes behind whole messages of the client."""
         self._following.echo = token = os.urandom(_TOKEN_BYTES)
-        self._answer_bytes = 0
         return message(Command.ECHO, token)
 
     def _echoed(self) -> None:
         """All that the client has asked for has been answered: it may ask for more."""
         self._following.echoed = self._paused = False
-        inspector = self.inspector
-        if self._answer_bytes > _MANY_ANSWER_BYTES:
-            inspector.max_asked = max(inspector.max_asked // 4, _FEWEST_ASKED)
-        else:
-            inspector.max_asked = min(inspector.max_asked * 2, _MOST_ASKED)
-        inspector.asked = inspector.asked_bytes = 0
+        self.inspector.asked_bytes = 0
         self._take(b"")
 
     def _hear(self) -> None:
@@ -180,7 +172,6 @@ class Relay:
         if not count:
             self.close("sent what cannot be read, or nothing for too long")
             return
-        self._answer_bytes += count
         try:
             pieces, self._answers = self._following.feed(self._shared[:count], self._answers)
         except LostTrack as lost:

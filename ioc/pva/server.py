@@ -93,7 +93,7 @@ class PvaServer:
         where = listening(self._conf)
         self._server = Server(providers=[self._provider], conf=private_conf(self._conf), useenv=False)
         behind = ("127.0.0.1", int(self._server.conf()["EPICS_PVAS_SERVER_PORT"]))
-        self._guard = Guard(self._limits, self._may_read)
+        self._guard = Guard(self._limits, self._may_read, self._value_bytes)
         try:
             port, broadcast_port = self._guard.start(where, behind)
         except OSError as error:
@@ -132,6 +132,9 @@ class PvaServer:
     def _may_read(self, name: str, user: str, host: str) -> bool:
         served = any(hosted.serves(name) for hosted in self._hosted)
         return served and self._permits.may_read(name, user, host)
+
+    def _value_bytes(self, name: str) -> int:
+        return max((hosted.value_bytes(name) for hosted in self._hosted), default=0)
 
     def _open(self, hosted: Hosted) -> None:
         hosted.listen()

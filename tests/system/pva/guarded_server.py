@@ -1,10 +1,12 @@
 """A server in a process of its own, whose memory can be watched: a setpoint, an array published at 50 Hz, scalars.
 
-Run with the guard's limits as JSON; prints the TCP and UDP ports, then what it publishes goes on until SIGTERM.
+Run with the guard's limits as JSON (and `allow`, what clients may do); prints the TCP and UDP ports, then what it
+publishes goes on until SIGTERM.
 """
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import time
@@ -14,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
-from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.config import AccessConfig, GuardConfig
 from gnomon.ioc.puts import PutReply
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Settings
@@ -25,23 +28,39 @@ LENGTH, SCALARS, RATE_HZ = 100_000, 100, 50.0
 
 
 class Sink:
-    """Takes every put."""
+    """Takes every put, and publishes what it got."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._loop = asyncio.get_running_loop()
 
     def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
         done: Future[PutReply] = Future()
-        done.set_result(PutReply(True))
+        self._loop.call_soon_threadsafe(self._apply, index, value, done)
         return done
 
+    def _apply(self, index: int, value: Any, done: "Future[PutReply]") -> None:
+        if not isinstance(value, int | float):
+            done.set_result(PutReply(False, "not a number"))
+            return
+        self._bank.publish((np.array([index]), np.array([float(value)])), {}, time_ns=time.time_ns(), generation=0)
+        done.set_result(PutReply(True))
 
-async def serve(limits: GuardConfig, port: int, broadcast_port: int) -> None:
+
+def call(arguments: dict[str, Any], client: Client) -> "Future[str]":
+    """A procedure with a bug."""
+    raise OverflowError(f"cannot do {arguments}")
+
+
+async def serve(limits: GuardConfig, port: int, broadcast_port: int, access: AccessConfig) -> None:
     specs = [
         PvSpec(name="G:set", kind=Kind.FLOAT, source="", description="", writable=True),
         PvSpec(name="G:wave", kind=Kind.FLOATS, source="", description="", length=LENGTH),
         *(PvSpec(name=f"G:x{i}", kind=Kind.FLOAT, source="", description="") for i in range(SCALARS)),
     ]
     bank = Bank(specs, time.time_ns())
-    server = PvaServer(Settings(port=port, broadcast_port=broadcast_port), guard=limits)
-    server.add(bank, Sink())
+    server = PvaServer(Settings(port=port, broadcast_port=broadcast_port), AccessRules(access), guard=limits)
+    server.add(bank, Sink(bank), {"G:call": call})
     endpoint = server.start()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -57,4 +76,7 @@ async def serve(limits: GuardConfig, port: int, broadcast_port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(GuardConfig(**json.loads(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])))
+    logging.basicConfig(level=logging.INFO)
+    given = json.loads(sys.argv[1])
+    rules = AccessConfig.model_validate({"rules": [{"allow": given.pop("allow", "write")}]})
+    asyncio.run(serve(GuardConfig(**given), int(sys.argv[2]), int(sys.argv[3]), rules))

@@ -17,9 +17,10 @@ import numpy as np
 import psutil
 import pytest
 from conftest import EpicsPorts
-from p4p.client.thread import Context
+from p4p import Type, Value
+from p4p.client.thread import Context, RemoteError
 
-from gnomon.ioc.pva.wire import Command, header, message, string
+from gnomon.ioc.pva.wire import FIRST, LAST, Command, header, message, string
 from system.pva.stage import wait_for
 
 HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
@@ -405,3 +406,220 @@ def test_arrays_and_bursts_pass_whole(start: Start) -> None:
         assert all(len(wave) == 100_000 and (wave == wave[0]).all() for wave in waves)
         numbers = [wave[0] for wave in waves]
         assert numbers == sorted(set(numbers))
+
+
+def opened(server: GuardedServer, name: str, receive_bytes: int | None = None) -> tuple[socket.socket, int]:
+    """A connection, and the server's number of its channel."""
+    sock = server.connect(receive_bytes=receive_bytes)
+    sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string(name)))
+    return sock, _sid(sock)
+
+
+def question(*names: str) -> bytes:
+    """A search over a connection."""
+    body = struct.pack(">IB3x16sH", 77, 0, bytes(16), 0) + b"\x01" + string("tcp") + struct.pack(">H", len(names))
+    return message(Command.SEARCH, body + b"".join(struct.pack(">I", i) + string(n) for i, n in enumerate(names)))
+
+
+def received(sock: socket.socket, *wanted: Command) -> list[tuple[Command, bytes]]:
+    """Command and body of the messages that come until one of each kind wanted is there."""
+    data, got = b"", []
+    left = list(wanted)
+    while left:
+        data += sock.recv(2**16)
+        while len(data) >= 8:
+            head = header(data)
+            size = 0 if head.flags & 1 else head.size
+            if len(data) < 8 + size:
+                break
+            if not head.flags & 1:
+                got.append((Command(head.command), data[8 : 8 + size]))
+                if head.command in left:
+                    left.remove(Command(head.command))
+            data = data[8 + size :]
+    return got
+
+
+def put_of(sid: int, value: float) -> bytes:
+    return message(Command.PUT, struct.pack(">IIB", sid, 1, 0x00) + b"\x01\x02" + struct.pack(">d", value))
+
+
+@pytest.mark.parametrize("cut", [1, 8, 16, 19, 20, 26])
+def test_a_put_in_two_pieces_with_a_search_behind_it_sets_what_was_sent(start: Start, cut: int) -> None:
+    server = start()
+    sock, sid = opened(server, "G:set")
+    sock.sendall(message(Command.PUT, struct.pack(">IIB", sid, 1, 0x08) + b"\x80\x00\x00"))
+    received(sock, Command.PUT)
+    put = put_of(sid, 1.5)
+    sock.sendall(put[:cut])
+    time.sleep(0.1)
+    sock.sendall(put[cut:] + question("G:set", "G:other"))
+    answers = dict(received(sock, Command.PUT, Command.SEARCH_RESPONSE))
+    assert answers[Command.SEARCH_RESPONSE].endswith(struct.pack(">?HI", True, 1, 0))
+    with server.context() as context:
+        assert context.get("G:set").value == 1.5
+
+
+def test_a_put_in_segments_sets_what_was_sent_and_a_search_between_them_ends_the_connection(start: Start) -> None:
+    server = start()
+    for between in (b"", question("G:set")):
+        sock, sid = opened(server, "G:set")
+        sock.sendall(message(Command.PUT, struct.pack(">IIB", sid, 1, 0x08) + b"\x80\x00\x00"))
+        received(sock, Command.PUT)
+        body = put_of(sid, 2.5)[8:]
+        sock.sendall(message(Command.PUT, body[:12], FIRST) + between + message(Command.PUT, body[12:], LAST))
+        if between:
+            assert _is_closed(sock, 2.0)
+        else:
+            received(sock, Command.PUT)
+    with server.context() as context:
+        assert context.get("G:set").value == 2.5
+
+
+def test_searches_over_a_connection_that_is_busy_with_updates_are_answered_between_them(start: Start) -> None:
+    server = start()
+    sock = subscribed(server, "G:wave", 2**20)
+    for number in range(100):
+        sock.sendall(question(f"G:x{number % 50}"))
+        time.sleep(0.01)
+    got = received(sock, *[Command.SEARCH_RESPONSE] * 100)  # which reads messages one by one
+    assert sum(command == Command.MONITOR for command, _ in got) > 3
+
+
+def test_a_call_whose_first_segment_is_empty_is_looked_through_all_the_same(start: Start) -> None:
+    server = start()
+    endless = b"\x80\x00\x01" + string("a") + b"\x68" + b"\xfe" + struct.pack(">I", 30_000_000)
+    before = server.memory
+    for first in (9, 0):
+        sock, sid = opened(server, "G:call")
+        sock.sendall(message(Command.RPC, struct.pack(">IIB", sid, 1, 0x08) + b"\x80\x00\x00"))
+        received(sock, Command.RPC)
+        body = struct.pack(">IIB", sid, 1, 0x00) + endless
+        sock.sendall(message(Command.RPC, body[:first], FIRST) + message(Command.RPC, body[first:], LAST))
+        most, end = before, time.monotonic() + 1.0
+        while time.monotonic() < end:
+            most = max(most, server.memory)
+        assert _is_closed(sock, 1.0)
+        assert most - before < 20 * MB
+
+
+def test_a_queue_without_end_is_refused_by_name(start: Start) -> None:
+    server = start()
+    sock, sid = opened(server, "G:wave")
+    request = b"\x80\x00\x01" + string("record") + b"\x80\x00\x01" + string("_options") + b"\x80\x00\x02"
+    request += string("pipeline") + b"\x60" + string("queueSize") + b"\x60" + string("true") + string("2147483648")
+    sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x88) + request + struct.pack(">I", 1)))
+    assert _is_closed(sock, 2.0)
+    reason = "asked for a queue of 2.14748e+09 updates; the limit is 10000"
+    assert wait_for(lambda: reason in server.log.read_text())
+
+
+@pytest.mark.parametrize("asks", ["GET", "GET_FIELD", "ECHO"])
+def test_requests_whose_answers_are_not_read_wait(start: Start, asks: str) -> None:
+    """The answers to all of them are 1.6 GB of values, 6 MB of types, 80 MB of echoes."""
+    server = start(stalled_s=60.0)
+    sock, sid = opened(server, "G:wave", receive_bytes=4096)
+    one = {
+        "GET": b"".join(message(Command.GET, struct.pack(">IIB", sid, i, 0)) for i in range(1, 2001)),
+        "GET_FIELD": message(Command.GET_FIELD, struct.pack(">II", sid, 1) + string("")) * 20_000,
+        "ECHO": message(Command.ECHO, bytes(2**16)) * 1200,
+    }[asks]
+    if asks == "GET":
+        wanted = b"\x80\x00\x00"
+        for i in range(1, 2001):
+            sock.sendall(message(Command.GET, struct.pack(">IIB", sid, i, 0x08) + wanted))
+            if not i % 100:
+                received(sock, *[Command.GET] * 100)
+    before = server.memory
+    sock.setblocking(False)
+    most, end = before, time.monotonic() + 2.0
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            one = one[sock.send(one) :]
+        most = max(most, server.memory)
+        time.sleep(0.01)
+    assert most - before < 40 * MB
+    sock.settimeout(10.0)
+    reader = threading.Thread(target=received, args=(sock, *[Command[asks]] * 20))
+    reader.start()
+    reader.join(10.0)
+    assert not reader.is_alive()  # and go on when they are read
+
+
+def test_channels_that_never_existed_and_end_do_not_make_room_for_more(start: Start) -> None:
+    server = start(max_subscriptions=20)
+    sock = server.connect()
+    sock.sendall(b"".join(message(Command.DESTROY_CHANNEL, struct.pack(">II", i, i)) for i in range(1000)))
+    for i in range(20):
+        sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, i) + string(f"G:x{i}")))
+    received(sock, *[Command.CREATE_CHANNEL] * 20)
+    assert not _is_closed(sock, 0.2)
+    sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 99) + string("G:x99")))
+    assert _is_closed(sock, 2.0)
+    sock = (
+        server.connect()
+    )  # while channels that there are make room when they end, and names that nobody has take none
+    for i in range(100):
+        name = f"G:x{i}" if i % 2 else "nobody's"
+        sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, i) + string(name)))
+        _, body = received(sock, Command.CREATE_CHANNEL)[-1]
+        if i % 2:
+            (sid,) = struct.unpack_from("<4xI", body)
+            sock.sendall(message(Command.DESTROY_CHANNEL, struct.pack(">II", sid, i)))
+            received(sock, Command.DESTROY_CHANNEL)
+    assert not _is_closed(sock, 0.2)
+
+
+def test_puts_that_are_refused_and_cancelled_cost_one_line_a_second(start: Start) -> None:
+    server = start(allow="read")
+    began = time.monotonic()
+    for number in range(20):
+        sock, sid = opened(server, "G:set")
+        sock.sendall(message(Command.PUT, struct.pack(">IIB", sid, 1, 0x08) + b"\x80\x00\x00"))
+        received(sock, Command.PUT)
+        end = message(Command.CANCEL_REQUEST if number % 2 else Command.DESTROY_REQUEST, struct.pack(">II", sid, 1))
+        for _ in range(20):
+            sock.sendall(put_of(sid, 1.0) + end)
+        time.sleep(0.05)
+        sock.close()
+    seconds = time.monotonic() - began
+    server.stop()
+    lines = server.log.read_text().splitlines()
+    assert 1 <= len(lines) <= seconds + 2
+    assert all("may not write G:set" in line or "was disconnected" in line for line in lines)
+
+
+def test_a_procedure_that_fails_costs_one_line_a_second_and_the_client_is_told(start: Start) -> None:
+    server = start()
+    began = time.monotonic()
+    with server.context() as context:
+        argument = Value(Type([("a", "s")]), {"a": "x"})
+        for _ in range(50):
+            with pytest.raises(RemoteError, match="cannot do"):
+                context.rpc("G:call", argument)
+    seconds = time.monotonic() - began
+    server.stop()
+    text = server.log.read_text()
+    assert "Traceback" not in text
+    assert 1 <= len(text.splitlines()) <= seconds + 2
+
+
+def test_connections_that_cannot_be_accepted_cost_one_line_a_second(start: Start) -> None:
+    server = start()
+    process = psutil.Process(server.process.pid)
+    with server.context() as context:
+        context.get("G:x1")
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 4, process.num_fds() + 4))
+        socks = []
+        began = time.monotonic()
+        for _ in range(50):
+            socks.append(server.connect(hello=False))
+        time.sleep(2.5)
+        assert context.get("G:x1") is not None
+        for sock in socks:
+            sock.close()
+        seconds = time.monotonic() - began
+    server.stop()
+    lines = server.log.read_text().splitlines()
+    assert any("no connection can be accepted" in line for line in lines)
+    assert 1 <= len(lines) <= seconds + 3

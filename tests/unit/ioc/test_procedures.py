@@ -5,10 +5,13 @@ from typing import Any, cast
 import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.fault_injection import FaultError, Injector
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.dispatcher import Dispatcher
-from gnomon.ioc.procedures import SetProcedure
+from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.procedures import FaultProcedure, SetProcedure
 from gnomon.ioc.puts import Writer
+from gnomon.lattice import Client
 from unit.ioc.rig import RING
 
 SPECS = [
@@ -35,3 +38,11 @@ def test_a_command_of_many_tells_which_pvs_it_sets_however_they_are_named(
     procedure = SetProcedure(Bank(SPECS, 0), RING, "T:", cast("Dispatcher", None))
     assert isinstance(procedure, Writer)
     assert procedure.writes(arguments) == names
+
+
+@pytest.mark.parametrize("identity", [float("inf"), float("nan"), "inf", "1_0", 1.5, True, [1], "", "one"])
+async def test_what_is_not_the_number_of_a_fault_is_refused_by_reason(identity: Any) -> None:
+    procedure = FaultProcedure(Injector(), cast("Outputs", None))
+    error = procedure({"do": "clear", "id": identity}, Client("operator", "console", "pva")).exception()
+    assert isinstance(error, FaultError)
+    assert "must be the number of a fault" in str(error)

@@ -158,15 +158,24 @@ def test_nothing_of_a_message_passes_before_it_is_whole(cut: int) -> None:
 
 def test_no_more_passes_than_may_be_asked_until_that_is_answered() -> None:
     watched = Watched()
-    watched.inspector.max_asked = 4
-    assert watched.passed(HELLO + ECHO * 10) == HELLO + ECHO * 3
+    watched.passed(HELLO)
+    watched.inspector.asked_bytes, watched.inspector.max_asked_bytes = 0, 4 * (len(ECHO) + 500)
+    assert watched.passed(ECHO * 10) == ECHO * 4
     assert watched.inspector.full
-    assert watched.passed(ECHO) == b""
-    watched.inspector.asked = 0
-    assert watched.passed(b"") == ECHO * 4
-    watched.inspector.asked = 0
-    assert watched.passed(b"") == ECHO * 4
-    assert not watched.inspector.between_messages or watched.inspector.full
+    for expected in (ECHO * 4, ECHO * 3):
+        assert watched.passed(ECHO if len(expected) < len(ECHO * 4) else b"") == b""
+        watched.inspector.asked_bytes = 0
+        assert watched.passed(b"") == expected
+    assert watched.inspector.between_messages
+
+
+def test_the_answers_to_reads_count_with_the_size_of_the_value() -> None:
+    watched = Watched()
+    watched.passed(HELLO, _create("T:wave" * 100))
+    watched.inspector.created(0, 7)
+    before = watched.inspector.asked_bytes
+    watched.passed(_operation(Command.GET, 7, 1, 0x00))
+    assert watched.inspector.asked_bytes - before > 600
 
 
 def test_what_ends_does_not_count_any_more() -> None:
