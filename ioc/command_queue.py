@@ -12,7 +12,7 @@ from gnomon.lattice import Client, Command, Outcome, Setting, Settled
 MAX_PER_CLIENT = 20_000
 MAX_WAITING = 50_000
 #: Settings that are worked off in one turn.
-MAX_PER_TURN = 2_000
+MAX_PER_TURN = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,15 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asked, as claimed over the network: neither protocol proves it."""
+    """Who asked, as claimed over the network: neither protocol proves it.
+
+    `connection` tells the connections of one user and host apart while they last; it is not recorded.
+    """
 
     user: str
     host: str
     protocol: str  # "ca", "pva" or "internal"
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class Circuit(Connection):
             channel.hosted.bank.process(point.index, time.time_ns())
             self._answer(message, channel, NORMAL)
             return
-        client = Client(self._user, self._host or self.address, "ca")
+        client = Client(self._user, self._host or self.address, "ca", self.peer)
         future = channel.hosted.sink.put(channel.point.index, value, client)
         if future.done():
             self._answer(message, channel, *_end_of(future))

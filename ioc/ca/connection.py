@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol, ABC):
         self._unread, self._read_at = 0, 0.0
         self._incomplete_since: float | None = None
         self.address = ""
+        self.peer = ""
         self.admitted = False
 
     @property
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol, ABC):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
+        self.peer = f"{self.address}:{peer[1]}" if peer else ""
         if refusal := self._admission.enter(self.address):
             log.warning("Channel Access: a connection was refused: %s", refusal)
             transport.abort()

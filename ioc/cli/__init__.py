@@ -9,6 +9,7 @@ from rich.text import Text
 import gnomon
 from gnomon.ioc.cli import fault, fork, log, machine, panels, replay, serve, snapshot, study
 from gnomon.lattice._errors import GnomonError
+from gnomon.lattice.text import printable
 
 app = typer.Typer(
     name="gnomon",
@@ -51,7 +52,7 @@ def main() -> None:
         app()
     except GnomonError as error:
         Console(stderr=True, emoji=False, highlight=False).print(
-            Text("gnomon: ", "red").append(str(error)), soft_wrap=True
+            Text("gnomon: ", "red").append("\n".join(map(printable, str(error).split("\n")))), soft_wrap=True
         )
         sys.exit(1)
     except KeyboardInterrupt:

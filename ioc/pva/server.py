@@ -127,7 +127,7 @@ class PvaServer:
         """Who is behind an operation: the account that the client says, the address that the guard knows."""
         guard = self._guard
         host = guard.peer(operation.peer()) if guard is not None else ""
-        return Client(user=operation.account(), host=host or UNKNOWN, protocol="pva")
+        return Client(operation.account(), host or UNKNOWN, "pva", operation.peer())
 
     def _may_read(self, name: str, user: str, host: str) -> bool:
         served = any(hosted.serves(name) for hosted in self._hosted)
