@@ -153,6 +153,12 @@ def import_(
         list[str] | None, typer.Option(help="Elements that may become free space; patterns like 'ID*'.")
     ] = None,
     approximate: Annotated[bool, typer.Option(help="Take the nearest of what cannot be represented.")] = False,
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Slices of every thick magnet.", show_default="the file's, or as many as needed"
+        ),
+    ] = None,
     bare: Annotated[bool, typer.Option(help="No supplies and magnets, only the ring.")] = False,
     pytac: Annotated[
         Path | None, typer.Option(help="Folder of the pytac ring mode that belongs to the file: devices and PVs.")
@@ -166,7 +172,7 @@ def import_(
     """
     from rich.console import Console
 
-    from gnomon.lattice.exchange import ImportOptions, add_pytac, import_machine, render, summary
+    from gnomon.lattice.exchange import ImportOptions, add_pytac, import_isolated, render, summary
 
     options = ImportOptions(
         name=name,
@@ -176,15 +182,16 @@ def import_(
         bare=bare or pytac is not None,
         approximate=approximate,
         drop=tuple(drop or ()),
+        slices=slices,
     )
-    imported = import_machine(file, format, options)
+    imported = import_isolated(file, format, options)
     if pytac is not None:
         document = add_pytac(imported, pytac)
         _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
     _write(out, render(imported.document))
     console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
-        lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 0)
+        lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 5)
         if lines:
             console.print(f"{heading}:", *lines, sep="\n")
     counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}

@@ -3,6 +3,7 @@
 from gnomon.lattice.exchange.exporting import export_machine
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.importing import Imported, ImportOptions, import_machine
+from gnomon.lattice.exchange.isolation import import_isolated
 from gnomon.lattice.exchange.pytac import add_pytac
 from gnomon.lattice.exchange.render import render
 
@@ -14,6 +15,7 @@ __all__ = [
     "RefusedLattice",
     "add_pytac",
     "export_machine",
+    "import_isolated",
     "import_machine",
     "render",
     "summary",

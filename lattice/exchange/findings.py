@@ -27,9 +27,10 @@ class Finding:
 
 
 class RefusedLattice(ExchangeError):
-    """A lattice with parts that the other side cannot represent; `findings` has them all."""
+    """A lattice with parts that the other side cannot represent; `findings` has them all, `where` the file."""
 
     def __init__(self, where: str, findings: Iterable[Finding], advice: str) -> None:
+        self.where = where
         self.findings = tuple(f for f in findings if f.changes_beam)
         count = len({(f.element, f.place) for f in self.findings})
         what = "an element" if count == 1 else f"{count} elements"

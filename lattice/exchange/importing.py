@@ -1,7 +1,7 @@
 """From a ring as read to a machine document, or to the list of what stands in the way."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from gnomon.lattice.exchange.names import unique_names
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
 from gnomon.lattice.exchange.readers import MOST, read_ring
 from gnomon.lattice.exchange.render import render
+from gnomon.lattice.exchange.slicing import SLICED, choose_slices
 from gnomon.lattice.exchange.translate import driven, empty, translate
 from gnomon.lattice.parsing import parse_machine
 
@@ -27,7 +28,8 @@ class ImportOptions:
     """How to import: `drop` has patterns of names that may become free space, `approximate` takes the nearest part.
 
     `use` names the sequence or line of a file that has several; `bare` leaves out supplies and magnets. Energy [eV] and
-    harmonic number replace those of the file.
+    harmonic number replace those of the file. `slices` is the number of slices of every thick magnet; without it each
+    has those of the file, or else as many as its linear map needs.
     """
 
     name: str | None = None
@@ -37,6 +39,7 @@ class ImportOptions:
     bare: bool = False
     approximate: bool = False
     drop: tuple[str, ...] = ()
+    slices: int | None = None
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ def _parts(
             if element.length < 0.0 or not _matches(element.name, options.drop):
                 refused.extend(made.findings)
         findings.extend(made.findings)
+        part |= _slices(part, element, options.slices)
         parts.append({"type": part.pop("type"), "name": name} | part)
         properties.append(list(driven(parts[-1], element)))
         if made.monitor:
@@ -128,6 +132,15 @@ def _parts(
     if refused:
         raise RefusedLattice(where, refused, ADVICE)
     return parts, findings, monitors, properties
+
+
+def _slices(part: Mapping[str, Any], element: ForeignElement, wanted: int | None) -> dict[str, int]:
+    """The slices of a thick magnet: those asked for, the file's, or (0 there) as many as its linear map needs."""
+    if part["type"] not in SLICED or part.get("length", 0.0) == 0.0:
+        return {}
+    if wanted is None and element.number("NumIntSteps", 1.0) != 0.0:
+        return {}
+    return {"slices": choose_slices(part) if wanted is None else wanted}
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -21,6 +21,8 @@ from gnomon.lattice.text import shorten
 
 #: Statements carried out, those in loops counted each time.
 MAX_STEPS = 1_000_000
+#: Passes of all loops.
+MAX_PASSES = 100_000
 #: Blocks, macros and called files within each other.
 MAX_DEPTH = 30
 
@@ -46,6 +48,7 @@ class Interpreter:
         self.folder = file.parent
         self.files = files
         self.steps = 0
+        self.passes = 0
         self.recognised = 0
 
     def run(self, source: Source) -> Program:
@@ -87,7 +90,9 @@ class Interpreter:
                 case "while":
                     taken = None
                     while self.condition(statement, head):
-                        self.step(statement.place)
+                        self.passes += 1
+                        if self.passes > MAX_PASSES:
+                            raise MadxError(statement.place, f"more than {MAX_PASSES} passes of loops: does it end?")
                         self.inside(statement, folders, depth)
                 case _:
                     taken = None
@@ -97,7 +102,7 @@ class Interpreter:
         """Count a statement."""
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise MadxError(place, f"more than {MAX_STEPS} statements carried out: a loop that does not end?")
+            raise MadxError(place, f"more than {MAX_STEPS} statements carried out")
 
     def branch(self, statement: Statement, head: str, folders: list[Path], depth: int, taken: bool) -> bool:
         """A branch with a condition; returns whether this or an earlier one was taken."""

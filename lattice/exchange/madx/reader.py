@@ -31,8 +31,9 @@ def read_madx(file: Path, use: str | None, energy_ev: float | None) -> ForeignRi
         program = interpreter.run(files.read(file, file.name))
         return _ring(program, file, use, energy_ev)
     except MadxError as error:
-        if interpreter.recognised == 0 and not error.problem.startswith("not MAD-X"):
-            raise ExchangeError(f"{file}: not MAD-X: {error.problem} ({error.place})") from error
+        if interpreter.recognised == 0:
+            problem = error.problem.removeprefix("not MAD-X: ")
+            raise ExchangeError(f"{file}: not MAD-X: {problem} ({interpreter.program.short(error.place)})") from error
         raise ExchangeError(f"{file.parent / str(error)}") from error
     except RecursionError as error:
         raise ExchangeError(f"{file}: expressions, lines or sequences too deep within each other") from error

@@ -32,7 +32,7 @@ def tokens(text: str, place: str) -> list[Token]:
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
-            raise MadxError(place, f"not MAD-X at {shorten(text[at:].strip()[:60], 40)}")
+            raise MadxError(place, f"not a word of MAD-X: {shorten(text[at:].strip()[:60], 40)}")
         kind = match.lastgroup or ""
         word = match[kind]
         found.append(Token(kind, word[1:-1] if kind == "string" else word.lower()))

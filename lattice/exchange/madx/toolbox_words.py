@@ -16,6 +16,8 @@ from gnomon.lattice.exchange.madx.program import Definition, Program
 STRAIGHT, BENT, THIN = "StrMPoleSymplectic4Pass", "BndMPoleSymplectic4Pass", "ThinMPolePass"
 STEERER, EMPTY, NOTHING, CAVITY = "CorrectorPass", "DriftPass", "IdentityPass", "RFCavityPass"
 
+#: Slices of a magnet whose map is exact where it comes from: here as many as it needs.
+EXACT = 0
 #: Order of the main field of a straight class.
 ORDERS = {"quadrupole": 1, "sextupole": 2, "octupole": 3}
 KINDS = {
@@ -138,6 +140,7 @@ def _straight(numbers: Numbers, length: float, bv: float) -> tuple[str, dict[str
     factor = bv * (1.0 + numbers.one("ktap")) / math.factorial(order)
     zeros = (0.0,) * order
     return STRAIGHT, {
+        "NumIntSteps": EXACT,
         "PolynomB": (*zeros, factor * numbers.one(f"k{order}")),
         "PolynomA": (*zeros, factor * numbers.one(f"k{order}s")),
     }
@@ -163,7 +166,11 @@ def _bend(numbers: Numbers, length: float, bv: float) -> tuple[str, dict[str, An
     angle, gap = bv * numbers.one("angle"), 2.0 * numbers.one("hgap")
     entrance, fint = numbers.one("fint"), numbers.one("fintx", -1.0)
     face = numbers.one("angle") / 2.0 if where.kind == "rbend" else 0.0
-    field = {"PolynomB": (0.0, bv * numbers.one("k1"), bv * numbers.one("k2") / 2.0), "PolynomA": (0.0, 0.0, 0.0)}
+    field: dict[str, Any] = {
+        "PolynomB": (0.0, bv * numbers.one("k1"), bv * numbers.one("k2") / 2.0),
+        "PolynomA": (0.0, 0.0, 0.0),
+    }
+    field["NumIntSteps"] = EXACT
     if angle == 0.0:
         return STRAIGHT, field
     attributes: dict[str, Any] = {

@@ -33,7 +33,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 def test_a_line_of_madx_is_the_ring_that_pyat_makes_of_it(tmp_path: Path) -> None:
     file = written(tmp_path, "ring.madx", MADX)
-    orbit, turn = turn_of(imported(file, "madx"))
+    orbit, turn = turn_of(imported(file, "madx", slices=10))
     ring = at.load_madx(file)
     ring.disable_6d()
     expected, _ = at.find_orbit4(ring, **TIGHT)
