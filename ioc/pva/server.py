@@ -1,11 +1,13 @@
 """Serves banks over PV Access: what is published is posted at once, but only to PVs that a client has connected."""
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from p4p.server import Server, StaticProvider
+from p4p.server import DynamicProvider, Server, StaticProvider
 from p4p.server.raw import SharedPV
 
 from gnomon.ioc.access import AccessRules
@@ -15,7 +17,9 @@ from gnomon.ioc.puts import PutSink, RpcHandler
 from gnomon.ioc.pva.doorbell import Doorbell
 from gnomon.ioc.pva.guard import Guard
 from gnomon.ioc.pva.hosting import Hosted
+from gnomon.ioc.pva.inspection import SERVER_CHANNEL
 from gnomon.ioc.pva.listening import listening
+from gnomon.ioc.pva.listing import Listing
 from gnomon.ioc.pva.logs import quieten
 from gnomon.ioc.pva.permits import Permits
 from gnomon.ioc.pva.settings import Endpoint, PvaError, Settings, endpoint, private_conf, server_conf
@@ -46,21 +50,25 @@ class PvaServer:
         self._lock = Lock()
         self._bell = Doorbell(self._lock)
         self._hosted: list[Hosted] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listing = Listing(self._readable_by, self._client_of)
         self._server: Any = None
         self._provider: Any = None
+        self._fields: Any = None  # kept here, since p4p does not
 
     def add(self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler] | None = None) -> None:
         """Serve a bank, whose puts go to `sink`, and remote procedures by name.
 
         Raises PvaError when a name is served already; then nothing has changed.
         """
-        hosted = Hosted(bank, sink, rpcs or {}, self._lock, self._bell, self._client_of, self._permits)
+        hosted = Hosted(bank, sink, rpcs or {}, self._lock, self._bell, self._client_of, self._permits, self._in_loop)
         for other in self._hosted:
             if taken := sorted(hosted.names & other.names):
                 raise PvaError(
                     f"{len(taken)} of these names are served already, the first is {taken[0]}: give another prefix."
                 )
         self._hosted.append(hosted)
+        self._listing.forget()
         if self._server is not None:
             self._open(hosted)
 
@@ -73,6 +81,7 @@ class PvaServer:
         if hosted is None:
             raise PvaError("This bank is not served over PV Access: add it before it is removed.")
         self._hosted.remove(hosted)
+        self._listing.forget()
         if self._server is not None:
             for name in hosted.names:
                 self._provider.remove(name)
@@ -88,10 +97,15 @@ class PvaServer:
         quieten()
         self._provider = StaticProvider()
         self._provider.add(self._bell.name, SharedPV(handler=self._bell, initial=procedure_value()))
+        self._provider.add(SERVER_CHANNEL, SharedPV(handler=self._listing, initial=procedure_value()))
+        self._loop = asyncio.get_running_loop()
         for hosted in self._hosted:
             self._open(hosted)
+        self._fields = DynamicProvider(f"{self._bell.name}-fields", self)
         where = listening(self._conf)
-        self._server = Server(providers=[self._provider], conf=private_conf(self._conf), useenv=False)
+        self._server = Server(
+            providers=[self._provider, (self._fields, 1)], conf=private_conf(self._conf), useenv=False
+        )
         behind = ("127.0.0.1", int(self._server.conf()["EPICS_PVAS_SERVER_PORT"]))
         self._guard = Guard(self._limits, self._may_read, self._value_bytes)
         try:
@@ -130,8 +144,27 @@ class PvaServer:
         return Client(operation.account(), host or UNKNOWN, "pva", operation.peer())
 
     def _may_read(self, name: str, user: str, host: str) -> bool:
-        served = any(hosted.serves(name) for hosted in self._hosted)
-        return served and self._permits.may_read(name, user, host)
+        record = next((r for hosted in self._hosted if (r := hosted.record_of(name)) is not None), None)
+        return record is not None and self._permits.may_read(record, user, host)
+
+    def _readable_by(self, client: Client) -> list[str]:
+        names = (name for hosted in tuple(self._hosted) for name in sorted(hosted.names))
+        return [name for name in names if self._permits.may_read(name, client.user, client.host)]
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(call)
+
+    def testChannel(self, name: str) -> bool:
+        """p4p asks whether a name that is no PV's is a field's."""
+        return any(hosted.record_of(name) is not None for hosted in tuple(self._hosted))
+
+    def makeChannel(self, name: str, peer: str) -> Any:
+        """p4p asks for the channel of such a name. The guard has looked whether the client may read it."""
+        for hosted in tuple(self._hosted):
+            with suppress(KeyError):
+                return hosted.field(name)
+        return None
 
     def _value_bytes(self, name: str) -> int:
         return max((hosted.value_bytes(name) for hosted in self._hosted), default=0)
@@ -144,4 +177,4 @@ class PvaServer:
     def _close(self) -> None:
         for hosted in self._hosted:
             hosted.hush()
-        self._server = self._provider = self._guard = None
+        self._server = self._provider = self._fields = self._guard = None

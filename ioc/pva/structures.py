@@ -63,6 +63,26 @@ def _type(kind: Kind, columns: tuple[tuple[str, str, str], ...]) -> Any:
             return Type(fields, id="epics:nt/NTTable:1.0")
 
 
+@cache
+def scalar_type(code: str) -> Any:
+    """The `p4p.Type` of one number or text, by p4p's code."""
+    if code == "s":
+        return reply_type()
+    return Type([("value", code), _ALARM, _TIME, *_numeric(code), _limits(code)], id="epics:nt/NTScalar:1.0")
+
+
+@cache
+def array_type(code: str) -> Any:
+    """The `p4p.Type` of an array of numbers, by p4p's code of one of them."""
+    fields = [("value", "a" + code), _ALARM, _TIME, *_numeric(code), _limits(code)]
+    return Type(fields, id="epics:nt/NTScalarArray:1.0")
+
+
+def menu_type() -> Any:
+    """The `p4p.Type` of one of several named choices."""
+    return _type(Kind.ENUM, ())
+
+
 def _numeric(code: str) -> tuple[Field, Field]:
     display = [
         ("limitLow", code),

@@ -20,8 +20,8 @@ def opening(spec: PvSpec, reading: Reading) -> Any:
     value = Value(type_of(spec))
     for field, content in _metadata(spec).items():
         value[field] = content
-    _set_alarm(value, reading.severity, reading.status)
-    _set_stamp(value, reading.time_ns, reading.generation)
+    set_alarm(value, reading.severity, reading.status)
+    set_stamp(value, reading.time_ns, reading.generation)
     value[value_field(spec.kind)] = content_of(spec, reading.value)
     return value
 
@@ -30,7 +30,7 @@ def procedure_value() -> Any:
     """What a get of a remote procedure's PV shows."""
     value = Value(reply_type())
     value["display.description"] = "remote procedure: call it (RPC) with its arguments as the query of an NTURI"
-    _set_stamp(value, time.time_ns(), 0)
+    set_stamp(value, time.time_ns(), 0)
     return value
 
 
@@ -80,7 +80,7 @@ class Updates:
     def value(self, content: Any, time_ns: int, generation: int) -> Any:
         """An update of value and time stamp."""
         if self._stamps.get(False) != (time_ns, generation):
-            _set_stamp(self._value, time_ns, generation)
+            set_stamp(self._value, time_ns, generation)
             self._stamps[False] = (time_ns, generation)
         self._value[self._field] = content
         return self._value
@@ -88,7 +88,7 @@ class Updates:
     def post_values(self, posts: Iterable[tuple[Callable[[Any], None], Any]], time_ns: int, generation: int) -> None:
         """Hand updates of value and time stamp, of many PVs, to their posts."""
         update, field = self._value, self._field
-        _set_stamp(update, time_ns, generation)
+        set_stamp(update, time_ns, generation)
         self._stamps[False] = (time_ns, generation)
         for post, content in posts:
             update[field] = content
@@ -97,25 +97,27 @@ class Updates:
     def value_and_alarm(self, content: Any, time_ns: int, generation: int, severity: int, status: int) -> Any:
         """An update of value, time stamp and alarm."""
         if self._stamps.get(True) != (time_ns, generation):
-            _set_stamp(self._value_alarm, time_ns, generation)
+            set_stamp(self._value_alarm, time_ns, generation)
             self._stamps[True] = (time_ns, generation)
-        _set_alarm(self._value_alarm, severity, status)
+        set_alarm(self._value_alarm, severity, status)
         self._value_alarm[self._field] = content
         return self._value_alarm
 
     def alarm(self, severity: int, status: int) -> Any:
         """An update of the alarm alone: value and time stamp stay as old as they are."""
-        _set_alarm(self._alarm, severity, status)
+        set_alarm(self._alarm, severity, status)
         return self._alarm
 
 
-def _set_alarm(value: Any, severity: int, status: int) -> None:
+def set_alarm(value: Any, severity: int, status: int) -> None:
+    """Set the alarm of a value."""
     value["alarm.severity"] = int(severity)
     value["alarm.status"] = ORIGIN[status]
     value["alarm.message"] = MESSAGE[status]
 
 
-def _set_stamp(value: Any, time_ns: int, generation: int) -> None:
+def set_stamp(value: Any, time_ns: int, generation: int) -> None:
+    """Set the time stamp of a value."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     value["timeStamp.secondsPastEpoch"] = seconds
     value["timeStamp.nanoseconds"] = nanoseconds

@@ -50,7 +50,7 @@ def test_types_are_those_of_an_ioc(served: Served, client: Context, qsrv: Contex
     for name, expected in zip(pairs, theirs, strict=True):
         ours = client.get(name)
         assert ours.getID() == expected.getID()
-        assert _fields(ours.type().aspy()) == _fields(expected.type().aspy()), name
+        assert fields_of(ours.type().aspy()) == fields_of(expected.type().aspy()), name
 
 
 def _answers(context: Context, names: list[str], values: list[Any]) -> bool:
@@ -61,6 +61,6 @@ def _answers(context: Context, names: list[str], values: list[Any]) -> bool:
     return True
 
 
-def _fields(code: Any) -> Any:
+def fields_of(code: Any) -> Any:
     """A type without the names of its structures: QSRV leaves out some that the specification gives."""
-    return code if isinstance(code, str) else [(name, _fields(field)) for name, field in code[2]]
+    return code if isinstance(code, str) else [(name, fields_of(field)) for name, field in code[2]]

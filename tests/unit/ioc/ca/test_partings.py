@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gnomon.ioc.ca.partings import GRACE_S, PATIENCE_S, Partings
+from gnomon.ioc.ca.partings import GRACE_S, PATIENCE_S, REST_S, Partings
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -41,7 +41,7 @@ def test_an_answer_waits_a_moment_after_the_end_of_a_circuit() -> None:
     partings.closed(HERE, 1)
     assert partings.wait_s(HERE) > 0.0
     assert partings.wait_s(THERE) == 0.0
-    clock.now += GRACE_S + 0.001
+    clock.now += REST_S + 0.001
     assert partings.wait_s(HERE) == 0.0
 
 
@@ -66,7 +66,7 @@ def test_an_answer_is_sent_at_once_to_who_has_no_circuit_and_once_to_who_has() -
         await asyncio.sleep(5 * GRACE_S)
         assert sent == ["here"]
         partings.closed(THERE, 1)
-        await asyncio.sleep(20 * GRACE_S)
+        await asyncio.sleep(10 * REST_S)
         assert sent == ["here", "there"]
 
     asyncio.run(ask())

