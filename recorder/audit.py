@@ -11,7 +11,7 @@ from gnomon.recorder.errors import ReplayError
 
 
 class Audit(Protocol):
-    """Keeps what happened. `event` is begin, write, verified, failed, restore, restored, left or end."""
+    """Keeps what happened. `event` is begin, write, verified, failed, restore, waiting, restored, left or end."""
 
     def note(self, event: str, facts: Mapping[str, object]) -> None:
         """Keep one event; it is durable when this returns. Raises ReplayError."""

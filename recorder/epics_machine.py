@@ -1,7 +1,8 @@
 """A machine over Channel Access, by pyepics."""
 
 import math
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -16,6 +17,8 @@ class EpicsMachine:
     """`MachineClient` over Channel Access; the EPICS environment variables say where the machine is."""
 
     def __init__(self) -> None:
+        # At the end of the process pyepics would wait for a machine that does not answer any more.
+        ca.AUTO_CLEANUP = False
         self._pvs: dict[str, Any] = {}
 
     def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
@@ -31,15 +34,29 @@ class EpicsMachine:
 
     def get(self, pv: str, timeout_s: float) -> PvState:
         """See `MachineClient`."""
-        found = self._connected(pv)
-        with _told(pv):
-            data = found.get_with_metadata(form="time", timeout=timeout_s, use_monitor=False, as_string=False)
-        if data is None:
-            raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
-        value, severity = data["value"], data["severity"]
-        if not isinstance(value, int | float) or severity is None:
-            raise MachineError(f"{pv}: {value!r} is no number")
-        return PvState(float(value), int(severity))
+        return self.get_all((pv,), timeout_s)[pv]
+
+    def get_all(self, pvs: Iterable[str], timeout_s: float) -> Mapping[str, PvState]:
+        """See `MachineClient`."""
+        deadline = monotonic() + timeout_s
+        asked = []
+        for pv in dict.fromkeys(pvs):
+            channel = self._connected(pv).chid
+            with _told(pv):
+                form = ca.promote_type(channel, use_time=True)
+                ca.get_with_metadata(channel, ftype=form, wait=False)
+            asked.append((pv, channel, form))
+        ca.flush_io()
+        states: dict[str, PvState] = {}
+        for pv, channel, form in asked:
+            rest_s = max(0.0, deadline - monotonic())
+            with _told(pv), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pyepics warns of what is told here
+                data = ca.get_complete_with_metadata(channel, ftype=form, timeout=rest_s, as_numpy=False)
+            if data is None:
+                raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
+            states[pv] = _state(pv, data)
+        return states
 
     def put(self, pv: str, value: float, timeout_s: float) -> None:
         """See `MachineClient`."""
@@ -73,6 +90,13 @@ def _told(pv: str) -> Iterator[None]:
         yield
     except (ca.ChannelAccessException, ca.CASeverityException) as error:
         raise MachineError(f"{pv}: {error}") from error
+
+
+def _state(pv: str, data: Mapping[str, Any]) -> PvState:
+    value, severity = data["value"], data["severity"]
+    if not isinstance(value, int | float) or severity is None:
+        raise MachineError(f"{pv}: {value!r} is not a number")
+    return PvState(float(value), int(severity))
 
 
 def _limit(value: Any) -> float:

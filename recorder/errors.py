@@ -19,6 +19,10 @@ class MachineError(GnomonError):
     """A PV of the machine could not be reached, read or written in time."""
 
 
+class MissedError(MachineError):
+    """A PV of the machine answers, and is not where it should be, or not yet."""
+
+
 class ReplayError(GnomonError):
     """A recording that cannot be replayed as asked; nothing has been written."""
 

@@ -50,7 +50,7 @@ def judge(
 ) -> Verdict:
     """Judge a plan against the machine as it is: `states` of PVs, `drives` limits that the machine gives."""
     reasons: list[str] = []
-    smallest = _smallest_steps(plan)
+    smallest = smallest_steps(plan)
     for start in plan.starts:
         tolerance = tolerance_of(start.range, smallest.get(start.pv, math.inf), limits)
         reasons += check_start(start, states.get(start.pv), tolerance)
@@ -124,7 +124,7 @@ def tolerance_of(width: float, size: float, limits: GateLimits) -> float:
     return min(limits.tolerance * width, SHARE * size) if size > 0.0 else limits.tolerance * width
 
 
-def _smallest_steps(plan: Plan) -> dict[str, float]:
+def smallest_steps(plan: Plan) -> dict[str, float]:
     """The smallest step of each PV; its setpoint and its readback are told apart by no less."""
     smallest: dict[str, float] = {}
     for step in plan.steps:

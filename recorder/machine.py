@@ -1,6 +1,6 @@
 """What replay needs of a machine: PVs that are read and written, and fail in ways that are told apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,10 @@ class MachineClient(Protocol):
 
     def get(self, pv: str, timeout_s: float) -> PvState:
         """Read a PV from the machine, not from memory. Raises MachineError."""
+        ...
+
+    def get_all(self, pvs: Iterable[str], timeout_s: float) -> Mapping[str, PvState]:
+        """Read many PVs from the machine at once. Raises MachineError for the first that cannot be read."""
         ...
 
     def put(self, pv: str, value: float, timeout_s: float) -> None:

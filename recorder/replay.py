@@ -3,44 +3,22 @@
 Nothing here knows faults or servers; the machine, the clock and the record of events are passed in.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from functools import partial
+from typing import Literal
 
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.errors import MachineError, ReplayError
 from gnomon.recorder.gate import GateLimits, Verdict, check_state, equal, judge
 from gnomon.recorder.machine import MachineClient, PvState
+from gnomon.recorder.rollback import Report, RollBack, Written, facts
 from gnomon.recorder.steps import Plan, Step
+from gnomon.recorder.verifying import Clock, SystemClock, Verifier
+from gnomon.recorder.watch import StartWatch
 
-#: Time between readings of a PV that is on its way [s].
-POLL_S = 0.05
-
-
-class Clock(Protocol):
-    """Time that a test can run."""
-
-    def monotonic(self) -> float:
-        """Seconds, never going back."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class SystemClock:
-    """The computer's time."""
-
-    def monotonic(self) -> float:
-        """See `Clock`."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """See `Clock`."""
-        time.sleep(seconds)
+#: How often the start state is looked at while the next step is not due [s].
+WATCH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +48,11 @@ class Result:
     left: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Written:
-    """A step that has been sent, with the setpoint before it; `verified` when the machine has followed."""
-
-    step: Step
-    before: float
-    verified: bool = False
-
-
 def examine(plan: Plan, machine: MachineClient, options: ReplayOptions) -> Verdict:
     """Connect to every PV of the plan, read it, and judge. Writes nothing; never raises for the machine."""
     names = [start.pv for start in plan.starts]
     for step in plan.steps:
-        names += [step.pv, step.readback]
+        names += [step.pv, step.readback, *filter(None, [step.back_pv])]
     names = list(dict.fromkeys(names))
     missing = machine.connect(names, options.timeout_s)
     if missing:
@@ -92,8 +61,7 @@ def examine(plan: Plan, machine: MachineClient, options: ReplayOptions) -> Verdi
     drives: dict[str, tuple[float, float]] = {}
     troubles: list[str] = []
     try:
-        for pv in names:
-            states[pv] = machine.get(pv, options.timeout_s)
+        states |= machine.get_all(names, options.timeout_s)
         for step in plan.steps:
             if step.pv not in drives:
                 drives[step.pv] = machine.limits(step.pv, options.timeout_s)
@@ -107,26 +75,30 @@ def carry_out(
     machine: MachineClient,
     options: ReplayOptions,
     audit: Audit,
-    report: Callable[[str, Step], None],
+    report: Report,
     clock: Clock | None = None,
     uninterrupted: Callable[[], object] | None = None,
+    taken_over: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Write the steps, each verified before the next; on any failure put back what was written, in reverse order.
 
-    `report` is told of each step ("write", "verified", "restored", "left"). `uninterrupted` is called before
-    putting back, so that a second interrupt does not stop that. Raises ReplayError, before anything is written, when
-    the gate refuses. An interrupt also puts back and gives a result.
+    The state that the recording began from is watched all the while. Putting back goes on until all of it is verified,
+    or until `taken_over` says that an operator has the machine; what somebody else has set is left alone.
+
+    `report` is told of each step ("write", "verified", "restored", "waiting", "left") with a remark. `uninterrupted` is
+    called before putting back, so that a second interrupt does not stop that. Raises ReplayError, before anything is
+    written, when the gate refuses. An interrupt also puts back and gives a result.
     """
     verdict = examine(plan, machine, options)
     if not verdict.accepted:
         raise ReplayError("the gate refuses, nothing was written:\n" + "\n".join(f"  {r}" for r in verdict.reasons))
-    run = _Replay(machine, options, audit, report, clock or SystemClock())
+    run = _Replay(plan, machine, options, audit, report, clock or SystemClock(), taken_over)
     audit.note("begin", {"steps": len(plan.steps)})
     failure = "unforeseen error"
     restored: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     try:
-        run.forward(plan.steps)
+        run.forward()
         failure = ""
     except KeyboardInterrupt:
         failure = "interrupted"
@@ -134,9 +106,7 @@ def carry_out(
         failure = str(error)
     finally:  # whatever went wrong, the machine goes back first
         if failure:
-            if uninterrupted is not None:
-                uninterrupted()
-            restored, left = run.back(failure)
+            restored, left = run.back(failure, uninterrupted or (lambda: None))
     if not failure:
         audit.note("end", {"done": run.done})
     return Result(run.done, failure, restored, left)
@@ -145,89 +115,94 @@ def carry_out(
 class _Replay:
     def __init__(
         self,
+        plan: Plan,
         machine: MachineClient,
         options: ReplayOptions,
         audit: Audit,
-        report: Callable[[str, Step], None],
+        report: Report,
         clock: Clock,
+        taken_over: Callable[[], bool],
     ) -> None:
+        self.plan = plan
         self.machine = machine
         self.options = options
         self.audit = audit
         self.report = report
         self.clock = clock
-        self.written: list[_Written] = []
+        self.taken_over = taken_over
+        self.watch = StartWatch(plan, machine, options.limits, options.timeout_s)
+        self.verifier = Verifier(machine, options.limits, options.timeout_s, options.settle_s, clock)
+        self.written: list[Written] = []
         self.done = 0
 
-    def forward(self, steps: Sequence[Step]) -> None:
+    def forward(self) -> None:
+        """Write all steps. Raises MachineError, ReplayError."""
         begin = self.clock.monotonic()
-        for number, step in enumerate(steps):
-            self._wait_for(begin + _due(steps, number, self.options.pace))
-            before = self._stands_at_start(step)
-            self.audit.note("write", {**_facts(step), "put_back": before})
-            self.report("write", step)
-            written = _Written(step, before)
-            self.written.append(written)
+        for number, step in enumerate(self.plan.steps):
+            self._wait_for(begin + _due(self.plan.steps, number, self.options.pace))
+            self.watch.check()
+            shown, before = self._stands_at_start(step)
+            self.audit.note("write", {**facts(step), "put_back": before})
+            self.report("write", step, "")
+            self.written.append(Written(step, shown, before))
             self.machine.put(step.pv, step.target, self.options.timeout_s)
-            self._verify(step, step.target)
-            written.verified = True
+            self.verifier.verify(step, step.target, partial(self.watch.check_moved, number))
+            self.watch.advance(number)
             self.done += 1
-            self.audit.note("verified", _facts(step))
-            self.report("verified", step)
+            self.audit.note("verified", facts(step))
+            self.report("verified", step, "")
+        self.watch.check()
 
-    def back(self, failure: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Put back in reverse order; returns the PVs restored and, with what to put, those left.
+    def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Put back in reverse order; returns the PVs restored and, with what to put, those left."""
+        roll_back = RollBack(
+            self.written,
+            self.machine,
+            self.verifier,
+            self.options.limits,
+            self.audit,
+            self.report,
+            self.clock,
+            self.taken_over,
+        )
+        begun = False
+        while True:
+            try:
+                uninterrupted()
+                if not begun:
+                    begun = True
+                    roll_back.note("failed", {"reason": failure})
+                roll_back.run()
+                left = [*roll_back.left, *self._moved_besides()]
+                roll_back.note("end", {"done": self.done, "left": len(left)})
+                return tuple(roll_back.restored), tuple(left)
+            except KeyboardInterrupt:  # only an operator who takes over ends this
+                continue
 
-        A PV that is out of reach or that somebody else has moved is left and told. One that answers but does not
-        follow stops the putting back: the machine is not doing what it is told.
+    def _moved_besides(self) -> list[str]:
+        """PVs that steps have moved without writing them, as an optics does with supplies, and that are not back."""
+        own = {pv for w in self.written for pv in (w.step.pv, w.step.readback)}
+        besides = {pv for number in range(len(self.written)) for pv in self.watch.moved_by(number)} - own
+        left = []
+        for start in self.plan.starts:
+            if start.pv in besides:
+                try:
+                    stands = self.machine.get(start.pv, self.options.timeout_s).value
+                except MachineError as error:
+                    left.append(f"{start.pv}: should be {start.value:.9g} {start.unit}: {error}")
+                    continue
+                if not abs(stands - start.value) <= self.options.limits.tolerance * start.range:
+                    left.append(
+                        f"{start.pv}: should be {start.value:.9g} {start.unit}: stands at {stands:.9g} {start.unit}, "
+                        "moved by a step that was put back"
+                    )
+        return left
+
+    def _stands_at_start(self, step: Step) -> tuple[float, float]:
+        """What a setpoint shows before a step, and what to put back.
+
+        Raises MachineError unless the PV shows what it showed in the recording.
         """
-        restored: list[str] = []
-        left: list[str] = []
-        lost: list[str] = []
-        frozen = ""
-
-        def note(event: str, facts: dict[str, object]) -> None:
-            try:  # neither a full disk nor a closed terminal may keep the machine from going back
-                self.audit.note(event, facts)
-            except ReplayError as error:
-                lost[:] = [str(error)]
-
-        note("failed", {"reason": failure})
-        for written in reversed(self.written):
-            step = written.step
-            trouble = frozen
-            if not trouble:
-                note("restore", {**_facts(step), "put_back": written.before})
-                trouble, frozen = self._put_back(written)
-            if trouble:
-                left.append(f"{step.pv}: should be {written.before:.9g} {step.unit}: {trouble}")
-                note("left", {**_facts(step), "put_back": written.before, "reason": trouble})
-            else:
-                restored.append(step.pv)
-                note("restored", _facts(step))
-            with suppress(OSError):
-                self.report("left" if trouble else "restored", step)
-        note("end", {"done": self.done, "left": len(left)})
-        return tuple(restored), tuple(left + lost)
-
-    def _put_back(self, written: _Written) -> tuple[str, str]:
-        """Why a step could not be taken back, and why no other may be after it; empty texts when all is well."""
-        step = written.step
-        try:
-            stands = self.machine.get(step.readback, self.options.timeout_s)
-            if written.verified and not equal(stands.value, step.target, step, self.options.limits):
-                return f"somebody else has moved {step.readback} to {stands.value:.9g} {step.unit}", ""
-            self.machine.put(step.pv, written.before, self.options.timeout_s)
-        except MachineError as error:
-            return str(error), ""
-        try:
-            self._verify(step, step.start)
-        except MachineError as error:
-            return str(error), f"not tried: {step.pv} did not follow; the machine needs an operator"
-        return "", ""
-
-    def _stands_at_start(self, step: Step) -> float:
-        """The setpoint before a step. Raises MachineError unless the PV shows what it showed in the recording."""
         limits, timeout = self.options.limits, self.options.timeout_s
         state = self.machine.get(step.readback, timeout)
         for reason in check_state(step.readback, state):
@@ -238,34 +213,13 @@ class _Replay:
                 f"{step.start:.9g} {step.unit}: somebody else has moved it"
             )
         setpoint = self.machine.get(step.pv, timeout).value
-        return setpoint if equal(setpoint, step.start, step, limits) else step.start
-
-    def _verify(self, step: Step, wanted: float) -> None:
-        """Wait until setpoint and readback have a value. Raises MachineError when they do not in time."""
-        deadline = self.clock.monotonic() + self.options.settle_s
-        while True:
-            missed = ""
-            for pv in dict.fromkeys((step.readback, step.pv)):
-                state = self.machine.get(pv, self.options.timeout_s)
-                reasons = check_state(pv, state)
-                if reasons:
-                    missed = reasons[0]
-                elif not equal(state.value, wanted, step, self.options.limits):
-                    missed = (
-                        f"{pv}: reads {state.value:.9g} {step.unit} instead of {wanted:.9g} {step.unit} "
-                        f"after {self.options.settle_s:g} s"
-                    )
-                if missed:
-                    break
-            if not missed:
-                return
-            if self.clock.monotonic() >= deadline:
-                raise MachineError(missed)
-            self.clock.sleep(POLL_S)
+        return setpoint, setpoint if equal(setpoint, step.start, step, limits) else step.start
 
     def _wait_for(self, moment: float) -> None:
+        """Wait, and watch meanwhile."""
         while (rest := moment - self.clock.monotonic()) > 0.0:
-            self.clock.sleep(min(rest, 1.0))
+            self.clock.sleep(min(rest, WATCH_S))
+            self.watch.check()
 
 
 def _due(steps: Sequence[Step], number: int, pace: float | Literal["original"] | None) -> float:
@@ -275,7 +229,3 @@ def _due(steps: Sequence[Step], number: int, pace: float | Literal["original"] |
     if pace == "original":
         return max(0, steps[number].wall_ns - steps[0].wall_ns) / 1e9
     return pace * number
-
-
-def _facts(step: Step) -> dict[str, object]:
-    return {"sequence": step.sequence, "pv": step.pv, "from": step.start, "to": step.target, "unit": step.unit}

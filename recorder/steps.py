@@ -3,8 +3,9 @@
 What a fault modified is replayed as it was done, so that the machine goes through the states that were seen.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,8 @@ class Step:
     """One write. `start`, `target` are values of `pv` in `unit`, `low`, `high` the machine document's limits of it.
 
     `readback` is the PV that follows it, itself where there is none; `asked` differs from `target` where a fault
-    modified the command; `wall_ns` is when the recorded command acted.
+    modified the command; `wall_ns` is when the recorded command acted. A button cannot be taken back: `back_pv` is the
+    one to press instead, empty for all other PVs.
     """
 
     sequence: int
@@ -35,6 +37,7 @@ class Step:
     asked: float
     low: float
     high: float
+    back_pv: str = ""
 
     @property
     def range(self) -> float:
@@ -68,11 +71,16 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a replay does, decided before anything is written. `predictions` has one for each step."""
+    """All that a replay does, decided before anything is written. `predictions` has one for each step.
+
+    `moves` has, for each step, the PVs of `starts` that stand elsewhere after it, and where; without any, only the PVs
+    of the step itself do.
+    """
 
     steps: tuple[Step, ...]
     predictions: tuple[Prediction, ...]
     starts: tuple[Start, ...]
+    moves: tuple[Mapping[str, float], ...] = ()
 
 
 class Beam(Protocol):
@@ -161,6 +169,7 @@ def make_plan(
     )
     steps: list[Step] = []
     predictions: list[Prediction] = []
+    lattices: list[Lattice] = [start]
     lattice, beam = start, propagate(start)
     for outcome, sequence in done:
         for effects in _of_one_put(outcome.effects, setpoints, run.prefix, prefix):
@@ -172,9 +181,12 @@ def make_plan(
             predicted = propagate(after)
             predictions.append(predict(beam, predicted, start.ring.monitors))
             lattice, beam = after, predicted
+            lattices.append(after)
     if not steps:
         raise ReplayError("no command of the range has changed anything: there is nothing to replay")
-    return Plan(tuple(steps), tuple(predictions), _starts(steps, setpoints, start))
+    starts, shown = _starts(steps, setpoints, start)
+    moves = tuple(_moved(shown, before, after) for before, after in pairwise(lattices))
+    return Plan(tuple(steps), tuple(predictions), starts, moves)
 
 
 def _of_one_put(
@@ -246,17 +258,53 @@ def _step(
         asked=asked * spec.scale,
         low=low,
         high=high,
+        back_pv=_button_before(spec, setpoints, before),
     )
 
 
-def _starts(steps: Sequence[Step], setpoints: Setpoints, start: Lattice) -> tuple[Start, ...]:
-    """Setpoints of every supply, the master clock and the cavities, and what each written PV shows."""
+def _button_before(spec: PvSpec, setpoints: Setpoints, before: Lattice) -> str:
+    """The button that makes what a button's PV has changed as it was; empty for what is not a button."""
+    if spec.source == "set":
+        return ""
+    buttons = (other for other in setpoints.by_name.values() if other.source != "set" and in_force(other, before))
+    return next((other.name for other in buttons if _presses(other) == _presses(spec)), "")
+
+
+def _presses(button: PvSpec) -> Key:
+    """The property that a button sets."""
+    return button.presets[1][0][:2]
+
+
+def _starts(
+    steps: Sequence[Step], setpoints: Setpoints, start: Lattice
+) -> tuple[tuple[Start, ...], Mapping[str, PvSpec]]:
+    """Where the recording began: every supply, the master clock, the cavities, and every other setpoint that was not
+    nominal, and what each written PV shows. Besides, which setpoint each of these PVs shows.
+    """
     found: dict[str, Start] = {}
+    shown: dict[str, PvSpec] = {}
     for spec in setpoints.by_name.values():
-        if spec.property in ("current", "frequency", "voltage") and spec.drive is not None:
-            value = start[spec.device, spec.property] * spec.scale
-            found[spec.name] = Start(spec.name, spec.unit, value, spec.drive[1] - spec.drive[0])
+        if spec.source != "set" or spec.drive is None:
+            continue
+        width, value = spec.drive[1] - spec.drive[0], start[spec.device, spec.property] * spec.scale
+        if spec.property in ("current", "frequency", "voltage"):
+            pv = spec.name
+        else:
+            # A strength's setpoint keeps what was last written to it; only its readback follows the current as well.
+            known = start.ring.property_spec(spec.device, spec.property)
+            pv = setpoints.readback(spec)
+            if start[spec.device, known.setting] == start.ring.nominal[spec.device, known.setting] or pv == spec.name:
+                continue
+        found[pv], shown[pv] = Start(pv, spec.unit, value, width), spec
     for step in steps:
-        # A strength's setpoint keeps what was last written to it; only its readback follows the current as well.
-        found.setdefault(step.readback, Start(step.readback, step.unit, step.start, step.range))
-    return tuple(found.values())
+        if step.readback not in found:
+            spec = setpoints.by_name[step.pv]
+            value = in_force(spec, start) * spec.scale
+            found[step.readback], shown[step.readback] = Start(step.readback, step.unit, value, step.range), spec
+    return tuple(found.values()), shown
+
+
+def _moved(shown: Mapping[str, PvSpec], before: Lattice, after: Lattice) -> dict[str, float]:
+    """What of these PVs stands elsewhere in the second lattice, and where."""
+    values = {pv: (in_force(spec, before), in_force(spec, after) * spec.scale) for pv, spec in shown.items()}
+    return {pv: there for pv, (here, there) in values.items() if here * shown[pv].scale != there}

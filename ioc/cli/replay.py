@@ -1,7 +1,11 @@
 """`gnomon replay`: a recording, step by step, on PVs with another prefix."""
 
+import math
+import os
 import signal
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
     from gnomon.recorder.machine import MachineClient
     from gnomon.recorder.replay import ReplayOptions, Result
     from gnomon.recorder.steps import Plan, Step
+
+#: Two interrupts within this time are an operator who takes over [s].
+TAKE_OVER_S = 5
 
 JournalOption = Annotated[
     Path | None, typer.Option("--journal", help="Journal file.", show_default="that of the configuration")
@@ -61,8 +68,10 @@ def replay(
     For example `gnomon replay --from 12 --to 30 --prefix ''`, and the same with `--arm` once the table looks right.
 
     Before the first write it checks connection, limits, step sizes, and that the machine stands where the recording
-    began. After each write it waits for the readback; on a miss it stops and puts the previous values back, in reverse
-    order. Checks of limits are no machine protection, and no confidence bound is checked yet.
+    began; it goes on watching that. After each write it waits for the readback; on a miss, or when somebody else moves
+    something, it stops and puts the previous values back, in reverse order, until that is verified. To leave the
+    machine as it is instead, press Ctrl-C twice meanwhile: you have it then. Checks of limits are not machine
+    protection, and no confidence bound is checked yet.
     """
     from gnomon.recorder import rendering
     from gnomon.recorder.gate import NO_BOUND, GateLimits
@@ -164,18 +173,29 @@ def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
 
 
 def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "Console") -> None:
+    from gnomon.recorder import rendering
     from gnomon.recorder.audit import AuditFile
     from gnomon.recorder.replay import carry_out
 
     audit = AuditFile(journal.with_name(journal.name + ".replays.jsonl"))
 
-    def report(event: str, step: "Step") -> None:
-        way = (step.target, step.start) if event in ("restored", "left") else (step.start, step.target)
-        console.print(f"{event:9} {step.pv}  {way[0]:.9g} -> {way[1]:.9g} {step.unit}", markup=False)
+    def report(event: str, step: "Step", remark: str) -> None:
+        way = (step.start, step.target) if event in ("write", "verified") else (step.target, step.start)
+        line = f"{event:9} {step.pv}  {way[0]:.9g} -> {way[1]:.9g} {step.unit}  {remark}".rstrip()
+        console.print(rendering.clean(line), soft_wrap=True)
 
     before = _interruptible()
+    operator = _Operator()
     try:
-        result = carry_out(plan, make_machine(), options, audit, report, uninterrupted=_ignore_interrupts)
+        result = carry_out(
+            plan,
+            make_machine(),
+            options,
+            audit,
+            report,
+            uninterrupted=operator.listen,
+            taken_over=lambda: operator.has_taken_over,
+        )
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -197,11 +217,13 @@ def _conclude(result: "Result", steps: int, audit: Path, console: "Console") -> 
 
 
 def _pace(text: str | None) -> "float | Literal['original'] | None":
+    from gnomon.lattice.text import NotANumberError, parse_number
+
     if text is None or text == "original":
         return text  # type: ignore[return-value]  # narrowed by the comparison
     try:
-        seconds = float(text)
-    except ValueError:
+        seconds = parse_number(text)
+    except NotANumberError:
         seconds = -1.0
     if not 0.0 <= seconds < 86400.0:
         raise typer.BadParameter(f"{text!r} is neither `original` nor a number of seconds", param_hint="--pace")
@@ -218,8 +240,30 @@ def _interruptible() -> "dict[int, signal._HANDLER]":
     return before  # type: ignore[return-value]  # keys are IntEnum members
 
 
-def _ignore_interrupts() -> None:
-    """While the machine is put back, a second interrupt must not stop that."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+class _Operator:
+    """Takes the machine over with two interrupts (Ctrl-C) in a row while it is put back.
+
+    One interrupt, or the signals of a closing terminal or a service manager, must not leave it halfway.
+    """
+
+    def __init__(self) -> None:
+        self.has_taken_over = False
+        self._asked = -math.inf
+
+    def listen(self) -> None:
+        """From now on interrupts raise nothing."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._interrupt)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        self.has_taken_over = self.has_taken_over or now - self._asked <= TAKE_OVER_S
+        self._asked = now
+        if self.has_taken_over:
+            text = b"you take over: the machine is left as it is\n"
+        else:
+            text = b"the machine is being put back; Ctrl-C again within %d s leaves it as it is\n" % TAKE_OVER_S
+        with suppress(OSError):
+            os.write(2, text)

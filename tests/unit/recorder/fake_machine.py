@@ -1,6 +1,6 @@
 """A machine in memory, with the faults that a real one has; kept honest by `machine_contract`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gnomon.recorder import MachineError
@@ -29,14 +29,20 @@ class FakeMachine:
     puts: list[tuple[str, float]] = field(default_factory=list)
     on_put: Callable[[str, float], None] = lambda pv, value: None
     known: set[str] = field(default_factory=set)
+    silent: Callable[[float], bool] = lambda timeout_s: False  # asked before each answer; takes the time that it takes
 
     def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(pvs))
         self.known |= set(names)
         return tuple(n for n in names if n not in self.pvs or not self.pvs[n].connected)
 
+    def get_all(self, pvs: Iterable[str], timeout_s: float) -> Mapping[str, PvState]:
+        return {pv: self.get(pv, timeout_s) for pv in pvs}
+
     def get(self, pv: str, timeout_s: float) -> PvState:
         found = self._connected(pv)
+        if self.silent(timeout_s):
+            raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
         if not found.numeric:
             raise MachineError(f"{pv}: is no number")
         source = self.pvs[found.follows] if found.follows and not found.stuck else found
@@ -46,7 +52,7 @@ class FakeMachine:
         found = self._connected(pv)
         if not found.writable:
             raise MachineError(f"{pv}: the machine does not let us write it")
-        if found.hangs:
+        if found.hangs or self.silent(timeout_s):
             raise MachineError(f"{pv}: not completed within {timeout_s:g} s")
         self.puts.append((pv, value))
         found.value = value

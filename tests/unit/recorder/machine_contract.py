@@ -17,6 +17,13 @@ def check_machine_client(machine: MachineClient) -> None:
     assert machine.connect([*PVS, "c:nobody"], 2.0) == ("c:nobody",)
     assert machine.connect(PVS, TIMEOUT) == ()
     assert machine.get("c:set", TIMEOUT) == PvState(1.0, 0)
+    assert machine.get_all(("c:set", "c:free", "c:bad"), TIMEOUT) == {
+        "c:set": PvState(1.0, 0),
+        "c:free": PvState(2.0, 0),
+        "c:bad": PvState(3.0, 3),
+    }
+    assert machine.get_all((), TIMEOUT) == {}
+    assert "c:nobody" in refusal(lambda: machine.get_all(("c:set", "c:nobody"), TIMEOUT))
     machine.put("c:set", 4.5, TIMEOUT)
     assert machine.get("c:set", TIMEOUT).value == 4.5
     assert machine.get("c:rdbk", TIMEOUT).value == 4.5

@@ -66,12 +66,11 @@ def test_a_machine_over_channel_access_keeps_the_contract() -> None:
         **os.environ,
         "EPICS_CA_SERVER_PORT": port,
         "EPICS_CAS_SERVER_PORT": port,
-        "EPICS_CA_REPEATER_PORT": str(free_port()),
         "EPICS_CA_ADDR_LIST": "127.0.0.1",
         "EPICS_CA_AUTO_ADDR_LIST": "NO",
         "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
     }
     with subprocess.Popen([sys.executable, "-c", SERVER], env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -1,4 +1,6 @@
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -7,7 +9,7 @@ from gnomon.recorder.gate import GateLimits
 from gnomon.recorder.machine import PvState
 from gnomon.recorder.replay import ReplayOptions, Result, carry_out, examine
 from gnomon.recorder.steps import Plan, Prediction, Start, Step
-from unit.recorder.fake_machine import FakeClock, FakeMachine, ListAudit, step, supplies, writes
+from unit.recorder.fake_machine import FakeClock, FakeMachine, FakePv, ListAudit, step, supplies, writes
 
 FINE = Prediction(True, "", (0.1, 0.0), (0.1, 0.0), (0.0, 0.0))
 OPTIONS = ReplayOptions(GateLimits(max_step=0.1), timeout_s=1.0, settle_s=2.0)
@@ -29,13 +31,32 @@ class Run:
         self.clock = FakeClock()
         self.audit = ListAudit()
         self.events: list[tuple[str, str, float]] = []
+        self.remarks: list[str] = []
         self.shielded = 0
+        self.taken_over_at = math.inf
 
     def __call__(self, steps: Plan, options: ReplayOptions = OPTIONS) -> Result:
-        return carry_out(steps, self.machine, options, self.audit, self.report, self.clock, self.shield)
+        return carry_out(
+            steps, self.machine, options, self.audit, self.report, self.clock, self.shield, self.taken_over
+        )
 
-    def report(self, event: str, step: Step) -> None:
+    def report(self, event: str, step: Step, remark: str) -> None:
         self.events.append((event, step.pv, self.clock.now))
+        self.remarks.append(remark)
+
+    def taken_over(self) -> bool:
+        return self.clock.now >= self.taken_over_at
+
+    def silent_between(self, begin: float, end: float) -> None:
+        """No answer in this time; who asks waits for it."""
+
+        def silent(timeout_s: float) -> bool:
+            if not begin <= self.clock.now < end:
+                return False
+            self.clock.now += timeout_s
+            return True
+
+        self.machine.silent = silent
 
     def shield(self) -> None:
         self.shielded += 1
@@ -157,7 +178,30 @@ def test_a_put_that_times_out_puts_back_also_what_it_may_have_done() -> None:
     assert result == Result(1, "B:set: not completed within 1 s", ("B:set", "A:set"))
 
 
-def test_a_pv_that_disconnects_is_left_and_named_and_the_others_go_back() -> None:
+def test_a_pv_that_disconnects_does_not_keep_the_others_and_goes_back_when_it_is_there_again() -> None:
+    run = Run(machine())
+    b = [run.machine.pvs["B:set"], run.machine.pvs["B:rdbk"]]
+
+    def cut(pv: str, value: float) -> None:
+        for found in b:
+            found.connected = found.connected and value != 25.0
+
+    def reconnect(now: float) -> None:
+        assert run.machine.pvs["A:set"].value == 10.0
+        for found in b:
+            found.connected = now > 9.0
+
+    run.machine.on_put = cut
+    run.clock.on_sleep = reconnect
+    result = run(plan(*THREE))
+    assert "not connected" in result.failure
+    assert result.restored == ("A:set", "B:set")
+    assert not result.left
+    assert run.machine.pvs["B:set"].value == 20.0
+    assert [text for text in run.remarks if text] == ["B:set: not connected"]
+
+
+def test_what_is_still_missing_when_the_operator_takes_over_is_left_and_named() -> None:
     run = Run(machine())
 
     def cut(pv: str, value: float) -> None:
@@ -165,28 +209,69 @@ def test_a_pv_that_disconnects_is_left_and_named_and_the_others_go_back() -> Non
             run.machine.pvs["B:set"].connected = run.machine.pvs["B:rdbk"].connected = False
 
     run.machine.on_put = cut
+    run.taken_over_at = 100.0
     result = run(plan(*THREE))
-    assert "not connected" in result.failure
     assert result.restored == ("A:set",)
-    assert result.left == ("B:set: should be 20 A: B:rdbk: not connected",)
+    assert result.left == ("B:set: should be 20 A: the operator has taken over; last: B:set: not connected",)
     assert run.machine.pvs["A:set"].value == 10.0
+    assert 100.0 <= run.clock.now < 101.0
+    assert ("left", "B:set") in run.audit.events
 
 
-def test_putting_back_stops_where_the_machine_does_not_follow() -> None:
+def test_a_machine_that_is_silent_while_it_is_put_back_ends_where_it_began() -> None:
+    """Our own later step is nobody else's, however often the earlier one has to be tried."""
+    run = Run(machine())
+
+    def fall_silent(pv: str, value: float) -> None:
+        if value == 18.0:
+            run.silent_between(run.clock.now, run.clock.now + 9.0)
+
+    run.machine.on_put = fall_silent
+    result = run(plan(*THREE))
+    assert "no answer to a read" in result.failure
+    assert not result.left
+    assert sorted(result.restored) == ["A:set", "A:set", "B:set"]
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
+    assert run.clock.now >= 9.0
+
+
+@pytest.mark.parametrize("silence_begins", [0.5, 1.0, 1.5, 2.0, 2.5])
+def test_it_ends_where_it_began_whenever_the_silence_begins(silence_begins: float) -> None:
+    run = Run(machine())
+    run.machine.pvs["A:rdbk"].high = 0.0
+    run.silent_between(silence_begins, silence_begins + 9.0)
+    result = run(plan(*THREE), ReplayOptions(timeout_s=1.0, settle_s=1.0, pace=1.0))
+    if result.failure:
+        assert not result.left
+        assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
+    else:
+        assert result == Result(3)
+        assert silence_begins > 2.0
+
+
+def test_a_machine_that_does_not_follow_is_put_back_until_it_does() -> None:
     run = Run(machine())
 
     def stick(pv: str, value: float) -> None:
         if value == 18.0:
-            run.machine.pvs["A:rdbk"].stuck = True
-        if pv == "A:set" and value == 18.0:
             run.machine.pvs["A:rdbk"].value = 12.0
+            run.machine.pvs["A:rdbk"].stuck = True
+
+    def unstick(now: float) -> None:
+        run.machine.pvs["A:rdbk"].stuck = run.machine.pvs["A:rdbk"].stuck and now < 60.0
 
     run.machine.on_put = stick
+    run.clock.on_sleep = unstick
     result = run(plan(*THREE))
-    assert writes(run.machine)[3:] == [("A", 15.0)]
-    assert not result.restored
-    assert [text.split(":")[0] for text in result.left] == ["A", "B", "A"]
-    assert "should be 20 A: not tried: A:set did not follow; the machine needs an operator" in result.left[1]
+    assert "reads 12 A instead of 18 A" in result.failure
+    assert result.restored == ("B:set", "A:set", "A:set")
+    assert not result.left
+    assert run.machine.pvs["A:set"].value == 10.0
+    tries = [value for pv, value in writes(run.machine)[3:] if pv == "A"]
+    assert tries.count(15.0) > 3
+    assert tries[-1] == 10.0
+    waits = [event for event in run.audit.events if event == ("waiting", "A:set")]
+    assert len(waits) == 1, "the record tells each trouble once, not each try"
 
 
 def test_somebody_elses_write_stops_the_replay_and_is_left_alone() -> None:
@@ -198,10 +283,149 @@ def test_somebody_elses_write_stops_the_replay_and_is_left_alone() -> None:
 
     run.machine.on_put = meddle
     result = run(plan(*THREE))
-    assert "A:rdbk: stands at 40 A where the step begins at 15 A" in result.failure
+    assert "A:set: stands at 40 A instead of 15 A: somebody else has moved it" in result.failure
     assert result.restored == ("B:set",)
-    assert "somebody else has moved A:rdbk to 40 A" in result.left[0]
+    assert result.left == ("A:set: should be 10 A: somebody else has set A:set to 40 A",)
     assert run.machine.pvs["A:set"].value == 40.0
+
+
+def test_what_an_operator_sets_while_it_is_put_back_is_the_operators() -> None:
+    run = Run(machine())
+
+    def fail_then_meddle(pv: str, value: float) -> None:
+        run.machine.pvs["A:rdbk"].error = 3.0 if value == 18.0 else 0.0
+        if (pv, value) == ("A:set", 15.0) and len(run.machine.puts) > 3:
+            run.machine.pvs["B:set"].value = 33.0
+
+    run.machine.on_put = fail_then_meddle
+    result = run(plan(*THREE))
+    assert result.restored == ("A:set", "A:set")
+    assert result.left == ("B:set: should be 20 A: somebody else has set B:set to 33 A",)
+    assert run.machine.pvs["B:set"].value == 33.0
+
+
+def test_what_moves_again_after_it_was_put_back_is_put_back_again_if_it_is_ours() -> None:
+    """A write that was given up acts late: after what was to take it back."""
+    run = Run(machine())
+
+    def late(pv: str, value: float) -> None:
+        if (pv, value) == ("B:set", 25.0):
+            run.machine.pvs["B:set"].value = 20.0
+        if (pv, value) == ("A:set", 10.0):
+            run.machine.pvs["B:set"].value = 25.0
+            run.machine.on_put = lambda pv, value: None
+
+    run.machine.on_put = late
+    result = run(plan(*THREE))
+    assert "reads 20 A instead of 25 A" in result.failure
+    assert not result.left
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
+
+
+@pytest.mark.parametrize("when", ["before a step", "while it waits", "at the end"])
+def test_a_supply_outside_the_plan_is_watched_all_the_while(when: str) -> None:
+    run = Run(supplies(A=10.0, B=20.0, C=30.0))
+    c = run.machine.pvs["C:set"]
+    starts = {"A:set": 10.0, "B:set": 20.0, "C:set": 30.0}
+    pace = 3.0 if when == "while it waits" else None
+    if when == "while it waits":
+        run.clock.on_sleep = lambda now: setattr(c, "value", 31.0 if now >= 4.0 else 30.0)
+    else:
+        late = {"before a step": 25.0, "at the end": 18.0}[when]
+        run.machine.on_put = lambda pv, value: setattr(c, "value", 31.0) if value == late else None
+    result = run(plan(*THREE, starts=starts), ReplayOptions(timeout_s=1.0, settle_s=1.0, pace=pace))
+    assert result.failure == "C:set: stands at 31 A instead of 30 A: somebody else has moved it"
+    assert result.done == {"before a step": 2, "while it waits": 2, "at the end": 3}[when]
+    assert not result.left
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set", "C:set")] == [10.0, 20.0, 31.0]
+
+
+def test_what_a_step_moves_besides_its_own_pv_is_expected_there_and_awaited() -> None:
+    run = Run(supplies(A=10.0, B=20.0, C=30.0))
+    c = run.machine.pvs["C:set"]
+    whole = plan(*THREE, starts={"A:set": 10.0, "B:set": 20.0, "C:set": 30.0})
+    whole = replace(whole, moves=({"C:set": 35.0}, {}, {"C:set": 36.0}))
+    asked: list[float] = []
+
+    def follow(now: float) -> None:
+        if now >= 1.0:
+            c.value = {15.0: 35.0, 18.0: 36.0}.get(asked[-1], c.value)
+
+    run.machine.on_put = lambda pv, value: asked.append(value) if pv == "A:set" else None
+    run.clock.on_sleep = follow
+    assert run(whole) == Result(3)
+    assert run.clock.now >= 1.0
+
+
+def test_what_a_step_has_moved_besides_and_is_not_back_is_told() -> None:
+    run = Run(supplies(A=10.0, B=20.0, C=30.0))
+    c = run.machine.pvs["C:set"]
+    whole = plan(*THREE[:2], starts={"A:set": 10.0, "B:set": 20.0, "C:set": 30.0})
+    whole = replace(whole, moves=({"C:set": 35.0}, {}))
+
+    def act(pv: str, value: float) -> None:
+        if (pv, value) == ("A:set", 15.0):
+            c.value = 35.0
+        run.machine.pvs["B:rdbk"].error = 9.0 if value == 25.0 else 0.0
+
+    run.machine.on_put = act
+    result = run(whole)
+    assert sorted(result.restored) == ["A:set", "B:set"]
+    assert result.left == ("C:set: should be 30 A: stands at 35 A, moved by a step that was put back",)
+
+
+@pytest.mark.parametrize("pressed_since", [False, True])
+def test_a_button_is_taken_back_by_the_one_that_was_pressed_before(pressed_since: bool) -> None:
+    run = Run(machine())
+    run.machine.pvs |= {name: FakePv(value, 0.0, 1.0) for name, value in (("mux:Q", 0.0), ("mux:off", 1.0))}
+    select = Step(1, 1, "mux:Q", "mux:Q", "", 0.0, 1.0, 1.0, 0.0, 1.0, back_pv="mux:off")
+
+    def act(pv: str, value: float) -> None:
+        run.machine.pvs["B:rdbk"].error = 9.0 if value == 25.0 else 0.0
+        if pv.startswith("mux:"):
+            run.machine.pvs["mux:Q"].value = float(pv == "mux:Q")
+            run.machine.pvs["mux:off"].value = float(pv == "mux:off")
+        if value == 25.0 and pressed_since:
+            run.machine.pvs["mux:Q"].value = 0.0
+
+    run.machine.on_put = act
+    result = run(plan(select, THREE[1], starts={"B:set": 20.0}), replace(OPTIONS, limits=GateLimits(max_step=1.0)))
+    assert not result.left
+    assert [pv for pv, _ in run.machine.puts].count("mux:off") == (0 if pressed_since else 1)
+    assert run.machine.pvs["mux:Q"].value == 0.0
+
+
+def test_interrupts_while_it_is_put_back_do_not_stop_that() -> None:
+    run = Run(machine())
+    presses = 0
+
+    def press(pv: str, value: float) -> None:
+        nonlocal presses
+        if value == 25.0 or (presses and presses < 4):
+            presses += 1
+            raise KeyboardInterrupt
+
+    run.machine.on_put = press
+    result = run(plan(*THREE))
+    assert (result.failure, presses) == ("interrupted", 4)
+    assert not result.left
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
+    assert [event for event, _ in run.audit.events].count("failed") == 1
+
+
+def test_a_fault_of_a_library_while_it_is_put_back_is_told_and_tried_again() -> None:
+    run = Run(machine())
+
+    def fail(pv: str, value: float) -> None:
+        run.machine.pvs["B:rdbk"].error = 3.0 if value == 25.0 else 0.0
+        if (pv, value) == ("B:set", 20.0) and run.clock.now < 5.0:
+            raise ZeroDivisionError
+
+    run.machine.on_put = fail
+    result = run(plan(*THREE))
+    assert not result.left
+    assert "B:set: ZeroDivisionError: " in run.remarks
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
 
 
 @pytest.mark.parametrize("when", ["put", "sleep"])

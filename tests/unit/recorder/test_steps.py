@@ -159,6 +159,33 @@ def test_a_strength_is_written_as_such_and_starts_at_its_readback(recording: Rec
     assert {s.pv: s.value for s in plan.starts}["MACH:Q1M1D1R:Cm:rdbk"] == strength
 
 
+def test_a_plan_knows_what_each_step_moves_of_the_start_state(recording: Recording) -> None:
+    supply, strength = recording.lattice["Q1PDR", "current"], recording.lattice["Q1M1D1R", "k1"]
+    recording.put(current("HS4P1D1R", 0.5))
+    recording.put(current("Q1PDR", supply + 1.0))
+    between = recording.lattice["Q1M1D1R", "k1"]
+    recording.put(Setting("TWIN:Q1M1D1R:Cm:set", "Q1M1D1R", "k1", strength * 1.01))
+    plan = recording.plan(1, 3)
+    starts = {start.pv: start.value for start in plan.starts}
+    assert starts["MACH:Q1M1D1R:Cm:rdbk"] == strength, "at the start of the recording, not of its own step"
+    assert plan.moves[0] == {"MACH:HS4P1D1R:set": 0.5, "MACH:HS4P1D1R:rdbk": 0.5}
+    assert plan.moves[1] == {
+        "MACH:Q1PDR:set": supply + 1.0,
+        "MACH:Q1PDR:rdbk": supply + 1.0,
+        "MACH:Q1M1D1R:Cm:rdbk": between,
+    }
+    assert plan.moves[2] == {"MACH:Q1M1D1R:Cm:rdbk": pytest.approx(strength * 1.01, rel=1e-12)}
+
+
+def test_a_trim_that_the_recording_started_with_belongs_to_the_start_state(recording: Recording) -> None:
+    strength = recording.lattice["Q1M1D1R", "k1"]
+    recording.put(Setting("TWIN:Q1M1D1R:Cm:set", "Q1M1D1R", "k1", strength * 1.01))
+    recording.put(current("HS4P1D1R", 0.5))
+    starts = {start.pv: start.value for start in recording.plan(2, 2).starts}
+    assert starts["MACH:Q1M1D1R:Cm:rdbk"] == pytest.approx(strength * 1.01, rel=1e-12)
+    assert "MACH:Q1M2D1R:Cm:rdbk" not in starts
+
+
 def test_a_trim_that_was_put_back_is_written_as_the_strength_that_it_makes(recording: Recording) -> None:
     strength = recording.lattice["Q1M1D1R", "k1"]
     recording.put(Setting("TWIN:Q1M1D1R:Cm:set", "Q1M1D1R", "k1", strength * 1.01))
@@ -240,4 +267,12 @@ def test_a_selection_of_the_multiplexer_presses_the_machines_button(recording: R
     assert [(s.pv, s.readback, s.start, s.target) for s in plan.steps] == [
         ("MACH:PMUXZR:Q1M2D1R", "MACH:PMUXZR:Q1M2D1R", 0.0, 1.0),
         ("MACH:PMUXZR:off", "MACH:PMUXZR:off", 0.0, 1.0),
+    ]
+    assert [s.back_pv for s in plan.steps] == ["MACH:PMUXZR:off", "MACH:PMUXZR:Q1M2D1R"]
+    starts = {start.pv: start.value for start in plan.starts}
+    assert (starts["MACH:PMUXZR:Q1M2D1R"], starts["MACH:PMUXZR:off"]) == (0.0, 1.0)
+    buttons = [{pv: v for pv, v in moves.items() if pv.startswith("MACH:PMUXZR:")} for moves in plan.moves]
+    assert buttons == [
+        {"MACH:PMUXZR:Q1M2D1R": 1.0, "MACH:PMUXZR:off": 0.0},
+        {"MACH:PMUXZR:Q1M2D1R": 0.0, "MACH:PMUXZR:off": 1.0},
     ]

@@ -1,0 +1,197 @@
+"""Putting back what a replay has written, until it is verified or an operator takes over."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gnomon.recorder.audit import Audit
+from gnomon.recorder.errors import MachineError, MissedError, ReplayError
+from gnomon.recorder.gate import GateLimits, tolerance_of
+from gnomon.recorder.machine import MachineClient
+from gnomon.recorder.steps import Step
+from gnomon.recorder.verifying import Clock, Verifier
+
+#: Time between two tries of what could not be put back [s]: the first one, and the longest.
+RETRY_S, MAX_RETRY_S = 1.0, 10.0
+
+#: What a button is put to.
+PRESSED = 1.0
+
+#: Told of each event with the step and a remark.
+Report = Callable[[str, Step, str], None]
+
+
+@dataclass(slots=True)
+class Written:
+    """A step that has been sent, with what its setpoint showed and what to put back. `trouble`: why it is not yet."""
+
+    step: Step
+    shown: float
+    before: float
+    trouble: str = ""
+
+
+class RollBack:
+    """Takes steps back in reverse order, each verified; what cannot be is tried again for as long as it takes.
+
+    A PV that does not answer or follow does not keep others waiting, but its own earlier steps wait for its later
+    ones. A PV whose setpoint shows what we never wrote is somebody else's and is left alone. `run` can be called again
+    after an exception, and goes on where it was.
+    """
+
+    def __init__(
+        self,
+        written: Sequence[Written],
+        machine: MachineClient,
+        verifier: Verifier,
+        limits: GateLimits,
+        audit: Audit,
+        report: Report,
+        clock: Clock,
+        taken_over: Callable[[], bool],
+    ) -> None:
+        self._pending = list(reversed(written))
+        self._first = {w.step.pv: w for w in reversed(written)}
+        self._machine = machine
+        self._verifier = verifier
+        self._limits = limits
+        self._audit = audit
+        self._report = report
+        self._clock = clock
+        self._taken_over = taken_over
+        self._ours: dict[str, list[float]] = {}
+        for w in written:
+            self._ours.setdefault(w.step.pv, []).extend((w.shown, w.before, w.step.start, w.step.target))
+        self._looked_again = False
+        self._record_lost = ""
+        self.restored: list[str] = []
+        self.left: list[str] = []
+
+    def run(self) -> None:
+        """Put back everything; what is left at the end is somebody else's, or the operator's."""
+        wait_s = RETRY_S
+        while self._pending or not self._looked_again:
+            if not self._pending:
+                self._look_again()
+                continue
+            if not self._taken_over() and self._pass():
+                wait_s = RETRY_S
+            elif self._operator_has_it(wait_s):
+                for written in list(self._pending):
+                    self._leave(written, f"the operator has taken over; last: {written.trouble or 'not tried yet'}")
+                self._looked_again = True
+            else:
+                wait_s = min(2.0 * wait_s, MAX_RETRY_S)
+        if self._record_lost:
+            self.left.append(self._record_lost)
+            self._record_lost = ""
+
+    def note(self, event: str, facts: dict[str, object]) -> None:
+        """Keep an event. Neither a full disk nor a closed terminal may keep the machine from going back."""
+        try:
+            self._audit.note(event, facts)
+        except ReplayError as error:
+            self._record_lost = str(error)
+
+    def _pass(self) -> bool:
+        """Try everything that is pending once, the latest first; whether something got done."""
+        got_on = False
+        waiting: set[str] = set()
+        for written in list(self._pending):
+            if self._taken_over():
+                return got_on
+            step = written.step
+            if step.pv in waiting:
+                continue
+            try:
+                foreign = self._put_back(written)
+            except MachineError as error:
+                trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - a fault in a library is told, and tried again
+                trouble = f"{step.pv}: {type(error).__name__}: {error}"
+            else:
+                got_on = True
+                if foreign:
+                    for mine in [w for w in self._pending if w.step.pv == step.pv]:
+                        self._leave(mine, foreign)
+                    waiting.add(step.pv)
+                else:
+                    self._pending.remove(written)
+                    self.restored.append(step.pv)
+                    self.note("restored", facts(step))
+                    self._tell("restored", step, "")
+                continue
+            waiting.add(step.pv)
+            if trouble != written.trouble:
+                written.trouble = trouble
+                self.note("waiting", {**facts(step), "put_back": written.before, "reason": trouble})
+                self._tell("waiting", step, trouble)
+        return got_on
+
+    def _put_back(self, written: Written) -> str:
+        """Take one step back; returns why the PV is not ours. Raises MachineError when it has to be tried again."""
+        step = written.step
+        stands = self._machine.get(step.pv, self._verifier.timeout_s).value
+        if not self._is_ours(step, stands):
+            return f"somebody else has set {step.pv} to {stands:.9g} {step.unit}"
+        if step.back_pv and self._stands(step):
+            return ""  # another button was pressed since: pressing one more would take that back
+        self.note("restore", {**facts(step), "put_back": written.before})
+        if step.back_pv:
+            self._machine.put(step.back_pv, PRESSED, self._verifier.timeout_s)
+        else:
+            self._machine.put(step.pv, written.before, self._verifier.timeout_s)
+        self._verifier.verify(step, step.start)
+        return ""
+
+    def _stands(self, step: Step) -> bool:
+        """Whether a step's PVs show its start."""
+        try:
+            self._verifier.look(step, step.start)
+        except MissedError:
+            return False
+        return True
+
+    def _is_ours(self, step: Step, value: float) -> bool:
+        """Whether a setpoint shows something that it showed before, or that we wrote."""
+        tolerance = tolerance_of(step.range, abs(step.target - step.start), self._limits)
+        return any(abs(value - own) <= tolerance for own in self._ours[step.pv])
+
+    def _look_again(self) -> None:
+        """Once all is back, see that it stays: what a late answer or another of our PVs has moved is pending again."""
+        self._looked_again = True
+        for pv, written in self._first.items():
+            if pv not in self.restored or any(text.startswith(f"{pv}:") for text in self.left):
+                continue
+            try:
+                self._verifier.look(written.step, written.step.start)
+            except MachineError as error:
+                self.restored = [name for name in self.restored if name != pv]
+                written.trouble = str(error)
+                self._pending.append(written)
+
+    def _leave(self, written: Written, reason: str) -> None:
+        step = written.step
+        self._pending.remove(written)
+        self.left.append(f"{step.pv}: should be {written.before:.9g} {step.unit}: {reason}")
+        self.note("left", {**facts(step), "put_back": written.before, "reason": reason})
+        self._tell("left", step, reason)
+
+    def _operator_has_it(self, wait_s: float) -> bool:
+        """Wait, unless the operator takes over."""
+        until = self._clock.monotonic() + wait_s
+        while not self._taken_over():
+            rest = until - self._clock.monotonic()
+            if rest <= 0.0:
+                return False
+            self._clock.sleep(min(rest, 0.2))
+        return True
+
+    def _tell(self, event: str, step: Step, remark: str) -> None:
+        with suppress(OSError):
+            self._report(event, step, remark)
+
+
+def facts(step: Step) -> dict[str, object]:
+    """What the record says of a step."""
+    return {"sequence": step.sequence, "pv": step.pv, "from": step.start, "to": step.target, "unit": step.unit}
