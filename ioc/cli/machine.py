@@ -143,7 +143,7 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A lattice file of another program.")],
-    format: Annotated[str, typer.Option(help="at-mat, at-m, at-json, madx, tracy, elegant or lat2db.")],
+    format: Annotated[str, typer.Option(help="at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Machine document to write (.json).")],
     name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="that of the file")] = None,
     use: Annotated[str | None, typer.Option(help="Sequence, line or variable of the file.")] = None,
@@ -210,7 +210,7 @@ def _write(out: Path, text: str) -> None:
 @app.command()
 def export(
     name: Name,
-    format: Annotated[str, typer.Option(help="at-json or madx.")],
+    format: Annotated[str, typer.Option(help="at-json, madx or elegant.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
     approximate: Annotated[bool, typer.Option(help="Leave out what the format has no words for.")] = False,
     config: ConfigFile = None,

@@ -14,8 +14,10 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
+from gnomon.lattice.exchange.export_pieces import to_write
 from gnomon.lattice.exchange.readers import quietly, toolbox
 from gnomon.lattice.lattice import Lattice
+from gnomon.lattice.ring import SPEED_OF_LIGHT
 
 
 def export_at_json(lattice: Lattice, file: Path) -> None:
@@ -28,7 +30,11 @@ def toolbox_ring(lattice: Lattice) -> Any:
     """The lattice in pyAT, with strengths, kicks, displacements and slices as they are; cavities are switched off."""
     at = toolbox()
     ring = lattice.ring
-    elements = [toolbox_element(lattice.element(i), lattice.energy_ev) for i in range(len(ring.elements))]
+    writing = to_write(lattice)
+    elements = [toolbox_element(element, lattice.energy_ev) for element in writing.elements]
+    for element in elements:
+        if isinstance(element, at.RFCavity) and not writing.slow and element.Frequency > 0.0:
+            element.TimeLag = 0.5 * SPEED_OF_LIGHT / element.Frequency  # stable where more momentum arrives earlier
     return at.Lattice(
         elements,
         name=ring.name,

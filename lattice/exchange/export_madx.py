@@ -1,10 +1,11 @@
-"""A lattice as a MAD-X line. MAD-X has no name for some magnets that a machine document can hold: those are refused."""
+"""A lattice as a MAD-X line. What one of its magnets cannot hold is written as pieces, or refused in a bend."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.lattice.elements import SLICES, Bend, Cavity, Corrector, Element, Monitor, Multipole
+from gnomon.lattice.exchange.export_pieces import FACTORIALS, leftover, pieces_finding, take_apart, to_write, unique
 from gnomon.lattice.exchange.findings import Finding, RefusedLattice
 from gnomon.lattice.exchange.powering import ELECTRON_EV
 from gnomon.lattice.lattice import Lattice
@@ -23,8 +24,6 @@ RESERVED = frozenset(
     none""".split()  # noqa: SIM905 as a list it would be 70 lines
 )
 
-NORMAL, SKEW = ("k0", "k1", "k2", "k3"), ("k0s", "k1s", "k2s", "k3s")
-FACTORIALS = (1.0, 1.0, 2.0, 6.0)
 
 #: A value of an attribute: a number, or numbers that are written in braces.
 Value = float | tuple[float, ...]
@@ -45,15 +44,21 @@ def export_madx(lattice: Lattice, file: Path, *, approximate: bool = False) -> l
 def madx_text(lattice: Lattice) -> tuple[str, list[Finding]]:
     """The file's text, and what it does not say."""
     ring = lattice.ring
-    elements = [lattice.element(i) for i in range(len(ring.elements))]
-    names = madx_names([e.name for e in elements])
+    writing = to_write(lattice)
     findings: list[Finding] = []
+    elements: list[Element] = []
+    for element in writing.elements:
+        pieces, nearly = take_apart(element, _fits)
+        if nearly:
+            findings.append(pieces_finding(element, "MAD-X"))
+        elements += pieces
+    names = madx_names([e.name for e in elements])
     lines = [
         f"! {ring.name}, lattice {lattice.id}",
         f"beam, {_particle(ring.document.rest_energy_ev)}, energy={_text(lattice.energy_ev / 1e9)}, radiate=false;",
     ]
     for element, name in zip(elements, names, strict=True):
-        kind, attributes = _element(element, findings)
+        kind, attributes = _element(element, findings, slow=writing.slow)
         words = [f"{key}={_text(value)}" for key, value in attributes.items() if value != 0.0 or key == "l"]
         lines.append(f"{name}: {', '.join([kind, *words])};")
     parts: list[str] = []
@@ -66,17 +71,12 @@ def madx_text(lattice: Lattice) -> tuple[str, list[Finding]]:
 
 def madx_names(names: Sequence[str]) -> list[str]:
     """Names that MAD-X can have: letters, digits and underscores, unique whatever the case."""
-    taken = set(RESERVED)
-    made = []
-    for name in names:
+
+    def valid(name: str) -> str:
         base = re.sub(r"[^a-z0-9_]", "_", name.lower())
-        new, number = base, 1
-        while new in taken or new.startswith("ring_part_"):
-            number += 1
-            new = f"{base}_{number}"
-        taken.add(new)
-        made.append(new)
-    return made
+        return f"e_{base}" if base.startswith("ring_part_") or not base[:1].isalpha() else base
+
+    return unique(names, valid, RESERVED)
 
 
 def _particle(rest_energy_ev: float) -> str:
@@ -85,62 +85,66 @@ def _particle(rest_energy_ev: float) -> str:
     return f"particle=ion, mass={_text(rest_energy_ev / 1e9)}, charge=1"
 
 
-def _element(element: Element, findings: list[Finding]) -> tuple[str, dict[str, Value]]:
+def _fits(element: Multipole) -> bool:
+    """Whether MAD-X has one magnet for it."""
+    if isinstance(element, Corrector):
+        # MAD-X's emit finds too large an excitation in a kicker with a length, hundreds of times the emittance.
+        return element.roll == 0.0 and (element.length == 0.0 or not (element.kick_x or element.kick_y))
+    if element.kick_x or element.kick_y or element.dx or element.dy or element.a[0] or element.b[0]:
+        return False
+    return element.length == 0.0 or len([n for n in range(1, 4) if element.a[n] or element.b[n]]) <= 1
+
+
+def _element(element: Element, findings: list[Finding], *, slow: bool) -> tuple[str, dict[str, Value]]:
     match element:
         case Corrector():
-            findings.extend(_misplaced(element))
             return "kicker", {"l": element.length, "hkick": element.kick_x, "vkick": element.kick_y}
+        case Bend():
+            findings.extend(leftover(element, ("b2", "b3", "a2"), "MAD-X"))
+            return "sbend", {"l": element.length} | _bend(element, findings)
         case Multipole():
-            findings.extend(_misplaced(element))
-            kind, attributes = _magnet(element, findings)
-            return kind, attributes | ({"tilt": element.roll} if not isinstance(element, Bend) else {})
+            return _magnet(element, findings)
         case Cavity():
-            volt, freq = element.voltage / 1e6, element.frequency / 1e6
-            return "rfcavity", {"l": element.length, "volt": volt, "freq": freq, "harmon": element.harmonic_number}
+            # The voltage falls as the beam passes where more momentum takes longer, as it does above transition.
+            volt, freq, lag = element.voltage / 1e6, element.frequency / 1e6, 0.5 if slow else 0.0
+            words: dict[str, Value] = {"l": element.length, "volt": volt, "freq": freq, "lag": lag}
+            return "rfcavity", words | {"harmon": float(element.harmonic_number)}
         case Monitor():
             return "monitor", {"l": element.length} if element.length > 0.0 else {}
         case _:
             return ("drift", {"l": element.length}) if element.length > 0.0 else ("marker", {})
 
 
-def _misplaced(element: Multipole) -> Iterator[Finding]:
-    turned = element.roll if isinstance(element, Bend | Corrector) else 0.0
-    for attribute, value in (("dx", element.dx), ("dy", element.dy), ("roll", turned)):
-        if value != 0.0:
-            yield _finding(element, attribute, "an error, which MAD-X keeps apart from its elements")
+def _slices(element: Multipole, findings: list[Finding]) -> None:
+    if element.slices != SLICES:
+        kind = type(element).__name__.lower()
+        why = "MAD-X does not integrate in slices, and pyAT reads it with 10"
+        findings.append(Finding(element.name, kind, "slices", why, "", changes_beam=False))
 
 
-def _finding(element: Element, attribute: str, why: str, *, changes_beam: bool = True) -> Finding:
-    return Finding(element.name, type(element).__name__.lower(), attribute, why, "", changes_beam)
+def _bend(element: Bend, findings: list[Finding]) -> dict[str, Value]:
+    _slices(element, findings)
+    words: dict[str, Value] = {"angle": element.angle, "e1": element.entrance_angle, "e2": element.exit_angle}
+    words |= {"k1": element.b[1], "k2": 2.0 * element.b[2], "k1s": element.a[1]}
+    if element.gap:
+        words |= {"hgap": element.gap / 2.0, "fint": element.fint_entrance, "fintx": element.fint_exit}
+    return words
 
 
 def _magnet(element: Multipole, findings: list[Finding]) -> tuple[str, dict[str, Value]]:
-    normal = {name: c * v for name, c, v in zip(NORMAL, FACTORIALS, element.b, strict=True)}
-    skew = {name: c * v for name, c, v in zip(SKEW, FACTORIALS, element.a, strict=True)}
+    placed: dict[str, Value] = {"tilt": element.roll}
     if element.length == 0.0:
-        normal["k0"] -= element.kick_x
-        skew["k0s"] += element.kick_y
-        return "multipole", {"knl": tuple(normal.values()), "ksl": tuple(skew.values())}
-    if element.slices != SLICES:
-        why = "MAD-X does not integrate in slices, and pyAT reads it with 10"
-        findings.append(_finding(element, "slices", why, changes_beam=False))
-    strengths = {name: value for name, value in (normal | skew).items() if value != 0.0}
-    kind = "quadrupole"
-    attributes: dict[str, Value] = {"l": element.length}
-    known = {"k1", "k1s"}
-    if isinstance(element, Bend):
-        kind, known = "sbend", {"k1", "k2", "k1s"}
-        attributes |= {"angle": element.angle, "e1": element.entrance_angle, "e2": element.exit_angle}
-        if element.gap:
-            attributes |= {"hgap": element.gap / 2.0, "fint": element.fint_entrance, "fintx": element.fint_exit}
-    elif not strengths.keys() <= known:
-        kind, known = ("sextupole", {"k2", "k2s"}) if strengths.keys() & {"k2", "k2s"} else ("octupole", {"k3", "k3s"})
-    for name in strengths.keys() - known:
-        findings.append(_finding(element, name, f"a {kind} of MAD-X has no such strength"))
-    for name in ("kick_x", "kick_y"):
-        if getattr(element, name) != 0.0:
-            findings.append(_finding(element, name, f"a {kind} of MAD-X has no coils"))
-    return kind, attributes | {name: value for name, value in strengths.items() if name in known}
+        normal = tuple(c * v for c, v in zip(FACTORIALS, element.b, strict=True))
+        skew = tuple(c * v for c, v in zip(FACTORIALS, element.a, strict=True))
+        return "multipole", {"knl": normal, "ksl": skew} | placed
+    _slices(element, findings)
+    order = next((n for n in range(1, 4) if element.a[n] or element.b[n]), 1)
+    kind = {1: "quadrupole", 2: "sextupole", 3: "octupole"}[order]
+    strengths: dict[str, Value] = {
+        f"k{order}": FACTORIALS[order] * element.b[order],
+        f"k{order}s": FACTORIALS[order] * element.a[order],
+    }
+    return kind, {"l": element.length} | strengths | placed
 
 
 def _text(value: Value) -> str:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from gnomon.lattice.exchange.export_at import export_at_json
+from gnomon.lattice.exchange.export_elegant import export_elegant
 from gnomon.lattice.exchange.export_madx import export_madx
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.lattice import Lattice
 
-EXPORTS = ("at-json", "madx")
+EXPORTS = ("at-json", "madx", "elegant")
 
 
 def export_machine(lattice: Lattice, format: str, file: Path, *, approximate: bool = False) -> list[Finding]:
@@ -21,6 +22,8 @@ def export_machine(lattice: Lattice, format: str, file: Path, *, approximate: bo
     try:
         if format == "madx":
             return export_madx(lattice, file, approximate=approximate)
+        if format == "elegant":
+            return export_elegant(lattice, file, approximate=approximate)
         export_at_json(lattice, file)
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be written: {error}") from error

@@ -75,6 +75,32 @@ def with_harmonic_numbers(
     return made
 
 
+def fitting_harmonics(ring: ForeignRing, energy_ev: float | None, rest_energy_ev: float) -> ForeignRing:
+    """The ring with the harmonic number of its frequency for every cavity that says another one, which is told."""
+    energy = energy_ev if energy_ev is not None else ring.energy_ev
+    bare = [_without_harmonic(e) for e in ring.elements]
+    made = with_harmonic_numbers(bare, energy, rest_energy_ev)
+    findings: dict[str, Finding] = {}
+    for i, (old, new) in enumerate(zip(ring.elements, made, strict=True)):
+        said, fits = old.number("HarmNumber"), new.number("HarmNumber")
+        if new.kind != "RFCavity" or said == 0.0 or fits == 0.0 or round(said) == fits:
+            made[i] = old
+            continue
+        why = f"{said:g} does not fit its frequency, which has {fits:g} periods a turn: {fits:g} is taken"
+        findings.setdefault(old.name, old.finding("HarmNumber", why, changes_beam=False))
+    if not findings:
+        return ring
+    number = ring.harmonic_number
+    number = fundamental(made) if number is None or number == fundamental(ring.elements) else number
+    return replace(ring, elements=made, harmonic_number=number, findings=(*ring.findings, *findings.values()))
+
+
+def _without_harmonic(element: ForeignElement) -> ForeignElement:
+    if "HarmNumber" not in element.attributes:
+        return element
+    return replace(element, attributes={k: v for k, v in element.attributes.items() if k != "HarmNumber"})
+
+
 def _frequency(element: ForeignElement) -> float:
     """The frequency of a cavity [Hz], 0 for all else and where it is not a number."""
     try:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
-from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
+from gnomon.lattice.exchange.foreign import (
+    ForeignElement,
+    ForeignRing,
+    fitting_harmonics,
+    fundamental,
+    with_harmonic_numbers,
+)
+from gnomon.lattice.exchange.powering import ELECTRON_EV
 from gnomon.lattice.text import shorten
 
 FORMATS = ("at-mat", "at-m", "at-json", "at-repr", "madx", "tracy", "elegant", "lattice-json", "lat2db")
@@ -49,6 +56,19 @@ def read_ring(
         raise ExchangeError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     if not file.is_file():
         raise ExchangeError(f"{file}: there is no such file")
+    ring = _read(file, format, use, energy_ev, harmonic_number)
+    if format == "madx":
+        return ring  # HARMON decides there, not FREQ
+    try:
+        return fitting_harmonics(ring, energy_ev, ring.rest_energy_ev or ELECTRON_EV)
+    except (TypeError, ValueError) as error:
+        raise ExchangeError(f"{file}: a cavity's harmonic number is not a number: {error}") from error
+
+
+def _read(
+    file: Path, format: str, use: str | None, energy_ev: float | None, harmonic_number: int | None
+) -> ForeignRing:
+    """`read_ring` as the format's own reader has it."""
     if format in OWN:
         return _own(file, format, use, energy_ev, harmonic_number)
     toolbox()

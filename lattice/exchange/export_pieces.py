@@ -1,0 +1,146 @@
+"""What every export needs: magnets taken apart into such as other programs have, and cavities at their frequency."""
+
+import cmath
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gnomon.lattice.elements import NO_FIELD, ORDERS, Bend, Cavity, Corrector, Drift, Element, Multipole, Quadrupole
+from gnomon.lattice.exchange.findings import Finding
+from gnomon.lattice.exchange.momentum import momentum_compaction, velocity
+from gnomon.lattice.lattice import Lattice
+from gnomon.lattice.ring import SPEED_OF_LIGHT
+
+#: Pieces of a thick magnet with fields that the other program cannot have in one magnet.
+PIECES = 20
+
+#: k1, k2, k3 over our coefficients.
+FACTORIALS = (1.0, 1.0, 2.0, 6.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A lattice to be written: its elements, cavities at the present frequency, and whether more momentum takes longer.
+
+    `slow` is the sign of the slip: True above transition, where a cavity's voltage falls as the beam passes.
+    """
+
+    elements: Sequence[Element]
+    slow: bool
+
+
+def to_write(lattice: Lattice) -> Writing:
+    """The elements of a lattice with their present settings.
+
+    A cavity has the frequency that its harmonic number means at the particle's speed, times the lattice's own RF
+    frequency over the one of the ring's length: both MAD-X and pyAT then find the momentum deviation of this lattice.
+    """
+    ring = lattice.ring
+    energy, rest = lattice.energy_ev, ring.document.rest_energy_ev
+    turns = velocity(energy, rest) * SPEED_OF_LIGHT / ring.circumference * lattice.rf_frequency / ring.rf_reference
+    elements = []
+    for i in range(len(ring.elements)):
+        element = lattice.element(i)
+        if isinstance(element, Cavity) and element.harmonic_number > 0:
+            element = replace(element, frequency=element.harmonic_number * turns)
+        elements.append(element)
+    slip = momentum_compaction(elements) - (rest / energy) ** 2
+    return Writing(elements, slow=not slip < 0.0)
+
+
+def coefficients(element: Multipole) -> list[complex]:
+    """b + i a of each order about the design orbit, displacement, roll and coils taken in; of a straight magnet.
+
+    A kick is taken into the lowest order: of a thick magnet its share per length.
+    """
+    own = [complex(b, a) for a, b in zip(element.a, element.b, strict=True)]
+    share = 1.0 / element.length if element.length > 0.0 else 1.0
+    own[0] += share * complex(-element.kick_x, element.kick_y)
+    turned = [c * cmath.exp(-1j * (n + 1) * element.roll) for n, c in enumerate(own)]
+    shift = complex(element.dx, element.dy)
+    return [
+        sum((turned[n] * math.comb(n, m) * (-shift) ** (n - m) for n in range(m, ORDERS)), 0j) for m in range(ORDERS)
+    ]
+
+
+def take_apart(element: Element, fits: Callable[[Multipole], bool]) -> tuple[list[Element], bool]:
+    """Elements that stand for one, and whether they are only nearly the same.
+
+    A magnet that `fits` stays as it is. A thin one becomes a steerer and a multipole; a thick straight one becomes
+    quadrupoles with the rest of its field between them. A bend stays a bend: `leftover` tells what it cannot say.
+    """
+    if not isinstance(element, Multipole) or isinstance(element, Bend) or fits(element):
+        return [element], False
+    if isinstance(element, Corrector):
+        return _steerer(element), False
+    c = coefficients(element)
+    if element.length == 0.0:
+        return list(_thin(element.name, c)) or [_multipole(element.name, NO_FIELD, NO_FIELD)], False
+    base = Quadrupole(
+        name=element.name,
+        length=element.length,
+        a=(0.0, c[1].imag, 0.0, 0.0),
+        b=(0.0, c[1].real, 0.0, 0.0),
+        slices=element.slices,
+    )
+    rest = [c[0], 0j, *c[2:]]
+    if not any(rest):
+        return [base], False
+    made: list[Element] = []
+    for i in range(PIECES):
+        half = replace(base, name=f"{element.name}_{i + 1}", length=0.5 * element.length / PIECES)
+        share = [element.length / PIECES * r for r in rest]
+        made += [half, *_thin(f"{element.name}_T{i + 1}", share), replace(half, name=f"{half.name}B")]
+    return made, True
+
+
+def _steerer(element: Corrector) -> list[Element]:
+    """The same kick without a roll, in the middle of free space."""
+    kick = complex(element.kick_x, element.kick_y) * cmath.exp(1j * element.roll)
+    thin = Corrector(name=element.name, kick_x=kick.real, kick_y=kick.imag)
+    if element.length == 0.0:
+        return [thin]
+    half = Drift(name=f"{element.name}_IN", length=0.5 * element.length)
+    return [half, thin, replace(half, name=f"{element.name}_OUT")]
+
+
+def _multipole(name: str, a: Sequence[float], b: Sequence[float]) -> Multipole:
+    return Multipole(name=name, a=(a[0], a[1], a[2], a[3]), b=(b[0], b[1], b[2], b[3]))
+
+
+def _thin(name: str, c: Sequence[complex]) -> Iterator[Multipole]:
+    """A kick and a multipole of no length. In other programs the lowest order of a multipole would bend the axis."""
+    if any(c[1:]):
+        yield _multipole(name, [0.0, *(v.imag for v in c[1:])], [0.0, *(v.real for v in c[1:])])
+    if c[0]:
+        yield Corrector(name=f"{name}_K" if any(c[1:]) else name, kick_x=-c[0].real, kick_y=c[0].imag)
+
+
+def leftover(element: Bend, known: Sequence[str], program: str) -> Iterator[Finding]:
+    """What a bend has beyond the properties that the program's bend can say."""
+    values = {f"a{n + 1}": v for n, v in enumerate(element.a)} | {f"b{n + 1}": v for n, v in enumerate(element.b)}
+    values |= {name: getattr(element, name) for name in ("kick_x", "kick_y", "dx", "dy", "roll")}
+    for name, value in values.items():
+        if value != 0.0 and name not in known:
+            yield Finding(element.name, "bend", name, f"a bend of {program} has no such thing")
+
+
+def pieces_finding(element: Element, program: str) -> Finding:
+    """That a magnet stands in the file as several."""
+    why = f"{program} has no magnet of this kind: written as {PIECES} pieces"
+    return Finding(element.name, type(element).__name__.lower(), "", why, "", changes_beam=False)
+
+
+def unique(names: Sequence[str], valid: Callable[[str], str], reserved: frozenset[str]) -> list[str]:
+    """Names that another program can have, each once whatever the case, and none of its own words."""
+    taken = {word.lower() for word in reserved}
+    made = []
+    for name in names:
+        base = valid(name)
+        new, number = base, 1
+        while new.lower() in taken:
+            number += 1
+            new = f"{base}_{number}"
+        taken.add(new.lower())
+        made.append(new)
+    return made
