@@ -143,7 +143,10 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A lattice file of another program.")],
-    format: Annotated[str, typer.Option(help="at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db.")],
+    format: Annotated[
+        str,
+        typer.Option(help="at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Machine document to write (.json).")],
     name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="that of the file")] = None,
     use: Annotated[str | None, typer.Option(help="Sequence, line or variable of the file.")] = None,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gnomon.lattice.build import build_elements
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
+from gnomon.lattice.exchange.momentum import frequency_findings
 from gnomon.lattice.exchange.names import unique_names
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
 from gnomon.lattice.exchange.readers import MOST, read_ring
@@ -79,7 +81,7 @@ def build_import(ring: ForeignRing, where: str, options: ImportOptions) -> Impor
     parts, findings, monitors, properties = _parts(ring, where, options)
     supplies, magnets = ([], []) if options.bare else power(parts, properties, rigidity(energy, rest_energy))
     name = options.name or _machine_name(ring.name or Path(where).stem)
-    document = {
+    document: dict[str, Any] = {
         "schema": "gnomon.machine/1",
         "name": name,
         "title": ring.name or name,
@@ -97,7 +99,10 @@ def build_import(ring: ForeignRing, where: str, options: ImportOptions) -> Impor
         "monitors": monitors,
     }
     imported = Imported(document, findings)
-    imported.parsed(where)
+    elements = build_elements(imported.parsed(where))
+    lost = frequency_findings(elements, energy, rest_energy, harmonic_number)
+    imported.findings.extend(lost)
+    document["notes"] = [*document["notes"], *(f"Not imported:{line[1:]}" for line in summary(lost))]
     return imported
 
 

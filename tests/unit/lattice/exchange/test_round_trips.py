@@ -10,7 +10,7 @@ import pytest
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import Bend, Corrector, Multipole, Octupole, Quadrupole, Sextupole
-from gnomon.lattice.exchange import RefusedLattice, export_machine
+from gnomon.lattice.exchange import RefusedLattice, export_machine, import_machine
 from gnomon.lattice.exchange.export_pieces import take_apart
 from gnomon.lattice.exchange.momentum import momentum_compaction
 from gnomon.propagator import Propagator
@@ -167,3 +167,30 @@ def test_momentum_compaction_is_that_of_pyat(tmp_path: Path) -> None:
     elements = imported(saved(ring, tmp_path)).elements
     ring.disable_6d()
     assert momentum_compaction(elements) == pytest.approx(float(ring.get_mcf()), rel=2e-3)
+
+
+def test_a_frequency_that_is_not_kept_is_told_with_its_momentum(tmp_path: Path) -> None:
+    ring = small_ring()
+    turns = 299792458.0 / ring.circumference
+
+    def told(frequency: float) -> list[str]:
+        for element in ring:
+            if isinstance(element, at.RFCavity):
+                element.Frequency, element.HarmNumber = frequency, 75
+        found = import_machine(saved(ring, tmp_path), "at-json").findings
+        return [f.why for f in found if f.attribute == "frequency"]
+
+    assert told(75 * turns) == []
+    assert told(75 * turns * at.Lattice([], energy=1.7e9, particle="electron").beta) == []
+    (why,) = told(75 * turns + 5e3)
+    assert "the difference of +5000 Hz means a momentum deviation of about -6." in why
+    ring.disable_6d()
+    expected = at.find_orbit4(ring, df=5e3)[0][4] - at.find_orbit4(ring, df=0.0)[0][4]
+    assert expected == pytest.approx(float(why.rsplit(" ", 1)[1]), rel=0.02)
+
+
+def test_a_harmonic_number_that_does_not_fit_its_frequency_is_told(tmp_path: Path) -> None:
+    found = import_machine(saved(small_ring(), tmp_path), "at-json")
+    assert "80 does not fit its frequency, which has 75 periods a turn: 75 is taken" in [f.why for f in found.findings]
+    cavity = next(p for p in found.document["elements"] if p["type"] == "cavity")
+    assert cavity["harmonic_number"] == found.document["harmonic_number"] == 75

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import at
@@ -76,12 +75,11 @@ def test_what_madx_has_no_words_for_is_refused_by_name(tmp_path: Path) -> None:
     ring = imported(saved(small_ring(), tmp_path))
     with pytest.raises(RefusedLattice) as refused:
         export_machine(ring.nominal, "madx", tmp_path / "out.madx")
-    text = str(refused.value)
-    for said in (r"sextupole kick_x: .*no coils: SF_1", "quadrupole dx: an error.*: QF_1", "bend roll: .*: B_02"):
-        assert re.search(said, text), text
+    assert "bend roll: a bend of MAD-X has no such thing: B_02" in str(refused.value)
     assert not (tmp_path / "out.madx").exists()
     findings = export_machine(ring.nominal, "madx", tmp_path / "out.madx", approximate=True)
     assert any(f.attribute == "slices" and not f.changes_beam for f in findings)
+    assert any("written as 20 pieces" in f.why and f.element == "SF_1" for f in findings)
     assert at.load_madx(tmp_path / "out.madx").circumference == pytest.approx(ring.circumference, abs=1e-9)
 
 
@@ -126,7 +124,7 @@ def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
         magnet("Quadrupole", "QD", 0.3, [0.0, -1.8]),
         {"type": "Drift", "name": "D3", "length": 0.6},
     ]
-    cavity = {"type": "RFCavity", "name": "CAV", "length": 0.0, "frequency": 5e8, "voltage": 1e5, "harmonic_number": 50}
+    cavity = {"type": "RFCavity", "name": "CAV", "length": 0.0, "frequency": 5e8, "voltage": 1e5, "harmonic_number": 93}
     sequence = [dict(item, index=i) for i, item in enumerate([*cell * 16, cavity])]
     file = written(tmp_path, "ring.json", json.dumps([{"name": "R", "sequences": sequence[::-1]}]))
     ring = imported(file, "lat2db")
@@ -140,7 +138,7 @@ def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
         energy=1.7e9,
     )  # fmt: skip
     np.testing.assert_allclose(turn_of(ring)[1], turn_matrix(expected, np.zeros(6)), rtol=0.0, atol=1e-9)
-    assert (ring.energy_ev, ring.harmonic_number, len(ring.bpms)) == (1.7e9, 50, 16)
+    assert (ring.energy_ev, ring.harmonic_number, len(ring.bpms)) == (1.7e9, 93, 16)
     strange = written(tmp_path, "strange.json", json.dumps({"sequences": [{"type": "Undulator", "name": "U1"}]}))
     with pytest.raises(RefusedLattice, match=r"Undulator PassMethod: .*U1 \(element 1\)"):
         import_machine(strange, "lat2db", ImportOptions(energy_ev=1e9, harmonic_number=10))
