@@ -32,7 +32,8 @@ def holds(words: list[Token], evaluate: Callable[[Expression], float], place: st
 
 def _compare(words: list[Token], evaluate: Callable[[Expression], float], place: str) -> bool:
     marks = [i for i, word in enumerate(words) if word.text in COMPARISONS]
-    if len(marks) != 1:
+    before = [word.text for word in words[: marks[0]]] if marks else []
+    if len(marks) != 1 or before.count("(") != before.count(")"):
         why = f"the condition {shorten(join(words))} is not EXPRESSION, one of < > <= >= == <>, EXPRESSION"
         raise MadxError(place, why)
     left = evaluate(parse_expression(words[: marks[0]], place))

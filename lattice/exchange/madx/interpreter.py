@@ -140,8 +140,8 @@ class Interpreter:
         place = statement.place
         label = _LABEL.match(statement.text)
         if label is not None:
-            self.labelled(label, statement.text[label.end() :], place)
             self.recognised += 1
+            self.labelled(label, statement.text[label.end() :], place)
             return
         if re.match(r"\s*exec\s*,", statement.text, re.IGNORECASE):
             self.execute(statement.text, folders, place, depth)
@@ -151,12 +151,14 @@ class Interpreter:
             raise MadxError(place, f"not MAD-X: {shorten(join(words))}")
         mark = next((i for i, word in enumerate(words) if word.text in ("=", ":=", ",")), None)
         if mark is not None and words[mark].text != ",":
-            self.assign(words[:mark], words[mark].text == ":=", words[mark + 1 :], place)
             self.recognised += 1
+            self.assign(words[:mark], words[mark].text == ":=", words[mark + 1 :], place)
             return
         if len(words) > 1 and words[1].text != ",":
             raise MadxError(place, f"not MAD-X: {shorten(join(words))}")
-        self.command(words[0].text.lower(), split_attributes(words[2:], place), place, folders, depth)
+        name = words[0].text.lower()
+        idle = commands.is_idle(name) and name != "twiss" and name not in self.program.elements
+        self.command(name, [] if idle else split_attributes(words[2:], place), place, folders, depth)
 
     def labelled(self, label: re.Match[str], rest: str, place: str) -> None:
         """`label: ...;`: an element, a line or a sequence."""
