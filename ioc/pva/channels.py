@@ -6,7 +6,7 @@ A handler that raises has a bug: p4p then answers the client with the error and 
 from typing import TYPE_CHECKING, Any
 
 from gnomon.ioc.puts import RpcHandler, Writer
-from gnomon.ioc.pva.operations import answer_call, answer_put, arguments_of
+from gnomon.ioc.pva.operations import answer_call, arguments_of
 from gnomon.ioc.pva.values import written
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class BankChannel:
         if (reason := self._hosted.permits.refusal(spec.name, client, "write")) is not None:
             operation.done(error=reason)
             return
-        answer_put(operation, self._hosted.sink.put(self._index, value, client))
+        self._hosted.put(operation, self._index, value, client)
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call the procedure of this name, if there is one."""

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 from gnomon.ioc.accepting import Accepting
 from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.puts import PutFuture
 from gnomon.ioc.pva.inspection import Inspector, Limits
 from gnomon.ioc.pva.listening import Listening, bound_waiting, tcp_sockets, udp_socket
 from gnomon.ioc.pva.logs import log
 from gnomon.ioc.pva.relay import Relay
 from gnomon.ioc.pva.search import question
 from gnomon.ioc.pva.searches import Searches
+from gnomon.ioc.pva.unshown import UnshownPuts
 
 _REMEMBERED_S = 10.0  # pvxs may still be working on what a client sent before it went
 _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
@@ -30,6 +32,7 @@ class _Peer:
     """Where a client is; kept a while after it went."""
 
     host: str
+    unshown: UnshownPuts
 
 
 class Guard:
@@ -100,9 +103,17 @@ class Guard:
 
     def peer(self, seen: str) -> str:
         """The IP address behind a peer as pvxs sees it ("127.0.0.1:40404"); empty when it did not come through here."""
-        port = seen.rpartition(":")[2]
-        known = self._peers.get(int(port)) if port.isdecimal() else None
+        known = self._known(seen)
         return known.host if known else ""
+
+    def order(self, seen: str, future: PutFuture) -> None:
+        """Have what a peer reads from now on wait until a put of its own is shown. Called in pvxs' thread."""
+        if (known := self._known(seen)) is not None:
+            known.unshown.add(future)
+
+    def _known(self, seen: str) -> "_Peer | None":
+        port = seen.rpartition(":")[2]
+        return self._peers.get(int(port)) if port.isdecimal() else None
 
     def _accept(self, client: socket.socket, host: str) -> None:
         if self.clients >= self._limits.max_connections:
@@ -138,7 +149,7 @@ class Guard:
             log.warning("%s was not connected: %s", host, str(error) or "no time")
             return
         port = int(server.getsockname()[1])
-        self._peers[port] = peer = _Peer(host)
+        self._peers[port] = peer = _Peer(host, UnshownPuts(self._loop))
         limits = Limits(self._limits.max_message_bytes, self._limits.max_subscriptions)
         inspector = Inspector(
             limits,
@@ -146,7 +157,9 @@ class Guard:
             lambda body, order: self._search(relay, host, body, order),
             self._value_bytes,
         )
-        relay = Relay(client, server, inspector, lambda ended, reason: self._ended(ended, peer, port, reason))
+        relay = Relay(
+            client, server, inspector, lambda ended, reason: self._ended(ended, peer, port, reason), peer.unshown
+        )
         self._relays.add(relay)
 
     def _search(self, relay: Relay, host: str, body: bytes, order: str) -> None:

@@ -13,9 +13,10 @@ from gnomon.db.pvs import Kind
 from gnomon.ioc.bank import Bank, Indices
 from gnomon.ioc.ca.points import NO_FILTERS, find
 from gnomon.ioc.ca.wire import LONGEST_NAME
-from gnomon.ioc.puts import PutSink, RpcHandler
+from gnomon.ioc.puts import PutFuture, PutSink, RpcHandler
 from gnomon.ioc.pva.channels import BankChannel, ProcedureChannel
 from gnomon.ioc.pva.doorbell import Doorbell
+from gnomon.ioc.pva.operations import answer_put
 from gnomon.ioc.pva.permits import Permits
 from gnomon.ioc.pva.poster import Poster
 from gnomon.ioc.pva.record_fields import FieldChannel
@@ -45,6 +46,7 @@ class Hosted:
         client_of: Callable[[Any], Client],
         permits: Permits,
         in_loop: Callable[[Callable[[], None]], None],
+        order: Callable[[Any, PutFuture], None],
     ) -> None:
         self.bank = bank
         self.sink = sink
@@ -53,6 +55,7 @@ class Hosted:
         self._rpcs = dict(rpcs)
         self.lock = lock
         self._in_loop = in_loop
+        self._order = order
         self._pvs: list[Any] = []
         self._fields: dict[str, FieldChannel] = {}  # that clients have, or are about to
         self._open_fields: dict[int, list[FieldChannel]] = {}
@@ -110,6 +113,12 @@ class Hosted:
             channels.remove(channel)
         if not channels:
             self._open_fields.pop(channel.index, None)
+
+    def put(self, operation: Any, index: int, value: Any, client: Client) -> None:
+        """Hand on a put, and have the client answered, and what it reads next wait. Called in pvxs' thread."""
+        future = self.sink.put(index, value, client)
+        self._order(operation, future)
+        answer_put(operation, future)
 
     def process(self, index: int) -> None:
         """Have a PV published once more. Called in any thread."""

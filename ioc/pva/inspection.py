@@ -23,7 +23,7 @@ _OPERATION = {order: struct.Struct(order + "IIB") for order in "<>"}
 _U32 = {order: struct.Struct(order + "I") for order in "<>"}
 _LONG = 254  # a size from here on follows in four bytes
 _IDS = {order: struct.Struct(order + "II") for order in "<>"}
-_INIT, _DESTROY = 0x08, 0x10
+_INIT, _DESTROY, _GET, _START = 0x08, 0x10, 0x40, 0x44
 _LONGEST_MASK = 1024  # bytes that say which fields a put brings: more than any type has
 _WHOLE = frozenset({Command.VALIDATION, Command.SEARCH, Command.CREATE_CHANNEL})
 _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONITOR, Command.PROCESS, Command.RPC})
@@ -78,6 +78,8 @@ class Inspector:
         self.messages = 0  # how many are complete
         self.asked_bytes = 0  # of what has passed, and of the answers to it, since the caller last set this to 0
         self.max_asked_bytes = 2**40  # no more passes until then
+        self.puts = 0  # that have passed, and may not be shown yet, since the caller last set this to 0
+        self.waits = False  # the next message reads, and there are such puts
         self._limits = limits
         self._readable = readable
         self._search = search
@@ -155,6 +157,9 @@ class Inspector:
             after = at + wire.HEADER_BYTES + head.size
             if after > end:
                 self._needed = after - at
+                break
+            self.waits = self.puts > 0 and _reads(head, data, at)
+            if self.waits:
                 break
             self.asked_bytes += after - at + _ANSWER_BYTES
             if head.flags & wire.SEGMENT or head.command in _LOOKED_AT:
@@ -266,6 +271,7 @@ class Inspector:
             self._contents.check(body, layout.size, head.order)
         elif command in _PUTS:
             _check_mask(head, body, layout.size)
+            self.puts += not step & _GET
         if step & _DESTROY:
             self._end(sid, operation)
 
@@ -330,6 +336,18 @@ def _check_mask(head: Header, body: bytes, at: int) -> None:
         (size,) = _U32[head.order].unpack_from(body, at + 1)
     if size > _LONGEST_MASK:
         raise Breach(f"sent a {Command(head.command).name} with a mask of {size} bytes")
+
+
+def _reads(head: Header, data: bytes, at: int) -> bool:
+    """Whether the whole message at `at` is answered with a value, or starts a monitor."""
+    if head.size < _OPERATION[head.order].size or head.flags & wire.SEGMENT in (wire.MIDDLE, wire.LAST):
+        return False
+    step = data[at + wire.HEADER_BYTES + 8]
+    if head.command == Command.MONITOR:  # pvxs takes the first value when a monitor begins, and sends it at the start
+        return bool(step & _INIT) or step & _START == _START
+    if step & _INIT:
+        return False
+    return head.command in (Command.GET, Command.PUT_GET) or (head.command == Command.PUT and bool(step & _GET))
 
 
 def user_of(body: bytes, order: str) -> str:

@@ -16,7 +16,6 @@ from gnomon.ioc.ca import dbr
 from gnomon.ioc.ca.dbr import NotATextError
 from gnomon.ioc.ca.filters import Filters
 from gnomon.ioc.ca.points import Point, put_value
-from gnomon.ioc.pva.operations import answer_put
 from gnomon.ioc.pva.structures import FORMS, array_type, menu_type, scalar_type, type_of
 from gnomon.ioc.pva.values import content_of, opening, set_alarm, set_stamp, written
 
@@ -91,7 +90,7 @@ class FieldChannel:
             reason = str(error) if isinstance(error, NotATextError) else "not a text in UTF-8; nothing was changed"
             operation.done(error=f"{self.name}: {reason}")
             return
-        answer_put(operation, hosted.sink.put(point.index, value, client))
+        hosted.put(operation, point.index, value, client)
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Say what to do instead."""

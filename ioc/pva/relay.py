@@ -5,7 +5,8 @@ which then sends only newest values, and no more than one read waits here.
 
 pvxs answers a request at once, whether or not the client reads. So a client may ask for a little, then pvxs is asked
 for an echo, and the client's next messages wait until that has come back: then all answers before it have been handed
-on.
+on. The same is done before a client reads that has put: after the echo it is known which puts pvxs has taken, and
+reading waits until their PVs show them.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from gnomon.ioc.pva.following import Following, LostTrack
 from gnomon.ioc.pva.inspection import Breach, Inspector
+from gnomon.ioc.pva.unshown import UnshownPuts
 from gnomon.ioc.pva.wire import Command, message
 
 _FROM_CLIENT_BYTES = 2**16
@@ -40,6 +42,7 @@ class Relay:
         server: socket.socket,
         inspector: Inspector,
         ended: Callable[["Relay", str | None], None],
+        unshown: UnshownPuts,
     ) -> None:
         self.inspector = inspector
         self.began_s = time.monotonic()
@@ -56,6 +59,9 @@ class Relay:
         self._paused = False  # the client's messages wait for an echo
         self._hears = True  # the client is read from
         self._loop = asyncio.get_running_loop()
+        self._unshown = unshown
+        self._reads_later = False  # a message that reads waits for puts
+        unshown.none_left = self._none_left
         inspector.max_asked_bytes = _MAX_ASKED_BYTES
         self._loop.add_reader(client, self._from_client)
         self._loop.add_reader(server, self._from_server)
@@ -110,7 +116,7 @@ class Relay:
             return
         if self._ended is None:  # an answer of ours found the client gone
             return
-        if inspector.full:
+        if inspector.full or inspector.waits:
             self._paused = True
             passing.append(self._echo())
         if self._paused or inspector.between_messages:
@@ -128,9 +134,23 @@ class Relay:
         return message(Command.ECHO, token)
 
     def _echoed(self) -> None:
-        """All that the client has asked for has been answered: it may ask for more."""
-        self._following.echoed = self._paused = False
+        """All that the client has asked for has been answered, and all that it has put has been taken."""
+        self._following.echoed = False
+        if self.inspector.waits and self._unshown.count:
+            self._reads_later = True
+        else:
+            self._go_on()
+
+    def _none_left(self) -> None:
+        if self._reads_later and not self._unshown.count and self._ended is not None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the client ask for more."""
+        self._paused = self._reads_later = False
         self.inspector.asked_bytes = 0
+        if not self._unshown.count:
+            self.inspector.puts = 0
         self._take(b"")
 
     def _hear(self) -> None:

@@ -13,7 +13,7 @@ from p4p.server.raw import SharedPV
 from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.config import GuardConfig
-from gnomon.ioc.puts import PutSink, RpcHandler
+from gnomon.ioc.puts import PutFuture, PutSink, RpcHandler
 from gnomon.ioc.pva.doorbell import Doorbell
 from gnomon.ioc.pva.guard import Guard
 from gnomon.ioc.pva.hosting import Hosted
@@ -61,7 +61,17 @@ class PvaServer:
 
         Raises PvaError when a name is served already; then nothing has changed.
         """
-        hosted = Hosted(bank, sink, rpcs or {}, self._lock, self._bell, self._client_of, self._permits, self._in_loop)
+        hosted = Hosted(
+            bank,
+            sink,
+            rpcs or {},
+            self._lock,
+            self._bell,
+            self._client_of,
+            self._permits,
+            self._in_loop,
+            self._order,
+        )
         for other in self._hosted:
             if taken := sorted(hosted.names & other.names):
                 raise PvaError(
@@ -150,6 +160,10 @@ class PvaServer:
     def _readable_by(self, client: Client) -> list[str]:
         names = (name for hosted in tuple(self._hosted) for name in sorted(hosted.names))
         return [name for name in names if self._permits.may_read(name, client.user, client.host)]
+
+    def _order(self, operation: Any, future: PutFuture) -> None:
+        if self._guard is not None:
+            self._guard.order(operation.peer(), future)
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from p4p.client.thread import Context, RemoteError
 
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from system.pva.stage import START_NS, Served, wait_for
 
 
@@ -103,8 +103,13 @@ def test_an_abandoned_future_says_that_the_server_stopped(served: Served, client
 
 
 def test_waiting_puts_block_nobody(served: Served, client: Context) -> None:
-    waiting: list[Future[PutReply]] = []
-    served.sink.complete = lambda index, value, future: waiting.append(future)
+    waiting: list[PutFuture] = []
+
+    def show(index: int, value: Any, future: PutFuture) -> None:
+        waiting.append(future)
+        future.show()
+
+    served.sink.complete = show
     threads = [threading.Thread(target=client.put, args=("T:current", float(i))) for i in range(8)]
     for thread in threads:
         thread.start()

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 
+from gnomon.ioc.puts import PutFuture
 from gnomon.ioc.pva.inspection import Inspector, Limits
 from gnomon.ioc.pva.relay import Relay
+from gnomon.ioc.pva.unshown import UnshownPuts
 from gnomon.ioc.pva.wire import FIRST, FROM_SERVER, HEADER_BYTES, LAST, Command, header, message, string
 
 ANSWER = message(Command.SEARCH_RESPONSE, bytes(1000), FROM_SERVER)
@@ -29,7 +31,8 @@ class Joined:
             sock.setblocking(False)
         self.ends: list[str | None] = []
         self.inspector = Inspector(Limits(2**20, 10), lambda name: True, lambda body, order: self.relay.say(ANSWER))
-        self.relay = Relay(ours, theirs, self.inspector, lambda ended, reason: self.ends.append(reason))
+        self.unshown = UnshownPuts(asyncio.get_running_loop())
+        self.relay = Relay(ours, theirs, self.inspector, lambda ended, reason: self.ends.append(reason), self.unshown)
 
 
 @asynccontextmanager
@@ -196,3 +199,31 @@ async def test_a_server_that_says_what_no_server_says_ends_the_connection() -> N
         await asyncio.sleep(0.05)
         assert made.ends
         assert "something else than messages" in str(made.ends[0])
+
+
+PUT = message(Command.PUT, struct.pack(">IIB", 1, 1, 0) + b"\x01\x02" + bytes(8))
+GET = message(Command.GET, struct.pack(">IIB", 1, 2, 0))
+
+
+async def test_a_get_behind_a_put_waits_for_an_echo_and_for_the_put_to_be_shown() -> None:
+    async with joined() as made:
+        await _send(made.client, HELLO + PUT + PUT + GET + PUT)
+        hello, *puts, echo = _split(await _read(made.pvxs))
+        assert (hello, puts) == (HELLO, [PUT, PUT])
+        assert header(echo).command == Command.ECHO
+        future = PutFuture()
+        made.unshown.add(future)
+        await _send(made.pvxs, message(Command.ECHO, echo[HEADER_BYTES:], FROM_SERVER))
+        assert await _read(made.pvxs) == b""
+        future.show()
+        assert await _read(made.pvxs) == GET + PUT
+
+
+async def test_a_get_behind_a_put_that_no_handler_took_waits_for_the_echo_alone() -> None:
+    async with joined() as made:
+        await _send(made.client, HELLO + PUT + GET)
+        *_, echo = _split(await _read(made.pvxs))
+        await _send(made.pvxs, message(Command.ECHO, echo[HEADER_BYTES:], FROM_SERVER))
+        assert await _read(made.pvxs) == GET
+        await _send(made.client, GET)
+        assert await _read(made.pvxs) == GET
