@@ -1,6 +1,7 @@
 """The journal as JSON lines or as a table, one command after the other, however many there are."""
 
 import csv
+import json
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
@@ -47,7 +48,7 @@ def write_jsonl(entries: Iterable[Entry], run: Callable[[int], Run], out: TextIO
         count += 1
         if entry.run not in runs:
             runs[entry.run] = run(entry.run)
-        out.write(command_document(entry, runs[entry.run]).model_dump_json(by_alias=True) + "\n")
+        out.write(_escaped(command_document(entry, runs[entry.run]).model_dump_json(by_alias=True)) + "\n")
     return count
 
 
@@ -80,6 +81,13 @@ def _rows(entry: Entry) -> Iterable[tuple[object, ...]]:
         yield (*head, *map(_cell, (e.pv, e.device, e.property, e.unit, *values)), *tail)
     if not entry.changes and not effects:
         yield (*head, *("",) * 10, *tail)
+
+
+def _escaped(line: str) -> str:
+    """JSON that means the same, without characters that act on a terminal; JSON itself escapes some of them only."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _cell(value: object) -> object:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Exit code of a file that was taken in part.
 DONE_IN_PART = 3
-#: At most so many lines of a file are listed.
+#: At most so many lines or names of a file are listed.
 MAX_LISTED = 50
 
 app = typer.Typer(
@@ -306,7 +306,8 @@ def _tell(what: str, names: list[str]) -> None:
     if names:
         from gnomon.recorder import rendering
 
-        typer.echo(rendering.clean(f"{len(names)} {what}: {', '.join(names)}").plain, err=True)
+        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+        typer.echo(rendering.clean(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}").plain, err=True)
 
 
 def _present(

@@ -5,6 +5,7 @@ Format: "BURT: Back Up and Restore Tool", chapter 3 (APS). `RO` and `RON` mark w
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from gnomon.lattice.text import shorten
 from gnomon.recorder.errors import SaveFileError
@@ -16,6 +17,8 @@ READ_ONLY = ("RO", "RON", "-")
 NOTHING = r"\0"
 
 #: A word, or several in quotation marks. BURT knows no other quotation and no escapes.
+#: No more words of a line are looked at: mark, name, count and the one value of a scalar.
+MAX_WORDS = 4
 _WORD = re.compile(r'"([^"]*)"(?!\S)|(\S+)')
 
 
@@ -71,12 +74,12 @@ def _read_type(saved: Saved, number: int, kind: str) -> None:
 
 
 def _read_line(saved: Saved, number: int, line: str) -> None:
-    words = [quoted or word for quoted, word in _WORD.findall(line)]
+    words = [match[1] or match[2] or "" for match in islice(_WORD.finditer(line), MAX_WORDS)]
     read_only = words[0] in READ_ONLY
     if read_only or words[0] in ("WO", "Notify"):
         words = words[1:]
     count = int(words[1]) if len(words) > 1 and re.fullmatch("[0-9]{1,9}", words[1]) else -1
-    if count < 0 or len(words) < 2 + count:
+    if count < 0 or len(words) < 2 + min(count, 1):
         saved.skip(number, f"{shorten(line.strip())} is not of the form PV count values")
     elif read_only:
         saved.leave(number, words[0], "saved for reading only")

@@ -29,6 +29,8 @@ DESCRIPTION = "Description:"
 NO_VALUE = ("", "---", "(Disconnected)")
 #: Severities of a value that meant nothing when it was saved.
 MEANINGLESS = ("INVALID", "UNDEFINED")
+#: Longest row of column names [characters].
+MAX_HEADER = 10_000
 #: What may stand between the columns: Phoebus' own, and those of spreadsheets.
 SEPARATORS = (",", ";", "\t")
 
@@ -73,6 +75,8 @@ def render(values: Iterable[Value], about: About) -> str:
 
 def _header(line: str) -> tuple[str, list[str]] | None:
     """What separates the columns, and their names."""
+    if len(line) > MAX_HEADER:
+        return None
     for separator in SEPARATORS:
         try:
             names = [name.upper() for name in cells_of(line, separator)]

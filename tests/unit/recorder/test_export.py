@@ -76,6 +76,18 @@ def test_the_table_has_one_row_per_change_with_what_became_of_it(path: Path) -> 
     assert rows[-1]["reason"] == "give names"
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "\u202eabc", "\x7f", "\u2028", "\U000e0001", "µ°é"])
+def test_no_text_of_a_client_acts_on_a_terminal_in_json_lines_and_all_of_it_is_there(path: Path, text: str) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        journal.append([record(5, client=Client(text, "h", "ca"))])
+    out = io.StringIO()
+    with Reader(path) as reader:
+        write_jsonl([reader.entry(5)], reader.run, out)
+    assert out.getvalue().removesuffix("\n").isprintable()
+    assert json.loads(out.getvalue())["user"] == text
+
+
 @pytest.mark.parametrize("begin_with", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_no_text_of_a_client_is_a_formula_in_a_spreadsheet_or_acts_on_a_terminal(path: Path, begin_with: str) -> None:
     text = begin_with + "cmd()\x1b[2J"

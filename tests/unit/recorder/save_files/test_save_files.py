@@ -113,7 +113,7 @@ BURT = "--- Start BURT header\nType:     Absolute\n--- End BURT header\n"
     ("form", "text", "line", "why"),
     [
         ("burt", BURT + "Q1 3\nGOOD 1 2\n", 4, "'Q1 3' is not of the form PV count values"),
-        ("burt", BURT + "Q1 2 3\nGOOD 1 2\n", 4, "'Q1 2 3' is not of the form"),
+        ("burt", BURT + "Q1 1\nGOOD 1 2\n", 4, "'Q1 1' is not of the form"),
         ("burt", BURT.replace("Absolute", "") + "GOOD 1 2\n", 2, "the type of the snapshot is empty"),
         ("phoebus", 'PV,VALUE\nQ1,"3\nGOOD,2\n', 2, "is not a row of the table"),
         ("phoebus", "PV,VALUE\n,3\nGOOD,2\n", 2, "',3' does not name a PV"),
