@@ -9,7 +9,7 @@ from typing import Any
 from gnomon.lattice.exchange.elegant_tables import PASSIVE, TYPES, Table, find_attribute, find_types
 from gnomon.lattice.exchange.elegant_text import Definition, expand, read_elegant_text
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
-from gnomon.lattice.exchange.foreign import FINE_SLICES, ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
+from gnomon.lattice.exchange.foreign import EXACT, ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
 from gnomon.lattice.exchange.placing import PLACED
 from gnomon.lattice.exchange.powering import ELECTRON_EV
 from gnomon.lattice.text import shorten
@@ -192,8 +192,8 @@ def _straight(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     if any(kicks) and given["TILT"]:
         given.amiss("tilt", "of a magnet with coils that kick: elegant's convention is not known here")
     coils = {"KickAngle": kicks} if any(kicks) else {}
-    slices = {} if any(field[2:]) else {"NumIntSteps": FINE_SLICES}
-    yield _foreign(given, kind, STRAIGHT, given["L"], PolynomB=field, **coils, **slices, **_placed(given))
+    exact = {"NumIntSteps": EXACT}
+    yield _foreign(given, kind, STRAIGHT, given["L"], PolynomB=field, **coils, **exact, **_placed(given))
 
 
 def _multipole(given: Given, reverse: bool) -> Iterator[ForeignElement]:
@@ -203,7 +203,8 @@ def _multipole(given: Given, reverse: bool) -> Iterator[ForeignElement]:
         order = 0.0
     strength = given["KNL"] * given["FACTOR"] / math.factorial(int(order)) / (length or 1.0)
     field = [0.0] * int(order) + [strength]
-    yield _foreign(given, "Multipole", STRAIGHT if length else THIN, length, PolynomB=field, **_placed(given))
+    exact = {"NumIntSteps": EXACT} if length else {}
+    yield _foreign(given, "Multipole", STRAIGHT if length else THIN, length, PolynomB=field, **exact, **_placed(given))
 
 
 def _bend(given: Given, reverse: bool) -> Iterator[ForeignElement]:
@@ -220,16 +221,14 @@ def _bend(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     entrance, leaving = reversed(edges) if reverse else edges
     field = [0.0] + [given[f"K{order}"] / FACTORIALS[order] for order in (1, 2, 3)]
     if angle == 0.0:
-        slices = {} if any(field[2:]) else {"NumIntSteps": FINE_SLICES}
-        yield _foreign(given, "Multipole", STRAIGHT, length, PolynomB=field, **slices)
+        yield _foreign(given, "Multipole", STRAIGHT, length, PolynomB=field, NumIntSteps=EXACT)
         return
     attributes: dict[str, Any] = {
-        "PolynomB": field, "BendingAngle": angle, "EntranceAngle": entrance[0], "ExitAngle": leaving[0]
+        "NumIntSteps": EXACT, "PolynomB": field,
+        "BendingAngle": angle, "EntranceAngle": entrance[0], "ExitAngle": leaving[0],
     }  # fmt: skip
     if given["HGAP"]:
         attributes |= {"FullGap": 2.0 * given["HGAP"], "FringeInt1": entrance[1], "FringeInt2": leaving[1]}
-    if not any(field[2:]):
-        attributes["NumIntSteps"] = FINE_SLICES
     yield _foreign(given, "Dipole", BENT, length, **attributes)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 
-#: Slices of a thick magnet whose source has its exact matrix: of magnets up to the quadrupole they cost nothing.
-FINE_SLICES = 100
+#: NumIntSteps of a thick magnet whose source has its exact map: as many as that needs are chosen when it is built.
+EXACT = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import (
-    FINE_SLICES,
+    EXACT,
     ForeignElement,
     ForeignRing,
     fundamental,
@@ -169,10 +169,9 @@ def _foreign(e: _Element, reverse: bool) -> ForeignElement:
             return made("Dipole", "BndMPoleSymplectic4Pass", **_bend(e, reverse))
         case "Quadrupole" | "Sextupole" | "Octupole":
             field_ = [0.0, e["k1"], e["k2"] / 2.0, e["k3"] / 6.0]
-            slices = {} if any(field_[2:]) else {"NumIntSteps": FINE_SLICES}
             placed = {"dx": e["dx"], "dy": e["dy"], "roll": e["tilt"]}
             place = {PLACED: placed} if any(placed.values()) else {}
-            return made(e.type, "StrMPoleSymplectic4Pass", PolynomB=field_, **slices, **place)
+            return made(e.type, "StrMPoleSymplectic4Pass", PolynomB=field_, NumIntSteps=EXACT, **place)
     return made(e.type, e.type)
 
 
@@ -191,5 +190,5 @@ def _bend(e: _Element, reverse: bool) -> dict[str, Any]:
     faces = [e["e1"], e["e2"]]
     entrance, leaving = reversed(faces) if reverse else faces
     field_ = [0.0, e["k1"], e["k2"] / 2.0]
-    slices = {} if field_[2] else {"NumIntSteps": FINE_SLICES}
-    return {"BendingAngle": angle, "EntranceAngle": entrance, "ExitAngle": leaving, "PolynomB": field_, **slices}
+    made = {"BendingAngle": angle, "EntranceAngle": entrance, "ExitAngle": leaving, "PolynomB": field_}
+    return made | {"NumIntSteps": EXACT}

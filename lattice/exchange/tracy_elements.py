@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gnomon.lattice.elements import SLICES
 from gnomon.lattice.exchange.findings import Finding
-from gnomon.lattice.exchange.foreign import FINE_SLICES, ForeignElement
+from gnomon.lattice.exchange.foreign import EXACT, ForeignElement
 from gnomon.lattice.exchange.placing import PLACED
 
 BPM = "beampositionmonitor"
@@ -113,8 +112,7 @@ def _magnet(d: Definition, reverse: bool, findings: list[Finding]) -> ForeignEle
     turned = d["tilt"] + d["roll"]
     if length and "method" in d.numbers and d["method"] not in (4.0, 6.0) and (any(a) or any(b) or angle):
         findings.append(_finding(d, "method", f"{d['method']:g}: an integrator that is not of fourth order"))
-    affine = not any((*a[2:], *b[2:]))
-    slices = round(d["n"]) if 1.0 <= d["n"] <= 1e5 else (FINE_SLICES if affine else SLICES)
+    slices = round(d["n"]) if 1.0 <= d["n"] <= 1e5 else EXACT
     if length:
         attributes["NumIntSteps"] = slices
     if angle == 0.0 and d.type != "bending":

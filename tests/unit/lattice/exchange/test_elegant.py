@@ -9,7 +9,7 @@ import pytest
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, RefusedLattice, import_machine
 from gnomon.lattice.exchange.elegant_tables import TYPES, documentation, find_types
-from gnomon.lattice.exchange.foreign import FINE_SLICES
+from gnomon.lattice.exchange.slicing import choose_slices
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import imported, turn_of
 from unit.propagator.pyat_oracle import turn_matrix
@@ -61,8 +61,9 @@ def pyat(*cell: at.Element, cells: int = 8) -> at.Lattice:
     """A ring of pyAT of cells, in slices as fine as ours."""
     ring = at.Lattice(list(cell) * cells, energy=1.7e9, periodicity=1)
     for element in ring:
-        if hasattr(element, "PolynomB") and not np.any(element.PolynomB[2:]):
-            element.NumIntSteps = FINE_SLICES
+        if hasattr(element, "PolynomB"):
+            angle = getattr(element, "BendingAngle", 0.0)
+            element.NumIntSteps = choose_slices({"length": element.Length, "k1": element.PolynomB[1], "angle": angle})
     return ring
 
 

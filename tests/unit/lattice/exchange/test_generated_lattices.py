@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gnomon.lattice import Ring
-from gnomon.lattice.exchange.foreign import FINE_SLICES
+from gnomon.lattice.exchange.slicing import choose_slices
 from unit.lattice.exchange.rings import imported, turn_of
 from unit.propagator.pyat_oracle import turn_matrix
 
@@ -34,6 +34,11 @@ class Magnet:
     angle: float = 0.0
     e1: float = 0.0
     e2: float = 0.0
+
+    @property
+    def slices(self) -> int:
+        """As many as our readers choose."""
+        return choose_slices({"length": self.length, "k1": self.strength, "angle": self.angle})
 
 
 @dataclass(frozen=True)
@@ -101,13 +106,13 @@ def tracy(cell: Cell) -> str:
             case "drift":
                 lines.append(f"D{i}: Drift, L={m.length!r};")
             case "quad":
-                lines.append(f"D{i}: Quadrupole, L={m.length!r}, K={m.strength!r}, N={FINE_SLICES}, Method=4;")
+                lines.append(f"D{i}: Quadrupole, L={m.length!r}, K={m.strength!r}, N={m.slices}, Method=4;")
             case "sext":
                 lines.append(f"D{i}: Sextupole, L={m.length!r}, K={m.strength!r}, N=10, Method=4;")
             case _:
                 angles = [math.degrees(a) for a in (m.angle, m.e1, m.e2)]
                 t, t1, t2 = angles
-                rest = f"K={m.strength!r}, N={FINE_SLICES}, Method=4"
+                rest = f"K={m.strength!r}, N={m.slices}, Method=4"
                 lines.append(f"D{i}: Bending, L={m.length!r}, T={t!r}, T1={t1!r}, T2={t2!r}, {rest};")
     names = ", ".join(f"D{i}" for i in range(len(cell.magnets)))
     lines.append(f"part: {names};")
@@ -140,13 +145,13 @@ def pyat(cell: Cell) -> at.Lattice:
             case "drift":
                 made.append(at.Drift(f"D{i}", m.length))
             case "quad":
-                made.append(at.Quadrupole(f"Q{i}", m.length, m.strength, NumIntSteps=FINE_SLICES))
+                made.append(at.Quadrupole(f"Q{i}", m.length, m.strength, NumIntSteps=m.slices))
             case "sext":
                 made.append(at.Sextupole(f"S{i}", m.length, m.strength))
             case _:
                 made.append(
                     at.Dipole(f"B{i}", m.length, m.angle, m.strength, EntranceAngle=m.e1, ExitAngle=m.e2,
-                              NumIntSteps=FINE_SLICES, PassMethod="BndMPoleSymplectic4Pass")
+                              NumIntSteps=m.slices, PassMethod="BndMPoleSymplectic4Pass")
                 )  # fmt: skip
     return at.Lattice(made, energy=ENERGY, periodicity=1)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gnomon.lattice.exchange import ExchangeError, RefusedLattice
-from gnomon.lattice.exchange.foreign import FINE_SLICES
+from gnomon.lattice.exchange.slicing import choose_slices
 from unit.lattice.exchange.rings import imported, turn_of
 from unit.propagator.pyat_oracle import turn_matrix
 
@@ -42,9 +42,9 @@ def read(folder: Path, data: Any, **options: Any) -> Any:
 
 def test_a_ring_is_that_of_pyat(tmp_path: Path) -> None:
     bend = at.Dipole("B", 1.1, np.pi / 8, EntranceAngle=0.1, ExitAngle=0.05, PassMethod="BndMPoleSymplectic4Pass",
-                     NumIntSteps=FINE_SLICES)  # fmt: skip
-    qf = at.Quadrupole("QF", 0.3, 2.1, NumIntSteps=FINE_SLICES)
-    qd = at.Quadrupole("QD", 0.3, -1.8, NumIntSteps=FINE_SLICES)
+                     NumIntSteps=choose_slices({"length": 1.1, "k1": 0.0, "angle": np.pi / 8}))  # fmt: skip
+    qf = at.Quadrupole("QF", 0.3, 2.1, NumIntSteps=choose_slices({"length": 0.3, "k1": 2.1}))
+    qd = at.Quadrupole("QD", 0.3, -1.8, NumIntSteps=choose_slices({"length": 0.3, "k1": -1.8}))
     d = at.Drift("D", 0.6)
     expected = at.Lattice([qf, d, bend, at.Sextupole("SF", 0.15, 2.0), d, qd, d, bend, d] * 8, energy=1.7e9)
     ring = read(tmp_path, TWO)
