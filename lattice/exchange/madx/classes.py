@@ -67,8 +67,8 @@ CLASSES: Mapping[str, ElementClass] = {
     "solenoid": _class("", f"xtilt rot_start {_FACES}", "ks ksi knl ksl"),
     "dipedge": _class("", "e1 he hgap fint entrance", "h"),
     "elseparator": _class("", "", "ex ey ex_l ey_l"),
-    "beambeam": _class("", "spacecharge bbshape sigx sigy xma yma width angle copx copy alfxs alfys dxs dys dpxs dpys "
-                       "sigts siges cot copt bb_sc cox coy long_coup_off bbdir", "charge npart"),
+    "beambeam": _class("", "", "bbshape sigx sigy xma yma width angle copx copy alfxs alfys dxs dys dpxs dpys "
+                       "sigts siges cot copt cox coy long_coup_off bbdir charge npart spacecharge bb_sc"),
     "crabcavity": _class("", f"{_WAVE} rv1 rv2 rv3 rv4 rph1 rph2", "volt"),
     "rfmultipole": _class("", f"{_WAVE} noise noisemax npeak ntune nlag pnl psl", "volt knl ksl"),
     "twcavity": _class("", f"{_WAVE} psi delta_lag", "volt"),
