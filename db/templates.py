@@ -20,8 +20,9 @@ from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, COLUMNS, OUT_TYPES, REC
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
-from gnomon.lattice.operation import OPTICS
+from gnomon.lattice.operation import OPTICS, VOLTAGE_UNITS
 from gnomon.lattice.parsing import parse_document
+from gnomon.lattice.ring import FREQUENCY_UNITS
 from gnomon.lattice.states import fault_in_states
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
@@ -35,7 +36,8 @@ class PvTemplate(Part):
 
     `property` is a device's property; `main` stands for a magnet's main strength (k1, b3, kick ...). `only` keeps those
     magnets whose main strength is listed. `scale` is how many of `unit` make one unit of the source; `offset`, for a
-    readback, is added to that. Without `unit` the property's own is shown. A property with states makes an enum of its
+    readback, is added to that. Without `unit` the property's own is shown; Hz and kHz, and V, kV and MV, are converted
+    into each other where there is no `scale`. A property with states makes an enum of its
     PV, one that counts a whole number, unless `type` says otherwise. `record` overrides the record type that `.RTYP`
     answers. A control's `display` limits are its drive limits too.
     """
@@ -185,6 +187,7 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
     if property == "main":
         property = next(m.main for m in ring.magnets if m.name == device)
     known = ring.property_spec(device, property) if template.source in ("set", "readback") else None
+    template = _in_own_unit(template, known)
     kind = Kind(template.type) if template.type else _kind(template, known)
     states = template.states or (known.states if known else ())
     unit = template.unit if template.unit is not None else (known.unit if known else "")
@@ -221,6 +224,14 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
         presets=presets,
         record_type=template.record or _record_type(kind, states, writable),
     )
+
+
+def _in_own_unit(template: PvTemplate, known: PropertySpec | None) -> PvTemplate:
+    """The template with the scale that its unit needs where the machine document shows that property in another."""
+    for units in (FREQUENCY_UNITS, VOLTAGE_UNITS):
+        if known and template.scale == 1.0 and known.unit in units and template.unit in units:
+            return template.model_copy(update={"scale": units[known.unit] / units[template.unit]})
+    return template
 
 
 def _kind(template: PvTemplate, known: PropertySpec | None) -> Kind:

@@ -161,3 +161,15 @@ def test_a_packed_buffer_needs_a_slot_for_each_monitor() -> None:
     bare = tuple(part.model_copy(update={"slot": None}) for part in document.monitors)
     with pytest.raises(DocumentError, match=r"monitor BPMZ\w+ has no slot from 1 to 32 in the packed buffer"):
         served(Ring(document.model_copy(update={"monitors": bare})))
+
+
+def test_the_clock_is_in_khz_whatever_unit_the_machine_document_has() -> None:
+    document = shipped_machine("mls").document
+    in_hz = Ring(document.model_copy(update={"rf": document.rf.model_copy(update={"unit": "Hz"})}))
+    assert in_hz.property_spec("rf", "frequency").unit == "Hz"
+    found = served(in_hz)
+    for name in ("MCLKHGP:setFrq", "MCLKHGP:rdFrq", "MCLKHGP:rdFrq499"):
+        spec, wanted = found[name], SERVED["mls"][name]
+        assert (spec.unit, spec.scale, spec.offset) == ("kHz", 1e-3, wanted.offset)
+        assert spec.display == pytest.approx(wanted.display, rel=1e-12)
+    assert found["MCLKHGP:setFrq"].drive == pytest.approx(SERVED["mls"]["MCLKHGP:setFrq"].drive, rel=1e-12)
