@@ -1,9 +1,11 @@
 """Live propagator next to pyAT with the error set of the tests, `python -m tests.tools.accuracy`.
 
 Writes the section of docs/accuracy.md between its two marks: BESSY II, the MLS, and the MLS's four optics. Largest
-differences over all elements; what has no beam, on either side, says why.
+differences over all elements; what has no beam, on either side, says why. With `--folder DIR` it prints, instead, what
+becomes of the lattice files below a folder (`tests.tools.rings`).
 """
 
+import argparse
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,13 +15,15 @@ from typing import Any
 import at
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.extend(str(Path(__file__).resolve().parents[k]) for k in (1, 2))
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice
+from gnomon.lattice.elements import Bend
+from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
 from gnomon.propagator.ensembles import Ensemble, track
 from gnomon.propagator.six import SixD, envelope, radiation_summary
-from tests.tools.rings import DOCUMENT
+from tests.tools.rings import DOCUMENT, print_folder
 from unit.propagator.errors import with_errors
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turns, turn_matrix
 from unit.propagator.six.pyat_six import pyat_six
@@ -86,8 +90,8 @@ def four(lattice: Lattice) -> Iterator[Finding]:
 
 def six(lattice: Lattice, radiation: bool) -> Iterator[Finding]:
     """Orbit and optics with cavities."""
-    words = "6D, radiating" if radiation else "6D"
-    find = SixD(lattice.ring)
+    words = "6D, radiating, no pole faces" if radiation else "6D"
+    find = SixD(lattice.ring, faces=False)
     beam = find(lattice, radiation=radiation)
     if not beam.found:
         yield f"{words}: orbit [m, rad]", beam.reason
@@ -109,23 +113,59 @@ def six(lattice: Lattice, radiation: bool) -> Iterator[Finding]:
         yield f"{words}: {what}", f"{number:.1e}"
 
 
+def emittances(sigma: np.ndarray) -> np.ndarray:
+    """The emittances (3,) of second moments, sorted: eigenvalues of sigma S are plus and minus i times them."""
+    form = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
+    return np.sort(np.abs(np.linalg.eigvals(sigma @ form).imag))[::2]
+
+
 def equilibrium(lattice: Lattice) -> Iterator[Finding]:
-    """The envelope with errors, and the radiation integrals of the lattice without."""
-    find = SixD(lattice.ring)
+    """The envelope with errors, without what pole faces radiate."""
+    find, words = SixD(lattice.ring, faces=False), "envelope, no pole faces"
     beam, found = envelope(find, lattice)
     if not beam.found:
-        yield "envelope: emittances, relative", beam.reason
+        yield f"{words}: six sizes, relative", beam.reason
         return
     ring = pyat_six(find, lattice, beam)
     _, data, places = at.ohmi_envelope(ring, refpts=range(len(ring) + 1))
     sizes = np.sqrt(np.diagonal(places.r66, axis1=1, axis2=2))
-    yield "envelope: three emittances, relative", f"{each(found.emittances_m, data.mode_emittances):.1e}"
-    yield "envelope: six sizes, relative", f"{each(found.sizes, sizes):.1e}"
+    ours, theirs = emittances(found.sigma[0]), emittances(places.r66[0])
+    yield (
+        f"{words}: three emittances, pyAT's `mode_emittances`, relative",
+        f"{each(found.emittances_m, data.mode_emittances):.1e}",
+    )
+    yield f"{words}: the two large ones, eigenvalues of pyAT's sigma, relative", f"{each(ours[1:], theirs[1:]):.1e}"
+    yield f"{words}: sigma, relative to its largest entry", f"{relative(found.sigma[0], places.r66[0]):.1e}"
+    yield f"{words}: six sizes, relative", f"{each(found.sizes, sizes):.1e}"
+
+
+def pole_faces(nominal: Lattice) -> Iterator[Finding]:
+    """Six dimensions with pole faces next to the radiation integrals and, for parallel ones, the closed formula."""
+    ring = nominal.ring
+    beam, found = envelope(SixD(ring), nominal)
+    if not beam.found:
+        yield "no errors, 6D next to our integrals: damping times, relative", beam.reason
+        return
+    ours = radiation_summary(nominal, Propagator(ring)(nominal))
+    times = ring.circumference / SPEED_OF_LIGHT / beam.damping_rates
+    words = "no errors, 6D next to our integrals"
+    yield f"{words}: damping times, relative", f"{each(times, ours.damping_times_s):.1e}"
+    yield f"{words}: emittance, relative", f"{each(found.emittances_m[0], ours.emittance_m):.1e}"
+    bends = [e for e in ring.elements if isinstance(e, Bend)]
+    parallel = all(e.entrance_angle == e.exit_angle == 0.5 * e.angle and not any(e.b) for e in bends)
+    if parallel and len({e.angle for e in bends}) == 1:
+        closed = 2.0 * np.tan(0.5 * bends[0].angle) / bends[0].angle
+        without = SixD(ring, faces=False)(nominal, radiation=True).damping_rates
+        rates = beam.damping_rates
+        yield "J_x of the closed formula", f"{closed:.6f}"
+        yield "... of our integrals", f"{ours.partition[0]:.6f}"
+        yield "... in 6D", f"{rates[0] / rates[1]:.6f}"
+        yield "... in 6D, no pole faces, as pyAT", f"{without[0] / without[1]:.6f}"
 
 
 def integrals(lattice: Lattice) -> Iterator[Finding]:
     """Radiation integrals and what follows from them, without errors."""
-    ours, find = radiation_summary(lattice, Propagator(lattice.ring)(lattice)), SixD(lattice.ring)
+    ours, find = radiation_summary(lattice, Propagator(lattice.ring)(lattice)), SixD(lattice.ring, faces=False)
     beam = find(lattice)
     ring = pyat_six(find, lattice, beam)
     ring.disable_6d()
@@ -159,7 +199,7 @@ def findings(nominal: Lattice) -> dict[str, str]:
     lattice = with_errors(nominal)
     parts = (
         four(lattice), six(lattice, False), six(lattice, True), equilibrium(lattice), integrals(nominal),
-        tracking(lattice),
+        pole_faces(nominal), tracking(lattice),
     )  # fmt: skip
     return {what: value for part in parts for what, value in part}
 
@@ -180,8 +220,16 @@ def section() -> str:
 
 
 def main() -> None:
-    """Rewrite the section."""
+    """Rewrite the section, or print the table of a folder."""
     warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, help="Print the table of the lattice files below this folder.")
+    folder: Path | None = parser.parse_args().folder
+    if folder is not None:
+        if not folder.is_dir():
+            raise SystemExit(f"{folder} is not a folder")
+        print_folder(folder)
+        return
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     if not rest:
         raise SystemExit(f"{DOCUMENT.name} has no mark {BEGIN}")

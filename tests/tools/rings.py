@@ -1,11 +1,18 @@
-"""Import rings that other people wrote and compare their tunes with pyAT's, `python -m tests.tools.rings`.
+"""Import rings that other people wrote and compare their tunes with other codes', `python -m tests.tools.rings`.
 
 Writes the section of docs/accuracy.md between its two marks. Rings of packages that are not installed are told so; all
 of them are there after `pip install atip cpymad` and `pip install --no-deps lat2db`.
+
+`python -m tests.tools.accuracy --folder DIR` does the same with all lattice files below a folder and prints the table.
+A file `options.json` there may say what a file needs: {"ring.madx": {"format": "madx", "harmonic_number": 10}}, with
+the names of `ImportOptions`. Each file has a process and 120 s of its own. MAD-X files are compared with MAD-X, others
+with pyAT tracking the file as pyAT itself reads it, or, where it does not, tracking what we export.
 """
 
 import importlib.util
+import json
 import re
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -25,19 +32,36 @@ from gnomon.propagator import Propagator
 DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- rings: begin, written by tests/tools/rings.py -->", "<!-- rings: end -->"
 
+HEAD = """| ring | from | elements | verdict | tunes | largest difference to pyAT |
+|---|---|---|---|---|---|"""
+
+#: Formats by the ending of a file's name, and the longest time for one file of a folder [s].
+ENDINGS = {
+    ".mat": "at-mat", ".m": "at-m", ".madx": "madx", ".mad": "madx", ".seq": "madx", ".lte": "elegant", ".lat": "tracy",
+}  # fmt: skip
+LIMIT_S = 120.0
+
 #: Slices at which integration no longer shows beside MAD-X's matrices.
 FINE = 100
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file of a package; `options` are those that the file needs."""
+    """A file of a package, or of the folder `package`; `options` are those that the file needs."""
 
     package: str
     path: str
     format: str
     title: str
     options: ImportOptions = field(default_factory=ImportOptions)
+    of_folder: bool = False
+
+    def file(self) -> Path | None:
+        """Where the file is, None when its package is not installed."""
+        if self.of_folder:
+            return Path(self.package) / self.path
+        spec = importlib.util.find_spec(self.package)
+        return None if spec is None or spec.origin is None else Path(spec.origin).parent / self.path
 
 
 CASES = (
@@ -88,28 +112,40 @@ def folded(tunes: np.ndarray) -> np.ndarray:
 
 def tunes_of(ring: Ring) -> tuple[np.ndarray, str]:
     """Tunes with their integers, and why there are none."""
-    beam = Propagator(ring, chromatic=False)(ring.nominal)
+    beam = Propagator(ring, "orbit", chromatic=False)(ring.nominal)
     return beam.tune, beam.reason
 
 
-def pyat_ring(case: Case, file: Path) -> Any:
-    """A case as pyAT alone has it; lat2db's through our own export, since pyAT does not read it."""
-    if case.format != "lat2db":
-        return at.load_lattice(file)
+def pyat_ring(case: Case, file: Path, ring: Ring) -> tuple[Any, str]:
+    """A case as pyAT alone has it, or through our own export where pyAT does not read it, which the words say."""
+    if case.format.startswith("at-"):
+        return at.load_lattice(file), ""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "ring.json"
-        ring = Ring(import_machine(file, case.format, case.options).parsed(str(file)))
         export_machine(ring.nominal, "at-json", out)
-        return at.load_json(out)
+        return at.load_json(out), "" if case.format == "lat2db" else " (pyAT, our export)"
+
+
+def apart(case: Case, file: Path, ring: Ring, tunes: np.ndarray) -> str:
+    """The largest difference in tune to the code that the file belongs to, or to pyAT."""
+    if case.format == "madx" and importlib.util.find_spec("cpymad") is not None:
+        use = case.options.use or ring.name
+        try:
+            theirs = file_in_madx(file, use)
+        except (RuntimeError, ValueError, OSError, AttributeError) as error:
+            return f"MAD-X: {str(error).splitlines()[0][:80]}"
+        return f"{np.max(np.abs(folded(tunes) - folded(theirs))):.1e} (MAD-X)"
+    theirs, words = pyat_ring(case, file, ring)
+    return f"{np.max(np.abs(folded(tunes) - tunes_of_pyat(theirs))):.1e}{words}"
 
 
 def row(case: Case) -> str:
     """One line of the table."""
-    spec = importlib.util.find_spec(case.package)
-    head = f"| {case.title} | `{case.package}`, {Path(case.path).name} |"
-    if spec is None or spec.origin is None:
+    origin = "" if case.of_folder else f"`{case.package}`, "
+    head = f"| {case.title} | {origin}{Path(case.path).name} |"
+    file = case.file()
+    if file is None:
         return f"{head} | not run: {case.package} is not installed | | |"
-    file = Path(spec.origin).parent / case.path
     try:
         imported, verdict = import_machine(file, case.format, case.options), "imported"
     except RefusedLattice as refused:
@@ -121,9 +157,9 @@ def row(case: Case) -> str:
     tunes, reason = tunes_of(ring)
     if reason:
         return f"{head} {len(ring.elements)} | {verdict} | approximated: {reason} | |"
-    difference = np.max(np.abs(folded(tunes) - tunes_of_pyat(pyat_ring(case, file))))
     how = "" if verdict == "imported" else "approximated: "
-    return f"{head} {len(ring.elements)} | {verdict} | {tunes[0]:.6f} {tunes[1]:.6f} | {how}{difference:.1e} |"
+    difference = apart(case, file, ring, tunes)
+    return f"{head} {len(ring.elements)} | {verdict} | {tunes[0]:.6f} {tunes[1]:.6f} | {how}{difference} |"
 
 
 def _brief(kind: str, attribute: str, why: str) -> str:
@@ -165,16 +201,60 @@ def _madx(name: str, ring: Ring, folder: Path) -> Iterator[str]:
 
 def madx_tunes(ring: Ring, file: Path) -> np.ndarray:
     """Tunes (2,) with integers of MAD-X itself, cavities off."""
-    from cpymad.madx import Madx
-
     export_machine(ring.nominal, "madx", file)
     file.write_text(re.sub(r"\bvolt=[^,;]*", "volt=0.0", file.read_text()))
+    return file_in_madx(file, "ring")
+
+
+def file_in_madx(file: Path, use: str) -> np.ndarray:
+    """Tunes (2,) with integers that MAD-X finds in a file, the beam's momentum that of the file's reference."""
+    from cpymad.madx import Madx
+
     madx = Madx(stdout=False)
-    madx.call(str(file))
-    madx.use(sequence="ring")
-    found = madx.twiss().summary
-    madx.quit()
-    return np.array([found.q1, found.q2])
+    try:
+        madx.call(str(file), chdir=True)
+        madx.use(sequence=use)
+        found = madx.twiss().summary
+        return np.array([found.q1, found.q2])
+    finally:
+        madx.quit()
+
+
+def of_folder(folder: Path) -> Iterator[Case]:
+    """The lattice files below a folder, with what its `options.json` says of them."""
+    told = folder / "options.json"
+    options = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+    for file in sorted(folder.rglob("*")):
+        path = str(file.relative_to(folder))
+        given = dict(options.get(path, {}))
+        format = given.pop("format", None) or format_of(file)
+        if format is not None:
+            yield Case(str(folder), path, format, file.stem, ImportOptions(**given), of_folder=True)
+
+
+def format_of(file: Path) -> str | None:
+    """A file's format by its ending, None for a file that is no lattice."""
+    if file.suffix == ".json" and file.name != "options.json":
+        return "lat2db" if b'"elements"' not in file.read_bytes()[:200_000] else "at-json"
+    return ENDINGS.get(file.suffix.lower())
+
+
+def print_folder(folder: Path) -> None:
+    """Print the table of a folder's files, each worked out by a process of its own within `LIMIT_S`."""
+    print(HEAD, flush=True)
+    folder, root = folder.resolve(), Path(__file__).resolve().parents[2]
+    for case in of_folder(folder):
+        command = [sys.executable, "-m", "tests.tools.rings", "--one", str(folder), case.path]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=root)
+        except subprocess.TimeoutExpired:
+            print(f"| {case.title} | {Path(case.path).name} | | no answer within {LIMIT_S:g} s | | |", flush=True)
+            continue
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1][:120]
+        print(
+            done.stdout.strip() or f"| {case.title} | {Path(case.path).name} | | failed: {last} | | |",
+            flush=True,
+        )
 
 
 def finer(ring: Ring, slices: int) -> Ring:
@@ -189,10 +269,7 @@ def finer(ring: Ring, slices: int) -> Ring:
 def section() -> str:
     """The text between the marks."""
     progress: Callable[[str], Any] = lambda what: print(what, file=sys.stderr, flush=True)  # noqa: E731
-    lines = [
-        "| ring | from | elements | verdict | tunes | largest difference to pyAT |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = [HEAD]
     for case in CASES:
         progress(case.title)
         lines.append(row(case))
@@ -208,8 +285,12 @@ def section() -> str:
 
 
 def main() -> None:
-    """Rewrite the section."""
+    """Rewrite the section, or, with `--one FOLDER FILE`, print the line of one file."""
     warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["--one"]:
+        folder, path = Path(sys.argv[2]), sys.argv[3]
+        print(next(row(case) for case in of_folder(folder) if case.path == path))
+        return
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     DOCUMENT.write_text(before + section() + rest.partition(END)[2], encoding="utf-8")
