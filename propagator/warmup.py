@@ -9,7 +9,7 @@ from gnomon.propagator import kernels
 from gnomon.propagator.compiled import cache_folder
 from gnomon.propagator.program import BEAM, Program
 from gnomon.propagator.report import REPORT
-from gnomon.propagator.six.losses import SHAPE, SUMS, lose
+from gnomon.propagator.six.losses import MANY, SHAPE, SUMS, lose
 
 #: Written when all kernels are in the cache; the folder's name says for which sources, numba and processor.
 MARK = "complete"
@@ -31,7 +31,8 @@ def compile_kernels(progress: Progress | None = None) -> None:
     n = program.kinds.size
     program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
     orbit, pair, report = np.empty((n + 1, 4)), np.empty((2, n + 1)), np.zeros(REPORT)
-    one, four, points = np.ones(1), np.zeros((1, 4)), np.ones((2, 1))
+    points, four, two = np.ones((MANY + 1, MANY)), np.zeros((2, 4)), np.ones(2)
+    four.flags.writeable = two.flags.writeable = False
     steps: list[tuple[str, Callable[[], None]]] = [
         ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
         ("orbit and path", lambda: program.locate(BEAM, orbit, report)),
@@ -39,8 +40,8 @@ def compile_kernels(progress: Progress | None = None) -> None:
         (
             "radiation",
             lambda: lose(
-                np.ones((1, SHAPE)), program.parameters[:1], np.ones(1, dtype=np.int64), points, points, 0.0, four,
-                four, one, one, np.empty(SUMS),
+                np.zeros(1, dtype=np.int64), np.ones((1, SHAPE)), program.parameters[:1], points, points, 0.0, four,
+                four, two, two, np.empty(SUMS),
             ),
         ),
     ]  # fmt: skip

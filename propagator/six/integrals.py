@@ -21,10 +21,9 @@ from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.six.cavities import Cavities
 from gnomon.propagator.six.constants import loss_constant, quantum_constant
-from gnomon.propagator.six.losses import SHAPE, SUMS, lose
+from gnomon.propagator.six.losses import FEW, MANY, SHAPE, SUMS, lose
 
-#: Gauss-Legendre points in a bend and in another magnet, and the rows of them on 0 to 1 with their weights.
-MANY, FEW = 8, 2
+#: Gauss-Legendre points on 0 to 1 and their weights, for `losses.lose`: c of them in row c.
 POINTS, WEIGHTS = np.zeros((MANY + 1, MANY)), np.zeros((MANY + 1, MANY))
 for _count in (FEW, MANY):
     _points, _weights = np.polynomial.legendre.leggauss(_count)
@@ -73,13 +72,12 @@ class Radiation:
             if isinstance(e, Multipole) and not isinstance(e, Corrector) and e.length > 0.0
         ]
         self._which = tuple(i for i, _ in radiate)
-        self._rows = np.array(self._which, dtype=np.intp)
+        self._rows: Integers = np.array(self._which, dtype=np.int64)
         self._shapes: Floats = np.zeros((len(radiate), SHAPE))
-        self._order: Integers = np.full(len(radiate), FEW, dtype=np.int64)
         for k, (_, element) in enumerate(radiate):
             self._shapes[k, 0] = element.length
             if isinstance(element, Bend) and element.angle != 0.0:
-                self._shapes[k], self._order[k] = shape(element), MANY
+                self._shapes[k] = shape(element)
         self._parameters: Floats = np.zeros((len(radiate), len(PARAMETERS)))
         self._place = {i: k for k, i in enumerate(self._which)}
         self._last: Lattice | None = None
@@ -89,10 +87,10 @@ class Radiation:
         sums = np.zeros(SUMS)
         if self._which:
             self._load(lattice)
-            rows = self._rows
             lose(
-                self._shapes, self._parameters, self._order, POINTS, WEIGHTS, beam.delta, beam.orbit.take(rows, axis=0),
-                beam.dispersion.take(rows, axis=0), beam.beta[:, 0].take(rows), beam.alpha[:, 0].take(rows), sums,
+                self._rows, self._shapes, self._parameters, POINTS, WEIGHTS, beam.delta,
+                _shared(beam.orbit), _shared(beam.dispersion), _shared(beam.beta[:, 0]), _shared(beam.alpha[:, 0]),
+                sums,
             )  # fmt: skip
         return sums
 
@@ -149,6 +147,13 @@ class Radiation:
         if self._fixed_v is None and self.ring.voltages and lattice.voltage_v != self._cavities.total_v:
             self._cavities = Cavities(self.ring, lattice.voltage_v)
         return self._cavities
+
+
+def _shared(array: Floats) -> Floats:
+    """The array as the compiled code knows it: in one piece and read-only."""
+    piece = np.ascontiguousarray(array).view()
+    piece.flags.writeable = False
+    return piece
 
 
 def shape(bend: Bend) -> tuple[float, ...]:

@@ -1,8 +1,9 @@
 """Radiation of a turn along a closed orbit, its dependence on the coordinates, and what it excites.
 
-Every thick magnet counts with the field on the orbit, quadrupoles and sextupoles off their axes too. In a magnet,
-orbit, dispersion and beta follow the linear motion about the orbit at its entrance, in closed form, to Gauss-Legendre
-points: 8 in bends, 2 elsewhere. With p = 1 / (1 + delta), x' = p px and px' = -(b + h^2 x - h delta),
+Every thick magnet counts with the field on the orbit, quadrupoles and sextupoles off their axes too. In a bend, orbit,
+dispersion and beta follow the linear motion about the orbit at its entrance, in closed form, to Gauss-Legendre points.
+In a straight magnet they are known at both ends and, by cubics, in the middle, which Simpson's rule takes. With p =
+1 / (1 + delta), x' = p px and px' = -(b + h^2 x - h delta),
 
     d(eta) = p eta_p ds,   d(eta_p) = (p (h + b + h^2 x) - (g + h^2) eta + f eta_y) ds
 
@@ -11,6 +12,8 @@ px with it, so that this is what its emission leaves. Turned pole faces change t
 """
 
 import math
+
+import numpy as np
 
 from gnomon.propagator.affine import A1, B1, DX, DY, dipole_terms
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
@@ -24,6 +27,9 @@ SHAPE = 6
 #: by y, times the dispersion [1/m]; of |B|^3 H [1/m]; of h eta [m]. All fields are over the design's B rho.
 SQUARE, CUBE, BY_X, BY_Y, HEAT, SLIP = range(6)
 SUMS = 6
+
+#: Gauss-Legendre points in a bend, which leave 1e-7 of the integrals: few where k times length^2 is below `WEAK`.
+FEW, MANY, WEAK = 3, 5, 0.03
 
 #: Up to this k s^2 the series of `motion` have all digits that count.
 NEAR = 1.0
@@ -51,77 +57,142 @@ def invariant(eta: float, eta_p: float, beta: float, alpha: float) -> float:
     return (eta * eta + mixed * mixed) / beta
 
 
+@compiled
+def write_fields(row: Floats, length: float, fields: Floats) -> None:
+    """Write b1 to b4 and a1 to a4 of a parameter row, with the coils."""
+    for k in range(4):
+        fields[k], fields[4 + k] = row[B1 + k], row[A1 + k]
+    fields[0], fields[4] = dipole_terms(length, row)
+
+
+@compiled
+def middle(first: float, last: float, slope: float, last_slope: float, length: float) -> float:
+    """Value in the middle of a cubic with given values and slopes at its ends."""
+    return 0.5 * (first + last) + 0.125 * length * (slope - last_slope)
+
+
+@compiled
+def lose_straight(
+    row: Floats, length: float, p: float, fields: Floats, orbit: Floats, after: Floats, eta: Floats, eta_after: Floats,
+    beta: float, beta_after: float, alpha: float, alpha_after: float, sums: Floats,
+) -> None:  # fmt: skip
+    """Add what a straight magnet loses; orbit (4) and dispersion (4), beta and alpha in x at both of its ends."""
+    write_fields(row, length, fields)
+    linear = True
+    for k in range(1, 4):
+        linear = linear and fields[k] == 0.0 and fields[4 + k] == 0.0
+    if linear and fields[0] == 0.0 and fields[4] == 0.0:
+        return
+    high = fields[2] != 0.0 or fields[3] != 0.0 or fields[6] != 0.0 or fields[7] != 0.0
+    p_0, p_1 = p * orbit[1], p * after[1]
+    q_0, q_1 = p * orbit[3], p * after[3]
+    e_0, e_1 = p * (eta[1] - p_0), p * (eta_after[1] - p_1)
+    f_0, f_1 = p * (eta[3] - q_0), p * (eta_after[3] - q_1)
+    for place in range(3):
+        weight = length / 6.0
+        if place == 0:
+            x, y, at_x, at_y, slope, b_x, a_x = orbit[0], orbit[2], eta[0], eta[2], e_0, beta, alpha
+        elif place == 2:
+            x, y, at_x, at_y, slope = after[0], after[2], eta_after[0], eta_after[2], e_1
+            b_x, a_x = beta_after, alpha_after
+        else:
+            weight *= 4.0
+            x, y = middle(orbit[0], after[0], p_0, p_1, length), middle(orbit[2], after[2], q_0, q_1, length)
+            at_x = middle(eta[0], eta_after[0], e_0, e_1, length)
+            at_y = middle(eta[2], eta_after[2], f_0, f_1, length)
+            slope = 1.5 * (eta_after[0] - eta[0]) / length - 0.25 * (e_0 + e_1)
+            b_x = middle(beta, beta_after, -2.0 * p * alpha, -2.0 * p * alpha_after, length)
+            a_x = -0.75 * (beta_after - beta) / (p * length) - 0.25 * (alpha + alpha_after)
+        b, a, g, f = field(fields, high, x - row[DX], y - row[DY])
+        square = b * b + a * a
+        cubed = weight * square * math.sqrt(square)
+        sums[SQUARE] += weight * square
+        sums[CUBE] += cubed
+        sums[BY_X] += weight * at_x * 2.0 * (b * g + a * f)
+        sums[BY_Y] += weight * at_y * 2.0 * (a * g - b * f)
+        sums[HEAT] += cubed * invariant(at_x, slope / p, b_x, a_x)
+
+
+@compiled
+def lose_bend(
+    shape: Floats, row: Floats, p: float, points: Floats, weights: Floats, fields: Floats, orbit: Floats,
+    dispersion: Floats, beta: float, alpha: float, sums: Floats,
+) -> None:  # fmt: skip
+    """Add what a bend loses; orbit (4) and dispersion (4), beta and alpha in x at its entrance."""
+    length, h, delta = shape[LENGTH], shape[CURVATURE], 1.0 / p - 1.0
+    write_fields(row, length, fields)
+    x, y = orbit[0] - row[DX], orbit[2] - row[DY]
+    px, py = orbit[1], orbit[3]
+    eta, eta_y = dispersion[0], dispersion[2]
+    eta_p, eta_q = dispersion[1] - p * px, dispersion[3] - p * py
+    inlet, vertical = shape[INLET], h * math.tan(shape[ANGLE] - p * shape[PSI])
+    lose_at_edge(-h * inlet, h, x, eta, invariant(eta, eta_p, beta, alpha), sums)
+    px, py = px + inlet * x, py - vertical * y
+    eta_p, eta_q = eta_p + inlet * (eta - p * x), eta_q - vertical * (eta_y - p * y)
+    alpha -= inlet * beta
+    b, a, g, f = field(fields, True, x, y)
+    stiff = g + h * h
+    gamma = (1.0 + alpha * alpha) / beta
+    slope_x, force_x = p * px, -p * (b + h * (h * x - delta))
+    slope_y, force_y = p * py, p * a
+    slope_e, force_e = p * eta_p, p * (p * (h + b + h * h * x) - stiff * eta + f * eta_y)
+    slope_q, force_q = p * eta_q, p * (g * eta_y + f * eta - p * a)
+    n = FEW if max(abs(stiff), abs(g)) * length * length < WEAK else MANY
+    for number in range(n + 1):
+        inside = number < n
+        s = length * points[n, number] if inside else length
+        sine, lift = motion(p * stiff, s)
+        cosine, reach = 1.0 - p * stiff * lift, p * sine
+        at_x, at_eta = x + sine * slope_x + lift * force_x, eta + sine * slope_e + lift * force_e
+        at_beta = cosine * (cosine * beta - 2.0 * reach * alpha) + reach * reach * gamma
+        at_alpha = stiff * sine * (cosine * beta - reach * alpha) + cosine * (cosine * alpha - reach * gamma)
+        heat = invariant(at_eta, (cosine * slope_e + sine * force_e) / p, at_beta, at_alpha)
+        if not inside:
+            lose_at_edge(-h * shape[OUTLET], h, at_x, at_eta, heat, sums)
+            continue
+        sine, lift = motion(-p * g, s)
+        at_y, at_eta_y = y + sine * slope_y + lift * force_y, eta_y + sine * slope_q + lift * force_q
+        b, a, now_g, now_f = field(fields, True, at_x, at_y)
+        by, wide, weight = h + b, 1.0 + h * at_x, length * weights[n, number]
+        square = by * by + a * a
+        cubed = weight * wide * square * math.sqrt(square)
+        sums[SQUARE] += weight * wide * square
+        sums[CUBE] += cubed
+        sums[BY_X] += weight * at_eta * (2.0 * wide * (by * now_g + a * now_f) + h * square)
+        sums[BY_Y] += weight * at_eta_y * 2.0 * wide * (a * now_g - by * now_f)
+        sums[HEAT] += cubed * heat
+        sums[SLIP] += weight * h * at_eta
+
+
+@compiled
+def lose_at_edge(strength: float, h: float, x: float, eta: float, heat: float, sums: Floats) -> None:
+    """Add a turned pole face's change; `strength` is -h^2 tan(e)."""
+    sums[SQUARE] += strength * x
+    sums[BY_X] += strength * eta
+    sums[CUBE] += strength * abs(h) * x
+    sums[HEAT] += strength * abs(h) * x * heat
+
+
 @kernel
 def lose(
-    shapes: Floats, parameters: Floats, order: Integers, points: Floats, weights: Floats, delta: float,
-    orbit: Floats, dispersion: Floats, beta_x: Floats, alpha_x: Floats, sums: Floats,
+    which: Integers, shapes: Floats, parameters: Floats, points: Floats, weights: Floats, delta: float, orbit: Floats,
+    dispersion: Floats, beta: Floats, alpha: Floats, sums: Floats,
 ) -> None:  # fmt: skip
-    """Write the `sums` of magnets of `shapes` (m, SHAPE) and `parameters` (m, 13).
+    """Write the `sums` of the elements `which` (m,) of `shapes` (m, SHAPE) and `parameters` (m, 13).
 
-    `orbit` and `dispersion` (m, 4), `beta_x` and `alpha_x` (m,) are those at the entrances. Magnet i has `order[i]`
-    Gauss-Legendre `points` on 0 to 1 and their `weights`, row `order[i]` of both.
+    `orbit` and `dispersion` (n+1, 4), `beta` and `alpha` (n+1,) in x are those at all entrances. `points` has in row c
+    the c points of Gauss and Legendre on 0 to 1, `weights` their weights.
     """
-    p = 1.0 / (1.0 + delta)
-    fields = parameters[0, 0:8].copy()
+    p, fields = 1.0 / (1.0 + delta), np.empty(8)
     sums[:] = 0.0
-    for i in range(shapes.shape[0]):
-        length, h, row = shapes[i, LENGTH], shapes[i, CURVATURE], parameters[i]
-        for k in range(4):
-            fields[k], fields[4 + k] = row[B1 + k], row[A1 + k]
-        fields[0], fields[4] = dipole_terms(length, row)
-        x, y = orbit[i, 0] - row[DX], orbit[i, 2] - row[DY]
-        px, py = orbit[i, 1], orbit[i, 3]
-        eta, eta_y = dispersion[i, 0], dispersion[i, 2]
-        eta_p, eta_q = dispersion[i, 1] - p * px, dispersion[i, 3] - p * py
-        beta, alpha = beta_x[i], alpha_x[i]
-        if h != 0.0:
-            inlet, vertical = shapes[i, INLET], h * math.tan(shapes[i, ANGLE] - p * shapes[i, PSI])
-            strength = -h * inlet
-            sums[SQUARE] += strength * x
-            sums[BY_X] += strength * eta
-            sums[CUBE] += strength * abs(h) * x
-            sums[HEAT] += strength * abs(h) * x * invariant(eta, eta_p, beta, alpha)
-            px, py = px + inlet * x, py - vertical * y
-            eta_p, eta_q = eta_p + inlet * (eta - p * x), eta_q - vertical * (eta_y - p * y)
-            alpha -= inlet * beta
-        b, a, g, f = field(fields, True, x, y)
-        stiff = g + h * h
-        gamma = (1.0 + alpha * alpha) / beta
-        slope_x, force_x = p * px, -p * (b + h * (h * x - delta))
-        slope_y, force_y = p * py, p * a
-        slope_e, force_e = p * eta_p, p * (p * (h + b + h * h * x) - stiff * eta + f * eta_y)
-        slope_q, force_q = p * eta_q, p * (g * eta_y + f * eta - p * a)
-        at_x, at_eta, heat, cubed = x, eta, 0.0, 0.0
-        n = order[i]
-        for number in range(n + 1):
-            s = length * points[n, number] if number < n else length
-            if number == n and h == 0.0:
-                break
-            sine, lift = motion(p * stiff, s)
-            cosine = 1.0 - p * stiff * lift
-            at_x, at_eta = x + sine * slope_x + lift * force_x, eta + sine * slope_e + lift * force_e
-            at_eta_p = (cosine * slope_e + sine * force_e) / p
-            reach = p * sine
-            at_beta = cosine * (cosine * beta - 2.0 * reach * alpha) + reach * reach * gamma
-            at_alpha = stiff * sine * (cosine * beta - reach * alpha) + cosine * (cosine * alpha - reach * gamma)
-            heat = invariant(at_eta, at_eta_p, at_beta, at_alpha)
-            if number == n:
-                break
-            sine, lift = motion(-p * g, s)
-            at_y, at_eta_y = y + sine * slope_y + lift * force_y, eta_y + sine * slope_q + lift * force_q
-            b, a, now_g, now_f = field(fields, True, at_x, at_y)
-            by, wide, weight = h + b, 1.0 + h * at_x, length * weights[n, number]
-            square = by * by + a * a
-            cubed = weight * wide * square * math.sqrt(square)
-            sums[SQUARE] += weight * wide * square
-            sums[CUBE] += cubed
-            sums[BY_X] += weight * at_eta * (2.0 * wide * (by * now_g + a * now_f) + h * square)
-            sums[BY_Y] += weight * at_eta_y * 2.0 * wide * (a * now_g - by * now_f)
-            sums[HEAT] += cubed * heat
-            sums[SLIP] += weight * h * at_eta
-        if h != 0.0:
-            strength = -h * shapes[i, OUTLET]
-            sums[SQUARE] += strength * at_x
-            sums[BY_X] += strength * at_eta
-            sums[CUBE] += strength * abs(h) * at_x
-            sums[HEAT] += strength * abs(h) * at_x * heat
+    for k in range(which.size):
+        i = which[k]
+        if shapes[k, CURVATURE] != 0.0:
+            lose_bend(
+                shapes[k], parameters[k], p, points, weights, fields, orbit[i], dispersion[i], beta[i], alpha[i], sums
+            )
+        else:
+            lose_straight(
+                parameters[k], shapes[k, LENGTH], p, fields, orbit[i], orbit[i + 1], dispersion[i], dispersion[i + 1],
+                beta[i], beta[i + 1], alpha[i], alpha[i + 1], sums,
+            )  # fmt: skip
