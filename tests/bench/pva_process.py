@@ -10,7 +10,6 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
@@ -21,7 +20,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc import servers
 from gnomon.ioc.bank import Bank, Indices
-from gnomon.ioc.puts import PutReply, PutSink, RpcHandler
+from gnomon.ioc.puts import PutFuture, PutReply, PutSink, RpcHandler
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
 from gnomon.lattice import Client
@@ -58,8 +57,8 @@ class Block:
 class NoPuts:
     """Refuses what the prototype cannot do."""
 
-    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
-        done: Future[PutReply] = Future()
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
+        done = PutFuture()
         done.set_result(PutReply(False, "this prototype takes no puts over PV Access"))
         return done
 

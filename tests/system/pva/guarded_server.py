@@ -19,7 +19,7 @@ from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.config import AccessConfig, GuardConfig
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Settings
 from gnomon.lattice import Client
@@ -34,12 +34,12 @@ class Sink:
         self._bank = bank
         self._loop = asyncio.get_running_loop()
 
-    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
-        done: Future[PutReply] = Future()
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
+        done = PutFuture()
         self._loop.call_soon_threadsafe(self._apply, index, value, done)
         return done
 
-    def _apply(self, index: int, value: Any, done: "Future[PutReply]") -> None:
+    def _apply(self, index: int, value: Any, done: PutFuture) -> None:
         if not isinstance(value, int | float):
             done.set_result(PutReply(False, "not a number"))
             return

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.ca.server import CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.puts import PutFuture, PutReply
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.lattice import Client
 
@@ -28,16 +27,16 @@ class Follow:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
-    def put(self, index: int, value: Any, client: Client) -> "Future[PutReply]":
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
         """See `PutSink`."""
-        done: Future[PutReply] = Future()
+        done = PutFuture()
         if threading.get_ident() == self._thread:
             self._publish(float(value), done)
         else:
             self._loop.call_soon_threadsafe(self._publish, float(value), done)
         return done
 
-    def _publish(self, value: float, done: "Future[PutReply]") -> None:
+    def _publish(self, value: float, done: PutFuture) -> None:
         self._generation += 1
         values = np.full(len(self._indices), value)
         self._bank.publish((self._indices, values), {}, time_ns=time.time_ns(), generation=self._generation)
