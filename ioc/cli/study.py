@@ -189,6 +189,7 @@ def _show_radiation(result: "StudyResult", console: "Console") -> None:
         ("damping times y", "damping_time_y_s", 1e3, "ms"),
         ("damping times s", "damping_time_s_s", 1e3, "ms"),
         ("emittance x", "emittance_x_m", 1e9, "nm"),
+        ("... of the integrals", "uncoupled_emittance_x_m", 1e9, "nm"),
         ("energy spread", "energy_spread", 1e3, "1e-3"),
         ("bunch length", "bunch_length_m", 1e3, "mm"),
     )

@@ -41,6 +41,11 @@ def test_tune_tells_damping_and_emittance() -> None:
     numbers = {line.split("  ")[0].strip(): line.split() for line in text.splitlines()}
     assert float(numbers["synchrotron tune"][2]) == pytest.approx(0.016991, abs=1e-5)
     assert float(numbers["energy loss"][2]) == pytest.approx(9.063, abs=0.01)
+    for plane, expected in (("x", 21.07), ("y", 22.22), ("s", 11.43)):
+        assert float(numbers[f"damping times {plane}"][3]) == pytest.approx(expected, rel=1e-3)
+    # 500 kV of synchrotron motion add 0.2 % to what the integrals say
+    assert float(numbers["emittance x"][2]) == pytest.approx(107.8, rel=3e-3)
+    assert float(numbers["... of the integrals"][4]) == pytest.approx(107.8, rel=1e-3)
 
 
 def test_tune_tells_higher_chromaticities_and_the_tune_shift_with_amplitude(tmp_path: Path) -> None:
