@@ -79,6 +79,8 @@ def build_import(ring: ForeignRing, where: str, options: ImportOptions) -> Impor
     if energy <= rest_energy:
         raise ExchangeError(f"{where}: energy {energy:g} eV is not above the particle's rest energy {rest_energy:g} eV")
     parts, findings, monitors, properties = _parts(ring, where, options)
+    if not sum(part.get("length", 0.0) for part in parts) > 0.0:
+        raise ExchangeError(f"{where}: the ring has no length: is a line of drifts and magnets chosen with --use?")
     supplies, magnets = ([], []) if options.bare else power(parts, properties, rigidity(energy, rest_energy))
     name = options.name or _machine_name(ring.name or Path(where).stem)
     document: dict[str, Any] = {

@@ -18,7 +18,10 @@ def momentum_compaction(elements: Sequence[Element]) -> float:
 
     Without coupling, displacements and sextupoles off axis. NaN where there is no dispersion to be found.
     """
-    maps = [_map(element) for element in elements]
+    try:
+        maps = [_map(element) for element in elements]
+    except (OverflowError, ValueError):
+        return math.nan
     turn = np.eye(3)
     for matrix, _ in maps:
         turn = matrix @ turn
@@ -74,8 +77,10 @@ def frequency_findings(
     Programs differ in whether the particle is as fast as light: between both frequencies nothing is said.
     """
     length = sum(e.length for e in elements)
-    found = []
+    found: list[Finding] = []
     seen = set()
+    if not length > 0.0:
+        return found
     for element in elements:
         if not isinstance(element, Cavity) or element.frequency <= 0.0 or element.frequency in seen:
             continue

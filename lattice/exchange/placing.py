@@ -23,6 +23,8 @@ def find_placing(element: ForeignElement, angle: float) -> dict[str, float] | No
     if placed is not None:
         return {name: float(placed.get(name, 0.0)) for name in ("dx", "dy", "roll")}
     given = {name: element.attributes[name] for name in ("T1", "T2", "R1", "R2") if name in element.attributes}
+    if not given:
+        return {"dx": 0.0, "dy": 0.0, "roll": 0.0}
     arrays = {name: np.asarray(value, dtype=float) for name, value in given.items()}
     still = {"T1": np.zeros(6), "T2": np.zeros(6), "R1": np.eye(6), "R2": np.eye(6)}
     whole = still | arrays

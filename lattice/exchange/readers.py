@@ -111,6 +111,8 @@ def _own(file: Path, format: str, use: str | None, energy_ev: float | None, harm
                 return read_lat2db(file, energy_ev)
     except (RecursionError, MemoryError) as error:
         raise ExchangeError(f"{file}: cannot be read as {format}: it is nested too deep, or too large") from error
+    except ArithmeticError as error:
+        raise ExchangeError(f"{file}: cannot be read as {format}: its numbers are too large or too small") from error
 
 
 def read_text(file: Path, format: str) -> str:

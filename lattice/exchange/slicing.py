@@ -1,6 +1,7 @@
 """How many slices a thick magnet needs so that the integrator is as good as an exact map."""
 
 import cmath
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ def choose_slices(part: Mapping[str, Any]) -> int:
     return next((n for n in CHOICES if all(_error(k * length**2, n) <= TOLERANCE for k in strengths)), CHOICES[-1])
 
 
+@functools.lru_cache(maxsize=10_000)
 def _error(strength: float, slices: int) -> float:
     """The largest error of a map over length 1 for x'' = -strength x, relative to the strength."""
     if strength == 0.0:

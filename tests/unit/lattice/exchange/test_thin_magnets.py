@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from gnomon.lattice.exchange.foreign import ForeignElement
+from gnomon.lattice.exchange import ExchangeError, ImportOptions
+from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
+from gnomon.lattice.exchange.importing import build_import
 from gnomon.lattice.exchange.translate import Translation, translate
 
 
@@ -51,3 +53,9 @@ def test_a_reader_may_say_where_an_element_stands() -> None:
     placed = {"dx": 1e-4, "roll": 0.2}
     made = translate(element("Quadrupole", "StrMPoleSymplectic4Pass", 0.3, PolynomB=[0.0, 1.0], Placed=placed))
     assert made.part == {"type": "quadrupole", "k1": 1.0, "length": 0.3, **placed}
+
+
+def test_a_ring_without_a_length_is_refused() -> None:
+    ring = ForeignRing("r", [element("Marker", "IdentityPass")], 1e9, None, 10)
+    with pytest.raises(ExchangeError, match="r: the ring has no length"):
+        build_import(ring, "r", ImportOptions())
