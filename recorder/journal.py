@@ -143,7 +143,8 @@ class Journal:
         """Close the file and let go of the lock; harmless when repeated."""
         with self._mutex:
             if self._connection is not None and not self._closed and self._lock.trouble():
-                self._empty_log(self._connection)  # SQLite does not do so for a file that has moved
+                with suppress(sqlite3.Error):
+                    self._empty_log(self._connection)  # SQLite does not do so for a file that has moved
             self._closed = True
             self._drop()
             self._lock.release()
@@ -207,23 +208,23 @@ class Journal:
             )
         if self._connection is None or self._log is None or self._log == self._log_found():
             return
-        log = self.path.name + LOG
-        if not self._empty_log(self._connection):
-            raise JournalError(
-                f"{self.path}: the log beside the journal, {log}, was removed or replaced; what it held cannot be "
-                "saved while a reader holds it: end readers of the journal, do not stop the server, and try again"
-            )
+        away = f"{self.path}: the log beside the journal, {self.path.name}{LOG}, was removed or replaced; what it held"
+        try:
+            trouble = self._empty_log(self._connection)
+        except sqlite3.ProgrammingError as error:  # the connection is closed: it has emptied the log itself
+            self._drop()
+            raise self._failure(error) from error
+        if trouble:
+            raise JournalError(f"{away} cannot be saved: {trouble}. Do not stop the server, and try again")
         self._drop()
-        raise JournalError(
-            f"{self.path}: the log beside the journal, {log}, was removed or replaced; what it held has been saved "
-            "into the journal. Nothing of this was recorded: send it again"
-        )
+        raise JournalError(f"{away} has been saved into the journal. Nothing of this was recorded: send it again")
 
     def _rescue(self) -> str:
         """Make what is recorded outlive this process, and say what to do. The file itself may have no name any more."""
         if self._connection is None:
             return ""
-        self._empty_log(self._connection)
+        with suppress(sqlite3.Error):
+            self._empty_log(self._connection)
         if not self._lock.deleted():
             return " Move it back; the server then goes on by itself"
         if not self._rescued:
@@ -235,12 +236,15 @@ class Journal:
             self._rescued = str(copy)
         return f" All of it is in {self._rescued}: stop the server, rename that to {self.path.name}, and start again"
 
-    def _empty_log(self, connection: sqlite3.Connection) -> bool:
-        """Move what the log holds into the database; whether all of it is there and synced."""
+    def _empty_log(self, connection: sqlite3.Connection) -> str:
+        """Move what the log holds into the database; why that cannot be, empty when all of it is there and synced."""
         try:
-            return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.Error:
-            return False
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.Error as error:
+            return str(error)
+        return "a reader holds it; end readers of the journal" if busy else ""
 
     def _log_found(self) -> Identity | None:
         """The log that the journal's name leads to."""
@@ -258,7 +262,13 @@ class Journal:
         """
         connection = self._connect(self.path)
         try:
-            if _last(connection) != (self._run, self._sequence, self._outcome):
+            known = (self._run, self._sequence, self._outcome)
+            found = _last(connection)
+            if any(there < here for there, here in zip(found, known, strict=True)):
+                raise sqlite3.DatabaseError(
+                    f"it ends at command {found[1]}, and {self._sequence} were acknowledged; restore it from a backup"
+                )
+            if found != known:
                 connection.execute("BEGIN IMMEDIATE")
                 outcomes = "SELECT id FROM outcome WHERE id > ? OR sequence > ?"
                 numbers = (self._outcome, self._sequence)

@@ -431,6 +431,42 @@ def test_a_log_that_is_taken_away_is_saved_into_the_journal_before_anything_else
     assert values(path) == [1.0, 2.0, 3.0]
 
 
+def test_a_log_that_is_taken_away_while_a_reader_holds_it_is_saved_when_the_reader_ends(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM command").fetchall()
+        path.with_name(path.name + "-wal").unlink()
+        for _ in range(2):
+            with pytest.raises(JournalError, match="cannot be saved: a reader holds it"):
+                write(journal, applied(2, "Q1", 1.0, 666.0))
+        reader.close()
+        with pytest.raises(JournalError, match="has been saved into the journal"):
+            write(journal, applied(2, "Q1", 1.0, 666.0))
+        write(journal, applied(2, "Q1", 1.0, 2.0))
+    assert values(path) == [1.0, 2.0]
+
+
+def test_a_journal_that_has_lost_what_was_acknowledged_is_not_continued(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal(path, failing) as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0), applied(2, "Q1", 1.0, 2.0))
+        monkeypatch.setattr(FailingConnection, "fail_at", "BEGIN")
+        with pytest.raises(JournalError):
+            write(journal, applied(3, "Q1", 2.0, 3.0))
+        monkeypatch.setattr(FailingConnection, "fail_at", "")
+        with sqlite3.connect(path) as stranger:
+            for table in ("effect", "change", "outcome", "command"):
+                stranger.execute(f"DELETE FROM {table}")
+        stranger.close()
+        with pytest.raises(JournalError, match="it ends at command 0, and 2 were acknowledged"):
+            write(journal, applied(3, "Q1", 2.0, 3.0))
+
+
 def test_a_command_that_is_committed_where_nobody_finds_it_is_refused_and_taken_out(path: Path) -> None:
     """The file goes between the check and the commit."""
 
