@@ -38,6 +38,7 @@ HEAD = """| ring | from | elements | verdict | tunes | largest difference to pyA
 #: Formats by the ending of a file's name, and the longest time for one file of a folder [s].
 ENDINGS = {
     ".mat": "at-mat", ".m": "at-m", ".madx": "madx", ".mad": "madx", ".seq": "madx", ".lte": "elegant", ".lat": "tracy",
+    ".repr": "at-repr",
 }  # fmt: skip
 LIMIT_S = 120.0
 
@@ -233,10 +234,21 @@ def of_folder(folder: Path) -> Iterator[Case]:
 
 
 def format_of(file: Path) -> str | None:
-    """A file's format by its ending, None for a file that is no lattice."""
-    if file.suffix == ".json" and file.name != "options.json":
-        return "lat2db" if b'"elements"' not in file.read_bytes()[:200_000] else "at-json"
-    return ENDINGS.get(file.suffix.lower())
+    """A file's format by its ending and, for JSON, its keys; None for a file that is no lattice."""
+    if file.suffix != ".json":
+        return ENDINGS.get(file.suffix.lower())
+    if file.name == "options.json":
+        return None
+    try:
+        read = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return "at-json"  # whose reader says what is wrong
+    keys = set(read) if isinstance(read, dict) else set()
+    if "schema" in keys:
+        return None  # a machine document of our own
+    if "elements" in keys:
+        return "at-json" if isinstance(read["elements"], list) else "lattice-json"
+    return "lat2db"
 
 
 def print_folder(folder: Path) -> None:

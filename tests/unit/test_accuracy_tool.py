@@ -30,5 +30,6 @@ def test_each_lattice_file_of_a_folder_has_a_line_with_tunes_or_the_reason(folde
     assert "not read" in row(cases["broken.lte"])
     for path in ("mls.madx", str(Path("more") / "mls.json")):
         cells = [cell.strip() for cell in row(cases[path]).strip("|").split("|")]
-        assert cells[3:5] == ["imported", "3.178486 2.231996"]
+        assert cells[3] == "imported"
+        assert [float(tune) for tune in cells[4].split()] == pytest.approx([3.178488, 2.231996], abs=5e-6)
         assert float(cells[5].split()[0]) < 1e-5
