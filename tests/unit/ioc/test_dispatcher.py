@@ -263,7 +263,7 @@ async def test_a_journal_that_cannot_be_written_fails_the_put_and_nothing_moves(
         full = True
         connection = journal._connection
         assert connection is not None
-        connection.close()  # as after an I/O error
+        connection.execute("PRAGMA query_only = ON")  # every write fails, as on a disk that is read-only by now
         reply = await rig.put("T:CP:set", 2.0)
         assert not reply.accepted
         assert "cannot be written" in reply.message

@@ -62,6 +62,14 @@ def test_the_journal_keeps_a_monitor_s_error_without_a_strength_behind_it() -> N
     assert (change.old, change.done, change.setting, change.unit) == (1.0, 1.2, "gain_x", "")
     assert change.physics_old == change.physics_new == {}
     assert isinstance(after.ring, Ring)
-    clock = NOMINAL["rf", "frequency"]
-    (change,) = changes(NOMINAL, (Setting("T:rf", "rf", "frequency", clock),), NOMINAL, done=True)
-    assert change.physics_new == {"rf.frequency": NOMINAL.rf_frequency}
+
+
+def test_the_journal_keeps_the_strength_behind_a_setting_that_changes_it_and_no_other() -> None:
+    clock = NOMINAL["rf", "frequency"] + 1e-3
+    after = NOMINAL.updated({("rf", "frequency"): clock})
+    settings = (Setting("T:rf", "rf", "frequency", clock),)
+    (change,) = changes(NOMINAL, settings, after, done=True)
+    assert change.physics_old == {"rf.frequency": NOMINAL.rf_frequency}
+    assert change.physics_new == {"rf.frequency": after.rf_frequency}
+    (again,) = changes(after, settings, after, done=True)
+    assert again.physics_old == again.physics_new == {}
