@@ -208,12 +208,14 @@ def madx_tunes(ring: Ring, file: Path) -> np.ndarray:
 
 
 def file_in_madx(file: Path, use: str) -> np.ndarray:
-    """Tunes (2,) with integers that MAD-X finds in a file, the beam's momentum that of the file's reference."""
+    """Tunes (2,) with integers that MAD-X finds in a file, cavities off."""
     from cpymad.madx import Madx
 
     madx = Madx(stdout=False)
     try:
         madx.call(str(file), chdir=True)
+        for name in [name for name, each in madx.elements.items() if each.base_type.name == "rfcavity"]:
+            madx.input(f"{name}, volt=0;")
         madx.use(sequence=use)
         found = madx.twiss().summary
         return np.array([found.q1, found.q2])
