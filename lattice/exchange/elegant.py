@@ -139,8 +139,6 @@ def _elements(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     if given.type in ("SBEN", "RBEN", "SEXT", "QUAD"):
         why = "elegant's matrix of second order; chromaticities may differ, orbit and tunes do not"
         given.amiss("", why, changes_beam=False)
-    if given.type == "RFCA" and given["PHASE"] != 0.0:
-        given.amiss("phase", "not kept; the phase follows from the energy loss", changes_beam=False)
     if given.type in BUILDERS:
         yield from BUILDERS[given.type](given, reverse)
     elif given.type in PASSIVE:

@@ -184,7 +184,7 @@ KICKER: Table = STEERER | {name: COILS[name] for name in ("HKICK", "VKICK", "HCA
 RFCA: Table = COMMON | LENGTH | {
     "VOLT": _used("voltage"),
     "FREQ": _used("frequency", 500e6),
-    "PHASE": _free("not kept; the phase follows from the energy loss"),
+    "PHASE": _free("the phase follows from the energy loss"),
     **_each("Q PHASE_REFERENCE CHANGE_T FIDUCIAL N_KICKS T_REFERENCE LOCK_PHASE", lambda: _free("of tracking alone")),
     "CHANGE_P0": _free("the energy is that of --energy-ev"),
     "LINEARIZE": _only("a cavity without its curvature", 0.0),

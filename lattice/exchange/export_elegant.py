@@ -82,7 +82,7 @@ def _element(element: Element, findings: list[Finding], *, slow: bool) -> list[t
             return [("KICKER", length | {"HKICK": element.kick_x, "VKICK": element.kick_y})]
         case Bend():
             findings.extend(leftover(element, ("b2", "b3", "b4"), "elegant"))
-            return [("CSBEND", length | _bend(element))]
+            return [("CSBEND", length | _bend(element) | _integrator(element))]
         case Multipole() if element.length == 0.0:
             thin = [
                 ("MULT", {"ORDER": n, "KNL": math.factorial(n) * strength, "TILT": tilt})
@@ -97,7 +97,8 @@ def _element(element: Element, findings: list[Finding], *, slow: bool) -> list[t
                 return [("DRIF", length)]
             strength, tilt = _strength(element, order)
             placed = {"TILT": tilt + element.roll, "DX": element.dx, "DY": element.dy}
-            return [(TYPES[order], length | {f"K{order}": FACTORIALS[order] * strength} | placed)]
+            words = length | {f"K{order}": FACTORIALS[order] * strength} | placed
+            return [(TYPES[order], words | _integrator(element))]
         case Cavity():
             phase = 180.0 if slow else 0.0
             return [("RFCA", length | {"VOLT": element.voltage, "FREQ": element.frequency, "PHASE": phase})]
@@ -105,6 +106,11 @@ def _element(element: Element, findings: list[Finding], *, slow: bool) -> list[t
             return [("MONI", length)]
         case _:
             return [("DRIF", length)] if element.length > 0.0 else [("MARK", {})]
+
+
+def _integrator(element: Multipole) -> Words:
+    """Slices of fourth order, as they are here; elegant takes too few unless it is told."""
+    return {"N_SLICES": element.slices, "INTEGRATION_ORDER": 4}
 
 
 def _strength(element: Multipole, order: int) -> tuple[float, float]:

@@ -86,7 +86,7 @@ def frequency_findings(
             continue
         seen.add(element.frequency)
         light = SPEED_OF_LIGHT / length
-        number = element.harmonic_number or round(element.frequency / light)
+        number = element.harmonic_number or max(round(element.frequency / light), 1)
         low, high = number * light * velocity(energy_ev, rest_energy_ev), number * light
         nearest = min(max(element.frequency, low), high)
         difference = element.frequency - nearest

@@ -1,6 +1,7 @@
 """elegant's lattice files: read as elegant would read them, or refused with line, element and attribute."""
 
 from pathlib import Path
+from typing import Any
 
 import at
 import numpy as np
@@ -236,6 +237,65 @@ def test_every_attribute_at_its_own_default_is_no_reason_to_refuse(name: str, tm
     text = RING.replace("SF: KSEXT, L=0.15, K2=4", f"SF: {name}, {written_out}")
     bare = RING.replace("SF: KSEXT, L=0.15, K2=4", f"SF: {name}")
     np.testing.assert_allclose(turn_of(read(tmp_path, text))[1], turn_of(read(tmp_path, bare))[1], atol=1e-15)
+
+
+def outcome(folder: Path, name: str, attributes: str) -> list[dict[str, Any]] | None:
+    """The parts that stand for one element between two drifts; None when it is refused."""
+    line = f"D: DRIF, L=1\nX: {name}, L=0.2{attributes}\nRING: LINE=(D,X,D)\n"
+    if "L" not in TYPES[name]:
+        line = line.replace(", L=0.2", "")
+    options = ImportOptions(energy_ev=1.7e9, harmonic_number=1)
+    try:
+        parts = import_machine(written(folder, line), "elegant", options).document["elements"]
+    except RefusedLattice:
+        return None
+    assert isinstance(parts, list)
+    return parts[1:-1]
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_every_attribute_does_what_its_table_says(name: str, tmp_path: Path) -> None:
+    bend = ", ANGLE=0.1, E1=0.02, E2=0.03, HGAP=0.01" if "ANGLE" in TYPES[name] else ""
+    field = ", KNL=0.1" if name == "MULT" else ""
+    bare = outcome(tmp_path, name, bend + field)
+    assert bare is not None
+    for attribute, known in TYPES[name].items():
+        if attribute == "L" or isinstance(known.default, str):
+            continue
+        rest = "".join(f", {w}" for w in (bend + field).split(", ") if w and not w.startswith(f"{attribute}="))
+        for value in (0.0, 1.0, 1e-3):
+            made = outcome(tmp_path, name, f"{rest}, {attribute}={value!r}")
+            whole = (name, attribute) != ("MULT", "ORDER") or value == round(value)
+            if not whole or (known.allowed is not None and value not in known.allowed):
+                assert made is None, (attribute, value)
+            elif not known.used:
+                assert made == bare, (attribute, value)
+            else:
+                assert made is not None, (attribute, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "changed"),
+    [
+        ("KQUAD", "K1=1", {"k1": 1.0}),
+        ("KQUAD", "K1=1, FSE=0.5", {"k1": 1.5}),
+        ("KQUAD", "K1=1, TILT=0.1", {"roll": 0.1}),
+        ("KQUAD", "K1=1, DX=1e-3, DY=2e-3", {"dx": 1e-3, "dy": 2e-3}),
+        ("KQUAD", "K1=1, HKICK=1e-3, HCALIBRATION=2, VKICK=3e-3", {"kick_x": 2e-3, "kick_y": 3e-3}),
+        ("KSEXT", "K2=6", {"b3": 3.0}),
+        ("KOCT", "K3=6", {"b4": 1.0}),
+        ("KQUSE", "K1=1, K2=2, FSE1=0.5, FSE2=1", {"b": (0.0, 1.5, 2.0, 0.0)}),
+        ("CSBEND", "ANGLE=0.1, K1=1, K2=2, K3=6", {"b": (0.0, 1.0, 1.0, 1.0), "angle": 0.1}),
+        ("CSBEND", "ANGLE=0.1, HGAP=0.01", {"gap": 0.02, "fint_entrance": 0.5, "fint_exit": 0.5}),
+        ("CSBEND", "ANGLE=0.1, HGAP=0.01, FINT1=0.3, FINT2=0.4", {"fint_entrance": 0.3, "fint_exit": 0.4}),
+        ("CSBEND", "ANGLE=0.1, E1=0.2, EDGE1_EFFECTS=0, E2=0.3", {"entrance_angle": 0.0, "exit_angle": 0.3}),
+        ("RFCA", "VOLT=1e5, FREQ=3e8", {"voltage": 1e5, "frequency": 3e8}),
+        ("KICKER", "HKICK=1e-3, VKICK=2e-3", {"kick_x": 1e-3, "kick_y": 2e-3}),
+    ],
+)  # fmt: skip
+def test_what_is_represented_has_its_value(name: str, attributes: str, changed: dict[str, Any], tmp_path: Path) -> None:
+    (part,) = outcome(tmp_path, name, f", {attributes}") or ()
+    assert {key: part[key] for key in changed} == changed
 
 
 def test_the_tables_in_the_documentation_are_those_of_the_code() -> None:
