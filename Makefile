@@ -50,7 +50,8 @@ bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
 	@$(python) tests/bench/servers.py $(filter --write-docs,$(ARGS))
 
-fuzz: $(installed-test) $(kernels)  ## set up if needed, then send a million broken conversations to a server (half an hour)
+fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 damaged lattices and send a million broken conversations to a server
+	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
 	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
 
 lint: $(installed-dev)  ## check style, types and the layers

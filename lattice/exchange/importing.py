@@ -102,6 +102,8 @@ def build_import(ring: ForeignRing, where: str, options: ImportOptions) -> Impor
     }
     imported = Imported(document, findings)
     elements = build_elements(imported.parsed(where))
+    if not sum(part.get("length", 0.0) for part in parts) > 0.0:
+        raise ExchangeError(f"{where}: the ring has no length: its elements must add up to more than 0 m")
     lost = frequency_findings(elements, energy, rest_energy, harmonic_number)
     imported.findings.extend(lost)
     document["notes"] = [*document["notes"], *(f"Not imported:{line[1:]}" for line in summary(lost))]

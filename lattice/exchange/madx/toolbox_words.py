@@ -1,5 +1,6 @@
 """Elements of MAD-X in the accelerator toolbox's words, with what its `twiss` does and these words do not say."""
 
+import cmath
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from gnomon.lattice.exchange.madx.classes import CLASSES, NEUTRAL
 from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression
 from gnomon.lattice.exchange.madx.program import Definition, Program
+from gnomon.lattice.exchange.placing import PLACED
 
 STRAIGHT, BENT, THIN = "StrMPoleSymplectic4Pass", "BndMPoleSymplectic4Pass", "ThinMPolePass"
 STEERER, EMPTY, NOTHING, CAVITY = "CorrectorPass", "DriftPass", "IdentityPass", "RFCavityPass"
@@ -88,9 +90,8 @@ def to_toolbox(definition: Definition, program: Program, bv: float) -> tuple[For
     known = definition.kind in CLASSES
     length = arc_length(numbers)
     method, attributes = _build(numbers, length, bv) if known else (EMPTY if length > 0.0 else NOTHING, {})
-    tilt = numbers.one("tilt") if known and "tilt" in CLASSES[definition.kind].read else 0.0
-    if tilt and method not in (NOTHING, EMPTY):
-        attributes |= {"R1": _rotation(tilt), "R2": _rotation(-tilt)}
+    if method in (STRAIGHT, THIN) and numbers.one("tilt") != 0.0:
+        attributes[PLACED] = {"roll": numbers.one("tilt")}
     kind = KINDS.get(definition.kind, "Drift" if length > 0.0 else "Marker")
     return ForeignElement(definition.name, kind, method, length, attributes, place), findings
 
@@ -118,8 +119,10 @@ def _findings(numbers: Numbers, bv: float, place: str) -> Iterator[Finding]:
         length, angle = arc_length(numbers), numbers.one("angle")
         if abs(numbers.one("k0") * length - angle) > 1e-12 * abs(angle):
             yield Finding(name, kind, "k0", "a field that differs from angle / l", place)
-    if kind in ("sbend", "rbend") and bv < 0.0 and (kind == "rbend" or numbers.one("tilt") != 0.0):
-        yield Finding(name, kind, "bv", "a rectangular or tilted bend for the beam the other way round", place)
+    if kind in ("sbend", "rbend") and numbers.one("tilt") != 0.0 and numbers.one("angle") != 0.0:
+        yield Finding(name, kind, "tilt", "a bend out of the plane has no kernel: the reference turns with it", place)
+    if kind == "rbend" and bv < 0.0:
+        yield Finding(name, kind, "bv", "a rectangular bend for the beam the other way round", place)
     if kind == "rfcavity" and numbers.one("lag") != 0.0:
         yield Finding(name, kind, "lag", "not kept; the phase follows from the energy loss", place, False)
 
@@ -191,7 +194,8 @@ def _steerer(numbers: Numbers, length: float, bv: float) -> tuple[str, dict[str,
             x, y = 0.0, numbers.one("kick") or numbers.one("vkick")
         case _:
             x, y = numbers.one("hkick"), numbers.one("vkick")
-    return STEERER, {"KickAngle": (bv * (x + numbers.one("chkick")), bv * (y + numbers.one("cvkick")))}
+    turned = complex(x + numbers.one("chkick"), y + numbers.one("cvkick")) * cmath.exp(1j * numbers.one("tilt"))
+    return STEERER, {"KickAngle": (bv * turned.real, bv * turned.imag)}
 
 
 def _cavity(numbers: Numbers, length: float, bv: float) -> tuple[str, dict[str, Any]]:
@@ -209,13 +213,3 @@ BUILDERS: Mapping[str, Callable[[Numbers, float, float], tuple[str, dict[str, An
     **dict.fromkeys(("kicker", "tkicker", "hkicker", "vkicker"), _steerer),
     "rfcavity": _cavity,
 }
-
-
-def _rotation(angle: float) -> list[list[float]]:
-    """The toolbox's 6x6 matrix for axes turned by an angle [rad]."""
-    c, s = math.cos(angle), math.sin(angle)
-    matrix = [[float(i == j) for j in range(6)] for i in range(6)]
-    for i in range(2):
-        matrix[i][i] = matrix[i + 2][i + 2] = c
-        matrix[i][i + 2], matrix[i + 2][i] = s, -s
-    return matrix

@@ -138,6 +138,8 @@ def test_the_ring_is_what_the_user_or_the_file_says_or_the_only_one(tmp_path: Pa
         ("z: sbend, l=1, angle=0.1, h1=0.1;", r"sbend h1: acts on the beam.*: z \(line 3\)"),
         ("z: sbend, l=1, angle=0.1, k0=0.2;", r"sbend k0: a field that differs from angle / l: z \(line 3\)"),
         ("z: multipole, lrad=1, knl={0.1};", r"multipole lrad: a thin bend that focuses.*: z \(line 3\)"),
+        ("z: sbend, l=1, angle=0.1, tilt=0.1;", r"sbend tilt: a bend out of the plane.*: z \(line 3\)"),
+        ("z: multipole, knl={0.1};", r"Multipole BendingAngle: a thin magnet that bends: z \(line 3\)"),
         ("z: beambeam, charge=1, npart=1e9;", r"beambeam charge: acts on the beam.*: z \(line 3\)"),
         ("z: matrix, rm11=0.9;", r"matrix rm11: acts on the beam.*: z \(line 3\)"),
     ],
@@ -154,6 +156,18 @@ def test_classes_that_are_free_space(kind: str, tmp_path: Path) -> None:
     file = our_text(tmp_path, f"beam, energy=1.7; {Q} z: {kind}, l=0.4; ring: line=(8*c,z);")
     last = import_machine(file, "madx", ImportOptions(harmonic_number=10)).document["elements"][-1]
     assert (last["type"] in ("drift", "monitor"), last["length"]) == (True, 0.4)
+
+
+@needs_madx
+@pytest.mark.parametrize("kind", ["kicker, hkick=1e-4, vkick=3e-4", "hkicker, kick=1e-4", "vkicker, kick=1e-4, l=0.1",
+                                  "hkicker, hkick=2e-4", "tkicker, hkick=1e-4, chkick=5e-5"])  # fmt: skip
+@pytest.mark.parametrize("tilt", [0.0, 0.3])
+def test_steerers_kick_as_in_madx(kind: str, tilt: float, madx: MadxSession, tmp_path: Path) -> None:
+    text = f"k: {kind}, tilt={tilt}; kl: line=(k);"
+    found = madx.run(f"{text} use, sequence=kl; twiss, betx=1, bety=1;")
+    assert found is not None
+    kick = read_madx(our_text(tmp_path, f"beam, energy=1.7; {text}"), None, None).elements[0].numbers("KickAngle")
+    np.testing.assert_allclose(kick, [found.table.twiss.px[-1], found.table.twiss.py[-1]], rtol=0.0, atol=1e-15)
 
 
 def test_a_beam_the_other_way_round_turns_all_fields(tmp_path: Path) -> None:

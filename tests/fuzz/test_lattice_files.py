@@ -1,0 +1,33 @@
+"""Damaged lattice files: the import of each ends, with a document or with our own message."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzz.lattice_files import cases, corpus, run
+
+
+def test_damaged_files_of_every_format_end_in_time_with_our_own_message(tmp_path: Path) -> None:
+    verdict = run(corpus(tmp_path), seed=15, count=500, folder=tmp_path)
+    assert not verdict.faults, verdict.faults
+    assert sum(verdict.outcomes.values()) == 500
+    imported = sum(count for outcome, count in verdict.outcomes.items() if outcome.endswith("imported"))
+    assert 20 < imported < 480, verdict.outcomes
+
+
+@pytest.mark.slow
+def test_damaged_files_through_the_command(tmp_path: Path) -> None:
+    samples = corpus(tmp_path)
+    chosen = random.Random(1).sample(list(cases(samples, seed=16, count=400)), 24)
+    for number, (format, content) in enumerate(chosen):
+        file = tmp_path / f"{number}.{format}"
+        file.write_bytes(content)
+        command = [sys.executable, "-m", "gnomon.ioc.cli", "machine", "import", str(file), "--format", format]
+        given = ["--energy-ev", "1.7e9", "--harmonic-number", "80", "-o", str(tmp_path / "out.json")]
+        done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 0 or done.stderr.startswith("gnomon: "), done.stderr
