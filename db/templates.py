@@ -27,6 +27,8 @@ from gnomon.lattice.states import fault_in_states
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 
+#: Longest unit that Channel Access carries [bytes of UTF-8].
+MAX_UNIT_BYTES = 7
 #: What magnets can have; a template is passed over for those that lack it (hw2phys needs a linear conversion).
 MAGNET_PROPERTIES = ("main", "current", "hw2phys", "k1s", "dx", "dy", "roll")
 
@@ -124,6 +126,8 @@ def _fault(template: PvTemplate) -> str | None:
     if template.source not in SOURCES:
         near = get_close_matches(template.source, SOURCES, n=3, cutoff=0.5)
         return f"there is no source {template.source!r}" + (f"; do you mean {' or '.join(near)}?" if near else "")
+    if template.unit is not None and (size := len(template.unit.encode(errors="replace"))) > MAX_UNIT_BYTES:
+        return f"the unit {template.unit!r} has {size} bytes; Channel Access has room for {MAX_UNIT_BYTES}"
     if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
         return f"no magnet has the property {template.property!r}; there are {', '.join(MAGNET_PROPERTIES)}"
     if template.offset and template.source != "readback":

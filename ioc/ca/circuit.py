@@ -260,24 +260,25 @@ class Circuit(Connection):
 
     def _read(self, message: Message) -> None:
         channel = self._channel(message)
-        status, payload, count = NORMAL, b"", 0
+        status, payload, count, reason = NORMAL, b"", 0, ""
         if not dbr.is_readable(message.data_type):
-            status = BAD_TYPE
+            status, reason = BAD_TYPE, f"values cannot be read as type {message.data_type}"
         elif not channel.rights & Rights.READ:
-            status = NO_READ
-        elif message.count > max(channel.point.length, 1):
-            status = BAD_COUNT
+            status, reason = NO_READ, f"{self.describe()} may not read it"
+        elif message.count > (most := max(channel.point.length, 1)):
+            status, reason = BAD_COUNT, f"{message.count} values were asked for; it has {most} at most"
         else:
             try:
                 payload, count = channel.point.payload(channel.hosted.bank, message.data_type, message.count)
-            except Unconvertible:
-                status = GET_FAILED
+            except Unconvertible as error:
+                status, reason = GET_FAILED, str(error)
         if message.command == Command.READ:
             # The old way of reading has no place for a status: the client's channel stands there.
             if status == NORMAL:
                 self.send(Command.READ, message.data_type, count, channel.cid, message.second, payload)
             else:
-                self._complain(message, channel, status)
+                name = channel.hosted.bank.specs[channel.point.index].name
+                self._complain(message, channel, status, f"{name}: {reason}")
         else:
             self.send(Command.READ_NOTIFY, message.data_type, count, status, message.second, payload)
 
@@ -347,7 +348,7 @@ class Circuit(Connection):
         elif status != NORMAL:
             self._complain(message, channel, status, reason)
 
-    def _complain(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
+    def _complain(self, message: Message, channel: Channel, status: int, reason: str) -> None:
         """Tell that a message without an answer of its own has failed, and why."""
         head = HEADER.pack(message.command, 0, message.data_type, message.count & 0xFFFF, message.first, message.second)
         text = dbr.cut(reason or channel.hosted.bank.specs[channel.point.index].name, LONGEST_REASON)

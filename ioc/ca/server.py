@@ -55,7 +55,7 @@ def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | 
     listed = environ.get("EPICS_CAS_INTF_ADDR_LIST", "").split()
     names = ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT")
     name, text = next(((n, environ[n].strip()) for n in names if environ.get(n, "").strip()), ("", ""))
-    if text and not (text.isdecimal() and 0 < int(text) < 65536):
+    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
         raise CaError(f"{name} is {text!r}; it must be a port from 1 to 65535")
     for interface in listed or interfaces:
         try:

@@ -99,7 +99,7 @@ def endpoint(interfaces: Sequence[str], wanted_port: int, port: int, broadcast_p
 
 
 def _check_port(name: str, text: str) -> None:
-    if not text.isdecimal() or int(text) > 65535:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
         raise PvaError(f"{name}={text!r} is not a port: give a whole number from 0 (any free port) to 65535.")
 
 

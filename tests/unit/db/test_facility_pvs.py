@@ -148,6 +148,25 @@ def test_the_clock_of_the_mls_can_be_swept_by_50_khz_and_each_of_its_readbacks_f
     assert above.display == pytest.approx((reference_khz - 499050.0, reference_khz - 498950.0), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"unit": "\u00b5\u00b5\u00b5\u00b5"}, "the unit .* has 8 bytes; Channel Access has room for 7"),
+        ({"type": "enum", "states": ["off", "off"]}, "states 0 and 1 have the same name, 'off'"),
+        ({"type": "enum", "states": ["x" * 26, "off"]}, "has 26 bytes; Channel Access has room for 25"),
+        ({"type": "enum", "states": ["", "off"]}, "state 0 has no name"),
+    ],
+)
+def test_what_channel_access_cannot_carry_is_refused_when_the_document_is_read(
+    tmp_path: Path, more: dict[str, object], fault: str
+) -> None:
+    template = {"pv": "x", "source": "beam.found", "description": "", **more}
+    file = tmp_path / "odd.pvs.json"
+    file.write_text(json.dumps({"schema": "gnomon.pvs/1", "name": "odd", "pvs": [template]}))
+    with pytest.raises(DocumentError, match=fault):
+        expand(read_pvs("odd", lambda _: file), shipped_machine("mls"), "T:")
+
+
 def test_an_offset_is_for_readbacks_alone(tmp_path: Path) -> None:
     template = {"pv": "x", "source": "set", "device": "rf", "property": "frequency", "offset": 1.0, "description": ""}
     file = tmp_path / "odd.pvs.json"
