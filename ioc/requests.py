@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.db.names import canonical_name
 from gnomon.db.pvs import PvSpec, is_control
 from gnomon.ioc.bank import Bank
 from gnomon.lattice import Setting
@@ -129,7 +130,7 @@ def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]
     preset: list[Setting] = []
     refusals: list[str] = []
     for name, value in zip(names, values, strict=True):
-        index = bank.index.get(name, bank.index.get(prefix + name))
+        index = bank.index.get(prefix + canonical_name(name, prefix))
         if index is None:
             refusals.append(f"there is no PV {short(name)}; nothing was changed")
             continue

@@ -144,6 +144,11 @@ def test_what_one_command_asks_for_by_name_wins_over_presets() -> None:
     }
 
 
+def test_a_pv_may_be_named_in_any_of_its_ways() -> None:
+    request = parse_set(BANK, "T:", {"names": ["pva://T:QF:set.VAL", "QD:set.VAL"], "values": [1.0, 2.0]})
+    assert (request.refusal, [setting.pv for setting in request.settings]) == ("", ["T:QF:set", "T:QD:set"])
+
+
 def test_a_setting_stands_in_a_command_once() -> None:
     twice = parse_set(BANK, "T:", {"names": ["T:QF:set", "QF:set"], "values": [1.0, 1.0]})
     assert "is set more than once in one command" in twice.refusal
