@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import at
+import numpy as np
 import pytest
 
 from gnomon.lattice.exchange import ExchangeError, ImportOptions
@@ -59,3 +61,12 @@ def test_a_ring_without_a_length_is_refused() -> None:
     ring = ForeignRing("r", [element("Marker", "IdentityPass")], 1e9, None, 10)
     with pytest.raises(ExchangeError, match="r: the ring has no length"):
         build_import(ring, "r", ImportOptions())
+
+
+def test_a_bend_that_is_tilted_by_design_is_refused_as_such() -> None:
+    bend = at.Dipole("B", 1.0, 0.1)
+    at.transform_elem(bend, tilt_frame=np.pi / 2)
+    frames = {name: getattr(bend, name) for name in ("T1", "T2", "R1", "R2")}
+    made = translate(element("Dipole", "BndMPoleSymplectic4Pass", 1.0, BendingAngle=0.1, **frames))
+    assert made.part is None
+    assert [f.why.split(":")[0] for f in made.findings] == ["a bend out of the plane has no kernel"]
