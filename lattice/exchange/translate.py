@@ -302,10 +302,9 @@ def _place(element: ForeignElement, made: Translation, angle: float) -> dict[str
     if placing is None:
         given = ", ".join(sorted(PLACING & element.attributes.keys()))
         why = "not a displacement across the beam and a roll about its centre"
-        if angle != 0.0 and not any((*element.numbers("T1"), *element.numbers("T2"))):
-            why = (
-                "a bend out of the plane has no kernel: the reference turns with it; a roll that is an error has T1, T2"
-            )
+        moved = max(map(abs, (0.0, *element.numbers("T1"), *element.numbers("T2"))))
+        if angle != 0.0 and moved < 1e-12:
+            why = "a bend out of the plane has no kernel: the reference turns with it (an error would have T1 and T2)"
         made.findings.append(element.finding(given, why))
         return {}
     return {name: value for name, value in placing.items() if value != 0.0}
