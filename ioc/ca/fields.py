@@ -72,7 +72,12 @@ def _whole(field: Field) -> Field:
     """The same field of a record of whole numbers."""
     if field.native != dbr.DOUBLE:
         return field
-    return replace(field, native=dbr.LONG, fetch=lambda bank, index: int(field.fetch(bank, index)))
+    return replace(field, native=dbr.LONG, fetch=lambda bank, index: _int32(field.fetch(bank, index)))
+
+
+def _int32(value: float) -> int:
+    """The nearest number that the field has room for."""
+    return int(min(max(value, -(2**31)), 2**31 - 1)) if value == value else 0
 
 
 def _spec(native: int, pick: Callable[[PvSpec], Any], states: tuple[str, ...] = ()) -> Field:

@@ -134,9 +134,7 @@ class FieldChannel:
         limits = display if ranged else WIDEST.get(code, (0, 0)) if not self._point.long else (0, 0)
         control = (spec.drive or (0.0, 0.0)) if ranged else limits
         for part, (low, high) in (("display", limits), ("control", control)):
-            value[f"{part}.limitLow"], value[f"{part}.limitHigh"] = (
-                (low, high) if code == "d" else (int(low), int(high))
-            )
+            value[f"{part}.limitLow"], value[f"{part}.limitHigh"] = _fitting(low, code), _fitting(high, code)
         if code == "d":
             for limit in ("lowAlarm", "lowWarning", "highWarning", "highAlarm"):
                 value[f"valueAlarm.{limit}Limit"] = math.nan
@@ -155,7 +153,17 @@ class FieldChannel:
             return np.frombuffer(content, dtype=np.int8)
         if point.field is None and point.length == 1 and isinstance(content, np.ndarray | list):
             return content[0] if len(content) else (0 if self._spec.kind is not Kind.STRINGS else "")
-        return content_of(self._spec, content) if point.field is None else content
+        if point.field is None:
+            return content_of(self._spec, content)
+        return content if isinstance(content, str) or point.native == dbr.ENUM else _fitting(content, _code(point))
+
+
+def _fitting(number: float, code: str) -> float | int:
+    """A number in the type of this code, the nearest that it has."""
+    if code == "d":
+        return float(number)
+    low, high = WIDEST.get(code, (0, 0)) if code != "L" else (0, 2**64 - 1)
+    return int(min(max(number, low), high)) if number == number else 0
 
 
 def _code(point: Point) -> str:

@@ -1,5 +1,6 @@
 """Fields and filters over PV Access: type and content as QSRV serves them, and only while somebody has them."""
 
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from conftest import EpicsPorts, free_port
 from p4p.client.thread import Context, RemoteError
 
+from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.config import AccessConfig
@@ -199,5 +201,19 @@ def test_a_field_has_the_rights_of_its_record() -> None:
             context.put("C:plain.PROC", {"value": 1})
             with pytest.raises(RemoteError, match="may not write C:mode"):
                 context.put("C:mode.PROC", {"value": 1})
+    finally:
+        server.stop()
+
+
+def test_limits_beyond_the_type_of_a_field_are_the_widest_that_it_has() -> None:
+    wide = (-math.inf, 1e12)
+    spec = PvSpec(name="W:n", kind=Kind.INT, source="", description="", display=wide, drive=wide, record_type="longout")
+    bank = Bank((spec,), START_NS)
+    server = server_of(bank)
+    endpoint = server.start()
+    try:
+        with Served(bank, FakeSink(bank), server, endpoint).context(nt=False) as context:
+            assert context.get("W:n.DRVH", timeout=5.0)["value"] == 2**31 - 1
+            assert context.get("W:n.HIHI", timeout=5.0)["display.limitLow"] == -(2**31)
     finally:
         server.stop()
