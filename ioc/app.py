@@ -13,7 +13,8 @@ from rich.console import Console
 from gnomon.ioc.banner import introduce
 from gnomon.ioc.config import Config
 from gnomon.ioc.logs import OneLine, SparingLog, through_one_line
-from gnomon.ioc.memory import bound
+from gnomon.ioc.memory import bound, survive
+from gnomon.ioc.memory_budget import MemoryBudget
 from gnomon.ioc.serving import start
 
 log = SparingLog(logging.getLogger("gnomon.app"))
@@ -30,12 +31,25 @@ async def run(config: Config, console: Console, started: float | None = None) ->
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         serving = await start(config, stack)
+        survive_memory_errors(loop, serving.servers.budget)
         bound(config.guard.max_growth_bytes)
         # What stands now stays. Looking through all of it for garbage would hold everybody up for 70 ms now and then.
         gc.freeze()
         introduce(serving, console, time.perf_counter() - began)
         await stop.wait()
         console.print("stopping")
+
+
+def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget) -> None:
+    """Have a client go, and not the server, when the system refuses memory."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), MemoryError):
+            budget.relieve()
+        _one_line(loop, context)
+
+    loop.set_exception_handler(handle)
+    survive(loop, budget.relieve)
 
 
 def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -147,6 +147,12 @@ class GuardConfig(Section):
         description="memory that the process may take on top of what it has at its start: what a client makes it ask "
         "for beyond that fails",
     )
+    max_clients_bytes: int = Field(
+        default=2**29,
+        ge=2**24,
+        description="memory that all clients of both protocols may take together; when the process has grown by more, "
+        "those that do not read, or hold the most, are disconnected",
+    )
     max_subscriptions: int = Field(
         default=50_000, ge=1, description="channels, and subscriptions, that one client may have"
     )
@@ -161,6 +167,15 @@ class GuardConfig(Section):
     stalled_s: float = Field(
         default=30.0, gt=0.0, description="a client that has values waiting and reads nothing this long is disconnected"
     )
+
+    @model_validator(mode="after")
+    def _clients_fit_into_the_process(self) -> "GuardConfig":
+        if self.max_clients_bytes >= self.max_growth_bytes:
+            raise ValueError(
+                f"max_clients_bytes is {self.max_clients_bytes}; it must be less than max_growth_bytes, which is "
+                f"{self.max_growth_bytes}: else memory is refused before a client is disconnected"
+            )
+        return self
 
 
 class ForksConfig(Section):

@@ -8,6 +8,7 @@ from gnomon.ioc.ca.server import CaError, CaServer
 from gnomon.ioc.ca.server import settings as ca_settings
 from gnomon.ioc.config import Config
 from gnomon.ioc.descriptors import make_room
+from gnomon.ioc.memory_budget import MemoryBudget
 from gnomon.ioc.puts import RpcHandler
 from gnomon.ioc.pva.server import PvaServer
 from gnomon.ioc.pva.settings import Endpoint, Settings
@@ -21,9 +22,10 @@ class Servers:
     def __init__(self, config: Config) -> None:
         network = config.network
         access = AccessRules(config.access)
-        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), access, config.guard)
+        self.budget = MemoryBudget(config.guard)
+        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), access, config.guard, self.budget)
         where = Settings(network.interfaces, network.pva_port, network.pva_broadcast_port)
-        self._pva = PvaServer(where, access, config.guard)
+        self._pva = PvaServer(where, access, config.guard, budget=self.budget)
         self._endpoint: Endpoint | None = None
         self._twins: list[Twin] = []
 

@@ -48,6 +48,8 @@ READS = frozenset((Command.READ, Command.READ_NOTIFY, Command.EVENT_ADD))
 NO_ACKNOWLEDGEMENT = "alarms are not acknowledged here, and stay as long as their cause does; nothing was changed"
 #: Longest reason of a failure that a client is told [bytes].
 LONGEST_REASON = 500
+#: What a channel and a subscription take [bytes]; measured.
+CHANNEL_BYTES, SUBSCRIPTION_BYTES = 250, 450
 #: Longest names that clients may give themselves.
 LONGEST_CLAIM = 64
 
@@ -113,6 +115,13 @@ class Circuit(Connection):
     def held(self) -> bool:
         """Whether the client's next messages have to wait."""
         return self._full or self._puts >= MOST_PUTS or (self._kept is not None and self._unshown > 0)
+
+    @property
+    def held_bytes(self) -> int:
+        """See `Connection.held_bytes`."""
+        known = CHANNEL_BYTES * len(self._channels) + SUBSCRIPTION_BYTES * self._subscriptions
+        plans = sum(hosted.publisher.plan_bytes(self) for hosted in self._directory)
+        return super().held_bytes + known + plans
 
     def has_to_wait(self, message: Message) -> bool:
         """See `Connection.has_to_wait`: what a client reads shows what it has put before."""
@@ -311,6 +320,7 @@ class Circuit(Connection):
         if future.done():
             self._answer(message, channel, *_end_of(future))
             return
+        message.payload = b""  # it may be long, and thousands of puts may wait
         self._puts += 1
         self._unshown += 1
         future.when_shown(self._put_shown)

@@ -20,6 +20,10 @@ REQUESTS = frozenset(Command) - {
 }  # fmt: skip
 #: Longest time that one client's messages are worked off before others have their turn [s].
 TURN_S = 0.005
+#: A client that has not read for so long is behind [s].
+BEHIND_S = 1.0
+#: What a connection takes that does nothing [bytes].
+CONNECTION_BYTES = 8000
 #: Answers are collected up to this before they are handed to the system [bytes].
 BATCH = 32 * 1024
 
@@ -41,6 +45,7 @@ class Connection(asyncio.Protocol, ABC):
         self._requests_first = False  # before updates, when the client has read
         self._handshake: asyncio.TimerHandle | None = None
         self._unread, self._read_at = 0, 0.0
+        self._behind_since = 0.0  # if it has not read what it was sent
         self._incomplete_since: float | None = None
         self.address = ""
         self.peer = ""
@@ -55,6 +60,20 @@ class Connection(asyncio.Protocol, ABC):
     def held(self) -> bool:
         """Whether the client's next messages have to wait."""
         return self._full
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client has not read for a while what it was sent."""
+        return self._full and time.monotonic() - self._behind_since > BEHIND_S
+
+    @property
+    def held_bytes(self) -> int:
+        """What the client makes the server keep, about."""
+        return int(self._transport.get_write_buffer_size()) + self._out_bytes + len(self._stream) + CONNECTION_BYTES
+
+    def evict(self, reason: str) -> None:
+        """Disconnect the client, which takes more than others; `reason` goes on from its name."""
+        self.drop(reason)
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
@@ -95,6 +114,7 @@ class Connection(asyncio.Protocol, ABC):
         """See `asyncio.Protocol`; the client is behind."""
         self._full = True
         self._unread, self._read_at = self._transport.get_write_buffer_size(), time.monotonic()
+        self._behind_since = self._read_at
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -207,6 +227,8 @@ class Connection(asyncio.Protocol, ABC):
                     break
         except Broken as error:
             self.drop(str(error))
+        except MemoryError:  # what it asked for is lost: it has to begin anew
+            self.drop("asked for more memory than there is")
         finally:
             self._busy = False
             self._flush()

@@ -113,6 +113,11 @@ class Pattern:
     take: Indices
     singles: tuple[Subscription, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes."""
+        return int(self.messages.nbytes + self.take.nbytes) + 8 * len(self.singles)
+
 
 @dataclass(slots=True)
 class Plan:
@@ -216,6 +221,11 @@ class Publisher:
     def forget(self, receiver: Receiver) -> None:
         """A client has gone."""
         self._plans.pop(receiver, None)
+
+    def plan_bytes(self, receiver: Receiver) -> int:
+        """What is kept of the messages of a client."""
+        plan = self._plans.get(receiver)
+        return 0 if plan is None else sum(pattern.nbytes for pattern in plan.patterns.values())
 
     def publish(self, indices: Indices) -> None:
         """Send what was published to all who subscribe to it."""

@@ -27,6 +27,7 @@ from gnomon.ioc.ca.partings import Partings
 from gnomon.ioc.ca.search import Searches
 from gnomon.ioc.config import GuardConfig
 from gnomon.ioc.interfaces import broadcast_of
+from gnomon.ioc.memory_budget import MemoryBudget
 from gnomon.ioc.puts import PutSink
 from gnomon.lattice import GnomonError
 
@@ -154,11 +155,19 @@ class CaServer:
     Banks come and go before and while it runs, in the thread of the event loop.
     """
 
-    def __init__(self, where: CaSettings, access: AccessRules | None = None, guard: GuardConfig | None = None) -> None:
+    def __init__(
+        self,
+        where: CaSettings,
+        access: AccessRules | None = None,
+        guard: GuardConfig | None = None,
+        budget: MemoryBudget | None = None,
+    ) -> None:
         self.where = where
         self.access = access or AccessRules()
         self.guard = guard or GuardConfig()
         self._directory = Directory()
+        self._budget = budget or MemoryBudget(self.guard)
+        self._budget.watch(lambda: tuple(self._context.our_circuits))
         self._context = ServerContext(self._directory, where, self.access, self.guard)
         self._task: asyncio.Task[None] | None = None
 
@@ -217,9 +226,11 @@ class CaServer:
             error = self._task.exception()
             where = ", ".join(self.where.interfaces)
             raise CaError(f"Channel Access cannot be served on {where} port {self.where.port}: {error}") from error
+        self._budget.start()
 
     async def stop(self) -> None:
         """Disconnect all clients and let go of the ports."""
+        self._budget.stop()
         for hosted in self._directory:
             hosted.close()
         self._context.close()

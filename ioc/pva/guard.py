@@ -101,6 +101,11 @@ class Guard:
         """How many clients are connected."""
         return self._of_address.total()
 
+    @property
+    def relays(self) -> tuple[Relay, ...]:
+        """The connections of all clients."""
+        return tuple(self._relays)
+
     def peer(self, seen: str) -> str:
         """The IP address behind a peer as pvxs sees it ("127.0.0.1:40404"); empty when it did not come through here."""
         known = self._known(seen)
@@ -158,7 +163,12 @@ class Guard:
             self._value_bytes,
         )
         relay = Relay(
-            client, server, inspector, lambda ended, reason: self._ended(ended, peer, port, reason), peer.unshown
+            client,
+            server,
+            inspector,
+            lambda ended, reason: self._ended(ended, peer, port, reason),
+            peer.unshown,
+            self._limits.max_waiting_bytes,
         )
         self._relays.add(relay)
 

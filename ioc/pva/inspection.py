@@ -9,6 +9,7 @@ beginning of an operation and as the argument of a call, is walked through (`con
 """
 
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ _OPERATION = {order: struct.Struct(order + "IIB") for order in "<>"}
 _U32 = {order: struct.Struct(order + "I") for order in "<>"}
 _LONG = 254  # a size from here on follows in four bytes
 _IDS = {order: struct.Struct(order + "II") for order in "<>"}
-_INIT, _DESTROY, _GET, _START = 0x08, 0x10, 0x40, 0x44
+_INIT, _DESTROY, _PIPELINE, _GET, _START = 0x08, 0x10, 0x80, 0x40, 0x44
 _LONGEST_MASK = 1024  # bytes that say which fields a put brings: more than any type has
 _WHOLE = frozenset({Command.VALIDATION, Command.SEARCH, Command.CREATE_CHANNEL})
 _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONITOR, Command.PROCESS, Command.RPC})
@@ -38,7 +39,8 @@ _FROM_SERVER_ONLY = frozenset({Command.BEACON, Command.SEARCH_RESPONSE, Command.
 MAX_QUEUE = 10_000
 _DEFAULT_QUEUE = 4
 #: What pvxs and we keep for a channel, and for an operation [bytes]; measured, rounded up.
-CHANNEL_BYTES, OPERATION_BYTES = 2000, 2500
+CHANNEL_BYTES, OPERATION_BYTES = 800, 3500
+UPDATE_BYTES = 600  # an update in a queue, besides its value
 _ANSWER_BYTES = 500  # an answer without a value: at most a type
 
 
@@ -95,6 +97,7 @@ class Inspector:
         self._contents = Contents()
         self._open = 0
         self._queue_bytes = 0
+        self._acknowledged_s: dict[tuple[int, int], float] = {}  # of pipelined monitors: when the last updates were
 
     @property
     def between_messages(self) -> bool:
@@ -117,6 +120,14 @@ class Inspector:
         """How large the client's queues of updates can get, about."""
         return self._queue_bytes
 
+    def unacknowledged_bytes(self, since_s: float) -> int:
+        """How large the queues can be that the client empties by acknowledging, and has not since then."""
+        return sum(
+            self._operations.get(sid, {}).get(operation, 0) * self._channels.get(sid, 0)
+            for (sid, operation), at_s in self._acknowledged_s.items()
+            if at_s < since_s
+        )
+
     def created(self, cid: int, sid: int | None) -> None:
         """The server has answered the wish for a channel; `sid` is None when there is none. Raises Breach."""
         sizes = self._awaited.get(cid)
@@ -127,11 +138,13 @@ class Inspector:
         if not sizes:
             del self._awaited[cid]
         if sid is not None:
-            self._channels[sid] = size
+            self._channels[sid] = size + UPDATE_BYTES
 
     def destroyed(self, sid: int) -> None:
         """The server has ended a channel, by itself or because the client wished so."""
         operations = self._operations.pop(sid, {})
+        for operation in operations:
+            self._acknowledged_s.pop((sid, operation), None)
         self._open -= len(operations)
         self._queue_bytes -= sum(operations.values()) * self._channels.pop(sid, 0)
 
@@ -266,7 +279,11 @@ class Inspector:
         if step & _INIT:
             described = self._contents.check(body, layout.size, head.order)
             self._begin(sid, operation, self._queue(described) if command == Command.MONITOR else 0)
+            if command == Command.MONITOR and step & _PIPELINE:
+                self._acknowledged_s[sid, operation] = time.monotonic()
             return
+        if command == Command.MONITOR and step & _PIPELINE and (sid, operation) in self._acknowledged_s:
+            self._acknowledged_s[sid, operation] = time.monotonic()
         if command == Command.RPC:
             self._contents.check(body, layout.size, head.order)
         elif command in _PUTS:
@@ -276,17 +293,20 @@ class Inspector:
             self._end(sid, operation)
 
     def _queue(self, wanted: dict[str, str]) -> int:
-        """How many updates a monitor asks to be kept. Raises Breach for more than anybody needs."""
+        """How many updates a monitor asks to be kept beyond the usual. Raises Breach for more than anybody needs.
+
+        The usual few are those that all clients wait for, and pvxs has their values only once.
+        """
         text = wanted.get("record._options.queueSize", "").strip()
         if not text:
-            return _DEFAULT_QUEUE
+            return 0
         try:
             size = parse_number(text)
         except NotANumberError:
             raise Breach(f"asked for a queue of {shorten(text, 30)} updates, which is not a number") from None
         if not 0 <= size <= MAX_QUEUE:
             raise Breach(f"asked for a queue of {size:g} updates; the limit is {MAX_QUEUE}")
-        return max(int(size), 1)
+        return max(int(size) - _DEFAULT_QUEUE, 0)
 
     def _begin(self, sid: int, operation: int, queue: int) -> None:
         self._end(sid, operation)
@@ -299,6 +319,7 @@ class Inspector:
     def _end(self, sid: int, operation: int) -> None:
         operations = self._operations.get(sid)
         if operations and operation in operations:
+            self._acknowledged_s.pop((sid, operation), None)
             self._queue_bytes -= operations.pop(operation) * self._channels.get(sid, 0)
             self._open -= 1
             if not operations:

@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import wraps
 
 from gnomon.ioc.pva.following import Following, LostTrack
 from gnomon.ioc.pva.inspection import Breach, Inspector
@@ -24,8 +25,24 @@ _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18
 _TOKEN_BYTES = 16
 _MOST_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
+_BEHIND_S = 1.0
+_CONNECTION_BYTES = 40_000  # of a client that does nothing, with us and in pvxs; measured
 #: Bytes that a client may send, the answers to them included, before pvxs has answered.
 _MAX_ASKED_BYTES = 2**19
+
+
+def _or_end(step: Callable[["Relay"], None]) -> Callable[["Relay"], None]:
+    """Have a step that fails end the connection: after it nobody knows which bytes have passed."""
+
+    @wraps(step)
+    def safe(relay: "Relay") -> None:
+        try:
+            step(relay)
+        except Exception as error:
+            relay.close(f"cannot be served: {type(error).__name__}")
+            raise
+
+    return safe
 
 
 class Relay:
@@ -43,10 +60,13 @@ class Relay:
         inspector: Inspector,
         ended: Callable[["Relay", str | None], None],
         unshown: UnshownPuts,
+        max_waiting_bytes: int = 0,
     ) -> None:
         self.inspector = inspector
         self.began_s = time.monotonic()
         self.stuck_s: float | None = None  # since when the client takes nothing that waits for it
+        self._behind_s = 0.0  # since when something has waited for the client, if it does
+        self._max_waiting_bytes = max_waiting_bytes  # what pvxs keeps for a client that does not read
         self.unfinished_s: float | None = None  # since when the last message of the client is not complete
         self._messages = 0
         self._client = client
@@ -71,6 +91,23 @@ class Relay:
         """What waits here for the client or for pvxs."""
         return len(self._to_client) + len(self._to_server) + len(self._answers)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client has not read for a while what waits for it."""
+        return bool(self._to_client) and time.monotonic() - self._behind_s > _BEHIND_S
+
+    @property
+    def held_bytes(self) -> int:
+        """What the client makes us and pvxs keep, about."""
+        held = _CONNECTION_BYTES + self.inspector.held_bytes + self.waiting_bytes
+        if self._to_client:
+            return held + self._max_waiting_bytes + self.inspector.queue_bytes
+        return held + self.inspector.unacknowledged_bytes(time.monotonic() - _BEHIND_S)
+
+    def evict(self, reason: str) -> None:
+        """Disconnect the client, which takes more than others; `reason` goes on from its name."""
+        self.close(reason)
+
     def say(self, answer: bytes) -> None:
         """Put a message of ours between two of the server's.
 
@@ -94,6 +131,7 @@ class Relay:
             end.close()
         ended(self, reason)
 
+    @_or_end
     def _from_client(self) -> None:
         try:
             data = self._client.recv(_FROM_CLIENT_BYTES)
@@ -177,11 +215,13 @@ class Relay:
             self._to_server = data[sent:]
             self._loop.add_writer(self._server, self._flush_to_server)
 
+    @_or_end
     def _flush_to_server(self) -> None:
         self._loop.remove_writer(self._server)
         self._pass_on(self._to_server)
         self._hear()
 
+    @_or_end
     def _from_server(self) -> None:
         try:
             count = self._server.recv_into(self._shared)
@@ -216,10 +256,11 @@ class Relay:
             return
         if sent < len(data):
             self._to_client = bytes(data[sent:])
-            self.stuck_s = time.monotonic()
+            self.stuck_s = self._behind_s = time.monotonic()
             self._loop.remove_reader(self._server)
             self._loop.add_writer(self._client, self._flush_to_client)
 
+    @_or_end
     def _flush_to_client(self) -> None:
         try:
             sent = self._client.send(self._to_client)

@@ -13,6 +13,7 @@ from p4p.server.raw import SharedPV
 from gnomon.ioc.access import AccessRules
 from gnomon.ioc.bank import Bank
 from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.memory_budget import MemoryBudget
 from gnomon.ioc.puts import PutFuture, PutSink, RpcHandler
 from gnomon.ioc.pva.doorbell import Doorbell
 from gnomon.ioc.pva.guard import Guard
@@ -42,11 +43,14 @@ class PvaServer:
         access: AccessRules | None = None,
         guard: GuardConfig | None = None,
         environ: Mapping[str, str] | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self._conf = server_conf(settings or Settings(), os.environ if environ is None else environ)
         self._permits = Permits(access or AccessRules())
         self._limits = guard or GuardConfig()
         self._guard: Guard | None = None
+        self._budget = budget or MemoryBudget(self._limits)
+        self._budget.watch(lambda: self._guard.relays if self._guard is not None else ())
         self._lock = Lock()
         self._bell = Doorbell(self._lock)
         self._hosted: list[Hosted] = []
@@ -125,12 +129,14 @@ class PvaServer:
             hosts = ", ".join(host for host, _ in where.interfaces)
             raise PvaError(f"PV Access cannot be served on {hosts}: {error}. Give an address of this host.") from error
         self._bell.hang(*behind)
+        self._budget.start()
         return endpoint([host for host, _ in where.interfaces], where.interfaces[0][1], port, broadcast_port)
 
     def stop(self) -> None:
         """Disconnect all clients and let go of everything; a put or call still under way gets no answer."""
         if self._server is None:
             return
+        self._budget.stop()
         if self._guard is not None:
             self._guard.stop()
         self._bell.close()

@@ -30,9 +30,10 @@ class Guarded:
     def __init__(self, port: int, log: Path, **limits: float) -> None:
         self.log = log
         self._stderr = log.open("w")
+        paths = filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "system.ca.guarded_server", str(port), json.dumps(limits)],
-            env=os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
@@ -404,3 +405,62 @@ def test_a_message_has_to_end_and_a_busy_client_that_is_always_in_the_middle_of_
             assert busy.recv(4096)
             time.sleep(0.05)
         assert ended(half, 1.0)
+
+
+def hoard(server: Guarded, channels: int) -> socket.socket:
+    """A client with so many channels and subscriptions, which reads all its answers."""
+    sock = server.connect()
+    wanted = struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0)
+    sock.sendall(HEADER.pack(VERSION, 0, 0, 13, 0, 0))
+    with suppress(OSError):
+        for first in range(0, channels, 500):
+            last = min(first + 500, channels)
+            create = b"".join(HEADER.pack(CREATE, 8, 0, 0, cid, 13) + b"G:count\0" for cid in range(first, last))
+            add = b"".join(HEADER.pack(EVENT_ADD, 16, 20, 1, sid + 1, sid) + wanted for sid in range(first, last))
+            sock.sendall(create + add)
+            sock.settimeout(0.02)
+            with suppress(TimeoutError):
+                while sock.recv(2**16):
+                    pass
+            sock.settimeout(10.0)
+    return sock
+
+
+def test_many_channels_of_many_clients_are_within_one_budget(serve: Callable[..., Guarded]) -> None:
+    server = serve(max_clients_bytes=2**25)
+    with closing(RawClient(server.port)) as client, ExitStack() as stack:
+        client.connect("G:count", "G:set")
+        client.subscribe("G:count", 1)
+        before = server.megabytes
+        for _ in range(12):
+            stack.enter_context(closing(hoard(server, 10_000)))
+        end = time.monotonic() + 5.0
+        while not any("the most of all" in line for line in server.lines()) and time.monotonic() < end:
+            time.sleep(0.1)
+        named = [line for line in server.lines() if "holds about" in line]
+        assert named
+        assert all("guard.max_clients_bytes is 32 MiB" in line for line in named)
+        assert server.megabytes - before < 120.0
+        client.put("G:set", 1.0, 1)  # and who takes little stays
+        client.wait(19)
+
+
+def test_stalled_readers_that_are_too_many_together_are_thinned_out_and_others_stay(
+    serve: Callable[..., Guarded],
+) -> None:
+    server = serve(max_clients_bytes=2**24, max_waiting_bytes=2**20, stalled_s=60.0)
+    with closing(RawClient(server.port)) as client, ExitStack() as stack:
+        client.connect("G:count")
+        client.subscribe("G:count", 1)
+        before = server.megabytes
+        stalled = [stack.enter_context(closing(stalled_reader(server))) for _ in range(100)]
+        end, most = time.monotonic() + 6.0, 0.0
+        while time.monotonic() < end:
+            most = max(most, server.megabytes)
+            time.sleep(0.05)
+        assert most - before < 60.0
+        gone = sum(ended(sock, 0.05) for sock in stalled)
+        assert 0 < gone < 100
+        client.send(ECHO)
+        client.wait(ECHO)
+    assert any("the most of all" in line for line in server.lines())

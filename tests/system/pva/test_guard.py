@@ -426,7 +426,9 @@ def received(sock: socket.socket, *wanted: Command) -> list[tuple[Command, bytes
     data, got = b"", []
     left = list(wanted)
     while left:
-        data += sock.recv(2**16)
+        if not (more := sock.recv(2**16)):
+            raise ConnectionError("the server hung up")
+        data += more
         while len(data) >= 8:
             head = header(data)
             size = 0 if head.flags & 1 else head.size
@@ -623,3 +625,71 @@ def test_connections_that_cannot_be_accepted_cost_one_line_a_second(start: Start
     lines = server.log.read_text().splitlines()
     assert any("no connection can be accepted" in line for line in lines)
     assert 1 <= len(lines) <= seconds + 3
+
+
+def lines_of(server: GuardedServer, text: str) -> list[str]:
+    return [line for line in server.log.read_text().splitlines() if text in line]
+
+
+def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thinned_out(start: Start) -> None:
+    server = start(max_clients_bytes=2**26, max_waiting_bytes=2**20, stalled_s=60.0)
+    with Reader(server) as reader, server.context() as context:
+        values: list[float] = []
+        with context.monitor("G:x1", lambda value: values.append(value.value)):
+            before = server.memory
+            stalled = [subscribed(server, "G:wave") for _ in range(100)]  # 180 MB, were it not for the budget
+            most, end = 0.0, time.monotonic() + 6.0
+            while time.monotonic() < end:
+                most = max(most, server.memory)
+                time.sleep(0.05)
+            gone = sum(_is_closed(sock, 0.01) for sock in stalled)
+            seen = len(values)
+            assert wait_for(lambda: len(values) > seen + 10)  # who reads is not disconnected
+            assert server.memory - before < 80 * MB
+    assert most - before < 150 * MB  # a moment passes until it is seen
+    assert 0 < gone < 100
+    assert lines_of(server, "the most of all")
+    assert all("guard.max_clients_bytes is 64 MiB" in line for line in lines_of(server, "holds about"))
+    assert reader.noticed_nothing
+
+
+def test_a_deep_queue_that_is_never_acknowledged_is_ended_when_it_has_taken_too_much(start: Start) -> None:
+    server = start(max_clients_bytes=2**26, stalled_s=60.0)
+    with server.context() as context:
+        context.get("G:x1")
+        before = server.memory
+        sock, sid = opened(server, "G:wave")
+        request = b"\x80\x00\x01" + string("record") + b"\x80\x00\x01" + string("_options") + b"\x80\x00\x02"
+        request += string("pipeline") + b"\x60" + string("queueSize") + b"\x60" + string("true") + string("9999")
+        sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x88) + request + struct.pack(">I", 1)))
+        sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x44)))
+        most, end = before, time.monotonic() + 10.0
+        while time.monotonic() < end and not lines_of(server, "the most of all"):
+            most = max(most, server.memory)
+            time.sleep(0.05)
+        assert _is_closed(sock, 2.0)
+        assert most - before < 200 * MB
+        context.put("G:set", 3.0)
+        assert wait_for(lambda: server.memory - before < 60 * MB)
+
+
+def test_many_operations_of_many_clients_are_within_one_budget(start: Start) -> None:
+    server = start(max_clients_bytes=2**25)
+    with server.context() as context:
+        context.get("G:x1")
+        before = server.memory
+        socks = []
+        for _ in range(8):  # 84 MB
+            sock, sid = opened(server, "G:x2")
+            socks.append(sock)
+            with suppress(OSError):
+                for i in range(3000):
+                    sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, i, 0x08) + b"\x80\x00\x00"))
+                    if not (i + 1) % 100:
+                        received(sock, *[Command.MONITOR] * 100)
+        assert wait_for(lambda: bool(lines_of(server, "the most of all")), 5.0)
+        assert context.get("G:x1") is not None
+        assert server.memory - before < 80 * MB
+        assert any(not _is_closed(sock, 0.05) for sock in socks)
+        for sock in socks:
+            sock.close()

@@ -27,3 +27,39 @@ def test_what_is_within_the_bound_is_had_and_what_is_beyond_it_is_refused() -> N
 
 def test_the_memory_in_use_is_that_of_an_interpreter() -> None:
     assert 5e6 < resident() < 5e9 or resident() != resident()
+
+
+SURVIVES = """
+import asyncio
+from gnomon.ioc.memory import bound, raise_bound, survive
+
+async def main():
+    loop = asyncio.get_running_loop()
+    relieved = []
+    survive(loop, lambda: relieved.append(1))
+    turn, fails = loop._selector.select, [True]
+
+    def select(timeout):  # where an event loop itself needs memory
+        if fails and fails.pop():
+            raise MemoryError
+        return turn(timeout)
+
+    loop._selector.select = select
+    await asyncio.sleep(0.05)
+    print("went on", len(relieved))
+
+asyncio.run(main())
+bound(2**28)
+kept = bytearray(2**28 - 2**24)
+try:
+    bytearray(2**25)
+except MemoryError:
+    raise_bound(2**26)
+    print(len(bytearray(2**25)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the bound is Linux's")
+def test_an_event_loop_goes_on_when_its_own_turn_finds_no_memory_and_room_is_made() -> None:
+    done = subprocess.run([sys.executable, "-c", SURVIVES], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["went", "on", "1", str(2**25)]

@@ -175,7 +175,7 @@ def test_the_answers_to_reads_count_with_the_size_of_the_value() -> None:
     watched.inspector.created(0, 7)
     before = watched.inspector.asked_bytes
     watched.passed(_operation(Command.GET, 7, 1, 0x00))
-    assert watched.inspector.asked_bytes - before > 600
+    assert watched.inspector.asked_bytes - before > 1100
 
 
 def test_what_ends_does_not_count_any_more() -> None:
@@ -228,9 +228,9 @@ def test_queues_count_with_the_size_of_their_updates_until_they_end() -> None:
     watched.passed(HELLO, _create("T:a"))
     watched.inspector.created(0, 1)
     watched.passed(_monitor("100"))
-    assert watched.inspector.queue_bytes == 100 * len("T:a")
+    assert watched.inspector.queue_bytes == 96 * (len("T:a") + 600)
     watched.passed(_monitor("10"))
-    assert watched.inspector.queue_bytes == 10 * len("T:a")
+    assert watched.inspector.queue_bytes == 6 * (len("T:a") + 600)
     watched.inspector.destroyed(1)
     assert watched.inspector.queue_bytes == 0
 
