@@ -11,11 +11,13 @@ from gnomon.lattice.exchange.madx.interpreter import Interpreter
 from gnomon.lattice.exchange.madx.lines import expand_line
 from gnomon.lattice.exchange.madx.program import Program
 from gnomon.lattice.exchange.madx.sequences import Expander
-from gnomon.lattice.exchange.madx.toolbox_words import Numbers, arc_length, to_toolbox
+from gnomon.lattice.exchange.madx.toolbox_words import BENT, Numbers, arc_length, to_toolbox
 from gnomon.lattice.exchange.madx.variables import CONSTANTS
 
 #: Elements and drifts that a ring may have.
 MAX_ELEMENTS = 1_000_000
+#: What is listed of every bend (decision 18).
+SECOND_ORDER = "second order of body and pole faces in MAD-X; chromaticities differ, tunes do not"
 #: Name of the ring where neither the user nor the file says which of several is meant.
 RING = "ring"
 
@@ -57,6 +59,11 @@ def _ring(program: Program, file: Path, use: str | None, energy_ev: float | None
             made[part], found = to_toolbox(program.elements[part], program, beam.bv)
             findings += found
         elements.append(made[part])
+    findings += [
+        Finding(e.name, program.elements[e.name].kind, "", SECOND_ORDER, e.place, False)
+        for e in made.values()
+        if e.method == BENT
+    ]
     program.variables.settle_undefined()
     undefined = program.variables.undefined.values()
     findings += [

@@ -58,7 +58,8 @@ def test_a_beam_given_by_its_momentum() -> None:
     ring = read_madx(LATTICES / "beam_pc.madx", None, None)
     assert ring.energy_ev == pytest.approx(3.143303e9, rel=1e-6)
     assert ring.rest_energy_ev == pytest.approx(9.382721e8, rel=1e-7)
-    assert [f.element for f in ring.findings] == ["nobody"]
+    assert [(f.element, f.changes_beam) for f in ring.findings] == [("b", False), ("nobody", False)]
+    assert "chromaticities differ" in ring.findings[0].why
 
 
 Q = "q: quadrupole, l=0.5, k1=0.8; d: drift, l=0.3; m: marker; c: line=(q,d);"
