@@ -22,7 +22,7 @@ REQUESTS = frozenset(Command) - {
 TURN_S = 0.005
 #: A client that has not read for so long is behind [s].
 BEHIND_S = 1.0
-#: What a connection takes that does nothing [bytes].
+#: What a connection takes that does nothing, about [bytes].
 CONNECTION_BYTES = 8000
 #: Answers are collected up to this before they are handed to the system [bytes].
 BATCH = 32 * 1024
