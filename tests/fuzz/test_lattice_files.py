@@ -25,8 +25,17 @@ def test_damaged_files_through_the_command(tmp_path: Path) -> None:
     for number, (format, content) in enumerate(chosen):
         file = tmp_path / f"{number}.{format}"
         file.write_bytes(content)
-        command = [sys.executable, "-m", "gnomon.ioc.cli", "machine", "import", str(file), "--format", format]
-        given = ["--energy-ev", "1.7e9", "--harmonic-number", "80", "-o", str(tmp_path / "out.json")]
+        command = [sys.executable, "-c", "from gnomon.ioc.cli import main; main()", "machine", "import", str(file)]
+        given = [
+            "--format",
+            format,
+            "--energy-ev",
+            "1.7e9",
+            "--harmonic-number",
+            "80",
+            "-o",
+            str(tmp_path / "out.json"),
+        ]
         done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=90, check=False)
         assert done.returncode in (0, 1), done.stderr
         assert "Traceback" not in done.stderr

@@ -43,6 +43,7 @@ def read_madx(file: Path, use: str | None, energy_ev: float | None) -> ForeignRi
 
 def _ring(program: Program, file: Path, use: str | None, energy_ev: float | None) -> ForeignRing:
     name = _choose(program, file, use)
+    others = [] if use else [other for other in _outer(program) if other != name]
     beam = program.beams.get(name, program.beams[""])
     if energy_ev is None and not beam.stated:
         raise ExchangeError(f"{file}: no BEAM gives the energy: give --energy-ev [eV]")
@@ -50,6 +51,9 @@ def _ring(program: Program, file: Path, use: str | None, energy_ev: float | None
         raise ExchangeError(f"{file}: bv={beam.bv:g} of the beam: it must be 1 or -1")
     made: dict[str, ForeignElement] = {}
     findings: list[Finding] = []
+    if others:
+        why = f"taken for the ring; --use takes another: {', '.join(others[:10])}"
+        findings.append(Finding(name, "sequence or line", "", why, "", changes_beam=False))
     elements: list[ForeignElement] = []
     for number, part in enumerate(_parts(program, name), 1):
         if isinstance(part, float):
@@ -86,7 +90,7 @@ def _ring(program: Program, file: Path, use: str | None, energy_ev: float | None
 def _choose(program: Program, file: Path, use: str | None) -> str:
     """The sequence or line: what the user says, what the file uses, `ring`, or the only one."""
     there = [*program.sequences, *program.lines]
-    outer = [name for name in there if name not in _inner(program)]
+    outer = _outer(program)
     for name in (use.lower() if use else None, program.used.lower() if not use else None, RING if not use else None):
         if name and name in there:
             return name
@@ -97,6 +101,12 @@ def _choose(program: Program, file: Path, use: str | None) -> str:
     listed = ", ".join(there[:20]) or "none"
     wanted = f"no sequence or line {use!r}" if use else "several may be the ring"
     raise ExchangeError(f"{file}: {wanted}: give --use; there are: {listed}")
+
+
+def _outer(program: Program) -> list[str]:
+    """Sequences and lines that no other contains."""
+    inner = _inner(program)
+    return [name for name in (*program.sequences, *program.lines) if name not in inner]
 
 
 def _inner(program: Program) -> set[str]:

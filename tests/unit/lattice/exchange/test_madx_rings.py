@@ -124,7 +124,9 @@ def test_the_ring_is_what_the_user_or_the_file_says_or_the_only_one(tmp_path: Pa
     base = f"beam, energy=1.7; {Q} a: line=(c,c,c); b: line=(c);"
     assert len(read_madx(our_text(tmp_path, base), "b", None).elements) == 2
     assert len(read_madx(our_text(tmp_path, f"{base} use, sequence=a;"), None, None).elements) == 6
-    assert len(read_madx(our_text(tmp_path, f"{base} use, period=a;"), None, None).elements) == 6
+    used = read_madx(our_text(tmp_path, f"{base} use, period=a;"), None, None)
+    assert len(used.elements) == 6
+    assert [f.why for f in used.findings] == ["taken for the ring; --use takes another: b"]
     assert len(read_madx(our_text(tmp_path, f"{base} z: line=(a,b);"), None, None).elements) == 8
     with pytest.raises(ExchangeError, match="several may be the ring: give --use; there are: c, a, b"):
         read_madx(our_text(tmp_path, base), None, None)
