@@ -6,6 +6,8 @@ most.
 
 import logging
 import os
+import sys
+from types import TracebackType
 
 from p4p._p4p import logger_level_set
 
@@ -23,3 +25,13 @@ def quieten() -> None:
     if not os.environ.get("PVXS_LOG", "").strip():
         logger_level_set(PVXS, SILENT)
     through_one_line("p4p", OneLine(log, "PV Access"))
+    if sys.excepthook is not _one_line:
+        sys.excepthook = _one_line
+
+
+def _one_line(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Write what p4p's own code has to complain of, as that no channel has a name; it has no traceback."""
+    if where is None and not issubclass(kind, KeyboardInterrupt):
+        log.warning("PV Access: %s: %s", kind.__name__, error)
+    else:
+        sys.__excepthook__(kind, error, where)

@@ -591,6 +591,20 @@ def test_puts_that_are_refused_and_cancelled_cost_one_line_a_second(start: Start
     assert all("may not write G:set" in line or "was disconnected" in line for line in lines)
 
 
+def test_names_that_nobody_has_cost_one_line_a_second(start: Start) -> None:
+    server = start()
+    began = time.monotonic()
+    sock = server.connect()
+    for number in range(200):
+        name = "G:nobody" if number % 2 else "\n\x1b"
+        sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, number) + string(name)))
+    received(sock, *[Command.CREATE_CHANNEL] * 200)
+    seconds = time.monotonic() - began
+    sock.close()
+    server.stop()
+    assert len(server.log.read_text().splitlines()) <= seconds + 2
+
+
 def test_a_procedure_that_fails_costs_one_line_a_second_and_the_client_is_told(start: Start) -> None:
     server = start()
     began = time.monotonic()
