@@ -10,7 +10,6 @@ import math
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.path_form import add_after, add_curved_kick, add_drift
 
 #: What a row of the geometry table holds.
 GEOMETRY = ("length", "angle", "entrance_angle", "exit_angle", "gap", "fint_entrance", "fint_exit")
@@ -78,9 +77,15 @@ def apply_kick(length: float, gradient: float, skew: float, weak: float, out: Fl
 
 
 @compiled
+def edge_psi(curvature: float, angle: float, gap: float, fint: float) -> float:
+    """By how much [rad] the fringe field turns a bend's edge for the vertical focusing, at the reference momentum."""
+    return curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+
+
+@compiled
 def edge_strengths(curvature: float, angle: float, gap: float, fint: float, delta: float) -> tuple[float, float]:
     """Focusing of a bend's edge [1/m]: px += h x, py -= v y. `angle` [rad], `gap` [m, full], `curvature` [1/m]."""
-    psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    psi = edge_psi(curvature, angle, gap, fint)
     return curvature * math.tan(angle), curvature * math.tan(angle - psi / (1.0 + delta))
 
 
@@ -111,61 +116,6 @@ def dipole_terms(length: float, parameters: Floats) -> tuple[float, float]:
         parameters[B1] - math.sin(parameters[KICK_X]) / length,
         parameters[A1] + math.sin(parameters[KICK_Y]) / length,
     )
-
-
-@compiled
-def body_map(
-    geometry: Floats, parameters: Floats, slices: int, delta: float, out: Floats, form: Floats, work: Floats
-) -> None:
-    """Write the map of a multipole up to the quadrupole terms, without edges and misalignment, and the path's `form`.
-
-    `work` is room for two maps and two forms.
-    """
-    length = geometry[LENGTH]
-    normal, skew_dipole = dipole_terms(length, parameters)
-    gradient, skew = parameters[B2], parameters[A2]
-    form[:] = 0.0
-    set_identity(out)
-    if length == 0.0:
-        apply_kick(1.0, gradient, skew, 0.0, out)
-        out[9] -= normal
-        out[19] += skew_dipole
-        return
-    curvature = geometry[ANGLE] / length
-    weight = 1.0 / (1.0 + delta)
-    step = length / slices
-    drift = step * weight
-    constant = normal - curvature * delta
-    factor, spare, own, spare_form = work[0:20], work[20:40], work[40:65], work[65:90]
-    set_identity(factor)
-    own[:] = 0.0
-    for stage in range(3):
-        free = drift * (DRIFT_OUTER if stage == 0 else DRIFT_INNER)
-        add_drift(free, weight, factor, own)
-        apply_drift(free, factor)
-        kick = step * (KICK_INNER if stage == 1 else KICK_OUTER)
-        if curvature != 0.0:
-            add_curved_kick(kick * curvature, factor, own)
-        apply_kick(kick, gradient, skew, curvature * curvature, factor)
-        factor[9] -= kick * constant
-        factor[19] += kick * skew_dipole
-    add_drift(drift * DRIFT_OUTER, weight, factor, own)
-    apply_drift(drift * DRIFT_OUTER, factor)
-    left = slices
-    while left > 0:
-        if left & 1:
-            add_after(own, out, form)
-            compose(factor, out, spare)
-            copy(spare, out)
-        left >>= 1
-        if left > 0:
-            for i in range(25):
-                spare_form[i] = own[i]
-            add_after(own, factor, spare_form)
-            for i in range(25):
-                own[i] = spare_form[i]
-            compose(factor, factor, spare)
-            copy(spare, factor)
 
 
 @compiled

@@ -14,8 +14,7 @@ class BeamState:
     (n+1, 2) belong to mode 1 in x and mode 2 in y; `phase` (n+1, 2) is in turns from the ring's start; `dispersion`
     (n+1, 4) is the orbit's derivative by delta [m, rad]; `chromaticity` (2,) the tunes'; `momentum_compaction` that of
     the circumference, relative. Arrays are read-only. Without a beam, `found` is False, `reason` says why, and all
-    other numbers but `delta` are NaN; with a beam whose neighbours in momentum are unstable, dispersion, chromaticity
-    and momentum compaction alone are. A propagator may have been asked for less (`Propagator`).
+    other numbers but `delta` are NaN. A propagator may have been asked for less (`Propagator`).
     """
 
     lattice_id: str

@@ -28,8 +28,8 @@ settings: Any = importlib.import_module("numba.core.config")
 #: Every module whose text decides what the machine code is.
 SOURCES = (
     "compiled", "report", "affine", "misalignment", "ends", "nonlinear", "optics", "closed_orbit", "orbit_search",
-    "path_form", "path_length", "kernels", "derivatives/kernels", "derivatives/variations", "ensembles/lanes",
-    "ensembles/turns", "six/steps", "six/kernels", "six/losses",
+    "pairs", "bodies", "rebuild", "chromatic", "path_length", "kernels", "derivatives/kernels",
+    "derivatives/variations", "ensembles/lanes", "ensembles/turns", "six/steps", "six/kernels", "six/losses",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Elements with sextupole or octupole terms: slices tracked together with their Jacobian, eight elements side by side.
 
-Each lane holds the state and four columns of its derivative, 5 x 4 rows of 8 numbers, then the coefficients. All of it
+Each lane holds the state and five columns of its derivative (by the coordinates and by the momentum deviation), 6 x 4
+rows of 8 numbers, then the coefficients. All of it
 is one array: loops of eight with constant offsets into one array need no check for overlap, and only without that
 check does the compiler turn loops so short into vector instructions (measured: five times faster).
 """
@@ -20,11 +21,14 @@ from gnomon.propagator.compiled import Floats, Integers, compiled
 
 LANES = 8
 
+#: Numbers of a linearised body: the affine map, and the derivative by the momentum deviation.
+BODY = 24
+
 #: Rows of a group's coefficients: b1 to b4, a1 to a4, length that drifts, length that kicks, curvature.
 COEFFICIENTS = 11
 
-#: Numbers in a group's state: the rows of five columns, x px y py each, and the coefficients behind them.
-ROWS = 4 * 5 * LANES
+#: Numbers in a group's state: the rows of six columns, x px y py each, and the coefficients behind them.
+ROWS = 4 * 6 * LANES
 STATE = ROWS + COEFFICIENTS * LANES
 
 #: Where the coefficients stand in a state.
@@ -45,9 +49,18 @@ def write_coefficients(geometry: Floats, parameters: Floats, slices: int, lane: 
 
 
 @compiled
+def fill_state(coefficients: Floats, used: int, at: int, state: Floats) -> None:
+    """Set the first `used` numbers of a state to 0 and write a group's coefficients at `at`; slices take longer."""
+    for i in range(used):
+        state[i] = 0.0
+    for i in range(88):
+        state[at + i] = coefficients[i]
+
+
+@compiled
 def drift_lanes(fraction: float, state: Floats) -> None:
-    """Free space of `fraction` of each lane's slice."""
-    for column in range(5):
+    """Free space of `fraction` (divided by 1 + delta) of each lane's slice, but for its own change with delta."""
+    for column in range(6):
         i = 32 * column
         for lane in range(8):
             length = fraction * state[DRIFTING + lane]
@@ -58,6 +71,7 @@ def drift_lanes(fraction: float, state: Floats) -> None:
 @compiled
 def kick_drift_lanes(kick: float, drift: float, delta: float, state: Floats) -> None:
     """Multipole kick and then free space, fractions of each lane's slice; field and derivative by Horner's rule."""
+    weight = 1.0 / (1.0 + delta)
     for lane in range(8):
         x, px, y, py = state[lane], state[8 + lane], state[16 + lane], state[24 + lane]
         g, f = state[B_4 + lane], state[A_4 + lane]
@@ -87,6 +101,13 @@ def kick_drift_lanes(kick: float, drift: float, delta: float, state: Floats) -> 
         focus = length * (g + h * h)
         f *= length
         g *= length
+        x, y = state[160 + lane], state[176 + lane]
+        by_delta = state[168 + lane] - (focus * x - f * y) + length * h
+        state[168 + lane] = by_delta
+        state[160 + lane] = x + free * (by_delta - weight * px)
+        by_delta = state[184 + lane] + (f * x + g * y)
+        state[184 + lane] = by_delta
+        state[176 + lane] = y + free * (by_delta - weight * py)
         x, y = state[32 + lane], state[48 + lane]
         px = state[40 + lane] - (focus * x - f * y)
         py = state[56 + lane] + (f * x + g * y)
@@ -123,6 +144,10 @@ def track_lanes(slices: int, delta: float, state: Floats) -> None:
     outer = DRIFT_OUTER / (1.0 + delta)
     inner = DRIFT_INNER / (1.0 + delta)
     drift_lanes(outer, state)
+    for lane in range(8):
+        free = outer / (1.0 + delta) * state[DRIFTING + lane]
+        state[160 + lane] -= free * state[8 + lane]
+        state[176 + lane] -= free * state[24 + lane]
     for slice_number in range(slices):
         kick_drift_lanes(KICK_OUTER, inner, delta, state)
         kick_drift_lanes(KICK_INNER, inner, delta, state)
@@ -141,12 +166,11 @@ def linearise(
 ) -> None:
     """Write the affine map that touches each nonlinear element's body at its point.
 
-    `points` (k, 4) are the coordinates at the bodies' entrances, `out` (k, 20) the maps, `lanes` (groups, 8) says which
-    element a lane carries, -1 for none.
+    `points` (k, 4) are the coordinates at the bodies' entrances, `out` (k, 24) the maps and behind each what a unit of
+    the momentum deviation changes at its exit; `lanes` (groups, 8) says which element a lane carries, -1 for none.
     """
     for group in range(group_slices.size):
-        state[0:ROWS] = 0.0
-        state[ROWS:STATE] = coefficients[group]
+        fill_state(coefficients[group], ROWS, ROWS, state)
         for lane in range(8):
             k = lanes[group, lane]
             if k >= 0:
@@ -164,3 +188,4 @@ def linearise(
                         out[k, 5 * row + column] = slope
                         constant -= slope * points[k, column]
                     out[k, 5 * row + 4] = constant
+                    out[k, 20 + row] = state[160 + 8 * row + lane]

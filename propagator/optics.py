@@ -130,12 +130,12 @@ def walk_beam(
             copy(work, beam)
         elif kind == NONLINEAR:
             k = ordinals[index]
-            if framed[k]:
-                compose(inlets[k], beam, work)
+            if framed[index]:
+                compose(inlets[index], beam, work)
                 copy(work, beam)
             compose(bodies[k], beam, work)
             copy(work, beam)
-            if framed[k]:
+            if framed[index]:
                 compose(outlets[k], beam, work)
                 copy(work, beam)
     record(beam, kinds.size, orbit, vectors)

@@ -103,10 +103,10 @@ def walk_orbit(
             x, px, y, py = carry(maps[slot, index], x, px, y, py)
         elif kind == NONLINEAR:
             k = ordinals[index]
-            if framed[k]:
-                x, px, y, py = carry(inlets[slot, k], x, px, y, py)
+            if framed[index]:
+                x, px, y, py = carry(inlets[slot, index], x, px, y, py)
             x, px, y, py = carry(bodies[slot, k], x, px, y, py)
-            if framed[k]:
+            if framed[index]:
                 x, px, y, py = carry(outlets[slot, k], x, px, y, py)
     last = kinds.size
     orbit[last, 0] = x

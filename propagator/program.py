@@ -6,7 +6,9 @@ from gnomon.lattice.elements import PARAMETERS, Bend, Corrector, Element, Multip
 from gnomon.propagator import kernels
 from gnomon.propagator.affine import AFFINE, CORRECTOR, DRIFT, GEOMETRY, IDENTITY, NONLINEAR
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.nonlinear import COEFFICIENTS, LANES
+from gnomon.propagator.nonlinear import BODY, COEFFICIENTS, LANES
+from gnomon.propagator.pairs import PAIR
+from gnomon.propagator.rebuild import rebuild
 
 #: Columns of the parameters with a sextupole or octupole term.
 HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
@@ -49,9 +51,11 @@ class Program:
         self.parameters: Floats = np.zeros((n, len(PARAMETERS)))
         self.moved: Integers = np.zeros(n, dtype=np.int64)
         self.frames: Floats = np.zeros((n, 2, 30))
+        self.bases: Floats = np.zeros(SLOTS)
         self.deltas: Floats = np.zeros(SLOTS)
-        self.maps: Floats = np.zeros((SLOTS, n, 20))
-        self.forms: Floats = np.zeros((SLOTS, n, 25))
+        self.maps: Floats = np.zeros((SLOTS, n, PAIR))
+        self.inlets: Floats = np.zeros((SLOTS, n, PAIR))
+        self.framed: Integers = np.zeros(n, dtype=np.int64)
         self.everything: Integers = np.arange(n, dtype=np.int64)
         self.lay_out()
 
@@ -73,53 +77,55 @@ class Program:
         count = self.bounds.size
         nonlinear = self.kinds == NONLINEAR
         self.ordinals: Integers = (np.cumsum(nonlinear) - nonlinear).astype(np.int64)
-        lanes: list[list[int]] = []
-        group_slices: list[int] = []
-        self.lane_of: Integers = np.zeros(count, dtype=np.int64)
-        for slices in sorted({int(s) for s in self.slices[self.bounds]}):
-            members = np.flatnonzero(self.slices[self.bounds] == slices)
-            for begin in range(0, members.size, LANES):
-                group = members[begin : begin + LANES]
-                self.lane_of[group] = LANES * len(lanes) + np.arange(group.size)
-                lanes.append([*group.tolist(), *[-1] * (LANES - group.size)])
-                group_slices.append(slices)
-        self.lanes: Integers = np.array(lanes, dtype=np.int64).reshape(-1, LANES)
-        self.group_slices: Integers = np.array(group_slices, dtype=np.int64)
-        self.coefficients: Floats = np.zeros((len(lanes), COEFFICIENTS * LANES))
-        self.framed: Integers = np.zeros(count, dtype=np.int64)
-        self.inlets: Floats = np.zeros((SLOTS, count, 20))
-        self.outlets: Floats = np.zeros((SLOTS, count, 20))
-        self.segments: Floats = np.zeros((SLOTS, count + 1, 20))
+        self.places: Integers = np.zeros(self.kinds.size, dtype=np.int64)
+        self.members, self.group_slices = self._group(self.bounds)
+        self.lanes: Integers = np.where(self.members < 0, -1, self.ordinals[self.members])
+        self.coefficients: Floats = np.zeros((len(self.members), COEFFICIENTS * LANES))
+        self.body_members, self.body_slices = self._group(np.flatnonzero(self.kinds == AFFINE))
+        self.body_coefficients: Floats = np.zeros((len(self.body_members), COEFFICIENTS * LANES))
+        self.outlets: Floats = np.zeros((SLOTS, count, PAIR))
+        self.segments: Floats = np.zeros((SLOTS, count + 1, PAIR))
         self.points: Floats = np.zeros((SLOTS, count, 4))
-        self.bodies: Floats = np.zeros((SLOTS, count, 20))
+        self.bodies: Floats = np.zeros((SLOTS, count, BODY))
         self.touching: Integers = np.zeros(SLOTS, dtype=np.int64)
         self.reached: Floats = np.zeros((count, 20))
         self.turns: Floats = np.zeros((SLOTS, 20))
         self.starts: Floats = np.zeros((SLOTS, 4))
 
+    def _group(self, elements: Integers) -> tuple[Integers, Integers]:
+        """Put elements of equal numbers of slices side by side: (groups, 8), -1 where there is none, and the slices."""
+        members: list[list[int]] = []
+        group_slices: list[int] = []
+        for slices in sorted({int(s) for s in self.slices[elements]}):
+            alike = elements[self.slices[elements] == slices]
+            for begin in range(0, alike.size, LANES):
+                group = alike[begin : begin + LANES]
+                self.places[group] = LANES * len(members) + np.arange(group.size)
+                members.append([*group.tolist(), *[-1] * (LANES - group.size)])
+                group_slices.append(slices)
+        return np.array(members, dtype=np.int64).reshape(-1, LANES), np.array(group_slices, dtype=np.int64)
+
     def rebuild(self, which: Integers, slots: Integers) -> None:
         """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
-        kernels.rebuild(
-            which, slots, self.deltas, self.kinds, self.ordinals, self.slices, self.lane_of, self.bounds, self.geometry,
-            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.maps, self.forms,
-            self.inlets, self.outlets, self.segments, self.touching,
+        rebuild(
+            which, slots, self.bases, self.deltas, self.kinds, self.ordinals, self.slices, self.places, self.bounds,
+            self.geometry, self.parameters, self.moved, self.framed, self.frames, self.coefficients,
+            self.body_coefficients, self.body_slices, self.body_members, self.maps, self.inlets, self.outlets,
+            self.segments, self.touching,
         )  # fmt: skip
 
-    def locate(self, slot: int, orbit: Floats, report: Floats, *, orbit_alone: bool = False) -> None:
-        """Find a slot's orbit (n+1, 4) and, unless that is wanted alone, path and exact traces; see `report`."""
-        kernels.locate(
-            slot, orbit_alone, self.deltas, self.kinds, self.ordinals, self.geometry, self.moved, self.framed,
-            self.frames, self.coefficients, self.group_slices, self.lanes, self.maps, self.forms, self.inlets,
-            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns,
-            self.starts, orbit, report,
-        )  # fmt: skip
+    def find(
+        self, slot: int, wanted: int, target: float, orbit: Floats, dispersion: Floats, optics: Floats, pairs: Floats,
+        report: Floats,
+    ) -> None:  # fmt: skip
+        """Find a slot's orbit (n+1, 4) and what else is `wanted` (`kernels.find`); see `report`.
 
-    def find_beam(
-        self, orbit: Floats, beta: Floats, alpha: Floats, phase: Floats, tunes: Floats, report: Floats
-    ) -> None:
-        """Find the orbit (n+1, 4), optics (2, n+1) and tunes (2,) of the beam's slot."""
-        kernels.find_beam(
-            BEAM, self.deltas, self.kinds, self.ordinals, self.geometry, self.framed, self.coefficients,
-            self.group_slices, self.lanes, self.maps, self.inlets, self.outlets, self.segments, self.points,
-            self.bodies, self.touching, self.reached, self.turns, self.starts, orbit, beta, alpha, phase, tunes, report,
+        `optics` (3, 2, n+1) are beta, alpha and phase, `pairs` (2, 2) the tunes and chromaticities.
+        """
+        kernels.find(
+            slot, wanted, target, self.bases, self.deltas, self.kinds, self.ordinals, self.bounds, self.geometry,
+            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.group_slices, self.lanes,
+            self.members, self.body_coefficients, self.body_slices, self.body_members, self.maps, self.inlets,
+            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns, self.starts,
+            orbit, dispersion, optics[0], optics[1], optics[2], pairs[0], pairs[1], report,
         )  # fmt: skip

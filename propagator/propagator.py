@@ -9,13 +9,18 @@ from gnomon.lattice import Lattice, LatticeError, Ring
 from gnomon.propagator import report as place
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.kernels import CHROMATIC, FOLLOW, OPTICS, PATH
 from gnomon.propagator.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
 from gnomon.propagator.reasons import why_no_beam
-from gnomon.propagator.report import FOUND
+from gnomon.propagator.report import FOUND, MOVED, UNSTABLE
 from gnomon.propagator.rf import Momentum, find_momentum, path_difference
 
-#: Half the distance in momentum of the central differences; pyAT's at a DPStep of 1e-5.
+#: Half the distance in momentum of the central differences of derivatives; pyAT's at a DPStep of 1e-5.
 STEP = 5e-6
+
+#: How far from the last momentum deviation the solution on the same branch of the path is looked for first, and how
+#: often its maps may be rebuilt on the way.
+NEAR, REBUILDS = 1e-3, 6
 
 
 class Propagator:
@@ -48,9 +53,10 @@ class Propagator:
         self._guess: Momentum | None = None
         self._pending: list[Integers] = []
         n = len(ring.elements)
-        self._above, self._below, self._spare = np.empty((n + 1, 4)), np.empty((n + 1, 4)), np.empty((n + 1, 4))
-        self._no_orbit, self._no_optics = _nan(n + 1, 4), _nan(n + 1, 2)
-        self._no_pair, self._no_matrix = _nan(2), _nan(4, 4)
+        self._wanted = OPTICS * self.optics | CHROMATIC * self.chromatic
+        self._spare, self._no_orbit = np.empty((2, n + 1, 4)), _nan(n + 1, 4)
+        self._no_optics, self._no_pair, self._no_matrix = _nan(n + 1, 2), _nan(2), _nan(4, 4)
+        self._spare_optics, self._spare_pairs = np.empty((3, 2, n + 1)), np.empty((2, 2))
 
     def __call__(self, lattice: Lattice) -> BeamState:
         """The beam of `lattice`; physics never raises. Raises LatticeError for a lattice of another ring."""
@@ -58,11 +64,18 @@ class Propagator:
             raise LatticeError(f"this propagator is for {self.ring.name}, not for a lattice of {lattice.ring.name}")
         with np.errstate(all="ignore"):
             self._load(lattice)
-            momentum = self._find_momentum(lattice)
-            if momentum.reason:
-                return self._no_beam(lattice, momentum.delta, momentum.reason)
-            find = self._find_beam if self.optics else self._find_orbit
-            return find(lattice, momentum.delta)
+            return self._find(lattice)
+
+    def find_neighbours(self) -> bool:
+        """Find the orbits a `STEP` above and below the last beam's momentum, in the program's slots ABOVE and BELOW."""
+        program = self.program
+        for slot, step in ((ABOVE, STEP), (BELOW, -STEP)):
+            self._prepare(slot, program.deltas[BEAM] + step)
+            program.points[slot] = program.points[BEAM]
+            program.touching[slot] = 0
+            if self._measure(slot)[place.STATUS] != FOUND:
+                return False
+        return True
 
     def _load(self, lattice: Lattice) -> None:
         program = self.program
@@ -82,125 +95,121 @@ class Propagator:
                 self._pending = [everything if pending.size else which for pending in self._pending]
         self._last = lattice
 
-    def _prepare(self, *momenta: tuple[int, float]) -> None:
-        """Have the maps of slots ready at their momentum deviations."""
+    def _prepare(self, slot: int, delta: float) -> None:
+        """Have the maps of a slot ready at a momentum deviation."""
         program = self.program
-        for slot, delta in momenta:
-            if program.deltas[slot] != delta:
-                program.deltas[slot] = delta
-                self._pending[slot] = program.everything
-        pending = self._pending
-        first = pending[momenta[0][0]]
-        if all(pending[slot] is first for slot, _ in momenta):
-            if first.size:
-                program.rebuild(first, np.array([slot for slot, _ in momenta], dtype=np.int64))
-        else:
-            for slot, _ in momenta:
-                if pending[slot].size:
-                    program.rebuild(pending[slot], np.array([slot], dtype=np.int64))
-        for slot, _ in momenta:
-            pending[slot] = program.everything[:0]
+        if program.deltas[slot] != delta:
+            program.bases[slot] = program.deltas[slot] = delta
+            self._pending[slot] = program.everything
+        if self._pending[slot].size:
+            program.rebuild(self._pending[slot], np.array([slot], dtype=np.int64))
+            self._pending[slot] = program.everything[:0]
 
-    def _lengthening(self, slot: int, delta: float) -> float | None:
-        """Path of a slot's orbit less the ring's length [m], None without an orbit."""
-        self._prepare((slot, delta))
+    def _measure(self, slot: int) -> Floats:
+        """The report on a slot's orbit and its path."""
         report = np.zeros(place.REPORT)
-        self.program.locate(slot, self._spare, report)
-        if report[place.STATUS] not in (FOUND, *range(place.UNSTABLE, place.UNSTABLE + 5)):
-            return None
-        value = float(report[place.LENGTHENING])
-        return value if math.isfinite(value) else None
+        self.program.find(
+            slot, PATH, 0.0, self._spare[0], self._spare[1], self._spare_optics, self._spare_pairs, report
+        )
+        return report
 
-    def _find_momentum(self, lattice: Lattice) -> Momentum:
+    def _lengthening(self, slot: int, delta: float) -> tuple[float, float] | None:
+        """Path of a slot's orbit less the ring's length [m] and its slope [m], None without an orbit."""
+        self._prepare(slot, delta)
+        report = self._measure(slot)
+        if report[place.STATUS] != FOUND and report[place.STATUS] < UNSTABLE:
+            return None
+        value, slope = float(report[place.LENGTHENING]), float(report[place.PATH_SLOPE])
+        return (value, slope) if math.isfinite(value) and math.isfinite(slope) else None
+
+    def _find(self, lattice: Lattice) -> BeamState:
         ring = self.ring
         target = path_difference(ring.harmonic_number, lattice.rf_frequency, ring.rf_reference)
         if self.momentum == "orbit":
             if target == 0.0:
                 self._guess = None
-                return Momentum(0.0, 0.0)
+                self._prepare(BEAM, 0.0)
+                return self._beam(lattice, _Result(self, self._wanted, 0.0))
             own = self._lengthening(REFERENCE, 0.0)
             if own is None:
-                return Momentum(0.0, 0.0, "no closed orbit at the reference momentum")
-            target += own
-        found = find_momentum(lambda delta: self._lengthening(BEAM, delta), target, self._guess)
-        self._guess = None if found.reason else found
-        if found.reason and (why := self._why_no_orbit()):
-            return Momentum(0.0, 0.0, why)
-        return found
+                return self._no_beam(lattice, 0.0, self._why_no_orbit() or "no closed orbit at the reference momentum")
+            target += own[0]
+        guess, self._guess = self._guess, None
+        result = self._follow(target, guess) if guess is not None else None
+        if result is None:
+            found = find_momentum(lambda delta: self._lengthening(BEAM, delta), target)
+            if found.reason:
+                return self._no_beam(lattice, found.delta, self._why_no_orbit() or found.reason)
+            result = self._follow(target, found)
+            if result is None:
+                self._prepare(BEAM, found.delta)
+                result = _Result(self, self._wanted, target)
+        beam = self._beam(lattice, result)
+        if beam.found and math.isfinite(result.slope):
+            self._guess = Momentum(beam.delta, result.slope)
+        return beam
+
+    def _follow(self, target: float, guess: Momentum) -> "_Result | None":
+        """Orbit and momentum deviation together, from a solution nearby; None when there is none on its branch."""
+        self._prepare(BEAM, guess.delta)
+        for _ in range(REBUILDS):
+            result = _Result(self, self._wanted | FOLLOW, target)
+            if not abs(result.delta - guess.delta) < NEAR:
+                return None
+            if result.status != MOVED:
+                same = guess.slope == 0.0 or result.slope * guess.slope > 0.0
+                return result if same and (result.status == FOUND or result.status >= UNSTABLE) else None
+            self._prepare(BEAM, result.delta)
+        return None
 
     def _why_no_orbit(self) -> str:
         """The reason why there is no beam at the reference momentum either, empty when there is one."""
-        report = np.zeros(place.REPORT)
-        self._prepare((BEAM, 0.0))
-        self.program.locate(BEAM, self._spare, report)
-        return why_no_beam(report)
+        self._prepare(BEAM, 0.0)
+        return why_no_beam(self._measure(BEAM))
 
-    def _find_beam(self, lattice: Lattice, delta: float) -> BeamState:
-        program = self.program
-        if self.chromatic:
-            self._prepare((BEAM, delta), (ABOVE, delta + STEP), (BELOW, delta - STEP))
-        else:
-            self._prepare((BEAM, delta))
-        n = len(self.ring.elements)
-        orbit = np.empty((n + 1, 4))
-        beta, alpha, phase = np.empty((3, 2, n + 1))
-        tune, report = np.empty(2), np.zeros(place.REPORT)
-        before = program.points[BEAM].copy()
-        program.find_beam(orbit, beta, alpha, phase, tune, report)
-        if reason := why_no_beam(report):
-            return self._no_beam(lattice, delta, reason)
-        one_turn = program.turns[BEAM].reshape(4, 5)[:, :4].copy()
-        dispersion, chromaticity, compaction = self._no_orbit, self._no_pair, math.nan
-        if self.chromatic:
-            dispersion, chromaticity, compaction = self._find_chromatic(tune, program.points[BEAM] - before)
-        for array in (orbit, one_turn, tune, beta, alpha, phase, dispersion, chromaticity):
+    def _beam(self, lattice: Lattice, result: "_Result") -> BeamState:
+        if reason := why_no_beam(result.report):
+            return self._no_beam(lattice, result.delta, reason)
+        orbit, dispersion, optics, pairs = result.orbit, result.dispersion, result.optics, result.pairs
+        for array in (orbit, dispersion, optics, pairs):
             array.flags.writeable = False
+        if not self.optics:
+            return BeamState(
+                lattice.id, True, "", result.delta, orbit, self._no_matrix, self._no_pair, self._no_optics,
+                self._no_optics, self._no_optics, self._no_orbit, self._no_pair, math.nan,
+            )  # fmt: skip
+        one_turn = self.program.turns[BEAM].reshape(4, 5)[:, :4].copy()
+        one_turn.flags.writeable = False
+        beta, alpha, phase = optics
+        chromatic = (self._no_orbit, self._no_pair, math.nan)
+        if self.chromatic:
+            chromatic = (dispersion, pairs[1], result.slope / self.ring.circumference)
         return BeamState(
-            lattice.id, True, "", delta, orbit, one_turn, tune, beta.T, alpha.T, phase.T, dispersion, chromaticity,
-            compaction,
-        )  # fmt: skip
-
-    def _find_orbit(self, lattice: Lattice, delta: float) -> BeamState:
-        self._prepare((BEAM, delta))
-        orbit, report = np.empty((len(self.ring.elements) + 1, 4)), np.zeros(place.REPORT)
-        self.program.locate(BEAM, orbit, report, orbit_alone=True)
-        if reason := why_no_beam(report):
-            return self._no_beam(lattice, delta, reason)
-        orbit.flags.writeable = False
-        return BeamState(
-            lattice.id, True, "", delta, orbit, self._no_matrix, self._no_pair, self._no_optics, self._no_optics,
-            self._no_optics, self._no_orbit, self._no_pair, math.nan,
-        )  # fmt: skip
-
-    def _find_chromatic(self, tune: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
-        """Dispersion (n+1, 4), chromaticity (2,) and momentum compaction by central differences.
-
-        `shift` is how far the beam's points have just moved; its neighbours' move alike.
-        """
-        program = self.program
-        above, below = np.zeros(place.REPORT), np.zeros(place.REPORT)
-        for slot, orbit, report in ((ABOVE, self._above, above), (BELOW, self._below, below)):
-            if program.points[slot].any():
-                program.points[slot] += shift
-                program.touching[slot] = 0
-            else:
-                program.points[slot] = program.points[BEAM]
-            program.locate(slot, orbit, report)
-            if report[place.STATUS] != FOUND:
-                return self._no_orbit, self._no_pair, math.nan
-        chromaticity = np.empty(2)
-        for mode, trace in enumerate((place.TRACE_1, place.TRACE_2)):
-            advance = math.acos(0.5 * above[trace]) - math.acos(0.5 * below[trace])
-            chromaticity[mode] = (advance if tune[mode] % 1.0 < 0.5 else -advance) / (4.0 * math.pi * STEP)
-        lengthening = above[place.LENGTHENING] - below[place.LENGTHENING]
-        compaction = float(lengthening) / (2.0 * STEP * self.ring.circumference)
-        return (self._above - self._below) / (2.0 * STEP), chromaticity, compaction
+            lattice.id, True, "", result.delta, orbit, one_turn, pairs[0], beta.T, alpha.T, phase.T, *chromatic
+        )
 
     def _no_beam(self, lattice: Lattice, delta: float, reason: str) -> BeamState:
         return BeamState(
             lattice.id, False, reason, delta, self._no_orbit, self._no_matrix, self._no_pair, self._no_optics,
             self._no_optics, self._no_optics, self._no_orbit, self._no_pair, math.nan,
         )  # fmt: skip
+
+
+class _Result:
+    """What the kernel found in the beam's slot: arrays, and the report on them."""
+
+    __slots__ = ("delta", "dispersion", "optics", "orbit", "pairs", "report", "slope", "status")
+
+    def __init__(self, propagate: Propagator, wanted: int, target: float) -> None:
+        n = propagate.program.kinds.size + 1
+        self.orbit, self.dispersion, self.optics, self.pairs = (
+            np.empty((n, 4)), np.empty((n, 4)), np.empty((3, 2, n)), np.empty((2, 2))
+        )  # fmt: skip
+        self.report = np.zeros(place.REPORT)
+        propagate.program.find(BEAM, wanted, target, self.orbit, self.dispersion, self.optics, self.pairs, self.report)
+        self.status = int(self.report[place.STATUS])
+        self.slope = float(self.report[place.PATH_SLOPE])
+        self.delta = float(self.report[place.MOMENTUM])
 
 
 def _nan(*shape: int) -> Floats:

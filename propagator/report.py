@@ -1,12 +1,13 @@
 """The numbers by which kernels say what they found."""
 
 #: Places in a report: outcome, steps of the search, its last change [m, rad], 2 cos(mu) of both modes, their
-#: discriminant, path of the turn less the ring's length [m], largest orbit [m].
-STATUS, ITERATIONS, CHANGE, TRACE_1, TRACE_2, DISCRIMINANT, LENGTHENING, WORST = range(8)
-REPORT = 8
+#: discriminant, path of the turn less the ring's length [m], largest orbit [m], the path's derivative by the momentum
+#: deviation [m], and the momentum deviation.
+STATUS, ITERATIONS, CHANGE, TRACE_1, TRACE_2, DISCRIMINANT, LENGTHENING, WORST, PATH_SLOPE, MOMENTUM = range(10)
+REPORT = 10
 
-#: Outcomes of the search for an orbit.
-FOUND, NOT_CONVERGED, LOST, NO_FIXED_POINT = range(4)
+#: Outcomes of the search for an orbit. MOVED: the maps are to be rebuilt at another momentum deviation.
+FOUND, NOT_CONVERGED, LOST, NO_FIXED_POINT, MOVED = range(5)
 
 #: Verdicts on the modes; a status of UNSTABLE plus a verdict has an orbit and no stable beam.
 STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM = range(5)

@@ -7,6 +7,7 @@ import numpy as np
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole, Sextupole
 from gnomon.propagator import kernels
 from gnomon.propagator.compiled import cache_folder
+from gnomon.propagator.kernels import OPTICS
 from gnomon.propagator.program import BEAM, Program
 from gnomon.propagator.report import REPORT
 from gnomon.propagator.six.losses import MANY, SHAPE, SUMS, lose
@@ -30,13 +31,15 @@ def compile_kernels(progress: Progress | None = None) -> None:
     program = Program(small_ring())
     n = program.kinds.size
     program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
-    orbit, pair, report = np.empty((n + 1, 4)), np.empty((2, n + 1)), np.zeros(REPORT)
+    orbit, optics, report = np.empty((2, n + 1, 4)), np.empty((3, 2, n + 1)), np.zeros(REPORT)
     points, four, two = np.ones((MANY + 1, MANY)), np.zeros((2, 4)), np.ones(2)
     four.flags.writeable = two.flags.writeable = False
     steps: list[tuple[str, Callable[[], None]]] = [
         ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
-        ("orbit and path", lambda: program.locate(BEAM, orbit, report)),
-        ("orbit and optics", lambda: program.find_beam(orbit, pair, pair.copy(), pair.copy(), np.empty(2), report)),
+        (
+            "orbit and optics",
+            lambda: program.find(BEAM, OPTICS, 0.0, orbit[0], orbit[1], optics, np.empty((2, 2)), report),
+        ),
         (
             "radiation",
             lambda: lose(
@@ -52,7 +55,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
     if progress is not None:
         progress("kernels", len(steps), len(steps))
     folder = cache_folder()
-    if kernels.find_beam.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
+    if kernels.find.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
         (folder / MARK).touch()
 
 

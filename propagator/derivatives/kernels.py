@@ -59,7 +59,6 @@ def path_gradient(
     parameters: Floats,
     moved: Integers,
     frames: Floats,
-    forms: Floats,
     delta: float,
     orbit: Floats,
     out: Floats,
@@ -73,18 +72,21 @@ def path_gradient(
         if kind == DRIFT:
             scale = geometry[index, LENGTH] / (1.0 + delta) ** 2
             out[index, 1], out[index, 3] = scale * z[1], scale * z[3]
-        elif kind in (AFFINE, CORRECTOR):
-            form = forms[index]
-            for i in range(4):
-                value = form[5 * i + 4]
-                for j in range(4):
-                    value += form[5 * i + j] * z[j]
-                out[index, i] = 2.0 * value
-        elif kind == NONLINEAR:
-            shape = geometry[index]
+        elif kind in (AFFINE, CORRECTOR, NONLINEAR):
+            shape, row = geometry[index], parameters[index]
             write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
             point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
-            vary_body(shape, parameters[index], slices[index], delta, -1, point, first, second, paths, 1)
+            if kind == CORRECTOR:
+                drift = shape[LENGTH] / (1.0 + delta)
+                paths[0] = paths[2] = 0.0
+                for v in (1, 3):
+                    paths[v] = drift / (1.0 + delta) * (point[v] + 0.5 * row[KICK_X + v // 2])
+                for v in range(4):
+                    for i in range(4):
+                        first[v, i] = 1.0 if i == v else 0.0
+                first[1, 0] = first[3, 2] = drift
+            else:
+                vary_body(shape, row, slices[index], delta, -1, point, first, second, paths, 1)
             for v in range(4):
                 if moved[index]:
                     add_edge(shape, delta, first[v], work)
@@ -131,12 +133,12 @@ def chain_maps(
             copy(work, turn)
         elif kind == NONLINEAR:
             k = ordinals[index]
-            if framed[k]:
-                compose(inlets[k], turn, work)
+            if framed[index]:
+                compose(inlets[index], turn, work)
                 copy(work, turn)
             compose(bodies[k], turn, work)
             copy(work, turn)
-            if framed[k]:
+            if framed[index]:
                 compose(outlets[k], turn, work)
                 copy(work, turn)
 

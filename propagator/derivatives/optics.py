@@ -54,7 +54,7 @@ def tune_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
 
 def chromaticity_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
     """d(chromaticity) by every sextupole's b3, per 1/m^3. Raises NoDerivative without a beam or its neighbours."""
-    beam = beam_of(propagate, lattice, chromatic=True)
+    beam = beam_of(propagate, lattice, neighbours=True)
     elements = [i for i, e in enumerate(lattice.ring.elements) if isinstance(e, Sextupole)]
     knobs = _knobs(elements, "b3")
     above, below = (_tunes(Turn(propagate.program, slot), knobs, beam.tune) for slot in (ABOVE, BELOW))
@@ -67,7 +67,7 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
 
     Raises NoDerivative without a beam or its neighbours in momentum.
     """
-    beam = beam_of(propagate, lattice, chromatic=True)
+    beam = beam_of(propagate, lattice, neighbours=True)
     ring = lattice.ring
     places = np.array(ring.monitors, dtype=np.int64)
     names, parameters, knobs = _quadrupoles(lattice)

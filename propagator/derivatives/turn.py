@@ -102,7 +102,7 @@ class Turn:
         gradient = np.empty((program.kinds.size, 4))
         kernels.path_gradient(
             program.kinds, program.slices, program.geometry, program.parameters, program.moved, program.frames,
-            program.forms[self.slot], self.delta, self.orbit, gradient,
+            self.delta, self.orbit, gradient,
         )  # fmt: skip
         so_far = np.cumsum(np.einsum("ni,nij->nj", gradient, self.to[:-1]), axis=0)
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
@@ -143,14 +143,18 @@ class Turn:
         return np.array([pair[0], pair[0].conj(), pair[1], pair[1].conj()]), basis
 
 
-def beam_of(propagate: Propagator, lattice: Lattice, *, chromatic: bool = False) -> BeamState:
-    """The beam of a lattice, which leaves its turn in the propagator. Raises NoDerivative without a beam."""
+def beam_of(propagate: Propagator, lattice: Lattice, *, chromatic: bool = False, neighbours: bool = False) -> BeamState:
+    """The beam of a lattice, which leaves its turn in the propagator, and if wanted those beside it in momentum.
+
+    Raises NoDerivative without a beam, or without neighbours.
+    """
+    chromatic = chromatic or neighbours
     if not propagate.optics or (chromatic and not propagate.chromatic):
         raise NoDerivative("this derivative needs a Propagator with optics" + " and chromatic" * chromatic)
     beam = propagate(lattice)
     if not beam.found:
         raise NoDerivative(f"{lattice.ring.name}: no derivatives of lattice {lattice.id}: {beam.reason}")
-    if chromatic and not np.isfinite(beam.chromaticity).all():
+    if neighbours and not propagate.find_neighbours():
         raise NoDerivative(
             f"{lattice.ring.name}: the beam of lattice {lattice.id} has no stable neighbours in momentum to differ from"
         )

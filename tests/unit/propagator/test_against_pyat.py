@@ -47,6 +47,12 @@ def case_lattice(name: str, rings: dict[str, Ring]) -> Lattice:
     return with_misalignments(lattice) if what == "misaligned" else lattice
 
 
+def compaction(ring: Any, delta: float) -> float:
+    """pyAT's momentum compaction for a step of 0: at low compaction the third order shows in a difference."""
+    near, far = (at.get_mcf(ring, dp=delta, DPStep=step) for step in (1e-5, 2e-5))
+    return float(near + (near - far) / 3.0)
+
+
 @pytest.fixture(scope="module", params=CASES)
 def comparison(request: pytest.FixtureRequest, bessy2: Ring, mls: Ring) -> Comparison:
     lattice = case_lattice(request.param, {"bessy2": bessy2, "mls": mls})
@@ -62,7 +68,7 @@ def comparison(request: pytest.FixtureRequest, bessy2: Ring, mls: Ring) -> Compa
     above, below = (at.find_orbit4(ring, dp=delta + d, refpts=everywhere, **TIGHT)[1] for d in (5e-6, -5e-6))
     return Comparison(
         beam, orbit[:, :4], turn_matrix(ring, start), data.tune, data.chromaticity, elements,
-        (above - below)[:, :4] / 1e-5, at.get_mcf(ring, dp=delta, DPStep=1e-5),
+        (above - below)[:, :4] / 1e-5, compaction(ring, delta),
         pyat_turn(ring, start[:, None])[5, 0],
     )  # fmt: skip
 

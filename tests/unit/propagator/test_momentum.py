@@ -97,31 +97,66 @@ def test_a_small_change_on_a_detuned_ring_gives_what_a_new_propagator_gives(mls:
         assert np.abs(after.orbit - new.orbit).max() < 1e-12
 
 
+@pytest.mark.parametrize(("ring_name", "optics"), [("bessy2", "nominal"), ("mls", "low_alpha")])
+def test_what_is_found_does_not_depend_on_what_was_computed_before(
+    ring_name: str, optics: str, request: pytest.FixtureRequest
+) -> None:
+    ring: Ring = request.getfixturevalue(ring_name)
+    lattice, rng = lattice_of(ring, optics), np.random.default_rng(8)
+    kicks = [m.name for m in ring.magnets if m.main == "kick"]
+    quadrupoles = [m.name for m in ring.magnets if m.main == "k1"]
+    kept = Propagator(ring)
+    for size in (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-6, 1e-7, 1e-8, 1e-9):
+        steerer, quadrupole = str(rng.choice(kicks)), str(rng.choice(quadrupoles))
+        lattice = lattice.updated({
+            (steerer, "kick"): lattice[steerer, "kick"] + size * rng.normal(),
+            (quadrupole, "k1"): lattice[quadrupole, "k1"] * (1.0 + 10.0 * size * rng.normal()),
+        })  # fmt: skip
+        warm, cold = kept(lattice), Propagator(ring)(lattice)
+        assert warm.found
+        assert cold.found
+        assert abs(warm.delta - cold.delta) < 1e-13
+        assert np.abs(warm.orbit - cold.orbit).max() < 1e-12
+        assert np.abs(warm.tune - cold.tune).max() < 1e-11
+        assert np.abs(warm.beta / cold.beta - 1.0).max() < 1e-9
+        assert np.abs(warm.dispersion - cold.dispersion).max() < 1e-6 * np.abs(cold.dispersion).max()
+        assert np.abs(warm.chromaticity - cold.chromaticity).max() < 2e-6
+        assert warm.momentum_compaction == pytest.approx(cold.momentum_compaction, rel=1e-6)
+
+
 def test_the_solution_lies_on_the_branch_that_contains_the_reference_momentum() -> None:
     # path = 0.1 d + 50 d^2: solutions at +1e-4 and -2.1e-3 for the same path
 
-    def path(delta: float) -> float:
-        return 0.1 * delta + 50.0 * delta * delta
+    def path(delta: float) -> tuple[float, float]:
+        return 0.1 * delta + 50.0 * delta * delta, 0.1 + 100.0 * delta
 
-    target = path(1e-4)
-    assert find_momentum(path, target, None).delta == pytest.approx(1e-4, abs=1e-13)
-    assert find_momentum(path, path(-9.9e-4), None).delta == pytest.approx(-9.9e-4, abs=1e-9)
-    assert find_momentum(path, path(-9.9e-4), Momentum(1e-3, 0.2)).delta == pytest.approx(-9.9e-4, abs=1e-9)
-    # a neighbour's solution beyond the turning point is left when the path has moved far
-    assert find_momentum(path, path(4e-3), Momentum(-2.1e-3, -0.11)).delta == pytest.approx(4e-3, abs=1e-9)
+    assert find_momentum(path, path(1e-4)[0]).delta == pytest.approx(1e-4, abs=1e-13)
+    assert find_momentum(path, path(-9.9e-4)[0]).delta == pytest.approx(-9.9e-4, abs=1e-9)
+    assert find_momentum(path, path(4e-3)[0]).delta == pytest.approx(4e-3, abs=1e-9)
+
+
+def test_a_solution_beyond_the_turning_point_is_left_for_the_one_on_the_reference_momentums_branch(mls: Ring) -> None:
+    propagate = Propagator(mls)
+    lattice = mls.optics["low_alpha"]
+    near = propagate(detuned(lattice, 10.0))
+    # where the last search might have ended up
+    propagate._guess = Momentum(-2e-2, -near.momentum_compaction * mls.circumference)
+    again = propagate(detuned(lattice, 10.0))
+    assert again.found
+    assert abs(again.delta - near.delta) < 1e-12
 
 
 def test_no_path_no_orbit_and_no_compaction_are_reasons_and_end() -> None:
     calls = []
 
-    def path(delta: float) -> float | None:
+    def path(delta: float) -> tuple[float, float] | None:
         calls.append(delta)
-        return 0.1 * delta if abs(delta) < 1e-3 else None
+        return (0.1 * delta, 0.1) if abs(delta) < 1e-3 else None
 
-    assert "no momentum" in find_momentum(path, 1.0, None).reason
+    assert "no momentum" in find_momentum(path, 1.0).reason
     assert len(calls) < 200
-    assert "no closed orbit" in find_momentum(lambda _: None, 1.0, None).reason
-    assert "momentum compaction 0" in find_momentum(lambda _: 0.0, 1.0, None).reason
+    assert "no closed orbit" in find_momentum(lambda _: None, 1.0).reason
+    assert "momentum compaction 0" in find_momentum(lambda _: (0.0, 0.0), 1.0).reason
 
 
 def test_an_unknown_mode_is_refused(mls: Ring) -> None:

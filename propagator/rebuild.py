@@ -1,0 +1,201 @@
+"""Maps from parameters: of elements, with their derivative by the momentum deviation, and of the segments between."""
+
+import numpy as np
+
+from gnomon.propagator.affine import (
+    AFFINE,
+    ANGLE,
+    CORRECTOR,
+    DRIFT,
+    IDENTITY,
+    KICK_X,
+    KICK_Y,
+    LENGTH,
+    NONLINEAR,
+    has_edges,
+)
+from gnomon.propagator.bodies import BODY_STATE, map_bodies, take_body
+from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.misalignment import write_frames
+from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, write_coefficients
+from gnomon.propagator.pairs import (
+    apply_drift_pair,
+    compose_pair,
+    copy_pair,
+    corrector_pair,
+    move_pair,
+    set_identity_pair,
+    write_end_pairs,
+)
+
+#: Room that this kernel works in.
+WORK = 500
+
+
+@kernel
+def rebuild(
+    which: Integers,
+    slots: Integers,
+    bases: Floats,
+    deltas: Floats,
+    kinds: Integers,
+    ordinals: Integers,
+    slices: Integers,
+    places: Integers,
+    bounds: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    framed: Integers,
+    frames: Floats,
+    coefficients: Floats,
+    body_coefficients: Floats,
+    body_slices: Integers,
+    body_members: Integers,
+    maps: Floats,
+    inlets: Floats,
+    outlets: Floats,
+    segments: Floats,
+    touching: Integers,
+) -> None:
+    """Bring the maps of the elements `which` up to date in all `slots`, and the segments that contain them.
+
+    They are built about the momentum deviations `bases` and moved on to `deltas`.
+    """
+    count = bounds.size
+    touched = np.zeros(count + 1, dtype=np.int64)
+    asked = np.zeros(kinds.size, dtype=np.int64)
+    groups = np.zeros(body_slices.size, dtype=np.int64)
+    work = np.empty(WORK)
+    first, second, spare = work[0:60], work[60:120], work[120:240]
+    flat = coefficients.reshape(coefficients.size)
+    flat_bodies = body_coefficients.reshape(body_coefficients.size)
+    for number in range(which.size):
+        index = which[number]
+        kind = kinds[index]
+        if kind == IDENTITY:
+            continue
+        k = ordinals[index]
+        touched[k] = 1
+        if kind == DRIFT:
+            continue
+        asked[index] = 1
+        row = parameters[index]
+        shape = geometry[index]
+        moved[index] = 0
+        if row[10] != 0.0 or row[11] != 0.0 or row[12] != 0.0:
+            moved[index] = 1
+            write_frames(shape[ANGLE], row[10], row[11], row[12], work, frames[index, 0], frames[index, 1])
+        framed[index] = 1 if has_edges(shape) or moved[index] else 0
+        place = places[index]
+        at = (place // LANES) * COEFFICIENTS * LANES
+        if kind == AFFINE:
+            groups[place // LANES] = 1
+            write_coefficients(shape, row, slices[index], place % LANES, flat_bodies, at)
+        elif kind == NONLINEAR:
+            touched[k + 1] = 1
+            write_coefficients(shape, row, slices[index], place % LANES, flat, at)
+        for slot in slots:
+            delta = bases[slot]
+            if kind == NONLINEAR:
+                touching[slot] = 0
+                if framed[index]:
+                    write_end_pairs(
+                        shape, moved[index] != 0, frames[index], delta, inlets[slot, index], outlets[slot, k], spare
+                    )
+                    move_pair(inlets[slot, index], deltas[slot] - delta)
+                    move_pair(outlets[slot, k], deltas[slot] - delta)
+            elif kind == CORRECTOR:
+                corrector_pair(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, maps[slot, index])
+                if framed[index]:
+                    between_ends(
+                        shape, moved[index] != 0, frames[index], delta, maps[slot, index], inlets[slot, index], first,
+                        second, spare,
+                    )  # fmt: skip
+                move_pair(maps[slot, index], deltas[slot] - delta)
+    state = np.empty(BODY_STATE)
+    for group in range(groups.size):
+        if not groups[group]:
+            continue
+        for slot in slots:
+            delta = bases[slot]
+            map_bodies(body_coefficients[group], body_slices[group], delta, state)
+            for lane in range(LANES):
+                index = body_members[group, lane]
+                if index < 0 or not asked[index]:
+                    continue
+                take_body(state, lane, maps[slot, index])
+                if framed[index]:
+                    between_ends(
+                        geometry[index], moved[index] != 0, frames[index], delta, maps[slot, index],
+                        inlets[slot, index], first, second, spare,
+                    )  # fmt: skip
+                    move_pair(inlets[slot, index], deltas[slot] - delta)
+                move_pair(maps[slot, index], deltas[slot] - delta)
+    for k in range(count + 1):
+        if not touched[k]:
+            continue
+        begin = 0 if k == 0 else bounds[k - 1] + 1
+        end = kinds.size if k == count else bounds[k]
+        for slot in slots:
+            delta = bases[slot]
+            weight = 1.0 / (1.0 + delta)
+            if k > 0 and framed[bounds[k - 1]]:
+                copy_pair(outlets[slot, k - 1], first)
+            else:
+                set_identity_pair(first)
+            for index in range(begin, end):
+                kind = kinds[index]
+                if kind == DRIFT:
+                    apply_drift_pair(geometry[index, LENGTH], weight, first)
+                elif kind != IDENTITY:
+                    compose_pair(maps[slot, index], first, second)
+                    copy_pair(second, first)
+            if k < count and framed[bounds[k]]:
+                compose_pair(inlets[slot, bounds[k]], first, second)
+                copy_pair(second, first)
+            copy_pair(first, segments[slot, k])
+            move_pair(segments[slot, k], deltas[slot] - delta)
+
+
+@compiled
+def between_ends(
+    geometry: Floats,
+    moved: bool,
+    frames: Floats,
+    delta: float,
+    pair: Floats,
+    inlet: Floats,
+    outlet: Floats,
+    spare: Floats,
+    work: Floats,
+) -> None:
+    """Have a body's pair become that of the whole element, and write the one of its entrance to `inlet`."""
+    write_end_pairs(geometry, moved, frames, delta, inlet, outlet, work)
+    compose_pair(pair, inlet, spare)
+    compose_pair(outlet, spare, pair)
+
+
+@compiled
+def move_slot(
+    by: float,
+    kinds: Integers,
+    bounds: Integers,
+    framed: Integers,
+    maps: Floats,
+    inlets: Floats,
+    outlets: Floats,
+    segments: Floats,
+) -> None:
+    """Have all maps of a slot be those at `by` beyond the momentum deviation about which they were built."""
+    for index in range(kinds.size):
+        kind = kinds[index]
+        if kind in (AFFINE, CORRECTOR):
+            move_pair(maps[index], by)
+        if framed[index]:
+            move_pair(inlets[index], by)
+    for k in range(bounds.size):
+        if framed[bounds[k]]:
+            move_pair(outlets[k], by)
+    for k in range(bounds.size + 1):
+        move_pair(segments[k], by)
