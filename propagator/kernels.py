@@ -19,7 +19,6 @@ from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
 from gnomon.propagator.nonlinear import STATE
 from gnomon.propagator.optics import evaluate_optics, find_mode, find_traces, walk_beam
 from gnomon.propagator.orbit_search import close, walk_orbit
-from gnomon.propagator.pairs import REACH
 from gnomon.propagator.path_length import lengthening
 from gnomon.propagator.rebuild import move_slot
 from gnomon.propagator.report import (
@@ -58,6 +57,7 @@ def find(
     slot: int,
     wanted: int,
     target: float,
+    reach: float,
     bases: Floats,
     deltas: Floats,
     kinds: Integers,
@@ -97,7 +97,7 @@ def find(
     """Find one slot's closed orbit (n+1, 4) and what else is `wanted`; the outcome is in `report`.
 
     With FOLLOW the momentum deviation moves until the path of the turn is `target` [m] longer than the ring. When that
-    is further than the maps reach, the outcome is MOVED: they are to be rebuilt about the momentum deviation in the
+    is further from their base than the maps `reach`, the outcome is MOVED: they are to be rebuilt about the momentum deviation in the
     report, and the search goes on from there. Without PATH or OPTICS the traces are those of the search's last step but
     one. Optics (2, n+1) and dispersion (n+1, 4) are those at every entrance and at the end; the tunes have their
     integers.
@@ -142,7 +142,7 @@ def find(
             starts[slot, row] += step * eta[row]
         touching[slot] = 0
         report[MOMENTUM] = delta
-        if not abs(delta - bases[slot]) < REACH:
+        if not abs(delta - bases[slot]) < reach:
             report[STATUS] = MOVED
             return
         deltas[slot] = delta

@@ -23,10 +23,6 @@ from gnomon.propagator.misalignment import COLUMNS, frame_map
 #: Numbers of a pair.
 PAIR = 60
 
-#: Largest change of the momentum deviation that pairs follow: the maps' second order is then 1e-16, and what comes of
-#: their derivatives stays right to some 1e-7.
-REACH = 1e-8
-
 
 @compiled
 def move_pair(pair: Floats, by: float) -> None:

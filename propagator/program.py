@@ -123,7 +123,7 @@ class Program:
         `optics` (3, 2, n+1) are beta, alpha and phase, `pairs` (2, 2) the tunes and chromaticities.
         """
         kernels.find(
-            slot, wanted, target, self.bases, self.deltas, self.kinds, self.ordinals, self.bounds, self.geometry,
+            slot, wanted, target, reach, self.bases, self.deltas, self.kinds, self.ordinals, self.bounds, self.geometry,
             self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.group_slices, self.lanes,
             self.members, self.body_coefficients, self.body_slices, self.body_members, self.maps, self.inlets,
             self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns, self.starts,

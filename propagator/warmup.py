@@ -38,7 +38,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
         ("element maps", lambda: program.rebuild(program.everything, np.array([BEAM]))),
         (
             "orbit and optics",
-            lambda: program.find(BEAM, OPTICS, 0.0, orbit[0], orbit[1], optics, np.empty((2, 2)), report),
+            lambda: program.find(BEAM, OPTICS, 0.0, 0.0, orbit[0], orbit[1], optics, np.empty((2, 2)), report),
         ),
         (
             "radiation",
