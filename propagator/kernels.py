@@ -97,10 +97,10 @@ def find(
     """Find one slot's closed orbit (n+1, 4) and what else is `wanted`; the outcome is in `report`.
 
     With FOLLOW the momentum deviation moves until the path of the turn is `target` [m] longer than the ring. When that
-    is further from their base than the maps `reach`, the outcome is MOVED: they are to be rebuilt about the momentum deviation in the
-    report, and the search goes on from there. Without PATH or OPTICS the traces are those of the search's last step but
-    one. Optics (2, n+1) and dispersion (n+1, 4) are those at every entrance and at the end; the tunes have their
-    integers.
+    is further than `reach` from where the maps were built, the outcome is MOVED: they are to be rebuilt about the
+    momentum deviation in the report, and the search goes on from there. Without PATH or OPTICS the traces are those of
+    the search's last step but one. Optics (2, n+1) and dispersion (n+1, 4) are those at every entrance and at the end;
+    the tunes have their integers.
     """
     work, total, eta = np.empty(WORK), np.empty(2), np.empty(4)
     pairs = work[STATE + 20 : STATE + 90]

@@ -115,8 +115,8 @@ class Program:
         )  # fmt: skip
 
     def find(
-        self, slot: int, wanted: int, target: float, orbit: Floats, dispersion: Floats, optics: Floats, pairs: Floats,
-        report: Floats,
+        self, slot: int, wanted: int, target: float, reach: float, orbit: Floats, dispersion: Floats, optics: Floats,
+        pairs: Floats, report: Floats,
     ) -> None:  # fmt: skip
         """Find a slot's orbit (n+1, 4) and what else is `wanted` (`kernels.find`); see `report`.
 
