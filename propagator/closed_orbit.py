@@ -22,8 +22,8 @@ ITERATIONS = 30
 #: Largest change [m, rad] at which the orbit counts as found, and below which a change that no longer shrinks does.
 TOLERANCE, FLOOR = 1e-13, 1e-11
 
-#: Change [m, rad] that is foreseen for the step that is left out.
-CERTAIN = 1e-15
+#: Change [m, rad] that is foreseen for the step that is left out, and a change that no ring's next one leaves larger.
+CERTAIN, QUICK = 1e-15, 1e-9
 
 
 @compiled
@@ -51,7 +51,7 @@ def close_orbit(
     the orbit there. `reached` (k, 20) and `state` are room to work. No step moves a point by more than `reach`
     [m, rad]. When `bodies` are still `touching` the elements near the guess, the first step does without new ones.
     When `exact`, the bodies and the turn are those about the orbit itself; else the search ends, one step earlier, when
-    the last two changes say that the next, which shrinks with the square, would be below `CERTAIN`.
+    the last two changes say that the next, which shrinks with the square, would be below `CERTAIN`, or one is `QUICK`.
     `report` gets iterations and the last change.
     """
     count = points.shape[0]
@@ -93,6 +93,8 @@ def close_orbit(
         if not size < FAR and reach > FAR:
             return LOST
         if change < TOLERANCE or (change < FLOOR and change > 0.5 * last):
+            return FOUND
+        if not exact and change < QUICK:
             return FOUND
         if not exact and change < 0.1 * last < reach and change * change * change < CERTAIN * last * last:
             return FOUND
