@@ -12,6 +12,11 @@ MAX_LENGTH = 200_000
 
 _CALL = re.compile(r"\s*exec\s*,\s*([A-Za-z_][\w.$]*)\s*(?:\((.*)\))?\s*\Z", re.DOTALL | re.IGNORECASE)
 
+#: What MAD-X takes whole as an argument; of anything longer it takes the first word and drops the rest without a word.
+_WORD = re.compile(
+    r"\$?[A-Za-z_][\w.$]*(?:->[A-Za-z_][\w.]*)?|(?:\d+\.?\d*|\.\d+)(?:[edED][+-]?\d+)?|\"[^\"]*\"|#[A-Za-z]\w*"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Macro:
@@ -39,6 +44,10 @@ def expand_macro(macro: Macro, arguments: list[str], number: Callable[[str], flo
     """
     if len(arguments) != len(macro.parameters):
         raise MadxError(place, f"the macro {macro.name} takes {len(macro.parameters)} arguments, not {len(arguments)}")
+    for argument in arguments:
+        if not _WORD.fullmatch(argument):
+            why = "MAD-X takes the first word of an argument alone: give a variable that has this value"
+            raise MadxError(place, f"the argument {shorten(argument)} of the macro {macro.name}: {why}")
     body = macro.body
     for parameter, argument in zip(macro.parameters, arguments, strict=True):
         value = str(int(number(argument[1:].strip().lower()))) if argument.startswith("$") else argument

@@ -49,7 +49,8 @@ TEXTS = {
     "loops": "i0=0; while (i0<5) {i0=i0+1; if (i0==3) {v1=i0;}} v2=i0; v3=1; while (v3<100 && i0>0) {v3=v3*2;} v4=1;",
     "macros": "m1(xx,yy): macro = {xx = yy; z_xx = 2*yy;} exec, m1(v1,4); v2=z_v1; m2(kk): macro = {a.kk=1+kk;} i1=3; "
     "exec, m2($i1); v3=a.3; m3: macro = {v4 = 5; if (v4==5) {v5=2;}} exec, m3; exec, m3(); v6=0; "
-    "m4(x): macro = {max = x;} exec, m4(v6);",
+    "m4(x): macro = {max = x;} exec, m4(v6); "
+    "m5(x): macro = {v7=x;} exec, m5(1.5e+2); q5: quadrupole, l=3; m6(x): macro = {v8=x;} exec, m6(q5->l);",
     "elements": "q1: quadrupole, l=1, k1=2; q1->k1=5; v1=q1->k1; q1, k1=7; v2=q1->k1; q2: q1; q1, k1=9; v3=q2->k1; "
     "v4=q1->k1; kk=3; q3: quadrupole, l=2, k1:=kk, tilt=kk; q4: q3; kk=4; v6=q4->k1; q3, k1=9; v7=q4->k1; "
     "v8=q3->tilt; v9=q4->l; tt=0.3; q4->k1 := tt; tt=0.4; v10=q4->k1;",
@@ -90,6 +91,9 @@ REFUSED = {
     "a macro of itself": ("m: macro = {exec, m;} exec, m;", "blocks, macros and files within each other"),
     "a macro that grows": ("m(x): macro = {" + "x " * 9999 + "} exec, m(" + "y" * 99 + ");", "longer than"),
     "a macro without arguments": ("m(x): macro = {x=1;} exec, m;", "takes 1 arguments, not 0"),
+    "an argument with a sign": ("m(x): macro = {a=x;}\nexec, m(-1.2);", "line 2: .*-1.2.*first word of an argument"),
+    "an argument of several words": ("m(x): macro = {a=x;} exec, m(2*b);", "2\\*b.*first word of an argument"),
+    "an argument in parentheses": ("m(x): macro = {a=x;} exec, m((b));", "first word of an argument"),
     "an unknown macro": ("exec, nope(3);", "there is no macro nope"),
     "a condition that is none": ("a=1; if (a) {b=1;}", "the condition 'a' is not"),
     "a condition in parentheses": ("if ((1<2) && (2<3)) {a=1;}", "the condition"),
