@@ -91,6 +91,6 @@ $(installed-dev): pyproject.toml | $(installed)
 	$(call pip-install,.[dev],what the checks need)
 	@touch $@
 
-$(kernels): $(installed) $(wildcard propagator/*.py)
+$(kernels): $(installed) $(shell find propagator -name '*.py')
 	@$(python) -m gnomon.ioc.cli.kernels
 	@touch $@

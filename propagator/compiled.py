@@ -2,13 +2,14 @@
 
 numba sees a change in the file of a cached function, not in the functions that it calls, and a package may be
 installed where nothing can be written. So the machine code goes to a folder of the user's cache that is named after a
-digest of all kernel sources, their place, numba's version and the processor.
+digest of the propagator's sources, their place, numba's version and the processor.
 """
 
 import hashlib
 import importlib
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -25,24 +26,32 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: numba's settings, shared with all its other users in this process.
 settings: Any = importlib.import_module("numba.core.config")
 
-#: Every module whose text decides what the machine code is.
-SOURCES = (
-    "compiled", "report", "affine", "misalignment", "ends", "nonlinear", "optics", "closed_orbit", "orbit_search",
-    "pairs", "bodies", "rebuild", "chromatic", "path_length", "kernels", "derivatives/kernels",
-    "derivatives/variations", "ensembles/lanes", "ensembles/turns", "six/steps", "six/kernels", "six/losses",
-)  # fmt: skip
+#: The folder whose modules decide what the machine code is.
+FOLDER = Path(__file__).parent
+
+
+@cache
+def source_digest(folder: Path = FOLDER) -> str:
+    """Digest (hexadecimal) of all modules below `folder`, read once in each process.
+
+    Modules without kernels count too: any constant can be part of the machine code, and a list of those that matter
+    would be forgotten one day. Of modules with entry points the time counts as well, because numba goes by it.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        text = path.read_bytes()
+        time = path.stat().st_mtime_ns if b"\n@kernel\n" in text else 0
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(text)} {time} ".encode())
+        digest.update(text)
+    return digest.hexdigest()
 
 
 def cache_folder() -> Path:
-    """The folder of this installation's machine code: below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
+    """Folder of this installation's machine code: below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
 
-    numba itself also tells installations apart, by the path and the time of the file with the entry points.
+    Its name follows from the sources, their place, numba's version and the processor.
     """
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    stamp = Path(__file__).with_name("kernels.py").stat().st_mtime_ns
-    digest.update(f"{os.path.abspath(__file__)} {stamp}".encode())
+    digest = hashlib.sha256(f"{source_digest()} {os.path.abspath(FOLDER)}".encode())
     digest.update(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
     name = f"kernels-{digest.hexdigest()[:16]}"
     if given := os.environ.get("NUMBA_CACHE_DIR"):

@@ -1,12 +1,15 @@
 """Kernels are compiled once, kept for the user, and leave numba as it was for others."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+import gnomon.propagator
 from gnomon.db import shipped_machine
 from gnomon.propagator import compile_kernels, kernels_are_cached
-from gnomon.propagator.compiled import SOURCES, cache_folder, settings, usable
+from gnomon.propagator.compiled import cache_folder, settings, source_digest, usable
 from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
 
 
@@ -49,9 +52,52 @@ def test_numba_keeps_its_own_cache_setting_for_others() -> None:
     assert "gnomon" not in str(settings.CACHE_DIR)
 
 
-def test_every_module_with_compiled_code_decides_the_name_of_the_cache() -> None:
-    import gnomon.propagator
+PROPAGATOR = Path(gnomon.propagator.__file__).parent
+MODULES = sorted(path.relative_to(PROPAGATOR).as_posix() for path in PROPAGATOR.rglob("*.py"))
 
-    folder = Path(gnomon.propagator.__file__).parent
-    marked = {p.stem for p in folder.glob("*.py") if "@compiled" in p.read_text() or "@kernel" in p.read_text()}
-    assert marked <= set(SOURCES)
+
+@pytest.fixture(scope="module")
+def copy_of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the propagator's modules that tests may damage."""
+    copy = tmp_path_factory.mktemp("sources") / "propagator"
+    shutil.copytree(PROPAGATOR, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_change_of_any_module_changes_the_name_of_the_cache(module: str, copy_of_sources: Path) -> None:
+    digest = source_digest.__wrapped__
+    path = copy_of_sources / module
+    text, before = path.read_text(), digest(copy_of_sources)
+    path.write_text(text + "\nCHANGED = 1.0\n")
+    assert digest(copy_of_sources) != before
+    path.write_text(text)
+
+
+def test_a_module_that_comes_goes_or_moves_changes_the_name_of_the_cache(tmp_path: Path) -> None:
+    digest = source_digest.__wrapped__
+    (tmp_path / "six").mkdir()
+    (tmp_path / "steps.py").write_text("STEP = 1.0\n")
+    alone = digest(tmp_path)
+    (tmp_path / "six" / "steps.py").write_text("STEP = 2.0\n")
+    both = digest(tmp_path)
+    (tmp_path / "steps.py").unlink()
+    (tmp_path / "six" / "steps.py").write_text("STEP = 1.0\n")
+    assert len({alone, both, digest(tmp_path)}) == 3
+
+
+def test_an_entry_point_that_only_got_a_new_time_changes_the_name_of_the_cache(tmp_path: Path) -> None:
+    digest = source_digest.__wrapped__
+    entry, other = tmp_path / "entry.py", tmp_path / "other.py"
+    entry.write_text("\n@kernel\ndef find(): ...\n")
+    other.write_text("STEP = 1.0\n")
+    before = digest(tmp_path)
+    os.utime(other, ns=(0, 0))
+    assert digest(tmp_path) == before
+    os.utime(entry, ns=(0, 0))
+    assert digest(tmp_path) != before
+
+
+def test_the_modules_of_this_installation_name_its_cache() -> None:
+    assert source_digest.__wrapped__(PROPAGATOR) == source_digest()
+    assert {"six/steps.py", "ensembles/lanes.py", "derivatives/variations.py"} <= set(MODULES)
