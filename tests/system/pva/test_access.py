@@ -54,7 +54,7 @@ def test_a_put_that_is_not_allowed_says_so_to_client_and_log(serve: Serve, caplo
 def test_a_call_is_a_write(serve: Serve) -> None:
     served = serve({"allow": "read"})
     with served.context(nt=False) as context:
-        assert context.get("T:call") is not None
+        assert context.get("T:call").value == ""
         with pytest.raises(RemoteError, match="may not call T:call"):
             context.rpc("T:call", NTURI([]).wrap("T:call"))
 

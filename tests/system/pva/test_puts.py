@@ -114,7 +114,7 @@ def test_waiting_puts_block_nobody(served: Served, client: Context) -> None:
     for thread in threads:
         thread.start()
     assert wait_for(lambda: len(waiting) == 8)
-    assert client.get("T:count", timeout=1.0) is not None
+    assert client.get("T:count", timeout=1.0).value == 0
     for future in waiting:
         future.set_result(PutReply(True))
     for thread in threads:

@@ -1,11 +1,16 @@
 """The bound on the memory of a process, tried in a process of its own."""
 
+import math
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 
-from gnomon.ioc.memory import resident
+from gnomon.ioc import memory
+from gnomon.ioc.memory import data_bytes, resident
 
 PROGRAM = """
 from gnomon.ioc.memory import bound
@@ -25,8 +30,25 @@ def test_what_is_within_the_bound_is_had_and_what_is_beyond_it_is_refused() -> N
     assert done.stdout.split() == ["refused", str(2**27)]
 
 
-def test_the_memory_in_use_is_that_of_an_interpreter() -> None:
-    assert 5e6 < resident() < 5e9 or resident() != resident()
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_the_memory_in_use_is_what_the_system_counts() -> None:
+    assert resident() == pytest.approx(psutil.Process().memory_info().rss, rel=0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_memory_that_is_asked_for_counts_before_it_is_used() -> None:
+    asked, used = data_bytes(), resident()
+    kept = np.empty(2**28, np.uint8)
+    assert data_bytes() - asked == pytest.approx(kept.nbytes, rel=0.05)
+    assert resident() - used < 0.1 * kept.nbytes
+    kept[:] = 1
+    assert resident() - used == pytest.approx(kept.nbytes, rel=0.05)
+
+
+def test_where_the_system_does_not_tell_the_memory_in_use_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "Path", lambda name: Path("/nowhere") / name.lstrip("/"))
+    assert math.isnan(resident())
+    assert math.isnan(data_bytes())
 
 
 SURVIVES = """

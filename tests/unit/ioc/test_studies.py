@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import h5py
+import matplotlib.image
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -22,6 +23,14 @@ def study(*arguments: str) -> str:
     return done.output
 
 
+def drawn(plot: Path) -> bool:
+    """Whether a PNG can be read and has coloured marks in its middle, where text and axes alone are grey."""
+    image = matplotlib.image.imread(plot)
+    height, width = image.shape[:2]
+    middle = image[height // 5 : -height // 5, width // 5 : -width // 5, :3]
+    return bool(np.count_nonzero(np.ptp(middle, axis=2) > 0.3) > 200)
+
+
 def test_tune_writes_json_and_a_plot(tmp_path: Path) -> None:
     output, plot = tmp_path / "tune.json", tmp_path / "tune.png"
     text = study("tune", "--machine", "mls", "--optics", "low_alpha", "-o", str(output), "--plot", str(plot))
@@ -33,7 +42,7 @@ def test_tune_writes_json_and_a_plot(tmp_path: Path) -> None:
     assert np.array_equal(document["quantities"]["beta"]["data"], beam.beta)
     assert document["quantities"]["beta"]["axes"] == ["place", "mode"]
     assert len(document["names"]["place"]) == len(beam.beta)
-    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert drawn(plot)
 
 
 def test_tune_tells_damping_and_emittance() -> None:
@@ -67,7 +76,7 @@ def test_aperture_writes_what_tracking_finds_and_a_plot(tmp_path: Path) -> None:
     assert max(y) > 1e-3
     assert len(document["quantities"]["momentum aperture, s"]["data"]) == 2
     assert "momentum aperture, smallest around the ring" in text
-    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert drawn(plot)
 
 
 def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
@@ -81,7 +90,7 @@ def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
         assert np.allclose(data[()], response.x, rtol=0.0, atol=1e-9)
         assert data.attrs["unit"] == "m/rad"
         assert tuple(file["names/corrector"].asstr()[()]) == response.names
-    assert plot.stat().st_size > 10_000
+    assert drawn(plot)
 
 
 def test_orm_of_a_ring_with_errors_is_that_of_the_ring_where_its_rf_frequency_holds_it() -> None:
