@@ -9,20 +9,22 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+comma := ,
 
 bin := $(VENV)/bin
 python := $(bin)/python
 # A stamp is newer than what it was made from; deleting .venv deletes them all.
 installed := $(VENV)/.installed
 installed-test := $(VENV)/.installed-test
+installed-docs := $(VENV)/.installed-docs
 installed-dev := $(VENV)/.installed-dev
 kernels := $(VENV)/.kernels
 
-# pip talks line by line; the user sees the present one, and all of it when it fails.
+# $(1) goes to pip install, $(2) to the user. pip talks line by line; the user sees the present one, and all of it when it fails.
 define pip-install
 	@echo "gnomon: installing $(2) into $(VENV) (a minute or two, once) ..."
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	if ! $(python) -m pip install --disable-pip-version-check --prefer-binary --editable '$(1)' 2>&1 | tee "$$log" | \
+	if ! $(python) -m pip install --disable-pip-version-check --prefer-binary $(1) 2>&1 | tee "$$log" | \
 	  while read -r verb what rest; do \
 	    case "$$verb" in Collecting|Downloading|Installing|Building) \
 	      if [ -t 1 ]; then printf '\r\033[K  %s %.60s' "$$verb" "$$what"; fi;; esac; \
@@ -31,7 +33,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test bench fuzz lint format clean
+.PHONY: help run setup test bench fuzz lint docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -60,6 +62,10 @@ lint: $(installed-dev)  ## check style, types and the layers
 	@$(bin)/mypy -p gnomon
 	@$(bin)/lint-imports
 
+docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error
+	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
+	@echo "gnomon: open build/docs/README.html"
+
 format: $(installed-dev)  ## put the code into the shape that lint wants
 	@$(bin)/ruff check --fix .
 	@$(bin)/ruff format .
@@ -79,16 +85,22 @@ $(python):
 	@echo "gnomon: creating $(VENV) with $$('$(PYTHON)' -V) ..."
 	@'$(PYTHON)' -m venv '$(VENV)' || { rm -rf '$(VENV)'; exit 1; }
 
+# Dependency groups need pip 25.1.
 $(installed): pyproject.toml | $(python)
-	$(call pip-install,.,gnomon and its libraries)
+	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(call pip-install,--editable .,gnomon and its libraries)
 	@touch $@
 
 $(installed-test): pyproject.toml | $(installed)
-	$(call pip-install,.[test],what the tests need)
+	$(call pip-install,--editable '.[symbols$(comma)study]' --group test,what the tests need)
 	@touch $@
 
-$(installed-dev): pyproject.toml | $(installed)
-	$(call pip-install,.[dev],what the checks need)
+$(installed-docs): pyproject.toml | $(installed)
+	$(call pip-install,--group docs,what the documentation needs)
+	@touch $@
+
+$(installed-dev): pyproject.toml | $(installed-test)
+	$(call pip-install,--group dev,what the checks need)
 	@touch $@
 
 $(kernels): $(installed) $(shell find propagator -name '*.py')

@@ -23,7 +23,7 @@ from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
 from gnomon.propagator.ensembles import Ensemble, track
 from gnomon.propagator.six import SixD, envelope, radiation_summary
-from tests.tools.rings import DOCUMENT, print_folder
+from tools.rings import DOCUMENT, print_folder
 from unit.propagator.errors import with_errors
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turns, turn_matrix
 from unit.propagator.six.pyat_six import pyat_six

@@ -22,7 +22,7 @@ from gnomon.db import shipped_machine
 from gnomon.lattice import Ring, parse_machine
 from gnomon.lattice.exchange import export_machine, render
 from gnomon.propagator import Propagator
-from tests.tools.rings import DOCUMENT, FINE, finer
+from tools.rings import DOCUMENT, FINE, finer
 from unit.propagator.pyat_oracle import pyat_lattice
 
 BEGIN, END = "<!-- codes: begin, written by tests/tools/codes.py -->", "<!-- codes: end -->"

@@ -2,12 +2,14 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import gnomon
 
@@ -38,8 +40,18 @@ def test_the_configuration_ships_inside_the_package() -> None:
     assert (ROOT / "ioc_config.yaml").is_file()
 
 
-def test_the_version_is_said_once() -> None:
-    assert gnomon.__version__ == PYPROJECT["project"]["version"]
+def test_the_version_is_said_once_and_cited() -> None:
+    assert "version" not in PYPROJECT["project"]
+    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "gnomon.__version__"}
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == gnomon.__version__
+
+
+def test_the_changes_begin_with_what_is_not_released_and_know_this_version() -> None:
+    titles = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert titles[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", title) for title in titles[1:])
 
 
 def test_the_short_names_are_banned_for_all_folders() -> None:
