@@ -104,5 +104,5 @@ $(installed-dev): pyproject.toml | $(installed-test)
 	@touch $@
 
 $(kernels): $(installed) $(shell find propagator -name '*.py')
-	@$(python) -m gnomon.ioc.cli.kernels
+	@$(python) -m gnomon.cli.compile_kernels
 	@touch $@

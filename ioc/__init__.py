@@ -1,1 +1,1 @@
-"""What clients see: records, servers, dispatcher, configuration, command line. Nothing is imported here."""
+"""What clients see: records, servers, dispatcher, configuration. Nothing is imported here."""

@@ -4,9 +4,9 @@ Rows of a state are x, px, y, py of five columns of the map, the same of its der
 the coefficients where `nonlinear` has them.
 """
 
-from gnomon.propagator.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.nonlinear import (
+from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.live.nonlinear import (
     A_1,
     A_2,
     B_1,

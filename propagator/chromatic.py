@@ -8,7 +8,8 @@ the dispersive orbit, kick by kick.
 
 import numpy as np
 
-from gnomon.propagator.affine import (
+from gnomon.propagator.compiled import Floats, Integers, compiled
+from gnomon.propagator.live.affine import (
     AFFINE,
     CORRECTOR,
     DRIFT,
@@ -22,8 +23,7 @@ from gnomon.propagator.affine import (
     copy,
     solve_fixed_point,
 )
-from gnomon.propagator.compiled import Floats, Integers, compiled
-from gnomon.propagator.nonlinear import (
+from gnomon.propagator.live.nonlinear import (
     A_1,
     A_2,
     A_3,
@@ -39,7 +39,7 @@ from gnomon.propagator.nonlinear import (
     STATE,
     fill_state,
 )  # fmt: skip
-from gnomon.propagator.orbit_search import carry
+from gnomon.propagator.live.orbit_search import carry
 from gnomon.propagator.pairs import by_delta, carry_slope
 
 

@@ -4,7 +4,8 @@ A pair is kept as 60 numbers: the map where it is used, the map at the momentum 
 its derivative there. The first follows a small change of the momentum to first order (`move_pair`).
 """
 
-from gnomon.propagator.affine import (
+from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.live.affine import (
     ANGLE,
     ENTRANCE,
     EXIT,
@@ -17,8 +18,7 @@ from gnomon.propagator.affine import (
     edge_strengths,
     has_edges,
 )  # fmt: skip
-from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.misalignment import COLUMNS, frame_map
+from gnomon.propagator.live.misalignment import COLUMNS, frame_map
 
 #: Numbers of a pair.
 PAIR = 60

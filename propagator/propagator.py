@@ -6,14 +6,14 @@ from typing import Literal
 import numpy as np
 
 from gnomon.lattice import Lattice, LatticeError, Ring
-from gnomon.propagator import report as place
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.kernels import CHROMATIC, FOLLOW, OPTICS, PATH
-from gnomon.propagator.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
+from gnomon.propagator.live import report as place
+from gnomon.propagator.live.kernels import CHROMATIC, FOLLOW, OPTICS, PATH
+from gnomon.propagator.live.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
+from gnomon.propagator.live.report import FOUND, MOVED, UNSTABLE
+from gnomon.propagator.live.rf import Momentum, find_momentum, path_difference
 from gnomon.propagator.reasons import why_no_beam
-from gnomon.propagator.report import FOUND, MOVED, UNSTABLE
-from gnomon.propagator.rf import Momentum, find_momentum, path_difference
 
 #: Half the distance in momentum of the central differences of derivatives; pyAT's at a DPStep of 1e-5.
 STEP = 5e-6

@@ -1,9 +1,9 @@
 """Why there is no beam, in words for an operator."""
 
-from gnomon.propagator import report as place
-from gnomon.propagator.closed_orbit import FAR
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.report import FOUND, LOST, NO_FIXED_POINT, UNSTABLE_1, UNSTABLE_2, UNSTABLE_SUM
+from gnomon.propagator.live import report as place
+from gnomon.propagator.live.closed_orbit import FAR
+from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, UNSTABLE_1, UNSTABLE_2, UNSTABLE_SUM
 
 #: Largest orbit [m] that counts as a beam.
 LIMIT = 1.0

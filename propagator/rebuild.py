@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from gnomon.propagator.affine import (
+from gnomon.propagator.bodies import BODY_STATE, map_bodies, take_body
+from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.live.affine import (
     AFFINE,
     ANGLE,
     CORRECTOR,
@@ -14,10 +16,8 @@ from gnomon.propagator.affine import (
     NONLINEAR,
     has_edges,
 )
-from gnomon.propagator.bodies import BODY_STATE, map_bodies, take_body
-from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
-from gnomon.propagator.misalignment import write_frames
-from gnomon.propagator.nonlinear import COEFFICIENTS, LANES, write_coefficients
+from gnomon.propagator.live.misalignment import write_frames
+from gnomon.propagator.live.nonlinear import COEFFICIENTS, LANES, write_coefficients
 from gnomon.propagator.pairs import (
     apply_drift_pair,
     compose_pair,

@@ -8,7 +8,8 @@ import numpy as np
 from gnomon.lattice import Ring
 from gnomon.lattice._errors import GnomonError
 from gnomon.propagator.compiled import cache_folder
-from gnomon.propagator.derivatives import kernels, misalignment_response, orbit_response
+from gnomon.propagator.derivatives import derivative_kernels as kernels
+from gnomon.propagator.derivatives import misalignment_response, orbit_response
 from gnomon.propagator.ensembles import Ensemble, track
 from gnomon.propagator.propagator import Propagator
 from gnomon.propagator.six import SixD, envelope

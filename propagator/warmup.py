@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole, Sextupole
-from gnomon.propagator import kernels
 from gnomon.propagator.compiled import cache_folder
-from gnomon.propagator.kernels import OPTICS
-from gnomon.propagator.program import BEAM, Program
-from gnomon.propagator.report import REPORT
+from gnomon.propagator.live import kernels
+from gnomon.propagator.live.kernels import OPTICS
+from gnomon.propagator.live.program import BEAM, Program
+from gnomon.propagator.live.report import REPORT
 from gnomon.propagator.six.losses import MANY, SHAPE, SUMS, lose
 
 #: Written when all kernels are in the cache; the folder's name says for which sources, numba and processor.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import ROW, Row
-from gnomon.ioc.panels.names import brief
+from gnomon.ioc.panels.labels import brief
 from gnomon.ioc.panels.widgets import (
     BAD,
     DARK,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.found import Monitor, Served, Supply
+from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.lines import connect_line, heads, pair_line, value_lines
-from gnomon.ioc.panels.names import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
 from gnomon.ioc.panels.widgets import (
     BUTTON,

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from gnomon.ioc.config import Config, ConfigError, ShadowConfig
-from gnomon.ioc.controls import Controls
+from gnomon.ioc.base.config import Config, ConfigError, ShadowConfig
+from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.link import Link
 from gnomon.ioc.shadow.measured import Measured
@@ -41,9 +41,9 @@ def _make_shadow(config: Config, ring: Ring, around: Around, noise: Noise) -> Sh
 def make_link(settings: ShadowConfig) -> Link:
     """The link to the configured machine."""
     if settings.protocol == "ca":
-        from gnomon.ioc.shadow.ca_link import CaLink
+        from gnomon.ioc.shadow.client.ca import CaLink
 
         return CaLink(settings.addresses, settings.timeout_s)
-    from gnomon.ioc.shadow.pva_link import PvaLink
+    from gnomon.ioc.shadow.client.pva import PvaLink
 
     return PvaLink(settings.addresses, settings.timeout_s)

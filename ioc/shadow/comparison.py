@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.ioc.config import ShadowConfig
-from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.base.config import ShadowConfig
+from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Update
 from gnomon.ioc.shadow.measured import NEVER, Measured, Snapshot

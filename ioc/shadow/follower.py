@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from gnomon.ioc.dispatcher import Dispatcher
-from gnomon.ioc.puts import PutReply
-from gnomon.ioc.requests import Request, parse_put, short, state_of
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.validation import Request, parse_put, short, state_of
 from gnomon.ioc.shadow.link import INVALID, Update
 from gnomon.ioc.shadow.subjects import Setpoint, Subjects
 from gnomon.lattice import Client, Lattice, LatticeError, Setting

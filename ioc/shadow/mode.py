@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from gnomon.ioc.config import Role
-from gnomon.ioc.controls import Controls
-from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.base.config import Role
+from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import NOTHING_FOLLOWED, Shadow
 from gnomon.lattice import Client, GnomonError
 

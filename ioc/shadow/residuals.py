@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.ioc.readings import Readings, revolution_frequency
+from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.ioc.shadow.measured import Snapshot
 
 Floats = NDArray[np.float64]

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import in_force
-from gnomon.ioc.activity import Activity
-from gnomon.ioc.bank import Bank, Severity, Status
-from gnomon.ioc.config import ShadowConfig
-from gnomon.ioc.dispatcher import Dispatcher
-from gnomon.ioc.outputs import Outputs
+from gnomon.ioc.base.config import ShadowConfig
+from gnomon.ioc.base.tasks import lasting
+from gnomon.ioc.commands.activity import Activity
+from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.outputs.bank import Bank, Severity, Status
+from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
 from gnomon.ioc.shadow.subjects import Subjects
-from gnomon.ioc.tasks import lasting
 from gnomon.lattice import Client
 
 #: Time between two looks at what is connected and fresh [s].

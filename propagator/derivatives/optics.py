@@ -13,7 +13,7 @@ from gnomon.lattice import Lattice
 from gnomon.lattice.elements import PARAMETERS, Quadrupole, Sextupole
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives.turn import POSITIONS, Knobs, Turn, beam_of
-from gnomon.propagator.program import ABOVE, BEAM, BELOW
+from gnomon.propagator.live.program import ABOVE, BEAM, BELOW
 from gnomon.propagator.propagator import STEP, Propagator
 
 

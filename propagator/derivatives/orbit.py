@@ -10,7 +10,7 @@ from gnomon.lattice.elements import PARAMETERS, Multipole
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives.turn import POSITIONS, Knobs, Turn, beam_of
-from gnomon.propagator.program import BEAM
+from gnomon.propagator.live.program import BEAM
 from gnomon.propagator.propagator import Propagator
 
 Hold = Literal["momentum", "frequency"]

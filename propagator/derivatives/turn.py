@@ -10,8 +10,8 @@ from gnomon.lattice import Lattice
 from gnomon.lattice._errors import GnomonError
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.derivatives import kernels
-from gnomon.propagator.program import Program
+from gnomon.propagator.derivatives import derivative_kernels as kernels
+from gnomon.propagator.live.program import Program
 from gnomon.propagator.propagator import Propagator
 
 Complexes = NDArray[np.complex128]

@@ -7,7 +7,8 @@ derivative by the parameter alone, 1 all first derivatives, 2 the second ones as
 
 import math
 
-from gnomon.propagator.affine import (
+from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.live.affine import (
     A1,
     ANGLE,
     B1,
@@ -20,7 +21,6 @@ from gnomon.propagator.affine import (
     LENGTH,
     dipole_terms,
 )  # fmt: skip
-from gnomon.propagator.compiled import Floats, compiled
 
 #: Places of the pairs (u, v), u <= v, of five variables in a list of second derivatives.
 PAIRS = 15

@@ -12,8 +12,8 @@ from typing import Any
 import numba
 
 from gnomon.lattice.ring import SPEED_OF_LIGHT
-from gnomon.propagator.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
 from gnomon.propagator.compiled import Floats
+from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
 
 #: Particles in a block, and the numbers of each.
 LANES = 64

@@ -5,9 +5,9 @@ import numpy as np
 from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.ensembles.apertures import NO_CHAMBER
-from gnomon.propagator.ensembles.course import Course
 from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.ensembles.tracking_table import Course
 from gnomon.propagator.warmup import Progress
 
 #: Newton's steps before it is given up, half the step of differences and the change that ends it [m, rad].

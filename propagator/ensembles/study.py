@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from gnomon.lattice import Lattice
+from gnomon.propagator.ensembles.aperture_search import has_voltage
 from gnomon.propagator.ensembles.apertures import Apertures
 from gnomon.propagator.ensembles.dynamic_aperture import DynamicAperture, dynamic_aperture
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count
 from gnomon.propagator.ensembles.momentum_aperture import MomentumAperture, momentum_aperture
-from gnomon.propagator.ensembles.search import has_voltage
 from gnomon.propagator.warmup import Progress
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.apertures import Apertures, check_names
-from gnomon.propagator.ensembles.course import Course
 from gnomon.propagator.ensembles.ensemble import Ensemble, Losses, Tracked
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.lanes import LANES, ROWS
-from gnomon.propagator.ensembles.turns import run_blocks
+from gnomon.propagator.ensembles.tracking_kernels import run_blocks
+from gnomon.propagator.ensembles.tracking_table import Course
 from gnomon.propagator.warmup import Progress
 
 #: Rows that one call of the compiled code runs at most, about a tenth of a second, and turns between two reports.

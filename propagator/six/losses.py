@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
-from gnomon.propagator.affine import A1, B1, DX, DY, dipole_terms
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.live.affine import A1, B1, DX, DY, dipole_terms
 from gnomon.propagator.six.steps import field
 
 #: Columns of a magnet's row: length, curvature, horizontal strengths of the edges, angle and psi of the entrance.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.six import kernels
+from gnomon.propagator.six import six_kernels as kernels
 
 Complexes = NDArray[np.complex128]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from gnomon.lattice.elements import PARAMETERS, Bend, Cavity, Corrector, Element, Multipole
-from gnomon.propagator.affine import KICK_X, KICK_Y, ROLL, dipole_terms
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.misalignment import write_frames
-from gnomon.propagator.six.kernels import (
+from gnomon.propagator.live.affine import KICK_X, KICK_Y, ROLL, dipole_terms
+from gnomon.propagator.live.misalignment import write_frames
+from gnomon.propagator.six.six_kernels import (
     BENDING,
     CAVITY,
     COLUMNS,

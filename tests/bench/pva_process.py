@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc import servers
-from gnomon.ioc.bank import Bank, Indices
-from gnomon.ioc.puts import PutFuture, PutReply, PutSink, RpcHandler
-from gnomon.ioc.pva.server import PvaServer
-from gnomon.ioc.pva.settings import Endpoint, Settings
+from gnomon.ioc.app import servers
+from gnomon.ioc.base.protocols import PutFuture, PutReply, PutSink, RpcHandler
+from gnomon.ioc.outputs.bank import Bank, Indices
+from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.settings import Endpoint, Settings
 from gnomon.lattice import Client
 
 
@@ -151,7 +151,7 @@ class PvaProcess:
 
 
 if __name__ == "__main__":
-    from gnomon.ioc.cli import main
+    from gnomon.cli import main
 
     assert threading.active_count() == 1
     servers.PvaServer = PvaProcess  # type: ignore[assignment, misc]

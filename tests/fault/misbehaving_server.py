@@ -6,8 +6,8 @@ A program of its own, so that the product needs no hook for it: `python misbehav
 import threading
 import time
 
-from gnomon.ioc import serving
-from gnomon.ioc.cli import main
+from gnomon.cli import main
+from gnomon.ioc.app import serving
 from gnomon.lattice import Lattice
 from gnomon.propagator import BeamState, Propagator
 

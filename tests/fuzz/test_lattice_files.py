@@ -25,7 +25,7 @@ def test_damaged_files_through_the_command(tmp_path: Path) -> None:
     for number, (format, content) in enumerate(chosen):
         file = tmp_path / f"{number}.{format}"
         file.write_bytes(content)
-        command = [sys.executable, "-c", "from gnomon.ioc.cli import main; main()", "machine", "import", str(file)]
+        command = [sys.executable, "-c", "from gnomon.cli import main; main()", "machine", "import", str(file)]
         given = [
             "--format",
             format,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.puts import PutFuture, PutReply
+from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-GNOMON = [sys.executable, "-c", "from gnomon.ioc.cli import main; main()"]
+GNOMON = [sys.executable, "-c", "from gnomon.cli import main; main()"]
 
 
 class TwinProcess:

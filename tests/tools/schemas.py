@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from gnomon.db.templates import PvDocument
-from gnomon.ioc.config import Config
+from gnomon.ioc.base.config import Config
 from gnomon.lattice import MachineDocument
 from gnomon.recorder.snapshots import Snapshot
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from gnomon.ioc.cli import app
-from gnomon.ioc.config import Config
-from gnomon.ioc.machines import find_machine, pvs_of
+from gnomon.cli import app
+from gnomon.ioc.app.machines import find_machine, pvs_of
+from gnomon.ioc.base.config import Config
 from tools.pv_reference import PAGE, render
 
 ROOT = Path(__file__).parents[2]

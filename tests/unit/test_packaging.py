@@ -14,7 +14,7 @@ import yaml
 import gnomon
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
+FOLDERS = ("cli", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -89,10 +89,10 @@ def test_the_recorder_never_loads_fault_injection() -> None:
 
 
 def test_the_replay_command_never_loads_fault_injection() -> None:
-    code = "import sys; sys.argv = ['gnomon', 'replay', '--help']\nfrom gnomon.ioc.cli import main\n"
+    code = "import sys; sys.argv = ['gnomon', 'replay', '--help']\nfrom gnomon.cli import main\n"
     code += "try: main()\nexcept SystemExit as end: assert not end.code, end.code"
     loaded = modules_after(code)
-    assert "gnomon.ioc.cli" in loaded
+    assert "gnomon.cli" in loaded
     assert not {name for name in loaded if name.startswith("gnomon.fault_injection")}
 
 

@@ -12,9 +12,9 @@ import time
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.ca.server import CaServer, CaSettings
-from gnomon.ioc.config import GuardConfig
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.ca.server import CaServer, CaSettings
 from system.fake_sink import FakeSink
 
 LENGTH = 100_000

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gnomon.ioc.access import AccessRules
-from gnomon.ioc.config import AccessConfig, AccessRule
+from gnomon.ioc.base.config import AccessConfig, AccessRule
+from gnomon.ioc.servers.access import AccessRules
 from system.ca.stage import DOUBLE, EVENT_ADD, READ, WRITE, RawClient, Served
 
 NORMAL, NO_READ, NO_WRITE = 1, 368, 376

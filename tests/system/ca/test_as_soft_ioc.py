@@ -16,7 +16,7 @@ from caproto import DBR_TYPES
 from conftest import EpicsPorts, free_port
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
-from gnomon.ioc.ca import dbr
+from gnomon.ioc.servers.ca import dbr
 from system.ca.stage import CLEAR, CREATE, READ, WRITE, RawClient, Served
 from system.fake_sink import FakeSink
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.ca.server import CaError
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.ca.server import CaError
 from system.ca.stage import CLEAR, EVENT_ADD, START_NS, RawClient, Served
 from system.fake_sink import FakeSink
 

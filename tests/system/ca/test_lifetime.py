@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from gnomon.ioc.ca.presence import find_ca_servers
-from gnomon.ioc.ca.server import settings
-from gnomon.ioc.config import GuardConfig
-from gnomon.ioc.descriptors import make_room
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.base.open_files import make_room
+from gnomon.ioc.servers.ca.name_search import find_ca_servers
+from gnomon.ioc.servers.ca.server import settings
 from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
 
 

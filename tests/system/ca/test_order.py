@@ -4,7 +4,7 @@ import struct
 import threading
 from typing import Any
 
-from gnomon.ioc.puts import PutFuture, PutReply
+from gnomon.ioc.base.protocols import PutFuture, PutReply
 from system.ca.stage import DOUBLE, ECHO, EVENT_ADD, READ, RawClient, Served
 
 WRITE_SILENTLY = 4

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gnomon.ioc.ca.circuit import MOST_PUTS
-from gnomon.ioc.puts import PutReply
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.servers.ca.circuit import MOST_PUTS
 from system.ca.stage import DOUBLE, EVENT_ADD, WRITE, RawClient, Served
 
 NORMAL, PUTFAIL = 1, 160

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from p4p.client.thread import Context
 
-from gnomon.ioc.bank import Bank
+from gnomon.ioc.outputs.bank import Bank
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 
 

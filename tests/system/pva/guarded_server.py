@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.access import AccessRules
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.config import AccessConfig, GuardConfig
-from gnomon.ioc.puts import PutFuture, PutReply
-from gnomon.ioc.pva.server import PvaServer
-from gnomon.ioc.pva.settings import Settings
+from gnomon.ioc.base.config import AccessConfig, GuardConfig
+from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.access import AccessRules
+from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.settings import Settings
 from gnomon.lattice import Client
 
 LENGTH, SCALARS, RATE_HZ = 100_000, 100, 50.0

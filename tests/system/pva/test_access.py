@@ -12,11 +12,11 @@ import pytest
 from p4p.client.thread import Context, RemoteError
 from p4p.nt import NTURI
 
-from gnomon.ioc.access import AccessRules
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.config import AccessConfig
-from gnomon.ioc.pva.presence import find_pva_servers
-from gnomon.ioc.pva.wire import Command, message, string
+from gnomon.ioc.base.config import AccessConfig
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.access import AccessRules
+from gnomon.ioc.servers.pva.name_search import find_pva_servers
+from gnomon.ioc.wire.pva import Command, message, string
 from gnomon.lattice import Client
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 from system.pva.test_guard import HELLO

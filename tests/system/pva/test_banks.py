@@ -11,9 +11,9 @@ from p4p.client.thread import Context, Disconnected, RemoteError
 from p4p.nt import NTURI
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.puts import PutReply
-from gnomon.ioc.pva.settings import PvaError
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.pva.settings import PvaError
 from system.pva.stage import START_NS, FakeSink, Served, procedure, wait_for
 
 

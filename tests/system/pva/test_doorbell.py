@@ -10,9 +10,9 @@ from p4p import _logger_level_set
 from p4p.client.thread import Context
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.pva.doorbell import Doorbell
-from gnomon.ioc.pva.logs import quieten
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.pva.doorbell import Doorbell
+from gnomon.ioc.servers.pva.pvxs_log import quieten
 from system.pva.stage import START_NS, FakeSink, Served, server_of, wait_for
 
 N = 100

@@ -20,7 +20,7 @@ from conftest import EpicsPorts
 from p4p import Type, Value
 from p4p.client.thread import Context, RemoteError
 
-from gnomon.ioc.pva.wire import FIRST, LAST, Command, header, message, string
+from gnomon.ioc.wire.pva import FIRST, LAST, Command, header, message, string
 from system.pva.stage import wait_for
 
 HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")

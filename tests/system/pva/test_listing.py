@@ -7,9 +7,9 @@ import pytest
 from epics_tools import run
 
 from gnomon import __version__
-from gnomon.ioc.access import AccessRules
-from gnomon.ioc.bank import Bank
-from gnomon.ioc.config import AccessConfig
+from gnomon.ioc.base.config import AccessConfig
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.access import AccessRules
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 
 

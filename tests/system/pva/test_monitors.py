@@ -8,7 +8,7 @@ import numpy as np
 from p4p.client.thread import Context
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.bank import Bank, Severity, Status
+from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from system.pva.stage import START_NS, Served, server_of, wait_for
 
 DEEP = "record[queueSize=1000]field()"

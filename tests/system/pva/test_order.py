@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from p4p.client.thread import Context, RemoteError
 
-from gnomon.ioc.puts import PutFuture, PutReply
+from gnomon.ioc.base.protocols import PutFuture, PutReply
 from system.pva.stage import START_NS, Served, wait_for
 
 DELAY_S = 0.2

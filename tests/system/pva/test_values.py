@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from p4p.client.thread import Context
 
-from gnomon.ioc.bank import Severity, Status
+from gnomon.ioc.outputs.bank import Severity, Status
 from system.pva.stage import START_NS, Served
 
 NOW_NS = 1_800_000_000_987_654_321

@@ -14,16 +14,16 @@ from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Injector
-from gnomon.ioc.activity import Activity
-from gnomon.ioc.bank import Bank, Reading
-from gnomon.ioc.controls import Controls
-from gnomon.ioc.dispatcher import Dispatcher
-from gnomon.ioc.outputs import Outputs
-from gnomon.ioc.puts import PutReply
-from gnomon.ioc.reference_controls import ReferenceControls
-from gnomon.ioc.reference_store import ReferenceStore
+from gnomon.ioc.app.status import Figures, Status, figures
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.commands.activity import Activity
+from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.reference_controls import ReferenceControls
+from gnomon.ioc.commands.reference_store import ReferenceStore
+from gnomon.ioc.outputs.bank import Bank, Reading
+from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import Around
-from gnomon.ioc.status import Figures, Status, figures
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
 from gnomon.propagator import BeamState, PropagatorService
 from gnomon.recorder import Journal

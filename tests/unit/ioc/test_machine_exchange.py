@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gnomon.ioc.cli import app
+from gnomon.cli import app
 from gnomon.lattice.exchange import RefusedLattice
 
 RING = """beam, particle=electron, energy=1.7;
@@ -46,7 +46,7 @@ def test_what_cannot_be_represented_fails_until_it_is_dropped_by_name(tmp_path: 
     result = run("machine", "import", source, "--format", "madx", "-o", document)
     assert result.exit_code == 1
     assert isinstance(result.exception, RefusedLattice)
-    assert "1 solenoid: there is no such element here: w (line 6)" in str(result.exception)
+    assert "1 solenoid ks: acts on the beam and has no counterpart here: w (line 6)" in str(result.exception)
     assert not document.exists()
     result = run("machine", "import", source, "--format", "madx", "-o", document, "--drop", "W")
     assert result.exit_code == 0, result.output

@@ -11,7 +11,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from gnomon.ioc.cli import log, replay
+from gnomon.cli import log, replay
 from gnomon.lattice import Client, DocumentError, Outcome, Ring
 from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.remote import Reply
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def gnomon(*arguments: object) -> Result:
-    """Run a command; what it raises on purpose comes through, as it does to `gnomon.ioc.cli.main`."""
+    """Run a command; what it raises on purpose comes through, as it does to `gnomon.cli.main`."""
     result = CliRunner().invoke(APP, [str(a) for a in arguments], env={"TERM": "dumb"})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -310,7 +310,7 @@ def test_a_recording_of_another_document_is_refused(path: Path) -> None:
 def test_replay_never_loads_fault_injection(recording: Path) -> None:
     code = (
         "import sys; sys.argv = sys.argv[1:]\n"
-        "from gnomon.ioc.cli import main\n"
+        "from gnomon.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "assert 'gnomon.recorder.steps' in sys.modules\n"

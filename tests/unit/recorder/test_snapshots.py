@@ -11,7 +11,7 @@ from gnomon.db import shipped_document
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.beginnings import beginning_at
+from gnomon.ioc.app.initial_state import beginning_at
 from gnomon.lattice import Lattice, Ring
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.save_files import FORMATS, About, Saved, Value

@@ -8,8 +8,8 @@ import pytest
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand
-from gnomon.ioc.readings import Readings, revolution_frequency
-from gnomon.ioc.reference_orbit import ReferenceOrbit
+from gnomon.ioc.outputs.readings import Readings, revolution_frequency
+from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit
 from gnomon.ioc.shadow.link import Update
 from gnomon.ioc.shadow.measured import Measured
 from gnomon.ioc.shadow.residuals import Noise, compare

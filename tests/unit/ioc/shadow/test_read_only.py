@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import gnomon.ioc.shadow as package
-from gnomon.ioc.shadow import ca_messages as ca
+from gnomon.ioc.shadow.client import ca_messages as ca
 
 FOLDER = Path(package.__file__).parent
 #: Names of what writes in the client libraries, p4p's and others.
@@ -12,7 +12,7 @@ WRITES = {"put", "rpc", "write", "write_no_wait", "caput", "caput_many", "proces
 
 
 def parsed() -> dict[str, ast.Module]:
-    return {path.name: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
+    return {str(path.relative_to(FOLDER)): ast.parse(path.read_text()) for path in FOLDER.rglob("*.py")}
 
 
 def test_one_module_alone_knows_a_client_library() -> None:
@@ -30,11 +30,11 @@ def test_one_module_alone_knows_a_client_library() -> None:
         )
         if module.partition(".")[0] in clients
     }
-    assert importing == {"pva_link.py"}
+    assert importing == {"client/pva.py"}
 
 
 def test_of_that_library_only_monitors_are_used() -> None:
-    tree = parsed()["pva_link.py"]
+    tree = parsed()["client/pva.py"]
     context = {
         node.attr
         for node in ast.walk(tree)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gnomon.fault_injection import Fault
-from gnomon.ioc.bank import Severity
-from gnomon.ioc.config import Config, ShadowConfig, changed
-from gnomon.ioc.readings import revolution_frequency
+from gnomon.ioc.base.config import Config, ShadowConfig, changed
+from gnomon.ioc.outputs.bank import Severity
+from gnomon.ioc.outputs.readings import revolution_frequency
 from gnomon.ioc.shadow import assembly
 from gnomon.ioc.shadow.measured import Measured
 from gnomon.ioc.shadow.mode import Mode

@@ -20,7 +20,7 @@ from gnomon.propagator.ensembles import (
     momentum_aperture,
     plot_aperture,
 )
-from gnomon.propagator.ensembles.search import TOUCH, has_voltage
+from gnomon.propagator.ensembles.aperture_search import TOUCH, has_voltage
 from unit.propagator.pyat_oracle import pyat_lattice, pyat_turns
 
 

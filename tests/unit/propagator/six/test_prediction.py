@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gnomon.db import shipped_machine
-from gnomon.propagator.six import SixD, kernels
+from gnomon.propagator.six import SixD
+from gnomon.propagator.six import six_kernels as kernels
 from unit.propagator.errors import with_errors
 
 RING = shipped_machine("bessy2")

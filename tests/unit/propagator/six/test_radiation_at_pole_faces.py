@@ -11,7 +11,8 @@ from gnomon.lattice import Lattice, Ring, parse_machine
 from gnomon.lattice.elements import Bend
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
-from gnomon.propagator.six import SixD, envelope, kernels, radiation_summary
+from gnomon.propagator.six import SixD, envelope, radiation_summary
+from gnomon.propagator.six import six_kernels as kernels
 from gnomon.propagator.six.program import Tables
 from gnomon.propagator.six.steps import face, face_matrix
 from unit.lattice.small_ring import DOCUMENT

@@ -1,0 +1,81 @@
+"""`gnomon fault`: make a running server fail on purpose, and stop that."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Prefix, configure
+
+app = typer.Typer(no_args_is_help=True, help="Faults of a running server: add, list, clear.")
+
+Timeout = Annotated[float, typer.Option(help="How long to wait for the server [s].")]
+
+
+@app.command()
+def add(
+    action: Annotated[str, typer.Argument(help="abandon, delay or modify")],
+    device: Annotated[str, typer.Argument(help="Devices, as a pattern: Q1P*, HS4P?D1R, '*'.")],
+    property: Annotated[str, typer.Option(help="Properties, as a pattern.")] = "*",
+    delay: Annotated[float | None, typer.Option(help="delay: by how long [s].")] = None,
+    scale: Annotated[float | None, typer.Option(help="modify: factor on the value.")] = None,
+    offset: Annotated[float | None, typer.Option(help="modify: added after the factor.")] = None,
+    value: Annotated[float | None, typer.Option(help="modify: the value itself.")] = None,
+    count: Annotated[int | None, typer.Option(help="Act on so many commands, then no more.")] = None,
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    timeout: Timeout = 5.0,
+) -> None:
+    """Make commands to some devices go wrong.
+
+    For example `gnomon fault add abandon 'Q1P*' --count 3`, `gnomon fault add delay HS4P1D1R --delay 2`,
+    `gnomon fault add modify 'HS*' --scale 1.1`.
+    """
+    given = {"delay_s": delay, "scale": scale, "offset": offset, "value": value, "count": count}
+    arguments = {"do": "add", "action": action, "device": device, "property": property}
+    arguments |= {name: str(number) for name, number in given.items() if number is not None}
+    _show([_call(configure(config, prefix=prefix).prefix, arguments, timeout)], "added")
+
+
+@app.command("list")
+def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5.0) -> None:
+    """List the active faults."""
+    _show(_call(configure(config, prefix=prefix).prefix, {"do": "list"}, timeout), "active")
+
+
+@app.command()
+def clear(
+    id: Annotated[int | None, typer.Argument(help="Number of the fault.")] = None,
+    all: Annotated[bool, typer.Option("--all", help="All faults.")] = False,
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    timeout: Timeout = 5.0,
+) -> None:
+    """Clear one fault, or all of them: `gnomon fault clear 3`, `gnomon fault clear --all`."""
+    if (id is None) == (not all):
+        raise typer.BadParameter("give the number of a fault, or --all")
+    arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
+    _show(_call(configure(config, prefix=prefix).prefix, arguments, timeout), "cleared")
+
+
+def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
+    from gnomon.recorder.remote import call_procedure
+
+    return json.loads(call_procedure(f"{prefix}dt:fault", arguments, timeout))
+
+
+def _show(faults: list[dict[str, Any]], what: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from gnomon.recorder.rendering import clean
+
+    console = Console(emoji=False, highlight=False)
+    if not faults:
+        console.print(f"no fault {what}")
+        return
+    table = Table(what, "left", "by", box=None, pad_edge=False)
+    for fault in faults:
+        left = "all" if fault["remaining"] is None else str(fault["remaining"])
+        table.add_row(clean(fault["text"]), left, clean(fault["created_by"]))
+    console.print(table)

@@ -1,0 +1,79 @@
+"""`gnomon fork`: more twins in a running server, to try things out beside the others."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Prefix, configure
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Forks of a running twin, each with its own prefix, lattice and journal: add, list, drop.",
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the fork.")]
+Timeout = Annotated[float, typer.Option(help="How long to wait for the server [s].")]
+
+
+@app.command()
+def add(
+    name: Name,
+    as_: Annotated[
+        str | None, typer.Option("--as", help="Put before the fork's PV names.", show_default="NAME:")
+    ] = None,
+    nominal: Annotated[bool, typer.Option("--nominal", help="Begin with the nominal lattice.")] = False,
+    snapshot: Annotated[str | None, typer.Option(help="Begin at a snapshot.", show_default=False)] = None,
+    lattice: Annotated[
+        str | None,
+        typer.Option("--from-lattice", help="Begin at an earlier lattice, by its id.", show_default="the present one"),
+    ] = None,
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    timeout: Timeout = 10.0,
+) -> None:
+    """Make another twin of a running one. For example `gnomon fork add WHATIF`: then `WHATIF:...` answers too.
+
+    Commands to the fork never move the twin that it was made of. --prefix says which twin that is.
+    """
+    arguments = {"do": "add", "name": name}
+    given = {"prefix": as_, "nominal": "true" if nominal else None, "snapshot": snapshot, "lattice": lattice}
+    arguments |= {key: value for key, value in given.items() if value is not None}
+    _show([_call(configure(config, prefix=prefix).prefix, arguments, timeout)])
+
+
+@app.command("list")
+def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5.0) -> None:
+    """List the forks of a server."""
+    _show(_call(configure(config, prefix=prefix).prefix, {"do": "list"}, timeout))
+
+
+@app.command()
+def drop(name: Name, config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 10.0) -> None:
+    """End a fork: its clients are disconnected at once, its journal stays. For example `gnomon fork drop WHATIF`."""
+    dropped = _call(configure(config, prefix=prefix).prefix, {"do": "drop", "name": name}, timeout)
+    typer.echo(f"{name} is dropped; what was commanded is in {dropped['journal']}")
+
+
+def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
+    from gnomon.recorder.remote import call_procedure
+
+    return json.loads(call_procedure(f"{prefix}dt:fork", arguments, timeout))
+
+
+def _show(forks: list[dict[str, Any]]) -> None:
+    from gnomon.recorder import rendering
+
+    console = rendering.make_console()
+    if not forks:
+        console.print("no forks")
+        return
+    table = rendering.make_table("fork", "prefix", "made", "by", "began as", "lattice", "commands", right=(6,))
+    for fork in forks:
+        made = rendering.local_time(fork["made_ns"])[:19]
+        cells = [fork["name"], repr(fork["prefix"]), made, fork["made_by"], fork["began"], fork["lattice_id"]]
+        table.add_row(*map(rendering.clean, [*cells, str(fork["commands"])]))
+    console.print(table)
+    for fork in forks:
+        console.print(rendering.clean(f"journal of {fork['name']}: {fork['journal']}"), soft_wrap=True)

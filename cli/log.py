@@ -1,0 +1,389 @@
+"""`gnomon log`: what was commanded, by whom, and what became of it; `gnomon restore`: back to how it was."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
+
+if TYPE_CHECKING:
+    from gnomon.lattice import Ring
+    from gnomon.recorder.entries import Run
+    from gnomon.recorder.reader import Filter
+    from gnomon.recorder.remote import Remote, Reply
+    from gnomon.recorder.review import Assignment
+
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    help="What was commanded: list, show, export, compare, undo. Without a command: the newest 20, "
+    "for example `gnomon log --pv '*Q1P*' --since 10m`.",
+)
+
+JournalOption = Annotated[
+    Path | None, typer.Option("--journal", help="Journal file.", show_default="that of the configuration")
+]
+PvOption = Annotated[
+    str | None,
+    typer.Option("--pv", help="Only to PVs or devices like this, with * and ?.", show_default=False),
+]
+ClientOption = Annotated[
+    str | None,
+    typer.Option("--client", help="Only from users or hosts like this, or user@host.", show_default=False),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="Only from then on: 90s, 10m, 2h, 3d ago, or an ISO time.", show_default=False),
+]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Only up to then.", show_default=False)]
+OutcomeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome", help="Only applied, delayed, modified, abandoned, rejected or failed.", show_default=False
+    ),
+]
+FromOption = Annotated[int | None, typer.Option("--from", min=1, help="Only from this command on.", show_default=False)]
+ToOption = Annotated[int | None, typer.Option("--to", min=1, help="Only up to this command.", show_default=False)]
+LastOption = Annotated[int, typer.Option("--last", "-n", min=1, help="At most so many, the newest.")]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new commands as they come.")]
+
+_AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@app.callback()
+def log(
+    context: typer.Context,
+    journal: JournalOption = None,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    pv: PvOption = None,
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    outcome: OutcomeOption = None,
+    last: LastOption = 20,
+    follow: FollowOption = False,
+) -> None:
+    """Note the journal for the commands below; without one, list."""
+    context.obj = _Chosen(journal, config, machine, prefix)
+    if context.invoked_subcommand is None:
+        _list(_chosen(context), _filter(pv, client, since, until, outcome), last, follow)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    pv: PvOption = None,
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    outcome: OutcomeOption = None,
+    first: FromOption = None,
+    to: ToOption = None,
+    last: LastOption = 20,
+    follow: FollowOption = False,
+) -> None:
+    """List commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
+    _list(
+        _chosen(context, journal, machine, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow
+    )
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    sequence: Annotated[int, typer.Argument(help="Number of the command.")],
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+) -> None:
+    """Show all that is known of one command. For example `gnomon log show 12`."""
+    from gnomon.recorder import rendering
+    from gnomon.recorder.reader import Reader
+
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
+        entry = reader.entry(sequence)
+        run = reader.run(entry.run)
+    console = rendering.make_console()
+    console.print(
+        rendering.clean(f"command {entry.sequence}" + (f" ({entry.note})" if entry.note else "")), style="bold"
+    )
+    console.print(rendering.facts_table(entry, run))
+    console.print("asked", style="bold")
+    console.print(rendering.changes_table(entry.changes, done=False))
+    for outcome in entry.outcomes:
+        when = f" {rendering.local_time(outcome.wall_ns)}  lattice {outcome.lattice_after}  {outcome.reason}"
+        console.print(rendering.outcome_text(outcome.outcome).append_text(rendering.clean(when)))
+        if outcome.effects:
+            console.print(rendering.changes_table(outcome.effects, done=True))
+    if not entry.outcomes:
+        console.print("no outcome is known: the server works on it, or ended before", style="yellow")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="File (.jsonl or .csv), or - for standard output.")],
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    csv: Annotated[bool, typer.Option("--csv", help="A table, one row per change, whatever OUT is called.")] = False,
+    pv: PvOption = None,
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    outcome: OutcomeOption = None,
+    first: FromOption = None,
+    to: ToOption = None,
+) -> None:
+    """Write commands as JSON lines, or as a table. For example `gnomon log export --since 8h shift.jsonl`."""
+    from gnomon.recorder.errors import JournalError
+    from gnomon.recorder.export import write_csv, write_jsonl
+    from gnomon.recorder.reader import Reader
+
+    which = _filter(pv, client, since, until, outcome, first, to)
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
+
+        def write(file: Any) -> int:
+            if csv or out.endswith(".csv"):
+                return write_csv(reader.entries(which), file)
+            return write_jsonl(reader.entries(which), reader.run, file)
+
+        if out == "-":
+            write(sys.stdout)
+            sys.stdout.flush()
+            return
+        partial = Path(f"{out}.partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                count = write(file)
+            os.replace(partial, out)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise JournalError(f"{out}: cannot be written: {error.strerror}") from error
+    typer.echo(f"{count} commands written to {out}", err=True)
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    first: Annotated[int, typer.Argument(metavar="A", min=0, help="Number of a command; 0: before the first.")],
+    second: Annotated[
+        int | None, typer.Argument(metavar="B", min=0, help="Number of a command; without it: now.")
+    ] = None,
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+) -> None:
+    """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
+    from gnomon.recorder import rendering
+    from gnomon.recorder.points import Nominals, point_at, point_now, same_machine
+    from gnomon.recorder.reader import Reader
+    from gnomon.recorder.review import differences, units
+
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
+        a = point_at(reader, first)
+        b = point_now(reader) if second is None else point_at(reader, second)
+        same_machine(a.run, b.run)
+        nominals = Nominals(reader, a.run, _ring(a.run))
+        found = differences(a.settings, b.settings, nominals.find, units(reader.effects()))
+    names = (f"after {first}", "now" if second is None else f"after {second}")
+    console = rendering.make_console()
+    if found:
+        console.print(rendering.differences_table(found, *names))
+    else:
+        console.print(f"the settings {names[0]} and {names[1]} are the same")
+
+
+@app.command()
+def undo(
+    context: typer.Context,
+    sequence: Annotated[int, typer.Argument(help="Number of the command.")],
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    force: Annotated[bool, typer.Option("--force", help="Also when it was changed again since.")] = False,
+) -> None:
+    """Put back, on the running server, what one command changed, as a new command. For example `gnomon log undo 12`.
+
+    Refused when later commands changed the same settings, unless --force is given.
+    """
+    from gnomon.recorder.points import Nominals, point_now, same_machine
+    from gnomon.recorder.reader import Reader
+    from gnomon.recorder.review import Settings, inverse, moved, overwritten, restoration
+
+    with Reader(_chosen(context, journal, machine, prefix)) as reader:
+        entry = reader.entry(sequence)
+        wanted = inverse(entry)
+        now = point_now(reader)
+        same_machine(reader.run(entry.run), now.run)
+        nominals = Nominals(reader, now.run, _ring(now.run))
+        later = overwritten(wanted, reader.effects(first=sequence + 1))
+        then: Settings = {**now.settings, **{(a.device, a.setting): a.value for a in wanted}}
+        assignments = restoration(now.settings, then, nominals, {(a.device, a.setting): a.unit for a in wanted})
+        elsewhere = moved(wanted, now.settings, nominals)
+    if later and not force:
+        numbers = ", ".join(map(str, later[:5])) + (" and more" if len(later) > 5 else "")
+        _refuse(f"command {sequence} was followed by {numbers} on the same settings; --force puts back all the same")
+    if elsewhere and not later and not force:
+        _refuse(
+            f"{elsewhere[0].device} {elsewhere[0].setting} is not as command {sequence} left it: the server was "
+            "started anew since; --force puts back all the same"
+        )
+    send(now.run.prefix, assignments, f"undo {sequence}")
+
+
+def restore(
+    to: Annotated[int, typer.Option("--to", min=0, help="Number of a command; 0: before the first.")],
+    journal: JournalOption = None,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+) -> None:
+    """Bring the running server back to how it was after a command, as one new command.
+
+    For example `gnomon restore --to 40`. Only what differs is sent; all of it is done, or nothing.
+    """
+    from gnomon.recorder.points import Nominals, point_at, point_now, same_machine
+    from gnomon.recorder.reader import Reader
+    from gnomon.recorder.review import restoration, units
+
+    with Reader(_journal(journal, config, machine, prefix)) as reader:
+        then, now = point_at(reader, to), point_now(reader)
+        same_machine(then.run, now.run)
+        nominals = Nominals(reader, now.run, _ring(now.run))
+        assignments = restoration(now.settings, then.settings, nominals, units(reader.effects()))
+    send(now.run.prefix, assignments, f"restore --to {to}")
+
+
+def make_remote() -> "Remote":
+    """The way to a running server; tests put another one here."""
+    from gnomon.recorder.remote import PvaRemote
+
+    return PvaRemote()
+
+
+def send(prefix: str, assignments: "Iterable[Assignment]", note: str) -> "Reply | None":
+    """Make assignments on the running server as one command, and show them; None where there is nothing to do."""
+    from gnomon.recorder import rendering
+
+    console = rendering.make_console()
+    assignments = tuple(assignments)
+    if not assignments:
+        console.print(f"{note}: nothing to do, the settings are already so")
+        return None
+    console.print(rendering.assignments_table(assignments))
+    reply = make_remote().send(prefix, assignments, note)
+    state = f"lattice {reply.lattice_id}" if reply.lattice_id else reply.text
+    console.print(rendering.clean(f"{note}: done; {state}"), style="green")
+    return reply
+
+
+def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
+    from gnomon.recorder import rendering
+    from gnomon.recorder.reader import Reader
+
+    console = rendering.make_console()
+    with Reader(journal) as reader:
+        after = reader.last_sequence()
+        entries = reader.newest(last, which)
+        if entries:
+            console.print(rendering.entries_table(entries))
+        elif not follow:
+            console.print("no such command in the journal")
+        if follow:
+            with suppress(KeyboardInterrupt):
+                for entry in reader.follow(which, after=after):
+                    console.print(rendering.entry_line(entry), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What was given before the subcommand; the subcommand's own options win."""
+
+    journal: Path | None
+    config: Path | None
+    machine: str | None
+    prefix: str | None
+
+
+def _chosen(
+    context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
+) -> Path:
+    before: _Chosen = context.obj
+    if journal is None and before.journal is not None and machine is None and prefix is None:
+        journal = before.journal
+    return _journal(journal, before.config, machine or before.machine, before.prefix if prefix is None else prefix)
+
+
+def _journal(journal: Path | None, config: Path | None, machine: str | None, prefix: str | None) -> Path:
+    return journal if journal is not None else configure(config, machine, prefix).journal()
+
+
+def _ring(run: "Run") -> "Ring | None":
+    from gnomon.ioc.app.machines import recorded_machine
+    from gnomon.lattice import LatticeError
+
+    try:
+        return recorded_machine(configure(None), run.machine, run.digest).ring
+    except LatticeError:
+        return None
+
+
+def _filter(
+    pv: str | None,
+    client: str | None,
+    since: str | None,
+    until: str | None,
+    outcome: str | None,
+    first: int | None = None,
+    last: int | None = None,
+) -> "Filter":
+    from gnomon.lattice import Outcome
+    from gnomon.recorder.reader import Filter
+
+    if outcome is not None and outcome not in list(Outcome):
+        raise typer.BadParameter(f"{outcome!r} is no outcome; there are {', '.join(Outcome)}", param_hint="--outcome")
+    return Filter(
+        since_ns=_moment(since, "--since"),
+        until_ns=_moment(until, "--until"),
+        first=first,
+        last=last,
+        pv=pv,
+        client=client,
+        outcome=Outcome(outcome) if outcome is not None else None,
+    )
+
+
+def _moment(text: str | None, option: str) -> int | None:
+    """A moment in ns: so long ago, or an ISO time (local unless it names its zone)."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if ago:
+        return time.time_ns() - int(float(ago[1]) * _AGO[ago[2]] * 1e9)
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError, OSError) as error:
+        raise typer.BadParameter(
+            f"{text!r} is no time; write 10m, 2h, 3d or 2026-11-21T10:30", param_hint=option
+        ) from error
+
+
+def _refuse(text: str) -> None:
+    from gnomon.recorder.errors import ReviewError
+
+    raise ReviewError(text)

@@ -1,0 +1,235 @@
+"""`gnomon machine`: what machines there are, what one holds, whether a document is sound, and exchange of lattices."""
+
+from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
+
+if TYPE_CHECKING:
+    from gnomon.db.pvs import PvSpec
+
+app = typer.Typer(no_args_is_help=True, help="Machines: list, show, pvs, check, import, export.")
+
+Name = Annotated[str, typer.Argument(help="Name of a machine, or the file of a machine document.")]
+
+
+@app.command("list")
+def list_(config: ConfigFile = None) -> None:
+    """List the machines that `gnomon serve --machine` knows by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gnomon.ioc.app.machines import known_machines
+
+    table = Table("machine", "what", "elements", "supplies", "monitors", "from", box=None, pad_edge=False)
+    for found in known_machines(configure(config)):
+        document = found.document
+        counts = (len(document.elements), len(document.supplies), len(document.monitors))
+        table.add_row(document.name, document.title, *map(str, counts), found.origin)
+    Console().print(table)
+
+
+@app.command()
+def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
+    """Show what a machine holds: elements, supplies with their limits, monitors, optics, PVs.
+
+    For example `gnomon machine show bessy2`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from gnomon.ioc.app.machines import find_machine, pvs_of
+
+    settings = configure(config, machine=name, prefix=prefix)
+    found = find_machine(settings)
+    ring, document = found.ring, found.document
+    kinds = Counter(e.type for e in document.elements)
+    console = Console(emoji=False, highlight=False)
+    console.print(f"[bold]{document.name}[/]: {document.title} ({found.origin})")
+    console.print(f"source: {document.source}")
+    for note in document.notes:
+        console.print(f"  - {note}")
+    console.print(
+        f"{document.energy_ev / 1e9:g} GeV, {ring.circumference:.6g} m, harmonic number {ring.harmonic_number}, "
+        f"RF {ring.rf_reference / 1e3:.4f} kHz; nominal lattice {ring.nominal.id}"
+    )
+    console.print("elements: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
+    console.print(f"monitors: {len(document.monitors)}; optics: {', '.join(document.optics) or 'nominal only'}")
+    for name, lattice in ring.optics.items():
+        if name in document.operating:
+            console.print(f"  {name}: {lattice.energy_ev / 1e6:g} MeV, cavity voltage {lattice.voltage_v / 1e3:g} kV")
+    console.print(
+        f"cavity voltage {ring.nominal.voltage_v / 1e3:g} kV; vertical emittance {document.coupling:g} of the other"
+    )
+    for switch in document.switches:
+        console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
+    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}")
+    table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
+    for supply in document.supplies:
+        spec = ring.property_spec(supply.name, "current")
+        feeds = [m.name for m in ring.magnets if m.supply == supply.name]
+        more = f" and {len(feeds) - 2} more" if len(feeds) > 2 else ""
+        table.add_row(supply.name, f"{spec.nominal:.4f}", f"{spec.low:g} to {spec.high:g}", ", ".join(feeds[:2]) + more)
+    console.print(table)
+
+
+@app.command()
+def pvs(
+    name: Name,
+    wanted: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Only PVs whose name fits: '*:SETI', 'HS4P*'.")
+    ] = None,
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    pvs: Pvs = None,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line, for scripts.")] = False,
+) -> None:
+    """List the PVs that a machine is served with: access, type, limits, unit, source and meaning of each, a line a PV.
+
+    For example `gnomon machine pvs bessy2 'HS4P*:set'`. A pattern is tried with and without the prefix.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.lattice import DocumentError
+
+    settings = configure(config, machine=name, prefix=prefix, pvs=pvs)
+    specs = pvs_of(find_machine(settings), settings.prefix)
+    patterns = [head + pattern for pattern in wanted or ["*"] for head in {"", settings.prefix}]
+    shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]
+    if not shown:
+        raise DocumentError(f"none of the {len(specs)} PVs of {name} fits {' '.join(wanted or ())}")
+    console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
+    rows = [[spec.name] for spec in shown] if names else [_pv_row(spec) for spec in shown]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        console.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _pv_row(spec: "PvSpec") -> list[str]:
+    kind = f"{spec.kind}[{spec.length}]" if spec.length > 1 else str(spec.kind)
+    limits = f"{spec.drive[0]:.6g} to {spec.drive[1]:.6g}" if spec.drive else ""
+    return [spec.name, "rw" if spec.writable else "r", kind, limits, spec.unit, spec.source, spec.description]
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (JSON).")]) -> None:
+    """Check machine documents: schema, names, references, limits, conversions, and that the ring has a beam.
+
+    For example `gnomon machine check my_ring.json`. The first fault is named with file, place and reason.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base.config import Config
+    from gnomon.propagator import Propagator
+
+    console = Console(emoji=False, highlight=False)
+    for file in files:
+        found = find_machine(Config(machine=str(file)))
+        pvs = pvs_of(found, "")
+        beam = Propagator(found.ring)(found.ring.nominal)
+        if beam.found:
+            state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
+        else:
+            state = f"[yellow]no beam with nominal settings: {beam.reason}[/]"
+        console.print(f"{file}: sound; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A lattice file of another program.")],
+    format: Annotated[
+        str,
+        typer.Option(help="at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Machine document to write (.json).")],
+    name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="that of the file")] = None,
+    use: Annotated[str | None, typer.Option(help="Sequence, line or variable of the file.")] = None,
+    energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
+    harmonic_number: Annotated[int | None, typer.Option(help="Of the RF.", show_default="from the file")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Elements that may become free space; patterns like 'ID*'.")
+    ] = None,
+    approximate: Annotated[bool, typer.Option(help="Take the nearest of what cannot be represented.")] = False,
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Slices of every thick magnet.", show_default="the file's, or as many as needed"
+        ),
+    ] = None,
+    bare: Annotated[bool, typer.Option(help="No supplies and magnets, only the ring.")] = False,
+    pytac: Annotated[
+        Path | None, typer.Option(help="Folder of the pytac ring mode that belongs to the file: devices and PVs.")
+    ] = None,
+) -> None:
+    """Import a lattice of another program; what cannot be represented is listed by name and refused.
+
+    For example `gnomon machine import ring.mat --format at-mat -o ring.json`. Each quadrupole, sextupole, octupole and
+    steerer gets a supply of its own, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
+    names come from pytac's tables, and a PV document is written beside the machine document.
+    """
+    from rich.console import Console
+
+    from gnomon.lattice.exchange import ImportOptions, add_pytac, import_isolated, render, summary
+
+    options = ImportOptions(
+        name=name,
+        use=use,
+        energy_ev=energy_ev,
+        harmonic_number=harmonic_number,
+        bare=bare or pytac is not None,
+        approximate=approximate,
+        drop=tuple(drop or ()),
+        slices=slices,
+    )
+    imported = import_isolated(file, format, options)
+    if pytac is not None:
+        document = add_pytac(imported, pytac)
+        _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
+    _write(out, render(imported.document))
+    console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
+    for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
+        lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 5)
+        if lines:
+            console.print(f"{heading}:", *lines, sep="\n")
+    counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
+    console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+
+
+def _write(out: Path, text: str) -> None:
+    from gnomon.lattice.exchange import ExchangeError
+
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExchangeError(f"{out}: cannot be written: {error}") from error
+
+
+@app.command()
+def export(
+    name: Name,
+    format: Annotated[str, typer.Option(help="at-json, madx or elegant.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
+    approximate: Annotated[bool, typer.Option(help="Leave out what the format has no words for.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Write a machine's nominal lattice for another program; what it has no words for is listed and refused.
+
+    For example `gnomon machine export bessy2 --format madx -o bessy2.seq`.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.app.machines import find_machine
+    from gnomon.lattice.exchange import export_machine, summary
+
+    lattice = find_machine(configure(config, machine=name)).ring.nominal
+    findings = export_machine(lattice, format, out, approximate=approximate)
+    console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
+    if findings:
+        console.print("not in the file:", *summary(findings), sep="\n")
+    console.print(f"{out}: {len(lattice.ring.elements)} elements")

@@ -1,0 +1,39 @@
+"""`gnomon panels`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
+
+
+def panels(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the panels; made when needed.")] = Path("panels"),
+    machine: Machine = None,
+    prefix: Prefix = None,
+    pvs: Pvs = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write panels for Phoebus (.bob): overview, orbit, monitors, supplies by family, status.
+
+    For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the machine,
+    the prefix and the names that the server is started with.
+    """
+    from rich.console import Console
+
+    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.panels import make_panels
+    from gnomon.lattice import DocumentError
+
+    settings = configure(config, machine=machine, prefix=prefix, pvs=pvs)
+    found = find_machine(settings)
+    made = make_panels(found.ring, pvs_of(found, settings.prefix), settings.prefix)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise DocumentError(f"{out}: panels cannot be written: {error}") from error
+    console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{len(made)} panels for {found.document.title} in {out}; open {out / 'overview.bob'} in Phoebus")

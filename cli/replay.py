@@ -1,0 +1,269 @@
+"""`gnomon replay`: a recording, step by step, on PVs with another prefix."""
+
+import math
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Pvs, configure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gnomon.recorder.entries import Run
+    from gnomon.recorder.gate import GateLimits
+    from gnomon.recorder.machine import MachineClient
+    from gnomon.recorder.replay import ReplayOptions, Result
+    from gnomon.recorder.steps import Plan, Step
+
+#: Two interrupts within this time are an operator who takes over [s].
+TAKE_OVER_S = 5
+
+JournalOption = Annotated[
+    Path | None, typer.Option("--journal", help="Journal file.", show_default="that of the configuration")
+]
+
+
+def replay(
+    first: Annotated[int, typer.Option("--from", min=1, help="First command of the range.")],
+    last: Annotated[int, typer.Option("--to", min=1, help="Last command of the range.")],
+    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of the PVs to write; may be ''.")],
+    arm: Annotated[bool, typer.Option("--arm", help="Really write. Without it nothing is.")] = False,
+    journal: JournalOption = None,
+    config: ConfigFile = None,
+    machine: Annotated[
+        str | None,
+        typer.Option("--machine", help="File of the machine document.", show_default="that of the recording"),
+    ] = None,
+    pvs: Pvs = None,
+    max_step: Annotated[
+        float, typer.Option("--max-step", min=0.0, max=1.0, help="Largest step, as a fraction of the drive range.")
+    ] = 0.1,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance",
+            min=0.0,
+            max=0.1,
+            help="What counts as equal: a fraction of the limits' range, a tenth of a step at most.",
+        ),
+    ] = 5e-5,
+    pace: Annotated[
+        str | None,
+        typer.Option("--pace", help="`original`, or seconds from step to step.", show_default="as fast as verified"),
+    ] = None,
+    settle: Annotated[
+        float, typer.Option("--settle", min=0.0, help="Longest time for a readback to follow [s].")
+    ] = 5.0,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Longest time for a get or put.")] = 5.0,
+) -> None:
+    """Show, or with --arm do, the settings of recorded commands on a machine, one step at a time.
+
+    For example `gnomon replay --from 12 --to 30 --prefix ''`, and the same with `--arm` once the table looks right.
+
+    Before the first write it checks connection, limits, step sizes, and that the machine stands where the recording
+    began; it goes on watching that. After each write it waits for the readback; on a miss, or when somebody else moves
+    something, it stops and puts the previous values back, in reverse order, until that is verified. To leave the
+    machine as it is instead, press Ctrl-C twice meanwhile: you have it then. Checks of limits are not machine
+    protection, and no confidence bound is checked yet.
+    """
+    from gnomon.recorder import rendering
+    from gnomon.recorder.gate import NO_BOUND, GateLimits
+    from gnomon.recorder.replay import ReplayOptions
+
+    if last < first:
+        raise typer.BadParameter(f"the range ends at {last}, before it begins at {first}", param_hint="--to")
+    options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
+    path = journal if journal is not None else configure(config).journal()
+    run, plan = _plan(path, first, last, prefix, config, machine, pvs)
+    console = rendering.make_console()
+    console.print(
+        rendering.clean(
+            f"{run.machine}, commands {first} to {last}: steps: {len(plan.steps)}, {run.prefix!r} -> {prefix!r}"
+        )
+    )
+    _show(plan, console)
+    if arm:
+        console.print(f"armed: {NO_BOUND}; this is no machine protection", style="bold yellow")
+        _carry_out(plan, options, path, console)
+        return
+    refusals = _static(plan, options.limits)
+    console.print(f"dry run: nothing is written; {NO_BOUND}. Really write with --arm", style="yellow")
+    if refusals:
+        from gnomon.recorder.errors import ReplayError
+
+        raise ReplayError("the gate would refuse:\n" + "\n".join(f"  {reason}" for reason in refusals))
+
+
+def make_machine() -> "MachineClient":
+    """The way to the machine; tests put another one here."""
+    from gnomon.recorder.epics_machine import EpicsMachine
+
+    return EpicsMachine()
+
+
+def _plan(
+    path: Path, first: int, last: int, prefix: str, config: Path | None, machine: str | None, pvs: str | None
+) -> "tuple[Run, Plan]":
+    from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
+    from gnomon.propagator import Propagator
+    from gnomon.recorder.errors import ReplayError
+    from gnomon.recorder.points import point_before
+    from gnomon.recorder.reader import Filter, Reader
+    from gnomon.recorder.steps import make_plan
+
+    with Reader(path) as reader:
+        before = point_before(reader, first)
+        reader.entry(last)
+        entries = tuple(reader.entries(Filter(first=first, last=last)))
+    run = before.run
+    settings = configure(config, machine=machine, pvs=pvs)
+    found = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
+    if found.ring.digest != run.digest:
+        raise ReplayError(
+            f"machine {run.machine!r} is no longer what was recorded: its document is {found.ring.digest[:12]}, the "
+            f"recording's {run.digest[:12]}; give the document of then with --machine"
+        )
+    start = found.ring.nominal.updated(before.settings)
+    propagate = Propagator(found.ring, settings.model.momentum)
+    return run, make_plan(entries, run, prefix, start, pvs_of(found, prefix), propagate)
+
+
+def _show(plan: "Plan", console: "Console") -> None:
+    from gnomon.recorder import rendering
+
+    columns = ("step", "#", "PV", "from", "to", "unit")
+    predicted = ("max x", "max y", "rms x", "rms y", "tune x", "tune y", "remark")
+    table = rendering.make_table(*columns, *predicted, right=(0, 1, 3, 4, 6, 7, 8, 9, 10, 11))
+    for number, (step, prediction) in enumerate(zip(plan.steps, plan.predictions, strict=True), 1):
+        millimetres = (f"{v:+.4f}" if v < 0 else f"{v:.4f}" for v in (*prediction.largest_mm, *prediction.rms_mm))
+        remark = prediction.reason
+        if step.asked != step.target:
+            remark = f"asked was {step.asked:.9g}; {remark}".rstrip("; ")
+        table.add_row(
+            str(number),
+            str(step.sequence),
+            rendering.clean(step.pv),
+            f"{step.start:.9g}",
+            f"{step.target:.9g}",
+            step.unit,
+            *millimetres,
+            *(f"{v:+.6f}" for v in prediction.tune),
+            rendering.clean(remark),
+        )
+    console.print(table)
+    note = "predicted change of the orbit at the monitors [mm] and of the tunes, from each step to the next"
+    console.print(note, markup=False)
+
+
+def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
+    """What speaks against the steps without asking the machine, whose limits are taken to be the document's."""
+    from gnomon.recorder.gate import check_prediction, check_step
+
+    reasons: list[str] = []
+    for step, prediction in zip(plan.steps, plan.predictions, strict=True):
+        reasons += (*check_step(step, (step.low, step.high), limits), *check_prediction(step, prediction))
+    return tuple(dict.fromkeys(reasons))
+
+
+def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "Console") -> None:
+    from gnomon.recorder import rendering
+    from gnomon.recorder.audit import AuditFile
+    from gnomon.recorder.replay import carry_out
+
+    audit = AuditFile(journal.with_name(journal.name + ".replays.jsonl"))
+
+    def report(event: str, step: "Step", remark: str) -> None:
+        way = (step.start, step.target) if event in ("write", "verified") else (step.target, step.start)
+        line = f"{event:9} {step.pv}  {way[0]:.9g} -> {way[1]:.9g} {step.unit}  {remark}".rstrip()
+        console.print(rendering.clean(line), soft_wrap=True)
+
+    before = _interruptible()
+    operator = _Operator()
+    try:
+        result = carry_out(
+            plan,
+            make_machine(),
+            options,
+            audit,
+            report,
+            uninterrupted=operator.listen,
+            taken_over=lambda: operator.has_taken_over,
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        audit.close()
+    _conclude(result, len(plan.steps), audit.path, console)
+
+
+def _conclude(result: "Result", steps: int, audit: Path, console: "Console") -> None:
+    from gnomon.recorder.errors import ReplayError
+
+    if not result.failure:
+        console.print(f"done: {result.done} of {steps} steps written and verified; record in {audit}", style="green")
+        return
+    text = f"stopped after {result.done} of {steps} steps: {result.failure}\n"
+    text += f"put back: {', '.join(result.restored) or 'nothing'}"
+    if result.left:
+        text += "\nNOT put back, call the operator:\n" + "\n".join(f"  {left}" for left in result.left)
+    raise ReplayError(f"{text}\nrecord in {audit}")
+
+
+def _pace(text: str | None) -> "float | Literal['original'] | None":
+    from gnomon.lattice.text import NotANumberError, parse_number
+
+    if text is None or text == "original":
+        return text  # type: ignore[return-value]  # narrowed by the comparison
+    try:
+        seconds = parse_number(text)
+    except NotANumberError:
+        seconds = -1.0
+    if not 0.0 <= seconds < 86400.0:
+        raise typer.BadParameter(f"{text!r} is neither `original` nor a number of seconds", param_hint="--pace")
+    return seconds
+
+
+def _interruptible() -> "dict[int, signal._HANDLER]":
+    """Have a request to end treated like an interrupt; returns the handlers to set again."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    return before  # type: ignore[return-value]  # keys are IntEnum members
+
+
+class _Operator:
+    """Takes the machine over with two interrupts (Ctrl-C) in a row while it is put back.
+
+    One interrupt, or the signals of a closing terminal or a service manager, must not leave it halfway.
+    """
+
+    def __init__(self) -> None:
+        self.has_taken_over = False
+        self._asked = -math.inf
+
+    def listen(self) -> None:
+        """From now on interrupts raise nothing."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._interrupt)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        self.has_taken_over = self.has_taken_over or now - self._asked <= TAKE_OVER_S
+        self._asked = now
+        if self.has_taken_over:
+            text = b"you take over: the machine is left as it is\n"
+        else:
+            text = b"the machine is being put back; Ctrl-C again within %d s leaves it as it is\n" % TAKE_OVER_S
+        with suppress(OSError):
+            os.write(2, text)

@@ -1,0 +1,53 @@
+"""`gnomon serve`."""
+
+import asyncio
+import os
+import sys
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Follow, JournalFile, Machine, Prefix, Pvs, RoleName, configure
+
+
+def serve(
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    pvs: Pvs = None,
+    journal: JournalFile = None,
+    role: RoleName = None,
+    follow: Follow = None,
+    restore: bool = typer.Option(
+        False, "--restore", help="Start with the settings that the last server left in the journal."
+    ),
+    allow_duplicates: bool = typer.Option(
+        False, "--allow-duplicates", help="Start even if another server answers one of our names."
+    ),
+) -> None:
+    """Serve the shadow of a ring over Channel Access and PV Access until Ctrl-C.
+
+    For example `gnomon serve --machine mls --prefix SIM:`. Only this computer can connect, unless the configuration or
+    the standard EPICS variables (EPICS_CAS_INTF_ADDR_LIST, EPICS_PVAS_INTF_ADDR_LIST ...) say otherwise.
+    """
+    from rich.console import Console
+
+    from gnomon.cli.compile_kernels import compile_with_progress
+    from gnomon.ioc.base.config import changed
+    from gnomon.ioc.base.log_limits import log_to_stderr
+
+    settings = configure(config, machine, prefix, journal, pvs, role, follow)
+    if restore:
+        settings = changed(settings, {"recorder": {"restore": True}})
+    if allow_duplicates:
+        settings = changed(settings, {"network": {"check_names": False}})
+    log_to_stderr()
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    compile_with_progress(console)
+
+    from gnomon.ioc.app.run import run
+
+    asyncio.run(run(settings, console))
+    # All is closed. Taking the compiled kernels and thousands of PVs apart one by one would take seconds.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

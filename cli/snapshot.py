@@ -1,0 +1,332 @@
+"""`gnomon snapshot`: all setpoints under a name, to be compared, brought back, and exchanged with other programs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
+
+if TYPE_CHECKING:
+    from gnomon.ioc.app.snapshot_store import Present
+    from gnomon.ioc.base.config import Config
+    from gnomon.recorder.snapshots import Entry, Snapshot
+
+#: Exit code of a file that was taken in part.
+DONE_IN_PART = 3
+#: At most so many lines or names of a file are listed.
+MAX_LISTED = 50
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Named snapshots of all setpoints: save, list, show, diff, restore, delete, export, import.",
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the snapshot.")]
+JournalOption = Annotated[
+    Path | None,
+    typer.Option("--journal", help="Journal of the server.", show_default="that of the configuration"),
+]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; kept with it.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Also if there is one of this name: make a new revision.")]
+RevisionOption = Annotated[int | None, typer.Option(min=1, help="An earlier revision.", show_default="the newest")]
+
+
+@app.command()
+def save(
+    name: Name,
+    comment: Comment = "",
+    replace: Replace = False,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    journal: JournalOption = None,
+) -> None:
+    """Save what is in force on the running server. For example `gnomon snapshot save flat -m 'before the bump'`."""
+    from gnomon.ioc.app import snapshot_store as store
+
+    settings, now = _present(config, machine, prefix, journal)
+    kept = store.keep(settings, name, store.snapshot_of(now, comment), replace=replace)
+    saved = kept.snapshot
+    typer.echo(
+        f"{name}: {len(saved.entries)} settings of {saved.machine} at {saved.source}, lattice {saved.lattice_id}, "
+        f"revision {kept.revision}"
+    )
+
+
+@app.command("list")
+def list_(config: ConfigFile = None) -> None:
+    """List all snapshots."""
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.recorder import rendering
+
+    table = rendering.make_table(
+        "name", "saved", "by", "machine", "prefix", "settings", "lattice", "comment", right=(5,)
+    )
+    known = store.every(configure(config))
+    for kept in known:
+        s = kept.snapshot
+        who = f"{s.signed.user}@{s.signed.host}"
+        cells = [kept.name, rendering.local_time(s.signed.time_ns)[:19], who, s.machine, repr(s.prefix)]
+        cells += [str(len(s.entries)), s.lattice_id or f"of {s.source}", s.comment]
+        table.add_row(*map(rendering.clean, cells))
+    console = rendering.make_console()
+    console.print(table if known else "no snapshot yet; `gnomon snapshot save NAME` makes one")
+
+
+@app.command()
+def show(
+    name: Name,
+    every: Annotated[bool, typer.Option("--all", help="Also what is nominal.")] = False,
+    revision: RevisionOption = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show a snapshot: where it is from, and what is not nominal in it. For example `gnomon snapshot show flat`."""
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.recorder import rendering
+
+    settings = configure(config)
+    kept = store.find(settings, name, revision)
+    s = kept.snapshot
+    facts = {
+        "saved": f"{rendering.local_time(s.signed.time_ns)} by {s.signed.user}@{s.signed.host}",
+        "comment": s.comment,
+        "from": f"{s.source}, PVs under {s.prefix!r}",
+        "machine": f"{s.machine} (document {s.digest})",
+        "lattice": s.lattice_id or f"not known: it holds {len(s.entries)} setpoints, the others stay as they are",
+        "revision": str(kept.revision),
+    }
+    table = rendering.make_table()
+    for word, value in facts.items():
+        table.add_row(word, rendering.clean(value))
+    console = rendering.make_console()
+    console.print(rendering.clean(name), style="bold")
+    console.print(table)
+    entries = s.entries if every else _not_nominal(settings, s)
+    console.print(rendering.values_table((e.label, e.value, e.unit) for e in entries))
+    if len(entries) < len(s.entries):
+        console.print(f"and {len(s.entries) - len(entries)} settings that are nominal; --all shows them")
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="Name of a snapshot.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="B", help="Another one.", show_default="the running server")
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tolerance",
+            help="Count values as equal up to VALUE, VALUE% or PATTERN=VALUE; repeat it for several PVs or kinds.",
+            show_default="0",
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    journal: JournalOption = None,
+) -> None:
+    """Compare two snapshots, or one with the running server; the exit code is 1 where they differ.
+
+    For example `gnomon snapshot diff flat --tolerance current=1e-4 --tolerance 'HS*:set=1e-3'`. A pattern is that of a
+    PV without prefix, or of a kind of setting (current, frequency, voltage, k1_trim, ...); values are in the PV's unit,
+    or percent of the value in A. The last one that fits counts.
+    """
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.recorder import rendering
+    from gnomon.recorder.errors import ReviewError
+    from gnomon.recorder.snapshots import differences
+    from gnomon.recorder.tolerances import parse_tolerances
+
+    settings = configure(config)
+    allowed = parse_tolerances(tolerance or ())
+    a = store.find(settings, first).snapshot
+    if second is None:
+        _, now = _present(config, machine, prefix, journal)
+        b, other = store.snapshot_of(now, ""), "now"
+    else:
+        b, other = store.find(settings, second).snapshot, second
+    if a.machine != b.machine:
+        raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {b.machine!r}: they cannot be compared")
+    common = not (a.complete and b.complete)
+    different = differences(a.entries, b.entries, common=common, tolerance=allowed)
+    console = rendering.make_console()
+    if different:
+        console.print(rendering.moves_table(different, first, other))
+        raise typer.Exit(1)
+    within = " within the tolerance" if tolerance else ""
+    console.print(rendering.clean(f"{first} and {other} are the same{' in what both have' * common}{within}"))
+
+
+@app.command()
+def restore(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be set, and set nothing.")] = False,
+    revision: RevisionOption = None,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    journal: JournalOption = None,
+) -> None:
+    """Bring the running server back to a snapshot, as one command: all of it, or nothing.
+
+    For example `gnomon snapshot restore flat --dry-run`. Only what differs is sent.
+    """
+    from gnomon.cli.log import send
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.recorder import rendering
+    from gnomon.recorder.snapshots import assignments
+
+    settings, now = _present(config, machine, prefix, journal)
+    snapshot = store.find(settings, name, revision).snapshot
+    todo = assignments(snapshot, now.lattice)
+    console = rendering.make_console()
+    if dry_run and todo:
+        console.print(rendering.assignments_table(todo))
+        console.print(f"dry run: this would be set on {now.run.prefix!r}; nothing was")
+        return
+    reply = send(now.run.prefix, todo, f"snapshot restore {name}")
+    same_document = snapshot.complete and snapshot.digest == now.run.digest
+    if reply is not None and reply.lattice_id and same_document and reply.lattice_id != snapshot.lattice_id:
+        console.print(
+            f"the lattice is not {snapshot.lattice_id}, as saved: a fault acts on the command, or another client set "
+            "something meanwhile",
+            style="yellow",
+        )
+
+
+@app.command()
+def delete(name: Name, config: ConfigFile = None) -> None:
+    """Delete a snapshot; its revisions stay in the document store."""
+    from gnomon.ioc.app import snapshot_store as store
+
+    kept = store.delete(configure(config), name)
+    typer.echo(f"{name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
+
+
+@app.command()
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="File: .sav, .snp, .snap, .csv, .bms, .txt.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="autosave, burt, phoebus or pairs.", show_default="by the suffix"),
+    ] = None,
+    revision: RevisionOption = None,
+    config: ConfigFile = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="What the PV names in the file begin with.", show_default="that of the snapshot")
+    ] = None,
+) -> None:
+    """Write a snapshot as a file of another program. For example `gnomon snapshot export flat flat.sav --prefix ''`."""
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.recorder.save_files import FORMATS, About, Value, write
+    from gnomon.recorder.snapshots import exported
+
+    if form is not None and form not in FORMATS:
+        raise typer.BadParameter(f"{form!r} is not a format; there are {', '.join(FORMATS)}", param_hint="--format")
+    s = store.find(configure(config), name, revision).snapshot
+    begin = s.prefix if prefix is None else prefix
+    taken, left = exported(s.entries)
+    values = [Value(begin + e.pv, e.value) for e in taken]
+    write(file, values, About(name, s.comment, s.signed.user, s.signed.time_ns), form)
+    typer.echo(f"{len(values)} setpoints written to {file}")
+    if untrimmed := sum(bool(e.pv) for e in left):
+        typer.echo(f"{untrimmed} not in the file: strengths that have no trim and follow their currents", err=True)
+    _tell("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="File of autosave, BURT, Phoebus, or lines of PV,value.")],
+    name: Annotated[str | None, typer.Argument(help="Name.", show_default="that of the file")] = None,
+    comment: Comment = "",
+    replace: Replace = False,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="What PV names in the file may begin with.", show_default="TWIN:")
+    ] = None,
+) -> None:
+    """Make a snapshot of a file's setpoints. For example `gnomon snapshot import before.snp`.
+
+    What the file holds besides is listed. Lines that cannot be read, and setpoints without a value, are listed too: the
+    others are taken, and the exit code is 3. Nothing is imported when a setpoint is given two values, or one that it
+    cannot have.
+    """
+    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.lattice.text import printable
+    from gnomon.recorder.save_files import read
+    from gnomon.recorder.snapshots import Snapshot, entries_from
+
+    settings = configure(config, machine, prefix)
+    saved = read(file)
+    found = find_machine(settings)
+    imported = entries_from(saved, pvs_of(found, ""), "", settings.prefix)
+    entries, left_out = imported.entries, imported.left_out
+    if not entries:
+        example = next(iter((*imported.unread, *left_out)), "none")
+        count = len(saved.given) + len(saved.left)
+        raise store.SnapshotError(
+            f"{file}: none of its {count} PVs is a setpoint of {found.document.name!r} with a value, for example "
+            f"{printable(example)}; say what their names begin with, --prefix"
+        )
+    snapshot = Snapshot(
+        machine=found.document.name,
+        digest=found.ring.digest,
+        prefix=settings.prefix,
+        lattice_id="",
+        complete=False,
+        source=file.name,
+        comment=comment or saved.comment,
+        signed=store.signature(),
+        entries=entries,
+    )
+    kept = store.keep(settings, name or file.stem, snapshot, replace=replace)
+    typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
+    for reason in sorted(set(left_out.values())):
+        _tell(f"not taken ({reason})", [pv for pv, why in left_out.items() if why == reason])
+    if imported.unread:
+        _tell_unread(imported.unread)
+        raise typer.Exit(DONE_IN_PART)
+
+
+def _tell_unread(lines: tuple[str, ...]) -> None:
+    typer.echo(f"lines that could not be taken: {len(lines)}", err=True)
+    for line in lines[:MAX_LISTED]:
+        typer.echo(f"  {line}", err=True)
+    if len(lines) > MAX_LISTED:
+        typer.echo(f"  and {len(lines) - MAX_LISTED} more", err=True)
+
+
+def _tell(what: str, names: list[str]) -> None:
+    if names:
+        from gnomon.recorder import rendering
+
+        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+        typer.echo(rendering.clean(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}").plain, err=True)
+
+
+def _present(
+    config: Path | None, machine: str | None, prefix: str | None, journal: Path | None
+) -> "tuple[Config, Present]":
+    """The configuration, and the settings in force on the server that it and the options mean."""
+    from gnomon.ioc.app.snapshot_store import present
+
+    settings = configure(config, machine, prefix, journal)
+    return settings, present(settings, settings.journal(), prefix)
+
+
+def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":
+    """The entries that differ from the nominal lattice of the snapshot's machine; all where that cannot be had."""
+    from gnomon.ioc.app.machines import recorded_machine
+    from gnomon.lattice import LatticeError
+
+    try:
+        nominal = recorded_machine(config, snapshot.machine, snapshot.digest).ring.nominal
+        return tuple(e for e in snapshot.entries if nominal[e.key] != e.stored)
+    except LatticeError:
+        return snapshot.entries

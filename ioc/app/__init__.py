@@ -1,0 +1,1 @@
+"""A server as a whole: start and stop, twins and forks, remote procedures, the initial state."""

@@ -1,0 +1,93 @@
+"""The first lines of a server: what it serves, where, and two commands to try."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from gnomon.db.pvs import PvSpec
+from gnomon.ioc.app.serving import Serving
+from gnomon.ioc.app.twin import Twin
+from gnomon.ioc.base.config import Config
+
+
+def introduce(serving: Serving, console: Console, seconds: float) -> None:
+    """Say what is served, where, and what to try."""
+    twin, servers = serving.twin, serving.servers
+    config, ring, document = twin.config, twin.found.ring, twin.found.document
+    setpoint = _example(twin)
+    reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
+    console.print(
+        f"[bold]gnomon[/] {document.title}: {len(ring.elements)} elements, {len(document.supplies)} supplies, "
+        f"{len(ring.bpms)} monitors"
+    )
+    console.print(
+        f"  {len(twin.bank.specs)} PVs as {config.prefix!r}...{f', named by {config.pvs}' if config.pvs else ''}, "
+        f"lattice {twin.beginning.lattice.id}, "
+        f"role {_role(config)}"
+    )
+    _say_where_it_begins(twin, console)
+    ca = f"{servers.ca.where.interfaces[0]}:{servers.ca.port}"
+    pva = f"{servers.pva_endpoint.interfaces[0]}:{servers.pva_endpoint.port}"
+    console.print(f"  Channel Access {ca}, PV Access {pva}")
+    console.print(f"  journal {twin.journal.path}")
+    for fork in serving.forks.every():
+        console.print(
+            f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
+            f"lattice {fork.twin.beginning.lattice.id}, journal {fork.twin.journal.path}"
+        )
+    console.print("  try:")
+    residual = next((s for s in twin.bank.specs if s.source == "residual.rms.x"), None)
+    if config.role == "shadow" and residual is not None:
+        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-get')} {residual.name}")
+    elif setpoint is not None:
+        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")
+    if reading is not None:
+        environment = _environment(servers.pva_endpoint.client_variables)
+        console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
+    console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
+
+
+def _role(config: Config) -> str:
+    match config.role:
+        case "shadow":
+            link = "Channel Access" if config.shadow.protocol == "ca" else "PV Access"
+            return f"shadow of {config.shadow.prefix!r}... at {' '.join(config.shadow.addresses)} ({link}, read only)"
+        case "machine":
+            return "machine (plays the real one, without its imperfections)"
+        case _:
+            return "twin (on its own)"
+
+
+def _say_where_it_begins(twin: Twin, console: Console) -> None:
+    start = twin.beginning
+    if start.changes:
+        console.print(f"  {start.note}: settings that are not nominal: {len(start.changes)}")
+    elif start.note:
+        console.print(f"  {start.note}")
+    for reason in start.left_out:
+        console.print(f"  [yellow]not restored:[/] {escape(reason)}")
+
+
+def _example(twin: Twin) -> PvSpec | None:
+    """A setpoint that can be put to 0.1 without harm: a steerer's current."""
+    for spec in twin.bank.specs:
+        if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]:
+            return spec
+    return None
+
+
+def _program(name: str) -> str:
+    """A program of our environment, as it can be typed here."""
+    ours = Path(sys.executable).parent / name
+    if shutil.which(name) == str(ours) or not ours.exists():
+        return name
+    return os.path.relpath(ours) if ours.is_relative_to(Path.cwd()) else str(ours)
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in variables.items())

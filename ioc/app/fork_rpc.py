@@ -1,0 +1,71 @@
+"""`dt:fork`: make, list and drop forks; and with it all remote procedures that a twin has."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from gnomon.ioc.app.forks import ForkError, Forks, Wish
+from gnomon.ioc.app.rpc import FaultProcedure, SetProcedure
+from gnomon.ioc.app.twin import Twin
+from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.lattice import Client
+
+#: What `add` takes besides the name: keys of a `Wish`.
+KEYS = ("prefix", "nominal", "snapshot", "lattice")
+
+
+class ForkProcedure:
+    """`do` is add (`name`, and if wanted `prefix`, `nominal`, `snapshot`, `lattice`), list, or drop (`name`).
+
+    What is added is a fork of the twin whose procedure was called. Ends with JSON: the fork, or all of them.
+    """
+
+    def __init__(self, twin: Twin, forks: Forks) -> None:
+        self._twin = twin
+        self._forks = forks
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        """See `RpcHandler`."""
+        return asyncio.run_coroutine_threadsafe(self._do(dict(arguments), client), self._loop)
+
+    async def _do(self, arguments: dict[str, Any], client: Client) -> str:
+        match arguments.pop("do", "list"):
+            case "add":
+                made = await self._forks.add(self._twin, wish(arguments), client)
+                return json.dumps(made.to_json())
+            case "drop":
+                name = str(arguments.get("name", ""))
+                own = next((f for f in self._forks.every() if f.twin is self._twin), None)
+                if own is not None and own.name == name:
+                    raise ForkError(f"{name!r} cannot drop itself; ask {own.origin!r}, of which it was made")
+                return json.dumps((await self._forks.drop(name, client)).to_json())
+            case "list":
+                return json.dumps([fork.to_json() for fork in self._forks.every()])
+            case other:
+                raise ForkError(f"do is {other!r}; it must be add, list or drop")
+
+
+def wish(arguments: Mapping[str, Any]) -> Wish:
+    """What the arguments of `add` ask for. Raises ForkError for one that it does not know."""
+    if unknown := sorted(set(arguments) - {"name", *KEYS}):
+        raise ForkError(f"add takes name, {', '.join(KEYS)}, not {', '.join(unknown)}")
+    name = str(arguments.get("name", ""))
+    return Wish(
+        name=name,
+        prefix=str(arguments.get("prefix", f"{name}:")),
+        nominal=str(arguments.get("nominal", "")).lower() in ("1", "true", "yes"),
+        snapshot=str(arguments.get("snapshot", "")),
+        lattice=str(arguments.get("lattice", "")),
+    )
+
+
+def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
+    """All remote procedures of a twin, by PV name."""
+    return {
+        f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.found.ring, twin.prefix, twin.dispatcher),
+        f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs),
+        f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
+    }

@@ -1,0 +1,212 @@
+"""More twins in one server: each with its own prefix, lattice, journal, faults and model, made and dropped at run time.
+
+A fork shares the ring with the twin that it was made of, and nothing that a command changes.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gnomon.ioc.app import initial_state as beginnings
+from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.machines import pvs_of
+from gnomon.ioc.app.servers import Servers
+from gnomon.ioc.app.snapshot_store import find
+from gnomon.ioc.app.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.ioc.servers.duplicate_pvs import NamesTaken, refuse_taken_names
+from gnomon.lattice import Client, GnomonError, Lattice
+from gnomon.propagator import Propagator
+from gnomon.recorder.points import point_at
+from gnomon.recorder.reader import Reader
+from gnomon.recorder.snapshots import assignments
+
+log = logging.getLogger("gnomon.forks")
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+
+Procedures = Callable[[Twin], Mapping[str, RpcHandler]]
+
+
+class ForkError(GnomonError):
+    """A fork that cannot be made or is not there; nothing has changed."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A fork to be made. It begins like its origin is now, or nominal, at a snapshot, at an earlier lattice."""
+
+    name: str
+    prefix: str
+    nominal: bool = False
+    snapshot: str = ""
+    lattice: str = ""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A running fork; `origin` is the prefix of the twin that it was made of."""
+
+    name: str
+    twin: Twin
+    origin: str
+    made_ns: int
+    made_by: str
+    stack: AsyncExitStack
+
+    def to_json(self) -> dict[str, Any]:
+        """For people and the command line."""
+        return {
+            "name": self.name,
+            "prefix": self.twin.prefix,
+            "origin": self.origin,
+            "began": self.twin.beginning.note,
+            "made_ns": self.made_ns,
+            "made_by": self.made_by,
+            "lattice_id": self.twin.dispatcher.lattice.id,
+            "commands": self.twin.journal.next_sequence - 1,
+            "pvs": len(self.twin.bank.specs),
+            "journal": str(self.twin.journal.path),
+        }
+
+
+class Forks:
+    """All forks of a server; for the event loop. `procedures` are those that every fork gets."""
+
+    def __init__(self, config: Config, servers: Servers, procedures: Procedures) -> None:
+        self._config = config
+        self._servers = servers
+        self._procedures = procedures
+        self._forks: dict[str, Fork] = {}
+        self._lock = asyncio.Lock()  # one at a time: two that are made at once might want the same names
+        self._stopped = False
+
+    def every(self) -> tuple[Fork, ...]:
+        """The forks, the oldest first."""
+        return tuple(self._forks.values())
+
+    async def add(self, origin: Twin, wish: Wish, client: Client, *, restore: bool = False) -> Fork:
+        """Make a fork of `origin`; clients can connect when this ends. Raises GnomonError.
+
+        With `restore` it begins as the last fork of its prefix was left, if there was one.
+        """
+        async with self._lock:
+            self._check(wish)
+            config, found = self._config.forked(wish.prefix), origin.found
+            specs = await asyncio.to_thread(pvs_of, found, wish.prefix)
+            search = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+            try:
+                make = partial(Propagator, found.ring, config.model.momentum)
+                propagator = await asyncio.to_thread(make)
+                beginning = await asyncio.to_thread(_beginning, origin, wish)
+                await asyncio.to_thread(propagator, beginning.lattice)
+            finally:
+                await asyncio.wait([search])
+            _refuse_if_taken(search, wish.prefix)
+            self._refuse_if_stopped()
+
+            def begin(journal: Path) -> Beginning:
+                left = beginnings.left_behind(found.ring, journal, wish.prefix) if restore else None
+                return left or beginning
+
+            return await self._open(Parts(config, found, specs, propagator, make, begin), origin, wish.name, client)
+
+    async def drop(self, name: str, client: Client) -> Fork:
+        """Disconnect a fork's clients at once and end it; its journal stays. Raises ForkError."""
+        async with self._lock:
+            fork = self._forks.pop(name, None)
+            if fork is None:
+                raise ForkError(f"there is no fork {name!r}; there are: {', '.join(self._forks) or 'none'}")
+            self._servers.remove(fork.twin)
+            await fork.stack.aclose()
+            log.info("fork %s dropped by %s@%s", name, client.user, client.host)
+            return fork
+
+    async def stop(self) -> None:
+        """End all forks, also one that is just being made; the servers have ended before."""
+        self._stopped = True
+        async with self._lock:
+            while self._forks:
+                _, fork = self._forks.popitem()
+                await fork.stack.aclose()
+
+    def _check(self, wish: Wish) -> None:
+        self._refuse_if_stopped()
+        most = self._config.forks.most
+        if not NAME.fullmatch(wish.name):
+            raise ForkError(f"{wish.name!r} is no name for a fork: up to 20 letters, digits, _ and -, please")
+        if wish.name in self._forks:
+            raise ForkError(f"there is a fork {wish.name!r} already; drop it first, or choose another name")
+        if len(self._forks) >= most:
+            raise ForkError(f"there are {most} forks already, and no more are allowed (forks.most); drop one first")
+        if sum((wish.nominal, bool(wish.snapshot), bool(wish.lattice))) > 1:
+            raise ForkError("a fork begins nominal, at a snapshot or at a lattice: give one of them")
+        if taken := next((p for p in self._servers.prefixes if p == wish.prefix), None):
+            raise ForkError(f"the prefix {taken!r} is taken by this server; choose another one")
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise ForkError("the server is stopping; no fork was made")
+
+    async def _open(self, parts: Parts, origin: Twin, name: str, client: Client) -> Fork:
+        async with AsyncExitStack() as stack:
+            twin = await make_twin(parts, stack)
+            self._servers.add(twin, self._procedures(twin))
+            keep_alive(twin, self._servers.clients, stack)
+            by = f"{client.user}@{client.host}"
+            fork = Fork(name, twin, origin.prefix, time.time_ns(), by, stack.pop_all())
+        self._forks[name] = fork
+        log.info("fork %s of %r made by %s: %r, %s", name, origin.prefix, by, twin.prefix, twin.beginning.note)
+        return fork
+
+
+def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
+    try:
+        search.result()
+    except NamesTaken as error:
+        found = str(error).partition(". ")[0]
+        raise ForkError(f"the prefix {prefix!r} is taken: {found}; choose another one") from error
+
+
+def _beginning(origin: Twin, wish: Wish) -> Beginning:
+    present = origin.dispatcher.lattice
+    if wish.nominal:
+        return beginnings.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
+    if wish.snapshot:
+        return _at_snapshot(origin, present, wish.snapshot)
+    if wish.lattice:
+        return _at_lattice(origin, present, wish.lattice)
+    return beginnings.beginning_at(present, f"fork of {origin.prefix!r} at lattice {present.id}")
+
+
+def _at_snapshot(origin: Twin, present: Lattice, name: str) -> Beginning:
+    """At a snapshot; where that is not the whole ring, the rest is as it is in the origin. Runs an own event loop."""
+    todo = assignments(find(origin.config, name).snapshot, present)
+    lattice = present.updated({(a.device, a.setting): a.value for a in todo})
+    return beginnings.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
+
+
+def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> Beginning:
+    nominal = present.ring.nominal
+    if nominal.id.startswith(wanted):
+        return beginnings.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
+    with Reader(origin.journal.path) as reader:
+        sequence = reader.command_of_lattice(wanted)
+        if sequence is None:
+            raise ForkError(
+                f"the journal {origin.journal.path} knows no lattice {wanted!r}; `gnomon log show N` tells ids"
+            )
+        point = point_at(reader, sequence)
+    found = beginnings.beginning(present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}")
+    if not found.lattice.id.startswith(wanted):
+        reasons = "; ".join(found.left_out) or "the machine document has changed since"
+        raise ForkError(f"lattice {wanted!r} of command {sequence} cannot be had any more: {reasons}")
+    return found

@@ -1,0 +1,168 @@
+"""Which machine the configuration means: a file, a shipped machine, or one that the document store has served."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from gnomon.db import shipped_document, shipped_machines
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sqlite_store import SqliteStore
+from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
+from gnomon.db.templates import expand, pv_files, read_pvs
+from gnomon.ioc.base.config import Config
+from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
+
+KIND = "machine"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A machine document and where it came from; `folder` is where PV documents are that are not shipped.
+
+    `pvs` is the PV document that the configuration asks for, a name or a file; empty: the one that the machine names.
+    """
+
+    document: MachineDocument
+    origin: str
+    folder: Path | None = None
+    pvs: str = ""
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The document, built."""
+        return Ring(self.document)
+
+
+def find_machine(config: Config) -> Found:
+    """The machine that `config.machine` names. Raises DocumentError with what there is when nothing has that name."""
+    return replace(_find(config), pvs=config.pvs or "")
+
+
+def _find(config: Config) -> Found:
+    name = config.machine
+    if name in shipped_machines():
+        return Found(shipped_document(name), "shipped")
+    path = Path(name).expanduser()
+    if path.suffix == ".json" or path.exists():
+        return Found(read_machine(path), str(path), path.parent)
+    stored = next((found for found in _stored(config) if found.document.name == name), None)
+    if stored is None:
+        names = ", ".join(found.document.name for found in known_machines(config))
+        raise DocumentError(f"no machine {name!r}: there are {names}; or give the file of a machine document (.json)")
+    return stored
+
+
+def known_machines(config: Config) -> Iterator[Found]:
+    """The shipped machines, then those that the store has kept from earlier."""
+    for name in shipped_machines():
+        yield Found(shipped_document(name), "shipped")
+    yield from _stored(config)
+
+
+def recorded_machine(config: Config, name: str, digest: str) -> Found:
+    """The machine as a recording knew it: the shipped one, or a document that was served then and kept.
+
+    `digest` is the ring's. Raises DocumentError when no document of this name has it.
+    """
+    for found in (*_by_name(config, name), *_kept(config, name)):
+        if found.ring.digest == digest:
+            return replace(found, pvs=config.pvs or "")
+    raise DocumentError(
+        f"machine {name!r} is no longer what was recorded: its document of then, {digest[:12]}, is neither shipped nor "
+        f"kept in {config.store_path()}"
+    )
+
+
+def _by_name(config: Config, name: str) -> Iterator[Found]:
+    with suppress(DocumentError):
+        yield find_machine(config.model_copy(update={"machine": name}))
+
+
+def _kept(config: Config, name: str) -> Iterator[Found]:
+    """All revisions of a machine in the store, newest first. Runs an event loop of its own."""
+    path = config.store_path()
+    for stored in asyncio.run(_revisions(path, name)) if path.exists() else ():
+        document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
+        yield Found(document, f"store, revision {stored.revision}", _names(config, name))
+
+
+async def _revisions(path: Path, name: str) -> list[StoredDocument]:
+    async with SqliteStore(path) as store:
+        try:
+            revisions = await store.history(KIND, name)
+        except NotFoundError:
+            return []
+        return [await store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
+
+
+async def keep(found: Found, config: Config) -> None:
+    """Keep the document that is about to be served, so that what the journal says of it can always be rebuilt.
+
+    The PV documents of a user's machine are kept beside the store, as they are now.
+    """
+    await asyncio.to_thread(_keep_names, found, config)
+    name = found.document.name
+    document = json.loads(found.document.model_dump_json(by_alias=True))
+    async with SqliteStore(config.store_path()) as store:
+        try:
+            newest = await store.get(KIND, name)
+        except NotFoundError:
+            newest = None
+        # The order of keys counts: optics are numbered by it.
+        if newest is not None and json.dumps(newest.document) == json.dumps(document):
+            return
+        try:
+            await store.put(KIND, name, document, expected_revision=newest.revision if newest else 0)
+        except ConflictError:
+            return  # another server has just kept the same machine
+
+
+def _names(config: Config, machine: str) -> Path:
+    """Where the PV documents of a user's machine are kept."""
+    return config.store_path().parent / "pvs" / machine
+
+
+def _keep_names(found: Found, config: Config) -> None:
+    kept = _names(config, found.document.name)
+    if found.folder is None or found.folder == kept or found.pvs:
+        return
+    files = pv_files(found.document.pvs, partial(pv_document, beside=found.folder))
+    try:
+        for name, file in files.items():
+            if file.parent == found.folder:
+                kept.mkdir(parents=True, exist_ok=True)
+                (kept / f"{name}.pvs.json").write_bytes(file.read_bytes())
+    except OSError as error:
+        raise DocumentError(f"{kept}: the PV documents cannot be kept: {error}") from error
+
+
+def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
+    """All PVs of a machine under a prefix. Raises DocumentError."""
+    name = found.pvs or found.document.pvs
+    file = Path(name).expanduser()
+    if file.suffix != ".json":
+        return expand(read_pvs(name, partial(pv_document, beside=found.folder)), found.ring, prefix)
+
+    def find(other: str) -> Path:
+        return file if other == name else pv_document(other, beside=file.parent)
+
+    return expand(read_pvs(name, find), found.ring, prefix)
+
+
+def _stored(config: Config) -> Iterator[Found]:
+    """Machines that were served from a file once. Runs an event loop of its own."""
+    path = config.store_path()
+    for stored in asyncio.run(_newest(path)) if path.exists() else ():
+        if stored.name not in shipped_machines():
+            document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
+            yield Found(document, f"store, revision {stored.revision}", _names(config, stored.name))
+
+
+async def _newest(path: Path) -> list[StoredDocument]:
+    async with SqliteStore(path) as store:
+        return [await store.get(KIND, revision.name) for revision in await store.list(KIND)]

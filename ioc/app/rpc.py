@@ -1,0 +1,118 @@
+"""The remote procedures of a running server: many setpoints as one command, and faults."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from gnomon.fault_injection import Fault, FaultError, Injector
+from gnomon.ioc.base.log_limits import SparingLog
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.setting_names import SettingNames
+from gnomon.ioc.commands.validation import parse_set
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.lattice import Client, GnomonError, Ring
+from gnomon.lattice.text import parse_number, shorten
+
+_log = SparingLog(logging.getLogger("gnomon.faults"))
+
+
+class RefusedCommand(GnomonError):
+    """A command that was not accepted; the text is the reason."""
+
+
+class SetProcedure:
+    """`dt:set`: names (of PVs) or devices and properties, and values, as one command: all or none.
+
+    Ends when the outputs of the new lattice are out, with JSON: sequence, lattice_id.
+    """
+
+    def __init__(self, bank: Bank, ring: Ring, prefix: str, dispatcher: Dispatcher) -> None:
+        self._bank = bank
+        self._prefix = prefix
+        self._dispatcher = dispatcher
+        self._names = SettingNames(bank.specs, ring, prefix)
+
+    def writes(self, arguments: dict[str, Any]) -> list[str]:
+        """Return the names whose rules count for a call: who may not write all of them may not call either."""
+        settings = parse_set(self._bank, self._prefix, arguments).settings
+        named = [setting.pv for setting in settings if setting.pv in self._bank.index]
+        set_ = (name for setting in settings for name in self._names.names(setting.device, setting.property))
+        return list(dict.fromkeys([*named, *set_]))
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        """See `RpcHandler`."""
+        request = parse_set(self._bank, self._prefix, arguments)
+        answer: Future[str] = Future()
+
+        def complete(done: "Future[PutReply]") -> None:
+            reply = done.result()
+            if reply.accepted:
+                answer.set_result(json.dumps({"sequence": reply.sequence, "lattice_id": reply.lattice_id}))
+            else:
+                answer.set_exception(RefusedCommand(reply.message))
+
+        self._dispatcher.command(request, client, str(arguments.get("note", ""))).add_done_callback(complete)
+        return answer
+
+
+class FaultProcedure:
+    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all). Ends with JSON."""
+
+    def __init__(self, injector: Injector, outputs: Outputs) -> None:
+        self._injector = injector
+        self._outputs = outputs
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+        """See `RpcHandler`."""
+        answer: Future[str] = Future()
+        try:
+            answer.set_result(json.dumps(self._do(dict(arguments), client)))
+        except FaultError as error:
+            answer.set_exception(error)
+        self._loop.call_soon_threadsafe(show_faults, self._injector, self._outputs)
+        return answer
+
+    def _do(self, arguments: dict[str, Any], client: Client) -> Any:
+        match arguments.pop("do", "list"):
+            case "add":
+                fault = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
+                added = self._injector.add(fault)
+                _log.info("fault %d added by %s: %s %s", added, fault.created_by, fault.action, fault.device)
+                return next((f.to_json() for f in self._injector.active() if f.id == added), {"id": added})
+            case "clear":
+                cleared = self._injector.clear(_id(arguments))
+                _log.info("%d faults cleared by %s@%s", len(cleared), client.user, client.host)
+                return [f.to_json() for f in cleared]
+            case "list":
+                return [f.to_json() for f in self._injector.active()]
+            case other:
+                raise FaultError(f"do is {other!r}; it must be add, list or clear")
+
+
+def show_faults(injector: Injector, outputs: Outputs) -> None:
+    """Publish what faults are active."""
+    active = injector.active()
+    outputs.show("faults.count", len(active))
+    outputs.show("faults.active", [fault.describe() for fault in active])
+
+
+def _id(arguments: Mapping[str, Any]) -> int | None:
+    unknown = sorted(set(arguments) - {"id"})
+    if unknown:
+        raise FaultError(f"clear takes id alone, not {', '.join(unknown)}")
+    given = arguments.get("id")
+    if given is None:
+        return None
+    try:
+        number = parse_number(given) if isinstance(given, str) else float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FaultError(f"id is {shorten(str(given))}; it must be the number of a fault") from error
+    if not number.is_integer() or isinstance(given, bool):
+        raise FaultError(f"id is {given}; it must be the number of a fault, a whole number")
+    return int(number)

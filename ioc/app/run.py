@@ -1,0 +1,58 @@
+"""A server from start to end: start the twin, say what it serves, wait for a signal, stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack
+from typing import Any
+
+from rich.console import Console
+
+from gnomon.ioc.app.banner import introduce
+from gnomon.ioc.app.serving import start
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
+from gnomon.ioc.base.memory import bound, survive
+from gnomon.ioc.base.memory_budget import MemoryBudget
+
+log = SparingLog(logging.getLogger("gnomon.app"))
+
+
+async def run(config: Config, console: Console, started: float | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises GnomonError when it cannot start."""
+    began = time.perf_counter() if started is None else started
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_one_line)
+    through_one_line("asyncio", OneLine(log, "event loop"))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        serving = await start(config, stack)
+        survive_memory_errors(loop, serving.servers.budget)
+        bound(config.guard.max_growth_bytes)
+        # What stands now stays. Looking through all of it for garbage would hold everybody up for 70 ms now and then.
+        gc.freeze()
+        introduce(serving, console, time.perf_counter() - began)
+        await stop.wait()
+        console.print("stopping")
+
+
+def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget) -> None:
+    """Have a client go, and not the server, when the system refuses memory."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), MemoryError):
+            budget.relieve()
+        _one_line(loop, context)
+
+    loop.set_exception_handler(handle)
+    survive(loop, budget.relieve)
+
+
+def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What no task waited for, as one line of the log."""
+    error = context.get("exception")
+    log.warning("%s%s", context.get("message", ""), f": {type(error).__name__}: {error}" if error else "")

@@ -1,0 +1,77 @@
+"""The two servers as one: what is added is shown over both protocols, and what is removed disconnects."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from gnomon.ioc.app.status import Figures
+from gnomon.ioc.app.twin import Twin
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.memory_budget import MemoryBudget
+from gnomon.ioc.base.open_files import make_room
+from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.ioc.servers.access import AccessRules
+from gnomon.ioc.servers.ca.server import CaError, CaServer
+from gnomon.ioc.servers.ca.server import settings as ca_settings
+from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.settings import Endpoint, Settings
+
+
+class Servers:
+    """Channel Access and PV Access for any number of twins; all methods are for the event loop."""
+
+    def __init__(self, config: Config) -> None:
+        network = config.network
+        access = AccessRules(config.access)
+        self.budget = MemoryBudget(config.guard)
+        self.ca = CaServer(ca_settings(network.interfaces, network.ca_port), access, config.guard, self.budget)
+        where = Settings(network.interfaces, network.pva_port, network.pva_broadcast_port)
+        self._pva = PvaServer(where, access, config.guard, budget=self.budget)
+        self._endpoint: Endpoint | None = None
+        self._twins: list[Twin] = []
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the names of all that is shown begin with."""
+        return tuple(twin.prefix for twin in self._twins)
+
+    @property
+    def pva_endpoint(self) -> Endpoint:
+        """Where PV Access is served."""
+        assert self._endpoint is not None
+        return self._endpoint
+
+    @property
+    def clients(self) -> Figures:
+        """How many clients there are, as status PVs show it."""
+        return {
+            "status.ca.clients": lambda: self.ca.clients,
+            "status.pva.clients": lambda: self._pva.clients,
+            "status.pva.channels": lambda: self._pva.connected,
+        }
+
+    def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
+        """Show a twin. PVA listens to its bank first, so that a PVA update is out before a CA put is answered.
+
+        Raises GnomonError when one of its names is served already.
+        """
+        self._pva.add(twin.bank, twin.dispatcher, rpcs)
+        try:
+            self.ca.add(twin.bank, twin.dispatcher)
+        except CaError:
+            self._pva.remove(twin.bank)
+            raise
+        self._twins.append(twin)
+
+    def remove(self, twin: Twin) -> None:
+        """Show a twin no longer: its clients are disconnected at once."""
+        self._twins.remove(twin)
+        self.ca.remove(twin.bank)
+        self._pva.remove(twin.bank)
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Listen. Raises GnomonError when an address cannot be had."""
+        make_room(self.ca.guard)
+        self._endpoint = self._pva.start()
+        stack.callback(self._pva.stop)
+        await self.ca.start()
+        stack.push_async_callback(self.ca.stop)

@@ -1,0 +1,68 @@
+"""A server from configuration to twins that clients can connect to, started and stopped together."""
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gnomon.ioc.app import initial_state as beginnings
+from gnomon.ioc.app.fork_rpc import procedures
+from gnomon.ioc.app.forks import Forks, Wish
+from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.machines import find_machine, keep, pvs_of
+from gnomon.ioc.app.servers import Servers
+from gnomon.ioc.app.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.user import user_name
+from gnomon.ioc.servers.duplicate_pvs import refuse_taken_names
+from gnomon.lattice import Client, Ring
+from gnomon.propagator import Propagator
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What clients can connect to."""
+
+    twin: Twin
+    servers: Servers
+    forks: Forks
+
+
+async def start(config: Config, stack: AsyncExitStack) -> Serving:
+    """Start everything; `stack` stops it, in reverse order. Raises GnomonError when it cannot start.
+
+    The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
+    """
+    found = await asyncio.to_thread(find_machine, config)
+    ring = found.ring
+    specs = pvs_of(found, config.prefix)
+    names = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+    make = partial(Propagator, ring, config.model.momentum)
+    try:
+        propagator = await asyncio.to_thread(make)
+        await asyncio.to_thread(propagator, ring.nominal)
+    finally:
+        with suppress(asyncio.CancelledError):
+            await names
+    await keep(found, config)
+
+    servers = Servers(config)
+    parts = Parts(config, found, specs, propagator, make, partial(_beginning, config, ring))
+    twin = await make_twin(parts, stack)
+    forks = Forks(config, servers, lambda each: procedures(each, forks))
+    stack.push_async_callback(forks.stop)
+    servers.add(twin, procedures(twin, forks))
+    await servers.start(stack)
+    keep_alive(twin, servers.clients, stack)
+    us = Client(user_name(), socket.gethostname(), "internal")
+    for name, prefix in config.forks.start.items():
+        await forks.add(twin, Wish(name, prefix), us, restore=config.recorder.restore)
+    return Serving(twin, servers, forks)
+
+
+def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
+    if not config.recorder.restore:
+        return beginnings.nominal(ring)
+    return beginnings.restored(ring, journal, config.prefix)

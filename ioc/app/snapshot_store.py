@@ -1,0 +1,159 @@
+"""Snapshots in the document store, and the settings of a server to take one of."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sqlite_store import SqliteStore
+from gnomon.db.store import NEW, NotFoundError, StoredDocument
+from gnomon.ioc.app.machines import pvs_of, recorded_machine
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.user import user_name
+from gnomon.lattice import GnomonError, Lattice
+from gnomon.recorder.entries import Run
+from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.points import point_left
+from gnomon.recorder.reader import Reader
+from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entries_of
+
+T = TypeVar("T")
+
+KIND = "snapshot"
+LONGEST_NAME = 100
+
+
+class SnapshotError(GnomonError):
+    """A snapshot that is not there, is there already, or cannot be named so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A snapshot with its name and revision in the store."""
+
+    name: str
+    revision: int
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class Present:
+    """The settings in force on a server, by its journal."""
+
+    run: Run
+    lattice: Lattice
+    specs: Sequence[PvSpec]
+    source: str
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """As a snapshot holds them."""
+        return entries_of(self.lattice, self.specs, self.run.prefix)
+
+
+def present(config: Config, journal: Path, prefix: str | None) -> Present:
+    """What is in force on the newest server of a journal, or the newest under `prefix`. Raises GnomonError."""
+    with Reader(journal) as reader:
+        runs = [run for run in reader.runs() if prefix is None or run.prefix == prefix]
+        if not runs:
+            raise ReviewError(f"{journal}: no server under {prefix!r} has written into this journal")
+        left = point_left(reader, runs[-1].machine, runs[-1].prefix)
+    assert left is not None
+    found = recorded_machine(config, left.run.machine, left.run.digest)
+    lattice = found.ring.nominal.updated(left.settings)
+    source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")
+    return Present(left.run, lattice, pvs_of(found, left.run.prefix), source)
+
+
+def snapshot_of(now: Present, comment: str) -> Snapshot:
+    """A snapshot of all that is in force."""
+    return Snapshot(
+        machine=now.run.machine,
+        digest=now.run.digest,
+        prefix=now.run.prefix,
+        lattice_id=now.lattice.id,
+        complete=True,
+        source=now.source,
+        entries=now.entries,
+        comment=comment,
+        signed=signature(),
+    )
+
+
+def signature() -> Signature:
+    """Who, where and when, for what is done now."""
+    return Signature(time_ns=time.time_ns(), user=user_name(), host=socket.gethostname())
+
+
+def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kept:
+    """Keep a snapshot; with `replace` also under a name that is taken, whose revisions stay. Raises SnapshotError."""
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise SnapshotError(f"{name!r} is no name for a snapshot: up to {LONGEST_NAME} printable characters, please")
+
+    async def put(store: SqliteStore) -> int:
+        newest = await _newest(store, name)
+        taken = newest is not None and not newest.document.get("deleted")
+        if taken and not replace:
+            raise SnapshotError(f"there is a snapshot {name!r} already; --replace makes a new revision of it")
+        document = snapshot.model_dump(mode="json", by_alias=True)
+        return (await store.put(KIND, name, document, newest.revision if newest else NEW)).revision
+
+    return Kept(name, _with_store(config, put), snapshot)
+
+
+def find(config: Config, name: str, revision: int | None = None) -> Kept:
+    """A snapshot by name, the newest revision or the one asked for. Raises SnapshotError with the names there are."""
+
+    async def get(store: SqliteStore) -> StoredDocument | None:
+        return await store.get(KIND, name, revision) if revision is not None else await _newest(store, name)
+
+    stored = _with_store(config, get)
+    if stored is None or stored.document.get("deleted"):
+        names = ", ".join(kept.name for kept in every(config)) or "none"
+        gone = f" (deleted; --revision {stored.revision - 1} still shows it)" if stored is not None else ""
+        raise SnapshotError(f"there is no snapshot {name!r}{gone}; there are: {names}")
+    return _kept(stored)
+
+
+def every(config: Config) -> list[Kept]:
+    """All snapshots that have not been deleted, by name."""
+
+    async def get(store: SqliteStore) -> list[StoredDocument]:
+        return [await store.get(KIND, known.name) for known in await store.list(KIND)]
+
+    return [_kept(stored) for stored in _with_store(config, get) if not stored.document.get("deleted")]
+
+
+def delete(config: Config, name: str) -> Kept:
+    """Delete a snapshot; what it was stays in the store as an earlier revision. Raises SnapshotError."""
+    kept = find(config, name)
+    document = Deleted(signed=signature()).model_dump(mode="json", by_alias=True)
+
+    async def put(store: SqliteStore) -> None:
+        await store.put(KIND, name, document, kept.revision)
+
+    _with_store(config, put)
+    return kept
+
+
+async def _newest(store: SqliteStore, name: str) -> StoredDocument | None:
+    try:
+        return await store.get(KIND, name)
+    except NotFoundError:
+        return None
+
+
+def _with_store(config: Config, call: Callable[[SqliteStore], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with SqliteStore(config.store_path()) as store:
+            return await call(store)
+
+    return asyncio.run(run())
+
+
+def _kept(stored: StoredDocument) -> Kept:
+    return Kept(stored.name, stored.revision, Snapshot.model_validate(stored.document))

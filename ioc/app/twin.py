@@ -1,0 +1,122 @@
+"""One running twin, between its journal and the bank that the servers show; a server process may hold several."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnomon.db.pvs import PvSpec
+from gnomon.fault_injection import Injector
+from gnomon.ioc.app import initial_state as beginnings
+from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.machines import Found
+from gnomon.ioc.app.status import Figures, Status, figures
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.tasks import cancelled, lasting
+from gnomon.ioc.commands.activity import Activity
+from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.reference_controls import ReferenceControls
+from gnomon.ioc.commands.reference_store import ReferenceStore
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.ioc.shadow.assembly import make_mode
+from gnomon.ioc.shadow.shadow import Around
+from gnomon.propagator import Propagator, PropagatorService
+from gnomon.recorder import Journal
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A lattice with its queue of commands, its journal, its faults, its model and its PVs."""
+
+    config: Config
+    found: Found
+    beginning: Beginning
+    bank: Bank
+    outputs: Outputs
+    injector: Injector
+    journal: Journal
+    service: PropagatorService
+    dispatcher: Dispatcher
+
+    @property
+    def prefix(self) -> str:
+        """What all its PV names begin with."""
+        return self.config.prefix
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
+
+    config: Config
+    found: Found
+    specs: Sequence[PvSpec]
+    propagator: Propagator
+    make: Callable[[], Propagator]
+    beginning: Callable[[Path], Beginning]
+
+
+async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
+    """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
+    config, ring = parts.config, parts.found.ring
+    journal, beginning = await asyncio.to_thread(_open_journal, parts)
+    stack.callback(journal.close)
+    bank = await asyncio.to_thread(Bank, parts.specs, time.time_ns())
+    outputs = await asyncio.to_thread(Outputs, bank, ring, time.time_ns)
+    outputs.start(beginning.lattice)
+    injector = Injector()
+    service = PropagatorService(
+        parts.propagator,
+        timeout_s=config.model.timeout_s,
+        max_wait_s=config.model.max_wait_s,
+        on_answer=outputs.publish,
+        renew=parts.make,
+    )
+    stack.callback(service.close)
+    controls = Controls(bank)
+    dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls)
+    stack.push_async_callback(dispatcher.stop)
+    await service.submit(beginning.lattice, journal.next_sequence - 1)
+    activity = Activity(controls, service, outputs)
+    store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
+    await ReferenceControls(controls, outputs, store).begin()
+    mode = make_mode(config, ring, Around(bank, outputs, dispatcher, activity), controls)
+    stack.callback(mode.close)
+    stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
+    mode.begin()
+    return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
+
+
+def _open_journal(parts: Parts) -> tuple[Journal, Beginning]:
+    path = parts.config.journal()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    journal = Journal(path)
+    try:
+        beginning = parts.beginning(path)
+        beginnings.begin(journal, parts.found.ring, parts.config.prefix, beginning)
+    except BaseException:
+        journal.close()
+        raise
+    return journal, beginning
+
+
+def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
+    """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
+    status = Status(twin.outputs, figures(twin.outputs, twin.dispatcher, twin.service, twin.journal, clients))
+    status.begin()
+    stack.push_async_callback(cancelled, lasting(status.run(), "status"))
+    rate_hz = twin.config.publish.repeat_hz
+    if rate_hz > 0.0:
+        # Monitors of a real machine read on and on, each of them.
+        repeating = _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine")
+        stack.push_async_callback(cancelled, lasting(repeating, "repeat"))
+
+
+async def _repeat(outputs: Outputs, period_s: float, *, each_monitor: bool) -> None:
+    while True:
+        await asyncio.sleep(period_s)
+        outputs.repeat(each_monitor=each_monitor)

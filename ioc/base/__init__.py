@@ -1,0 +1,1 @@
+"""Tools of every part of `ioc`: configuration, protocols between parts, limits of the log, tasks, process."""

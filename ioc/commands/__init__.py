@@ -1,0 +1,1 @@
+"""From a put to a command: validation, the queue, planning, controls of gnomon itself."""

@@ -1,0 +1,367 @@
+"""One ordered queue for the puts of both protocols: number, journal, faults, lattice, model, completion.
+
+What waits is worked off in turns: one durable transaction of the journal, one new lattice, one state for the model. So
+nothing is shown, and no put ends well, before the journal has the command, and a burst costs one sync of the disk. A
+command gets its number when its turn comes; `command_queue` says whose turn it is.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from gnomon.db.pvs import is_control
+from gnomon.fault_injection import Decision, Injector
+from gnomon.ioc.base.log_limits import SparingLog
+from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.base.recent_times import Recent
+from gnomon.ioc.commands.command_queue import CommandQueue, Due, Item, Note, Waiting
+from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
+from gnomon.ioc.commands.validation import Request, parse_put
+from gnomon.ioc.outputs.bank import Bank, Severity, Status
+from gnomon.ioc.outputs.multiplexer_view import passed, selected_alone, selects, switching_s
+from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
+from gnomon.propagator import Answer, PropagatorService
+from gnomon.recorder import Journal, JournalError
+
+log = logging.getLogger("gnomon.dispatcher")
+refusals = SparingLog(log)
+failures = SparingLog(log)
+
+#: Longest note of a command [characters].
+MAX_NOTE = 500
+
+STOPPING = PutReply(False, "the server is stopping; the command was not taken")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A command whose result is awaited; without the time of its arrival when a fault delayed it."""
+
+    sequence: int
+    done: "Future[PutReply]"
+    monotonic_ns: int | None = None
+
+
+class Dispatcher:
+    """The put sink of both servers. `put` and `command` may be called from any thread, all else in the event loop."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        lattice: Lattice,
+        journal: Journal,
+        injector: Injector,
+        service: PropagatorService,
+        outputs: Outputs,
+        controls: Controls,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._bank = bank
+        self._lattice = lattice
+        self._journal = journal
+        self._injector = injector
+        self._service = service
+        self._outputs = outputs
+        self._controls = controls
+        self._wall_ns = wall_ns
+        self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._lock = threading.Lock()  # guards the queue
+        self._queue = CommandQueue()
+        self._last = journal.next_sequence - 1
+        self._delayed: dict[int, tuple[asyncio.TimerHandle, Due]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._wake = asyncio.Event()
+        self._writable = True
+        self._stopped = False
+        self._reserved: tuple[Client, str] | None = None
+        self.put_times = Recent()
+        self._task = self._loop.create_task(self._run(), name="dispatcher")
+
+    @property
+    def lattice(self) -> Lattice:
+        """The lattice after every command that has acted."""
+        return self._lattice
+
+    def reserve(self, client: Client, reason: str) -> None:
+        """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks.
+
+        What a fault or the multiplexer still delays does not act any more.
+        """
+        self._reserved = client, reason
+        self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
+
+    def release(self) -> None:
+        """Take commands of all clients again."""
+        self._reserved = None
+
+    @property
+    def waiting(self) -> int:
+        """How many commands and notes wait to be worked off."""
+        return len(self._queue)
+
+    def put(self, index: int, value: Any, client: Client) -> PutFuture:
+        """See `PutSink`."""
+        spec = self._bank.specs[index]
+        if is_control(spec.source):
+            return self._controls.put(index, value, client)
+        return self.command(parse_put(spec, value), client)
+
+    def command(self, request: Request, client: Client, note: str = "") -> PutFuture:
+        """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
+        done = PutFuture()
+        done.set_running_or_notify_cancel()  # a client that goes does not take its command back
+        if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
+            names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
+            request = Request(request.settings, f"{names}: {reserved[1]}")
+        item = Waiting(
+            request.settings,
+            client,
+            self._wall_ns(),
+            time.monotonic_ns(),
+            note[:MAX_NOTE],
+            request.refusal,
+            done,
+            request.kept,
+        )
+        with self._lock:
+            not_taken = STOPPING if self._stopped else PutReply(False, self._queue.add(item))
+        if not_taken.message:
+            done.set_result(not_taken)
+        else:
+            self._notify()
+        return done
+
+    async def stop(self) -> None:
+        """Refuse what is still in the queue and what a fault still delays, note the latter, and end."""
+        with self._lock:
+            self._stopped = True
+            dropped = self._queue.drop()
+        for item in dropped:
+            item.done.set_result(STOPPING)
+        self._drop_delayed(self._delayed, "the server stopped while the command was delayed")
+        self._wake.set()
+        await self._task
+        self._disk.shutdown()
+
+    def _drop_delayed(self, sequences: Iterable[int], reason: str) -> None:
+        for sequence in tuple(sequences):
+            handle, due = self._delayed.pop(sequence)
+            handle.cancel()
+            due.done.set_result(PutReply(False, reason, sequence))
+            self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
+            self._not_coming(due)
+
+    def _not_coming(self, due: Due) -> None:
+        if selects(self._lattice.ring, due.settings):
+            self._outputs.multiplexer.settle()
+
+    def _notify(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._wake.set()
+        else:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            stopping = await self._turn()
+
+    async def _turn(self) -> bool:
+        """Work off a part of the queue; whether it was the last. What was taken dies here, outside of the lock."""
+        with self._lock:
+            batch = self._queue.take()
+            more, stopping = len(self._queue) > 0, self._stopped
+        if more:
+            self._wake.set()
+        if batch:
+            try:
+                await self._work(batch)
+            except Exception as error:
+                # Nothing foresees this one; the clients are told, and the queue must go on for all others.
+                log.exception("a turn of the dispatcher failed")
+                self._failed(batch, f"internal error: {type(error).__name__}: {error}")
+        return stopping and not more
+
+    async def _work(self, batch: Sequence[Item]) -> None:
+        """One turn: plan all of the batch, journal it, then let it act."""
+        lattice = self._lattice
+        sequence = self._journal.next_sequence
+        steps: list[tuple[Step, Waiting]] = []
+        dues: list[tuple[Settled, Due]] = []
+        records: list[Record] = []
+        settled: list[Settled] = []
+        for item in batch:
+            match item:
+                case Waiting():
+                    step = self._plan(item, item.numbered(sequence), lattice)
+                    sequence += 1
+                    lattice = step.lattice
+                    steps.append((step, item))
+                    records.append(step.record)
+                    settled.append(step.settled)
+                case Due():
+                    outcome, lattice = apply(
+                        item.sequence, item.settings, lattice, item.outcome, self._wall_ns(), item.reason
+                    )
+                    dues.append((outcome, item))
+                    settled.append(outcome)
+                case Note():
+                    settled.append(item.settled)
+        try:
+            await self._loop.run_in_executor(self._disk, self._journal.append, records, settled)
+        except JournalError as error:
+            self._failed(batch, str(error))
+            return
+        self._recorded()
+        self._lattice = lattice
+        self._act(steps, dues)
+
+    def _plan(self, item: Waiting, command: Command, lattice: Lattice) -> Step:
+        if item.refusal:
+            return refuse(command, lattice, item.refusal, self._wall_ns())
+        if item.kept:
+            return keep(command, item.kept, lattice, self._wall_ns())
+        follows = self._reserved is not None and item.client is self._reserved[0]
+        # What is followed has taken the hardware its time already.
+        decide = self._injector.decide if follows else partial(self._decide, lattice)
+        return plan(command, lattice, decide, self._wall_ns())
+
+    def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
+        """What faults make of a command to this lattice, and the time that the hardware takes for it."""
+        decision = self._injector.decide(settings)
+        own_s = switching_s(lattice, decision.settings, under_way=self._selecting())
+        if not own_s:
+            return decision
+        reason = "; ".join(filter(None, (decision.reason, f"the multiplexer takes {own_s:g} s")))
+        return replace(decision, delay_s=decision.delay_s + own_s, reason=reason)
+
+    def _selecting(self) -> bool:
+        """Whether a selection of the multiplexer is under way."""
+        return any(selects(self._lattice.ring, due.settings) for _, due in self._delayed.values())
+
+    def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
+        """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
+        setpoints: dict[int, float] = {}
+        complete: list[Applied] = []
+        for step, item in steps:
+            command = step.record.command
+            if not step.accepted:
+                refusals.warning("%s@%s: refused: %s", command.client.user, command.client.host, step.settled.reason)
+                item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
+                continue
+            setpoints |= self._asked(command, step.lattice)
+            if step.delay_s > 0.0:
+                self._delay(step, item)
+            elif step.settled.outcome is Outcome.ABANDONED:
+                item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
+            else:
+                complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
+                self._last = max(self._last, command.sequence)
+                if selected_alone(step.lattice.ring, command.settings):
+                    self._outputs.multiplexer.confirm()
+                if self._delayed and selects(step.lattice.ring, command.settings):
+                    late = [n for n, (_, due) in self._delayed.items() if selects(step.lattice.ring, due.settings)]
+                    self._drop_delayed(late, f"command {command.sequence} has selected since; it was not applied")
+        for outcome, due in dues:
+            if outcome.outcome is Outcome.FAILED:
+                self._not_coming(due)
+                due.done.set_result(PutReply(False, outcome.reason, due.sequence, outcome.lattice_after))
+            else:
+                complete.append(Applied(due.sequence, due.done))
+                self._last = max(self._last, due.sequence)
+        # The model works while the setpoints go out.
+        answer = self._service.submit(self._lattice, self._last) if complete else None
+        if setpoints or answer is not None:
+            computing = answer is not None and not answer.done()
+            self._outputs.show_setpoints(setpoints, self._wall_ns(), computing=computing)
+        for _, item in steps:
+            item.done.show()
+        if answer is not None:
+            answer.add_done_callback(lambda future: self._complete(complete, future.result()))
+
+    def _asked(self, command: Command, after: Lattice) -> dict[int, float]:
+        """Setpoint PVs and what they show now; a setting behind a strength shows as that strength."""
+        shown: dict[int, float] = {}
+        for setting in command.settings:
+            index = self._setpoints.get((setting.device, setting.property))
+            if index is not None:
+                shown[index] = setting.value * self._bank.specs[index].scale
+                continue
+            main = setting.property.removesuffix("_trim")
+            index = self._setpoints.get((setting.device, main))
+            if index is not None:
+                shown[index] = after[setting.device, main] * self._bank.specs[index].scale
+        return shown
+
+    def _complete(self, complete: Sequence[Applied], answer: Answer) -> None:
+        failure = answer.failure if answer.beam is None and not answer.paused else ""
+        now_ns = time.monotonic_ns()
+        for command in complete:
+            sequence = command.sequence
+            if failure:
+                reason = f"applied without result: {failure}"
+                self._later(Note(Settled(sequence, Outcome.APPLIED, answer.lattice.id, self._wall_ns(), reason=reason)))
+            if command.monotonic_ns is not None:
+                self.put_times.add((now_ns - command.monotonic_ns) * 1e-9)
+            command.done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
+
+    def _delay(self, step: Step, item: Waiting) -> None:
+        sequence = step.settled.sequence
+        modified = step.settings != item.settings
+        outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
+        if states := passed(step.lattice, step.settings, under_way=self._selecting()):
+            self._outputs.multiplexer.begin(states, step.delay_s)
+        due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
+        handle = self._loop.call_later(step.delay_s, self._due, due)
+        self._delayed[sequence] = (handle, due)
+
+    def _due(self, due: Due) -> None:
+        del self._delayed[due.sequence]
+        self._later(due)
+
+    def _later(self, item: Due | Note) -> None:
+        with self._lock:
+            self._queue.add_own(item)
+        self._notify()
+
+    def _failed(self, batch: Sequence[Item], reason: str) -> None:
+        """The journal could not be written: nothing moves, and the numbers are free for what comes next.
+
+        What the journal was to be told of earlier commands is told with the next turn; a delayed command has failed.
+        """
+        failures.warning("%s", reason)
+        self._writable = False
+        self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
+        for item in batch:
+            if isinstance(item, Note):
+                self._keep(item)
+            elif isinstance(item, Due):
+                self._not_coming(item)
+                failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
+                self._keep(Note(failed))
+        for item in batch:
+            if not isinstance(item, Note) and not item.done.done():
+                item.done.set_result(PutReply(False, reason))
+
+    def _keep(self, note: Note) -> None:
+        """Let a note wait for the next turn, without asking for one: the disk would be tried without end."""
+        with self._lock:
+            self._queue.add_own(note)
+
+    def _recorded(self) -> None:
+        if not self._writable:
+            self._writable = True
+            log.info("the journal can be written again")
+            self._outputs.show("recorder.state", 0)

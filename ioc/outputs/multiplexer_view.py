@@ -1,0 +1,125 @@
+"""What a multiplexer shows: which magnet is connected, and the states that its hardware passes on the way there."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.outputs.publication import Publication
+from gnomon.lattice import Lattice, Ring, Setting
+
+Show = Callable[[str, Any], None]
+
+
+def selected_alone(ring: Ring, settings: tuple[Setting, ...]) -> int:
+    """The number of the magnet that a command selects and does nothing else; 0 for all other commands."""
+    mux = ring.multiplexer
+    if mux is None or len(settings) != 1:
+        return 0
+    (setting,) = settings
+    return int(setting.value) if (setting.device, setting.property) == (mux.name, "selected") else 0
+
+
+def passed(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> tuple[int, ...]:
+    """Selections that the hardware shows before the one that stays, for a command that comes to this lattice.
+
+    From none, or while another selection is `under_way`: the new one, and none. From another magnet: none. For the one
+    that is connected, for none, and among other settings, as in a restored state, nothing: it is at once.
+    """
+    new = selected_alone(lattice.ring, settings)
+    mux = lattice.ring.multiplexer
+    if mux is None or not new:
+        return ()
+    present = 0 if under_way else int(lattice[mux.name, "selected"])
+    return (new, 0) if present == 0 else () if present == new else (0,)
+
+
+def switching_s(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> float:
+    """How long the hardware takes for a command [s]; see `passed`."""
+    mux = lattice.ring.multiplexer
+    return len(passed(lattice, settings, under_way=under_way)) * mux.state_s if mux else 0.0
+
+
+def selects(ring: Ring, settings: tuple[Setting, ...]) -> bool:
+    """Whether a command selects a magnet, or none, with or without other settings."""
+    mux = ring.multiplexer
+    return mux is not None and any((s.device, s.property) == (mux.name, "selected") for s in settings)
+
+
+class MultiplexerView:
+    """The PVs of a ring's multiplexer: a button for each magnet, one for none, and the name.
+
+    A button is 1 while its magnet is connected. A selection shows the states that the hardware passes, each for the
+    document's time; with the result that contains it comes the name. A newer selection replaces what an older one was
+    going to show.
+    """
+
+    def __init__(self, bank: Bank, ring: Ring, show: Show) -> None:
+        self._mux = ring.multiplexer
+        self._show = show
+        self._buttons: dict[int, list[int]] = {}
+        for i, spec in enumerate(bank.specs):
+            if spec.source in ("multiplexer.select", "multiplexer.off"):
+                self._buttons.setdefault(int(spec.presets[1][0][2]), []).append(i)
+        self._names = [i for i, spec in enumerate(bank.specs) if spec.source == "multiplexer.name"]
+        self._selected = -1
+        self._name = ""
+        self._timers: list[asyncio.TimerHandle] = []
+        self._until = 0.0
+        self._again = False
+
+    def begin(self, states: tuple[int, ...], delay_s: float) -> None:
+        """Show the states that a selection passes (see `passed`), the last of them until `delay_s` from now."""
+        if self._mux is None or not self._names:
+            return
+        self._stop()
+        loop, each = asyncio.get_running_loop(), self._mux.state_s
+        self._until = loop.time() + delay_s
+        for left, number in zip(range(len(states), 0, -1), states, strict=True):
+            begin_s = delay_s - left * each
+            if begin_s <= 1e-9:
+                self._show_name(self._name_of(number))
+            else:
+                self._timers.append(loop.call_later(begin_s, self._show_name, self._name_of(number)))
+
+    def confirm(self) -> None:
+        """Publish the name with the next result, even if it is the one that is shown already."""
+        self._again = True
+
+    def settle(self) -> None:
+        """A selection that was under way does not come: show again what is connected."""
+        self._stop()
+        self._until = 0.0
+        if self._selected >= 0 and self._name_of(self._selected) != self._name:
+            self._show_name(self._name_of(self._selected))
+
+    def put(self, publication: Publication, lattice: Lattice) -> None:
+        """Put what a result's lattice has connected, unless a selection is under way that has not come to it yet."""
+        if self._mux is None or not (self._buttons or self._names):
+            return
+        selected = int(lattice[self._mux.name, "selected"])
+        if selected != self._selected:
+            changed = self._buttons if self._selected < 0 else (self._selected, selected)
+            for number in changed:
+                for i in self._buttons.get(number, ()):
+                    publication.put(i, int(number == selected))
+            self._selected = selected
+        name = self._name_of(selected)
+        wanted, self._again = name != self._name or self._again, False
+        if wanted and (not self._until or asyncio.get_running_loop().time() >= self._until):
+            self._name = name
+            for i in self._names:
+                publication.put(i, name)
+
+    def _show_name(self, name: str) -> None:
+        self._name = name
+        self._show("multiplexer.name", name)
+
+    def _name_of(self, selected: int) -> str:
+        assert self._mux is not None
+        return self._mux.magnets[selected - 1] if selected else self._mux.off_name
+
+    def _stop(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()

@@ -1,0 +1,186 @@
+"""Readings of a beam: what each output shows, as the devices would give it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.ioc.outputs.packed_waveform import Packed, pack, pack_buffer
+from gnomon.ioc.outputs.pickup import BUTTONS, button_signals
+from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit, largest, rms
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import BeamState
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far.
+
+    `reference` is the orbit that they are compared with.
+    """
+
+    lattice: Lattice
+    beam: BeamState
+    count: int
+    reference: ReferenceOrbit
+
+    @property
+    def ring(self) -> Ring:
+        """The ring that the beam is in."""
+        return self.lattice.ring
+
+    @property
+    def x(self) -> Floats:
+        """Horizontal readings of the monitors [m]."""
+        return self._positions[0]
+
+    @property
+    def y(self) -> Floats:
+        """Vertical readings of the monitors [m]."""
+        return self._positions[1]
+
+    @cached_property
+    def _positions(self) -> tuple[Floats, Floats]:
+        at = list(self.ring.monitors)
+        return self.lattice.monitor_errors().readings(self.beam.orbit[at, 0], self.beam.orbit[at, 2])
+
+    @cached_property
+    def from_reference_x(self) -> Floats:
+        """Horizontal readings less the reference orbit's [m]."""
+        return self.x - self.reference.x
+
+    @cached_property
+    def from_reference_y(self) -> Floats:
+        """Vertical readings less the reference orbit's [m]."""
+        return self.y - self.reference.y
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the monitors."""
+        return [bpm.name for bpm in self.ring.bpms]
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The packed waveform."""
+        return pack(self.ring.bpms, self.x, self.y)
+
+    @cached_property
+    def buttons(self) -> Floats:
+        """Signals (monitors, 4) of the buttons A to D, from which the readings would follow."""
+        return button_signals(self.ring.document.pickup, self.x, self.y)
+
+    def again(self, count: int) -> "Readings":
+        """The same readings, taken once more."""
+        return replace(self, count=count)
+
+
+def _where_largest(readings: Readings, difference: Floats) -> str:
+    return readings.names[int(np.abs(difference).argmax())] if readings.names else ""
+
+
+def revolution_frequency(lattice: Lattice) -> float:
+    """Revolution frequency [Hz]."""
+    return lattice.rf_frequency / lattice.ring.harmonic_number
+
+
+def _tune_frequency(readings: Readings, plane: int) -> float:
+    return float(readings.beam.tune[plane] % 1.0) * revolution_frequency(readings.lattice)
+
+
+def _orbit_table(r: Readings) -> dict[str, Any]:
+    return {"BPM": r.names, "X": r.x, "Y": r.y} | dict(zip(BUTTONS, r.buttons.T, strict=True))
+
+
+def _model_table(r: Readings) -> dict[str, Any]:
+    at = list(r.ring.monitors)
+    beta, phase = r.beam.beta[at], 2.0 * np.pi * r.beam.phase[at]
+    return {
+        "BPM": r.names,
+        "SPos": r.ring.s[at],
+        "BetaHor": beta[:, 0],
+        "BetaVer": beta[:, 1],
+        "PhaseAdvanceHor": phase[:, 0],
+        "PhaseAdvanceVer": phase[:, 1],
+    }
+
+
+#: What the orbit differs in from the reference [m]: again whenever one of the two changes.
+REFERENCED: Mapping[str, Callable[[Readings], Any]] = {
+    "orbit.difference.x": lambda r: r.from_reference_x,
+    "orbit.difference.y": lambda r: r.from_reference_y,
+    "orbit.difference.rms.x": lambda r: rms(r.from_reference_x),
+    "orbit.difference.rms.y": lambda r: rms(r.from_reference_y),
+    "orbit.difference.largest.x": lambda r: largest(r.from_reference_x),
+    "orbit.difference.largest.y": lambda r: largest(r.from_reference_y),
+    "orbit.difference.where.x": lambda r: _where_largest(r, r.from_reference_x),
+    "orbit.difference.where.y": lambda r: _where_largest(r, r.from_reference_y),
+}
+
+#: What feeds the PVs of single monitors [m]: the values of all, in beam order.
+MONITORS: Mapping[str, Callable[[Readings], Floats]] = {
+    "monitor.x": lambda r: r.x,
+    "monitor.y": lambda r: r.y,
+    "monitor.difference.x": lambda r: r.from_reference_x,
+    "monitor.difference.y": lambda r: r.from_reference_y,
+}
+
+#: Those of them that follow from the reference orbit too.
+MONITORS_REFERENCED = frozenset({"monitor.difference.x", "monitor.difference.y"})
+
+#: What feeds each output that needs a beam, in m, rad, Hz and turns.
+BEAM: Mapping[str, Callable[[Readings], Any]] = {
+    "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
+    "monitor.positions.interleaved": lambda r: np.column_stack([r.x, r.y]).reshape(-1),
+    "monitor.buttons": lambda r: r.buttons.reshape(-1),
+    "monitor.packed": lambda r: r.packed.data,
+    "monitor.buffer": lambda r: pack_buffer(r.ring.bpms, r.x, r.y),
+    "monitor.table": _orbit_table,
+    "monitor.model": _model_table,
+    "monitor.count": lambda r: r.count,
+    **REFERENCED,
+    "tune.x": lambda r: r.beam.tune[0],
+    "tune.y": lambda r: r.beam.tune[1],
+    "tune.fraction.x": lambda r: r.beam.tune[0] % 1.0,
+    "tune.fraction.y": lambda r: r.beam.tune[1] % 1.0,
+    "tune.frequency.x": lambda r: _tune_frequency(r, 0),
+    "tune.frequency.y": lambda r: _tune_frequency(r, 1),
+    "chromaticity.x": lambda r: r.beam.chromaticity[0],
+    "chromaticity.y": lambda r: r.beam.chromaticity[1],
+    "momentum.compaction": lambda r: r.beam.momentum_compaction,
+    "momentum.deviation": lambda r: r.beam.delta,
+    "orbit.x": lambda r: r.beam.orbit[:, 0],
+    "orbit.y": lambda r: r.beam.orbit[:, 2],
+    "orbit.start": lambda r: np.array([*r.beam.orbit[0], r.beam.delta, 0.0]),
+    "twiss.beta.x": lambda r: r.beam.beta[:, 0],
+    "twiss.beta.y": lambda r: r.beam.beta[:, 1],
+    "twiss.alpha.x": lambda r: r.beam.alpha[:, 0],
+    "twiss.alpha.y": lambda r: r.beam.alpha[:, 1],
+    "twiss.nu.x": lambda r: r.beam.phase[:, 0],
+    "twiss.nu.y": lambda r: r.beam.phase[:, 1],
+    "dispersion.x": lambda r: r.beam.dispersion[:, 0],
+    "dispersion.y": lambda r: r.beam.dispersion[:, 2],
+}
+
+#: Outputs that clients of the real machine wait for: repeated with a fresh time stamp while there is a beam.
+REPEATED = (
+    *REFERENCED,
+    "monitor.positions",
+    "monitor.positions.interleaved",
+    "monitor.buttons",
+    "monitor.packed",
+    "monitor.buffer",
+    "monitor.table",
+    "monitor.model",
+    "monitor.count",
+    "tune.x",
+    "tune.y",
+    "tune.fraction.x",
+    "tune.fraction.y",
+    "tune.frequency.x",
+    "tune.frequency.y",
+)

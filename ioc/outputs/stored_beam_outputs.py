@@ -1,0 +1,126 @@
+"""PVs that need more than the closed orbit and its optics: synchrotron motion, beam sizes, current and lifetime."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.outputs.publication import Publication
+from gnomon.ioc.outputs.readings import Readings, revolution_frequency
+from gnomon.lattice import Lattice, Ring
+from gnomon.propagator import BeamState, Propagator
+from gnomon.propagator.lifetime import HOUR_S, StoredBeam
+from gnomon.propagator.six.integrals import Radiation, RadiationSummary
+from gnomon.propagator.six.sizes import SourcePoint
+
+SIZES = ("beam.size.x", "beam.size.y")
+PASSING = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime", "topup.countdown")
+
+
+class Equilibrium:
+    """Publishes these PVs: with each result what follows its optics, once a second what passes with time.
+
+    `of_beam` are the PVs that are INVALID without a beam, when the current and the injection gate are 0. Without a
+    stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is
+    worked out for PVs that are not served.
+    """
+
+    def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
+        self._ring = ring
+        self._clock_s = clock_s
+        indices: dict[str, list[int]] = {}
+        for i, spec in enumerate(bank.specs):
+            indices.setdefault(spec.source, []).append(i)
+        self._frequency = indices.get("synchrotron.frequency", [])
+        points = {point.name: SourcePoint(ring, point.element) for point in ring.document.source_points}
+        self._sizes = [(i, points[bank.specs[i].device], k) for k, s in enumerate(SIZES) for i in indices.get(s, ())]
+        self._current = indices.get("beam.current", [])
+        self._gate = indices.get("topup.gate", [])
+        self._passing = [indices.get(source, []) for source in PASSING]
+        passing = [i for each in self._passing for i in each]
+        self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
+        self._served = bool(self.of_beam or self._current or self._gate)
+        self._known = False
+        self._beam = StoredBeam(ring.document.stored_beam, ring.document.beam_current_ma)
+        self._radiation = Radiation(ring)
+
+    def put(self, publication: Publication, readings: Readings) -> Sequence[int]:
+        """Put what follows a result's optics; returns the PVs that have no value."""
+        if not self._served:
+            return ()
+        equilibrium = self._radiation(readings.lattice, readings.beam)
+        missing: list[int] = []
+        frequency = equilibrium.synchrotron_tune * revolution_frequency(readings.lattice)
+        for i in self._frequency:
+            _put(publication, i, frequency, missing)
+        sizes: dict[SourcePoint, tuple[float, float]] = {}
+        for i, point, plane in self._sizes:
+            if point not in sizes:
+                sizes[point] = point.sizes(readings.lattice, readings.beam, equilibrium)
+            _put(publication, i, sizes[point][plane], missing)
+        if not self._known or self._beam.stored != math.isfinite(equilibrium.bunch_length_m):
+            missing += self._pass(publication, readings, equilibrium)
+        return missing
+
+    def again(self, publication: Publication, readings: Readings) -> Sequence[int]:
+        """Put what passes with time, for the beam of the last result; returns the PVs that have no value."""
+        if not (self._current or self._gate or any(self._passing)):
+            return ()
+        return self._pass(publication, readings, self._radiation(readings.lattice, readings.beam))
+
+    def lose(self, publication: Publication) -> None:
+        """Put the current of a beam that is lost: nothing is injected either."""
+        self._beam.lose()
+        for i in (*self._current, *self._gate):
+            publication.put(i, 0.0)
+
+    def forget(self) -> Sequence[int]:
+        """The model has failed: nobody knows whether a beam is stored. Returns the PVs of current and gate."""
+        self._known = False
+        return (*self._current, *self._gate)
+
+    def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
+        beam = self._beam
+        beam.advance(self._clock_s(), volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring))
+        self._known = True
+        for i in self._current:
+            publication.put(i, beam.current_ma)
+        for i in self._gate:
+            publication.put(i, float(beam.injecting()))
+        short, long = beam.average_s(10.0) / HOUR_S, beam.average_s(100.0) / HOUR_S
+        missing: list[int] = []
+        values = (short, long, 1e-3 * beam.current_ma * short, beam.countdown_s())
+        for which, value in zip(self._passing, values, strict=True):
+            for i in which:
+                _put(publication, i, value, missing)
+        return missing
+
+
+@lru_cache(maxsize=4)  # forks of a twin share its ring
+def nominal_volume(ring: Ring) -> float:
+    """The volume in the nominal lattice [m^3]; 1 where there is no beam to have one, so that it cancels nothing."""
+    nominal = ring.nominal
+    beam = Propagator(ring)(nominal)
+    if not beam.found:
+        return 1.0
+    found = volume(nominal, beam, Radiation(ring)(nominal, beam))
+    return found if math.isfinite(found) else 1.0
+
+
+def volume(lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> float:
+    """Product of the three rms sizes [m^3], the transverse ones averaged along the ring."""
+    ring, coupling = lattice.ring, lattice.ring.document.coupling
+    emittance = equilibrium.emittance_m / (1.0 + coupling)
+    x = emittance * beam.beta[:-1, 0] + (beam.dispersion[:-1, 0] * equilibrium.energy_spread) ** 2
+    y = coupling * emittance * beam.beta[:-1, 1] + (beam.dispersion[:-1, 2] * equilibrium.energy_spread) ** 2
+    area = float(np.sqrt(x * y) @ np.diff(ring.s)) / ring.circumference
+    return area * equilibrium.bunch_length_m
+
+
+def _put(publication: Publication, index: int, value: float, missing: list[int]) -> None:
+    if math.isfinite(value):
+        publication.put(index, value)
+    else:
+        missing.append(index)

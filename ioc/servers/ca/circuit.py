@@ -1,0 +1,407 @@
+"""One client's channels, subscriptions, reads and puts."""
+
+import asyncio
+import struct
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.servers.access import AccessRules, Rights
+from gnomon.ioc.servers.admission import Admission
+from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca.connection import Connection, log
+from gnomon.ioc.servers.ca.dbr import NotATextError, Unconvertible
+from gnomon.ioc.servers.ca.directory import Directory, Hosted
+from gnomon.ioc.servers.ca.partings import Partings
+from gnomon.ioc.servers.ca.points import Point, put_value
+from gnomon.ioc.servers.ca.publisher import Subscription
+from gnomon.ioc.servers.ca.udp_search import reply
+from gnomon.ioc.wire.ca import (
+    BAD_COUNT,
+    BAD_TYPE,
+    GET_FAILED,
+    HEADER,
+    NO_READ,
+    NO_WRITE,
+    NORMAL,
+    PROTOCOL_VERSION,
+    PUT_FAILED,
+    TOO_MANY,
+    Broken,
+    Command,
+    Message,
+    text,
+)
+from gnomon.lattice import Client
+
+#: What an EVENT_ADD has behind its header; the three numbers before the mask mean nothing.
+MASK = struct.Struct(">12xH2x")
+#: Puts of one client under way; its next messages wait until some have ended.
+MOST_PUTS = 4096
+#: What is answered with values.
+READS = frozenset((Command.READ, Command.READ_NOTIFY, Command.EVENT_ADD))
+#: Why nobody can acknowledge an alarm.
+NO_ACKNOWLEDGEMENT = "alarms are not acknowledged here, and stay as long as their cause does; nothing was changed"
+#: Longest reason of a failure that a client is told [bytes].
+LONGEST_REASON = 500
+#: What a channel and a subscription take [bytes]; measured.
+CHANNEL_BYTES, SUBSCRIPTION_BYTES = 250, 450
+#: Longest names that clients may give themselves.
+LONGEST_CLAIM = 64
+
+
+def claimed(payload: bytes) -> str:
+    """The name that a client gives itself; bytes that are not UTF-8 stand as replacement characters."""
+    return payload.split(b"\0", 1)[0].decode(errors="replace")[:LONGEST_CLAIM]
+
+
+class Channel:
+    """A client's channel to something."""
+
+    __slots__ = ("cid", "hosted", "point", "rights", "sid", "subscriptions")
+
+    def __init__(self, sid: int, cid: int, hosted: Hosted, point: Point, rights: Rights) -> None:
+        self.sid = sid
+        self.cid = cid
+        self.hosted = hosted
+        self.point = point
+        self.rights = rights
+        self.subscriptions: set[int] | None = None  # most channels have none
+
+
+class Withdrawn(Exception):
+    """A message about a channel that is no more: it may have crossed the news of that, and means nothing."""
+
+
+class Circuit(Connection):
+    """What a client says, and what it is answered."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        access: AccessRules,
+        guard: GuardConfig,
+        admission: Admission,
+        port: int,
+        circuits: "set[Circuit]",
+        partings: Partings,
+    ) -> None:
+        super().__init__(guard, admission)
+        self._directory = directory
+        self._access = access
+        self._port = port
+        self._circuits = circuits
+        self._partings = partings
+        self._channels: dict[int, Channel] = {}
+        self._next_sid = 1
+        self._subscriptions = 0
+        self._events_on = True
+        self._puts = 0
+        self._unshown = 0  # puts that their PVs do not show yet
+        self._user = self._host = ""
+        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client wants events and keeps up with them."""
+        return self._events_on and not self._full
+
+    @property
+    def held(self) -> bool:
+        """Whether the client's next messages have to wait."""
+        return self._full or self._puts >= MOST_PUTS or (self._kept is not None and self._unshown > 0)
+
+    @property
+    def held_bytes(self) -> int:
+        """See `Connection.held_bytes`."""
+        known = CHANNEL_BYTES * len(self._channels) + SUBSCRIPTION_BYTES * self._subscriptions
+        plans = sum(hosted.publisher.plan_bytes(self) for hosted in self._directory)
+        return super().held_bytes + known + plans
+
+    def has_to_wait(self, message: Message) -> bool:
+        """See `Connection.has_to_wait`: what a client reads shows what it has put before."""
+        return self._unshown > 0 and message.command in READS
+
+    def opened(self) -> None:
+        """Say which version is spoken here."""
+        self._circuits.add(self)
+        self._partings.opened(self.address)
+        self.send(Command.VERSION, 0, PROTOCOL_VERSION, 0, 0)
+
+    def closed(self) -> None:
+        """Forget the client; puts that it has sent go on."""
+        self._circuits.discard(self)
+        self._partings.closed(self.address, id(self))
+        for hosted in self._directory:
+            hosted.publisher.forget(self)
+        self._channels.clear()
+
+    def caught_up(self) -> None:
+        """Send the newest values of what the client has missed."""
+        if self.ready:
+            for hosted in self._directory:
+                hosted.publisher.catch_up(self)
+
+    def describe(self) -> str:
+        """See `Connection.describe`."""
+        claims = "@".join(claim for claim in (self._user, self._host) if claim)
+        return f"{self.address} ({claims})" if claims else self.address
+
+    def withdraw(self, hosted: Hosted) -> None:
+        """Tell the client that the channels to a bank are no more."""
+        gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
+        for channel in gone:
+            self._forget(channel)
+            self.send(Command.SERVER_DISCONN, 0, 0, channel.cid, 0)
+
+    def take(self, message: Message) -> None:
+        """See `Connection.take`. What the client sent to a channel before it heard of its end is passed over."""
+        try:
+            TAKE[message.command](self, message)
+        except Withdrawn:
+            if message.command == Command.CLEAR_CHANNEL:
+                self.send(message.command, 0, 0, message.first, message.second)
+
+    def _version(self, message: Message) -> None:
+        """The client's version: those before 4.13 would ask in ways that nobody does any more."""
+
+    def _claim_user(self, message: Message) -> None:
+        if not self._channels:  # rights do not change under a channel
+            self._user = claimed(message.payload)
+
+    def _claim_host(self, message: Message) -> None:
+        if not self._channels:
+            self._host = claimed(message.payload)
+
+    def _echo(self, message: Message) -> None:
+        self.send(message.command, 0, 0, 0, 0)
+
+    def _search(self, message: Message) -> None:
+        if self._directory.serves(text(message.payload)):
+            self.write(reply(message.first, self._port))
+
+    def _create(self, message: Message) -> None:
+        cid = message.first
+        try:
+            if len(self._channels) >= self.guard.max_subscriptions:
+                log.warning(
+                    "Channel Access: client %s has %d channels, guard.max_subscriptions allows no more",
+                    self.describe(),
+                    len(self._channels),
+                )
+                raise KeyError
+            hosted, point = self._directory.find(text(message.payload))
+        except KeyError:
+            self.send(Command.CREATE_CH_FAIL, 0, 0, cid, 0)
+            return
+        spec = hosted.bank.specs[point.index]
+        rights = self._access.rights(spec.name, self._user, self.address)
+        if point.field is not None and not point.field.processes:
+            rights &= ~Rights.WRITE
+        writable = spec.writable or (point.field is not None and point.field.processes)
+        shown = rights if writable else rights & ~Rights.WRITE
+        sid = self._next_sid
+        self._next_sid += 1
+        if not self._channels:
+            self._partings.used(self.address, id(self))
+        self._channels[sid] = Channel(sid, cid, hosted, point, rights)
+        self.send(Command.ACCESS_RIGHTS, 0, 0, cid, shown)
+        self.send(Command.CREATE_CHAN, point.native, point.length, cid, sid)
+
+    def _clear(self, message: Message) -> None:
+        self._forget(self._channel(message))
+        if not self._channels:
+            self._partings.emptied(self.address, id(self))
+        self.send(message.command, 0, 0, message.first, message.second)
+
+    def _subscribe(self, message: Message) -> None:
+        channel = self._channel(message)
+        number = message.second
+        if len(message.payload) < MASK.size:
+            raise Broken("sent a subscription without a mask")
+        if not dbr.is_readable(message.data_type):
+            raise Broken(f"subscribed to type {message.data_type}, which there is not")
+        status = NORMAL
+        if not channel.rights & Rights.READ:
+            status = NO_READ
+        elif message.count > max(channel.point.length, 1):
+            status = BAD_COUNT
+        elif self._subscriptions >= self.guard.max_subscriptions:
+            status = TOO_MANY
+            log.warning(
+                "Channel Access: client %s has %d subscriptions, guard.max_subscriptions allows no more",
+                self.describe(),
+                self._subscriptions,
+            )
+        elif channel.subscriptions is not None and number in channel.subscriptions:
+            raise Broken(f"subscribed twice as number {number}")
+        if status != NORMAL:
+            self.send(Command.EVENT_ADD, message.data_type, 0, status, number, bytes(8))
+            return
+        (mask,) = MASK.unpack_from(message.payload)
+        if channel.subscriptions is None:
+            channel.subscriptions = set()
+        channel.subscriptions.add(number)
+        self._subscriptions += 1
+        wanted = Subscription((channel.sid, number), channel.point, message.data_type, message.count, mask)
+        channel.hosted.publisher.subscribe(self, wanted)
+
+    def _unsubscribe(self, message: Message) -> None:
+        channel = self._channel(message)
+        number = message.second
+        if channel.subscriptions is not None and number in channel.subscriptions:
+            channel.subscriptions.remove(number)
+            self._subscriptions -= 1
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+        self.send(Command.EVENT_ADD, message.data_type, 0, channel.cid, number)
+
+    def _events_off(self, message: Message) -> None:
+        self._events_on = False
+
+    def _events_come_on(self, message: Message) -> None:
+        self._events_on = True
+        self.caught_up()
+
+    def _read(self, message: Message) -> None:
+        channel = self._channel(message)
+        status, payload, count, reason = NORMAL, b"", 0, ""
+        if not dbr.is_readable(message.data_type):
+            status, reason = BAD_TYPE, f"values cannot be read as type {message.data_type}"
+        elif not channel.rights & Rights.READ:
+            status, reason = NO_READ, f"{self.describe()} may not read it"
+        elif message.count > (most := max(channel.point.length, 1)):
+            status, reason = BAD_COUNT, f"{message.count} values were asked for; it has {most} at most"
+        else:
+            try:
+                payload, count = channel.point.payload(channel.hosted.bank, message.data_type, message.count)
+            except Unconvertible as error:
+                status, reason = GET_FAILED, str(error)
+        if message.command == Command.READ:
+            # The old way of reading has no place for a status: the client's channel stands there.
+            if status == NORMAL:
+                self.send(Command.READ, message.data_type, count, channel.cid, message.second, payload)
+            else:
+                name = channel.hosted.bank.specs[channel.point.index].name
+                self._complain(message, channel, status, f"{name}: {reason}")
+        else:
+            self.send(Command.READ_NOTIFY, message.data_type, count, status, message.second, payload)
+
+    def _write(self, message: Message) -> None:
+        channel = self._channel(message)
+        point, spec = channel.point, channel.hosted.bank.specs[channel.point.index]
+        if not channel.rights & Rights.WRITE:
+            log.warning("Channel Access: client %s may not write %s; refused", self.describe(), spec.name)
+            self._answer(message, channel, NO_WRITE, f"{self.describe()} may not write {spec.name}")
+            return
+        if message.data_type > dbr.DOUBLE:  # acknowledging an alarm, for one, is no value: nothing may move
+            acknowledges = message.data_type in (dbr.PUT_ACKT, dbr.PUT_ACKS)
+            reason = NO_ACKNOWLEDGEMENT if acknowledges else "only plain values can be put; nothing was changed"
+            self._answer(message, channel, PUT_FAILED, f"{spec.name}: {reason}")
+            return
+        try:
+            values = dbr.decode(message.data_type, message.count, message.payload)
+            value = put_value(spec, message.data_type, values, long=point.long)
+        except Unconvertible as error:
+            raise Broken(f"sent a put that cannot be: {error}") from error
+        except NotATextError as error:
+            self._answer(message, channel, PUT_FAILED, f"{spec.name}: {error}")
+            return
+        if point.field is not None:  # one that processes its record
+            channel.hosted.bank.process(point.index, time.time_ns())
+            self._answer(message, channel, NORMAL)
+            return
+        client = Client(self._user, self._host or self.address, "ca", self.peer)
+        future = channel.hosted.sink.put(channel.point.index, value, client)
+        if future.done():
+            self._answer(message, channel, *_end_of(future))
+            return
+        message.payload = b""  # it may be long, and thousands of puts may wait
+        self._puts += 1
+        self._unshown += 1
+        future.when_shown(self._put_shown)
+        future.add_done_callback(lambda done: self._put_ended(message, channel, done))
+
+    def _put_shown(self) -> None:
+        """Go on with what had to wait for a put, in the thread of the loop."""
+        if threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self._put_shown)
+            return
+        self._unshown -= 1
+        if not self._unshown and self._kept is not None and self.admitted:
+            self.go_on()
+
+    def _put_ended(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
+        """Answer in the thread of the loop; at once when this is it, so that the answer follows the updates."""
+        if threading.get_ident() == self._thread:
+            self._put_answered(message, channel, done)
+        else:
+            self._loop.call_soon_threadsafe(self._put_answered, message, channel, done)
+
+    def _put_answered(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
+        self._puts -= 1
+        if self.admitted:
+            self._answer(message, channel, *_end_of(done))
+            if self._puts == MOST_PUTS // 2:
+                self.go_on()
+
+    def _answer(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
+        """The end of a put; one without notice is answered only when it has failed, and with the reason."""
+        if message.command == Command.WRITE_NOTIFY:
+            self.write(
+                HEADER.pack(Command.WRITE_NOTIFY, 0, message.data_type, message.count & 0xFFFF, status, message.second)
+            )
+        elif status != NORMAL:
+            self._complain(message, channel, status, reason)
+
+    def _complain(self, message: Message, channel: Channel, status: int, reason: str) -> None:
+        """Tell that a message without an answer of its own has failed, and why."""
+        head = HEADER.pack(message.command, 0, message.data_type, message.count & 0xFFFF, message.first, message.second)
+        text = dbr.cut(reason or channel.hosted.bank.specs[channel.point.index].name, LONGEST_REASON)
+        self.send(Command.ERROR, 0, 0, channel.cid, status, head + text + b"\0")
+
+    def _channel(self, message: Message) -> Channel:
+        channel = self._channels.get(message.first)
+        if channel is not None:
+            return channel
+        if 0 < message.first < self._next_sid:  # there was one of that number
+            raise Withdrawn
+        raise Broken(f"spoke of channel {message.first}, which it has not")
+
+    def _forget(self, channel: Channel) -> None:
+        del self._channels[channel.sid]
+        for number in channel.subscriptions or ():
+            self._subscriptions -= 1
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+
+
+def _end_of(done: "Future[PutReply]") -> tuple[int, str]:
+    """The status of a put that has ended, and why it has failed."""
+    if done.cancelled() or done.exception() is not None:
+        return PUT_FAILED, ""
+    reply = done.result()
+    return (NORMAL, "") if reply.accepted else (PUT_FAILED, reply.message)
+
+
+TAKE: dict[int, Callable[[Circuit, Message], Any]] = {
+    Command.VERSION: Circuit._version,
+    Command.CLIENT_NAME: Circuit._claim_user,
+    Command.HOST_NAME: Circuit._claim_host,
+    Command.ECHO: Circuit._echo,
+    Command.READ_SYNC: Circuit._echo,
+    Command.SEARCH: Circuit._search,
+    Command.CREATE_CHAN: Circuit._create,
+    Command.CLEAR_CHANNEL: Circuit._clear,
+    Command.EVENT_ADD: Circuit._subscribe,
+    Command.EVENT_CANCEL: Circuit._unsubscribe,
+    Command.EVENTS_OFF: Circuit._events_off,
+    Command.EVENTS_ON: Circuit._events_come_on,
+    Command.READ: Circuit._read,
+    Command.READ_NOTIFY: Circuit._read,
+    Command.WRITE: Circuit._write,
+    Command.WRITE_NOTIFY: Circuit._write,
+}

@@ -1,0 +1,72 @@
+"""The banks of a server and what their names stand for."""
+
+from collections.abc import Callable, Iterator
+
+from gnomon.ioc.base.protocols import PutSink
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.ca.points import Point, find
+from gnomon.ioc.servers.ca.publisher import Publisher
+from gnomon.ioc.wire.ca import LONGEST_NAME
+
+
+class Hosted:
+    """A bank that is served: where its puts go, and who sends what it publishes."""
+
+    def __init__(self, bank: Bank, sink: PutSink) -> None:
+        self.bank = bank
+        self.sink = sink
+        self.publisher = Publisher(bank)
+        self._points: dict[str, Point] = {}  # of the bank's own names alone, so nobody can make it grow
+        self._unlisten: Callable[[], None] | None = None
+
+    def find(self, name: str) -> Point:
+        """What a name stands for. Raises KeyError."""
+        point = self._points.get(name)
+        if point is None:
+            point = find(self.bank, name)
+            if name in self.bank.index:
+                self._points[name] = point
+        return point
+
+    def open(self) -> None:
+        """Send on what the bank publishes."""
+        self._unlisten = self.bank.listen(self.publisher.publish)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
+        self.publisher.stop()
+
+
+class Directory:
+    """All names of a server. Nothing is kept of names that nobody serves."""
+
+    def __init__(self) -> None:
+        self.hosted: list[Hosted] = []
+
+    def find(self, name: str) -> tuple[Hosted, Point]:
+        """The bank of a name and what it stands for there. Raises KeyError."""
+        if len(name) <= LONGEST_NAME:
+            for hosted in self.hosted:
+                try:
+                    return hosted, hosted.find(name)
+                except KeyError:
+                    continue
+        raise KeyError(name)
+
+    def serves(self, name: str) -> bool:
+        """Whether a name stands for something here."""
+        try:
+            self.find(name)
+        except KeyError:
+            return False
+        return True
+
+    def items(self) -> tuple[()]:
+        """caproto looks for channels with hooks at start; there are none."""
+        return ()
+
+    def __iter__(self) -> Iterator[Hosted]:
+        return iter(self.hosted)

@@ -1,0 +1,245 @@
+"""Serves banks over Channel Access.
+
+caproto's server binds the ports and sends beacons. What clients say is heard by circuits of our own, since caproto's
+keep all that a client declares or leaves unread, and take a hundred times as long for what is done most.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from caproto.asyncio.server import Context
+
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.base.memory_budget import MemoryBudget
+from gnomon.ioc.base.protocols import PutSink
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.accepting import Accepting
+from gnomon.ioc.servers.access import AccessRules
+from gnomon.ioc.servers.admission import Admission
+from gnomon.ioc.servers.ca.caproto_log import log, quieten
+from gnomon.ioc.servers.ca.circuit import Circuit
+from gnomon.ioc.servers.ca.directory import Directory, Hosted
+from gnomon.ioc.servers.ca.partings import Partings
+from gnomon.ioc.servers.ca.udp_search import Searches
+from gnomon.ioc.servers.interfaces import broadcast_of
+from gnomon.lattice import GnomonError
+
+DEFAULT_PORT = 5064
+#: Clients that may wait to be accepted: all of a control room's, when the server starts anew.
+BACKLOG = 1024
+#: How often clients are looked after that do not move [s].
+CHECK_S = 1.0
+
+
+class CaError(GnomonError):
+    """The Channel Access server cannot do what its settings ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaSettings:
+    """Where to listen."""
+
+    interfaces: tuple[str, ...] = ("127.0.0.1",)
+    port: int = DEFAULT_PORT
+
+
+def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | None = None) -> CaSettings:
+    """The caller's wishes with the standard environment variables on top. Raises CaError for a port that is none."""
+    environ = os.environ if environ is None else environ
+    listed = environ.get("EPICS_CAS_INTF_ADDR_LIST", "").split()
+    names = ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT")
+    name, text = next(((n, environ[n].strip()) for n in names if environ.get(n, "").strip()), ("", ""))
+    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+        raise CaError(f"{name} is {text!r}; it must be a port from 1 to 65535")
+    for interface in listed or interfaces:
+        try:
+            ip_address(interface)
+        except ValueError as error:
+            raise CaError(
+                f"interface {interface!r} is not an IP address: Channel Access cannot listen there"
+            ) from error
+    return CaSettings(tuple(listed or interfaces), int(text) if text else port)
+
+
+def beacon_variables(where: CaSettings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What to set so that beacons reach no further than the server: caproto takes their addresses from the environment.
+
+    Nothing when the user has said where beacons go, or when the server listens beyond this host.
+    """
+    local = all(ip_address(interface).is_loopback for interface in where.interfaces)
+    if not local or environ.get("EPICS_CAS_BEACON_ADDR_LIST", "").strip():
+        return {}
+    return {"EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1", "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO"}
+
+
+class ServerContext(Context):
+    """caproto's server, which binds the ports and sends the beacons; what clients say is heard by our own circuits."""
+
+    def __init__(self, directory: Directory, where: CaSettings, access: AccessRules, guard: GuardConfig) -> None:
+        super().__init__(directory, list(where.interfaces))
+        self.ca_server_port = where.port
+        self.listening = asyncio.Event()
+        self.searchable = asyncio.Event()
+        self.our_circuits: set[Circuit] = set()
+        self._access = access
+        self._guard = guard
+        self._admission = Admission(guard)
+        self._partings = Partings()
+        self._accepting: list[Accepting] = []
+        self._joining: set[asyncio.Task[None]] = set()
+
+    async def server_accept_loop(self, sock: Any) -> None:
+        """Accept clients on one interface, until closed."""
+        listening = socket.socket(fileno=sock.detach())
+        listening.listen(BACKLOG)
+        self._accepting.append(Accepting(listening, self._accept, log))
+        self.listening.set()
+
+    def _accept(self, client: socket.socket, address: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._join(client), name="join")
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+    async def _join(self, client: socket.socket) -> None:
+        def circuit() -> Circuit:
+            return Circuit(
+                self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits, self._partings
+            )
+
+        client.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(circuit, client)
+        except OSError:  # it has gone already
+            client.close()
+
+    async def _create_broadcaster_transport(self, interface: str) -> None:
+        """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
+        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._partings)
+        for address in filter(None, (interface, broadcast_of(interface))):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "SO_REUSEPORT"):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind((address, self.ca_server_port))
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: searches, sock=sock)
+            self.udp_socks[address] = transport
+
+    async def broadcaster_receive_loop(self) -> None:
+        """caproto starts this once all its sockets are bound; here it looks after clients that do not move."""
+        self.searchable.set()
+        while True:
+            await asyncio.sleep(CHECK_S)
+            now = time.monotonic()
+            for circuit in list(self.our_circuits):
+                circuit.check(now)
+
+    def close(self) -> None:
+        """Stop accepting and drop all clients."""
+        for accepting in self._accepting:
+            accepting.close()
+        for circuit in list(self.our_circuits):
+            circuit.end()
+
+
+class CaServer:
+    """A Channel Access server for all PVs of the banks that are added to it.
+
+    Banks come and go before and while it runs, in the thread of the event loop.
+    """
+
+    def __init__(
+        self,
+        where: CaSettings,
+        access: AccessRules | None = None,
+        guard: GuardConfig | None = None,
+        budget: MemoryBudget | None = None,
+    ) -> None:
+        self.where = where
+        self.access = access or AccessRules()
+        self.guard = guard or GuardConfig()
+        self._directory = Directory()
+        self._budget = budget or MemoryBudget(self.guard)
+        self._budget.watch(lambda: tuple(self._context.our_circuits))
+        self._context = ServerContext(self._directory, where, self.access, self.guard)
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, bank: Bank, sink: PutSink) -> None:
+        """Serve a bank, whose puts go to `sink`. Raises CaError when a name is served already; nothing has changed."""
+        for other in self._directory:
+            if taken := sorted(bank.index.keys() & other.bank.index.keys()):
+                raise CaError(
+                    f"{len(taken)} of these names are served already, the first is {taken[0]}: give another prefix."
+                )
+        hosted = Hosted(bank, sink)
+        self._directory.hosted.append(hosted)
+        if self._task is not None:
+            hosted.open()
+
+    def remove(self, bank: Bank) -> None:
+        """Serve a bank no longer: clients are told that its channels are gone. Raises CaError when it is not served."""
+        hosted = next((h for h in self._directory if h.bank is bank), None)
+        if hosted is None:
+            raise CaError("This bank is not served over Channel Access: add it before it is removed.")
+        hosted.close()
+        self._directory.hosted.remove(hosted)
+        for circuit in list(self._context.our_circuits):
+            circuit.withdraw(hosted)
+
+    @property
+    def port(self) -> int:
+        """The TCP port, which is another than wanted when that was taken; searches announce it."""
+        return int(self._context.port)
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._context.our_circuits)
+
+    @property
+    def client_variables(self) -> dict[str, str]:
+        """The environment in which clients find this server."""
+        address = next((i for i in self.where.interfaces if i not in ("0.0.0.0", "")), "127.0.0.1")
+        variables = {"EPICS_CA_ADDR_LIST": address, "EPICS_CA_AUTO_ADDR_LIST": "NO"}
+        if self.where.port != DEFAULT_PORT:
+            variables["EPICS_CA_SERVER_PORT"] = str(self.where.port)
+        return variables
+
+    async def start(self) -> None:
+        """Listen; clients can connect when this returns. Raises CaError when no port can be had."""
+        quieten()
+        os.environ.update(beacon_variables(self.where, os.environ))
+        for hosted in self._directory:
+            hosted.open()
+        self._task = asyncio.create_task(self._context.run(), name="channel access")
+        ready = asyncio.create_task(self._ready())
+        done, _ = await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task in done:
+            ready.cancel()
+            error = self._task.exception()
+            where = ", ".join(self.where.interfaces)
+            raise CaError(f"Channel Access cannot be served on {where} port {self.where.port}: {error}") from error
+        self._budget.start()
+
+    async def stop(self) -> None:
+        """Disconnect all clients and let go of the ports."""
+        self._budget.stop()
+        for hosted in self._directory:
+            hosted.close()
+        self._context.close()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _ready(self) -> None:
+        await self._context.listening.wait()
+        await self._context.searchable.wait()

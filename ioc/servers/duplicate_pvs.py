@@ -1,0 +1,35 @@
+"""Refuse to serve a name that another server already answers."""
+
+import asyncio
+from collections.abc import Sequence
+
+from gnomon.ioc.base.config import NetworkConfig
+from gnomon.ioc.servers.addresses import search_addresses, search_port
+from gnomon.lattice import GnomonError
+
+
+class NamesTaken(GnomonError):
+    """Another server answers one of our names; two that do would mislead clients at random."""
+
+
+async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> None:
+    """Search for `names` over both protocols, for `check_timeout_s` at most. Raises NamesTaken."""
+    if not network.check_names:
+        return
+    from gnomon.ioc.servers.ca.name_search import find_ca_servers
+    from gnomon.ioc.servers.pva.name_search import find_pva_servers
+
+    timeout_s, interfaces = network.check_timeout_s, network.interfaces
+    ca_port, pva_port = search_port("CA", network.ca_port), search_port("PVA", network.pva_broadcast_port)
+    ca, pva = await asyncio.gather(
+        find_ca_servers(names, search_addresses("CA", interfaces), ca_port, timeout_s),
+        asyncio.to_thread(find_pva_servers, names, search_addresses("PVA", interfaces), pva_port, timeout_s),
+    )
+    for protocol, taken in (("Channel Access", ca), ("PV Access", pva)):
+        if taken:
+            name, where = next(iter(taken.items()))
+            more = f" and {len(taken) - 1} more of our names" if len(taken) > 1 else ""
+            raise NamesTaken(
+                f"another server at {where} already answers {name!r}{more} over {protocol}. "
+                "Stop it, or choose another --prefix or other ports; --allow-duplicates starts all the same"
+            )

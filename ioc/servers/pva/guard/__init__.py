@@ -1,0 +1,1 @@
+"""The guard before pvxs: only whole, known and bounded messages pass."""

@@ -1,0 +1,74 @@
+"""Does another PV Access server already answer our names? Asked before we serve them, in half a second at most."""
+
+import random
+import selectors
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+
+from gnomon.ioc.servers.addresses import target
+from gnomon.ioc.servers.pva.search_messages import answers, search_datagrams
+
+BROADCAST_PORT = 5076
+_ROUNDS = 2  # datagrams get lost: ask again for what is not found
+
+
+def find_pva_servers(
+    names: Sequence[str], addresses: Sequence[str], port: int = BROADCAST_PORT, timeout_s: float = 0.5
+) -> dict[str, str]:
+    """Which of `names` a server answers, as name -> "host:port" of the server; empty if none does.
+
+    `addresses` are "host" or "host:port" (see `gnomon.ioc.servers.addresses`), `port` counts where none is given.
+    Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts in the
+    same moment may be missed. A host without a route or an address can hold no server and is passed over.
+    """
+    targets = [t for address in addresses if (t := target(address, port)) is not None]
+    if not names or not targets:
+        return {}
+    sequence = random.getrandbits(31)
+    found: dict[str, str] = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, selectors.DefaultSelector() as selector:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setblocking(False)
+        sock.bind(("", 0))
+        selector.register(sock, selectors.EVENT_READ)
+        start = time.monotonic()
+        for number in range(_ROUNDS):
+            _ask(sock, names, set(found), targets, sequence)
+            _listen(sock, selector, names, found, sequence, until=start + timeout_s * (number + 1) / _ROUNDS)
+            if len(found) == len(set(names)):
+                break
+    return found
+
+
+def _ask(
+    sock: socket.socket, names: Sequence[str], known: set[str], targets: Sequence[tuple[str, int]], sequence: int
+) -> None:
+    reply_port = sock.getsockname()[1]
+    for host, port in targets:
+        unicast = not (ip_address(host).is_multicast or host.endswith(".255"))
+        for datagram in search_datagrams(names, sequence, reply_port, unicast, known):
+            with suppress(OSError):  # no route, or the network is down: nobody there either
+                sock.sendto(datagram, (host, port))
+
+
+def _listen(
+    sock: socket.socket,
+    selector: selectors.BaseSelector,
+    names: Sequence[str],
+    found: dict[str, str],
+    sequence: int,
+    until: float,
+) -> None:
+    wanted = len(set(names))
+    while len(found) < wanted and (left := until - time.monotonic()) > 0:
+        if not selector.select(left):
+            return
+        datagram, sender = sock.recvfrom(65535)
+        for answer in answers(datagram):
+            if answer.sequence == sequence:
+                for identity in answer.ids:
+                    if identity < len(names):
+                        found.setdefault(names[identity], f"{answer.host or sender[0]}:{answer.port}")

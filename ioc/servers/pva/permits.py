@@ -1,0 +1,27 @@
+"""Who may read and write over PV Access: the access rules, with the client's true address.
+
+Reading is refused when a channel is made, which is once a connection and PV; writing each time.
+"""
+
+from gnomon.ioc.servers.access import AccessRules, Rights
+from gnomon.ioc.servers.pva.pvxs_log import log
+from gnomon.lattice import Client
+
+
+class Permits:
+    """Asks the rules for the PV Access server."""
+
+    def __init__(self, rules: AccessRules) -> None:
+        self._rules = rules
+
+    def may_read(self, name: str, user: str, host: str) -> bool:
+        """Whether a user at an address may have a channel of this name."""
+        return Rights.READ in self._rules.rights(name, user, host)
+
+    def refusal(self, name: str, client: Client, what: str) -> str | None:
+        """Why a client may not do `what` ("write", "call") with a name, logged; None when it may."""
+        if Rights.WRITE in self._rules.rights(name, client.user, client.host):
+            return None
+        reason = f"{client.user}@{client.host} may not {what} {name}: the server's access rules allow it to read only."
+        log.warning("%s", reason)
+        return reason

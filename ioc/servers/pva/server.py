@@ -1,0 +1,200 @@
+"""Serves banks over PV Access: what is published is posted at once, but only to PVs that a client has connected."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from p4p.server import DynamicProvider, Server, StaticProvider
+from p4p.server.raw import SharedPV
+
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.base.memory_budget import MemoryBudget
+from gnomon.ioc.base.protocols import PutFuture, PutSink, RpcHandler
+from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.servers.access import AccessRules
+from gnomon.ioc.servers.pva.doorbell import Doorbell
+from gnomon.ioc.servers.pva.guard.guard import Guard
+from gnomon.ioc.servers.pva.guard.inspection import SERVER_CHANNEL
+from gnomon.ioc.servers.pva.hosting import Hosted
+from gnomon.ioc.servers.pva.listening import listening
+from gnomon.ioc.servers.pva.listing import Listing
+from gnomon.ioc.servers.pva.permits import Permits
+from gnomon.ioc.servers.pva.pvxs_log import quieten
+from gnomon.ioc.servers.pva.settings import Endpoint, PvaError, Settings, endpoint, private_conf, server_conf
+from gnomon.ioc.servers.pva.values import procedure_value
+from gnomon.lattice.commands import Client
+
+#: The address of a client that did not come through the guard.
+UNKNOWN = "unknown"
+
+
+class PvaServer:
+    """A PV Access server for all PVs of the banks that are added to it, and for their remote procedures.
+
+    Banks come and go before and while it runs, in one thread: the one that publishes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        access: AccessRules | None = None,
+        guard: GuardConfig | None = None,
+        environ: Mapping[str, str] | None = None,
+        budget: MemoryBudget | None = None,
+    ) -> None:
+        self._conf = server_conf(settings or Settings(), os.environ if environ is None else environ)
+        self._permits = Permits(access or AccessRules())
+        self._limits = guard or GuardConfig()
+        self._guard: Guard | None = None
+        self._budget = budget or MemoryBudget(self._limits)
+        self._budget.watch(lambda: self._guard.relays if self._guard is not None else ())
+        self._lock = Lock()
+        self._bell = Doorbell(self._lock)
+        self._hosted: list[Hosted] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listing = Listing(self._readable_by, self._client_of)
+        self._server: Any = None
+        self._provider: Any = None
+        self._fields: Any = None  # kept here, since p4p does not
+
+    def add(self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler] | None = None) -> None:
+        """Serve a bank, whose puts go to `sink`, and remote procedures by name.
+
+        Raises PvaError when a name is served already; then nothing has changed.
+        """
+        hosted = Hosted(
+            bank,
+            sink,
+            rpcs or {},
+            self._lock,
+            self._bell,
+            self._client_of,
+            self._permits,
+            self._in_loop,
+            self._order,
+        )
+        for other in self._hosted:
+            if taken := sorted(hosted.names & other.names):
+                raise PvaError(
+                    f"{len(taken)} of these names are served already, the first is {taken[0]}: give another prefix."
+                )
+        self._hosted.append(hosted)
+        self._listing.forget()
+        if self._server is not None:
+            self._open(hosted)
+
+    def remove(self, bank: Bank) -> None:
+        """Serve a bank no longer: its channels are closed, puts and calls under way get no answer.
+
+        Raises PvaError when it is not served.
+        """
+        hosted = next((h for h in self._hosted if h.bank is bank), None)
+        if hosted is None:
+            raise PvaError("This bank is not served over PV Access: add it before it is removed.")
+        self._hosted.remove(hosted)
+        self._listing.forget()
+        if self._server is not None:
+            for name in hosted.names:
+                self._provider.remove(name)
+        hosted.hush()
+
+    def start(self) -> Endpoint:
+        """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
+
+        A taken TCP port is no error: the server gets a free one, which searches announce; see `Endpoint.moved`.
+        """
+        if self._server is not None:
+            raise PvaError("The PV Access server runs already: stop it before it is started again.")
+        quieten()
+        self._provider = StaticProvider()
+        self._provider.add(self._bell.name, SharedPV(handler=self._bell, initial=procedure_value()))
+        self._provider.add(SERVER_CHANNEL, SharedPV(handler=self._listing, initial=procedure_value()))
+        self._loop = asyncio.get_running_loop()
+        for hosted in self._hosted:
+            self._open(hosted)
+        self._fields = DynamicProvider(f"{self._bell.name}-fields", self)
+        where = listening(self._conf)
+        self._server = Server(
+            providers=[self._provider, (self._fields, 1)], conf=private_conf(self._conf), useenv=False
+        )
+        behind = ("127.0.0.1", int(self._server.conf()["EPICS_PVAS_SERVER_PORT"]))
+        self._guard = Guard(self._limits, self._may_read, self._value_bytes)
+        try:
+            port, broadcast_port = self._guard.start(where, behind)
+        except OSError as error:
+            self.stop()
+            hosts = ", ".join(host for host, _ in where.interfaces)
+            raise PvaError(f"PV Access cannot be served on {hosts}: {error}. Give an address of this host.") from error
+        self._bell.hang(*behind)
+        self._budget.start()
+        return endpoint([host for host, _ in where.interfaces], where.interfaces[0][1], port, broadcast_port)
+
+    def stop(self) -> None:
+        """Disconnect all clients and let go of everything; a put or call still under way gets no answer."""
+        if self._server is None:
+            return
+        self._budget.stop()
+        if self._guard is not None:
+            self._guard.stop()
+        self._bell.close()
+        self._server.stop()
+        self._close()
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return self._guard.clients if self._guard is not None else 0
+
+    @property
+    def connected(self) -> int:
+        """How many PVs have at least one client."""
+        return sum(hosted.connected for hosted in self._hosted)
+
+    def _client_of(self, operation: Any) -> Client:
+        """Who is behind an operation: the account that the client says, the address that the guard knows."""
+        guard = self._guard
+        host = guard.peer(operation.peer()) if guard is not None else ""
+        return Client(operation.account(), host or UNKNOWN, "pva", operation.peer())
+
+    def _may_read(self, name: str, user: str, host: str) -> bool:
+        record = next((r for hosted in self._hosted if (r := hosted.record_of(name)) is not None), None)
+        return record is not None and self._permits.may_read(record, user, host)
+
+    def _readable_by(self, client: Client) -> list[str]:
+        names = (name for hosted in tuple(self._hosted) for name in sorted(hosted.names))
+        return [name for name in names if self._permits.may_read(name, client.user, client.host)]
+
+    def _order(self, operation: Any, future: PutFuture) -> None:
+        if self._guard is not None:
+            self._guard.order(operation.peer(), future)
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(call)
+
+    def testChannel(self, name: str) -> bool:
+        """p4p asks whether a name that is no PV's is a field's."""
+        return any(hosted.record_of(name) is not None for hosted in tuple(self._hosted))
+
+    def makeChannel(self, name: str, peer: str) -> Any:
+        """p4p asks for the channel of such a name. The guard has looked whether the client may read it."""
+        for hosted in tuple(self._hosted):
+            with suppress(KeyError):
+                return hosted.field(name)
+        return None
+
+    def _value_bytes(self, name: str) -> int:
+        return max((hosted.value_bytes(name) for hosted in self._hosted), default=0)
+
+    def _open(self, hosted: Hosted) -> None:
+        hosted.listen()
+        for name, pv in hosted.channels():
+            self._provider.add(name, pv)
+
+    def _close(self) -> None:
+        for hosted in self._hosted:
+            hosted.hush()
+        self._server = self._provider = self._fields = self._guard = None

@@ -1,0 +1,1 @@
+"""Clients that only read: how a shadow hears its machine over Channel Access and PV Access."""

@@ -1,0 +1,292 @@
+"""The compiled code of derivatives: maps from the ring's start, and what a parameter changes in its element."""
+
+import numpy as np
+
+from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.derivatives.variations import PAIRS, vary_body
+from gnomon.propagator.live.affine import (
+    AFFINE,
+    ANGLE,
+    CORRECTOR,
+    DRIFT,
+    DX,
+    DY,
+    EXIT,
+    FINT_EXIT,
+    GAP,
+    KICK_X,
+    LENGTH,
+    NONLINEAR,
+    ROLL,
+    apply_drift,
+    compose,
+    copy,
+    edge_strengths,
+    has_edges,
+    set_identity,
+)  # fmt: skip
+from gnomon.propagator.live.ends import write_ends
+from gnomon.propagator.live.misalignment import write_frames
+from gnomon.propagator.live.orbit_search import carry
+
+#: Steps of fourth-order differences of the changes of frame: linear in the offsets [m], smooth in the roll [rad].
+FRAME_STEP = 1e-3
+
+
+@compiled
+def add_edge(geometry: Floats, delta: float, change: Floats, out: Floats) -> None:
+    """Write a change (4) of the coordinates at a body's end as it is behind the exit edge, if there is one."""
+    horizontal = vertical = 0.0
+    if has_edges(geometry):
+        horizontal, vertical = edge_strengths(
+            geometry[ANGLE] / geometry[LENGTH], geometry[EXIT], geometry[GAP], geometry[FINT_EXIT], delta
+        )
+    out[0], out[1] = change[0], change[1] + horizontal * change[0]
+    out[2], out[3] = change[2], change[3] - vertical * change[2]
+
+
+@compiled
+def along(frame: Floats, change: Floats) -> float:
+    """What a change (4) of the coordinates adds to the path [m] in a change of frame."""
+    return float(frame[24] * change[0] + frame[25] * change[1] + frame[26] * change[2] + frame[27] * change[3])
+
+
+@kernel
+def path_gradient(
+    kinds: Integers,
+    slices: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    frames: Floats,
+    delta: float,
+    orbit: Floats,
+    out: Floats,
+) -> None:
+    """Write the derivative (n, 4) of the path [m] within each element by the coordinates at its entrance."""
+    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
+    point, first, second, paths = np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4)), np.empty(5)
+    out[:] = 0.0
+    for index in range(kinds.size):
+        kind, z = kinds[index], orbit[index]
+        if kind == DRIFT:
+            scale = geometry[index, LENGTH] / (1.0 + delta) ** 2
+            out[index, 1], out[index, 3] = scale * z[1], scale * z[3]
+        elif kind in (AFFINE, CORRECTOR, NONLINEAR):
+            shape, row = geometry[index], parameters[index]
+            write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+            point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
+            if kind == CORRECTOR:
+                drift = shape[LENGTH] / (1.0 + delta)
+                paths[0] = paths[2] = 0.0
+                for v in (1, 3):
+                    paths[v] = drift / (1.0 + delta) * (point[v] + 0.5 * row[KICK_X + v // 2])
+                for v in range(4):
+                    for i in range(4):
+                        first[v, i] = 1.0 if i == v else 0.0
+                first[1, 0] = first[3, 2] = drift
+            else:
+                vary_body(shape, row, slices[index], delta, -1, point, first, second, paths, 1)
+            for v in range(4):
+                if moved[index]:
+                    add_edge(shape, delta, first[v], work)
+                    paths[v] += along(frames[index, 1], work)
+            for i in range(4):
+                value = frames[index, 0, 24 + i] if moved[index] else 0.0
+                for v in range(4):
+                    value += paths[v] * inlet[5 * v + i]
+                out[index, i] = value
+
+
+@kernel
+def chain_maps(
+    kinds: Integers,
+    ordinals: Integers,
+    geometry: Floats,
+    maps: Floats,
+    inlets: Floats,
+    bodies: Floats,
+    outlets: Floats,
+    framed: Integers,
+    delta: float,
+    start: Floats,
+    out: Floats,
+    orbit: Floats,
+) -> None:
+    """Write the matrix (n+1, 4, 4) from the ring's start to every entrance, and the orbit (n+1, 4)."""
+    turn, work = np.empty(20), np.empty(20)
+    set_identity(turn)
+    for row in range(4):
+        turn[5 * row + 4] = start[row]
+    for index in range(kinds.size + 1):
+        for row in range(4):
+            for column in range(4):
+                out[index, row, column] = turn[5 * row + column]
+            orbit[index, row] = turn[5 * row + 4]
+        if index == kinds.size:
+            return
+        kind = kinds[index]
+        if kind == DRIFT:
+            apply_drift(geometry[index, LENGTH] / (1.0 + delta), turn)
+        elif kind in (AFFINE, CORRECTOR):
+            compose(maps[index], turn, work)
+            copy(work, turn)
+        elif kind == NONLINEAR:
+            k = ordinals[index]
+            if framed[index]:
+                compose(inlets[index], turn, work)
+                copy(work, turn)
+            compose(bodies[k], turn, work)
+            copy(work, turn)
+            if framed[index]:
+                compose(outlets[k], turn, work)
+                copy(work, turn)
+
+
+@kernel
+def vary(
+    elements: Integers,
+    columns: Integers,
+    order: int,
+    kinds: Integers,
+    slices: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    frames: Floats,
+    delta: float,
+    orbit: Floats,
+    shift: Floats,
+    matrix: Floats,
+    bend: Floats,
+    path: Floats,
+) -> None:
+    """What a unit of a field parameter (`columns`) does in its element, for coordinates given at the entrance.
+
+    `shift` (m, 4) is the derivative of the coordinates at the exit; with `order` 2, `matrix` (m, 4, 4) that of the
+    element's matrix and `bend` (m, 4, 4, 4) the derivative of the matrix by the coordinate that the second axis counts;
+    `path` (m,) is the derivative of the path [m] within the element.
+    """
+    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
+    point, first, second, paths = np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4)), np.empty(5)
+    inner = np.empty((5, 4, 4))
+    for number in range(elements.size):
+        index = elements[number]
+        shape, row = geometry[index], parameters[index]
+        write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+        z = orbit[index]
+        point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
+        if kinds[index] == CORRECTOR:
+            drift = shape[LENGTH] / (1.0 + delta)
+            at = 0 if columns[number] == KICK_X else 2
+            first[:] = 0.0
+            second[:] = 0.0
+            first[4, at] = 0.5 * drift
+            first[4, at + 1] = 1.0
+            paths[4] = 0.5 * drift / (1.0 + delta) * (point[at + 1] + 2.0 * row[columns[number]] / 3.0)
+        else:
+            vary_body(shape, row, slices[index], delta, columns[number], point, first, second, paths, order)
+        path[number] = paths[4]
+        if moved[index]:
+            add_edge(shape, delta, first[4], work)
+            path[number] += along(frames[index, 1], work)
+        for i in range(4):
+            value = 0.0
+            for j in range(4):
+                value += outlet[5 * i + j] * first[4, j]
+            shift[number, i] = value
+        if order < 2:
+            continue
+        pair = 0
+        for u in range(5):
+            for v in range(u, 5):
+                for i in range(4):
+                    value = 0.0
+                    for j in range(4):
+                        value += outlet[5 * i + j] * second[pair, j]
+                    if v < 4:
+                        inner[v, i, u] = value
+                    elif u < 4:
+                        inner[4, i, u] = value
+                    if u < 4 and v < 4:
+                        inner[u, i, v] = value
+                pair += 1
+        for i in range(4):
+            for column in range(4):
+                value = 0.0
+                for j in range(4):
+                    value += inner[4, i, j] * inlet[5 * j + column]
+                matrix[number, i, column] = value
+                for c in range(4):
+                    value = 0.0
+                    for j in range(4):
+                        for d in range(4):
+                            value += inner[d, i, j] * inlet[5 * j + column] * inlet[5 * d + c]
+                    bend[number, c, i, column] = value
+
+
+@kernel
+def displace(
+    elements: Integers,
+    columns: Integers,
+    kinds: Integers,
+    ordinals: Integers,
+    slices: Integers,
+    geometry: Floats,
+    parameters: Floats,
+    moved: Integers,
+    frames: Floats,
+    delta: float,
+    orbit: Floats,
+    shift: Floats,
+) -> None:
+    """The derivative (m, 4) of the coordinates at an element's exit by its offset or roll (`columns`)."""
+    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
+    inlet_change, outlet_change, spare = np.empty(20), np.empty(20), np.empty(40)
+    point, start, first, second = np.empty(4), np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4))
+    paths = np.empty(5)
+    changed = np.empty((2, 30))
+    for number in range(elements.size):
+        index = elements[number]
+        shape, row = geometry[index], parameters[index]
+        inlet_change[:] = 0.0
+        outlet_change[:] = 0.0
+        for stencil in range(4):
+            factor = (stencil - 2.0) if stencil < 2 else (stencil - 1.0)
+            weight = (-8.0 if factor < 0.0 else 8.0) if abs(factor) < 1.5 else (1.0 if factor < 0.0 else -1.0)
+            weight /= 12.0 * FRAME_STEP
+            step = factor * FRAME_STEP
+            write_frames(
+                shape[ANGLE], row[DX] + (step if columns[number] == DX else 0.0),
+                row[DY] + (step if columns[number] == DY else 0.0),
+                row[ROLL] + (step if columns[number] == ROLL else 0.0), spare, changed[0], changed[1],
+            )  # fmt: skip
+            write_ends(shape, True, changed, delta, inlet, outlet, work)
+            for i in range(20):
+                inlet_change[i] += weight * inlet[i]
+                outlet_change[i] += weight * outlet[i]
+        write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+        z = orbit[index]
+        point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
+        start[0], start[1], start[2], start[3] = carry(inlet_change, z[0], z[1], z[2], z[3])
+        if kinds[index] == CORRECTOR:
+            drift = shape[LENGTH] / (1.0 + delta)
+            kick_x, kick_y = row[KICK_X], row[KICK_X + 1]
+            point[0] += drift * (point[1] + 0.5 * kick_x)
+            point[2] += drift * (point[3] + 0.5 * kick_y)
+            point[1] += kick_x
+            point[3] += kick_y
+            start[0] += drift * start[1]
+            start[2] += drift * start[3]
+        else:
+            vary_body(shape, row, slices[index], delta, -1, point, first, second, paths, 1)
+            for i in range(4):
+                work[i] = first[0, i] * start[0] + first[1, i] * start[1]
+                work[i] += first[2, i] * start[2] + first[3, i] * start[3]
+            for i in range(4):
+                start[i] = work[i]
+        out = carry(outlet_change, point[0], point[1], point[2], point[3])
+        for i in range(4):
+            shift[number, i] = out[i]
+            for j in range(4):
+                shift[number, i] += outlet[5 * i + j] * start[j]

@@ -1,0 +1,190 @@
+"""Coupled optics of a turn in closed form, and their way around the ring.
+
+The two normal modes come from the 2 x 2 blocks of the turn's matrix (D. Edwards and L. Teng, IEEE Trans. Nucl. Sci. 20
+(1973) 885); their eigenvectors E give beta = |E_x|^2, alpha = -Re(E_x conj(E_p)) and the phase arg E_x of mode 1 in x,
+and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as pyAT's linopt6 does.
+"""
+
+import math
+
+from gnomon.propagator.compiled import Floats, Integers, compiled
+from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, apply_drift, compose, copy
+from gnomon.propagator.live.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
+
+
+@compiled
+def find_traces(turn: Floats, traces: Floats) -> int:
+    """Write 2 cos(mu) of both modes and the discriminant, and say which mode is stable.
+
+    Mode 1 is the one that stays with x when the coupling vanishes.
+    """
+    trace_x = turn[0] + turn[6]
+    trace_y = turn[12] + turn[18]
+    # H = B + adjoint(C) of the blocks (A B; C D)
+    h00, h01 = turn[2] + turn[16], turn[3] - turn[11]
+    h10, h11 = turn[7] - turn[15], turn[8] + turn[10]
+    half = 0.5 * (trace_x - trace_y)
+    discriminant = half * half + h00 * h11 - h01 * h10
+    traces[2] = discriminant
+    root = math.copysign(math.sqrt(discriminant), half) if discriminant > 0.0 else 0.0
+    mean = 0.5 * (trace_x + trace_y)
+    traces[0] = mean + root
+    traces[1] = mean - root
+    if discriminant < 0.0:
+        return UNSTABLE_SUM
+    good_1 = abs(traces[0]) < 2.0
+    good_2 = abs(traces[1]) < 2.0
+    if good_1 and good_2:
+        return STABLE
+    if good_2:
+        return UNSTABLE_1
+    return UNSTABLE_2 if good_1 else UNSTABLE_BOTH
+
+
+@compiled
+def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float:
+    """Write a stable mode's eigenvector to columns `2 * mode` and the next of `vectors` (20), and return its mu [rad].
+
+    Real and imaginary part, normalised to an invariant of 1; mu lies between 0 and 2 pi.
+    """
+    own, other = traces[mode], traces[1 - mode]
+    best, v0, v1, v2, v3 = -1.0, 0.0, 0.0, 0.0, 0.0
+    for choice in range(2):
+        column = 2 * mode + choice
+        if abs(own - other) > 1e-12:
+            # a column of T + inverse(T) - other, the projector on this mode; the inverse is -S T^t S
+            partner, sign = column ^ 1, 1.0 if column & 1 == 0 else -1.0
+            p0 = turn[column] + sign * turn[5 * partner + 1]
+            p1 = turn[5 + column] - sign * turn[5 * partner]
+            p2 = turn[10 + column] + sign * turn[5 * partner + 3]
+            p3 = turn[15 + column] - sign * turn[5 * partner + 2]
+        else:
+            p0, p1, p2, p3 = 0.0, 0.0, 0.0, 0.0
+        if column == 0:
+            p0 += 1.0 if abs(own - other) <= 1e-12 else -other
+        elif column == 1:
+            p1 += 1.0 if abs(own - other) <= 1e-12 else -other
+        elif column == 2:
+            p2 += 1.0 if abs(own - other) <= 1e-12 else -other
+        else:
+            p3 += 1.0 if abs(own - other) <= 1e-12 else -other
+        size = abs(p0) + abs(p1) + abs(p2) + abs(p3)
+        if size > best:
+            best, v0, v1, v2, v3 = size, p0, p1, p2, p3
+    cosine = 0.5 * own
+    sine = math.sqrt(1.0 - cosine * cosine)
+    at = 2 * mode
+    norm = 0.0
+    for row in range(4):
+        i = 5 * row
+        v = v0 if row == 0 else v1 if row == 1 else v2 if row == 2 else v3
+        vectors[i + at] = turn[i] * v0 + turn[i + 1] * v1 + turn[i + 2] * v2 + turn[i + 3] * v3 - cosine * v
+        vectors[i + at + 1] = sine * v
+    for plane in range(2):
+        i = 10 * plane + at
+        norm += vectors[i] * vectors[i + 6] - vectors[i + 1] * vectors[i + 5]
+    scale = 1.0 / math.sqrt(abs(norm))
+    for row in range(4):
+        vectors[5 * row + at] *= scale
+        vectors[5 * row + at + 1] *= scale if norm > 0.0 else -scale
+    return math.acos(cosine) if norm > 0.0 else 2.0 * math.pi - math.acos(cosine)
+
+
+@compiled
+def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
+    """Write the orbit (n+1, 4) and the eigenvectors (8, n+1) at entry `index`."""
+    for row in range(4):
+        orbit[index, row] = beam[5 * row + 4]
+    for row in range(2):
+        i = 5 * row
+        vectors[2 * row, index] = beam[i]
+        vectors[2 * row + 1, index] = beam[i + 1]
+        vectors[2 * row + 4, index] = beam[i + 12]
+        vectors[2 * row + 5, index] = beam[i + 13]
+
+
+@compiled
+def walk_beam(
+    kinds: Integers,
+    ordinals: Integers,
+    geometry: Floats,
+    maps: Floats,
+    inlets: Floats,
+    bodies: Floats,
+    outlets: Floats,
+    framed: Integers,
+    delta: float,
+    beam: Floats,
+    work: Floats,
+    orbit: Floats,
+    vectors: Floats,
+) -> None:
+    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) around the ring and record them."""
+    for index in range(kinds.size):
+        record(beam, index, orbit, vectors)
+        kind = kinds[index]
+        if kind == DRIFT:
+            apply_drift(geometry[index, LENGTH] / (1.0 + delta), beam)
+        elif kind in (AFFINE, CORRECTOR):
+            compose(maps[index], beam, work)
+            copy(work, beam)
+        elif kind == NONLINEAR:
+            k = ordinals[index]
+            if framed[index]:
+                compose(inlets[index], beam, work)
+                copy(work, beam)
+            compose(bodies[k], beam, work)
+            copy(work, beam)
+            if framed[index]:
+                compose(outlets[k], beam, work)
+                copy(work, beam)
+    record(beam, kinds.size, orbit, vectors)
+
+
+@compiled
+def angle_of(y: float, x: float) -> float:
+    """The arc tangent of y / x in turns, -0.5 to 0.5; without branches, so that a loop of it becomes vector code.
+
+    Range reduction and rational approximation are those of S. Moshier's Cephes library (atan), good to 2e-16.
+    """
+    ax, ay = abs(x), abs(y)
+    steep, middle = ay > 2.414213562373095 * ax, ay > 0.66 * ax
+    over = -ax if steep else (ay - ax if middle else ay)
+    under = ay if steep else (ay + ax if middle else ax)
+    begin = 0.5 * math.pi if steep else (0.25 * math.pi if middle else 0.0)
+    t = over / under
+    z = t * t
+    top = z * (-8.750608600031904122785e-1) - 1.615753718733365076637e1
+    top = (top * z - 7.500855792314704667340e1) * z - 1.228866684490136173410e2
+    top = top * z - 6.485021904942025371773e1
+    low = ((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z + 4.328810604912902668951e2
+    low = (low * z + 4.853903996359136964868e2) * z + 1.945506571482613964425e2
+    angle = begin + (t * (z * top / low) + t)
+    angle = math.pi - angle if x < 0.0 else angle
+    return (-angle if y < 0.0 else angle) * (0.5 / math.pi)
+
+
+@compiled
+def evaluate_optics(vectors: Floats, beta: Floats, alpha: Floats, phase: Floats) -> None:
+    """Write beta, alpha and phase (2, m) of both modes from their eigenvectors (8, m): x, x', p, p' by modes.
+
+    The phase [turns] goes on from place to place: it advances by less than three quarters of a turn from one to the
+    next and, where coupled, may go back a little. It begins at 0.
+    """
+    count = vectors.shape[1]
+    for mode in range(2):
+        i = 4 * mode
+        for place in range(count):
+            x, x_imag, p, p_imag = (
+                vectors[i, place], vectors[i + 1, place], vectors[i + 2, place], vectors[i + 3, place]
+            )  # fmt: skip
+            beta[mode, place] = x * x + x_imag * x_imag
+            alpha[mode, place] = -(x * p + x_imag * p_imag)
+            phase[mode, place] = angle_of(x_imag, x)
+        begin = before = phase[mode, 0]
+        turns = 0.0
+        for place in range(count):
+            now = phase[mode, place]
+            turns -= math.floor(now - before + 0.25)
+            before = now
+            phase[mode, place] = now + turns - begin

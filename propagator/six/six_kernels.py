@@ -1,0 +1,393 @@
+"""Entry points of the six-dimensional kernels: the search for the closed orbit, and its way around the ring."""
+
+import math
+
+import numpy as np
+
+from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
+from gnomon.propagator.six.steps import (
+    MATRIX,
+    Point,
+    accelerate,
+    accelerate_matrix,
+    add_diffusion,
+    change_frame,
+    drift,
+    drift_matrix,
+    edge,
+    edge_matrix,
+    face,
+    face_matrix,
+    field,
+    frame_matrix,
+    kick,
+    kick_matrix,
+    radiated,
+    steer,
+    steer_matrix,
+)
+
+#: What an element is here.
+NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
+
+#: Columns of an element's row: length, curvature, edges (horizontal strength, angle, psi, and h^2 tan(angle) for the
+#: radiation, of both), fields b1 to b4 and a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
+LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 6, 10, 18, 20
+COLUMNS = 23
+
+#: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
+ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
+
+#: What a neighbour's matrix is expected to leave of the first change.
+EXPECTED = 1e-3
+
+
+@compiled
+def drifted(length: float, point: Point, linear: bool, matrix: Floats) -> Point:
+    """A drift, with its derivative if `linear`."""
+    if linear:
+        drift_matrix(length, point, matrix)
+    return drift(length, point)
+
+
+@compiled
+def pass_edge(
+    row: Floats, at: int, radiation: float, quantum: float, point: Point, linear: bool, matrix: Floats,
+    diffusion: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle through the edge of a bend whose columns begin `at`."""
+    curvature, gain = row[BENDING], radiation * row[at + 3]
+    if gain != 0.0:
+        before = point
+        if linear:
+            face_matrix(gain, before, matrix)
+        point = face(gain, before)
+        if quantum > 0.0:
+            p = 1.0 + before[4]
+            amount = -quantum * abs(curvature) * row[at + 3] * before[0] * p * p * p * p
+            add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
+    if linear:
+        edge_matrix(row[at], curvature, row[at + 1], row[at + 2], point, matrix)
+    return edge(row[at], curvature, row[at + 1], row[at + 2], point)
+
+
+@compiled
+def pass_magnet(
+    row: Floats, slices: int, high: bool, radiation: float, quantum: float, point: Point, linear: bool,
+    matrix: Floats, diffusion: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle through a magnet in its own frame."""
+    length, curvature, fields = row[LONG], row[BENDING], row[FIELDS : FIELDS + 8]
+    if length == 0.0:
+        after = kick(1.0, 0.0, high, fields, 0.0, point)
+        if linear:
+            kick_matrix(1.0, 0.0, high, fields, 0.0, point, 0.0, after, matrix)
+        return after
+    if curvature != 0.0:
+        point = pass_edge(row, IN_EDGE, radiation, quantum, point, linear, matrix, diffusion)
+    step = length / slices
+    point = drifted(DRIFT_OUTER * step, point, linear, matrix)
+    for number in range(slices):
+        for stage in range(3):
+            part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
+            last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
+            ahead = (DRIFT_INNER if stage < 2 else last) * step
+            before = point
+            point = kick(part, curvature, high, fields, radiation, point)
+            if quantum > 0.0:
+                kick_matrix(part, curvature, high, fields, radiation, before, 0.0, point, matrix)
+                b, a, _, _ = field(fields, high, before[0], before[2])
+                square, path = radiated(b, a, curvature, before)
+                p = 1.0 + before[4]
+                amount = quantum * part * path * p * p * square * math.sqrt(square)
+                add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
+                drift_matrix(ahead, point, matrix)
+            elif linear:
+                kick_matrix(part, curvature, high, fields, radiation, before, ahead, point, matrix)
+            point = drift(ahead, point)
+    if curvature != 0.0:
+        point = pass_edge(row, OUT_EDGE, radiation, quantum, point, linear, matrix, diffusion)
+    return point
+
+
+@compiled
+def pass_element(
+    kind: int, row: Floats, slices: int, high: int, moved: int, frames: Floats, radiation: float, quantum: float,
+    point: Point, linear: bool, matrix: Floats, diffusion: Floats, work: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle through any element, and `matrix` if `linear`."""
+    if kind == NOTHING:
+        return point
+    if kind == SPACE:
+        return drifted(row[LONG], point, linear, matrix)
+    if kind == CAVITY:
+        point = drifted(0.5 * row[LONG], point, linear, matrix)
+        if linear:
+            accelerate_matrix(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point, matrix)
+        point = accelerate(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point)
+        return drifted(0.5 * row[LONG], point, linear, matrix)
+    if moved != 0:
+        if linear:
+            frame_matrix(frames[0], matrix, work)
+        point = change_frame(frames[0], point)
+    if kind == STEERER:
+        if linear:
+            steer_matrix(row[LONG], row[KICKS], row[KICKS + 1], point, matrix)
+        point = steer(row[LONG], row[KICKS], row[KICKS + 1], point)
+    else:
+        point = pass_magnet(row, slices, high != 0, radiation, quantum, point, linear, matrix, diffusion)
+    if moved != 0:
+        if linear:
+            frame_matrix(frames[1], matrix, work)
+        point = change_frame(frames[1], point)
+    return point
+
+
+@compiled
+def set_identity(matrix: Floats) -> None:
+    """Make `matrix` (48) that which changes nothing."""
+    matrix[:] = 0.0
+    for row in range(6):
+        matrix[9 * row] = 1.0
+
+
+@compiled
+def walk(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, start: Floats, linear: bool, orbit: Floats, matrices: Floats, end: Floats,
+) -> bool:  # fmt: skip
+    """Carry a particle around the ring to `end` (6); with `linear`, write `orbit` and `matrices` on the way.
+
+    False when it is lost.
+    """
+    n = kinds.size
+    matrix, work, diffusion = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6))
+    set_identity(matrix)
+    point = (start[0], start[1], start[2], start[3], start[4], start[5])
+    for index in range(n):
+        if linear:
+            for k in range(6):
+                orbit[index, k] = point[k]
+            matrices[index] = matrix
+        point = pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            linear, matrix, diffusion, work,
+        )  # fmt: skip
+        if not abs(point[0]) + abs(point[2]) < FAR:
+            return False
+    for k in range(6):
+        end[k] = point[k]
+    if linear:
+        orbit[n] = end
+        matrices[n] = matrix
+    return True
+
+
+@kernel
+def excite(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, quantum: float, orbit: Floats, excited: Floats,
+) -> None:  # fmt: skip
+    """Write the second moments (n+1, 6, 6) that a turn's quantum excitation has made up to each element of an orbit."""
+    matrix, work, diffusion, sums = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty((6, 6))
+    excited[0] = 0.0
+    for index in range(kinds.size):
+        set_identity(matrix)
+        diffusion[:] = 0.0
+        point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
+        pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, quantum,
+            point, True, matrix, diffusion, work,
+        )  # fmt: skip
+        for row in range(6):
+            for column in range(6):
+                value = 0.0
+                for k in range(6):
+                    value += matrix[8 * row + k] * (excited[index, k, column] + diffusion[k, column])
+                sums[row, column] = value
+        for row in range(6):
+            for column in range(6):
+                value = 0.0
+                for k in range(6):
+                    value += sums[row, k] * matrix[8 * column + k]
+                excited[index + 1, row, column] = value
+
+
+@compiled
+def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
+    """Solve (1 - turn) out = rest for a `turn` of 6 rows of 8; False when it is singular."""
+    system = np.empty((6, 7))
+    for row in range(6):
+        for column in range(6):
+            system[row, column] = (1.0 if row == column else 0.0) - turn[8 * row + column]
+        system[row, 6] = rest[row]
+    for step in range(6):
+        pivot = step
+        for row in range(step + 1, 6):
+            if abs(system[row, step]) > abs(system[pivot, step]):
+                pivot = row
+        if not abs(system[pivot, step]) > 1e-14:
+            return False
+        for column in range(step, 7):
+            system[step, column], system[pivot, column] = system[pivot, column], system[step, column]
+        for row in range(step + 1, 6):
+            ratio = system[row, step] / system[step, step]
+            for column in range(step, 7):
+                system[row, column] -= ratio * system[step, column]
+    for row in range(5, -1, -1):
+        value = system[row, 6]
+        for column in range(row + 1, 6):
+            value -= system[row, column] * out[column]
+        out[row] = value / system[row, row]
+    return True
+
+
+@kernel
+def predict(
+    which: Integers, kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, orbit: Floats, matrices: Floats, start: Floats, turn: Floats,
+) -> float:  # fmt: skip
+    """Move the `start` (6) and `turn` (48) of a found orbit to where changes of the elements `which` take them.
+
+    Each is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry what it does differently to the ring's end.
+    Returns the size of the step, of which its square is what this leaves to a search; infinity, with nothing moved,
+    when there is none.
+    """
+    n = kinds.size
+    matrix, work, diffusion, inverse = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty(MATRIX)
+    difference, back, ahead = np.empty(6), np.empty((7, 6)), turn.copy()
+    rest, step = np.zeros(6), np.empty(6)
+    for index in which:
+        point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
+        matrix[:] = matrices[index]
+        end = pass_element(
+            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            True, matrix, diffusion, work,
+        )  # fmt: skip
+        set_identity(inverse)
+        for k in range(MATRIX):
+            inverse[k] -= matrices[index + 1, k]
+        for column in range(7):
+            for row in range(6):
+                if column < 6:
+                    difference[row] = matrix[8 * row + column] - matrices[index + 1, 8 * row + column]
+                else:
+                    difference[row] = end[row] - orbit[index + 1, row]
+            if not solve_step(inverse, difference, back[column]):
+                return np.inf
+        for row in range(6):
+            for k in range(6):
+                rest[row] += matrices[n, 8 * row + k] * back[6, k]
+                for column in range(6):
+                    ahead[8 * row + column] += matrices[n, 8 * row + k] * back[column, k]
+    size = 0.0
+    if not solve_step(ahead, rest, step):
+        return np.inf
+    for row in range(6):
+        size = max(size, abs(step[row]))
+    if not size < np.inf:
+        return np.inf
+    turn[:] = ahead
+    for row in range(6):
+        start[row] += step[row]
+    return size
+
+
+@kernel
+def search(
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
+    orbit: Floats, matrices: Floats, report: Floats,
+) -> int:  # fmt: skip
+    """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
+
+    `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
+    is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
+    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most
+    `most` steps, none longer than `reach`. `report` gets the number of steps and the last change.
+    """
+    end, rest, step = np.empty(6), np.empty(6), np.empty(6)
+    last, linear = 0.0, near or not known
+    for iteration in range(1, most + 1):
+        report[0] = iteration
+        if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
+            return LOST
+        if linear:
+            turn[:] = matrices[kinds.size]
+        for row in range(6):
+            rest[row] = end[row] - start[row]
+        rest[5] -= path
+        if not solve_step(turn, rest, step):
+            return NO_FIXED_POINT
+        change = 0.0
+        for row in range(6):
+            if not abs(step[row]) < 1e300:
+                return LOST
+            change = max(change, abs(step[row]))
+        report[1] = change
+        share = reach / change if change > reach else 1.0
+        for row in range(6):
+            start[row] += share * step[row]
+        if linear and change < TOLERANCE:
+            for index in range(kinds.size + 1):
+                for row in range(6):
+                    moved_by = 0.0
+                    for k in range(6):
+                        moved_by += matrices[index, 8 * row + k] * step[k]
+                    orbit[index, row] += moved_by
+            return FOUND
+        ratio = change / last if last > 0.0 else EXPECTED
+        smooth = change > 1e-3 or change < 1e-6  # a full turn pays: far away, or as the last one
+        linear = smooth if linear else ratio > 0.1 or change * ratio < TOLERANCE
+        last = change
+    return NOT_CONVERGED
+
+
+@kernel
+def record_modes(
+    matrices: Floats, vectors: Floats, beta: Floats, alpha: Floats, phase: Floats, dispersion: Floats
+) -> None:
+    """Write the optics (n+1 entries) of eigenvectors (6, 3 real and 3 imaginary parts) carried by `matrices`.
+
+    They are normalised anew at each place, since damping shortens them.
+    """
+    flat, padded = np.zeros(48), np.zeros(48)
+    v = flat.reshape(6, 8)
+    padded.reshape(6, 8)[:, :6] = vectors
+    for index in range(matrices.shape[0]):
+        for i in range(0, 48, 8):
+            a, b, c = matrices[index, i], matrices[index, i + 1], matrices[index, i + 2]
+            d, e, f = matrices[index, i + 3], matrices[index, i + 4], matrices[index, i + 5]
+            for column in range(8):
+                value = a * padded[column] + b * padded[8 + column] + c * padded[16 + column]
+                value += d * padded[24 + column] + e * padded[32 + column] + f * padded[40 + column]
+                flat[i + column] = value
+        for mode in range(2):
+            norm = 0.0
+            for pair in range(3):
+                i = 2 * pair
+                norm += v[i, mode] * v[i + 1, mode + 3] - v[i + 1, mode] * v[i, mode + 3]
+            x, x_imag, p, p_imag = (
+                v[2 * mode, mode],
+                v[2 * mode, mode + 3],
+                v[2 * mode + 1, mode],
+                v[2 * mode + 1, mode + 3],
+            )
+            beta[index, mode] = (x * x + x_imag * x_imag) / norm
+            alpha[index, mode] = -(x * p + x_imag * p_imag) / norm
+            angle = math.atan2(x_imag, x) / (2.0 * math.pi)
+            if index == 0:
+                phase[0, mode] = angle
+            else:
+                advance = angle - phase[index - 1, mode]
+                # an element advances by less than three quarters of a turn and, where coupled, may go back a little
+                phase[index, mode] = phase[index - 1, mode] + advance - math.floor(advance + 0.25)
+        size = v[4, 2] * v[4, 2] + v[4, 5] * v[4, 5]
+        for row in range(4):
+            dispersion[index, row] = (v[row, 2] * v[4, 2] + v[row, 5] * v[4, 5]) / size
+    for mode in range(2):
+        first = phase[0, mode]
+        for index in range(matrices.shape[0]):
+            phase[index, mode] -= first

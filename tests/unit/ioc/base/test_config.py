@@ -1,0 +1,105 @@
+"""The configuration: described, complete, and strict by file and line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from gnomon.ioc.base.config import SHIPPED, Config, ConfigError, RecorderConfig, read_config
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    return file
+
+
+def keys(model: type[BaseModel], path: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
+        found |= keys(inner, f"{path}{name}.") if is_section else {path + name}
+    return found
+
+
+def given(data: dict[str, object], path: str = "") -> set[str]:
+    found = set()
+    for name, value in data.items():
+        is_section = isinstance(value, dict) and not name.endswith(
+            ("_groups", "start", "_of")
+        )  # whose keys are the user's
+        found |= given(value, f"{path}{name}.") if is_section else {path + name}
+    return found
+
+
+def test_the_shipped_file_holds_every_setting_at_its_default() -> None:
+    assert given(yaml.safe_load(SHIPPED.read_text())) == keys(Config)
+    assert read_config() == Config()
+
+
+def test_every_setting_is_described() -> None:
+    def undescribed(model: type[BaseModel]) -> list[str]:
+        names = []
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                names += undescribed(inner) + ([] if inner.__doc__ else [name])
+            elif not field.description:
+                names.append(name)
+        return names
+
+    assert undescribed(Config) == []
+
+
+def test_an_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
+    file = write(tmp_path, "machine: mls\nmodel:\n  timeout_s: 1\n  timeout: 2\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:4: unknown key 'model\.timeout'; there are momentum, timeout_s"):
+        read_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("model:\n  timeout_s: -1\n", r"mine\.yaml:2: model\.timeout_s: input should be greater than 0, got -1"),
+        ("network:\n  ca_port: many\n", r"mine\.yaml:2: network\.ca_port: input should be a valid integer"),
+        ("model:\n  timeout_s: 1\n  timeout_s: 2\n", r"mine\.yaml:3: key 'timeout_s' is given twice"),
+        ("prefix: 'a b'\n", r"mine\.yaml:1: prefix: string should match pattern"),
+        (
+            "shadow:\n  addresses: ['m:99999']\n",
+            r"mine\.yaml:2: shadow\.addresses: .*'m:99999' is no address: give host",
+        ),
+        ("machine: [\n", r"mine\.yaml: not YAML"),
+        ("- a\n- b\n", r"mine\.yaml:1: the document"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_key_and_line(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        read_config(write(tmp_path, text))
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, "")) == Config()
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"/nowhere/x\.yaml: cannot be read"):
+        read_config(Path("/nowhere/x.yaml"))
+
+
+def test_each_machine_and_prefix_has_its_own_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    journals = {Config(machine=m, prefix=p).journal() for m in ("bessy2", "mls") for p in ("", "TWIN:", "A:B:")}
+    assert len(journals) == 6
+    assert Config().journal() == Path("/state/gnomon/bessy2.TWIN.journal")
+
+
+def test_a_fork_has_another_prefix_and_a_journal_beside_ours() -> None:
+    given = Config(recorder=RecorderConfig(journal=Path("/data/shift.journal"), restore=True))
+    fork = given.forked("WHAT:IF:")
+    assert (fork.prefix, fork.journal()) == ("WHAT:IF:", Path("/data/shift.WHAT-IF.journal"))
+    assert fork.recorder.restore
+    assert Config().forked("F:").journal() == Config(prefix="F:").journal()
+    with pytest.raises(ConfigError, match="prefix: string should match"):
+        given.forked("A B:")

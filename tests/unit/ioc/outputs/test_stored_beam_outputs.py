@@ -1,0 +1,137 @@
+"""Synchrotron motion, beam sizes, current and lifetime of the MLS, as its PVs show them after results."""
+
+import pytest
+
+from gnomon.db import shipped_document, shipped_machine
+from gnomon.db.machines import pv_document
+from gnomon.db.templates import expand, read_pvs
+from gnomon.ioc.outputs.bank import Bank, Reading, Severity
+from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.lattice import DocumentError, Lattice, Ring
+from gnomon.propagator import Answer, Propagator
+
+RING = shipped_machine("mls")
+MOTION = ("TUNEZRP:measZ", "cumz4x003gp:tuneSyn")
+LIFETIME = ("CUM1ZK3RP:rdLt10", "CUM1ZK3RP:rdLt100", "OPCHECKCCP:calcCurrLife")
+SIZES = ("QPD01ZL2RP:rdSigmaX", "QPD01ZL2RP:rdSigmaY", "QPD00ZL4RP:rdSigmaX", "QPD00ZL4RP:rdSigmaY")
+CURRENT = "CUM1ZK3RP:measCur"
+
+
+class Shown:
+    """Outputs with a clock that the test moves; starts with the nominal lattice's result."""
+
+    def __init__(self, ring: Ring = RING) -> None:
+        self.seconds = 1000.0
+        self.ring = ring
+        self.bank = Bank(expand(read_pvs(ring.name, pv_document), self.ring, ""), 0)
+        self.outputs = Outputs(self.bank, self.ring, lambda: int(self.seconds * 1e9))
+        self.outputs.start(self.ring.nominal)
+        self._propagate = Propagator(self.ring)
+        self._generation = 0
+        self.result(self.ring.nominal)
+
+    def result(self, lattice: Lattice) -> None:
+        self._answer(Answer(self._generation + 1, 1, lattice, self._propagate(lattice), "", 1e-3))
+
+    def failure(self) -> None:
+        self._answer(Answer(self._generation + 1, 1, self.ring.nominal, None, "the model failed"))
+
+    def _answer(self, answer: Answer) -> None:
+        self._generation = answer.generation
+        self.outputs.publish(answer)
+
+    def wait(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.seconds += 1.0
+            self.outputs.repeat()
+
+    def __getitem__(self, name: str) -> Reading:
+        return self.bank.reading(self.bank.index[name])
+
+    def severities(self, *names: str) -> set[Severity]:
+        return {self[name].severity for name in names}
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+def test_all_belongs_to_the_orbits_generation(shown: Shown) -> None:
+    shown.result(RING.optics["low_emittance"])
+    assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.NO_ALARM}
+    assert {shown[name].generation for name in (*MOTION, *SIZES)} == {shown["beam:orbit:x"].generation}
+
+
+def test_sizes_follow_the_optics_and_a_supply(shown: Shown) -> None:
+    nominal = [shown[name].value for name in SIZES]
+    shown.result(RING.nominal.updated({("Q1P1L2RP", "current"): RING.nominal["Q1P1L2RP", "current"] * 1.01}))
+    assert all(shown[name].value != before for name, before in zip(SIZES, nominal, strict=True))
+    shown.result(RING.optics["low_emittance"])
+    assert shown[SIZES[0]].value < 0.5 * nominal[0]
+
+
+def test_lifetime_is_shorter_with_a_smaller_beam(shown: Shown) -> None:
+    assert shown[LIFETIME[0]].value == pytest.approx(1.0 / (1 / 20 + 1 / 10), rel=1e-6)
+    shown.result(RING.optics["low_emittance"])
+    shown.wait(20)
+    assert shown[LIFETIME[0]].value < shown[LIFETIME[1]].value < 4.0
+    product = 1e-3 * shown[CURRENT].value * shown[LIFETIME[0]].value
+    assert shown[LIFETIME[2]].value == pytest.approx(product)
+
+
+def test_the_current_falls_is_lost_with_the_beam_and_comes_back(shown: Shown) -> None:
+    shown.wait(60)
+    assert 149.0 < shown[CURRENT].value < 150.0
+    quadrupoles = {(s.name, "current"): 0.0 for s in RING.document.supplies if s.name.startswith("Q")}
+    shown.result(RING.nominal.updated(quadrupoles))
+    assert shown["beam:orbit:found"].value == 0
+    assert (shown[CURRENT].value, shown[CURRENT].severity) == (0.0, Severity.NO_ALARM)
+    assert shown.severities(*MOTION, *LIFETIME, *SIZES) == {Severity.INVALID}
+    shown.result(RING.nominal)
+    assert shown[CURRENT].value == 150.0
+    assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.NO_ALARM}
+
+
+def test_too_low_a_voltage_loses_the_beam_and_leaves_the_orbit(shown: Shown) -> None:
+    shown.result(RING.nominal.updated({("rf", "voltage"): 5.0}))
+    assert shown.severities(*MOTION, *LIFETIME) == {Severity.INVALID}
+    assert shown.severities("TUNEZRP:measX", "beam:orbit:x", *SIZES, CURRENT) == {Severity.NO_ALARM}
+    assert shown[CURRENT].value == 0.0
+
+
+def test_while_the_model_fails_nobody_knows_the_current_and_it_goes_on_after(shown: Shown) -> None:
+    shown.wait(60)
+    before = shown[CURRENT].value
+    shown.failure()
+    assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.INVALID}
+    shown.seconds += 60.0
+    shown.result(RING.nominal)
+    assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.NO_ALARM}
+    assert before - 0.5 < shown[CURRENT].value < before
+
+
+def test_top_up_is_counted_down_and_its_gate_opens_around_it() -> None:
+    shown = Shown(shipped_machine("bessy2"))
+    countdown, gate, current = "TOPUPCC:estCntDwnS", "TOPUPCC:stBlankout2", "MDIZ3T5G:current"
+    seen = []
+    shown.seconds += 0.25
+    for _ in range(130):
+        shown.wait(1)
+        seen.append((shown[countdown].value, shown[gate].value, shown[current].value))
+    waits = [row[0] for row in seen]
+    injections = [i for i in range(1, len(seen)) if seen[i][2] > seen[i - 1][2]]
+    assert [waits[i - 1] for i in injections] == pytest.approx([0.75, 0.75], abs=1e-6)
+    assert {i for i, row in enumerate(seen) if row[1]} == {j for i in injections for j in (i - 1, i)}
+    assert shown["MDIZ3T5G:lt10"].value == pytest.approx(1.0 / (1 / 60 + 1 / 10), rel=1e-3)
+    shown.result(shown.ring.nominal.updated({("Q1PDR", "current"): 0.0}))
+    assert (shown[gate].value, shown[gate].severity) == (0, Severity.NO_ALARM)
+    assert shown.severities(countdown, "MDIZ3T5G:lt10") == {Severity.INVALID}
+    shown.failure()
+    assert shown.severities(countdown, gate, current) == {Severity.INVALID}
+
+
+def test_a_size_at_no_source_point_is_refused_with_the_template() -> None:
+    bare = Ring(shipped_document("mls").model_copy(update={"source_points": ()}))
+    with pytest.raises(DocumentError, match="mls: there is no source point 'QPD01ZL2RP'"):
+        expand(read_pvs("mls", pv_document), bare, "")

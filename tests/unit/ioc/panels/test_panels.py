@@ -1,0 +1,149 @@
+"""Panels for Phoebus: every PV in them is served, nothing overlaps or leaves its place, every link leads somewhere."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner
+
+from gnomon.cli import app
+from gnomon.db.machines import pv_document
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.templates import expand, read_pvs
+from gnomon.ioc.app.machines import find_machine, pvs_of
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.panels import make_panels
+from gnomon.ioc.panels.flow import Row, Section, pages
+from gnomon.ioc.panels.widgets import Box, label, step
+from gnomon.lattice import Ring, parse_machine
+from unit.lattice import small_ring
+
+#: Machine, PV document, prefix.
+CASES = [("bessy2", None, "TWIN:"), ("mls", None, "TWIN:"), ("bessy2", "bessy2-areas", ""), ("mls", "plain", "X:")]
+
+Panels = Mapping[str, ElementTree.Element]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
+    machine, pvs, prefix = request.param
+    found = find_machine(Config(machine=machine, pvs=pvs))
+    specs = pvs_of(found, prefix)
+    panels = make_panels(found.ring, specs, prefix)
+    return {name: ElementTree.fromstring(text) for name, text in panels.items()}, {s.name: s for s in specs}
+
+
+def addresses(display: ElementTree.Element) -> list[str]:
+    tags = ("pv_name", "x_pv", "y_pv")
+    return [e.text for tag in tags for e in display.iter(tag) if e.text and e.text != "$(pv_name)"]
+
+
+def box(widget: ElementTree.Element) -> Box:
+    return Box(*(int(widget.findtext(key, "-1")) for key in Box._fields))
+
+
+def containers(display: ElementTree.Element) -> Iterator[tuple[list[ElementTree.Element], int, int]]:
+    """Every list of widgets that stand side by side, with the width and height that they have."""
+    yield display.findall("widget"), int(display.findtext("width", "")), int(display.findtext("height", ""))
+    for widget in display.iter("widget"):
+        width, height = box(widget)[2:]
+        if widget.get("type") == "group":
+            yield widget.findall("widget"), width, height
+        for children in widget.findall("tabs/tab/children"):
+            yield children.findall("widget"), width, height - int(widget.findtext("tab_height", ""))
+
+
+def test_every_pv_in_the_panels_is_served(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    for name, display in panels.items():
+        for address in addresses(display):
+            protocol, _, pv = address.partition("://")
+            assert pv in served, f"{name}: {address}"
+            texts = served[pv].kind in (Kind.STRING, Kind.STRINGS)
+            assert protocol == ("pva" if texts else "ca"), f"{name}: {address}"
+
+
+def test_nothing_overlaps_and_nothing_leaves_its_place(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    for name, display in made[0].items():
+        for widgets, width, height in containers(display):
+            boxes = [(w.findtext("name"), box(w)) for w in widgets]
+            for who, b in boxes:
+                inside = b.x >= 0 and b.y >= 0 and b.x + b.width <= width and b.y + b.height <= height
+                assert inside, f"{name}: {who} at {b} leaves {width} x {height}"
+                assert min(b.width, b.height) >= 14, f"{name}: {who} at {b} is too small"
+            for (one, a), (other, b) in combinations(boxes, 2):
+                apart = a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
+                assert apart, f"{name}: {one} at {a} and {other} at {b} overlap"
+
+
+def test_every_link_leads_to_a_panel_and_every_panel_to_all(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, _ = made
+    for display in panels.values():
+        assert {e.text for e in display.iter("file")} == panels.keys()
+        assert (display.tag, display.get("version")) == ("display", "2.0.0")
+
+
+def test_every_supply_and_monitor_has_a_line(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    shown = {address.partition("://")[2] for display in panels.values() for address in addresses(display)}
+    setpoints = {s.name for s in served.values() if s.source == "set" and s.property == "current"}
+    readings = {s.name for s in served.values() if s.source in ("monitor.x", "monitor.y", "multiplexer.select")}
+    assert setpoints | readings <= shown
+
+
+@pytest.mark.parametrize("machine", ["bessy2", "mls"])
+def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> None:
+    found = find_machine(Config(machine=machine))
+    specs = pvs_of(found, "")
+    overview = ElementTree.fromstring(make_panels(found.ring, specs, "")["overview.bob"])
+    sources = {s.source for s in specs if s.name in {a.partition("://")[2] for a in addresses(overview)}}
+    wanted = {
+        "beam.found",
+        "beam.reason",
+        "tune.frequency.x",
+        "faults.count",
+        "model.generation",
+        "recorder.state",
+        "orbit.x",
+        "beam.current",
+    }
+    assert wanted <= sources
+    kinds = {w.get("type") for w in overview.iter("widget")}
+    assert {"led", "spinner", "textupdate", "xyplot", "action_button", "label", "group"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("drive", "expected"), [((-10.0, 10.0), 0.02), ((0.0, 400.0), 0.2), ((0.0, 1.0), 0.001), ((-4.0, 5.0), 0.005)]
+)
+def test_an_arrow_changes_about_a_thousandth_of_the_range(drive: tuple[float, float], expected: float) -> None:
+    assert step(drive) == pytest.approx(expected)
+
+
+def test_a_ring_without_monitors_and_supplies_has_panels_too() -> None:
+    bare = {"supplies": [], "magnets": [], "monitors": [], "multiplexer": None}
+    ring = Ring(parse_machine(small_ring.text(small_ring.document() | bare), "ring.json"))
+    made = make_panels(ring, expand(read_pvs("plain", pv_document), ring, ""), "")
+    assert made.keys() == {"overview.bob", "orbit.bob", "shadow.bob", "status.bob"}
+
+
+def test_many_lines_need_several_pages_and_none_is_lost() -> None:
+    def line(number: int) -> Row:
+        return lambda box: [label(f"line {number}", box)]
+
+    sections = [Section("long", [line(i) for i in range(500)]), Section("short", [line(i) for i in range(500, 505)])]
+    made = pages(sections, Box(10, 10, 800, 600), 3)
+    shown = [w.name for page in made for card in page for w in card.children if w.name.startswith("line")]
+    assert shown == [f"line {i}" for i in range(505)]
+    for page in made:
+        for one, other in combinations([card.box for card in page], 2):
+            assert one.x + one.width <= other.x or other.x + other.width <= one.x or one.y + one.height <= other.y
+        assert all(card.box.y + card.box.height <= 610 and card.box.x + card.box.width <= 810 for card in page)
+
+
+def test_the_command_writes_the_panels_and_says_which_to_open(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["panels", "--machine", "mls", "--prefix", "SIM:", "--out", str(tmp_path / "mls")])
+    assert done.exit_code == 0
+    assert "overview.bob" in done.output
+    assert "ca://SIM:TUNEZRP:measX" in addresses(ElementTree.parse(tmp_path / "mls" / "overview.bob").getroot())

@@ -1,0 +1,44 @@
+"""Searches and their answers."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.ioc.servers.ca.udp_search import replies
+from gnomon.ioc.wire.ca import Command, pack
+
+
+def searches(*names: str) -> bytes:
+    asked = (pack(Command.SEARCH, 5, 13, cid, cid, name.encode() + b"\0") for cid, name in enumerate(names))
+    return pack(Command.VERSION, 1, 13, 77, 0) + b"".join(asked)
+
+
+def test_known_names_are_answered_with_the_sequence_number_and_no_more_bytes_than_asked() -> None:
+    data = searches("a", "b", "a", "c")
+    (answer,) = replies(data, {"a", "c"}.__contains__, 5064)
+    assert struct.unpack_from(">HHHHI", answer) == (0, 0, 1, 13, 77)
+    assert [struct.unpack_from(">HHHHII", answer, 16 + 24 * i)[5] for i in range(3)] == [0, 2, 3]
+    assert len(answer) <= len(data)
+
+
+def test_nothing_is_said_of_unknown_names() -> None:
+    assert list(replies(searches("a"), set().__contains__, 5064)) == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP", b"\0" * 15, searches("a")[:-1], pack(Command.WRITE, 6, 1, 1, 1, bytes(8))]
+)
+def test_what_is_no_search_is_refused(data: bytes) -> None:
+    with pytest.raises((ValueError, struct.error)):
+        list(replies(data, {"a"}.__contains__, 5064))
+
+
+@given(st.binary(max_size=300))
+def test_whatever_arrives_is_answered_or_refused_and_never_amplified(data: bytes) -> None:
+    try:
+        answers = list(replies(data, lambda _: True, 5064))
+    except (ValueError, struct.error):
+        return
+    assert sum(map(len, answers)) <= 2 * len(data)

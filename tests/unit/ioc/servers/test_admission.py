@@ -1,0 +1,12 @@
+"""Who may connect."""
+
+from gnomon.ioc.base.config import GuardConfig
+from gnomon.ioc.servers.admission import Admission
+
+
+def test_neither_one_address_nor_all_can_take_more_than_their_share() -> None:
+    admission = Admission(GuardConfig(max_connections=3, max_connections_per_address=2))
+    assert [bool(admission.enter(a)) for a in ("a", "a", "a", "b", "c")] == [False, False, True, False, True]
+    admission.leave("a")
+    assert admission.enter("c") == ""
+    assert "max_connections allows no more" in admission.enter("d")

@@ -1,0 +1,82 @@
+"""Messages are split without trust in what they declare."""
+
+import random
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.ioc.servers.ca.connection import REQUESTS
+from gnomon.ioc.wire.ca import Broken, Command, Stream, pack
+
+MOST = 2**16
+
+
+def messages(stream: Stream) -> list[tuple[int, bytes]]:
+    found = []
+    while (message := stream.take()) is not None:
+        found.append((message.command, message.payload))
+    return found
+
+
+def test_messages_come_out_as_they_went_in_however_they_are_cut() -> None:
+    wanted = [
+        (Command.ECHO, b""),
+        (Command.WRITE, bytes(range(16))),
+        (Command.WRITE, bytes(65536)),
+        (Command.READ, b""),
+    ]
+    data = b"".join(pack(command, 6, 1, 2, 3, payload) for command, payload in wanted)
+    cuts = random.Random(1)
+    for _ in range(20):
+        stream, found, start = Stream(REQUESTS, MOST), [], 0
+        while start < len(data):
+            end = start + cuts.choice((1, 3, 16, 100, 70_000))
+            stream.feed(data[start:end])
+            found += messages(stream)
+            start = end
+        assert found == wanted
+        assert len(stream) == 0
+
+
+@pytest.mark.parametrize("count", [1, 0xFFFE, 0xFFFF, 100_000])
+def test_long_payloads_and_counts_have_a_long_header(count: int) -> None:
+    stream = Stream(REQUESTS, 2**20)
+    stream.feed(pack(Command.WRITE, 6, count, 7, 8, bytes(8 * min(count, 20_000))))
+    message = stream.take()
+    assert message is not None
+    assert (message.count, message.first, message.second) == (count, 7, 8)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, 0xFFFF_FFFF, 1),
+        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, MOST + 8, 1),
+    ],
+)
+def test_a_header_that_declares_too_much_is_refused_before_its_payload(header: bytes) -> None:
+    stream = Stream(REQUESTS, MOST)
+    stream.feed(header)
+    with pytest.raises(Broken, match=f"guard.max_message_bytes is {MOST}"):
+        stream.take()
+
+
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1", b"GE", b"\x16\x03", b"\x00\x1b" + bytes(14), b"\xff" * 16])
+def test_another_protocol_is_known_by_two_bytes(data: bytes) -> None:
+    stream = Stream(REQUESTS, MOST)
+    stream.feed(data)
+    with pytest.raises(Broken, match=r"no Channel Access|which no client has"):
+        stream.take()
+
+
+@given(st.binary(max_size=200))
+def test_whatever_arrives_is_messages_or_broken_and_nothing_else(data: bytes) -> None:
+    stream = Stream(REQUESTS, MOST)
+    stream.feed(data)
+    try:
+        messages(stream)
+    except Broken:
+        return
+    assert len(stream) <= len(data)
