@@ -21,8 +21,8 @@ def find_pva_servers(
     """Which of `names` a server answers, as name -> "host:port" of the server; empty if none does.
 
     `addresses` are "host" or "host:port" (see `gnomon.ioc.servers.addresses`), `port` counts where none is given.
-    Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts in the
-    same moment may be missed. A host without a route or an address can hold no server and is passed over.
+    Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts
+    in the same moment may be missed. A host without a route or an address can hold no server and is passed over.
     """
     targets = [t for address in addresses if (t := target(address, port)) is not None]
     if not names or not targets:
