@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from clients import CLIENTS, LIMIT_S, Client, ClientError
+from bench_clients import CLIENTS, LIMIT_S, Client, ClientError
 from jobs import Job, Samples, decode_jobs, encode_answers
 
 MS = 1e3

@@ -59,7 +59,7 @@ def recorded(twin: TwinProcess) -> list[float]:
 def test_outputs_are_invalid_within_a_second_and_a_good_setting_brings_them_back(
     twin: TwinProcess, value: float
 ) -> None:
-    late, back, kept, good = twin.client(
+    late, back, kept, good = twin.code(
         CLIENT + "steerer.put(bad); late = wait(3); kept = steerer.get(use_monitor=False)\n"
         "steerer.put(0.0); result = [late, wait(0), kept, get('beam:orbit:found').index]\n",
         bad=value,
@@ -74,7 +74,7 @@ def test_outputs_are_invalid_within_a_second_and_a_good_setting_brings_them_back
 
 
 def test_a_put_that_waits_behind_a_hung_one_is_done_within_a_second(twin: TwinProcess) -> None:
-    behind, refusal, tune_is = twin.client(
+    behind, refusal, tune_is = twin.code(
         CLIENT + "steerer.put(bad); begin = time.monotonic(); refusal = put(0.1)\n"
         "result = [time.monotonic() - begin, refusal, wait(0)]\n",
         bad=HANG,
@@ -86,7 +86,7 @@ def test_a_put_that_waits_behind_a_hung_one_is_done_within_a_second(twin: TwinPr
 
 
 def test_a_put_that_the_model_fails_ends_with_the_reason_and_stands_in_the_journal(twin: TwinProcess) -> None:
-    refusal, reason = twin.client(
+    refusal, reason = twin.code(
         CLIENT + "result = [put(bad), get('dt:reason')]; put(0.0)\n", bad=CRASH, STEERER=STEERER
     )
     assert reason in refusal
@@ -99,7 +99,7 @@ def test_a_put_that_the_model_fails_ends_with_the_reason_and_stands_in_the_journ
 
 def test_hung_models_do_not_pile_up_and_every_command_is_recorded(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", program=PROGRAM) as twin:
-        answers, hung, reason, threads, seconds = twin.client(
+        answers, hung, reason, threads, seconds = twin.code(
             CLIENT + "import psutil\n"
             "answers = [put(bad if i % 2 == 0 else 0.001 * i) for i in range(9)]\n"
             "begin = time.monotonic(); answers += [put(0.0)]; seconds = time.monotonic() - begin\n"

@@ -33,7 +33,7 @@ def test_pv_access_clients_that_vanish_amid_puts_leave_a_server_that_answers(
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         for _ in range(12):
             subprocess.run([sys.executable, "-c", PUT_AND_VANISH], env=server.environment, timeout=30, check=True)
-        assert server.client(GET) > 0.0
+        assert server.code(GET) > 0.0
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
@@ -56,7 +56,7 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
                 )
                 value = struct.pack(">d", i / 1000)
                 client.sendall(HEADER.pack(19, 8, 6, 1, channel, i) + value)
-        assert server.client(GET) > 0.0
+        assert server.code(GET) > 0.0
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
@@ -64,7 +64,7 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
 def test_a_stop_amid_puts_and_delayed_commands_is_clean(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         assert server.gnomon("fault", "add", "delay", "HS1*", "--delay", "60").returncode == 0
-        server.client(
+        server.code(
             "import epics\n"
             "pvs = [epics.PV(f'TWIN:{n}:setCur') for n in ('HS1P2K1RP', 'HS3P2K1RP')]\n"
             "for pv in pvs: pv.wait_for_connection(5)\n"

@@ -57,8 +57,8 @@ def test_what_was_found_harms_no_more(twin: TwinProcess, ports: EpicsPorts, file
         send(ports, file)
     begin = time.monotonic()
     assert process.memory_info().rss - before < 50e6
-    assert twin.client(GET) > 0.0
-    assert twin.client(GET_PVA) > 0.0
+    assert twin.code(GET) > 0.0
+    assert twin.code(GET_PVA) > 0.0
     assert time.monotonic() - begin < 20.0
     assert "Traceback" not in twin.log.read_text()
 

@@ -46,7 +46,7 @@ def test_clients_of_others_read_every_pv_with_its_unit(machine: str, epics_ports
     over_ca = [name for name, spec in specs.items() if spec.kind is not Kind.TABLE]
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", machine, "--prefix", "T:") as twin:
         for client, names in ((CAPROTO, over_ca), (PYEPICS, over_ca), (P4P, list(specs))):
-            found: dict[str, Any] = twin.client(client, names=names)
+            found: dict[str, Any] = twin.code(client, names=names)
             assert list(found) == names
             wrong = {name: answer for name, answer in found.items() if not agrees(specs[name], *answer)}
             assert not wrong, client.split()[1]

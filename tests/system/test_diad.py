@@ -32,7 +32,7 @@ def diad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 
 def test_a_quadrupole_moves_the_tune_and_a_steerer_the_orbit(diad: TwinProcess) -> None:
-    rows = diad.client(
+    rows = diad.code(
         "import epics\n"
         "get = lambda n: epics.caget(n, timeout=5, use_monitor=False)\n"
         "see = lambda: [get('SR01A-PC-Q1D-01:I'), get('SR01C-DI-EBPM-05:SA:X'), get('SR23C-DI-TMBF-01:X:TUNE:TUNE')]\n"

@@ -73,14 +73,14 @@ def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -
         "ORBITCCP:selRunMode", "RMC00VP", "IGPF:X:FBCTRL", "IGPF:Y:FBCTRL", "IGPF:Z:FBCTRL", "PAHRP:cmdExtPhasMod",
         "QPD01ZL2RP:rdSigmaX", "QPD01ZL2RP:rdSigmaY", "QPD00ZL4RP:rdSigmaX", "QPD00ZL4RP:rdSigmaY",
     ]  # fmt: skip
-    ca = mls.client(
+    ca = mls.code(
         CA + "result = []\n"
         "for name in names:\n"
         "    pv = epics.PV('T:' + name, form='ctrl'); value = pv.get(timeout=5)\n"
         "    result.append([float(value), pv.units or '', pv.type, pv.severity])\n",
         names=names,
     )
-    pva = mls.client(PVA + "result = [float(ctx.get('T:' + name, timeout=5)) for name in names]\n", names=names)
+    pva = mls.code(PVA + "result = [float(ctx.get('T:' + name, timeout=5)) for name in names]\n", names=names)
     for name, (value, _, _, severity), other in zip(names, ca, pva, strict=True):
         assert severity == 0, name
         assert other == pytest.approx(value, rel=1e-3), name  # a second may pass, and the current falls
@@ -95,7 +95,7 @@ def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -
 
 def test_the_packed_buffer_is_whole_micrometres_of_all_monitors(mls: TwinProcess) -> None:
     monitors = [m.name for m in shipped_document("mls").monitors]
-    result = mls.client(
+    result = mls.code(
         CA + "put('HS1P1K1RP:setCur', 0.5)\n"
         "pv = epics.PV('T:BPMZ1X003GP:rdBufBpm')\n"
         "buffer = pv.get(timeout=5)\n"
@@ -111,12 +111,12 @@ def test_the_packed_buffer_is_whole_micrometres_of_all_monitors(mls: TwinProcess
     assert rows[0].any()
     assert not rows[:, 7::8].any()
     assert not rows[1:].any()
-    pva = mls.client(PVA + "v = ctx.get('T:BPMZ1X003GP:rdBufBpm', timeout=5); result = [str(v.dtype), len(v)]")
+    pva = mls.code(PVA + "v = ctx.get('T:BPMZ1X003GP:rdBufBpm', timeout=5); result = [str(v.dtype), len(v)]")
     assert pva == ["int32", 256]
 
 
 def test_each_optics_is_one_put_and_one_generation_with_the_tunes_of_pyat(mls: TwinProcess) -> None:
-    result = mls.client(
+    result = mls.code(
         CA + "result = []\n"
         "for number in (1, 2, 3, 4, 0):\n"
         "    before = get('dt:generation')\n"
@@ -140,16 +140,16 @@ def test_each_optics_is_one_put_and_one_generation_with_the_tunes_of_pyat(mls: T
 
 def test_the_switch_to_an_optics_is_one_command_that_can_be_undone(mls: TwinProcess) -> None:
     now = "result = [get(n) for n in ('dt:command', 'dt:lattice', 'ERMPCGP:rdRmp', 'MLSOPCCP:actOptRmpTblSet')]\n"
-    before = mls.client(CA + now)
-    after = mls.client(CA + "put('MLSOPCCP:actOptRmpTblSet', 'injection')\n" + now)
+    before = mls.code(CA + now)
+    after = mls.code(CA + "put('MLSOPCCP:actOptRmpTblSet', 'injection')\n" + now)
     assert (after[0], *after[2:]) == (before[0] + 1, 105.0, 4)
     undone = mls.gnomon("log", "undo", str(after[0]), "--journal", str(mls.journal))
     assert undone.returncode == 0, undone.stdout + undone.stderr
-    assert mls.client(CA + now)[1:] == before[1:]
+    assert mls.code(CA + now)[1:] == before[1:]
 
 
 def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_invalid(mls: TwinProcess) -> None:
-    result = mls.client(
+    result = mls.code(
         CA + "result = []\n"
         "for volts in (500.0, 125.0, 5.0, 500.0):\n"
         "    put('PAHRP:setVoltCav', volts)\n"
@@ -167,14 +167,14 @@ def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_i
 
 
 def test_switches_hold_their_state_and_are_refused_others(mls: TwinProcess) -> None:
-    result = mls.client(
+    result = mls.code(
         CA + "put('IGPF:X:FBCTRL', 'on'); put('ORBITCCP:selRunMode', 3); put('PAHRP:cmdExtPhasMod', 1)\n"
         "put('IGPF:Y:FBCTRL', 7); put('ORBITCCP:selRunMode', 99)\n"
         "result = [get('IGPF:X:FBCTRL', as_string=True), get('ORBITCCP:selRunMode'), get('RMC00VP'),\n"
         "          get('PAHRP:cmdExtPhasMod'), get('IGPF:Y:FBCTRL')]\n"
     )
     assert result == ["on", 3, 3, 1, 0]
-    pva = mls.client(
+    pva = mls.code(
         PVA + "ctx.put('T:IGPF:Z:FBCTRL', 'on', timeout=5)\nresult = [int(ctx.get('T:IGPF:Z:FBCTRL', timeout=5))]\n"
         "try:\n    ctx.put('T:ORBITCCP:selRunMode', 16, timeout=5)\n"
         "except Exception as error:\n    result.append(str(error))\n"
@@ -185,7 +185,7 @@ def test_switches_hold_their_state_and_are_refused_others(mls: TwinProcess) -> N
 
 def sweep(twin: TwinProcess, machine: str, **values: Any) -> None:
     harmonic = float(shipped_document(machine).harmonic_number)
-    measured, model, orbit = twin.client(CA + SWEEP, harmonic=harmonic, **values)
+    measured, model, orbit = twin.code(CA + SWEEP, harmonic=harmonic, **values)
     assert measured == pytest.approx(model, rel=1e-2)
     assert np.abs(orbit).max() < 1e-12
 
@@ -200,7 +200,7 @@ def test_a_frequency_sweep_of_bessy2_gives_the_models_chromaticity(bessy2: TwinP
 
 
 def test_the_multiplexer_connects_one_quadrupole_after_its_sequence(bessy2: TwinProcess) -> None:
-    result = bessy2.client(
+    result = bessy2.code(
         CA + "names = []\n"
         "pv = epics.PV('T:PMUXZR:name', callback=lambda char_value=None, **k: names.append(char_value))\n"
         "pv.wait_for_connection(5); time.sleep(0.3)\n"
@@ -217,7 +217,7 @@ def test_the_multiplexer_connects_one_quadrupole_after_its_sequence(bessy2: Twin
 
 
 def test_the_current_of_bessy2_stays_near_its_top_up_level(bessy2: TwinProcess) -> None:
-    current = bessy2.client(CA + "result = [get('MDIZ3T5G:current'), severity('MDIZ3T5G:current')]")
+    current = bessy2.code(CA + "result = [get('MDIZ3T5G:current'), severity('MDIZ3T5G:current')]")
     assert 249.0 < current[0] <= 250.0
     assert current[1] == 0
 
@@ -230,8 +230,8 @@ def test_a_killed_server_comes_back_with_its_optics_energy_and_switches(
     arguments = ("--machine", "mls", "--prefix", "T:")
     with TwinProcess(epics_ports.environment, tmp_path, *arguments) as twin:
         puts = "put('MLSOPCCP:actOptRmpTblSet', 4); put('IGPF:X:FBCTRL', 1); put('ORBITCCP:selRunMode', 2)\n"
-        before = twin.client(CA + puts + read, names=names)
+        before = twin.code(CA + puts + read, names=names)
         twin.stop(signal.SIGKILL)
     assert before[1:] == [4, 105.0, 72.0, 1, 2]
     with TwinProcess(epics_ports.environment, tmp_path, *arguments, "--restore") as again:
-        assert again.client(CA + read, names=names) == before
+        assert again.code(CA + read, names=names) == before

@@ -19,7 +19,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 
 def test_puts_over_both_protocols_move_the_model_and_are_read_back_under_the_other_names(twin: TwinProcess) -> None:
-    rows = twin.client(
+    rows = twin.code(
         "import epics\nfrom p4p.client.thread import Context\nctx = Context('pva')\n"
         "get = lambda n: epics.caget(n, timeout=5, use_monitor=False)\n"
         "see = lambda: [get('SR01A-PC-HSTR-02:I'), get('SR12A-PC-Q3T-01:I'), get('SR01A-DI-EBPM-06:SA:X'),\n"

@@ -40,9 +40,9 @@ def gnomon(twin: TwinProcess, *arguments: str, works: bool = True) -> str:
 
 
 def test_a_fork_begins_as_the_twin_is_and_goes_its_own_way(twin: TwinProcess) -> None:
-    before = twin.client(CLIENTS + "put('TWIN:HS4P1D1R:set', 0.1 + 0.2); result = look('TWIN:')")
+    before = twin.code(CLIENTS + "put('TWIN:HS4P1D1R:set', 0.1 + 0.2); result = look('TWIN:')")
     assert before in gnomon(twin, "fork", "add", "WHATIF")
-    rows = twin.client(
+    rows = twin.code(
         CLIENTS + "result = [[look('WHATIF:'), get('WHATIF:HS4P1D1R:set'), get('WHATIF:TUNEZR:rdH')]]\n"
         "old = get('TWIN:BPMZ6D1R:rdX'), get('TWIN:dt:generation')\n"
         "ctx.put('WHATIF:HS4P1D1R:set', 1.0, timeout=5)\n"
@@ -67,10 +67,10 @@ def test_every_command_works_on_a_fork_by_its_prefix(twin: TwinProcess) -> None:
     assert "fork of 'TWIN:' at lattice" in listed[1]
     assert [line.split()[4] for line in listed[2:]] == ["WHATIF:HS4P1D1R:set", "WHATIF:Q1PDR:set"]
     gnomon(twin, "fault", "add", "abandon", "HS1PD2R", "--prefix", "WHATIF:")
-    assert twin.client(CLIENTS + "result = [get('WHATIF:dt:faults:count'), get('TWIN:dt:faults:count')]") == [1, 0]
+    assert twin.code(CLIENTS + "result = [get('WHATIF:dt:faults:count'), get('TWIN:dt:faults:count')]") == [1, 0]
     gnomon(twin, "log", "undo", *on_fork, "2")
     gnomon(twin, "restore", "--to", "1", *on_fork)
-    assert twin.client(CLIENTS + "result = [get('WHATIF:HS4P1D1R:rdbk'), get('TWIN:HS4P1D1R:rdbk')]") == [
+    assert twin.code(CLIENTS + "result = [get('WHATIF:HS4P1D1R:rdbk'), get('TWIN:HS4P1D1R:rdbk')]") == [
         0.1 + 0.2,
         0.2,
     ]
@@ -85,7 +85,7 @@ def ask(twin: TwinProcess, *calls: dict[str, str]) -> list[Any]:
         "    try: result.append(json.loads(call_procedure(on + 'dt:fork', call, 10.0)))\n"
         "    except RemoteError as error: result.append(str(error))\n"
     )
-    return twin.client(code, calls=calls)
+    return twin.code(code, calls=calls)
 
 
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
@@ -122,9 +122,9 @@ def test_a_prefix_of_another_server_is_refused(twin: TwinProcess, epics_ports: E
 
 
 def test_a_fork_can_begin_nominal_or_at_an_earlier_lattice_or_at_a_snapshot(twin: TwinProcess) -> None:
-    wanted = twin.client(CLIENTS + "put('TWIN:HS4P2D1R:set', 0.25); result = look('TWIN:')")
+    wanted = twin.code(CLIENTS + "put('TWIN:HS4P2D1R:set', 0.25); result = look('TWIN:')")
     gnomon(twin, "snapshot", "save", "quarter", "--journal", str(twin.journal))
-    twin.client(CLIENTS + "put('TWIN:HS4P2D1R:set', 0.5); result = 0")
+    twin.code(CLIENTS + "put('TWIN:HS4P2D1R:set', 0.5); result = 0")
     wishes = [{"nominal": "true"}, {"snapshot": "quarter"}, {"lattice": wanted[:8]}]
     calls = [({"do": "add", "name": "new", **wish}, {"do": "drop", "name": "new"}) for wish in wishes]
     answers = ask(twin, *(call for pair in calls for call in pair))
@@ -138,7 +138,7 @@ def test_a_fork_can_begin_nominal_or_at_an_earlier_lattice_or_at_a_snapshot(twin
 
 def test_dropping_disconnects_at_once_and_keeps_the_journal(twin: TwinProcess) -> None:
     journal = next(line for line in gnomon(twin, "fork", "list").splitlines() if "journal of WHATIF" in line)
-    states = twin.client(
+    states = twin.code(
         CLIENTS + "import threading\nfrom p4p.client.thread import Disconnected\n"
         "from gnomon.recorder.remote import call_procedure\n"
         "breaks = []\n"

@@ -35,18 +35,18 @@ def twin(tmp_path: Path) -> Iterator[TwinProcess]:
 
 
 def test_puts_are_refused_with_the_reason_until_the_journal_is_back(twin: TwinProcess) -> None:
-    assert twin.client(CODE + "result = [put(0.1), severity()]") == ["done", 0]
+    assert twin.code(CODE + "result = [put(0.1), severity()]") == ["done", 0]
     aside = twin.journal.with_name("aside")
     twin.journal.rename(aside)
-    said, severity, *stands = twin.client(CODE + "result = [put(0.7), severity(), *stands()]")
+    said, severity, *stands = twin.code(CODE + "result = [put(0.7), severity(), *stands()]")
     assert "the journal was renamed" in said
     assert "Move it back" in said
     assert severity == 2
     assert stands == [0.1, 0.1]
     aside.rename(twin.journal)
-    assert twin.client(CODE + "result = [put(0.2), severity(), *stands()]") == ["done", 0, 0.2, 0.2]
+    assert twin.code(CODE + "result = [put(0.2), severity(), *stands()]") == ["done", 0, 0.2, 0.2]
     twin.journal.unlink()
-    said = twin.client(CODE + "result = put(0.7)")
+    said = twin.code(CODE + "result = put(0.7)")
     assert "the journal was removed" in said
     (rescued,) = twin.journal.parent.glob("*.rescued-*")
     assert str(rescued) in said
@@ -65,4 +65,4 @@ def test_a_second_server_does_not_start_on_the_same_journal_by_another_name(
     done = twin.gnomon("serve", "--journal", str(link), "--prefix", "OTHER:")
     assert done.returncode == 1
     assert {"symbolic": "another recorder", "hard": "2 names (hard links)"}[kind] in done.stderr
-    assert twin.client(CODE + "result = [put(0.1), severity()]") == ["done", 0]
+    assert twin.code(CODE + "result = [put(0.1), severity()]") == ["done", 0]

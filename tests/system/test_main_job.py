@@ -32,10 +32,8 @@ def test_it_says_what_it_serves_and_last_that_it_is_ready(twin: TwinProcess) -> 
     text = " ".join(" ".join(twin.lines).split())  # long lines are folded
     ring = shipped_machine("bessy2")
     assert ring.nominal.id in text
-    assert (
-        f"BESSY II: {len(ring.elements)} elements, {len(ring.document.supplies)} supplies, {len(ring.bpms)} monitors"
-        in text
-    )
+    counts = f"{len(ring.elements)} elements, {len(ring.document.supplies)} supplies, {len(ring.bpms)} monitors"
+    assert f"BESSY II storage ring: {counts}" in text
     assert f"{len(pvs_of(find_machine(Config()), 'TWIN:'))} PVs as 'TWIN:'" in text
     assert "EPICS_CA_ADDR_LIST=127.0.0.1" in text
     assert "EPICS_PVA_ADDR_LIST=127.0.0.1" in text
@@ -43,13 +41,13 @@ def test_it_says_what_it_serves_and_last_that_it_is_ready(twin: TwinProcess) -> 
 
 
 def test_pyepics_reads_the_tune_of_the_real_ring(twin: TwinProcess) -> None:
-    result = twin.client(PYEPICS + "pv = epics.PV('TWIN:TUNEZR:rdH'); v = pv.get(timeout=5); result = [v, pv.units]")
+    result = twin.code(PYEPICS + "pv = epics.PV('TWIN:TUNEZR:rdH'); v = pv.get(timeout=5); result = [v, pv.units]")
     assert result == [pytest.approx(0.8480055 * 1249.0916, abs=0.005), "kHz"]
 
 
 def test_both_protocols_show_the_same(twin: TwinProcess) -> None:
     names = ["TUNEZR:rdH", "BPMZ5D1R:rdX", "Q1PDR:set", "Q1M1D1R:Cm:rdbk", "HS4P1D1R:set", "MCLKHX251C:freq"]
-    ca = twin.client(
+    ca = twin.code(
         PYEPICS + "result = []\n"
         "for n in names:\n"
         "    pv = epics.PV('TWIN:' + n, form='ctrl'); v = pv.get(timeout=5); c = pv.get_ctrlvars(timeout=5)\n"
@@ -58,7 +56,7 @@ def test_both_protocols_show_the_same(twin: TwinProcess) -> None:
         "        t['posixseconds'], t['nanoseconds']])\n",
         names=names,
     )
-    pva = twin.client(
+    pva = twin.code(
         PVA + "result = []\n"
         "for n in names:\n"
         "    v = ctx.get('TWIN:' + n, timeout=5).raw\n"
@@ -77,7 +75,7 @@ def test_both_protocols_show_the_same(twin: TwinProcess) -> None:
 def test_a_put_with_wait_then_a_read_gives_the_new_orbit_every_time(twin: TwinProcess) -> None:
     """A thousand puts, each read back over both protocols at once; the orbit is pyAT's within 1 nm."""
     currents = (0.4 * np.random.default_rng(7).uniform(-1, 1, 1000)).tolist()
-    rows = twin.client(
+    rows = twin.code(
         PYEPICS
         + PVA
         + "import numpy as np\n"
@@ -110,7 +108,7 @@ def test_a_put_with_wait_then_a_read_gives_the_new_orbit_every_time(twin: TwinPr
 
 
 def test_puts_without_wait_end_with_the_last_value(twin: TwinProcess) -> None:
-    last = twin.client(
+    last = twin.code(
         PYEPICS + "import time\n"
         "put = epics.PV('TWIN:HS4P2D1R:set'); put.wait_for_connection(5)\n"
         "for i in range(300): put.put(i / 1000)\n"
@@ -124,7 +122,7 @@ def test_puts_without_wait_end_with_the_last_value(twin: TwinProcess) -> None:
 
 
 def test_puts_over_pva_complete_after_the_outputs(twin: TwinProcess) -> None:
-    rows = twin.client(
+    rows = twin.code(
         PVA + PYEPICS + "result = []\n"
         "for i in (0.1, 0.2, 0.3):\n"
         "    before = ctx.get('TWIN:BPMZ5D1R:rdY', timeout=5).raw\n"
@@ -142,7 +140,7 @@ def test_puts_over_pva_complete_after_the_outputs(twin: TwinProcess) -> None:
 
 @pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "11.0", "'abc'", "[1.0, 2.0]"])
 def test_what_cannot_be_is_refused_over_both_protocols_and_moves_nothing(twin: TwinProcess, value: str) -> None:
-    result = twin.client(
+    result = twin.code(
         PYEPICS + PVA + f"value = {value}\n"
         "pv = epics.PV('TWIN:HS1PD1R:set'); pv.wait_for_connection(5)\n"
         "try: over_ca = pv.put(value, wait=True, timeout=5)\n"
@@ -158,7 +156,7 @@ def test_what_cannot_be_is_refused_over_both_protocols_and_moves_nothing(twin: T
 
 
 def test_a_refused_channel_access_put_fails_at_the_client(twin: TwinProcess) -> None:
-    code = twin.client(
+    code = twin.code(
         "import epics.ca as ca, threading, ctypes\n"
         "ca.initialize_libca(); ch = ca.create_channel('TWIN:HS1PD1R:set', connect=True)\n"
         "got = []\n"
@@ -176,7 +174,7 @@ def test_a_refused_channel_access_put_fails_at_the_client(twin: TwinProcess) -> 
 
 
 def test_no_beam_shows_as_invalid_and_a_good_setting_brings_everything_back(twin: TwinProcess) -> None:
-    rows = twin.client(
+    rows = twin.code(
         PYEPICS + PVA + "result = []\n"
         "set = epics.PV('TWIN:Q1PDR:set'); set.wait_for_connection(5); nominal = set.get()\n"
         "def look():\n"
@@ -200,7 +198,7 @@ def test_no_beam_shows_as_invalid_and_a_good_setting_brings_everything_back(twin
 
 
 def test_readings_are_repeated_with_a_fresh_time_stamp_and_the_same_generation(twin: TwinProcess) -> None:
-    rows = twin.client(
+    rows = twin.code(
         PVA + "import time\nresult = []\n"
         "for _ in range(2):\n"
         "    v = ctx.get('TWIN:MDIZ2T5G:bdata', timeout=5).raw\n"
@@ -214,7 +212,7 @@ def test_readings_are_repeated_with_a_fresh_time_stamp_and_the_same_generation(t
 
 
 def test_several_setpoints_are_put_as_one_command_all_or_none(twin: TwinProcess) -> None:
-    rows = twin.client(
+    rows = twin.code(
         PVA + "from p4p.nt import NTURI\n"
         "uri = NTURI([('names', 'as'), ('values', 'ad')])\n"
         "def call(names, values):\n"
@@ -242,7 +240,7 @@ def test_a_second_server_with_the_same_names_is_refused(twin: TwinProcess, tmp_p
 def test_a_signal_ends_it_cleanly_within_a_second(epics_ports: EpicsPorts, tmp_path: Path, number: int) -> None:
     process = TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls")
     try:
-        assert process.client(PYEPICS + "result = get('TWIN:TUNEZRP:measX')") > 0
+        assert process.code(PYEPICS + "result = get('TWIN:TUNEZRP:measX')") > 0
         start = time.monotonic()
         assert process.stop(number) == 0
         assert time.monotonic() - start < 1.0

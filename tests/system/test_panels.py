@@ -18,7 +18,7 @@ def test_every_field_of_the_panels_connects(epics_ports: EpicsPorts, tmp_path: P
         ca, pva = (sorted(f.removeprefix(p) for f in fields if f.startswith(p)) for p in ("ca://", "pva://"))
         assert len(ca) > 200
         assert len(pva) > 5
-        missing = twin.client(
+        missing = twin.code(
             "import epics\nfrom p4p.client.thread import Context\n"
             "over_ca = epics.caget_many(ca, timeout=20)\n"
             "over_pva = Context('pva').get(pva, timeout=20, throw=False)\n"

@@ -22,7 +22,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal with one command for each steerer."""
     ports = EpicsPorts(free_port(), free_port(), free_port())
     with TwinProcess(ports.environment, tmp_path_factory.mktemp("twin")) as twin:
-        twin.client(PUT, puts=[(f"TWIN:{name}:set", 0.2) for name in STEERERS])
+        twin.code(PUT, puts=[(f"TWIN:{name}:set", 0.2) for name in STEERERS])
         return twin.journal
 
 
@@ -63,7 +63,7 @@ class Replay:
 
 
 def values(machine: TwinProcess, kind: str) -> list[float]:
-    found: list[float] = machine.client(GET, names=[f"{name}:{kind}" for name in STEERERS])
+    found: list[float] = machine.code(GET, names=[f"{name}:{kind}" for name in STEERERS])
     return found
 
 
@@ -91,13 +91,13 @@ def test_a_supply_outside_the_plan_that_somebody_moves_stops_it_and_stays_moved(
 ) -> None:
     replay = Replay(machine, recorded)
     replay.until("verified", 1)
-    machine.client(PUT, puts=[(ELSEWHERE, 0.7)])
+    machine.code(PUT, puts=[(ELSEWHERE, 0.7)])
     status, said = replay.end()
     assert status == 1
     assert f"{ELSEWHERE}: stands at 0.7 A instead of 0 A: somebody else has moved it" in said
     assert "NOT put back" not in said, said
     assert values(machine, "rdbk") == [0.0] * len(STEERERS)
-    assert machine.client(GET, names=[ELSEWHERE]) == [0.7]
+    assert machine.code(GET, names=[ELSEWHERE]) == [0.7]
 
 
 def test_an_operator_takes_over_with_two_interrupts_and_one_does_not(machine: TwinProcess, recorded: Path) -> None:

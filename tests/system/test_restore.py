@@ -16,10 +16,10 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
     config.write_text('forks:\n  start: {whatif: "WHATIF:"}\n')
     with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config)) as twin:
         assert "restore" not in "\n".join(twin.lines)
-        nominal = twin.client(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value")
+        nominal = twin.code(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value")
         assert twin.gnomon("fault", "add", "modify", "HS1PD2R", "--scale", "0.5").returncode == 0
         assert twin.gnomon("fault", "add", "abandon", "HS1PD3R").returncode == 0
-        before = twin.client(
+        before = twin.code(
             CLIENTS + "for name, value in puts: epics.caput('TWIN:' + name, value, wait=True, timeout=5)\n"
             "epics.caput('WHATIF:HS4P2D1R:set', 0.7, wait=True, timeout=5)\n"
             "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
@@ -35,7 +35,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         twin.stop(signal.SIGKILL)
     assert before[0] != nominal
     with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config), "--restore") as again:
-        after = again.client(
+        after = again.code(
             CLIENTS + "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
             "result += [float(ctx.get('TWIN:' + n)) for n in names]\n"
             "result.append(ctx.get('WHATIF:dt:lattice').raw.value)\n",
@@ -53,7 +53,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         assert "restore run 1, command 5" in listed
         undone = again.gnomon("log", "undo", "--journal", str(again.journal), "6")
         assert undone.returncode == 0, undone.stderr
-        assert again.client(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value") == nominal
+        assert again.code(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value") == nominal
 
 
 def test_without_anything_to_restore_it_says_so_and_starts_nominal(epics_ports: EpicsPorts, tmp_path: Path) -> None:

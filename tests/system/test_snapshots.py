@@ -32,7 +32,7 @@ def snapshot(twin: TwinProcess, *arguments: str, works: bool = True) -> str:
 
 def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     journal = ("--journal", str(twin.journal))
-    before = twin.client(
+    before = twin.code(
         CLIENTS + "put(HS4P1D1R=0.1 + 0.2, VS3P2T5R=-0.3)\n"
         "epics.caput('TWIN:Q1M1D1R:Cm:set', 2.4601, wait=True, timeout=5); result = look()"
     )
@@ -46,7 +46,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
         "VS3P2T5R:set",
     }
     assert "bumped and now are the same" in snapshot(twin, "diff", "bumped", *journal)
-    twin.client(CLIENTS + "put(HS4P1D1R=0.0, HS4P2D1R=0.5); result = 0")
+    twin.code(CLIENTS + "put(HS4P1D1R=0.0, HS4P2D1R=0.5); result = 0")
     done = twin.gnomon("snapshot", "diff", "bumped", *journal)
     assert done.returncode == 1
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -55,11 +55,11 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     assert twin.gnomon("snapshot", "diff", "bumped", *within[:2], *journal).returncode == 1
     assert rows[1:] == [["HS4P1D1R:set", "0.3", "0", "A"], ["HS4P2D1R:set", "0", "0.5", "A"]]
     assert "this would be set on 'TWIN:'; nothing was" in snapshot(twin, "restore", "bumped", "--dry-run", *journal)
-    generation = twin.client(CLIENTS + "result = float(ctx.get('TWIN:dt:generation'))")
+    generation = twin.code(CLIENTS + "result = float(ctx.get('TWIN:dt:generation'))")
     restored = snapshot(twin, "restore", "bumped", *journal)
     assert f"snapshot restore bumped: done; lattice {before}" in restored
     assert "as saved" not in restored
-    after = twin.client(CLIENTS + "result = [look(), float(ctx.get('TWIN:dt:generation'))]")
+    after = twin.code(CLIENTS + "result = [look(), float(ctx.get('TWIN:dt:generation'))]")
     assert after == [before, generation + 1]
     assert "nothing to do" in snapshot(twin, "restore", "bumped", *journal)
     assert "snapshot restore bumped" in twin.gnomon("log", *journal, "-n", "1").stdout
@@ -69,7 +69,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
 def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None:
     journal = ("--journal", str(twin.journal))
     name, file = f"as{suffix}", tmp_path / f"file{suffix}"
-    before = twin.client(CLIENTS + "put(HS4P1D1R=0.7); result = look()")
+    before = twin.code(CLIENTS + "put(HS4P1D1R=0.7); result = look()")
     snapshot(twin, "save", name, *journal)
     assert "setpoints written" in snapshot(twin, "export", name, str(file), "--prefix", "")
     more = {".sav": "OTHER:PV 1\nTUNEZR:rdH 1\n<END>\n", ".csv": "OTHER:PV,1,,,,double,1\nTUNEZR:rdH,1,,,,double,1\n"}
@@ -78,9 +78,9 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
     assert done.returncode == 0, done.stderr
     assert "1 not taken (there is no such PV): OTHER:PV" in done.stderr
     assert "1 not taken (cannot be set): TUNEZR:rdH" in done.stderr
-    twin.client(CLIENTS + "put(HS4P1D1R=0.0); result = 0")
+    twin.code(CLIENTS + "put(HS4P1D1R=0.0); result = 0")
     snapshot(twin, "restore", f"from{suffix}", *journal)
-    assert twin.client(CLIENTS + "result = [float(ctx.get('TWIN:HS4P1D1R:rdbk')), look()]") == [0.7, before]
+    assert twin.code(CLIENTS + "result = [float(ctx.get('TWIN:HS4P1D1R:rdbk')), look()]") == [0.7, before]
 
 
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_export_written_back_by_somebody_elses_tool_in_any_order_is_the_same_
     twin: TwinProcess, tmp_path: Path
 ) -> None:
     journal = ("--journal", str(twin.journal))
-    before = twin.client(
+    before = twin.code(
         CLIENTS + "epics.caput('TWIN:Q1M1D1R:Cm:set', 2.44045585, wait=True, timeout=5)\n"
         "put(HS4P1D1R=0.25, Q1PDR=218.7); result = look()"
     )
@@ -133,7 +133,7 @@ for name, value in [line for line in lines if line not in strengths] + strengths
     pvs[name].put(float(value), wait=True, timeout=5)
 result = look()
 """
-    assert twin.client(CLIENTS + code, lines=lines) == before
+    assert twin.code(CLIENTS + code, lines=lines) == before
 
 
 ROWS = {

@@ -27,7 +27,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 
 def test_figures_about_the_server_are_readable_and_beat_once_a_second(twin: TwinProcess) -> None:
-    result = twin.client(
+    result = twin.code(
         CLIENTS + "epics.caput('TWIN:HS1P2K1RP:setCur', 0.01, wait=True)\n"
         "first = get('dt:heartbeat'); pva('dt:pid'); time.sleep(2.2)\n"
         "names = ('heartbeat', 'uptime', 'pid', 'memory', 'queue', 'put:time:p50', 'put:time:p99',\n"
@@ -54,7 +54,7 @@ def test_the_model_is_paused_and_resumed_over_both_protocols(twin: TwinProcess, 
         "ca": "def put(name, value): assert epics.caput('TWIN:' + name, value, wait=True, timeout=5) == 1\n",
         "pva": "plain = Context('pva')\ndef put(name, value): plain.put('TWIN:' + name, value, timeout=5)\n",
     }[over]
-    result = twin.client(
+    result = twin.code(
         CLIENTS + put + "tune = 'TUNEZRP:measX'\n"
         "put('dt:active', 'paused')\n"
         "result = [severity(tune), pva('dt:reason').value]\n"
@@ -68,7 +68,7 @@ def test_the_model_is_paused_and_resumed_over_both_protocols(twin: TwinProcess, 
 
 
 def test_a_control_refuses_what_it_cannot_be_over_both_protocols(twin: TwinProcess) -> None:
-    result = twin.client(
+    result = twin.code(
         CLIENTS + "plain = Context('pva')\n"
         "try: plain.put('TWIN:dt:active', 7, timeout=5); over_pva = 'accepted'\n"
         "except Exception as error: over_pva = str(error)\n"
@@ -81,7 +81,7 @@ def test_a_control_refuses_what_it_cannot_be_over_both_protocols(twin: TwinProce
 
 
 def test_a_reference_orbit_is_saved_chosen_and_compared_with_over_both_protocols(twin: TwinProcess) -> None:
-    result = twin.client(
+    result = twin.code(
         CLIENTS + "plain = Context('pva')\n"
         "def put(name, value): epics.caput('TWIN:' + name, value, wait=True, timeout=5)\n"
         "put('HS1P2K1RP:setCur', 0.0); put('HS1P2K1RP:setCur', 0.5)\n"

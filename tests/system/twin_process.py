@@ -7,10 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from clients.__main__ import MARK
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+TESTS = Path(__file__).parents[1]
 GNOMON = [sys.executable, "-c", "from gnomon.cli import main; main()"]
 
 
@@ -90,21 +96,35 @@ class TwinProcess:
             check=False,
         )
 
-    def client(self, code: str, **values: Any) -> Any:
+    def code(self, code: str, **values: Any) -> Any:
         """Run Python code in a client process; `values` are its variables, and `result` is given back as JSON."""
         program = f"import json\nvalues = json.loads({json.dumps(values)!r})\nglobals().update(values)\n{code}\n"
         program += "import sys, os\nprint('RESULT' + json.dumps(result), flush=True)\nos._exit(0)\n"
+        return self._result([sys.executable, "-c", program], "")
+
+    def client(self, program: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs) -> Any:
+        """Run a function of a client module in a process of its own; what it returns has gone through JSON."""
+        command = [sys.executable, "-m", "clients", f"{program.__module__}.{program.__qualname__}"]
+        return self._result(command, json.dumps([arguments, named]))
+
+    def _result(self, command: list[str], given: str) -> Any:
         done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=self.environment,
+            command,
+            env=self.environment | {"PYTHONPATH": python_path()},
+            input=given,
             capture_output=True,
             text=True,
             timeout=240,
             check=False,
         )
-        lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+        lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
         assert lines, f"client failed: {done.stdout}\n{done.stderr}"
-        return json.loads(lines[-1].removeprefix("RESULT"))
+        return json.loads(lines[-1].removeprefix(MARK))
+
+
+def python_path() -> str:
+    """The search path of a process that imports from tests/ too."""
+    return os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def homes(folder: Path) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""What is done with a server whose files are kept as those of a version."""
+
+from typing import Any
+
+from p4p.nt import NTURI
+
+from clients.access import caget, caput, pva, pvget
+
+
+def refused(name: str, value: float) -> Any:
+    """Put what cannot be: the value that is in force afterwards."""
+    caput(name, value)
+    return caget(name)
+
+
+def together(procedure: str, names: list[str], values: list[float]) -> Any:
+    """Set several setpoints as one command: the answer of the server."""
+    query = NTURI([("names", "as"), ("values", "ad")]).wrap(procedure, kws={"names": names, "values": values})
+    return pva().rpc(procedure, query).raw.value
+
+
+def served(prefix: str) -> dict[str, Any]:
+    """The settings, the tunes and the lattice in force."""
+    names = ["QFP:set", "QDP:set", "QDP:read", "SFP:set", "CP:set", "TUNE:X", "TUNE:Y"]
+    return {name: caget(prefix + name) for name in names} | {"lattice": str(pvget(prefix + "dt:lattice").value)}
