@@ -20,6 +20,7 @@ from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, COLUMNS, OUT_TYPES, REC
 from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
+from gnomon.lattice.files import read_bounded
 from gnomon.lattice.operation import OPTICS, VOLTAGE_UNITS
 from gnomon.lattice.parsing import parse_document
 from gnomon.lattice.ring import FREQUENCY_UNITS
@@ -96,7 +97,7 @@ def read_pvs(name: str, find: Callable[[str], Path], including: tuple[Path, ...]
     if path in including:
         raise DocumentError(f"{path}: include: it includes itself, by way of {including[-1].name}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: cannot be read: {error}") from error
     document = parse_document(PvDocument, text, str(path))
@@ -114,7 +115,7 @@ def read_pvs(name: str, find: Callable[[str], Path], including: tuple[Path, ...]
 def pv_files(name: str, find: Callable[[str], Path]) -> dict[str, Path]:
     """The files of a PV document that was read before, and of those that it includes, by their names."""
     path = find(name)
-    document = parse_document(PvDocument, path.read_text(encoding="utf-8"), str(path))
+    document = parse_document(PvDocument, read_bounded(path), str(path))
     files = {name: path}
     for other in document.include:
         files |= pv_files(other, find)

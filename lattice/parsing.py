@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from gnomon.lattice._errors import DocumentError
 from gnomon.lattice.checking import check
 from gnomon.lattice.document import MachineDocument
+from gnomon.lattice.files import read_bounded
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,7 +28,7 @@ def parse_machine(text: str, where: str) -> MachineDocument:
 def read_machine(path: Path) -> MachineDocument:
     """`parse_machine` of a file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: cannot be read: {error}") from error
     return parse_machine(text, str(path))
@@ -41,6 +42,8 @@ def parse_document(model: type[Model], text: str, where: str) -> Model:
         raise DocumentError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
     except ValueError as error:
         raise DocumentError(f"{where}: {error}") from error
+    except RecursionError as error:
+        raise DocumentError(f"{where}: not JSON: too many brackets within each other") from error
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:

@@ -10,9 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gnomon.lattice import GnomonError
+from gnomon.lattice.files import read_bounded
 
 #: The configuration that is shipped, and used unless another is given.
 SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
+
+#: Largest configuration that is read [bytes].
+MAX_BYTES = 2**20
 
 
 class ConfigError(GnomonError):
@@ -301,7 +305,7 @@ def read_config(path: Path | None = None) -> Config:
     """The configuration in a file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
     path = path or SHIPPED
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:

@@ -16,6 +16,7 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.importing import Imported
 from gnomon.lattice.exchange.powering import COIL, LIMITS, rigidity
+from gnomon.lattice.text import parse_number
 
 #: Fields of magnets and the properties that they are here.
 FIELDS = {"b1": "k1", "a1": "k1s", "b2": "b3", "b3": "b4", "x_kick": "kick_x", "y_kick": "kick_y"}
@@ -154,7 +155,7 @@ def _number(text: str, folder: Path) -> int:
 
 def _float(text: str, folder: Path) -> float:
     try:
-        return float(text)
+        return parse_number(text)
     except ValueError:
         raise ExchangeError(f"{folder}: {text!r} is not a number") from None
 

@@ -12,7 +12,6 @@ MAX_LINES = 300_000
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -34,14 +33,14 @@ def read_text(path: Path) -> str:
         )
     if max(data.count(b"\n"), data.count(b"\r")) > MAX_LINES:
         raise SaveFileError(f"{path}: more than {MAX_LINES} lines: this is not a file of setpoints; nothing was read")
+    data = data.removeprefix(codecs.BOM_UTF8)  # of a line that is not UTF-8 it says nothing
     mark = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
     if mark:
         try:
             return data.decode(mark)
         except UnicodeDecodeError as error:
-            kind = mark.removesuffix("-sig").upper()
             raise SaveFileError(
-                f"{path}: cannot be read as {kind}, as its byte order mark says: {error.reason}"
+                f"{path}: cannot be read as {mark.upper()}, as its byte order mark says: {error.reason}"
             ) from error
     if b"\0" in data:
         raise SaveFileError(

@@ -65,10 +65,11 @@ class Interpreter:
 
     def block(self, all_statements: Iterable[Statement], folders: list[Path], depth: int) -> None:
         """Carry out statements one after the other."""
-        if depth > MAX_DEPTH:
-            raise MadxError(folders[-1].name, f"more than {MAX_DEPTH} blocks, macros and files within each other")
         taken: bool | None = None  # whether a branch of the present if was taken; None outside of one
         for statement in all_statements:
+            if depth > MAX_DEPTH:
+                what = f"more than {MAX_DEPTH} blocks, macros and files within each other"
+                raise MadxError(statement.place, f"{what}: does one contain itself?")
             self.step(statement.place)
             if statement.body is None:
                 taken = None

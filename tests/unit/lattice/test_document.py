@@ -1,11 +1,15 @@
 """A machine document that is wrong is refused, with file, place and reason."""
 
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gnomon.lattice import DocumentError, LatticeError, Ring, parse_machine
+from gnomon.lattice.files import MAX_DOCUMENT_BYTES
+from gnomon.lattice.parsing import read_machine
 from tools.schemas import ROOT, SCHEMAS, render
 from unit.lattice import small_ring
 
@@ -57,6 +61,24 @@ def test_a_fault_is_named_with_file_place_and_reason(change: Break, expected: st
 def test_broken_json_is_refused_with_line_and_column() -> None:
     with pytest.raises(DocumentError, match=r"ring\.json:2:8: not JSON"):
         parse_machine('{\n"name" "x"}', "ring.json")
+
+
+def test_brackets_without_end_are_refused() -> None:
+    with pytest.raises(DocumentError, match=r"ring\.json: not JSON: too many brackets"):
+        parse_machine("[" * 200_000, "ring.json")
+
+
+def test_a_file_beyond_any_document_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "ring.json"
+    with file.open("wb") as sparse:
+        sparse.truncate(2 * MAX_DOCUMENT_BYTES)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DocumentError, match=r"ring\.json: cannot be read: larger than 256 MiB"):
+            read_machine(file)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * MAX_DOCUMENT_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_key_given_twice_is_refused() -> None:

@@ -210,9 +210,10 @@ def test_encodings_and_line_ends_of_other_computers(encoding: str, newline: str,
     assert not saved.unread
 
 
-def test_a_line_of_latin_1_in_a_file_of_utf_8_spoils_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_line_of_latin_1_in_a_file_of_utf_8_spoils_no_other(mark: str, tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
-    path.write_bytes("#é".encode() + b"\n# \x85 \xe9\nQ1,1\n")
+    path.write_bytes(f"{mark}#é".encode() + b"\n# \x85 \xe9\nQ1,1\n")
     assert read(path).values == {"Q1": "1"}
 
 
