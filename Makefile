@@ -60,6 +60,7 @@ lint: $(installed-dev)  ## check style, types and the layers
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy -p gnomon
+	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p clients -m conftest -m epics_tools
 	@$(bin)/lint-imports
 
 docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error

@@ -8,6 +8,7 @@ import pytest
 from conftest import EpicsPorts, free_port
 
 from fault.misbehaving_server import CRASH, HANG, LATE, SPIN, STEERER
+from gnomon.lattice import Outcome
 from gnomon.recorder.reader import Reader
 from system.twin_process import TwinProcess
 
@@ -50,7 +51,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
         yield server
 
 
-def recorded(twin: TwinProcess) -> list[float]:
+def recorded(twin: TwinProcess) -> list[float | None]:
     with Reader(twin.journal) as reader:
         return [entry.changes[0].new for entry in reader.entries()]
 
@@ -93,7 +94,7 @@ def test_a_put_that_the_model_fails_ends_with_the_reason_and_stands_in_the_journ
     assert reason == "the model failed: RuntimeError: the model broke on purpose"
     with Reader(twin.journal) as reader:
         (*_, entry, _) = reader.entries()
-    assert entry.outcome.value == "applied"
+    assert entry.outcome is Outcome.APPLIED
     assert "applied without result: the model failed" in entry.reason
 
 

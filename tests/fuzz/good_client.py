@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import epics
 from p4p.client.thread import Context
@@ -19,10 +20,15 @@ READING, SETPOINT = "TWIN:TUNEZRP:measX", "TWIN:HS3P2K1RP:setCur"
 def main() -> None:
     """Get and put in turns, over both protocols."""
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     context = Context("pva")
     reading, setpoint = epics.PV(READING, auto_monitor=False), epics.PV(SETPOINT, auto_monitor=False)
-    works = {
+    works: dict[str, Callable[[], bool]] = {
         "ca get": lambda: reading.get(timeout=10, use_monitor=False) is not None,
         "ca put": lambda: setpoint.put(0.01, wait=True, timeout=10) == 1,
         "pva get": lambda: context.get(READING, timeout=10) is not None,

@@ -165,7 +165,7 @@ class Worker:
 def run(samples: Sequence[Sample], seed: int, count: int, folder: Path, tell: bool = False) -> Verdict:
     """Import damaged files; those at fault are kept in the folder."""
     verdict = Verdict()
-    options = {"name": None, "use": None, "energy_ev": 1.7e9, "harmonic_number": 80, "bare": False,
+    options: dict[str, Any] = {"name": None, "use": None, "energy_ev": 1.7e9, "harmonic_number": 80, "bare": False,
                "approximate": False, "drop": [], "slices": None}  # fmt: skip
     worker = Worker()
     try:

@@ -143,7 +143,7 @@ def test_clients_that_vanish_amid_puts_leave_their_puts_in_the_journal(twin: Twi
                     received += client.recv(4096)
                 client.sendall(message(WRITE_NOTIFY, struct.pack(">d", number / 1000), 6, 1, 1, number))
 
-    def recorded() -> list[float]:
+    def recorded() -> list[float | None]:
         with Reader(twin.journal) as reader:
             return [e.changes[0].new for e in reader.entries() if e.changes[0].pv == "TWIN:HS1P2K1RP:setCur"]
 

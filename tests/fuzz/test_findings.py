@@ -84,7 +84,7 @@ def test_puts_of_a_client_that_leaves_at_once_are_all_done(twin: TwinProcess, po
         assert len(client.recv(4096)) >= 48
         client.sendall(puts)
     end = time.monotonic() + 5.0
-    values: list[float] = []
+    values: list[float | None] = []
     while len(values) < 200 and time.monotonic() < end:
         time.sleep(0.1)
         with Reader(twin.journal) as reader:

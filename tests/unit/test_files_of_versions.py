@@ -25,7 +25,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 VERSIONS = sorted(folder.name for folder in FIXTURES.glob("v*"))
 
 #: What was put, in the order of the commands: (PV, value asked for, value done).
-CHANGES = [
+CHANGES: list[list[tuple[str, float, float | None]]] = [
     [("OLD:QFP:set", 80.25, 80.25)],
     [("OLD:QDP:set", 73.0, 73.0)],
     [("OLD:QFP:set", 80.125, 80.125)],

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from conftest import EpicsPorts
 
 from system.ca.stage import RawClient, Served
 
 
 @pytest.fixture
-def served(epics_ports) -> Iterator[Served]:
+def served(epics_ports: EpicsPorts) -> Iterator[Served]:
     served = Served(epics_ports.ca)
     yield served
     served.stop()

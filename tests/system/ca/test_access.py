@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from conftest import EpicsPorts
 
 from gnomon.ioc.base.config import AccessConfig, AccessRule
 from gnomon.ioc.servers.access import AccessRules
@@ -21,7 +22,7 @@ RULES = AccessConfig(
 
 
 @pytest.fixture
-def served(epics_ports) -> Iterator[Served]:
+def served(epics_ports: EpicsPorts) -> Iterator[Served]:
     served = Served(epics_ports.ca, AccessRules(RULES))
     yield served
     served.stop()

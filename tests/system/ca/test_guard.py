@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import EpicsPorts
 
 from system.ca.stage import CREATE, ECHO, EVENT_ADD, EVENTS_OFF, EVENTS_ON, HEADER, VERSION, RawClient
 
@@ -74,7 +75,7 @@ class Guarded:
 
 
 @pytest.fixture
-def serve(epics_ports, tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
+def serve(epics_ports: EpicsPorts, tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
     with ExitStack() as stack:
 
         def start(**limits: float) -> Guarded:

@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+from conftest import EpicsPorts
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.open_files import make_room
@@ -14,7 +15,7 @@ from gnomon.ioc.servers.ca.server import settings
 from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
 
 
-def test_three_thousand_pvs_are_served_within_a_second(epics_ports) -> None:
+def test_three_thousand_pvs_are_served_within_a_second(epics_ports: EpicsPorts) -> None:
     begin = time.perf_counter()
     served = Served(epics_ports.ca)
     took = time.perf_counter() - begin
@@ -22,7 +23,7 @@ def test_three_thousand_pvs_are_served_within_a_second(epics_ports) -> None:
     assert took < 1.0
 
 
-def test_stops_within_half_a_second_while_clients_are_connected(epics_ports) -> None:
+def test_stops_within_half_a_second_while_clients_are_connected(epics_ports: EpicsPorts) -> None:
     served = Served(epics_ports.ca)
     client = RawClient(served.server.port)
     client.connect("T:x1")
@@ -93,7 +94,7 @@ def test_a_name_server_search_over_tcp_is_answered(served: Served, client: RawCl
     assert (answer.data_type, answer.first, answer.second) == (served.server.port, 0xFFFFFFFF, 9)
 
 
-def test_a_thousand_idle_clients_cost_little_and_are_told_of_the_end(epics_ports) -> None:
+def test_a_thousand_idle_clients_cost_little_and_are_told_of_the_end(epics_ports: EpicsPorts) -> None:
     make_room(GuardConfig())
     served = Served(epics_ports.ca)
     begin = time.perf_counter()

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+from conftest import EpicsPorts
+
 from system.ca.stage import CLEAR, HEADER, RawClient, Served
 
 SEARCH = 6
@@ -47,7 +49,7 @@ print(worst)
 """
 
 
-def test_libca_connects_at_once_each_time(served: Served, epics_ports) -> None:
+def test_libca_connects_at_once_each_time(served: Served, epics_ports: EpicsPorts) -> None:
     environment = os.environ | epics_ports.environment
     done = subprocess.run(
         [sys.executable, "-c", CYCLES], env=environment, capture_output=True, text=True, timeout=100, check=True

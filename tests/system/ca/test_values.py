@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import EpicsPorts
 
 from system.ca.stage import START_NS, Served
 
@@ -36,7 +37,7 @@ REASON = "no closed orbit was found: the horizontal plane has a trace of 2.31, b
 
 
 @pytest.fixture
-def seen(served: Served, epics_ports) -> dict:
+def seen(served: Served, epics_ports: EpicsPorts) -> dict:
     served.publish(
         {"T:current": 7.25, "T:count": 12, "T:mode": 2, "T:reason": REASON, "T:orbit": [0.5, 1.5],
          "T:names": ["a", "b", "c"], "T:x1": -1.0},

@@ -95,7 +95,7 @@ def test_the_same_names_can_come_back_and_clients_with_them(served: Served) -> N
             bank = _bank("F:")
             _publish(bank, number)
             served.server.add(bank, FakeSink(bank))
-            assert wait_for(lambda number=number: values[-1:] == [number], 10.0)
+            assert wait_for(lambda number=number: values[-1:] == [number], 10.0)  # type: ignore[misc]
             served.server.remove(bank)
 
 
@@ -144,7 +144,7 @@ def test_banks_come_and_go_while_clients_write_and_others_publish(served: Served
             sink.complete = lambda index, value, future: waiting.append(future)
             served.server.add(bank, sink)
             _publish(bank, number)
-            wait_for(lambda sink=sink: bool(sink.puts), 0.05)
+            wait_for(lambda sink=sink: bool(sink.puts), 0.05)  # type: ignore[misc]
             served.server.remove(bank)
             read(context)
     stop.set()

@@ -5,7 +5,6 @@ from typing import Any
 import at
 import numpy as np
 
-from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend, Corrector, Element, Multipole
 
 #: Closed orbits of pyAT to the last digits.
@@ -41,7 +40,7 @@ def pyat_element(element: Element) -> Any:
     return made
 
 
-def pyat_lattice(lattice: Lattice) -> Any:
+def pyat_lattice(lattice: Any) -> Any:
     """The whole ring in pyAT, without cavities and radiation."""
     elements = [pyat_element(lattice.element(i)) for i in range(len(lattice.ring.elements))]
     return at.Lattice(elements, energy=lattice.ring.energy_ev, periodicity=1)

@@ -19,18 +19,21 @@ def keys(model: type[BaseModel], path: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         inner = field.annotation
-        is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
-        found |= keys(inner, f"{path}{name}.") if is_section else {path + name}
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found |= keys(inner, f"{path}{name}.")
+        else:
+            found.add(path + name)
     return found
 
 
 def given(data: dict[str, object], path: str = "") -> set[str]:
     found = set()
     for name, value in data.items():
-        is_section = isinstance(value, dict) and not name.endswith(
-            ("_groups", "start", "_of")
-        )  # whose keys are the user's
-        found |= given(value, f"{path}{name}.") if is_section else {path + name}
+        keys_are_the_users = name.endswith(("_groups", "start", "_of"))
+        if isinstance(value, dict) and not keys_are_the_users:
+            found |= given(value, f"{path}{name}.")
+        else:
+            found.add(path + name)
     return found
 
 

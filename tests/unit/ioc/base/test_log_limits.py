@@ -15,7 +15,7 @@ def logged(record_of: str, error: BaseException | None = None) -> str:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(SafeFormatter("%(levelname)s %(message)s"))
     record = logging.LogRecord(
-        "test", logging.INFO, "", 0, "put by %s", (record_of,), error and (type(error), error, None)
+        "test", logging.INFO, "", 0, "put by %s", (record_of,), (type(error), error, None) if error else None
     )
     handler.emit(record)
     return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 
+from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.commands.command_queue import (
     MAX_PER_CLIENT,
     MAX_PER_TURN,
@@ -18,7 +19,7 @@ A, B, C = (Client(user, "console", "ca") for user in "abc")
 
 def command(client: Client, number: int, settings: int = 1) -> Waiting:
     many = tuple(Setting("", "QF", "current", float(i)) for i in range(settings))
-    return Waiting(many, client, number, number, "", "", Future())
+    return Waiting(many, client, number, number, "", "", PutFuture())
 
 
 def taken(queue: CommandQueue) -> list[tuple[str, int]]:

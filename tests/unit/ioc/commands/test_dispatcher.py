@@ -92,7 +92,7 @@ async def test_puts_from_many_threads_have_gapless_numbers(tmp_path: Path) -> No
             thread.start()
         while any(thread.is_alive() for thread in threads):
             await asyncio.sleep(0.01)
-        await asyncio.gather(*(asyncio.wrap_future(f) for f in futures))  # type: ignore[call-overload]
+        await asyncio.gather(*(asyncio.wrap_future(f) for f in futures))
     assert [e.sequence for e in entries(tmp_path)] == list(range(1, 101))
 
 

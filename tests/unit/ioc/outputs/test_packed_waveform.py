@@ -16,7 +16,7 @@ def packed(x: list[float], y: list[float]) -> tuple[np.ndarray, bool]:
 def test_a_buffer_has_rows_of_32_with_the_monitors_in_their_slots() -> None:
     slots = (1, 7, 9, 31)
     bpms = [BeamPositionMonitor(f"B{n}", 0, n, 0.0, 0.0) for n in slots]
-    x, y = np.arange(4) + 1.0, np.arange(4) + 11.0
+    x, y = np.arange(1.0, 5.0), np.arange(11.0, 15.0)
     rows = pack_buffer(bpms, x, y).reshape(8, 32)
     assert [rows[0, n - 1] for n in slots] == list(x)
     assert [rows[1, n - 1] for n in slots] == list(y)

@@ -122,7 +122,7 @@ def test_an_arrow_changes_about_a_thousandth_of_the_range(drive: tuple[float, fl
 
 
 def test_a_ring_without_monitors_and_supplies_has_panels_too() -> None:
-    bare = {"supplies": [], "magnets": [], "monitors": [], "multiplexer": None}
+    bare: dict[str, object] = {"supplies": [], "magnets": [], "monitors": [], "multiplexer": None}
     ring = Ring(parse_machine(small_ring.text(small_ring.document() | bare), "ring.json"))
     made = make_panels(ring, expand(read_pvs("plain", pv_document), ring, ""), "")
     assert made.keys() == {"overview.bob", "orbit.bob", "shadow.bob", "status.bob"}

@@ -294,7 +294,9 @@ def test_every_attribute_does_what_its_table_says(name: str, tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_what_is_represented_has_its_value(name: str, attributes: str, changed: dict[str, Any], tmp_path: Path) -> None:
-    (part,) = outcome(tmp_path, name, f", {attributes}") or ()
+    represented = outcome(tmp_path, name, f", {attributes}")
+    assert represented is not None
+    (part,) = represented
     assert {key: part[key] for key in changed} == changed
 
 

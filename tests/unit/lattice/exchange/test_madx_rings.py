@@ -183,11 +183,8 @@ def test_a_beam_the_other_way_round_turns_all_fields(tmp_path: Path) -> None:
     assert (b.number("BendingAngle"), b.number("EntranceAngle"), k.number("KickAngle")) == (-0.1, -0.05, -1e-4)
 
 
-finite = {"allow_nan": False, "allow_infinity": False}
-
-
 def number(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high, **finite).map(lambda x: round(x, 4))
+    return st.floats(low, high, allow_nan=False, allow_infinity=False).map(lambda x: round(x, 4))
 
 
 @st.composite

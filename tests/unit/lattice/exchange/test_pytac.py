@@ -108,15 +108,15 @@ def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
 
 
 def test_currents_of_diad_are_those_of_pytac(tmp_path: Path) -> None:
-    pytac, atip = (importlib.util.find_spec(name) for name in ("pytac", "atip"))
-    if not (pytac and pytac.origin and atip and atip.origin):
+    tables, atip = (importlib.util.find_spec(name) for name in ("pytac", "atip"))
+    if not (tables and tables.origin and atip and atip.origin):
         pytest.skip("pytac and atip, which have Diamond's rings, are not installed")
     import pytac.cs
     import pytac.load_csv
 
     file = Path(atip.origin).parent / "rings" / "DIAD.mat"
     imported = import_machine(file, "at-mat", ImportOptions(bare=True, name="diad"))
-    add_pytac(imported, Path(pytac.__file__).parent / "data" / "DIAD")
+    add_pytac(imported, Path(tables.origin).parent / "data" / "DIAD")
     ring = Ring(imported.parsed("diad"))
     theirs = pytac.load_csv.load("DIAD", pytac.cs.ControlSystem())
     units = {"k1": "b1", "b3": "b2"}

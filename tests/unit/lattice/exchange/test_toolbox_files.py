@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from gnomon.lattice.elements import Corrector
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, RefusedLattice, import_machine
 from unit.lattice.exchange.rings import imported, saved, small_ring, turn_of
 
@@ -63,7 +64,8 @@ def matlab_file(folder: Path, **changes: Any) -> Path:
 
 def test_no_kick_may_be_written_as_one_number(tmp_path: Path) -> None:
     ring = imported(changed(tmp_path, Corrector={"KickAngle": 0}))
-    assert all(e.kick_x == 0.0 for e in ring.elements if type(e).__name__ == "Corrector")
+    kicks = [e.kick_x for e in ring.elements if isinstance(e, Corrector)]
+    assert set(kicks) == {0.0}
     with pytest.raises(ExchangeError, match=r"element 11 'C': KickAngle: '0.001': there must be two kicks"):
         imported(changed(tmp_path, Corrector={"KickAngle": 1e-3}))
     with pytest.raises(ExchangeError, match=r"element 11 'C': KickAngle: .* is not two numbers"):

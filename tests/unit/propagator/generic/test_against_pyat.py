@@ -10,7 +10,7 @@ from gnomon.lattice.elements import Bend, Cavity, Drift, Element, Multipole, Oct
 from gnomon.propagator.generic import PhaseSpace, Program, TpsSpace, propagate
 from unit.propagator.pyat_oracle import pyat_element
 
-MOVED = {"dx": 3e-4, "dy": -2e-4, "roll": 5e-3}
+MOVED: dict[str, Any] = {"dx": 3e-4, "dy": -2e-4, "roll": 5e-3}
 BEND: dict[str, Any] = {
     "length": 1.0, "angle": 0.39, "entrance_angle": 0.1, "exit_angle": 0.25, "gap": 0.05, "fint_entrance": 0.5,
     "fint_exit": 0.4, "b": (1e-4, -0.2, 1.5, 3.0), "a": (2e-4, 0.01, 0.7, 0.0), "kick_y": 1e-4,

@@ -1,6 +1,7 @@
 """Channel Access as a reading client speaks it: values, pieces of messages, and what is not to be believed."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def time_double(*values: float, severity: int = 0) -> bytes:
 def test_a_message_is_taken_when_all_of_it_has_come() -> None:
     whole = event(ca.TIME_DOUBLE, 1, time_double(1.5, severity=2)) + ca.echo()
     buffer = bytearray()
-    messages = []
+    messages: list[Any] = []
     for byte in whole:
         buffer.append(byte)
         messages += ca.parse(buffer)
