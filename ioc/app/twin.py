@@ -17,6 +17,7 @@ from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import cancelled, lasting
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
@@ -78,7 +79,8 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     )
     stack.callback(service.close)
     controls = Controls(bank)
-    dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls)
+    behaviours = [MultiplexerSwitching(ring, outputs.multiplexer)]
+    dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls, behaviours)
     stack.push_async_callback(dispatcher.stop)
     await service.submit(beginning.lattice, journal.next_sequence - 1)
     activity = Activity(controls, service, outputs)

@@ -22,10 +22,10 @@ from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.base.recent_times import Recent
 from gnomon.ioc.commands.command_queue import CommandQueue, Due, Item, Note, Waiting
 from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
 from gnomon.ioc.commands.validation import Request, parse_put
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
-from gnomon.ioc.outputs.multiplexer_view import passed, selected_alone, selects, switching_s
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
 from gnomon.propagator import Answer, PropagatorService
@@ -62,6 +62,7 @@ class Dispatcher:
         service: PropagatorService,
         outputs: Outputs,
         controls: Controls,
+        behaviours: Sequence[DeviceBehaviour] = (),
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bank = bank
@@ -71,6 +72,7 @@ class Dispatcher:
         self._service = service
         self._outputs = outputs
         self._controls = controls
+        self._behaviours = behaviours
         self._wall_ns = wall_ns
         self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -95,7 +97,7 @@ class Dispatcher:
     def reserve(self, client: Client, reason: str) -> None:
         """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks.
 
-        What a fault or the multiplexer still delays does not act any more.
+        What a fault or a device still delays does not act any more.
         """
         self._reserved = client, reason
         self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
@@ -162,8 +164,8 @@ class Dispatcher:
             self._not_coming(due)
 
     def _not_coming(self, due: Due) -> None:
-        if selects(self._lattice.ring, due.settings):
-            self._outputs.multiplexer.settle()
+        for behaviour in self._concerned(due.settings):
+            behaviour.given_up()
 
     def _notify(self) -> None:
         if threading.get_ident() == self._thread:
@@ -241,15 +243,19 @@ class Dispatcher:
     def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
         """What faults make of a command to this lattice, and the time that the hardware takes for it."""
         decision = self._injector.decide(settings)
-        own_s = switching_s(lattice, decision.settings, under_way=self._selecting())
-        if not own_s:
-            return decision
-        reason = "; ".join(filter(None, (decision.reason, f"the multiplexer takes {own_s:g} s")))
-        return replace(decision, delay_s=decision.delay_s + own_s, reason=reason)
+        for behaviour in self._concerned(decision.settings):
+            own_s = behaviour.takes_s(lattice, decision.settings, under_way=self._under_way(behaviour))
+            if own_s:
+                reason = "; ".join(filter(None, (decision.reason, f"{behaviour.name} takes {own_s:g} s")))
+                decision = replace(decision, delay_s=decision.delay_s + own_s, reason=reason)
+        return decision
 
-    def _selecting(self) -> bool:
-        """Whether a selection of the multiplexer is under way."""
-        return any(selects(self._lattice.ring, due.settings) for _, due in self._delayed.values())
+    def _concerned(self, settings: tuple[Setting, ...]) -> list[DeviceBehaviour]:
+        return [behaviour for behaviour in self._behaviours if behaviour.concerns(settings)]
+
+    def _under_way(self, behaviour: DeviceBehaviour) -> bool:
+        """Whether a delayed command of this device has not acted yet."""
+        return any(behaviour.concerns(due.settings) for _, due in self._delayed.values())
 
     def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
         """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
@@ -269,11 +275,10 @@ class Dispatcher:
             else:
                 complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
                 self._last = max(self._last, command.sequence)
-                if selected_alone(step.lattice.ring, command.settings):
-                    self._outputs.multiplexer.confirm()
-                if self._delayed and selects(step.lattice.ring, command.settings):
-                    late = [n for n, (_, due) in self._delayed.items() if selects(step.lattice.ring, due.settings)]
-                    self._drop_delayed(late, f"command {command.sequence} has selected since; it was not applied")
+                for behaviour in self._concerned(command.settings):
+                    behaviour.acted(command.settings)
+                    late = [n for n, (_, due) in self._delayed.items() if behaviour.concerns(due.settings)]
+                    self._drop_delayed(late, f"superseded by command {command.sequence}; it was not applied")
         for outcome, due in dues:
             if outcome.outcome is Outcome.FAILED:
                 self._not_coming(due)
@@ -321,8 +326,8 @@ class Dispatcher:
         sequence = step.settled.sequence
         modified = step.settings != item.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
-        if states := passed(step.lattice, step.settings, under_way=self._selecting()):
-            self._outputs.multiplexer.begin(states, step.delay_s)
+        for behaviour in self._concerned(step.settings):
+            behaviour.begun(step.lattice, step.settings, step.delay_s, under_way=self._under_way(behaviour))
         due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
         self._delayed[sequence] = (handle, due)

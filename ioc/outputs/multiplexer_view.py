@@ -6,44 +6,9 @@ from typing import Any
 
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.publication import Publication
-from gnomon.lattice import Lattice, Ring, Setting
+from gnomon.lattice import Lattice, Ring
 
 Show = Callable[[str, Any], None]
-
-
-def selected_alone(ring: Ring, settings: tuple[Setting, ...]) -> int:
-    """The number of the magnet that a command selects and does nothing else; 0 for all other commands."""
-    mux = ring.multiplexer
-    if mux is None or len(settings) != 1:
-        return 0
-    (setting,) = settings
-    return int(setting.value) if (setting.device, setting.property) == (mux.name, "selected") else 0
-
-
-def passed(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> tuple[int, ...]:
-    """Selections that the hardware shows before the one that stays, for a command that comes to this lattice.
-
-    From none, or while another selection is `under_way`: the new one, and none. From another magnet: none. For the one
-    that is connected, for none, and among other settings, as in a restored state, nothing: it is at once.
-    """
-    new = selected_alone(lattice.ring, settings)
-    mux = lattice.ring.multiplexer
-    if mux is None or not new:
-        return ()
-    present = 0 if under_way else int(lattice[mux.name, "selected"])
-    return (new, 0) if present == 0 else () if present == new else (0,)
-
-
-def switching_s(lattice: Lattice, settings: tuple[Setting, ...], *, under_way: bool = False) -> float:
-    """How long the hardware takes for a command [s]; see `passed`."""
-    mux = lattice.ring.multiplexer
-    return len(passed(lattice, settings, under_way=under_way)) * mux.state_s if mux else 0.0
-
-
-def selects(ring: Ring, settings: tuple[Setting, ...]) -> bool:
-    """Whether a command selects a magnet, or none, with or without other settings."""
-    mux = ring.multiplexer
-    return mux is not None and any((s.device, s.property) == (mux.name, "selected") for s in settings)
 
 
 class MultiplexerView:
@@ -69,7 +34,7 @@ class MultiplexerView:
         self._again = False
 
     def begin(self, states: tuple[int, ...], delay_s: float) -> None:
-        """Show the states that a selection passes (see `passed`), the last of them until `delay_s` from now."""
+        """Show the states that a selection passes, the last of them until `delay_s` from now."""
         if self._mux is None or not self._names:
             return
         self._stop()

@@ -18,6 +18,7 @@ from gnomon.ioc.app.status import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
@@ -110,7 +111,8 @@ async def running(
     injector = Injector()
     service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
     controls = Controls(bank)
-    dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls)
+    behaviours = [MultiplexerSwitching(RING, outputs.multiplexer)]
+    dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls, behaviours)
     try:
         await service.submit(RING.nominal, 0)
         activity = Activity(controls, service, outputs)
