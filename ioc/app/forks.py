@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gnomon.ioc.app import initial_state as beginnings
+from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import Beginning
 from gnomon.ioc.app.machines import pvs_of
 from gnomon.ioc.app.servers import Servers
@@ -114,7 +114,7 @@ class Forks:
             self._refuse_if_stopped()
 
             def begin(journal: Path) -> Beginning:
-                left = beginnings.left_behind(found.ring, journal, wish.prefix) if restore else None
+                left = initial_state.left_behind(found.ring, journal, wish.prefix) if restore else None
                 return left or beginning
 
             return await self._open(Parts(config, found, specs, propagator, make, begin), origin, wish.name, client)
@@ -179,25 +179,25 @@ def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
 def _beginning(origin: Twin, wish: Wish) -> Beginning:
     present = origin.dispatcher.lattice
     if wish.nominal:
-        return beginnings.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
+        return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
     if wish.snapshot:
         return _at_snapshot(origin, present, wish.snapshot)
     if wish.lattice:
         return _at_lattice(origin, present, wish.lattice)
-    return beginnings.beginning_at(present, f"fork of {origin.prefix!r} at lattice {present.id}")
+    return initial_state.beginning_at(present, f"fork of {origin.prefix!r} at lattice {present.id}")
 
 
 def _at_snapshot(origin: Twin, present: Lattice, name: str) -> Beginning:
     """At a snapshot; where that is not the whole ring, the rest is as it is in the origin. Runs an own event loop."""
     todo = assignments(find(origin.config, name).snapshot, present)
     lattice = present.updated({(a.device, a.setting): a.value for a in todo})
-    return beginnings.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
+    return initial_state.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
 
 
 def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> Beginning:
     nominal = present.ring.nominal
     if nominal.id.startswith(wanted):
-        return beginnings.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
+        return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
     with Reader(origin.journal.path) as reader:
         sequence = reader.command_of_lattice(wanted)
         if sequence is None:
@@ -205,7 +205,7 @@ def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> Beginning:
                 f"the journal {origin.journal.path} knows no lattice {wanted!r}; `gnomon log show N` tells ids"
             )
         point = point_at(reader, sequence)
-    found = beginnings.beginning(present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}")
+    found = initial_state.beginning(present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}")
     if not found.lattice.id.startswith(wanted):
         reasons = "; ".join(found.left_out) or "the machine document has changed since"
         raise ForkError(f"lattice {wanted!r} of command {sequence} cannot be had any more: {reasons}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gnomon.ioc.app import initial_state as beginnings
-from gnomon.ioc.app.fork_rpc import procedures
+from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.forks import Forks, Wish
 from gnomon.ioc.app.initial_state import Beginning
 from gnomon.ioc.app.machines import find_machine, keep, pvs_of
+from gnomon.ioc.app.rpc.fork import procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Parts, Twin, keep_alive, make_twin
 from gnomon.ioc.base.config import Config
@@ -64,5 +64,5 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
 
 def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
     if not config.recorder.restore:
-        return beginnings.nominal(ring)
-    return beginnings.restored(ring, journal, config.prefix)
+        return initial_state.nominal(ring)
+    return initial_state.restored(ring, journal, config.prefix)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
-from gnomon.ioc.app import initial_state as beginnings
+from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import Beginning
 from gnomon.ioc.app.machines import Found
 from gnomon.ioc.app.status import Figures, Status, figures
@@ -99,7 +99,7 @@ def _open_journal(parts: Parts) -> tuple[Journal, Beginning]:
     journal = Journal(path)
     try:
         beginning = parts.beginning(path)
-        beginnings.begin(journal, parts.found.ring, parts.config.prefix, beginning)
+        initial_state.begin(journal, parts.found.ring, parts.config.prefix, beginning)
     except BaseException:
         journal.close()
         raise

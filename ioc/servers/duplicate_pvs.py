@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gnomon.ioc.base.config import NetworkConfig
-from gnomon.ioc.servers.addresses import search_addresses, search_port
+from gnomon.ioc.servers.address_lists import search_addresses, search_port
 from gnomon.lattice import GnomonError
 
 

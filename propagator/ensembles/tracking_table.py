@@ -21,7 +21,7 @@ from gnomon.propagator.ensembles.tracking_kernels import (
     VALUES,
     frame_rows,
 )
-from gnomon.propagator.live.rf import path_difference
+from gnomon.propagator.live.momentum_from_rf import path_difference
 
 #: Strengths beyond which a number is a mistake and not a magnet.
 HUGE = 1e12

@@ -7,8 +7,8 @@ import numpy as np
 
 from gnomon.lattice import Lattice, LatticeError, Ring
 from gnomon.propagator.compiled import Floats
+from gnomon.propagator.live.momentum_from_rf import path_difference
 from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT
-from gnomon.propagator.live.rf import path_difference
 from gnomon.propagator.six import six_kernels as kernels
 from gnomon.propagator.six.beam import SixDBeam
 from gnomon.propagator.six.cavities import Cavities

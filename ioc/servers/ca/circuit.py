@@ -11,7 +11,6 @@ from typing import Any
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.servers.access import AccessRules, Rights
-from gnomon.ioc.servers.admission import Admission
 from gnomon.ioc.servers.ca import dbr
 from gnomon.ioc.servers.ca.connection import Connection, log
 from gnomon.ioc.servers.ca.dbr import NotATextError, Unconvertible
@@ -20,6 +19,7 @@ from gnomon.ioc.servers.ca.partings import Partings
 from gnomon.ioc.servers.ca.points import Point, put_value
 from gnomon.ioc.servers.ca.publisher import Subscription
 from gnomon.ioc.servers.ca.udp_search import reply
+from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.wire.ca import (
     BAD_COUNT,
     BAD_TYPE,

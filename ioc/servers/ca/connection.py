@@ -9,7 +9,7 @@ from typing import Any
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.servers.admission import Admission
+from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.wire.ca import Broken, Command, Message, Stream, pack
 
 log = SparingLog(logging.getLogger("gnomon.ca"))

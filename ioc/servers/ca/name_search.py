@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gnomon.ioc.servers.addresses import target
+from gnomon.ioc.servers.address_lists import target
 
 HEADER = struct.Struct(">HHHHII")
 VERSION, SEARCH = 0, 6

@@ -22,12 +22,12 @@ from gnomon.ioc.base.protocols import PutSink
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.accepting import Accepting
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.admission import Admission
 from gnomon.ioc.servers.ca.caproto_log import log, quieten
 from gnomon.ioc.servers.ca.circuit import Circuit
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
 from gnomon.ioc.servers.ca.partings import Partings
 from gnomon.ioc.servers.ca.udp_search import Searches
+from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.servers.interfaces import broadcast_of
 from gnomon.lattice import GnomonError
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 
-from gnomon.ioc.servers.addresses import target
+from gnomon.ioc.servers.address_lists import target
 from gnomon.ioc.servers.pva.search_messages import answers, search_datagrams
 
 BROADCAST_PORT = 5076
@@ -20,7 +20,7 @@ def find_pva_servers(
 ) -> dict[str, str]:
     """Which of `names` a server answers, as name -> "host:port" of the server; empty if none does.
 
-    `addresses` are "host" or "host:port" (see `gnomon.ioc.servers.addresses`), `port` counts where none is given.
+    `addresses` are "host" or "host:port" (see `gnomon.ioc.servers.address_lists`), `port` counts where none is given.
     Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts
     in the same moment may be missed. A host without a route or an address can hold no server and is passed over.
     """

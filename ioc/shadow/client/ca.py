@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.tasks import lasting
 from gnomon.ioc.base.user import user_name
-from gnomon.ioc.servers.addresses import target
+from gnomon.ioc.servers.address_lists import target
 from gnomon.ioc.shadow.client import ca_messages as ca
 from gnomon.ioc.shadow.link import LinkSink, Update
 

@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.lattice.elements import PARAMETERS, Corrector
 from gnomon.propagator import Propagator
-from gnomon.propagator.live.rf import path_difference
+from gnomon.propagator.live.momentum_from_rf import path_difference
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turn, turn_matrix
 from unit.propagator.small_ring import FreeLattice, SmallRing
 

@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Propagator
-from gnomon.propagator.live.rf import Momentum, find_momentum, path_difference
+from gnomon.propagator.live.momentum_from_rf import Momentum, find_momentum, path_difference
 from unit.propagator.errors import with_errors
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice, pyat_turn
 

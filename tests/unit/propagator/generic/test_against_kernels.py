@@ -8,7 +8,7 @@ import pytest
 from gnomon.lattice import Ring
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.generic import Everywhere, PhaseSpace, Program, TpsSpace, closed_orbit, propagate
-from gnomon.propagator.live.rf import path_difference
+from gnomon.propagator.live.momentum_from_rf import path_difference
 from unit.propagator.errors import with_errors, with_misalignments
 from unit.propagator.small_ring import FreeLattice, SmallRing
 

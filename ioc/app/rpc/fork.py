@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from gnomon.ioc.app.forks import ForkError, Forks, Wish
-from gnomon.ioc.app.rpc import FaultProcedure, SetProcedure
+from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.lattice import Client

@@ -1,6 +1,6 @@
 """Where clients search: the environment, the networks, and our own addresses."""
 
-from gnomon.ioc.servers.addresses import search_addresses, search_port, target
+from gnomon.ioc.servers.address_lists import search_addresses, search_port, target
 from gnomon.ioc.servers.interfaces import broadcast_addresses
 
 

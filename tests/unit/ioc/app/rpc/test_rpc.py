@@ -6,7 +6,8 @@ import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import FaultError, Injector
-from gnomon.ioc.app.rpc import FaultProcedure, SetProcedure
+from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.base.protocols import Writer
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.bank import Bank

@@ -1,7 +1,7 @@
 """Who may connect."""
 
 from gnomon.ioc.base.config import GuardConfig
-from gnomon.ioc.servers.admission import Admission
+from gnomon.ioc.servers.connection_limits import Admission
 
 
 def test_neither_one_address_nor_all_can_take_more_than_their_share() -> None:
