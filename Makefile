@@ -33,7 +33,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test bench fuzz lint docs format clean
+.PHONY: help run setup test coverage bench fuzz lint docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -47,6 +47,9 @@ setup: $(kernels)  ## create .venv, install gnomon into it and compile the kerne
 test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARGS="-k orbit" is handed to pytest)
 	@$(bin)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
+coverage: $(installed-test) $(kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
+	@$(bin)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov=gnomon --cov-report=term tests/unit $(ARGS)
+
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
@@ -56,12 +59,13 @@ fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 dama
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
 	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
 
-lint: $(installed-dev)  ## check style, types and the layers
+lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy -p gnomon
 	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p clients -m conftest -m epics_tools
 	@$(bin)/lint-imports
+	@$(python) tests/tools/words.py
 
 docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error
 	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
@@ -72,7 +76,7 @@ format: $(installed-dev)  ## put the code into the shape that lint wants
 	@$(bin)/ruff format .
 
 clean:  ## remove .venv, caches and built packages
-	@rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(python):

@@ -1,0 +1,69 @@
+"""Phrases and names that must not come back, each with what to write instead; `make lint` runs this.
+
+Patterns are regular expressions in which capitals count. Decision records and the changelog are not read: they tell
+what was so at their time.
+"""
+
+import re
+import sys
+from bisect import bisect
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("lattice", "propagator", "db", "recorder", "fault_injection", "ioc", "cli", "tests", "docs")
+SUFFIXES = {".md", ".py", ".toml", ".yaml"}
+NOT_READ = ("tests/tools/words.py", "tests/unit/test_words.py", "docs/decisions/", "CHANGELOG.md")
+
+#: What is looked for, and what to write instead.
+WORDS = {
+    # Phrases
+    r"[Ii]s not able to": "cannot",
+    r"[Ii]n order to": "to",
+    r"[Nn]on-valid|[Uu]nvalid": "invalid",
+    r"[Ii]nformations": "information",
+    r"[Aa]llows to": "allows ... to, or lets",
+    # One term for one concept
+    r"[Ss]et[- ]points?\b": "setpoint",
+    r"[Rr]ead-backs?\b": "readback",
+    r"[Bb]eam-position monitor": "beam position monitor",
+    r"(?:[Cc]orrector|[Ss]teering) magnet": "steerer",
+    r"[Pp]ower-suppl": "power supply",
+    r"[Mm]aster-clock": "master clock",
+    # Names of modules that have moved
+    r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
+}
+
+FOUND = re.compile("|".join(f"({pattern})" for pattern in WORDS))
+BETTER = ("", *WORDS.values())
+
+
+def findings(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the line number, what was found and what to write instead."""
+    ends = [match.start() for match in re.finditer("\n", text)]
+    for match in FOUND.finditer(text):
+        yield bisect(ends, match.start()) + 1, match.group(), BETTER[match.lastindex or 0]
+
+
+def texts() -> Iterator[Path]:
+    """Every file that people read: sources, tests, documentation, settings."""
+    yield from (path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES)
+    for folder in FOLDERS:
+        yield from (path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in SUFFIXES)
+
+
+def main() -> int:
+    """Print file, line, finding and better words; return 1 if there are findings."""
+    count = 0
+    for path in texts():
+        name = path.relative_to(ROOT).as_posix()
+        if path.is_symlink() or name.startswith(NOT_READ):
+            continue
+        for line, found, better in findings(path.read_text(encoding="utf-8")):
+            print(f"{name}:{line}: '{found}': write: {better}")
+            count += 1
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

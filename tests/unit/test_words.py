@@ -1,0 +1,30 @@
+"""The word list finds what must not come back, and says where and what to write."""
+
+import pytest
+
+from tools import words
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "found", "better"),
+    [
+        ("a set point", 1, "set point", "setpoint"),
+        ("first\nthe corrector magnet\n", 2, "corrector magnet", "steerer"),
+        ("first\n\nIn order to", 3, "In order to", "to"),
+        ("from gnomon.ioc.puts import PutReply", 1, "gnomon.ioc.puts", "the new module"),
+    ],
+)
+def test_a_finding_has_its_line_and_the_better_words(text: str, line: int, found: str, better: str) -> None:
+    assert list(words.findings(text)) == [(line, found, better)]
+
+
+def test_good_words_are_left_alone() -> None:
+    assert list(words.findings("The setpoint of a steerer; the readback of its power supply; gnomon.ioc.outputs")) == []
+
+
+def test_the_better_words_are_no_findings_themselves() -> None:
+    assert [better for better in words.WORDS.values() if list(words.findings(better))] == []
+
+
+def test_nothing_that_people_read_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert words.main() == 0, capsys.readouterr().out
