@@ -1,4 +1,4 @@
-"""`gnomon replay`: a recording, step by step, on PVs with another prefix."""
+"""`gnomon replay`: repeat recorded commands, step by step, on PVs with another prefix."""
 
 import math
 import os
@@ -22,28 +22,42 @@ if TYPE_CHECKING:
     from gnomon.recorder.replay import ReplayOptions, Result
     from gnomon.recorder.steps import Plan, Step
 
-#: Two interrupts within this time are an operator who takes over [s].
+#: Longest time between two interrupts by which an operator takes over [s].
 TAKE_OVER_S = 5
 
 JournalOption = Annotated[
-    Path | None, typer.Option("--journal", help="Journal file.", show_default="that of the configuration")
+    Path | None,
+    typer.Option(
+        "--journal",
+        help="Read the recorded commands from this journal.",
+        show_default="the journal of the configuration",
+    ),
 ]
 
 
 def replay(
-    first: Annotated[int, typer.Option("--from", min=1, help="First command of the range.")],
-    last: Annotated[int, typer.Option("--to", min=1, help="Last command of the range.")],
-    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of the PVs to write; may be ''.")],
-    arm: Annotated[bool, typer.Option("--arm", help="Really write. Without it nothing is.")] = False,
+    first: Annotated[int, typer.Option("--from", min=1, help="Number of the first command.")],
+    last: Annotated[int, typer.Option("--to", min=1, help="Number of the last command.")],
+    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of the PVs to write; '' for no prefix.")],
+    arm: Annotated[
+        bool, typer.Option("--arm", help="Write to the machine. Without this option, only a dry run.")
+    ] = False,
     journal: JournalOption = None,
     config: ConfigFile = None,
     machine: Annotated[
         str | None,
-        typer.Option("--machine", help="File of the machine document.", show_default="that of the recording"),
+        typer.Option(
+            "--machine",
+            help="Name or file of the machine document, as it was when the commands were recorded.",
+            show_default="the machine of the recording",
+        ),
     ] = None,
     pvs: Pvs = None,
     max_step: Annotated[
-        float, typer.Option("--max-step", min=0.0, max=1.0, help="Largest step, as a fraction of the drive range.")
+        float,
+        typer.Option(
+            "--max-step", min=0.0, max=1.0, help="Refuse steps larger than this fraction of the range of drive limits."
+        ),
     ] = 0.1,
     tolerance: Annotated[
         float,
@@ -51,34 +65,43 @@ def replay(
             "--tolerance",
             min=0.0,
             max=0.1,
-            help="What counts as equal: a fraction of the limits' range, a tenth of a step at most.",
+            help="Count two values as equal within this fraction of the range of drive limits, but never more than a "
+            "tenth of a step.",
         ),
     ] = 5e-5,
     pace: Annotated[
         str | None,
-        typer.Option("--pace", help="`original`, or seconds from step to step.", show_default="as fast as verified"),
+        typer.Option(
+            "--pace",
+            help="Time between steps: `original`, or a number of seconds [s].",
+            show_default="next step as soon as the last one is verified",
+        ),
     ] = None,
     settle: Annotated[
-        float, typer.Option("--settle", min=0.0, help="Longest time for a readback to follow [s].")
+        float, typer.Option("--settle", min=0.0, help="Wait at most this long for a readback to follow [s].")
     ] = 5.0,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Longest time for a get or put.")] = 5.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Wait at most this long for one get or put [s].")
+    ] = 5.0,
 ) -> None:
-    """Show, or with --arm do, the settings of recorded commands on a machine, one step at a time.
+    """Show recorded commands as steps on a machine or, with --arm, write them one step at a time.
 
     For example `gnomon replay --from 12 --to 30 --prefix ''`, and the same with `--arm` once the table looks right.
 
-    Before the first write it checks connection, limits, step sizes, and that the machine stands where the recording
-    began; it goes on watching that. After each write it waits for the readback; on a miss, or when somebody else moves
-    something, it stops and puts the previous values back, in reverse order, until that is verified. To leave the
-    machine as it is instead, press Ctrl-C twice meanwhile: you have it then. Checks of limits are not machine
-    protection, and no confidence bound is checked yet.
+    Before the first write, it checks connections, limits and step sizes, and that the machine has the settings that the
+    recording began with; it keeps checking these settings. After each write, it waits for the readback. If a readback
+    does not follow, or someone else changes a setting, it stops and puts the previous values back in reverse order,
+    until that is verified. To take over the machine as it is instead, press Ctrl-C twice while values are put back.
+    Checks of limits are not machine protection, and no confidence bound is checked yet.
     """
     from gnomon.recorder import rendering
     from gnomon.recorder.gate import NO_BOUND, GateLimits
     from gnomon.recorder.replay import ReplayOptions
 
     if last < first:
-        raise typer.BadParameter(f"the range ends at {last}, before it begins at {first}", param_hint="--to")
+        raise typer.BadParameter(
+            f"the last command, {last}, comes before the first one, {first} (--from)", param_hint="--to"
+        )
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
     path = journal if journal is not None else configure(config).journal()
     run, plan = _plan(path, first, last, prefix, config, machine, pvs)
@@ -90,19 +113,19 @@ def replay(
     )
     _show(plan, console)
     if arm:
-        console.print(f"armed: {NO_BOUND}; this is no machine protection", style="bold yellow")
+        console.print(f"armed: {NO_BOUND}; this is not machine protection", style="bold yellow")
         _carry_out(plan, options, path, console)
         return
     refusals = _static(plan, options.limits)
-    console.print(f"dry run: nothing is written; {NO_BOUND}. Really write with --arm", style="yellow")
+    console.print(f"dry run: nothing was written; {NO_BOUND}. Use --arm to write to the machine", style="yellow")
     if refusals:
         from gnomon.recorder.errors import ReplayError
 
-        raise ReplayError("the gate would refuse:\n" + "\n".join(f"  {reason}" for reason in refusals))
+        raise ReplayError("these steps would be refused:\n" + "\n".join(f"  {reason}" for reason in refusals))
 
 
 def make_machine() -> "MachineClient":
-    """The way to the machine; tests put another one here."""
+    """Make the client of the machine; tests put another one here."""
     from gnomon.recorder.epics_machine import EpicsMachine
 
     return EpicsMachine()
@@ -127,8 +150,8 @@ def _plan(
     found = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
     if found.ring.digest != run.digest:
         raise ReplayError(
-            f"machine {run.machine!r} is no longer what was recorded: its document is {found.ring.digest[:12]}, the "
-            f"recording's {run.digest[:12]}; give the document of then with --machine"
+            f"machine {run.machine!r} has changed since it was recorded: its document is {found.ring.digest[:12]} now, "
+            f"the recording's is {run.digest[:12]}; give the recorded machine's document with --machine"
         )
     start = found.ring.nominal.updated(before.settings)
     propagate = Propagator(found.ring, settings.model.momentum)
@@ -142,10 +165,10 @@ def _show(plan: "Plan", console: "Console") -> None:
     predicted = ("max x", "max y", "rms x", "rms y", "tune x", "tune y", "remark")
     table = rendering.make_table(*columns, *predicted, right=(0, 1, 3, 4, 6, 7, 8, 9, 10, 11))
     for number, (step, prediction) in enumerate(zip(plan.steps, plan.predictions, strict=True), 1):
-        millimetres = (f"{v:+.4f}" if v < 0 else f"{v:.4f}" for v in (*prediction.largest_mm, *prediction.rms_mm))
+        millimetres = (f"{v:+.4f}" if v < 0 else f"{v:.4f}" for v in (*prediction.max_mm, *prediction.rms_mm))
         remark = prediction.reason
         if step.asked != step.target:
-            remark = f"asked was {step.asked:.9g}; {remark}".rstrip("; ")
+            remark = f"requested: {step.asked:.9g}; {remark}".rstrip("; ")
         table.add_row(
             str(number),
             str(step.sequence),
@@ -163,7 +186,7 @@ def _show(plan: "Plan", console: "Console") -> None:
 
 
 def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
-    """What speaks against the steps without asking the machine, whose limits are taken to be the document's."""
+    """List the reasons to refuse the steps that need no connection; the document's limits stand for the machine's."""
     from gnomon.recorder.gate import check_prediction, check_step
 
     reasons: list[str] = []
@@ -207,13 +230,13 @@ def _conclude(result: "Result", steps: int, audit: Path, console: "Console") -> 
     from gnomon.recorder.errors import ReplayError
 
     if not result.failure:
-        console.print(f"done: {result.done} of {steps} steps written and verified; record in {audit}", style="green")
+        console.print(f"done: {result.done} of {steps} steps written and verified; recorded in {audit}", style="green")
         return
     text = f"stopped after {result.done} of {steps} steps: {result.failure}\n"
     text += f"put back: {', '.join(result.restored) or 'nothing'}"
     if result.left:
         text += "\nNOT put back, call the operator:\n" + "\n".join(f"  {left}" for left in result.left)
-    raise ReplayError(f"{text}\nrecord in {audit}")
+    raise ReplayError(f"{text}\nrecorded in {audit}")
 
 
 def _pace(text: str | None) -> "float | Literal['original'] | None":
@@ -226,12 +249,14 @@ def _pace(text: str | None) -> "float | Literal['original'] | None":
     except NotANumberError:
         seconds = -1.0
     if not 0.0 <= seconds < 86400.0:
-        raise typer.BadParameter(f"{text!r} is neither `original` nor a number of seconds", param_hint="--pace")
+        raise typer.BadParameter(
+            f"{text!r} is neither `original` nor a number of seconds from 0 to less than 86400", param_hint="--pace"
+        )
     return seconds
 
 
 def _interruptible() -> "dict[int, signal._HANDLER]":
-    """Have a request to end treated like an interrupt; returns the handlers to set again."""
+    """Treat requests to end (SIGTERM, SIGHUP) like an interrupt; return the handlers to set again afterwards."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -241,9 +266,9 @@ def _interruptible() -> "dict[int, signal._HANDLER]":
 
 
 class _Operator:
-    """Takes the machine over with two interrupts (Ctrl-C) in a row while it is put back.
+    """The operator, who takes over the machine with two interrupts (Ctrl-C) in a row while values are put back.
 
-    One interrupt, or the signals of a closing terminal or a service manager, must not leave it halfway.
+    One interrupt, or the signals of a closing terminal or a service manager, must not leave the machine halfway.
     """
 
     def __init__(self) -> None:
@@ -251,7 +276,7 @@ class _Operator:
         self._asked = -math.inf
 
     def listen(self) -> None:
-        """From now on interrupts raise nothing."""
+        """Handle interrupts from now on, instead of letting them raise."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._interrupt)
             for number in (signal.SIGTERM, signal.SIGHUP):
@@ -262,8 +287,9 @@ class _Operator:
         self.has_taken_over = self.has_taken_over or now - self._asked <= TAKE_OVER_S
         self._asked = now
         if self.has_taken_over:
-            text = b"you take over: the machine is left as it is\n"
+            text = b"you have taken over: no further values are put back\n"
         else:
-            text = b"the machine is being put back; Ctrl-C again within %d s leaves it as it is\n" % TAKE_OVER_S
+            text = b"putting previous values back; to take over the machine as it is, press Ctrl-C again within %d s\n"
+            text %= TAKE_OVER_S
         with suppress(OSError):
             os.write(2, text)

@@ -1,4 +1,4 @@
-"""What can be made to go wrong with a command: faults as they are asked for over the wire and as they stand active."""
+"""Faults of commands: as clients request them, and as they are active."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,20 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gnomon.lattice import GnomonError, Setting
 from gnomon.lattice.text import parse_number
 
-#: The longest delay that can be asked for [s]: a client that puts with wait gives up long before.
+#: Longest delay of a fault [s]: a client that puts with wait gives up long before.
 MAX_DELAY_S = 3600.0
-
 
 #: Longest pattern of names [characters].
 MAX_PATTERN = 200
 
 
 class FaultError(GnomonError):
-    """A fault that cannot be: the text names the key, its value and what is allowed."""
+    """An invalid fault: the text has the key, its value and the allowed values."""
 
 
 class Action(StrEnum):
-    """What a fault does to a command that it matches."""
+    """The action of a fault on a command that it matches."""
 
     ABANDON = "abandon"
     DELAY = "delay"
@@ -36,9 +35,9 @@ class Action(StrEnum):
 class Fault:
     """One fault. It matches a setting by its device and property (shell patterns, case counts).
 
-    `delay_s` [s] belongs to delay. A modify gives `value` where there is one, else `scale` * value + `offset`, in the
+    `delay_s` [s] belongs to delay. A modify gives `value` if there is one, otherwise `scale` * value + `offset`, in the
     engineering unit of the property. `remaining` counts the commands that it will still act on, None for all. `id` is
-    0 until the injector has taken it.
+    0 until the injector has the fault.
     """
 
     action: Action
@@ -57,11 +56,11 @@ class Fault:
     def from_request(
         cls, request: Mapping[str, Any], *, created_by: str = "", clock_ns: Callable[[], int] = time.time_ns
     ) -> Self:
-        """Read what came over the wire. Raises FaultError for unknown keys, wrong types and pointless combinations."""
+        """Read a client's request. Raises FaultError for unknown keys, wrong types and pointless combinations."""
         try:
             asked = FaultRequest.model_validate(dict(request))
         except ValidationError as error:
-            raise FaultError(f"not a fault: {_explain(error)}") from error
+            raise FaultError(f"invalid fault: {_explain(error)}") from error
         return cls(
             action=asked.action,
             device=asked.device,
@@ -76,15 +75,15 @@ class Fault:
         )
 
     def matches(self, setting: Setting) -> bool:
-        """Whether this fault acts on a command with this setting."""
+        """True if this fault acts on a command with this setting."""
         return fnmatchcase(setting.device, self.device) and fnmatchcase(setting.property, self.property)
 
     def modified(self, value: float) -> float:
-        """What a modify makes of a value, engineering units in and out; the lattice still refuses one out of range."""
+        """Modify a value, in and out in engineering units; the lattice still refuses one outside its limits."""
         return self.scale * value + self.offset if self.value is None else self.value
 
     def describe(self) -> str:
-        """For the journal and the status PV, for example `fault 3: abandon Q1P*`."""
+        """Describe the fault for the journal and the status PV, for example `fault 3: abandon Q1P*`."""
         where = self.device if self.property == "*" else f"{self.device} {self.property}"
         match self.action:
             case Action.ABANDON:
@@ -100,7 +99,7 @@ class Fault:
         return f"fault {self.id}: {self.action} {where}{what}"
 
     def to_json(self) -> dict[str, Any]:
-        """What the list of active faults shows: the fields that its action uses, ready for json.dumps."""
+        """List the fields that the fault's action uses, ready for json.dumps."""
         shown: dict[str, Any] = {"id": self.id, "action": self.action.value}
         shown |= {"device": self.device, "property": self.property}
         if self.action is Action.DELAY:
@@ -118,18 +117,18 @@ class Fault:
 
 
 class FaultRequest(BaseModel):
-    """A fault as a client asks for it. Numbers may come as text, since command lines send them so."""
+    """A fault as a client requests it. Numbers may be texts, since command lines send them so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     action: Action = Field(description="abandon, delay or modify")
     device: str = Field(min_length=1, description="pattern of device names: Q1P*, HS4P?D1R, *")
     property: str = Field(default="*", min_length=1, description="pattern of property names: current, k1, *")
-    delay_s: float | None = Field(default=None, gt=0, le=MAX_DELAY_S, description="delay: how long [s]")
+    delay_s: float | None = Field(default=None, gt=0, le=MAX_DELAY_S, description="delay: time of the delay [s]")
     scale: float | None = Field(default=None, description="modify: factor on the value")
-    offset: float | None = Field(default=None, description="modify: added after the factor [unit of the property]")
-    value: float | None = Field(default=None, description="modify: the value itself [unit of the property]")
-    count: int | None = Field(default=None, ge=1, description="how many commands it acts on; all if not given")
+    offset: float | None = Field(default=None, description="modify: offset after the factor [unit of the property]")
+    value: float | None = Field(default=None, description="modify: new value [unit of the property]")
+    count: int | None = Field(default=None, ge=1, description="number of commands to act on; by default, all")
 
     @field_validator("device", "property")
     @classmethod
@@ -140,7 +139,7 @@ class FaultRequest(BaseModel):
 
     @field_validator("delay_s", "scale", "offset", "value", "count", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any) -> Any:
+    def _booleans_are_not_numbers(cls, value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError(f"{value} is not a number")
         return parse_number(value) if isinstance(value, str) else value
@@ -154,22 +153,22 @@ class FaultRequest(BaseModel):
             Action.MODIFY: {"scale", "offset", "value"},
         }[self.action]
         if given - allowed:
-            raise ValueError(f"{self.action} takes no {', '.join(sorted(given - allowed))}")
+            raise ValueError(f"{self.action} does not take {', '.join(sorted(given - allowed))}")
         if allowed and not given:
             raise ValueError(f"{self.action} needs {' or '.join(sorted(allowed))}")
         if "value" in given and len(given) > 1:
-            raise ValueError("value stands alone: leave out scale and offset")
+            raise ValueError("give either value, or scale and offset")
         return self
 
 
 def _explain(error: ValidationError) -> str:
-    """Every complaint in one line: key, reason, and the value given."""
+    """List all errors in one line: key, reason, and the value given."""
     complaints = []
     for detail in error.errors(include_url=False):
         place = ".".join(map(str, detail["loc"]))
         reason = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            reason = f"unknown; known are {', '.join(FaultRequest.model_fields)}"
+            reason = f"unknown key; known keys: {', '.join(FaultRequest.model_fields)}"
         elif place and detail["type"] != "missing":
             reason = f"{reason}, not {detail['input']!r}"
         complaints.append(f"{place}: {reason}" if place else reason)

@@ -1,4 +1,4 @@
-"""Which faults are active, and what they do to the next command."""
+"""The active faults, and their effect on the next command."""
 
 import itertools
 import threading
@@ -11,10 +11,10 @@ from gnomon.lattice import Outcome, Setting
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a command: all of its settings together.
+    """The decision about a command: all of its settings together.
 
-    `settings` are to be applied after `delay_s` [s]; for an abandoned command there are none. `fault_ids` are the
-    faults that acted, `reason` says so in words, for the journal.
+    `settings` are to be applied after `delay_s` [s]; an abandoned command has none. `fault_ids` are the faults that
+    acted, `reason` describes them for the journal.
     """
 
     outcome: Outcome
@@ -27,12 +27,12 @@ class Decision:
 def decide(faults: Iterable[Fault], settings: tuple[Setting, ...]) -> Decision:
     """Apply the active faults to one command; pure. A fault acts if it matches any of the command's settings.
 
-    - All or none: if one setting is abandoned or delayed, the whole command is, since a command is never half applied.
+    - All or none: if one setting is abandoned or delayed, so is the whole command, since it is never half applied.
     - Abandon wins: the abandoning fault with the lowest id acts, and no other fault does.
     - Delays add up; a fault that matches several settings of the command delays it once.
-    - Modifies change the settings that they match, in the order of their ids, each from what the one before it left.
+    - Modifies change the settings that they match, in the order of their ids, each starting from the previous result.
 
-    The outcome is abandoned, else modified if any value was touched, else delayed, else applied.
+    The outcome is abandoned, else modified if any value was modified, else delayed, else applied.
     """
     matching = sorted((f for f in faults if any(map(f.matches, settings))), key=lambda fault: fault.id)
     for fault in matching:
@@ -56,7 +56,7 @@ def decide(faults: Iterable[Fault], settings: tuple[Setting, ...]) -> Decision:
 
 
 class Injector:
-    """Holds the active faults. Safe to call from any thread, since faults come and go while commands run."""
+    """The set of active faults. Safe to call from any thread, since faults come and go while commands run."""
 
     def __init__(self) -> None:
         self._faults: tuple[Fault, ...] = ()
@@ -64,14 +64,14 @@ class Injector:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> int:
-        """Make a fault active from the next command on; returns its id, which is never given twice."""
+        """Make a fault active from the next command on; return its id, which is never given twice."""
         with self._lock:
             added = replace(fault, id=next(self._ids))
             self._faults += (added,)
             return added.id
 
     def clear(self, fault_id: int | None = None) -> tuple[Fault, ...]:
-        """Remove one fault, or all of them; returns what was removed. Raises FaultError for an id that is not active.
+        """Remove one fault, or all of them; return the removed ones. Raises FaultError for an id that is not active.
 
         A command that a fault has already delayed stays delayed.
         """
@@ -79,16 +79,16 @@ class Injector:
             removed = tuple(f for f in self._faults if fault_id is None or f.id == fault_id)
             if fault_id is not None and not removed:
                 active = ", ".join(str(f.id) for f in self._faults)
-                raise FaultError(f"no fault {fault_id} is active; active: {active or 'none'}")
+                raise FaultError(f"no fault {fault_id} is active; active faults: {active or 'none'}")
             self._faults = tuple(f for f in self._faults if f not in removed)
             return removed
 
     def active(self) -> tuple[Fault, ...]:
-        """The active faults by id, with what remains of their counts."""
+        """List the active faults by id, with their remaining counts."""
         return self._faults
 
     def decide(self, settings: tuple[Setting, ...]) -> Decision:
-        """What becomes of this command; counts it against the faults that act, and drops those that are used up."""
+        """Decide about a command; count it against the faults that act, and drop those that are used up."""
         with self._lock:
             decision = decide(self._faults, settings)
             if decision.fault_ids:

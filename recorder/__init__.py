@@ -1,4 +1,4 @@
-"""What was commanded: the journal, its review, and replay with its safety gate."""
+"""The record of commands: the journal, its review, and replay with its safety gate."""
 
 from gnomon.recorder.errors import JournalError, MachineError, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.journal import Journal

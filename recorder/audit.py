@@ -1,4 +1,4 @@
-"""What a replay does, on disk before it does it: after a crash the file says what to put back."""
+"""The audit file of a replay, written before each step: after a crash, it holds the values to put back."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from gnomon.recorder.errors import ReplayError
 
 
 class Audit(Protocol):
-    """Keeps what happened. `event` is begin, write, verified, failed, restore, waiting, restored, left or end."""
+    """A record of events: begin, write, verified, failed, restore, waiting, restored, left or end."""
 
     def note(self, event: str, facts: Mapping[str, object]) -> None:
-        """Keep one event; it is durable when this returns. Raises ReplayError."""
+        """Record one event; it is durable when this returns. Raises ReplayError."""
         ...
 
 
 class AuditFile:
-    """Events as JSON lines at the end of a file, each synced; the file is only ever added to."""
+    """Events as JSON lines at the end of a file, each synced; lines are only ever added."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,11 +37,11 @@ class AuditFile:
         except OSError as error:
             raise self._failure(error) from error
         if written < len(line):
-            raise self._failure("only a part could be written")
+            raise self._failure("only a part of a line was written")
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
     def _failure(self, error: object) -> ReplayError:
-        return ReplayError(f"{self.path}: the replay's record cannot be written: {error}; without it nothing is sent")
+        return ReplayError(f"{self.path}: the record of the replay cannot be written: {error}; no further step is sent")

@@ -1,4 +1,4 @@
-"""One command as a JSON document, for exports and for what reads the journal downstream.
+"""One command as a JSON document, for exports and for programs that read the journal.
 
 The JSON schema is committed beside this module; a change of the models raises the number in `SCHEMA`.
 """
@@ -28,7 +28,7 @@ def _number_out(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-#: JSON has no word for not-a-number and infinities; a refused value may be one, so they are texts.
+#: JSON cannot express NaN and infinities; a refused value may be one of them, so they are texts.
 Number = Annotated[
     float,
     BeforeValidator(_number_in),
@@ -51,8 +51,8 @@ class ChangePart(Part):
     property: str
     unit: str
     old: Number | None
-    new: Number | None = Field(description="null: what the client sent is no number")
-    done: Number | None = Field(description="null: nothing has been applied")
+    new: Number | None = Field(description="requested value; null: the client did not send a number")
+    done: Number | None = Field(description="applied value; null: nothing was applied")
     setting: str
     setting_old: Number | None
     setting_done: Number | None
@@ -61,9 +61,9 @@ class ChangePart(Part):
 
 
 class OutcomePart(Part):
-    """What became of the command, once; the last of a command counts."""
+    """One outcome of the command; the last one of a command counts."""
 
-    order: int = Field(ge=1, description="counts the outcomes of all commands")
+    order: int = Field(ge=1, description="number of the outcome among those of all commands")
     outcome: Outcome
     wall_ns: int
     lattice_after: str
@@ -72,30 +72,30 @@ class OutcomePart(Part):
 
 
 class CommandDocument(Part):
-    """A command with all that the journal knows of it."""
+    """A command with everything that the journal holds about it."""
 
     schema_: Literal["gnomon.command/1"] = Field(default=SCHEMA, alias="schema")
     sequence: int = Field(ge=1)
     run: int = Field(ge=1)
     boot_id: str
     machine: str
-    digest: str = Field(description="of the machine document")
+    digest: str = Field(description="digest of the machine document")
     prefix: str
-    time: str = Field(description="ISO 8601, UTC, to the microsecond")
+    time: str = Field(description="time of arrival: ISO 8601, UTC, to the microsecond")
     wall_ns: int
-    monotonic_ns: int = Field(description="compares within one boot_id")
-    user: str = Field(description="as claimed")
-    host: str = Field(description="as claimed")
+    monotonic_ns: int = Field(description="monotonic time of arrival; comparable within one boot_id")
+    user: str = Field(description="user name as stated by the client")
+    host: str = Field(description="host name as stated by the client")
     protocol: str
     note: str
     lattice_before: str
     changes: tuple[ChangePart, ...]
-    outcome: Outcome | None = Field(description="the last outcome; null: none is known")
+    outcome: Outcome | None = Field(description="last outcome; null: not known")
     outcomes: tuple[OutcomePart, ...]
 
 
 def command_document(entry: Entry, run: Run) -> CommandDocument:
-    """An entry of the journal as a document."""
+    """Convert an entry of the journal to a document."""
     return CommandDocument(
         schema=SCHEMA,
         sequence=entry.sequence,
@@ -129,14 +129,14 @@ def command_document(entry: Entry, run: Run) -> CommandDocument:
 
 
 def iso_time(wall_ns: int) -> str:
-    """A wall time in UTC; the nanoseconds beyond a microsecond stand in `wall_ns` only."""
+    """Format a wall time in UTC, to the microsecond; `wall_ns` has the nanoseconds."""
     seconds, rest = divmod(wall_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def json_schema() -> str:
-    """The JSON schema of a command document, as it stands in `SCHEMA_FILE`."""
+    """Generate the JSON schema of a command document, as in `SCHEMA_FILE`."""
     return json.dumps(CommandDocument.model_json_schema(by_alias=True, mode="validation"), indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What is read back from a journal."""
+"""The entries of a journal as they are read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One start of a server. `baseline` holds the settings that were not nominal then; `wall_ns` is when."""
+    """One start of a server, at `wall_ns`. `baseline` holds the settings that were not nominal then."""
 
     run: int
     boot_id: str
@@ -26,7 +26,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """A `Change` as it stands in the journal; a value that a client sent and that is no number is None."""
+    """A `Change` as stored in the journal; a client's value that is not a number is None."""
 
     pv: str
     device: str
@@ -43,13 +43,13 @@ class StoredChange:
 
 
 def key_of(change: StoredChange) -> Key:
-    """What is stored when the property is set."""
+    """Return the key of the stored setting behind a change."""
     return (change.device, change.setting)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOutcome:
-    """What became of a command. `order` counts outcomes of all commands; `effects` say which values changed."""
+    """An outcome of a command. `order` counts the outcomes of all commands; `effects` are the changed values."""
 
     order: int
     outcome: Outcome
@@ -60,7 +60,7 @@ class StoredOutcome:
 
 
 class Effect(NamedTuple):
-    """One setting that really changed; a light view of `StoredOutcome.effects` for whole journals."""
+    """One setting that changed; a light view of `StoredOutcome.effects` for whole journals."""
 
     sequence: int
     run: int
@@ -72,7 +72,7 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command, what it asked for, and all that became of it, in order."""
+    """A command with its requested changes and all of its outcomes, in order."""
 
     sequence: int
     run: int
@@ -86,17 +86,17 @@ class Entry:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The last outcome; None when the server ended, or still works on it."""
+        """The last outcome; None if the server ended before, or still works on the command."""
         return self.outcomes[-1].outcome if self.outcomes else None
 
     @property
     def reason(self) -> str:
-        """Why the last outcome is what it is."""
+        """The reason of the last outcome, or empty."""
         return self.outcomes[-1].reason if self.outcomes else ""
 
     @property
     def applied(self) -> StoredOutcome | None:
-        """The last outcome that changed a setting; None for a command that was refused, lost or still waits."""
+        """The last outcome that changed a setting; None if the command was refused or lost, or is still waiting."""
         for outcome in reversed(self.outcomes):
             if outcome.outcome in (Outcome.ABANDONED, Outcome.REJECTED):
                 return None

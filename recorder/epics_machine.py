@@ -14,7 +14,7 @@ from gnomon.recorder.machine import PvState
 
 
 class EpicsMachine:
-    """`MachineClient` over Channel Access; the EPICS environment variables say where the machine is."""
+    """`MachineClient` over Channel Access; the EPICS environment variables give the machine's address."""
 
     def __init__(self) -> None:
         # At the end of the process pyepics would wait for a machine that does not answer any more.
@@ -42,7 +42,7 @@ class EpicsMachine:
         asked = []
         for pv in dict.fromkeys(pvs):
             channel = self._connected(pv).chid
-            with _told(pv):
+            with _machine_errors(pv):
                 form = ca.promote_type(channel, use_time=True)
                 ca.get_with_metadata(channel, ftype=form, wait=False)
             asked.append((pv, channel, form))
@@ -50,8 +50,8 @@ class EpicsMachine:
         states: dict[str, PvState] = {}
         for pv, channel, form in asked:
             rest_s = max(0.0, deadline - monotonic())
-            with _told(pv), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pyepics warns of what is told here
+            with _machine_errors(pv), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pyepics warns of errors that are reported here
                 data = ca.get_complete_with_metadata(channel, ftype=form, timeout=rest_s, as_numpy=False)
             if data is None:
                 raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
@@ -62,19 +62,19 @@ class EpicsMachine:
         """See `MachineClient`."""
         found = self._connected(pv)
         if not found.write_access:
-            raise MachineError(f"{pv}: the machine does not let us write it")
-        with _told(pv):
+            raise MachineError(f"{pv}: no write access on this machine")
+        with _machine_errors(pv):
             status = found.put(value, wait=True, timeout=timeout_s)
         if status is None or status < 0:
-            raise MachineError(f"{pv}: a write of {value:g} was not completed within {timeout_s:g} s")
+            raise MachineError(f"{pv} = {value:g}: the write was not completed within {timeout_s:g} s")
 
     def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
         """See `MachineClient`."""
         found = self._connected(pv)
-        with _told(pv):
+        with _machine_errors(pv):
             data = found.get_ctrlvars(timeout=timeout_s)
         if data is None:
-            raise MachineError(f"{pv}: no answer about its limits within {timeout_s:g} s")
+            raise MachineError(f"{pv}: no answer to a request for its limits within {timeout_s:g} s")
         return _limit(data.get("lower_ctrl_limit")), _limit(data.get("upper_ctrl_limit"))
 
     def _connected(self, pv: str) -> Any:
@@ -85,7 +85,7 @@ class EpicsMachine:
 
 
 @contextmanager
-def _told(pv: str) -> Iterator[None]:
+def _machine_errors(pv: str) -> Iterator[None]:
     try:
         yield
     except (ca.ChannelAccessException, ca.CASeverityException) as error:

@@ -1,18 +1,18 @@
-"""What can go wrong with a record of commands."""
+"""Errors of journals, reviews, replays and files of setpoints."""
 
 from gnomon.lattice._errors import GnomonError
 
 
 class JournalError(GnomonError):
-    """The journal cannot be opened, read or written; the text says which file, why, and what to do."""
+    """The journal cannot be opened, read or written; the text has the file, the reason, and what to do."""
 
 
 class ReviewError(GnomonError):
-    """What was asked of the journal does not fit what stands in it."""
+    """A request for a review or snapshot that the recorded data cannot meet."""
 
 
 class RemoteError(GnomonError):
-    """A running server did not answer, or refused."""
+    """A running server did not answer, or refused the call."""
 
 
 class MachineError(GnomonError):
@@ -20,12 +20,12 @@ class MachineError(GnomonError):
 
 
 class MissedError(MachineError):
-    """A PV of the machine answers, and is not where it should be, or not yet."""
+    """A PV of the machine answers, but does not have the expected value, or not yet."""
 
 
 class ReplayError(GnomonError):
-    """A recording that cannot be replayed as asked; nothing has been written."""
+    """A recording that cannot be replayed, a replay that stopped, or an audit file that cannot be written."""
 
 
 class SaveFileError(GnomonError):
-    """A file of setpoints that cannot be read or written: which, where in it, and why."""
+    """A file of setpoints cannot be read or written; the text has the file, the place in it, and the reason."""

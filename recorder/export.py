@@ -9,7 +9,7 @@ from gnomon.lattice.text import printable
 from gnomon.recorder.document import command_document, iso_time
 from gnomon.recorder.entries import Entry, Run
 
-#: What a cell begins with that a spreadsheet takes for a formula.
+#: First characters of a cell that a spreadsheet takes for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 #: Columns of the table; one row per change of a command.
@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 def write_jsonl(entries: Iterable[Entry], run: Callable[[int], Run], out: TextIO) -> int:
-    """Write one document per line (see `document`); returns how many. `run` finds a run by its number."""
+    """Write one document per line (see `document`); return their number. `run` finds a run by its number."""
     count = 0
     runs: dict[int, Run] = {}
     for entry in entries:
@@ -53,7 +53,7 @@ def write_jsonl(entries: Iterable[Entry], run: Callable[[int], Run], out: TextIO
 
 
 def write_csv(entries: Iterable[Entry], out: TextIO) -> int:
-    """Write one row per change, with a header; a value that is not there is empty. Returns how many commands."""
+    """Write one row per change, with a header; a missing value is empty. Return the number of commands."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     count = 0
@@ -84,14 +84,14 @@ def _rows(entry: Entry) -> Iterable[tuple[object, ...]]:
 
 
 def _escaped(line: str) -> str:
-    """JSON that means the same, without characters that act on a terminal; JSON itself escapes some of them only."""
+    """Escape all characters that act on a terminal; JSON itself escapes only some of them."""
     if line.isprintable():
         return line
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula, and no terminal for more than text; numbers stay numbers."""
+    """Make a cell harmless for spreadsheets (not a formula) and terminals (only text); numbers stay numbers."""
     if not isinstance(value, str):
         return value
     shown = printable(value)

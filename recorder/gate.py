@@ -1,7 +1,7 @@
-"""May the next step be written? Static checks: limits, step size, start, and whether the model sees a beam.
+"""The gate of a replay. Static checks before a write: limits, step size, start state, and a beam in the model.
 
-Pure functions that fail closed: what is not known is a reason to refuse. They are no machine protection and must not
-be counted as such. Comparisons are written so that not-a-number refuses.
+Pure functions that fail closed: an unknown value is a reason to refuse. They are not machine protection and must not
+be counted as such. Comparisons are written so that NaN refuses.
 """
 
 import math
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from gnomon.recorder.machine import INVALID, PvState
 from gnomon.recorder.steps import Plan, Prediction, Start, Step
 
-#: The largest part of a step that counts as no difference.
+#: Largest difference that counts as equal, as a fraction of a step.
 SHARE = 0.1
 
-#: The smallest step that a readback can show, as a fraction of the setpoint's range.
+#: Smallest step that a readback can show, as a fraction of the setpoint's range.
 RESOLUTION = 1e-9
 
-#: What a user must know before arming.
+#: Warning to the user before arming.
 NO_BOUND = "no confidence bound is checked"
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """`max_step`: largest step, `tolerance`: what counts as equal; both as fractions of a setpoint's range.
+    """Limits: `max_step` is the largest step, `tolerance` counts as equal; both are fractions of a setpoint's range.
 
-    Nothing counts as equal that is more than a tenth of a step away: a step that was not made must not look like one
+    A difference of more than a tenth of a step never counts as equal: a step that was not made must not look like one
     that was.
     """
 
@@ -35,20 +35,20 @@ class GateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Accepted when there is no reason against it; every reason is kept."""
+    """The result of the checks: accepted if there are no reasons against it; all reasons are kept."""
 
     reasons: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
-        """True when nothing speaks against it."""
+        """True if there are no reasons against the plan."""
         return not self.reasons
 
 
 def judge(
     plan: Plan, states: Mapping[str, PvState], drives: Mapping[str, tuple[float, float]], limits: GateLimits
 ) -> Verdict:
-    """Judge a plan against the machine as it is: `states` of PVs, `drives` limits that the machine gives."""
+    """Judge a plan against the machine's present state: `states` of PVs, and the machine's drive limits `drives`."""
     reasons: list[str] = []
     smallest = smallest_steps(plan)
     for start in plan.starts:
@@ -62,32 +62,32 @@ def judge(
 
 
 def check_state(pv: str, state: PvState | None) -> Sequence[str]:
-    """A PV must be there and mean something."""
+    """Refuse a PV whose value is missing, INVALID or not finite."""
     if state is None:
-        return [f"{pv}: its value is not known"]
+        return [f"{pv}: its value is unknown"]
     if not state.severity < INVALID:
         return [f"{pv}: its value is INVALID"]
     return [] if math.isfinite(state.value) else [f"{pv}: its value is {state.value}"]
 
 
 def check_start(start: Start, state: PvState | None, tolerance: float) -> Sequence[str]:
-    """The machine must stand where the recording began."""
+    """Refuse a PV that does not have the value with which the recording began."""
     reasons = check_state(start.pv, state)
     if reasons or state is None:
         return reasons
     if abs(state.value - start.value) <= tolerance:
         return []
     return [
-        f"{start.pv}: stands at {state.value:.9g} {start.unit}, the recording began at {start.value:.9g} {start.unit} "
+        f"{start.pv} = {state.value:.9g} {start.unit}, but the recording began with {start.value:.9g} {start.unit} "
         f"(tolerance {tolerance:.3g} {start.unit})"
     ]
 
 
 def check_step(step: Step, drive: tuple[float, float] | None, limits: GateLimits) -> Sequence[str]:
-    """Start and target must be within the machine's and the document's limits, and not too far apart."""
+    """Refuse a step outside the machine's or the document's limits, and one that is too large or too small."""
     what = f"command {step.sequence}, {step.pv}"
     if drive is None or not drive[0] < drive[1]:
-        return [f"{what}: the machine gives no drive limits; a PV without limits is not written"]
+        return [f"{what}: the machine has no drive limits for it; a PV without limits is not written"]
     reasons = []
     for value, name in ((step.start, "start"), (step.target, "target")):
         for (low, high), whose in ((drive, "machine"), ((step.low, step.high), "machine document")):
@@ -104,28 +104,28 @@ def check_step(step: Step, drive: tuple[float, float] | None, limits: GateLimits
     if not size <= largest * (1 + 1e-9):
         reasons.append(
             f"{what}: a step of {size:.6g} {step.unit} is more than {limits.max_step:g} of the drive range "
-            f"({largest:.6g} {step.unit}); record smaller steps, or allow more with --max-step"
+            f"({largest:.6g} {step.unit}); record smaller steps, or allow larger ones with --max-step"
         )
     return reasons
 
 
 def check_prediction(step: Step, prediction: Prediction) -> Sequence[str]:
-    """The model must see a beam before and after."""
+    """Refuse a step without a beam before or after it in the model."""
     return [] if prediction.found else [f"command {step.sequence}, {step.pv}: {prediction.reason}"]
 
 
 def equal(value: float, wanted: float, step: Step, limits: GateLimits) -> bool:
-    """Whether a reading counts as the wanted value of a step's PV."""
+    """Compare a reading with the wanted value of a step's PV, within the tolerance."""
     return abs(value - wanted) <= tolerance_of(step.range, abs(step.target - step.start), limits)
 
 
 def tolerance_of(width: float, size: float, limits: GateLimits) -> float:
-    """How far from a value still counts as it, for a range of `width` and a step of `size`, which may be 0."""
+    """Calculate the difference that counts as equal, for a range of `width` and a step of `size`, which may be 0."""
     return min(limits.tolerance * width, SHARE * size) if size > 0.0 else limits.tolerance * width
 
 
 def smallest_steps(plan: Plan) -> dict[str, float]:
-    """The smallest step of each PV; its setpoint and its readback are told apart by no less."""
+    """Find the smallest step of each PV, which its setpoint and its readback must be able to distinguish."""
     smallest: dict[str, float] = {}
     for step in plan.steps:
         size = abs(step.target - step.start)

@@ -1,7 +1,7 @@
 """The journal: every command, durably, before it acts.
 
-One SQLite file with write-ahead logging and `synchronous=FULL`: when `append` returns, what it was given survives a
-`kill -9` and a power cut (on a disk that obeys). When it raises, nothing of it is in the journal.
+One SQLite file with write-ahead logging and `synchronous=FULL`: when `append` returns, its records survive a `kill -9`
+and a power cut (on a disk that obeys). If it raises, none of them is in the journal.
 """
 
 import os
@@ -20,10 +20,10 @@ from gnomon.recorder.errors import JournalError
 from gnomon.recorder.lock import Identity, RecorderLock
 from gnomon.recorder.schema import Number, encode, encode_physics, encode_settings, open_for_writing
 
-#: Longest text kept of what a client claims, so that nobody can fill the disk with a name.
-LONGEST_TEXT = 2000
+#: Length to which texts from clients are cut, so that nobody can fill the disk with a name [characters].
+MAX_TEXT = 2000
 
-#: What SQLite calls the write-ahead log, after the database's name.
+#: Suffix of SQLite's write-ahead log, after the database's name.
 LOG = "-wal"
 
 _COMMAND = "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -35,16 +35,16 @@ _EFFECT = "INSERT INTO effect VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 class Journal:
     """The one writer of a journal file; a second one is refused. Safe to call from any thread, one at a time.
 
-    A failed write closes the database. The next call opens it again, takes out what the failed write may have left,
-    and moves everything out of the log that could not be synced: a page that the disk has once refused is never
-    taken for written.
+    A failed write closes the database. The next call opens it again, removes remains of the failed write, and moves
+    everything out of the log that could not be synced: a page that the disk has once refused is never taken for
+    written.
 
-    Nothing is acknowledged that cannot be found again: before and after each commit the journal's name must still
-    lead to the file that is open, and the log beside it must be the one that is written.
+    Only records that can be found again are acknowledged: before and after each commit, the journal's name must still
+    lead to the open file, and the log beside it must be the one that is written.
     """
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection] = open_for_writing) -> None:
-        """Open or create the journal at `path`. Raises JournalError if it cannot be, or if another one writes it."""
+        """Open or create the journal at `path`. Raises JournalError if that fails, or another recorder writes it."""
         self.path = path
         self._connect = connect
         self._mutex = threading.Lock()
@@ -71,7 +71,7 @@ class Journal:
 
     @property
     def next_sequence(self) -> int:
-        """The number that the next record must have; a failed `append` leaves it as it was."""
+        """The number that the next record must have; a failed `append` does not change it."""
         return self._sequence + 1
 
     @property
@@ -91,7 +91,7 @@ class Journal:
         wall_ns: int | None = None,
         boot_id: str | None = None,
     ) -> int:
-        """Note a start of the server; returns the run's number.
+        """Record a start of the server; return the number of the run.
 
         `baseline` is every stored setting that is not nominal at the start. `first` is a command that belongs to the
         start, of number `next_sequence`: it is written together with the run, so that no crash can part them. Raises
@@ -126,8 +126,8 @@ class Journal:
         """Write commands and outcomes in one transaction; they are durable when this returns.
 
         `records` carry the sequence numbers from `next_sequence` on, without a gap; `settled` may belong to them or
-        to earlier ones. Blocks for a disk sync, so call it in a thread. Raises JournalError if it cannot be written:
-        then none of it is, the numbers are free again, and the next call tries anew.
+        to earlier ones. Blocks for a disk sync, so call it in a thread. Raises JournalError if they cannot be written:
+        then none of them is, the numbers are free again, and the next call tries again.
         """
         with self._mutex:
             if not self._begun:
@@ -140,7 +140,7 @@ class Journal:
             self._outcome += len(settled)
 
     def close(self) -> None:
-        """Close the file and let go of the lock; harmless when repeated."""
+        """Close the file and release the lock; harmless when repeated."""
         with self._mutex:
             if self._connection is not None and not self._closed and self._lock.trouble():
                 with suppress(sqlite3.Error):
@@ -220,7 +220,7 @@ class Journal:
         raise JournalError(f"{away} has been saved into the journal. Nothing of this was recorded: send it again")
 
     def _rescue(self) -> str:
-        """Make what is recorded outlive this process, and say what to do. The file itself may have no name any more."""
+        """Save the recorded commands beyond this process, and say what to do. The file itself may have been deleted."""
         if self._connection is None:
             return ""
         with suppress(sqlite3.Error):
@@ -237,7 +237,7 @@ class Journal:
         return f" All of it is in {self._rescued}: stop the server, rename that to {self.path.name}, and start again"
 
     def _empty_log(self, connection: sqlite3.Connection) -> str:
-        """Move what the log holds into the database; why that cannot be, empty when all of it is there and synced."""
+        """Move the log into the database; return the reason if that fails, empty if all of it is there and synced."""
         try:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.ProgrammingError:
@@ -247,7 +247,7 @@ class Journal:
         return "a reader holds it; end readers of the journal" if busy else ""
 
     def _log_found(self) -> Identity | None:
-        """The log that the journal's name leads to."""
+        """Find the log that the journal's name leads to."""
         try:
             found = os.stat(self._lock.place.with_name(self._lock.place.name + LOG))
         except OSError:
@@ -255,10 +255,10 @@ class Journal:
         return found.st_dev, found.st_ino
 
     def _reopened(self) -> sqlite3.Connection:
-        """The database after a failed write, with the failed write taken out and the log emptied into the file.
+        """Open the database after a failed write, remove the failed write, and empty the log into the file.
 
-        A commit that failed in its sync may stand in the log all the same. Emptying the log writes every page of it
-        anew, so nothing depends on pages that the disk refused.
+        A commit that failed in its sync may nevertheless be in the log. Emptying the log writes every page of it again,
+        so nothing depends on pages that the disk refused.
         """
         connection = self._connect(self.path)
         try:
@@ -266,7 +266,7 @@ class Journal:
             found = _last(connection)
             if any(there < here for there, here in zip(found, known, strict=True)):
                 raise sqlite3.DatabaseError(
-                    f"it ends at command {found[1]}, and {self._sequence} were acknowledged; restore it from a backup"
+                    f"it ends at command {found[1]}, but {self._sequence} were acknowledged; restore it from a backup"
                 )
             if found != known:
                 connection.execute("BEGIN IMMEDIATE")
@@ -296,12 +296,12 @@ class Journal:
     def _failure(self, error: BaseException) -> JournalError:
         return JournalError(
             f"{self.path}: the journal cannot be written: {error}; nothing of this was recorded. "
-            "Check that the disk has space and is writable; the journal is tried again with the next command"
+            "Check that the disk has space and is writable; the next command tries to write the journal again"
         )
 
 
 def read_boot_id() -> str:
-    """What tells one start of this computer from the next; monotonic times compare only within one."""
+    """Read the identity of this start of the computer; monotonic times are comparable only within one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -309,7 +309,7 @@ def read_boot_id() -> str:
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """The newest run, sequence number and outcome; 0 where there is none."""
+    """Read the newest run, sequence number and outcome; 0 where there is none."""
     row = connection.execute(
         "SELECT coalesce((SELECT max(run) FROM run), 0), coalesce((SELECT max(sequence) FROM command), 0),"
         " coalesce((SELECT max(id) FROM outcome), 0)"
@@ -345,12 +345,12 @@ def _change_rows(owner: int, changes: Iterable[Change]) -> Iterable[tuple[Number
 
 
 def _text(value: str) -> str:
-    """A claimed text as it can be stored: valid Unicode of bounded length."""
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+    """Convert a client's text to one that can be stored: valid Unicode of bounded length."""
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
 
 
 def _sync_directory(path: Path) -> None:
-    """Make the file's name as durable as what is in it."""
+    """Sync the folder, so that the file's name is as durable as its content."""
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -1,4 +1,4 @@
-"""One journal, one recorder, under whatever name: locks that end with the process that holds them."""
+"""Locks that allow one recorder for a journal, whatever its name; they end with the process that holds them."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from gnomon.recorder.errors import JournalError
 #: Device and inode.
 Identity = tuple[int, int]
 
-#: Journals that this process holds. Opening one a second time and closing it again would take SQLite's own locks away.
+#: Journals that this process holds. Opening one again and closing it would release SQLite's own locks.
 _held: set[Identity] = set()
 
 
@@ -39,20 +39,20 @@ class RecorderLock:
         os.register_at_fork(after_in_child=self._close)
 
     def trouble(self) -> str:
-        """Why the journal's name does not lead to the locked file any more; empty when it does."""
+        """Give the reason if the journal's name no longer leads to the locked file; empty if it does."""
         try:
             found = os.stat(self._journal)
         except FileNotFoundError:
             gone = "removed" if self.deleted() else "renamed, or the folder it is in,"
             return f"the journal was {gone} while the server was running"
         except OSError as error:
-            return f"the journal cannot be looked at any more ({error.strerror})"
+            return f"the journal can no longer be accessed ({error.strerror})"
         if (found.st_dev, found.st_ino) != self.identity:
             return "another file was put in the journal's place while the server was running"
         return ""
 
     def deleted(self) -> bool:
-        """Whether the locked file has no name left: only this process can still read it."""
+        """True if the locked file has no name left: only this process can still read it."""
         return os.fstat(self._database).st_nlink == 0
 
     def release(self) -> None:
@@ -92,9 +92,9 @@ class RecorderLock:
                 raise self._taken("this one, under another name")
             if known.st_nlink > 1:
                 raise JournalError(
-                    f"{self._journal}: the file has {known.st_nlink} names (hard links), and a log that belongs to it "
-                    "may stand beside another one; make it a file of its own: copy it, remove this name, and give the "
-                    "copy this name"
+                    f"{self._journal}: the file has {known.st_nlink} names (hard links), and its log may be beside "
+                    "another one of them; make it a separate file: copy it, remove this name, and give the copy this "
+                    "name"
                 )
         try:
             file = os.open(self.place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -116,12 +116,12 @@ class RecorderLock:
 
     def _taken(self, holder: str) -> JournalError:
         return JournalError(
-            f"{self._journal}: another recorder ({holder}) is writing it; stop that one, or give this server "
-            "a journal of its own with --journal"
+            f"{self._journal}: another recorder ({holder}) is writing to it; stop that one, or give this server "
+            "its own journal with --journal"
         )
 
     def _close(self) -> None:
-        """Closing ends the locks, if no fork has the files too."""
+        """Close the files and end the locks, unless a forked process has the files too."""
         for file in (self._database, self._beside):
             if file >= 0:
                 if self._owner == os.getpid():

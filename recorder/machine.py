@@ -1,10 +1,10 @@
-"""What replay needs of a machine: PVs that are read and written, and fail in ways that are told apart."""
+"""The machine as replay sees it: PVs that are read and written, and fail in distinguishable ways."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-#: EPICS's severity of a value that means nothing.
+#: Alarm severity INVALID of EPICS: the value is meaningless.
 INVALID = 3
 
 
@@ -20,7 +20,7 @@ class MachineClient(Protocol):
     """PVs of a machine. Every call ends within its timeout; none is made from two threads at once."""
 
     def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
-        """Connect to PVs that will be used; returns those that did not answer."""
+        """Connect to the PVs that will be used; return those that did not answer."""
         ...
 
     def get(self, pv: str, timeout_s: float) -> PvState:
@@ -36,5 +36,5 @@ class MachineClient(Protocol):
         ...
 
     def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
-        """Drive limits (low, high) as the machine gives them; equal ones mean none. Raises MachineError."""
+        """Read the drive limits (low, high) from the machine; equal ones mean none. Raises MachineError."""
         ...

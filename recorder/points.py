@@ -1,4 +1,4 @@
-"""Settings at points of a journal, read from its file; the decisions are in `review`."""
+"""Settings at points of a journal, read from its file; module `review` has the decisions."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a server has left behind: its run, its settings, and when they last changed, by which command (0: never)."""
+    """The last settings of a server: its run, its settings, and the last command that changed them (0: none)."""
 
     run: Run
     settings: Settings
@@ -28,19 +28,19 @@ class Left:
 
 
 def point_at(reader: Reader, sequence: int) -> Point:
-    """Settings after command `sequence`; 0 is the start of the first run. Raises ReviewError if there is none."""
+    """Find the settings after command `sequence`; 0: at the start of the first run. Raises ReviewError if none."""
     run = reader.run(1) if sequence == 0 else reader.run(reader.entry(sequence).run)
     return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence)))
 
 
 def point_now(reader: Reader) -> Point:
-    """Settings at the end of the newest run. Raises ReviewError if there is none."""
+    """Find the settings at the end of the newest run. Raises ReviewError if there is none."""
     run = reader.newest_run()
     return Point(run, settings_at(run.baseline, reader.effects(run=run.run)))
 
 
 def point_left(reader: Reader, machine: str, prefix: str) -> Left | None:
-    """How the newest server of a machine and prefix left its settings; None if the journal knows no such server."""
+    """Find the last settings of the newest server of a machine and prefix; None if the journal has no such server."""
     run = reader.newest_run_of(machine, prefix)
     if run is None:
         return None
@@ -53,13 +53,13 @@ def point_left(reader: Reader, machine: str, prefix: str) -> Left | None:
 
 
 def point_before(reader: Reader, sequence: int) -> Point:
-    """Settings that command `sequence` found, in its own run."""
+    """Find the settings before command `sequence`, in its own run."""
     run = reader.run(reader.entry(sequence).run)
     return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence - 1)))
 
 
 def same_machine(first: Run, second: Run) -> None:
-    """Raises ReviewError unless settings of both runs mean the same."""
+    """Check that settings of both runs mean the same. Raises ReviewError otherwise."""
     if (first.machine, first.digest) != (second.machine, second.digest):
         raise ReviewError(
             f"run {first.run} was of {first.machine!r} (document {first.digest[:12]}), run {second.run} of "
@@ -68,33 +68,33 @@ def same_machine(first: Run, second: Run) -> None:
 
 
 class Nominals:
-    """Nominal values of a run's settings: from its machine document, or from what the journal tells."""
+    """Nominal values of a run's settings, from its machine document or from the journal."""
 
     def __init__(self, reader: Reader, run: Run, ring: Ring | None) -> None:
-        """`ring` is the run's machine if its document can still be had; one of another digest is not used."""
+        """Use `ring`, the run's machine if its document is still available; one with another digest is not used."""
         self._reader = reader
         self._run = run
         self._ring = ring if ring is not None and ring.digest == run.digest else None
-        self._told: Settings | None = None
+        self._recorded: Settings | None = None
 
     def find(self, key: Key) -> float | None:
-        """The nominal value, or None where neither source has it."""
+        """Find the nominal value; None if neither source has it."""
         if self._ring is not None:
             try:
                 return self._ring.property_spec(*key).nominal
             except LatticeError:
                 return None
-        if self._told is None:
+        if self._recorded is None:
             runs = [run for run in self._reader.runs() if run.digest == self._run.digest]
-            self._told = known_nominals(runs, self._reader.effects())
-        return self._told.get(key)
+            self._recorded = known_nominals(runs, self._reader.effects())
+        return self._recorded.get(key)
 
     def __call__(self, key: Key) -> float:
-        """The nominal value. Raises ReviewError where neither source has it."""
+        """Find the nominal value. Raises ReviewError if neither source has it."""
         value = self.find(key)
         if value is None:
             raise ReviewError(
-                f"{key[0]} {key[1]}: its nominal value is not known; the document of machine {self._run.machine!r} "
-                "as it was then is not at hand, and the journal does not tell it"
+                f"{key[0]} {key[1]}: the nominal value is unknown: the machine document of {self._run.machine!r} at "
+                "that time is not available, and the journal does not have the value"
             )
         return value

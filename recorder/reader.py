@@ -1,4 +1,4 @@
-"""Read-only access to a journal, also while a server writes it."""
+"""Read-only access to a journal, also while a server writes to it."""
 
 import sqlite3
 import time
@@ -14,13 +14,13 @@ from gnomon.recorder.entries import Effect, Entry, Run, StoredChange, StoredOutc
 from gnomon.recorder.errors import JournalError, ReviewError
 from gnomon.recorder.schema import decode, decode_physics, decode_settings, open_for_reading
 
-#: How many commands are read at once: bounds the memory of a listing or an export.
+#: Number of commands read at a time: bounds the memory of a listing or an export.
 CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which commands to read; what is None does not restrict.
+    """A selection of commands; fields that are None do not restrict it.
 
     `since_ns`, `until_ns` are wall times, `first`, `last` sequence numbers, all inclusive. `pv` is a pattern with
     `*`, `?` and `[...]` for any PV or device of a command; `client` one for its user, its host or `user@host`.
@@ -36,7 +36,7 @@ class Filter:
     outcome: Outcome | None = None
 
     def where(self) -> tuple[str, list[Any]]:
-        """The condition in SQL, with its values."""
+        """Make the condition in SQL, with its values."""
         terms: list[tuple[str, list[Any]]] = [("1", [])]
         for term, value in (
             ("wall_ns >= ?", self.since_ns),
@@ -61,7 +61,7 @@ EVERYTHING = Filter()
 
 
 class Reader:
-    """A journal to look into; never changes it and never holds up its writer. Raises JournalError."""
+    """A journal opened for reading; never changes it and never delays its writer. Raises JournalError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,40 +80,40 @@ class Reader:
         self.close()
 
     def runs(self) -> tuple[Run, ...]:
-        """All starts of servers, oldest first."""
+        """Read all starts of servers, oldest first."""
         return tuple(_run(row) for row in self._rows("SELECT * FROM run ORDER BY run", ()))
 
     def run(self, number: int) -> Run:
-        """One start of a server. Raises ReviewError if there is none of this number."""
+        """Read one start of a server. Raises ReviewError if there is none with this number."""
         for row in self._rows("SELECT * FROM run WHERE run = ?", (number,)):
             return _run(row)
         raise ReviewError(f"{self.path}: there is no run {number} in this journal")
 
     def newest_run(self) -> Run:
-        """The newest start of a server. Raises ReviewError if there is none."""
+        """Read the newest start of a server. Raises ReviewError if there is none."""
         for row in self._rows("SELECT * FROM run ORDER BY run DESC LIMIT 1", ()):
             return _run(row)
-        raise ReviewError(f"{self.path}: no server has written into this journal yet")
+        raise ReviewError(f"{self.path}: no server has written to this journal yet")
 
     def newest_run_of(self, machine: str, prefix: str) -> Run | None:
-        """The newest start of a server of this machine under this prefix; None if there is none."""
+        """Read the newest start of a server of this machine under this prefix; None if there is none."""
         which = "SELECT * FROM run WHERE machine = ? AND prefix = ? ORDER BY run DESC LIMIT 1"
         return next((_run(row) for row in self._rows(which, (machine, prefix))), None)
 
     def last_sequence(self) -> int:
-        """The number of the newest command, 0 if there is none."""
+        """Read the number of the newest command, 0 if there is none."""
         return int(self._rows("SELECT coalesce(max(sequence), 0) FROM command", ())[0][0])
 
     def entry(self, sequence: int) -> Entry:
-        """One command. Raises ReviewError if it is not in the journal."""
+        """Read one command. Raises ReviewError if it is not in the journal."""
         for entry in self.entries(Filter(first=sequence, last=sequence)):
             return entry
         last = self.last_sequence()
-        has = f"it holds commands 1 to {last}" if last else "it holds no command yet"
+        has = f"it has commands 1 to {last}" if last else "it has no commands yet"
         raise ReviewError(f"{self.path}: there is no command {sequence} in this journal; {has}")
 
     def command_of_lattice(self, lattice_id: str) -> int | None:
-        """The newest command that led to a lattice, by its id or the beginning of it; None if none did."""
+        """Find the newest command that led to a lattice, by its id or the beginning of it; None if none did."""
         escaped = lattice_id.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
         rows = self._rows(
             "SELECT sequence FROM outcome WHERE lattice_after GLOB ? || '*' ORDER BY id DESC LIMIT 1", (escaped,)
@@ -121,7 +121,7 @@ class Reader:
         return int(rows[0][0]) if rows else None
 
     def entries(self, which: Filter = EVERYTHING) -> Iterator[Entry]:
-        """Commands in the order of their numbers, read in chunks, so that a long journal does not fill the memory."""
+        """Read commands in the order of their numbers, in chunks, so that a long journal does not fill the memory."""
         where, values = which.where()
         after = 0
         while True:
@@ -137,14 +137,14 @@ class Reader:
             after = entries[-1].sequence
 
     def newest(self, count: int, which: Filter = EVERYTHING) -> tuple[Entry, ...]:
-        """The newest `count` commands that the filter lets through, oldest first."""
+        """Read the newest `count` commands that match the filter, oldest first."""
         where, values = which.where()
         with self._snapshot():
             rows = self._rows(f"SELECT * FROM command WHERE {where} ORDER BY sequence DESC LIMIT ?", (*values, count))
             return tuple(self._entries(rows[::-1]))
 
     def effects(self, *, run: int | None = None, first: int = 1, last: int | None = None) -> tuple[Effect, ...]:
-        """What commands `first` to `last`, of one run or of all, really changed, in the order of acting."""
+        """Read the changes that commands `first` to `last` made, of one run or of all, in the order of acting."""
         rows = self._rows(
             "SELECT sequence, run, device, setting, unit, setting_old, setting_done"
             " FROM command JOIN outcome USING (sequence) JOIN effect ON effect.outcome = outcome.id"
@@ -165,9 +165,9 @@ class Reader:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[Entry]:
-        """New commands after number `after`, for ever, in order.
+        """Yield new commands after number `after`, endlessly, in order.
 
-        Each is yielded when its outcome stands, or after `settle_s` without one.
+        Each is yielded when it has an outcome, or after `settle_s` without one.
         """
         seen: dict[int, float] = {}
         version = -1
@@ -223,7 +223,7 @@ class Reader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """One consistent state of the journal for several queries."""
+        """Hold one consistent state of the journal for several queries."""
         self._rows("BEGIN", ())
         try:
             yield
@@ -257,7 +257,7 @@ def _run(row: Sequence[Any]) -> Run:
 
 
 def _grouped(rows: Iterable[Sequence[Any]]) -> dict[int, list[StoredChange]]:
-    """Changes by their owner, the first column."""
+    """Group changes by their owner, the first column."""
     grouped: dict[int, list[StoredChange]] = {}
     for row in rows:
         change = StoredChange(

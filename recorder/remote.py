@@ -15,7 +15,7 @@ PROCEDURE = "dt:set"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server said: the new lattice's id, empty if it did not say, and its whole text."""
+    """The answer of a server: the id of the new lattice, empty if not given, and the whole text."""
 
     lattice_id: str
     text: str
@@ -31,7 +31,7 @@ class Remote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PvaRemote:
-    """`Remote` by a remote procedure call. `environment` is where the EPICS variables are taken from."""
+    """`Remote` by a remote procedure call. The EPICS variables are taken from `environment`."""
 
     timeout_s: float = 5.0
     environment: Mapping[str, str] | None = None
@@ -65,22 +65,22 @@ def call_procedure(
             return str(context.rpc(name, call, timeout=timeout_s)["value"])
         except (TimeoutError, Disconnected) as error:
             raise RemoteError(
-                f"{name}: no server answered within {timeout_s:g} s. Is it running? EPICS_PVA_ADDR_LIST says where to "
-                "look (default 127.0.0.1). If it is, `gnomon log` shows whether the command arrived"
+                f"{name}: no server answered within {timeout_s:g} s. Check that it is running, and that its address is "
+                "in EPICS_PVA_ADDR_LIST (default 127.0.0.1). `gnomon log` shows whether the command arrived"
             ) from error
         except Refused as error:
             raise RemoteError(f"{name}: the server refused: {error}; nothing was changed") from error
 
 
 def _type(value: str | list[str] | list[float]) -> str:
-    """The structure code of an argument."""
+    """Find the structure code of an argument."""
     if isinstance(value, str):
         return "s"
     return "as" if value and isinstance(value[0], str) else "ad"
 
 
 def client_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The PV Access client's settings: the EPICS variables, and this computer where they say nothing."""
+    """Make the PV Access client's settings: the EPICS variables, by default for this computer."""
     settings = {name: value for name, value in environment.items() if name.startswith("EPICS_PVA_")}
     if not settings.keys() & {"EPICS_PVA_ADDR_LIST", "EPICS_PVA_NAME_SERVERS"}:
         settings["EPICS_PVA_ADDR_LIST"] = "127.0.0.1"
@@ -89,7 +89,7 @@ def client_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_reply(text: str) -> Reply:
-    """The server's answer: a JSON object with `lattice_id`, or any text."""
+    """Read the server's answer: a JSON object with `lattice_id`, or any text."""
     try:
         answer = json.loads(text)
     except ValueError:

@@ -1,6 +1,6 @@
-"""How the journal looks to an operator.
+"""The journal as shown to an operator.
 
-What a client claimed goes through `clean`: it may hold characters that would act on a terminal.
+Texts from clients go through `clean`: they may contain characters that would act on a terminal.
 """
 
 from collections.abc import Iterable
@@ -24,19 +24,19 @@ _COLOURS = {
     "unknown": "bold red",
 }
 
-#: Columns of a listing, with the widths that single lines have, and those that stand right.
-_COLUMNS = {"#": 6, "time": 23, "who": 18, "PV": 26, "old": 12, "new": 12, "unit": 7, "outcome": 9, "reason": 0}
+#: Columns of a listing with their widths in single lines, and the right-aligned ones.
+_COLUMNS = {"#": 6, "time": 23, "client": 18, "PV": 26, "old": 12, "new": 12, "unit": 7, "outcome": 9, "reason": 0}
 _RIGHT = (0, 4, 5)
 
 
 def make_console() -> Console:
-    """A console; what is piped is for programs and for grep: one command, one line."""
+    """Make a console; piped output is for programs and for grep: one line per command."""
     console = Console(emoji=False, highlight=False)
     return console if console.is_terminal else Console(emoji=False, highlight=False, width=240)
 
 
 def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
-    """A table without lines; the numbers of the columns `right` stand under each other."""
+    """Make a table without lines; the columns `right` are right-aligned."""
     table = Table(box=None, pad_edge=False, show_header=bool(columns), header_style="bold")
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number in right else "left", overflow="fold")
@@ -44,7 +44,7 @@ def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
 
 
 def entries_table(entries: Iterable[Entry]) -> Table:
-    """One row per command."""
+    """Make a table with one row per command."""
     table = make_table(*_COLUMNS, right=_RIGHT)
     for entry in entries:
         table.add_row(*_cells(entry))
@@ -52,7 +52,7 @@ def entries_table(entries: Iterable[Entry]) -> Table:
 
 
 def entry_line(entry: Entry) -> Text:
-    """One command as a line of its own, under a table or the line before."""
+    """Format one command as a single line, aligned with a table or line above it."""
     line = Text()
     for number, (cell, width) in enumerate(zip(_cells(entry), _COLUMNS.values(), strict=True)):
         cell.align("right" if number in _RIGHT else "left", max(width, len(cell)))
@@ -62,12 +62,12 @@ def entry_line(entry: Entry) -> Text:
 
 
 def facts_table(entry: Entry, run: Run) -> Table:
-    """Who, when, and on what."""
+    """Make a table of a command's client, time, lattice, run and machine."""
     table = make_table()
     client = entry.client
     for name, value in (
         ("time", f"{local_time(entry.wall_ns)} (monotonic {entry.monotonic_ns / 1e9:.6f} s)"),
-        ("client", f"{client.user}@{client.host} over {client.protocol}, as claimed"),
+        ("client", f"{client.user}@{client.host} over {client.protocol}, as stated by the client"),
         ("lattice before", entry.lattice_before),
         ("run", f"{run.run}, since {local_time(run.wall_ns)}, boot {run.boot_id}"),
         ("machine", f"{run.machine} (document {run.digest}), PVs under {run.prefix!r}"),
@@ -77,7 +77,7 @@ def facts_table(entry: Entry, run: Run) -> Table:
 
 
 def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
-    """What was asked, or with `done` what became of it, with the strengths that it drives."""
+    """Make a table of requested changes or, with `done`, of applied ones, with the strengths that they drive."""
     table = make_table("PV", "device", "property", "old", "done" if done else "new", "unit", "drives", right=(3, 4))
     for c in changes:
         drives = [
@@ -98,7 +98,7 @@ def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
 
 
 def differences_table(differences: Iterable[Difference], first: str, second: str, *, missing: str = "nominal") -> Table:
-    """Settings at two points; `missing` stands where one of them does not tell the number."""
+    """Make a table of settings at two points; `missing` is shown if the number is unknown at one of them."""
     table = make_table("device", "property", first, second, "unit", right=(2, 3))
     for d in differences:
         values = (value_text(d.first, "nominal"), value_text(d.second, "nominal"))
@@ -107,7 +107,7 @@ def differences_table(differences: Iterable[Difference], first: str, second: str
 
 
 def moves_table(moves: Iterable[tuple[str, float | None, float | None, str]], first: str, second: str) -> Table:
-    """Setpoints in two snapshots: name, both values, unit; None where a snapshot does not have it."""
+    """Make a table of setpoints in two snapshots: name, both values, unit; None if a snapshot does not have it."""
     table = make_table("PV", first, second, "unit", right=(1, 2))
     for name, one, other, unit in moves:
         table.add_row(clean(name), value_text(one), value_text(other), clean(unit))
@@ -115,7 +115,7 @@ def moves_table(moves: Iterable[tuple[str, float | None, float | None, str]], fi
 
 
 def values_table(values: Iterable[tuple[str, float, str]]) -> Table:
-    """Setpoints: name, value, unit."""
+    """Make a table of setpoints: name, value, unit."""
     table = make_table("PV", "value", "unit", right=(1,))
     for name, value, unit in values:
         table.add_row(clean(name), value_text(value), clean(unit))
@@ -123,7 +123,7 @@ def values_table(values: Iterable[tuple[str, float, str]]) -> Table:
 
 
 def assignments_table(assignments: Iterable[Assignment]) -> Table:
-    """Settings that will be made."""
+    """Make a table of settings to be made."""
     table = make_table("device", "property", "now", "will be", "unit", right=(2, 3))
     for a in assignments:
         table.add_row(clean(a.device), clean(a.setting), value_text(a.now), value_text(a.value), clean(a.unit))
@@ -131,29 +131,29 @@ def assignments_table(assignments: Iterable[Assignment]) -> Table:
 
 
 def outcome_text(entry_outcome: str | None) -> Text:
-    """An outcome in its colour; none is `unknown`: the server works on it, or ended before."""
+    """Show an outcome in its colour; None is `unknown`: the server still works on the command, or ended before."""
     name = entry_outcome or "unknown"
     return Text(name, style=_COLOURS[name])
 
 
 def local_time(wall_ns: int) -> str:
-    """Local time with milliseconds."""
+    """Format local time with milliseconds."""
     seconds, rest = divmod(wall_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d}"
 
 
 def value_text(value: float | None, nothing: str = "-") -> str:
-    """A number to nine digits."""
+    """Format a number to nine digits."""
     return nothing if value is None else f"{value:.9g}"
 
 
 def clean(text: str) -> Text:
-    """Return a text in which nothing acts on a terminal, and nothing is taken for markup."""
+    """Make a text safe to show: nothing in it acts on a terminal or is taken for markup."""
     return Text(printable(text))
 
 
 def _what(change: StoredChange) -> str:
-    """The PV; with what it set, where the name does not tell."""
+    """Name the PV, with its device and property if its name does not show them."""
     return change.pv if change.device in change.pv else f"{change.pv} {change.device} {change.property}"
 
 
@@ -164,7 +164,7 @@ def _cells(entry: Entry) -> tuple[Text, ...]:
     applied = entry.applied
     done = applied.effects[0].done if applied and len(applied.effects) == 1 else None
     if asked is not None and done is not None and done != asked.new:
-        remarks.insert(0, f"became {value_text(done)} {asked.unit}")
+        remarks.insert(0, f"applied as {value_text(done)} {asked.unit}")
     return (
         Text(str(entry.sequence)),
         Text(local_time(entry.wall_ns)),

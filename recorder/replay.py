@@ -1,6 +1,6 @@
-"""A plan carried out on a machine: one step at a time, verified, and taken back when anything is not as it must be.
+"""The execution of a plan on a machine: one step at a time, verified, and rolled back if anything is wrong.
 
-Nothing here knows faults or servers; the machine, the clock and the record of events are passed in.
+Nothing here depends on faults or servers; the machine, the clock and the record of events are passed in.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,16 @@ from gnomon.recorder.steps import Plan, Step
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
 from gnomon.recorder.watch import StartWatch
 
-#: How often the start state is looked at while the next step is not due [s].
+#: Time between checks of the start state while the next step is not due [s].
 WATCH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """`timeout_s` bounds each call, `settle_s` how long a readback may take; `pace` is the time between steps.
+    """Options: `timeout_s` bounds each call, `settle_s` the time of a readback; `pace` is the time between steps.
 
-    `pace` "original" keeps the recorded times, a number is seconds from one step to the next, and None goes on as soon
-    as a step is verified.
+    `pace` "original" keeps the recorded times, a number is the time from one step to the next [s], and None goes on as
+    soon as a step is verified.
     """
 
     limits: GateLimits = field(default_factory=GateLimits)
@@ -37,9 +37,9 @@ class ReplayOptions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a replay ended: `done` steps verified; `failure` why it stopped, empty when it did not.
+    """The result of a replay: `done` steps were verified; `failure` is the reason why it stopped, or empty.
 
-    `restored` are the PVs put back, in order; `left` those that could not be, each with what it should be.
+    `restored` are the PVs put back, in order; `left` those that could not be, each with the value that it should have.
     """
 
     done: int
@@ -49,7 +49,7 @@ class Result:
 
 
 def examine(plan: Plan, machine: MachineClient, options: ReplayOptions) -> Verdict:
-    """Connect to every PV of the plan, read it, and judge. Writes nothing; never raises for the machine."""
+    """Connect to every PV of the plan, read it, and judge. Writes nothing; machine errors become reasons."""
     names = [start.pv for start in plan.starts]
     for step in plan.steps:
         names += [step.pv, step.readback, *filter(None, [step.back_pv])]
@@ -82,19 +82,19 @@ def carry_out(
 ) -> Result:
     """Write the steps, each verified before the next; on any failure put back what was written, in reverse order.
 
-    The state that the recording began from is watched all the while. Putting back goes on until all of it is verified,
-    or until `taken_over` says that an operator has the machine; what somebody else has set is left alone.
+    The start state of the recording is watched throughout. Putting back continues until all of it is verified, or until
+    `taken_over` is true because an operator has taken over the machine; values set by someone else are left alone.
 
-    `report` is told of each step ("write", "verified", "restored", "waiting", "left") with a remark. `uninterrupted` is
-    called before putting back, so that a second interrupt does not stop that. Raises ReplayError, before anything is
-    written, when the gate refuses. An interrupt also puts back and gives a result.
+    `report` is called for each step ("write", "verified", "restored", "waiting", "left") with a remark. `uninterrupted`
+    is called before putting back, so that a second interrupt does not stop it. Raises ReplayError if the gate refuses,
+    before anything is written. An interrupt also puts back and gives a result.
     """
     verdict = examine(plan, machine, options)
     if not verdict.accepted:
-        raise ReplayError("the gate refuses, nothing was written:\n" + "\n".join(f"  {r}" for r in verdict.reasons))
+        raise ReplayError("replay refused, nothing was written:\n" + "\n".join(f"  {r}" for r in verdict.reasons))
     run = _Replay(plan, machine, options, audit, report, clock or SystemClock(), taken_over)
     audit.note("begin", {"steps": len(plan.steps)})
-    failure = "unforeseen error"
+    failure = "unexpected error"
     restored: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     try:
@@ -141,7 +141,7 @@ class _Replay:
         for number, step in enumerate(self.plan.steps):
             self._wait_for(begin + _due(self.plan.steps, number, self.options.pace))
             self.watch.check()
-            shown, before = self._stands_at_start(step)
+            shown, before = self._check_start_of(step)
             self.audit.note("write", {**facts(step), "put_back": before})
             self.report("write", step, "")
             self.written.append(Written(step, shown, before))
@@ -154,7 +154,7 @@ class _Replay:
         self.watch.check()
 
     def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Put back in reverse order; returns the PVs restored and, with what to put, those left."""
+        """Put back in reverse order; return the PVs restored and, each with its value to be set, those left."""
         roll_back = RollBack(
             self.written,
             self.machine,
@@ -180,7 +180,7 @@ class _Replay:
                 continue
 
     def _moved_besides(self) -> list[str]:
-        """PVs that steps have moved without writing them, as an optics does with supplies, and that are not back."""
+        """List PVs that steps changed without writing them, as an optics changes supplies, and that are not back."""
         own = {pv for w in self.written for pv in (w.step.pv, w.step.readback)}
         besides = {pv for number in range(len(self.written)) for pv in self.watch.moved_by(number)} - own
         left = []
@@ -193,15 +193,15 @@ class _Replay:
                     continue
                 if not abs(stands - start.value) <= self.options.limits.tolerance * start.range:
                     left.append(
-                        f"{start.pv}: should be {start.value:.9g} {start.unit}: stands at {stands:.9g} {start.unit}, "
-                        "moved by a step that was put back"
+                        f"{start.pv}: should be {start.value:.9g} {start.unit}: is {stands:.9g} {start.unit}, "
+                        "changed by a step that was put back"
                     )
         return left
 
-    def _stands_at_start(self, step: Step) -> tuple[float, float]:
-        """What a setpoint shows before a step, and what to put back.
+    def _check_start_of(self, step: Step) -> tuple[float, float]:
+        """Read a setpoint's value before a step, and find the value to put back.
 
-        Raises MachineError unless the PV shows what it showed in the recording.
+        Raises MachineError unless the PV has the value that it had in the recording.
         """
         limits, timeout = self.options.limits, self.options.timeout_s
         state = self.machine.get(step.readback, timeout)
@@ -209,21 +209,21 @@ class _Replay:
             raise MachineError(reason)
         if not equal(state.value, step.start, step, limits):
             raise MachineError(
-                f"{step.readback}: stands at {state.value:.9g} {step.unit} where the step begins at "
-                f"{step.start:.9g} {step.unit}: somebody else has moved it"
+                f"{step.readback} = {state.value:.9g} {step.unit}, but the step begins at "
+                f"{step.start:.9g} {step.unit}: someone else has changed it"
             )
         setpoint = self.machine.get(step.pv, timeout).value
         return setpoint, setpoint if equal(setpoint, step.start, step, limits) else step.start
 
     def _wait_for(self, moment: float) -> None:
-        """Wait, and watch meanwhile."""
+        """Wait until a moment, and watch the start state meanwhile."""
         while (rest := moment - self.clock.monotonic()) > 0.0:
             self.clock.sleep(min(rest, WATCH_S))
             self.watch.check()
 
 
 def _due(steps: Sequence[Step], number: int, pace: float | Literal["original"] | None) -> float:
-    """When a step is due, in seconds from the beginning."""
+    """Calculate when a step is due, from the beginning [s]."""
     if pace is None:
         return 0.0
     if pace == "original":

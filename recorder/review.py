@@ -1,7 +1,7 @@
-"""What a journal says about settings: as they were at a point, between two points, and how to go back.
+"""Settings from a journal: at a point, the differences between two points, and the way back.
 
-Pure functions of entries. A point N is what the commands up to and including N have done; where a delayed command
-acted after a younger one, the order of acting counts.
+Pure functions of entries. Point N is the state after the commands up to and including N; if a delayed command acted
+after a later one, the order of acting counts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ Nominal = Callable[[Key], float]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One setting at two points; None stands for nominal where the journal does not tell the number."""
+    """One setting at two points; None means nominal if the journal does not have the number."""
 
     device: str
     setting: str
@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A setting to be made, from what it is now."""
+    """A setting to be made, with its present value."""
 
     device: str
     setting: str
@@ -40,12 +40,12 @@ class Assignment:
 
 
 def settings_at(baseline: Mapping[Key, float], effects: Iterable[Effect]) -> Settings:
-    """Settings after `effects` (of one run, up to the point, in the order of acting), starting from `baseline`."""
+    """Find the settings after `effects` (of one run, up to the point, in the order of acting), from `baseline` on."""
     return {**baseline, **{effect.key: effect.done for effect in effects}}
 
 
 def known_nominals(runs: Iterable[Run], effects: Iterable[Effect]) -> Settings:
-    """Nominal values that the journal itself tells: of settings first touched in a run that began with them nominal.
+    """Find nominal values in the journal: of settings first changed in a run that began with them nominal.
 
     `effects` of other runs than `runs` do not count.
     """
@@ -62,7 +62,7 @@ def known_nominals(runs: Iterable[Run], effects: Iterable[Effect]) -> Settings:
 
 
 def units(effects: Iterable[Effect]) -> dict[Key, str]:
-    """Units by setting, as far as commands have named them."""
+    """Find the units of settings, as far as commands have named them."""
     return {effect.key: effect.unit for effect in effects}
 
 
@@ -72,7 +72,7 @@ def differences(
     nominal: Callable[[Key], float | None],
     unit: Mapping[Key, str],
 ) -> tuple[Difference, ...]:
-    """What differs between two points, by device and setting; `nominal` gives None for what it does not know."""
+    """List the settings that differ between two points; `nominal` gives None for an unknown value."""
     found = []
     for key in sorted(first.keys() | second.keys()):
         a = first[key] if key in first else nominal(key)
@@ -85,9 +85,9 @@ def differences(
 def restoration(
     now: Mapping[Key, float], then: Mapping[Key, float], nominal: Nominal, unit: Mapping[Key, str]
 ) -> tuple[Assignment, ...]:
-    """The settings to be made to come from `now` to `then`; empty when nothing differs.
+    """List the settings to be made to return from `now` to `then`; empty if nothing differs.
 
-    `nominal` is asked for settings that one of the points leaves nominal; what it raises comes through.
+    `nominal` is called for settings that are nominal at one of the points; its errors are passed on.
     """
     found = []
     for key in sorted(now.keys() | then.keys()):
@@ -99,7 +99,7 @@ def restoration(
 
 
 def inverse(entry: Entry) -> tuple[Assignment, ...]:
-    """The settings that put back what a command changed. Raises ReviewError if it changed nothing."""
+    """List the settings that undo a command. Raises ReviewError if it changed nothing."""
     done = entry.applied
     if done is None:
         became = "has no outcome" if entry.outcome is None else f"was {entry.outcome}"
@@ -112,19 +112,19 @@ def inverse(entry: Entry) -> tuple[Assignment, ...]:
 
 
 def moved(assignments: Iterable[Assignment], settings: Mapping[Key, float], nominal: Nominal) -> tuple[Assignment, ...]:
-    """Those whose setting is no longer what it was when they were made."""
+    """Select the assignments whose setting no longer has the value `now` of the assignment."""
     keyed = [((a.device, a.setting), a) for a in assignments]
     return tuple(a for key, a in keyed if (settings[key] if key in settings else nominal(key)) != a.now)
 
 
 def overwritten(assignments: Iterable[Assignment], later: Iterable[Effect]) -> tuple[int, ...]:
-    """Numbers of the commands among `later` that changed a setting of `assignments`."""
+    """List the numbers of the commands among `later` that changed a setting of `assignments`."""
     keys = {(a.device, a.setting) for a in assignments}
     return tuple(sorted({effect.sequence for effect in later if effect.key in keys}))
 
 
 def _first_to_last(effects: Iterable[StoredChange]) -> tuple[StoredChange, ...]:
-    """One change per setting: from the first old value to the last done one."""
+    """Merge changes to one per setting: from the first old value to the last applied one."""
     merged: dict[Key, StoredChange] = {}
     for effect in effects:
         if effect.setting_done is None:

@@ -1,4 +1,4 @@
-"""Putting back what a replay has written, until it is verified or an operator takes over."""
+"""Roll back of a replay: put previous values back until that is verified or an operator takes over."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,19 +11,19 @@ from gnomon.recorder.machine import MachineClient
 from gnomon.recorder.steps import Step
 from gnomon.recorder.verifying import Clock, Verifier
 
-#: Time between two tries of what could not be put back [s]: the first one, and the longest.
+#: Time before another try to put back a value [s]: the first one, and the longest.
 RETRY_S, MAX_RETRY_S = 1.0, 10.0
 
-#: What a button is put to.
+#: Value that presses a button.
 PRESSED = 1.0
 
-#: Told of each event with the step and a remark.
+#: Called for each event with the step and a remark.
 Report = Callable[[str, Step, str], None]
 
 
 @dataclass(slots=True)
 class Written:
-    """A step that has been sent, with what its setpoint showed and what to put back. `trouble`: why it is not yet."""
+    """A step that was sent: its setpoint's value `shown` before, the value to put back, and why it is not back yet."""
 
     step: Step
     shown: float
@@ -32,11 +32,11 @@ class Written:
 
 
 class RollBack:
-    """Takes steps back in reverse order, each verified; what cannot be is tried again for as long as it takes.
+    """Roll back of steps in reverse order, each verified; a step that fails is tried again for as long as it takes.
 
     A PV that does not answer or follow does not keep others waiting, but its own earlier steps wait for its later
-    ones. A PV whose setpoint shows what we never wrote is somebody else's and is left alone. `run` can be called again
-    after an exception, and goes on where it was.
+    ones. A PV whose setpoint has a value that we never wrote was set by someone else and is left alone. `run` can be
+    called again after an exception, and continues.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class RollBack:
         self.left: list[str] = []
 
     def run(self) -> None:
-        """Put back everything; what is left at the end is somebody else's, or the operator's."""
+        """Put back everything; steps left at the end were changed by someone else or taken over by the operator."""
         wait_s = RETRY_S
         while self._pending or not self._looked_again:
             if not self._pending:
@@ -87,14 +87,14 @@ class RollBack:
             self._record_lost = ""
 
     def note(self, event: str, facts: dict[str, object]) -> None:
-        """Keep an event. Neither a full disk nor a closed terminal may keep the machine from going back."""
+        """Record an event. Neither a full disk nor a closed terminal may stop the roll back."""
         try:
             self._audit.note(event, facts)
         except ReplayError as error:
             self._record_lost = str(error)
 
     def _pass(self) -> bool:
-        """Try everything that is pending once, the latest first; whether something got done."""
+        """Try all pending steps once, the latest first; True if any of them is done."""
         got_on = False
         waiting: set[str] = set()
         for written in list(self._pending):
@@ -107,7 +107,7 @@ class RollBack:
                 foreign = self._put_back(written)
             except MachineError as error:
                 trouble = str(error)
-            except Exception as error:  # noqa: BLE001 - a fault in a library is told, and tried again
+            except Exception as error:  # noqa: BLE001 - a fault in a library is reported, and tried again
                 trouble = f"{step.pv}: {type(error).__name__}: {error}"
             else:
                 got_on = True
@@ -129,13 +129,13 @@ class RollBack:
         return got_on
 
     def _put_back(self, written: Written) -> str:
-        """Take one step back; returns why the PV is not ours. Raises MachineError when it has to be tried again."""
+        """Put one step back; return the reason if someone else has set the PV. Raises MachineError to try again."""
         step = written.step
         stands = self._machine.get(step.pv, self._verifier.timeout_s).value
         if not self._is_ours(step, stands):
-            return f"somebody else has set {step.pv} to {stands:.9g} {step.unit}"
-        if step.back_pv and self._stands(step):
-            return ""  # another button was pressed since: pressing one more would take that back
+            return f"someone else has set {step.pv} to {stands:.9g} {step.unit}"
+        if step.back_pv and self._is_at_start(step):
+            return ""  # another button was pressed since: pressing one more would undo that
         self.note("restore", {**facts(step), "put_back": written.before})
         if step.back_pv:
             self._machine.put(step.back_pv, PRESSED, self._verifier.timeout_s)
@@ -144,8 +144,8 @@ class RollBack:
         self._verifier.verify(step, step.start)
         return ""
 
-    def _stands(self, step: Step) -> bool:
-        """Whether a step's PVs show its start."""
+    def _is_at_start(self, step: Step) -> bool:
+        """True if a step's PVs have its start value."""
         try:
             self._verifier.look(step, step.start)
         except MissedError:
@@ -153,12 +153,12 @@ class RollBack:
         return True
 
     def _is_ours(self, step: Step, value: float) -> bool:
-        """Whether a setpoint shows something that it showed before, or that we wrote."""
+        """True if a setpoint has a value that it had before, or that we wrote."""
         tolerance = tolerance_of(step.range, abs(step.target - step.start), self._limits)
         return any(abs(value - own) <= tolerance for own in self._ours[step.pv])
 
     def _look_again(self) -> None:
-        """Once all is back, see that it stays: what a late answer or another of our PVs has moved is pending again."""
+        """Check once more when all is back: values that a late answer or another PV has changed are pending again."""
         self._looked_again = True
         for pv, written in self._first.items():
             if pv not in self.restored or any(text.startswith(f"{pv}:") for text in self.left):
@@ -178,7 +178,7 @@ class RollBack:
         self._tell("left", step, reason)
 
     def _operator_has_it(self, wait_s: float) -> bool:
-        """Wait, unless the operator takes over."""
+        """Wait; True if the operator takes over meanwhile."""
         until = self._clock.monotonic() + wait_s
         while not self._taken_over():
             rest = until - self._clock.monotonic()
@@ -193,5 +193,5 @@ class RollBack:
 
 
 def facts(step: Step) -> dict[str, object]:
-    """What the record says of a step."""
+    """Describe a step for the record."""
     return {"sequence": step.sequence, "pv": step.pv, "from": step.start, "to": step.target, "unit": step.unit}

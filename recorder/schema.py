@@ -1,7 +1,7 @@
-"""The journal's tables, and how a database file is opened with them.
+"""The journal's tables, and functions to open a database file with them.
 
-SQLite turns not-a-number into NULL, so it is stored as the text 'nan' in a REAL column; NULL means that there is no
-value (nothing done yet, or a value that is no number at all). Infinities are stored as they are.
+SQLite turns NaN into NULL, so NaN is stored as the text 'nan' in a REAL column; NULL means that there is no value
+(nothing done yet, or a value that is not a number at all). Infinities are stored as they are.
 """
 
 import json
@@ -34,7 +34,7 @@ _CHANGE = """
     physics_new TEXT NOT NULL,
 """
 
-#: `change` holds what a command asked for, `effect` what an outcome did; `outcome.id` is the order of doing.
+#: `change` holds the requests of a command, `effect` the changes by an outcome; `outcome.id` is the order of acting.
 TABLES = f"""
 CREATE TABLE run (
     run INTEGER PRIMARY KEY,
@@ -85,29 +85,29 @@ Number = float | str | None
 
 
 def encode(value: float | None) -> Number:
-    """A number as it is stored."""
+    """Convert a number to its stored form."""
     if value is None:
         return None
     return "nan" if math.isnan(value) else float(value)
 
 
 def decode(stored: Number) -> float | None:
-    """A number as it was before `encode`."""
+    """Convert a number back from its stored form."""
     return None if stored is None else float(stored)
 
 
 def encode_physics(strengths: Mapping[str, float]) -> str:
-    """Strengths as JSON text; not-a-number and infinities are texts in it."""
+    """Convert strengths to JSON text; NaN and infinities are texts in it."""
     return json.dumps({name: value if math.isfinite(value) else str(value) for name, value in strengths.items()})
 
 
 def decode_physics(stored: str) -> dict[str, float]:
-    """Strengths as they were before `encode_physics`."""
+    """Convert strengths back from JSON text."""
     return {name: float(value) for name, value in json.loads(stored).items()}
 
 
 def encode_settings(settings: Mapping[tuple[str, str], float]) -> str:
-    """Settings by (device, setting) as JSON text: device -> setting -> value."""
+    """Convert settings by (device, setting) to JSON text: device -> setting -> value."""
     nested: dict[str, dict[str, float]] = {}
     for (device, setting), value in settings.items():
         nested.setdefault(device, {})[setting] = value
@@ -115,7 +115,7 @@ def encode_settings(settings: Mapping[tuple[str, str], float]) -> str:
 
 
 def decode_settings(stored: str) -> dict[tuple[str, str], float]:
-    """Settings as they were before `encode_settings`."""
+    """Convert settings back from JSON text."""
     nested = json.loads(stored)
     return {(device, setting): float(v) for device, inner in nested.items() for setting, v in inner.items()}
 
@@ -123,7 +123,7 @@ def decode_settings(stored: str) -> dict[tuple[str, str], float]:
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open or create a journal so that a commit returns only once it is on the disk.
 
-    Raises JournalError if it is of a newer gnomon or no journal at all, and sqlite3.Error if SQLite cannot.
+    Raises JournalError if it is from a newer gnomon or not a journal, and sqlite3.Error if SQLite cannot open it.
     """
     connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
     try:
@@ -145,12 +145,12 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a journal that may be written meanwhile; a finished one may also be on a read-only medium.
+    """Open a journal, also while it is being written; a finished one may be on a read-only medium.
 
     Raises JournalError if there is none, or one that this gnomon cannot read.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: there is no journal here; name another one with --journal")
+        raise JournalError(f"{path}: there is no journal here; give another one with --journal")
     try:
         connection = _connect_to_read(path)
     except sqlite3.Error as error:
@@ -168,16 +168,16 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of a journal's tables, 0 for an empty file. Raises JournalError if it is not for us to read."""
+    """Read the version of a journal's tables, 0 for an empty file. Raises JournalError if we cannot read it."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if tables and owner != APPLICATION_ID:
-        raise JournalError(f"{path}: this is a database, but not a journal of gnomon; name another file")
+        raise JournalError(f"{path}: this is a database, but not a journal of gnomon; give another file")
     if version > VERSION:
         raise JournalError(
-            f"{path}: written by a newer gnomon (journal version {version}, this one knows up to {VERSION}); "
-            "update gnomon or name another journal"
+            f"{path}: written by a newer gnomon (journal version {version}, this one reads up to {VERSION}); "
+            "update gnomon, or give another journal"
         )
     return version
 
@@ -192,6 +192,6 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         log = path.resolve().with_name(path.resolve().name + "-wal")
         if log.exists() and log.stat().st_size > 0:
             raise
-        # Without a log nothing is missing from the file itself, and nobody can be writing it.
+        # Without a log, the file itself is complete, and nobody can be writing to it.
         connection = sqlite3.connect(f"{location}?immutable=1", uri=True, isolation_level=None)
     return connection

@@ -1,7 +1,7 @@
-"""Named snapshots: every setpoint of a ring at one moment, to be looked at, compared, and brought back.
+"""Named snapshots: all setpoints of a ring at one moment, to be shown, compared and restored.
 
-A snapshot that was saved is complete: it holds the stored setting behind every setpoint PV, and every other setting
-that was not nominal. One that was imported holds what its file had, and restores no more than that.
+A saved snapshot is complete: it has the stored setting behind every setpoint PV, and every other setting that was not
+nominal. An imported one has only the setpoints of its file, and restores no others.
 """
 
 import math
@@ -24,14 +24,14 @@ from gnomon.recorder.save_files import Given, Saved
 
 SCHEMA: Literal["gnomon.snapshot/1"] = "gnomon.snapshot/1"
 
-#: How the settings are called that stand on top of what a current gives.
+#: Suffix of settings that are added to the strength which a current gives.
 TRIM = "_trim"
 
-#: Relative difference up to which two PVs of one setting, in units of their own, have the same value.
+#: Relative difference up to which two PVs of one setting, each in its unit, have the same value.
 SAME = 1e-12
 
-#: At most so many complaints in one error.
-MOST_REASONS = 20
+#: Largest number of reasons in one error.
+MAX_REASONS = 20
 
 
 class Part(BaseModel):
@@ -41,28 +41,28 @@ class Part(BaseModel):
 
 
 class Entry(Part):
-    """One setpoint: the PV, without prefix, and its value in its unit; the setting behind it and that one's value."""
+    """One setpoint: the PV, without prefix, and its value in its unit; the setting behind it and its value."""
 
-    pv: str = Field(description="without prefix; empty for a setting that no PV sets")
+    pv: str = Field(description="name of the PV without prefix; empty for a setting that no PV sets")
     value: float
     unit: str
     device: str
-    setting: str = Field(description="stored setting, or property for a value that was imported")
-    stored: float = Field(description="in the setting's own unit")
+    setting: str = Field(description="stored setting; for an imported value, the property")
+    stored: float = Field(description="value in the unit of the setting")
 
     @property
     def key(self) -> Key:
-        """What a command names."""
+        """Device and setting, as a command names them."""
         return (self.device, self.setting)
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Name to show to people."""
         return self.pv or f"{self.device} {self.setting}"
 
 
 class Signature(Part):
-    """Who did it, on which computer, and when."""
+    """The user, computer and time of an action."""
 
     time_ns: int
     user: str
@@ -70,22 +70,24 @@ class Signature(Part):
 
 
 class Snapshot(Part):
-    """All setpoints at one moment, or those of a file."""
+    """All setpoints at one moment, or those in a file."""
 
     schema_: Literal["gnomon.snapshot/1"] = Field(default=SCHEMA, alias="schema")
     machine: str
-    digest: str = Field(description="of the machine document")
-    prefix: str = Field(description="of the server that was saved; for a file, the one that its names had")
-    lattice_id: str = Field(description="empty for an imported one, which is not the whole ring")
+    digest: str = Field(description="digest of the machine document")
+    prefix: str = Field(description="prefix of the saved server; for an imported file, prefix of the names in it")
+    lattice_id: str = Field(
+        description="id of the lattice; empty for an imported snapshot, which is not the whole ring"
+    )
     complete: bool
-    source: str = Field(description="run and command of the journal, or the file")
+    source: str = Field(description="run and command of the journal, or name of the file")
     comment: str
     signed: Signature
     entries: tuple[Entry, ...]
 
 
 class Deleted(Part):
-    """What stands in a snapshot's place when it has been deleted; its earlier revisions stay in the store."""
+    """The last revision of a deleted snapshot; its earlier revisions stay in the store."""
 
     schema_: Literal["gnomon.snapshot/1"] = Field(default=SCHEMA, alias="schema")
     deleted: Literal[True] = True
@@ -93,7 +95,7 @@ class Deleted(Part):
 
 
 def entries_of(lattice: Lattice, specs: Iterable[PvSpec], prefix: str) -> tuple[Entry, ...]:
-    """Every setpoint PV of a lattice with what stands behind it, then every other setting that is not nominal."""
+    """List every setpoint PV of a lattice with the setting behind it, then every other setting that is not nominal."""
     ring = lattice.ring
     found: list[Entry] = []
     covered: set[Key] = set()
@@ -114,10 +116,10 @@ def entries_of(lattice: Lattice, specs: Iterable[PvSpec], prefix: str) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a file's setpoints are here. `left_out` has the reason by name as in the file, for what is not taken.
+    """The setpoints of a file for this machine. `left_out` has the reasons for PVs not taken, by name in the file.
 
-    `unread` names the lines that should have been taken and could not be: unreadable ones, and setpoints of this
-    machine without a value.
+    `unread` has the lines that should have been taken and could not be: unreadable ones, and setpoints of this machine
+    without a value.
     """
 
     entries: tuple[Entry, ...]
@@ -126,10 +128,10 @@ class Imported:
 
 
 def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix: str) -> Imported:
-    """Take the setpoints that a file holds, by PVs named with `prefix` in `specs` and `file_prefix` in the file.
+    """Take the setpoints in a file, by PVs named with `prefix` in `specs` and `file_prefix` in the file.
 
-    A PV that sets many (an optics) brings them along, as far as the file does not have them. Raises ReviewError, with
-    all the PVs, for values that a setpoint cannot have and for setpoints that the file gives two values.
+    A PV that sets many (an optics) adds them, unless the file has them itself. Raises ReviewError, with all the PVs,
+    for values that a setpoint cannot have and for setpoints with two values in the file.
     """
     by_name = {canonical_name(spec.name, prefix): spec for spec in specs}
     setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == "set"}
@@ -152,7 +154,7 @@ def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix
         try:
             value = _value(spec, given.text)
         except NotANumberError as error:
-            states = f"; its states are {', '.join(spec.states)}" if spec.states else ""
+            states = f"; states: {', '.join(spec.states)}" if spec.states else ""
             unread.append((given.line, f"{given.pv}: {error}{states}"))
             continue
         except ReviewError as error:
@@ -179,11 +181,11 @@ def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix
 
 
 def exported(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """What a file of another program gets of a snapshot, in the order to write it back, and what it does not get.
+    """Split a snapshot for a file of another program: entries in the order to write them back, and entries left out.
 
-    A strength (`Cm:set`) is put as a trim on top of what the current gives at that time. A magnet without a trim
-    follows its current by itself, so its strength is left out, and all others stand behind the currents. What sets
-    many at once, the optics, comes first.
+    A put to a strength (`Cm:set`) sets a trim on top of the strength that the current gives at that time. A magnet
+    without a trim follows its current by itself, so its strength is left out; all others come after the currents. The
+    optics, which sets many at once, comes first.
     """
     taken = [entry for entry in entries if entry.pv and not (_is_trim(entry) and entry.stored == 0.0)]
     taken.sort(key=lambda entry: (entry.key != OPTICS, _is_trim(entry) or entry.setting in get_args(Property)))
@@ -192,9 +194,9 @@ def exported(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, 
 
 
 def assignments(snapshot: Snapshot, present: Lattice) -> tuple[Assignment, ...]:
-    """What has to be set for the present lattice to become the snapshot; empty when nothing differs.
+    """List the settings to make for the present lattice to become the snapshot; empty if nothing differs.
 
-    Raises ReviewError if the snapshot is of another machine, or holds what this one does not have or not allow.
+    Raises ReviewError if the snapshot is of another machine, or has settings or values that this one does not allow.
     """
     ring = present.ring
     if snapshot.machine != ring.name:
@@ -232,9 +234,9 @@ def differences(
 ) -> tuple[tuple[str, float | None, float | None, str], ...]:
     """Compare two snapshots: PV, value in each, unit; None in one that does not have it.
 
-    With `common`, for snapshots that are not complete, only what both have. `tolerance` is how far two values of an
-    entry may be apart, in its unit. A strength that differs because its current does is left out, where both snapshots
-    know the trim behind it.
+    With `common`, for incomplete snapshots, only entries of both. `tolerance` is the difference of two values of an
+    entry that counts as equal, in its unit. A strength that differs because its current does is left out if both
+    snapshots have the trim behind it.
     """
     a, b = ({entry.label: entry for entry in entries} for entries in (first, second))
     found: list[tuple[str, float | None, float | None, str]] = []
@@ -251,7 +253,7 @@ def differences(
 
 
 def _distance(one: Entry, other: Entry) -> float:
-    """How far two values of a setpoint are apart, in its unit; trims instead of strengths where both are known."""
+    """Calculate the difference of two values of a setpoint, in its unit; of the trims if both are known."""
     if one.key == other.key:
         if one.stored == other.stored:
             return 0.0
@@ -261,7 +263,7 @@ def _distance(one: Entry, other: Entry) -> float:
 
 
 def _differing(wanted: Mapping[Key, float], lattice: Lattice) -> dict[Key, float]:
-    """What of `wanted` would make another lattice: a strength that shows the last bit differently may be there."""
+    """Select the values that would make another lattice: a strength may differ in the last bit and be the same."""
     unequal = {key: value for key, value in wanted.items() if lattice[key] != value}
     return {
         key: value
@@ -275,7 +277,7 @@ def _entry(pv: str, value: float, unit: str, key: Key, stored: float) -> Entry:
 
 
 def _is_trim(entry: Entry) -> bool:
-    """Whether the setting behind an entry of a saved snapshot is a trim, on top of what a current gives."""
+    """True if the setting behind an entry of a saved snapshot is a trim, added to the strength of a current."""
     return entry.setting.endswith(TRIM)
 
 
@@ -292,5 +294,5 @@ def _value(spec: PvSpec, text: str) -> float:
 
 
 def _listed(reasons: Sequence[str]) -> str:
-    more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-    return printable("; ".join(reasons[:MOST_REASONS]) + more)
+    more = f"; and {len(reasons) - MAX_REASONS} more" if len(reasons) > MAX_REASONS else ""
+    return printable("; ".join(reasons[:MAX_REASONS]) + more)

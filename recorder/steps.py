@@ -1,6 +1,6 @@
-"""A recording as steps: one PV written at a time, with what the model expects of each.
+"""A recording as steps: one PV written at a time, each with the model's prediction.
 
-What a fault modified is replayed as it was done, so that the machine goes through the states that were seen.
+A command that a fault modified is replayed as it was applied, so that the machine goes through the recorded states.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ from gnomon.recorder.errors import ReplayError
 class Step:
     """One write. `start`, `target` are values of `pv` in `unit`, `low`, `high` the machine document's limits of it.
 
-    `readback` is the PV that follows it, itself where there is none; `asked` differs from `target` where a fault
-    modified the command; `wall_ns` is when the recorded command acted. A button cannot be taken back: `back_pv` is the
-    one to press instead, empty for all other PVs.
+    `readback` is the PV that follows it, or `pv` itself if there is none; `asked` differs from `target` if a fault
+    modified the command; `wall_ns` is the time when the recorded command acted. A button cannot be put back: `back_pv`
+    is the one to press instead, empty for all other PVs.
     """
 
     sequence: int
@@ -41,27 +41,27 @@ class Step:
 
     @property
     def range(self) -> float:
-        """Width of the machine document's limits: what tolerances are fractions of."""
+        """Width of the machine document's limits; tolerances are fractions of it."""
         return self.high - self.low
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model expects of a step: change of the orbit at the monitors [mm] (x, y), and of the tunes.
+    """The model's prediction for a step: change of the orbit at the monitors [mm] (x, y), and of the tunes.
 
-    Without beam (`found` False) the numbers are not-a-number and `reason` says why.
+    Without a beam (`found` False), the numbers are NaN and `reason` has the reason.
     """
 
     found: bool
     reason: str
-    largest_mm: tuple[float, float]
+    max_mm: tuple[float, float]
     rms_mm: tuple[float, float]
     tune: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a PV stood when the recording began; `range` is the width of its limits."""
+    """The value of a PV when the recording began; `range` is the width of its limits."""
 
     pv: str
     unit: str
@@ -71,10 +71,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a replay does, decided before anything is written. `predictions` has one for each step.
+    """All actions of a replay, decided before anything is written. `predictions` has one for each step.
 
-    `moves` has, for each step, the PVs of `starts` that stand elsewhere after it, and where; without any, only the PVs
-    of the step itself do.
+    `moves` has, for each step, the PVs of `starts` that have another value after it, with the value; if it is empty,
+    only the PVs of the step itself change.
     """
 
     steps: tuple[Step, ...]
@@ -84,16 +84,16 @@ class Plan:
 
 
 class Beam(Protocol):
-    """What predictions need of a model's answer (`gnomon.propagator.BeamState`)."""
+    """The part of a model's answer that predictions need (`gnomon.propagator.BeamState`)."""
 
     @property
     def found(self) -> bool:
-        """Whether there is a beam."""
+        """True if there is a beam."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why there is none."""
+        """The reason if there is none."""
         ...
 
     @property
@@ -123,21 +123,21 @@ class Setpoints:
                 self._readbacks.setdefault((spec.device, spec.property), spec.name)
 
     def through(self, effect: StoredChange, recorded_prefix: str, prefix: str) -> PvSpec | None:
-        """The PV of the name through which a change was made."""
+        """Find the PV of the name through which a change was made."""
         if not effect.pv.startswith(recorded_prefix):
             return None
         return self.by_name.get(prefix + effect.pv.removeprefix(recorded_prefix))
 
     def readback(self, spec: PvSpec) -> str:
-        """The PV that shows what a setpoint has become; the setpoint itself where there is none."""
+        """Find the readback of a setpoint; the setpoint itself if there is none."""
         return self._readbacks.get((spec.device, spec.property), spec.name)
 
     def of_property(self, device: str, property: str) -> PvSpec | None:
-        """The PV that sets a property."""
+        """Find the PV that sets a property."""
         return self._by_property.get((device, property))
 
     def of_setting(self, device: str, setting: str, lattice: Lattice) -> PvSpec | None:
-        """The PV that a stored setting, such as a trim, stands behind."""
+        """Find the PV that has a stored setting, such as a trim, behind it."""
         for (owner, property), spec in self._by_property.items():
             if owner == device and lattice.ring.property_spec(owner, property).setting == setting:
                 return spec
@@ -152,16 +152,16 @@ def make_plan(
     specs: Sequence[PvSpec],
     propagate: Callable[[Lattice], Beam],
 ) -> Plan:
-    """The steps that write `entries` of one run to PVs with another prefix, from the recorded `start` on.
+    """Make the steps that write `entries` of one run to PVs with another prefix, from the recorded `start` on.
 
     `specs` are the PVs with that prefix. Raises ReplayError if the entries belong to several runs, change nothing, or
-    set what the machine has no PV for.
+    set a property for which the machine has no PV.
     """
     others = {entry.run for entry in entries} - {run.run}
     if others:
         raise ReplayError(
             f"the range has commands of runs {', '.join(map(str, sorted(others | {run.run})))}: the server was "
-            "started anew between them; replay one run at a time"
+            "restarted between them; replay one run at a time"
         )
     setpoints = Setpoints(specs)
     done = sorted(
@@ -192,7 +192,7 @@ def make_plan(
 def _of_one_put(
     effects: Iterable[StoredChange], setpoints: Setpoints, recorded_prefix: str, prefix: str
 ) -> list[list[StoredChange]]:
-    """Changes by the put that makes them: one each, but all of what a PV with presets set, its own change first."""
+    """Group changes by put: one change each, but all of them by a PV with presets, with its own change first."""
     groups: dict[str | int, list[StoredChange]] = {}
     for number, effect in enumerate(effects):
         if effect.setting_done is None:
@@ -203,7 +203,7 @@ def _of_one_put(
 
 
 def predict(before: Beam, after: Beam, monitors: Sequence[int]) -> Prediction:
-    """The change from one state of the beam to the next."""
+    """Calculate the change from one state of the beam to the next."""
     nothing = (float("nan"), float("nan"))
     for beam, when in ((before, "before it"), (after, "after it")):
         if not beam.found:
@@ -263,7 +263,7 @@ def _step(
 
 
 def _button_before(spec: PvSpec, setpoints: Setpoints, before: Lattice) -> str:
-    """The button that makes what a button's PV has changed as it was; empty for what is not a button."""
+    """Find the button that undoes the change by a button's PV; empty for a PV that is not a button."""
     if spec.source == "set":
         return ""
     buttons = (other for other in setpoints.by_name.values() if other.source != "set" and in_force(other, before))
@@ -271,15 +271,17 @@ def _button_before(spec: PvSpec, setpoints: Setpoints, before: Lattice) -> str:
 
 
 def _presses(button: PvSpec) -> Key:
-    """The property that a button sets."""
+    """Find the property that a button sets."""
     return button.presets[1][0][:2]
 
 
 def _starts(
     steps: Sequence[Step], setpoints: Setpoints, start: Lattice
 ) -> tuple[tuple[Start, ...], Mapping[str, PvSpec]]:
-    """Where the recording began: every supply, the master clock, the cavities, and every other setpoint that was not
-    nominal, and what each written PV shows. Besides, which setpoint each of these PVs shows.
+    """List the start state of a recording, and the setpoint that each PV of it shows.
+
+    The state has every power supply, the master clock, the cavities, every other setpoint that was not nominal, and
+    every PV that is written.
     """
     found: dict[str, Start] = {}
     shown: dict[str, PvSpec] = {}
@@ -305,6 +307,6 @@ def _starts(
 
 
 def _moved(shown: Mapping[str, PvSpec], before: Lattice, after: Lattice) -> dict[str, float]:
-    """What of these PVs stands elsewhere in the second lattice, and where."""
+    """Find those of the PVs that have another value in the second lattice, with that value."""
     values = {pv: (in_force(spec, before), in_force(spec, after) * spec.scale) for pv, spec in shown.items()}
     return {pv: there for pv, (here, there) in values.items() if here * shown[pv].scale != there}

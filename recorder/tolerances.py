@@ -1,4 +1,4 @@
-"""How far two values of a setpoint may be apart and still count as one."""
+"""Tolerances within which two values of a setpoint count as equal."""
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
@@ -9,10 +9,10 @@ from gnomon.recorder.snapshots import Entry
 
 
 def parse_tolerances(texts: Iterable[str]) -> Callable[[Entry], float]:
-    """Read tolerances `VALUE` (of every setpoint) and `PATTERN=VALUE`; of several that fit, the last one counts.
+    """Read tolerances `VALUE` (of every setpoint) and `PATTERN=VALUE`; if several match, the last one counts.
 
-    `PATTERN`, with `*` and `?`, is that of a PV without prefix, or of a kind of setting such as `current`, `frequency`
-    or `k1_trim`. `VALUE` is in the PV's unit, or with `%` a part of the first snapshot's value. Without any, values
+    `PATTERN`, with `*` and `?`, selects PVs by name without prefix, or a kind of setting such as `current`, `frequency`
+    or `k1_trim`. `VALUE` is in the PV's unit, or with `%` in percent of the first snapshot's value. Without any, values
     must be equal. Raises ReviewError.
     """
     rules = [_rule(text) for text in texts]
@@ -32,7 +32,7 @@ def _rule(text: str) -> tuple[str, float, bool]:
     try:
         value = parse_number(number.removesuffix("%"))
     except NotANumberError as error:
-        raise ReviewError(f"tolerance {shorten(text)}: {error}; write VALUE, VALUE% or PATTERN=VALUE") from error
+        raise ReviewError(f"tolerance {shorten(text)}: {error}; use VALUE, VALUE% or PATTERN=VALUE") from error
     if value < 0.0:
-        raise ReviewError(f"tolerance {shorten(text)} is negative")
+        raise ReviewError(f"tolerance {shorten(text)}: {value:g} is negative; use 0 or more")
     return pattern or "*", value / 100.0 if relative else value, relative

@@ -1,4 +1,4 @@
-"""Waiting until a machine has done what it was told."""
+"""Verification of a step: wait until the machine's setpoint and readback have the wanted value."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from gnomon.recorder.gate import GateLimits, check_state, equal
 from gnomon.recorder.machine import MachineClient
 from gnomon.recorder.steps import Step
 
-#: Time between readings of a PV that is on its way [s].
+#: Time between readings of a PV that does not have the wanted value yet [s].
 POLL_S = 0.05
 
 
 class Clock(Protocol):
-    """Time that a test can run."""
+    """A clock that tests can replace."""
 
     def monotonic(self) -> float:
-        """Seconds, never going back."""
+        """Return a time that never goes back [s]."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -26,7 +26,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The computer's time."""
+    """The computer's clock."""
 
     def monotonic(self) -> float:
         """See `Clock`."""
@@ -38,7 +38,7 @@ class SystemClock:
 
 
 class Verifier:
-    """Compares setpoint and readback of a step with what they should be; `settle_s` is how long that may take."""
+    """Comparison of a step's setpoint and readback with their wanted value, which may take up to `settle_s`."""
 
     def __init__(
         self, machine: MachineClient, limits: GateLimits, timeout_s: float, settle_s: float, clock: Clock
@@ -50,21 +50,21 @@ class Verifier:
         self._clock = clock
 
     def look(self, step: Step, wanted: float) -> None:
-        """Compare once. Raises MissedError unless setpoint and readback have the value, MachineError for no answer."""
+        """Compare once. Raises MissedError unless setpoint and readback have the value, MachineError if no answer."""
         for pv in dict.fromkeys((step.readback, step.pv)):
             state = self._machine.get(pv, self.timeout_s)
             for reason in check_state(pv, state):
                 raise MissedError(reason)
             if not equal(state.value, wanted, step, self._limits):
                 raise MissedError(
-                    f"{pv}: reads {state.value:.9g} {step.unit} instead of {wanted:.9g} {step.unit} "
+                    f"{pv} = {state.value:.9g} {step.unit} instead of {wanted:.9g} {step.unit} "
                     f"after {self._settle_s:g} s"
                 )
 
     def verify(self, step: Step, wanted: float, besides: Callable[[], None] = lambda: None) -> None:
-        """Wait until both have a value and `besides` misses nothing.
+        """Wait until both have the wanted value and `besides` raises no MissedError.
 
-        Raises MissedError when they do not in time, MachineError at once when one does not answer.
+        Raises MissedError if that does not happen in time, and MachineError at once if a PV does not answer.
         """
         deadline = self._clock.monotonic() + self._settle_s
         while True:

@@ -1,4 +1,4 @@
-"""The state that a recording began from, watched for as long as it is replayed."""
+"""Watch over the start state of a recording during its replay."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from gnomon.recorder.steps import Plan, Start
 
 
 class StartWatch:
-    """Where each PV of the start state must stand at the moment: as recorded, or where our own steps have put it."""
+    """The expected present value of each PV of the start state: as recorded, or as changed by our own steps."""
 
     def __init__(self, plan: Plan, machine: MachineClient, limits: GateLimits, timeout_s: float) -> None:
         self._plan = plan
@@ -25,26 +25,26 @@ class StartWatch:
         self._expected = {pv: start.value for pv, start in self._starts.items()}
 
     def moved_by(self, number: int) -> dict[str, float]:
-        """Which PVs of the start state stand elsewhere after a step, and where."""
+        """Find the PVs of the start state that a step changes, with their new values."""
         step = self._plan.steps[number]
         moves = dict(self._plan.moves[number]) if self._plan.moves else {}
         moves |= dict.fromkeys((step.pv, step.readback), step.target)
         return {pv: value for pv, value in moves.items() if pv in self._starts}
 
     def advance(self, number: int) -> None:
-        """Expect what a step has moved where it should be now."""
+        """Expect the new values of the PVs that a step has changed."""
         step = self._plan.steps[number]
         self._expected |= self.moved_by(number)
         for pv in (step.pv, step.readback):
-            if pv in self._starts:  # no tighter than what counted as there
+            if pv in self._starts:  # the tolerance by which the step was verified
                 self._tolerances[pv] = tolerance_of(step.range, abs(step.target - step.start), self._limits)
 
     def check(self) -> None:
-        """Read all of it. Raises MissedError for the first PV that was moved, MachineError for one without answer."""
+        """Read all PVs. Raises MissedError for the first one that was changed, MachineError for one without answer."""
         self._compare(self._machine.get_all(tuple(self._expected), self._timeout_s), self._expected)
 
     def check_moved(self, number: int) -> None:
-        """Read what a step should have moved besides its own PVs. Raises MissedError for the first one elsewhere."""
+        """Read the other PVs that a step should have changed. Raises MissedError for the first wrong value."""
         step = self._plan.steps[number]
         moves = {pv: value for pv, value in self.moved_by(number).items() if pv not in (step.pv, step.readback)}
         if moves:
@@ -57,6 +57,5 @@ class StartWatch:
             stands, start = states[pv].value, self._starts[pv]
             if not abs(stands - value) <= self._tolerances[pv]:
                 raise MissedError(
-                    f"{pv}: stands at {stands:.9g} {start.unit} instead of {value:.9g} {start.unit}: "
-                    "somebody else has moved it"
+                    f"{pv} = {stands:.9g} {start.unit} instead of {value:.9g} {start.unit}: someone else has changed it"
                 )

@@ -12,14 +12,14 @@ END = "<END>"
 ARRAY = "@array@"
 
 
-def looks_so(text: str) -> bool:
-    """Whether a text is such a file."""
+def is_format(text: str) -> bool:
+    """True if a text is such a file."""
     first = text.partition("\n")[0]
     return first.startswith(("# autosave", "# save/restore")) or text.rstrip().endswith(END)
 
 
 def parse(text: str) -> Saved:
-    """Read. Raises SaveFileError for a file whose end is missing: it was cut short while it was written."""
+    """Read a file. Raises SaveFileError for a file whose end is missing: it was cut short while it was written."""
     saved = Saved()
     for number, line in lines_of(text):
         if line.startswith(END):
@@ -41,7 +41,7 @@ def parse(text: str) -> Saved:
 
 
 def render(values: Iterable[Value], about: About) -> str:
-    """Write."""
+    """Make the text of a file."""
     lines = [f"# autosave R5.3\tAutomatically generated - DO NOT MODIFY - {about.local:%y%m%d-%H%M%S}"]
     if about.line:
         lines.append(f"# {about.line}")

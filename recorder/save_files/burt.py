@@ -13,22 +13,22 @@ from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spel
 
 START, END = "--- Start BURT header", "--- End BURT header"
 READ_ONLY = ("RO", "RON", "-")
-#: How BURT writes a value that is not there.
+#: BURT's text for a missing value.
 NOTHING = r"\0"
 
-#: A word, or several in quotation marks. BURT knows no other quotation and no escapes.
-#: No more words of a line are looked at: mark, name, count and the one value of a scalar.
+#: A word, or several in quotation marks. BURT has no other quotation and no escapes.
+#: Number of words of a line that are read: mark, name, count and the one value of a scalar.
 MAX_WORDS = 4
 _WORD = re.compile(r'"([^"]*)"(?!\S)|(\S+)')
 
 
-def looks_so(text: str) -> bool:
-    """Whether a text is such a file."""
+def is_format(text: str) -> bool:
+    """True if a text is such a file."""
     return text.lstrip().startswith(START)
 
 
 def parse(text: str) -> Saved:
-    """Read. Raises SaveFileError for a header without an end, and for changes instead of values."""
+    """Read a file. Raises SaveFileError for a header without an end, and for changes instead of values."""
     saved, in_header = Saved(), False
     for number, line in lines_of(text):
         if line.startswith(START):
@@ -48,7 +48,7 @@ def parse(text: str) -> Saved:
 
 
 def render(values: Iterable[Value], about: About) -> str:
-    """Write."""
+    """Make the text of a file."""
     lines = [
         START,
         f"Time:     {about.local:%a %b %e %H:%M:%S %Y}",
@@ -70,7 +70,7 @@ def _read_type(saved: Saved, number: int, kind: str) -> None:
     if not kind:
         saved.skip(number, "the type of the snapshot is empty; its values are taken as absolute ones")
     elif "absolute" not in kind.lower():
-        raise SaveFileError(f"line {number}: a snapshot of type {kind!r}; only Absolute ones hold setpoints")
+        raise SaveFileError(f"line {number}: a snapshot of type {kind!r}; only those of type Absolute have setpoints")
 
 
 def _read_line(saved: Saved, number: int, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Cells of tables as spreadsheets write them."""
+"""The cells of tables as spreadsheets write them."""
 
 import csv
 import re
@@ -7,11 +7,11 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of one line, without white space around them. Raises csv.Error."""
+    """Split a line into cells, without white space around them. Raises csv.Error."""
     (cells,) = csv.reader([line], delimiter=separator, strict=True)
     return [cell.strip() for cell in cells]
 
 
 def with_decimal_point(text: str) -> str:
-    """A number with a decimal comma as all others are written; only for tables that do not separate by commas."""
+    """Convert a decimal comma to a point; only for tables that do not separate columns by commas."""
     return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text

@@ -1,11 +1,11 @@
-"""Files of other programs as text: how they are encoded, and how large they may be."""
+"""Decode files of other programs to text, within limits of size."""
 
 import codecs
 from pathlib import Path
 
 from gnomon.recorder.errors import SaveFileError
 
-#: Largest file [bytes] and most lines that are read: a hundred times the setpoints of the largest rings.
+#: Largest file [bytes] and number of lines that are read: a hundred times the setpoints of the largest rings.
 MAX_BYTES = 16 * 2**20
 MAX_LINES = 300_000
 
@@ -20,7 +20,7 @@ _MARKS = (
 def read_text(path: Path) -> str:
     """Read a file of UTF-8 or of UTF-16 or UTF-32 with a byte order mark; lines that are neither are Latin-1.
 
-    Raises SaveFileError if it cannot be read, is too large, or is no text.
+    Raises SaveFileError if it cannot be read, is too large, or is not a text.
     """
     try:
         with path.open("rb") as file:
@@ -44,7 +44,7 @@ def read_text(path: Path) -> str:
             ) from error
     if b"\0" in data:
         raise SaveFileError(
-            f"{path}: has zero bytes: UTF-16 without a byte order mark, or no text at all; save it as UTF-8"
+            f"{path}: has zero bytes: UTF-16 without a byte order mark, or not a text; save it as UTF-8"
         )
     try:
         return data.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The plainest of all: `PV,value` lines, as PSI's snapshot tool writes them, with JSON for what is not a number.
+"""The simplest format: `PV,value` lines, as PSI's snapshot tool writes them, with JSON for values of other types.
 
 Format: https://github.com/paulscherrerinstitute/snapshot: a first line `#{...}` with what the file says of itself, then
 `PV,value` or `PV,{"val": value, ...}`. Any other line that begins with `#` is a comment; a PV alone had no value.
@@ -14,19 +14,19 @@ from gnomon.lattice.text import shorten
 from gnomon.recorder.save_files.cells import with_decimal_point
 from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
 
-#: A name, quoted or not, and what separates it from its value, if there is one.
+#: A name, quoted or not, and the separator before its value, if there is one.
 _LINE = re.compile(r'\s*(?:"([^"\s]+)"|([^\s,;"]+))[ ]*(?:([,;\t])(.*))?', re.DOTALL)
 
 
-def looks_so(text: str) -> bool:
-    """Whether a text is such a file: most lines are, and there is a separator."""
+def is_format(text: str) -> bool:
+    """True if a text is such a file: most lines match, and one has a separator."""
     lines = [line for _, line in lines_of(text) if line.strip() and not line.startswith("#")]
     found = [match for line in lines if (match := _LINE.fullmatch(line.rstrip())) is not None]
     return 2 * len(found) >= len(lines) and any(match[3] for match in found)
 
 
 def parse(text: str) -> Saved:
-    """Read."""
+    """Read a file."""
     saved = Saved()
     for number, line in lines_of(text):
         if line.startswith("#"):
@@ -38,7 +38,7 @@ def parse(text: str) -> Saved:
 
 
 def render(values: Iterable[Value], about: About) -> str:
-    """Write."""
+    """Make the text of a file."""
     head = "#" + json.dumps({"comment": about.line, "labels": [], "name": about.name, "save_time": about.time_ns / 1e9})
     return "\n".join([head, *(f"{v.pv},{spelled(v.value)}" for v in values)]) + "\n"
 
@@ -72,7 +72,7 @@ def _read_line(saved: Saved, number: int, line: str) -> None:
 
 
 def _value(text: str) -> Any:
-    """A text for what is one value, a list for an array. Raises ValueError."""
+    """Read a value: a text for a single one, a list for an array. Raises ValueError."""
     if not text.startswith(("{", "[", '"')):
         return text
     value = json.loads(text, parse_float=str, parse_int=str)

@@ -27,22 +27,22 @@ COLUMNS = (
 )
 DESCRIPTION = "Description:"
 NO_VALUE = ("", "---", "(Disconnected)")
-#: Severities of a value that meant nothing when it was saved.
+#: Severities of a value that was meaningless when it was saved.
 MEANINGLESS = ("INVALID", "UNDEFINED")
 #: Longest row of column names [characters].
 MAX_HEADER = 10_000
-#: What may stand between the columns: Phoebus' own, and those of spreadsheets.
+#: Separators of columns: Phoebus' own, and those of spreadsheets.
 SEPARATORS = (",", ";", "\t")
 
 
-def looks_so(text: str) -> bool:
-    """Whether a text is such a file."""
+def is_format(text: str) -> bool:
+    """True if a text is such a file."""
     head = next((line for _, line in lines_of(text) if line.strip() and not line.startswith("#")), "")
     return _header(head) is not None
 
 
 def parse(text: str) -> Saved:
-    """Read; a row that cannot be read is noted. Raises SaveFileError if there is no row of column names."""
+    """Read a file; a row that cannot be read is noted. Raises SaveFileError if there is no row of column names."""
     saved, described = Saved(), False
     header: tuple[str, list[str]] | None = None
     for number, line in lines_of(text):
@@ -61,7 +61,7 @@ def parse(text: str) -> Saved:
 
 
 def render(values: Iterable[Value], about: About) -> str:
-    """Write."""
+    """Make the text of a file."""
     seconds, nanoseconds = divmod(about.time_ns, 1_000_000_000)
     moment = f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}.{nanoseconds // 1_000_000:03d}"
     tags = "AUTO-GENERATED. DON'T EDIT {} IF YOU DON'T KNOW HOW THOSE WORK!"
@@ -74,7 +74,7 @@ def render(values: Iterable[Value], about: About) -> str:
 
 
 def _header(line: str) -> tuple[str, list[str]] | None:
-    """What separates the columns, and their names."""
+    """Find the separator and the names of the columns."""
     if len(line) > MAX_HEADER:
         return None
     for separator in SEPARATORS:

@@ -1,4 +1,4 @@
-"""What all such files have in common."""
+"""The common parts of all such files: values, reasons, lines."""
 
 import re
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a file says of itself: the snapshot's name, why it was made, by whom, and when [ns since 1970]."""
+    """The description of a file: the snapshot's name, comment, user and time [ns since 1970]."""
 
     name: str
     comment: str
@@ -28,7 +28,7 @@ class About:
 
     @property
     def local(self) -> datetime:
-        """When, in local time, to the microsecond."""
+        """Local time, to the microsecond."""
         return datetime.fromtimestamp(self.time_ns // 1000 / 1e6)
 
     @property
@@ -48,7 +48,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A PV that the file itself does not offer. `missing`: not on purpose, its value was not there to be saved."""
+    """A PV that the file names without a value to use. `missing`: its value was not available when it was saved."""
 
     pv: str
     reason: str
@@ -58,7 +58,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A line that cannot be read, and why."""
+    """A line that cannot be read, and the reason."""
 
     line: int
     reason: str
@@ -66,7 +66,7 @@ class Unread:
 
 @dataclass(slots=True)
 class Saved:
-    """What was read of a file, in its order: values, what it leaves out, and the lines that cannot be read.
+    """The content of a file, in its order: values, PVs that it leaves out, and lines that cannot be read.
 
     Nothing is compared here: a name may be there twice, under several spellings.
     """
@@ -94,7 +94,7 @@ class Saved:
             self.leave(line, pv, "without a value", missing=True)
 
     def leave(self, line: int, pv: str, reason: str, *, missing: bool = False) -> None:
-        """Note a PV that the file does not offer."""
+        """Note a PV without a value to use."""
         self.left.append(LeftOut(pv, reason, line, missing))
 
     def skip(self, line: int, reason: str) -> None:
@@ -103,10 +103,10 @@ class Saved:
 
 
 def lines_of(text: str) -> list[tuple[int, str]]:
-    """Lines with their numbers from 1. Line feeds and carriage returns end one, and nothing else that Python knows."""
+    """Split into lines, numbered from 1. Only line feeds and carriage returns end a line, unlike in Python."""
     return list(enumerate(_NEWLINE.split(text), 1))
 
 
 def spelled(value: float) -> str:
-    """A number that reads back to the last bit."""
+    """Format a number so that it reads back to the last bit."""
     return repr(float(value))

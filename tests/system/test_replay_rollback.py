@@ -81,7 +81,7 @@ def test_a_machine_that_is_silent_for_nine_seconds_is_put_back_all_the_same(
     status, said = replay.end()
     assert status == 1
     assert "NOT put back" not in said, said
-    assert "somebody else" not in said
+    assert "someone else" not in said
     assert "no answer" in said
     assert values(machine, "set") == values(machine, "rdbk") == [0.0] * len(STEERERS)
 
@@ -94,7 +94,7 @@ def test_a_supply_outside_the_plan_that_somebody_moves_stops_it_and_stays_moved(
     machine.code(PUT, puts=[(ELSEWHERE, 0.7)])
     status, said = replay.end()
     assert status == 1
-    assert f"{ELSEWHERE}: stands at 0.7 A instead of 0 A: somebody else has moved it" in said
+    assert f"{ELSEWHERE} = 0.7 A instead of 0 A: someone else has changed it" in said
     assert "NOT put back" not in said, said
     assert values(machine, "rdbk") == [0.0] * len(STEERERS)
     assert machine.code(GET, names=[ELSEWHERE]) == [0.7]

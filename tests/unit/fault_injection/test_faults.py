@@ -34,15 +34,15 @@ def test_numbers_may_come_as_text() -> None:
         ({"action": "abandon"}, "device: Field required"),
         ({"action": "explode", "device": "*"}, "action: .*'abandon', 'delay' or 'modify', not 'explode'"),
         ({"action": "abandon", "device": ""}, "device: .*at least 1 character"),
-        ({"action": "abandon", "device": "*", "colour": "red"}, "colour: unknown; known are action, device"),
-        ({"action": "abandon", "device": "*", "delay_s": 1}, "abandon takes no delay_s"),
+        ({"action": "abandon", "device": "*", "colour": "red"}, "colour: unknown key; known keys: action, device"),
+        ({"action": "abandon", "device": "*", "delay_s": 1}, "abandon does not take delay_s"),
         ({"action": "delay", "device": "*"}, "delay needs delay_s"),
         ({"action": "delay", "device": "*", "delay_s": 0}, "delay_s: .*greater than 0, not 0"),
         ({"action": "delay", "device": "*", "delay_s": 1e9}, "delay_s: .*less than or equal to 3600"),
         ({"action": "delay", "device": "*", "delay_s": "soon"}, "delay_s: 'soon' is not a number"),
         ({"action": "delay", "device": "*", "delay_s": True}, "delay_s: True is not a number"),
         ({"action": "modify", "device": "*"}, "modify needs offset or scale or value"),
-        ({"action": "modify", "device": "*", "value": 1, "scale": 2}, "value stands alone"),
+        ({"action": "modify", "device": "*", "value": 1, "scale": 2}, "give either value, or scale and offset"),
         ({"action": "modify", "device": "*", "scale": float("nan")}, "scale: .*finite"),
         ({"action": "modify", "device": "*", "value": "inf"}, "value: 'inf' is not a number"),
         ({"action": "modify", "device": "*", "value": "1_0"}, "value: '1_0' is not a number"),
@@ -51,7 +51,7 @@ def test_numbers_may_come_as_text() -> None:
     ],
 )
 def test_what_is_no_fault_is_refused_with_the_reason(request_: dict[str, Any], reason: str) -> None:
-    with pytest.raises(FaultError, match=rf"^not a fault: {reason}"):
+    with pytest.raises(FaultError, match=rf"^invalid fault: {reason}"):
         Fault.from_request(request_)
 
 

@@ -100,7 +100,7 @@ def test_faults_are_cleared_one_by_one_or_all_and_ids_are_never_given_twice() ->
 
 def test_clearing_what_is_not_active_says_what_is() -> None:
     faults = injector(ABANDON, DELAY)
-    with pytest.raises(FaultError, match="no fault 7 is active; active: 1, 2"):
+    with pytest.raises(FaultError, match="no fault 7 is active; active faults: 1, 2"):
         faults.clear(7)
     assert len(faults.active()) == 2
 

@@ -51,7 +51,7 @@ class FakeMachine:
     def put(self, pv: str, value: float, timeout_s: float) -> None:
         found = self._connected(pv)
         if not found.writable:
-            raise MachineError(f"{pv}: the machine does not let us write it")
+            raise MachineError(f"{pv}: no write access on this machine")
         if found.hangs or self.silent(timeout_s):
             raise MachineError(f"{pv}: not completed within {timeout_s:g} s")
         self.puts.append((pv, value))

@@ -87,7 +87,7 @@ def test_log_lists_the_newest_commands_with_who_what_and_outcome(path: Path) -> 
 @pytest.mark.parametrize("command", [["log"], ["log", "list"]])
 def test_log_filters(path: Path, command: list[str], options: list[str], numbers: list[str]) -> None:
     result = gnomon(*command, "--journal", path, *options)
-    lines = [line for line in result.stdout.splitlines() if not line.startswith("no such command")]
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("no matching command")]
     assert [line.split()[0] for line in lines[1:]] == numbers
 
 
@@ -179,7 +179,9 @@ def test_undo_of_what_changed_nothing_is_refused(path: Path, remote: FakeRemote)
 
 
 def test_undo_below_younger_commands_needs_force(path: Path, remote: FakeRemote) -> None:
-    with pytest.raises(ReviewError, match="command 1 was followed by 4 on the same settings"):
+    with pytest.raises(
+        ReviewError, match="command 1 is not undone: later commands changed the same settings: 4; use --force"
+    ):
         gnomon("log", "undo", "--journal", path, 1)
     assert not remote.sent
     gnomon("log", "undo", "--journal", path, 1, "--force")
@@ -189,9 +191,13 @@ def test_undo_below_younger_commands_needs_force(path: Path, remote: FakeRemote)
 def test_undo_after_a_restart_needs_force(path: Path, remote: FakeRemote) -> None:
     with Journal(path) as journal:
         begin(journal, Q1=1.0)
-    with pytest.raises(ReviewError, match="Q1 current is not as command 4 left it"):
+    with pytest.raises(
+        ReviewError, match="command 4 is not undone: Q1 current no longer has the value that the command set"
+    ):
         gnomon("log", "undo", "--journal", path, 4)
-    with pytest.raises(ReviewError, match="Q2 current is not as command 2 left it"):
+    with pytest.raises(
+        ReviewError, match="command 2 is not undone: Q2 current no longer has the value that the command set"
+    ):
         gnomon("log", "undo", "--journal", path, 2)
     assert not remote.sent
 
@@ -200,7 +206,10 @@ def test_restore_sends_the_difference_and_says_when_there_is_none(path: Path, re
     gnomon("restore", "--journal", path, "--to", 1)
     back = (Assignment("Q1", "current", "A", 3.0, 2.0), Assignment("Q2", "current", "A", 5.0, 0.0))
     assert remote.sent == [("TWIN:", back, "restore --to 1")]
-    assert "nothing to do" in gnomon("restore", "--journal", path, "--to", 4).stdout
+    assert (
+        "nothing to do: all settings already have these values"
+        in gnomon("restore", "--journal", path, "--to", 4).stdout
+    )
     assert len(remote.sent) == 1
 
 
@@ -258,7 +267,7 @@ def test_replay_is_dry_and_shows_steps_and_predictions(recording: Path, machine:
         ["2", "2", "MACH:HS4P1D1R:set", "0.1", "0.2", "A"],
     ]
     assert 0.5 < float(rows[0][6]) < 2.0, "0.1 A of an HS4 moves the orbit by about 1.25 mm at the peak"
-    assert "dry run: nothing is written" in result.stdout
+    assert "dry run: nothing was written" in result.stdout
     assert "no confidence bound is checked" in result.stdout
     assert not machine.puts
     assert not machine.known
@@ -268,7 +277,7 @@ RANGE = ("--from", 1, "--to", 2, "--prefix", "MACH:")
 
 
 def test_a_dry_run_tells_what_the_gate_would_refuse(recording: Path) -> None:
-    with pytest.raises(ReplayError, match="the gate would refuse"):
+    with pytest.raises(ReplayError, match="these steps would be refused"):
         gnomon("replay", "--journal", recording, *RANGE, "--max-step", "0.001")
 
 
@@ -303,7 +312,7 @@ def test_a_recording_of_another_document_is_refused(path: Path) -> None:
     arguments = ("replay", "--journal", path, "--from", 5, "--to", 5, "--prefix", "")
     with pytest.raises(DocumentError, match="no longer what was recorded"):
         gnomon(*arguments)
-    with pytest.raises(ReplayError, match="no longer what was recorded"):
+    with pytest.raises(ReplayError, match="has changed since it was recorded"):
         gnomon(*arguments, "--machine", "bessy2")
 
 

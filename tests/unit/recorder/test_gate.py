@@ -72,7 +72,7 @@ def test_a_start_elsewhere_is_refused_with_both_values() -> None:
     start = Start("Q:set", "A", 50.0, 100.0)
     assert not check_start(start, PvState(50.09, 0), 0.1)
     (reason,) = check_start(start, PvState(50.2, 0), 0.1)
-    assert "Q:set: stands at 50.2 A, the recording began at 50 A (tolerance 0.1 A)" in reason
+    assert "Q:set = 50.2 A, but the recording began with 50 A (tolerance 0.1 A)" in reason
 
 
 def test_what_counts_as_equal_is_a_tenth_of_the_step_at_most() -> None:
@@ -92,7 +92,7 @@ def test_a_touched_pv_must_stand_at_the_start_to_a_tenth_of_its_smallest_step() 
     plan = Plan((small,), (FINE,), (Start("Q:set", "A", 50.0, 100.0),))
     states = {"Q:set": PvState(50.02, 0)}
     reasons = judge(plan, states, {"Q:set": (0.0, 100.0)}, GateLimits(tolerance=1e-3)).reasons
-    assert any("the recording began at 50 A (tolerance 0.005 A)" in reason for reason in reasons)
+    assert any("the recording began with 50 A (tolerance 0.005 A)" in reason for reason in reasons)
 
 
 def test_a_step_into_a_lost_beam_is_refused() -> None:

@@ -463,7 +463,7 @@ def test_a_journal_that_has_lost_what_was_acknowledged_is_not_continued(
             for table in ("effect", "change", "outcome", "command"):
                 stranger.execute(f"DELETE FROM {table}")
         stranger.close()
-        with pytest.raises(JournalError, match="it ends at command 0, and 2 were acknowledged"):
+        with pytest.raises(JournalError, match="it ends at command 0, but 2 were acknowledged"):
             write(journal, applied(3, "Q1", 2.0, 3.0))
 
 

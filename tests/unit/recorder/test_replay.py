@@ -87,7 +87,7 @@ def test_the_value_to_put_back_is_on_record_before_each_write() -> None:
         (lambda m: setattr(m.pvs["B:set"], "severity", 3), "B:set: its value is INVALID"),
         (lambda m: setattr(m.pvs["B:set"], "high", 24.0), "outside the machine's limits 0 to 24 A"),
         (lambda m: setattr(m.pvs["B:set"], "high", 0.0), "no drive limits"),
-        (lambda m: setattr(m.pvs["B:set"], "value", 20.5), "B:set: stands at 20.5 A, the recording began at 20 A"),
+        (lambda m: setattr(m.pvs["B:set"], "value", 20.5), "B:set = 20.5 A, but the recording began with 20 A"),
     ],
 )
 def test_nothing_is_written_when_the_gate_refuses(spoil: object, reason: str) -> None:
@@ -108,7 +108,7 @@ def test_a_step_too_large_is_refused_before_any_write() -> None:
 
 def test_an_untouched_supply_elsewhere_refuses() -> None:
     run = Run(supplies(A=10.0, B=20.0, C=30.0))
-    with pytest.raises(ReplayError, match="C:set: stands at 30 A, the recording began at 31 A"):
+    with pytest.raises(ReplayError, match="C:set = 30 A, but the recording began with 31 A"):
         run(plan(*THREE, starts={"A:set": 10.0, "C:set": 31.0}))
 
 
@@ -131,7 +131,7 @@ def test_a_readback_that_misses_puts_everything_back_in_reverse_order() -> None:
     result = run(plan(*THREE))
     assert writes(run.machine)[3:] == [("A", 15.0), ("B", 20.0), ("A", 10.0)]
     assert result.done == 2
-    assert "A:rdbk: reads 21 A instead of 18 A after 2 s" in result.failure
+    assert "A:rdbk = 21 A instead of 18 A after 2 s" in result.failure
     assert result.restored == ("A:set", "B:set", "A:set")
     assert not result.left
     assert run.shielded == 1
@@ -161,7 +161,7 @@ def test_a_setpoint_that_was_not_taken_is_a_miss() -> None:
 
     run.machine.on_put = refuse
     result = run(plan(*THREE))
-    assert "reads 20 A instead of 25 A" in result.failure
+    assert " = 20 A instead of 25 A" in result.failure
     assert run.machine.pvs["A:set"].value == 10.0
 
 
@@ -263,7 +263,7 @@ def test_a_machine_that_does_not_follow_is_put_back_until_it_does() -> None:
     run.machine.on_put = stick
     run.clock.on_sleep = unstick
     result = run(plan(*THREE))
-    assert "reads 12 A instead of 18 A" in result.failure
+    assert " = 12 A instead of 18 A" in result.failure
     assert result.restored == ("B:set", "A:set", "A:set")
     assert not result.left
     assert run.machine.pvs["A:set"].value == 10.0
@@ -283,9 +283,9 @@ def test_somebody_elses_write_stops_the_replay_and_is_left_alone() -> None:
 
     run.machine.on_put = meddle
     result = run(plan(*THREE))
-    assert "A:set: stands at 40 A instead of 15 A: somebody else has moved it" in result.failure
+    assert "A:set = 40 A instead of 15 A: someone else has changed it" in result.failure
     assert result.restored == ("B:set",)
-    assert result.left == ("A:set: should be 10 A: somebody else has set A:set to 40 A",)
+    assert result.left == ("A:set: should be 10 A: someone else has set A:set to 40 A",)
     assert run.machine.pvs["A:set"].value == 40.0
 
 
@@ -300,7 +300,7 @@ def test_what_an_operator_sets_while_it_is_put_back_is_the_operators() -> None:
     run.machine.on_put = fail_then_meddle
     result = run(plan(*THREE))
     assert result.restored == ("A:set", "A:set")
-    assert result.left == ("B:set: should be 20 A: somebody else has set B:set to 33 A",)
+    assert result.left == ("B:set: should be 20 A: someone else has set B:set to 33 A",)
     assert run.machine.pvs["B:set"].value == 33.0
 
 
@@ -317,7 +317,7 @@ def test_what_moves_again_after_it_was_put_back_is_put_back_again_if_it_is_ours(
 
     run.machine.on_put = late
     result = run(plan(*THREE))
-    assert "reads 20 A instead of 25 A" in result.failure
+    assert " = 20 A instead of 25 A" in result.failure
     assert not result.left
     assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
 
@@ -334,7 +334,7 @@ def test_a_supply_outside_the_plan_is_watched_all_the_while(when: str) -> None:
         late = {"before a step": 25.0, "at the end": 18.0}[when]
         run.machine.on_put = lambda pv, value: setattr(c, "value", 31.0) if value == late else None
     result = run(plan(*THREE, starts=starts), ReplayOptions(timeout_s=1.0, settle_s=1.0, pace=pace))
-    assert result.failure == "C:set: stands at 31 A instead of 30 A: somebody else has moved it"
+    assert result.failure == "C:set = 31 A instead of 30 A: someone else has changed it"
     assert result.done == {"before a step": 2, "while it waits": 2, "at the end": 3}[when]
     assert not result.left
     assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set", "C:set")] == [10.0, 20.0, 31.0]
@@ -371,7 +371,7 @@ def test_what_a_step_has_moved_besides_and_is_not_back_is_told() -> None:
     run.machine.on_put = act
     result = run(whole)
     assert sorted(result.restored) == ["A:set", "B:set"]
-    assert result.left == ("C:set: should be 30 A: stands at 35 A, moved by a step that was put back",)
+    assert result.left == ("C:set: should be 30 A: is 35 A, changed by a step that was put back",)
 
 
 @pytest.mark.parametrize("pressed_since", [False, True])

@@ -79,7 +79,7 @@ def test_the_journal_tells_nominals_of_settings_that_began_nominal(path: Path) -
         assert known_nominals(reader.runs(), reader.effects()) == {Q2: 0.0}
         nominals = Nominals(reader, reader.run(1), None)
         assert nominals(Q2) == 0.0
-        with pytest.raises(ReviewError, match="Q1 current: its nominal value is not known"):
+        with pytest.raises(ReviewError, match="Q1 current: the nominal value is unknown"):
             nominals(Q1)
 
 

@@ -240,7 +240,7 @@ def test_another_machine_and_settings_that_are_gone_are_refused() -> None:
     with pytest.raises(ReviewError) as error:
         assignments(snapshot((gone, wide), complete=False), RING.nominal)
     assert "GONE:set: small: there is no device 'GONE'" in str(error.value)
-    assert "CP:set: CP current: 99 A is outside its limits" in str(error.value)
+    assert "CP:set: CP current = 99 A: outside the limits" in str(error.value)
     assert str(error.value).endswith("nothing was restored")
 
 

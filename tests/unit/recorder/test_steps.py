@@ -123,7 +123,7 @@ def test_steps_name_the_machines_pvs_and_readbacks_with_values_and_limits(record
 def test_each_step_has_its_own_prediction(recording: Recording) -> None:
     recording.put(current("HS4P1D1R", 0.5), current("Q1PDR", recording.lattice["Q1PDR", "current"] + 1.0))
     plan = recording.plan(1, 1)
-    assert [p.largest_mm[0] for p in plan.predictions] == pytest.approx([0.005, 0.0])
+    assert [p.max_mm[0] for p in plan.predictions] == pytest.approx([0.005, 0.0])
     assert [p.rms_mm[0] for p in plan.predictions] == pytest.approx([0.005, 0.0])
     assert [p.tune[0] for p in plan.predictions] == pytest.approx([0.0, 1e-3])
 
@@ -239,8 +239,8 @@ def test_the_prediction_is_the_change_at_the_monitors_alone(ring: Ring) -> None:
     after.orbit[where, 2] = 0.0
     after.orbit[where[0], 2] = -3e-3
     prediction = predict(before, after, ring.monitors)
-    assert prediction.largest_mm[0] == 0.0
-    assert prediction.largest_mm[1] == pytest.approx(3.0)
+    assert prediction.max_mm[0] == 0.0
+    assert prediction.max_mm[1] == pytest.approx(3.0)
     assert prediction.rms_mm[1] == pytest.approx(3.0 / np.sqrt(len(where)))
 
 

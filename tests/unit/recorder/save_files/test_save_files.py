@@ -20,7 +20,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 @given(values=st.dictionaries(NAMES, NUMBERS, min_size=1, max_size=20))
 def test_what_is_written_reads_back_to_the_last_bit(form: str, values: dict[str, float]) -> None:
     text = FORMATS[form].render((Value(pv, value) for pv, value in values.items()), ABOUT)
-    assert FORMATS[form].looks_so(text)
+    assert FORMATS[form].is_format(text)
     saved = FORMATS[form].parse(text)
     assert {pv: float(value).hex() for pv, value in saved.values.items()} == {pv: v.hex() for pv, v in values.items()}
     assert saved.left_out == {}
@@ -44,7 +44,7 @@ def test_the_suffix_says_how_to_write(tmp_path: Path) -> None:
         "phoebus",
         "pairs",
     ]
-    with pytest.raises(SaveFileError, match=r"no format has the suffix '.doc'; there are .sav \(autosave\)"):
+    with pytest.raises(SaveFileError, match=r"no format has the suffix '.doc'; use one of .sav \(autosave\)"):
         format_of(tmp_path / "x.doc")
 
 
@@ -124,7 +124,7 @@ BURT = "--- Start BURT header\nType:     Absolute\n--- End BURT header\n"
     ],
 )
 def test_a_line_that_cannot_be_read_is_noted_and_the_rest_is_taken(form: str, text: str, line: int, why: str) -> None:
-    assert FORMATS[form].looks_so(text)
+    assert FORMATS[form].is_format(text)
     saved = FORMATS[form].parse(text)
     assert saved.values == {"GOOD": "2"}
     assert [unread.line for unread in saved.unread] == [line]
@@ -220,7 +220,7 @@ def test_a_line_of_latin_1_in_a_file_of_utf_8_spoils_no_other(mark: str, tmp_pat
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ("Q1,1\n".encode("utf-16-le"), "has zero bytes: UTF-16 without a byte order mark, or no text at all"),
+        ("Q1,1\n".encode("utf-16-le"), "has zero bytes: UTF-16 without a byte order mark, or not a text"),
         (b"\xff\xfeQ", "cannot be read as UTF-16, as its byte order mark says"),
         (b"Q1,1\n" * (MAX_LINES + 1), "more than 300000 lines"),
         (b"#" * (MAX_BYTES + 1), "larger than 16 MiB"),
@@ -269,7 +269,7 @@ def test_a_snapshot_of_psi() -> None:
 def test_what_is_none_of_them_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("just some words\n")
-    with pytest.raises(SaveFileError, match="neither of synApps autosave, BURT"):
+    with pytest.raises(SaveFileError, match="not a file of synApps autosave, BURT"):
         read(path)
     path.write_text("SDDS1\n&description &end\n")
     with pytest.raises(SaveFileError, match="an SDDS file"):
@@ -308,7 +308,7 @@ LINES = st.lists(
 @given(lines=LINES)
 def test_any_text_is_read_or_refused_and_never_more_than_that(form: str, lines: list[str]) -> None:
     text = "\n".join(lines)
-    FORMATS[form].looks_so(text)
+    FORMATS[form].is_format(text)
     try:
         saved = FORMATS[form].parse(text)
     except SaveFileError:
