@@ -1,4 +1,4 @@
-"""The command line. Subcommands import what they need when they run: replay, for one, never loads fault injection."""
+"""The command line. Subcommands import their modules when they run: replay, for one, never loads fault injection."""
 
 import sys
 
@@ -18,8 +18,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="A digital shadow of a storage ring that any EPICS client can talk to.\n\n"
-    "Start with `gnomon serve`; every command explains itself with `--help`.\n\n"
-    "Exit codes: 0 done, 1 refused, failed or different, 2 wrong use, 3 done in part.",
+    "Start with `gnomon serve`; `--help` explains each command.\n\n"
+    "Exit codes: 0 done; 1 refused, failed or different; 2 wrong use; 3 partly done.",
 )
 app.command("serve")(serve.serve)
 app.add_typer(machine.app, name="machine")
@@ -41,13 +41,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
 ) -> None:
     """Options of gnomon itself."""
 
 
 def main() -> None:
-    """Run the command line; what a user can act on is one line, without a traceback."""
+    """Run the command line; an error that the user can act on is printed as text, without a traceback."""
     try:
         app()
     except GnomonError as error:

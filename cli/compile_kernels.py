@@ -1,4 +1,4 @@
-"""Compile the kernels with progress, where they have not been compiled yet."""
+"""Compile the kernels that are not in the cache yet, and show the progress."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def compile_with_progress(console: Console) -> None:
-    """Compile the propagator's kernels unless they are cached; a minute at most, once for each version."""
+    """Compile the propagator's kernels unless they are cached: up to a minute, once for each version."""
     from gnomon.propagator.warmup import compile_kernels, kernels_are_cached
 
     if not kernels_are_cached():
@@ -22,7 +22,7 @@ def compile_with_progress(console: Console) -> None:
 
 
 def compile_studies_with_progress(console: Console, ring: "Ring") -> None:
-    """The same for what studies need beyond the live beam."""
+    """Compile the kernels that only studies need, unless they are cached."""
     from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
 
     if not study_kernels_are_cached():
@@ -31,7 +31,7 @@ def compile_studies_with_progress(console: Console, ring: "Ring") -> None:
 
 def _show(console: Console, compile_all: Callable[["Progress"], None]) -> None:
     if not console.is_terminal:
-        console.print("compiling kernels, once; this takes some 20 seconds")
+        console.print("compiling kernels, only this once; this takes about 20 seconds")
     columns = (TextColumn("compiling kernels, once: {task.description}"), BarColumn(), TimeElapsedColumn())
     with ProgressBar(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

@@ -1,4 +1,4 @@
-"""`gnomon fault`: make a running server fail on purpose, and stop that."""
+"""`gnomon fault`: make commands to a running server fail on purpose, and end that."""
 
 import json
 from typing import Annotated, Any
@@ -7,26 +7,30 @@ import typer
 
 from gnomon.cli.options import ConfigFile, Prefix, configure
 
-app = typer.Typer(no_args_is_help=True, help="Faults of a running server: add, list, clear.")
+app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
 
-Timeout = Annotated[float, typer.Option(help="How long to wait for the server [s].")]
+Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
 
 
 @app.command()
 def add(
-    action: Annotated[str, typer.Argument(help="abandon, delay or modify")],
-    device: Annotated[str, typer.Argument(help="Devices, as a pattern: Q1P*, HS4P?D1R, '*'.")],
-    property: Annotated[str, typer.Option(help="Properties, as a pattern.")] = "*",
-    delay: Annotated[float | None, typer.Option(help="delay: by how long [s].")] = None,
-    scale: Annotated[float | None, typer.Option(help="modify: factor on the value.")] = None,
-    offset: Annotated[float | None, typer.Option(help="modify: added after the factor.")] = None,
-    value: Annotated[float | None, typer.Option(help="modify: the value itself.")] = None,
-    count: Annotated[int | None, typer.Option(help="Act on so many commands, then no more.")] = None,
+    action: Annotated[str, typer.Argument(help="Action of the fault: abandon, delay or modify.")],
+    device: Annotated[str, typer.Argument(help="Pattern of the device names: Q1P*, HS4P?D1R, '*'.")],
+    property: Annotated[str, typer.Option(help="Pattern of the property names.")] = "*",
+    delay: Annotated[float | None, typer.Option(help="With delay: delay each command by this time [s].")] = None,
+    scale: Annotated[float | None, typer.Option(help="With modify: multiply the value by this factor.")] = None,
+    offset: Annotated[
+        float | None, typer.Option(help="With modify: add this to the value, after the factor [unit of the property].")
+    ] = None,
+    value: Annotated[
+        float | None, typer.Option(help="With modify: replace the value by this one [unit of the property].")
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="Act on this number of commands, then stop.")] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
     timeout: Timeout = 5.0,
 ) -> None:
-    """Make commands to some devices go wrong.
+    """Add a fault: make commands to some devices go wrong.
 
     For example `gnomon fault add abandon 'Q1P*' --count 3`, `gnomon fault add delay HS4P1D1R --delay 2`,
     `gnomon fault add modify 'HS*' --scale 1.1`.
@@ -45,13 +49,13 @@ def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5
 
 @app.command()
 def clear(
-    id: Annotated[int | None, typer.Argument(help="Number of the fault.")] = None,
-    all: Annotated[bool, typer.Option("--all", help="All faults.")] = False,
+    id: Annotated[int | None, typer.Argument(help="Number of the fault to clear.")] = None,
+    all: Annotated[bool, typer.Option("--all", help="Clear all faults.")] = False,
     config: ConfigFile = None,
     prefix: Prefix = None,
     timeout: Timeout = 5.0,
 ) -> None:
-    """Clear one fault, or all of them: `gnomon fault clear 3`, `gnomon fault clear --all`."""
+    """Clear one fault or all faults: `gnomon fault clear 3`, `gnomon fault clear --all`."""
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
     arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})

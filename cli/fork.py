@@ -1,4 +1,4 @@
-"""`gnomon fork`: more twins in a running server, to try things out beside the others."""
+"""`gnomon fork`: further twins in a running server, to try settings without touching the first one."""
 
 import json
 from typing import Annotated, Any
@@ -10,32 +10,36 @@ from gnomon.cli.options import ConfigFile, Prefix, configure
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Forks of a running twin, each with its own prefix, lattice and journal: add, list, drop.",
+    help="Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the fork.")]
-Timeout = Annotated[float, typer.Option(help="How long to wait for the server [s].")]
+Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
 
 
 @app.command()
 def add(
     name: Name,
     as_: Annotated[
-        str | None, typer.Option("--as", help="Put before the fork's PV names.", show_default="NAME:")
+        str | None, typer.Option("--as", help="Put this prefix before the fork's PV names.", show_default="NAME:")
     ] = None,
-    nominal: Annotated[bool, typer.Option("--nominal", help="Begin with the nominal lattice.")] = False,
-    snapshot: Annotated[str | None, typer.Option(help="Begin at a snapshot.", show_default=False)] = None,
+    nominal: Annotated[bool, typer.Option("--nominal", help="Start with the nominal lattice.")] = False,
+    snapshot: Annotated[
+        str | None, typer.Option(help="Start with the settings of this snapshot.", show_default=False)
+    ] = None,
     lattice: Annotated[
         str | None,
-        typer.Option("--from-lattice", help="Begin at an earlier lattice, by its id.", show_default="the present one"),
+        typer.Option(
+            "--from-lattice", help="Start with an earlier lattice, given by its id.", show_default="the present lattice"
+        ),
     ] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
     timeout: Timeout = 10.0,
 ) -> None:
-    """Make another twin of a running one. For example `gnomon fork add WHATIF`: then `WHATIF:...` answers too.
+    """Add a copy of a running twin. For example `gnomon fork add WHATIF`: then the PVs `WHATIF:...` answer too.
 
-    Commands to the fork never move the twin that it was made of. --prefix says which twin that is.
+    Commands to the fork never change the twin that it was copied from. --prefix selects that twin.
     """
     arguments = {"do": "add", "name": name}
     given = {"prefix": as_, "nominal": "true" if nominal else None, "snapshot": snapshot, "lattice": lattice}
@@ -51,9 +55,9 @@ def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5
 
 @app.command()
 def drop(name: Name, config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 10.0) -> None:
-    """End a fork: its clients are disconnected at once, its journal stays. For example `gnomon fork drop WHATIF`."""
+    """End a fork and disconnect its clients; its journal is kept. For example `gnomon fork drop WHATIF`."""
     dropped = _call(configure(config, prefix=prefix).prefix, {"do": "drop", "name": name}, timeout)
-    typer.echo(f"{name} is dropped; what was commanded is in {dropped['journal']}")
+    typer.echo(f"fork {name} is dropped; its commands are kept in {dropped['journal']}")
 
 
 def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
@@ -69,7 +73,7 @@ def _show(forks: list[dict[str, Any]]) -> None:
     if not forks:
         console.print("no forks")
         return
-    table = rendering.make_table("fork", "prefix", "made", "by", "began as", "lattice", "commands", right=(6,))
+    table = rendering.make_table("fork", "prefix", "created", "by", "started from", "lattice", "commands", right=(6,))
     for fork in forks:
         made = rendering.local_time(fork["made_ns"])[:19]
         cells = [fork["name"], repr(fork["prefix"]), made, fork["made_by"], fork["began"], fork["lattice_id"]]

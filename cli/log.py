@@ -1,4 +1,4 @@
-"""`gnomon log`: what was commanded, by whom, and what became of it; `gnomon restore`: back to how it was."""
+"""`gnomon log`: the recorded commands with clients and outcomes; `gnomon restore`: return to earlier settings."""
 
 import os
 import re
@@ -25,36 +25,61 @@ if TYPE_CHECKING:
 app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="markdown",
-    help="What was commanded: list, show, export, compare, undo. Without a command: the newest 20, "
-    "for example `gnomon log --pv '*Q1P*' --since 10m`.",
+    help="List, show, export, compare and undo the commands recorded in the journal. Without a subcommand, list the 20 "
+    "most recent commands, for example `gnomon log --pv '*Q1P*' --since 10m`.",
 )
 
 JournalOption = Annotated[
-    Path | None, typer.Option("--journal", help="Journal file.", show_default="that of the configuration")
+    Path | None,
+    typer.Option("--journal", help="Read this journal file.", show_default="the journal of the configuration"),
 ]
 PvOption = Annotated[
     str | None,
-    typer.Option("--pv", help="Only to PVs or devices like this, with * and ?.", show_default=False),
+    typer.Option(
+        "--pv", help="Select commands to PVs or devices that match this pattern (with * and ?).", show_default=False
+    ),
 ]
 ClientOption = Annotated[
     str | None,
-    typer.Option("--client", help="Only from users or hosts like this, or user@host.", show_default=False),
+    typer.Option(
+        "--client",
+        help="Select commands from clients that match this pattern: a user, a host, or user@host.",
+        show_default=False,
+    ),
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", help="Only from then on: 90s, 10m, 2h, 3d ago, or an ISO time.", show_default=False),
+    typer.Option(
+        "--since",
+        help="Select commands from this time on: an age (90s, 10m, 2h, 3d) or an ISO time.",
+        show_default=False,
+    ),
 ]
-UntilOption = Annotated[str | None, typer.Option("--until", help="Only up to then.", show_default=False)]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", help="Select commands up to this time: an age or an ISO time.", show_default=False),
+]
 OutcomeOption = Annotated[
     str | None,
     typer.Option(
-        "--outcome", help="Only applied, delayed, modified, abandoned, rejected or failed.", show_default=False
+        "--outcome",
+        help="Select commands with this outcome: applied, delayed, modified, abandoned, rejected or failed.",
+        show_default=False,
     ),
 ]
-FromOption = Annotated[int | None, typer.Option("--from", min=1, help="Only from this command on.", show_default=False)]
-ToOption = Annotated[int | None, typer.Option("--to", min=1, help="Only up to this command.", show_default=False)]
-LastOption = Annotated[int, typer.Option("--last", "-n", min=1, help="At most so many, the newest.")]
-FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new commands as they come.")]
+FromOption = Annotated[
+    int | None,
+    typer.Option("--from", min=1, help="Select commands from this number on.", show_default=False),
+]
+ToOption = Annotated[
+    int | None, typer.Option("--to", min=1, help="Select commands up to this number.", show_default=False)
+]
+LastOption = Annotated[
+    int, typer.Option("--last", "-n", min=1, help="Show at most this many of the most recent commands.")
+]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", "-f", help="Keep running and show new commands as they are recorded.")
+]
 
 _AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -74,7 +99,7 @@ def log(
     last: LastOption = 20,
     follow: FollowOption = False,
 ) -> None:
-    """Note the journal for the commands below; without one, list."""
+    """Keep the options for the subcommand; without a subcommand, list the commands."""
     context.obj = _Chosen(journal, config, machine, prefix)
     if context.invoked_subcommand is None:
         _list(_chosen(context), _filter(pv, client, since, until, outcome), last, follow)
@@ -96,7 +121,7 @@ def list_(
     last: LastOption = 20,
     follow: FollowOption = False,
 ) -> None:
-    """List commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
+    """List recorded commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
     _list(
         _chosen(context, journal, machine, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow
     )
@@ -110,7 +135,7 @@ def show(
     machine: Machine = None,
     prefix: Prefix = None,
 ) -> None:
-    """Show all that is known of one command. For example `gnomon log show 12`."""
+    """Show everything that is recorded about one command. For example `gnomon log show 12`."""
     from gnomon.recorder import rendering
     from gnomon.recorder.reader import Reader
 
@@ -122,7 +147,7 @@ def show(
         rendering.clean(f"command {entry.sequence}" + (f" ({entry.note})" if entry.note else "")), style="bold"
     )
     console.print(rendering.facts_table(entry, run))
-    console.print("asked", style="bold")
+    console.print("requested", style="bold")
     console.print(rendering.changes_table(entry.changes, done=False))
     for outcome in entry.outcomes:
         when = f" {rendering.local_time(outcome.wall_ns)}  lattice {outcome.lattice_after}  {outcome.reason}"
@@ -130,17 +155,24 @@ def show(
         if outcome.effects:
             console.print(rendering.changes_table(outcome.effects, done=True))
     if not entry.outcomes:
-        console.print("no outcome is known: the server works on it, or ended before", style="yellow")
+        console.print(
+            "outcome unknown: the server is still working on this command, or ended before recording its outcome",
+            style="yellow",
+        )
 
 
 @app.command()
 def export(
     context: typer.Context,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="File (.jsonl or .csv), or - for standard output.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="File to write (.jsonl or .csv), or - for standard output.")
+    ],
     journal: JournalOption = None,
     machine: Machine = None,
     prefix: Prefix = None,
-    csv: Annotated[bool, typer.Option("--csv", help="A table, one row per change, whatever OUT is called.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write a table (CSV) with one row per change, whatever the suffix of OUT.")
+    ] = False,
     pv: PvOption = None,
     client: ClientOption = None,
     since: SinceOption = None,
@@ -149,7 +181,7 @@ def export(
     first: FromOption = None,
     to: ToOption = None,
 ) -> None:
-    """Write commands as JSON lines, or as a table. For example `gnomon log export --since 8h shift.jsonl`."""
+    """Write commands as JSON lines or as a table. For example `gnomon log export --since 8h shift.jsonl`."""
     from gnomon.recorder.errors import JournalError
     from gnomon.recorder.export import write_csv, write_jsonl
     from gnomon.recorder.reader import Reader
@@ -182,7 +214,8 @@ def diff(
     context: typer.Context,
     first: Annotated[int, typer.Argument(metavar="A", min=0, help="Number of a command; 0: before the first.")],
     second: Annotated[
-        int | None, typer.Argument(metavar="B", min=0, help="Number of a command; without it: now.")
+        int | None,
+        typer.Argument(metavar="B", min=0, help="Number of a command.", show_default="the present settings"),
     ] = None,
     journal: JournalOption = None,
     machine: Machine = None,
@@ -205,7 +238,7 @@ def diff(
     if found:
         console.print(rendering.differences_table(found, *names))
     else:
-        console.print(f"the settings {names[0]} and {names[1]} are the same")
+        console.print(f"no difference: the settings {names[0]} and {names[1]} are the same")
 
 
 @app.command()
@@ -215,11 +248,14 @@ def undo(
     journal: JournalOption = None,
     machine: Machine = None,
     prefix: Prefix = None,
-    force: Annotated[bool, typer.Option("--force", help="Also when it was changed again since.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Undo even if the settings have changed again since that command.")
+    ] = False,
 ) -> None:
-    """Put back, on the running server, what one command changed, as a new command. For example `gnomon log undo 12`.
+    """Undo one command on the running server, by a new command. For example `gnomon log undo 12`.
 
-    Refused when later commands changed the same settings, unless --force is given.
+    The settings that the command changed get their previous values back. Refused if they have changed again since,
+    unless --force is given.
     """
     from gnomon.recorder.points import Nominals, point_now, same_machine
     from gnomon.recorder.reader import Reader
@@ -237,25 +273,31 @@ def undo(
         elsewhere = moved(wanted, now.settings, nominals)
     if later and not force:
         numbers = ", ".join(map(str, later[:5])) + (" and more" if len(later) > 5 else "")
-        _refuse(f"command {sequence} was followed by {numbers} on the same settings; --force puts back all the same")
+        _refuse(
+            f"command {sequence} is not undone: later commands changed the same settings: {numbers}; "
+            "use --force to undo it nevertheless"
+        )
     if elsewhere and not later and not force:
         _refuse(
-            f"{elsewhere[0].device} {elsewhere[0].setting} is not as command {sequence} left it: the server was "
-            "started anew since; --force puts back all the same"
+            f"command {sequence} is not undone: {elsewhere[0].device} {elsewhere[0].setting} no longer has the value "
+            "that the command set, since the server was restarted; use --force to undo it nevertheless"
         )
     send(now.run.prefix, assignments, f"undo {sequence}")
 
 
 def restore(
-    to: Annotated[int, typer.Option("--to", min=0, help="Number of a command; 0: before the first.")],
+    to: Annotated[
+        int,
+        typer.Option("--to", min=0, help="Restore the settings after the command of this number; 0: before the first."),
+    ],
     journal: JournalOption = None,
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Prefix = None,
 ) -> None:
-    """Bring the running server back to how it was after a command, as one new command.
+    """Restore the settings that the running server had after a command, by one new command.
 
-    For example `gnomon restore --to 40`. Only what differs is sent; all of it is done, or nothing.
+    For example `gnomon restore --to 40`. Only settings that differ are sent; either all of them are made or none.
     """
     from gnomon.recorder.points import Nominals, point_at, point_now, same_machine
     from gnomon.recorder.reader import Reader
@@ -270,20 +312,20 @@ def restore(
 
 
 def make_remote() -> "Remote":
-    """The way to a running server; tests put another one here."""
+    """Make the client that sends commands to a running server; tests put another one here."""
     from gnomon.recorder.remote import PvaRemote
 
     return PvaRemote()
 
 
 def send(prefix: str, assignments: "Iterable[Assignment]", note: str) -> "Reply | None":
-    """Make assignments on the running server as one command, and show them; None where there is nothing to do."""
+    """Send assignments to the running server as one command, and show them; None if there is nothing to do."""
     from gnomon.recorder import rendering
 
     console = rendering.make_console()
     assignments = tuple(assignments)
     if not assignments:
-        console.print(f"{note}: nothing to do, the settings are already so")
+        console.print(f"{note}: nothing to do: all settings already have these values")
         return None
     console.print(rendering.assignments_table(assignments))
     reply = make_remote().send(prefix, assignments, note)
@@ -303,7 +345,7 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
         if entries:
             console.print(rendering.entries_table(entries))
         elif not follow:
-            console.print("no such command in the journal")
+            console.print("no matching command in the journal")
         if follow:
             with suppress(KeyboardInterrupt):
                 for entry in reader.follow(which, after=after):
@@ -312,7 +354,7 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What was given before the subcommand; the subcommand's own options win."""
+    """Options given before the subcommand; the subcommand's own options take precedence."""
 
     journal: Path | None
     config: Path | None
@@ -356,7 +398,9 @@ def _filter(
     from gnomon.recorder.reader import Filter
 
     if outcome is not None and outcome not in list(Outcome):
-        raise typer.BadParameter(f"{outcome!r} is no outcome; there are {', '.join(Outcome)}", param_hint="--outcome")
+        raise typer.BadParameter(
+            f"{outcome!r} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
+        )
     return Filter(
         since_ns=_moment(since, "--since"),
         until_ns=_moment(until, "--until"),
@@ -369,7 +413,7 @@ def _filter(
 
 
 def _moment(text: str | None, option: str) -> int | None:
-    """A moment in ns: so long ago, or an ISO time (local unless it names its zone)."""
+    """Convert an age or an ISO time (local unless it has a time zone) to a time [ns since 1970]."""
     if text is None:
         return None
     ago = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
@@ -379,7 +423,8 @@ def _moment(text: str | None, option: str) -> int | None:
         return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
     except (ValueError, OverflowError, OSError) as error:
         raise typer.BadParameter(
-            f"{text!r} is no time; write 10m, 2h, 3d or 2026-11-21T10:30", param_hint=option
+            f"{text!r} is not a time; give an age (90s, 10m, 2h, 3d) or an ISO time (2026-11-21T10:30)",
+            param_hint=option,
         ) from error
 
 

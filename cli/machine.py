@@ -1,4 +1,4 @@
-"""`gnomon machine`: what machines there are, what one holds, whether a document is sound, and exchange of lattices."""
+"""`gnomon machine`: the known machines, the contents and checks of machine documents, exchange of lattices."""
 
 from collections import Counter
 from fnmatch import fnmatchcase
@@ -12,20 +12,20 @@ from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
 if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
 
-app = typer.Typer(no_args_is_help=True, help="Machines: list, show, pvs, check, import, export.")
+app = typer.Typer(no_args_is_help=True, help="List, show, check, import and export machines, and list their PVs.")
 
-Name = Annotated[str, typer.Argument(help="Name of a machine, or the file of a machine document.")]
+Name = Annotated[str, typer.Argument(help="Name of a shipped machine, or file of a machine document.")]
 
 
 @app.command("list")
 def list_(config: ConfigFile = None) -> None:
-    """List the machines that `gnomon serve --machine` knows by name."""
+    """List the machines that can be given to --machine by name."""
     from rich.console import Console
     from rich.table import Table
 
     from gnomon.ioc.app.machines import known_machines
 
-    table = Table("machine", "what", "elements", "supplies", "monitors", "from", box=None, pad_edge=False)
+    table = Table("machine", "description", "elements", "supplies", "monitors", "source", box=None, pad_edge=False)
     for found in known_machines(configure(config)):
         document = found.document
         counts = (len(document.elements), len(document.supplies), len(document.monitors))
@@ -35,7 +35,7 @@ def list_(config: ConfigFile = None) -> None:
 
 @app.command()
 def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
-    """Show what a machine holds: elements, supplies with their limits, monitors, optics, PVs.
+    """Show a machine: elements, power supplies with their limits, monitors, optics, number of PVs.
 
     For example `gnomon machine show bessy2`.
     """
@@ -63,7 +63,8 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
         if name in document.operating:
             console.print(f"  {name}: {lattice.energy_ev / 1e6:g} MeV, cavity voltage {lattice.voltage_v / 1e3:g} kV")
     console.print(
-        f"cavity voltage {ring.nominal.voltage_v / 1e3:g} kV; vertical emittance {document.coupling:g} of the other"
+        f"cavity voltage {ring.nominal.voltage_v / 1e3:g} kV; vertical emittance {document.coupling:g} of the "
+        "horizontal one"
     )
     for switch in document.switches:
         console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
@@ -81,16 +82,16 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
 def pvs(
     name: Name,
     wanted: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Only PVs whose name fits: '*:SETI', 'HS4P*'.")
+        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="List PVs whose name matches: '*:SETI', 'HS4P*'.")
     ] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
     pvs: Pvs = None,
-    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line, for scripts.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="List only the names, one per line, for scripts.")] = False,
 ) -> None:
-    """List the PVs that a machine is served with: access, type, limits, unit, source and meaning of each, a line a PV.
+    """List a machine's PVs, one per line: name, access, type, drive limits, unit, source and description.
 
-    For example `gnomon machine pvs bessy2 'HS4P*:set'`. A pattern is tried with and without the prefix.
+    For example `gnomon machine pvs bessy2 'HS4P*:set'`. A pattern may be given with or without the prefix.
     """
     from rich.console import Console
 
@@ -102,7 +103,7 @@ def pvs(
     patterns = [head + pattern for pattern in wanted or ["*"] for head in {"", settings.prefix}]
     shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]
     if not shown:
-        raise DocumentError(f"none of the {len(specs)} PVs of {name} fits {' '.join(wanted or ())}")
+        raise DocumentError(f"{name}: none of the {len(specs)} PVs matches {' '.join(wanted or ())}")
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
     rows = [[spec.name] for spec in shown] if names else [_pv_row(spec) for spec in shown]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -118,9 +119,9 @@ def _pv_row(spec: "PvSpec") -> list[str]:
 
 @app.command()
 def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (JSON).")]) -> None:
-    """Check machine documents: schema, names, references, limits, conversions, and that the ring has a beam.
+    """Check machine documents: schema, names, references, limits, conversions, and a stored beam.
 
-    For example `gnomon machine check my_ring.json`. The first fault is named with file, place and reason.
+    For example `gnomon machine check my_ring.json`. The first error is reported with file, place and reason.
     """
     from rich.console import Console
 
@@ -137,40 +138,54 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
             state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
         else:
             state = f"[yellow]no beam with nominal settings: {beam.reason}[/]"
-        console.print(f"{file}: sound; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
+        console.print(f"{file}: valid; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A lattice file of another program.")],
+    file: Annotated[Path, typer.Argument(help="Lattice file of another program.")],
     format: Annotated[
         str,
-        typer.Option(help="at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db."),
+        typer.Option(
+            help="Format of the file: at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db."
+        ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Machine document to write (.json).")],
-    name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="that of the file")] = None,
-    use: Annotated[str | None, typer.Option(help="Sequence, line or variable of the file.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Write the machine document to this file (.json).")],
+    name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="the name in the file")] = None,
+    use: Annotated[str | None, typer.Option(help="Import this sequence, line or variable of the file.")] = None,
     energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
-    harmonic_number: Annotated[int | None, typer.Option(help="Of the RF.", show_default="from the file")] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="Elements that may become free space; patterns like 'ID*'.")
+    harmonic_number: Annotated[
+        int | None, typer.Option(help="Harmonic number of the RF.", show_default="from the file")
     ] = None,
-    approximate: Annotated[bool, typer.Option(help="Take the nearest of what cannot be represented.")] = False,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Allow elements that match this pattern (for example 'ID*') to be replaced by free space; repeat the "
+            "option for several patterns."
+        ),
+    ] = None,
+    approximate: Annotated[
+        bool, typer.Option(help="Approximate features that cannot be represented, instead of refusing the file.")
+    ] = False,
     slices: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1000, help="Slices of every thick magnet.", show_default="the file's, or as many as needed"
+            min=1,
+            max=1000,
+            help="Number of slices of each thick magnet.",
+            show_default="from the file, or as many as needed",
         ),
     ] = None,
-    bare: Annotated[bool, typer.Option(help="No supplies and magnets, only the ring.")] = False,
+    bare: Annotated[bool, typer.Option(help="Import only the ring, without power supplies and magnets.")] = False,
     pytac: Annotated[
-        Path | None, typer.Option(help="Folder of the pytac ring mode that belongs to the file: devices and PVs.")
+        Path | None,
+        typer.Option(help="Take devices and PV names from this folder: the pytac ring mode that belongs to the file."),
     ] = None,
 ) -> None:
-    """Import a lattice of another program; what cannot be represented is listed by name and refused.
+    """Import a lattice file of another program; features that cannot be represented are listed and refused.
 
     For example `gnomon machine import ring.mat --format at-mat -o ring.json`. Each quadrupole, sextupole, octupole and
-    steerer gets a supply of its own, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
+    steerer gets its own power supply, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
     names come from pytac's tables, and a PV document is written beside the machine document.
     """
     from rich.console import Console
@@ -213,12 +228,14 @@ def _write(out: Path, text: str) -> None:
 @app.command()
 def export(
     name: Name,
-    format: Annotated[str, typer.Option(help="at-json, madx or elegant.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
-    approximate: Annotated[bool, typer.Option(help="Leave out what the format has no words for.")] = False,
+    format: Annotated[str, typer.Option(help="Format of the file: at-json, madx or elegant.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Write the lattice to this file.")],
+    approximate: Annotated[
+        bool, typer.Option(help="Leave out features that the format cannot express, instead of refusing.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Write a machine's nominal lattice for another program; what it has no words for is listed and refused.
+    """Write a machine's nominal lattice for another program; features it cannot express are listed and refused.
 
     For example `gnomon machine export bessy2 --format madx -o bessy2.seq`.
     """

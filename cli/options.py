@@ -1,4 +1,4 @@
-"""Options that several commands share, and the configuration that they make."""
+"""Options that several commands share, and the configuration that they give."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,33 +9,40 @@ if TYPE_CHECKING:
     from gnomon.ioc.base.config import Config
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="Configuration file; the shipped one without it.", show_default=False)
+    Path | None,
+    typer.Option("--config", help="Read the configuration from this file (YAML).", show_default="the shipped file"),
 ]
 Machine = Annotated[
-    str | None, typer.Option(help="bessy2, mls, or the file of a machine document.", show_default="bessy2")
+    str | None,
+    typer.Option(help="Name of a shipped machine (bessy2, mls), or file of a machine document.", show_default="bessy2"),
 ]
-Prefix = Annotated[str | None, typer.Option(help="Put before every PV name; may be ''.", show_default="TWIN:")]
+Prefix = Annotated[str | None, typer.Option(help="Prefix of all PV names; '' for no prefix.", show_default="TWIN:")]
 Pvs = Annotated[
-    str | None, typer.Option(help="PV document that names the PVs: name or file.", show_default="the machine's own")
+    str | None,
+    typer.Option(
+        help="Name or file of the PV document that names the PVs.", show_default="the machine's own PV document"
+    ),
 ]
 RoleName = Annotated[
     str | None,
     typer.Option(
         "--role",
-        help="twin: on its own; shadow: follows a machine (--follow); machine: plays the real one, by default under "
-        "its real names (--prefix '').",
+        help="Role of the server. twin: independent; shadow: follows a machine (--follow); machine: stands in for the "
+        "real machine, by default under its real PV names (--prefix '').",
         show_default="twin",
     ),
 ]
 Follow = Annotated[
     str | None,
     typer.Option(
-        help="Address of the machine that a shadow follows: HOST, HOST:PORT, or pva://HOST:PORT for PV Access.",
-        show_default="that of the configuration",
+        help="Follow the machine at this address: HOST or HOST:PORT over Channel Access, pva://HOST:PORT over PV "
+        "Access.",
+        show_default="the address in the configuration",
     ),
 ]
 JournalFile = Annotated[
-    Path | None, typer.Option("--journal", help="Journal file.", show_default="one a machine and prefix")
+    Path | None,
+    typer.Option("--journal", help="Write the journal to this file.", show_default="one file per machine and prefix"),
 ]
 
 
@@ -48,7 +55,7 @@ def configure(
     role: str | None = None,
     follow: str | None = None,
 ) -> "Config":
-    """The configuration in a file with the options of the command line on top. Raises ConfigError."""
+    """Read the configuration file and apply the options of the command line to it. Raises ConfigError."""
     from gnomon.ioc.base.config import changed, read_config
 
     changes: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""`gnomon panels`."""
+"""`gnomon panels`: operator panels for Phoebus."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,18 @@ from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
 
 
 def panels(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the panels; made when needed.")] = Path("panels"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Write the panels to this folder; it is created if needed.")
+    ] = Path("panels"),
     machine: Machine = None,
     prefix: Prefix = None,
     pvs: Pvs = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write panels for Phoebus (.bob): overview, orbit, monitors, supplies by family, status.
+    """Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.
 
-    For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the machine,
-    the prefix and the names that the server is started with.
+    For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the same
+    --machine, --prefix and --pvs as to `gnomon serve`.
     """
     from rich.console import Console
 
@@ -36,4 +38,6 @@ def panels(
     except OSError as error:
         raise DocumentError(f"{out}: panels cannot be written: {error}") from error
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{len(made)} panels for {found.document.title} in {out}; open {out / 'overview.bob'} in Phoebus")
+    console.print(
+        f"{len(made)} panels for {found.document.title} written to {out}; open {out / 'overview.bob'} in Phoebus"
+    )

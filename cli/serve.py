@@ -1,4 +1,4 @@
-"""`gnomon serve`."""
+"""`gnomon serve`: the server."""
 
 import asyncio
 import os
@@ -18,16 +18,17 @@ def serve(
     role: RoleName = None,
     follow: Follow = None,
     restore: bool = typer.Option(
-        False, "--restore", help="Start with the settings that the last server left in the journal."
+        False, "--restore", help="Start with the last settings recorded in the journal, not with nominal settings."
     ),
     allow_duplicates: bool = typer.Option(
-        False, "--allow-duplicates", help="Start even if another server answers one of our names."
+        False, "--allow-duplicates", help="Start even if another server already serves some of the PV names."
     ),
 ) -> None:
-    """Serve the shadow of a ring over Channel Access and PV Access until Ctrl-C.
+    """Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.
 
-    For example `gnomon serve --machine mls --prefix SIM:`. Only this computer can connect, unless the configuration or
-    the standard EPICS variables (EPICS_CAS_INTF_ADDR_LIST, EPICS_PVAS_INTF_ADDR_LIST ...) say otherwise.
+    For example `gnomon serve --machine mls --prefix SIM:`. Only programs on this computer can connect, unless the
+    configuration (network.interfaces) or the standard EPICS variables (EPICS_CAS_INTF_ADDR_LIST,
+    EPICS_PVAS_INTF_ADDR_LIST ...) give other addresses to listen on.
     """
     from rich.console import Console
 
@@ -47,7 +48,7 @@ def serve(
     from gnomon.ioc.app.run import run
 
     asyncio.run(run(settings, console))
-    # All is closed. Taking the compiled kernels and thousands of PVs apart one by one would take seconds.
+    # Everything is closed. Freeing the compiled kernels and thousands of PVs one by one would take seconds.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""`gnomon snapshot`: all setpoints under a name, to be compared, brought back, and exchanged with other programs."""
+"""`gnomon snapshot`: named sets of all setpoints, to compare, restore, and exchange with other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,25 +12,29 @@ if TYPE_CHECKING:
     from gnomon.ioc.base.config import Config
     from gnomon.recorder.snapshots import Entry, Snapshot
 
-#: Exit code of a file that was taken in part.
+#: Exit code of an import of which some lines could not be read.
 DONE_IN_PART = 3
-#: At most so many lines or names of a file are listed.
+#: Number of lines or names of a file that are listed at most.
 MAX_LISTED = 50
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Named snapshots of all setpoints: save, list, show, diff, restore, delete, export, import.",
+    help="Save, list, show, compare, restore, delete, export and import named snapshots of all setpoints.",
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the snapshot.")]
 JournalOption = Annotated[
     Path | None,
-    typer.Option("--journal", help="Journal of the server.", show_default="that of the configuration"),
+    typer.Option("--journal", help="Journal file of the server.", show_default="the journal of the configuration"),
 ]
-Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; kept with it.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Also if there is one of this name: make a new revision.")]
-RevisionOption = Annotated[int | None, typer.Option(min=1, help="An earlier revision.", show_default="the newest")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Comment to keep with the snapshot.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Save a new revision if a snapshot of this name exists, instead of refusing.")
+]
+RevisionOption = Annotated[
+    int | None, typer.Option(min=1, help="Use this revision of the snapshot.", show_default="the newest")
+]
 
 
 @app.command()
@@ -43,7 +47,7 @@ def save(
     prefix: Prefix = None,
     journal: JournalOption = None,
 ) -> None:
-    """Save what is in force on the running server. For example `gnomon snapshot save flat -m 'before the bump'`."""
+    """Save the running server's present settings. For example `gnomon snapshot save flat -m 'before the bump'`."""
     from gnomon.ioc.app import snapshot_store as store
 
     settings, now = _present(config, machine, prefix, journal)
@@ -72,17 +76,17 @@ def list_(config: ConfigFile = None) -> None:
         cells += [str(len(s.entries)), s.lattice_id or f"of {s.source}", s.comment]
         table.add_row(*map(rendering.clean, cells))
     console = rendering.make_console()
-    console.print(table if known else "no snapshot yet; `gnomon snapshot save NAME` makes one")
+    console.print(table if known else "no snapshots; save one with `gnomon snapshot save NAME`")
 
 
 @app.command()
 def show(
     name: Name,
-    every: Annotated[bool, typer.Option("--all", help="Also what is nominal.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include nominal settings.")] = False,
     revision: RevisionOption = None,
     config: ConfigFile = None,
 ) -> None:
-    """Show a snapshot: where it is from, and what is not nominal in it. For example `gnomon snapshot show flat`."""
+    """Show a snapshot: its origin, and its settings that are not nominal. For example `gnomon snapshot show flat`."""
     from gnomon.ioc.app import snapshot_store as store
     from gnomon.recorder import rendering
 
@@ -94,7 +98,7 @@ def show(
         "comment": s.comment,
         "from": f"{s.source}, PVs under {s.prefix!r}",
         "machine": f"{s.machine} (document {s.digest})",
-        "lattice": s.lattice_id or f"not known: it holds {len(s.entries)} setpoints, the others stay as they are",
+        "lattice": s.lattice_id or f"unknown: the snapshot has only {len(s.entries)} setpoints",
         "revision": str(kept.revision),
     }
     table = rendering.make_table()
@@ -106,20 +110,21 @@ def show(
     entries = s.entries if every else _not_nominal(settings, s)
     console.print(rendering.values_table((e.label, e.value, e.unit) for e in entries))
     if len(entries) < len(s.entries):
-        console.print(f"and {len(s.entries) - len(entries)} settings that are nominal; --all shows them")
+        console.print(f"and {len(s.entries) - len(entries)} nominal settings; show them with --all")
 
 
 @app.command()
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Name of a snapshot.")],
     second: Annotated[
-        str | None, typer.Argument(metavar="B", help="Another one.", show_default="the running server")
+        str | None,
+        typer.Argument(metavar="B", help="Name of another snapshot.", show_default="the running server"),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
         typer.Option(
             "--tolerance",
-            help="Count values as equal up to VALUE, VALUE% or PATTERN=VALUE; repeat it for several PVs or kinds.",
+            help="Count values as equal within VALUE, VALUE% or PATTERN=VALUE; repeat the option for several patterns.",
             show_default="0",
         ),
     ] = None,
@@ -128,11 +133,11 @@ def diff(
     prefix: Prefix = None,
     journal: JournalOption = None,
 ) -> None:
-    """Compare two snapshots, or one with the running server; the exit code is 1 where they differ.
+    """Compare two snapshots, or one with the running server; the exit code is 1 if they differ.
 
-    For example `gnomon snapshot diff flat --tolerance current=1e-4 --tolerance 'HS*:set=1e-3'`. A pattern is that of a
-    PV without prefix, or of a kind of setting (current, frequency, voltage, k1_trim, ...); values are in the PV's unit,
-    or percent of the value in A. The last one that fits counts.
+    For example `gnomon snapshot diff flat --tolerance current=1e-4 --tolerance 'HS*:set=1e-3'`. A pattern selects PVs
+    by name, without prefix, or a kind of setting (current, frequency, voltage, k1_trim, ...). Values are in the PV's
+    unit, or in percent of the value in A. If several tolerances match, the last one counts.
     """
     from gnomon.ioc.app import snapshot_store as store
     from gnomon.recorder import rendering
@@ -157,22 +162,26 @@ def diff(
         console.print(rendering.moves_table(different, first, other))
         raise typer.Exit(1)
     within = " within the tolerance" if tolerance else ""
-    console.print(rendering.clean(f"{first} and {other} are the same{' in what both have' * common}{within}"))
+    shared = " in the settings that both have" if common else ""
+    console.print(rendering.clean(f"no difference: {first} and {other} are the same{shared}{within}"))
 
 
 @app.command()
 def restore(
     name: Name,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be set, and set nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the settings that would be made; make none.")
+    ] = False,
     revision: RevisionOption = None,
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
 ) -> None:
-    """Bring the running server back to a snapshot, as one command: all of it, or nothing.
+    """Restore a snapshot's settings on the running server, by one command.
 
-    For example `gnomon snapshot restore flat --dry-run`. Only what differs is sent.
+    For example `gnomon snapshot restore flat --dry-run`. Only settings that differ are sent; either all of them are
+    made or none.
     """
     from gnomon.cli.log import send
     from gnomon.ioc.app import snapshot_store as store
@@ -185,14 +194,14 @@ def restore(
     console = rendering.make_console()
     if dry_run and todo:
         console.print(rendering.assignments_table(todo))
-        console.print(f"dry run: this would be set on {now.run.prefix!r}; nothing was")
+        console.print(f"dry run: nothing was set; these settings would be made on {now.run.prefix!r}")
         return
     reply = send(now.run.prefix, todo, f"snapshot restore {name}")
     same_document = snapshot.complete and snapshot.digest == now.run.digest
     if reply is not None and reply.lattice_id and same_document and reply.lattice_id != snapshot.lattice_id:
         console.print(
-            f"the lattice is not {snapshot.lattice_id}, as saved: a fault acts on the command, or another client set "
-            "something meanwhile",
+            f"the lattice is {reply.lattice_id}, not {snapshot.lattice_id} as saved: a fault acted on the command, or "
+            "another client changed a setting meanwhile",
             style="yellow",
         )
 
@@ -203,21 +212,24 @@ def delete(name: Name, config: ConfigFile = None) -> None:
     from gnomon.ioc.app import snapshot_store as store
 
     kept = store.delete(configure(config), name)
-    typer.echo(f"{name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
+    typer.echo(f"snapshot {name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
 
 
 @app.command()
 def export(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="File: .sav, .snp, .snap, .csv, .bms, .txt.")],
+    file: Annotated[Path, typer.Argument(help="File to write (.sav, .snp, .snap, .csv, .bms or .txt).")],
     form: Annotated[
         str | None,
-        typer.Option("--format", help="autosave, burt, phoebus or pairs.", show_default="by the suffix"),
+        typer.Option(
+            "--format", help="Format of the file: autosave, burt, phoebus or pairs.", show_default="by the suffix"
+        ),
     ] = None,
     revision: RevisionOption = None,
     config: ConfigFile = None,
     prefix: Annotated[
-        str | None, typer.Option(help="What the PV names in the file begin with.", show_default="that of the snapshot")
+        str | None,
+        typer.Option(help="Prefix of the PV names in the file.", show_default="the prefix of the snapshot"),
     ] = None,
 ) -> None:
     """Write a snapshot as a file of another program. For example `gnomon snapshot export flat flat.sav --prefix ''`."""
@@ -226,7 +238,9 @@ def export(
     from gnomon.recorder.snapshots import exported
 
     if form is not None and form not in FORMATS:
-        raise typer.BadParameter(f"{form!r} is not a format; there are {', '.join(FORMATS)}", param_hint="--format")
+        raise typer.BadParameter(
+            f"{form!r} is not a known format; use one of {', '.join(FORMATS)}", param_hint="--format"
+        )
     s = store.find(configure(config), name, revision).snapshot
     begin = s.prefix if prefix is None else prefix
     taken, left = exported(s.entries)
@@ -234,27 +248,31 @@ def export(
     write(file, values, About(name, s.comment, s.signed.user, s.signed.time_ns), form)
     typer.echo(f"{len(values)} setpoints written to {file}")
     if untrimmed := sum(bool(e.pv) for e in left):
-        typer.echo(f"{untrimmed} not in the file: strengths that have no trim and follow their currents", err=True)
+        typer.echo(f"{untrimmed} not in the file: strengths without a trim, which follow their currents", err=True)
     _tell("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="File of autosave, BURT, Phoebus, or lines of PV,value.")],
-    name: Annotated[str | None, typer.Argument(help="Name.", show_default="that of the file")] = None,
+    file: Annotated[
+        Path, typer.Argument(help="File to read: autosave, BURT, Phoebus save and restore, or lines of PV,value.")
+    ],
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the snapshot.", show_default="the name of the file")
+    ] = None,
     comment: Comment = "",
     replace: Replace = False,
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Annotated[
-        str | None, typer.Option(help="What PV names in the file may begin with.", show_default="TWIN:")
+        str | None, typer.Option(help="Prefix that PV names in the file may have.", show_default="TWIN:")
     ] = None,
 ) -> None:
-    """Make a snapshot of a file's setpoints. For example `gnomon snapshot import before.snp`.
+    """Make a snapshot from the setpoints in a file. For example `gnomon snapshot import before.snp`.
 
-    What the file holds besides is listed. Lines that cannot be read, and setpoints without a value, are listed too: the
-    others are taken, and the exit code is 3. Nothing is imported when a setpoint is given two values, or one that it
-    cannot have.
+    Other PVs in the file are listed. Lines that cannot be read and setpoints without a value are listed too; the
+    remaining setpoints are imported, and the exit code is 3. Nothing is imported if a setpoint has two values, or a
+    value that it cannot have.
     """
     from gnomon.ioc.app import snapshot_store as store
     from gnomon.ioc.app.machines import find_machine, pvs_of
@@ -272,7 +290,7 @@ def import_(
         count = len(saved.given) + len(saved.left)
         raise store.SnapshotError(
             f"{file}: none of its {count} PVs is a setpoint of {found.document.name!r} with a value, for example "
-            f"{printable(example)}; say what their names begin with, --prefix"
+            f"{printable(example)}; give the prefix of the PV names with --prefix"
         )
     snapshot = Snapshot(
         machine=found.document.name,
@@ -288,14 +306,14 @@ def import_(
     kept = store.keep(settings, name or file.stem, snapshot, replace=replace)
     typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
     for reason in sorted(set(left_out.values())):
-        _tell(f"not taken ({reason})", [pv for pv, why in left_out.items() if why == reason])
+        _tell(f"not imported ({reason})", [pv for pv, why in left_out.items() if why == reason])
     if imported.unread:
         _tell_unread(imported.unread)
         raise typer.Exit(DONE_IN_PART)
 
 
 def _tell_unread(lines: tuple[str, ...]) -> None:
-    typer.echo(f"lines that could not be taken: {len(lines)}", err=True)
+    typer.echo(f"lines that could not be imported: {len(lines)}", err=True)
     for line in lines[:MAX_LISTED]:
         typer.echo(f"  {line}", err=True)
     if len(lines) > MAX_LISTED:
@@ -313,7 +331,7 @@ def _tell(what: str, names: list[str]) -> None:
 def _present(
     config: Path | None, machine: str | None, prefix: str | None, journal: Path | None
 ) -> "tuple[Config, Present]":
-    """The configuration, and the settings in force on the server that it and the options mean."""
+    """Read the configuration, and the present settings of the server that it and the options select."""
     from gnomon.ioc.app.snapshot_store import present
 
     settings = configure(config, machine, prefix, journal)
@@ -321,7 +339,7 @@ def _present(
 
 
 def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":
-    """The entries that differ from the nominal lattice of the snapshot's machine; all where that cannot be had."""
+    """Select the entries that differ from the nominal lattice of the snapshot's machine; all if it is not available."""
     from gnomon.ioc.app.machines import recorded_machine
     from gnomon.lattice import LatticeError
 

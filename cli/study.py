@@ -1,4 +1,4 @@
-"""`gnomon study`: computations on a machine that take no server; results as JSON or HDF5, and a plot."""
+"""`gnomon study`: computations on a machine without a server, with results as JSON or HDF5 and a plot."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from gnomon.propagator.studies.result_files import StudyResult
     from gnomon.propagator.studies.studies import Say
 
-app = typer.Typer(no_args_is_help=True, help="Studies of a machine: tune, orm, aperture.")
+app = typer.Typer(no_args_is_help=True, help="Compute tunes and optics, the orbit response, or apertures of a machine.")
 
-Optics = Annotated[str | None, typer.Option(help="One of the machine's named optics.", show_default="nominal")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the result: .json or .h5 (HDF5).")]
-Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .pdf or .svg.")]
+Optics = Annotated[str | None, typer.Option(help="Use these named optics of the machine.", show_default="nominal")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the result to this file: .json or .h5 (HDF5).")
+]
+Plot = Annotated[Path | None, typer.Option(help="Plot the result to this file: .png, .pdf or .svg.")]
 
 
 @app.command()
@@ -27,13 +29,18 @@ def tune(
     machine: Machine = None,
     optics: Optics = None,
     order: Annotated[
-        int, typer.Option(min=0, max=3, help="Chromaticities up to this order, and tune shift with amplitude.")
+        int,
+        typer.Option(
+            min=0,
+            max=3,
+            help="Compute chromaticities up to this order and the tune shift with amplitude; 0: neither.",
+        ),
     ] = 0,
     output: Output = None,
     plot: Plot = None,
     config: ConfigFile = None,
 ) -> None:
-    """Tunes, chromaticity and optics, what every quadrupole and sextupole does to them, damping and emittance.
+    """Compute tunes, chromaticity, optics, their response to each quadrupole and sextupole, damping and emittance.
 
     For example `gnomon study tune --machine mls --optics low_alpha -o tune.json --plot tune.png`.
     """
@@ -49,9 +56,9 @@ def tune(
 def orm(
     machine: Machine = None, optics: Optics = None, output: Output = None, plot: Plot = None, config: ConfigFile = None
 ) -> None:
-    """The orbit response matrix: every corrector to every monitor, at fixed momentum and at fixed RF frequency.
+    """Compute the orbit response matrix of all correctors and monitors, at fixed momentum and at fixed RF frequency.
 
-    The column of the RF frequency comes with it.
+    The response to the RF frequency is included.
 
     For example `gnomon study orm --machine bessy2 -o orm.h5 --plot orm.png`.
     """
@@ -65,18 +72,25 @@ def orm(
 def aperture(
     machine: Machine = None,
     optics: Optics = None,
-    turns: Annotated[int, typer.Option(min=1, max=1_000_000, help="Turns that a particle must survive.")] = 500,
-    delta: Annotated[list[float] | None, typer.Option(help="Momentum deviations.", show_default="0")] = None,
-    places: Annotated[int, typer.Option(min=0, help="Places of the momentum aperture; 0: none.")] = 24,
+    turns: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Number of turns that a particle must survive.")
+    ] = 500,
+    delta: Annotated[
+        list[float] | None,
+        typer.Option(help="Relative momentum deviation; repeat the option for several.", show_default="0"),
+    ] = None,
+    places: Annotated[
+        int, typer.Option(min=0, help="Number of places around the ring for the momentum aperture; 0: none.")
+    ] = 24,
     extent: Annotated[
-        tuple[float, float], typer.Option(help="How far the dynamic aperture is searched, x and y [mm].")
+        tuple[float, float], typer.Option(help="Search the dynamic aperture up to these x and y [mm].")
     ] = (40.0, 20.0),
-    time_limit: Annotated[float, typer.Option(min=1.0, help="Longest time for each part [s].")] = 600.0,
+    time_limit: Annotated[float, typer.Option(min=1.0, help="Compute each part for at most this time [s].")] = 600.0,
     output: Output = None,
     plot: Plot = None,
     config: ConfigFile = None,
 ) -> None:
-    """Dynamic aperture at some momenta, and the momentum aperture around the ring, by tracking.
+    """Compute the dynamic aperture at given momenta, and the momentum aperture around the ring, by tracking.
 
     For example `gnomon study aperture --machine mls --turns 1000 --delta -0.01 --delta 0 --plot aperture.png`.
     """
@@ -114,7 +128,7 @@ def _run(
     plot: Path | None,
     config: Path | None,
 ) -> None:
-    """What all studies share: the machine, progress, the files. Wrong wishes are refused before the work."""
+    """Run a study with progress and write its files; wrong options are refused before the computation."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -144,9 +158,9 @@ def _run(
         write_result(result, output)
         console.print(f"written: {output}")
     if plot is not None:
-        with console.status("drawing"):
+        with console.status("plotting"):
             draw(result, plot)
-        console.print(f"drawn: {plot}")
+        console.print(f"plotted: {plot}")
 
 
 def _show_tune(result: "StudyResult", console: "Console") -> None:
@@ -157,9 +171,9 @@ def _show_tune(result: "StudyResult", console: "Console") -> None:
     table = Table("", "x (mode 1)", "y (mode 2)", box=None, pad_edge=False)
     for name in ("tune", "chromaticity"):
         table.add_row(name, *(f"{value:.6f}" for value in data[name]))
-    table.add_row(r"largest beta \[m]", *(f"{value:.4f}" for value in data["beta"].max(axis=0)))
+    table.add_row(r"maximum beta \[m]", *(f"{value:.4f}" for value in data["beta"].max(axis=0)))
     dispersion = np.abs(data["dispersion"]).max(axis=0)
-    table.add_row(r"largest dispersion \[m]", f"{dispersion[0]:.4f}", f"{dispersion[2]:.4f}")
+    table.add_row(r"maximum dispersion \[m]", f"{dispersion[0]:.4f}", f"{dispersion[2]:.4f}")
     console.print(table)
     console.print(f"momentum compaction {float(data['momentum compaction']):.6e}")
     if "chromaticity by order" in data:
@@ -189,7 +203,7 @@ def _show_radiation(result: "StudyResult", console: "Console") -> None:
         ("damping times y", "damping_time_y_s", 1e3, "ms"),
         ("damping times s", "damping_time_s_s", 1e3, "ms"),
         ("emittance x", "emittance_x_m", 1e9, "nm"),
-        ("... of the integrals", "uncoupled_emittance_x_m", 1e9, "nm"),
+        ("emittance x, by radiation integrals", "uncoupled_emittance_x_m", 1e9, "nm"),
         ("energy spread", "energy_spread", 1e3, "1e-3"),
         ("bunch length", "bunch_length_m", 1e3, "mm"),
     )
@@ -207,13 +221,13 @@ def _show_aperture(result: "StudyResult", console: "Console") -> None:
     for delta in result.names["momentum"]:
         label = f"dynamic aperture at delta {delta}"
         x, y = 1e3 * data[f"{label}, x"], 1e3 * data[f"{label}, y"]
-        remark = "reaches the end of the search" if data[f"{label}, ended by the search"].any() else ""
+        remark = "limited by the search range (--extent)" if data[f"{label}, ended by the search"].any() else ""
         area = 1e6 * float(data[f"{label}, area"])
         table.add_row(delta, f"{x.min():.1f} to {x.max():.1f}", f"{y.max():.1f}", f"{area:.0f}", remark)
     console.print(table)
     if "momentum aperture, s" in data:
         low, high = data["momentum aperture, negative"].max(), data["momentum aperture, positive"].min()
-        console.print(f"momentum aperture, smallest around the ring: {1e2 * low:.2f} % and +{1e2 * high:.2f} %")
+        console.print(f"momentum aperture, minimum around the ring: {1e2 * low:.2f} % and +{1e2 * high:.2f} %")
 
 
 def _show_orm(result: "StudyResult", console: "Console") -> None:

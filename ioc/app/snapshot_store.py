@@ -92,7 +92,7 @@ def signature() -> Signature:
 def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kept:
     """Keep a snapshot; with `replace` also under a name that is taken, whose revisions stay. Raises SnapshotError."""
     if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise SnapshotError(f"{name!r} is no name for a snapshot: up to {LONGEST_NAME} printable characters, please")
+        raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {LONGEST_NAME} printable characters")
 
     async def put(store: SqliteStore) -> int:
         newest = await _newest(store, name)

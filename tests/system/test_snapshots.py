@@ -45,7 +45,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
         "HS4P1D1R:set",
         "VS3P2T5R:set",
     }
-    assert "bumped and now are the same" in snapshot(twin, "diff", "bumped", *journal)
+    assert "no difference: bumped and now are the same" in snapshot(twin, "diff", "bumped", *journal)
     twin.code(CLIENTS + "put(HS4P1D1R=0.0, HS4P2D1R=0.5); result = 0")
     done = twin.gnomon("snapshot", "diff", "bumped", *journal)
     assert done.returncode == 1
@@ -54,7 +54,8 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     assert "the same within the tolerance" in snapshot(twin, "diff", "bumped", *within, *journal)
     assert twin.gnomon("snapshot", "diff", "bumped", *within[:2], *journal).returncode == 1
     assert rows[1:] == [["HS4P1D1R:set", "0.3", "0", "A"], ["HS4P2D1R:set", "0", "0.5", "A"]]
-    assert "this would be set on 'TWIN:'; nothing was" in snapshot(twin, "restore", "bumped", "--dry-run", *journal)
+    dry = snapshot(twin, "restore", "bumped", "--dry-run", *journal)
+    assert "dry run: nothing was set; these settings would be made on 'TWIN:'" in dry
     generation = twin.code(CLIENTS + "result = float(ctx.get('TWIN:dt:generation'))")
     restored = snapshot(twin, "restore", "bumped", *journal)
     assert f"snapshot restore bumped: done; lattice {before}" in restored
@@ -76,8 +77,8 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
     file.write_text(file.read_text().removesuffix("<END>\n") + more[suffix])
     done = twin.gnomon("snapshot", "import", str(file), f"from{suffix}")
     assert done.returncode == 0, done.stderr
-    assert "1 not taken (there is no such PV): OTHER:PV" in done.stderr
-    assert "1 not taken (cannot be set): TUNEZR:rdH" in done.stderr
+    assert "1 not imported (there is no such PV): OTHER:PV" in done.stderr
+    assert "1 not imported (cannot be set): TUNEZR:rdH" in done.stderr
     twin.code(CLIENTS + "put(HS4P1D1R=0.0); result = 0")
     snapshot(twin, "restore", f"from{suffix}", *journal)
     assert twin.code(CLIENTS + "result = [float(ctx.get('TWIN:HS4P1D1R:rdbk')), look()]") == [0.7, before]
@@ -101,7 +102,7 @@ def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     refusal = snapshot(twin, "restore", "foreign", *journal, works=False)
     assert "the snapshot is of machine 'mls', this is 'bessy2': it cannot be restored here" in refusal
-    assert "once is deleted" in snapshot(twin, "delete", "once")
+    assert "snapshot once is deleted" in snapshot(twin, "delete", "once")
     assert "(deleted; --revision 2 still shows it)" in snapshot(twin, "show", "once", works=False)
     assert "revision  2" in snapshot(twin, "show", "once", "--revision", "2")
     assert "once" not in snapshot(twin, "list")
@@ -153,7 +154,7 @@ def test_what_a_file_lacks_is_listed_and_the_rest_is_taken(twin: TwinProcess, tm
     assert done.returncode == 3, done.stderr
     assert "setpoints of bessy2" in done.stdout
     assert ": 1, revision" in done.stdout
-    assert "lines that could not be taken: 1" in done.stderr
+    assert "lines that could not be imported: 1" in done.stderr
     shown = snapshot(twin, "show", name, "--all")
     assert "HS4P2D1R:set" in shown
     assert "HS4P1D1R:set" not in shown

@@ -33,7 +33,7 @@ def test_a_ring_is_imported_checked_and_exported(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "74 elements, 16 supplies, 8 monitors" in result.output
     checked = run("machine", "check", document)
-    assert "sound; 74 elements" in checked.output
+    assert "valid; 74 elements" in checked.output
     assert "tunes" in checked.output
     exported = run("machine", "export", document, "--format", "at-json", "-o", back)
     assert exported.exit_code == 0, exported.output
