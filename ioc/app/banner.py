@@ -1,4 +1,4 @@
-"""The first lines of a server: what it serves, where, and two commands to try."""
+"""The first lines of a server: its machine, PVs and addresses, and two commands to try."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from gnomon.ioc.base.config import Config
 
 
 def introduce(serving: Serving, console: Console, seconds: float) -> None:
-    """Say what is served, where, and what to try."""
+    """Print the served machine, PVs and addresses, and commands to try."""
     twin, servers = serving.twin, serving.servers
     config, ring, document = twin.config, twin.found.ring, twin.found.document
     setpoint = _example(twin)
@@ -49,7 +49,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     if reading is not None:
         environment = _environment(servers.pva_endpoint.client_variables)
         console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
-    console.print(f"ready after {seconds:.2f} s; Ctrl-C ends it")
+    console.print(f"ready after {seconds:.2f} s; stop with Ctrl-C")
 
 
 def _role(config: Config) -> str:
@@ -58,9 +58,9 @@ def _role(config: Config) -> str:
             link = "Channel Access" if config.shadow.protocol == "ca" else "PV Access"
             return f"shadow of {config.shadow.prefix!r}... at {' '.join(config.shadow.addresses)} ({link}, read only)"
         case "machine":
-            return "machine (plays the real one, without its imperfections)"
+            return "machine (stands in for the real machine, without its imperfections)"
         case _:
-            return "twin (on its own)"
+            return "twin (independent)"
 
 
 def _say_where_it_begins(twin: Twin, console: Console) -> None:
@@ -74,7 +74,7 @@ def _say_where_it_begins(twin: Twin, console: Console) -> None:
 
 
 def _example(twin: Twin) -> PvSpec | None:
-    """A setpoint that can be put to 0.1 without harm: a steerer's current."""
+    """Choose a setpoint that can be set to 0.1 without harm: a steerer's current."""
     for spec in twin.bank.specs:
         if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]:
             return spec
@@ -82,7 +82,7 @@ def _example(twin: Twin) -> PvSpec | None:
 
 
 def _program(name: str) -> str:
-    """A program of our environment, as it can be typed here."""
+    """Shorten the path of a program of this environment, as it can be typed here."""
     ours = Path(sys.executable).parent / name
     if shutil.which(name) == str(ours) or not ours.exists():
         return name

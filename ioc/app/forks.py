@@ -1,6 +1,7 @@
-"""More twins in one server: each with its own prefix, lattice, journal, faults and model, made and dropped at run time.
+"""Forks: further twins in one server, each with its own prefix, lattice, journal, faults and model.
 
-A fork shares the ring with the twin that it was made of, and nothing that a command changes.
+They are added and dropped at run time. A fork shares the ring with the twin that it was made from, and nothing that a
+command changes.
 """
 
 import asyncio
@@ -37,12 +38,12 @@ Procedures = Callable[[Twin], Mapping[str, RpcHandler]]
 
 
 class ForkError(GnomonError):
-    """A fork that cannot be made or is not there; nothing has changed."""
+    """A fork that cannot be made or does not exist; nothing has changed."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A fork to be made. It begins like its origin is now, or nominal, at a snapshot, at an earlier lattice."""
+    """A fork to be made. It starts as its origin is now, or nominal, at a snapshot, or at an earlier lattice."""
 
     name: str
     prefix: str
@@ -53,7 +54,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Fork:
-    """A running fork; `origin` is the prefix of the twin that it was made of."""
+    """A running fork; `origin` is the prefix of the twin that it was made from."""
 
     name: str
     twin: Twin
@@ -63,7 +64,7 @@ class Fork:
     stack: AsyncExitStack
 
     def to_json(self) -> dict[str, Any]:
-        """For people and the command line."""
+        """Describe the fork for the command line, ready for json.dumps."""
         return {
             "name": self.name,
             "prefix": self.twin.prefix,
@@ -79,7 +80,7 @@ class Fork:
 
 
 class Forks:
-    """All forks of a server; for the event loop. `procedures` are those that every fork gets."""
+    """All forks of a server, for use in the event loop. `procedures` gives the procedures of each fork."""
 
     def __init__(self, config: Config, servers: Servers, procedures: Procedures) -> None:
         self._config = config
@@ -90,13 +91,13 @@ class Forks:
         self._stopped = False
 
     def every(self) -> tuple[Fork, ...]:
-        """The forks, the oldest first."""
+        """List the forks, the oldest first."""
         return tuple(self._forks.values())
 
     async def add(self, origin: Twin, wish: Wish, client: Client, *, restore: bool = False) -> Fork:
-        """Make a fork of `origin`; clients can connect when this ends. Raises GnomonError.
+        """Make a fork of `origin`; clients can connect when this returns. Raises GnomonError.
 
-        With `restore` it begins as the last fork of its prefix was left, if there was one.
+        With `restore`, it starts with the last settings of an earlier fork of its prefix, if there was one.
         """
         async with self._lock:
             self._check(wish)
@@ -120,18 +121,18 @@ class Forks:
             return await self._open(Parts(config, found, specs, propagator, make, begin), origin, wish.name, client)
 
     async def drop(self, name: str, client: Client) -> Fork:
-        """Disconnect a fork's clients at once and end it; its journal stays. Raises ForkError."""
+        """Disconnect a fork's clients and end it; its journal is kept. Raises ForkError."""
         async with self._lock:
             fork = self._forks.pop(name, None)
             if fork is None:
-                raise ForkError(f"there is no fork {name!r}; there are: {', '.join(self._forks) or 'none'}")
+                raise ForkError(f"there is no fork {name!r}; existing forks: {', '.join(self._forks) or 'none'}")
             self._servers.remove(fork.twin)
             await fork.stack.aclose()
-            log.info("fork %s dropped by %s@%s", name, client.user, client.host)
+            log.info("%s@%s: dropped fork %s", client.user, client.host, name)
             return fork
 
     async def stop(self) -> None:
-        """End all forks, also one that is just being made; the servers have ended before."""
+        """End all forks, also one that is just being made; the servers must have ended before."""
         self._stopped = True
         async with self._lock:
             while self._forks:
@@ -140,17 +141,17 @@ class Forks:
 
     def _check(self, wish: Wish) -> None:
         self._refuse_if_stopped()
-        most = self._config.forks.most
+        limit = self._config.forks.max_forks
         if not NAME.fullmatch(wish.name):
-            raise ForkError(f"{wish.name!r} is no name for a fork: up to 20 letters, digits, _ and -, please")
+            raise ForkError(f"invalid fork name {wish.name!r}: use 1 to 20 letters, digits, '_' or '-'")
         if wish.name in self._forks:
-            raise ForkError(f"there is a fork {wish.name!r} already; drop it first, or choose another name")
-        if len(self._forks) >= most:
-            raise ForkError(f"there are {most} forks already, and no more are allowed (forks.most); drop one first")
+            raise ForkError(f"fork {wish.name!r} already exists; drop it first, or choose another name")
+        if len(self._forks) >= limit:
+            raise ForkError(f"{limit} forks exist already, the limit (forks.max_forks); drop one first")
         if sum((wish.nominal, bool(wish.snapshot), bool(wish.lattice))) > 1:
-            raise ForkError("a fork begins nominal, at a snapshot or at a lattice: give one of them")
+            raise ForkError("a fork starts nominal, at a snapshot or at a lattice: give only one of them")
         if taken := next((p for p in self._servers.prefixes if p == wish.prefix), None):
-            raise ForkError(f"the prefix {taken!r} is taken by this server; choose another one")
+            raise ForkError(f"the prefix {taken!r} is already used by this server; choose another one")
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:
@@ -164,7 +165,7 @@ class Forks:
             by = f"{client.user}@{client.host}"
             fork = Fork(name, twin, origin.prefix, time.time_ns(), by, stack.pop_all())
         self._forks[name] = fork
-        log.info("fork %s of %r made by %s: %r, %s", name, origin.prefix, by, twin.prefix, twin.beginning.note)
+        log.info("%s: added fork %s of %r: %r, %s", by, name, origin.prefix, twin.prefix, twin.beginning.note)
         return fork
 
 
@@ -173,7 +174,7 @@ def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
         search.result()
     except NamesTaken as error:
         found = str(error).partition(". ")[0]
-        raise ForkError(f"the prefix {prefix!r} is taken: {found}; choose another one") from error
+        raise ForkError(f"the prefix {prefix!r} cannot be used: {found}; choose another one") from error
 
 
 def _beginning(origin: Twin, wish: Wish) -> Beginning:
@@ -188,7 +189,7 @@ def _beginning(origin: Twin, wish: Wish) -> Beginning:
 
 
 def _at_snapshot(origin: Twin, present: Lattice, name: str) -> Beginning:
-    """At a snapshot; where that is not the whole ring, the rest is as it is in the origin. Runs an own event loop."""
+    """Start at a snapshot; settings that it lacks are as in the origin. Runs an event loop of its own."""
     todo = assignments(find(origin.config, name).snapshot, present)
     lattice = present.updated({(a.device, a.setting): a.value for a in todo})
     return initial_state.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
@@ -202,11 +203,11 @@ def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> Beginning:
         sequence = reader.command_of_lattice(wanted)
         if sequence is None:
             raise ForkError(
-                f"the journal {origin.journal.path} knows no lattice {wanted!r}; `gnomon log show N` tells ids"
+                f"lattice {wanted!r} is not in the journal {origin.journal.path}; `gnomon log show N` shows the ids"
             )
         point = point_at(reader, sequence)
     found = initial_state.beginning(present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}")
     if not found.lattice.id.startswith(wanted):
         reasons = "; ".join(found.left_out) or "the machine document has changed since"
-        raise ForkError(f"lattice {wanted!r} of command {sequence} cannot be had any more: {reasons}")
+        raise ForkError(f"lattice {wanted!r} of command {sequence} cannot be reproduced any more: {reasons}")
     return found

@@ -1,4 +1,4 @@
-"""A server from start to end: start the twin, say what it serves, wait for a signal, stop."""
+"""A server from start to end: start the twin, introduce it, wait for a signal, stop."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ log = SparingLog(logging.getLogger("gnomon.app"))
 
 
 async def run(config: Config, console: Console, started: float | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. Raises GnomonError when it cannot start."""
+    """Serve until SIGINT or SIGTERM. Raises GnomonError if the server cannot start."""
     began = time.perf_counter() if started is None else started
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -33,7 +33,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
         serving = await start(config, stack)
         survive_memory_errors(loop, serving.servers.budget)
         bound(config.guard.max_growth_bytes)
-        # What stands now stays. Looking through all of it for garbage would hold everybody up for 70 ms now and then.
+        # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
         gc.freeze()
         introduce(serving, console, time.perf_counter() - began)
         await stop.wait()
@@ -41,7 +41,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
 
 
 def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget) -> None:
-    """Have a client go, and not the server, when the system refuses memory."""
+    """Disconnect a client, instead of ending the server, when the system refuses memory."""
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if isinstance(context.get("exception"), MemoryError):
@@ -53,6 +53,6 @@ def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget)
 
 
 def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What no task waited for, as one line of the log."""
+    """Log an error that no task waited for, as one line."""
     error = context.get("exception")
     log.warning("%s%s", context.get("message", ""), f": {type(error).__name__}: {error}" if error else "")

@@ -1,4 +1,4 @@
-"""The configuration: one tree of described settings, read from YAML, with every key known or refused by line."""
+"""The configuration: one tree of described settings, read from YAML; unknown keys are refused with their line."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 
-#: The configuration that is shipped, and used unless another is given.
+#: The shipped configuration, which is used unless another one is given.
 SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
 
 #: Largest configuration that is read [bytes].
@@ -30,85 +30,99 @@ class Section(BaseModel):
 
 
 class NetworkConfig(Section):
-    """Where clients connect. The standard EPICS environment variables win over these settings."""
+    """Addresses and ports of the server. The standard EPICS environment variables take precedence over them."""
 
-    interfaces: tuple[str, ...] = Field(default=("127.0.0.1",), description="addresses to listen on")
-    ca_port: int = Field(default=5064, ge=1, le=65535, description="Channel Access port, TCP and UDP")
-    pva_port: int = Field(default=5075, ge=1, le=65535, description="PV Access TCP port")
-    pva_broadcast_port: int = Field(default=5076, ge=1, le=65535, description="PV Access UDP port of searches")
-    check_names: bool = Field(default=True, description="refuse to start when another server answers one of our names")
-    check_timeout_s: float = Field(default=0.4, gt=0.0, le=0.5, description="how long to wait for such an answer")
+    interfaces: tuple[str, ...] = Field(default=("127.0.0.1",), description="IP addresses to listen on")
+    ca_port: int = Field(default=5064, ge=1, le=65535, description="Channel Access port (TCP and UDP)")
+    pva_port: int = Field(default=5075, ge=1, le=65535, description="PV Access port (TCP)")
+    pva_broadcast_port: int = Field(default=5076, ge=1, le=65535, description="PV Access port for searches (UDP)")
+    check_names: bool = Field(
+        default=True, description="refuse to start if another server already serves one of the PV names"
+    )
+    check_timeout_s: float = Field(
+        default=0.4, gt=0.0, le=0.5, description="time to wait for answers of other servers to that check [s]"
+    )
 
 
 class ModelConfig(Section):
-    """The beam dynamics."""
+    """The model of the beam."""
 
     momentum: Literal["orbit", "frequency"] = Field(
         default="frequency",
-        description="what fixes the momentum deviation: `frequency`: the RF frequency fixes the closed orbit's path "
-        "length, as in a real ring; `orbit`: only a change of the RF frequency moves it, as codes at fixed momentum do",
+        description="determination of the momentum deviation: with `frequency`, the RF frequency fixes the path length "
+        "of the closed orbit, as in a real ring; with `orbit`, only changes of the RF frequency change the momentum, "
+        "as in codes at fixed momentum",
     )
     timeout_s: float = Field(
         default=0.8,
         gt=0.0,
-        description="a computation that takes longer is left behind, and outputs become INVALID; a new one is begun",
+        description="time allowed for one computation [s]; a longer one is abandoned, outputs become INVALID, and a "
+        "new one is started",
     )
     max_wait_s: float = Field(
         default=0.9,
         gt=0.0,
-        description="longest time from a setpoint to the result that contains it; then outputs become INVALID",
+        description="time allowed from a setpoint to the result that includes it [s]; then outputs become INVALID",
     )
 
 
 class PublishConfig(Section):
-    """Readings."""
+    """Publication of readings."""
 
     repeat_hz: float = Field(
         default=1.0,
         ge=0.0,
         le=50.0,
-        description="how often orbit and tune readings are repeated with a fresh time stamp; 0 is never",
+        description="rate at which orbit and tune readings are repeated with a new time stamp [Hz]; 0: never",
     )
 
 
 class RecorderConfig(Section):
     """The journal."""
 
-    journal: Path | None = Field(default=None, description="file of the journal; by default one a machine and prefix")
-    restore: bool = Field(default=False, description="start with the settings that the last server left in the journal")
+    journal: Path | None = Field(
+        default=None, description="journal file; by default, one file for each machine and prefix"
+    )
+    restore: bool = Field(
+        default=False, description="start with the last settings recorded in the journal, not with nominal settings"
+    )
 
 
 class StoreConfig(Section):
     """The embedded document store."""
 
-    path: Path | None = Field(default=None, description="file of the store; by default in the user's data folder")
+    path: Path | None = Field(default=None, description="file of the store; by default, in the user's data folder")
 
 
 class AccessRule(Section):
-    """Who may do what with which PVs."""
+    """A right of some clients on some PVs."""
 
     pvs: tuple[str, ...] = Field(
         default=("*",),
         min_length=1,
-        description="whole PV names, prefix included; `*` and `?` stand for any characters",
+        description="patterns of full PV names, including the prefix, with the wildcards `*` and `?`",
     )
-    users: tuple[str, ...] = Field(default=(), description="user groups that the rule is about; none given: all users")
-    hosts: tuple[str, ...] = Field(default=(), description="host groups that the rule is about; none given: all hosts")
-    allow: Literal["none", "read", "write"] = Field(description="what is allowed; who may write may read")
+    users: tuple[str, ...] = Field(default=(), description="user groups that the rule applies to; empty: all users")
+    hosts: tuple[str, ...] = Field(default=(), description="host groups that the rule applies to; empty: all hosts")
+    allow: Literal["none", "read", "write"] = Field(description="access that the rule gives; `write` includes reading")
 
 
 class AccessConfig(Section):
-    """Access rights over both protocols. Users name themselves: a rule on users is no authentication."""
+    """Access rights over both protocols. Clients state their own user names: a rule on users is not authentication."""
 
-    user_groups: dict[str, tuple[str, ...]] = Field(default={}, description="group -> user names, as in a UAG of EPICS")
+    user_groups: dict[str, tuple[str, ...]] = Field(
+        default={}, description="user names of each group, as in an EPICS user access group (UAG)"
+    )
     host_groups: dict[str, tuple[str, ...]] = Field(
         default={"loopback": ("127.0.0.0/8", "::1")},
         validate_default=True,
-        description="group -> IP addresses or networks, as in a HAG of EPICS; `loopback` is there unless given",
+        description="IP addresses or networks of each group, as in an EPICS host access group (HAG); `loopback` is "
+        "predefined",
     )
     rules: tuple[AccessRule, ...] = Field(
         default=(AccessRule(hosts=("loopback",), allow="write"), AccessRule(allow="read")),
-        description="the first rule that is about a client and a PV decides; no rule: neither read nor written",
+        description="access rules; the first one that applies to a client and a PV decides; if none applies, the "
+        "client may neither read nor write the PV",
     )
 
     @field_validator("host_groups")
@@ -119,7 +133,7 @@ class AccessConfig(Section):
                 try:
                     ip_network(network)
                 except ValueError as error:
-                    raise ValueError(f"host group {name!r}: {error}; give IP addresses or networks") from error
+                    raise ValueError(f"host group {name!r}: {error}; use IP addresses or networks") from error
         return {"loopback": ("127.0.0.0/8", "::1")} | groups
 
     @model_validator(mode="after")
@@ -131,45 +145,56 @@ class AccessConfig(Section):
             ):
                 if unknown := sorted(set(named) - set(known)):
                     there = ", ".join(sorted(known)) or "none"
-                    raise ValueError(f"rule {number} names the {kind} group {unknown[0]!r}; there are {there}")
+                    raise ValueError(
+                        f"rule {number} names the unknown {kind} group {unknown[0]!r}; known groups: {there}"
+                    )
         return self
 
 
 class GuardConfig(Section):
-    """What one client, or all of them, may use up. The limits count for each protocol on its own."""
+    """Limits on the resources of one client or of all clients. Unless stated, they count for each protocol alone."""
 
-    max_connections: int = Field(default=2000, ge=1, description="connections at a time; more are closed at once")
+    max_connections: int = Field(
+        default=2000, ge=1, description="number of connections at a time; further ones are closed immediately"
+    )
     max_connections_per_address: int = Field(
-        default=1200, ge=1, description="connections at a time from one address: one host leaves room for others"
+        default=1200, ge=1, description="number of connections at a time from one IP address; the rest is for others"
     )
     max_message_bytes: int = Field(
-        default=2**20, ge=2**14, description="a client that announces a longer message is disconnected"
+        default=2**20,
+        ge=2**14,
+        description="size of one message from a client [bytes]; a client that announces a longer one is disconnected",
     )
     max_growth_bytes: int = Field(
         default=2**30,
         ge=2**28,
-        description="memory that the process may take on top of what it has at its start: what a client makes it ask "
-        "for beyond that fails",
+        description="memory that the process may take in addition to its memory at the start [bytes]; requests for "
+        "more fail",
     )
     max_clients_bytes: int = Field(
         default=2**29,
         ge=2**24,
-        description="memory that all clients of both protocols may take together; when the process has grown by more, "
-        "those that do not read, or hold the most, are disconnected",
+        description="memory that all clients of both protocols may take together [bytes]; if the process has grown by "
+        "more, clients that do not read, or hold the most memory, are disconnected",
     )
     max_subscriptions: int = Field(
-        default=50_000, ge=1, description="channels, and subscriptions, that one client may have"
+        default=50_000, ge=1, description="number of channels, and number of subscriptions, of one client"
     )
     max_waiting_bytes: int = Field(
         default=2 * 2**20,
         ge=2**16,
-        description="a client with more than this unread gets only newest values, and no answers until it reads",
+        description="unread data of one client [bytes]; beyond that, it gets only the newest values, and no answers "
+        "until it reads",
     )
     handshake_s: float = Field(
-        default=5.0, gt=0.0, description="a client that has not said by then what it speaks is disconnected"
+        default=5.0,
+        gt=0.0,
+        description="time allowed for a client's first valid message [s]; then it is disconnected",
     )
     stalled_s: float = Field(
-        default=30.0, gt=0.0, description="a client that has values waiting and reads nothing this long is disconnected"
+        default=30.0,
+        gt=0.0,
+        description="time that a client may leave waiting values unread [s]; then it is disconnected",
     )
 
     @model_validator(mode="after")
@@ -177,17 +202,18 @@ class GuardConfig(Section):
         if self.max_clients_bytes >= self.max_growth_bytes:
             raise ValueError(
                 f"max_clients_bytes is {self.max_clients_bytes}; it must be less than max_growth_bytes, which is "
-                f"{self.max_growth_bytes}: else memory is refused before a client is disconnected"
+                f"{self.max_growth_bytes}: otherwise memory is refused before a client is disconnected"
             )
         return self
 
 
 class ForksConfig(Section):
-    """More twins in this server, each with a prefix, a lattice and a journal of its own (gnomon fork)."""
+    """Further twins in this server, each with its own prefix, lattice and journal (gnomon fork)."""
 
-    most: int = Field(default=4, ge=0, le=50, description="so many at a time; 0 is none")
+    max_forks: int = Field(default=4, ge=0, le=50, description="number of forks at a time; 0: no forks")
     start: dict[str, str] = Field(
-        default={}, description="forks to make at the start: name -> prefix; their lattice is that of the server's twin"
+        default={},
+        description="prefix of each fork, by name, to add at the start, with the lattice of the server's twin",
     )
 
 
@@ -195,34 +221,44 @@ Role = Literal["twin", "shadow", "machine"]
 
 
 class ShadowConfig(Section):
-    """The machine that a shadow follows: its PVs are read, and never written."""
+    """The machine that a shadow follows: its PVs are read and never written."""
 
     addresses: tuple[str, ...] = Field(
         default=(),
-        description="where its PVs are searched for: `host` or `host:port` (UDP), as in EPICS_CA_ADDR_LIST, which does "
-        "not count here; none given: there is no machine",
+        description="addresses for the search of its PVs: `host` or `host:port` (UDP), as in EPICS_CA_ADDR_LIST, which "
+        "itself has no effect here; empty: no machine",
     )
-    protocol: Literal["ca", "pva"] = Field(default="ca", description="Channel Access or PV Access")
-    prefix: str = Field(default="", max_length=30, description="what the machine's PV names begin with")
+    protocol: Literal["ca", "pva"] = Field(default="ca", description="protocol: Channel Access or PV Access")
+    prefix: str = Field(default="", max_length=30, description="prefix of the machine's PV names")
     leave_alone: tuple[str, ...] = Field(
         default=(),
-        description="PVs that are not watched, since the machine lacks them or should not be followed in them: "
-        "names without prefix; `*` and `?` stand for any characters",
+        description="patterns of PVs that are not watched, because the machine lacks them or must not be followed in "
+        "them: names without prefix, with the wildcards `*` and `?`",
     )
     timeout_s: float = Field(
-        default=2.0, ge=0.2, le=60.0, description="a machine that is silent this long is out of reach"
+        default=2.0,
+        ge=0.2,
+        le=60.0,
+        description="time without an answer after which the machine counts as out of reach [s]",
     )
     stale_s: float = Field(
-        default=5.0, gt=0.0, description="readings whose time stamp is older, or further ahead, are not fresh"
+        default=5.0,
+        gt=0.0,
+        description="age at which a reading is no longer fresh, by its time stamp [s]; a time stamp as far in the "
+        "future counts alike",
     )
     settle_s: float = Field(
-        default=0.1, ge=0.0, description="readings count again this long after the machine's last setpoint change"
+        default=0.1,
+        ge=0.0,
+        description="time after the machine's last setpoint change during which readings do not count [s]",
     )
-    monitor_noise_m: float = Field(default=1e-6, gt=0.0, description="noise of a monitor (standard deviation) [m]")
+    monitor_noise_m: float = Field(
+        default=1e-6, gt=0.0, description="noise of beam position monitors (standard deviation) [m]"
+    )
     monitor_noise_of: dict[str, float] = Field(
-        default={}, description="noise of single monitors [m], by name, instead of that of all"
+        default={}, description="noise of individual monitors, by name, in place of monitor_noise_m [m]"
     )
-    tune_noise: float = Field(default=1e-4, gt=0.0, description="noise of a measured tune (standard deviation)")
+    tune_noise: float = Field(default=1e-4, gt=0.0, description="noise of the measured tunes (standard deviation)")
 
     @field_validator("addresses")
     @classmethod
@@ -230,7 +266,7 @@ class ShadowConfig(Section):
         for address in addresses:
             host, colon, port = address.partition(":")
             if not host or host != host.strip() or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
-                raise ValueError(f"{address!r} is no address: give host, or host:port")
+                raise ValueError(f"{address!r} is not an address; use host or host:port")
         return addresses
 
     @field_validator("monitor_noise_of")
@@ -238,30 +274,30 @@ class ShadowConfig(Section):
     def _positive(cls, noise: dict[str, float]) -> dict[str, float]:
         for name, value in noise.items():
             if not value > 0.0:
-                raise ValueError(f"monitor {name!r}: noise must be positive, got {value!r}")
+                raise ValueError(f"monitor {name!r}: the noise must be positive, not {value!r} m")
         return noise
 
 
 class Config(Section):
-    """Everything that can be configured."""
+    """All settings of a server."""
 
     role: Role = Field(
         default="twin",
-        description="`twin`: on its own; `shadow`: follows the machine of section `shadow`; `machine`: plays the real "
-        "machine, under its names",
+        description="role of the server: a `twin` is independent, a `shadow` follows the machine of section `shadow`, "
+        "a `machine` stands in for the real machine, under its PV names",
     )
 
-    machine: str = Field(default="bessy2", description="name of a shipped machine, or the file of a machine document")
+    machine: str = Field(default="bessy2", description="name of a shipped machine, or file of a machine document")
     pvs: str | None = Field(
         default=None,
         min_length=1,
-        description="names of the PVs: a PV document by its name or its file (.json); by default the machine's own",
+        description="name or file (.json) of the PV document that names the PVs; by default, the machine's own",
     )
     prefix: str = Field(
         default="TWIN:",
         max_length=30,
         pattern=r"^[A-Za-z0-9_:.;<>\[\]{}/+-]*$",
-        description="put before every PV name; may be empty",
+        description="prefix of all PV names; may be empty",
     )
     network: NetworkConfig = NetworkConfig()
     model: ModelConfig = ModelConfig()
@@ -276,18 +312,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _shadow_has_a_machine(self) -> "Config":
         if self.role == "shadow" and not self.shadow.addresses:
-            raise ValueError("role shadow needs a machine: give its address as shadow.addresses, or by --follow HOST")
+            raise ValueError("role shadow needs a machine: give its address in shadow.addresses, or with --follow HOST")
         return self
 
     def journal(self) -> Path:
-        """File of the journal, by default one for each machine and prefix."""
+        """Path of the journal, by default one for each machine and prefix."""
         if self.recorder.journal is not None:
             return self.recorder.journal.expanduser()
         name = f"{Path(self.machine).stem}.{_label(self.prefix)}.journal"
         return _home("XDG_STATE_HOME", ".local/state") / name
 
     def forked(self, prefix: str) -> "Config":
-        """That of a fork: a twin with another prefix and a journal of its own beside ours. Raises ConfigError."""
+        """Configuration of a fork: a twin with another prefix and its own journal beside ours. Raises ConfigError."""
         journal = self.recorder.journal
         if journal is not None:
             journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")
@@ -295,14 +331,14 @@ class Config(Section):
         return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder})
 
     def store_path(self) -> Path:
-        """File of the embedded document store."""
+        """Path of the embedded document store."""
         if self.store.path is not None:
             return self.store.path.expanduser()
         return _home("XDG_DATA_HOME", ".local/share") / "documents.sqlite"
 
 
 def read_config(path: Path | None = None) -> Config:
-    """The configuration in a file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
+    """Read a configuration file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
     path = path or SHIPPED
     try:
         text = read_bounded(path, MAX_BYTES)
@@ -323,14 +359,14 @@ def read_config(path: Path | None = None) -> Config:
         key = ".".join(str(part) for part in location)
         line = _line(root, location)
         if first["type"] == "extra_forbidden":
-            reason = f"unknown key {key!r}; there are {', '.join(_known(location[:-1]))}"
+            reason = f"unknown key {key!r}; known keys: {', '.join(_known(location[:-1]))}"
         else:
             reason = f"{key or 'the document'}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
         raise ConfigError(f"{path}:{line}: {reason}") from error
 
 
 def changed(config: Config, changes: Mapping[str, Any]) -> Config:
-    """The configuration with some settings changed, section by section. Raises ConfigError for what cannot be."""
+    """Change some settings, section by section. Raises ConfigError for a value that is not allowed."""
     data = config.model_dump(mode="json")
     for key, value in changes.items():
         data[key] = data[key] | value if isinstance(value, Mapping) else value
@@ -343,7 +379,7 @@ def changed(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def _repeated(node: yaml.Node | None) -> tuple[str, int] | None:
-    """The first key that is given twice in one section, with its line."""
+    """Find the first key that is given twice in one section, and its line."""
     if not isinstance(node, yaml.MappingNode):
         return None
     seen: set[str] = set()
@@ -357,7 +393,7 @@ def _repeated(node: yaml.Node | None) -> tuple[str, int] | None:
 
 
 def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """Line of a key, or of the nearest part around it, counted from 1."""
+    """Find the line of a key, or of the nearest part around it, counted from 1."""
     line = node.start_mark.line + 1 if node is not None else 1
     for part in location:
         if isinstance(node, yaml.MappingNode):
@@ -382,7 +418,7 @@ def _known(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _label(prefix: str) -> str:
-    """A prefix as a part of a file's name."""
+    """Turn a prefix into a part of a file name."""
     return "".join(c if c.isalnum() else "-" for c in prefix).strip("-") or "no-prefix"
 
 

@@ -28,7 +28,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 def _config(folder: Path) -> Path:
     path = folder / "config.yaml"
-    path.write_text('forks:\n  most: 2\n  start: {early: "EARLY:"}\n')
+    path.write_text('forks:\n  max_forks: 2\n  start: {early: "EARLY:"}\n')
     return path
 
 
@@ -90,17 +90,17 @@ def ask(twin: TwinProcess, *calls: dict[str, str]) -> list[Any]:
 
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
     refused = [
-        ({"do": "add", "name": "third"}, "there are 2 forks already, and no more are allowed (forks.most)"),
-        ({"do": "drop", "name": "third"}, "there is no fork 'third'; there are: early, WHATIF"),
+        ({"do": "add", "name": "third"}, "2 forks exist already, the limit (forks.max_forks); drop one first"),
+        ({"do": "drop", "name": "third"}, "there is no fork 'third'; existing forks: early, WHATIF"),
         ({"do": "drop", "name": "WHATIF", "on": "WHATIF:"}, "'WHATIF' cannot drop itself; ask 'TWIN:'"),
         ({"do": "drop", "name": "early"}, ""),
-        ({"do": "add", "name": "WHATIF"}, "there is a fork 'WHATIF' already"),
-        ({"do": "add", "name": "new", "prefix": "TWIN:"}, "the prefix 'TWIN:' is taken by this server"),
+        ({"do": "add", "name": "WHATIF"}, "fork 'WHATIF' already exists"),
+        ({"do": "add", "name": "new", "prefix": "TWIN:"}, "the prefix 'TWIN:' is already used by this server"),
         ({"do": "add", "name": "new", "prefix": "NO PREFIX"}, "prefix: string should match"),
-        ({"do": "add", "name": "no name"}, "no name for a fork"),
+        ({"do": "add", "name": "no name"}, "invalid fork name 'no name': use 1 to 20 letters, digits, '_' or '-'"),
         ({"do": "add", "name": "new", "snapshot": "never"}, "there is no snapshot 'never'"),
-        ({"do": "add", "name": "new", "lattice": "zzz"}, "knows no lattice 'zzz'"),
-        ({"do": "add", "name": "new", "lattice": "a", "nominal": "true"}, "give one of them"),
+        ({"do": "add", "name": "new", "lattice": "zzz"}, "lattice 'zzz' is not in the journal"),
+        ({"do": "add", "name": "new", "lattice": "a", "nominal": "true"}, "give only one of them"),
         ({"do": "add", "name": "new", "colour": "red"}, "not colour"),
         ({"do": "burn"}, "it must be add, list or drop"),
     ]
@@ -117,8 +117,8 @@ def test_a_prefix_of_another_server_is_refused(twin: TwinProcess, epics_ports: E
     }
     with TwinProcess(elsewhere, tmp_path, "--machine", "bessy2", "--prefix", "OTHER:"):
         refusal = gnomon(twin, "fork", "add", "new", "--as", "OTHER:", works=False)
-    assert "the prefix 'OTHER:' is taken: another server at " in refusal
-    assert "already answers 'OTHER:" in refusal
+    assert "the prefix 'OTHER:' cannot be used: another server at " in refusal
+    assert "already serves 'OTHER:" in refusal
 
 
 def test_a_fork_can_begin_nominal_or_at_an_earlier_lattice_or_at_a_snapshot(twin: TwinProcess) -> None:

@@ -58,7 +58,8 @@ def test_every_setting_is_described() -> None:
 
 def test_an_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
     file = write(tmp_path, "machine: mls\nmodel:\n  timeout_s: 1\n  timeout: 2\n")
-    with pytest.raises(ConfigError, match=r"mine\.yaml:4: unknown key 'model\.timeout'; there are momentum, timeout_s"):
+    reason = r"mine\.yaml:4: unknown key 'model\.timeout'; known keys: momentum, timeout_s"
+    with pytest.raises(ConfigError, match=reason):
         read_config(file)
 
 
@@ -71,7 +72,7 @@ def test_an_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
         ("prefix: 'a b'\n", r"mine\.yaml:1: prefix: string should match pattern"),
         (
             "shadow:\n  addresses: ['m:99999']\n",
-            r"mine\.yaml:2: shadow\.addresses: .*'m:99999' is no address: give host",
+            r"mine\.yaml:2: shadow\.addresses: .*'m:99999' is not an address; use host or host:port",
         ),
         ("machine: [\n", r"mine\.yaml: not YAML"),
         ("- a\n- b\n", r"mine\.yaml:1: the document"),

@@ -63,13 +63,13 @@ def test_clients_with_ever_new_names_are_not_all_remembered() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("access: {rules: [{users: [experts], allow: write}]}", "names the user group 'experts'; there are none"),
-        ("access: {rules: [{hosts: [office], allow: write}]}", "names the host group 'office'; there are loopback"),
+        ("access: {rules: [{users: [experts], allow: write}]}", "unknown user group 'experts'; known groups: none"),
+        ("access: {rules: [{hosts: [office], allow: write}]}", "unknown host group 'office'; known groups: loopback"),
         ("access: {host_groups: {office: [console7]}}", "'console7' does not appear to be an IPv4 or IPv6"),
         ("access:\n  rules:\n    - {allow: all}", r"mine\.yaml:3: access\.rules\.0\.allow"),
         (
             "access:\n  rules:\n    - {allow: read, pv: x}",
-            "unknown key 'access.rules.0.pv'; there are pvs, users, hosts, allow",
+            "unknown key 'access.rules.0.pv'; known keys: pvs, users, hosts, allow",
         ),
         ("guard: {max_message_bytes: 10}", "max_message_bytes"),
     ],
