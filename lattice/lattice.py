@@ -1,4 +1,4 @@
-"""A version of the lattice: an immutable set of settings of one ring, named by its content."""
+"""A version of the lattice: an immutable set of settings of one ring, identified by its content."""
 
 import hashlib
 import math
@@ -83,7 +83,7 @@ class Lattice:
         return self[VOLTAGE] * VOLTAGE_UNITS[self.ring.document.rf.voltage_unit]
 
     def updated(self, values: Mapping[Key, float]) -> "Lattice":
-        """The lattice after all of `values` became true together, each in its property's unit.
+        """Make the lattice with all of `values` set together, each in its property's unit.
 
         Setting a magnet's main strength stores a trim on top of what its current gives after this update. Raises
         RefusedValue for a value that is not finite or outside its limits and LatticeError for an unknown property;
@@ -98,7 +98,7 @@ class Lattice:
             if index is not None:
                 strengths.append((self.ring.magnets[index], accepted))
             elif spec.slot is None:
-                raise LatticeError(f"{spec.device} {spec.property} can only be read")
+                raise LatticeError(f"{spec.device} {spec.property} is read-only")
             else:
                 settings[spec.slot] = accepted
         lattice = self._with(settings)
@@ -233,14 +233,14 @@ class Lattice:
 
 
 def checked(spec: PropertySpec, value: float) -> float:
-    """The value, if a property may have it. Raises RefusedValue with value, unit and limit."""
+    """Check a value against a property's limits, and return it. Raises RefusedValue with value, unit and limits."""
     if spec.low <= value <= spec.high and math.isfinite(value) and (not spec.whole or value == int(value)):
         return float(value)
     what, unit = f"{spec.device} {spec.property}", spec.unit and f" {spec.unit}"
     if not math.isfinite(value):
-        raise RefusedValue(f"{what}: {value}{unit} is not a finite number; nothing was changed")
+        raise RefusedValue(f"{what} = {value}{unit}: not a finite number; nothing was changed")
     if spec.low <= value <= spec.high:
-        raise RefusedValue(f"{what}: {value:g} is not a whole number; nothing was changed")
+        raise RefusedValue(f"{what} = {value:g}: not a whole number; nothing was changed")
     raise RefusedValue(
-        f"{what}: {value:g}{unit} is outside its limits {spec.low:g} to {spec.high:g}{unit}; nothing was changed"
+        f"{what} = {value:g}{unit}: outside the limits {spec.low:g} to {spec.high:g}{unit}; nothing was changed"
     )

@@ -1,7 +1,7 @@
-"""PVs that a client can write but that are no settings of the lattice: they are about gnomon itself.
+"""Controls: PVs that a client can write but that are not settings of the lattice; they concern gnomon itself.
 
-A put on such a PV (its source begins with `control.`) is no command: it gets no number and stands in no journal, only
-in the log. Whoever answers for a control registers a handler, and publishes what the PV then shows.
+A put to such a PV (its source begins with `control.`) is not a command: it gets no number and is not recorded in the
+journal, only in the log. The part of gnomon that owns a control registers a handler and publishes the PV's new value.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutFuture, PutReply
-from gnomon.ioc.commands.validation import no_state, number_of, outside, short, state_of
+from gnomon.ioc.commands.validation import UNCHANGED, no_number, no_state, number_of, outside, short, state_of
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client, GnomonError
 
@@ -27,18 +27,18 @@ refusals = SparingLog(log)
 #: Acts on a put, in the event loop: a float, or a str where the PV is a text. Raises GnomonError to refuse it.
 Handler = Callable[[Any, Client], Awaitable[None] | None]
 
-#: Puts that may wait, over all controls.
-MOST_WAITING = 1_000
-#: Longest text that a control takes.
-LONGEST_TEXT = 1_000
+#: Largest number of waiting puts, over all controls.
+MAX_WAITING = 1_000
+#: Longest text that a control takes [characters].
+MAX_TEXT = 1_000
 
 
 class RefusedControl(GnomonError):
-    """A put to a control that cannot be done; the text is the reason."""
+    """A put to a control that is refused; the text is the reason."""
 
 
 class Controls:
-    """Hands puts on controls to their handlers, those on one control one after the other, in the order of arrival."""
+    """Dispatch of puts to the handlers of controls: one after the other for each control, in the order of arrival."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
@@ -50,12 +50,12 @@ class Controls:
         self._stopped = False
 
     def register(self, source: str, handler: Handler) -> None:
-        """Have `handler` called for puts on PVs of this source. A handler of before is replaced."""
+        """Call `handler` for puts to PVs of this source; it replaces an earlier handler."""
         self._handlers[source] = handler
         self._turns.setdefault(source, asyncio.Lock())
 
     def put(self, index: int, value: Any, client: Client) -> PutFuture:
-        """Take a put from any thread; never blocks, never raises. The future ends when the handler has."""
+        """Take a put from any thread; never blocks, never raises. The future is done when the handler has finished."""
         done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its put back
         spec = self._bank.specs[index]
@@ -66,7 +66,7 @@ class Controls:
         return done
 
     async def stop(self) -> None:
-        """Refuse what is under way and whatever still comes."""
+        """Cancel the puts that are under way, and refuse further ones."""
         self._stopped = True
         for task in self._tasks:
             task.cancel()
@@ -76,8 +76,8 @@ class Controls:
         if self._stopped:
             done.set_result(_stopping(spec))
             return
-        if len(self._tasks) >= MOST_WAITING:
-            reason = f"{spec.name}: {MOST_WAITING} puts on controls are waiting already; nothing was changed"
+        if len(self._tasks) >= MAX_WAITING:
+            reason = f"{spec.name}: {MAX_WAITING} puts to controls are already waiting; nothing was changed"
             done.set_result(PutReply(False, reason))
             return
         task = self._loop.create_task(self._handle(spec, value, client), name=spec.name)
@@ -96,19 +96,19 @@ class Controls:
             asked = parse(spec, value)
             handler = self._handlers.get(spec.source)
             if handler is None:
-                raise RefusedControl(f"{spec.name}: this server has nothing that it could control")
+                raise RefusedControl(f"{spec.name}: not available on this server; nothing was changed")
             async with self._turns[spec.source]:
                 waiting = handler(asked, client)
                 if isawaitable(waiting):
                     await waiting
         except GnomonError as error:
-            refusals.warning("refused %s for %s", error, who)
+            refusals.warning("%s: refused %s", who, str(error).removesuffix(UNCHANGED))
             return PutReply(False, str(error))
         except Exception as error:
-            log.exception("%s could not be set by %s", spec.name, who)
+            log.exception("%s: could not set %s", who, spec.name)
             return PutReply(False, f"internal error: {type(error).__name__}: {error}")
         shown = spec.states[int(asked)] if spec.kind is Kind.ENUM else asked
-        self._logs.setdefault(spec.name, SparingLog(log)).info("%s set to %s by %s", spec.name, shown, who)
+        self._logs.setdefault(spec.name, SparingLog(log)).info("%s: set %s to %s", who, spec.name, shown)
         return PutReply(True)
 
 
@@ -117,7 +117,7 @@ def _stopping(spec: PvSpec) -> PutReply:
 
 
 def parse(spec: PvSpec, value: Any) -> float | str:
-    """What was put to a control: a text, or a number within limits; an enum takes a state's name or number.
+    """Read a value put to a control: a text, or a number within limits; an enum takes a state's name or number.
 
     Raises RefusedControl.
     """
@@ -127,7 +127,7 @@ def parse(spec: PvSpec, value: Any) -> float | str:
         return _state(spec, value)
     number = number_of(value)
     if number is None:
-        raise RefusedControl(f"{spec.name}: {short(value)} is not one number [{spec.unit}]; nothing was changed")
+        raise RefusedControl(no_number(spec, value))
     if refusal := outside(spec, number):
         raise RefusedControl(refusal)
     return number
@@ -135,10 +135,10 @@ def parse(spec: PvSpec, value: Any) -> float | str:
 
 def _text(spec: PvSpec, value: Any) -> str:
     if isinstance(value, np.ndarray | list | tuple | dict) or value is None:
-        raise RefusedControl(f"{spec.name}: {short(value)} is not one text; nothing was changed")
+        raise RefusedControl(f"{spec.name}: {short(value)} is not a text; nothing was changed")
     text = str(value)
-    if len(text) > LONGEST_TEXT:
-        raise RefusedControl(f"{spec.name}: {len(text)} characters are more than {LONGEST_TEXT}; nothing was changed")
+    if len(text) > MAX_TEXT:
+        raise RefusedControl(f"{spec.name}: text of {len(text)} characters; at most {MAX_TEXT}; nothing was changed")
     return text
 
 

@@ -1,8 +1,8 @@
 """One ordered queue for the puts of both protocols: number, journal, faults, lattice, model, completion.
 
-What waits is worked off in turns: one durable transaction of the journal, one new lattice, one state for the model. So
-nothing is shown, and no put ends well, before the journal has the command, and a burst costs one sync of the disk. A
-command gets its number when its turn comes; `command_queue` says whose turn it is.
+Waiting commands are processed in turns: one durable transaction of the journal, one new lattice, one state for the
+model. So no setpoint is shown and no put completes before the journal has the command, and a burst costs one sync of
+the disk. A command gets its number when its turn comes; `command_queue` decides whose turn it is.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from gnomon.ioc.commands.command_queue import CommandQueue, Due, Item, Note, Wai
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
-from gnomon.ioc.commands.validation import Request, parse_put
+from gnomon.ioc.commands.validation import UNCHANGED, Request, parse_put
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
@@ -38,12 +38,12 @@ failures = SparingLog(log)
 #: Longest note of a command [characters].
 MAX_NOTE = 500
 
-STOPPING = PutReply(False, "the server is stopping; the command was not taken")
+STOPPING = PutReply(False, "the server is stopping; nothing was changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A command whose result is awaited; without the time of its arrival when a fault delayed it."""
+    """A command whose result is awaited; without the time of its arrival if a fault delayed it."""
 
     sequence: int
     done: "Future[PutReply]"
@@ -51,7 +51,7 @@ class Applied:
 
 
 class Dispatcher:
-    """The put sink of both servers. `put` and `command` may be called from any thread, all else in the event loop."""
+    """The put sink of both servers. `put` and `command` may be called from any thread, the rest in the event loop."""
 
     def __init__(
         self,
@@ -95,20 +95,20 @@ class Dispatcher:
         return self._lattice
 
     def reserve(self, client: Client, reason: str) -> None:
-        """Refuse the commands of all others with `reason`, until `release`. It must be this very object that asks.
+        """Refuse the commands of all other clients with `reason`, until `release`; `client` is known by identity.
 
-        What a fault or a device still delays does not act any more.
+        Commands that a fault or a device still delays are dropped.
         """
         self._reserved = client, reason
         self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
 
     def release(self) -> None:
-        """Take commands of all clients again."""
+        """Accept commands of all clients again."""
         self._reserved = None
 
     @property
     def waiting(self) -> int:
-        """How many commands and notes wait to be worked off."""
+        """Number of commands and notes that wait for their turn."""
         return len(self._queue)
 
     def put(self, index: int, value: Any, client: Client) -> PutFuture:
@@ -119,7 +119,7 @@ class Dispatcher:
         return self.command(parse_put(spec, value), client)
 
     def command(self, request: Request, client: Client, note: str = "") -> PutFuture:
-        """Take a command of any number of settings: all of them, or none. The future ends when it is complete."""
+        """Take a command of any number of settings: all of them or none. The future is done when it is complete."""
         done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its command back
         if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
@@ -144,7 +144,7 @@ class Dispatcher:
         return done
 
     async def stop(self) -> None:
-        """Refuse what is still in the queue and what a fault still delays, note the latter, and end."""
+        """Refuse the commands in the queue and those still delayed, record the latter, and end."""
         with self._lock:
             self._stopped = True
             dropped = self._queue.drop()
@@ -181,7 +181,7 @@ class Dispatcher:
             stopping = await self._turn()
 
     async def _turn(self) -> bool:
-        """Work off a part of the queue; whether it was the last. What was taken dies here, outside of the lock."""
+        """Process a part of the queue; True if it was the last one. The items are freed here, outside the lock."""
         with self._lock:
             batch = self._queue.take()
             more, stopping = len(self._queue) > 0, self._stopped
@@ -191,13 +191,13 @@ class Dispatcher:
             try:
                 await self._work(batch)
             except Exception as error:
-                # Nothing foresees this one; the clients are told, and the queue must go on for all others.
+                # Nothing foresees this error; the clients are told, and the queue must go on for all others.
                 log.exception("a turn of the dispatcher failed")
                 self._failed(batch, f"internal error: {type(error).__name__}: {error}")
         return stopping and not more
 
     async def _work(self, batch: Sequence[Item]) -> None:
-        """One turn: plan all of the batch, journal it, then let it act."""
+        """Do one turn: plan all of the batch, write it to the journal, then let it act."""
         lattice = self._lattice
         sequence = self._journal.next_sequence
         steps: list[tuple[Step, Waiting]] = []
@@ -236,12 +236,12 @@ class Dispatcher:
         if item.kept:
             return keep(command, item.kept, lattice, self._wall_ns())
         follows = self._reserved is not None and item.client is self._reserved[0]
-        # What is followed has taken the hardware its time already.
+        # On the machine that is followed, the hardware has already taken its time.
         decide = self._injector.decide if follows else partial(self._decide, lattice)
         return plan(command, lattice, decide, self._wall_ns())
 
     def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
-        """What faults make of a command to this lattice, and the time that the hardware takes for it."""
+        """Decide the effect of faults on a command to this lattice, and the time that the hardware takes for it."""
         decision = self._injector.decide(settings)
         for behaviour in self._concerned(decision.settings):
             own_s = behaviour.takes_s(lattice, decision.settings, under_way=self._under_way(behaviour))
@@ -254,17 +254,18 @@ class Dispatcher:
         return [behaviour for behaviour in self._behaviours if behaviour.concerns(settings)]
 
     def _under_way(self, behaviour: DeviceBehaviour) -> bool:
-        """Whether a delayed command of this device has not acted yet."""
+        """True while a delayed command of this device has not acted yet."""
         return any(behaviour.concerns(due.settings) for _, due in self._delayed.values())
 
     def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
-        """After the journal: show the setpoints, hand the new state to the model, answer what needs no result."""
+        """Show the setpoints, hand the new state to the model, and answer commands that need no result."""
         setpoints: dict[int, float] = {}
         complete: list[Applied] = []
         for step, item in steps:
             command = step.record.command
             if not step.accepted:
-                refusals.warning("%s@%s: refused: %s", command.client.user, command.client.host, step.settled.reason)
+                reason = step.settled.reason.removesuffix(UNCHANGED)
+                refusals.warning("%s@%s: refused %s", command.client.user, command.client.host, reason)
                 item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
                 continue
             setpoints |= self._asked(command, step.lattice)
@@ -297,7 +298,7 @@ class Dispatcher:
             answer.add_done_callback(lambda future: self._complete(complete, future.result()))
 
     def _asked(self, command: Command, after: Lattice) -> dict[int, float]:
-        """Setpoint PVs and what they show now; a setting behind a strength shows as that strength."""
+        """Find the values that setpoint PVs show now; a setting behind a strength shows as that strength."""
         shown: dict[int, float] = {}
         for setting in command.settings:
             index = self._setpoints.get((setting.device, setting.property))
@@ -342,9 +343,9 @@ class Dispatcher:
         self._notify()
 
     def _failed(self, batch: Sequence[Item], reason: str) -> None:
-        """The journal could not be written: nothing moves, and the numbers are free for what comes next.
+        """Refuse a batch that the journal could not take: nothing changes, and its numbers are free for later commands.
 
-        What the journal was to be told of earlier commands is told with the next turn; a delayed command has failed.
+        Notes on earlier commands are written with the next turn; a delayed command has failed.
         """
         failures.warning("%s", reason)
         self._writable = False
@@ -361,7 +362,7 @@ class Dispatcher:
                 item.done.set_result(PutReply(False, reason))
 
     def _keep(self, note: Note) -> None:
-        """Let a note wait for the next turn, without asking for one: the disk would be tried without end."""
+        """Let a note wait for the next turn without requesting one, which would try the disk endlessly."""
         with self._lock:
             self._queue.add_own(note)
 

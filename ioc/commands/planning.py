@@ -1,4 +1,4 @@
-"""What a command does to the lattice, decided without I/O: asked changes, outcome, and the lattice after it."""
+"""The effect of a command on the lattice, decided without I/O: requested changes, outcome, and new lattice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Decide = Callable[[tuple[Setting, ...]], Decision]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, planned: what the journal gets, and what follows.
+    """The plan of one command: its record for the journal, and its result.
 
     `settings` are still to be applied after `delay_s`, if that is not 0.
     """
@@ -36,7 +36,7 @@ class Step:
 
     @property
     def accepted(self) -> bool:
-        """Whether the client is told that its command was taken: a fault that loses it stays hidden."""
+        """True if the client is told that its command was accepted: a fault that loses it stays hidden."""
         return self.settled.outcome not in (Outcome.REJECTED, Outcome.FAILED)
 
 
@@ -60,7 +60,7 @@ def plan(command: Command, lattice: Lattice, decide: Decide, wall_ns: int) -> St
 def apply(
     sequence: int, settings: tuple[Setting, ...], lattice: Lattice, outcome: Outcome, wall_ns: int, reason: str
 ) -> tuple[Settled, Lattice]:
-    """Make settings true: the outcome for the journal, and the lattice after it. One that a fault spoilt has failed."""
+    """Apply settings: the outcome for the journal, and the new lattice. A value that a fault has spoilt fails."""
     try:
         after = lattice.updated(_values(settings))
     except LatticeError as error:
@@ -71,7 +71,7 @@ def apply(
 
 
 def keep(command: Command, kept: tuple[tuple[str, str, str], ...], lattice: Lattice, wall_ns: int) -> Step:
-    """Plan a command that moves nothing: the journal shows what it was put to (PV, device, property), and its value."""
+    """Plan a command that changes nothing: the journal shows its PV, device and property with the present value."""
     present = tuple(Setting(pv, device, name, lattice[device, name]) for pv, device, name in kept)
     record = Record(command, changes(lattice, present, lattice, done=False), lattice.id)
     done = changes(lattice, present, lattice, done=True)
@@ -79,7 +79,7 @@ def keep(command: Command, kept: tuple[tuple[str, str, str], ...], lattice: Latt
 
 
 def refuse(command: Command, lattice: Lattice, reason: str, wall_ns: int) -> Step:
-    """Plan a command that is refused: nothing moves, and the journal says why."""
+    """Plan a command that is refused: nothing changes, and the journal has the reason."""
     record = Record(command, tuple(_refused(lattice, setting) for setting in command.settings), lattice.id)
     return Step(record, _settled(command, Outcome.REJECTED, lattice, wall_ns, reason), lattice)
 
@@ -120,12 +120,12 @@ def _values(settings: tuple[Setting, ...]) -> dict[tuple[str, str], float]:
     for setting in settings:
         key = (setting.device, setting.property)
         if values.setdefault(key, setting.value) != setting.value:
-            raise RefusedValue(f"{setting.device} {setting.property} is set twice in one command, to different values")
+            raise RefusedValue(f"{setting.device} {setting.property} is set to two different values in one command")
     return values
 
 
 def _physics(lattice: Lattice, slot: int | None, other: Lattice) -> dict[str, float]:
-    """Strengths that a setting drives in either lattice, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
+    """Find the strengths that a setting drives in either lattice, in physics units: `Q1M1D1R.k1` -> 1/m^2."""
     ring: Ring = lattice.ring
     if slot == ring.property_spec(*ENERGY).slot:  # it drives every magnet; the one number says it all
         return {"ring.energy": lattice.energy_ev}

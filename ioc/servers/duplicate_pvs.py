@@ -1,4 +1,4 @@
-"""Refuse to serve a name that another server already answers."""
+"""Refuse to serve PV names that another server already serves."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from gnomon.lattice import GnomonError
 
 
 class NamesTaken(GnomonError):
-    """Another server answers one of our names; two that do would mislead clients at random."""
+    """Another server serves one of our PV names; clients would reach one of the two at random."""
 
 
 async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> None:
-    """Search for `names` over both protocols, for `check_timeout_s` at most. Raises NamesTaken."""
+    """Search for `names` over both protocols, for at most `check_timeout_s`. Raises NamesTaken."""
     if not network.check_names:
         return
     from gnomon.ioc.servers.ca.name_search import find_ca_servers
@@ -28,8 +28,8 @@ async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> No
     for protocol, taken in (("Channel Access", ca), ("PV Access", pva)):
         if taken:
             name, where = next(iter(taken.items()))
-            more = f" and {len(taken) - 1} more of our names" if len(taken) > 1 else ""
+            more = f" and {len(taken) - 1} more of our PV names" if len(taken) > 1 else ""
             raise NamesTaken(
-                f"another server at {where} already answers {name!r}{more} over {protocol}. "
-                "Stop it, or choose another --prefix or other ports; --allow-duplicates starts all the same"
+                f"another server at {where} already serves {name!r}{more} over {protocol}. "
+                "Stop it, or choose another --prefix or other ports; --allow-duplicates starts nevertheless"
             )

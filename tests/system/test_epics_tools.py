@@ -36,7 +36,7 @@ def test_caput_of_pythons_spelling_of_numbers_is_refused_with_the_reason(twin: T
     said(twin, "caput", STEERER, "0.2")
     output, complaint = run("caput", "-s", STEERER, "1_0", environment=twin.environment)
     assert output.splitlines()[-1].split()[-1] == "0.2"
-    assert "'1_0' is not one number" in complaint
+    assert "'1_0' is not a single number" in complaint
 
 
 def test_caget_of_parts_of_an_array_prints_as_many_numbers(twin: TwinProcess) -> None:
@@ -96,7 +96,7 @@ def test_pvlist_lists_what_is_served(twin: TwinProcess) -> None:
 
 def test_a_refusal_shows_value_and_limit_apart(twin: TwinProcess) -> None:
     _, complaint = run("caput", STEERER, "10.0000000000001", environment=twin.environment)
-    assert "10.0000000000001 A is outside the drive limits -10 to 10 A" in complaint
+    assert "10.0000000000001 A: outside the drive limits -10 to 10 A" in complaint
 
 
 def test_a_text_put_to_a_long_name_is_its_characters(twin: TwinProcess) -> None:

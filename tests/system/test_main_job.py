@@ -227,7 +227,7 @@ def test_several_setpoints_are_put_as_one_command_all_or_none(twin: TwinProcess)
     before, answer, after, refusal, still = rows
     assert json.loads(answer)["sequence"] > 0
     assert after == [0.1, 0.2, before[2] + 1]
-    assert "HS1PD3R:set: 50 A is outside" in refusal
+    assert "HS1PD3R:set = 50 A: outside the drive limits" in refusal
     assert still == after
 
 

@@ -1,5 +1,6 @@
 """What gnomon tells about itself and lets clients do with it, over both protocols."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_model_is_paused_and_resumed_over_both_protocols(twin: TwinProcess, 
         "result += [severity(tune), get('dt:reason'), get('dt:calc:orbit:roe')]\n"
     )
     assert result == [[3, 3], "the model is paused (dt:active)", 0.02, [3, 3], 0, [0, 0], "", 0]
-    assert "dt:active set to paused by" in twin.log.read_text()
+    assert re.search(r"\S+@\S+: set TWIN:dt:active to paused", twin.log.read_text())
 
 
 def test_a_control_refuses_what_it_cannot_be_over_both_protocols(twin: TwinProcess) -> None:
@@ -75,7 +76,7 @@ def test_a_control_refuses_what_it_cannot_be_over_both_protocols(twin: TwinProce
         "epics.caput('TWIN:dt:active', 7, wait=True, timeout=5)\n"
         "result = [over_pva, get('dt:active'), pva('dt:active').value.index]\n"
     )
-    assert "7 is none of its states 0 'paused', 1 'computing'" in result[0]
+    assert "7 is not one of its states: 0 'paused', 1 'computing'" in result[0]
     assert result[1:] == [1, 1]
     assert "Traceback" not in twin.log.read_text()
 

@@ -127,11 +127,11 @@ def test_the_reference_frequency_is_nominal_to_the_last_bit() -> None:
 @pytest.mark.parametrize(
     ("device", "name", "value", "reason"),
     [
-        ("QFP", "current", 1e4, r"QFP current: 10000 A is outside its limits 0 to 12\d\.\d+ A; nothing was changed"),
-        ("QFP", "current", float("nan"), "nan A is not a finite number"),
-        ("QFP", "current", float("inf"), "inf A is not a finite number"),
-        ("MUX", "selected", 1.5, r"MUX selected: 1\.5 is not a whole number"),
-        ("QF", "dx", 0.1, r"QF dx: 0\.1 m is outside its limits -0\.001 to 0\.001 m"),
+        ("QFP", "current", 1e4, r"QFP current = 10000 A: outside the limits 0 to 12\d\.\d+ A; nothing was changed"),
+        ("QFP", "current", float("nan"), "nan A: not a finite number"),
+        ("QFP", "current", float("inf"), "inf A: not a finite number"),
+        ("MUX", "selected", 1.5, r"MUX selected = 1\.5: not a whole number"),
+        ("QF", "dx", 0.1, r"QF dx = 0\.1 m: outside the limits -0\.001 to 0\.001 m"),
     ],
 )
 def test_a_value_out_of_limits_is_refused_with_value_unit_and_limit(
@@ -151,7 +151,7 @@ def test_a_current_out_of_the_range_of_a_conversion_is_refused() -> None:
     [
         ("QX", "current", "there is no device 'QX'"),
         ("QFP", "k1", "device 'QFP' has no property 'k1'; it has current"),
-        ("QF", "current", "QF current can only be read"),
+        ("QF", "current", "QF current is read-only"),
     ],
 )
 def test_an_unknown_or_read_only_property_is_refused(device: str, name: str, reason: str) -> None:

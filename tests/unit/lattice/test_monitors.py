@@ -37,9 +37,9 @@ def test_every_monitor_has_its_settings_with_units_and_limits() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("offset_x", 3e-3, r"BPM1 offset_x: 0\.003 m is outside its limits -0\.002 to 0\.002 m; nothing was changed"),
-        ("gain_y", 0.0, r"BPM1 gain_y: 0 is outside its limits 0\.5 to 1\.5; nothing was changed"),
-        ("roll", math.nan, r"BPM1 roll: nan rad is not a finite number; nothing was changed"),
+        ("offset_x", 3e-3, r"BPM1 offset_x = 0\.003 m: outside the limits -0\.002 to 0\.002 m; nothing was changed"),
+        ("gain_y", 0.0, r"BPM1 gain_y = 0: outside the limits 0\.5 to 1\.5; nothing was changed"),
+        ("roll", math.nan, r"BPM1 roll = nan rad: not a finite number; nothing was changed"),
     ],
 )
 def test_an_error_out_of_its_limits_is_refused(name: str, value: float, reason: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.protocols import PutReply
-from gnomon.ioc.commands.controls import MOST_WAITING, Controls
+from gnomon.ioc.commands.controls import MAX_WAITING, Controls
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client, GnomonError
 
@@ -56,14 +56,14 @@ async def test_the_handler_gets_a_state_s_number_a_number_or_a_text(name: str, v
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("T:mode", "maybe", "none of its states"),
-        ("T:mode", 2, "none of its states"),
-        ("T:mode", 0.5, "none of its states"),
-        ("T:mode", np.array([0, 1]), "none of its states"),
+        ("T:mode", "maybe", "is not one of its states: 0 "),
+        ("T:mode", 2, "is not one of its states: 0 "),
+        ("T:mode", 0.5, "is not one of its states: 0 "),
+        ("T:mode", np.array([0, 1]), "is not one of its states: 0 "),
         ("T:gain", 2.5, "outside the drive limits 0 to 2 1"),
         ("T:gain", float("nan"), "not a finite number"),
-        ("T:gain", "much", "not one number"),
-        ("T:name", ["a", "b"], "not one text"),
+        ("T:gain", "much", "is not a single number"),
+        ("T:name", ["a", "b"], "is not a text"),
         ("T:name", "x" * 1001, "1001 characters"),
     ],
 )
@@ -116,7 +116,7 @@ async def test_a_flood_of_puts_is_refused_beyond_a_bound_and_a_stop_ends_all_of_
         await asyncio.Event().wait()
 
     desk.controls.register("control.mode", stuck)
-    futures = [desk.controls.put(0, 1, CLIENT) for _ in range(MOST_WAITING + 5)]
+    futures = [desk.controls.put(0, 1, CLIENT) for _ in range(MAX_WAITING + 5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [f.done() for f in futures].count(True) == 5

@@ -41,7 +41,7 @@ def test_a_strength_is_recorded_with_the_trim_behind_it() -> None:
 def test_a_command_out_of_limits_is_rejected_and_moves_nothing() -> None:
     step = planned(command(("CP", "current", 1.0), ("QFP", "current", 1e6)))
     assert step.settled.outcome is Outcome.REJECTED
-    assert "QFP current: 1e+06 A is outside its limits" in step.settled.reason
+    assert "QFP current = 1e+06 A: outside the limits" in step.settled.reason
     assert step.lattice is NOMINAL
     assert not step.accepted
     assert [c.new for c in step.record.changes] == [1.0, 1e6]
@@ -50,7 +50,7 @@ def test_a_command_out_of_limits_is_rejected_and_moves_nothing() -> None:
 def test_one_property_with_two_values_in_one_command_is_rejected() -> None:
     step = planned(command(("CP", "current", 1.0), ("CP", "current", 2.0)))
     assert step.settled.outcome is Outcome.REJECTED
-    assert "set twice" in step.settled.reason
+    assert "set to two different values in one command" in step.settled.reason
 
 
 def test_an_abandoned_command_looks_accepted_and_moves_nothing() -> None:

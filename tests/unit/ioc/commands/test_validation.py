@@ -35,22 +35,22 @@ def test_one_number_in_any_form_is_taken(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("abc", "T:QF:set: 'abc' is not one number [A]; nothing was changed"),
-        ([1.0, 2.0], "T:QF:set: [1.0, 2.0] is not one number [A]; nothing was changed"),
-        ([], "T:QF:set: [] is not one number [A]; nothing was changed"),
-        (None, "T:QF:set: None is not one number [A]; nothing was changed"),
-        ("1_0", "T:QF:set: '1_0' is not one number [A]; nothing was changed"),
-        ("0x10", "T:QF:set: '0x10' is not one number [A]; nothing was changed"),
-        ("nan", "T:QF:set: 'nan' is not one number [A]; nothing was changed"),
-        ("\u0661", "T:QF:set: '\u0661' is not one number [A]; nothing was changed"),
+        ("abc", "T:QF:set: 'abc' is not a single number [A]; nothing was changed"),
+        ([1.0, 2.0], "T:QF:set: [1.0, 2.0] is not a single number [A]; nothing was changed"),
+        ([], "T:QF:set: [] is not a single number [A]; nothing was changed"),
+        (None, "T:QF:set: None is not a single number [A]; nothing was changed"),
+        ("1_0", "T:QF:set: '1_0' is not a single number [A]; nothing was changed"),
+        ("0x10", "T:QF:set: '0x10' is not a single number [A]; nothing was changed"),
+        ("nan", "T:QF:set: 'nan' is not a single number [A]; nothing was changed"),
+        ("\u0661", "T:QF:set: '\u0661' is not a single number [A]; nothing was changed"),
         (
             100.00000000000001,
-            "T:QF:set: 100.00000000000001 A is outside the drive limits 0 to 100 A; nothing was changed",
+            "T:QF:set = 100.00000000000001 A: outside the drive limits 0 to 100 A; nothing was changed",
         ),
-        (True, "T:QF:set: True is not one number [A]; nothing was changed"),
-        (float("nan"), "T:QF:set: nan A is not a finite number; nothing was changed"),
-        (-float("inf"), "T:QF:set: -inf A is not a finite number; nothing was changed"),
-        (100.5, "T:QF:set: 100.5 A is outside the drive limits 0 to 100 A; nothing was changed"),
+        (True, "T:QF:set: True is not a single number [A]; nothing was changed"),
+        (float("nan"), "T:QF:set = nan A: not a finite number; nothing was changed"),
+        (-float("inf"), "T:QF:set = -inf A: not a finite number; nothing was changed"),
+        (100.5, "T:QF:set = 100.5 A: outside the drive limits 0 to 100 A; nothing was changed"),
     ],
 )
 def test_what_cannot_be_a_setpoint_is_refused_in_words(value: Any, reason: str) -> None:
@@ -95,13 +95,13 @@ def test_many_setpoints_by_device_and_property() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({}, "give either names, or devices and properties"),
+        ({}, "T:dt:set: give either names, or devices and properties"),
         ({"names": ["QF:set"], "values": []}, "1 setpoints but 0 values"),
         ({"devices": ["QF"], "properties": [], "values": [1.0]}, "1 devices but 0 properties"),
         ({"names": ["QF:set"], "values": [1.0], "x": 1}, "unknown argument x"),
         ({"names": ["QX:set"], "values": [1.0]}, "there is no PV 'QX:set'"),
         ({"names": ["QF:set", "X"], "values": [1.0, 1.0]}, "T:X is read-only"),
-        ({"names": ["QF:set", "QD:set"], "values": [1.0, 500.0]}, "T:QD:set: 500 A is outside the drive limits"),
+        ({"names": ["QF:set", "QD:set"], "values": [1.0, 500.0]}, "T:QD:set = 500 A: outside the drive limits"),
         ({"devices": ["QF"], "properties": ["current"], "values": ["much"]}, "'much' is not a number"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_put_with_presets_sets_all_of_them(value: Any) -> None:
 @pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), "other", None])
 def test_a_state_that_there_is_not_is_refused(value: Any) -> None:
     request = parse_put(OPTICS, value)
-    expected = f"T:optics: {value!r} is none of its states 0 'user', 1 'special'; nothing was changed"
+    expected = f"T:optics: {value!r} is not one of its states: 0 'user', 1 'special'; nothing was changed"
     assert request.refusal == expected
     assert len(request.settings) == 1
 
@@ -160,13 +160,14 @@ def test_a_command_has_a_bounded_number_of_settings() -> None:
     many = MAX_SETTINGS + 1
     request = parse_set(BANK, "T:", {"devices": ["QF"] * many, "properties": ["k1"] * many, "values": [1.0] * many})
     assert request.settings == ()
-    assert f"{many} settings in one command, of at most {MAX_SETTINGS}" in request.refusal
+    assert request.refusal.startswith(f"T:dt:set: {many} settings, more than {MAX_SETTINGS} in one command")
 
 
 def test_a_refusal_gives_some_reasons_and_counts_the_rest() -> None:
     request = parse_set(BANK, "T:", {"names": [f"no{i}" for i in range(100)], "values": [1.0] * 100})
     assert request.refusal.count("there is no PV") == 5
-    assert "and 95 more reasons" in request.refusal
+    assert request.refusal.endswith("and 95 more reasons; nothing was changed")
+    assert request.refusal.count("nothing was changed") == 1
 
 
 def test_names_of_clients_cannot_act_on_a_terminal_in_a_refusal() -> None:
