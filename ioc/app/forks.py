@@ -141,13 +141,13 @@ class Forks:
 
     def _check(self, wish: Wish) -> None:
         self._refuse_if_stopped()
-        limit = self._config.forks.max_forks
+        limit = self._config.forks.most
         if not NAME.fullmatch(wish.name):
             raise ForkError(f"invalid fork name {wish.name!r}: use 1 to 20 letters, digits, '_' or '-'")
         if wish.name in self._forks:
             raise ForkError(f"fork {wish.name!r} already exists; drop it first, or choose another name")
         if len(self._forks) >= limit:
-            raise ForkError(f"{limit} forks exist already, the limit (forks.max_forks); drop one first")
+            raise ForkError(f"{limit} forks exist already, the limit (forks.most); drop one first")
         if sum((wish.nominal, bool(wish.snapshot), bool(wish.lattice))) > 1:
             raise ForkError("a fork starts nominal, at a snapshot or at a lattice: give only one of them")
         if taken := next((p for p in self._servers.prefixes if p == wish.prefix), None):

@@ -210,7 +210,7 @@ class GuardConfig(Section):
 class ForksConfig(Section):
     """Further twins in this server, each with its own prefix, lattice and journal (gnomon fork)."""
 
-    max_forks: int = Field(default=4, ge=0, le=50, description="number of forks at a time; 0: no forks")
+    most: int = Field(default=4, ge=0, le=50, description="number of forks at a time; 0: no forks")
     start: dict[str, str] = Field(
         default={},
         description="prefix of each fork, by name, to add at the start, with the lattice of the server's twin",

@@ -28,7 +28,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 def _config(folder: Path) -> Path:
     path = folder / "config.yaml"
-    path.write_text('forks:\n  max_forks: 2\n  start: {early: "EARLY:"}\n')
+    path.write_text('forks:\n  most: 2\n  start: {early: "EARLY:"}\n')
     return path
 
 
@@ -90,7 +90,7 @@ def ask(twin: TwinProcess, *calls: dict[str, str]) -> list[Any]:
 
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
     refused = [
-        ({"do": "add", "name": "third"}, "2 forks exist already, the limit (forks.max_forks); drop one first"),
+        ({"do": "add", "name": "third"}, "2 forks exist already, the limit (forks.most); drop one first"),
         ({"do": "drop", "name": "third"}, "there is no fork 'third'; existing forks: early, WHATIF"),
         ({"do": "drop", "name": "WHATIF", "on": "WHATIF:"}, "'WHATIF' cannot drop itself; ask 'TWIN:'"),
         ({"do": "drop", "name": "early"}, ""),
