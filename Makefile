@@ -69,7 +69,7 @@ lint: $(installed-dev)  ## check style, types, the layers and the words
 
 docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error
 	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
-	@echo "gnomon: open build/docs/README.html"
+	@echo "gnomon: open build/docs/index.html"
 
 format: $(installed-dev)  ## put the code into the shape that lint wants
 	@$(bin)/ruff check --fix .

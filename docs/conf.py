@@ -39,6 +39,10 @@ default_role = "literal"
 html_theme = "pydata_sphinx_theme"
 html_title = "gnomon"
 html_copy_source = False
+html_static_path = ["_site/site.css"]
+html_css_files = ["site.css"]
+html_extra_path = ["_site/index.html"]
+html_sidebars = {"first_steps": []}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
