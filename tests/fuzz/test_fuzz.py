@@ -12,6 +12,7 @@ SEED, CASES = 1, 10_000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_ten_thousand_broken_conversations_leave_the_server_alive_quiet_and_quick(
     epics_ports: EpicsPorts, tmp_path: Path
 ) -> None:

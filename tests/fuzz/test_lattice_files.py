@@ -19,6 +19,7 @@ def test_damaged_files_of_every_format_end_in_time_with_our_own_message(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_damaged_files_through_the_command(tmp_path: Path) -> None:
     samples = corpus(tmp_path)
     chosen = random.Random(1).sample(list(cases(samples, seed=16, count=400)), 24)
