@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gnomon.db.names import canonical_name
+from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Lattice, LatticeError
 from gnomon.lattice.document import Property

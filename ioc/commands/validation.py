@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.db.names import canonical_name
+from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import PvSpec, is_control
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Setting

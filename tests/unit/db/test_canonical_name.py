@@ -1,6 +1,6 @@
 import pytest
 
-from gnomon.db.names import canonical_name
+from gnomon.db.canonical_name import canonical_name
 
 
 @pytest.mark.parametrize(
