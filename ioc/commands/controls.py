@@ -17,7 +17,8 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutFuture, PutReply
-from gnomon.ioc.commands.validation import UNCHANGED, no_number, no_state, number_of, outside, short, state_of
+from gnomon.ioc.commands.drive_limits import outside_drive_limits
+from gnomon.ioc.commands.validation import UNCHANGED, no_number, no_state, number_of, short, state_of
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client, GnomonError
 
@@ -128,7 +129,7 @@ def parse(spec: PvSpec, value: Any) -> float | str:
     number = number_of(value)
     if number is None:
         raise RefusedControl(no_number(spec, value))
-    if refusal := outside(spec, number):
+    if refusal := outside_drive_limits(spec, number):
         raise RefusedControl(refusal)
     return number
 

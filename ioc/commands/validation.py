@@ -8,6 +8,7 @@ import numpy as np
 
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import PvSpec, is_control
+from gnomon.ioc.commands.drive_limits import outside_drive_limits
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Setting
 from gnomon.lattice.text import parse_number, printable
@@ -59,7 +60,7 @@ def parse_put(spec: PvSpec, value: Any) -> Request:
             return Request(settings)
         acting = next((presets for presets in spec.presets if presets), ())
         return Request((), kept=tuple((spec.name, device, name) for device, name, _ in acting))
-    return Request((setting,), outside(spec, number))
+    return Request((setting,), outside_drive_limits(spec, number))
 
 
 def state_of(spec: PvSpec, value: Any) -> float | None:
@@ -78,23 +79,6 @@ def no_state(spec: PvSpec, value: Any) -> str:
 def no_number(spec: PvSpec, value: Any) -> str:
     """Give the reason to refuse a value that is not a number."""
     return f"{spec.name}: {short(value)} is not a single number [{spec.unit}]; nothing was changed"
-
-
-def outside(spec: PvSpec, number: float) -> str:
-    """Give the reason to refuse a number in the PV's unit; empty if the number is allowed.
-
-    The number has as many digits as needed to distinguish it from the limits.
-    """
-    if not np.isfinite(number):
-        return f"{spec.name} = {number} {spec.unit}: not a finite number; nothing was changed"
-    if spec.drive is not None and not spec.drive[0] <= number <= spec.drive[1]:
-        low, high = spec.drive
-        digits = next((n for n in range(10, 17) if f"{number:.{n}g}" not in (f"{low:.{n}g}", f"{high:.{n}g}")), 17)
-        return (
-            f"{spec.name} = {number:.{digits}g} {spec.unit}: outside the drive limits "
-            f"{low:.{digits}g} to {high:.{digits}g} {spec.unit}; nothing was changed"
-        )
-    return ""
 
 
 def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
