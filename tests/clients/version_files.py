@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from p4p.nt import NTURI
-
-from clients.access import caget, caput, pva, pvget
+from clients.access import caget, caput, pvget
 
 
 def refused(name: str, value: float) -> Any:
     """Put what cannot be: the value that is in force afterwards."""
     caput(name, value)
     return caget(name)
-
-
-def together(procedure: str, names: list[str], values: list[float]) -> Any:
-    """Set several setpoints as one command: the answer of the server."""
-    query = NTURI([("names", "as"), ("values", "ad")]).wrap(procedure, kws={"names": names, "values": values})
-    return pva().rpc(procedure, query).raw.value
 
 
 def served(prefix: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import misbehaving_model
 from fault.misbehaving_server import CRASH, HANG, LATE, SPIN, STEERER
 from gnomon.lattice import Outcome
 from gnomon.recorder.reader import Reader
@@ -16,31 +17,6 @@ PROGRAM = [sys.executable, str(Path(__file__).with_name("misbehaving_server.py")
 
 #: A second is promised; a test machine does other things too [s].
 ALLOWED_S = 1.5
-
-CLIENT = """
-import threading, time, epics
-from p4p.client.thread import Context
-ctx = Context('pva', nt=False)
-plain = Context('pva')
-tune = 'TWIN:TUNEZRP:measX'
-changed = threading.Condition()
-seen = {'ca': None, 'pva': None}
-def note(key, severity):
-    with changed: seen[key] = severity; changed.notify_all()
-pv = epics.PV(tune, form='time', auto_monitor=True, callback=lambda severity=None, **_: note('ca', severity))
-subscription = ctx.monitor(tune, lambda value: note('pva', value.alarm.severity))
-def wait(severity, timeout=5.0):
-    begin = time.monotonic()
-    with changed: ok = changed.wait_for(lambda: set(seen.values()) == {severity}, timeout)
-    assert ok, (severity, seen)
-    return time.monotonic() - begin
-steerer = epics.PV(f'TWIN:{STEERER}:setCur'); steerer.wait_for_connection(5)
-def get(name): return ctx.get('TWIN:' + name, timeout=5).value
-def put(value):
-    try: plain.put(f'TWIN:{STEERER}:setCur', value, timeout=8); return ''
-    except Exception as error: return str(error)
-wait(0)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +36,7 @@ def recorded(twin: TwinProcess) -> list[float | None]:
 def test_outputs_are_invalid_within_a_second_and_a_good_setting_brings_them_back(
     twin: TwinProcess, value: float
 ) -> None:
-    late, back, kept, good = twin.code(
-        CLIENT + "steerer.put(bad); late = wait(3); kept = steerer.get(use_monitor=False)\n"
-        "steerer.put(0.0); result = [late, wait(0), kept, get('beam:orbit:found').index]\n",
-        bad=value,
-        STEERER=STEERER,
-    )
+    late, back, kept, good = twin.client(misbehaving_model.bad_then_good, STEERER, value)
     print(f"INVALID after {late:.3f} s, back after {back:.3f} s")
     assert late < ALLOWED_S
     assert back < ALLOWED_S
@@ -75,21 +46,14 @@ def test_outputs_are_invalid_within_a_second_and_a_good_setting_brings_them_back
 
 
 def test_a_put_that_waits_behind_a_hung_one_is_done_within_a_second(twin: TwinProcess) -> None:
-    behind, refusal, tune_is = twin.code(
-        CLIENT + "steerer.put(bad); begin = time.monotonic(); refusal = put(0.1)\n"
-        "result = [time.monotonic() - begin, refusal, wait(0)]\n",
-        bad=HANG,
-        STEERER=STEERER,
-    )
+    behind, refusal, tune_is = twin.client(misbehaving_model.put_behind, STEERER, HANG)
     assert behind < ALLOWED_S
     assert refusal == ""
     assert tune_is < ALLOWED_S
 
 
 def test_a_put_that_the_model_fails_ends_with_the_reason_and_stands_in_the_journal(twin: TwinProcess) -> None:
-    refusal, reason = twin.code(
-        CLIENT + "result = [put(bad), get('dt:reason')]; put(0.0)\n", bad=CRASH, STEERER=STEERER
-    )
+    refusal, reason = twin.client(misbehaving_model.refusal_and_reason, STEERER, CRASH)
     assert reason in refusal
     assert reason == "the model failed: RuntimeError: the model broke on purpose"
     with Reader(twin.journal) as reader:
@@ -100,15 +64,8 @@ def test_a_put_that_the_model_fails_ends_with_the_reason_and_stands_in_the_journ
 
 def test_hung_models_do_not_pile_up_and_every_command_is_recorded(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", program=PROGRAM) as twin:
-        answers, hung, reason, threads, seconds = twin.code(
-            CLIENT + "import psutil\n"
-            "answers = [put(bad if i % 2 == 0 else 0.001 * i) for i in range(9)]\n"
-            "begin = time.monotonic(); answers += [put(0.0)]; seconds = time.monotonic() - begin\n"
-            "time.sleep(1.1)\n"
-            "result = [answers, get('dt:model:hung'), get('dt:reason'), psutil.Process(pid).num_threads(), seconds]\n",
-            bad=HANG,
-            pid=twin.process.pid,
-            STEERER=STEERER,
+        answers, hung, reason, threads, seconds = twin.client(
+            misbehaving_model.good_and_bad_in_turn, STEERER, HANG, twin.process.pid
         )
         assert [a == "" for a in answers] == [False, True, False, True, False, True, False, False, False, False]
         assert "the model hangs: 4 computations were left behind" in reason

@@ -12,17 +12,6 @@ from conftest import EpicsPorts
 
 from system.twin_process import TwinProcess
 
-CLIENT = """
-import sys
-from p4p.client.thread import Context
-ctx = Context('pva')
-i = 0
-while True:
-    i += 1
-    ctx.put('TWIN:HS3P2K1RP:setCur', i / 1000, timeout=5)
-    print(i, flush=True)
-"""
-
 
 def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     seed = random.Random(3)
@@ -31,8 +20,8 @@ def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, 
         with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", "--allow-duplicates") as server:
             journal = server.journal
             client = subprocess.Popen(
-                [sys.executable, "-c", CLIENT],
-                env=server.environment,
+                [sys.executable, "-m", "clients.endless_puts", "tell", "TWIN:HS3P2K1RP:setCur"],
+                env=server.client_environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )

@@ -8,22 +8,10 @@ from pathlib import Path
 
 from conftest import EpicsPorts
 
+from clients import access, endless_puts
 from system.twin_process import TwinProcess
 
-PUT_AND_VANISH = """
-import os, threading, time
-from p4p.client.thread import Context
-ctx = Context('pva')
-ctx.get('TWIN:HS3P2K1RP:setCur', timeout=5)
-def puts():
-    while True:
-        ctx.put('TWIN:HS3P2K1RP:setCur', 0.1, timeout=5)
-for _ in range(20):
-    threading.Thread(target=puts, daemon=True).start()
-time.sleep(0.2)
-os._exit(0)
-"""
-GET = "import epics\nresult = epics.caget('TWIN:TUNEZRP:measX', timeout=5, use_monitor=False)\n"
+STEERER, TUNE = "TWIN:HS3P2K1RP:setCur", "TWIN:TUNEZRP:measX"
 HEADER = struct.Struct(">HHHHII")
 
 
@@ -32,8 +20,9 @@ def test_pv_access_clients_that_vanish_amid_puts_leave_a_server_that_answers(
 ) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         for _ in range(12):
-            subprocess.run([sys.executable, "-c", PUT_AND_VANISH], env=server.environment, timeout=30, check=True)
-        assert server.code(GET) > 0.0
+            command = [sys.executable, "-m", "clients.endless_puts", "vanish", STEERER]
+            subprocess.run(command, env=server.client_environment, timeout=30, check=True)
+        assert server.client(access.caget, TUNE) > 0.0
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
@@ -56,7 +45,7 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
                 )
                 value = struct.pack(">d", i / 1000)
                 client.sendall(HEADER.pack(19, 8, 6, 1, channel, i) + value)
-        assert server.code(GET) > 0.0
+        assert server.client(access.caget, TUNE) > 0.0
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
@@ -64,14 +53,8 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
 def test_a_stop_amid_puts_and_delayed_commands_is_clean(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         assert server.gnomon("fault", "add", "delay", "HS1*", "--delay", "60").returncode == 0
-        server.code(
-            "import epics\n"
-            "pvs = [epics.PV(f'TWIN:{n}:setCur') for n in ('HS1P2K1RP', 'HS3P2K1RP')]\n"
-            "for pv in pvs: pv.wait_for_connection(5)\n"
-            "for i in range(50):\n"
-            "    for pv in pvs: pv.put(i / 100)\n"
-            "result = pvs[1].put(0.5, wait=True, timeout=5)\n"
-        )
+        names = [f"TWIN:{name}:setCur" for name in ("HS1P2K1RP", "HS3P2K1RP")]
+        assert server.client(endless_puts.many_over_ca, names) == 1
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
         rows = server.gnomon("log", "--journal", str(server.journal), "--outcome", "failed", "-n", "3").stdout

@@ -10,13 +10,13 @@ import psutil
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import access, setpoints
 from fuzz.ca_messages import CREATE, VERSION, WRITE, message
 from fuzz.cases import CORPUS
 from gnomon.recorder.reader import Reader
 from system.twin_process import TwinProcess
 
-GET = "import epics\nresult = epics.caget('TWIN:TUNEZRP:measX', timeout=5, use_monitor=False)\n"
-GET_PVA = "from p4p.client.thread import Context\nresult = float(Context('pva').get('TWIN:TUNEZRP:measX', timeout=5))\n"
+TUNE = "TWIN:TUNEZRP:measX"
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_what_was_found_harms_no_more(twin: TwinProcess, ports: EpicsPorts, file
         send(ports, file)
     begin = time.monotonic()
     assert process.memory_info().rss - before < 50e6
-    assert twin.code(GET) > 0.0
-    assert twin.code(GET_PVA) > 0.0
+    assert twin.client(access.caget, TUNE) > 0.0
+    assert twin.client(setpoints.values_over_pva, [TUNE])[0] > 0.0
     assert time.monotonic() - begin < 20.0
     assert "Traceback" not in twin.log.read_text()
 

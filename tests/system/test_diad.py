@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import other_names
 from system.twin_process import GNOMON, TwinProcess
 
 
@@ -32,14 +33,7 @@ def diad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 
 def test_a_quadrupole_moves_the_tune_and_a_steerer_the_orbit(diad: TwinProcess) -> None:
-    rows = diad.code(
-        "import epics\n"
-        "get = lambda n: epics.caget(n, timeout=5, use_monitor=False)\n"
-        "see = lambda: [get('SR01A-PC-Q1D-01:I'), get('SR01C-DI-EBPM-05:SA:X'), get('SR23C-DI-TMBF-01:X:TUNE:TUNE')]\n"
-        "result = [see()]\n"
-        "for name, value in [('SR01A-PC-Q1D-01:SETI', result[0][0] + 0.1), ('SR01A-PC-HSTR-01:SETI', 0.2)]:\n"
-        "    epics.caput(name, value, wait=True, timeout=10); result.append(see())\n"
-    )
+    rows = diad.client(other_names.diad)
     before, quadrupole, steerer = rows
     assert before[2] == pytest.approx(0.18, abs=0.01)
     assert quadrupole[0] == pytest.approx(before[0] + 0.1)

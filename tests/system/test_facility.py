@@ -9,19 +9,11 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import daily_use
 from gnomon.db import shipped_document, shipped_machine
 from gnomon.propagator import Propagator
 from gnomon.propagator.six import radiation_summary
 from system.twin_process import TwinProcess
-
-CA = """
-import epics, time
-def get(name, **k): return epics.caget('T:' + name, timeout=5, use_monitor=False, **k)
-def put(name, value): return epics.caput('T:' + name, value, wait=True, timeout=20)
-def severity(name):
-    return epics.PV('T:' + name).get_timevars(timeout=5)['severity']
-"""
-PVA = "from p4p.client.thread import Context\nctx = Context('pva')\n"
 
 #: The optics' tunes, from the tables' reference: what pyAT finds.
 TUNES = {
@@ -31,22 +23,6 @@ TUNES = {
     3: (3.178122882417408, 2.220015547004966),
     4: (3.184557914072871, 2.259368435487355),
 }
-
-SWEEP = """
-import numpy as np
-setter, reader, alpha = (setter, tunes, float(get('beam:alphac')))
-nominal = get(setter)
-rows = []
-for change in np.linspace(-1.0, 1.0, 7) * relative:
-    put(setter, nominal * (1.0 + change))
-    turns = nominal * (1.0 + change) / harmonic
-    rows.append([change] + [get(name) / turns for name in reader])
-put(setter, nominal)
-rows = np.array(rows)
-# frequency up by df / f: the path must be shorter by as much, and delta = -df / f / alpha
-fits = [np.polyfit(-rows[:, 0] / alpha, rows[:, 1 + k], 3)[-2] for k in (0, 1)]
-result = [fits, [get('beam:chromaticity:' + p) for p in 'xy'], list(get('beam:orbit:x')[:3])]
-"""
 
 
 def server(folder: Path, *arguments: str) -> TwinProcess:
@@ -73,14 +49,8 @@ def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -
         "ORBITCCP:selRunMode", "RMC00VP", "IGPF:X:FBCTRL", "IGPF:Y:FBCTRL", "IGPF:Z:FBCTRL", "PAHRP:cmdExtPhasMod",
         "QPD01ZL2RP:rdSigmaX", "QPD01ZL2RP:rdSigmaY", "QPD00ZL4RP:rdSigmaX", "QPD00ZL4RP:rdSigmaY",
     ]  # fmt: skip
-    ca = mls.code(
-        CA + "result = []\n"
-        "for name in names:\n"
-        "    pv = epics.PV('T:' + name, form='ctrl'); value = pv.get(timeout=5)\n"
-        "    result.append([float(value), pv.units or '', pv.type, pv.severity])\n",
-        names=names,
-    )
-    pva = mls.code(PVA + "result = [float(ctx.get('T:' + name, timeout=5)) for name in names]\n", names=names)
+    ca = mls.client(daily_use.kinds_over_ca, names)
+    pva = mls.client(daily_use.numbers_over_pva, names)
     for name, (value, _, _, severity), other in zip(names, ca, pva, strict=True):
         assert severity == 0, name
         assert other == pytest.approx(value, rel=1e-3), name  # a second may pass, and the current falls
@@ -95,14 +65,7 @@ def test_every_pv_of_the_mls_can_be_read_over_both_protocols(mls: TwinProcess) -
 
 def test_the_packed_buffer_is_whole_micrometres_of_all_monitors(mls: TwinProcess) -> None:
     monitors = [m.name for m in shipped_document("mls").monitors]
-    result = mls.code(
-        CA + "put('HS1P1K1RP:setCur', 0.5)\n"
-        "pv = epics.PV('T:BPMZ1X003GP:rdBufBpm')\n"
-        "buffer = pv.get(timeout=5)\n"
-        "result = [pv.type, [int(v) for v in buffer], [get(m + ':rdX') for m in monitors]]\n"
-        "put('HS1P1K1RP:setCur', 0.0)\n",
-        monitors=monitors,
-    )
+    result = mls.client(daily_use.buffer_after_a_kick, "HS1P1K1RP:setCur", "BPMZ1X003GP:rdBufBpm", monitors)
     kind, buffer, x = result
     assert (kind, len(buffer)) == ("time_long", 256)
     slots = [slot for slot in range(32) if slot % 8 != 7]
@@ -111,20 +74,12 @@ def test_the_packed_buffer_is_whole_micrometres_of_all_monitors(mls: TwinProcess
     assert rows[0].any()
     assert not rows[:, 7::8].any()
     assert not rows[1:].any()
-    pva = mls.code(PVA + "v = ctx.get('T:BPMZ1X003GP:rdBufBpm', timeout=5); result = [str(v.dtype), len(v)]")
+    pva = mls.client(daily_use.array_over_pva, "BPMZ1X003GP:rdBufBpm")
     assert pva == ["int32", 256]
 
 
 def test_each_optics_is_one_put_and_one_generation_with_the_tunes_of_pyat(mls: TwinProcess) -> None:
-    result = mls.code(
-        CA + "result = []\n"
-        "for number in (1, 2, 3, 4, 0):\n"
-        "    before = get('dt:generation')\n"
-        "    put('MLSOPCCP:actOptRmpTblSet', number)\n"
-        "    row = [number, get('dt:generation') - before, get('MLSOPCCP:actOptRmpTblSet')]\n"
-        "    row += [get('ERMPCGP:rdRmp'), get('PAHRP:setVoltCav'), get('TUNEZRP:measZ'), get('QPD01ZL2RP:rdSigmaX')]\n"
-        "    result.append(row + [get('beam:twiss:x:tune'), get('beam:twiss:y:tune')])\n"
-    )
+    result = mls.client(daily_use.optics, [1, 2, 3, 4, 0])
     ring = shipped_machine("mls")
     lattices = [ring.nominal, *ring.optics.values()]
     for number, generations, shown, energy, voltage, synchrotron, size, *tunes in result:
@@ -139,23 +94,17 @@ def test_each_optics_is_one_put_and_one_generation_with_the_tunes_of_pyat(mls: T
 
 
 def test_the_switch_to_an_optics_is_one_command_that_can_be_undone(mls: TwinProcess) -> None:
-    now = "result = [get(n) for n in ('dt:command', 'dt:lattice', 'ERMPCGP:rdRmp', 'MLSOPCCP:actOptRmpTblSet')]\n"
-    before = mls.code(CA + now)
-    after = mls.code(CA + "put('MLSOPCCP:actOptRmpTblSet', 'injection')\n" + now)
+    names = ["dt:command", "dt:lattice", "ERMPCGP:rdRmp", "MLSOPCCP:actOptRmpTblSet"]
+    before = mls.client(daily_use.get_all, names)
+    after = mls.client(daily_use.put_and_read, [("MLSOPCCP:actOptRmpTblSet", "injection")], names)
     assert (after[0], *after[2:]) == (before[0] + 1, 105.0, 4)
     undone = mls.gnomon("log", "undo", str(after[0]), "--journal", str(mls.journal))
     assert undone.returncode == 0, undone.stdout + undone.stderr
-    assert mls.code(CA + now)[1:] == before[1:]
+    assert mls.client(daily_use.get_all, names)[1:] == before[1:]
 
 
 def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_invalid(mls: TwinProcess) -> None:
-    result = mls.code(
-        CA + "result = []\n"
-        "for volts in (500.0, 125.0, 5.0, 500.0):\n"
-        "    put('PAHRP:setVoltCav', volts)\n"
-        "    result.append([get('TUNEZRP:measZ'), severity('TUNEZRP:measZ'), severity('TUNEZRP:measX'),\n"
-        "                   get('TUNEZRP:measX'), get('CUM1ZK3RP:measCur'), severity('CUM1ZK3RP:rdLt10')])\n"
-    )
+    result = mls.client(daily_use.voltages, [500.0, 125.0, 5.0, 500.0])
     full, quarter, low, back = result
     assert quarter[0] == pytest.approx(0.5 * full[0], rel=2e-3)  # and a little by the phase
     assert [row[1] for row in result] == [0, 0, 3, 0]
@@ -167,25 +116,19 @@ def test_the_voltage_moves_the_synchrotron_tune_alone_and_one_too_low_makes_it_i
 
 
 def test_switches_hold_their_state_and_are_refused_others(mls: TwinProcess) -> None:
-    result = mls.code(
-        CA + "put('IGPF:X:FBCTRL', 'on'); put('ORBITCCP:selRunMode', 3); put('PAHRP:cmdExtPhasMod', 1)\n"
-        "put('IGPF:Y:FBCTRL', 7); put('ORBITCCP:selRunMode', 99)\n"
-        "result = [get('IGPF:X:FBCTRL', as_string=True), get('ORBITCCP:selRunMode'), get('RMC00VP'),\n"
-        "          get('PAHRP:cmdExtPhasMod'), get('IGPF:Y:FBCTRL')]\n"
-    )
+    puts = [("IGPF:X:FBCTRL", "on"), ("ORBITCCP:selRunMode", 3), ("PAHRP:cmdExtPhasMod", 1)]
+    mls.client(daily_use.put_all, [*puts, ("IGPF:Y:FBCTRL", 7), ("ORBITCCP:selRunMode", 99)])
+    names = ["ORBITCCP:selRunMode", "RMC00VP", "PAHRP:cmdExtPhasMod", "IGPF:Y:FBCTRL"]
+    result = [mls.client(daily_use.get, "IGPF:X:FBCTRL", as_string=True), *mls.client(daily_use.get_all, names)]
     assert result == ["on", 3, 3, 1, 0]
-    pva = mls.code(
-        PVA + "ctx.put('T:IGPF:Z:FBCTRL', 'on', timeout=5)\nresult = [int(ctx.get('T:IGPF:Z:FBCTRL', timeout=5))]\n"
-        "try:\n    ctx.put('T:ORBITCCP:selRunMode', 16, timeout=5)\n"
-        "except Exception as error:\n    result.append(str(error))\n"
-    )
+    pva = mls.client(daily_use.switch_over_pva, "IGPF:Z:FBCTRL", "on", "ORBITCCP:selRunMode", 16)
     assert pva[0] == 1
     assert "outside the drive limits 0 to 15" in pva[1]
 
 
 def sweep(twin: TwinProcess, machine: str, **values: Any) -> None:
     harmonic = float(shipped_document(machine).harmonic_number)
-    measured, model, orbit = twin.code(CA + SWEEP, harmonic=harmonic, **values)
+    measured, model, orbit = twin.client(daily_use.sweep, harmonic=harmonic, **values)
     assert measured == pytest.approx(model, rel=1e-2)
     assert np.abs(orbit).max() < 1e-12
 
@@ -200,24 +143,14 @@ def test_a_frequency_sweep_of_bessy2_gives_the_models_chromaticity(bessy2: TwinP
 
 
 def test_the_multiplexer_connects_one_quadrupole_after_its_sequence(bessy2: TwinProcess) -> None:
-    result = bessy2.code(
-        CA + "names = []\n"
-        "pv = epics.PV('T:PMUXZR:name', callback=lambda char_value=None, **k: names.append(char_value))\n"
-        "pv.wait_for_connection(5); time.sleep(0.3)\n"
-        "before = get('Q1M1D1R:im:I'); put('QSPAZR:set', 2.0)\n"
-        "put('PMUXZR:Q1M1D1R', 1)\n"
-        "row = [get('Q1M1D1R:im:I') - before, get('PMUXZR:Q1M1D1R'), get('PMUXZR:off'), get('PMUXZR:name')]\n"
-        "put('QSPAZR:cmd1', 0); row += [get('Q1M1D1R:im:I') - before, get('QSPAZR:stat1'), get('QSPAZR:stat2')]\n"
-        "put('QSPAZR:cmd1', 1); put('PMUXZR:off', 1); row += [get('Q1M1D1R:im:I') - before, get('PMUXZR:off')]\n"
-        "put('QSPAZR:set', 0.0); time.sleep(0.2); result = [row, names]\n"
-    )
+    result = bessy2.client(daily_use.multiplex, "Q1M1D1R")
     row, names = result
     assert row == [pytest.approx(2.0 * -2.67857), 1, 0, "Q1M1D1R", 0.0, 0, 1, 0.0, 1]
     assert names[-4:] == ["Q1M1D1R", "Mux OFF", "Q1M1D1R", "Mux OFF"]
 
 
 def test_the_current_of_bessy2_stays_near_its_top_up_level(bessy2: TwinProcess) -> None:
-    current = bessy2.code(CA + "result = [get('MDIZ3T5G:current'), severity('MDIZ3T5G:current')]")
+    current = bessy2.client(daily_use.value_and_severity, "MDIZ3T5G:current")
     assert 249.0 < current[0] <= 250.0
     assert current[1] == 0
 
@@ -226,12 +159,12 @@ def test_a_killed_server_comes_back_with_its_optics_energy_and_switches(
     epics_ports: EpicsPorts, tmp_path: Path
 ) -> None:
     names = ["MLSOPCCP:actOptRmpTblSet", "ERMPCGP:rdRmp", "PAHRP:setVoltCav", "IGPF:X:FBCTRL", "ORBITCCP:selRunMode"]
-    read = "result = [get('dt:lattice'), *(get(name) for name in names)]\n"
+    names.insert(0, "dt:lattice")
+    puts = [("MLSOPCCP:actOptRmpTblSet", 4), ("IGPF:X:FBCTRL", 1), ("ORBITCCP:selRunMode", 2)]
     arguments = ("--machine", "mls", "--prefix", "T:")
     with TwinProcess(epics_ports.environment, tmp_path, *arguments) as twin:
-        puts = "put('MLSOPCCP:actOptRmpTblSet', 4); put('IGPF:X:FBCTRL', 1); put('ORBITCCP:selRunMode', 2)\n"
-        before = twin.code(CA + puts + read, names=names)
+        before = twin.client(daily_use.put_and_read, puts, names)
         twin.stop(signal.SIGKILL)
     assert before[1:] == [4, 105.0, 72.0, 1, 2]
     with TwinProcess(epics_ports.environment, tmp_path, *arguments, "--restore") as again:
-        assert again.code(CA + read, names=names) == before
+        assert again.client(daily_use.get_all, names) == before

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import other_names
 from gnomon.db import shipped_machine
 from gnomon.propagator import Propagator
 from system.twin_process import TwinProcess
@@ -19,16 +20,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
 
 
 def test_puts_over_both_protocols_move_the_model_and_are_read_back_under_the_other_names(twin: TwinProcess) -> None:
-    rows = twin.code(
-        "import epics\nfrom p4p.client.thread import Context\nctx = Context('pva')\n"
-        "get = lambda n: epics.caget(n, timeout=5, use_monitor=False)\n"
-        "see = lambda: [get('SR01A-PC-HSTR-02:I'), get('SR12A-PC-Q3T-01:I'), get('SR01A-DI-EBPM-06:SA:X'),\n"
-        "    get('SR-DI-TMBF-01:X:TUNE'), get('SR-RF-MOSC-01:FREQ')]\n"
-        "result = [see()]\n"
-        "epics.caput('SR01A-PC-HSTR-02:SETI', 0.1, wait=True, timeout=10)\n"
-        "ctx.put('SR12A-PC-Q3T-01:SETI', result[0][1] * 1.0001, timeout=10)\n"
-        "result += [see(), epics.caget('HS4P1D1R:set', timeout=0.5)]\n"
-    )
+    rows = twin.client(other_names.bessy2_areas)
     before, after, real_name = rows
     assert any("named by bessy2-areas" in line for line in twin.lines)
     ring = shipped_machine("bessy2")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conftest import EpicsPorts, free_port
 
-from system.test_two_servers import PUT
+from clients import access
 from system.twin_process import GNOMON, TwinProcess, homes
 from unit.lattice.exchange.rings import MADX
 
@@ -21,7 +21,7 @@ def test_an_imported_ring_is_served_saved_and_replayed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     ports = EpicsPorts(free_port(), free_port(), free_port())
     with TwinProcess(ports.environment, tmp_path, "--machine", str(document)) as twin:
-        twin.code(PUT, puts=[("TWIN:qf_1_PS:set", 100.5), ("TWIN:qd_2_PS:set", 99.5)])
+        twin.client(access.caput_all, [("TWIN:qf_1_PS:set", 100.5), ("TWIN:qd_2_PS:set", 99.5)])
         journal = ("--journal", str(twin.journal))
         saved = twin.gnomon("snapshot", "save", "two", *journal)
         assert saved.returncode == 0, saved.stderr

@@ -6,25 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import journal_place
 from system.twin_process import TwinProcess
-
-CODE = """
-import epics
-from p4p.client.thread import Context
-ctx = Context('pva')
-state = epics.PV('TWIN:dt:recorder')
-def put(value):
-    try:
-        ctx.put('TWIN:HS4P1D1R:set', value, timeout=10)
-        return 'done'
-    except Exception as error:
-        return str(error)
-def severity():
-    state.get_with_metadata(form='time', use_monitor=False)
-    return state.severity
-def stands():
-    return [float(ctx.get('TWIN:HS4P1D1R:' + name)) for name in ('set', 'rdbk')]
-"""
 
 
 @pytest.fixture
@@ -35,18 +18,18 @@ def twin(tmp_path: Path) -> Iterator[TwinProcess]:
 
 
 def test_puts_are_refused_with_the_reason_until_the_journal_is_back(twin: TwinProcess) -> None:
-    assert twin.code(CODE + "result = [put(0.1), severity()]") == ["done", 0]
+    assert twin.client(journal_place.put, 0.1)[:2] == ["done", 0]
     aside = twin.journal.with_name("aside")
     twin.journal.rename(aside)
-    said, severity, *stands = twin.code(CODE + "result = [put(0.7), severity(), *stands()]")
+    said, severity, *stands = twin.client(journal_place.put, 0.7)
     assert "the journal was renamed" in said
     assert "Move it back" in said
     assert severity == 2
     assert stands == [0.1, 0.1]
     aside.rename(twin.journal)
-    assert twin.code(CODE + "result = [put(0.2), severity(), *stands()]") == ["done", 0, 0.2, 0.2]
+    assert twin.client(journal_place.put, 0.2) == ["done", 0, 0.2, 0.2]
     twin.journal.unlink()
-    said = twin.code(CODE + "result = put(0.7)")
+    said, *_ = twin.client(journal_place.put, 0.7)
     assert "the journal was removed" in said
     (rescued,) = twin.journal.parent.glob("*.rescued-*")
     assert str(rescued) in said
@@ -65,4 +48,4 @@ def test_a_second_server_does_not_start_on_the_same_journal_by_another_name(
     done = twin.gnomon("serve", "--journal", str(link), "--prefix", "OTHER:")
     assert done.returncode == 1
     assert {"symbolic": "another recorder", "hard": "2 names (hard links)"}[kind] in done.stderr
-    assert twin.code(CODE + "result = [put(0.1), severity()]") == ["done", 0]
+    assert twin.client(journal_place.put, 0.1)[:2] == ["done", 0]

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from conftest import EpicsPorts
 
+from clients import every_pv
 from system.twin_process import TwinProcess
 
 
@@ -18,13 +19,5 @@ def test_every_field_of_the_panels_connects(epics_ports: EpicsPorts, tmp_path: P
         ca, pva = (sorted(f.removeprefix(p) for f in fields if f.startswith(p)) for p in ("ca://", "pva://"))
         assert len(ca) > 200
         assert len(pva) > 5
-        missing = twin.code(
-            "import epics\nfrom p4p.client.thread import Context\n"
-            "over_ca = epics.caget_many(ca, timeout=20)\n"
-            "over_pva = Context('pva').get(pva, timeout=20, throw=False)\n"
-            "result = [n for n, v in zip(ca, over_ca) if v is None]\n"
-            "result += [n for n, v in zip(pva, over_pva) if isinstance(v, Exception)]\n",
-            ca=ca,
-            pva=pva,
-        )
+        missing = twin.client(every_pv.missing, ca, pva)
     assert missing == []

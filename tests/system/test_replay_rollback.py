@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from system.test_two_servers import GET, PUT
+from clients import access
 from system.twin_process import GNOMON, TwinProcess
 
 STEERERS = ("HS1PD1R", "HS1PD2R", "HS1PD3R", "HS1PD4R")
@@ -22,7 +22,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal with one command for each steerer."""
     ports = EpicsPorts(free_port(), free_port(), free_port())
     with TwinProcess(ports.environment, tmp_path_factory.mktemp("twin")) as twin:
-        twin.code(PUT, puts=[(f"TWIN:{name}:set", 0.2) for name in STEERERS])
+        twin.client(access.caput_all, [(f"TWIN:{name}:set", 0.2) for name in STEERERS])
         return twin.journal
 
 
@@ -63,7 +63,7 @@ class Replay:
 
 
 def values(machine: TwinProcess, kind: str) -> list[float]:
-    found: list[float] = machine.code(GET, names=[f"{name}:{kind}" for name in STEERERS])
+    found: list[float] = machine.client(access.caget_all, [f"{name}:{kind}" for name in STEERERS])
     return found
 
 
@@ -91,13 +91,13 @@ def test_a_supply_outside_the_plan_that_somebody_moves_stops_it_and_stays_moved(
 ) -> None:
     replay = Replay(machine, recorded)
     replay.until("verified", 1)
-    machine.code(PUT, puts=[(ELSEWHERE, 0.7)])
+    machine.client(access.caput_all, [(ELSEWHERE, 0.7)])
     status, said = replay.end()
     assert status == 1
     assert f"{ELSEWHERE} = 0.7 A instead of 0 A: someone else has changed it" in said
     assert "NOT put back" not in said, said
     assert values(machine, "rdbk") == [0.0] * len(STEERERS)
-    assert machine.code(GET, names=[ELSEWHERE]) == [0.7]
+    assert machine.client(access.caget_all, [ELSEWHERE]) == [0.7]
 
 
 def test_an_operator_takes_over_with_two_interrupts_and_one_does_not(machine: TwinProcess, recorded: Path) -> None:

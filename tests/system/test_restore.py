@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts
 
+from clients import restoring
 from system.twin_process import TwinProcess
-
-CLIENTS = "import epics\nfrom p4p.client.thread import Context\nctx = Context('pva')\n"
 
 
 def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPorts, tmp_path: Path) -> None:
@@ -16,15 +15,12 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
     config.write_text('forks:\n  start: {whatif: "WHATIF:"}\n')
     with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config)) as twin:
         assert "restore" not in "\n".join(twin.lines)
-        nominal = twin.code(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value")
+        nominal = twin.client(restoring.lattice, "TWIN:")
         assert twin.gnomon("fault", "add", "modify", "HS1PD2R", "--scale", "0.5").returncode == 0
         assert twin.gnomon("fault", "add", "abandon", "HS1PD3R").returncode == 0
-        before = twin.code(
-            CLIENTS + "for name, value in puts: epics.caput('TWIN:' + name, value, wait=True, timeout=5)\n"
-            "epics.caput('WHATIF:HS4P2D1R:set', 0.7, wait=True, timeout=5)\n"
-            "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
-            "result.append(ctx.get('WHATIF:dt:lattice').raw.value)\n",
-            puts=[
+        before = twin.client(
+            restoring.change,
+            [
                 ("HS4P1D1R:set", 0.1 + 0.2),
                 ("HS1PD2R:set", 0.4),
                 ("HS1PD3R:set", 0.4),
@@ -35,11 +31,9 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         twin.stop(signal.SIGKILL)
     assert before[0] != nominal
     with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config), "--restore") as again:
-        after = again.code(
-            CLIENTS + "result = [ctx.get('TWIN:dt:lattice').raw.value, float(ctx.get('TWIN:TUNEZR:rdH'))]\n"
-            "result += [float(ctx.get('TWIN:' + n)) for n in names]\n"
-            "result.append(ctx.get('WHATIF:dt:lattice').raw.value)\n",
-            names=["HS4P1D1R:set", "HS4P1D1R:rdbk", "HS1PD2R:rdbk", "HS1PD3R:rdbk", "MCLKHX251C:freq"],
+        after = again.client(
+            restoring.look,
+            ["HS4P1D1R:set", "HS4P1D1R:rdbk", "HS1PD2R:rdbk", "HS1PD3R:rdbk", "MCLKHX251C:freq"],
         )
         assert after[0] == before[0]
         assert after[1] == pytest.approx(before[1], rel=1e-12)
@@ -53,7 +47,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         assert "restore run 1, command 5" in listed
         undone = again.gnomon("log", "undo", "--journal", str(again.journal), "6")
         assert undone.returncode == 0, undone.stderr
-        assert again.code(CLIENTS + "result = ctx.get('TWIN:dt:lattice').raw.value") == nominal
+        assert again.client(restoring.lattice, "TWIN:") == nominal
 
 
 def test_without_anything_to_restore_it_says_so_and_starts_nominal(epics_ports: EpicsPorts, tmp_path: Path) -> None:

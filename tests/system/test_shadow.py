@@ -14,11 +14,11 @@ from conftest import EpicsPorts, free_port
 from p4p import Type, Value
 from p4p.client.thread import Context
 
+from clients import access
 from system.machine_relay import Relay
 from system.twin_process import TwinProcess
 
 INVALID = 3
-CA_PUT = "import epics\nepics.PV(name).put(value, wait=True, timeout=10)\nresult = True\n"
 
 #: After the network is cut, what depends on it is INVALID within this time [s]: 2 to 3.5 s, and more where
 #: other programs leave the servers little time to compute.
@@ -218,7 +218,7 @@ def test_no_road_leads_from_the_shadow_to_the_machine(machine: Machine, shadow: 
         shadow.put("Q1PDR:set", 218.0)
     with pytest.raises(Exception, match=reason):
         shadow.set(names=["HS4P1D1R:set", "HS1PD1R:set"], values=[0.5, 0.5])
-    shadow.process.code(CA_PUT, name="TWIN:HS4P1D1R:set", value=0.7)
+    shadow.process.client(access.caput, "TWIN:HS4P1D1R:set", 0.7)
     journal = ("--journal", str(shadow.process.journal))
     assert reason in shadow.process.gnomon("log", "undo", "1", "--force", *journal).stderr
     shadow.call("dt:fault", do="add", action="abandon", device="HS4P1D1R")
@@ -245,7 +245,7 @@ def test_the_relay_would_show_a_put(machine: Machine, protocol: str) -> None:
         if protocol == "ca":
             environment = machine.process.environment
             machine.process.environment = environment | {"EPICS_CA_ADDR_LIST": f"127.0.0.1:{relay.port}"}
-            machine.process.code(CA_PUT, name="HS1PD2R:set", value=0.01)
+            machine.process.client(access.caput, "HS1PD2R:set", 0.01)
             machine.process.environment = environment
             assert relay.writes == {"WRITE_NOTIFY": 1}
         else:

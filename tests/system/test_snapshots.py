@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import restoring, snapshots
 from system.twin_process import TwinProcess
-
-CLIENTS = (
-    "import epics\nfrom p4p.client.thread import Context\nctx = Context('pva')\n"
-    "look = lambda: ctx.get('TWIN:dt:lattice').raw.value\n"
-    "def put(**values):\n"
-    "    for name, value in values.items(): epics.caput('TWIN:' + name + ':set', value, wait=True, timeout=5)\n"
-)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +26,9 @@ def snapshot(twin: TwinProcess, *arguments: str, works: bool = True) -> str:
 
 def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     journal = ("--journal", str(twin.journal))
-    before = twin.code(
-        CLIENTS + "put(HS4P1D1R=0.1 + 0.2, VS3P2T5R=-0.3)\n"
-        "epics.caput('TWIN:Q1M1D1R:Cm:set', 2.4601, wait=True, timeout=5); result = look()"
-    )
+    twin.client(snapshots.put, HS4P1D1R=0.1 + 0.2, VS3P2T5R=-0.3)
+    twin.client(snapshots.put_trim, "Q1M1D1R", 2.4601)
+    before = twin.client(restoring.lattice, "TWIN:")
     said = snapshot(twin, "save", "bumped", "-m", "a bump and a trim", *journal)
     assert f"lattice {before}" in said
     assert "a bump and a trim" in snapshot(twin, "list")
@@ -46,7 +39,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
         "VS3P2T5R:set",
     }
     assert "no difference: bumped and now are the same" in snapshot(twin, "diff", "bumped", *journal)
-    twin.code(CLIENTS + "put(HS4P1D1R=0.0, HS4P2D1R=0.5); result = 0")
+    twin.client(snapshots.put, HS4P1D1R=0.0, HS4P2D1R=0.5)
     done = twin.gnomon("snapshot", "diff", "bumped", *journal)
     assert done.returncode == 1
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -56,11 +49,11 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     assert rows[1:] == [["HS4P1D1R:set", "0.3", "0", "A"], ["HS4P2D1R:set", "0", "0.5", "A"]]
     dry = snapshot(twin, "restore", "bumped", "--dry-run", *journal)
     assert "dry run: nothing was set; these settings would be made on 'TWIN:'" in dry
-    generation = twin.code(CLIENTS + "result = float(ctx.get('TWIN:dt:generation'))")
+    _, generation = twin.client(snapshots.lattice_and, "dt:generation")
     restored = snapshot(twin, "restore", "bumped", *journal)
     assert f"snapshot restore bumped: done; lattice {before}" in restored
     assert "as saved" not in restored
-    after = twin.code(CLIENTS + "result = [look(), float(ctx.get('TWIN:dt:generation'))]")
+    after = twin.client(snapshots.lattice_and, "dt:generation")
     assert after == [before, generation + 1]
     assert "nothing to do" in snapshot(twin, "restore", "bumped", *journal)
     assert "snapshot restore bumped" in twin.gnomon("log", *journal, "-n", "1").stdout
@@ -70,7 +63,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
 def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None:
     journal = ("--journal", str(twin.journal))
     name, file = f"as{suffix}", tmp_path / f"file{suffix}"
-    before = twin.code(CLIENTS + "put(HS4P1D1R=0.7); result = look()")
+    before = twin.client(snapshots.put, HS4P1D1R=0.7)
     snapshot(twin, "save", name, *journal)
     assert "setpoints written" in snapshot(twin, "export", name, str(file), "--prefix", "")
     more = {".sav": "OTHER:PV 1\nTUNEZR:rdH 1\n<END>\n", ".csv": "OTHER:PV,1,,,,double,1\nTUNEZR:rdH,1,,,,double,1\n"}
@@ -79,9 +72,9 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
     assert done.returncode == 0, done.stderr
     assert "1 not imported (there is no such PV): OTHER:PV" in done.stderr
     assert "1 not imported (cannot be set): TUNEZR:rdH" in done.stderr
-    twin.code(CLIENTS + "put(HS4P1D1R=0.0); result = 0")
+    twin.client(snapshots.put, HS4P1D1R=0.0)
     snapshot(twin, "restore", f"from{suffix}", *journal)
-    assert twin.code(CLIENTS + "result = [float(ctx.get('TWIN:HS4P1D1R:rdbk')), look()]") == [0.7, before]
+    assert twin.client(snapshots.lattice_and, "HS4P1D1R:rdbk") == [before, 0.7]
 
 
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -> None:
@@ -113,28 +106,15 @@ def test_an_export_written_back_by_somebody_elses_tool_in_any_order_is_the_same_
     twin: TwinProcess, tmp_path: Path
 ) -> None:
     journal = ("--journal", str(twin.journal))
-    before = twin.code(
-        CLIENTS + "epics.caput('TWIN:Q1M1D1R:Cm:set', 2.44045585, wait=True, timeout=5)\n"
-        "put(HS4P1D1R=0.25, Q1PDR=218.7); result = look()"
-    )
+    twin.client(snapshots.put_trim, "Q1M1D1R", 2.44045585)
+    before = twin.client(snapshots.put, HS4P1D1R=0.25, Q1PDR=218.7)
     snapshot(twin, "save", "all", "--replace", *journal)
     file = tmp_path / "all.sav"
     snapshot(twin, "export", "all", str(file))
-    lines = [line.split() for line in file.read_text().splitlines() if line.startswith("TWIN:")]
+    lines = [tuple(line.split()) for line in file.read_text().splitlines() if line.startswith("TWIN:")]
     assert 900 < len(lines) < 1692
     assert sum(name.endswith(":Cm:set") for name, _ in lines) <= 1
-    code = """
-import random
-random.Random(5).shuffle(lines)
-strengths = [line for line in lines if line[0].endswith(':Cm:set')]
-pvs = {name: epics.PV(name, auto_monitor=False) for name, _ in lines}
-for pv in pvs.values(): pv.wait_for_connection(10)
-put(HS4P1D1R=0.0, Q1PDR=218.9)
-for name, value in [line for line in lines if line not in strengths] + strengths:
-    pvs[name].put(float(value), wait=True, timeout=5)
-result = look()
-"""
-    assert twin.code(CLIENTS + code, lines=lines) == before
+    assert twin.client(snapshots.write_back, lines, 5, HS4P1D1R=0.0, Q1PDR=218.9) == before
 
 
 ROWS = {

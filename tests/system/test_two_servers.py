@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
+from clients import access, restoring
 from system.twin_process import TwinProcess
-
-PUT = "import epics\nfor n, v in puts:\n    assert epics.PV(n).put(v, wait=True, timeout=10) == 1, n\nresult = True\n"
-GET = "import epics\nresult = [epics.caget(n, timeout=5, use_monitor=False) for n in names]\n"
 
 
 def ports() -> EpicsPorts:
@@ -38,7 +36,7 @@ def both(twin: TwinProcess, machine: TwinProcess) -> dict[str, str]:
 def recorded(twin: TwinProcess, *puts: tuple[str, float]) -> tuple[int, int]:
     """Put to the twin; the numbers of the first and last command."""
     first = len(commands(twin)) + 1
-    twin.code(PUT, puts=[(f"TWIN:{name}", value) for name, value in puts])
+    twin.client(access.caput_all, [(f"TWIN:{name}", value) for name, value in puts])
     return first, len(commands(twin))
 
 
@@ -53,18 +51,18 @@ def test_a_recorded_sequence_goes_from_one_server_to_the_other(twin: TwinProcess
     twin.environment |= both(twin, machine)
     arguments = ("replay", "--journal", str(twin.journal), "--from", str(first), "--to", str(last), "--prefix", "")
     names = ["HS4P1D1R:set", "HS4P1D1R:rdbk", "Q1M1D1R:Cm:rdbk", "Q1PDR:rdbk", "BPMZ6D1R:rdX"]
-    before = machine.code(GET, names=names)
+    before = machine.client(access.caget_all, names)
 
     dry = twin.gnomon(*arguments)
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "HS4P1D1R:set" in dry.stdout
     assert "dry run" in dry.stdout.lower()
-    assert machine.code(GET, names=names) == before
+    assert machine.client(access.caget_all, names) == before
 
     armed = twin.gnomon(*arguments, "--arm")
     assert armed.returncode == 0, armed.stdout + armed.stderr
     assert "no confidence bound" in (armed.stdout + armed.stderr).lower()
-    assert machine.code(GET, names=names) == twin.code(GET, names=["TWIN:" + n for n in names])
+    assert machine.client(access.caget_all, names) == twin.client(access.caget_all, ["TWIN:" + n for n in names])
 
     again = twin.gnomon(*arguments, "--arm")
     assert again.returncode == 1
@@ -82,17 +80,17 @@ def test_a_replay_that_misses_a_readback_puts_everything_back(twin: TwinProcess,
         "--arm", "--settle", "0.5",
     )  # fmt: skip
     assert done.returncode == 1
-    assert machine.code(GET, names=names) == [0.0, 0.0]
-    assert machine.code(GET, names=["HS1PD1R:set"]) == [0.0]
+    assert machine.client(access.caget_all, names) == [0.0, 0.0]
+    assert machine.client(access.caget_all, ["HS1PD1R:set"]) == [0.0]
 
 
 def test_faults_are_added_listed_shown_and_cleared_on_a_running_server(twin: TwinProcess) -> None:
     added = twin.gnomon("fault", "add", "modify", "VS3P2T*", "--offset", "0.25")
     assert added.returncode == 0, added.stderr
     assert "VS3P2T*" in twin.gnomon("fault", "list").stdout
-    assert twin.code(GET, names=["TWIN:dt:faults:count", "TWIN:dt:faults:count.SEVR"]) == [1, 1]
+    assert twin.client(access.caget_all, ["TWIN:dt:faults:count", "TWIN:dt:faults:count.SEVR"]) == [1, 1]
     recorded(twin, ("VS3P2T5R:set", 0.5))
-    assert twin.code(GET, names=["TWIN:VS3P2T5R:set", "TWIN:VS3P2T5R:rdbk"]) == [0.5, 0.75]
+    assert twin.client(access.caget_all, ["TWIN:VS3P2T5R:set", "TWIN:VS3P2T5R:rdbk"]) == [0.5, 0.75]
     last = commands(twin)[-1]
     assert last["outcomes"][-1]["outcome"] == "modified"  # type: ignore[index]
     assert (last["changes"][0]["new"], last["outcomes"][-1]["effects"][0]["done"]) == (0.5, 0.75)  # type: ignore[index]
@@ -125,18 +123,16 @@ def test_exit_codes_tell_refusal_from_wrong_use(
 
 
 def test_undo_and_restore_put_a_running_twin_back_as_new_commands(twin: TwinProcess) -> None:
-    (before,) = twin.code(GET, names=["TWIN:Q1M2D1R:Cm:rdbk"])
+    (before,) = twin.client(access.caget_all, ["TWIN:Q1M2D1R:Cm:rdbk"])
     first, last = recorded(twin, ("HS4P2D1R:set", 0.1), ("Q1M2D1R:Cm:set", 2.44), ("HS4P2D1R:set", 0.7))
     journal = ("--journal", str(twin.journal))
-    lattice = twin.code(
-        "import p4p.client.thread as t\nresult = str(t.Context('pva').get('TWIN:dt:lattice').raw.value)"
-    )
+    lattice = twin.client(restoring.lattice, "TWIN:")
     assert twin.gnomon("log", "undo", str(last), *journal).returncode == 0
-    assert twin.code(GET, names=["TWIN:HS4P2D1R:rdbk", "TWIN:HS4P2D1R:set"]) == [0.1, 0.1]
+    assert twin.client(access.caget_all, ["TWIN:HS4P2D1R:rdbk", "TWIN:HS4P2D1R:set"]) == [0.1, 0.1]
     assert twin.gnomon("restore", "--to", str(first - 1), *journal).returncode == 0
-    assert twin.code(GET, names=["TWIN:HS4P2D1R:rdbk", "TWIN:Q1M2D1R:Cm:rdbk"]) == [0.0, before]
+    assert twin.client(access.caget_all, ["TWIN:HS4P2D1R:rdbk", "TWIN:Q1M2D1R:Cm:rdbk"]) == [0.0, before]
     assert twin.gnomon("restore", "--to", str(last), *journal).returncode == 0
-    now = twin.code("import p4p.client.thread as t\nresult = str(t.Context('pva').get('TWIN:dt:lattice').raw.value)")
+    now = twin.client(restoring.lattice, "TWIN:")
     assert now == lattice
     assert [c["note"] for c in commands(twin)[-3:]] == [
         f"undo {last}",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from clients.__main__ import MARK
+from clients.running import python_path
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-TESTS = Path(__file__).parents[1]
 GNOMON = [sys.executable, "-c", "from gnomon.cli import main; main()"]
 
 
@@ -96,22 +96,17 @@ class TwinProcess:
             check=False,
         )
 
-    def code(self, code: str, **values: Any) -> Any:
-        """Run Python code in a client process; `values` are its variables, and `result` is given back as JSON."""
-        program = f"import json\nvalues = json.loads({json.dumps(values)!r})\nglobals().update(values)\n{code}\n"
-        program += "import sys, os\nprint('RESULT' + json.dumps(result), flush=True)\nos._exit(0)\n"
-        return self._result([sys.executable, "-c", program], "")
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """The environment of a client that imports from tests/."""
+        return self.environment | {"PYTHONPATH": python_path()}
 
     def client(self, program: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs) -> Any:
         """Run a function of a client module in a process of its own; what it returns has gone through JSON."""
-        command = [sys.executable, "-m", "clients", f"{program.__module__}.{program.__qualname__}"]
-        return self._result(command, json.dumps([arguments, named]))
-
-    def _result(self, command: list[str], given: str) -> Any:
         done = subprocess.run(
-            command,
-            env=self.environment | {"PYTHONPATH": python_path()},
-            input=given,
+            [sys.executable, "-m", "clients", f"{program.__module__}.{program.__qualname__}"],
+            env=self.client_environment,
+            input=json.dumps([arguments, named]),
             capture_output=True,
             text=True,
             timeout=240,
@@ -120,11 +115,6 @@ class TwinProcess:
         lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
         assert lines, f"client failed: {done.stdout}\n{done.stderr}"
         return json.loads(lines[-1].removeprefix(MARK))
-
-
-def python_path() -> str:
-    """The search path of a process that imports from tests/ too."""
-    return os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def homes(folder: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from conftest import EpicsPorts, free_port
 
 import gnomon
-from clients import access, version_files
+from clients import access, setpoints, version_files
 from system.twin_process import TwinProcess
 from unit.lattice import small_ring
 
@@ -72,7 +72,7 @@ def use(twin: TwinProcess, folder: Path) -> None:
     gnomon_does(twin, "fault", "clear", "--all", "--prefix", "OLD:")
     twin.client(version_files.refused, "OLD:CP:set", 1e6)
     twin.client(access.caput_all, [("OLD:" + name, value) for name, value in AFTER[1:]])
-    twin.client(version_files.together, "OLD:dt:set", ["QFP:set", "SFP:set"], [80.0, 40.5])
+    twin.client(setpoints.set_together, "OLD:dt:set", ["QFP:set", "SFP:set"], [80.0, 40.5])
     twin.client(access.caput, "OLD:dt:orbit:ref:save", "kicked")
     gnomon_does(twin, "snapshot", "save", "golden", "-m", "second", "--replace", *journal)
     gnomon_does(twin, "snapshot", "save", "dropped", *journal)

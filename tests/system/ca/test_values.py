@@ -1,38 +1,11 @@
 """What libca's client reads: values, metadata and fields of every kind."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 from conftest import EpicsPorts
 
+from system.ca.libca import run_libca
 from system.ca.stage import START_NS, Served
 
-SCRIPT = """
-import json, epics
-def get(name, **options):
-    pv = epics.PV(name, auto_monitor=False, form="time")
-    assert pv.wait_for_connection(5), name
-    return pv
-pv = get("T:current")
-got = {"value": pv.get(), "ctrl": pv.get_ctrlvars(), "time": pv.get_timevars(), "type": pv.type}
-for name in ("T:count", "T:reason", "T:x1"):
-    got[name] = get(name).get()
-mode = get("T:mode")
-got["T:mode"] = [mode.get(), mode.get(as_string=True)]
-got["T:orbit"] = list(get("T:orbit").get())
-got["T:names"] = list(get("T:names").get())
-for field in ("VAL", "DESC", "EGU", "PREC", "RTYP", "SEVR", "STAT", "HOPR", "LOPR", "DRVH", "DRVL", "HIHI", "LOW"):
-    got[field] = get("T:current." + field).get()
-got["long"] = get("T:reason.VAL$").get(as_string=True)
-got["severity"] = get("T:fixed").get_timevars()["severity"]
-got["put"] = epics.caput("T:current", 3.0, wait=True, timeout=5)
-got["refused"] = epics.caput("T:current", float("nan"), wait=True, timeout=5)
-print("RESULT" + json.dumps(got, default=lambda v: v.decode() if isinstance(v, bytes) else v.item()))
-epics.ca.finalize_libca()
-"""
 REASON = "no closed orbit was found: the horizontal plane has a trace of 2.31, beyond 2"
 
 
@@ -43,13 +16,8 @@ def seen(served: Served, epics_ports: EpicsPorts) -> dict:
          "T:names": ["a", "b", "c"], "T:x1": -1.0},
         time_ns=START_NS, invalid=("T:fixed",),
     )  # fmt: skip
-    environment = os.environ | epics_ports.environment
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT")), None)
-    assert line, done.stdout + done.stderr
-    return json.loads(line[6:])
+    found: dict = run_libca("every_kind", epics_ports)
+    return found
 
 
 def test_libca_reads_every_kind_with_its_metadata(seen: dict) -> None:

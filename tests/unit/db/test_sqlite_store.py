@@ -3,12 +3,12 @@
 import asyncio
 import sqlite3
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from clients.running import command, environment
 from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import NEW, NotFoundError, StoreError
 from unit.db.store_contract import RING, StoreContract
@@ -52,30 +52,11 @@ async def test_two_memory_stores_share_nothing() -> None:
             await other.get("machine", "demo")
 
 
-INCREMENT = """
-import asyncio, sys
-from gnomon.db.sqlite_store import SqliteStore
-from gnomon.db.store import ConflictError
-
-async def main(path, times):
-    async with SqliteStore(path) as store:
-        while times:
-            seen = await store.get("counter", "n")
-            try:
-                await store.put("counter", "n", {"value": seen.document["value"] + 1}, seen.revision)
-                times -= 1
-            except ConflictError:
-                pass
-
-asyncio.run(main(sys.argv[1], 25))
-"""
-
-
 async def test_processes_that_write_at_the_same_time_lose_no_revision(tmp_path: Path) -> None:
     path = tmp_path / "machines.sqlite"
     async with SqliteStore(path) as store:
         await store.put("counter", "n", {"value": 0}, NEW)
-        writers = [subprocess.Popen([sys.executable, "-c", INCREMENT, str(path)]) for _ in range(3)]
+        writers = [subprocess.Popen(command("store_writer", str(path), "25"), env=environment()) for _ in range(3)]
         assert [await asyncio.to_thread(writer.wait, 60) for writer in writers] == [0, 0, 0]
         last = await store.get("counter", "n")
     assert (last.document, last.revision) == ({"value": 75}, 76)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.running import run
 from gnomon.lattice import Client, Outcome
 from gnomon.recorder import Journal, JournalError
 from gnomon.recorder.reader import Reader
@@ -130,8 +131,7 @@ def test_a_batch_with_one_bad_member_leaves_nothing_behind(path: Path) -> None:
 
 def test_a_second_recorder_is_refused_and_told_who_has_it(path: Path) -> None:
     with Journal(path):
-        code = f"from gnomon.recorder import Journal; from pathlib import Path; Journal(Path({str(path)!r}))"
-        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        second = run("journals", "open", str(path))
         assert second.returncode == 1
         assert f"process {os.getpid()}" in second.stderr
         with pytest.raises(JournalError, match=f"process {os.getpid()}"):
@@ -140,14 +140,8 @@ def test_a_second_recorder_is_refused_and_told_who_has_it(path: Path) -> None:
 
 
 def test_a_forked_child_does_not_keep_the_journal_of_its_dead_parent(path: Path) -> None:
-    code = (
-        "import os, sys, time; from gnomon.recorder import Journal; from pathlib import Path\n"
-        f"journal = Journal(Path({str(path)!r}))\n"
-        "child = os.fork()\n"
-        "if child: print(child, flush=True); os._exit(0)\n"
-        "os.close(1); os.close(2); time.sleep(60)\n"
-    )
-    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    parent = run("journals", "orphan", str(path), timeout_s=30.0)
+    assert parent.returncode == 0, parent.stderr
     try:
         with Journal(path) as journal:
             assert journal.next_sequence == 1
@@ -492,9 +486,6 @@ def test_a_command_that_is_committed_where_nobody_finds_it_is_refused_and_taken_
     assert values(path) == [1.0]
 
 
-SECOND = "from gnomon.recorder import Journal; from pathlib import Path; Journal(Path({!r}))"
-
-
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
 @pytest.mark.parametrize("where", ["here", "in another process"])
 def test_a_second_recorder_is_refused_through_a_link(path: Path, kind: str, where: str) -> None:
@@ -507,8 +498,7 @@ def test_a_second_recorder_is_refused_through_a_link(path: Path, kind: str, wher
                 Journal(link)
             refusal = str(error.value)
         else:
-            code = [sys.executable, "-c", SECOND.format(str(link))]
-            second = subprocess.run(code, capture_output=True, text=True, check=False)
+            second = run("journals", "open", str(link))
             assert second.returncode == 1
             refusal = second.stderr
         assert "link.journal" in refusal
@@ -524,9 +514,7 @@ def test_the_journal_itself_is_locked_not_only_the_file_beside_it(path: Path) ->
     with Journal(path) as journal:
         begin(journal)
         path.with_name(path.name + ".lock").unlink()
-        second = subprocess.run(
-            [sys.executable, "-c", SECOND.format(str(path))], capture_output=True, text=True, check=False
-        )
+        second = run("journals", "open", str(path))
         assert second.returncode == 1
         assert "it has opened the file under another name" in second.stderr
         write(journal, applied(1, "Q1", 0.0, 1.0))

@@ -1,48 +1,13 @@
 """The fake and the real client keep the same contract; the real one does so in processes of its own."""
 
-import os
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from clients.running import command, environment, run
 from unit.recorder.fake_machine import FakeMachine, FakePv
 from unit.recorder.machine_contract import check_machine_client
-
-SERVER = """
-import sys
-from caproto import AlarmSeverity, AlarmStatus, AccessRights, ChannelAlarm, ChannelDouble, ChannelString
-from caproto.asyncio.server import run
-
-class ReadOnly(ChannelDouble):
-    def check_access(self, hostname, username):
-        return AccessRights.READ
-
-readback = ReadOnly(value=1.0)
-
-class Set(ChannelDouble):
-    async def verify_value(self, value):
-        await readback.write(value)
-        return value
-
-limits = dict(lower_ctrl_limit=0.0, upper_ctrl_limit=10.0)
-bad = ChannelDouble(value=3.0, alarm=ChannelAlarm(status=AlarmStatus.UDF, severity=AlarmSeverity.INVALID_ALARM))
-pvs = {
-    "c:set": Set(value=1.0, **limits), "c:rdbk": readback, "c:free": ChannelDouble(value=2.0),
-    "c:bad": bad, "c:text": ChannelString(value="hello"),
-}
-async def ready(library):
-    print("ready", flush=True)
-run(pvs, interfaces=["127.0.0.1"], log_pv_names=False, startup_hook=ready)
-"""
-
-CLIENT = """
-from gnomon.recorder.epics_machine import EpicsMachine
-from unit.recorder.machine_contract import check_machine_client
-check_machine_client(EpicsMachine())
-"""
 
 
 def test_the_fake_machine_keeps_the_contract() -> None:
@@ -62,23 +27,20 @@ def test_the_fake_machine_keeps_the_contract() -> None:
 @pytest.mark.network
 def test_a_machine_over_channel_access_keeps_the_contract() -> None:
     port = str(free_port())
-    environment = {
-        **os.environ,
+    more = {
         "EPICS_CA_SERVER_PORT": port,
         "EPICS_CAS_SERVER_PORT": port,
         "EPICS_CA_ADDR_LIST": "127.0.0.1",
         "EPICS_CA_AUTO_ADDR_LIST": "NO",
         "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
     }
-    with subprocess.Popen([sys.executable, "-c", SERVER], env=environment, stdout=subprocess.PIPE, text=True) as server:
+    serving = command("caproto_machine")
+    with subprocess.Popen(serving, env=environment(more), stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n"
-            client = subprocess.run(
-                [sys.executable, "-c", CLIENT], env=environment, capture_output=True, text=True, check=False, timeout=60
-            )
+            client = run("machine_client", more=more)
         finally:
             server.kill()
     assert client.returncode == 0, client.stderr

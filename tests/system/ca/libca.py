@@ -1,0 +1,16 @@
+"""Runs `clients.libca` next to a server in this process."""
+
+import json
+from typing import Any
+
+from conftest import EpicsPorts
+
+from clients.running import run
+
+
+def run_libca(what: str, ports: EpicsPorts) -> Any:
+    """What one of its programs found."""
+    done = run("libca", what, more=ports.environment, timeout_s=100.0)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    assert lines, done.stdout + done.stderr
+    return json.loads(lines[-1].removeprefix("RESULT"))
