@@ -73,8 +73,8 @@ def buffer_after_a_kick(steerer: str, buffer: str, monitors: list[str]) -> list[
 
 def optics(numbers: list[int]) -> list[list[Any]]:
     """Switch to each optics: how many results that took, and what is read afterwards."""
-    names = (OPTICS, "ERMPCGP:rdRmp", "PAHRP:setVoltCav", "TUNEZRP:measZ", "QPD01ZL2RP:rdSigmaX")
-    names += ("beam:twiss:x:tune", "beam:twiss:y:tune")
+    names = [OPTICS, "ERMPCGP:rdRmp", "PAHRP:setVoltCav", "TUNEZRP:measZ", "QPD01ZL2RP:rdSigmaX"]
+    names += ["beam:twiss:x:tune", "beam:twiss:y:tune"]
     rows = []
     for number in numbers:
         before = get("dt:generation")

@@ -10,7 +10,8 @@ from p4p.client.thread import Disconnected
 
 from clients.access import caget, caput, pva, pvput
 from clients.restoring import lattice
-from gnomon.recorder.remote import RemoteError, call_procedure
+from gnomon.recorder.errors import RemoteError
+from gnomon.recorder.remote import call_procedure
 
 
 def put_and_look(name: str, value: float, prefix: str = "TWIN:") -> str:

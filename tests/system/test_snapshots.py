@@ -111,7 +111,7 @@ def test_an_export_written_back_by_somebody_elses_tool_in_any_order_is_the_same_
     snapshot(twin, "save", "all", "--replace", *journal)
     file = tmp_path / "all.sav"
     snapshot(twin, "export", "all", str(file))
-    lines = [tuple(line.split()) for line in file.read_text().splitlines() if line.startswith("TWIN:")]
+    lines = [(line.split()[0], line.split()[1]) for line in file.read_text().splitlines() if line.startswith("TWIN:")]
     assert 900 < len(lines) < 1692
     assert sum(name.endswith(":Cm:set") for name, _ in lines) <= 1
     assert twin.client(snapshots.write_back, lines, 5, HS4P1D1R=0.0, Q1PDR=218.9) == before
