@@ -1,4 +1,4 @@
-"""Which machine the configuration means: a file, a shipped machine, or one that the document store has served."""
+"""The machine of a configuration: a file, a shipped machine, or one from the document store."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ class Found:
 
 
 def find_machine(config: Config) -> Found:
-    """The machine that `config.machine` names. Raises DocumentError with what there is when nothing has that name."""
+    """Find the machine that `config.machine` names. Raises DocumentError, with the known names, if there is none."""
     return replace(_find(config), pvs=config.pvs or "")
 
 
@@ -53,28 +53,30 @@ def _find(config: Config) -> Found:
     stored = next((found for found in _stored(config) if found.document.name == name), None)
     if stored is None:
         names = ", ".join(found.document.name for found in known_machines(config))
-        raise DocumentError(f"no machine {name!r}: there are {names}; or give the file of a machine document (.json)")
+        raise DocumentError(
+            f"there is no machine {name!r}; use one of {names}, or the file of a machine document (.json)"
+        )
     return stored
 
 
 def known_machines(config: Config) -> Iterator[Found]:
-    """The shipped machines, then those that the store has kept from earlier."""
+    """List the shipped machines, then those in the document store."""
     for name in shipped_machines():
         yield Found(shipped_document(name), "shipped")
     yield from _stored(config)
 
 
 def recorded_machine(config: Config, name: str, digest: str) -> Found:
-    """The machine as a recording knew it: the shipped one, or a document that was served then and kept.
+    """Find the machine of a recording: the shipped one, or a document in the store that was served then.
 
-    `digest` is the ring's. Raises DocumentError when no document of this name has it.
+    `digest` is the ring's. Raises DocumentError if no document of this name has it.
     """
     for found in (*_by_name(config, name), *_kept(config, name)):
         if found.ring.digest == digest:
             return replace(found, pvs=config.pvs or "")
     raise DocumentError(
-        f"machine {name!r} is no longer what was recorded: its document of then, {digest[:12]}, is neither shipped nor "
-        f"kept in {config.store_path()}"
+        f"machine {name!r} has changed since it was recorded: the recorded document, {digest[:12]}, is neither shipped "
+        f"nor kept in {config.store_path()}"
     )
 
 
@@ -84,7 +86,7 @@ def _by_name(config: Config, name: str) -> Iterator[Found]:
 
 
 def _kept(config: Config, name: str) -> Iterator[Found]:
-    """All revisions of a machine in the store, newest first. Runs an event loop of its own."""
+    """Yield all revisions of a machine in the store, newest first. Runs an event loop of its own."""
     path = config.store_path()
     for stored in asyncio.run(_revisions(path, name)) if path.exists() else ():
         document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
@@ -101,7 +103,7 @@ async def _revisions(path: Path, name: str) -> list[StoredDocument]:
 
 
 async def keep(found: Found, config: Config) -> None:
-    """Keep the document that is about to be served, so that what the journal says of it can always be rebuilt.
+    """Keep the document that is about to be served, so that the states in the journal can always be rebuilt.
 
     The PV documents of a user's machine are kept beside the store, as they are now.
     """
@@ -123,7 +125,7 @@ async def keep(found: Found, config: Config) -> None:
 
 
 def _names(config: Config, machine: str) -> Path:
-    """Where the PV documents of a user's machine are kept."""
+    """Find the folder in which the PV documents of a user's machine are kept."""
     return config.store_path().parent / "pvs" / machine
 
 
@@ -142,7 +144,7 @@ def _keep_names(found: Found, config: Config) -> None:
 
 
 def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
-    """All PVs of a machine under a prefix. Raises DocumentError."""
+    """Make all PVs of a machine under a prefix. Raises DocumentError."""
     name = found.pvs or found.document.pvs
     file = Path(name).expanduser()
     if file.suffix != ".json":
@@ -155,7 +157,7 @@ def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
 
 
 def _stored(config: Config) -> Iterator[Found]:
-    """Machines that were served from a file once. Runs an event loop of its own."""
+    """Yield the machines that were served from a file before. Runs an event loop of its own."""
     path = config.store_path()
     for stored in asyncio.run(_newest(path)) if path.exists() else ():
         if stored.name not in shipped_machines():

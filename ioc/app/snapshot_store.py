@@ -1,4 +1,4 @@
-"""Snapshots in the document store, and the settings of a server to take one of."""
+"""Snapshots in the document store, and the present settings of a server to make one."""
 
 import asyncio
 import socket
@@ -24,11 +24,11 @@ from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entri
 T = TypeVar("T")
 
 KIND = "snapshot"
-LONGEST_NAME = 100
+MAX_NAME = 100
 
 
 class SnapshotError(GnomonError):
-    """A snapshot that is not there, is there already, or cannot be named so."""
+    """A snapshot that does not exist, exists already, or has an invalid name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Present:
-    """The settings in force on a server, by its journal."""
+    """The present settings of a server, by its journal."""
 
     run: Run
     lattice: Lattice
@@ -51,16 +51,16 @@ class Present:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """As a snapshot holds them."""
+        """The settings as entries of a snapshot."""
         return entries_of(self.lattice, self.specs, self.run.prefix)
 
 
 def present(config: Config, journal: Path, prefix: str | None) -> Present:
-    """What is in force on the newest server of a journal, or the newest under `prefix`. Raises GnomonError."""
+    """Read the present settings of the newest server of a journal, or the newest under `prefix`. Raises GnomonError."""
     with Reader(journal) as reader:
         runs = [run for run in reader.runs() if prefix is None or run.prefix == prefix]
         if not runs:
-            raise ReviewError(f"{journal}: no server under {prefix!r} has written into this journal")
+            raise ReviewError(f"{journal}: no server under {prefix!r} has written to this journal")
         left = point_left(reader, runs[-1].machine, runs[-1].prefix)
     assert left is not None
     found = recorded_machine(config, left.run.machine, left.run.digest)
@@ -70,7 +70,7 @@ def present(config: Config, journal: Path, prefix: str | None) -> Present:
 
 
 def snapshot_of(now: Present, comment: str) -> Snapshot:
-    """A snapshot of all that is in force."""
+    """Make a snapshot of all present settings."""
     return Snapshot(
         machine=now.run.machine,
         digest=now.run.digest,
@@ -85,20 +85,20 @@ def snapshot_of(now: Present, comment: str) -> Snapshot:
 
 
 def signature() -> Signature:
-    """Who, where and when, for what is done now."""
+    """Make a signature with the present user, computer and time."""
     return Signature(time_ns=time.time_ns(), user=user_name(), host=socket.gethostname())
 
 
 def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kept:
-    """Keep a snapshot; with `replace` also under a name that is taken, whose revisions stay. Raises SnapshotError."""
-    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {LONGEST_NAME} printable characters")
+    """Keep a snapshot; with `replace`, also as a new revision of an existing one. Raises SnapshotError."""
+    if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
+        raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters")
 
     async def put(store: SqliteStore) -> int:
         newest = await _newest(store, name)
         taken = newest is not None and not newest.document.get("deleted")
         if taken and not replace:
-            raise SnapshotError(f"there is a snapshot {name!r} already; --replace makes a new revision of it")
+            raise SnapshotError(f"snapshot {name!r} already exists; save a new revision of it with --replace")
         document = snapshot.model_dump(mode="json", by_alias=True)
         return (await store.put(KIND, name, document, newest.revision if newest else NEW)).revision
 
@@ -106,7 +106,7 @@ def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kep
 
 
 def find(config: Config, name: str, revision: int | None = None) -> Kept:
-    """A snapshot by name, the newest revision or the one asked for. Raises SnapshotError with the names there are."""
+    """Find a snapshot by name, the newest revision or a given one. Raises SnapshotError with the existing names."""
 
     async def get(store: SqliteStore) -> StoredDocument | None:
         return await store.get(KIND, name, revision) if revision is not None else await _newest(store, name)
@@ -115,12 +115,12 @@ def find(config: Config, name: str, revision: int | None = None) -> Kept:
     if stored is None or stored.document.get("deleted"):
         names = ", ".join(kept.name for kept in every(config)) or "none"
         gone = f" (deleted; --revision {stored.revision - 1} still shows it)" if stored is not None else ""
-        raise SnapshotError(f"there is no snapshot {name!r}{gone}; there are: {names}")
+        raise SnapshotError(f"there is no snapshot {name!r}{gone}; existing snapshots: {names}")
     return _kept(stored)
 
 
 def every(config: Config) -> list[Kept]:
-    """All snapshots that have not been deleted, by name."""
+    """List all snapshots that have not been deleted, by name."""
 
     async def get(store: SqliteStore) -> list[StoredDocument]:
         return [await store.get(KIND, known.name) for known in await store.list(KIND)]
@@ -129,7 +129,7 @@ def every(config: Config) -> list[Kept]:
 
 
 def delete(config: Config, name: str) -> Kept:
-    """Delete a snapshot; what it was stays in the store as an earlier revision. Raises SnapshotError."""
+    """Delete a snapshot; it stays in the store as an earlier revision. Raises SnapshotError."""
     kept = find(config, name)
     document = Deleted(signed=signature()).model_dump(mode="json", by_alias=True)
 

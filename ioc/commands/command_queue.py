@@ -30,7 +30,7 @@ class Waiting:
 
     @property
     def weight(self) -> int:
-        """How much of a turn it takes."""
+        """Share of a turn that it takes."""
         return max(len(self.settings), 1)
 
     def numbered(self, sequence: int) -> Command:
@@ -70,11 +70,11 @@ class _Share:
 
 
 class CommandQueue:
-    """What waits for the dispatcher.
+    """The queue of commands and notes for the dispatcher.
 
-    As long as everything fits into one turn, commands keep the order in which they arrived, whoever sent them. When it
-    does not, clients take turns, a command each, so that one who floods the queue holds up nobody but itself. The order
-    of each client's own commands never changes. Delayed commands that are due and notes come first.
+    As long as everything fits into one turn, commands keep their order of arrival, whoever sent them. Otherwise clients
+    take turns, a command each, so that a client that floods the queue delays only itself. The order of each client's
+    own commands never changes. Delayed commands that are due and notes come first.
     """
 
     def __init__(self) -> None:
@@ -87,14 +87,14 @@ class CommandQueue:
         return len(self._own) + sum(len(share.items) for share in self._shares.values())
 
     def add(self, item: Waiting) -> str:
-        """Let a command wait, or return why it cannot: its client has as much waiting as it may."""
+        """Let a command wait, or return the reason to refuse it: its client has reached the limit."""
         share = self._shares.get(item.client)
         taken = share.weight if share else 0
         limit = self._limit(1 if share is None else 0)
         if taken and taken + item.weight > limit:
             return (
-                f"{taken} settings of {item.client.user}@{item.client.host} are waiting already, of {limit} that may; "
-                "the command was not taken: wait until earlier ones are complete, then send it again"
+                f"{item.client.user}@{item.client.host}: {taken} settings are already waiting, of at most {limit}; "
+                "nothing was changed: wait until earlier commands are complete, then send this one again"
             )
         if share is None:
             share = self._shares[item.client] = _Share()
@@ -105,12 +105,12 @@ class CommandQueue:
         return ""
 
     def add_own(self, item: Due | Note) -> None:
-        """Let something wait that nobody sent just now; it is never refused."""
+        """Let an item of the server itself wait; it is never refused."""
         self._own.append((self._arrivals, item))
         self._arrivals += 1
 
     def take(self) -> list[Item]:
-        """Take what is worked off in the next turn, in the order in which it arrived."""
+        """Take the items of the next turn, in the order of arrival."""
         taken: list[tuple[int, Item]] = list(self._own)
         self._own.clear()
         if self._weight <= MAX_PER_TURN:
@@ -124,14 +124,14 @@ class CommandQueue:
         return [item for _, item in taken]
 
     def drop(self) -> list[Waiting]:
-        """Take out all commands; what is not a command stays."""
+        """Take out all commands; other items stay."""
         dropped = sorted((entry for share in self._shares.values() for entry in share.items), key=lambda e: e[0])
         self._shares.clear()
         self._weight = 0
         return [item for _, item in dropped]
 
     def _limit(self, newcomers: int) -> int:
-        """How many settings of one client may wait now: fewer when all together are many."""
+        """Calculate the number of settings of one client that may wait now: fewer if many are waiting in total."""
         if self._weight < MAX_WAITING:
             return MAX_PER_CLIENT
         return min(MAX_PER_CLIENT, MAX_WAITING // (len(self._shares) + newcomers))

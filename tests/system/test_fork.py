@@ -70,7 +70,10 @@ def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
     refused = [
         ({"do": "add", "name": "third"}, "2 forks exist already, the limit (forks.most); drop one first"),
         ({"do": "drop", "name": "third"}, "there is no fork 'third'; existing forks: early, WHATIF"),
-        ({"do": "drop", "name": "WHATIF", "on": "WHATIF:"}, "'WHATIF' cannot drop itself; ask 'TWIN:'"),
+        (
+            {"do": "drop", "name": "WHATIF", "on": "WHATIF:"},
+            "fork 'WHATIF' cannot drop itself; call dt:fork of 'TWIN:'",
+        ),
         ({"do": "drop", "name": "early"}, ""),
         ({"do": "add", "name": "WHATIF"}, "fork 'WHATIF' already exists"),
         ({"do": "add", "name": "new", "prefix": "TWIN:"}, "the prefix 'TWIN:' is already used by this server"),
@@ -79,7 +82,10 @@ def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
         ({"do": "add", "name": "new", "snapshot": "never"}, "there is no snapshot 'never'"),
         ({"do": "add", "name": "new", "lattice": "zzz"}, "lattice 'zzz' is not in the journal"),
         ({"do": "add", "name": "new", "lattice": "a", "nominal": "true"}, "give only one of them"),
-        ({"do": "add", "name": "new", "colour": "red"}, "not colour"),
+        (
+            {"do": "add", "name": "new", "colour": "red"},
+            "unknown argument of add: colour; known arguments: name, prefix",
+        ),
         ({"do": "burn"}, "it must be add, list or drop"),
     ]
     answers = ask(twin, *(call for call, _ in refused), {"do": "list"})

@@ -80,9 +80,11 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
 def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -> None:
     journal = ("--journal", str(twin.journal))
     snapshot(twin, "save", "once", *journal)
-    assert "there is a snapshot 'once' already; --replace" in snapshot(twin, "save", "once", *journal, works=False)
+    assert "snapshot 'once' already exists; save a new revision of it with --replace" in snapshot(
+        twin, "save", "once", *journal, works=False
+    )
     assert "revision 2" in snapshot(twin, "save", "once", "--replace", *journal)
-    assert "there is no snapshot 'never'; there are: " in snapshot(twin, "show", "never", works=False)
+    assert "there is no snapshot 'never'; existing snapshots: " in snapshot(twin, "show", "never", works=False)
     file = tmp_path / "bad.snp"
     file.write_text("TWIN:HS4P1D1R:set,99\n")
     assert "TWIN:HS4P1D1R:set: 99 A is outside the drive limits" in snapshot(twin, "import", str(file), works=False)

@@ -48,7 +48,7 @@ class FaultProcedure:
             case "list":
                 return [f.to_json() for f in self._injector.active()]
             case other:
-                raise FaultError(f"do is {other!r}; it must be add, list or clear")
+                raise FaultError(f"do = {other!r}: it must be add, list or clear")
 
 
 def show_faults(injector: Injector, outputs: Outputs) -> None:

@@ -13,14 +13,14 @@ from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.lattice import Client
 
-#: What `add` takes besides the name: keys of a `Wish`.
+#: Arguments of `add` besides the name: keys of a `Wish`.
 KEYS = ("prefix", "nominal", "snapshot", "lattice")
 
 
 class ForkProcedure:
     """`do` is add (`name`, and if wanted `prefix`, `nominal`, `snapshot`, `lattice`), list, or drop (`name`).
 
-    What is added is a fork of the twin whose procedure was called. Ends with JSON: the fork, or all of them.
+    Adds a fork of the twin whose procedure was called. Returns JSON: the fork, or all of them.
     """
 
     def __init__(self, twin: Twin, forks: Forks) -> None:
@@ -41,18 +41,18 @@ class ForkProcedure:
                 name = str(arguments.get("name", ""))
                 own = next((f for f in self._forks.every() if f.twin is self._twin), None)
                 if own is not None and own.name == name:
-                    raise ForkError(f"{name!r} cannot drop itself; ask {own.origin!r}, of which it was made")
+                    raise ForkError(f"fork {name!r} cannot drop itself; call dt:fork of {own.origin!r}, its origin")
                 return json.dumps((await self._forks.drop(name, client)).to_json())
             case "list":
                 return json.dumps([fork.to_json() for fork in self._forks.every()])
             case other:
-                raise ForkError(f"do is {other!r}; it must be add, list or drop")
+                raise ForkError(f"do = {other!r}: it must be add, list or drop")
 
 
 def wish(arguments: Mapping[str, Any]) -> Wish:
-    """What the arguments of `add` ask for. Raises ForkError for one that it does not know."""
+    """Read the arguments of `add`. Raises ForkError for an unknown one."""
     if unknown := sorted(set(arguments) - {"name", *KEYS}):
-        raise ForkError(f"add takes name, {', '.join(KEYS)}, not {', '.join(unknown)}")
+        raise ForkError(f"unknown argument of add: {', '.join(unknown)}; known arguments: name, {', '.join(KEYS)}")
     name = str(arguments.get("name", ""))
     return Wish(
         name=name,

@@ -74,8 +74,8 @@ def test_a_client_is_refused_at_its_limit_and_another_one_is_not() -> None:
     for number in range(MAX_PER_CLIENT):
         assert queue.add(command(A, number)) == ""
     refusal = queue.add(command(A, -1))
-    assert "20000 settings of a@console are waiting already" in refusal
-    assert "send it again" in refusal
+    assert "a@console: 20000 settings are already waiting" in refusal
+    assert "then send this one again" in refusal
     assert queue.add(command(B, 0)) == ""
 
 
