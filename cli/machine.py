@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
+from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
@@ -21,6 +22,7 @@ Name = Annotated[str, typer.Argument(help="Name of a shipped machine, or file of
 def list_(config: ConfigFile = None) -> None:
     """List the machines that can be given to --machine by name."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from gnomon.ioc.app.machines import known_machines
@@ -29,7 +31,7 @@ def list_(config: ConfigFile = None) -> None:
     for found in known_machines(configure(config)):
         document = found.document
         counts = (len(document.elements), len(document.supplies), len(document.monitors))
-        table.add_row(document.name, document.title, *map(str, counts), found.origin)
+        table.add_row(document.name, escape(printable(document.title)), *map(str, counts), found.origin)
     Console().print(table)
 
 
@@ -40,6 +42,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     For example `gnomon machine show bessy2`.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from gnomon.ioc.app.machines import find_machine, pvs_of
@@ -49,10 +52,10 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     ring, document = found.ring, found.document
     kinds = Counter(e.type for e in document.elements)
     console = Console(emoji=False, highlight=False)
-    console.print(f"[bold]{document.name}[/]: {document.title} ({found.origin})")
-    console.print(f"source: {document.source}")
+    console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({escape(found.origin)})")
+    console.print(f"source: {escape(printable(document.source))}")
     for note in document.notes:
-        console.print(f"  - {note}")
+        console.print(f"  - {escape(printable(note))}")
     console.print(
         f"{document.energy_ev / 1e9:g} GeV, {ring.circumference:.6g} m, harmonic number {ring.harmonic_number}, "
         f"RF {ring.rf_reference / 1e3:.4f} kHz; nominal lattice {ring.nominal.id}"

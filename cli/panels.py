@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
+from gnomon.lattice.text import printable
 
 
 def panels(
@@ -39,5 +40,6 @@ def panels(
         raise DocumentError(f"{out}: panels cannot be written: {error}") from error
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{len(made)} panels for {found.document.title} written to {out}; open {out / 'overview.bob'} in Phoebus"
+        f"{len(made)} panels for {printable(found.document.title)} written to {out}; "
+        f"open {out / 'overview.bob'} in Phoebus"
     )

@@ -13,6 +13,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.ioc.app.serving import Serving
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
+from gnomon.lattice.text import printable
 
 
 def introduce(serving: Serving, console: Console, seconds: float) -> None:
@@ -22,8 +23,8 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     setpoint = _example(twin)
     reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
     console.print(
-        f"[bold]gnomon[/] {document.title}: {len(ring.elements)} elements, {len(document.supplies)} supplies, "
-        f"{len(ring.bpms)} monitors"
+        f"[bold]gnomon[/] {escape(printable(document.title))}: {len(ring.elements)} elements, "
+        f"{len(document.supplies)} supplies, {len(ring.bpms)} monitors"
     )
     console.print(
         f"  {len(twin.bank.specs)} PVs as {config.prefix!r}...{f', named by {config.pvs}' if config.pvs else ''}, "

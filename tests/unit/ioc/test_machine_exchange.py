@@ -1,5 +1,6 @@
 """`gnomon machine import` and `export`, as a user types them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from gnomon.cli import app
 from gnomon.lattice.exchange import RefusedLattice
+from unit.lattice import small_ring
 
 RING = """beam, particle=electron, energy=1.7;
 qf: quadrupole, l=0.3, k1=1.9;
@@ -51,6 +53,18 @@ def test_what_cannot_be_represented_fails_until_it_is_dropped_by_name(tmp_path: 
     result = run("machine", "import", source, "--format", "madx", "-o", document, "--drop", "W")
     assert result.exit_code == 0, result.output
     assert "left out, alters the beam:\n  1 solenoid" in result.output
+
+
+def test_texts_of_somebody_elses_document_are_shown_and_act_on_nothing(tmp_path: Path) -> None:
+    content = json.loads(small_ring.text())
+    content |= {"title": "\x1b[2J[/]title", "source": "[red]source\x07", "notes": ["\x1b]0;note[/bold]"]}
+    document = tmp_path / "ring.json"
+    document.write_text(json.dumps(content))
+    result = run("machine", "show", document)
+    assert result.exit_code == 0, result.output
+    assert "\\x1b[2J[/]title" in result.output
+    assert "[red]source\\x07" in result.output
+    assert "\\x1b]0;note[/bold]" in result.output
 
 
 @pytest.mark.parametrize("command", ["import", "export"])
