@@ -33,7 +33,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test coverage bench fuzz lint docs format clean
+.PHONY: help run setup test coverage bench fuzz soak lint docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -58,6 +58,9 @@ bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--
 fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 damaged lattices and send a million broken conversations to a server
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
 	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
+
+soak: $(installed-test) $(kernels)  ## set up if needed, then run all tests with as many repetitions as are promised
+	@$(bin)/pytest --soak --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/ruff check .

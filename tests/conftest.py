@@ -100,6 +100,17 @@ HOMES = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 REPEATER = pytest.StashKey[QuietRepeater]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak` runs the long versions of the tests that repeat something many times (make soak)."""
+    parser.addoption("--soak", action="store_true", help="repeat as often as promised, not only as often as CI can")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether repetitions are to be as many as promised."""
+    return bool(request.config.getoption("--soak"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget the user's network before any EPICS library is imported, so that no test can reach a machine.
 
