@@ -117,6 +117,6 @@ def test_an_operator_takes_over_with_two_interrupts_and_one_does_not(machine: Tw
     finally:
         os.kill(machine.process.pid, signal.SIGCONT)
     assert status == 1
-    assert "Ctrl-C again within 5 s leaves it as it is" in said
+    assert "to take over the machine as it is, press Ctrl-C again within 5 s" in said
     assert "the operator has taken over" in said
     assert "NOT put back, call the operator" in said
