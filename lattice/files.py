@@ -1,5 +1,7 @@
-"""Files of documents: read as UTF-8, and not beyond any document's size."""
+"""Files of others: ordinary files alone, read as UTF-8, and not beyond any document's size."""
 
+import os
+import stat
 from pathlib import Path
 
 #: Largest machine or PV document [bytes]: one of a million elements fits.
@@ -11,8 +13,23 @@ def read_bounded(path: Path, max_bytes: int = MAX_DOCUMENT_BYTES) -> str:
 
     Raises OSError, also for a larger file, and UnicodeDecodeError.
     """
-    with path.open("rb") as file:
-        data = file.read(max_bytes + 1)
+    data = read_bytes(path, max_bytes + 1)
     if len(data) > max_bytes:
         raise OSError(f"larger than {max_bytes / 2**20:g} MiB, which no such document is")
     return data.decode("utf-8")
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """Read at most a number of bytes from the beginning of an ordinary file.
+
+    Raises OSError, also for what is not an ordinary file: a named pipe without a writer would be waited for, without
+    end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(21, "Is a directory", str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(22, "not an ordinary file; save it as one first", str(path))
+        return file.read(max_bytes)

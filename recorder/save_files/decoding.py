@@ -3,6 +3,7 @@
 import codecs
 from pathlib import Path
 
+from gnomon.lattice.files import read_bytes
 from gnomon.recorder.errors import SaveFileError
 
 #: Largest file [bytes] and number of lines that are read: a hundred times the setpoints of the largest rings.
@@ -23,8 +24,7 @@ def read_text(path: Path) -> str:
     Raises SaveFileError if it cannot be read, is too large, or is not a text.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_bytes(path, MAX_BYTES + 1)
     except OSError as error:
         raise SaveFileError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:

@@ -12,6 +12,7 @@ from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.lattice import Client
+from gnomon.lattice.text import shorten
 
 #: Arguments of `add` besides the name: keys of a `Wish`.
 KEYS = ("prefix", "nominal", "snapshot", "lattice")
@@ -53,13 +54,15 @@ def wish(arguments: Mapping[str, Any]) -> Wish:
     """Read the arguments of `add`. Raises ForkError for an unknown one."""
     if unknown := sorted(set(arguments) - {"name", *KEYS}):
         raise ForkError(f"unknown argument of add: {', '.join(unknown)}; known arguments: name, {', '.join(KEYS)}")
-    name = str(arguments.get("name", ""))
+    if others := sorted(key for key, value in arguments.items() if key != "nominal" and not isinstance(value, str)):
+        raise ForkError(f"{others[0]} = {shorten(str(arguments[others[0]]))}: it must be a text")
+    name = arguments.get("name", "")
     return Wish(
         name=name,
-        prefix=str(arguments.get("prefix", f"{name}:")),
+        prefix=arguments.get("prefix", f"{name}:"),
         nominal=str(arguments.get("nominal", "")).lower() in ("1", "true", "yes"),
-        snapshot=str(arguments.get("snapshot", "")),
-        lattice=str(arguments.get("lattice", "")),
+        snapshot=arguments.get("snapshot", ""),
+        lattice=arguments.get("lattice", ""),
     )
 
 
