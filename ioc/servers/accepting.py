@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gnomon.ioc.base.log_limits import SparingLog
 
 _AT_ONCE = 4  # so that a storm of them leaves time for others
-_RETRY_S = 1.0
+_RETRY_S = 0.1  # those that have gone meanwhile are worked off, too
 
 
 class Accepting:
