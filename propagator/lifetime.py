@@ -8,7 +8,7 @@ from gnomon.lattice.document import StoredBeamPart
 HOUR_S = 3600.0
 
 #: Longest span over which a lifetime is averaged [s].
-LONGEST_S = 100.0
+MAX_DURATION_S = 100.0
 
 
 class StoredBeam:
@@ -46,7 +46,7 @@ class StoredBeam:
         lifetime_s = self.lifetime_s(volume)
         if math.isfinite(lifetime_s):
             self._lifetimes.append((now_s, lifetime_s))
-        while self._lifetimes and self._lifetimes[0][0] <= now_s - LONGEST_S:
+        while self._lifetimes and self._lifetimes[0][0] <= now_s - MAX_DURATION_S:
             self._lifetimes.popleft()
 
     def lose(self) -> None:

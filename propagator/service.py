@@ -16,7 +16,7 @@ Compute = Callable[[Lattice], BeamState]
 
 #: Computations that may hang at the same time, each in a thread that was left behind. A thread cannot be ended from
 #: outside and may keep a processor busy, so no more are begun until one of them returns.
-MOST_HUNG = 4
+MAX_HUNG = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class PropagatorService:
     A submission that has no answer `max_wait_s` after it was made is answered as failed, and its state is still
     computed, so that outputs recover by themselves. A computation that takes longer than `timeout_s` is left behind
     with its thread and answered as failed; as it may still be at work on what `compute` holds, `renew` makes another
-    compute, in the next thread (without it, `compute` must bear being called by two threads). When `MOST_HUNG` of them
+    compute, in the next thread (without it, `compute` must bear being called by two threads). When `MAX_HUNG` of them
     hang, submissions are answered as failed at once, until one returns. Compile the kernels (`compile_kernels`) before
     the first submission, else it pays for the compilation.
     """
@@ -203,7 +203,7 @@ class PropagatorService:
             return
         self._worker.leave()
         self._hung.add(job)
-        self._worker = self._make_worker(self._renew) if len(self._hung) < MOST_HUNG else None
+        self._worker = self._make_worker(self._renew) if len(self._hung) < MAX_HUNG else None
         failure = f"the model took longer than {self._timeout_s:g} s; its thread was left behind"
         self._finish(job, None, failure if self._worker is not None else self._stuck())
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.ioc.app import initial_state
-from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import pvs_of
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.snapshot_store import find
-from gnomon.ioc.app.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.protocols import RpcHandler
-from gnomon.ioc.servers.duplicate_pvs import NamesTaken, refuse_taken_names
+from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Lattice
 from gnomon.propagator import Propagator
 from gnomon.recorder.points import point_at
@@ -103,7 +103,7 @@ class Forks:
             self._check(wish)
             config, found = self._config.forked(wish.prefix), origin.found
             specs = await asyncio.to_thread(pvs_of, found, wish.prefix)
-            search = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+            search = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
             try:
                 make = partial(Propagator, found.ring, config.model.momentum)
                 propagator = await asyncio.to_thread(make)
@@ -114,11 +114,13 @@ class Forks:
             _refuse_if_taken(search, wish.prefix)
             self._refuse_if_stopped()
 
-            def begin(journal: Path) -> Beginning:
-                left = initial_state.left_behind(found.ring, journal, wish.prefix) if restore else None
+            def begin(journal: Path) -> InitialState:
+                left = initial_state.last_state(found.ring, journal, wish.prefix) if restore else None
                 return left or beginning
 
-            return await self._open(Parts(config, found, specs, propagator, make, begin), origin, wish.name, client)
+            return await self._open(
+                TwinRecipe(config, found, specs, propagator, make, begin), origin, wish.name, client
+            )
 
     async def drop(self, name: str, client: Client) -> Fork:
         """Disconnect a fork's clients and end it; its journal is kept. Raises ForkError."""
@@ -157,7 +159,7 @@ class Forks:
         if self._stopped:
             raise ForkError("the server is stopping; no fork was made")
 
-    async def _open(self, parts: Parts, origin: Twin, name: str, client: Client) -> Fork:
+    async def _open(self, parts: TwinRecipe, origin: Twin, name: str, client: Client) -> Fork:
         async with AsyncExitStack() as stack:
             twin = await make_twin(parts, stack)
             self._servers.add(twin, self._procedures(twin))
@@ -172,12 +174,12 @@ class Forks:
 def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
     try:
         search.result()
-    except NamesTaken as error:
+    except DuplicatePvError as error:
         found = str(error).partition(". ")[0]
         raise ForkError(f"the prefix {prefix!r} cannot be used: {found}; choose another one") from error
 
 
-def _beginning(origin: Twin, wish: Wish) -> Beginning:
+def _beginning(origin: Twin, wish: Wish) -> InitialState:
     present = origin.dispatcher.lattice
     if wish.nominal:
         return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
@@ -188,14 +190,14 @@ def _beginning(origin: Twin, wish: Wish) -> Beginning:
     return initial_state.beginning_at(present, f"fork of {origin.prefix!r} at lattice {present.id}")
 
 
-def _at_snapshot(origin: Twin, present: Lattice, name: str) -> Beginning:
+def _at_snapshot(origin: Twin, present: Lattice, name: str) -> InitialState:
     """Start at a snapshot; settings that it lacks are as in the origin. Runs an event loop of its own."""
     todo = assignments(find(origin.config, name).snapshot, present)
     lattice = present.updated({(a.device, a.setting): a.value for a in todo})
     return initial_state.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
 
 
-def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> Beginning:
+def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> InitialState:
     nominal = present.ring.nominal
     if nominal.id.startswith(wanted):
         return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")

@@ -18,7 +18,7 @@ from gnomon.recorder.rendering import local_time
 
 
 @dataclass(frozen=True)
-class Beginning:
+class InitialState:
     """The lattice that a twin begins with. `changes` lead there from the nominal one; `note` says where they are from.
 
     `left_out` says, line by line, which settings were wanted and cannot be had.
@@ -30,12 +30,12 @@ class Beginning:
     left_out: tuple[str, ...] = ()
 
 
-def nominal(ring: Ring, note: str = "") -> Beginning:
+def nominal(ring: Ring, note: str = "") -> InitialState:
     """The beginning of a twin that nobody has told anything."""
-    return Beginning(ring.nominal, {}, note)
+    return InitialState(ring.nominal, {}, note)
 
 
-def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> Beginning:
+def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> InitialState:
     """Begin with stored settings, by (device, setting), as far as the ring has them within its limits."""
     wanted: dict[Key, float] = {}
     left_out: list[str] = []
@@ -58,18 +58,18 @@ def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> Beginning
             except LatticeError as error:
                 left_out.append(_reason(error))
         wanted = taken
-    return Beginning(lattice, wanted, note, tuple(left_out))
+    return InitialState(lattice, wanted, note, tuple(left_out))
 
 
-def beginning_at(lattice: Lattice, note: str) -> Beginning:
+def beginning_at(lattice: Lattice, note: str) -> InitialState:
     """Begin with a lattice of the same ring, whatever made it."""
     ring = lattice.ring
     keys = {s.slot: key for key, s in ring.properties.items() if s.slot is not None and s.setting == s.property}
     changes = {keys[slot]: lattice[keys[slot]] for slot in lattice.changed_slots(ring.nominal)}
-    return Beginning(lattice, changes, note)
+    return InitialState(lattice, changes, note)
 
 
-def left_behind(ring: Ring, path: Path, prefix: str) -> Beginning | None:
+def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
     """As the last server of this machine and prefix left it, by its journal; None if the journal knows none."""
     with Reader(path) as reader:
         left = point_left(reader, ring.name, prefix)
@@ -82,13 +82,13 @@ def left_behind(ring: Ring, path: Path, prefix: str) -> Beginning | None:
     return found
 
 
-def restored(ring: Ring, path: Path, prefix: str) -> Beginning:
+def restored(ring: Ring, path: Path, prefix: str) -> InitialState:
     """As the last server left it; nominal, and a note why, where the journal knows none."""
     unknown = f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}"
-    return left_behind(ring, path, prefix) or nominal(ring, unknown)
+    return last_state(ring, path, prefix) or nominal(ring, unknown)
 
 
-def begin(journal: Journal, ring: Ring, prefix: str, start: Beginning) -> None:
+def begin(journal: Journal, ring: Ring, prefix: str, start: InitialState) -> None:
     """Note the start in the journal, with what leads to its lattice as one command. Raises JournalError."""
     journal.begin_run(
         machine=ring.name,
@@ -100,7 +100,7 @@ def begin(journal: Journal, ring: Ring, prefix: str, start: Beginning) -> None:
     )
 
 
-def _first(sequence: int, ring: Ring, prefix: str, start: Beginning) -> tuple[Record, Settled]:
+def _first(sequence: int, ring: Ring, prefix: str, start: InitialState) -> tuple[Record, Settled]:
     settings = tuple(Setting(f"{prefix}dt:set", *key, value) for key, value in start.changes.items())
     wall_ns = time.time_ns()
     client = Client(user_name(), socket.gethostname(), "internal")

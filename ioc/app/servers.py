@@ -7,7 +7,7 @@ from gnomon.ioc.app.status import Figures
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.memory_budget import MemoryBudget
-from gnomon.ioc.base.open_files import make_room
+from gnomon.ioc.base.open_files import raise_open_file_limit
 from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca.server import CaError, CaServer
@@ -70,7 +70,7 @@ class Servers:
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Listen. Raises GnomonError when an address cannot be had."""
-        make_room(self.ca.guard)
+        raise_open_file_limit(self.ca.guard)
         self._endpoint = self._pva.start()
         stack.callback(self._pva.stop)
         await self.ca.start()

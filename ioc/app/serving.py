@@ -9,14 +9,14 @@ from pathlib import Path
 
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.forks import Forks, Wish
-from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep, pvs_of
 from gnomon.ioc.app.rpc.fork import procedures
 from gnomon.ioc.app.servers import Servers
-from gnomon.ioc.app.twin import Parts, Twin, keep_alive, make_twin
+from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.user import user_name
-from gnomon.ioc.servers.duplicate_pvs import refuse_taken_names
+from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, Ring
 from gnomon.propagator import Propagator
 
@@ -38,7 +38,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     found = await asyncio.to_thread(find_machine, config)
     ring = found.ring
     specs = pvs_of(found, config.prefix)
-    names = asyncio.create_task(refuse_taken_names([spec.name for spec in specs], config.network))
+    names = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
     make = partial(Propagator, ring, config.model.momentum)
     try:
         propagator = await asyncio.to_thread(make)
@@ -49,7 +49,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     await keep(found, config)
 
     servers = Servers(config)
-    parts = Parts(config, found, specs, propagator, make, partial(_beginning, config, ring))
+    parts = TwinRecipe(config, found, specs, propagator, make, partial(_beginning, config, ring))
     twin = await make_twin(parts, stack)
     forks = Forks(config, servers, lambda each: procedures(each, forks))
     stack.push_async_callback(forks.stop)
@@ -62,7 +62,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     return Serving(twin, servers, forks)
 
 
-def _beginning(config: Config, ring: Ring, journal: Path) -> Beginning:
+def _beginning(config: Config, ring: Ring, journal: Path) -> InitialState:
     if not config.recorder.restore:
         return initial_state.nominal(ring)
     return initial_state.restored(ring, journal, config.prefix)

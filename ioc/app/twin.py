@@ -10,11 +10,11 @@ from pathlib import Path
 from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
-from gnomon.ioc.app.initial_state import Beginning
+from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import Found
 from gnomon.ioc.app.status import Figures, Status, figures
 from gnomon.ioc.base.config import Config
-from gnomon.ioc.base.tasks import cancelled, lasting
+from gnomon.ioc.base.tasks import background_task, cancelled
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
@@ -24,7 +24,7 @@ from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.assembly import make_mode
-from gnomon.ioc.shadow.shadow import Around
+from gnomon.ioc.shadow.shadow import TwinServices
 from gnomon.propagator import Propagator, PropagatorService
 from gnomon.recorder import Journal
 
@@ -35,7 +35,7 @@ class Twin:
 
     config: Config
     found: Found
-    beginning: Beginning
+    beginning: InitialState
     bank: Bank
     outputs: Outputs
     injector: Injector
@@ -50,7 +50,7 @@ class Twin:
 
 
 @dataclass(frozen=True)
-class Parts:
+class TwinRecipe:
     """What a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
 
     config: Config
@@ -58,10 +58,10 @@ class Parts:
     specs: Sequence[PvSpec]
     propagator: Propagator
     make: Callable[[], Propagator]
-    beginning: Callable[[Path], Beginning]
+    beginning: Callable[[Path], InitialState]
 
 
-async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
+async def make_twin(parts: TwinRecipe, stack: AsyncExitStack) -> Twin:
     """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
     config, ring = parts.config, parts.found.ring
     journal, beginning = await asyncio.to_thread(_open_journal, parts)
@@ -86,14 +86,14 @@ async def make_twin(parts: Parts, stack: AsyncExitStack) -> Twin:
     activity = Activity(controls, service, outputs)
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
     await ReferenceControls(controls, outputs, store).begin()
-    mode = make_mode(config, ring, Around(bank, outputs, dispatcher, activity), controls)
+    mode = make_mode(config, ring, TwinServices(bank, outputs, dispatcher, activity), controls)
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
     return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
 
 
-def _open_journal(parts: Parts) -> tuple[Journal, Beginning]:
+def _open_journal(parts: TwinRecipe) -> tuple[Journal, InitialState]:
     path = parts.config.journal()
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path)
@@ -110,12 +110,12 @@ def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
     status = Status(twin.outputs, figures(twin.outputs, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
-    stack.push_async_callback(cancelled, lasting(status.run(), "status"))
+    stack.push_async_callback(cancelled, background_task(status.run(), "status"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:
         # Monitors of a real machine read on and on, each of them.
         repeating = _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine")
-        stack.push_async_callback(cancelled, lasting(repeating, "repeat"))
+        stack.push_async_callback(cancelled, background_task(repeating, "repeat"))
 
 
 async def _repeat(outputs: Outputs, period_s: float, *, each_monitor: bool) -> None:

@@ -9,7 +9,7 @@ from gnomon.lattice.text import printable
 #: Shortest time between two lines [s].
 PERIOD_S = 1.0
 #: Longest line [characters]: what clients send may stand in it.
-LONGEST = 300
+MAX_LENGTH = 300
 
 
 class SparingLog:
@@ -33,7 +33,7 @@ class SparingLog:
         if now < self._next:
             self._left_out += 1
             return
-        text = printable(" ".join((message % values if values else message).split()))[:LONGEST]
+        text = printable(" ".join((message % values if values else message).split()))[:MAX_LENGTH]
         left_out, self._next, self._left_out = self._left_out, now + PERIOD_S, 0
         self._log.log(level, "%s%s", text, f" ({left_out} more such lines left out)" if left_out else "")
 

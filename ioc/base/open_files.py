@@ -10,7 +10,7 @@ log = logging.getLogger("gnomon")
 OTHERS = 100
 
 
-def make_room(guard: GuardConfig) -> None:
+def raise_open_file_limit(guard: GuardConfig) -> None:
     """Have the system allow a file for each connection of both protocols, of which one passes through two sockets."""
     try:
         import resource

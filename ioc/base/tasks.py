@@ -8,7 +8,7 @@ from contextlib import suppress
 log = logging.getLogger("gnomon.tasks")
 
 
-def lasting(
+def background_task(
     work: Coroutine[None, None, None], name: str, failed: Callable[[str], None] | None = None
 ) -> "asyncio.Task[None]":
     """Run `work` for ever. Should it fail, the log says so at once, and `failed` is told why."""

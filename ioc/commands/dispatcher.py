@@ -24,7 +24,7 @@ from gnomon.ioc.commands.command_queue import CommandQueue, Due, Item, Note, Wai
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
-from gnomon.ioc.commands.validation import UNCHANGED, Request, parse_put
+from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
@@ -118,13 +118,13 @@ class Dispatcher:
             return self._controls.put(index, value, client)
         return self.command(parse_put(spec, value), client)
 
-    def command(self, request: Request, client: Client, note: str = "") -> PutFuture:
+    def command(self, request: SetpointRequest, client: Client, note: str = "") -> PutFuture:
         """Take a command of any number of settings: all of them or none. The future is done when it is complete."""
         done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its command back
         if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
-            request = Request(request.settings, f"{names}: {reserved[1]}")
+            request = SetpointRequest(request.settings, f"{names}: {reserved[1]}")
         item = Waiting(
             request.settings,
             client,

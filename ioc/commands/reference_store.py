@@ -13,7 +13,7 @@ from gnomon.lattice import GnomonError
 
 KIND, IN_USE = "reference-orbit", "reference-orbit-in-use"
 SCHEMA = "gnomon.reference_orbit/1"
-LONGEST_NAME = 39  # bytes of a Channel Access text
+MAX_NAME_BYTES = 39  # bytes of a Channel Access text
 
 
 class OrbitError(GnomonError):
@@ -34,9 +34,9 @@ class ReferenceStore:
 
     async def save(self, name: str, x: Floats, y: Floats, lattice_id: str) -> None:
         """Keep an orbit under a name. Raises OrbitError for a name that cannot be one."""
-        if name in (ZERO, "") or not name.isprintable() or "/" in name or len(name.encode()) > LONGEST_NAME:
+        if name in (ZERO, "") or not name.isprintable() or "/" in name or len(name.encode()) > MAX_NAME_BYTES:
             raise OrbitError(
-                f"{name!r} cannot be the name of a reference orbit: give 1 to {LONGEST_NAME} printable characters "
+                f"{name!r} cannot be the name of a reference orbit: give 1 to {MAX_NAME_BYTES} printable characters "
                 f"(bytes in UTF-8) without '/', and not {ZERO!r}, which is the design orbit"
             )
         document = {

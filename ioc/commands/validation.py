@@ -28,7 +28,7 @@ Kept = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SetpointRequest:
     """The settings that a client requests; `refusal` is the reason why they are refused, or empty.
 
     `kept` are the settings that it addresses and leaves alone; the journal shows their old values as the new ones.
@@ -39,7 +39,7 @@ class Request:
     kept: tuple[Kept, ...] = ()
 
 
-def parse_put(spec: PvSpec, value: Any) -> Request:
+def parse_put(spec: PvSpec, value: Any) -> SetpointRequest:
     """Read one value put to one PV; a state may be given by its name or number.
 
     A value that is not a number becomes NaN in the setting; the refusal quotes it.
@@ -47,20 +47,20 @@ def parse_put(spec: PvSpec, value: Any) -> Request:
     number = state_of(spec, value) if spec.states else number_of(value)
     setting = Setting(spec.name, spec.device, spec.property, float("nan") if number is None else number / spec.scale)
     if not spec.writable:
-        return Request((setting,), f"{spec.name} is read-only; nothing was changed")
+        return SetpointRequest((setting,), f"{spec.name} is read-only; nothing was changed")
     if is_control(spec.source):
-        return Request(
+        return SetpointRequest(
             (setting,), f"{spec.name} is not a setting of the lattice: set it by a put to this PV; nothing was changed"
         )
     if number is None:
-        return Request((setting,), no_state(spec, value) if spec.states else no_number(spec, value))
+        return SetpointRequest((setting,), no_state(spec, value) if spec.states else no_number(spec, value))
     if spec.presets:
         settings = tuple(Setting(spec.name, *preset) for preset in spec.presets[int(number)])
         if settings:
-            return Request(settings)
+            return SetpointRequest(settings)
         acting = next((presets for presets in spec.presets if presets), ())
-        return Request((), kept=tuple((spec.name, device, name) for device, name, _ in acting))
-    return Request((setting,), outside_drive_limits(spec, number))
+        return SetpointRequest((), kept=tuple((spec.name, device, name) for device, name, _ in acting))
+    return SetpointRequest((setting,), outside_drive_limits(spec, number))
 
 
 def state_of(spec: PvSpec, value: Any) -> float | None:
@@ -81,7 +81,7 @@ def no_number(spec: PvSpec, value: Any) -> str:
     return f"{spec.name}: {short(value)} is not a single number [{spec.unit}]; nothing was changed"
 
 
-def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
+def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> SetpointRequest:
     """Read several setpoints as one command: `names` (of PVs, with or without prefix) or `devices` and `properties`.
 
     `values` has as many numbers, in the unit of each PV or property.
@@ -92,15 +92,19 @@ def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
     unknown = sorted(set(arguments) - {"names", "devices", "properties", "values", "note"})
     if unknown:
         known = "names, devices, properties, values, note"
-        return Request((), f"{call}: unknown argument {', '.join(unknown)}; known arguments: {known}")
+        return SetpointRequest((), f"{call}: unknown argument {', '.join(unknown)}; known arguments: {known}")
     if bool(names) == bool(devices):
-        return Request((), f"{call}: give either names, or devices and properties")
+        return SetpointRequest((), f"{call}: give either names, or devices and properties")
     if devices and len(devices) != len(properties):
-        return Request((), f"{call}: {len(devices)} devices but {len(properties)} properties; give one for each")
+        return SetpointRequest(
+            (), f"{call}: {len(devices)} devices but {len(properties)} properties; give one for each"
+        )
     if len(values) != len(names or devices):
-        return Request((), f"{call}: {len(names or devices)} setpoints but {len(values)} values; give one for each")
+        return SetpointRequest(
+            (), f"{call}: {len(names or devices)} setpoints but {len(values)} values; give one for each"
+        )
     if len(values) > MAX_SETTINGS:
-        return Request(
+        return SetpointRequest(
             (), f"{call}: {len(values)} settings, more than {MAX_SETTINGS} in one command; nothing was changed"
         )
     if names:
@@ -110,15 +114,15 @@ def parse_set(bank: Bank, prefix: str, arguments: dict[str, Any]) -> Request:
         number = number_of(value)
         name, key = str(device)[:MAX_NAME], str(prop)[:MAX_NAME]
         if number is None:
-            return Request(
+            return SetpointRequest(
                 tuple(settings),
                 f"{printable(name)} {printable(key)}: {short(value)} is not a number; nothing was changed",
             )
         settings.append(Setting(call, name, key, number))
-    return Request(tuple(settings), _twice(settings))
+    return SetpointRequest(tuple(settings), _twice(settings))
 
 
-def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]) -> Request:
+def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]) -> SetpointRequest:
     settings: list[Setting] = []
     preset: list[Setting] = []
     refusals: list[str] = []
@@ -137,11 +141,11 @@ def _of_pvs(bank: Bank, prefix: str, names: Sequence[str], values: Sequence[Any]
     asked = {(setting.device, setting.property) for setting in settings}
     settings += [setting for setting in preset if (setting.device, setting.property) not in asked]
     if not refusals:
-        return Request(tuple(settings))
+        return SetpointRequest(tuple(settings))
     reasons = [refusal.removesuffix(UNCHANGED) for refusal in refusals]
     if len(reasons) > MAX_REASONS:
         reasons[MAX_REASONS:] = [f"and {len(reasons) - MAX_REASONS} more reasons"]
-    return Request(tuple(settings), "; ".join(reasons) + UNCHANGED)
+    return SetpointRequest(tuple(settings), "; ".join(reasons) + UNCHANGED)
 
 
 def _twice(settings: Sequence[Setting]) -> str:

@@ -8,11 +8,11 @@ from gnomon.ioc.servers.address_lists import search_addresses, search_port
 from gnomon.lattice import GnomonError
 
 
-class NamesTaken(GnomonError):
+class DuplicatePvError(GnomonError):
     """Another server serves one of our PV names; clients would reach one of the two at random."""
 
 
-async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> None:
+async def refuse_duplicate_pvs(names: Sequence[str], network: NetworkConfig) -> None:
     """Search for `names` over both protocols, for at most `check_timeout_s`. Raises NamesTaken."""
     if not network.check_names:
         return
@@ -29,7 +29,7 @@ async def refuse_taken_names(names: Sequence[str], network: NetworkConfig) -> No
         if taken:
             name, where = next(iter(taken.items()))
             more = f" and {len(taken) - 1} more of our PV names" if len(taken) > 1 else ""
-            raise NamesTaken(
+            raise DuplicatePvError(
                 f"another server at {where} already serves {name!r}{more} over {protocol}. "
                 "Stop it, or choose another --prefix or other ports; --allow-duplicates starts nevertheless"
             )

@@ -8,15 +8,15 @@ from gnomon.ioc.base.config import Config, ConfigError, ShadowConfig
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.link import Link
-from gnomon.ioc.shadow.measured import Measured
+from gnomon.ioc.shadow.measured import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.residuals import Noise
-from gnomon.ioc.shadow.shadow import Around, Shadow
+from gnomon.ioc.shadow.shadow import Shadow, TwinServices
 from gnomon.ioc.shadow.subjects import subjects
 from gnomon.lattice import Ring
 
 
-def make_mode(config: Config, ring: Ring, around: Around, controls: Controls) -> Mode:
+def make_mode(config: Config, ring: Ring, around: TwinServices, controls: Controls) -> Mode:
     """The mode of a twin. Raises ConfigError for a monitor that the ring does not have."""
     noise = make_noise(config.shadow, ring)
     make = partial(_make_shadow, config, ring, around, noise) if config.shadow.addresses else None
@@ -32,9 +32,9 @@ def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
     return Noise(np.array(of_each), settings.tune_noise)
 
 
-def _make_shadow(config: Config, ring: Ring, around: Around, noise: Noise) -> Shadow:
+def _make_shadow(config: Config, ring: Ring, around: TwinServices, noise: Noise) -> Shadow:
     watched = subjects(around.bank.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone)
-    comparison = Comparison(config.shadow, Measured(watched.readings, len(ring.bpms)), noise, around.outputs)
+    comparison = Comparison(config.shadow, MachineReadings(watched.readings, len(ring.bpms)), noise, around.outputs)
     return Shadow(config.shadow, watched, around, make_link(config.shadow), comparison)
 
 

@@ -15,7 +15,7 @@ from gnomon.ioc.base.config import ShadowConfig
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Update
-from gnomon.ioc.shadow.measured import NEVER, Measured, Snapshot
+from gnomon.ioc.shadow.measured import NEVER, MachineReadings, Snapshot
 from gnomon.ioc.shadow.residuals import Noise, compare
 
 #: All that is published here; what has nothing fresh behind it is INVALID.
@@ -32,7 +32,7 @@ class Comparison:
     def __init__(
         self,
         settings: ShadowConfig,
-        measured: Measured,
+        measured: MachineReadings,
         noise: Noise,
         outputs: Outputs,
         wall_ns: Callable[[], int] = time.time_ns,

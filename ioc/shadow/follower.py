@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.dispatcher import Dispatcher
-from gnomon.ioc.commands.validation import Request, parse_put, short, state_of
+from gnomon.ioc.commands.validation import SetpointRequest, parse_put, short, state_of
 from gnomon.ioc.shadow.link import INVALID, Update
-from gnomon.ioc.shadow.subjects import Setpoint, Subjects
+from gnomon.ioc.shadow.subjects import Setpoint, WatchedPvs
 from gnomon.lattice import Client, Lattice, LatticeError, Setting
 
 #: After the machine was found, or found again, its state is taken as one command when nothing more of it has come for
@@ -54,7 +54,7 @@ class Follower:
     """
 
     def __init__(
-        self, subjects: Subjects, dispatcher: Dispatcher, client: Client, show: Callable[[dict[int, float]], None]
+        self, subjects: WatchedPvs, dispatcher: Dispatcher, client: Client, show: Callable[[dict[int, float]], None]
     ) -> None:
         self._subjects = subjects
         self._dispatcher = dispatcher
@@ -115,7 +115,7 @@ class Follower:
             self._present.pop(update.channel, None)
             if self.refused.get(name) != reason:
                 self.refused[name] = reason
-                self._send(Request(request.settings, reason), "not followed", {})
+                self._send(SetpointRequest(request.settings, reason), "not followed", {})
             return
         self.refused.pop(name, None)
         asked = self._read(setpoint, update, min(update.time_ns, now_ns))
@@ -185,9 +185,9 @@ class Follower:
         self.changed_ns = max(self.changed_ns, *(asked.time_ns for asked in group.values()))
         settings = tuple(setting for asked in group.values() for setting in asked.settings)
         if settings:
-            self._send(Request(settings), note, group)
+            self._send(SetpointRequest(settings), note, group)
 
-    def _send(self, request: Request, note: str, group: Mapping[int, Asked]) -> None:
+    def _send(self, request: SetpointRequest, note: str, group: Mapping[int, Asked]) -> None:
         self._open += 1
         self._newest |= group
         times_lost = self._times_lost

@@ -40,7 +40,7 @@ class Snapshot:
         return abs(now_ns - self.position_ns) <= stale_ns, abs(now_ns - self.tune_ns) <= stale_ns
 
 
-class Measured:
+class MachineReadings:
     """Collects readings; `readings` says by channel what each is about."""
 
     def __init__(self, readings: Mapping[int, Target], monitors: int) -> None:

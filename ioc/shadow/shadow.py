@@ -10,7 +10,7 @@ import numpy as np
 
 from gnomon.db.pvs import in_force
 from gnomon.ioc.base.config import ShadowConfig
-from gnomon.ioc.base.tasks import lasting
+from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
@@ -18,7 +18,7 @@ from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
-from gnomon.ioc.shadow.subjects import Subjects
+from gnomon.ioc.shadow.subjects import WatchedPvs
 from gnomon.lattice import Client
 
 #: Time between two looks at what is connected and fresh [s].
@@ -34,7 +34,7 @@ _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status
 
 
 @dataclass(frozen=True)
-class Around:
+class TwinServices:
     """What a shadow acts on."""
 
     bank: Bank
@@ -49,8 +49,8 @@ class Shadow:
     def __init__(
         self,
         settings: ShadowConfig,
-        subjects: Subjects,
-        around: Around,
+        subjects: WatchedPvs,
+        around: TwinServices,
         link: Link,
         comparison: Comparison,
         wall_ns: Callable[[], int] = time.time_ns,
@@ -83,7 +83,7 @@ class Shadow:
         self._around.dispatcher.reserve(self._client, reason)
         self._look()
         self._link.start(self._subjects.names, self)
-        self._task = lasting(self._run(), "shadow", self._failed)
+        self._task = background_task(self._run(), "shadow", self._failed)
 
     def close(self) -> None:
         """Follow no more. The lattice stays as it is, and clients can set it again."""

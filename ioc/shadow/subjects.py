@@ -43,7 +43,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Subjects:
+class WatchedPvs:
     """All PVs of the machine that are watched, and what each is for, by its number in `names` (its channel).
 
     `readbacks` give the strength that a magnet really has, by the channel of its setpoint's value: channel -> channel.
@@ -62,7 +62,7 @@ class Subjects:
 
 def subjects(
     specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str, left_alone: Sequence[str] = ()
-) -> Subjects:
+) -> WatchedPvs:
     """Choose them from our own PVs, which have the machine's names but for the prefix.
 
     `left_alone` are patterns of names, without any prefix, that are not watched.
@@ -94,7 +94,7 @@ def subjects(
         if strength and (readback := readback_of.get(key)) is not None:
             readbacks[channel(readback)] = channel(spec)
     readings = {channel(spec): target for spec, target in _readings(specs, ring)}
-    return Subjects(tuple(names), setpoints, readbacks, readings)
+    return WatchedPvs(tuple(names), setpoints, readbacks, readings)
 
 
 def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpec | None:

@@ -20,7 +20,7 @@ ANY_ADDRESS = 0xFFFFFFFF
 #: Seconds from 1970 to the EPICS epoch of 1990.
 EPOCH_S = 631_152_000
 #: Longest name of a channel, filters included [bytes].
-LONGEST_NAME = 512
+MAX_NAME_BYTES = 512
 
 
 class Command(IntEnum):
@@ -93,9 +93,9 @@ def pack(command: int, data_type: int, count: int, first: int, second: int, payl
 class Stream:
     """Splits what a client sends into messages; a header that declares too much ends it before anything is kept."""
 
-    def __init__(self, known: frozenset[int], most_bytes: int) -> None:
+    def __init__(self, known: frozenset[int], max_bytes: int) -> None:
         self._known = known
-        self._most = most_bytes
+        self._most = max_bytes
         self._data = bytearray()
         self._start = 0
 

@@ -15,7 +15,7 @@ from gnomon.lattice.exchange.rpn import Rpn
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 #: Files that may include each other, one below the other, and lines that may contain each other.
-DEEPEST_FILE, DEEPEST_LINE = 10, 100
+MAX_FILE_DEPTH, MAX_LINE_DEPTH = 10, 100
 
 #: Statements that say nothing about the ring.
 PASSED_OVER = frozenset({"TITLE", "RETURN"})
@@ -90,8 +90,8 @@ def split(text: str, where: str) -> list[str]:
 
 
 def _read(file: Path, found: ElegantFile, rpn: Rpn, depth: int) -> None:
-    if depth > DEEPEST_FILE:
-        raise ExchangeError(f"{file}: files include each other more than {DEEPEST_FILE} deep")
+    if depth > MAX_FILE_DEPTH:
+        raise ExchangeError(f"{file}: files include each other more than {MAX_FILE_DEPTH} deep")
     for number, statement in _statements(read_text(file, "elegant"), str(file)):
         where = f"{file}: line {number}"
         if statement.startswith("%"):
@@ -225,7 +225,7 @@ def _place(
         return
     if key not in found.lines:
         raise ExchangeError(f"{where}: {shorten(name)} is neither an element nor a line")
-    if key in within or len(within) > DEEPEST_LINE:
+    if key in within or len(within) > MAX_LINE_DEPTH:
         raise ExchangeError(f"{where}: the line {key} contains itself")
     place, body = found.lines[key]
     _items(found, body, reverse, made, f"{where.split(': ')[0]}: {place}: line {key}", (*within, key))

@@ -11,7 +11,7 @@ from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 
 #: Length of a ring [m] and frequency of a cavity [Hz] beyond which no harmonic number is looked for.
-LONGEST, HIGHEST = 1e9, 1e15
+MAX_LENGTH, HIGHEST = 1e9, 1e15
 
 #: NumIntSteps of a thick magnet whose source has its exact map: as many as that needs are chosen when it is built.
 EXACT = 0
@@ -67,7 +67,7 @@ def with_harmonic_numbers(
     """
     made = list(elements)
     length = sum(e.length for e in made)
-    if energy_ev is None or not energy_ev > rest_energy_ev or not 0.0 < length < LONGEST:
+    if energy_ev is None or not energy_ev > rest_energy_ev or not 0.0 < length < MAX_LENGTH:
         return made
     turns = SPEED_OF_LIGHT * math.sqrt(1.0 - (rest_energy_ev / energy_ev) ** 2) / length
     for i, element in enumerate(made):

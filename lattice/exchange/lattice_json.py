@@ -24,7 +24,7 @@ from gnomon.lattice.exchange.readers import MOST, read_json
 from gnomon.lattice.text import shorten
 
 #: Lattices that may stand in each other.
-DEEPEST = 100
+MAX_DEPTH = 100
 
 EVERY = frozenset({"length", "dx", "dy", "ds", "tilt"})
 #: Types and the numbers that are read of each.
@@ -108,7 +108,7 @@ def _expand(
             once = [(name, reverse ^ turned)]
         elif name not in lattices:
             raise ExchangeError(f"{file}: lattice {root}: {shorten(name)} is neither an element nor a lattice")
-        elif name in within or len(within) > DEEPEST:
+        elif name in within or len(within) > MAX_DEPTH:
             raise ExchangeError(f"{file}: the lattice {shorten(name)} contains itself")
         else:
             once = _expand(file, elements, lattices, name, reverse ^ turned, (*within, name))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 #: Room that a name leaves for what device names add.
-LONGEST = 48
+MAX_LENGTH = 48
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -31,4 +31,4 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 def _valid(name: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_.:-]", "_", name.strip())
-    return (name if name[:1].isalpha() else f"E{name}")[:LONGEST]
+    return (name if name[:1].isalpha() else f"E{name}")[:MAX_LENGTH]

@@ -13,7 +13,7 @@ from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 #: Numbers that a stack may hold.
-DEEPEST = 1000
+MAX_DEPTH = 1000
 
 CONSTANTS: Mapping[str, float] = {
     "pi": math.pi,
@@ -112,8 +112,8 @@ class Rpn:
                 self._remember(word, name, stack, text)
             else:
                 self._step(word, stack, text)
-            if len(stack) > DEEPEST:
-                raise ExchangeError(f"more than {DEEPEST} numbers on the stack of {shorten(text)}")
+            if len(stack) > MAX_DEPTH:
+                raise ExchangeError(f"more than {MAX_DEPTH} numbers on the stack of {shorten(text)}")
 
     def _remember(self, word: str, name: str, stack: list[float], text: str) -> None:
         if word == RECALL:

@@ -9,7 +9,7 @@ from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundame
 from gnomon.lattice.exchange.powering import ELECTRON_EV
 from gnomon.lattice.exchange.readers import MOST, read_text
 from gnomon.lattice.exchange.tracy_elements import BPM, TYPES, Definition, build
-from gnomon.lattice.exchange.tracy_text import DEEPEST, Reader, Values, expression, statements
+from gnomon.lattice.exchange.tracy_text import MAX_DEPTH, Reader, Values, expression, statements
 from gnomon.lattice.text import shorten
 
 #: The line that is the ring where neither --use nor a `use` in the file names one.
@@ -154,8 +154,8 @@ def _attributes(
 
 
 def _items(found: TracyFile, line: str, reader: Reader, depth: int) -> tuple[Item, ...]:
-    if depth > DEEPEST:
-        raise ExchangeError(f"{reader.place()}: lists are nested more than {DEEPEST} deep")
+    if depth > MAX_DEPTH:
+        raise ExchangeError(f"{reader.place()}: lists are nested more than {MAX_DEPTH} deep")
     items = []
     while True:
         if reader.peek() == "symmetry" and reader.peek(1) == "=":
@@ -211,7 +211,7 @@ def _expand(
             once = _expand(found, item.items, turned, file, within)
         elif item.name not in found.lines:
             raise ExchangeError(f"{item.where}: {shorten(item.name)} is neither an element nor a line")
-        elif item.name in within or len(within) > DEEPEST:
+        elif item.name in within or len(within) > MAX_DEPTH:
             raise ExchangeError(f"{item.where}: the line {item.name} contains itself")
         else:
             once = _expand(found, found.lines[item.name], turned, file, (*within, item.name))

@@ -13,7 +13,7 @@ from gnomon.lattice.exchange.findings import ExchangeError
 from gnomon.lattice.text import shorten
 
 #: Expressions, lists and lines that may stand in each other.
-DEEPEST = 100
+MAX_DEPTH = 100
 
 FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "arctan": math.atan,
@@ -159,8 +159,8 @@ def expression(reader: Reader, values: Values, lowest: int = 0, depth: int = 0) 
 
     Raises ExchangeError with the line for an undefined name, an unknown function, or no finite value.
     """
-    if depth > DEEPEST:
-        raise ExchangeError(f"{reader.place()}: the expression is nested more than {DEEPEST} deep")
+    if depth > MAX_DEPTH:
+        raise ExchangeError(f"{reader.place()}: the expression is nested more than {MAX_DEPTH} deep")
     left = _operand(reader, values, depth)
     while reader.peek() in OPERATORS and OPERATORS[reader.peek()][0] > lowest:
         sign, where = reader.peek(), reader.place()

@@ -12,8 +12,8 @@ from gnomon.propagator.ensembles.aperture_search import TOUCH, find_edges, half_
 from gnomon.propagator.ensembles.apertures import Apertures
 from gnomon.propagator.ensembles.errors import checked_count, checked_number
 from gnomon.propagator.ensembles.start import closed_orbits
-from gnomon.propagator.ensembles.tracking import MOST_TURNS, Pack, Runner
-from gnomon.propagator.ensembles.tracking_table import Course
+from gnomon.propagator.ensembles.tracking import MAX_TURNS, Pack, Runner
+from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 
@@ -64,12 +64,12 @@ def dynamic_aperture(
     The edge is known to a thousandth of the extent. Raises TrackingError for bad input, without a closed orbit at
     `delta`, and when the time is over.
     """
-    checked_count("turns", turns, 1, MOST_TURNS)
+    checked_count("turns", turns, 1, MAX_TURNS)
     checked_count("angles", angles, 2, 10_000)
     checked_number("delta", delta, "", -0.5, 0.5)
     for name, value in zip(("x", "y"), extent_m, strict=True):
         checked_number(f"extent in {name}", value, "m", 1e-9, 10.0)
-    course = Course(lattice, apertures or {}, cavities)
+    course = TrackingTable(lattice, apertures or {}, cavities)
     orbit = closed_orbits(lattice, delta, [0], time_limit_s, progress)[0]
     theta = np.linspace(0.0, math.pi, angles)
     toward_x = extent_m[0] * np.cos(theta)[:, None]

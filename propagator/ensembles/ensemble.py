@@ -12,14 +12,14 @@ from gnomon.propagator.ensembles.errors import TrackingError
 COORDINATES = ("x", "px", "y", "py", "delta", "ct")
 
 #: Particles that one ensemble may have: 0.7 GB while it is tracked.
-MOST = 4_000_000
+MAX_PARTICLES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
     """Particles: `coordinates` (6, n) are x [m], px, y [m], py, delta, ct [m], read-only.
 
-    Raises TrackingError for another shape, 0 particles or more than `MOST`. A particle that is not finite is accepted:
+    Raises TrackingError for another shape, 0 particles or more than `MAX_PARTICLES`. A particle that is not finite is accepted:
     it is lost at the first element.
     """
 
@@ -33,8 +33,8 @@ class Ensemble:
             raise TrackingError(
                 f"an ensemble has the shape (6, particles), {', '.join(COORDINATES)}; not {array.shape}"
             )
-        if not 1 <= array.shape[1] <= MOST:
-            raise TrackingError(f"an ensemble has 1 to {MOST} particles, not {array.shape[1]}")
+        if not 1 <= array.shape[1] <= MAX_PARTICLES:
+            raise TrackingError(f"an ensemble has 1 to {MAX_PARTICLES} particles, not {array.shape[1]}")
         array.flags.writeable = False
         object.__setattr__(self, "coordinates", array)
 

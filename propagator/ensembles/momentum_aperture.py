@@ -13,8 +13,8 @@ from gnomon.propagator.ensembles.apertures import Apertures, check_names
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.lanes import LANES
 from gnomon.propagator.ensembles.start import closed_orbits
-from gnomon.propagator.ensembles.tracking import MOST_TURNS, Pack, Runner
-from gnomon.propagator.ensembles.tracking_table import Course
+from gnomon.propagator.ensembles.tracking import MAX_TURNS, Pack, Runner
+from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 
@@ -59,13 +59,13 @@ def momentum_aperture(
     is known to a thousandth of `limit`. Raises TrackingError for bad input, without a closed orbit, and when the time
     is over.
     """
-    checked_count("turns", turns, 1, MOST_TURNS)
+    checked_count("turns", turns, 1, MAX_TURNS)
     checked_number("limit", limit, "", 1e-9, 0.9)
     ring = lattice.ring
     check_names(ring, dict.fromkeys(elements), "momentum aperture")
     if not elements:
         raise TrackingError(f"{ring.name}: momentum aperture of 0 elements; name at least one")
-    course = Course(lattice, apertures or {}, cavities)
+    course = TrackingTable(lattice, apertures or {}, cavities)
     indices = sorted({ring.index[name] for name in elements})
     orbits = closed_orbits(lattice, 0.0, indices, time_limit_s, progress)
     # A place fills one block: half of the lanes above and half below.

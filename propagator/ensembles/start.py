@@ -7,7 +7,7 @@ from gnomon.propagator.compiled import Floats
 from gnomon.propagator.ensembles.apertures import NO_CHAMBER
 from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.tracking import Pack, Runner
-from gnomon.propagator.ensembles.tracking_table import Course
+from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 #: Newton's steps before it is given up, half the step of differences and the change that ends it [m, rad].
@@ -21,7 +21,7 @@ def closed_orbits(
 
     Newton's method with central differences. Raises TrackingError when there is no orbit.
     """
-    course = Course(lattice, {}, False)
+    course = TrackingTable(lattice, {}, False)
     with Runner(course, 1, time_limit_s, progress) as runner:
         orbit = np.zeros(4)
         change = 0.0

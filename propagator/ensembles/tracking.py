@@ -15,14 +15,14 @@ from gnomon.propagator.ensembles.ensemble import Ensemble, Losses, Tracked
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.lanes import LANES, ROWS
 from gnomon.propagator.ensembles.tracking_kernels import run_blocks
-from gnomon.propagator.ensembles.tracking_table import Course
+from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 #: Rows that one call of the compiled code runs at most, about a tenth of a second, and turns between two reports.
 WORK, REPORT_TURNS = 200_000, 50
 
 #: Turns that may be asked for, and threads.
-MOST_TURNS, MOST_THREADS = 1_000_000_000, 64
+MAX_TURNS, MAX_THREADS = 1_000_000_000, 64
 
 
 class CollectiveStep(Protocol):
@@ -96,11 +96,13 @@ class Pack:
 class Runner:
     """Runs packs over a course with threads until a deadline."""
 
-    def __init__(self, course: Course, threads: int | None, time_limit_s: float, progress: Progress | None) -> None:
+    def __init__(
+        self, course: TrackingTable, threads: int | None, time_limit_s: float, progress: Progress | None
+    ) -> None:
         self.course = course
         if threads is None:
-            threads = min(os.cpu_count() or 1, MOST_THREADS)
-        self.threads = checked_count("threads", threads, 1, MOST_THREADS)
+            threads = min(os.cpu_count() or 1, MAX_THREADS)
+        self.threads = checked_count("threads", threads, 1, MAX_THREADS)
         self.time_limit_s = checked_number("time limit", time_limit_s, "s", 0.0, 1e9)
         self._load_code(progress)
         self.started = time.monotonic()
@@ -193,10 +195,10 @@ def track(
     to end the tracking. The first call compiles, or loads the code from the cache. Raises TrackingError for bad input
     and when `time_limit_s` is over; physics never raises.
     """
-    checked_count("turns", turns, 1, MOST_TURNS)
+    checked_count("turns", turns, 1, MAX_TURNS)
     steps = steps or {}
     check_names(lattice.ring, steps, "collective step")
-    course = Course(lattice, apertures or {}, cavities)
+    course = TrackingTable(lattice, apertures or {}, cavities)
     pack = Pack(ensemble.coordinates)
     with Runner(course, threads, time_limit_s, progress) as runner:
         if progress is not None:

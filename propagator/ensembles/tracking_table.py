@@ -30,7 +30,7 @@ HUGE = 1e12
 FAR_ABOVE = 1.0
 
 
-class Course:
+class TrackingTable:
     """A lattice, laid out for tracking; `rows_before[i]` rows come before element i (n+1 entries).
 
     `cavities` says whether cavities act; else they are drifts and the momentum stays. Raises TrackingError for an

@@ -10,20 +10,20 @@ from gnomon.propagator.generic.knobs import UNITS, unit_of
 from gnomon.propagator.generic.number_types import Number, is_plain, is_zero
 
 #: A strength is too large when it turns a particle at this distance [m] by more than this [rad] in one magnet.
-DISTANCE, LARGEST_KICK = 0.01, 1.0
+DISTANCE, MAX_KICK = 0.01, 1.0
 
 #: Largest offset [m] and angle [rad] of a misalignment or an edge, and length of an element [m].
-LARGEST_OFFSET, LARGEST_ANGLE, LARGEST_LENGTH = 0.1, 1.5, 1e4
+MAX_OFFSET, MAX_ANGLE, MAX_LENGTH = 0.1, 1.5, 1e4
 
 #: Slices that an element may have.
-MOST_SLICES = 10_000
+MAX_SLICES = 10_000
 
 #: How far the bends of a ring may miss a full turn [rad].
 CLOSURE = 1e-6
 
 LIMITS = {
-    "dx": LARGEST_OFFSET, "dy": LARGEST_OFFSET, "kick_x": LARGEST_KICK, "kick_y": LARGEST_KICK,
-    "roll": math.pi, "angle": math.pi, "entrance_angle": LARGEST_ANGLE, "exit_angle": LARGEST_ANGLE,
+    "dx": MAX_OFFSET, "dy": MAX_OFFSET, "kick_x": MAX_KICK, "kick_y": MAX_KICK,
+    "roll": math.pi, "angle": math.pi, "entrance_angle": MAX_ANGLE, "exit_angle": MAX_ANGLE,
 }  # fmt: skip
 
 
@@ -35,18 +35,18 @@ def check_element(element: Element, e: SimpleNamespace) -> None:
     for name, value in vars(e).items():
         if name in UNITS:
             _check_number(e.name, name, value, UNITS[name], LIMITS.get(name))
-    if is_plain(e.length) and abs(e.length) > LARGEST_LENGTH:
-        raise ProgramError(f"{e.name} length: {e.length:g} m is more than {LARGEST_LENGTH:g} m; correct the length")
+    if is_plain(e.length) and abs(e.length) > MAX_LENGTH:
+        raise ProgramError(f"{e.name} length: {e.length:g} m is more than {MAX_LENGTH:g} m; correct the length")
     if not isinstance(element, Multipole):
         return
     if is_plain(e.length) and e.length < 0.0:
         raise ProgramError(f"{e.name} length: {e.length:g} m; a magnet's length must not be negative")
-    if not 1 <= e.slices <= MOST_SLICES:
-        raise ProgramError(f"{e.name} slices: {e.slices} is outside 1 to {MOST_SLICES}; choose about 10")
+    if not 1 <= e.slices <= MAX_SLICES:
+        raise ProgramError(f"{e.name} slices: {e.slices} is outside 1 to {MAX_SLICES}; choose about 10")
     reach = 1.0 if is_zero(e.length) else e.length
     for kind in "ba":
         for order, value in enumerate(getattr(e, kind)):
-            limit = LARGEST_KICK / DISTANCE**order / reach if is_plain(reach) else None
+            limit = MAX_KICK / DISTANCE**order / reach if is_plain(reach) else None
             _check_number(e.name, f"{kind}{order + 1}", value, unit_of(f"{kind}{order + 1}", e.length), limit)
     if is_zero(e.length):
         _check_thin(element, e)

@@ -49,7 +49,7 @@ PATH, OPTICS, CHROMATIC, FOLLOW = 1, 2, 4, 8
 STEPS, CERTAIN, ROUNDING, TOLERANCE = 8, 1e-8, 1e-15, 1e-15
 
 #: Longest step of the momentum deviation; farther away the search is not here (`rf`).
-LONGEST = 5e-3
+MAX_LENGTH = 5e-3
 
 
 @kernel
@@ -124,7 +124,7 @@ def find(
         report[LENGTHENING], report[PATH_SLOPE] = total[0], total[1]
         step = rest / total[1]
         steps += 1
-        if not measured or not abs(step) < LONGEST or steps > STEPS:
+        if not measured or not abs(step) < MAX_LENGTH or steps > STEPS:
             report[STATUS] = NO_FIXED_POINT
             return
         if abs(step) <= TOLERANCE or abs(rest) <= ROUNDING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gnomon.lattice.ring import SPEED_OF_LIGHT
 
 #: No ring stores beam beyond this deviation; and how far one step may go.
-LARGEST, LARGEST_STEP = 0.2, 0.01
+MAX_DELTA, MAX_STEP = 0.2, 0.01
 
 #: Change at which delta counts as found, shortest step of a search, and rounding of the path [m].
 TOLERANCE, SMALLEST_STEP, ROUNDING = 1e-14, 1e-9, 1e-14
@@ -53,7 +53,7 @@ def find_momentum(lengthening: Callable[[float], tuple[float, float] | None], ta
     step = _step(rest, slope)
     while abs(step) > TOLERANCE:
         trials += 1
-        new = None if abs(at + step) > LARGEST else lengthening(at + step)
+        new = None if abs(at + step) > MAX_DELTA else lengthening(at + step)
         # else a turning point of the path lies between
         if new is not None and abs(new[0] - target) < abs(rest) and new[1] * slope > 0.0:
             at, rest, slope = at + step, new[0] - target, new[1]
@@ -69,4 +69,4 @@ def find_momentum(lengthening: Callable[[float], tuple[float, float] | None], ta
 
 
 def _step(rest: float, slope: float) -> float:
-    return max(-LARGEST_STEP, min(LARGEST_STEP, -rest / slope))
+    return max(-MAX_STEP, min(MAX_STEP, -rest / slope))

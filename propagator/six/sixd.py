@@ -20,7 +20,7 @@ from gnomon.propagator.six.program import Tables
 FREE, CAUTIOUS = 1e9, 2e-3
 
 #: Changed elements that are passed one by one before a turn is cheaper; step [m, rad, 1] that foresees all but 3e-11.
-MOST_PREDICTED, PREDICTABLE = 32, 1e-6
+MAX_PREDICTED, PREDICTABLE = 32, 1e-6
 
 #: Largest orbit [m] that counts as a beam.
 LIMIT = 1.0
@@ -172,7 +172,7 @@ class SixD:
         """Start and turn to search from, and whether one step with new matrices should do."""
         start, turn, t = warm.orbit[0].copy(), warm.matrices[-1].copy(), self.tables
         which = lattice.changed_elements(warm.lattice)
-        if lattice.rf_frequency != warm.lattice.rf_frequency or len(which) > MOST_PREDICTED:
+        if lattice.rf_frequency != warm.lattice.rf_frequency or len(which) > MAX_PREDICTED:
             return start, turn, False
         size = kernels.predict(
             np.array(which, dtype=np.int64), t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, warm.orbit,

@@ -28,7 +28,7 @@ from gnomon.lattice.exchange import export_machine
 from gnomon.propagator import Propagator
 
 #: Time [s] that both sides may take together, the building of the rings left out.
-LONGEST = 60.0
+MAX_LENGTH = 60.0
 
 
 def missing() -> str:
@@ -83,7 +83,7 @@ def rows(seconds: float = 40.0) -> list[Row]:
     other = np.array([one.qx - none.qx, one.qy - none.qy])
     if not np.abs(shift - other).max() < 1e-3 * np.abs(shift).max():
         raise RuntimeError(f"the change moves gnomon's tunes by {shift} and xtrack's by {other}: times do not compare")
-    work, half = "one quadrupole: orbit, coupled optics, no orbit errors", min(seconds, LONGEST) / 2.0
+    work, half = "one quadrupole: orbit, coupled optics, no orbit errors", min(seconds, MAX_LENGTH) / 2.0
     return [
         Row(work, "xtrack twiss4d, particle_on_co", *medians_us(ours, theirs, half), 150, 400),
         Row(work, "xtrack twiss4d, co_guess", *medians_us(ours, searching, half), 150, 400),

@@ -30,6 +30,11 @@ WORDS = {
     r"(?:[Cc]orrector|[Ss]teering) magnet": "steerer",
     r"[Pp]ower-suppl": "power supply",
     r"[Mm]aster-clock": "master clock",
+    # Old names
+    r"\b_?(?:MOST|LONGEST|LARGEST|DEEPEST)_[A-Z]": "MAX_...",
+    r"\b(?:NamesTaken|refuse_taken_names|left_behind|make_room|looks_so)\b": "the new name (decision 52)",
+    r"[Rr]eally write": "Write to the machine",
+    r"At most so many": "Show at most this many",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
 }

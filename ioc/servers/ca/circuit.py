@@ -41,22 +41,22 @@ from gnomon.lattice import Client
 #: What an EVENT_ADD has behind its header; the three numbers before the mask mean nothing.
 MASK = struct.Struct(">12xH2x")
 #: Puts of one client under way; its next messages wait until some have ended.
-MOST_PUTS = 4096
+MAX_PUTS = 4096
 #: What is answered with values.
 READS = frozenset((Command.READ, Command.READ_NOTIFY, Command.EVENT_ADD))
 #: Why nobody can acknowledge an alarm.
 NO_ACKNOWLEDGEMENT = "alarms are not acknowledged here, and stay as long as their cause does; nothing was changed"
 #: Longest reason of a failure that a client is told [bytes].
-LONGEST_REASON = 500
+MAX_REASON = 500
 #: What a channel and a subscription take [bytes]; measured.
 CHANNEL_BYTES, SUBSCRIPTION_BYTES = 250, 450
 #: Longest names that clients may give themselves.
-LONGEST_CLAIM = 64
+MAX_CLAIM = 64
 
 
 def claimed(payload: bytes) -> str:
     """The name that a client gives itself; bytes that are not UTF-8 stand as replacement characters."""
-    return payload.split(b"\0", 1)[0].decode(errors="replace")[:LONGEST_CLAIM]
+    return payload.split(b"\0", 1)[0].decode(errors="replace")[:MAX_CLAIM]
 
 
 class Channel:
@@ -114,7 +114,7 @@ class Circuit(Connection):
     @property
     def held(self) -> bool:
         """Whether the client's next messages have to wait."""
-        return self._full or self._puts >= MOST_PUTS or (self._kept is not None and self._unshown > 0)
+        return self._full or self._puts >= MAX_PUTS or (self._kept is not None and self._unshown > 0)
 
     @property
     def held_bytes(self) -> int:
@@ -346,7 +346,7 @@ class Circuit(Connection):
         self._puts -= 1
         if self.admitted:
             self._answer(message, channel, *_end_of(done))
-            if self._puts == MOST_PUTS // 2:
+            if self._puts == MAX_PUTS // 2:
                 self.go_on()
 
     def _answer(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
@@ -361,7 +361,7 @@ class Circuit(Connection):
     def _complain(self, message: Message, channel: Channel, status: int, reason: str) -> None:
         """Tell that a message without an answer of its own has failed, and why."""
         head = HEADER.pack(message.command, 0, message.data_type, message.count & 0xFFFF, message.first, message.second)
-        text = dbr.cut(reason or channel.hosted.bank.specs[channel.point.index].name, LONGEST_REASON)
+        text = dbr.cut(reason or channel.hosted.bank.specs[channel.point.index].name, MAX_REASON)
         self.send(Command.ERROR, 0, 0, channel.cid, status, head + text + b"\0")
 
     def _channel(self, message: Message) -> Channel:

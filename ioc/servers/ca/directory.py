@@ -6,7 +6,7 @@ from gnomon.ioc.base.protocols import PutSink
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca.points import Point, find
 from gnomon.ioc.servers.ca.publisher import Publisher
-from gnomon.ioc.wire.ca import LONGEST_NAME
+from gnomon.ioc.wire.ca import MAX_NAME_BYTES
 
 
 class Hosted:
@@ -48,7 +48,7 @@ class Directory:
 
     def find(self, name: str) -> tuple[Hosted, Point]:
         """The bank of a name and what it stands for there. Raises KeyError."""
-        if len(name) <= LONGEST_NAME:
+        if len(name) <= MAX_NAME_BYTES:
             for hosted in self.hosted:
                 try:
                     return hosted, hosted.find(name)

@@ -49,10 +49,10 @@ VALUE = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_LOG
 ALARM = SubscriptionType.DBE_ALARM
 
 #: Patterns that are kept for a client; each takes 48 bytes for each PV in it.
-MOST_PATTERNS = 32
+MAX_PATTERNS = 32
 
 #: Kinds of updates that are remembered, so that clients which want the same share it.
-MOST_CONTENTS = 100_000
+MAX_CONTENTS = 100_000
 
 #: Bytes of single updates that a client is sent in one go; then it is seen whether it keeps up.
 PORTION = 2**18
@@ -145,7 +145,7 @@ class Plan:
         """The pattern of the PVs in `indices`, of `total` in all; `key` is what it is kept by."""
         known = self.patterns.get(key)
         if known is None:
-            if len(self.patterns) >= MOST_PATTERNS:
+            if len(self.patterns) >= MAX_PATTERNS:
                 self.patterns.clear()
             known = self.patterns[key] = self._make(indices, total)
         return known
@@ -192,7 +192,7 @@ class Publisher:
         plan = self._plans.setdefault(receiver, Plan())
         index = subscription.point.index
         wanted = (subscription.point, subscription.data_type, subscription.count)
-        if len(self._contents) >= MOST_CONTENTS:
+        if len(self._contents) >= MAX_CONTENTS:
             self._contents.clear()  # numbers are not used again: clients only share less
         subscription.content = self._contents.setdefault(wanted, next(self._numbers))
         if subscription.is_fast and self._scalar[index]:

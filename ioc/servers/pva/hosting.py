@@ -20,7 +20,7 @@ from gnomon.ioc.servers.pva.permits import Permits
 from gnomon.ioc.servers.pva.poster import Poster
 from gnomon.ioc.servers.pva.record_fields import FieldChannel
 from gnomon.ioc.servers.pva.values import opening, procedure_value
-from gnomon.ioc.wire.ca import LONGEST_NAME
+from gnomon.ioc.wire.ca import MAX_NAME_BYTES
 from gnomon.lattice.commands import Client
 
 _BYTES_OF_ONE = {Kind.FLOATS: 8, Kind.INTS: 4, Kind.STRINGS: 40, Kind.TABLE: 2**16}
@@ -87,7 +87,7 @@ class Hosted:
         if self.serves(name):
             return name
         try:
-            return self.bank.specs[find(self.bank, name).index].name if len(name) <= LONGEST_NAME else None
+            return self.bank.specs[find(self.bank, name).index].name if len(name) <= MAX_NAME_BYTES else None
         except KeyError:
             return None
 

@@ -24,7 +24,7 @@ from gnomon.ioc.wire.pva import (
 )
 
 _MUST_REPLY, _UNICAST = 0x01, 0x80
-_LARGEST_DATAGRAM = 1400
+_MAX_DATAGRAM = 1400
 _ANY_ADDRESS = bytes(16)  # the sender's own
 _NO_STATUS = b"\xff"
 _QUESTION = {order: struct.Struct(order + "IB3x16sH") for order in "<>"}
@@ -68,7 +68,7 @@ def search_datagrams(
         if name in known:
             continue
         entry = struct.pack(">I", identity) + string(name)
-        if batch and size + len(entry) > _LARGEST_DATAGRAM:
+        if batch and size + len(entry) > _MAX_DATAGRAM:
             yield _search(batch, sequence, reply_port, unicast)
             batch, size = [], 0
         batch.append(entry)

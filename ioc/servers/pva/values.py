@@ -12,7 +12,7 @@ from gnomon.ioc.outputs.bank import Reading, Severity
 from gnomon.ioc.servers.pva.alarms import MESSAGE, ORIGIN
 from gnomon.ioc.servers.pva.structures import FORMS, reply_type, type_of, value_field
 
-_LARGEST_INT = 2**63 - 1
+_MAX_INT = 2**63 - 1
 
 
 def opening(spec: PvSpec, reading: Reading) -> Any:
@@ -178,4 +178,4 @@ def _number(value: float, whole: bool) -> float | int:
         return float(value)
     if np.isnan(value):
         return 0
-    return int(max(-_LARGEST_INT, min(_LARGEST_INT, value)))
+    return int(max(-_MAX_INT, min(_MAX_INT, value)))

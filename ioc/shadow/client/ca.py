@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.tasks import lasting
+from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.address_lists import target
 from gnomon.ioc.shadow.client import ca_messages as ca
@@ -23,7 +23,7 @@ DEFAULT_PORT = 5064
 #: Time between two looks at what is to be searched for, and at who is silent [s].
 _ROUND_S = 0.05
 #: A name is searched for again after this long, then twice as long, and so on up to the longest [s].
-_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 10.0
+_FIRST_RETRY_S, _MAX_RETRY_S = 0.1, 10.0
 #: While nothing at all answers, the machine as a whole is away: searched for at least this often [s].
 _AWAY_RETRY_S = 2.0
 #: A channel that its server has, but does not open or let us read, is tried again after this long [s].
@@ -59,7 +59,7 @@ class CaLink:
         """See `Link`."""
         self._names, self.sink = tuple(names), sink
         self._searching = {channel: _Search() for channel in range(len(names))}
-        self._rounds = lasting(self._run(), "machine search", self._drop_all)
+        self._rounds = background_task(self._run(), "machine search", self._drop_all)
 
     def close(self) -> None:
         """See `Link`."""
@@ -129,7 +129,7 @@ class CaLink:
         while True:
             now = loop.time()
             due = [channel for channel, search in self._searching.items() if search.at <= now]
-            longest_s = _LONGEST_RETRY_S if self._circuits else _AWAY_RETRY_S
+            longest_s = _MAX_RETRY_S if self._circuits else _AWAY_RETRY_S
             for channel in due:
                 search = self._searching[channel]
                 search.at, search.pause_s = now + search.pause_s, min(2.0 * search.pause_s, longest_s)

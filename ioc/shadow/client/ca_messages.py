@@ -19,7 +19,7 @@ NORMAL = 1  # ECA_NORMAL
 STRING = 0  # DBR_STRING
 TIME_STRING, TIME_DOUBLE = 14, 20
 #: Longest message that a machine may send: a larger one is no reading of ours.
-LONGEST = 2**22
+MAX_LENGTH = 2**22
 
 _HEADER = struct.Struct(">HHHHII")
 _LONG = struct.Struct(">II")
@@ -99,8 +99,8 @@ def parse(buffer: bytearray) -> Iterator[Message]:
                     return
                 size, count = _LONG.unpack_from(buffer, start)
                 start += _LONG.size
-            if size > LONGEST:
-                raise ProtocolError(f"a message of {size} bytes was announced; the most is {LONGEST}")
+            if size > MAX_LENGTH:
+                raise ProtocolError(f"a message of {size} bytes was announced; the most is {MAX_LENGTH}")
             if len(buffer) - start < size:
                 return
             at = start + size

@@ -9,7 +9,7 @@ import pytest
 from conftest import EpicsPorts
 
 from gnomon.ioc.base.config import GuardConfig
-from gnomon.ioc.base.open_files import make_room
+from gnomon.ioc.base.open_files import raise_open_file_limit
 from gnomon.ioc.servers.ca.name_search import find_ca_servers
 from gnomon.ioc.servers.ca.server import settings
 from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
@@ -95,7 +95,7 @@ def test_a_name_server_search_over_tcp_is_answered(served: Served, client: RawCl
 
 
 def test_a_thousand_idle_clients_cost_little_and_are_told_of_the_end(epics_ports: EpicsPorts) -> None:
-    make_room(GuardConfig())
+    raise_open_file_limit(GuardConfig())
     served = Served(epics_ports.ca)
     begin = time.perf_counter()
     clients = [RawClient(served.server.port) for _ in range(1000)]

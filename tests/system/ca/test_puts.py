@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gnomon.ioc.base.protocols import PutReply
-from gnomon.ioc.servers.ca.circuit import MOST_PUTS
+from gnomon.ioc.servers.ca.circuit import MAX_PUTS
 from system.ca.stage import DOUBLE, EVENT_ADD, WRITE, RawClient, Served
 
 NORMAL, PUTFAIL = 1, 160
@@ -91,18 +91,18 @@ def test_a_client_with_thousands_of_puts_under_way_has_to_wait(served: Served, c
     waiting: list[Future[PutReply]] = []
     served.sink.complete = lambda index, value, future: waiting.append(future)
     client.connect("T:current")
-    for number in range(MOST_PUTS + 1000):
+    for number in range(MAX_PUTS + 1000):
         client.put("T:current", 1.0, number)
     end = time.monotonic() + 10.0
-    while len(waiting) < MOST_PUTS and time.monotonic() < end:
+    while len(waiting) < MAX_PUTS and time.monotonic() < end:
         time.sleep(0.01)
     other = RawClient(served.server.port)
     other.connect("T:x1")  # it is served meanwhile
     other.close()
-    assert len(waiting) == MOST_PUTS
-    for number in range(MOST_PUTS + 1000):
+    assert len(waiting) == MAX_PUTS
+    for number in range(MAX_PUTS + 1000):
         end = time.monotonic() + 5.0
         while len(waiting) <= number and time.monotonic() < end:
             time.sleep(0.001)
         waiting[number].set_result(PutReply(True))
-    assert {client.wait(WRITE).first for _ in range(MOST_PUTS + 1000)} == {NORMAL}
+    assert {client.wait(WRITE).first for _ in range(MAX_PUTS + 1000)} == {NORMAL}

@@ -24,7 +24,7 @@ from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank, Reading
 from gnomon.ioc.outputs.outputs import Outputs
-from gnomon.ioc.shadow.shadow import Around
+from gnomon.ioc.shadow.shadow import TwinServices
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
 from gnomon.propagator import BeamState, PropagatorService
 from gnomon.recorder import Journal
@@ -73,7 +73,7 @@ class Rig:
     """Puts and readings by PV name."""
 
     def __init__(
-        self, around: Around, controls: Controls, journal: Journal, injector: Injector, status: Status
+        self, around: TwinServices, controls: Controls, journal: Journal, injector: Injector, status: Status
     ) -> None:
         self.around = around
         self.bank = around.bank
@@ -124,7 +124,7 @@ async def running(
             "status.pva.channels": lambda: 3,
         }
         status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
-        yield Rig(Around(bank, outputs, dispatcher, activity), controls, kept, injector, status)
+        yield Rig(TwinServices(bank, outputs, dispatcher, activity), controls, kept, injector, status)
     finally:
         await controls.stop()
         await dispatcher.stop()

@@ -11,7 +11,7 @@ import pytest
 
 from gnomon.lattice import Ring
 from gnomon.propagator import Answer, Propagator, PropagatorService
-from gnomon.propagator.service import MOST_HUNG
+from gnomon.propagator.service import MAX_HUNG
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,8 @@ async def test_models_that_hang_do_not_pile_up_and_one_that_returns_lets_the_new
     answers = [await service.submit(state, n) for n, state in enumerate(states(*"abcdefgh"), start=1)]
     assert all(answer.beam is None for answer in answers)
     assert model.asked == ["a", "b", "c", "d"]
-    assert service.hung == MOST_HUNG == 4
-    assert threading.active_count() < threads + MOST_HUNG
+    assert service.hung == MAX_HUNG == 4
+    assert threading.active_count() < threads + MAX_HUNG
     assert all("the model hangs: 4 computations" in answer.failure for answer in answers[3:])
     model.open.set()
     await until(lambda: seen[-1].beam is not None)

@@ -11,10 +11,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-DEEPEST = 16
+MAX_DEPTH = 16
 #: Largest type, with all fields in it and in the types that it refers to; and how many fields of types with numbers are
 #: kept for one client. A type can refer to another a hundred times, and that to a third.
-MOST_FIELDS, MOST_KEPT = 1000, 20_000
+MAX_FIELDS, MAX_KEPT = 1000, 20_000
 _LONG, _NULL = 254, 255
 _STRUCTURE, _STRING, _NOTHING, _NAMED, _NAME = 0x80, 0x60, 0xFF, 0xFD, 0xFE
 _VARIABLE, _BOUNDED, _FIXED = 0x08, 0x10, 0x18
@@ -66,8 +66,8 @@ class Contents:
 
     def _type(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described | None, int]:
         code, at = _byte(body, at)
-        if depth > DEEPEST:
-            raise ContentsError(f"a type is deeper than {DEEPEST} levels")
+        if depth > MAX_DEPTH:
+            raise ContentsError(f"a type is deeper than {MAX_DEPTH} levels")
         if code == _NOTHING:
             return None, at
         if code in (_NAMED, _NAME):
@@ -95,8 +95,8 @@ class Contents:
     def _keep(self, number: int, described: Described) -> None:
         before = self._named.get(number)
         self._kept += described.size - (before.size if before is not None else 0)
-        if self._kept > MOST_KEPT:
-            raise ContentsError(f"types are described that have more than {MOST_KEPT} fields together")
+        if self._kept > MAX_KEPT:
+            raise ContentsError(f"types are described that have more than {MAX_KEPT} fields together")
         self._named[number] = described
 
     def _structure(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described, int]:
@@ -114,8 +114,8 @@ class Contents:
                 fields.append(described)
                 names.append(name)
             size += 1 if described is None else described.size
-            if size > MOST_FIELDS:
-                raise ContentsError(f"a type has more than {MOST_FIELDS} fields")
+            if size > MAX_FIELDS:
+                raise ContentsError(f"a type has more than {MAX_FIELDS} fields")
         return Described(_STRUCTURE, tuple(fields), size=size, names=tuple(names)), at
 
 

@@ -25,11 +25,11 @@ _U32 = {order: struct.Struct(order + "I") for order in "<>"}
 _LONG = 254  # a size from here on follows in four bytes
 _IDS = {order: struct.Struct(order + "II") for order in "<>"}
 _INIT, _DESTROY, _PIPELINE, _GET, _START = 0x08, 0x10, 0x80, 0x40, 0x44
-_LONGEST_MASK = 1024  # bytes that say which fields a put brings: more than any type has
+_MAX_MASK = 1024  # bytes that say which fields a put brings: more than any type has
 _WHOLE = frozenset({Command.VALIDATION, Command.SEARCH, Command.CREATE_CHANNEL})
 _OPERATIONS = frozenset({Command.GET, Command.PUT, Command.PUT_GET, Command.MONITOR, Command.PROCESS, Command.RPC})
 _LISTS = frozenset({Command.SEARCH, Command.CREATE_CHANNEL})
-_LONGEST_LIST = 2**16  # bytes of names in one message, which are looked up one by one; as many as in a datagram
+_MAX_LIST = 2**16  # bytes of names in one message, which are looked up one by one; as many as in a datagram
 _PUTS = frozenset({Command.PUT, Command.PUT_GET})
 _ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL, Command.CANCEL_REQUEST})
 _LOOKED_AT = _WHOLE | _OPERATIONS | _ENDINGS
@@ -221,7 +221,7 @@ class Inspector:
         size = head.size + len(self._segments)
         limit = self._limits.message_bytes
         if head.command in _LISTS:
-            limit = min(limit, _LONGEST_LIST)
+            limit = min(limit, _MAX_LIST)
         if size > limit:
             raise Breach(f"announced a message of {size} bytes; the limit is {limit}")
 
@@ -355,7 +355,7 @@ def _check_mask(head: Header, body: bytes, at: int) -> None:
         if len(body) - at < 1 + _U32[head.order].size:
             raise Breach(f"sent a {Command(head.command).name} that is too short")
         (size,) = _U32[head.order].unpack_from(body, at + 1)
-    if size > _LONGEST_MASK:
+    if size > _MAX_MASK:
         raise Breach(f"sent a {Command(head.command).name} with a mask of {size} bytes")
 
 

@@ -24,7 +24,7 @@ from gnomon.ioc.wire.pva import Command, message
 _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18
 _TOKEN_BYTES = 16
-_MOST_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
+_MAX_ANSWERS = 2**20  # bytes of ours that may wait for a client that does not read
 _BEHIND_S = 1.0
 _CONNECTION_BYTES = 4_000  # of a client that says nothing, with us and in pvxs; measured, rounded up
 #: Bytes that a client may send, the answers to them included, before pvxs has answered.
@@ -113,7 +113,7 @@ class Relay:
 
         Answers to a client that reads none of them are left out; one that wants them asks again.
         """
-        if len(self._answers) + len(self._to_client) + len(answer) > _MOST_ANSWERS:
+        if len(self._answers) + len(self._to_client) + len(answer) > _MAX_ANSWERS:
             return
         if self._following.between_messages and not self._answers:
             self._send([answer])

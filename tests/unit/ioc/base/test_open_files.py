@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from gnomon.ioc.base.config import GuardConfig
-from gnomon.ioc.base.open_files import make_room
+from gnomon.ioc.base.open_files import raise_open_file_limit
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int]]:
 
 
 def test_the_limit_is_raised_to_what_connections_need(limits: dict[str, tuple[int, int]]) -> None:
-    make_room(GuardConfig(max_connections=1000))
+    raise_open_file_limit(GuardConfig(max_connections=1000))
     assert limits["now"] == (3100, 4096)
 
 
@@ -26,11 +26,11 @@ def test_a_hard_limit_that_is_too_low_is_said(
     limits: dict[str, tuple[int, int]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        make_room(GuardConfig(max_connections=5000))
+        raise_open_file_limit(GuardConfig(max_connections=5000))
     assert limits["now"] == (4096, 4096)
     assert "the system allows 4096 open files" in caplog.text
 
 
 def test_a_limit_that_is_high_enough_is_left_alone(limits: dict[str, tuple[int, int]]) -> None:
-    make_room(GuardConfig(max_connections=100))
+    raise_open_file_limit(GuardConfig(max_connections=100))
     assert limits["now"] == (1024, 4096)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.fault_injection import Action, Fault
-from gnomon.ioc.commands.validation import Request
+from gnomon.ioc.commands.validation import SetpointRequest
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.stored_beam_outputs import Equilibrium
 from gnomon.lattice import Lattice, Outcome, Setting
@@ -121,7 +121,7 @@ async def test_several_setpoints_are_one_command_one_lattice_one_generation(tmp_
     async with running(tmp_path) as rig:
         before = rig.get("T:dt:generation").value
         settings = (Setting("T:CP:set", "CP", "current", 1.0), Setting("T:OCP:set", "OCP", "current", 2.0))
-        reply = await asyncio.wrap_future(rig.dispatcher.command(Request(settings), CLIENT, "ramp"))
+        reply = await asyncio.wrap_future(rig.dispatcher.command(SetpointRequest(settings), CLIENT, "ramp"))
         assert reply.accepted
         assert rig.get("T:dt:generation").value == before + 1
         assert (rig.get("T:CP:rdbk").value, rig.get("T:OCP:rdbk").value) == (1.0, 2.0)
@@ -133,7 +133,7 @@ async def test_several_setpoints_are_one_command_one_lattice_one_generation(tmp_
 async def test_of_several_setpoints_one_out_of_limits_refuses_all(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         settings = (Setting("T:CP:set", "CP", "current", 1.0), Setting("T:OCP:set", "OCP", "current", 200.0))
-        reply = await asyncio.wrap_future(rig.dispatcher.command(Request(settings), CLIENT))
+        reply = await asyncio.wrap_future(rig.dispatcher.command(SetpointRequest(settings), CLIENT))
         assert not reply.accepted
         assert (rig.get("T:CP:rdbk").value, rig.get("T:CP:set").value) == (0.0, 0.0)
 
@@ -142,7 +142,7 @@ async def test_a_trim_set_directly_shows_as_the_strength_s_setpoint(tmp_path: Pa
     async with running(tmp_path) as rig:
         await rig.put("T:QF:Cm:set", 1.3)
         setting = Setting("T:dt:set", "QF", "k1_trim", 0.0)
-        await asyncio.wrap_future(rig.dispatcher.command(Request((setting,)), CLIENT, "undo 1"))
+        await asyncio.wrap_future(rig.dispatcher.command(SetpointRequest((setting,)), CLIENT, "undo 1"))
         assert rig.get("T:QF:Cm:set").value == pytest.approx(1.2, rel=1e-12)
         assert rig.get("T:QF:Cm:rdbk").value == pytest.approx(1.2, rel=1e-12)
 

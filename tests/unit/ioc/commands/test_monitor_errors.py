@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.ioc.commands.planning import changes
-from gnomon.ioc.commands.validation import Request, parse_set
+from gnomon.ioc.commands.validation import SetpointRequest, parse_set
 from gnomon.ioc.outputs.readings import Readings
 from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit
 from gnomon.lattice import Ring, Setting
@@ -21,7 +21,7 @@ NOMINAL = RING.nominal
 async def set_monitor(rig: Rig, **errors: float) -> str:
     """Set errors of the monitor with one RPC; returns the lattice's id."""
     arguments = {"devices": ["BPM1"] * len(errors), "properties": list(errors), "values": list(errors.values())}
-    request: Request = parse_set(rig.bank, "T:", arguments)
+    request: SetpointRequest = parse_set(rig.bank, "T:", arguments)
     assert request.refusal == ""
     reply = await asyncio.wait_for(asyncio.wrap_future(rig.dispatcher.command(request, CLIENT)), 5.0)
     assert reply.accepted, reply.message

@@ -16,7 +16,7 @@ from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import revolution_frequency
 from gnomon.ioc.shadow import assembly
-from gnomon.ioc.shadow.measured import Measured
+from gnomon.ioc.shadow.measured import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.subjects import subjects
 from gnomon.lattice import Lattice, Outcome
@@ -262,7 +262,7 @@ async def test_a_shadow_that_fails_shows_nothing_as_valid(tmp_path: Path, monkey
     async with following(tmp_path, monkeypatch) as (rig, link):
         link.say(STATE)
         await caught_up(rig)
-        monkeypatch.setattr(Measured, "snapshot", lambda _: 1 // 0)
+        monkeypatch.setattr(MachineReadings, "snapshot", lambda _: 1 // 0)
         await eventually(lambda: rig.get("T:BPM1:rdX").severity is Severity.INVALID)
         assert link.closed
         assert "internal error: ZeroDivisionError" in rig.get("T:dt:machine:reason").value
