@@ -13,7 +13,7 @@ class DuplicatePvError(GnomonError):
 
 
 async def refuse_duplicate_pvs(names: Sequence[str], network: NetworkConfig) -> None:
-    """Search for `names` over both protocols, for at most `check_timeout_s`. Raises NamesTaken."""
+    """Search for `names` over both protocols, for at most `check_timeout_s`. Raises DuplicatePvError."""
     if not network.check_names:
         return
     from gnomon.ioc.servers.ca.name_search import find_ca_servers

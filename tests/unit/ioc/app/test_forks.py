@@ -28,7 +28,7 @@ async def test_a_fork_that_is_being_made_ends_with_its_server(monkeypatch: pytes
         raise AssertionError("a twin was made of a server that is stopping")
 
     monkeypatch.setattr(forks, "pvs_of", pvs_of)
-    monkeypatch.setattr(forks, "refuse_taken_names", nobody_answers)
+    monkeypatch.setattr(forks, "refuse_duplicate_pvs", nobody_answers)
     monkeypatch.setattr(forks, "make_twin", make_twin)
     monkeypatch.setattr(forks, "Propagator", lambda *_: lambda lattice: None)
     origin = Mock(found=Mock(ring=RING), dispatcher=Mock(lattice=RING.nominal), prefix="T:")
