@@ -19,8 +19,8 @@ MAX_PARTICLES = 4_000_000
 class Ensemble:
     """Particles: `coordinates` (6, n) are x [m], px, y [m], py, delta, ct [m], read-only.
 
-    Raises TrackingError for another shape, 0 particles or more than `MAX_PARTICLES`. A particle that is not finite is accepted:
-    it is lost at the first element.
+    Raises TrackingError for another shape, 0 particles or more than `MAX_PARTICLES`. A particle that is not finite is
+    accepted: it is lost at the first element.
     """
 
     coordinates: Floats
