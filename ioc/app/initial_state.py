@@ -1,4 +1,4 @@
-"""Where a twin begins: at the nominal lattice, or at settings that it is given, as the first command of its journal."""
+"""Initial state of a twin: the nominal lattice, or given settings, as the first command of its journal."""
 
 import socket
 import time

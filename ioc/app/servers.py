@@ -31,18 +31,18 @@ class Servers:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """What the names of all that is shown begin with."""
+        """Prefix of the names of all that is shown."""
         return tuple(twin.prefix for twin in self._twins)
 
     @property
     def pva_endpoint(self) -> Endpoint:
-        """Where PV Access is served."""
+        """Addresses and ports on which PV Access is served."""
         assert self._endpoint is not None
         return self._endpoint
 
     @property
     def clients(self) -> Figures:
-        """How many clients there are, as status PVs show it."""
+        """Number of clients, as status PVs show it."""
         return {
             "status.ca.clients": lambda: self.ca.clients,
             "status.pva.clients": lambda: self._pva.clients,

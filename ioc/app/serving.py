@@ -23,7 +23,7 @@ from gnomon.propagator import Propagator
 
 @dataclass(frozen=True)
 class Serving:
-    """What clients can connect to."""
+    """Servers that clients can connect to."""
 
     twin: Twin
     servers: Servers

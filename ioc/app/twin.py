@@ -45,13 +45,13 @@ class Twin:
 
     @property
     def prefix(self) -> str:
-        """What all its PV names begin with."""
+        """Prefix of all its PV names."""
         return self.config.prefix
 
 
 @dataclass(frozen=True)
 class TwinRecipe:
-    """What a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
+    """Parts that a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
 
     config: Config
     found: Found

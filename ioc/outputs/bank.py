@@ -20,7 +20,7 @@ NOTHING: Indices = np.zeros(0, dtype=np.intp)
 
 
 class Severity(IntEnum):
-    """How bad an alarm is; the numbers are EPICS's own."""
+    """Severity of an alarm; the numbers are EPICS's own."""
 
     NO_ALARM = 0
     MINOR = 1
@@ -29,7 +29,7 @@ class Severity(IntEnum):
 
 
 class Status(IntEnum):
-    """Why a PV is in alarm; the numbers are EPICS's own (`epicsAlarmCondition`)."""
+    """Reason why a PV is in alarm; the numbers are EPICS's own (`epicsAlarmCondition`)."""
 
     NO_ALARM = 0
     WRITE = 2
@@ -156,7 +156,7 @@ class Bank:
         lolo, low, high, hihi = self._limits[:, indices]
         severity = np.zeros(len(indices), dtype=np.uint8)
         status = np.zeros(len(indices), dtype=np.uint8)
-        # Later rules win, as in an ai record: HIHI and LOLO over HIGH and LOW, not-a-number over all.
+        # Later rules win, as in an ai record: HIHI and LOLO over HIGH and LOW, NaN over all.
         for where, level, reason in (
             (values <= low, Severity.MINOR, Status.LOW),
             (values >= high, Severity.MINOR, Status.HIGH),
@@ -186,6 +186,6 @@ def _empty(spec: PvSpec) -> Any:
 
 
 def _alarm_limits(specs: Sequence[PvSpec]) -> NDArray[np.float64]:
-    """Rows lolo, low, high, hihi; not-a-number where there is no limit, so that no comparison holds."""
+    """Rows lolo, low, high, hihi; NaN where there is no limit, so that no comparison holds."""
     rows = [(s.alarm.lolo, s.alarm.low, s.alarm.high, s.alarm.hihi) for s in specs]
     return np.array([[np.nan if v is None else v for v in row] for row in rows], dtype=float).reshape(-1, 4).T

@@ -1,4 +1,4 @@
-"""What a multiplexer shows: which magnet is connected, and the states that its hardware passes on the way there."""
+"""The PVs of a multiplexer: which magnet is connected, and the states that its hardware passes on the way there."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is published together: values in their sources' units, scaled to those of the PVs."""
+"""Values that are published together: values in their sources' units, scaled to those of the PVs."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from gnomon.ioc.outputs.bank import NOTHING, Bank, Indices, Severity, Status
 
 
 class Publication:
-    """What is going to be published together."""
+    """Values that are going to be published together."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank

@@ -14,7 +14,7 @@ ZERO = "zero"
 
 @dataclass(frozen=True, eq=False)
 class ReferenceOrbit:
-    """What monitors showed once, or should show: `x`, `y` [m] in beam order; `saved`: when, and on which lattice."""
+    """Positions that monitors showed, or should show: `x`, `y` [m] in beam order; `saved`: when, on which lattice."""
 
     name: str
     x: Floats

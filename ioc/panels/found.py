@@ -1,4 +1,4 @@
-"""What is served, by what feeds it: the panels ask for sources and show what there is."""
+"""PVs that are served, by what feeds them: the panels ask for sources and show what there is."""
 
 import re
 from collections.abc import Mapping, Sequence

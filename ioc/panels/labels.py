@@ -1,4 +1,4 @@
-"""What things are called on panels: short names for what everybody knows, else the description or the PV."""
+"""Names of things on panels: short names for what everybody knows, else the description or the PV."""
 
 import re
 
@@ -96,7 +96,7 @@ STATUS = {"status": "Server", "control": "Switches", "model": "Model", "faults":
 
 
 def brief(spec: PvSpec, longest: int = 24) -> str:
-    """What a PV is called on a panel: a short name, its description where that is short, or the end of its name."""
+    """Label of a PV on a panel: a short name, its description where that is short, or the end of its name."""
     if spec.source in SHORT:
         return SHORT[spec.source]
     text = re.split(r"[;,:(]", spec.description)[0].strip()

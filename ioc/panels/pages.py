@@ -96,7 +96,7 @@ def _header(text: str, prefix: str, here: str, files: Mapping[str, str]) -> Widg
 
 
 def _overview(served: Served) -> list[Widget]:
-    """What is looked at first; settings are those that belong to no supply, magnet or other element."""
+    """Page that is looked at first; settings are those that belong to no supply, magnet or other element."""
     taken: set[str] = set()
     sections = []
     for title, patterns in OVERVIEW.items():
@@ -126,7 +126,7 @@ def _orbit(served: Served) -> list[Widget]:
 
 
 def _shadow(served: Served) -> list[Widget]:
-    """What the machine shows less what is predicted, and how the machine is reached."""
+    """Readings of the machine less those predicted, and how the machine is reached."""
     cards = {
         "Shadow": served.some("machine.*", "control.mode", "beam.found"),
         "Residuals": served.some("residual.*"),

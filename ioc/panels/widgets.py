@@ -13,7 +13,7 @@ from gnomon.db.pvs import Kind, PvSpec
 
 
 class Box(NamedTuple):
-    """Where a widget stands."""
+    """Place of a widget."""
 
     x: int
     y: int
@@ -147,7 +147,7 @@ def lamp(spec: PvSpec, box: Box, *, off: Colour, on: Colour) -> Widget:
 
 
 def entry(spec: PvSpec, box: Box, *, units: bool = True) -> Widget:
-    """What an operator sets: a choice of states, a number with arrows, or a text."""
+    """Widget for what an operator sets: a choice of states, a number with arrows, or a text."""
     shared: dict[str, Value] = {"pv_name": address(spec), "font": Font(), "tooltip": tooltip(spec)}
     if spec.kind is Kind.ENUM:
         return Widget("combo", spec.name, box, shared | {"items_from_pv": True})
@@ -159,7 +159,7 @@ def entry(spec: PvSpec, box: Box, *, units: bool = True) -> Widget:
 
 
 def step(drive: tuple[float, float]) -> float:
-    """What one press of an arrow changes: about a thousandth of the range, as 1, 2 or 5 times a power of ten."""
+    """Change by one press of an arrow: about a thousandth of the range, as 1, 2 or 5 times a power of ten."""
     target = (drive[1] - drive[0]) / 1000.0
     exact = f"{target:.0e}"
     digit, power = int(exact[0]), exact[2:]
@@ -254,7 +254,7 @@ def address(spec: PvSpec) -> str:
 
 
 def tooltip(spec: PvSpec) -> str:
-    """What a PV means, its name and its value."""
+    """Text of a tooltip: a PV's description, name and value."""
     return f"{spec.description}\n$(pv_name)\n$(pv_value)"
 
 

@@ -1,4 +1,4 @@
-"""Who may read and write which PV: a subset of EPICS access security, the same over both protocols.
+"""Rules on who may read and write which PV: a subset of EPICS access security, the same over both protocols.
 
 Users are what clients say they are: Channel Access and PV Access as served here authenticate nobody. Rules on users
 keep honest people from mistakes; only rules on hosts, matched by the IP address of the peer, keep anybody out.
@@ -21,7 +21,7 @@ REMEMBERED = 1024
 
 
 class Rights(IntFlag):
-    """What a client may do with a PV; the numbers are those of Channel Access."""
+    """Right of a client to a PV; the numbers are those of Channel Access."""
 
     NONE = 0
     READ = 1
@@ -41,7 +41,7 @@ class Rule:
     rights: Rights
 
     def concerns(self, user: str, address: str) -> bool:
-        """Whether the rule is about this client."""
+        """Tell whether the rule is about this client."""
         if self.users is not None and user not in self.users:
             return False
         return self.networks is None or _within(address, self.networks)
@@ -64,7 +64,7 @@ class AccessRules:
         self._about = lru_cache(REMEMBERED)(self._find)
 
     def rights(self, pv: str, user: str, address: str) -> Rights:
-        """What a client may do with a PV, the name of the record without any field.
+        """Return a client's right to a PV, given by the name of its record without any field.
 
         `user` is what the client calls itself, `address` the peer's IP address as text. A PV that no rule is about may
         be neither read nor written.

@@ -1,4 +1,4 @@
-"""Where clients search for names: addresses and ports, from the environment and from where we serve."""
+"""Addresses and ports where clients search for names, from the environment and from where we serve."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ _PORT = {
 def search_addresses(
     protocol: Protocol, interfaces: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Where a client would search, and the addresses that we are about to serve on: "host" or "host:port", each once.
+    """List where a client would search, and the addresses that we are about to serve on: "host" or "host:port".
 
     EPICS_<protocol>_ADDR_LIST counts, and unless ..._AUTO_ADDR_LIST is NO every network's broadcast address. We serve
     on `interfaces` unless EPICS_<protocol>S_INTF_ADDR_LIST says otherwise.

@@ -6,7 +6,7 @@ from gnomon.ioc.base.config import GuardConfig
 
 
 class Admission:
-    """Who may connect now."""
+    """Rules on who may connect now."""
 
     def __init__(self, guard: GuardConfig) -> None:
         self._guard = guard

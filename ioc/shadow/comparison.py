@@ -1,4 +1,4 @@
-"""When the machine's readings are compared with the model's: not while either is still on its way.
+"""Comparison of the machine's readings with the model's: not while either is still on its way.
 
 A reading is compared `settle_s` after it came, so that setpoints which belong to it have come as well. It counts if its
 time stamp is later than the machine's last change by `settle_s`, and the model's outputs contain that change.
@@ -59,7 +59,7 @@ class Comparison:
         self._outputs.invalidate(("residual.fresh", "machine.age"))
 
     def updated(self, updates: Sequence[Update]) -> None:
-        """Take what the link heard; what is no reading is passed over."""
+        """Take what the link heard; what is not a reading is passed over."""
         if self._measured.updated(updates):
             self._more = True
             self._begin()

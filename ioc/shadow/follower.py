@@ -37,7 +37,7 @@ class Asked:
     time_ns: int
 
     def is_in(self, lattice: Lattice) -> bool:
-        """Whether a lattice has this value; a strength is a sum with its trim, so but for the last bits."""
+        """Tell whether a lattice has this value; a strength is a sum with its trim, so but for the last bits."""
         tolerance = 1e-13 * self.setpoint.strength
         return all(
             math.isclose(lattice[s.device, s.property], s.value, rel_tol=tolerance, abs_tol=1e-4 * tolerance)
@@ -76,7 +76,7 @@ class Follower:
 
     @property
     def settled(self) -> bool:
-        """Whether the shadow's outputs contain all that the machine has told."""
+        """True if the shadow's outputs contain all that the machine has told."""
         return not (self._open or self._changes or self._present)
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Follower:
             self._gathering.cancel()
 
     def updated(self, updates: Sequence[Update], now_ns: int) -> None:
-        """Take what the link heard; what is no setpoint is passed over."""
+        """Take what the link heard; what is not a setpoint is passed over."""
         for update in updates:
             if (channel := self._subjects.readbacks.get(update.channel)) is not None:
                 self._strengths[channel] = update
@@ -164,7 +164,7 @@ class Follower:
         return self._read(asked.setpoint, found, asked.time_ns)
 
     def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> Asked:
-        """What an update asks for, one that is not refused. What has a setpoint of its own is followed by that."""
+        """Return what an update asks for that is not refused. What has a setpoint of its own is followed by that."""
         spec = setpoint.spec
         settings = parse_put(spec, update.value).settings
         if not spec.presets:

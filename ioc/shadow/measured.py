@@ -1,4 +1,4 @@
-"""What the machine's monitors show: the newest reading of each, and whether it is fresh."""
+"""Readings of the machine's monitors: the newest reading of each, and whether it is fresh."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Snapshot:
         return int(max(self.position_ns.max(initial=NEVER), self.tune_ns.max(initial=NEVER)))
 
     def fresh(self, now_ns: int, stale_ns: int) -> tuple[Flags, Flags]:
-        """Which positions and which tunes are not older than `stale_ns`, nor as far ahead of our clock."""
+        """Masks of the positions and of the tunes that are not older than `stale_ns`, nor as far ahead of our clock."""
         return abs(now_ns - self.position_ns) <= stale_ns, abs(now_ns - self.tune_ns) <= stale_ns
 
 
@@ -81,7 +81,7 @@ class MachineReadings:
         values, times = self._places(target)
         try:
             found = np.asarray(update.value, dtype=float).reshape(-1) / target.scale
-        except (TypeError, ValueError):  # a text is no reading
+        except (TypeError, ValueError):  # a text is not a reading
             found = np.zeros(0)
         if update.severity >= INVALID or found.size != values.size:
             times[...] = NEVER

@@ -1,4 +1,4 @@
-"""`par:mode`: whether a gnomon is a twin, on its own, or a shadow that follows the machine; changed at run time."""
+"""`par:mode`: an independent twin, or a shadow that follows the machine; changed at run time."""
 
 import logging
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Mode:
         if self._shadow is not None:
             return
         if self._role == "machine":
-            raise ModeError("par:mode: this gnomon plays the machine; start another one to be its shadow")
+            raise ModeError("par:mode: this gnomon stands in for the real machine; start another one as its shadow")
         if self._make is None:
             raise ModeError(
                 "par:mode: there is no machine to follow; give its address as shadow.addresses in the configuration, "

@@ -24,7 +24,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Residuals:
-    """Measured minus predicted: positions (monitors, 2) [m] and tunes (2,) [1], not-a-number where nothing is fresh."""
+    """Measured minus predicted: positions (monitors, 2) [m] and tunes (2,) [1], NaN where nothing is fresh."""
 
     positions: Floats
     tunes: Floats
@@ -32,7 +32,7 @@ class Residuals:
     names: Sequence[str]
 
     def sources(self) -> Mapping[str, Any]:
-        """What is published, by source; a source that has nothing fresh behind it is not there."""
+        """Return what is published, by source; a source that has nothing fresh behind it is not there."""
         result: dict[str, Any] = {}
         for plane, letter in enumerate("xy"):
             if np.isfinite(self.tunes[plane]):
@@ -56,7 +56,7 @@ class Residuals:
 
 
 def compare(measured: Snapshot, fresh: tuple[Flags, Flags], predicted: Readings, noise: Noise) -> Residuals:
-    """What the fresh readings differ by from those that the model predicts."""
+    """Differences of the fresh readings from those that the model predicts."""
     expected = np.column_stack([predicted.x, predicted.y])
     positions = np.where(fresh[0], measured.positions - expected, np.nan)
     tunes = np.where(fresh[1], _tunes(measured, predicted), np.nan)

@@ -35,7 +35,7 @@ _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status
 
 @dataclass(frozen=True)
 class TwinServices:
-    """What a shadow acts on."""
+    """Parts of the twin that a shadow acts on."""
 
     bank: Bank
     outputs: Outputs

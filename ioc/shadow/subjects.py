@@ -1,4 +1,4 @@
-"""What a shadow watches of its machine: the setpoints it follows, and the readings it compares with. Pure."""
+"""PVs of its machine that a shadow watches: the setpoints it follows, and the readings it compares with. Pure."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ class Setpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a reading is about: a source, for one monitor its number (else -1), and how many units make one m or 1."""
+    """Subject of a reading: a source, for one monitor its number (else -1), and how many units make one m or 1."""
 
     source: str
     monitor: int

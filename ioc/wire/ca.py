@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 512
 
 
 class Command(IntEnum):
-    """What a message is about, by the number in its header."""
+    """Commands of messages, by the number in the header."""
 
     VERSION = 0
     EVENT_ADD = 1
@@ -64,7 +64,7 @@ TOO_MANY = status(CAStatus.ECA_ALLOCMEM)
 
 
 class Broken(Exception):
-    """What a client sent is no Channel Access, or more than it may send: its connection ends."""
+    """A client sent what is not Channel Access, or more than it may send: its connection ends."""
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Stream:
         self._start = 0
 
     def __len__(self) -> int:
-        """How many bytes are kept that belong to messages not yet taken."""
+        """Number of bytes that are kept and belong to messages not yet taken."""
         return len(self._data) - self._start
 
     def feed(self, data: bytes) -> None:
@@ -117,7 +117,7 @@ class Stream:
         if have < HEADER.size:
             # Two bytes tell other protocols from this one: nobody has to wait for a whole header.
             if have >= 2 and int.from_bytes(data[start : start + 2], "big") not in self._known:
-                raise Broken("sent what is no Channel Access")
+                raise Broken("sent what is not Channel Access")
             return None
         command, size, data_type, count, first, second = HEADER.unpack_from(data, start)
         if command not in self._known:

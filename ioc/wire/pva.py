@@ -49,7 +49,7 @@ class Command(IntEnum):
 
 
 class WireError(ValueError):
-    """Bytes that are no message."""
+    """Bytes that are not a message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Served:
 
 
 class Machine(Served):
-    """A gnomon that plays the machine, and can be started again where it was."""
+    """A gnomon that stands in for the real machine, and can be started again where it was."""
 
     def __init__(self, folder: Path) -> None:
         self.where = ports()

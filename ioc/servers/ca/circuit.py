@@ -74,11 +74,11 @@ class Channel:
 
 
 class Withdrawn(Exception):
-    """A message about a channel that is no more: it may have crossed the news of that, and means nothing."""
+    """A message about a channel that no longer exists: it may have crossed the news of that, and means nothing."""
 
 
 class Circuit(Connection):
-    """What a client says, and what it is answered."""
+    """The conversation with one client: its messages, and the answers."""
 
     def __init__(
         self,
@@ -108,12 +108,12 @@ class Circuit(Connection):
 
     @property
     def ready(self) -> bool:
-        """Whether the client wants events and keeps up with them."""
+        """True while the client wants events and keeps up with them."""
         return self._events_on and not self._full
 
     @property
     def held(self) -> bool:
-        """Whether the client's next messages have to wait."""
+        """True while the client's next messages have to wait."""
         return self._full or self._puts >= MAX_PUTS or (self._kept is not None and self._unshown > 0)
 
     @property
@@ -153,7 +153,7 @@ class Circuit(Connection):
         return f"{self.address} ({claims})" if claims else self.address
 
     def withdraw(self, hosted: Hosted) -> None:
-        """Tell the client that the channels to a bank are no more."""
+        """Tell the client that the channels to a bank no longer exist."""
         gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
         for channel in gone:
             self._forget(channel)
@@ -225,7 +225,7 @@ class Circuit(Connection):
         if len(message.payload) < MASK.size:
             raise Broken("sent a subscription without a mask")
         if not dbr.is_readable(message.data_type):
-            raise Broken(f"subscribed to type {message.data_type}, which there is not")
+            raise Broken(f"subscribed to type {message.data_type}, which does not exist")
         status = NORMAL
         if not channel.rights & Rights.READ:
             status = NO_READ
@@ -298,7 +298,7 @@ class Circuit(Connection):
             log.warning("Channel Access: client %s may not write %s; refused", self.describe(), spec.name)
             self._answer(message, channel, NO_WRITE, f"{self.describe()} may not write {spec.name}")
             return
-        if message.data_type > dbr.DOUBLE:  # acknowledging an alarm, for one, is no value: nothing may move
+        if message.data_type > dbr.DOUBLE:  # acknowledging an alarm, for one, is not a value: nothing may move
             acknowledges = message.data_type in (dbr.PUT_ACKT, dbr.PUT_ACKS)
             reason = NO_ACKNOWLEDGEMENT if acknowledges else "only plain values can be put; nothing was changed"
             self._answer(message, channel, PUT_FAILED, f"{spec.name}: {reason}")
@@ -307,7 +307,7 @@ class Circuit(Connection):
             values = dbr.decode(message.data_type, message.count, message.payload)
             value = put_value(spec, message.data_type, values, long=point.long)
         except Unconvertible as error:
-            raise Broken(f"sent a put that cannot be: {error}") from error
+            raise Broken(f"sent an invalid put: {error}") from error
         except NotATextError as error:
             self._answer(message, channel, PUT_FAILED, f"{spec.name}: {error}")
             return
@@ -370,7 +370,7 @@ class Circuit(Connection):
             return channel
         if 0 < message.first < self._next_sid:  # there was one of that number
             raise Withdrawn
-        raise Broken(f"spoke of channel {message.first}, which it has not")
+        raise Broken(f"spoke of channel {message.first}, which it does not have")
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.sid]

@@ -53,22 +53,22 @@ class Connection(asyncio.Protocol, ABC):
 
     @property
     def ready(self) -> bool:
-        """Whether the client keeps up."""
+        """True while the client keeps up."""
         return not self._full
 
     @property
     def held(self) -> bool:
-        """Whether the client's next messages have to wait."""
+        """True while the client's next messages have to wait."""
         return self._full
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client has not read for a while what it was sent."""
+        """True if the client has not read for a while what it was sent."""
         return self._full and time.monotonic() - self._behind_since > BEHIND_S
 
     @property
     def held_bytes(self) -> int:
-        """What the client makes the server keep, about."""
+        """Approximate size of what the server keeps for the client."""
         return int(self._transport.get_write_buffer_size()) + self._out_bytes + len(self._stream) + CONNECTION_BYTES
 
     def evict(self, reason: str) -> None:
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol, ABC):
         """Do what a message asks for. Raises Broken."""
 
     def has_to_wait(self, message: Message) -> bool:
-        """Whether a message may not be taken yet; `held` is then true until it may."""
+        """Tell whether a message may not be taken yet; `held` is then true until it may."""
         return False
 
     def _next(self) -> Message | None:

@@ -39,15 +39,15 @@ class Unconvertible(ValueError):
 
 
 class NotATextError(ValueError):
-    """What was put as a text is none: its bytes are not UTF-8, or there are none."""
+    """A value put as a text is not one: its bytes are not UTF-8, or there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a PV besides its value.
+    """Properties of a PV besides its value.
 
     `limits` are upper and lower display limits, upper alarm, upper warning, lower warning and lower alarm limits, upper
-    and lower control limits, not-a-number where there is none.
+    and lower control limits, NaN where there is none.
     """
 
     units: str = ""
@@ -68,7 +68,7 @@ class State:
 
 
 def is_readable(data_type: int) -> bool:
-    """Whether values can be sent as this type."""
+    """Tell whether values can be sent as this type."""
     return 0 <= data_type <= CLASS_NAME and data_type not in (PUT_ACKT, PUT_ACKS)
 
 
@@ -96,12 +96,12 @@ def encode(state: State, facts: Facts, data_type: int, count: int) -> tuple[byte
 def decode(data_type: int, count: int, payload: bytes) -> list[Any]:
     """The values that a client sent: numbers, or texts.
 
-    Raises Unconvertible for what is not all there, NotATextError for a text that is none.
+    Raises Unconvertible for an incomplete value, NotATextError for bytes that are not a text.
     """
     if not STRING <= data_type <= DOUBLE:
-        raise Unconvertible(f"type {data_type} is no plain value")
+        raise Unconvertible(f"type {data_type} is not a plain value")
     if len(payload) < count * SIZES[data_type] and not (data_type == STRING and count == 1 and payload):
-        raise Unconvertible(f"{count} values were announced, {len(payload)} bytes came")
+        raise Unconvertible(f"{count} values were announced, but {len(payload)} bytes came")
     if data_type == DOUBLE and count == 1:
         return list(ONE_DOUBLE.unpack_from(payload))
     if data_type == STRING:
@@ -188,7 +188,7 @@ def _number_text(value: float, precision: int) -> str:
     if precision > 8 or abs(value) > 1e16:
         precision = min(precision, 17)
         return f"{value:{precision + 7}.{precision}e}"
-    if not abs(value) <= 1e7:  # not-a-number, too
+    if not abs(value) <= 1e7:  # NaN, too
         precision = min(precision, 3)
         return f"{value:{precision or ''}.{precision}f}"
     whole = int(abs(value))

@@ -20,7 +20,7 @@ class Hosted:
         self._unlisten: Callable[[], None] | None = None
 
     def find(self, name: str) -> Point:
-        """What a name stands for. Raises KeyError."""
+        """Find what a name stands for. Raises KeyError."""
         point = self._points.get(name)
         if point is None:
             point = find(self.bank, name)
@@ -57,7 +57,7 @@ class Directory:
         raise KeyError(name)
 
     def serves(self, name: str) -> bool:
-        """Whether a name stands for something here."""
+        """Tell whether a name stands for something here."""
         try:
             self.find(name)
         except KeyError:

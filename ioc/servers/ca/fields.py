@@ -204,7 +204,7 @@ def field(spec: PvSpec, name: str) -> Field:
 
 
 def _state_number(spec: PvSpec, name: str) -> int | None:
-    """Which state a field names: ZNAM and ONAM of binary records, ZRST to FFST of others."""
+    """Number of the state that a field names: ZNAM and ONAM of binary records, ZRST to FFST of others."""
     if spec.record_type in ("bi", "bo"):
         return {"ZNAM": 0, "ONAM": 1}.get(name)
     if len(name) == 4 and name.endswith("ST") and name[:2] in STATE_PREFIXES:

@@ -16,14 +16,14 @@ SHORTHAND = re.compile(r"\[(-?[0-9]*)(?::(-?[0-9]*))?(?::(-?[0-9]*))?\]")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a channel's values go through: a part of the array, a deadband, the server's time for the record's."""
+    """Filters of a channel's values: a part of the array, a deadband, the server's time for the record's."""
 
     part: tuple[int, int, int] | None = None  # first, last (both count from the end when negative), step
     deadband: tuple[str, float] | None = None  # abs or rel [percent], and how much
     now: bool = False
 
     def length(self, length: int) -> int:
-        """How many of `length` values are left at most."""
+        """Return how many of `length` values are left at most."""
         return length if self.part is None or length <= 1 else len(_chosen(length, *self.part))
 
     def apply(self, state: State) -> State:
@@ -32,7 +32,7 @@ class Filters:
         return replace(state, value=value, time_ns=time.time_ns() if self.now else state.time_ns)
 
     def passes(self, old: Any, new: Any) -> bool:
-        """Whether a change from the value sent last is worth sending."""
+        """Tell whether a change from the value sent last is worth sending."""
         if self.deadband is None or isinstance(new, str | list | bytes | np.ndarray) or old is None:
             return True
         kind, limit = self.deadband
@@ -83,7 +83,7 @@ def _one(name: str, options: dict[str, Any]) -> dict[str, Any]:
         case "ts" if not options:
             return {"now": True}
         case _:
-            raise ValueError(f"there is no filter {name} with {', '.join(options) or 'no options'}")
+            raise ValueError(f"unknown filter {name} with {', '.join(options) or 'no options'}")
 
 
 def _not_json(word: str) -> float:
@@ -92,7 +92,7 @@ def _not_json(word: str) -> float:
 
 def _checked(first: int, last: int, step: int) -> tuple[int, int, int]:
     if step < 1:
-        raise ValueError(f"a step of {step} leads nowhere")
+        raise ValueError(f"a step of {step} is not possible: use 1 or more")
     return first, last, step
 
 

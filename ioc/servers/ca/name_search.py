@@ -20,7 +20,7 @@ _ROUNDS = 2  # datagrams get lost: ask again for what is not found
 async def find_ca_servers(
     names: Sequence[str], addresses: Sequence[str], port: int, timeout_s: float = 0.5
 ) -> dict[str, str]:
-    """Which of `names` a server answers, as name -> "host:port" of the server; empty if none does.
+    """Find those of `names` that a server answers, as name -> "host:port" of the server; empty if none does.
 
     `addresses` are "host" or "host:port", `port` counts where none is given. Takes `timeout_s` at most, less when all
     are found. A host that cannot be reached can hold no server for us and is passed over.

@@ -54,7 +54,7 @@ class Partings:
         self._closed.append((self._clock(), address))
 
     def wait_s(self, address: str) -> float:
-        """How long an answer to this address has to wait before it is asked again; 0 when it may be sent."""
+        """Return how long an answer to this address has to wait before it is asked again; 0 when it may be sent."""
         now = self._clock()
         while self._closed and now - self._closed[0][0] >= REST_S:
             self._closed.popleft()

@@ -1,4 +1,4 @@
-"""What a name stands for: a PV's value or a field of its record, perhaps as a long text, perhaps filtered."""
+"""Points, which names stand for: a PV's value or a field of its record, perhaps as a long text, perhaps filtered."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Point:
     filters: Filters = NO_FILTERS
 
     def state(self, bank: Bank) -> State:
-        """What a client reads now."""
+        """Return what a client reads now."""
         reading = bank.reading(self.index)
         value = reading.value if self.field is None else self.field.fetch(bank, self.index)
         if self.long:
@@ -56,7 +56,7 @@ class Point:
         return dbr.encode(self.state(bank), NO_FACTS if plain else self.facts(bank), data_type, count)
 
     def facts(self, bank: Bank) -> Facts:
-        """What a client is told besides."""
+        """Return what a client is told besides the value."""
         spec = bank.specs[self.index]
         if self.field is not None:
             return Facts(spec.unit, spec.precision, self.field.states, record_type=spec.record_type)
@@ -79,7 +79,7 @@ def _facts(spec: PvSpec) -> Facts:
 
 
 def find(bank: Bank, name: str) -> Point:
-    """What a name stands for. Raises KeyError when it stands for nothing here."""
+    """Find what a name stands for. Raises KeyError when it stands for nothing here."""
     try:
         return _unfiltered(bank, name)
     except KeyError:
@@ -134,7 +134,7 @@ def _field(bank: Bank, name: str) -> Point:
 
 
 def put_value(spec: PvSpec, data_type: int, values: list[Any], *, long: bool = False) -> Any:
-    """What a client sent, as the sink takes it: a number, a text, or a list; a state's name as its number.
+    """Return what a client sent as the sink takes it: a number, a text, or a list; a state's name as its number.
 
     `long` says that it was put to a long text, whose numbers are codes of characters. Raises NotATextError.
     """

@@ -66,7 +66,7 @@ class Receiver(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether it wants events and keeps up with them."""
+        """True while it wants events and keeps up with them."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -94,7 +94,7 @@ class Subscription:
 
     @property
     def is_fast(self) -> bool:
-        """Whether it wants each value as DBR_TIME_DOUBLE and nothing else done to it."""
+        """True if it wants each value as DBR_TIME_DOUBLE and nothing else done to it."""
         return (
             self.data_type == TIME_DOUBLE
             and self.count <= 1
@@ -107,7 +107,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What one client is sent when certain PVs are published: messages without bodies, whose bodies, single ones."""
+    """Messages to one client when certain PVs are published: messages without bodies, whose bodies, single ones."""
 
     messages: NDArray[Any]
     take: Indices
@@ -115,13 +115,13 @@ class Pattern:
 
     @property
     def nbytes(self) -> int:
-        """What it takes."""
+        """Number of bytes that it takes."""
         return int(self.messages.nbytes + self.take.nbytes) + 8 * len(self.singles)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What one client subscribes to: `fast` is subscription -> PV.
+    """Subscriptions of one client: `fast` is subscription -> PV.
 
     `waiting` marks PVs that it could not be sent, `late` has the single subscriptions at which it fell behind.
 
@@ -223,7 +223,7 @@ class Publisher:
         self._plans.pop(receiver, None)
 
     def plan_bytes(self, receiver: Receiver) -> int:
-        """What is kept of the messages of a client."""
+        """Number of bytes that are kept of the messages of a client."""
         plan = self._plans.get(receiver)
         return 0 if plan is None else sum(pattern.nbytes for pattern in plan.patterns.values())
 
@@ -283,7 +283,7 @@ class Publisher:
             receiver.write(data)
 
     def _bodies(self, indices: Indices) -> NDArray[Any]:
-        """What the fast messages of these PVs have in common for all clients."""
+        """Return what the fast messages of these PVs have in common for all clients."""
         bank = self._bank
         made = np.zeros(len(indices), dtype=BODY)
         seconds, nanoseconds = np.divmod(bank.time_ns[indices], 1_000_000_000)
@@ -308,7 +308,7 @@ class Publisher:
         return pack(Command.EVENT_ADD, one.data_type, count, status, one.key[1], payload or bytes(8))
 
     def _changed(self, one: Subscription) -> bool:
-        """Whether a subscriber wants to hear of the present state, which is then taken for sent.
+        """Tell whether a subscriber wants to hear of the present state, which is then taken for sent.
 
         Those for alarms alone hear of changed alarms; subscribers to a field of changed fields; a deadband holds back.
         """

@@ -44,14 +44,14 @@ class CaError(GnomonError):
 
 @dataclass(frozen=True, slots=True)
 class CaSettings:
-    """Where to listen."""
+    """Addresses and ports to listen on."""
 
     interfaces: tuple[str, ...] = ("127.0.0.1",)
     port: int = DEFAULT_PORT
 
 
 def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | None = None) -> CaSettings:
-    """The caller's wishes with the standard environment variables on top. Raises CaError for a port that is none."""
+    """The caller's wishes with the standard environment variables on top. Raises CaError for an invalid port."""
     environ = os.environ if environ is None else environ
     listed = environ.get("EPICS_CAS_INTF_ADDR_LIST", "").split()
     names = ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT")
@@ -69,7 +69,7 @@ def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | 
 
 
 def beacon_variables(where: CaSettings, environ: Mapping[str, str]) -> dict[str, str]:
-    """What to set so that beacons reach no further than the server: caproto takes their addresses from the environment.
+    """Variables that keep beacons no further than the server reaches: caproto takes addresses from the environment.
 
     Nothing when the user has said where beacons go, or when the server listens beyond this host.
     """
@@ -200,7 +200,7 @@ class CaServer:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected."""
+        """Number of connected clients."""
         return len(self._context.our_circuits)
 
     @property

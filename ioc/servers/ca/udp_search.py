@@ -53,7 +53,7 @@ class Searches(asyncio.DatagramProtocol):
 def replies(data: bytes, serves: Callable[[str], bool], port: int) -> Iterator[bytes]:
     """The datagrams that answer one; the client's sequence number is echoed as EPICS's own server does.
 
-    Raises ValueError for what is no search.
+    Raises ValueError for what is not a search.
     """
     cids: list[int] = []
     version = b""
@@ -70,11 +70,11 @@ def replies(data: bytes, serves: Callable[[str], bool], port: int) -> Iterator[b
             if serves(text(data[begin:start])):
                 cids.append(first)
         elif command not in (Command.ECHO, Command.READ_SYNC):
-            raise ValueError(f"command {command} is no search")
+            raise ValueError(f"command {command} is not a search")
     for number in range(0, len(cids), REPLIES):
         yield version + b"".join(reply(cid, port) for cid in cids[number : number + REPLIES])
 
 
 def reply(cid: int, port: int) -> bytes:
-    """That a name is served here: on the TCP port, at the address from which this comes."""
+    """Answer that a name is served here: on the TCP port, at the address from which this comes."""
     return REPLY.pack(Command.SEARCH, 8, port, 0, ANY_ADDRESS, cid, PROTOCOL_VERSION, 0, 0)

@@ -6,7 +6,7 @@ from gnomon.ioc.outputs.bank import Status
 
 
 class Origin(IntEnum):
-    """What `alarm.status` means in PV Access (normative types, `alarm_t`): where an alarm comes from."""
+    """Meanings of `alarm.status` in PV Access (normative types, `alarm_t`): where an alarm comes from."""
 
     NONE = 0
     DEVICE = 1

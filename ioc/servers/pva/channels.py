@@ -1,4 +1,4 @@
-"""What p4p calls for each PV when clients come, go, write or call. All of it runs in pvxs' thread and never waits.
+"""Handlers that p4p calls for each PV when clients come, go, write or call; in pvxs' thread, so they never wait.
 
 A handler that raises has a bug: p4p then answers the client with the error and logs the traceback.
 """

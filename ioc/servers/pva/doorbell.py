@@ -64,7 +64,7 @@ class Doorbell:
         self._address = (host, port)
 
     def ready(self) -> bool:
-        """Whether the bell can be rung; connects when there is no connection. Call it without the lock."""
+        """Tell whether the bell can be rung; connect when there is no connection. Call it without the lock."""
         try:
             if self._socket is None and time.monotonic() >= self._retry_at:
                 self._connect()
@@ -121,7 +121,7 @@ class Doorbell:
         self._used_at = time.monotonic()
 
     def _answered(self, connection: socket.socket) -> bool:
-        """Whether the last call has been answered; reconnects after the server hung up an idle connection."""
+        """Tell whether the last call has been answered; reconnect after the server hung up an idle connection."""
         try:
             while data := connection.recv(4096):
                 self._unread += data

@@ -69,11 +69,11 @@ class Hosted:
         return self.bank.index.keys() | self._rpcs.keys()
 
     def serves(self, name: str) -> bool:
-        """Whether a name is one of ours."""
+        """Tell whether a name is one of ours."""
         return name in self.bank.index or name in self._rpcs
 
     def value_bytes(self, name: str) -> int:
-        """How many bytes the value of a name has, about; 0 for what is small."""
+        """Approximate number of bytes of the value of a name; 0 for what is small."""
         try:
             spec = self.bank.specs[
                 find(self.bank, name).index if name not in self.bank.index else self.bank.index[name]
@@ -126,7 +126,7 @@ class Hosted:
 
     @property
     def connected(self) -> int:
-        """How many PVs have at least one client."""
+        """Number of PVs that have at least one client."""
         return self._poster.count
 
     def channels(self) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ _BACKLOG = 128
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where to listen and whom to tell; addresses as (host, port), of those ignored port 0 is any."""
+    """Addresses to listen on and to send beacons to; addresses as (host, port), of those ignored port 0 is any."""
 
     interfaces: tuple[tuple[str, int], ...]
     broadcast_port: int
@@ -29,12 +29,12 @@ class Listening:
 
     @property
     def everywhere(self) -> bool:
-        """Whether all addresses of this computer are served."""
+        """True if all addresses of this computer are served."""
         return any(ip_address(host).is_unspecified for host, _ in self.interfaces)
 
 
 def listening(conf: Mapping[str, str]) -> Listening:
-    """What a complete configuration means (see `settings.server_conf`). Raises PvaError for what is no address."""
+    """Read a complete configuration (see `settings.server_conf`). Raises PvaError for what is not an address."""
     port, broadcast_port = int(conf["EPICS_PVAS_SERVER_PORT"]), int(conf["EPICS_PVAS_BROADCAST_PORT"])
     beacons = _addresses(conf.get("EPICS_PVAS_BEACON_ADDR_LIST", ""), broadcast_port)
     if conf.get("EPICS_PVAS_AUTO_BEACON_ADDR_LIST", "YES").upper() not in ("NO", "0"):

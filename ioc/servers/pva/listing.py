@@ -52,7 +52,7 @@ class Listing:
             case "help":
                 operation.done(Value(_TEXT, {"value": _HELP}))
             case _:
-                operation.done(error=f"there is no such operation. {_HELP}")
+                operation.done(error=f"unknown operation. {_HELP}")
 
     def put(self, pv: Any, operation: Any) -> None:
         """Say what to do instead."""

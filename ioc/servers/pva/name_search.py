@@ -18,7 +18,7 @@ _ROUNDS = 2  # datagrams get lost: ask again for what is not found
 def find_pva_servers(
     names: Sequence[str], addresses: Sequence[str], port: int = BROADCAST_PORT, timeout_s: float = 0.5
 ) -> dict[str, str]:
-    """Which of `names` a server answers, as name -> "host:port" of the server; empty if none does.
+    """Find those of `names` that a server answers, as name -> "host:port" of the server; empty if none does.
 
     `addresses` are "host" or "host:port" (see `gnomon.ioc.servers.address_lists`), `port` counts where none is given.
     Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts

@@ -1,4 +1,4 @@
-"""What a client asks for with a put or a remote procedure call: who it is, its arguments, and the late answer."""
+"""Puts and remote procedure calls of clients: who it is, the arguments, and the late answer."""
 
 import logging
 import time
@@ -61,7 +61,7 @@ def arguments_of(value: Any) -> dict[str, Any]:
 
 
 def reason_of(error: BaseException) -> str:
-    """What a client reads about a failure: gnomon's own words, or the kind of a fault that nobody foresaw."""
+    """Return what a client reads about a failure: gnomon's own words, or the kind of a fault that nobody foresaw."""
     if isinstance(error, CancelledError):
         return _STOPPED
     text = str(error)

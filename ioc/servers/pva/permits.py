@@ -1,4 +1,4 @@
-"""Who may read and write over PV Access: the access rules, with the client's true address.
+"""Rights to read and write over PV Access: the access rules, with the client's true address.
 
 Reading is refused when a channel is made, which is once a connection and PV; writing each time.
 """
@@ -15,11 +15,11 @@ class Permits:
         self._rules = rules
 
     def may_read(self, name: str, user: str, host: str) -> bool:
-        """Whether a user at an address may have a channel of this name."""
+        """Tell whether a user at an address may have a channel of this name."""
         return Rights.READ in self._rules.rights(name, user, host)
 
     def refusal(self, name: str, client: Client, what: str) -> str | None:
-        """Why a client may not do `what` ("write", "call") with a name, logged; None when it may."""
+        """Return, and log, why a client may not do `what` ("write", "call") with a name; None when it may."""
         if Rights.WRITE in self._rules.rights(name, client.user, client.host):
             return None
         reason = f"{client.user}@{client.host} may not {what} {name}: the server's access rules allow it to read only."

@@ -40,7 +40,7 @@ class Poster:
 
     @property
     def count(self) -> int:
-        """How many PVs are open."""
+        """Number of open PVs."""
         return int(self._is_watched.sum())
 
     def add(self, index: int, post: Callable[[Any], None], sent: Reading) -> None:
@@ -67,7 +67,7 @@ class Poster:
         self._is_watched[index] = False
 
     def count_of(self, indices: Indices) -> int:
-        """How many of `indices` are open."""
+        """Count those of `indices` that are open."""
         return int(np.count_nonzero(self._is_watched[indices]))
 
     def post(self, indices: Indices) -> None:

@@ -98,11 +98,11 @@ class FieldChannel:
 
     @property
     def _is_value(self) -> bool:
-        """Whether this is the PV's own value, of its own type, behind a filter."""
+        """True if this is the PV's own value, of its own type, behind a filter."""
         return self._point.field is None and not self._point.long and self._structure is type_of(self._spec)
 
     def _passes(self, state: dbr.State) -> bool:
-        """Whether clients are to hear of a state, which then counts as sent."""
+        """Tell whether clients are to hear of a state, which then counts as sent."""
         alarm = state.severity, state.status
         filters: Filters = self._point.filters
         changed = self._alarm != alarm or (

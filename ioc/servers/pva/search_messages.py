@@ -157,7 +157,7 @@ def answer(guid: bytes, asked: Question, ids: Sequence[int], port: int) -> bytes
 
 
 def beacon(guid: bytes, number: int, port: int) -> bytes:
-    """What a server sends now and then: here I am. Clients that miss PVs search at once when a new server begins to."""
+    """Beacon of a server: here I am. Clients that miss PVs search at once when a new server begins to send them."""
     body = guid + struct.pack(">BBH16sH", 0, number & 0xFF, 0, _ANY_ADDRESS, port) + string("tcp") + _NO_STATUS
     return message(Command.BEACON, body, FROM_SERVER)
 

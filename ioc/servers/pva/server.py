@@ -104,7 +104,7 @@ class PvaServer:
     def start(self) -> Endpoint:
         """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
 
-        A taken TCP port is no error: the server gets a free one, which searches announce; see `Endpoint.moved`.
+        A taken TCP port is not an error: the server gets a free one, which searches announce; see `Endpoint.moved`.
         """
         if self._server is not None:
             raise PvaError("The PV Access server runs already: stop it before it is started again.")
@@ -145,16 +145,16 @@ class PvaServer:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected."""
+        """Number of connected clients."""
         return self._guard.clients if self._guard is not None else 0
 
     @property
     def connected(self) -> int:
-        """How many PVs have at least one client."""
+        """Number of PVs that have at least one client."""
         return sum(hosted.connected for hosted in self._hosted)
 
     def _client_of(self, operation: Any) -> Client:
-        """Who is behind an operation: the account that the client says, the address that the guard knows."""
+        """Identify who is behind an operation: the account that the client says, the address that the guard knows."""
         guard = self._guard
         host = guard.peer(operation.peer()) if guard is not None else ""
         return Client(operation.account(), host or UNKNOWN, "pva", operation.peer())
@@ -176,7 +176,7 @@ class PvaServer:
             self._loop.call_soon_threadsafe(call)
 
     def testChannel(self, name: str) -> bool:
-        """p4p asks whether a name that is no PV's is a field's."""
+        """p4p asks whether a name that is not a PV's is a field's."""
         return any(hosted.record_of(name) is not None for hosted in tuple(self._hosted))
 
     def makeChannel(self, name: str, peer: str) -> Any:

@@ -1,4 +1,4 @@
-"""Where the server listens: the caller's wishes and the standard environment variables, which win."""
+"""Settings of where the server listens: the caller's wishes and the standard environment variables, which win."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class PvaError(GnomonError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the caller wants; port 0 means any free one, no interface means all of them."""
+    """Wishes of the caller; port 0 means any free one, no interface means all of them."""
 
     interfaces: Sequence[str] = ("127.0.0.1",)
     port: int = SERVER_PORT
@@ -37,7 +37,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a running server really listens. `client_variables` are the environment in which clients find it."""
+    """Addresses and ports of a running server. `client_variables` are the environment in which clients find it."""
 
     interfaces: tuple[str, ...]
     port: int
@@ -47,7 +47,7 @@ class Endpoint:
 
     @property
     def moved(self) -> bool:
-        """Whether the wanted TCP port was taken, so that the server got another one. Searches still find it."""
+        """True if the wanted TCP port was taken, so that the server got another one. Searches still find it."""
         return self.wanted_port not in (0, self.port)
 
 
@@ -87,7 +87,7 @@ def private_conf(conf: Mapping[str, str]) -> dict[str, str]:
 
 
 def endpoint(interfaces: Sequence[str], wanted_port: int, port: int, broadcast_port: int) -> Endpoint:
-    """Where a server listens, and the environment in which clients find it."""
+    """Return where a server listens, and the environment in which clients find it."""
     first = interfaces[0] if interfaces else "0.0.0.0"
     variables = {
         "EPICS_PVA_ADDR_LIST": "127.0.0.1" if first in ("0.0.0.0", "::") else first,

@@ -18,7 +18,7 @@ class UnshownPuts:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of them."""
         return self._count
 
     def add(self, future: PutFuture) -> None:

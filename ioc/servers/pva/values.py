@@ -27,7 +27,7 @@ def opening(spec: PvSpec, reading: Reading) -> Any:
 
 
 def procedure_value() -> Any:
-    """What a get of a remote procedure's PV shows."""
+    """Value that a get of a remote procedure's PV shows."""
     value = Value(reply_type())
     value["display.description"] = "remote procedure: call it (RPC) with its arguments as the query of an NTURI"
     set_stamp(value, time.time_ns(), 0)
@@ -54,9 +54,9 @@ def content_of(spec: PvSpec, value: Any) -> Any:
 
 
 def written(spec: PvSpec, value: Any) -> Any:
-    """What a client wrote, as plain Python.
+    """Return what a client wrote, as plain Python.
 
-    A put that leaves the value field out gives the fields that it does name, as a dict; a dict is no PV's value (but
+    A put that leaves the value field out gives the fields that it does name, as a dict; a dict is not a PV's value (but
     a table's), so the sink refuses it and the journal shows what was asked.
     """
     field = value_field(spec.kind)
@@ -173,7 +173,7 @@ def _alarm_metadata(spec: PvSpec, whole: bool) -> dict[str, Any]:
 
 
 def _number(value: float, whole: bool) -> float | int:
-    """A limit in the type of the value; an integer PV has no not-a-number and no infinity."""
+    """A limit in the type of the value; an integer PV has no NaN and no infinity."""
     if not whole:
         return float(value)
     if np.isnan(value):

@@ -34,7 +34,7 @@ Address = tuple[str, int]
 
 @dataclass(slots=True)
 class _Search:
-    """When a name is searched for next, and how long after that again."""
+    """Times of the searches for a name: when next, and how long after that again."""
 
     at: float = 0.0
     pause_s: float = _FIRST_RETRY_S

@@ -18,7 +18,7 @@ MINOR_VERSION = 13
 NORMAL = 1  # ECA_NORMAL
 STRING = 0  # DBR_STRING
 TIME_STRING, TIME_DOUBLE = 14, 20
-#: Longest message that a machine may send: a larger one is no reading of ours.
+#: Longest message that a machine may send: a larger one is not a reading of ours.
 MAX_LENGTH = 2**22
 
 _HEADER = struct.Struct(">HHHHII")
@@ -49,7 +49,7 @@ class Message:
 
 
 def greeting(user: str, host: str) -> bytes:
-    """What a client says first on a connection."""
+    """Messages that a client sends first on a connection."""
     return (
         _message(VERSION, kind=0, count=MINOR_VERSION)
         + _message(HOST_NAME, payload=_text(host))
@@ -100,7 +100,7 @@ def parse(buffer: bytearray) -> Iterator[Message]:
                 size, count = _LONG.unpack_from(buffer, start)
                 start += _LONG.size
             if size > MAX_LENGTH:
-                raise ProtocolError(f"a message of {size} bytes was announced; the most is {MAX_LENGTH}")
+                raise ProtocolError(f"a message of {size} bytes was announced; the limit is {MAX_LENGTH}")
             if len(buffer) - start < size:
                 return
             at = start + size

@@ -1,4 +1,4 @@
-"""What a client describes and sends along in a request: walked through before pvxs decodes it.
+"""Types and values in a client's request: walked through before pvxs decodes them.
 
 pvxs makes room for as many values as a message announces, before it looks whether they are there. So sizes are held
 against the bytes that did come. Types that no request of ours takes, and that announce types of their own, are refused:
@@ -86,7 +86,7 @@ class Contents:
             return self._structure(body, at, order, depth)
         scalar, shape = code & ~_FIXED, code & _FIXED
         if scalar not in _BYTES:
-            raise ContentsError(f"a value of type 0x{code:02x} is nothing that is taken here")
+            raise ContentsError(f"a value of type 0x{code:02x} is not accepted here")
         count = 0
         if shape in (_BOUNDED, _FIXED):
             count, at = _size(body, at, order)
@@ -139,7 +139,7 @@ def _shown(code: int, body: bytes, at: int, order: str) -> str:
 
 
 def _value(described: Described, body: bytes, at: int, order: str) -> int:
-    """Where a value of this type ends."""
+    """Find where a value of this type ends."""
     if described.code == _STRUCTURE:
         for field in described.fields:
             at = _value(field, body, at, order)
@@ -158,7 +158,7 @@ def _value(described: Described, body: bytes, at: int, order: str) -> int:
 
 
 def _texts(count: int, body: bytes, at: int, order: str) -> int:
-    """Where an array of strings ends; a message has room for a million of them, so short ones are passed quickly."""
+    """Find where an array of strings ends; a message has room for a million of them, so short ones pass quickly."""
     end = len(body)
     for _ in range(count):
         if at < end and (size := body[at]) < _LONG:
@@ -189,7 +189,7 @@ def _size(body: bytes, at: int, order: str) -> tuple[int, int]:
 
 
 def _text(body: bytes, at: int, order: str) -> int:
-    """Where a string ends."""
+    """Find where a string ends."""
     size, at = _size(body, at, order)
     if size > len(body) - at:
         raise ContentsError(f"a text of {size} bytes is announced in {len(body) - at}")

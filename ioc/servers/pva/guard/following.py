@@ -1,4 +1,4 @@
-"""What the server sends, followed from header to header: where a message ends is known, not guessed.
+"""The server's messages, followed from header to header: where a message ends is known, not guessed.
 
 So an answer of the guard's own is only ever put between two messages. Bodies are not looked at, except those that tell
 which channels there are, and the echo that the guard has asked for, which is taken out.
@@ -39,11 +39,11 @@ class Following:
 
     @property
     def between_messages(self) -> bool:
-        """Whether what was passed on ended with a whole message."""
+        """True if what was passed on ended with a whole message."""
         return not self._left and not self._in_segments
 
     def feed(self, data: memoryview, answers: bytes = b"") -> tuple[list[bytes | memoryview], bytes]:
-        """What of the server's bytes goes to the client now, and what is left of `answers`: nothing once they are in.
+        """Return what of the server's bytes goes to the client now, and what is left of `answers`, none if all are in.
 
         Answers go where one message ends and the next begins. Raises LostTrack.
         """

@@ -29,7 +29,7 @@ _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Peer:
-    """Where a client is; kept a while after it went."""
+    """Address of a client; kept a while after it went."""
 
     host: str
     unshown: UnshownPuts
@@ -98,7 +98,7 @@ class Guard:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected."""
+        """Number of connected clients."""
         return self._of_address.total()
 
     @property

@@ -1,4 +1,4 @@
-"""What a client sends, looked through on its way to the server: only whole, known and bounded messages pass.
+"""Inspection of a client's messages on their way to the server: only whole, known and bounded messages pass.
 
 A message is kept until it is complete, one that comes in segments until its last, and then passes as one: so what the
 server has had always ends with a message, and something of the guard's own may follow.
@@ -101,27 +101,27 @@ class Inspector:
 
     @property
     def between_messages(self) -> bool:
-        """Whether all that came were whole messages."""
+        """True if all that came were whole messages."""
         return not (self._data or self._segmented)
 
     @property
     def full(self) -> bool:
-        """Whether no more may pass now."""
+        """True if no more may pass now."""
         return self.asked_bytes >= self.max_asked_bytes
 
     @property
     def held_bytes(self) -> int:
-        """What the client makes us, and pvxs, keep when nothing waits for it, about."""
+        """Approximate size of what we and pvxs keep for the client when nothing waits for it."""
         channels = self._awaited_count + len(self._channels)
         return len(self._data) + len(self._segments) + CHANNEL_BYTES * channels + OPERATION_BYTES * self._open
 
     @property
     def queue_bytes(self) -> int:
-        """How large the client's queues of updates can get, about."""
+        """Approximate size that the client's queues of updates can reach."""
         return self._queue_bytes
 
     def unacknowledged_bytes(self, since_s: float) -> int:
-        """How large the queues can be that the client empties by acknowledging, and has not since then."""
+        """Size that the queues can have that the client empties by acknowledging, and has not since then."""
         return sum(
             self._operations.get(sid, {}).get(operation, 0) * self._channels.get(sid, 0)
             for (sid, operation), at_s in self._acknowledged_s.items()
@@ -149,7 +149,7 @@ class Inspector:
         self._queue_bytes -= sum(operations.values()) * self._channels.pop(sid, 0)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What of the client's bytes, and of those held back before, may pass now: whole messages. Raises Breach."""
+        """Return what of the client's bytes, and of those held back, may pass now: whole messages. Raises Breach."""
         if self._data:
             self._data += data
             if len(self._data) < self._needed:
@@ -226,7 +226,7 @@ class Inspector:
             raise Breach(f"announced a message of {size} bytes; the limit is {limit}")
 
     def _looked_at(self, head: Header, body: bytes) -> bytes | None:
-        """What passes in place of a whole message, or of a segment; None: itself."""
+        """Return what passes in place of a whole message, or of a segment; None: itself."""
         part = head.flags & wire.SEGMENT
         if not part:
             return self._whole(head, body)
@@ -293,7 +293,7 @@ class Inspector:
             self._end(sid, operation)
 
     def _queue(self, wanted: dict[str, str]) -> int:
-        """How many updates a monitor asks to be kept beyond the usual. Raises Breach for more than anybody needs.
+        """Read how many updates a monitor asks to be kept beyond the usual. Raises Breach above MAX_QUEUE.
 
         The usual few are those that all clients wait for, and pvxs has their values only once.
         """
@@ -360,7 +360,7 @@ def _check_mask(head: Header, body: bytes, at: int) -> None:
 
 
 def _reads(head: Header, data: bytes, at: int) -> bool:
-    """Whether the whole message at `at` is answered with a value, or starts a monitor."""
+    """Tell whether the whole message at `at` is answered with a value, or starts a monitor."""
     if head.size < _OPERATION[head.order].size or head.flags & wire.SEGMENT in (wire.MIDDLE, wire.LAST):
         return False
     step = data[at + wire.HEADER_BYTES + 8]

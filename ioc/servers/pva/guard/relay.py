@@ -88,17 +88,17 @@ class Relay:
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits here for the client or for pvxs."""
+        """Number of bytes that wait here for the client or for pvxs."""
         return len(self._to_client) + len(self._to_server) + len(self._answers)
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client has not read for a while what waits for it."""
+        """True if the client has not read for a while what waits for it."""
         return bool(self._to_client) and time.monotonic() - self._behind_s > _BEHIND_S
 
     @property
     def held_bytes(self) -> int:
-        """What the client makes us and pvxs keep, about."""
+        """Approximate size of what we and pvxs keep for the client."""
         held = _CONNECTION_BYTES + self.inspector.held_bytes + self.waiting_bytes
         if self._to_client:
             return held + self._max_waiting_bytes + self.inspector.queue_bytes

@@ -378,7 +378,7 @@ async def test_a_paused_shadow_stays_paused_whatever_the_machine_does(
         assert rig.get("T:BPM1:rdX").value == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize(("role", "words"), [("twin", "shadow.addresses"), ("machine", "plays the machine")])
+@pytest.mark.parametrize(("role", "words"), [("twin", "shadow.addresses"), ("machine", "stands in for")])
 async def test_a_mode_that_cannot_be_had_is_refused_with_what_to_do(tmp_path: Path, role: str, words: str) -> None:
     async with running(tmp_path) as rig:
         mode = assembly.make_mode(changed(Config(prefix="T:"), {"role": role}), RING, rig.around, rig.controls)
