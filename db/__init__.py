@@ -1,4 +1,4 @@
-"""Where machine structure lives and what PVs it gets."""
+"""Machine structure: where it is kept, and the PVs that it gets."""
 
 from gnomon.db.machines import shipped_document, shipped_machines
 from gnomon.lattice import Ring

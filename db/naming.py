@@ -27,7 +27,7 @@ class Naming:
         return tuple(re.compile(rule) for rule in self.rules)
 
     def parts(self, device: str) -> Mapping[str, str]:
-        """What each placeholder stands for, for one device."""
+        """Return what each placeholder stands for, for one device."""
         match = next(filter(None, (rule.fullmatch(device) for rule in self._compiled)), None)
         found = {part: text for part, text in match.groupdict().items() if text is not None} if match else {}
         return {"name": device} | {part: self.words.get(part, {}).get(text, text) for part, text in found.items()}
@@ -58,7 +58,7 @@ class Naming:
 
 
 def fault_in(rules: Sequence[str], words: Mapping[str, Mapping[str, str]]) -> str | None:
-    """What is wrong with rules and words before any device is named, as place and reason."""
+    """Find what is wrong with rules and words before any device is named, as place and reason."""
     groups: set[str] = set()
     for i, rule in enumerate(rules):
         try:

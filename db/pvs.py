@@ -1,4 +1,4 @@
-"""What a PV is: its name, its type and all that a client is told about it besides the value."""
+"""Description of a PV: its name, its type and all that a client is told about it besides the value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,12 +67,12 @@ class PvSpec:
 
 
 def in_force(spec: PvSpec, lattice: "Lattice") -> float:
-    """What a setpoint stands at in a lattice, in its property's unit; a button is 1 while what it sets is so."""
+    """Value of a setpoint in a lattice, in its property's unit; a button is 1 while what it sets is so."""
     if spec.source == "set":
         return lattice[spec.device, spec.property]
     return float(all(lattice[device, name] == value for device, name, value in spec.presets[1]))
 
 
 def is_control(source: str) -> bool:
-    """Whether a put to a PV of this source is about gnomon itself, and no command to the lattice."""
+    """Tell whether a put to a PV of this source is about gnomon itself, not a command to the lattice."""
     return source.startswith("control.")

@@ -1,4 +1,4 @@
-"""What can feed a PV, or what a put to it sets: the words that the templates of PV documents have for it."""
+"""Sources, which feed PVs or are what a put to them sets: the words that the templates of PV documents have for it."""
 
 from gnomon.db.pvs import Kind
 

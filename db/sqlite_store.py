@@ -76,7 +76,7 @@ class SqliteStore:
         return await self._run(lambda db: _history(db, kind, name))
 
     async def close(self) -> None:
-        """Let go of the file; closing twice is no error."""
+        """Let go of the file; closing twice is not an error."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Where machine structure is kept: named JSON documents with revisions, behind one interface for every database.
+"""Store of machine structure: named JSON documents with revisions, behind one interface for every database.
 
 The store knows nothing of what a document means: callers validate before they put and after they get.
 """
@@ -64,7 +64,7 @@ class MachineStore(Protocol):
     async def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
         """Add the revision after `expected_revision`, which must be the latest one; NEW for a new name.
 
-        Raises ConflictError when it is not the latest, StoreError when the document is no JSON.
+        Raises ConflictError when it is not the latest, StoreError when the document is not JSON.
         """
         ...
 
@@ -73,7 +73,7 @@ class MachineStore(Protocol):
         ...
 
     async def list(self, kind: str) -> tuple[Revision, ...]:
-        """The latest revision of each document of a kind, by name; none is no error."""
+        """The latest revision of each document of a kind, by name; having none is not an error."""
         ...
 
     async def history(self, kind: str, name: str) -> tuple[Revision, ...]:
@@ -81,7 +81,7 @@ class MachineStore(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of the database; closing twice is no error."""
+        """Let go of the database; closing twice is not an error."""
         ...
 
     async def __aenter__(self) -> Self: ...

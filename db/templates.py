@@ -123,7 +123,7 @@ def pv_files(name: str, find: Callable[[str], Path]) -> dict[str, Path]:
 
 
 def _fault(template: PvTemplate) -> str | None:
-    """What is wrong with a template, whatever the ring."""
+    """Find what is wrong with a template, whatever the ring."""
     if template.source not in SOURCES:
         near = get_close_matches(template.source, SOURCES, n=3, cutoff=0.5)
         return f"there is no source {template.source!r}" + (f"; do you mean {' or '.join(near)}?" if near else "")
@@ -252,7 +252,7 @@ def _record_type(kind: Kind, states: tuple[str, ...], writable: bool) -> str:
 
 
 def _presets(source: str, device: str, property: str, ring: Ring) -> tuple[tuple[Preset, ...], ...]:
-    """What the numbers that can be put to a PV set, where that is more than its property: buttons, and the optics."""
+    """Return what the numbers put to a PV set, where that is more than its property: buttons, and the optics."""
     if source in ("multiplexer.select", "multiplexer.off"):
         mux = ring.multiplexer
         if mux is None:

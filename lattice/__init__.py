@@ -1,4 +1,4 @@
-"""What the ring is: elements, devices, conversions, versions. Pure: no I/O but files, no EPICS, no asyncio."""
+"""Description of the ring: elements, devices, conversions, versions. Pure: no I/O but files, no EPICS, no asyncio."""
 
 from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, RefusedValue
 from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled

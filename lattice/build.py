@@ -42,7 +42,7 @@ ROLL = ("roll", "roll", "rad", "roll_rad")
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """What a setting reaches: elements, magnets, and those magnets whose conversion has a range to leave."""
+    """Parts that a setting reaches: elements, magnets, and those magnets whose conversion has a range to leave."""
 
     elements: tuple[int, ...] = ()
     magnets: tuple[int, ...] = ()

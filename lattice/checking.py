@@ -1,4 +1,4 @@
-"""What the parts of a machine document must agree on: names, references, feeding, limits."""
+"""Checks of what the parts of a machine document must agree on: names, references, feeding, limits."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asked, as claimed over the network: neither protocol proves it.
+    """User who asked, as claimed over the network: neither protocol proves it.
 
     `connection` tells the connections of one user and host apart while they last; it is not recorded.
     """
@@ -40,7 +40,7 @@ class Command:
 
 
 class Outcome(StrEnum):
-    """What became of a command."""
+    """Outcome of a command."""
 
     APPLIED = "applied"
     DELAYED = "delayed"
@@ -76,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the journal keeps of a command when it is accepted: the asked changes and the lattice around it."""
+    """Journal's record of a command when it is accepted: the asked changes and the lattice around it."""
 
     command: Command
     changes: tuple[Change, ...]
@@ -85,7 +85,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What the journal keeps of a command when something became of it; the last one of a sequence number counts."""
+    """Journal's record of what became of a command; the last one of a sequence number counts."""
 
     sequence: int
     outcome: Outcome

@@ -35,7 +35,7 @@ class Linear:
 
     def __post_init__(self) -> None:
         if self.slope == 0.0:
-            raise LatticeError("linear conversion: slope is 0; it must not be, or no current belongs to a field")
+            raise LatticeError("linear conversion: slope is 0, so no current belongs to a field; use another value")
 
     def field(self, current: float) -> float:
         """See `Conversion`."""

@@ -59,7 +59,7 @@ class Magnet:
 
     @property
     def drives(self) -> str:
-        """What it drives, for people and the journal: `Q1M1D1R.k1`."""
+        """Property that it drives, for people and the journal: `Q1M1D1R.k1`."""
         return f"{self.name}.{self.main}"
 
 

@@ -19,7 +19,7 @@ NOMINAL_OPTICS = "nominal"
 
 
 class Part(BaseModel):
-    """A part of a document: unknown keys, infinities and not-a-numbers are refused."""
+    """A part of a document: unknown keys, infinities and NaN are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -48,7 +48,7 @@ class MonitorPart(Part):
 
 
 class PlacedPart(Part):
-    """What every magnet may have by design: coils that kick, and a place off the axis; settings add to them."""
+    """Properties that any magnet may have: coils that kick, and a place off the axis; settings add to them."""
 
     kick_x: float = Field(default=0.0, description="rad")
     kick_y: float = Field(default=0.0, description="rad")
@@ -224,7 +224,7 @@ class MultiplexerPart(Part):
 
 
 class SwitchPart(Part):
-    """What only holds its state: a feedback, a mode. With `states` one of them, by its number; else a whole number."""
+    """Device that only holds a state: a feedback, a mode. With `states` one of them, by number, else an integer."""
 
     name: Name
     states: tuple[str, ...] = Field(default=(), max_length=16)
@@ -235,14 +235,14 @@ class SwitchPart(Part):
 
 
 class OperatingPart(Part):
-    """What a named optics has besides its strengths; the ring's own where it does not say."""
+    """Settings of a named optics besides its strengths; the ring's own where it does not say."""
 
     energy_ev: float | None = Field(default=None, gt=0.0)
     voltage_v: float | None = Field(default=None, ge=0.0)
 
 
 class SourcePointPart(Part):
-    """Where a beam size is seen: in the middle of a bend. `assumed` marks our own guess of which."""
+    """Place where a beam size is seen: in the middle of a bend. `assumed` marks our own guess of which."""
 
     name: Name
     element: Name
@@ -250,7 +250,7 @@ class SourcePointPart(Part):
 
 
 class StoredBeamPart(Part):
-    """How the stored current falls from `beam_current_ma`: 1/lifetime = 1/gas + current / volume / touschek.
+    """Decay of the stored current from `beam_current_ma`: 1/lifetime = 1/gas + current / volume / touschek.
 
     `touschek_lifetime_h` is the one at that current and at the nominal beam's volume. With `top_up_s`, the current is
     back at `beam_current_ma` each time that these seconds are over.
@@ -264,7 +264,7 @@ class StoredBeamPart(Part):
 
 
 class PickupPart(Part):
-    """How a monitor's four buttons see the beam: a centred one gives 1 in each, a displaced one 1 +- x/kx +- y/ky.
+    """Response of a monitor's four buttons: a centred beam gives 1 in each, a displaced one 1 +- x/kx +- y/ky.
 
     The factors kx, ky [mm] are those of difference over sum. The buttons A, B, C, D are those at (+x, +y), (-x, +y),
     (-x, -y), (+x, -y).

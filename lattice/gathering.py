@@ -1,4 +1,4 @@
-"""Where the parameters of a set of elements come from, as index arrays: a supply of many magnets costs as one of one.
+"""Origin of the parameters of a set of elements, as index arrays: a supply of many magnets costs as one of one.
 
 Machines change the same few sets of elements over and over, so that a ring keeps the arrays of the sets it has met.
 """
@@ -21,7 +21,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathering:
-    """How to fill the parameter rows (m, 13) of some elements.
+    """Recipe for the parameter rows (m, 13) of some elements.
 
     `base` are the design's rows without what magnets drive. Other arrays are places: `into` in the raveled rows; the
     rest in the settings of `chunks`, one behind the other. `curved` are magnets whose conversion is not linear.

@@ -37,7 +37,7 @@ class MonitorErrors:
     ideal: bool
 
     def readings(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """What monitors show [m] of the positions x, y (n,) [m]: gain x (position in the rolled axes - offset)."""
+        """Return what monitors show [m] of positions x, y (n,) [m]: gain x (position in the rolled axes - offset)."""
         if self.ideal:
             return x, y
         cos, sin = np.cos(self.rolls), np.sin(self.rolls)

@@ -1,4 +1,4 @@
-"""What operators set besides magnets: energy, cavity voltage, the optics in use, switches.
+"""Settings besides magnets: energy, cavity voltage, the optics in use, switches.
 
 These settings stand behind all others, in chunks of their own that count for a lattice's id only while they are not
 nominal: ids are those from before a ring had them.

@@ -81,7 +81,7 @@ class Ring:
         self._monitor_errors: dict[tuple[bytes, ...], MonitorErrors] = {}
 
     def property_spec(self, device: str, property: str) -> PropertySpec:
-        """What is known of a property. Raises LatticeError, with near names, when there is none."""
+        """Find the description of a property. Raises LatticeError, with near names, when there is none."""
         try:
             return self.properties[device, property]
         except KeyError:
@@ -92,7 +92,7 @@ class Ring:
         raise LatticeError(f"{self.name}: there is no device {device!r}")
 
     def gathering(self, indices: tuple[int, ...], chunk: int) -> Gathering:
-        """Where the parameters of these elements come from, in settings by `chunk`; kept for the next time."""
+        """Find where the parameters of these elements come from, in settings by `chunk`; kept for the next time."""
         known = self._gatherings.get(indices)
         if known is None:
             if len(self._gatherings) >= GATHERINGS:
@@ -127,7 +127,7 @@ class Ring:
         return {name: self._optics(name, number) for number, name in enumerate(self.document.optics, 1)}
 
     def optics_settings(self, number: int) -> dict[Key, float]:
-        """What the switch to an optics sets: its number, all supplies' currents, energy and voltage."""
+        """Return what the switch to an optics sets: its number, all supplies' currents, energy and voltage."""
         lattice = self.nominal if number == 0 else self.optics[tuple(self.document.optics)[number - 1]]
         supplies = ((supply.name, "current") for supply in self.document.supplies)
         keys = (OPTICS, ENERGY, VOLTAGE, *supplies)
