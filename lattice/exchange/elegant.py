@@ -78,7 +78,7 @@ def read_elegant(file: Path, use: str | None, energy_ev: float | None) -> Foreig
 
 
 def _given(definition: Definition, file: str) -> Given:
-    """What an element says, after all its attributes were looked up in the table of its type."""
+    """Read what an element says, after all its attributes were looked up in the table of its type."""
     where = f"{file}: {definition.place}: {definition.name}"
     types = find_types(definition.type)
     if len(types) != 1:

@@ -277,7 +277,7 @@ def _item(
 
 
 def _multiplied(item: str, where: str) -> tuple[int, bool, str]:
-    """How often an item stands there, whether it is reversed, and the rest of it."""
+    """Split an item into its number of repetitions, whether it is reversed, and the rest."""
     count, inverted, text = 1, False, item.strip()
     if text.startswith('"') and text.endswith('"') and text[1:2] == "-":
         text = "-" + text[2:-1]  # elegant looks for the sign behind the quotation mark, too

@@ -64,7 +64,7 @@ def elegant_text(lattice: Lattice) -> tuple[str, list[Finding]]:
 
 
 def _fits(element: Multipole) -> bool:
-    """Whether elegant has one magnet, or one thin multipole after another, for it."""
+    """Tell whether elegant has one magnet, or one thin multipole after another, for it."""
     if isinstance(element, Corrector):
         return element.roll == 0.0
     if element.kick_x or element.kick_y or element.a[0] or element.b[0]:

@@ -86,7 +86,7 @@ def _particle(rest_energy_ev: float) -> str:
 
 
 def _fits(element: Multipole) -> bool:
-    """Whether MAD-X has one magnet for it."""
+    """Tell whether MAD-X has one magnet for it."""
     if isinstance(element, Corrector):
         # MAD-X's emit finds too large an excitation in a kicker with a length, hundreds of times the emittance.
         return element.roll == 0.0 and (element.length == 0.0 or not (element.kick_x or element.kick_y))

@@ -1,4 +1,4 @@
-"""What every export needs: magnets taken apart into such as other programs have, and cavities at their frequency."""
+"""Common parts of exports: magnets taken apart into such as other programs have, and cavities at their frequency."""
 
 import cmath
 import math
@@ -117,7 +117,7 @@ def _thin(name: str, c: Sequence[complex]) -> Iterator[Multipole]:
 
 
 def leftover(element: Bend, known: Sequence[str], program: str) -> Iterator[Finding]:
-    """What a bend has beyond the properties that the program's bend can say."""
+    """Find what a bend has beyond the properties that the program's bend can say."""
     values = {f"a{n + 1}": v for n, v in enumerate(element.a)} | {f"b{n + 1}": v for n, v in enumerate(element.b)}
     values |= {name: getattr(element, name) for name in ("kick_x", "kick_y", "dx", "dy", "roll")}
     for name, value in values.items():

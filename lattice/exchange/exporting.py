@@ -1,4 +1,4 @@
-"""Which writer a format has."""
+"""Writers of the formats."""
 
 from pathlib import Path
 

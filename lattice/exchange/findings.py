@@ -1,4 +1,4 @@
-"""What an exchange of lattices could not carry over, said by name: nothing is left out silently."""
+"""Findings: what an exchange of lattices could not carry over, said by name: nothing is left out silently."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -62,7 +62,7 @@ def main() -> None:
     """Answer one request."""
     request = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is not an answer
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_CPU, (MAX_PROCESSOR_SECONDS, MAX_PROCESSOR_SECONDS))
         if request["format"] not in OWN:

@@ -72,7 +72,7 @@ def velocity(energy_ev: float, rest_energy_ev: float) -> float:
 def frequency_findings(
     elements: Sequence[Element], energy_ev: float, rest_energy_ev: float, harmonic_number: int
 ) -> list[Finding]:
-    """What is lost where a cavity's frequency is not the one of the ring's length, with its momentum deviation.
+    """Say what is lost where a cavity's frequency is not the one of the ring's length, with its momentum deviation.
 
     Programs differ in whether the particle is as fast as light: between both frequencies nothing is said.
     """

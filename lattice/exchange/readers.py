@@ -1,4 +1,4 @@
-"""Which reader a format has, and what readers share: texts, JSON, and rings of the accelerator toolbox."""
+"""Readers of the formats, and what they share: texts, JSON, and rings of the accelerator toolbox."""
 
 import contextlib
 import importlib
@@ -169,7 +169,7 @@ def from_toolbox(
 
 @contextlib.contextmanager
 def quietly() -> Iterator[list[str]]:
-    """What foreign readers print and warn of goes into the list, which is complete when the context ends."""
+    """Collect what foreign readers print and warn of in the list, which is complete when the context ends."""
     messages: list[str] = []
     printed = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed):

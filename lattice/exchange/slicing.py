@@ -1,4 +1,4 @@
-"""How many slices a thick magnet needs so that the integrator is as good as an exact map."""
+"""Number of slices that a thick magnet needs for the integrator to be as good as an exact map."""
 
 import cmath
 import functools

@@ -97,7 +97,7 @@ class Reader:
 
 @dataclass(slots=True)
 class Values:
-    """What expressions may name: variables, and attributes of elements as `element.attribute`."""
+    """Names that expressions may use: variables, and attributes of elements as `element.attribute`."""
 
     variables: dict[str, float] = field(default_factory=lambda: {"pi": math.pi})
     attributes: dict[str, Mapping[str, float]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Values:
 
 
 def statements(text: str, file: str) -> Iterator[Reader]:
-    """The statements of a text without comments. Raises ExchangeError for what is no token or does not end."""
+    """The statements of a text without comments. Raises ExchangeError for what is not a token or does not end."""
     tokens: list[Token] = []
     for token in _tokens(text, file):
         if token.text != ";" or token.kind != "mark":

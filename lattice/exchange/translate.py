@@ -79,7 +79,7 @@ IDENTITY = np.eye(6)
 
 @dataclass
 class Translation:
-    """What became of an element: a part without its name, and findings. `part` is None when there is no such part."""
+    """Result of translating an element: a part without its name, and findings. `part` is None if there is none."""
 
     part: dict[str, Any] | None = None
     findings: list[Finding] = field(default_factory=list)

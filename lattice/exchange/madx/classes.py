@@ -20,7 +20,7 @@ TEXTS = frozenset({"apertype", "type", "comments", "refer", "refpos", "from", "p
 
 @dataclass(frozen=True, slots=True)
 class ElementClass:
-    """What a class reads, what has no effect in it, and what must not have one (all of these must be 0)."""
+    """Attributes that a class reads, that have no effect in it, and that must not have one (these must be 0)."""
 
     read: frozenset[str]
     idle: frozenset[str] = frozenset()

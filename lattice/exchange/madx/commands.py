@@ -37,5 +37,5 @@ PREFIXES = ("ptc_", "select_ptc", "sxf")
 
 
 def is_idle(command: str) -> bool:
-    """Whether a command leaves the ring as it is."""
+    """Tell whether a command leaves the ring as it is."""
     return command in IDLE or command in EDITS or command in REFUSED_QUIETLY or command.startswith(PREFIXES)

@@ -19,7 +19,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def holds(words: list[Token], evaluate: Callable[[Expression], float], place: str) -> bool:
-    """Whether a condition holds. Raises MadxError for what MAD-X does not take for one."""
+    """Tell whether a condition holds. Raises MadxError for what MAD-X does not take for one."""
     links = [i for i, word in enumerate(words) if word.text in ("&&", "||")]
     if not links:
         return _compare(words, evaluate, place)

@@ -1,4 +1,4 @@
-"""What stops the reading of a MAD-X file: the file, the line, the construct and what to do."""
+"""Error that stops the reading of a MAD-X file: the file, the line, the construct and what to do."""
 
 from gnomon.lattice.exchange.findings import ExchangeError
 

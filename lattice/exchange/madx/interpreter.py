@@ -113,7 +113,7 @@ class Interpreter:
         return True
 
     def condition(self, statement: Statement, head: str) -> bool:
-        """Whether the condition in a block's head holds."""
+        """Tell whether the condition in a block's head holds."""
         match = _HEAD.match(head)
         if match is None:
             raise MadxError(statement.place, f"{shorten(head)} has no condition in parentheses")

@@ -27,7 +27,7 @@ class Definition:
 
 @dataclass(slots=True)
 class Program:
-    """What the file `main` defines. `beams` has the beams of single sequences by name, and that of all others as ''."""
+    """Content of the file `main`. `beams` has the beams of single sequences by name, and that of all others as ''."""
 
     main: str = ""
     elements: dict[str, Definition] = field(default_factory=dict)

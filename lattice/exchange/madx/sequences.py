@@ -42,7 +42,7 @@ class Sequence:
 
 @dataclass(slots=True)
 class Expander:
-    """How to expand: the sequences, an element's length on the beam's way [m], the value of a position, a bound."""
+    """Expansion: the sequences, an element's length on the beam's way [m], the value of a position, a bound."""
 
     sequences: Mapping[str, Sequence]
     length: Callable[[str], float]

@@ -66,7 +66,7 @@ def statements(source: Source, start: int = 0, end: int | None = None) -> Iterat
 
 
 def _end(source: Source, start: int, end: int) -> tuple[int, int | None]:
-    """Where a statement ends; of a block, its opening and its closing brace."""
+    """Find where a statement ends; of a block, its opening and its closing brace."""
     depth = 0
     text = source.text
     opening = None

@@ -58,7 +58,7 @@ class Numbers:
         return tuple(map(self.program.number, value)) if isinstance(value, tuple) else (self.one(name),)
 
     def matters(self, name: str) -> bool:
-        """Whether an attribute differs from what has no effect."""
+        """Tell whether an attribute differs from what has no effect."""
         value = self.values.get(name)
         if value is None or isinstance(value, str):
             return bool(value)
