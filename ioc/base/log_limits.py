@@ -25,7 +25,7 @@ class SparingLog:
         self._write(logging.WARNING, message, values)
 
     def info(self, message: str, *values: object) -> None:
-        """The same for what is no reason to worry."""
+        """Log in the same way what is not a reason to worry."""
         self._write(logging.INFO, message, values)
 
     def _write(self, level: int, message: str, values: tuple[object, ...]) -> None:

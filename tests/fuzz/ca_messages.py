@@ -33,7 +33,7 @@ def extended(command: int, size: int, kind: int, count: int, first: int, second:
 
 
 def name(random: Random, prefix: str) -> bytes:
-    """A name that is served, mostly; else one that is not, is long, or is no text."""
+    """A name that is served, mostly; else one that is not, is long, or is not a text."""
     match random.randrange(12):
         case 0:
             return random.randbytes(random.randrange(0, 80))

@@ -18,7 +18,7 @@ from fuzz.driver import Driver, Silence, Where
 from fuzz.verdict import Verdict
 from system.twin_process import TwinProcess
 
-#: Cases before memory is measured for the first time: what is loaded on first use is no leak.
+#: Cases before memory is measured for the first time: what is loaded on first use is not a leak.
 WARM_UP = 1_000
 
 

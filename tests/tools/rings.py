@@ -236,7 +236,7 @@ def of_folder(folder: Path) -> Iterator[Case]:
 
 
 def format_of(file: Path) -> str | None:
-    """A file's format by its ending and, for JSON, its keys; None for a file that is no lattice."""
+    """A file's format by its ending and, for JSON, its keys; None for a file that is not a lattice."""
     if file.suffix != ".json":
         return ENDINGS.get(file.suffix.lower())
     if file.name == "options.json":

@@ -35,6 +35,8 @@ WORDS = {
     r"\b(?:NamesTaken|refuse_taken_names|left_behind|make_room|looks_so)\b": "the new name (decision 52)",
     r"[Rr]eally write": "Write to the machine",
     r"At most so many": "Show at most this many",
+    r"plays the machine": "stands in for the machine",
+    r"is none of its\b": "is not one of its ...",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
 }

@@ -197,7 +197,7 @@ FIELDS["C:count"] += " INP HYST"
 
 @pytest.mark.parametrize("name", [f"{record}.{field}" for record, names in FIELDS.items() for field in names.split()])
 def test_each_field_reads_as_the_soft_ioc_s(soft_ioc: RawClient, ours: RawClient, name: str) -> None:
-    # As text and as number, which for a link that is not set is not-a-number there, and 0 as for all empty texts here.
+    # As text and as number, which for a link that is not set is NaN there, and 0 as for all empty texts here.
     for data_type in (0,) if name.partition(".")[2] in LINKS else (0, 6):
         assert read(ours, name, data_type) == read(soft_ioc, name, data_type)
 

@@ -90,7 +90,7 @@ def content(value: Any) -> dict[str, Any]:
     alarm = found["alarm"]
     # QSRV2 says nothing where there is no alarm, QSRV and we say NO_ALARM.
     alarm["message"] = alarm["message"] if alarm["severity"] else ""
-    # Of fields of arrays it has zeros where others have not-a-number: no limits, either way.
+    # Of fields of arrays it has zeros where others have NaN: no limits, either way.
     for name, limit in found.get("valueAlarm", {}).items():
         if isinstance(limit, float) and (limit != limit or limit == 0.0):
             found["valueAlarm"][name] = None

@@ -1,4 +1,4 @@
-"""Environment and settings: what is set wins, what is empty does not count, what is no port is refused."""
+"""Environment and settings: what is set wins, what is empty does not count, what is not a port is refused."""
 
 import pytest
 
