@@ -24,7 +24,7 @@ Figures = Mapping[str, Callable[[], Any]]
 
 
 class Status:
-    """Publishes the figures of one twin."""
+    """Publisher of the figures of one twin."""
 
     def __init__(self, outputs: Outputs, figures: Figures) -> None:
         self._outputs = outputs

@@ -20,7 +20,7 @@ PASSING = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime", "
 
 
 class Equilibrium:
-    """Publishes these PVs: with each result what follows its optics, once a second what passes with time.
+    """Publisher of these PVs: with each result what follows its optics, once a second what passes with time.
 
     `of_beam` are the PVs that are INVALID without a beam, when the current and the injection gate are 0. Without a
     stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is

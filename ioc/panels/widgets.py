@@ -167,7 +167,7 @@ def step(drive: tuple[float, float]) -> float:
 
 
 def button(text: str, file: str, box: Box, colour: Colour = BUTTON, ink: Colour = INK) -> Widget:
-    """Opens another panel in the place of this one."""
+    """Button that opens another panel in the place of this one."""
     actions = ElementTree.Element("actions")
     action = ElementTree.SubElement(actions, "action", type="open_display")
     for key, value in (("file", file), ("target", "replace"), ("description", text)):
@@ -183,7 +183,7 @@ def button(text: str, file: str, box: Box, colour: Colour = BUTTON, ink: Colour 
 
 
 def press(text: str, spec: PvSpec, value: int, box: Box) -> Widget:
-    """Puts a value to a PV."""
+    """Button that puts a value to a PV."""
     actions = ElementTree.Element("actions")
     action = ElementTree.SubElement(actions, "action", type="write_pv")
     for key, shown in (("pv_name", "$(pv_name)"), ("value", value), ("description", text)):

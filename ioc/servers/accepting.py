@@ -1,4 +1,4 @@
-"""Accepts connections on a listening socket, few at a time and quietly when the system has no more to give."""
+"""Accept connections on a listening socket, few at a time and quietly when the system has no more to give."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ _RETRY_S = 0.1  # those that have gone meanwhile are worked off, too
 
 
 class Accepting:
-    """Hands each connection, and the address it comes from, to `take`. Everything runs in the present event loop.
+    """Listener that hands each connection, and the address it comes from, to `take`. All in the present event loop.
 
     The loop's own way of accepting reports one failure a thousand times a second when no file descriptor is left.
     """

@@ -1,4 +1,4 @@
-"""Counts connections, so that neither all clients together nor one address can take more than their share."""
+"""Count connections, so that neither all clients together nor one address can take more than their share."""
 
 from collections import Counter
 

@@ -27,7 +27,7 @@ SOURCES = tuple(
 
 
 class Comparison:
-    """Publishes the residuals. `reason` says why there are none."""
+    """Publisher of the residuals. `reason` says why there are none."""
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class Asked:
 
 
 class Follower:
-    """Makes the shadow's setpoints those of the machine, for one connection to it; all in the event loop.
+    """Make the shadow's setpoints those of the machine, for one connection to it; all in the event loop.
 
     `show` is told indices and values of setpoints that are in order already, and `refused` maps names of the machine's
     PVs to why the shadow does not have their value. `changed_ns` is when the machine changed last, by its own clock;

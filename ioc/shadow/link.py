@@ -27,7 +27,7 @@ class Update:
 
 
 class LinkSink(Protocol):
-    """Takes what a link hears, in the event loop."""
+    """Receiver of what a link hears, in the event loop."""
 
     def updated(self, updates: Sequence[Update]) -> None:
         """Take new values, in the order in which the machine sent them."""

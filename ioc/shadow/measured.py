@@ -41,7 +41,7 @@ class Snapshot:
 
 
 class MachineReadings:
-    """Collects readings; `readings` says by channel what each is about."""
+    """Collector of readings; `readings` says by channel what each is about."""
 
     def __init__(self, readings: Mapping[int, Target], monitors: int) -> None:
         self._readings = readings

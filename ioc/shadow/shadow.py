@@ -44,7 +44,7 @@ class TwinServices:
 
 
 class Shadow:
-    """Follows one machine from `start` to `close`; all in the event loop. Nothing of it can write to the machine."""
+    """Follow one machine from `start` to `close`; all in the event loop. Nothing of it can write to the machine."""
 
     def __init__(
         self,

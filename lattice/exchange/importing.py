@@ -27,7 +27,7 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """Options of an import: `drop`: patterns of names that may become free space; `approximate`: take the nearest part.
+    """Options of an import: `drop`: patterns of names that may become free space; `approximate`: use nearest parts.
 
     `use` names the sequence or line of a file that has several; `bare` leaves out supplies and magnets. Energy [eV] and
     harmonic number replace those of the file. `slices` is the number of slices of every thick magnet; without it each

@@ -29,7 +29,7 @@ BATCH = 32 * 1024
 
 
 class Connection(asyncio.Protocol, ABC):
-    """Takes messages in order and sends answers in batches; a client that does not read its answers is not heard."""
+    """Take messages in order and send answers in batches; a client that does not read its answers is not heard."""
 
     def __init__(self, guard: GuardConfig, admission: Admission) -> None:
         self.guard = guard

@@ -1,4 +1,4 @@
-"""Holds back answers to searches while the client that searches may still be closing its circuit.
+"""Hold back answers to searches while the client that searches may still be closing its circuit.
 
 EPICS's client library closes a circuit when its last channel is cleared, and keeps it in its table until we have closed
 it too. An answer that comes before finds it there; the library drops the answer and searches again seconds later.

@@ -1,4 +1,4 @@
-"""Sends what a bank publishes to all subscribers: one write for each client, however many PVs changed.
+"""Send what a bank publishes to all subscribers: one write for each client, however many PVs changed.
 
 Each client has a plan. For each set of PVs that are published together, it keeps the messages of its plain scalar
 subscriptions (DBR_TIME_DOUBLE) to them as one array of wire structures; a publication fills in values, alarms and time
@@ -177,7 +177,7 @@ Cache = dict[int, tuple[bytes, int, int]]
 
 
 class Publisher:
-    """Listens to a bank and writes to its clients, all in the event loop."""
+    """Listener to a bank that writes to its clients, all in the event loop."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank

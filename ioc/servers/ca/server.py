@@ -1,4 +1,4 @@
-"""Serves banks over Channel Access.
+"""Serve banks over Channel Access.
 
 caproto's server binds the ports and sends beacons. What clients say is heard by circuits of our own, since caproto's
 keep all that a client declares or leaves unread, and take a hundred times as long for what is done most.

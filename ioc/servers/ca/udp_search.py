@@ -1,4 +1,4 @@
-"""Answers searches over UDP: one datagram in a turn of the event loop, and never more bytes than were asked with."""
+"""Answer searches over UDP: one datagram in a turn of the event loop, and never more bytes than were asked with."""
 
 import asyncio
 import struct

@@ -1,4 +1,4 @@
-"""Keeps pvxs' thread at the door while a batch is posted, which makes the batch several times faster.
+"""Keep pvxs' thread at the door while a batch is posted, which makes the batch several times faster.
 
 Each post wakes that thread, and two threads that take turns at one lock, hundreds of times, mostly wait for each
 other. So before a batch the server sends itself a tiny remote procedure call; pvxs' thread takes it up and waits for

@@ -9,7 +9,7 @@ from gnomon.lattice import Client
 
 
 class Permits:
-    """Asks the rules for the PV Access server."""
+    """Access rules as the PV Access server asks them."""
 
     def __init__(self, rules: AccessRules) -> None:
         self._rules = rules

@@ -1,4 +1,4 @@
-"""Posts what was published to the PVs that are open, and of each only what changed since its last post."""
+"""Post what was published to the PVs that are open, and of each only what changed since its last post."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class _Watched:
 
 
 class Poster:
-    """Knows which PVs are open and what each was last sent. Not thread safe: the server's lock guards it."""
+    """Record of which PVs are open and what each was last sent. Not thread safe: the server's lock guards it."""
 
     def __init__(self, bank: Bank) -> None:
         n = len(bank.specs)

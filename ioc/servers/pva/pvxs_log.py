@@ -1,4 +1,4 @@
-"""Keeps the logs of pvxs and p4p quiet: they write a page for what a client does wrong, as often as it likes to.
+"""Keep the logs of pvxs and p4p quiet: they write a page for what a client does wrong, as often as it likes to.
 
 What a client does wrong ends its connection, or is answered with an error, and that is one line of ours, a second at
 most.

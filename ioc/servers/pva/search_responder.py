@@ -1,4 +1,4 @@
-"""Answers searches for the server, and tells clients now and then that it is here.
+"""Answer searches for the server, and tell clients now and then that it is here.
 
 Nobody can keep the event loop busy with searches: they get a part of its time, and what comes on top is left in the
 socket, where the system drops it. Clients ask again.

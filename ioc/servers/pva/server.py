@@ -1,4 +1,4 @@
-"""Serves banks over PV Access: what is published is posted at once, but only to PVs that a client has connected."""
+"""Serve banks over PV Access: what is published is posted at once, but only to PVs that a client has connected."""
 
 import asyncio
 import os

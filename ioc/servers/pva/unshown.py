@@ -1,4 +1,4 @@
-"""Counts the puts of one client that their PVs do not show yet, across the threads of pvxs and of the event loop."""
+"""Count the puts of one client that their PVs do not show yet, across the threads of pvxs and of the event loop."""
 
 import asyncio
 from collections.abc import Callable

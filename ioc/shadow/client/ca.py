@@ -148,7 +148,7 @@ class CaLink:
 
 
 class _Answers(asyncio.DatagramProtocol):
-    """Takes the answers to searches."""
+    """Receiver of the answers to searches."""
 
     def __init__(self, link: CaLink) -> None:
         self._link = link

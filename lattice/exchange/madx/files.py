@@ -11,7 +11,7 @@ MAX_BYTES = 50_000_000
 
 
 class Files:
-    """Reads the texts of one lattice, and counts their bytes."""
+    """Reader of the texts of one lattice, which counts their bytes."""
 
     def __init__(self) -> None:
         self._bytes = 0

@@ -47,7 +47,7 @@ class Described:
 
 
 class Contents:
-    """Looks through the requests of one client, who may give types numbers to refer to later."""
+    """Reader of the requests of one client, who may give types numbers to refer to later."""
 
     def __init__(self) -> None:
         self._named: dict[int, Described] = {}

@@ -22,7 +22,7 @@ class LostTrack(GnomonError):
 
 
 class Following:
-    """Walks through the bytes of one connection of the server.
+    """Walk through the bytes of one connection of the server.
 
     `created` is called with the client's and the server's number of a channel, the latter None for one that is not
     made; `destroyed` with the server's number. `echo` is the body of the echo that was asked for, empty when none was.

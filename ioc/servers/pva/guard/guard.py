@@ -1,4 +1,4 @@
-"""Stands between the network and pvxs, which has no limits: counts connections, joins them, drops those that misbehave.
+"""Guard between the network and pvxs, which has no limits: count connections, join them, drop those that misbehave.
 
 pvxs listens on a free port of this computer's loopback address; clients only ever meet the guard. pvxs then sees all
 of them at 127.0.0.1; `peer` tells who is behind a port there.

@@ -61,7 +61,7 @@ class Limits:
 
 
 class Inspector:
-    """Looks through one client's bytes, in pieces of any size.
+    """Inspector of one client's bytes, in pieces of any size.
 
     `readable` says whether the client may have the channel of a name; `search` is called with the body and byte order
     of a search; `value_bytes` says how large an update of a name is. The server's side tells which channels there are
