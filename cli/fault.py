@@ -69,16 +69,13 @@ def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
 
 
 def _show(faults: list[dict[str, Any]], what: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from gnomon.recorder.rendering import clean, make_console, make_table
 
-    from gnomon.recorder.rendering import clean
-
-    console = Console(emoji=False, highlight=False)
+    console = make_console()
     if not faults:
         console.print(f"no fault {what}")
         return
-    table = Table(what, "left", "by", box=None, pad_edge=False)
+    table = make_table(what, "left", "by")
     for fault in faults:
         left = "all" if fault["remaining"] is None else str(fault["remaining"])
         table.add_row(clean(fault["text"]), left, clean(fault["created_by"]))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gnomon.cli.options import ConfigFile, Prefix, configure
+from gnomon.lattice.text import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,7 +58,7 @@ def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5
 def drop(name: Name, config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 10.0) -> None:
     """End a fork and disconnect its clients; its journal is kept. For example `gnomon fork drop WHATIF`."""
     dropped = _call(configure(config, prefix=prefix).prefix, {"do": "drop", "name": name}, timeout)
-    typer.echo(f"fork {name} is dropped; its commands are kept in {dropped['journal']}")
+    typer.echo(printable(f"fork {name} is dropped; its commands are kept in {dropped['journal']}"))
 
 
 def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:

@@ -31,7 +31,7 @@ def list_(config: ConfigFile = None) -> None:
     for found in known_machines(configure(config)):
         document = found.document
         counts = (len(document.elements), len(document.supplies), len(document.monitors))
-        table.add_row(document.name, escape(printable(document.title)), *map(str, counts), found.origin)
+        table.add_row(document.name, escape(printable(document.title)), *map(str, counts), escape(printable(found.origin)))
     Console().print(table)
 
 
@@ -51,8 +51,9 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     found = find_machine(settings)
     ring, document = found.ring, found.document
     kinds = Counter(e.type for e in document.elements)
-    console = Console(emoji=False, highlight=False)
-    console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({escape(found.origin)})")
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    origin = escape(printable(found.origin))
+    console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({origin})")
     console.print(f"source: {escape(printable(document.source))}")
     for note in document.notes:
         console.print(f"  - {escape(printable(note))}")
@@ -71,14 +72,14 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     )
     for switch in document.switches:
         console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
-    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}")
+    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}", markup=False)
     table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
     for supply in document.supplies:
         spec = ring.property_spec(supply.name, "current")
         feeds = [m.name for m in ring.magnets if m.supply == supply.name]
         more = f" and {len(feeds) - 2} more" if len(feeds) > 2 else ""
         table.add_row(supply.name, f"{spec.nominal:.4f}", f"{spec.low:g} to {spec.high:g}", ", ".join(feeds[:2]) + more)
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 @app.command()
@@ -127,12 +128,13 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
     For example `gnomon machine check my_ring.json`. The first error is reported with file, place and reason.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import Config
     from gnomon.propagator import Propagator
 
-    console = Console(emoji=False, highlight=False)
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
     for file in files:
         found = find_machine(Config(machine=str(file)))
         pvs = pvs_of(found, "")
@@ -140,8 +142,9 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
         if beam.found:
             state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
         else:
-            state = f"[yellow]no beam with nominal settings: {beam.reason}[/]"
-        console.print(f"{file}: valid; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
+            state = f"[yellow]no beam with nominal settings: {escape(printable(beam.reason))}[/]"
+        shown = escape(printable(str(file)))
+        console.print(f"{shown}: valid; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
 
 
 @app.command("import")

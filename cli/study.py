@@ -156,11 +156,11 @@ def _run(
     show(result, console)
     if output is not None:
         write_result(result, output)
-        console.print(f"written: {output}")
+        console.print(f"written: {output}", markup=False, soft_wrap=True)
     if plot is not None:
         with console.status("plotting"):
             draw(result, plot)
-        console.print(f"plotted: {plot}")
+        console.print(f"plotted: {plot}", markup=False, soft_wrap=True)
 
 
 def _show_tune(result: "StudyResult", console: "Console") -> None:
