@@ -47,7 +47,7 @@ class ForkProcedure:
             case "list":
                 return json.dumps([fork.to_json() for fork in self._forks.every()])
             case other:
-                raise ForkError(f"do = {other!r}: it must be add, list or drop")
+                raise ForkError(f"do = {shorten(str(other))}: it must be add, list or drop")
 
 
 def wish(arguments: Mapping[str, Any]) -> Wish:
@@ -60,10 +60,21 @@ def wish(arguments: Mapping[str, Any]) -> Wish:
     return Wish(
         name=name,
         prefix=arguments.get("prefix", f"{name}:"),
-        nominal=str(arguments.get("nominal", "")).lower() in ("1", "true", "yes"),
+        nominal=_yes_or_no(arguments.get("nominal", "")),
         snapshot=arguments.get("snapshot", ""),
         lattice=arguments.get("lattice", ""),
     )
+
+
+def _yes_or_no(nominal: object) -> bool:
+    """Read `nominal`: a text, a bool or a number. Raises ForkError for what is neither yes nor no."""
+    answers = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
+    if isinstance(nominal, float) and nominal.is_integer():
+        nominal = int(nominal)
+    answer = answers.get(str(nominal).lower())
+    if answer is None:
+        raise ForkError(f"nominal = {shorten(str(nominal))}: it must be true or false")
+    return answer
 
 
 def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
