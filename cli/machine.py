@@ -31,7 +31,8 @@ def list_(config: ConfigFile = None) -> None:
     for found in known_machines(configure(config)):
         document = found.document
         counts = (len(document.elements), len(document.supplies), len(document.monitors))
-        table.add_row(document.name, escape(printable(document.title)), *map(str, counts), escape(printable(found.origin)))
+        title, origin = escape(printable(document.title)), escape(printable(found.origin))
+        table.add_row(document.name, title, *map(str, counts), origin)
     Console().print(table)
 
 

@@ -19,7 +19,7 @@ def result(quantities: dict[str, Any], names: dict[str, tuple[str, ...]], **fact
 
 TUNE = result(
     {
-        "tune": [17.85, 6.74], "chromaticity": [1.5, -2.5], "beta": [[10.0, 3.0], [4.0, 20.0]],
+        "tune": [17.85, 6.74], "chromaticity": [1.5, -2.5], "beta": [[10.0, 3.0], [4.0, 20.0], [1.0, 1.0]],
         "dispersion": [[-0.5, 0, 0.01, 0], [0.25, 0, -0.02, 0]], "momentum compaction": 7.3e-4,
         "tune response": [[0.1, -3.0], [0.2, 1.0]],
     },
