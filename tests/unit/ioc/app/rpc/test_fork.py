@@ -47,7 +47,8 @@ async def ask(forks: FakeForks, arguments: dict[str, Any]) -> Any:
     procedure = ForkProcedure(cast("Twin", TWIN), cast("Forks", forks))
     # A server calls it in a thread of its own.
     future = await asyncio.to_thread(procedure, arguments, CLIENT)
-    return json.loads(await asyncio.wait_for(asyncio.wrap_future(future), 5.0))
+    text: str = await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+    return json.loads(text)
 
 
 async def test_add_makes_a_fork_of_the_twin_that_was_called() -> None:
