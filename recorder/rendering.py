@@ -97,8 +97,8 @@ def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
     return table
 
 
-def differences_table(differences: Iterable[Difference], first: str, second: str, *, missing: str = "nominal") -> Table:
-    """Make a table of settings at two points; `missing` is shown if the number is unknown at one of them."""
+def differences_table(differences: Iterable[Difference], first: str, second: str) -> Table:
+    """Make a table of settings at two points; "nominal" is shown if the number is unknown at one of them."""
     table = make_table("device", "property", first, second, "unit", right=(2, 3))
     for d in differences:
         values = (value_text(d.first, "nominal"), value_text(d.second, "nominal"))
