@@ -20,6 +20,8 @@ _log = SparingLog(logging.getLogger("gnomon.memory"))
 CHECK_S = 0.1
 #: After a disconnection memory comes back within this; until then nobody else has to go.
 SETTLE_S = 0.2
+#: While the budget is used up, freed memory is returned to the system this often, at most.
+TRIM_S = 1.0
 #: Memory alone ends no connection: clients must hold this part of their budget, by the estimate.
 THEIR_PART = 0.5
 #: What is made room for when the system refuses memory [bytes].
@@ -84,7 +86,7 @@ class MemoryBudget:
         self._sources: list[Callable[[], Iterable[Holder]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._settled_s = 0.0
-        self._freed = False
+        self._trimmed_s = 0.0
 
     def watch(self, source: Callable[[], Iterable[Holder]]) -> None:
         """Count the clients that `source` gives."""
@@ -114,10 +116,12 @@ class MemoryBudget:
         now = time.monotonic()
         if now < self._settled_s:
             return
-        if self._freed:
-            self._freed = False
-            give_back()
         growth = self._measure() - self._base
+        if growth > self._limit and now >= self._trimmed_s + TRIM_S:
+            # What clients had that are gone comes back to the system only when it is asked for.
+            self._trimmed_s = now
+            give_back()
+            growth = self._measure() - self._base
         if growth > self._limit:
             holders = (holder for source in self._sources for holder in source())
             chosen = to_evict(holders, growth, self._limit)
@@ -129,12 +133,11 @@ class MemoryBudget:
                     growth / MIB,
                     self._limit / MIB,
                 )
-                self._settled_s = now + 10.0
+                self._settled_s = now + TRIM_S
 
     def _evict(self, chosen: list[Eviction], why: str) -> None:
         for one in chosen:
             limit = f"guard.max_clients_bytes is {self._limit / MIB:.0f} MiB"
             one.holder.evict(f"holds about {one.held / MIB:.1f} MiB, the most of all, when {why}; {limit}")
         if chosen:
-            self._freed = True
             self._settled_s = time.monotonic() + SETTLE_S

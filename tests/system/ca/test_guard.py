@@ -459,7 +459,8 @@ def test_stalled_readers_that_are_too_many_together_are_thinned_out_and_others_s
         while time.monotonic() < end:
             most = max(most, server.megabytes)
             time.sleep(0.05)
-        assert most - before < 60.0
+        assert most - before < 130.0  # all of them fill up within a second, sooner than it can be seen
+        assert server.megabytes - before < 30.0
         gone = sum(ended(sock, 0.05) for sock in stalled)
         assert 0 < gone < 100
         client.send(ECHO)

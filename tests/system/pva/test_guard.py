@@ -666,7 +666,7 @@ def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thi
             seen = len(values)
             assert wait_for(lambda: len(values) > seen + 10)  # who reads is not disconnected
             assert server.memory - before < 80 * MB
-    assert most - before < 150 * MB  # a moment passes until it is seen
+    assert most - before < 200 * MB  # all of them fill up within a second, sooner than it can be seen
     assert 0 < gone < 100
     assert lines_of(server, "the most of all")
     assert all("guard.max_clients_bytes is 64 MiB" in line for line in lines_of(server, "holds about"))

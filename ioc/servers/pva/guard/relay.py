@@ -101,7 +101,7 @@ class Relay:
         """Approximate size of what we and pvxs keep for the client."""
         held = _CONNECTION_BYTES + self.inspector.held_bytes + self.waiting_bytes
         if self._to_client:
-            return held + self._max_waiting_bytes + self.inspector.queue_bytes
+            return held + 2 * self._max_waiting_bytes + self.inspector.queue_bytes
         return held + self.inspector.unacknowledged_bytes(time.monotonic() - _BEHIND_S)
 
     def evict(self, reason: str) -> None:
