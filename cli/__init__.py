@@ -1,36 +1,75 @@
-"""The command line. Subcommands import their modules when they run: replay, for one, never loads fault injection."""
+"""The command line. A command's modules are imported when it runs: replay, for one, never loads fault injection."""
 
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 import gnomon
-from gnomon.cli import fault, fork, log, machine, panels, replay, serve, snapshot, study
-from gnomon.lattice._errors import GnomonError
-from gnomon.lattice.text import printable
+from gnomon.cli.lazy import Entry, LazyGroup
+
+RUN, LOOK, CHANGE, MACHINES, STUDY = "Run", "Look", "Change", "Machines", "Study"
+
+#: All commands, in the order of the help. A test compares each help line with that of the command itself.
+COMMANDS = (
+    Entry(
+        "serve",
+        RUN,
+        "Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.",
+        "serve:serve",
+    ),
+    Entry(
+        "fork",
+        RUN,
+        "Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
+        "fork:app",
+    ),
+    Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),
+    Entry(
+        "restore",
+        CHANGE,
+        "Restore the settings that the running server had after a command, by one new command.",
+        "log:restore",
+    ),
+    Entry(
+        "snapshot",
+        CHANGE,
+        "Save, list, show, compare, restore, delete, export and import named snapshots of all setpoints.",
+        "snapshot:app",
+    ),
+    Entry(
+        "replay",
+        CHANGE,
+        "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",
+        "replay:replay",
+    ),
+    Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
+    Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
+    Entry(
+        "panels",
+        MACHINES,
+        "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
+        "panels:panels",
+    ),
+    Entry("study", STUDY, "Compute tunes and optics, the orbit response, or apertures of a machine.", "study:app"),
+)
+
+
+class Commands(LazyGroup):
+    """The commands of gnomon."""
+
+    entries = COMMANDS
+
 
 app = typer.Typer(
     name="gnomon",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="A digital shadow of a storage ring that any EPICS client can talk to.\n\n"
     "Start with `gnomon serve`; `--help` explains each command.\n\n"
     "Exit codes: 0 done; 1 refused, failed or different; 2 wrong use; 3 partly done.",
 )
-app.command("serve")(serve.serve)
-app.add_typer(machine.app, name="machine")
-app.command("panels")(panels.panels)
-app.add_typer(study.app, name="study")
-app.add_typer(log.app, name="log")
-app.command("restore")(log.restore)
-app.add_typer(snapshot.app, name="snapshot")
-app.command("replay")(replay.replay)
-app.add_typer(fault.app, name="fault")
-app.add_typer(fork.app, name="fork")
 
 
 def _version(wanted: bool) -> None:
@@ -52,10 +91,24 @@ def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
     try:
         app()
-    except GnomonError as error:
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _explained(error):
+            raise
+        sys.exit(1)
+
+
+def _explained(error: Exception) -> bool:
+    """Print an error that the user can act on, and say whether it was one."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from gnomon.lattice import GnomonError
+    from gnomon.lattice.text import printable
+
+    if isinstance(error, GnomonError):
         Console(stderr=True, emoji=False, highlight=False).print(
             Text("gnomon: ", "red").append("\n".join(map(printable, str(error).split("\n")))), soft_wrap=True
         )
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    return isinstance(error, GnomonError)

@@ -15,7 +15,7 @@ Timeout = Annotated[float, typer.Option(help="Wait at most this long for the ser
 @app.command()
 def add(
     action: Annotated[str, typer.Argument(help="Action of the fault: abandon, delay or modify.")],
-    device: Annotated[str, typer.Argument(help="Pattern of the device names: Q1P*, HS4P?D1R, '*'.")],
+    device: Annotated[str, typer.Argument(help="Pattern of the device names: `'Q1P*'`, `'HS4P?D1R'`, `'*'`.")],
     property: Annotated[str, typer.Option(help="Pattern of the property names.")] = "*",
     delay: Annotated[float | None, typer.Option(help="With delay: delay each command by this time [s].")] = None,
     scale: Annotated[float | None, typer.Option(help="With modify: multiply the value by this factor.")] = None,

@@ -87,7 +87,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
 def pvs(
     name: Name,
     wanted: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="List PVs whose name matches: '*:SETI', 'HS4P*'.")
+        list[str] | None, typer.Argument(metavar="PATTERN", help="List PVs whose name matches: `'*:SETI'`, `'HS4P*'`.")
     ] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
@@ -167,8 +167,8 @@ def import_(
     drop: Annotated[
         list[str] | None,
         typer.Option(
-            help="Allow elements that match this pattern (for example 'ID*') to be replaced by free space; repeat the "
-            "option for several patterns."
+            help="Allow elements that match this pattern (for example `'ID*'`) to be replaced by free space; repeat "
+            "the option for several patterns."
         ),
     ] = None,
     approximate: Annotated[

@@ -79,8 +79,7 @@ def test_commands_and_their_options_exist(page: str, line: str) -> None:
     command: Any = typer.main.get_command(app)
     words = shlex.split(line.partition("&&")[0].partition(" | ")[0])[1:]
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
-        found = command.commands.get(words[0].split("|")[0])
-        assert found is not None, f"{page}: {line}: {command.name} has no command {words[0]}"
+        _, found, _ = command.resolve_command(typer.Context(command), [words[0].split("|")[0]])
         command, words = found, words[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}
