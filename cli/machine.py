@@ -28,10 +28,10 @@ def list_(config: ConfigFile = None) -> None:
     from gnomon.ioc.app.machines import known_machines
 
     table = Table("machine", "description", "elements", "supplies", "monitors", "source", box=None, pad_edge=False)
-    for found in known_machines(configure(config)):
-        document = found.document
+    for loaded in known_machines(configure(config)):
+        document = loaded.document
         counts = (len(document.elements), len(document.supplies), len(document.monitors))
-        title, origin = escape(printable(document.title)), escape(printable(found.origin))
+        title, origin = escape(printable(document.title)), escape(printable(loaded.origin))
         table.add_row(document.name, title, *map(str, counts), origin)
     Console().print(table)
 
@@ -49,11 +49,11 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     from gnomon.ioc.app.machines import find_machine, pvs_of
 
     settings = configure(config, machine=name, prefix=prefix)
-    found = find_machine(settings)
-    ring, document = found.ring, found.document
+    loaded = find_machine(settings)
+    ring, document = loaded.ring, loaded.document
     kinds = Counter(e.type for e in document.elements)
     console = Console(emoji=False, highlight=False, soft_wrap=True)
-    origin = escape(printable(found.origin))
+    origin = escape(printable(loaded.origin))
     console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({origin})")
     console.print(f"source: {escape(printable(document.source))}")
     for note in document.notes:
@@ -73,7 +73,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     )
     for switch in document.switches:
         console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
-    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(found, settings.prefix))}", markup=False)
+    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(loaded, settings.prefix))}", markup=False)
     table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
     for supply in document.supplies:
         spec = ring.property_spec(supply.name, "current")
@@ -137,15 +137,15 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
 
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     for file in files:
-        found = find_machine(Config(machine=str(file)))
-        pvs = pvs_of(found, "")
-        beam = Propagator(found.ring)(found.ring.nominal)
+        loaded = find_machine(Config(machine=str(file)))
+        pvs = pvs_of(loaded, "")
+        beam = Propagator(loaded.ring)(loaded.ring.nominal)
         if beam.found:
             state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
         else:
             state = f"[yellow]no beam with nominal settings: {escape(printable(beam.reason))}[/]"
         shown = escape(printable(str(file)))
-        console.print(f"{shown}: valid; {len(found.ring.elements)} elements, {len(pvs)} PVs, {state}")
+        console.print(f"{shown}: valid; {len(loaded.ring.elements)} elements, {len(pvs)} PVs, {state}")
 
 
 @app.command("import")

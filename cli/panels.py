@@ -30,8 +30,8 @@ def panels(
     from gnomon.lattice import DocumentError
 
     settings = configure(config, machine=machine, prefix=prefix, pvs=pvs)
-    found = find_machine(settings)
-    made = make_panels(found.ring, pvs_of(found, settings.prefix), settings.prefix)
+    loaded = find_machine(settings)
+    made = make_panels(loaded.ring, pvs_of(loaded, settings.prefix), settings.prefix)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
@@ -40,6 +40,6 @@ def panels(
         raise DocumentError(f"{out}: panels cannot be written: {error}") from error
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{len(made)} panels for {printable(found.document.title)} written to {out}; "
+        f"{len(made)} panels for {printable(loaded.document.title)} written to {out}; "
         f"open {out / 'overview.bob'} in Phoebus"
     )

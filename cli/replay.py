@@ -147,15 +147,16 @@ def _plan(
         entries = tuple(reader.entries(Filter(first=first, last=last)))
     run = before.run
     settings = configure(config, machine=machine, pvs=pvs)
-    found = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
-    if found.ring.digest != run.digest:
+    loaded = find_machine(settings) if machine else recorded_machine(settings, run.machine, run.digest)
+    if loaded.ring.digest != run.digest:
         raise ReplayError(
-            f"machine {run.machine!r} has changed since it was recorded: its document is {found.ring.digest[:12]} now, "
-            f"the recording's is {run.digest[:12]}; give the recorded machine's document with --machine"
+            f"machine {run.machine!r} has changed since it was recorded: its document is "
+            f"{loaded.ring.digest[:12]} now, the recording's is {run.digest[:12]}; "
+            "give the recorded machine's document with --machine"
         )
-    start = found.ring.nominal.updated(before.settings)
-    propagate = Propagator(found.ring, settings.model.momentum)
-    return run, make_plan(entries, run, prefix, start, pvs_of(found, prefix), propagate)
+    start = loaded.ring.nominal.updated(before.settings)
+    propagate = Propagator(loaded.ring, settings.model.momentum)
+    return run, make_plan(entries, run, prefix, start, pvs_of(loaded, prefix), propagate)
 
 
 def _show(plan: "Plan", console: "Console") -> None:

@@ -282,19 +282,19 @@ def import_(
 
     settings = configure(config, machine, prefix)
     saved = read(file)
-    found = find_machine(settings)
-    imported = entries_from(saved, pvs_of(found, ""), "", settings.prefix)
+    loaded = find_machine(settings)
+    imported = entries_from(saved, pvs_of(loaded, ""), "", settings.prefix)
     entries, left_out = imported.entries, imported.left_out
     if not entries:
         example = next(iter((*imported.unread, *left_out)), "none")
         count = len(saved.given) + len(saved.left)
         raise store.SnapshotError(
-            f"{file}: none of its {count} PVs is a setpoint of {found.document.name!r} with a value, for example "
+            f"{file}: none of its {count} PVs is a setpoint of {loaded.document.name!r} with a value, for example "
             f"{printable(example)}; give the prefix of the PV names with --prefix"
         )
     snapshot = Snapshot(
-        machine=found.document.name,
-        digest=found.ring.digest,
+        machine=loaded.document.name,
+        digest=loaded.ring.digest,
         prefix=settings.prefix,
         lattice_id="",
         complete=False,

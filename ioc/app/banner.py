@@ -19,7 +19,7 @@ from gnomon.lattice.text import printable
 def introduce(serving: Serving, console: Console, seconds: float) -> None:
     """Print the served machine, PVs and addresses, and commands to try."""
     twin, servers = serving.twin, serving.servers
-    config, ring, document = twin.config, twin.found.ring, twin.found.document
+    config, ring, document = twin.config, twin.machine.ring, twin.machine.document
     setpoint = _example(twin)
     reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
     console.print(
@@ -28,7 +28,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     )
     console.print(
         f"  {len(twin.bank.specs)} PVs as {config.prefix!r}...{f', named by {config.pvs}' if config.pvs else ''}, "
-        f"lattice {twin.beginning.lattice.id}, "
+        f"lattice {twin.initial_state.lattice.id}, "
         f"role {_role(config)}"
     )
     _say_where_it_begins(twin, console)
@@ -39,7 +39,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     for fork in serving.forks.every():
         console.print(
             f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
-            f"lattice {fork.twin.beginning.lattice.id}, journal {fork.twin.journal.path}"
+            f"lattice {fork.twin.initial_state.lattice.id}, journal {fork.twin.journal.path}"
         )
     console.print("  try:")
     residual = next((s for s in twin.bank.specs if s.source == "residual.rms.x"), None)
@@ -65,7 +65,7 @@ def _role(config: Config) -> str:
 
 
 def _say_where_it_begins(twin: Twin, console: Console) -> None:
-    start = twin.beginning
+    start = twin.initial_state
     if start.changes:
         console.print(f"  {start.note}: settings that are not nominal: {len(start.changes)}")
     elif start.note:

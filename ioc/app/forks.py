@@ -69,7 +69,7 @@ class Fork:
             "name": self.name,
             "prefix": self.twin.prefix,
             "origin": self.origin,
-            "began": self.twin.beginning.note,
+            "began": self.twin.initial_state.note,
             "made_ns": self.made_ns,
             "made_by": self.made_by,
             "lattice_id": self.twin.dispatcher.lattice.id,
@@ -101,25 +101,25 @@ class Forks:
         """
         async with self._lock:
             self._check(wish)
-            config, found = self._config.forked(wish.prefix), origin.found
-            specs = await asyncio.to_thread(pvs_of, found, wish.prefix)
+            config, machine = self._config.forked(wish.prefix), origin.machine
+            specs = await asyncio.to_thread(pvs_of, machine, wish.prefix)
             search = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
             try:
-                make = partial(Propagator, found.ring, config.model.momentum)
+                make = partial(Propagator, machine.ring, config.model.momentum)
                 propagator = await asyncio.to_thread(make)
-                beginning = await asyncio.to_thread(_beginning, origin, wish)
-                await asyncio.to_thread(propagator, beginning.lattice)
+                initial = await asyncio.to_thread(_choose_initial_state, origin, wish)
+                await asyncio.to_thread(propagator, initial.lattice)
             finally:
                 await asyncio.wait([search])
             _refuse_if_taken(search, wish.prefix)
             self._refuse_if_stopped()
 
-            def begin(journal: Path) -> InitialState:
-                left = initial_state.last_state(found.ring, journal, wish.prefix) if restore else None
-                return left or beginning
+            def begin_with(journal: Path) -> InitialState:
+                left = initial_state.last_state(machine.ring, journal, wish.prefix) if restore else None
+                return left or initial
 
             return await self._open(
-                TwinRecipe(config, found, specs, propagator, make, begin), origin, wish.name, client
+                TwinRecipe(config, machine, specs, propagator, make, begin_with), origin, wish.name, client
             )
 
     async def drop(self, name: str, client: Client) -> Fork:
@@ -159,15 +159,15 @@ class Forks:
         if self._stopped:
             raise ForkError("the server is stopping; no fork was made")
 
-    async def _open(self, parts: TwinRecipe, origin: Twin, name: str, client: Client) -> Fork:
+    async def _open(self, recipe: TwinRecipe, origin: Twin, name: str, client: Client) -> Fork:
         async with AsyncExitStack() as stack:
-            twin = await make_twin(parts, stack)
+            twin = await make_twin(recipe, stack)
             self._servers.add(twin, self._procedures(twin))
             keep_alive(twin, self._servers.clients, stack)
             by = f"{client.user}@{client.host}"
             fork = Fork(name, twin, origin.prefix, time.time_ns(), by, stack.pop_all())
         self._forks[name] = fork
-        log.info("%s: added fork %s of %r: %r, %s", by, name, origin.prefix, twin.prefix, twin.beginning.note)
+        log.info("%s: added fork %s of %r: %r, %s", by, name, origin.prefix, twin.prefix, twin.initial_state.note)
         return fork
 
 
@@ -179,7 +179,7 @@ def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
         raise ForkError(f"the prefix {prefix!r} cannot be used: {found}; choose another one") from error
 
 
-def _beginning(origin: Twin, wish: Wish) -> InitialState:
+def _choose_initial_state(origin: Twin, wish: Wish) -> InitialState:
     present = origin.dispatcher.lattice
     if wish.nominal:
         return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
@@ -187,14 +187,14 @@ def _beginning(origin: Twin, wish: Wish) -> InitialState:
         return _at_snapshot(origin, present, wish.snapshot)
     if wish.lattice:
         return _at_lattice(origin, present, wish.lattice)
-    return initial_state.beginning_at(present, f"fork of {origin.prefix!r} at lattice {present.id}")
+    return initial_state.from_lattice(present, f"fork of {origin.prefix!r} at lattice {present.id}")
 
 
 def _at_snapshot(origin: Twin, present: Lattice, name: str) -> InitialState:
     """Start at a snapshot; settings that it lacks are as in the origin. Runs an event loop of its own."""
     todo = assignments(find(origin.config, name).snapshot, present)
     lattice = present.updated({(a.device, a.setting): a.value for a in todo})
-    return initial_state.beginning_at(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
+    return initial_state.from_lattice(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
 
 
 def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> InitialState:
@@ -208,7 +208,9 @@ def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> InitialState:
                 f"lattice {wanted!r} is not in the journal {origin.journal.path}; `gnomon log show N` shows the ids"
             )
         point = point_at(reader, sequence)
-    found = initial_state.beginning(present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}")
+    found = initial_state.from_settings(
+        present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}"
+    )
     if not found.lattice.id.startswith(wanted):
         reasons = "; ".join(found.left_out) or "the machine document has changed since"
         raise ForkError(f"lattice {wanted!r} of command {sequence} cannot be reproduced any more: {reasons}")

@@ -35,7 +35,7 @@ def nominal(ring: Ring, note: str = "") -> InitialState:
     return InitialState(ring.nominal, {}, note)
 
 
-def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> InitialState:
+def from_settings(ring: Ring, settings: Mapping[Key, float], note: str) -> InitialState:
     """Begin with stored settings, by (device, setting), as far as the ring has them within its limits."""
     wanted: dict[Key, float] = {}
     left_out: list[str] = []
@@ -61,7 +61,7 @@ def beginning(ring: Ring, settings: Mapping[Key, float], note: str) -> InitialSt
     return InitialState(lattice, wanted, note, tuple(left_out))
 
 
-def beginning_at(lattice: Lattice, note: str) -> InitialState:
+def from_lattice(lattice: Lattice, note: str) -> InitialState:
     """Begin with a lattice of the same ring, whatever made it."""
     ring = lattice.ring
     keys = {s.slot: key for key, s in ring.properties.items() if s.slot is not None and s.setting == s.property}
@@ -76,19 +76,19 @@ def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
     if left is None:
         return None
     source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")
-    found = beginning(ring, left.settings, f"restore {source}, of {local_time(left.wall_ns)}")
+    found = from_settings(ring, left.settings, f"restore {source}, of {local_time(left.wall_ns)}")
     if not found.changes and not found.left_out:
         return nominal(ring, f"nothing to restore: {source} left every setting nominal")
     return found
 
 
-def restored(ring: Ring, path: Path, prefix: str) -> InitialState:
+def last_state_or_nominal(ring: Ring, path: Path, prefix: str) -> InitialState:
     """As the last server left it; nominal, and a note why, where the journal knows none."""
     unknown = f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}"
     return last_state(ring, path, prefix) or nominal(ring, unknown)
 
 
-def begin(journal: Journal, ring: Ring, prefix: str, start: InitialState) -> None:
+def record_start(journal: Journal, ring: Ring, prefix: str, start: InitialState) -> None:
     """Note the start in the journal, with what leads to its lattice as one command. Raises JournalError."""
     journal.begin_run(
         machine=ring.name,

@@ -21,7 +21,7 @@ KIND = "machine"
 
 
 @dataclass(frozen=True)
-class Found:
+class LoadedMachine:
     """A machine document and where it came from; `folder` is where PV documents are that are not shipped.
 
     `pvs` is the PV document that the configuration asks for, a name or a file; empty: the one that the machine names.
@@ -38,62 +38,62 @@ class Found:
         return Ring(self.document)
 
 
-def find_machine(config: Config) -> Found:
+def find_machine(config: Config) -> LoadedMachine:
     """Find the machine that `config.machine` names. Raises DocumentError, with the known names, if there is none."""
     return replace(_find(config), pvs=config.pvs or "")
 
 
-def _find(config: Config) -> Found:
+def _find(config: Config) -> LoadedMachine:
     name = config.machine
     if name in shipped_machines():
-        return Found(shipped_document(name), "shipped")
+        return LoadedMachine(shipped_document(name), "shipped")
     path = Path(name).expanduser()
     if path.suffix == ".json" or path.exists():
-        return Found(read_machine(path), str(path), path.parent)
-    stored = next((found for found in _stored(config) if found.document.name == name), None)
+        return LoadedMachine(read_machine(path), str(path), path.parent)
+    stored = next((machine for machine in _stored(config) if machine.document.name == name), None)
     if stored is None:
-        names = ", ".join(found.document.name for found in known_machines(config))
+        names = ", ".join(machine.document.name for machine in known_machines(config))
         raise DocumentError(
             f"there is no machine {name!r}; use one of {names}, or the file of a machine document (.json)"
         )
     return stored
 
 
-def known_machines(config: Config) -> Iterator[Found]:
+def known_machines(config: Config) -> Iterator[LoadedMachine]:
     """List the shipped machines, then those in the document store."""
     for name in shipped_machines():
-        yield Found(shipped_document(name), "shipped")
+        yield LoadedMachine(shipped_document(name), "shipped")
     yield from _stored(config)
 
 
-def recorded_machine(config: Config, name: str, digest: str) -> Found:
+def recorded_machine(config: Config, name: str, digest: str) -> LoadedMachine:
     """Find the machine of a recording: the shipped one, or a document in the store that was served then.
 
     `digest` is the ring's. Raises DocumentError if no document of this name has it.
     """
-    for found in (*_by_name(config, name), *_kept(config, name)):
-        if found.ring.digest == digest:
-            return replace(found, pvs=config.pvs or "")
+    for machine in (*_by_name(config, name), *_revisions_in_store(config, name)):
+        if machine.ring.digest == digest:
+            return replace(machine, pvs=config.pvs or "")
     raise DocumentError(
         f"machine {name!r} has changed since it was recorded: the recorded document, {digest[:12]}, is neither shipped "
         f"nor kept in {config.store_path()}"
     )
 
 
-def _by_name(config: Config, name: str) -> Iterator[Found]:
+def _by_name(config: Config, name: str) -> Iterator[LoadedMachine]:
     with suppress(DocumentError):
         yield find_machine(config.model_copy(update={"machine": name}))
 
 
-def _kept(config: Config, name: str) -> Iterator[Found]:
+def _revisions_in_store(config: Config, name: str) -> Iterator[LoadedMachine]:
     """Yield all revisions of a machine in the store, newest first. Runs an event loop of its own."""
     path = config.store_path()
-    for stored in asyncio.run(_revisions(path, name)) if path.exists() else ():
+    for stored in asyncio.run(_read_revisions(path, name)) if path.exists() else ():
         document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
-        yield Found(document, f"store, revision {stored.revision}", _names(config, name))
+        yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, name))
 
 
-async def _revisions(path: Path, name: str) -> list[StoredDocument]:
+async def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
     async with SqliteStore(path) as store:
         try:
             revisions = await store.history(KIND, name)
@@ -102,14 +102,14 @@ async def _revisions(path: Path, name: str) -> list[StoredDocument]:
         return [await store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
 
 
-async def keep(found: Found, config: Config) -> None:
+async def keep_document(machine: LoadedMachine, config: Config) -> None:
     """Keep the document that is about to be served, so that the states in the journal can always be rebuilt.
 
     The PV documents of a user's machine are kept beside the store, as they are now.
     """
-    await asyncio.to_thread(_keep_names, found, config)
-    name = found.document.name
-    document = json.loads(found.document.model_dump_json(by_alias=True))
+    await asyncio.to_thread(_keep_pv_documents, machine, config)
+    name = machine.document.name
+    document = json.loads(machine.document.model_dump_json(by_alias=True))
     async with SqliteStore(config.store_path()) as store:
         try:
             newest = await store.get(KIND, name)
@@ -124,47 +124,47 @@ async def keep(found: Found, config: Config) -> None:
             return  # another server has just kept the same machine
 
 
-def _names(config: Config, machine: str) -> Path:
+def _pv_folder(config: Config, machine: str) -> Path:
     """Find the folder in which the PV documents of a user's machine are kept."""
     return config.store_path().parent / "pvs" / machine
 
 
-def _keep_names(found: Found, config: Config) -> None:
-    kept = _names(config, found.document.name)
-    if found.folder is None or found.folder == kept or found.pvs:
+def _keep_pv_documents(machine: LoadedMachine, config: Config) -> None:
+    kept = _pv_folder(config, machine.document.name)
+    if machine.folder is None or machine.folder == kept or machine.pvs:
         return
-    files = pv_files(found.document.pvs, partial(pv_document, beside=found.folder))
+    files = pv_files(machine.document.pvs, partial(pv_document, beside=machine.folder))
     try:
         for name, file in files.items():
-            if file.parent == found.folder:
+            if file.parent == machine.folder:
                 kept.mkdir(parents=True, exist_ok=True)
                 (kept / f"{name}.pvs.json").write_bytes(file.read_bytes())
     except OSError as error:
         raise DocumentError(f"{kept}: the PV documents cannot be kept: {error}") from error
 
 
-def pvs_of(found: Found, prefix: str) -> tuple[PvSpec, ...]:
+def pvs_of(machine: LoadedMachine, prefix: str) -> tuple[PvSpec, ...]:
     """Make all PVs of a machine under a prefix. Raises DocumentError."""
-    name = found.pvs or found.document.pvs
+    name = machine.pvs or machine.document.pvs
     file = Path(name).expanduser()
     if file.suffix != ".json":
-        return expand(read_pvs(name, partial(pv_document, beside=found.folder)), found.ring, prefix)
+        return expand(read_pvs(name, partial(pv_document, beside=machine.folder)), machine.ring, prefix)
 
     def find(other: str) -> Path:
         return file if other == name else pv_document(other, beside=file.parent)
 
-    return expand(read_pvs(name, find), found.ring, prefix)
+    return expand(read_pvs(name, find), machine.ring, prefix)
 
 
-def _stored(config: Config) -> Iterator[Found]:
+def _stored(config: Config) -> Iterator[LoadedMachine]:
     """Yield the machines that were served from a file before. Runs an event loop of its own."""
     path = config.store_path()
-    for stored in asyncio.run(_newest(path)) if path.exists() else ():
+    for stored in asyncio.run(_read_newest(path)) if path.exists() else ():
         if stored.name not in shipped_machines():
             document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
-            yield Found(document, f"store, revision {stored.revision}", _names(config, stored.name))
+            yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, stored.name))
 
 
-async def _newest(path: Path) -> list[StoredDocument]:
+async def _read_newest(path: Path) -> list[StoredDocument]:
     async with SqliteStore(path) as store:
         return [await store.get(KIND, revision.name) for revision in await store.list(KIND)]

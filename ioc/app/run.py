@@ -14,7 +14,7 @@ from gnomon.ioc.app.banner import introduce
 from gnomon.ioc.app.serving import start
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
-from gnomon.ioc.base.memory import bound, survive
+from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
 
 log = SparingLog(logging.getLogger("gnomon.app"))
@@ -32,7 +32,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
     async with AsyncExitStack() as stack:
         serving = await start(config, stack)
         survive_memory_errors(loop, serving.servers.budget)
-        bound(config.guard.max_growth_bytes)
+        limit_memory_growth(config.guard.max_growth_bytes)
         # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
         gc.freeze()
         introduce(serving, console, time.perf_counter() - began)

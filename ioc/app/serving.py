@@ -10,7 +10,7 @@ from pathlib import Path
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.forks import Forks, Wish
 from gnomon.ioc.app.initial_state import InitialState
-from gnomon.ioc.app.machines import find_machine, keep, pvs_of
+from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.fork import procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
@@ -35,9 +35,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
 
     The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
     """
-    found = await asyncio.to_thread(find_machine, config)
-    ring = found.ring
-    specs = pvs_of(found, config.prefix)
+    machine = await asyncio.to_thread(find_machine, config)
+    ring = machine.ring
+    specs = pvs_of(machine, config.prefix)
     names = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
     make = partial(Propagator, ring, config.model.momentum)
     try:
@@ -46,11 +46,11 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     finally:
         with suppress(asyncio.CancelledError):
             await names
-    await keep(found, config)
+    await keep_document(machine, config)
 
     servers = Servers(config)
-    parts = TwinRecipe(config, found, specs, propagator, make, partial(_beginning, config, ring))
-    twin = await make_twin(parts, stack)
+    recipe = TwinRecipe(config, machine, specs, propagator, make, partial(_choose_initial_state, config, ring))
+    twin = await make_twin(recipe, stack)
     forks = Forks(config, servers, lambda each: procedures(each, forks))
     stack.push_async_callback(forks.stop)
     servers.add(twin, procedures(twin, forks))
@@ -62,7 +62,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     return Serving(twin, servers, forks)
 
 
-def _beginning(config: Config, ring: Ring, journal: Path) -> InitialState:
+def _choose_initial_state(config: Config, ring: Ring, journal: Path) -> InitialState:
     if not config.recorder.restore:
         return initial_state.nominal(ring)
-    return initial_state.restored(ring, journal, config.prefix)
+    return initial_state.last_state_or_nominal(ring, journal, config.prefix)

@@ -63,10 +63,10 @@ def present(config: Config, journal: Path, prefix: str | None) -> Present:
             raise ReviewError(f"{journal}: no server under {prefix!r} has written to this journal")
         left = point_left(reader, runs[-1].machine, runs[-1].prefix)
     assert left is not None
-    found = recorded_machine(config, left.run.machine, left.run.digest)
-    lattice = found.ring.nominal.updated(left.settings)
+    machine = recorded_machine(config, left.run.machine, left.run.digest)
+    lattice = machine.ring.nominal.updated(left.settings)
     source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")
-    return Present(left.run, lattice, pvs_of(found, left.run.prefix), source)
+    return Present(left.run, lattice, pvs_of(machine, left.run.prefix), source)
 
 
 def snapshot_of(now: Present, comment: str) -> Snapshot:

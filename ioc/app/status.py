@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon import __version__
-from gnomon.ioc.base.memory import resident
+from gnomon.ioc.base.memory import resident_bytes
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.propagator import PropagatorService
@@ -78,7 +78,7 @@ def figures(
         "status.journal.path": lambda: str(journal.path),
         "status.journal.size": lambda: size(journal.path),
         "status.journal.last": lambda: journal.next_sequence - 1,
-        "status.memory": resident,
+        "status.memory": resident_bytes,
         **clients,
     }
 

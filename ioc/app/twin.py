@@ -11,7 +11,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import InitialState
-from gnomon.ioc.app.machines import Found
+from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.status import Figures, Status, figures
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import background_task, cancelled
@@ -34,8 +34,8 @@ class Twin:
     """A lattice with its queue of commands, its journal, its faults, its model and its PVs."""
 
     config: Config
-    found: Found
-    beginning: InitialState
+    machine: LoadedMachine
+    initial_state: InitialState
     bank: Bank
     outputs: Outputs
     injector: Injector
@@ -51,38 +51,39 @@ class Twin:
 
 @dataclass(frozen=True)
 class TwinRecipe:
-    """Parts that a twin is made of. `beginning` is asked with the journal's path; `make` is for another propagator."""
+    """Parts that a twin is made of. `initial_state` is called with the journal's path; `make` is for another
+    propagator."""
 
     config: Config
-    found: Found
+    machine: LoadedMachine
     specs: Sequence[PvSpec]
     propagator: Propagator
     make: Callable[[], Propagator]
-    beginning: Callable[[Path], InitialState]
+    initial_state: Callable[[Path], InitialState]
 
 
-async def make_twin(parts: TwinRecipe, stack: AsyncExitStack) -> Twin:
+async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
-    config, ring = parts.config, parts.found.ring
-    journal, beginning = await asyncio.to_thread(_open_journal, parts)
+    config, ring = recipe.config, recipe.machine.ring
+    journal, initial = await asyncio.to_thread(_open_journal, recipe)
     stack.callback(journal.close)
-    bank = await asyncio.to_thread(Bank, parts.specs, time.time_ns())
+    bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
     outputs = await asyncio.to_thread(Outputs, bank, ring, time.time_ns)
-    outputs.start(beginning.lattice)
+    outputs.start(initial.lattice)
     injector = Injector()
     service = PropagatorService(
-        parts.propagator,
+        recipe.propagator,
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
         on_answer=outputs.publish,
-        renew=parts.make,
+        renew=recipe.make,
     )
     stack.callback(service.close)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(ring, outputs.multiplexer)]
-    dispatcher = Dispatcher(bank, beginning.lattice, journal, injector, service, outputs, controls, behaviours)
+    dispatcher = Dispatcher(bank, initial.lattice, journal, injector, service, outputs, controls, behaviours)
     stack.push_async_callback(dispatcher.stop)
-    await service.submit(beginning.lattice, journal.next_sequence - 1)
+    await service.submit(initial.lattice, journal.next_sequence - 1)
     activity = Activity(controls, service, outputs)
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
     await ReferenceControls(controls, outputs, store).begin()
@@ -90,20 +91,20 @@ async def make_twin(parts: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    return Twin(config, parts.found, beginning, bank, outputs, injector, journal, service, dispatcher)
+    return Twin(config, recipe.machine, initial, bank, outputs, injector, journal, service, dispatcher)
 
 
-def _open_journal(parts: TwinRecipe) -> tuple[Journal, InitialState]:
-    path = parts.config.journal()
+def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
+    path = recipe.config.journal()
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path)
     try:
-        beginning = parts.beginning(path)
-        initial_state.begin(journal, parts.found.ring, parts.config.prefix, beginning)
+        initial = recipe.initial_state(path)
+        initial_state.record_start(journal, recipe.machine.ring, recipe.config.prefix, initial)
     except BaseException:
         journal.close()
         raise
-    return journal, beginning
+    return journal, initial
 
 
 def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:

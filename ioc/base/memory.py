@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def resident() -> float:
+def resident_bytes() -> float:
     """Memory in use [bytes]; NaN where the system does not tell."""
     return _statm(1)
 
@@ -22,7 +22,7 @@ def data_bytes() -> float:
     return _statm(5)
 
 
-def bound(growth: int) -> None:
+def limit_memory_growth(growth: int) -> None:
     """Let requests fail that would take the process more than `growth` bytes beyond what it has now (Linux only)."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -35,7 +35,7 @@ def bound(growth: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
-def raise_bound(by: int) -> None:
+def raise_memory_limit(by: int) -> None:
     """Let the process have `by` bytes more than it has now, when the bound is nearer than that.
 
     So the bound rises only while memory is really taken, by a little at a time.

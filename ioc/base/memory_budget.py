@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.memory import give_back, raise_bound, resident
+from gnomon.ioc.base.memory import give_back, raise_memory_limit, resident_bytes
 
 _log = SparingLog(logging.getLogger("gnomon.memory"))
 
@@ -79,7 +79,7 @@ def to_evict(holders: Iterable[Holder], growth: float, limit: int) -> list[Evict
 class MemoryBudget:
     """Looks after the memory that clients take, in the event loop in which it is started."""
 
-    def __init__(self, guard: GuardConfig, measure: Callable[[], float] = resident) -> None:
+    def __init__(self, guard: GuardConfig, measure: Callable[[], float] = resident_bytes) -> None:
         self._limit = guard.max_clients_bytes
         self._measure = measure
         self._base = float("nan")
@@ -106,7 +106,7 @@ class MemoryBudget:
 
     def relieve(self) -> None:
         """The system has refused memory: make some room at once, and have the client that holds the most go."""
-        raise_bound(RELIEF_BYTES)
+        raise_memory_limit(RELIEF_BYTES)
         holders = [Eviction(holder, holder.held_bytes) for source in self._sources for holder in source()]
         if holders:
             self._evict([max(holders, key=lambda one: (one.holder.is_behind, one.held))], "no memory is left")

@@ -30,7 +30,7 @@ class ReferenceControls:
             log.warning("the design orbit is the reference: %s", error)
             reference, names = self._store.zero(), [self._store.zero().name]
         self._outputs.show_many({"reference.names": names, "control.reference.save": ""})
-        self._outputs.refer(reference)
+        self._outputs.set_reference_orbit(reference)
 
     async def _save(self, name: str, client: Client) -> None:
         readings = self._outputs.readings
@@ -40,9 +40,9 @@ class ReferenceControls:
         names = await self._store.names()
         self._outputs.show_many({"reference.names": names, "control.reference.save": name})
         if name == self._outputs.reference.name:
-            self._outputs.refer(await self._store.load(name))
+            self._outputs.set_reference_orbit(await self._store.load(name))
 
     async def _use(self, name: str, client: Client) -> None:
         reference = await self._store.load(name)
         await self._store.choose(name)
-        self._outputs.refer(reference)
+        self._outputs.set_reference_orbit(reference)

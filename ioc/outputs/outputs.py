@@ -149,7 +149,7 @@ class Outputs:
         missing = self._equilibrium.again(publication, self.readings)
         publication.send(self._clock_ns(), self._generation, invalid=np.array(missing, dtype=np.intp))
 
-    def refer(self, reference: ReferenceOrbit) -> None:
+    def set_reference_orbit(self, reference: ReferenceOrbit) -> None:
         """Compare the orbit with another reference from now on, and publish what follows from it."""
         self.reference = reference
         publication = Publication(self._bank)

@@ -41,7 +41,7 @@ def search_port(protocol: Protocol, port: int, environ: Mapping[str, str] | None
     return int(text) if text.isdecimal() and 0 < int(text) < 65536 else port
 
 
-def target(address: str, port: int) -> tuple[str, int] | None:
+def resolve(address: str, port: int) -> tuple[str, int] | None:
     """Host and port of an address, `port` where it gives none; None where it cannot be reached from an IPv4 socket."""
     host, colon, given = address.partition(":")
     if colon and given.isdecimal() and 0 < int(given) < 65536:

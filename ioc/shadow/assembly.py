@@ -8,19 +8,19 @@ from gnomon.ioc.base.config import Config, ConfigError, ShadowConfig
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.link import Link
-from gnomon.ioc.shadow.measured import MachineReadings
+from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.residuals import Noise
 from gnomon.ioc.shadow.shadow import Shadow, TwinServices
-from gnomon.ioc.shadow.subjects import subjects
+from gnomon.ioc.shadow.watched_pvs import choose_watched_pvs
 from gnomon.lattice import Ring
 
 
-def make_mode(config: Config, ring: Ring, around: TwinServices, controls: Controls) -> Mode:
+def make_mode(config: Config, ring: Ring, services: TwinServices, controls: Controls) -> Mode:
     """The mode of a twin. Raises ConfigError for a monitor that the ring does not have."""
     noise = make_noise(config.shadow, ring)
-    make = partial(_make_shadow, config, ring, around, noise) if config.shadow.addresses else None
-    return Mode(config.role, make, controls, around.outputs)
+    make = partial(_make_shadow, config, ring, services, noise) if config.shadow.addresses else None
+    return Mode(config.role, make, controls, services.outputs)
 
 
 def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
@@ -32,10 +32,12 @@ def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
     return Noise(np.array(of_each), settings.tune_noise)
 
 
-def _make_shadow(config: Config, ring: Ring, around: TwinServices, noise: Noise) -> Shadow:
-    watched = subjects(around.bank.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone)
-    comparison = Comparison(config.shadow, MachineReadings(watched.readings, len(ring.bpms)), noise, around.outputs)
-    return Shadow(config.shadow, watched, around, make_link(config.shadow), comparison)
+def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Noise) -> Shadow:
+    watched = choose_watched_pvs(
+        services.bank.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone
+    )
+    comparison = Comparison(config.shadow, MachineReadings(watched.readings, len(ring.bpms)), noise, services.outputs)
+    return Shadow(config.shadow, watched, services, make_link(config.shadow), comparison)
 
 
 def make_link(settings: ShadowConfig) -> Link:

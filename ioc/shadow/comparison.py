@@ -15,7 +15,7 @@ from gnomon.ioc.base.config import ShadowConfig
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Update
-from gnomon.ioc.shadow.measured import NEVER, MachineReadings, Snapshot
+from gnomon.ioc.shadow.machine_readings import NEVER, MachineReadings, ReadingsSnapshot
 from gnomon.ioc.shadow.residuals import Noise, compare
 
 #: All that is published here; what has nothing fresh behind it is INVALID.
@@ -43,7 +43,7 @@ class Comparison:
         self._noise = noise
         self._outputs = outputs
         self._wall_ns = wall_ns
-        self._candidate: Snapshot | None = None
+        self._candidate: ReadingsSnapshot | None = None
         self._more = False
         self._timer: asyncio.TimerHandle | None = None
         self._follower: Follower | None = None
@@ -103,7 +103,7 @@ class Comparison:
         if self._more:
             self._begin()
 
-    def _publish(self, candidate: Snapshot) -> None:
+    def _publish(self, candidate: ReadingsSnapshot) -> None:
         follower, predicted = self._follower, self._outputs.readings
         if follower is None or not follower.caught_up:
             return

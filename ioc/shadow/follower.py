@@ -11,7 +11,7 @@ from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.validation import SetpointRequest, parse_put, short, state_of
 from gnomon.ioc.shadow.link import INVALID, Update
-from gnomon.ioc.shadow.subjects import Setpoint, WatchedPvs
+from gnomon.ioc.shadow.watched_pvs import Setpoint, WatchedPvs
 from gnomon.lattice import Client, Lattice, LatticeError, Setting
 
 #: After the machine was found, or found again, its state is taken as one command when nothing more of it has come for
@@ -54,9 +54,9 @@ class Follower:
     """
 
     def __init__(
-        self, subjects: WatchedPvs, dispatcher: Dispatcher, client: Client, show: Callable[[dict[int, float]], None]
+        self, watched: WatchedPvs, dispatcher: Dispatcher, client: Client, show: Callable[[dict[int, float]], None]
     ) -> None:
-        self._subjects = subjects
+        self._watched = watched
         self._dispatcher = dispatcher
         self._client = client
         self._show = show
@@ -65,7 +65,7 @@ class Follower:
         self._strengths: dict[int, Update] = {}  # what magnets really have, by the setpoint's channel
         self._changes: dict[int, Asked] = {}  # what has come in this turn of the event loop
         self._gathering: asyncio.TimerHandle | None = None
-        self._shown = {(s.spec.device, s.spec.property) for s in subjects.setpoints.values()}
+        self._shown = {(s.spec.device, s.spec.property) for s in watched.setpoints.values()}
         self._newest: dict[int, Asked] = {}  # what was sent last
         self._open = 0
         self._times_lost = 0
@@ -88,17 +88,17 @@ class Follower:
     def updated(self, updates: Sequence[Update], now_ns: int) -> None:
         """Take what the link heard; what is not a setpoint is passed over."""
         for update in updates:
-            if (channel := self._subjects.readbacks.get(update.channel)) is not None:
+            if (channel := self._watched.readbacks.get(update.channel)) is not None:
                 self._strengths[channel] = update
-            elif (setpoint := self._subjects.setpoints.get(update.channel)) is not None:
+            elif (setpoint := self._watched.setpoints.get(update.channel)) is not None:
                 self._take(setpoint, update, now_ns)
 
     def lost(self, channels: Sequence[int]) -> None:
         """Forget what was heard of channels that are out of reach."""
         for channel in channels:
             self._present.pop(channel, None)
-            self._strengths.pop(self._subjects.readbacks.get(channel, -1), None)
-            self.refused.pop(self._subjects.names[channel], None)
+            self._strengths.pop(self._watched.readbacks.get(channel, -1), None)
+            self.refused.pop(self._watched.names[channel], None)
 
     def forget(self) -> None:
         """The whole machine is out of reach: when it is found again, its state has to be taken anew."""
@@ -106,7 +106,7 @@ class Follower:
         self._times_lost += 1
 
     def _take(self, setpoint: Setpoint, update: Update, now_ns: int) -> None:
-        name = self._subjects.names[update.channel]
+        name = self._watched.names[update.channel]
         request = parse_put(setpoint.spec, update.value)
         reason = request.refusal
         if update.severity >= INVALID:
@@ -142,7 +142,7 @@ class Follower:
             return
         # A machine may be found piece by piece: strengths that came before their currents are taken again.
         again = {c: u for c, u in self._strengths.items() if c not in present and u.severity < INVALID}
-        known = {c: Asked(self._subjects.setpoints[c], 0.0, (), u.time_ns) for c, u in again.items()}
+        known = {c: Asked(self._watched.setpoints[c], 0.0, (), u.time_ns) for c, u in again.items()}
         in_force = {channel: self._in_force(channel, one) for channel, one in (present | known).items()}
         asked = {channel: one for channel, one in in_force.items() if one is not None}
         differ = differing(self._dispatcher.lattice, asked)
@@ -159,7 +159,7 @@ class Follower:
         if not asked.setpoint.strength or found is None or found.severity >= INVALID:
             return asked
         if refusal := parse_put(asked.setpoint.spec, found.value).refusal:
-            self.refused[self._subjects.names[channel]] = refusal
+            self.refused[self._watched.names[channel]] = refusal
             return None
         return self._read(asked.setpoint, found, asked.time_ns)
 
@@ -209,7 +209,7 @@ class Follower:
             for channel, asked in failed.items():
                 self._command({channel: asked}, note)
             return
-        self.refused |= {self._subjects.names[channel]: reply.message for channel in failed}
+        self.refused |= {self._watched.names[channel]: reply.message for channel in failed}
         self.caught_up = self.caught_up or note == CATCH_UP
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
-from gnomon.ioc.shadow.measured import Snapshot
+from gnomon.ioc.shadow.machine_readings import ReadingsSnapshot
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -55,7 +55,7 @@ class Residuals:
         return result
 
 
-def compare(measured: Snapshot, fresh: tuple[Flags, Flags], predicted: Readings, noise: Noise) -> Residuals:
+def compare(measured: ReadingsSnapshot, fresh: tuple[Flags, Flags], predicted: Readings, noise: Noise) -> Residuals:
     """Differences of the fresh readings from those that the model predicts."""
     expected = np.column_stack([predicted.x, predicted.y])
     positions = np.where(fresh[0], measured.positions - expected, np.nan)
@@ -63,7 +63,7 @@ def compare(measured: Snapshot, fresh: tuple[Flags, Flags], predicted: Readings,
     return Residuals(positions, tunes, noise, predicted.names)
 
 
-def _tunes(measured: Snapshot, predicted: Readings) -> Floats:
+def _tunes(measured: ReadingsSnapshot, predicted: Readings) -> Floats:
     """Differences of the tunes. Where only the fractional part is measured, the nearest tune with that part counts.
 
     Facilities differ in which of the two a PV of a tune shows: one of at least 1 has its integer part, whatever our

@@ -18,7 +18,7 @@ from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Link, Update
-from gnomon.ioc.shadow.subjects import WatchedPvs
+from gnomon.ioc.shadow.watched_pvs import WatchedPvs
 from gnomon.lattice import Client
 
 #: Time between two looks at what is connected and fresh [s].
@@ -49,15 +49,15 @@ class Shadow:
     def __init__(
         self,
         settings: ShadowConfig,
-        subjects: WatchedPvs,
-        around: TwinServices,
+        watched: WatchedPvs,
+        services: TwinServices,
         link: Link,
         comparison: Comparison,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
-        self._subjects = subjects
-        self._around = around
+        self._watched = watched
+        self._services = services
         self._link = link
         self._comparison = comparison
         self._wall_ns = wall_ns
@@ -65,10 +65,10 @@ class Shadow:
         label = settings.prefix or "the machine"
         self._where = f"the machine at {where} ({'Channel Access' if settings.protocol == 'ca' else 'PV Access'})"
         self._client = Client(f"shadow-of {label}", where, settings.protocol)
-        self._follower = Follower(subjects, around.dispatcher, self._client, self._show_setpoints)
+        self._follower = Follower(watched, services.dispatcher, self._client, self._show_setpoints)
         self._connected: set[int] = set()
         self._lost: set[int] = set()  # connected once, and not now
-        self._needed = frozenset(c for c, s in subjects.setpoints.items() if s.required)
+        self._needed = frozenset(c for c, s in watched.setpoints.items() if s.required)
         self._told: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -80,9 +80,9 @@ class Shadow:
     def start(self) -> None:
         """Begin to follow: from now on commands of others are refused, and outputs wait for the machine's state."""
         reason = f"this shadow follows {self._where}; put twin to par:mode to set it yourself; nothing was changed"
-        self._around.dispatcher.reserve(self._client, reason)
+        self._services.dispatcher.reserve(self._client, reason)
         self._look()
-        self._link.start(self._subjects.names, self)
+        self._link.start(self._watched.names, self)
         self._task = background_task(self._run(), "shadow", self._failed)
 
     def close(self) -> None:
@@ -92,13 +92,13 @@ class Shadow:
         self._comparison.close()
         if self._task is not None:
             self._task.cancel()
-        around = self._around
-        around.dispatcher.release()
-        lattice = around.dispatcher.lattice
-        lost = (s for s in self._subjects.setpoints.values() if around.bank.status[s.index] == Status.COMM)
+        services = self._services
+        services.dispatcher.release()
+        lattice = services.dispatcher.lattice
+        lost = (s for s in self._watched.setpoints.values() if services.bank.status[s.index] == Status.COMM)
         self._show_setpoints({s.index: in_force(s.spec, lattice) * s.spec.scale for s in lost})
-        around.activity.hold("")
-        around.outputs.show_many(NOTHING_FOLLOWED)
+        services.activity.hold("")
+        services.outputs.show_many(NOTHING_FOLLOWED)
 
     def updated(self, updates: Sequence[Update]) -> None:
         """See `LinkSink`."""
@@ -117,13 +117,13 @@ class Shadow:
         self._look()
 
     def _invalidate(self, indices: list[int]) -> None:
-        new = [i for i in indices if self._around.bank.status[i] != Status.COMM]
+        new = [i for i in indices if self._services.bank.status[i] != Status.COMM]
         if new:
-            self._around.bank.alarm(np.array(new, dtype=np.intp), Severity.INVALID, Status.COMM)
+            self._services.bank.alarm(np.array(new, dtype=np.intp), Severity.INVALID, Status.COMM)
 
     def _show_setpoints(self, values: dict[int, float]) -> None:
         if values:
-            self._around.outputs.show_setpoints(values, self._wall_ns())
+            self._services.outputs.show_setpoints(values, self._wall_ns())
 
     async def _run(self) -> None:
         while True:
@@ -133,16 +133,16 @@ class Shadow:
     def _failed(self, reason: str) -> None:
         """Nobody looks any more, so nothing may stay valid that could become old."""
         self._link.close()
-        self._around.activity.hold(reason)
+        self._services.activity.hold(reason)
         told = {"machine.connected": AWAY, "machine.reason": reason}
-        self._around.outputs.show_many(told, alarms={"machine.connected": _ALARMS[AWAY]})
+        self._services.outputs.show_many(told, alarms={"machine.connected": _ALARMS[AWAY]})
 
     def _look(self) -> None:
         """Say how things stand, and let outputs be valid as long as the machine's state is known."""
         self._comparison.look(self._follower)
-        missing = [self._subjects.names[c] for c in sorted(self._subjects.required - self._connected)]
+        missing = [self._watched.names[c] for c in sorted(self._watched.required - self._connected)]
         refused = self._follower.refused
-        setpoints, names = self._subjects.setpoints, self._subjects.names
+        setpoints, names = self._watched.setpoints, self._watched.names
         # Each time, since a command that was on its way may have shown a value since.
         self._invalidate([s.index for c, s in setpoints.items() if c in self._lost or names[c] in refused])
         state = IN_PART if missing or refused else COMPLETE
@@ -151,9 +151,9 @@ class Shadow:
             self._follower.forget()
         reason = self._reason(state, missing)
         if state is AWAY or not self._follower.caught_up:
-            self._around.activity.hold(reason or f"the state of {self._where} is being taken")
+            self._services.activity.hold(reason or f"the state of {self._where} is being taken")
         else:
-            self._around.activity.hold("")
+            self._services.activity.hold("")
         told = {
             "machine.connected": state,
             "machine.reason": reason or self._comparison.reason,
@@ -163,14 +163,14 @@ class Shadow:
         if told != self._told:
             self._told = told
             alarms = {"machine.connected": _ALARMS[state]} if state in _ALARMS else {}
-            self._around.outputs.show_many(told, alarms=alarms)
+            self._services.outputs.show_many(told, alarms=alarms)
 
     def _reason(self, state: int, missing: list[str]) -> str:
         if state == AWAY:
             return f"{self._where} is not reached"
         parts = []
         if missing:
-            parts.append(f"{len(missing)} of {len(self._subjects.required)} PVs are not connected: {_some(missing)}")
+            parts.append(f"{len(missing)} of {len(self._watched.required)} PVs are not connected: {_some(missing)}")
         if self._follower.refused:
             parts.append(f"not followed: {_some(list(self._follower.refused.values()), 1)}")
         return "; ".join(parts)

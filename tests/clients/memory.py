@@ -4,12 +4,12 @@ import asyncio
 import sys
 from typing import Any
 
-from gnomon.ioc.base.memory import bound, raise_bound, survive
+from gnomon.ioc.base.memory import limit_memory_growth, raise_memory_limit, survive
 
 
 def bounded() -> None:
     """Take memory within the bound and ask for more than it allows."""
-    bound(2**28)
+    limit_memory_growth(2**28)
     kept = bytearray(2**27)
     try:
         bytearray(2**29)
@@ -21,12 +21,12 @@ def bounded() -> None:
 def surviving() -> None:
     """Let an event loop find no memory in its own turn; then reach the bound, and raise it."""
     asyncio.run(_failing_turn())
-    bound(2**28)
+    limit_memory_growth(2**28)
     kept = bytearray(2**28 - 2**24)
     try:
         bytearray(2**25)
     except MemoryError:
-        raise_bound(2**26)
+        raise_memory_limit(2**26)
         print(len(bytearray(2**25)))
     del kept
 

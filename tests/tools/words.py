@@ -32,13 +32,15 @@ WORDS = {
     r"[Mm]aster-clock": "master clock",
     # Old names
     r"\b_?(?:MOST|LONGEST|LARGEST|DEEPEST)_[A-Z]": "MAX_...",
-    r"\b(?:NamesTaken|refuse_taken_names|left_behind|make_room|looks_so)\b": "the new name (decision 52)",
+    r"\b(?:NamesTaken|refuse_taken_names|left_behind|make_room|looks_so|hush|raise_bound|beginning_at)\b": "the new name",
+    r"\bbell\.(?:ring|rest|hang)\(": "wake, close_if_idle, set_address",
     r"[Rr]eally write": "Write to the machine",
     r"At most so many": "Show at most this many",
     r"plays the machine": "stands in for the machine",
     r"is none of its\b": "is not one of its ...",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
+    r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
 }
 
 FOUND = re.compile("|".join(f"({pattern})" for pattern in WORDS))

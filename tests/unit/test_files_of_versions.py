@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gnomon.cli import app
 from gnomon.ioc.app import snapshot_store
-from gnomon.ioc.app.initial_state import restored
+from gnomon.ioc.app.initial_state import last_state_or_nominal
 from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
 from gnomon.ioc.base.config import Config, StoreConfig, read_config
 from gnomon.ioc.commands.reference_store import ReferenceStore
@@ -139,7 +139,7 @@ def test_the_machine_of_a_journal_is_in_the_store(kept: Path, config: Config) ->
 
 def test_a_server_begins_where_the_old_one_ended(kept: Path, config: Config) -> None:
     ring = find_machine(config).ring
-    start = restored(ring, kept / "twin.journal", "OLD:")
+    start = last_state_or_nominal(ring, kept / "twin.journal", "OLD:")
     assert {device: start.lattice[device, "current"] for device in IN_FORCE} == IN_FORCE
     assert not start.left_out
 

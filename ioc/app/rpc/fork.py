@@ -80,7 +80,7 @@ def _yes_or_no(nominal: object) -> bool:
 def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
     """All remote procedures of a twin, by PV name."""
     return {
-        f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.found.ring, twin.prefix, twin.dispatcher),
+        f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
         f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
     }

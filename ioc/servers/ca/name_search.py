@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gnomon.ioc.servers.address_lists import target
+from gnomon.ioc.servers.address_lists import resolve
 
 HEADER = struct.Struct(">HHHHII")
 VERSION, SEARCH = 0, 6
@@ -25,7 +25,7 @@ async def find_ca_servers(
     `addresses` are "host" or "host:port", `port` counts where none is given. Takes `timeout_s` at most, less when all
     are found. A host that cannot be reached can hold no server for us and is passed over.
     """
-    targets = [t for address in addresses if (t := target(address, port)) is not None]
+    targets = [t for address in addresses if (t := resolve(address, port)) is not None]
     if not names or not targets:
         return {}
     found: dict[str, str] = {}

@@ -59,7 +59,7 @@ class Doorbell:
         """Nothing is to be written here."""
         operation.done(error=f"{self.name} cannot be written.")
 
-    def hang(self, host: str, port: int) -> None:
+    def set_address(self, host: str, port: int) -> None:
         """Say where the server listens."""
         self._address = (host, port)
 
@@ -75,7 +75,7 @@ class Doorbell:
             self._retry_at = time.monotonic() + _RETRY_S
             return False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Call pvxs' thread to the door and wait, a moment, until it stands there. Call it with the lock."""
         if self._socket is None:
             return
@@ -88,7 +88,7 @@ class Doorbell:
         self._waiting, self._used_at = True, time.monotonic()
         self._arrived.wait(_PATIENCE_S)
 
-    def rest(self) -> None:
+    def close_if_idle(self) -> None:
         """Hang up if nothing was called for a while, before the server does so with a warning. Call it now and then."""
         if self._socket is not None and time.monotonic() - self._used_at > _IDLE_S:
             self.close()

@@ -145,7 +145,7 @@ class Hosted:
         if self._unlisten is None:
             self._unlisten = self.bank.listen(self._publish)
 
-    def hush(self) -> None:
+    def stop_posting(self) -> None:
         """Post nothing any more; clients are gone."""
         unlisten, self._unlisten = self._unlisten, None
         if unlisten is not None:
@@ -173,10 +173,10 @@ class Hosted:
         # Counted without the lock, since only speed depends on it.
         ready = self._poster.count_of(indices) >= _BATCH and self._bell.ready()
         if not ready:
-            self._bell.rest()
+            self._bell.close_if_idle()
         with self.lock:
             if ready:
-                self._bell.ring()
+                self._bell.wake()
             self._poster.post(indices)
             if self._open_fields:
                 for index in self._open_fields.keys() & set(indices.tolist()):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 
-from gnomon.ioc.servers.address_lists import target
+from gnomon.ioc.servers.address_lists import resolve
 from gnomon.ioc.servers.pva.search_messages import answers, search_datagrams
 
 BROADCAST_PORT = 5076
@@ -24,7 +24,7 @@ def find_pva_servers(
     Blocks for `timeout_s` at most, less when all are found: call it in a thread. It finds what listens; one that starts
     in the same moment may be missed. A host without a route or an address can hold no server and is passed over.
     """
-    targets = [t for address in addresses if (t := target(address, port)) is not None]
+    targets = [t for address in addresses if (t := resolve(address, port)) is not None]
     if not names or not targets:
         return {}
     sequence = random.getrandbits(31)

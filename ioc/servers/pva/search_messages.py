@@ -33,7 +33,7 @@ _U32 = {order: struct.Struct(order + "I") for order in "<>"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchAnswer:
     """A server's answer: the ids of names that it serves and where; no `host` means the sender's address."""
 
     sequence: int
@@ -77,7 +77,7 @@ def search_datagrams(
         yield _search(batch, sequence, reply_port, unicast)
 
 
-def answers(datagram: bytes) -> Iterator[Found]:
+def answers(datagram: bytes) -> Iterator[SearchAnswer]:
     """The search answers in a datagram; anything else in it, or a broken rest, is passed over."""
     while len(datagram) >= HEADER_BYTES:
         try:
@@ -172,7 +172,7 @@ def _origin(datagram: bytes) -> tuple[str, bytes]:
     return address_of(body[:16]) or "0.0.0.0", datagram[HEADER_BYTES + head.size :]
 
 
-def _answer(body: bytes, order: str) -> Found | None:
+def _answer(body: bytes, order: str) -> SearchAnswer | None:
     try:
         sequence, address, port, size = struct.unpack_from(order + "12xI16sHB", body)
         place = 12 + 4 + 16 + 2 + 1
@@ -183,7 +183,7 @@ def _answer(body: bytes, order: str) -> Found | None:
         return None
     if not found or protocol != b"tcp":
         return None
-    return Found(sequence=sequence, ids=ids, host=address_of(address), port=port)
+    return SearchAnswer(sequence=sequence, ids=ids, host=address_of(address), port=port)
 
 
 def _search(entries: Sequence[bytes], sequence: int, reply_port: int, unicast: bool) -> bytes:

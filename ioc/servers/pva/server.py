@@ -99,7 +99,7 @@ class PvaServer:
         if self._server is not None:
             for name in hosted.names:
                 self._provider.remove(name)
-        hosted.hush()
+        hosted.stop_posting()
 
     def start(self) -> Endpoint:
         """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
@@ -128,7 +128,7 @@ class PvaServer:
             self.stop()
             hosts = ", ".join(host for host, _ in where.interfaces)
             raise PvaError(f"PV Access cannot be served on {hosts}: {error}. Give an address of this host.") from error
-        self._bell.hang(*behind)
+        self._bell.set_address(*behind)
         self._budget.start()
         return endpoint([host for host, _ in where.interfaces], where.interfaces[0][1], port, broadcast_port)
 
@@ -196,5 +196,5 @@ class PvaServer:
 
     def _close(self) -> None:
         for hosted in self._hosted:
-            hosted.hush()
+            hosted.stop_posting()
         self._server = self._provider = self._fields = self._guard = None

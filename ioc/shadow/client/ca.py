@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.base.user import user_name
-from gnomon.ioc.servers.address_lists import target
+from gnomon.ioc.servers.address_lists import resolve
 from gnomon.ioc.shadow.client import ca_messages as ca
 from gnomon.ioc.shadow.link import LinkSink, Update
 
@@ -143,7 +143,7 @@ class CaLink:
             await asyncio.sleep(_ROUND_S)
 
     def _resolve(self) -> list[Address]:
-        found = [target(address, DEFAULT_PORT) for address in self._addresses]
+        found = [resolve(address, DEFAULT_PORT) for address in self._addresses]
         return [address for address in found if address is not None]
 
 

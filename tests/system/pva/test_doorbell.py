@@ -49,7 +49,7 @@ def test_every_update_of_a_large_batch_arrives(many: Served, bell: str) -> None:
                 many.server.server._bell.close()
             elif bell == "nobody there":
                 many.server.server._bell.close()
-                many.server.server._bell.hang("127.0.0.1", 9)
+                many.server.server._bell.set_address("127.0.0.1", 9)
             _publish(many, number)
         assert wait_for(lambda: all(len(values) == 51 for values in seen))
         assert all(values == list(range(51)) for values in seen)
@@ -88,21 +88,21 @@ def test_clients_that_connect_during_batches_miss_nothing_and_see_nothing_twice(
 def test_the_server_hanging_up_is_answered_with_a_new_call(many: Served) -> None:
     bell = many.server.server._bell
     assert bell.ready()
-    bell.ring()
+    bell.wake()
     assert wait_for(bell.ready)
     assert bell._socket is not None
     bell._socket.shutdown(1)  # as if idle for too long: the server closes its end
     assert wait_for(bell.ready)
-    bell.ring()
+    bell.wake()
     assert wait_for(bell.ready)
 
 
 def test_a_bell_without_a_server_gives_up_at_once() -> None:
     bell = Doorbell(threading.Lock())
-    bell.hang("127.0.0.1", 9)
+    bell.set_address("127.0.0.1", 9)
     started = time.monotonic()
     assert not bell.ready()
-    bell.ring()
+    bell.wake()
     assert time.monotonic() - started < 0.1
 
 
@@ -111,7 +111,7 @@ def test_hanging_up_is_no_reset_and_no_warning(many: Served, capfd: pytest.Captu
     bell = many.server.server._bell
     for _ in range(20):
         assert wait_for(bell.ready)
-        bell.ring()
+        bell.wake()
         bell.close()
     many.server.stop()
     quieten()
@@ -121,7 +121,7 @@ def test_hanging_up_is_no_reset_and_no_warning(many: Served, capfd: pytest.Captu
 def test_an_idle_connection_is_given_up_before_the_server_does(many: Served) -> None:
     bell = many.server.server._bell
     assert bell.ready()
-    bell.rest()
+    bell.close_if_idle()
     assert bell._socket is not None
     bell._used_at -= 20.0
     many.publish("T:rd0", 1.0, time_ns=START_NS, generation=1)

@@ -12,7 +12,7 @@ from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.app.machines import find_machine, keep, pvs_of
+from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.base.config import Config, StoreConfig
 from gnomon.lattice import DocumentError
 from unit.lattice import small_ring
@@ -66,7 +66,7 @@ async def test_the_names_of_a_served_machine_are_kept_with_it(tmp_path: Path) ->
     machine = tmp_path / "ring.json"
     machine.write_text(small_ring.text(small_ring.document() | {"name": "ring", "pvs": "mine"}))
     store = StoreConfig(path=tmp_path / "data" / "documents.sqlite")
-    await keep(find_machine(Config(machine=str(machine), store=store)), Config(store=store))
+    await keep_document(find_machine(Config(machine=str(machine), store=store)), Config(store=store))
     for file in tmp_path.glob("*.json"):
         file.unlink()
     found = await asyncio.to_thread(find_machine, Config(machine="ring", store=store))

@@ -73,11 +73,11 @@ class Rig:
     """Puts and readings by PV name."""
 
     def __init__(
-        self, around: TwinServices, controls: Controls, journal: Journal, injector: Injector, status: Status
+        self, services: TwinServices, controls: Controls, journal: Journal, injector: Injector, status: Status
     ) -> None:
-        self.around = around
-        self.bank = around.bank
-        self.dispatcher = around.dispatcher
+        self.services = services
+        self.bank = services.bank
+        self.dispatcher = services.dispatcher
         self.controls = controls
         self.journal = journal
         self.injector = injector

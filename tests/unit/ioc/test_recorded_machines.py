@@ -9,7 +9,7 @@ import at
 import pytest
 
 from gnomon.db import shipped_document
-from gnomon.ioc.app.machines import Found, keep, recorded_machine
+from gnomon.ioc.app.machines import LoadedMachine, keep_document, recorded_machine
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import MachineDocument, Ring, parse_machine
 from gnomon.lattice.exchange import ImportOptions, import_machine
@@ -37,9 +37,9 @@ def document(format: str, folder: Path) -> MachineDocument:
     return parse_machine(imported.parsed(str(file)).model_dump_json(by_alias=True), "a file")
 
 
-async def found_again(known: MachineDocument, config: Config) -> Found:
+async def found_again(known: MachineDocument, config: Config) -> LoadedMachine:
     """The machine by its digest, after it was kept."""
-    await keep(Found(known, "a file"), config)
+    await keep_document(LoadedMachine(known, "a file"), config)
     return await asyncio.to_thread(recorded_machine, config, known.name, Ring(known).digest)
 
 

@@ -11,7 +11,7 @@ from gnomon.db import shipped_document
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.app.initial_state import beginning_at
+from gnomon.ioc.app.initial_state import from_lattice
 from gnomon.lattice import Lattice, Ring
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.save_files import FORMATS, About, Saved, Value
@@ -269,7 +269,7 @@ def test_an_optics_of_the_mls_comes_back_from_a_snapshot_and_from_one_line_of_a_
     switched = ring.nominal.updated(ring.optics_settings(number))
     whole = snapshot(entries_of(switched, pvs, PREFIX), machine="mls")
     assert restored(whole, ring.nominal).id == switched.id
-    assert beginning_at(switched, "").changes.keys() == {
+    assert from_lattice(switched, "").changes.keys() == {
         a.key for a in whole.entries if ring.nominal[a.key] != a.stored
     }
     (switch,) = [spec.name for spec in pvs if spec.source == "set" and spec.property == "optics"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.fault_injection import Fault, Injector
-from gnomon.ioc.app.initial_state import begin, beginning, nominal, restored
+from gnomon.ioc.app.initial_state import from_settings, last_state_or_nominal, nominal, record_start
 from gnomon.ioc.commands.planning import plan
 from gnomon.lattice import Client, Command, Lattice, Outcome, Ring, Setting
 from gnomon.recorder import Journal, JournalError
@@ -30,7 +30,7 @@ def session(path: Path, *commands: tuple[tuple[str, str, float], ...], faults: t
     for fault in faults:
         injector.add(fault)
     with Journal(path) as journal:
-        begin(journal, RING, PREFIX, nominal(RING))
+        record_start(journal, RING, PREFIX, nominal(RING))
         lattice = RING.nominal
         for settings in commands:
             lattice = command(journal, lattice, injector, *settings)
@@ -40,7 +40,7 @@ def session(path: Path, *commands: tuple[tuple[str, str, float], ...], faults: t
 def test_a_restored_lattice_has_the_id_it_had(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     left = session(path, (("CP", "current", 0.1 + 0.2),), (("QF", "k1", 1.25),), (("QFP", "current", 25.1),))
-    found = restored(RING, path, PREFIX)
+    found = last_state_or_nominal(RING, path, PREFIX)
     assert found.lattice.id == left.id
     assert set(found.changes) == {("CP", "current"), ("QF", "k1_trim"), ("QFP", "current")}
     assert found.note.startswith("restore run 1, command 3, of ")
@@ -52,7 +52,7 @@ def test_what_is_in_force_counts_not_what_was_asked(tmp_path: Path) -> None:
     modify = Fault.from_request({"action": "modify", "device": "CP", "scale": "2"}, created_by="t")
     lose = Fault.from_request({"action": "abandon", "device": "QF*"}, created_by="t")
     left = session(path, (("CP", "current", 0.5),), (("QFP", "current", 25.0),), faults=(modify, lose))
-    found = restored(RING, path, PREFIX)
+    found = last_state_or_nominal(RING, path, PREFIX)
     assert found.changes == {("CP", "current"): 1.0}
     assert found.lattice.id == left.id
 
@@ -61,9 +61,9 @@ def test_restoring_is_one_journalled_command_written_with_the_run(tmp_path: Path
     path = tmp_path / "journal"
     left = session(path, (("CP", "current", 0.5), ("QFP", "current", 25.0)))
     for run in (2, 3):  # restored again from what was restored
-        found = restored(RING, path, PREFIX)
+        found = last_state_or_nominal(RING, path, PREFIX)
         with Journal(path) as journal:
-            begin(journal, RING, PREFIX, found)
+            record_start(journal, RING, PREFIX, found)
             assert journal.next_sequence == run + 1
         with Reader(path) as reader:
             entry = reader.entry(run)
@@ -76,7 +76,7 @@ def test_restoring_is_one_journalled_command_written_with_the_run(tmp_path: Path
 def test_what_went_back_to_nominal_is_not_restored(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     session(path, (("CP", "current", 0.5),), (("CP", "current", 0.0),))
-    found = restored(RING, path, PREFIX)
+    found = last_state_or_nominal(RING, path, PREFIX)
     assert found.lattice is RING.nominal
     assert found.note == "nothing to restore: run 1, command 2 left every setting nominal"
 
@@ -87,8 +87,8 @@ def test_runs_of_other_machines_and_prefixes_do_not_count(tmp_path: Path) -> Non
     with Journal(path) as journal:
         journal.begin_run(machine="other", digest="d", prefix=PREFIX, lattice_id="x", baseline={})
         journal.begin_run(machine=RING.name, digest="d", prefix="ELSE:", lattice_id="x", baseline={})
-    assert restored(RING, path, PREFIX).lattice.id == left.id
-    none = restored(RING, path, "NEW:")
+    assert last_state_or_nominal(RING, path, PREFIX).lattice.id == left.id
+    none = last_state_or_nominal(RING, path, "NEW:")
     assert none.lattice is RING.nominal
     assert none.note.startswith("nothing to restore: ")
 
@@ -101,7 +101,7 @@ def test_settings_that_the_machine_no_longer_has_are_told_and_the_others_taken()
         ("QF", "colour"): 1.0,
         ("QDP", "current"): float("nan"),
     }
-    found = beginning(RING, wanted, "restore run 1")
+    found = from_settings(RING, wanted, "restore run 1")
     assert found.changes == {("CP", "current"): 0.5}
     assert found.lattice["CP", "current"] == 0.5
     assert len(found.left_out) == 4
@@ -112,13 +112,13 @@ def test_settings_that_the_machine_no_longer_has_are_told_and_the_others_taken()
 
 def test_without_a_journal_there_is_a_plain_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no journal here"):
-        restored(RING, tmp_path / "none", PREFIX)
+        last_state_or_nominal(RING, tmp_path / "none", PREFIX)
 
 
 def test_a_changed_document_gives_what_still_fits(ring_of_lower_limits: Ring, tmp_path: Path) -> None:
     path = tmp_path / "journal"
     session(path, (("CP", "current", 0.5),), (("QFP", "current", 30.0),))
-    found = restored(ring_of_lower_limits, path, PREFIX)
+    found = last_state_or_nominal(ring_of_lower_limits, path, PREFIX)
     assert found.changes == {("QFP", "current"): 30.0}
     assert ["CP current = 0.5 A: outside the limits" in line for line in found.left_out] == [True]
 

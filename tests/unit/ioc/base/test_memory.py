@@ -10,7 +10,7 @@ import pytest
 
 from clients.running import run
 from gnomon.ioc.base import memory
-from gnomon.ioc.base.memory import data_bytes, resident
+from gnomon.ioc.base.memory import data_bytes, resident_bytes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bound is Linux's")
@@ -21,22 +21,22 @@ def test_what_is_within_the_bound_is_had_and_what_is_beyond_it_is_refused() -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_the_memory_in_use_is_what_the_system_counts() -> None:
-    assert resident() == pytest.approx(psutil.Process().memory_info().rss, rel=0.05)
+    assert resident_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.05)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_memory_that_is_asked_for_counts_before_it_is_used() -> None:
-    asked, used = data_bytes(), resident()
+    asked, used = data_bytes(), resident_bytes()
     kept = np.empty(2**28, np.uint8)
     assert data_bytes() - asked == pytest.approx(kept.nbytes, rel=0.05)
-    assert resident() - used < 0.1 * kept.nbytes
+    assert resident_bytes() - used < 0.1 * kept.nbytes
     kept[:] = 1
-    assert resident() - used == pytest.approx(kept.nbytes, rel=0.05)
+    assert resident_bytes() - used == pytest.approx(kept.nbytes, rel=0.05)
 
 
 def test_where_the_system_does_not_tell_the_memory_in_use_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "Path", lambda name: Path("/nowhere") / name.lstrip("/"))
-    assert math.isnan(resident())
+    assert math.isnan(resident_bytes())
     assert math.isnan(data_bytes())
 
 

@@ -1,6 +1,6 @@
 """Where clients search: the environment, the networks, and our own addresses."""
 
-from gnomon.ioc.servers.address_lists import search_addresses, search_port, target
+from gnomon.ioc.servers.address_lists import resolve, search_addresses, search_port
 from gnomon.ioc.servers.interfaces import broadcast_addresses
 
 
@@ -30,12 +30,12 @@ def test_channel_access_has_variables_of_its_own() -> None:
 
 
 def test_an_address_may_carry_its_own_port() -> None:
-    assert target("127.0.0.1", 5064) == ("127.0.0.1", 5064)
-    assert target("127.0.0.1:6000", 5064) == ("127.0.0.1", 6000)
-    assert target("::1", 5064) is None
+    assert resolve("127.0.0.1", 5064) == ("127.0.0.1", 5064)
+    assert resolve("127.0.0.1:6000", 5064) == ("127.0.0.1", 6000)
+    assert resolve("::1", 5064) is None
 
 
 def test_an_address_that_none_can_be_is_not_reached() -> None:
-    assert target("127.0.0.1:65536", 5064) is None
-    assert target("127.0.0.1:0", 5064) is None
-    assert target("machine..room", 5064) is None
+    assert resolve("127.0.0.1:65536", 5064) is None
+    assert resolve("127.0.0.1:0", 5064) is None
+    assert resolve("machine..room", 5064) is None

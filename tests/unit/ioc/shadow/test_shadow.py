@@ -16,9 +16,9 @@ from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import revolution_frequency
 from gnomon.ioc.shadow import assembly
-from gnomon.ioc.shadow.measured import MachineReadings
+from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
-from gnomon.ioc.shadow.subjects import subjects
+from gnomon.ioc.shadow.watched_pvs import choose_watched_pvs
 from gnomon.lattice import Lattice, Outcome
 from gnomon.propagator import BeamState
 from gnomon.recorder.entries import Entry
@@ -65,7 +65,7 @@ async def following(
     shadow = {"addresses": ["machine"], "settle_s": SETTLE_S, "stale_s": STALE_S}
     config = changed(Config(prefix="T:"), {"role": "shadow", "shadow": shadow})
     async with running(folder, compute) as rig:
-        mode = assembly.make_mode(config, RING, rig.around, rig.controls)
+        mode = assembly.make_mode(config, RING, rig.services, rig.controls)
         mode.begin()
         try:
             yield rig, links[0]
@@ -381,7 +381,7 @@ async def test_a_paused_shadow_stays_paused_whatever_the_machine_does(
 @pytest.mark.parametrize(("role", "words"), [("twin", "shadow.addresses"), ("machine", "stands in for")])
 async def test_a_mode_that_cannot_be_had_is_refused_with_what_to_do(tmp_path: Path, role: str, words: str) -> None:
     async with running(tmp_path) as rig:
-        mode = assembly.make_mode(changed(Config(prefix="T:"), {"role": role}), RING, rig.around, rig.controls)
+        mode = assembly.make_mode(changed(Config(prefix="T:"), {"role": role}), RING, rig.services, rig.controls)
         assert isinstance(mode, Mode)
         mode.begin()
         reply = await rig.put("T:par:mode", "shadow")
@@ -404,7 +404,7 @@ def test_noise_of_a_monitor_that_is_not_there_is_refused() -> None:
 
 
 def test_what_is_left_alone_is_not_watched_and_the_rest_keeps_its_place() -> None:
-    found = subjects(specs(), RING, "T:", "M:", ("rf:*", "PMUXZR:Q?"))
+    found = choose_watched_pvs(specs(), RING, "T:", "M:", ("rf:*", "PMUXZR:Q?"))
     assert not [name for name in found.names if name.startswith(("M:rf:", "M:PMUXZR:Q"))]
     by_name = {found.names[channel]: setpoint for channel, setpoint in found.setpoints.items()}
     assert specs()[by_name["M:CP:set"].index].name == "T:CP:set"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.ioc.servers.pva.search_messages import (
-    Found,
+    SearchAnswer,
     answer,
     answers,
     beacon,
@@ -54,7 +54,7 @@ def test_a_name_above_253_bytes_has_a_long_length() -> None:
 
 @pytest.mark.parametrize("order", [">", "<"])
 def test_an_answer_is_read_in_both_byte_orders(order: str) -> None:
-    assert list(answers(_answer(order, (3, 5)))) == [Found(77, (3, 5), "", 5075)]
+    assert list(answers(_answer(order, (3, 5)))) == [SearchAnswer(77, (3, 5), "", 5075)]
 
 
 def test_an_answer_may_name_another_address() -> None:
@@ -96,7 +96,7 @@ def test_a_question_is_read_as_it_was_written() -> None:
 def test_our_answer_is_what_we_understand_ourselves() -> None:
     _, body, order = _question(["T:a", "T:b"])
     (found,) = answers(answer(bytes(range(12)), question(body, order), [1], 5075))
-    assert found == Found(sequence=77, ids=(1,), host="", port=5075)
+    assert found == SearchAnswer(sequence=77, ids=(1,), host="", port=5075)
 
 
 def test_a_question_handed_on_keeps_who_asked_and_is_not_handed_on_again() -> None:

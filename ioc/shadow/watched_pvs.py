@@ -34,7 +34,7 @@ class Setpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ReadingSource:
     """Subject of a reading: a source, for one monitor its number (else -1), and how many units make one m or 1."""
 
     source: str
@@ -52,7 +52,7 @@ class WatchedPvs:
     names: tuple[str, ...]
     setpoints: Mapping[int, Setpoint]
     readbacks: Mapping[int, int]
-    readings: Mapping[int, Target]
+    readings: Mapping[int, ReadingSource]
 
     @property
     def required(self) -> frozenset[int]:
@@ -60,7 +60,7 @@ class WatchedPvs:
         return frozenset(c for c, s in self.setpoints.items() if s.required) | self.readings.keys()
 
 
-def subjects(
+def choose_watched_pvs(
     specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str, left_alone: Sequence[str] = ()
 ) -> WatchedPvs:
     """Choose them from our own PVs, which have the machine's names but for the prefix.
@@ -93,7 +93,7 @@ def subjects(
         setpoints[channel(spec)] = Setpoint(index[spec.name], spec, required, strength)
         if strength and (readback := readback_of.get(key)) is not None:
             readbacks[channel(readback)] = channel(spec)
-    readings = {channel(spec): target for spec, target in _readings(specs, ring)}
+    readings = {channel(spec): reading for spec, reading in _readings(specs, ring)}
     return WatchedPvs(tuple(names), setpoints, readbacks, readings)
 
 
@@ -112,20 +112,20 @@ def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpe
     return None
 
 
-def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Target]]:
+def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, ReadingSource]]:
     """Positions from the one array if there is one, which is a reading of all at one time; else monitor by monitor."""
     bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
     by_source: dict[str, list[PvSpec]] = {}
     for spec in specs:
         by_source.setdefault(spec.source, []).append(spec)
     arrays = [s for source in ALL_POSITIONS for s in by_source.get(source, ())]
-    found = [(s, Target(s.source, -1, s.scale)) for s in arrays[:1]]
+    found = [(s, ReadingSource(s.source, -1, s.scale)) for s in arrays[:1]]
     if not found:
         for source in ("monitor.x", "monitor.y"):
-            found += [(s, Target(source, bpms[s.device], s.scale)) for s in by_source.get(source, ())]
+            found += [(s, ReadingSource(source, bpms[s.device], s.scale)) for s in by_source.get(source, ())]
     for source in _TUNES:
         both = (source, source.removesuffix("x") + "y")
         if all(name in by_source for name in both):
-            found += [(s, Target(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
+            found += [(s, ReadingSource(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
             break
     return found

@@ -11,9 +11,9 @@ from gnomon.db.templates import Placed, PvTemplate, expand
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit
 from gnomon.ioc.shadow.link import Update
-from gnomon.ioc.shadow.measured import MachineReadings
+from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.residuals import Noise, compare
-from gnomon.ioc.shadow.subjects import Target, subjects
+from gnomon.ioc.shadow.watched_pvs import ReadingSource, choose_watched_pvs
 from unit.ioc.rig import RING, beam
 
 PREDICTED = Readings(RING.nominal, beam(RING.nominal), 1, ReferenceOrbit.zero(1))  # tunes 3.25 and 2.4
@@ -25,7 +25,7 @@ def update(channel: int, value: object) -> Update:
 
 
 def measured_tunes(source: str, *values: float) -> list[float]:
-    measured = MachineReadings({0: Target(f"{source}.x", -1, 1.0), 1: Target(f"{source}.y", -1, 1.0)}, 1)
+    measured = MachineReadings({0: ReadingSource(f"{source}.x", -1, 1.0), 1: ReadingSource(f"{source}.y", -1, 1.0)}, 1)
     measured.updated([update(i, value) for i, value in enumerate(values)])
     fresh = np.ones((1, 2), dtype=bool), np.ones(2, dtype=bool)
     noise = Noise(np.ones(1), 1e-4)
@@ -41,7 +41,7 @@ def measured_tunes(source: str, *values: float) -> list[float]:
     ],
 )
 def test_positions_are_read_in_the_layout_of_their_source(source: str, layout: list[float]) -> None:
-    measured = MachineReadings({0: Target(source, -1, 1e9)}, 3)
+    measured = MachineReadings({0: ReadingSource(source, -1, 1e9)}, 3)
     measured.updated([update(0, np.array(layout) * 1e6)])
     expected = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0]]) * 1e-3
     np.testing.assert_allclose(measured.snapshot().positions, expected, rtol=1e-15)
@@ -60,7 +60,9 @@ def test_a_tune_whose_integer_part_is_another_is_off_by_it() -> None:
 
 def test_a_fraction_is_compared_across_a_whole_number() -> None:
     predicted = replace(PREDICTED, beam=beam(RING.nominal, tune=np.array([3.001, 2.4])))
-    measured = MachineReadings({0: Target("tune.frequency.x", -1, 1.0), 1: Target("tune.frequency.y", -1, 1.0)}, 1)
+    measured = MachineReadings(
+        {0: ReadingSource("tune.frequency.x", -1, 1.0), 1: ReadingSource("tune.frequency.y", -1, 1.0)}, 1
+    )
     measured.updated([update(0, 0.999 * TURNS_HZ), update(1, 0.4 * TURNS_HZ)])
     fresh = np.ones((1, 2), dtype=bool), np.ones(2, dtype=bool)
     found = compare(measured.snapshot(), fresh, predicted, Noise(np.ones(1), 1e-4)).tunes
@@ -73,5 +75,5 @@ def test_a_readback_with_an_offset_is_not_followed_as_a_setpoint() -> None:
         return expand((Placed(template, "", Naming()),), RING, "T:")
 
     assert voltage()[0].kind is Kind.FLOAT
-    assert subjects(voltage(), RING, "T:", "M:").names == ("M:V",)
-    assert subjects(voltage(offset=-1.0), RING, "T:", "M:").names == ()
+    assert choose_watched_pvs(voltage(), RING, "T:", "M:").names == ("M:V",)
+    assert choose_watched_pvs(voltage(offset=-1.0), RING, "T:", "M:").names == ()

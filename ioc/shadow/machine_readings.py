@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.ioc.shadow.link import INVALID, Update
-from gnomon.ioc.shadow.subjects import ALL_POSITIONS, Target
+from gnomon.ioc.shadow.watched_pvs import ALL_POSITIONS, ReadingSource
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -18,7 +18,7 @@ NEVER = -(2**62)
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ReadingsSnapshot:
     """Readings at one moment: positions (monitors, 2) [m], tunes (2,) as `tune_source` says [1 or Hz].
 
     `position_ns` and `tune_ns` are the machine's time stamps; what was INVALID or is out of reach has none (NEVER).
@@ -43,7 +43,7 @@ class Snapshot:
 class MachineReadings:
     """Collector of readings; `readings` says by channel what each is about."""
 
-    def __init__(self, readings: Mapping[int, Target], monitors: int) -> None:
+    def __init__(self, readings: Mapping[int, ReadingSource], monitors: int) -> None:
         self._readings = readings
         self._positions = np.full((monitors, 2), np.nan)
         self._position_ns = np.full((monitors, 2), NEVER, dtype=np.int64)
@@ -56,20 +56,20 @@ class MachineReadings:
         """Take what the link heard; whether any of it was a reading."""
         any_taken = False
         for update in updates:
-            if (target := self._readings.get(update.channel)) is not None:
-                self._take(target, update)
+            if (reading := self._readings.get(update.channel)) is not None:
+                self._take(reading, update)
                 any_taken = True
         return any_taken
 
     def lost(self, channels: Sequence[int]) -> None:
         """These PVs are out of reach: what they showed does not count any more."""
         for channel in channels:
-            if (target := self._readings.get(channel)) is not None:
-                self._places(target)[1][...] = NEVER
+            if (reading := self._readings.get(channel)) is not None:
+                self._places(reading)[1][...] = NEVER
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> ReadingsSnapshot:
         """The readings of now, as a copy."""
-        return Snapshot(
+        return ReadingsSnapshot(
             self._positions.copy(),
             self._position_ns.copy(),
             self._tunes.copy(),
@@ -77,26 +77,26 @@ class MachineReadings:
             self._tune_source,
         )
 
-    def _take(self, target: Target, update: Update) -> None:
-        values, times = self._places(target)
+    def _take(self, reading: ReadingSource, update: Update) -> None:
+        values, times = self._places(reading)
         try:
-            found = np.asarray(update.value, dtype=float).reshape(-1) / target.scale
+            found = np.asarray(update.value, dtype=float).reshape(-1) / reading.scale
         except (TypeError, ValueError):  # a text is not a reading
             found = np.zeros(0)
         if update.severity >= INVALID or found.size != values.size:
             times[...] = NEVER
             return
-        in_turn = target.source == "monitor.positions.interleaved"
+        in_turn = reading.source == "monitor.positions.interleaved"
         values[...] = found.reshape(values.shape, order="C" if in_turn else "F")
         times[...] = np.where(np.isfinite(values), update.time_ns, NEVER)
 
-    def _places(self, target: Target) -> tuple[Floats, Times]:
+    def _places(self, reading: ReadingSource) -> tuple[Floats, Times]:
         """The parts of the arrays that a PV is about."""
-        plane = int(target.source.endswith(".y"))
-        if target.source in ALL_POSITIONS:
+        plane = int(reading.source.endswith(".y"))
+        if reading.source in ALL_POSITIONS:
             return self._positions, self._position_ns
-        if target.source.startswith("monitor"):
-            where = (target.monitor, slice(plane, plane + 1))
+        if reading.source.startswith("monitor"):
+            where = (reading.monitor, slice(plane, plane + 1))
             return self._positions[where], self._position_ns[where]
         where_tune = slice(plane, plane + 1)
         return self._tunes[where_tune], self._tune_ns[where_tune]
