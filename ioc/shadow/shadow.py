@@ -24,7 +24,7 @@ from gnomon.lattice import Client
 #: Time between two looks at what is connected and fresh [s].
 LOOK_S = 0.25
 #: Names that a reason lists, at most.
-_NAMED = 3
+_MAX_NAMED = 3
 
 #: States of `dt:machine:connected`.
 ALONE, AWAY, IN_PART, COMPLETE = range(4)
@@ -176,6 +176,6 @@ class Shadow:
         return "; ".join(parts)
 
 
-def _some(texts: Sequence[str], most: int = _NAMED) -> str:
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+def _some(texts: Sequence[str], max_count: int = _MAX_NAMED) -> str:
+    more = f" and {len(texts) - max_count} more" if len(texts) > max_count else ""
+    return ", ".join(texts[:max_count]) + more

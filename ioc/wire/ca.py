@@ -95,7 +95,7 @@ class Stream:
 
     def __init__(self, known: frozenset[int], max_bytes: int) -> None:
         self._known = known
-        self._most = max_bytes
+        self._max_bytes = max_bytes
         self._data = bytearray()
         self._start = 0
 
@@ -128,8 +128,8 @@ class Stream:
                 return None
             *_, size, count = EXTENDED.unpack_from(data, start)
             begin = start + EXTENDED.size
-        if size > self._most:
-            raise Broken(f"announced a message of {size} bytes; guard.max_message_bytes is {self._most}")
+        if size > self._max_bytes:
+            raise Broken(f"announced a message of {size} bytes; guard.max_message_bytes is {self._max_bytes}")
         end = begin + size
         if len(data) < end:
             return None

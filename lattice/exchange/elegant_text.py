@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnomon.lattice.exchange.findings import ExchangeError
-from gnomon.lattice.exchange.readers import MOST, read_text
+from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_text
 from gnomon.lattice.exchange.rpn import Rpn
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
@@ -220,8 +220,8 @@ def _place(
     key = _known(found, name)
     if key in found.elements:
         made.append((found.elements[key], reverse))
-        if len(made) > MOST:
-            raise ExchangeError(f"{where}: more than {MOST} elements")
+        if len(made) > MAX_ELEMENTS:
+            raise ExchangeError(f"{where}: more than {MAX_ELEMENTS} elements")
         return
     if key not in found.lines:
         raise ExchangeError(f"{where}: {shorten(name)} is neither an element nor a line")
@@ -271,8 +271,8 @@ def _item(
         _place(
             found, text.strip('"') if text.startswith('"') else text.upper(), reverse ^ inverted, once, where, within
         )
-    if len(made) + count * len(once) > MOST:
-        raise ExchangeError(f"{where}: more than {MOST} elements")
+    if len(made) + count * len(once) > MAX_ELEMENTS:
+        raise ExchangeError(f"{where}: more than {MAX_ELEMENTS} elements")
     made.extend(once * count)
 
 
@@ -288,7 +288,9 @@ def _multiplied(item: str, where: str) -> tuple[int, bool, str]:
         head, star, rest = text.partition("*")
         if star and head.strip().isdigit() and head.isascii():
             if len(head) > 7 or int(head) == 0:
-                raise ExchangeError(f"{where}: {shorten(item)}: it must stand there once or more, at most {MOST} times")
+                raise ExchangeError(
+                    f"{where}: {shorten(item)}: repeat an item at least once, at most {MAX_ELEMENTS} times"
+                )
             count, text = count * int(head), rest.strip()
             continue
         return count, inverted, text

@@ -13,7 +13,7 @@ from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
 from gnomon.lattice.exchange.momentum import frequency_findings
 from gnomon.lattice.exchange.names import unique_names
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
-from gnomon.lattice.exchange.readers import MOST, read_ring
+from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_ring
 from gnomon.lattice.exchange.render import render
 from gnomon.lattice.exchange.slicing import SLICED, choose_slices
 from gnomon.lattice.exchange.translate import driven, empty, translate
@@ -120,8 +120,8 @@ def _parts(
     amiss = [f for f in ring.findings if f.changes_beam and not options.approximate]
     dropped = {f.element for f in amiss if _matches(f.element, options.drop)}
     refused = [f for f in amiss if f.element not in dropped]
-    if not 0 < len(ring.elements) <= MOST:
-        raise ExchangeError(f"{where}: {len(ring.elements)} elements; there must be some, and at most {MOST}")
+    if not 0 < len(ring.elements) <= MAX_ELEMENTS:
+        raise ExchangeError(f"{where}: {len(ring.elements)} elements; there must be some, and at most {MAX_ELEMENTS}")
     for element, name in zip(ring.elements, unique_names([e.name for e in ring.elements]), strict=True):
         try:
             made = translate(element, approximate=options.approximate)

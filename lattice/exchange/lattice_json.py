@@ -20,7 +20,7 @@ from gnomon.lattice.exchange.foreign import (
 )
 from gnomon.lattice.exchange.placing import PLACED
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.readers import MOST, read_json
+from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_json
 from gnomon.lattice.text import shorten
 
 #: Lattices that may stand in each other.
@@ -112,8 +112,8 @@ def _expand(
             raise ExchangeError(f"{file}: the lattice {shorten(name)} contains itself")
         else:
             once = _expand(file, elements, lattices, name, reverse ^ turned, (*within, name))
-        if len(made) + len(once) > MOST:
-            raise ExchangeError(f"{file}: more than {MOST} elements")
+        if len(made) + len(once) > MAX_ELEMENTS:
+            raise ExchangeError(f"{file}: more than {MAX_ELEMENTS} elements")
         made.extend(once)
     return made
 

@@ -24,10 +24,10 @@ from gnomon.lattice.text import shorten
 FORMATS = ("at-mat", "at-m", "at-json", "at-repr", "madx", "tracy", "elegant", "lattice-json", "lat2db")
 
 #: Elements that a ring may have: ten times those of the largest rings.
-MOST = 1_000_000
+MAX_ELEMENTS = 1_000_000
 
 #: Largest file that is read as text [bytes].
-LARGEST = 100_000_000
+MAX_TEXT_BYTES = 100_000_000
 
 #: Formats that are read without pyAT.
 OWN = frozenset({"elegant", "lat2db", "lattice-json", "madx", "tracy"})
@@ -121,8 +121,8 @@ def read_text(file: Path, format: str) -> str:
     Raises ExchangeError when it cannot be read, is larger than any lattice, or is not a text.
     """
     try:
-        if file.stat().st_size > LARGEST:
-            raise ExchangeError(f"{file}: {file.stat().st_size} bytes; the limit for {format} is {LARGEST}")
+        if file.stat().st_size > MAX_TEXT_BYTES:
+            raise ExchangeError(f"{file}: {file.stat().st_size} bytes; the limit for {format} is {MAX_TEXT_BYTES}")
         data = file.read_bytes()
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be read: {error}") from error
@@ -152,8 +152,8 @@ def from_toolbox(
     """A ring of pyAT with all its periods; `kinds` replaces the class of elements by name."""
     cell = [_foreign(element, places(i, element.FamName), kinds or {}) for i, element in enumerate(ring)]
     periods = int(ring.periodicity)
-    if len(cell) * periods > MOST:
-        raise ExchangeError(f"{periods} periods of {len(cell)} elements; a ring may have at most {MOST}")
+    if len(cell) * periods > MAX_ELEMENTS:
+        raise ExchangeError(f"{periods} periods of {len(cell)} elements; a ring may have at most {MAX_ELEMENTS}")
     rest = float(ring.particle.rest_energy)
     energy = float(ring.energy)
     elements = with_harmonic_numbers(cell * periods, energy if math.isfinite(energy) else None, max(rest, 0.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.readers import MOST, read_text
+from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_text
 from gnomon.lattice.exchange.tracy_elements import BPM, TYPES, Definition, build
 from gnomon.lattice.exchange.tracy_text import MAX_DEPTH, Reader, Values, expression, statements
 from gnomon.lattice.text import shorten
@@ -59,8 +59,10 @@ def read_tracy(file: Path, use: str | None, energy_ev: float | None, harmonic_nu
                 findings.extend(made[key, reverse][1])
         elements.append(made[key, reverse][0])
     periods = found.periods.get(name, 1)
-    if len(elements) * periods > MOST:
-        raise ExchangeError(f"{file}: {periods} periods of {len(elements)} elements; a ring may have at most {MOST}")
+    if len(elements) * periods > MAX_ELEMENTS:
+        raise ExchangeError(
+            f"{file}: {periods} periods of {len(elements)} elements; a ring may have at most {MAX_ELEMENTS}"
+        )
     elements = with_harmonic_numbers(elements * periods, energy, ELECTRON_EV)
     harmonic_number = harmonic_number or fundamental(elements)
     if harmonic_number is None:
@@ -193,8 +195,8 @@ def _item(found: TracyFile, line: str, reader: Reader, depth: int) -> Item:
 
 
 def _count(value: float, where: str) -> int:
-    if value != round(value) or not 1 <= value <= MOST:
-        raise ExchangeError(f"{where}: {value:g} is not a number of repetitions: it must be 1 to {MOST}, and whole")
+    if value != round(value) or not 1 <= value <= MAX_ELEMENTS:
+        raise ExchangeError(f"{where}: repeats {value:g} times: use a whole number from 1 to {MAX_ELEMENTS}")
     return round(value)
 
 
@@ -215,7 +217,7 @@ def _expand(
             raise ExchangeError(f"{item.where}: the line {item.name} contains itself")
         else:
             once = _expand(found, found.lines[item.name], turned, file, (*within, item.name))
-        if len(made) + item.count * len(once) > MOST:
-            raise ExchangeError(f"{item.where}: more than {MOST} elements")
+        if len(made) + item.count * len(once) > MAX_ELEMENTS:
+            raise ExchangeError(f"{item.where}: more than {MAX_ELEMENTS} elements")
         made.extend(once * item.count)
     return made

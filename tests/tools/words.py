@@ -30,10 +30,6 @@ WORDS = {
     r"(?:[Cc]orrector|[Ss]teering) magnet": "steerer",
     r"[Pp]ower-suppl": "power supply",
     r"[Mm]aster-clock": "master clock",
-    # Old names
-    r"\b_?(?:MOST|LONGEST|LARGEST|DEEPEST)_[A-Z]": "MAX_...",
-    r"\b(?:NamesTaken|refuse_taken_names|left_behind|make_room|looks_so|hush|raise_bound|beginning_at)\b": "the new name",
-    r"\bbell\.(?:ring|rest|hang)\(": "wake, close_if_idle, set_address",
     r"[Rr]eally write": "Write to the machine",
     r"At most so many": "Show at most this many",
     r"plays the machine": "stands in for the machine",
@@ -43,8 +39,26 @@ WORDS = {
     r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
 }
 
-FOUND = re.compile("|".join(f"({pattern})" for pattern in WORDS))
-BETTER = ("", *WORDS.values())
+#: Names that were, whole words only, and the names that took their place.
+NAMES = {
+    r"_?(?:MOST|LONGEST|LARGEST|DEEPEST)(?:_[A-Z]+)*": "MAX_...",
+    "NamesTaken": "DuplicatePvError",
+    "refuse_taken_names": "refuse_duplicate_pvs",
+    "left_behind": "last_state",
+    "beginning_at": "from_lattice",
+    "make_room": "raise_open_file_limit",
+    "raise_bound": "raise_memory_limit",
+    "bound_waiting": "limit_waiting",
+    "looks_so": "is_format",
+    "hush": "stop_posting",
+    r"bell\.hang": "set_address",
+    r"bell\.ring": "wake",
+    r"bell\.rest": "close_if_idle",
+}
+
+PATTERNS = WORDS | {rf"\b{name}\b": new for name, new in NAMES.items()}
+FOUND = re.compile("|".join(f"({pattern})" for pattern in PATTERNS))
+BETTER = ("", *PATTERNS.values())
 
 
 def findings(text: str) -> Iterator[tuple[int, str, str]]:

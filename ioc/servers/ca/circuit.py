@@ -274,8 +274,8 @@ class Circuit(Connection):
             status, reason = BAD_TYPE, f"values cannot be read as type {message.data_type}"
         elif not channel.rights & Rights.READ:
             status, reason = NO_READ, f"{self.describe()} may not read it"
-        elif message.count > (most := max(channel.point.length, 1)):
-            status, reason = BAD_COUNT, f"{message.count} values were asked for; it has {most} at most"
+        elif message.count > (max_count := max(channel.point.length, 1)):
+            status, reason = BAD_COUNT, f"{message.count} values were asked for; it has at most {max_count}"
         else:
             try:
                 payload, count = channel.point.payload(channel.hosted.bank, message.data_type, message.count)

@@ -28,8 +28,8 @@ SIZES = {STRING: STRING_SIZE, SHORT: 2, FLOAT: 4, ENUM: 2, CHAR: 1, LONG: 4, DOU
 ONE_DOUBLE = struct.Struct(">d")
 LIMIT_CODES = {SHORT: "h", FLOAT: "f", CHAR: "B", LONG: "i", DOUBLE: "d"}
 WHOLE = {t: (int(np.iinfo(WIRE_TYPES[t]).min), int(np.iinfo(WIRE_TYPES[t]).max)) for t in (SHORT, ENUM, CHAR, LONG)}
-#: Larger numbers are taken for this one before they become whole.
-MOST = 2.0**62
+#: Numbers are clipped to this magnitude before they become integers.
+MAX_WHOLE = 2.0**62
 #: Zero bytes between alarm (and time stamp) and value.
 STS_PADS, TIME_PADS = {CHAR: 1, DOUBLE: 4}, {SHORT: 2, ENUM: 2, CHAR: 3, DOUBLE: 4}
 
@@ -159,7 +159,8 @@ def _number_of(item: Any) -> float:
 
 def _numbers(values: NDArray[Any], native: int) -> tuple[bytes, int]:
     if native in WHOLE:
-        values = np.clip(np.nan_to_num(values), -MOST, MOST).astype(np.int64)  # and what is too large wraps around
+        # What is still too large for the type wraps around.
+        values = np.clip(np.nan_to_num(values), -MAX_WHOLE, MAX_WHOLE).astype(np.int64)
     with np.errstate(over="ignore"):
         return values.astype(WIRE_TYPES[native]).tobytes(), len(values)
 

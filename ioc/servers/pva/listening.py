@@ -146,8 +146,8 @@ def _address(entry: str, port: int) -> tuple[str, int]:
     return host, int(given) if given else port
 
 
-def bound_waiting(port: int, most: int) -> None:
-    """Bound what pvxs keeps for each client that does not read to `most` bytes; before the first client connects.
+def limit_waiting(port: int, max_bytes: int) -> None:
+    """Keep pvxs from holding more than `max_bytes` for a client that does not read. Call it before clients connect.
 
     pvxs stops sending updates to a client when twice the size of its socket's buffer waits. Its listening socket is in
     this process, and what a socket accepts has its buffer's size. Linux reports, and keeps, twice what it is given.
@@ -163,4 +163,4 @@ def bound_waiting(port: int, most: int) -> None:
             with socket.socket(fileno=os.dup(descriptor)) as sock:
                 listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
                 if listens and sock.family == socket.AF_INET and sock.getsockname()[1] == port:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, most // 4)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, max_bytes // 4)

@@ -15,7 +15,7 @@ from gnomon.ioc.servers.pva.listening import ANCILLARY_BYTES, LOCAL_GROUP, Liste
 from gnomon.ioc.servers.pva.search_messages import Question, answer, beacon, handed_on, question, question_of
 from gnomon.ioc.wire.pva import WireError
 
-_LARGEST = 2**16
+_MAX_DATAGRAM_BYTES = 2**16
 _PERIOD_S, _SHARE = 0.05, 0.2  # in each period, so much of it
 _BEACON_S, _QUICK_BEACONS, _LATER_BEACON_S = 15.0, 10, 180.0
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Searches:
         if began - self._period_s > _PERIOD_S:
             self._period_s, self._spent_s = began, 0.0
         try:
-            datagram, ancillary, _, sender = self._sock.recvmsg(_LARGEST, ANCILLARY_BYTES)
+            datagram, ancillary, _, sender = self._sock.recvmsg(_MAX_DATAGRAM_BYTES, ANCILLARY_BYTES)
         except OSError:  # an earlier answer could not be delivered, or nothing is there
             return
         self._heard(datagram, ancillary, sender)

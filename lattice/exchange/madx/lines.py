@@ -102,16 +102,19 @@ class _Parser:
         return self.words[self.at + 1].text if self.at + 1 < len(self.words) else ""
 
 
-def expand_line(line: Line, lines: Mapping[str, Line], known: Mapping[str, object], most: int) -> list[str]:
-    """The names of the elements of a line, in order. Raises MadxError for what is not `known`, or more than `most`."""
-    return _Expansion(lines, known, most).line(line, (), 0)
+def expand_line(line: Line, lines: Mapping[str, Line], known: Mapping[str, object], max_elements: int) -> list[str]:
+    """Expand a line into the names of its elements, in order.
+
+    Raises MadxError for a name that is not `known`, or for more than `max_elements`.
+    """
+    return _Expansion(lines, known, max_elements).line(line, (), 0)
 
 
 class _Expansion:
-    def __init__(self, lines: Mapping[str, Line], known: Mapping[str, object], most: int) -> None:
+    def __init__(self, lines: Mapping[str, Line], known: Mapping[str, object], max_elements: int) -> None:
         self.lines = lines
         self.known = known
-        self.most = most
+        self.max_elements = max_elements
         self.done: dict[str, list[str]] = {}
         self.steps = 0
 
@@ -132,14 +135,14 @@ class _Expansion:
         names: list[str] = []
         for item in items:
             part = self.item(item, arguments, line, depth + 1)
-            if len(names) + item.count * len(part) > self.most:
-                raise MadxError(line.place, f"the line {line.name} has more than {self.most} elements")
+            if len(names) + item.count * len(part) > self.max_elements:
+                raise MadxError(line.place, f"the line {line.name} has more than {self.max_elements} elements")
             names += (part[::-1] if item.reverse else part) * item.count
         return names
 
     def item(self, item: Item, arguments: dict[str, Item], line: Line, depth: int) -> list[str]:
         self.steps += 1
-        if depth > MAX_DEPTH or self.steps > self.most:
+        if depth > MAX_DEPTH or self.steps > self.max_elements:
             raise MadxError(
                 line.place,
                 f"the line {line.name} has too many parts, or too many within each other",

@@ -9,7 +9,7 @@ from facility.clients.ca import get, put_all
 
 TUNES = ("beam:twiss:x:tune", "beam:twiss:y:tune")
 #: Relative step of the response, and largest relative step of the correction.
-STEP, LARGEST = 2e-4, 5e-3
+STEP, MAX_STEP = 2e-4, 5e-3
 
 
 def tunes() -> np.ndarray:
@@ -41,7 +41,7 @@ def correct(families: list[list[str]], target: list[float], tolerance: float) ->
             if np.abs(error).max() < tolerance:
                 break
             step = np.linalg.solve(response, error)
-            factors = factors + step * min(1.0, LARGEST / np.abs(step).max())
+            factors = factors + step * min(1.0, MAX_STEP / np.abs(step).max())
             largest = max(largest, float(np.abs(factors).max()))
             scaled(factors)
         return {"before": before.tolist(), "after": tunes().tolist(), "errors": errors, "largest": largest}

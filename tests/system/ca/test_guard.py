@@ -180,12 +180,12 @@ def test_many_subscriptions_to_one_wave_cost_no_more_than_may_wait(serve: Callab
         sock.sendall(b"".join(HEADER.pack(EVENT_ADD, 16, 20, 0, 1, number) + wanted for number in range(300)))
         sock.sendall(HEADER.pack(EVENTS_ON, 0, 0, 0, 0, 0))
         heard: set[int] = set()
-        most, end = before, time.monotonic() + 20.0
+        peak, end = before, time.monotonic() + 20.0
         reader = Frames(sock)
         while len(heard) < 300 and time.monotonic() < end:
             heard.add(reader.next())
-            most = max(most, server.megabytes)
-    assert most - before < GROWTH_MB  # all at once are 240 MB
+            peak = max(peak, server.megabytes)
+    assert peak - before < GROWTH_MB  # all at once are 240 MB
     assert heard == set(range(300))  # and each has its turn
 
 
@@ -455,11 +455,11 @@ def test_stalled_readers_that_are_too_many_together_are_thinned_out_and_others_s
         client.subscribe("G:count", 1)
         before = server.megabytes
         stalled = [stack.enter_context(closing(stalled_reader(server))) for _ in range(100)]
-        end, most = time.monotonic() + 6.0, 0.0
+        end, peak = time.monotonic() + 6.0, 0.0
         while time.monotonic() < end:
-            most = max(most, server.megabytes)
+            peak = max(peak, server.megabytes)
             time.sleep(0.05)
-        assert most - before < 130.0  # all of them fill up within a second, sooner than it can be seen
+        assert peak - before < 130.0  # all of them fill up within a second, sooner than it can be seen
         assert server.megabytes - before < 30.0
         gone = sum(ended(sock, 0.05) for sock in stalled)
         assert 0 < gone < 100

@@ -245,13 +245,13 @@ def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start) -
     with Reader(server) as reader:
         before = server.memory
         stalled = [subscribed(server, "G:wave") for _ in range(10)]
-        most = 0.0
+        peak = 0.0
         end = time.monotonic() + 6.0
         while time.monotonic() < end:
-            most = max(most, server.memory)
+            peak = max(peak, server.memory)
             time.sleep(0.05)
         assert all(_is_closed(sock, 2.0) for sock in stalled)
-    assert most - before < 50 * MB
+    assert peak - before < 50 * MB
     assert reader.noticed_nothing
 
 
@@ -503,11 +503,11 @@ def test_a_call_whose_first_segment_is_empty_is_looked_through_all_the_same(star
         received(sock, Command.RPC)
         body = struct.pack(">IIB", sid, 1, 0x00) + endless
         sock.sendall(message(Command.RPC, body[:first], FIRST) + message(Command.RPC, body[first:], LAST))
-        most, end = before, time.monotonic() + 1.0
+        peak, end = before, time.monotonic() + 1.0
         while time.monotonic() < end:
-            most = max(most, server.memory)
+            peak = max(peak, server.memory)
         assert _is_closed(sock, 1.0)
-        assert most - before < 20 * MB
+        assert peak - before < 20 * MB
 
 
 def test_a_queue_without_end_is_refused_by_name(start: Start) -> None:
@@ -539,13 +539,13 @@ def test_requests_whose_answers_are_not_read_wait(start: Start, asks: str) -> No
                 received(sock, *[Command.GET] * 100)
     before = server.memory
     sock.setblocking(False)
-    most, end = before, time.monotonic() + 2.0
+    peak, end = before, time.monotonic() + 2.0
     while time.monotonic() < end:
         with suppress(BlockingIOError):
             one = one[sock.send(one) :]
-        most = max(most, server.memory)
+        peak = max(peak, server.memory)
         time.sleep(0.01)
-    assert most - before < 40 * MB
+    assert peak - before < 40 * MB
     sock.settimeout(10.0)
     reader = threading.Thread(target=received, args=(sock, *[Command[asks]] * 20))
     reader.start()
@@ -658,15 +658,15 @@ def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thi
         with context.monitor("G:x1", lambda value: values.append(value.value)):
             before = server.memory
             stalled = [subscribed(server, "G:wave") for _ in range(100)]  # 180 MB, were it not for the budget
-            most, end = 0.0, time.monotonic() + 6.0
+            peak, end = 0.0, time.monotonic() + 6.0
             while time.monotonic() < end:
-                most = max(most, server.memory)
+                peak = max(peak, server.memory)
                 time.sleep(0.05)
             gone = sum(_is_closed(sock, 0.01) for sock in stalled)
             seen = len(values)
             assert wait_for(lambda: len(values) > seen + 10)  # who reads is not disconnected
             assert server.memory - before < 80 * MB
-    assert most - before < 200 * MB  # all of them fill up within a second, sooner than it can be seen
+    assert peak - before < 200 * MB  # all of them fill up within a second, sooner than it can be seen
     assert 0 < gone < 100
     assert lines_of(server, "the most of all")
     assert all("guard.max_clients_bytes is 64 MiB" in line for line in lines_of(server, "holds about"))
@@ -683,12 +683,12 @@ def test_a_deep_queue_that_is_never_acknowledged_is_ended_when_it_has_taken_too_
         request += string("pipeline") + b"\x60" + string("queueSize") + b"\x60" + string("true") + string("9999")
         sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x88) + request + struct.pack(">I", 1)))
         sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x44)))
-        most, end = before, time.monotonic() + 10.0
+        peak, end = before, time.monotonic() + 10.0
         while time.monotonic() < end and not lines_of(server, "the most of all"):
-            most = max(most, server.memory)
+            peak = max(peak, server.memory)
             time.sleep(0.05)
         assert _is_closed(sock, 2.0)
-        assert most - before < 200 * MB
+        assert peak - before < 200 * MB
         context.put("G:set", 3.0)
         assert wait_for(lambda: server.memory - before < 60 * MB)
 

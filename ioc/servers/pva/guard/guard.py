@@ -17,7 +17,7 @@ from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.servers.accepting import Accepting
 from gnomon.ioc.servers.pva.guard.inspection import Inspector, Limits
 from gnomon.ioc.servers.pva.guard.relay import Relay
-from gnomon.ioc.servers.pva.listening import Listening, bound_waiting, tcp_sockets, udp_socket
+from gnomon.ioc.servers.pva.listening import Listening, limit_waiting, tcp_sockets, udp_socket
 from gnomon.ioc.servers.pva.pvxs_log import log
 from gnomon.ioc.servers.pva.search_messages import question
 from gnomon.ioc.servers.pva.search_responder import Searches
@@ -66,7 +66,7 @@ class Guard:
     def start(self, where: Listening, pvxs: tuple[str, int]) -> tuple[int, int]:
         """Listen for clients of the pvxs server at `pvxs`; the ports of TCP and UDP. Raises OSError."""
         self._pvxs = pvxs
-        bound_waiting(pvxs[1], self._limits.max_waiting_bytes)
+        limit_waiting(pvxs[1], self._limits.max_waiting_bytes)
         self._listening = tcp_sockets(where)
         port = int(self._listening[0].getsockname()[1])
         try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gnomon.ioc.servers.ca.connection import REQUESTS
 from gnomon.ioc.wire.ca import Broken, Command, Stream, pack
 
-MOST = 2**16
+MAX_BYTES = 2**16
 
 
 def messages(stream: Stream) -> list[tuple[int, bytes]]:
@@ -30,7 +30,7 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut() -> None:
     data = b"".join(pack(command, 6, 1, 2, 3, payload) for command, payload in wanted)
     cuts = random.Random(1)
     for _ in range(20):
-        stream, found, start = Stream(REQUESTS, MOST), [], 0
+        stream, found, start = Stream(REQUESTS, MAX_BYTES), [], 0
         while start < len(data):
             end = start + cuts.choice((1, 3, 16, 100, 70_000))
             stream.feed(data[start:end])
@@ -53,19 +53,19 @@ def test_long_payloads_and_counts_have_a_long_header(count: int) -> None:
     "header",
     [
         struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, 0xFFFF_FFFF, 1),
-        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, MOST + 8, 1),
+        struct.pack(">HHHHIIII", 19, 0xFFFF, 6, 0, 1, 1, MAX_BYTES + 8, 1),
     ],
 )
 def test_a_header_that_declares_too_much_is_refused_before_its_payload(header: bytes) -> None:
-    stream = Stream(REQUESTS, MOST)
+    stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(header)
-    with pytest.raises(Broken, match=f"guard.max_message_bytes is {MOST}"):
+    with pytest.raises(Broken, match=f"guard.max_message_bytes is {MAX_BYTES}"):
         stream.take()
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1", b"GE", b"\x16\x03", b"\x00\x1b" + bytes(14), b"\xff" * 16])
 def test_another_protocol_is_known_by_two_bytes(data: bytes) -> None:
-    stream = Stream(REQUESTS, MOST)
+    stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(data)
     with pytest.raises(Broken, match=r"sent what is not Channel Access|which no client has"):
         stream.take()
@@ -73,7 +73,7 @@ def test_another_protocol_is_known_by_two_bytes(data: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_arrives_is_messages_or_broken_and_nothing_else(data: bytes) -> None:
-    stream = Stream(REQUESTS, MOST)
+    stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(data)
     try:
         messages(stream)

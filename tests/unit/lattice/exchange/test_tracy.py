@@ -141,7 +141,7 @@ def test_what_has_no_kernel_is_refused_by_name(change: tuple[str, str], said: st
         (("{ a comment }", "{ a comment"), "line 3: the comment that begins here does not end"),
         (("CELL: SUP", "CELL: 2.5*SUP"), "line 12: '2.5' before"),
         (("CELL: SUP", "CELL: n*SUP"), "line 12: 'n' before .* is neither a whole number nor defined"),
-        (("CELL: SUP", "CELL: 9999999*SUP"), "it must be 1 to 1000000"),
+        (("CELL: SUP", "CELL: 9999999*SUP"), "use a whole number from 1 to 1000000"),
         (("CELL: SUP", "CELL: 99999*(SUP,SUP,SUP,SUP)"), "more than 1000000 elements"),
         (("QF: Quad", "D: Quad"), "line 5: d is defined twice"),
         (("CELL:", "RING:"), "no line 'cell': give --use; there are: sup, ring"),
