@@ -25,6 +25,10 @@ class Conversion(Protocol):
         """Current [A] that gives `field`."""
         ...
 
+    def derivative(self, current: float) -> float:
+        """Derivative of the field by the current, per A, at `current` [A]."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
@@ -44,6 +48,11 @@ class Linear:
     def current(self, field: float) -> float:
         """See `Conversion`."""
         return (_finite(field, "field", "T/m^n") - self.intercept) / self.slope
+
+    def derivative(self, current: float) -> float:
+        """See `Conversion`."""
+        _finite(current, "current", "A")
+        return self.slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,11 @@ class Polynomial:
         # The range holds exactly one root; rounding may push one at an end just out of it.
         return float(np.clip(min(roots, key=lambda r: abs(r - middle)), self.low, self.high))
 
+    def derivative(self, current: float) -> float:
+        """See `Conversion`."""
+        _inside(current, self.low, self.high, "current", "A")
+        return float(np.polynomial.Polynomial(self.coefficients).deriv()(current))
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -108,6 +122,11 @@ class Table:
         if field in self.fields:
             return self.currents[self.fields.index(field)]
         return float(self._curve.solve(field, extrapolate=False)[0])
+
+    def derivative(self, current: float) -> float:
+        """See `Conversion`."""
+        _inside(current, self.currents[0], self.currents[-1], "current", "A")
+        return float(self._curve(current, 1))
 
 
 def _real_roots(polynomial: np.polynomial.Polynomial) -> list[float]:

@@ -121,6 +121,14 @@ class Lattice:
         """Main strength of a magnet, in physics units: what its current gives, plus its trim."""
         return self._converted(magnet) + self._setting(magnet.trim_slot)
 
+    def slope(self, magnet: Magnet) -> float:
+        """Derivative of a magnet's main strength by the current that it sees, in its unit per A."""
+        if magnet.scale_slot is not None:
+            slope = self._setting(magnet.scale_slot)
+        else:
+            slope = magnet.conversion.derivative(self.current(magnet)) / magnet.rigidity
+        return slope if self.energy_ev == self.ring.energy_ev else slope * self.ring.rigidity / self.rigidity
+
     def parameters(self, indices: list[int] | tuple[int, ...]) -> NDArray[np.float64]:
         """Present parameter rows (len(indices), 13) of multipoles and bends, in the order of `PARAMETERS`.
 

@@ -44,6 +44,15 @@ class MonitorErrors:
         (offset_x, offset_y), (gain_x, gain_y) = self.offsets.T, self.gains.T
         return gain_x * (x * cos + y * sin - offset_x), gain_y * (y * cos - x * sin - offset_y)
 
+    def changes(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return how readings change when positions change by x, y (n, ...): gains and rolls without the offsets."""
+        if self.ideal:
+            return x, y
+        shape = (-1,) + (1,) * (x.ndim - 1)
+        cos, sin = np.cos(self.rolls).reshape(shape), np.sin(self.rolls).reshape(shape)
+        gain_x, gain_y = (gain.reshape(shape) for gain in self.gains.T)
+        return gain_x * (x * cos + y * sin), gain_y * (y * cos - x * sin)
+
 
 def monitor_errors(chunks: Sequence[Chunk], *, ideal: bool) -> MonitorErrors:
     """The errors that these chunks hold, `SETTINGS` after `SETTINGS`, one set for each monitor."""

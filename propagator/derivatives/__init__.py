@@ -13,17 +13,22 @@ from gnomon.propagator.derivatives.orbit import (
     misalignment_response,
     orbit_response,
 )
+from gnomon.propagator.derivatives.supplies import SupplyResponse, fed_by, supplies_of, supply_response
 from gnomon.propagator.derivatives.turn import NoDerivative
 
 __all__ = [
     "NoDerivative",
     "OpticsResponse",
     "OrbitResponse",
+    "SupplyResponse",
     "TuneResponse",
     "chromaticity_response",
+    "fed_by",
     "frequency_response",
     "misalignment_response",
     "optics_response",
     "orbit_response",
+    "supplies_of",
+    "supply_response",
     "tune_response",
 ]

@@ -76,7 +76,7 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
     values, vectors = turn.modes(beam.tune)
     total = down.sum(axis=1) + own
     inner = np.linalg.inv(vectors) @ turn.one_turn @ total @ vectors
-    tune = _tune_changes(values, inner)
+    tune = tune_changes(values, inner)
     # what has changed between the start and each monitor
     so_far = np.cumsum(down, axis=1)
     crossed = np.searchsorted(turn.program.bounds, places)
@@ -123,10 +123,10 @@ def _orbits(turn: Turn, knobs: Knobs, places: "np.typing.NDArray[np.int64]") -> 
 def _tunes(turn: Turn, knobs: Knobs, tune: Floats) -> Floats:
     down, own = turn.turn_changes(knobs)
     values, vectors = turn.modes(tune)
-    return _tune_changes(values, np.linalg.inv(vectors) @ turn.one_turn @ (down.sum(axis=1) + own) @ vectors)
+    return tune_changes(values, np.linalg.inv(vectors) @ turn.one_turn @ (down.sum(axis=1) + own) @ vectors)
 
 
-def _tune_changes(values: "np.typing.NDArray[np.complex128]", inner: "np.typing.NDArray[np.complex128]") -> Floats:
+def tune_changes(values: "np.typing.NDArray[np.complex128]", inner: "np.typing.NDArray[np.complex128]") -> Floats:
     """Changes (2, m) of the tunes from those (m, 4, 4) of the turn in its eigenvectors."""
     change: Floats = np.stack([(inner[:, j, j] / (1j * values[j])).real / (2.0 * np.pi) for j in (0, 2)])
     return change

@@ -80,3 +80,17 @@ def test_a_table_that_cannot_be_inverted_is_refused(
 def test_a_slope_of_zero_is_refused() -> None:
     with pytest.raises(LatticeError, match="slope is 0"):
         Linear(0.0)
+
+
+@pytest.mark.parametrize("conversion", [Linear(0.06, 0.02), SATURATING, MEASURED])
+@pytest.mark.parametrize("current", [10.0, 150.0, 260.0])
+def test_derivative_is_that_of_the_field(conversion: Linear | Polynomial | Table, current: float) -> None:
+    step = 1e-3
+    there = (conversion.field(current + step) - conversion.field(current - step)) / (2.0 * step)
+    assert conversion.derivative(current) == pytest.approx(there, rel=1e-7)
+
+
+@pytest.mark.parametrize("conversion", [Linear(1.0), SATURATING, MEASURED])
+def test_derivative_is_refused_where_the_field_is(conversion: Linear | Polynomial | Table) -> None:
+    with pytest.raises(RefusedValue, match="not a finite number"):
+        conversion.derivative(float("nan"))

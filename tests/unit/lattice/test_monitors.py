@@ -122,3 +122,14 @@ def test_a_ring_without_monitors_has_no_errors_to_set() -> None:
     ring = Ring(parse_machine(small_ring.text(document), "ring.json"))
     assert ring.nominal.monitor_errors().offsets.shape == (0, 2)
     assert ring.nominal.monitor_errors().ideal
+
+
+def test_changes_of_readings_are_differences_of_readings() -> None:
+    names = [bpm.name for bpm in RING.bpms]
+    errors = with_errors(NOMINAL, names[0]).monitor_errors()
+    rng = np.random.default_rng(1)
+    x, y, dx, dy = rng.normal(size=(4, len(names)))
+    there = np.subtract(errors.readings(x + dx, y + dy), errors.readings(x, y))
+    assert np.allclose(errors.changes(dx, dy), there, rtol=0.0, atol=1e-12)
+    columns = errors.changes(np.stack([dx, dx], axis=1), np.stack([dy, dy], axis=1))
+    assert np.allclose(np.array(columns)[:, :, 1], there, rtol=0.0, atol=1e-12)

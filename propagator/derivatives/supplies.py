@@ -1,0 +1,130 @@
+"""How orbit, tunes and chromaticities follow the currents of power supplies, each through all magnets that it feeds.
+
+A response by a current is the sum over those magnets of the response by the strength times the slope of the conversion
+at the present current. With the RF frequency held, a current that lengthens the path moves the momentum too:
+dQ = dQ(momentum held) + (dQ/ddelta) ddelta, and likewise for orbit and chromaticity.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.lattice import Lattice, LatticeError
+from gnomon.lattice.devices import Magnet
+from gnomon.propagator.beam import BeamState
+from gnomon.propagator.compiled import Floats
+from gnomon.propagator.derivatives.optics import tune_changes
+from gnomon.propagator.derivatives.orbit import Hold
+from gnomon.propagator.derivatives.turn import Knobs, Turn, beam_of
+from gnomon.propagator.live.kernels import CHROMATIC, OPTICS
+from gnomon.propagator.live.program import ABOVE, BEAM, BELOW
+from gnomon.propagator.live.report import REPORT
+from gnomon.propagator.propagator import STEP, Propagator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupplyResponse:
+    """How the beam follows supplies' currents.
+
+    `orbit` (places, 4, supplies) [m/A, rad/A] is that of the closed orbit at the entrances of the elements `places`;
+    `tune` and `chromaticity` (2, supplies) [1/A]; `delta` (supplies,) [1/A] is the change of the momentum deviation, 0
+    where the momentum is held.
+    """
+
+    supplies: tuple[str, ...]
+    places: tuple[int, ...]
+    hold: Hold
+    orbit: Floats
+    tune: Floats
+    chromaticity: Floats
+    delta: Floats
+
+
+def fed_by(lattice: Lattice, supply: str) -> tuple[tuple[Magnet, float], ...]:
+    """Magnets that a supply feeds at present, each with the derivative of its strength by the current [unit/A].
+
+    A multiplexer's supply feeds the magnet that it is connected to. Raises LatticeError for an unknown supply.
+    """
+    ring = lattice.ring
+    ring.property_spec(supply, "current")
+    found = [(m, lattice.slope(m)) for m in ring.magnets if m.supply == supply]
+    mux = ring.multiplexer
+    if mux is not None and supply == mux.supply and lattice[supply, "on"]:
+        selected = lattice[mux.name, "selected"]
+        found += [(m, mux.factor * lattice.slope(m)) for m in ring.magnets if m.selection == selected]
+    return tuple(found)
+
+
+def supplies_of(lattice: Lattice) -> tuple[str, ...]:
+    """All supplies of a ring that feed a magnet at present, in the order of the machine document."""
+    mux = lattice.ring.multiplexer
+    known = [supply.name for supply in lattice.ring.document.supplies]
+    known += [mux.supply] if mux is not None and mux.supply not in known else []
+    return tuple(name for name in known if fed_by(lattice, name))
+
+
+def supply_response(
+    propagate: Propagator,
+    lattice: Lattice,
+    supplies: Iterable[str],
+    *,
+    hold: Hold = "frequency",
+    places: Sequence[int] | None = None,
+) -> SupplyResponse:
+    """Compute the responses by the currents of `supplies`, at the entrances of `places` (None: the monitors).
+
+    Linear about the beam of `lattice`; `hold` as for `orbit_response`. Raises NoDerivative without a beam or its
+    neighbours in momentum, and LatticeError for an unknown supply, or one that feeds no magnet at present.
+    """
+    ring, names = lattice.ring, tuple(supplies)
+    fed = [fed_by(lattice, name) for name in names]
+    if idle := [name for name, magnets in zip(names, fed, strict=True) if not magnets]:
+        raise LatticeError(f"{ring.name}: supply {idle[0]!r} feeds no magnet")
+    beam = beam_of(propagate, lattice, neighbours=True)
+    every = [m for magnets in fed for m, _ in magnets]
+    knobs = Knobs(np.array([m.element for m in every], dtype=np.int64), np.array([m.column for m in every]))
+    slopes = np.zeros((len(every), len(names)))
+    row = 0
+    for column, magnets in enumerate(fed):
+        for _, slope in magnets:
+            slopes[row, column] = slope
+            row += 1
+    where = np.array(ring.monitors if places is None else places, dtype=np.int64)
+    turn = Turn(propagate.program, BEAM)
+    shift, _, _, path = turn.vary(knobs)
+    orbit = np.einsum("ipm,mn->pin", turn.orbit_change(knobs.elements, shift, where), slopes)
+    tune, above, below = (_tunes(propagate, slot, knobs, beam) @ slopes for slot in (BEAM, ABOVE, BELOW))
+    chromaticity = (above - below) / (2.0 * STEP)
+    delta = np.zeros(len(names))
+    if hold == "frequency":
+        longer = turn.path_change(knobs.elements, shift, path) @ slopes
+        delta = -longer / (beam.momentum_compaction * ring.circumference)
+        orbit = orbit + beam.dispersion[where][:, :, None] * delta
+        tune = tune + beam.chromaticity[:, None] * delta
+        chromaticity = chromaticity + _second_chromaticity(propagate)[:, None] * delta
+    return SupplyResponse(names, tuple(where.tolist()), hold, orbit, tune, chromaticity, delta)
+
+
+def _tunes(propagate: Propagator, slot: int, knobs: Knobs, beam: BeamState) -> Floats:
+    """Derivatives (2, knobs) of a slot's tunes by element parameters, one each for equal knobs."""
+    turn = Turn(propagate.program, slot)
+    down, own = turn.turn_changes(knobs)
+    values, vectors = turn.modes(beam.tune)
+    return tune_changes(values, np.linalg.inv(vectors) @ turn.one_turn @ (down.sum(axis=1) + own) @ vectors)
+
+
+def _second_chromaticity(propagate: Propagator) -> Floats:
+    """The derivative (2,) of the chromaticities by the momentum deviation, from the neighbours in momentum."""
+    program = propagate.program
+    n = program.kinds.size + 1
+    found = []
+    for slot in (ABOVE, BELOW):
+        pairs = np.empty((2, 2))
+        program.find(
+            slot, OPTICS | CHROMATIC, 0.0, 0.0, np.empty((n, 4)), np.empty((n, 4)), np.empty((3, 2, n)), pairs,
+            np.zeros(REPORT),
+        )  # fmt: skip
+        found.append(pairs[1])
+    second: Floats = (found[0] - found[1]) / (2.0 * STEP)
+    return second
