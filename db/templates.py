@@ -21,10 +21,10 @@ from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
 from gnomon.lattice.files import read_bounded
-from gnomon.lattice.operation import OPTICS, VOLTAGE_UNITS
+from gnomon.lattice.operation import OPTICS
 from gnomon.lattice.parsing import parse_document
-from gnomon.lattice.ring import FREQUENCY_UNITS
 from gnomon.lattice.states import fault_in_states
+from gnomon.lattice.units import FREQUENCY_UNITS, VOLTAGE_UNITS
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
 

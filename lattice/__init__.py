@@ -4,9 +4,8 @@ from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, Ref
 from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
 from gnomon.lattice.devices import PropertySpec
 from gnomon.lattice.document import MachineDocument
-from gnomon.lattice.lattice import Lattice
+from gnomon.lattice.lattice import Lattice, Ring
 from gnomon.lattice.parsing import parse_machine, read_machine
-from gnomon.lattice.ring import Ring
 
 __all__ = [
     "Change",

@@ -2,17 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gnomon.lattice import document as doc
 from gnomon.lattice._errors import LatticeError
-from gnomon.lattice.chunks import CHUNK
 from gnomon.lattice.conversions import Conversion, Linear, Polynomial, Table
-from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, Multiplexer, PropertySpec
+from gnomon.lattice.device_table import Affected, DeviceTable
+from gnomon.lattice.devices import BeamPositionMonitor, Magnet, Multiplexer, PropertySpec
 from gnomon.lattice.elements import (
     PARAMETERS,
     Bend,
@@ -28,7 +24,9 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.monitors import SETTINGS
+from gnomon.lattice.named_optics import optics_stiffness
 from gnomon.lattice.operation import add_operation
+from gnomon.lattice.units import FREQUENCY_UNITS
 
 #: The column that each property of a magnet drives, the name that its device gives it, and its unit.
 COLUMN = {"k1": "b2", "k1s": "a2", "b3": "b3", "b4": "b4", "kick_x": "kick_x", "kick_y": "kick_y"}
@@ -38,64 +36,6 @@ UNIT = {"k1": "1/m^2", "k1s": "1/m^2", "b3": "1/m^3", "b4": "1/m^4", "kick": "ra
 #: Errors that every magnet can have: property, column, unit and the limit's name in the document.
 ERRORS = (("k1s", "a2", "1/m^2", "skew"), ("dx", "dx", "m", "offset_m"), ("dy", "dy", "m", "offset_m"))
 ROLL = ("roll", "roll", "rad", "roll_rad")
-
-
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """Parts that a setting reaches: elements, magnets, and those magnets whose conversion has a range to leave."""
-
-    elements: tuple[int, ...] = ()
-    magnets: tuple[int, ...] = ()
-    conversions: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class Devices:
-    """Everything of a ring that commands can name; see `Ring` for what the parts mean."""
-
-    properties: dict[Key, PropertySpec] = field(default_factory=dict)
-    strengths: dict[Key, int] = field(default_factory=dict)
-    magnets: list[Magnet] = field(default_factory=list)
-    magnets_of: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    magnets_on: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    errors_of: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    affects: list[Affected] = field(default_factory=list)
-    nominals: list[float] = field(default_factory=list)
-    multiplexer: Multiplexer | None = None
-    bpms: tuple[BeamPositionMonitor, ...] = ()
-    monitor_slot: int = 0
-    operation_slot: int = 0
-
-    @property
-    def nominal(self) -> NDArray[np.float64]:
-        """Nominal value of each setting, NaN in slots that nothing uses."""
-        return np.array(self.nominals)
-
-    def stored(self, spec: PropertySpec) -> int:
-        """Give a property a setting of its own, at its nominal value; returns the slot."""
-        slot = len(self.nominals)
-        self.nominals.append(spec.nominal)
-        self.affects.append(Affected())
-        self._add(spec, slot, spec.property)
-        return slot
-
-    def align(self) -> int:
-        """Leave slots unused up to the next chunk's first, and return that."""
-        unused = -len(self.nominals) % CHUNK
-        self.nominals += [np.nan] * unused
-        self.affects += [Affected()] * unused
-        return len(self.nominals)
-
-    def derived(self, spec: PropertySpec, slot: int | None, setting: str) -> None:
-        """Add a property that has no setting of its own: read only (`slot` None), or set through another one."""
-        self._add(spec, slot, setting)
-
-    def _add(self, spec: PropertySpec, slot: int | None, setting: str) -> None:
-        key = (spec.device, spec.property)
-        if key in self.properties:
-            raise LatticeError(f"{spec.device}: property {spec.property!r} is given twice")
-        fields = {name: getattr(spec, name) for name in PropertySpec.__dataclass_fields__}
-        self.properties[key] = PropertySpec(**fields | {"slot": slot, "setting": setting})
 
 
 def build_elements(document: doc.MachineDocument) -> tuple[Element, ...]:
@@ -137,11 +77,11 @@ def build_devices(
     index: Mapping[str, int],
     rigidity: float,
     rf_nominal: float,
-) -> Devices:
+) -> DeviceTable:
     """Properties, settings and what they reach. Raises LatticeError when magnets of one supply disagree."""
-    devices = Devices()
+    devices = DeviceTable()
     limits = document.limits
-    width = limits.rf_hz / {"Hz": 1.0, "kHz": 1e3}[document.rf.unit]
+    width = limits.rf_hz / FREQUENCY_UNITS[document.rf.unit]
     devices.stored(
         PropertySpec(
             device="rf",
@@ -179,7 +119,7 @@ def _conversion(part: doc.ConversionPart) -> Conversion:
 
 def _supplies(
     document: doc.MachineDocument,
-    devices: Devices,
+    devices: DeviceTable,
     elements: Sequence[Element],
     index: Mapping[str, int],
     rigidity: float,
@@ -219,12 +159,6 @@ def _supplies(
     return slots
 
 
-def optics_stiffness(document: doc.MachineDocument, optics: str) -> float:
-    """Rigidity of a named optics by the nominal one; exactly 1 at the nominal energy."""
-    part = document.operating.get(optics)
-    return document.momentum_ev(part.energy_ev if part else None) / document.momentum_ev()
-
-
 def _family_limits(
     document: doc.MachineDocument, supply: str, family: doc.Property, used: Sequence[float]
 ) -> doc.RangePart:
@@ -243,7 +177,7 @@ def _family_limits(
     return doc.RangePart(low=low, high=high, alarm_low=alarm[0], alarm_high=alarm[1], assumed=document.limits.assumed)
 
 
-def _multiplexer(document: doc.MachineDocument, devices: Devices) -> None:
+def _multiplexer(document: doc.MachineDocument, devices: DeviceTable) -> None:
     part = document.multiplexer
     if part is None:
         return
@@ -259,7 +193,7 @@ def _multiplexer(document: doc.MachineDocument, devices: Devices) -> None:
     )
 
 
-def _errors(document: doc.MachineDocument, devices: Devices, elements: Sequence[Element]) -> None:
+def _errors(document: doc.MachineDocument, devices: DeviceTable, elements: Sequence[Element]) -> None:
     for i, element in enumerate(elements):
         if not isinstance(element, Multipole):
             continue
@@ -272,7 +206,7 @@ def _errors(document: doc.MachineDocument, devices: Devices, elements: Sequence[
             devices.errors_of[i].append((PARAMETERS.index(column), devices.stored(spec)))
 
 
-def _monitors(document: doc.MachineDocument, devices: Devices) -> None:
+def _monitors(document: doc.MachineDocument, devices: DeviceTable) -> None:
     """Errors of monitors; they stand last, in chunks of their own, so that the other settings keep their places."""
     limits = document.limits
     offset, roll = limits.monitor_offset_m, limits.monitor_roll_rad
@@ -287,7 +221,7 @@ def _monitors(document: doc.MachineDocument, devices: Devices) -> None:
 
 def _magnet(
     document: doc.MachineDocument,
-    devices: Devices,
+    devices: DeviceTable,
     part: doc.MagnetPart,
     conversion: Conversion,
     elements: Sequence[Element],
@@ -355,7 +289,7 @@ def _magnet(
     )
 
 
-def _reach(devices: Devices, document: doc.MachineDocument) -> None:
+def _reach(devices: DeviceTable, document: doc.MachineDocument) -> None:
     magnets: dict[int, set[int]] = defaultdict(set)
     for number, magnet in enumerate(devices.magnets):
         for slot in (magnet.supply_slot, magnet.trim_slot, magnet.scale_slot):

@@ -4,8 +4,10 @@ A *setting* is a number that is stored in a lattice version. Most properties are
 strength is not: strength = conversion(current) + trim, and setting the strength stores the trim.
 """
 
+import math
 from dataclasses import dataclass
 
+from gnomon.lattice._errors import RefusedValue
 from gnomon.lattice.conversions import Conversion
 
 Key = tuple[str, str]
@@ -90,3 +92,17 @@ class BeamPositionMonitor:
     slot: int | None
     offset_x_mm: float
     offset_y_mm: float
+
+
+def checked(spec: PropertySpec, value: float) -> float:
+    """Check a value against a property's limits, and return it. Raises RefusedValue with value, unit and limits."""
+    if spec.low <= value <= spec.high and math.isfinite(value) and (not spec.whole or value == int(value)):
+        return float(value)
+    what, unit = f"{spec.device} {spec.property}", spec.unit and f" {spec.unit}"
+    if not math.isfinite(value):
+        raise RefusedValue(f"{what} = {value}{unit}: not a finite number; nothing was changed")
+    if spec.low <= value <= spec.high:
+        raise RefusedValue(f"{what} = {value:g}: not a whole number; nothing was changed")
+    raise RefusedValue(
+        f"{what} = {value:g}{unit}: outside the limits {spec.low:g} to {spec.high:g}{unit}; nothing was changed"
+    )

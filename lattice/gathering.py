@@ -3,18 +3,16 @@
 Machines change the same few sets of elements over and over, so that a ring keeps the arrays of the sets it has met.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.lattice._errors import LatticeError
+from gnomon.lattice.device_table import DeviceTable
 from gnomon.lattice.devices import Magnet
-from gnomon.lattice.elements import PARAMETERS, Multipole
-
-if TYPE_CHECKING:
-    from gnomon.lattice.ring import Ring
+from gnomon.lattice.elements import PARAMETERS, Element, Multipole
 
 Indices = NDArray[np.intp]
 
@@ -40,22 +38,22 @@ class Gathering:
     error: Indices
 
 
-def gathering(ring: "Ring", indices: tuple[int, ...], chunk: int) -> Gathering:
-    """The arrays for these elements. Raises LatticeError for an element that has no parameters."""
+def gathering(elements: Sequence[Element], devices: DeviceTable, indices: tuple[int, ...], chunk: int) -> Gathering:
+    """Build the arrays for the elements of these indices. Raises LatticeError for an element that has no parameters."""
     columns = len(PARAMETERS)
     base = np.empty((len(indices), columns))
     linear: list[tuple[int, Magnet]] = []
     curved: list[tuple[int, Magnet]] = []
     errors: list[tuple[int, int]] = []
     for row, index in enumerate(indices):
-        element = ring.elements[index]
+        element = elements[index]
         if not isinstance(element, Multipole):
             raise LatticeError(f"{element.name} is a {type(element).__name__.lower()} and has no field")
         base[row] = (*element.a, *element.b, element.kick_x, element.kick_y, element.dx, element.dy, element.roll)
-        for magnet in (ring.magnets[m] for m in ring.magnets_on.get(index, ())):
+        for magnet in (devices.magnets[m] for m in devices.magnets_on.get(index, ())):
             base[row, magnet.column] = 0.0
             (curved if magnet.scale_slot is None else linear).append((row * columns + magnet.column, magnet))
-        errors.extend((row * columns + column, slot) for column, slot in ring.errors_of.get(index, ()))
+        errors.extend((row * columns + column, slot) for column, slot in devices.errors_of.get(index, ()))
     scale = [m.scale_slot for _, m in linear if m.scale_slot is not None]
     supply, trim = [m.supply_slot for _, m in linear], [m.trim_slot for _, m in linear]
     chunks = tuple(sorted({s // chunk for s in (*scale, *supply, *trim, *(slot for _, slot in errors))}))

@@ -1,9 +1,12 @@
-"""A version of the lattice: an immutable set of settings of one ring, identified by its content."""
+"""The ring, everything about a machine that no setpoint changes, and versions of its lattice.
+
+The two stand together because each names the other: a ring has its nominal lattice, a lattice its ring.
+"""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from itertools import compress, count
 from operator import is_not
 from typing import Any
@@ -11,13 +14,126 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice._errors import LatticeError, RefusedValue
+from gnomon.lattice._errors import LatticeError
+from gnomon.lattice.build import build_devices, build_elements
+from gnomon.lattice.canonical import canonical_json
 from gnomon.lattice.chunks import CHUNK, Chunk, digest, split
-from gnomon.lattice.devices import Key, Magnet, PropertySpec
+from gnomon.lattice.devices import Key, Magnet, PropertySpec, checked
+from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Cavity, Element, Multipole
-from gnomon.lattice.monitors import MonitorErrors
-from gnomon.lattice.operation import VOLTAGE, VOLTAGE_UNITS
-from gnomon.lattice.ring import FREQUENCY_UNITS, SPEED_OF_LIGHT, Ring
+from gnomon.lattice.gathering import Gathering, gathering
+from gnomon.lattice.monitors import KEPT, MonitorErrors, monitor_errors
+from gnomon.lattice.named_optics import named_optics_settings
+from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE, fundamental_voltages
+from gnomon.lattice.units import FREQUENCY_UNITS, SPEED_OF_LIGHT, VOLTAGE_UNITS
+
+#: Sets of elements whose gathering a ring keeps.
+GATHERINGS = 512
+
+
+class Ring:
+    """A machine document, built: elements in beam order, devices, limits and nominal settings.
+
+    `s` (n+1,) is each element's entrance [m] and the end of the ring; `rf_reference` [Hz] is h c / C; `rigidity` is
+    p/c [T m] at the nominal energy; `voltages` are the design's [V] of the fundamental cavities, by element; `monitors`
+    are the elements of the beam position monitors, in beam order. Their settings fill the chunks from `monitor_chunk`
+    on, whose digests are `ideal_monitors` when no monitor has an error; those of `operation`, the energy's first, fill
+    the chunks from `operation_chunk` on, whose digests are `nominal_operation` while nothing was set.
+    `multiplexer_slots` are the settings that act on whatever magnet is connected.
+    """
+
+    def __init__(self, document: MachineDocument) -> None:
+        self.document = document
+        self.name = document.name
+        self.digest = hashlib.blake2b(canonical_json(document).encode(), digest_size=16).hexdigest()
+        self.energy_ev = document.energy_ev
+        self.rigidity = document.momentum_ev() / SPEED_OF_LIGHT
+        self.harmonic_number = document.harmonic_number
+        self.elements: tuple[Element, ...] = build_elements(document)
+        self.index: dict[str, int] = {e.name: i for i, e in enumerate(self.elements)}
+        self.s: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum([e.length for e in self.elements])])
+        self.s.flags.writeable = False
+        self.circumference = float(self.s[-1])
+        self.rf_unit = document.rf.unit
+        # Through the operators' unit and back, so that the nominal setting is the reference to the last bit.
+        rf_nominal = self.harmonic_number * SPEED_OF_LIGHT / self.circumference / FREQUENCY_UNITS[self.rf_unit]
+        self.rf_reference = rf_nominal * FREQUENCY_UNITS[self.rf_unit]
+        self._devices = devices = build_devices(document, self.elements, self.index, self.rigidity, rf_nominal)
+        self.properties: Mapping[Key, PropertySpec] = devices.properties
+        self.magnets = devices.magnets
+        self.magnets_of = devices.magnets_of
+        self.magnets_on = devices.magnets_on
+        self.errors_of = devices.errors_of
+        self.affects = devices.affects
+        self.nominal_settings = devices.nominal
+        self.multiplexer = mux = devices.multiplexer
+        self.multiplexer_slots = frozenset((mux.current_slot, mux.selected_slot, mux.on_slot) if mux else ())
+        self.bpms = devices.bpms
+        self.monitors: tuple[int, ...] = tuple(bpm.element for bpm in self.bpms)
+        self.monitor_chunk = devices.monitor_slot // CHUNK
+        self.operation_chunk = devices.operation_slot // CHUNK
+        digests = tuple(digest(chunk) for chunk in split(self.nominal_settings))
+        self.ideal_monitors = digests[self.monitor_chunk : self.operation_chunk]
+        self.nominal_operation = digests[self.operation_chunk :]
+        self.voltages = fundamental_voltages(document, self.elements)
+        self._strengths = devices.strengths
+        self._gatherings: dict[tuple[int, ...], Gathering] = {}
+        self._monitor_errors: dict[tuple[bytes, ...], MonitorErrors] = {}
+
+    def property_spec(self, device: str, property: str) -> PropertySpec:
+        """Find the description of a property. Raises LatticeError, with near names, when there is none."""
+        try:
+            return self.properties[device, property]
+        except KeyError:
+            pass
+        has = sorted(p for d, p in self.properties if d == device)
+        if has:
+            raise LatticeError(f"{self.name}: device {device!r} has no property {property!r}; it has {', '.join(has)}")
+        raise LatticeError(f"{self.name}: there is no device {device!r}")
+
+    def gathering(self, indices: tuple[int, ...], chunk: int) -> Gathering:
+        """Find where the parameters of these elements come from, in settings by `chunk`; kept for the next time."""
+        known = self._gatherings.get(indices)
+        if known is None:
+            if len(self._gatherings) >= GATHERINGS:
+                self._gatherings.clear()
+            known = self._gatherings[indices] = gathering(self.elements, self._devices, indices, chunk)
+        return known
+
+    def monitor_errors(self, chunks: tuple[Chunk, ...], digests: tuple[bytes, ...]) -> MonitorErrors:
+        """The errors that the monitors' chunks hold, by the chunks' digests; kept for the next time."""
+        known = self._monitor_errors.get(digests)
+        if known is None:
+            if len(self._monitor_errors) >= KEPT:
+                self._monitor_errors.clear()
+            known = monitor_errors(chunks, ideal=digests == self.ideal_monitors)
+            self._monitor_errors[digests] = known
+        return known
+
+    def strength_of(self, device: str, property: str) -> int | None:
+        """Index in `magnets` of the magnet whose main strength this property is, or None."""
+        return self._strengths.get((device, property))
+
+    @cached_property
+    def nominal(self) -> "Lattice":
+        """The lattice with every setting at its nominal value."""
+        return Lattice.of_settings(self, self.nominal_settings)
+
+    @cached_property
+    def optics(self) -> Mapping[str, "Lattice"]:
+        """The named optics of the document: other strengths, by their supplies' currents, and energy and voltage."""
+        nominal = {magnet.name: self.nominal.strength(magnet) for magnet in self.magnets}
+        settings = {
+            name: named_optics_settings(self.document, self.magnets, nominal, name) for name in self.document.optics
+        }
+        return {name: self.nominal.updated(values) for name, values in settings.items()}
+
+    def optics_settings(self, number: int) -> dict[Key, float]:
+        """Return what the switch to an optics sets: its number, all supplies' currents, energy and voltage."""
+        lattice = self.nominal if number == 0 else self.optics[tuple(self.document.optics)[number - 1]]
+        supplies = ((supply.name, "current") for supply in self.document.supplies)
+        keys = (OPTICS, ENERGY, VOLTAGE, *supplies)
+        return {key: lattice[key] for key in keys}
 
 
 class Lattice:
@@ -238,17 +354,3 @@ class Lattice:
             all_chunks[number] = chunk
             digests[number] = digest(chunk)
         return Lattice(self.ring, tuple(all_chunks), tuple(digests))
-
-
-def checked(spec: PropertySpec, value: float) -> float:
-    """Check a value against a property's limits, and return it. Raises RefusedValue with value, unit and limits."""
-    if spec.low <= value <= spec.high and math.isfinite(value) and (not spec.whole or value == int(value)):
-        return float(value)
-    what, unit = f"{spec.device} {spec.property}", spec.unit and f" {spec.unit}"
-    if not math.isfinite(value):
-        raise RefusedValue(f"{what} = {value}{unit}: not a finite number; nothing was changed")
-    if spec.low <= value <= spec.high:
-        raise RefusedValue(f"{what} = {value:g}: not a whole number; nothing was changed")
-    raise RefusedValue(
-        f"{what} = {value:g}{unit}: outside the limits {spec.low:g} to {spec.high:g}{unit}; nothing was changed"
-    )

@@ -6,17 +6,12 @@ nominal: ids are those from before a ring had them.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gnomon.lattice import document as doc
+from gnomon.lattice.device_table import DeviceTable
 from gnomon.lattice.devices import PropertySpec
 from gnomon.lattice.elements import Cavity, Element
-
-if TYPE_CHECKING:
-    from gnomon.lattice.build import Devices
-
-#: Volts in each unit that a document may show the cavities' voltage in.
-VOLTAGE_UNITS = {"V": 1.0, "kV": 1e3, "MV": 1e6}
+from gnomon.lattice.units import VOLTAGE_UNITS
 
 #: What a ring's energy, the voltage of its fundamental cavities and the number of its optics are called.
 ENERGY, VOLTAGE, OPTICS = ("ring", "energy"), ("rf", "voltage"), ("ring", "optics")
@@ -31,7 +26,7 @@ def fundamental_voltages(document: doc.MachineDocument, elements: Sequence[Eleme
     return {i: e.voltage for i, e in enumerate(elements) if isinstance(e, Cavity) and e.harmonic_number in own}
 
 
-def add_operation(document: doc.MachineDocument, devices: "Devices", elements: Sequence[Element]) -> None:
+def add_operation(document: doc.MachineDocument, devices: DeviceTable, elements: Sequence[Element]) -> None:
     """Add these settings; the energy's comes first."""
     devices.operation_slot = devices.align()
     low, high = document.energy_range_ev

@@ -12,8 +12,8 @@ from gnomon.propagator.live import report as place
 from gnomon.propagator.live.kernels import CHROMATIC, FOLLOW, OPTICS, PATH
 from gnomon.propagator.live.momentum_from_rf import Momentum, find_momentum, path_difference
 from gnomon.propagator.live.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
+from gnomon.propagator.live.reasons import why_no_beam
 from gnomon.propagator.live.report import FOUND, MOVED, UNSTABLE
-from gnomon.propagator.reasons import why_no_beam
 
 #: Half the distance in momentum of the central differences of derivatives; pyAT's at a DPStep of 1e-5.
 STEP = 5e-6

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError
-from gnomon.lattice.exchange.readers import read_text, toolbox
+from gnomon.lattice.exchange.source_files import read_text
+from gnomon.lattice.exchange.toolbox import toolbox
 from gnomon.lattice.text import shorten
 
 NAMES: Mapping[str, Any] = {"nan": math.nan, "inf": math.inf, "True": True, "False": False, "None": None}

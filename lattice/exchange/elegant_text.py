@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnomon.lattice.exchange.findings import ExchangeError
-from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_text
+from gnomon.lattice.exchange.foreign import MAX_ELEMENTS
 from gnomon.lattice.exchange.rpn import Rpn
+from gnomon.lattice.exchange.source_files import read_text
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 #: Files that may include each other, one below the other, and lines that may contain each other.

@@ -15,9 +15,9 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.exchange.export_pieces import to_write
-from gnomon.lattice.exchange.readers import quietly, toolbox
+from gnomon.lattice.exchange.toolbox import quietly, toolbox
 from gnomon.lattice.lattice import Lattice
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 
 def export_at_json(lattice: Lattice, file: Path) -> None:

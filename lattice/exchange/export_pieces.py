@@ -9,7 +9,7 @@ from gnomon.lattice.elements import NO_FIELD, ORDERS, Bend, Cavity, Corrector, D
 from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.exchange.momentum import momentum_compaction, velocity
 from gnomon.lattice.lattice import Lattice
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 #: Pieces of a thick magnet with fields that the other program cannot have in one magnet.
 PIECES = 20

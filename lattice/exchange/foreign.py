@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from gnomon.lattice.exchange.findings import Finding
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
+
+#: Elements that a ring may have: ten times those of the largest rings.
+MAX_ELEMENTS = 1_000_000
 
 #: Length of a ring [m] and frequency of a cavity [Hz] beyond which no harmonic number is looked for.
 MAX_LENGTH, HIGHEST = 1e9, 1e15

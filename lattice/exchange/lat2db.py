@@ -12,7 +12,7 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.readers import read_json
+from gnomon.lattice.exchange.source_files import read_json
 from gnomon.lattice.text import shorten
 
 #: How each type is tracked when the file does not say so.

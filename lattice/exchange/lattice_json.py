@@ -13,6 +13,7 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import (
     EXACT,
+    MAX_ELEMENTS,
     ForeignElement,
     ForeignRing,
     fundamental,
@@ -20,7 +21,7 @@ from gnomon.lattice.exchange.foreign import (
 )
 from gnomon.lattice.exchange.placing import PLACED
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_json
+from gnomon.lattice.exchange.source_files import read_json
 from gnomon.lattice.text import shorten
 
 #: Lattices that may stand in each other.

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnomon.lattice.elements import Bend, Cavity, Element, Multipole
 from gnomon.lattice.exchange.findings import Finding
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 #: Relative differences of frequencies below this are rounding.
 ROUNDING = 1e-9

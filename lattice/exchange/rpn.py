@@ -9,8 +9,8 @@ import operator
 from collections.abc import Callable, Mapping
 
 from gnomon.lattice.exchange.findings import ExchangeError
-from gnomon.lattice.ring import SPEED_OF_LIGHT
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 #: Numbers that a stack may hold.
 MAX_DEPTH = 1000

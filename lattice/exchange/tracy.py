@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
-from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
+from gnomon.lattice.exchange.foreign import (
+    MAX_ELEMENTS,
+    ForeignElement,
+    ForeignRing,
+    fundamental,
+    with_harmonic_numbers,
+)
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.readers import MAX_ELEMENTS, read_text
+from gnomon.lattice.exchange.source_files import read_text
 from gnomon.lattice.exchange.tracy_elements import BPM, TYPES, Definition, build
 from gnomon.lattice.exchange.tracy_text import MAX_DEPTH, Reader, Values, expression, statements
 from gnomon.lattice.text import shorten

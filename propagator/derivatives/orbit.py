@@ -7,7 +7,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import PARAMETERS, Multipole
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives.turn import POSITIONS, Knobs, Turn, beam_of
 from gnomon.propagator.live.program import BEAM

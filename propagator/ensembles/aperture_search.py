@@ -7,7 +7,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Cavity
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.ensemble import Losses
 from gnomon.propagator.ensembles.lanes import LANES

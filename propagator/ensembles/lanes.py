@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
 

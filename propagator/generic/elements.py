@@ -24,7 +24,7 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.generic.errors import ProgramError
 from gnomon.propagator.generic.frames import into_frame, out_of_frame
 from gnomon.propagator.generic.number_types import Number, functions_of, is_zero

@@ -8,18 +8,19 @@ import math
 
 import numpy as np
 
-from gnomon.propagator.chromatic import (
+from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.live.chromatic import (
     advance_bodies,
     advance_segments,
     find_dispersion,
     walk_dispersion,
 )
-from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
 from gnomon.propagator.live.closed_orbit import TOLERANCE as CLOSED
 from gnomon.propagator.live.nonlinear import STATE
 from gnomon.propagator.live.optics import evaluate_optics, find_mode, find_traces, walk_beam
 from gnomon.propagator.live.orbit_search import close, walk_orbit
 from gnomon.propagator.live.path_length import lengthening
+from gnomon.propagator.live.rebuild import move_slot
 from gnomon.propagator.live.report import (
     CHANGE,
     FOUND,
@@ -35,7 +36,6 @@ from gnomon.propagator.live.report import (
     UNSTABLE_BOTH,
     WORST,
 )  # fmt: skip
-from gnomon.propagator.rebuild import move_slot
 
 #: Room that kernels work in.
 WORK = STATE + 300

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 #: No ring stores beam beyond this deviation; and how far one step may go.
 MAX_DELTA, MAX_STEP = 0.2, 0.01

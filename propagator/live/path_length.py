@@ -33,7 +33,7 @@ from gnomon.propagator.live.nonlinear import (
     fill_state,
 )  # fmt: skip
 from gnomon.propagator.live.orbit_search import carry
-from gnomon.propagator.pairs import carry_slope, edge_pair, frame_pair, move_pair
+from gnomon.propagator.live.pairs import carry_slope, edge_pair, frame_pair, move_pair
 
 
 @compiled

@@ -7,8 +7,8 @@ from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.live import kernels
 from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, GEOMETRY, IDENTITY, NONLINEAR
 from gnomon.propagator.live.nonlinear import BODY, COEFFICIENTS, LANES
-from gnomon.propagator.pairs import PAIR
-from gnomon.propagator.rebuild import rebuild
+from gnomon.propagator.live.pairs import PAIR
+from gnomon.propagator.live.rebuild import rebuild
 
 #: Columns of the parameters with a sextupole or octupole term.
 HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])

@@ -16,7 +16,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import PARAMETERS, Bend, Corrector, Multipole
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.six.cavities import Cavities

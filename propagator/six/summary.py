@@ -1,7 +1,7 @@
 """One table of numbers about a lattice's beam, for the command line and for process variables."""
 
 from gnomon.lattice import Lattice
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.propagator import Propagator
 from gnomon.propagator.six.envelope import envelope
 from gnomon.propagator.six.integrals import radiation_summary

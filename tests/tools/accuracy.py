@@ -19,7 +19,7 @@ sys.path.extend(str(Path(__file__).resolve().parents[k]) for k in (1, 2))
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
 from gnomon.propagator.ensembles import Ensemble, track
 from gnomon.propagator.six import SixD, envelope, radiation_summary

@@ -3,14 +3,12 @@
 A handler that raises has a bug: p4p then answers the client with the error and logs the traceback.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gnomon.ioc.base.protocols import RpcHandler, Writer
+from gnomon.ioc.servers.pva.channel_host import ChannelHost
 from gnomon.ioc.servers.pva.operations import answer_call, arguments_of
 from gnomon.ioc.servers.pva.values import written
-
-if TYPE_CHECKING:
-    from gnomon.ioc.servers.pva.hosting import Hosted
 
 #: Why an operation is refused whose texts, or whose user's name, are none.
 NO_TEXT = "a text that is not UTF-8; nothing was changed"
@@ -19,45 +17,45 @@ NO_TEXT = "a text that is not UTF-8; nothing was changed"
 class BankChannel:
     """The handler of a PV of the bank: it is open, and costs something, only while a client is connected."""
 
-    def __init__(self, hosted: "Hosted", index: int, procedure: RpcHandler | None = None) -> None:
-        self._hosted = hosted
+    def __init__(self, host: ChannelHost, index: int, procedure: RpcHandler | None = None) -> None:
+        self._host = host
         self._index = index
         self._procedure = procedure
 
     def onFirstConnect(self, pv: Any) -> None:
         """Open the PV; p4p calls this before the client can ask for anything."""
-        self._hosted.open_pv(self._index, pv)
+        self._host.open_pv(self._index, pv)
 
     def onLastDisconnect(self, pv: Any) -> None:
         """Close the PV: publications cost nothing again."""
-        self._hosted.close_pv(self._index, pv)
+        self._host.close_pv(self._index, pv)
 
     def put(self, pv: Any, operation: Any) -> None:
         """Hand on what a client wrote; refusing it is the sink's business."""
-        spec = self._hosted.bank.specs[self._index]
+        spec = self._host.bank.specs[self._index]
         try:
-            value, client = written(spec, operation.value()), self._hosted.client_of(operation)
+            value, client = written(spec, operation.value()), self._host.client_of(operation)
         except UnicodeDecodeError:
             operation.done(error=NO_TEXT)
             return
-        if (reason := self._hosted.permits.refusal(spec.name, client, "write")) is not None:
+        if (reason := self._host.permits.refusal(spec.name, client, "write")) is not None:
             operation.done(error=reason)
             return
-        self._hosted.put(operation, self._index, value, client)
+        self._host.put(operation, self._index, value, client)
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call the procedure of this name, if there is one."""
         if self._procedure is None:
             operation.done(error=f"{operation.name()} is not a remote procedure: read, monitor or write it.")
         else:
-            _call(self._hosted, self._procedure, operation)
+            _call(self._host, self._procedure, operation)
 
 
 class ProcedureChannel:
     """The handler of a PV that is a remote procedure and nothing else."""
 
-    def __init__(self, hosted: "Hosted", procedure: RpcHandler) -> None:
-        self._hosted = hosted
+    def __init__(self, host: ChannelHost, procedure: RpcHandler) -> None:
+        self._host = host
         self._procedure = procedure
 
     def put(self, pv: Any, operation: Any) -> None:
@@ -66,18 +64,18 @@ class ProcedureChannel:
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call it."""
-        _call(self._hosted, self._procedure, operation)
+        _call(self._host, self._procedure, operation)
 
 
-def _call(hosted: "Hosted", procedure: RpcHandler, operation: Any) -> None:
+def _call(host: ChannelHost, procedure: RpcHandler, operation: Any) -> None:
     try:
-        arguments, client = arguments_of(operation.value()), hosted.client_of(operation)
+        arguments, client = arguments_of(operation.value()), host.client_of(operation)
     except UnicodeDecodeError:
         operation.done(error=NO_TEXT)
         return
-    reason = hosted.permits.refusal(operation.name(), client, "call")
+    reason = host.permits.refusal(operation.name(), client, "call")
     if reason is None and isinstance(procedure, Writer):
-        refusals = (hosted.permits.refusal(name, client, "write") for name in procedure.writes(arguments))
+        refusals = (host.permits.refusal(name, client, "write") for name in procedure.writes(arguments))
         reason = next((refusal for refusal in refusals if refusal is not None), None)
     if reason is not None:
         operation.done(error=reason)

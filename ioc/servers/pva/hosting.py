@@ -13,6 +13,7 @@ from gnomon.db.pvs import Kind
 from gnomon.ioc.base.protocols import PutFuture, PutSink, RpcHandler
 from gnomon.ioc.outputs.bank import Bank, Indices
 from gnomon.ioc.servers.ca.points import NO_FILTERS, find
+from gnomon.ioc.servers.pva.channel_host import FieldListener
 from gnomon.ioc.servers.pva.channels import BankChannel, ProcedureChannel
 from gnomon.ioc.servers.pva.doorbell import Doorbell
 from gnomon.ioc.servers.pva.operations import answer_put
@@ -58,7 +59,7 @@ class Hosted:
         self._order = order
         self._pvs: list[Any] = []
         self._fields: dict[str, FieldChannel] = {}  # that clients have, or are about to
-        self._open_fields: dict[int, list[FieldChannel]] = {}
+        self._open_fields: dict[int, list[FieldListener]] = {}
         self._bell = bell
         self._poster = Poster(bank)
         self._unlisten: Callable[[], None] | None = None
@@ -101,11 +102,11 @@ class Hosted:
             channel = self._fields[name] = FieldChannel(self, name, point)
         return channel.pv
 
-    def opened(self, channel: FieldChannel) -> None:
+    def opened(self, channel: FieldListener) -> None:
         """Post to a field from now on. The caller has the lock."""
         self._open_fields.setdefault(channel.index, []).append(channel)
 
-    def closed(self, channel: FieldChannel) -> None:
+    def closed(self, channel: FieldListener) -> None:
         """Forget a field. The caller has the lock."""
         self._fields.pop(channel.name, None)
         channels = self._open_fields.get(channel.index, [])

@@ -5,7 +5,7 @@ as NTScalar, a menu as NTEnum, a long text as an array of bytes.
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from p4p import Type, Value
@@ -16,11 +16,9 @@ from gnomon.ioc.servers.ca import dbr
 from gnomon.ioc.servers.ca.dbr import NotATextError
 from gnomon.ioc.servers.ca.filters import Filters
 from gnomon.ioc.servers.ca.points import Point, put_value
+from gnomon.ioc.servers.pva.channel_host import ChannelHost
 from gnomon.ioc.servers.pva.structures import FORMS, array_type, menu_type, scalar_type, type_of
 from gnomon.ioc.servers.pva.values import content_of, opening, set_alarm, set_stamp, written
-
-if TYPE_CHECKING:
-    from gnomon.ioc.servers.pva.hosting import Hosted
 
 #: p4p's codes of Channel Access' native types.
 CODES = {dbr.STRING: "s", dbr.SHORT: "h", dbr.FLOAT: "f", dbr.CHAR: "B", dbr.LONG: "i", dbr.DOUBLE: "d"}
@@ -34,11 +32,11 @@ WIDEST = {
 class FieldChannel:
     """The handler of one such name; p4p calls it in pvxs' thread."""
 
-    def __init__(self, hosted: "Hosted", name: str, point: Point) -> None:
-        self._hosted = hosted
+    def __init__(self, host: ChannelHost, name: str, point: Point) -> None:
+        self._host = host
         self.name = name
         self._point = point
-        self._spec = hosted.bank.specs[point.index]
+        self._spec = host.bank.specs[point.index]
         self._structure, self._field = _structure(self._spec, point)
         self._sent: Any = None
         self._alarm: tuple[int, int] | None = None
@@ -47,22 +45,22 @@ class FieldChannel:
 
     def onFirstConnect(self, pv: Any) -> None:
         """Open the channel with what the field is now."""
-        with self._hosted.lock:
-            state = self._point.state(self._hosted.bank)
+        with self._host.lock:
+            state = self._point.state(self._host.bank)
             value = self._opening() if self._is_value else self._described()
             self._fill(value, state)
             pv.open(value)
-            self._hosted.opened(self)
+            self._host.opened(self)
 
     def onLastDisconnect(self, pv: Any) -> None:
         """Close the channel and forget it."""
-        with self._hosted.lock:
-            self._hosted.closed(self)
+        with self._host.lock:
+            self._host.closed(self)
             pv.close()
 
     def post(self) -> None:
         """Post what is new after a publication of the record. The caller has the server's lock."""
-        state = self._point.state(self._hosted.bank)
+        state = self._point.state(self._host.bank)
         if self._passes(state):
             value = Value(self._structure)
             self._fill(value, state)
@@ -70,17 +68,17 @@ class FieldChannel:
 
     def put(self, pv: Any, operation: Any) -> None:
         """Put to the value behind a filter or a long text, or process the record. Other fields are read-only."""
-        hosted, point, spec = self._hosted, self._point, self._spec
+        host, point, spec = self._host, self._point, self._spec
         try:
-            client = hosted.client_of(operation)
-            reason = hosted.permits.refusal(spec.name, client, "write")
+            client = host.client_of(operation)
+            reason = host.permits.refusal(spec.name, client, "write")
             if reason is None and point.field is not None and not point.field.processes:
                 reason = f"{self.name} is read-only; nothing was changed"
             if reason is not None:
                 operation.done(error=reason)
                 return
             if point.field is not None:
-                hosted.process(point.index)
+                host.process(point.index)
                 operation.done()
                 return
             value = written(spec, operation.value())
@@ -90,7 +88,7 @@ class FieldChannel:
             reason = str(error) if isinstance(error, NotATextError) else "not a text in UTF-8; nothing was changed"
             operation.done(error=f"{self.name}: {reason}")
             return
-        hosted.put(operation, point.index, value, client)
+        host.put(operation, point.index, value, client)
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Say what to do instead."""
@@ -111,7 +109,7 @@ class FieldChannel:
         return changed or (self._point.field is None and filters.deadband is None)
 
     def _opening(self) -> Any:
-        return opening(self._spec, self._hosted.bank.reading(self.index))
+        return opening(self._spec, self._host.bank.reading(self.index))
 
     def _described(self) -> Any:
         """A value with all that does not change."""
@@ -141,7 +139,7 @@ class FieldChannel:
         return value
 
     def _fill(self, value: Any, state: dbr.State) -> None:
-        generation = int(self._hosted.bank.generation[self.index])
+        generation = int(self._host.bank.generation[self.index])
         self._sent, self._alarm = state.value, (state.severity, state.status)
         set_alarm(value, state.severity, state.status)
         set_stamp(value, state.time_ns, generation)

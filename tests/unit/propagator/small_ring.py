@@ -20,7 +20,7 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 
 
 def small_elements() -> tuple[Element, ...]:

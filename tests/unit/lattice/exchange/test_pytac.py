@@ -11,7 +11,7 @@ import pytest
 from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, add_pytac, import_machine, render
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from unit.lattice.exchange.rings import saved, small_cell, small_ring
 
 QF, MONITOR, SEXTUPOLE, BEND = 1, 4, 5, 3

@@ -15,7 +15,7 @@ from gnomon.db import shipped_machine
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, RefusedLattice, export_machine, import_machine
 from gnomon.lattice.exchange.export_at import toolbox_ring
-from gnomon.lattice.exchange.readers import MISSING
+from gnomon.lattice.exchange.toolbox import MISSING
 from unit.lattice.exchange.rings import imported, saved, small_cell, small_ring, turn_of
 from unit.propagator.pyat_oracle import TIGHT, turn_matrix
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gnomon.lattice import Ring
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.ensembles import (
     Elliptic,
     Rectangular,

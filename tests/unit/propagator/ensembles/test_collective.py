@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import ndtri
 
 from gnomon.lattice import Ring
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.ensembles import BeamLoadingCavity, Ensemble, Resonator, TrackingError, track
 
 ENERGY_EV, CHARGE_C = 1.7e9, 1e-9

@@ -8,7 +8,7 @@ import pytest
 
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import Drift, Multipole
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.generic import (
     KnobError,

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Cavity
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.live.momentum_from_rf import path_difference
 from gnomon.propagator.six import SixD, SixDBeam
 from unit.propagator.pyat_oracle import pyat_element

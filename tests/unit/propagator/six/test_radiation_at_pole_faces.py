@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.lattice import Lattice, Ring, parse_machine
 from gnomon.lattice.elements import Bend
-from gnomon.lattice.ring import SPEED_OF_LIGHT
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
 from gnomon.propagator.six import SixD, envelope, radiation_summary
 from gnomon.propagator.six import six_kernels as kernels

@@ -40,7 +40,7 @@ from gnomon.propagator.live.nonlinear import (
     fill_state,
 )  # fmt: skip
 from gnomon.propagator.live.orbit_search import carry
-from gnomon.propagator.pairs import by_delta, carry_slope
+from gnomon.propagator.live.pairs import by_delta, carry_slope
 
 
 @compiled

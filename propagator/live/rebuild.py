@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from gnomon.propagator.bodies import BODY_STATE, map_bodies, take_body
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
 from gnomon.propagator.live.affine import (
     AFFINE,
@@ -16,9 +15,10 @@ from gnomon.propagator.live.affine import (
     NONLINEAR,
     has_edges,
 )
+from gnomon.propagator.live.bodies import BODY_STATE, map_bodies, take_body
 from gnomon.propagator.live.misalignment import write_frames
 from gnomon.propagator.live.nonlinear import COEFFICIENTS, LANES, write_coefficients
-from gnomon.propagator.pairs import (
+from gnomon.propagator.live.pairs import (
     apply_drift_pair,
     compose_pair,
     copy_pair,
