@@ -17,13 +17,10 @@ from pydantic import Field
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
 from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
 from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, COLUMNS, OUT_TYPES, RECORD_TYPES, SETTING, SOURCES
-from gnomon.lattice import DocumentError, LatticeError, PropertySpec, Ring
+from gnomon.lattice import OPTICS, DocumentError, LatticeError, PropertySpec, Ring, fault_in_states, parse_document
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
 from gnomon.lattice.files import read_bounded
-from gnomon.lattice.operation import OPTICS
-from gnomon.lattice.parsing import parse_document
-from gnomon.lattice.states import fault_in_states
 from gnomon.lattice.units import FREQUENCY_UNITS, VOLTAGE_UNITS
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]

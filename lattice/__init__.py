@@ -2,20 +2,28 @@
 
 from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, RefusedValue
 from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
-from gnomon.lattice.devices import PropertySpec
+from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.lattice import Lattice, Ring
-from gnomon.lattice.parsing import parse_machine, read_machine
+from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE
+from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
+from gnomon.lattice.states import fault_in_states
 
 __all__ = [
+    "ENERGY",
+    "OPTICS",
+    "VOLTAGE",
+    "BeamPositionMonitor",
     "Change",
     "Client",
     "Command",
     "DocumentError",
     "GnomonError",
+    "Key",
     "Lattice",
     "LatticeError",
     "MachineDocument",
+    "Magnet",
     "Outcome",
     "PropertySpec",
     "Record",
@@ -23,6 +31,8 @@ __all__ = [
     "Ring",
     "Setting",
     "Settled",
+    "fault_in_states",
+    "parse_document",
     "parse_machine",
     "read_machine",
 ]

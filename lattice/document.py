@@ -10,6 +10,45 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gnomon.lattice.elements import SLICES
 
+__all__ = [
+    "NOMINAL_OPTICS",
+    "BendPart",
+    "BpmPart",
+    "CavityPart",
+    "Coefficients",
+    "ConversionPart",
+    "CorrectorPart",
+    "DriftPart",
+    "ElementPart",
+    "FamilyPart",
+    "Length",
+    "LimitsPart",
+    "LinearPart",
+    "MagnetPart",
+    "MarkerPart",
+    "MonitorPart",
+    "MultiplexerPart",
+    "MultipolePart",
+    "Name",
+    "OctupolePart",
+    "OperatingPart",
+    "Part",
+    "PickupPart",
+    "PlacedPart",
+    "PolynomialPart",
+    "Property",
+    "QuadrupolePart",
+    "RangePart",
+    "RfPart",
+    "SextupolePart",
+    "SlicedPart",
+    "SourcePointPart",
+    "StoredBeamPart",
+    "SupplyPart",
+    "SwitchPart",
+    "TablePart",
+]
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$", max_length=60)]
 Length = Annotated[float, Field(ge=0.0, description="m")]
 Coefficients = Annotated[tuple[float, float, float, float], Field(description="orders 1 (dipole) to 4 (octupole)")]

@@ -7,6 +7,22 @@ Conventions are pyAT's. A multipole's field is B_y + i B_x = Brho * sum_n (b[n] 
 
 from dataclasses import dataclass
 
+__all__ = [
+    "ORDERS",
+    "PARAMETERS",
+    "Bend",
+    "Cavity",
+    "Corrector",
+    "Drift",
+    "Element",
+    "Marker",
+    "Monitor",
+    "Multipole",
+    "Octupole",
+    "Quadrupole",
+    "Sextupole",
+]
+
 #: Slices of the symplectic integrator in an element; pyAT's default.
 SLICES = 10
 

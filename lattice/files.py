@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+__all__ = ["MAX_DOCUMENT_BYTES", "read_bounded", "read_bytes"]
+
 #: Largest machine or PV document [bytes]: one of a million elements fits.
 MAX_DOCUMENT_BYTES = 2**28
 

@@ -5,6 +5,8 @@ import re
 
 from gnomon.lattice._errors import LatticeError
 
+__all__ = ["NotANumberError", "parse_number", "printable", "shorten"]
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 #: Longest text that is read as a number [characters]: every float64 fits, in decimal without exponent, too.
 MAX_NUMBER_LENGTH = 1100

@@ -1,5 +1,7 @@
 """Units that documents and operators use, and the speed of light."""
 
+__all__ = ["FREQUENCY_UNITS", "SPEED_OF_LIGHT", "VOLTAGE_UNITS"]
+
 #: [m/s], exact.
 SPEED_OF_LIGHT = 299_792_458.0
 

@@ -5,8 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from gnomon.lattice import Ring
-from gnomon.lattice._errors import GnomonError
+from gnomon.lattice import GnomonError, Ring
 from gnomon.propagator.compiled import cache_folder
 from gnomon.propagator.derivatives import derivative_kernels as kernels
 from gnomon.propagator.derivatives import misalignment_response, orbit_response

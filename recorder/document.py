@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from gnomon.lattice.commands import Outcome
+from gnomon.lattice import Outcome
 from gnomon.recorder.entries import Entry, Run, StoredChange
 
 SCHEMA: Literal["gnomon.command/1"] = "gnomon.command/1"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gnomon.lattice.commands import Client, Outcome
+from gnomon.lattice import Client, Outcome
 
 #: (device, stored setting), such as ("Q1M1D1R", "k1_trim").
 Key = tuple[str, str]

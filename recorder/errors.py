@@ -1,6 +1,6 @@
 """Errors of journals, reviews, replays and files of setpoints."""
 
-from gnomon.lattice._errors import GnomonError
+from gnomon.lattice import GnomonError
 
 
 class JournalError(GnomonError):

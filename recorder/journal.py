@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gnomon.lattice.commands import Change, Record, Settled
+from gnomon.lattice import Change, Record, Settled
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import JournalError
 from gnomon.recorder.lock import Identity, RecorderLock

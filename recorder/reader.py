@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gnomon.lattice.commands import Client, Outcome
+from gnomon.lattice import Client, Outcome
 from gnomon.recorder.entries import Effect, Entry, Run, StoredChange, StoredOutcome
 from gnomon.recorder.errors import JournalError, ReviewError
 from gnomon.recorder.schema import decode, decode_physics, decode_settings, open_for_reading

@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import PvSpec
-from gnomon.lattice import Lattice, LatticeError
+from gnomon.lattice import OPTICS, Lattice, LatticeError
 from gnomon.lattice.document import Property
-from gnomon.lattice.operation import OPTICS
 from gnomon.lattice.text import NotANumberError, parse_number, printable
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import ReviewError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
-from gnomon.lattice.commands import Client
+from gnomon.lattice import Client
 
 
 @dataclass(frozen=True, slots=True)

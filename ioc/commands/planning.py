@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from gnomon.fault_injection import Decision
 from gnomon.lattice import (
+    ENERGY,
+    VOLTAGE,
     Change,
     Command,
     Lattice,
@@ -16,7 +18,6 @@ from gnomon.lattice import (
     Setting,
     Settled,
 )
-from gnomon.lattice.operation import ENERGY, VOLTAGE
 
 Decide = Callable[[tuple[Setting, ...]], Decision]
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from gnomon.db.pvs import PvSpec
-from gnomon.lattice import Ring
-from gnomon.lattice.devices import Key
+from gnomon.lattice import Key, Ring
 
 
 class SettingNames:

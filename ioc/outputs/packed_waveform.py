@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS
-from gnomon.lattice.devices import BeamPositionMonitor
+from gnomon.lattice import BeamPositionMonitor
 
 Floats = NDArray[np.float64]
 

@@ -1,11 +1,11 @@
 """Rings of other programs in and out: nothing that cannot be represented is left out silently."""
 
+from gnomon.lattice.exchange.document_text import render
 from gnomon.lattice.exchange.exporting import export_machine
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.importing import Imported, ImportOptions, import_machine
 from gnomon.lattice.exchange.isolation import import_isolated
 from gnomon.lattice.exchange.pytac import add_pytac
-from gnomon.lattice.exchange.render import render
 
 __all__ = [
     "ExchangeError",

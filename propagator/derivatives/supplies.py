@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnomon.lattice import Lattice, LatticeError
-from gnomon.lattice.devices import Magnet
+from gnomon.lattice import Lattice, LatticeError, Magnet
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives.optics import tune_changes

@@ -6,8 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import Lattice
-from gnomon.lattice._errors import GnomonError
+from gnomon.lattice import GnomonError, Lattice
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.derivatives import derivative_kernels as kernels

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice._errors import GnomonError
+from gnomon.lattice import GnomonError
 
 JSON, HDF5 = (".json",), (".h5", ".hdf5")
 

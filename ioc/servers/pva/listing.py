@@ -14,7 +14,7 @@ from gnomon import __version__
 from gnomon.ioc.servers.pva.operations import arguments_of
 
 if TYPE_CHECKING:
-    from gnomon.lattice.commands import Client
+    from gnomon.lattice import Client
 
 #: Lists that are kept, one for each user at an address.
 MAX_KEPT = 16

@@ -25,7 +25,7 @@ from gnomon.ioc.servers.pva.permits import Permits
 from gnomon.ioc.servers.pva.pvxs_log import quieten
 from gnomon.ioc.servers.pva.settings import Endpoint, PvaError, Settings, endpoint, private_conf, server_conf
 from gnomon.ioc.servers.pva.values import procedure_value
-from gnomon.lattice.commands import Client
+from gnomon.lattice import Client
 
 #: The address of a client that did not come through the guard.
 UNKNOWN = "unknown"

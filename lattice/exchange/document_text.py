@@ -5,7 +5,7 @@ from typing import Any
 
 
 def render(document: dict[str, Any]) -> str:
-    """The document as JSON."""
+    """Render the document as JSON."""
     lines = []
     for key, value in document.items():
         if isinstance(value, list) and value:
