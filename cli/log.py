@@ -223,13 +223,13 @@ def diff(
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
     from gnomon.recorder import rendering
-    from gnomon.recorder.points import Nominals, point_at, point_now, same_machine
     from gnomon.recorder.reader import Reader
+    from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
     from gnomon.recorder.review import differences, units
 
     with Reader(_chosen(context, journal, machine, prefix)) as reader:
-        a = point_at(reader, first)
-        b = point_now(reader) if second is None else point_at(reader, second)
+        a = state_at(reader, first)
+        b = state_now(reader) if second is None else state_at(reader, second)
         same_machine(a.run, b.run)
         nominals = Nominals(reader, a.run, _ring(a.run))
         found = differences(a.settings, b.settings, nominals.find, units(reader.effects()))
@@ -257,14 +257,14 @@ def undo(
     The settings that the command changed get their previous values back. Refused if they have changed again since,
     unless --force is given.
     """
-    from gnomon.recorder.points import Nominals, point_now, same_machine
     from gnomon.recorder.reader import Reader
+    from gnomon.recorder.recorded_states import Nominals, same_machine, state_now
     from gnomon.recorder.review import Settings, inverse, moved, overwritten, restoration
 
     with Reader(_chosen(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
         wanted = inverse(entry)
-        now = point_now(reader)
+        now = state_now(reader)
         same_machine(reader.run(entry.run), now.run)
         nominals = Nominals(reader, now.run, _ring(now.run))
         later = overwritten(wanted, reader.effects(first=sequence + 1))
@@ -299,12 +299,12 @@ def restore(
 
     For example `gnomon restore --to 40`. Only settings that differ are sent; either all of them are made or none.
     """
-    from gnomon.recorder.points import Nominals, point_at, point_now, same_machine
     from gnomon.recorder.reader import Reader
+    from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
     from gnomon.recorder.review import restoration, units
 
     with Reader(_journal(journal, config, machine, prefix)) as reader:
-        then, now = point_at(reader, to), point_now(reader)
+        then, now = state_at(reader, to), state_now(reader)
         same_machine(then.run, now.run)
         nominals = Nominals(reader, now.run, _ring(now.run))
         assignments = restoration(now.settings, then.settings, nominals, units(reader.effects()))

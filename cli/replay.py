@@ -137,12 +137,12 @@ def _plan(
     from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
     from gnomon.recorder.errors import ReplayError
-    from gnomon.recorder.points import point_before
     from gnomon.recorder.reader import Filter, Reader
+    from gnomon.recorder.recorded_states import state_before
     from gnomon.recorder.steps import make_plan
 
     with Reader(path) as reader:
-        before = point_before(reader, first)
+        before = state_before(reader, first)
         reader.entry(last)
         entries = tuple(reader.entries(Filter(first=first, last=last)))
     run = before.run

@@ -8,7 +8,7 @@ import typer
 from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
 
 if TYPE_CHECKING:
-    from gnomon.ioc.app.snapshot_store import Present
+    from gnomon.ioc.app.snapshot_store import PresentState
     from gnomon.ioc.base.config import Config
     from gnomon.recorder.snapshots import Entry, Snapshot
 
@@ -51,7 +51,7 @@ def save(
     from gnomon.ioc.app import snapshot_store as store
 
     settings, now = _present(config, machine, prefix, journal)
-    kept = store.keep(settings, name, store.snapshot_of(now, comment), replace=replace)
+    kept = store.save(settings, name, store.snapshot_of(now, comment), replace=replace)
     saved = kept.snapshot
     typer.echo(
         f"{name}: {len(saved.entries)} settings of {saved.machine} at {saved.source}, lattice {saved.lattice_id}, "
@@ -68,7 +68,7 @@ def list_(config: ConfigFile = None) -> None:
     table = rendering.make_table(
         "name", "saved", "by", "machine", "prefix", "settings", "lattice", "comment", right=(5,)
     )
-    known = store.every(configure(config))
+    known = store.list_snapshots(configure(config))
     for kept in known:
         s = kept.snapshot
         who = f"{s.signed.user}@{s.signed.host}"
@@ -303,7 +303,7 @@ def import_(
         signed=store.signature(),
         entries=entries,
     )
-    kept = store.keep(settings, name or file.stem, snapshot, replace=replace)
+    kept = store.save(settings, name or file.stem, snapshot, replace=replace)
     typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
     for reason in sorted(set(left_out.values())):
         _tell(f"not imported ({reason})", [pv for pv, why in left_out.items() if why == reason])
@@ -330,12 +330,12 @@ def _tell(what: str, names: list[str]) -> None:
 
 def _present(
     config: Path | None, machine: str | None, prefix: str | None, journal: Path | None
-) -> "tuple[Config, Present]":
+) -> "tuple[Config, PresentState]":
     """Read the configuration, and the present settings of the server that it and the options select."""
-    from gnomon.ioc.app.snapshot_store import present
+    from gnomon.ioc.app.snapshot_store import read_present_state
 
     settings = configure(config, machine, prefix, journal)
-    return settings, present(settings, settings.journal(), prefix)
+    return settings, read_present_state(settings, settings.journal(), prefix)
 
 
 def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":

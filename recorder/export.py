@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from gnomon.lattice.text import printable
-from gnomon.recorder.document import command_document, iso_time
+from gnomon.recorder.command_document import command_document, iso_time
 from gnomon.recorder.entries import Entry, Run
 
 #: First characters of a cell that a spreadsheet takes for a formula.

@@ -19,7 +19,7 @@ from gnomon.lattice.text import NotANumberError, parse_number, printable
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.review import Assignment
-from gnomon.recorder.save_files import Given, Saved
+from gnomon.recorder.save_files import Saved, ValueText
 
 SCHEMA: Literal["gnomon.snapshot/1"] = "gnomon.snapshot/1"
 
@@ -137,7 +137,7 @@ def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix
     left_out = dict(saved.left_out)
     unread = [(line.line, line.reason) for line in saved.unread]
     found: dict[str, Entry] = {}
-    first: dict[Key, tuple[Given, float]] = {}
+    first: dict[Key, tuple[ValueText, float]] = {}
     implied: dict[Key, float] = {}
     wrong: list[str] = []
     for left in saved.left:

@@ -36,7 +36,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     pva = f"{servers.pva_endpoint.interfaces[0]}:{servers.pva_endpoint.port}"
     console.print(f"  Channel Access {ca}, PV Access {pva}")
     console.print(f"  journal {twin.journal.path}")
-    for fork in serving.forks.every():
+    for fork in serving.forks.all():
         console.print(
             f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
             f"lattice {fork.twin.initial_state.lattice.id}, journal {fork.twin.journal.path}"

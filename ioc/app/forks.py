@@ -26,8 +26,8 @@ from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Lattice
 from gnomon.propagator import Propagator
-from gnomon.recorder.points import point_at
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorded_states import state_at
 from gnomon.recorder.snapshots import assignments
 
 log = logging.getLogger("gnomon.forks")
@@ -42,7 +42,7 @@ class ForkError(GnomonError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class ForkRequest:
     """A fork to be made. It starts as its origin is now, or nominal, at a snapshot, or at an earlier lattice."""
 
     name: str
@@ -90,36 +90,36 @@ class Forks:
         self._lock = asyncio.Lock()  # one at a time: two that are made at once might want the same names
         self._stopped = False
 
-    def every(self) -> tuple[Fork, ...]:
+    def all(self) -> tuple[Fork, ...]:
         """List the forks, the oldest first."""
         return tuple(self._forks.values())
 
-    async def add(self, origin: Twin, wish: Wish, client: Client, *, restore: bool = False) -> Fork:
+    async def add(self, origin: Twin, request: ForkRequest, client: Client, *, restore: bool = False) -> Fork:
         """Make a fork of `origin`; clients can connect when this returns. Raises GnomonError.
 
         With `restore`, it starts with the last settings of an earlier fork of its prefix, if there was one.
         """
         async with self._lock:
-            self._check(wish)
-            config, machine = self._config.forked(wish.prefix), origin.machine
-            specs = await asyncio.to_thread(pvs_of, machine, wish.prefix)
+            self._check(request)
+            config, machine = self._config.forked(request.prefix), origin.machine
+            specs = await asyncio.to_thread(pvs_of, machine, request.prefix)
             search = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
             try:
                 make = partial(Propagator, machine.ring, config.model.momentum)
                 propagator = await asyncio.to_thread(make)
-                initial = await asyncio.to_thread(_choose_initial_state, origin, wish)
+                initial = await asyncio.to_thread(_choose_initial_state, origin, request)
                 await asyncio.to_thread(propagator, initial.lattice)
             finally:
                 await asyncio.wait([search])
-            _refuse_if_taken(search, wish.prefix)
+            _refuse_if_taken(search, request.prefix)
             self._refuse_if_stopped()
 
             def begin_with(journal: Path) -> InitialState:
-                left = initial_state.last_state(machine.ring, journal, wish.prefix) if restore else None
+                left = initial_state.last_state(machine.ring, journal, request.prefix) if restore else None
                 return left or initial
 
             return await self._open(
-                TwinRecipe(config, machine, specs, propagator, make, begin_with), origin, wish.name, client
+                TwinRecipe(config, machine, specs, propagator, make, begin_with), origin, request.name, client
             )
 
     async def drop(self, name: str, client: Client) -> Fork:
@@ -141,18 +141,18 @@ class Forks:
                 _, fork = self._forks.popitem()
                 await fork.stack.aclose()
 
-    def _check(self, wish: Wish) -> None:
+    def _check(self, request: ForkRequest) -> None:
         self._refuse_if_stopped()
         limit = self._config.forks.most
-        if not NAME.fullmatch(wish.name):
-            raise ForkError(f"invalid fork name {wish.name!r}: use 1 to 20 letters, digits, '_' or '-'")
-        if wish.name in self._forks:
-            raise ForkError(f"fork {wish.name!r} already exists; drop it first, or choose another name")
+        if not NAME.fullmatch(request.name):
+            raise ForkError(f"invalid fork name {request.name!r}: use 1 to 20 letters, digits, '_' or '-'")
+        if request.name in self._forks:
+            raise ForkError(f"fork {request.name!r} already exists; drop it first, or choose another name")
         if len(self._forks) >= limit:
             raise ForkError(f"{limit} forks exist already, the limit (forks.most); drop one first")
-        if sum((wish.nominal, bool(wish.snapshot), bool(wish.lattice))) > 1:
+        if sum((request.nominal, bool(request.snapshot), bool(request.lattice))) > 1:
             raise ForkError("a fork starts nominal, at a snapshot or at a lattice: give only one of them")
-        if taken := next((p for p in self._servers.prefixes if p == wish.prefix), None):
+        if taken := next((p for p in self._servers.prefixes if p == request.prefix), None):
             raise ForkError(f"the prefix {taken!r} is already used by this server; choose another one")
 
     def _refuse_if_stopped(self) -> None:
@@ -179,14 +179,14 @@ def _refuse_if_taken(search: "asyncio.Task[None]", prefix: str) -> None:
         raise ForkError(f"the prefix {prefix!r} cannot be used: {found}; choose another one") from error
 
 
-def _choose_initial_state(origin: Twin, wish: Wish) -> InitialState:
+def _choose_initial_state(origin: Twin, request: ForkRequest) -> InitialState:
     present = origin.dispatcher.lattice
-    if wish.nominal:
+    if request.nominal:
         return initial_state.nominal(present.ring, f"fork of {origin.prefix!r}, nominal")
-    if wish.snapshot:
-        return _at_snapshot(origin, present, wish.snapshot)
-    if wish.lattice:
-        return _at_lattice(origin, present, wish.lattice)
+    if request.snapshot:
+        return _at_snapshot(origin, present, request.snapshot)
+    if request.lattice:
+        return _at_lattice(origin, present, request.lattice)
     return initial_state.from_lattice(present, f"fork of {origin.prefix!r} at lattice {present.id}")
 
 
@@ -207,7 +207,7 @@ def _at_lattice(origin: Twin, present: Lattice, wanted: str) -> InitialState:
             raise ForkError(
                 f"lattice {wanted!r} is not in the journal {origin.journal.path}; `gnomon log show N` shows the ids"
             )
-        point = point_at(reader, sequence)
+        point = state_at(reader, sequence)
     found = initial_state.from_settings(
         present.ring, point.settings, f"fork of {origin.prefix!r} at command {sequence}"
     )

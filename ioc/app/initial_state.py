@@ -12,8 +12,8 @@ from gnomon.ioc.commands.planning import plan
 from gnomon.lattice import Client, Command, Lattice, LatticeError, Record, Ring, Setting, Settled
 from gnomon.recorder import Journal
 from gnomon.recorder.entries import Key
-from gnomon.recorder.points import point_left
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.rendering import local_time
 
 
@@ -72,7 +72,7 @@ def from_lattice(lattice: Lattice, note: str) -> InitialState:
 def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
     """As the last server of this machine and prefix left it, by its journal; None if the journal knows none."""
     with Reader(path) as reader:
-        left = point_left(reader, ring.name, prefix)
+        left = last_state_of(reader, ring.name, prefix)
     if left is None:
         return None
     source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from gnomon.ioc.app import initial_state
-from gnomon.ioc.app.forks import Forks, Wish
+from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.fork import procedures
@@ -58,7 +58,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     keep_alive(twin, servers.clients, stack)
     us = Client(user_name(), socket.gethostname(), "internal")
     for name, prefix in config.forks.start.items():
-        await forks.add(twin, Wish(name, prefix), us, restore=config.recorder.restore)
+        await forks.add(twin, ForkRequest(name, prefix), us, restore=config.recorder.restore)
     return Serving(twin, servers, forks)
 
 

@@ -17,8 +17,8 @@ from gnomon.ioc.base.user import user_name
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.recorder.entries import Run
 from gnomon.recorder.errors import ReviewError
-from gnomon.recorder.points import point_left
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entries_of
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class SnapshotError(GnomonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSnapshot:
     """A snapshot with its name and revision in the store."""
 
     name: str
@@ -41,7 +41,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Present:
+class PresentState:
     """The present settings of a server, by its journal."""
 
     run: Run
@@ -55,21 +55,21 @@ class Present:
         return entries_of(self.lattice, self.specs, self.run.prefix)
 
 
-def present(config: Config, journal: Path, prefix: str | None) -> Present:
+def read_present_state(config: Config, journal: Path, prefix: str | None) -> PresentState:
     """Read the present settings of the newest server of a journal, or the newest under `prefix`. Raises GnomonError."""
     with Reader(journal) as reader:
         runs = [run for run in reader.runs() if prefix is None or run.prefix == prefix]
         if not runs:
             raise ReviewError(f"{journal}: no server under {prefix!r} has written to this journal")
-        left = point_left(reader, runs[-1].machine, runs[-1].prefix)
+        left = last_state_of(reader, runs[-1].machine, runs[-1].prefix)
     assert left is not None
     machine = recorded_machine(config, left.run.machine, left.run.digest)
     lattice = machine.ring.nominal.updated(left.settings)
     source = f"run {left.run.run}" + (f", command {left.sequence}" if left.sequence else "")
-    return Present(left.run, lattice, pvs_of(machine, left.run.prefix), source)
+    return PresentState(left.run, lattice, pvs_of(machine, left.run.prefix), source)
 
 
-def snapshot_of(now: Present, comment: str) -> Snapshot:
+def snapshot_of(now: PresentState, comment: str) -> Snapshot:
     """Make a snapshot of all present settings."""
     return Snapshot(
         machine=now.run.machine,
@@ -89,7 +89,7 @@ def signature() -> Signature:
     return Signature(time_ns=time.time_ns(), user=user_name(), host=socket.gethostname())
 
 
-def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kept:
+def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> StoredSnapshot:
     """Keep a snapshot; with `replace`, also as a new revision of an existing one. Raises SnapshotError."""
     if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
         raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters")
@@ -102,10 +102,10 @@ def keep(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Kep
         document = snapshot.model_dump(mode="json", by_alias=True)
         return (await store.put(KIND, name, document, newest.revision if newest else NEW)).revision
 
-    return Kept(name, _with_store(config, put), snapshot)
+    return StoredSnapshot(name, _with_store(config, put), snapshot)
 
 
-def find(config: Config, name: str, revision: int | None = None) -> Kept:
+def find(config: Config, name: str, revision: int | None = None) -> StoredSnapshot:
     """Find a snapshot by name, the newest revision or a given one. Raises SnapshotError with the existing names."""
 
     async def get(store: SqliteStore) -> StoredDocument | None:
@@ -113,13 +113,13 @@ def find(config: Config, name: str, revision: int | None = None) -> Kept:
 
     stored = _with_store(config, get)
     if stored is None or stored.document.get("deleted"):
-        names = ", ".join(kept.name for kept in every(config)) or "none"
+        names = ", ".join(kept.name for kept in list_snapshots(config)) or "none"
         gone = f" (deleted; --revision {stored.revision - 1} still shows it)" if stored is not None else ""
         raise SnapshotError(f"there is no snapshot {name!r}{gone}; existing snapshots: {names}")
     return _kept(stored)
 
 
-def every(config: Config) -> list[Kept]:
+def list_snapshots(config: Config) -> list[StoredSnapshot]:
     """List all snapshots that have not been deleted, by name."""
 
     async def get(store: SqliteStore) -> list[StoredDocument]:
@@ -128,7 +128,7 @@ def every(config: Config) -> list[Kept]:
     return [_kept(stored) for stored in _with_store(config, get) if not stored.document.get("deleted")]
 
 
-def delete(config: Config, name: str) -> Kept:
+def delete(config: Config, name: str) -> StoredSnapshot:
     """Delete a snapshot; it stays in the store as an earlier revision. Raises SnapshotError."""
     kept = find(config, name)
     document = Deleted(signed=signature()).model_dump(mode="json", by_alias=True)
@@ -155,5 +155,5 @@ def _with_store(config: Config, call: Callable[[SqliteStore], Awaitable[T]]) -> 
     return asyncio.run(run())
 
 
-def _kept(stored: StoredDocument) -> Kept:
-    return Kept(stored.name, stored.revision, Snapshot.model_validate(stored.document))
+def _kept(stored: StoredDocument) -> StoredSnapshot:
+    return StoredSnapshot(stored.name, stored.revision, Snapshot.model_validate(stored.document))

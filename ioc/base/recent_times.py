@@ -8,7 +8,7 @@ import numpy as np
 LAST = 1_000
 
 
-class Recent:
+class RecentTimes:
     """The durations of the last `LAST` results or puts [s]. Adding one costs next to nothing."""
 
     def __init__(self) -> None:

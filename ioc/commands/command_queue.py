@@ -16,7 +16,7 @@ MAX_PER_TURN = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCommand:
     """A command in the queue; it gets its number when its turn comes. `refusal` is why it is going to be refused."""
 
     settings: tuple[Setting, ...]
@@ -39,7 +39,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueCommand:
     """The settings of a delayed command whose time has come."""
 
     sequence: int
@@ -50,13 +50,13 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class JournalNote:
     """Something that the journal has to be told about a command after the fact."""
 
     settled: Settled
 
 
-Item = Waiting | Due | Note
+Item = WaitingCommand | DueCommand | JournalNote
 
 
 class _Share:
@@ -65,7 +65,7 @@ class _Share:
     __slots__ = ("items", "weight")
 
     def __init__(self) -> None:
-        self.items: deque[tuple[int, Waiting]] = deque()
+        self.items: deque[tuple[int, WaitingCommand]] = deque()
         self.weight = 0
 
 
@@ -79,14 +79,14 @@ class CommandQueue:
 
     def __init__(self) -> None:
         self._shares: OrderedDict[Client, _Share] = OrderedDict()  # in the order in which their turns come
-        self._own: deque[tuple[int, Due | Note]] = deque()
+        self._own: deque[tuple[int, DueCommand | JournalNote]] = deque()
         self._arrivals = 0
         self._weight = 0
 
     def __len__(self) -> int:
         return len(self._own) + sum(len(share.items) for share in self._shares.values())
 
-    def add(self, item: Waiting) -> str:
+    def add(self, item: WaitingCommand) -> str:
         """Let a command wait, or return the reason to refuse it: its client has reached the limit."""
         share = self._shares.get(item.client)
         taken = share.weight if share else 0
@@ -104,7 +104,7 @@ class CommandQueue:
         self._arrivals += 1
         return ""
 
-    def add_own(self, item: Due | Note) -> None:
+    def add_own(self, item: DueCommand | JournalNote) -> None:
         """Let an item of the server itself wait; it is never refused."""
         self._own.append((self._arrivals, item))
         self._arrivals += 1
@@ -123,7 +123,7 @@ class CommandQueue:
         taken.sort(key=lambda entry: entry[0])
         return [item for _, item in taken]
 
-    def drop(self) -> list[Waiting]:
+    def drop(self) -> list[WaitingCommand]:
         """Take out all commands; other items stay."""
         dropped = sorted((entry for share in self._shares.values() for entry in share.items), key=lambda e: e[0])
         self._shares.clear()
@@ -136,8 +136,8 @@ class CommandQueue:
             return MAX_PER_CLIENT
         return min(MAX_PER_CLIENT, MAX_WAITING // (len(self._shares) + newcomers))
 
-    def _take_in_turns(self) -> Sequence[tuple[int, Waiting]]:
-        taken: list[tuple[int, Waiting]] = []
+    def _take_in_turns(self) -> Sequence[tuple[int, WaitingCommand]]:
+        taken: list[tuple[int, WaitingCommand]] = []
         weight = 0
         while self._shares and weight < MAX_PER_TURN:
             client, share = next(iter(self._shares.items()))

@@ -19,8 +19,8 @@ from gnomon.db.pvs import is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutFuture, PutReply
-from gnomon.ioc.base.recent_times import Recent
-from gnomon.ioc.commands.command_queue import CommandQueue, Due, Item, Note, Waiting
+from gnomon.ioc.base.recent_times import RecentTimes
+from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, JournalNote, WaitingCommand
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
@@ -79,14 +79,14 @@ class Dispatcher:
         self._lock = threading.Lock()  # guards the queue
         self._queue = CommandQueue()
         self._last = journal.next_sequence - 1
-        self._delayed: dict[int, tuple[asyncio.TimerHandle, Due]] = {}
+        self._delayed: dict[int, tuple[asyncio.TimerHandle, DueCommand]] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._wake = asyncio.Event()
         self._writable = True
         self._stopped = False
         self._reserved: tuple[Client, str] | None = None
-        self.put_times = Recent()
+        self.put_times = RecentTimes()
         self._task = self._loop.create_task(self._run(), name="dispatcher")
 
     @property
@@ -125,7 +125,7 @@ class Dispatcher:
         if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
             request = SetpointRequest(request.settings, f"{names}: {reserved[1]}")
-        item = Waiting(
+        item = WaitingCommand(
             request.settings,
             client,
             self._wall_ns(),
@@ -160,10 +160,12 @@ class Dispatcher:
             handle, due = self._delayed.pop(sequence)
             handle.cancel()
             due.done.set_result(PutReply(False, reason, sequence))
-            self._later(Note(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)))
+            self._later(
+                JournalNote(Settled(sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason))
+            )
             self._not_coming(due)
 
-    def _not_coming(self, due: Due) -> None:
+    def _not_coming(self, due: DueCommand) -> None:
         for behaviour in self._concerned(due.settings):
             behaviour.given_up()
 
@@ -200,26 +202,26 @@ class Dispatcher:
         """Do one turn: plan all of the batch, write it to the journal, then let it act."""
         lattice = self._lattice
         sequence = self._journal.next_sequence
-        steps: list[tuple[Step, Waiting]] = []
-        dues: list[tuple[Settled, Due]] = []
+        steps: list[tuple[Step, WaitingCommand]] = []
+        dues: list[tuple[Settled, DueCommand]] = []
         records: list[Record] = []
         settled: list[Settled] = []
         for item in batch:
             match item:
-                case Waiting():
+                case WaitingCommand():
                     step = self._plan(item, item.numbered(sequence), lattice)
                     sequence += 1
                     lattice = step.lattice
                     steps.append((step, item))
                     records.append(step.record)
                     settled.append(step.settled)
-                case Due():
+                case DueCommand():
                     outcome, lattice = apply(
                         item.sequence, item.settings, lattice, item.outcome, self._wall_ns(), item.reason
                     )
                     dues.append((outcome, item))
                     settled.append(outcome)
-                case Note():
+                case JournalNote():
                     settled.append(item.settled)
         try:
             await self._loop.run_in_executor(self._disk, self._journal.append, records, settled)
@@ -230,7 +232,7 @@ class Dispatcher:
         self._lattice = lattice
         self._act(steps, dues)
 
-    def _plan(self, item: Waiting, command: Command, lattice: Lattice) -> Step:
+    def _plan(self, item: WaitingCommand, command: Command, lattice: Lattice) -> Step:
         if item.refusal:
             return refuse(command, lattice, item.refusal, self._wall_ns())
         if item.kept:
@@ -257,7 +259,7 @@ class Dispatcher:
         """True while a delayed command of this device has not acted yet."""
         return any(behaviour.concerns(due.settings) for _, due in self._delayed.values())
 
-    def _act(self, steps: Sequence[tuple[Step, Waiting]], dues: Sequence[tuple[Settled, Due]]) -> None:
+    def _act(self, steps: Sequence[tuple[Step, WaitingCommand]], dues: Sequence[tuple[Settled, DueCommand]]) -> None:
         """Show the setpoints, hand the new state to the model, and answer commands that need no result."""
         setpoints: dict[int, float] = {}
         complete: list[Applied] = []
@@ -318,26 +320,28 @@ class Dispatcher:
             sequence = command.sequence
             if failure:
                 reason = f"applied without result: {failure}"
-                self._later(Note(Settled(sequence, Outcome.APPLIED, answer.lattice.id, self._wall_ns(), reason=reason)))
+                self._later(
+                    JournalNote(Settled(sequence, Outcome.APPLIED, answer.lattice.id, self._wall_ns(), reason=reason))
+                )
             if command.monotonic_ns is not None:
                 self.put_times.add((now_ns - command.monotonic_ns) * 1e-9)
             command.done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
 
-    def _delay(self, step: Step, item: Waiting) -> None:
+    def _delay(self, step: Step, item: WaitingCommand) -> None:
         sequence = step.settled.sequence
         modified = step.settings != item.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
         for behaviour in self._concerned(step.settings):
             behaviour.begun(step.lattice, step.settings, step.delay_s, under_way=self._under_way(behaviour))
-        due = Due(sequence, step.settings, outcome, step.settled.reason, item.done)
+        due = DueCommand(sequence, step.settings, outcome, step.settled.reason, item.done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
         self._delayed[sequence] = (handle, due)
 
-    def _due(self, due: Due) -> None:
+    def _due(self, due: DueCommand) -> None:
         del self._delayed[due.sequence]
         self._later(due)
 
-    def _later(self, item: Due | Note) -> None:
+    def _later(self, item: DueCommand | JournalNote) -> None:
         with self._lock:
             self._queue.add_own(item)
         self._notify()
@@ -351,17 +355,17 @@ class Dispatcher:
         self._writable = False
         self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
         for item in batch:
-            if isinstance(item, Note):
+            if isinstance(item, JournalNote):
                 self._keep(item)
-            elif isinstance(item, Due):
+            elif isinstance(item, DueCommand):
                 self._not_coming(item)
                 failed = Settled(item.sequence, Outcome.FAILED, self._lattice.id, self._wall_ns(), reason=reason)
-                self._keep(Note(failed))
+                self._keep(JournalNote(failed))
         for item in batch:
-            if not isinstance(item, Note) and not item.done.done():
+            if not isinstance(item, JournalNote) and not item.done.done():
                 item.done.set_result(PutReply(False, reason))
 
-    def _keep(self, note: Note) -> None:
+    def _keep(self, note: JournalNote) -> None:
         """Let a note wait for the next turn without requesting one, which would try the disk endlessly."""
         with self._lock:
             self._queue.add_own(note)

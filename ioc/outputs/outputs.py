@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.ioc.base.recent_times import Recent
+from gnomon.ioc.base.recent_times import RecentTimes
 from gnomon.ioc.outputs.bank import Bank, Indices, Severity, Status
 from gnomon.ioc.outputs.multiplexer_view import MultiplexerView
 from gnomon.ioc.outputs.publication import Publication
@@ -57,7 +57,7 @@ class Outputs:
         self.reference = ReferenceOrbit.zero(len(ring.bpms))
         self._generation = 0
         self._count = 0
-        self.model_times = Recent()
+        self.model_times = RecentTimes()
         self._by_source: dict[str, list[int]] = defaultdict(list)
         for i, spec in enumerate(bank.specs):
             self._by_source[spec.source].append(i)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
-from gnomon.ioc.panels.found import Monitor, Served, Supply
 from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
-from gnomon.ioc.panels.lines import connect_line, heads, pair_line, value_lines
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
+from gnomon.ioc.panels.rows import connect_line, heads, pair_line, value_lines
+from gnomon.ioc.panels.served_pvs import Monitor, ServedPvs, Supply
 from gnomon.ioc.panels.widgets import (
     BUTTON,
     CARD,
@@ -52,7 +52,7 @@ OVERVIEW: Mapping[str, tuple[str, ...]] = {
 
 def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str, bytes]:
     """All panels of a machine as files, by name; `overview.bob` leads to the others."""
-    served = Served(ring, specs)
+    served = ServedPvs(ring, specs)
     supplies = served.supplies()
     monitors = served.monitors()
     files = {"Overview": "overview.bob", "Orbit": "orbit.bob"}
@@ -95,7 +95,7 @@ def _header(text: str, prefix: str, here: str, files: Mapping[str, str]) -> Widg
     return area("header", Box(0, 0, WIDTH, HEADER), children)
 
 
-def _overview(served: Served) -> list[Widget]:
+def _overview(served: ServedPvs) -> list[Widget]:
     """Page that is looked at first; settings are those that belong to no supply, magnet or other element."""
     taken: set[str] = set()
     sections = []
@@ -114,7 +114,7 @@ def _overview(served: Served) -> list[Widget]:
     return [*balanced(sections, left, 2), *stacked(right, [make for make in plots if make is not None])]
 
 
-def _orbit(served: Served) -> list[Widget]:
+def _orbit(served: ServedPvs) -> list[Widget]:
     """Both planes of the closed orbit, the differences to the reference orbit, and what operators choose and read."""
     cards = {
         "Orbit": served.some("beam.found", "orbit.*"),
@@ -125,7 +125,7 @@ def _orbit(served: Served) -> list[Widget]:
     return _beside(cards, [*found, monitors_plot(served, difference, "orbit.difference")])
 
 
-def _shadow(served: Served) -> list[Widget]:
+def _shadow(served: ServedPvs) -> list[Widget]:
     """Readings of the machine less those predicted, and how the machine is reached."""
     cards = {
         "Shadow": served.some("machine.*", "control.mode", "beam.found"),
@@ -171,7 +171,7 @@ def _monitors(monitors: Sequence[Monitor]) -> list[Section]:
     return [Section("Monitors", rows, heads("monitor", f"x [{unit}]", f"y [{unit}]"))]
 
 
-def _multiplexer(served: Served) -> list[Section]:
+def _multiplexer(served: ServedPvs) -> list[Section]:
     """Its supply, and a button for every magnet that it can be connected to."""
     mux = served.ring.multiplexer
     settings = _settings(served, lambda device: mux is not None and device == mux.supply)
@@ -181,7 +181,7 @@ def _multiplexer(served: Served) -> list[Section]:
     return [Section("Multiplexer", [*supply, *settings, *off]), Section("Connect to", rows)]
 
 
-def _status(served: Served) -> list[Section]:
+def _status(served: ServedPvs) -> list[Section]:
     """Everything about gnomon and its model that a line can show, by the first word of its source."""
     sections: dict[str, list[Row]] = {word: [] for word in STATUS}
     for spec in served.some("*"):
@@ -189,7 +189,7 @@ def _status(served: Served) -> list[Section]:
     return [Section(STATUS.get(word, word.capitalize()), rows) for word, rows in sections.items() if rows]
 
 
-def _settings(served: Served, wanted: Callable[[str], bool]) -> list[Row]:
+def _settings(served: ServedPvs, wanted: Callable[[str], bool]) -> list[Row]:
     """Setpoints of the wanted devices, with their readbacks."""
     rows: list[Row] = []
     for spec in served.each("set"):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from gnomon.ioc.panels.flow import GAP
-from gnomon.ioc.panels.found import Served
+from gnomon.ioc.panels.served_pvs import ServedPvs
 from gnomon.ioc.panels.widgets import CARD_BAR, Box, Trace, Widget, address, card, plot
 
 #: Makes a widget for a place.
@@ -17,7 +17,7 @@ def stacked(room: Box, makers: Sequence[Maker]) -> list[Widget]:
     return [make(room._replace(y=room.y + i * (height + GAP), height=height)) for i, make in enumerate(makers)]
 
 
-def orbit_plot(served: Served, title: str, planes: str) -> Maker | None:
+def orbit_plot(served: ServedPvs, title: str, planes: str) -> Maker | None:
     """The closed orbit around the ring."""
     s = served.one("element.positions")
     orbits = [(plane, spec) for plane in planes if (spec := served.one(f"orbit.{plane}")) is not None]
@@ -27,7 +27,7 @@ def orbit_plot(served: Served, title: str, planes: str) -> Maker | None:
     return partial(_plot_card, title, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
 
 
-def monitors_plot(served: Served, title: str, source: str) -> Maker | None:
+def monitors_plot(served: ServedPvs, title: str, source: str) -> Maker | None:
     """One value a monitor in each plane, as dots."""
     s = served.one("monitor.s")
     found = [(plane, spec) for plane in "xy" if (spec := served.one(f"{source}.{plane}")) is not None]
@@ -37,7 +37,7 @@ def monitors_plot(served: Served, title: str, source: str) -> Maker | None:
     return partial(_plot_card, title, f"[{found[0][1].unit or '1'}]", traces)
 
 
-def optics_plot(served: Served) -> Maker | None:
+def optics_plot(served: ServedPvs) -> Maker | None:
     """Beta functions, and the dispersion with an axis of its own."""
     s = served.one("element.positions")
     beta = [(plane, spec) for plane in "xy" if (spec := served.one(f"twiss.beta.{plane}")) is not None]

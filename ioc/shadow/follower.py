@@ -25,7 +25,7 @@ log = logging.getLogger("gnomon.shadow")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MachineValue:
     """A value that the machine's setpoint has, in the PV's own unit, what it sets, and the time at which it got it.
 
     What a PV sets is mostly one property; a button that is not pressed sets nothing, an optics several.
@@ -61,12 +61,12 @@ class Follower:
         self._client = client
         self._show = show
         self._loop = asyncio.get_running_loop()
-        self._present: dict[int, Asked] = {}  # the machine's state since it was found, until it is taken
+        self._present: dict[int, MachineValue] = {}  # the machine's state since it was found, until it is taken
         self._strengths: dict[int, Update] = {}  # what magnets really have, by the setpoint's channel
-        self._changes: dict[int, Asked] = {}  # what has come in this turn of the event loop
+        self._changes: dict[int, MachineValue] = {}  # what has come in this turn of the event loop
         self._gathering: asyncio.TimerHandle | None = None
         self._shown = {(s.spec.device, s.spec.property) for s in watched.setpoints.values()}
-        self._newest: dict[int, Asked] = {}  # what was sent last
+        self._newest: dict[int, MachineValue] = {}  # what was sent last
         self._open = 0
         self._times_lost = 0
         self._closed = False
@@ -142,7 +142,7 @@ class Follower:
             return
         # A machine may be found piece by piece: strengths that came before their currents are taken again.
         again = {c: u for c, u in self._strengths.items() if c not in present and u.severity < INVALID}
-        known = {c: Asked(self._watched.setpoints[c], 0.0, (), u.time_ns) for c, u in again.items()}
+        known = {c: MachineValue(self._watched.setpoints[c], 0.0, (), u.time_ns) for c, u in again.items()}
         in_force = {channel: self._in_force(channel, one) for channel, one in (present | known).items()}
         asked = {channel: one for channel, one in in_force.items() if one is not None}
         differ = differing(self._dispatcher.lattice, asked)
@@ -153,7 +153,7 @@ class Follower:
         else:
             self.caught_up = True
 
-    def _in_force(self, channel: int, asked: Asked) -> Asked | None:
+    def _in_force(self, channel: int, asked: MachineValue) -> MachineValue | None:
         """A strength is taken as it is by now: currents may have moved since it was put. None when it cannot be had."""
         found = self._strengths.get(channel)
         if not asked.setpoint.strength or found is None or found.severity >= INVALID:
@@ -163,16 +163,16 @@ class Follower:
             return None
         return self._read(asked.setpoint, found, asked.time_ns)
 
-    def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> Asked:
+    def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> MachineValue:
         """Return what an update asks for that is not refused. What has a setpoint of its own is followed by that."""
         spec = setpoint.spec
         settings = parse_put(spec, update.value).settings
         if not spec.presets:
-            return Asked(setpoint, settings[0].value * spec.scale, settings, time_ns)
+            return MachineValue(setpoint, settings[0].value * spec.scale, settings, time_ns)
         value = state_of(spec, update.value) or 0.0
         key = (spec.device, spec.property)
         kept = (s for s in settings if (s.device, s.property) == key or (s.device, s.property) not in self._shown)
-        return Asked(setpoint, value, tuple(kept), time_ns)
+        return MachineValue(setpoint, value, tuple(kept), time_ns)
 
     def _follow(self) -> None:
         """Send what has come in this turn: one command, or a few where the order matters."""
@@ -181,13 +181,13 @@ class Follower:
             for group in in_order(changes):
                 self._command(group, FOLLOW)
 
-    def _command(self, group: Mapping[int, Asked], note: str) -> None:
+    def _command(self, group: Mapping[int, MachineValue], note: str) -> None:
         self.changed_ns = max(self.changed_ns, *(asked.time_ns for asked in group.values()))
         settings = tuple(setting for asked in group.values() for setting in asked.settings)
         if settings:
             self._send(SetpointRequest(settings), note, group)
 
-    def _send(self, request: SetpointRequest, note: str, group: Mapping[int, Asked]) -> None:
+    def _send(self, request: SetpointRequest, note: str, group: Mapping[int, MachineValue]) -> None:
         self._open += 1
         self._newest |= group
         times_lost = self._times_lost
@@ -196,12 +196,12 @@ class Follower:
             lambda future: self._loop.call_soon_threadsafe(self._sent, future, note, group, times_lost)
         )
 
-    def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, Asked], times_lost: int) -> None:
+    def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, MachineValue], times_lost: int) -> None:
         self._open -= 1
         if self._closed or times_lost != self._times_lost:  # its state is taken anew
             return
         reply, lattice = future.result(), self._dispatcher.lattice
-        failed: dict[int, Asked] = {}
+        failed: dict[int, MachineValue] = {}
         # A failure of the model is shown by the outputs; here counts whether the lattice has the values.
         if not reply.accepted and not all(a.is_in(lattice) for a in group.values()):
             failed = {channel: asked for channel, asked in group.items() if self._newest[channel] is asked}
@@ -213,7 +213,7 @@ class Follower:
         self.caught_up = self.caught_up or note == CATCH_UP
 
 
-def differing(lattice: Lattice, asked: Mapping[int, Asked]) -> dict[int, Asked]:
+def differing(lattice: Lattice, asked: Mapping[int, MachineValue]) -> dict[int, MachineValue]:
     """Those that a lattice does not have; strengths are looked at after all else is set, since they depend on it."""
     rest = {c: a for c, a in asked.items() if not a.setpoint.strength and not a.is_in(lattice)}
     try:
@@ -223,12 +223,12 @@ def differing(lattice: Lattice, asked: Mapping[int, Asked]) -> dict[int, Asked]:
     return rest | {c: a for c, a in asked.items() if a.setpoint.strength and not a.is_in(after)}
 
 
-def in_order(changes: Mapping[int, Asked]) -> list[dict[int, Asked]]:
+def in_order(changes: Mapping[int, MachineValue]) -> list[dict[int, MachineValue]]:
     """Changes of one turn as groups, each to become one command; a new one where something is set after a strength.
 
     In one command strengths come last, so a current that was set later would wrongly be part of their trim.
     """
-    groups: list[dict[int, Asked]] = [{}]
+    groups: list[dict[int, MachineValue]] = [{}]
     strength_ns: int | None = None
     for channel, asked in sorted(changes.items(), key=lambda item: item[1].time_ns):
         if asked.setpoint.strength:

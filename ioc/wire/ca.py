@@ -63,7 +63,7 @@ BAD_COUNT = status(CAStatus.ECA_BADCOUNT)
 TOO_MANY = status(CAStatus.ECA_ALLOCMEM)
 
 
-class Broken(Exception):
+class InvalidMessageError(Exception):
     """A client sent what is not Channel Access, or more than it may send: its connection ends."""
 
 
@@ -111,17 +111,20 @@ class Stream:
         self._data += data
 
     def take(self) -> Message | None:
-        """The next message, None while it is not complete. Raises Broken for what no server can go on with."""
+        """Take the next message; None while it is incomplete.
+
+        Raises InvalidMessageError for bytes after which no server can go on.
+        """
         data, start = self._data, self._start
         have = len(data) - start
         if have < HEADER.size:
             # Two bytes tell other protocols from this one: nobody has to wait for a whole header.
             if have >= 2 and int.from_bytes(data[start : start + 2], "big") not in self._known:
-                raise Broken("sent what is not Channel Access")
+                raise InvalidMessageError("sent what is not Channel Access")
             return None
         command, size, data_type, count, first, second = HEADER.unpack_from(data, start)
         if command not in self._known:
-            raise Broken(f"sent command {command}, which no client has")
+            raise InvalidMessageError(f"sent command {command}, which no client has")
         begin = start + HEADER.size
         if size == LONG:
             if have < EXTENDED.size:
@@ -129,7 +132,9 @@ class Stream:
             *_, size, count = EXTENDED.unpack_from(data, start)
             begin = start + EXTENDED.size
         if size > self._max_bytes:
-            raise Broken(f"announced a message of {size} bytes; guard.max_message_bytes is {self._max_bytes}")
+            raise InvalidMessageError(
+                f"announced a message of {size} bytes; guard.max_message_bytes is {self._max_bytes}"
+            )
         end = begin + size
         if len(data) < end:
             return None

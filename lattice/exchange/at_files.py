@@ -11,7 +11,7 @@ from gnomon.lattice.exchange.at_repr import read_elements
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignRing
 from gnomon.lattice.exchange.source_files import read_json, read_text
-from gnomon.lattice.exchange.toolbox import Places, from_toolbox, quietly, toolbox
+from gnomon.lattice.exchange.toolbox import Places, from_toolbox, without_warnings, load_toolbox
 from gnomon.lattice.text import shorten
 
 #: What a cavity or a steerer must have in pyAT, and has where a file leaves it out. A harmonic number of 0 is found
@@ -33,10 +33,10 @@ def read_at(file: Path, format: str, use: str | None, energy_ev: float | None) -
 
     Raises ExchangeError with the element at fault, or what the file is instead; other errors are pyAT's.
     """
-    at = toolbox()
+    at = load_toolbox()
     energy = {} if energy_ev is None else {"energy": energy_ev}
     places: Places = _numbered
-    with quietly() as messages, _mended(file):
+    with without_warnings() as messages, _mended(file):
         match format:
             case "at-mat":
                 ring = _load_mat(at, file, use, energy)

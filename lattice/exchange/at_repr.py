@@ -8,7 +8,7 @@ from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError
 from gnomon.lattice.exchange.source_files import read_text
-from gnomon.lattice.exchange.toolbox import toolbox
+from gnomon.lattice.exchange.toolbox import load_toolbox
 from gnomon.lattice.text import shorten
 
 NAMES: Mapping[str, Any] = {"nan": math.nan, "inf": math.inf, "True": True, "False": False, "None": None}
@@ -65,7 +65,7 @@ def _node(node: ast.expr, where: str) -> Any:
 
 
 def _element(name: str, arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword], where: str) -> dict[str, Any]:
-    classes = toolbox()
+    classes = load_toolbox()
     named = getattr(classes, name, None)
     if name == "Particle":
         return {}

@@ -24,8 +24,8 @@ STRAIGHT, BENT, THIN = "StrMPoleSymplectic4Pass", "BndMPoleSymplectic4Pass", "Th
 
 
 @dataclass(slots=True)
-class Given:
-    """An element with a value for every attribute that is represented, and what was found amiss on the way."""
+class ReadElement:
+    """An element with a value for every attribute that is represented, and what was found on the way."""
 
     definition: Definition
     type: str
@@ -39,7 +39,7 @@ class Given:
         known = TYPES[self.type].get(attribute)
         return float(known.default) if known is not None else 0.0
 
-    def amiss(self, attribute: str, why: str, *, changes_beam: bool = True) -> None:
+    def add_finding(self, attribute: str, why: str, *, changes_beam: bool = True) -> None:
         """Note something about an attribute."""
         d = self.definition
         self.findings.append(Finding(d.name, self.type, attribute, why, d.place, changes_beam))
@@ -77,7 +77,7 @@ def read_elegant(file: Path, use: str | None, energy_ev: float | None) -> Foreig
     )
 
 
-def _given(definition: Definition, file: str) -> Given:
+def _given(definition: Definition, file: str) -> ReadElement:
     """Read what an element says, after all its attributes were looked up in the table of its type."""
     where = f"{file}: {definition.place}: {definition.name}"
     types = find_types(definition.type)
@@ -86,42 +86,44 @@ def _given(definition: Definition, file: str) -> Given:
         raise ExchangeError(f"{where}: the type {shorten(definition.type)} {means}")
     kind = types[0]
     numbers: dict[str, float] = {}
-    given = Given(definition, kind, numbers)
+    given = ReadElement(definition, kind, numbers)
     if kind in PASSIVE:
-        given.amiss("", f"only its length is kept: {PASSIVE[kind]}", changes_beam=False)
+        given.add_finding("", f"only its length is kept: {PASSIVE[kind]}", changes_beam=False)
         numbers["L"] = _number(definition, "L", where) if "L" in definition.numbers else 0.0
         return given
     if kind not in TYPES:
-        given.amiss("", "there is no such element here")
+        given.add_finding("", "there is no such element here")
         numbers["L"] = _number(definition, "L", where) if "L" in definition.numbers else 0.0
         return given
     table = TYPES[kind]
     for written in definition.attributes:
         attribute = find_attribute(table, written)
         if attribute is None:
-            given.amiss(written.lower(), "is not an attribute of this element that is known here")
+            given.add_finding(written.lower(), "is not an attribute of this element that is known here")
         else:
             _look_up(given, numbers, attribute, written, table, where)
     return given
 
 
-def _look_up(given: Given, numbers: dict[str, float], attribute: str, written: str, table: Table, where: str) -> None:
+def _look_up(
+    given: ReadElement, numbers: dict[str, float], attribute: str, written: str, table: Table, where: str
+) -> None:
     known, definition = table[attribute], given.definition
     if isinstance(known.default, str):
         text = definition.attributes[written].text.upper()
         if known.allowed is not None and text not in known.allowed:
-            given.amiss(attribute.lower(), f"{shorten(text)}: {known.note}")
+            given.add_finding(attribute.lower(), f"{shorten(text)}: {known.note}")
         elif text and known.allowed is None:
-            given.amiss(attribute.lower(), f"no effect: {known.note}", changes_beam=False)
+            given.add_finding(attribute.lower(), f"no effect: {known.note}", changes_beam=False)
         return
     if known.allowed is None and not known.used:
         value = definition.numbers[written]
         if value != known.default:
-            given.amiss(attribute.lower(), f"no effect: {known.note}", changes_beam=False)
+            given.add_finding(attribute.lower(), f"no effect: {known.note}", changes_beam=False)
         return
     number = _number(definition, written, where)
     if known.allowed is not None and number not in known.allowed:
-        given.amiss(attribute.lower(), f"{number:g}: {known.note}")
+        given.add_finding(attribute.lower(), f"{number:g}: {known.note}")
         return
     numbers[attribute] = number
 
@@ -133,12 +135,12 @@ def _number(definition: Definition, attribute: str, where: str) -> float:
     return value
 
 
-def _elements(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _elements(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     if given.type == "CSBEND" and given["NONLINEAR"] == 0.0 and (given["K2"] or given["K3"]):
-        given.amiss("nonlinear", "0 with K2 or K3: elegant leaves them out; set NONLINEAR=1, or K2 and K3 to 0")
+        given.add_finding("nonlinear", "0 with K2 or K3: elegant leaves them out; set NONLINEAR=1, or K2 and K3 to 0")
     if given.type in ("SBEN", "RBEN", "SEXT", "QUAD"):
         why = "elegant's matrix of second order; chromaticities may differ, orbit and tunes do not"
-        given.amiss("", why, changes_beam=False)
+        given.add_finding("", why, changes_beam=False)
     if given.type in BUILDERS:
         yield from BUILDERS[given.type](given, reverse)
     elif given.type in PASSIVE:
@@ -147,25 +149,25 @@ def _elements(given: Given, reverse: bool) -> Iterator[ForeignElement]:
         yield _foreign(given, given.type, given.type, given.numbers["L"])
 
 
-def _foreign(given: Given, kind: str, method: str, length: float, **attributes: Any) -> ForeignElement:
+def _foreign(given: ReadElement, kind: str, method: str, length: float, **attributes: Any) -> ForeignElement:
     return ForeignElement(given.definition.name, kind, method, length, attributes, given.definition.place)
 
 
-def _placed(given: Given) -> dict[str, dict[str, float]]:
+def _placed(given: ReadElement) -> dict[str, dict[str, float]]:
     placed = {"dx": given["DX"], "dy": given["DY"], "roll": given["TILT"]}
     return {PLACED: placed} if any(placed.values()) else {}
 
 
-def _drift(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _drift(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     yield _foreign(given, "Drift", "DriftPass", given["L"])
 
 
-def _marker(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _marker(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     length = given["L"]
     yield _foreign(given, "Marker", "DriftPass" if length else "IdentityPass", length)
 
 
-def _monitor(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _monitor(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     """A monitor reads in its middle."""
     half = 0.5 * given["L"]
     name, place = given.definition.name, given.definition.place
@@ -176,11 +178,11 @@ def _monitor(given: Given, reverse: bool) -> Iterator[ForeignElement]:
         yield ForeignElement(f"{name}_OUT", "Drift", "DriftPass", half, {}, place)
 
 
-def _cavity(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _cavity(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     yield _foreign(given, "RFCavity", "RFCavityPass", given["L"], Voltage=given["VOLT"], Frequency=given["FREQ"])
 
 
-def _straight(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _straight(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     kind = {"Q": "Quadrupole", "S": "Sextupole", "O": "Octupole"}[given.type.removeprefix("K")[0]]
     fse = 1.0 + given["FSE"]
     field = [0.0] + [fse * (1.0 + given[f"FSE{order}"]) * given[f"K{order}"] / FACTORIALS[order] for order in (1, 2, 3)]
@@ -188,16 +190,16 @@ def _straight(given: Given, reverse: bool) -> Iterator[ForeignElement]:
         kind = "Multipole"
     kicks = [given["HKICK"] * given["HCALIBRATION"], given["VKICK"] * given["VCALIBRATION"]]
     if any(kicks) and given["TILT"]:
-        given.amiss("tilt", "of a magnet with coils that kick: elegant's convention is not known here")
+        given.add_finding("tilt", "of a magnet with coils that kick: elegant's convention is not known here")
     coils = {"KickAngle": kicks} if any(kicks) else {}
     exact = {"NumIntSteps": EXACT}
     yield _foreign(given, kind, STRAIGHT, given["L"], PolynomB=field, **coils, **exact, **_placed(given))
 
 
-def _multipole(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _multipole(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     order, length = given["ORDER"], given["L"]
     if order != math.floor(order) or not 0 <= order <= 20:
-        given.amiss("order", f"{order:g} is not the order of a multipole")
+        given.add_finding("order", f"{order:g} is not the order of a multipole")
         order = 0.0
     strength = given["KNL"] * given["FACTOR"] / math.factorial(int(order)) / (length or 1.0)
     field = [0.0] * int(order) + [strength]
@@ -205,7 +207,7 @@ def _multipole(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     yield _foreign(given, "Multipole", STRAIGHT if length else THIN, length, PolynomB=field, **exact, **_placed(given))
 
 
-def _bend(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _bend(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     length, angle = given["L"], given["ANGLE"]
     edges = []
     for side in ("1", "2"):
@@ -230,7 +232,7 @@ def _bend(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     yield _foreign(given, "Dipole", BENT, length, **attributes)
 
 
-def _steerer(given: Given, reverse: bool) -> Iterator[ForeignElement]:
+def _steerer(given: ReadElement, reverse: bool) -> Iterator[ForeignElement]:
     if given.type.endswith("KICKER"):
         x, y = given["HKICK"] * given["HCALIBRATION"], given["VKICK"] * given["VCALIBRATION"]
     else:
@@ -240,7 +242,7 @@ def _steerer(given: Given, reverse: bool) -> Iterator[ForeignElement]:
     yield _foreign(given, "Corrector", "CorrectorPass", given["L"], KickAngle=[x * c - y * s, x * s + y * c])
 
 
-Builder = Callable[[Given, bool], Iterator[ForeignElement]]
+Builder = Callable[[ReadElement, bool], Iterator[ForeignElement]]
 BUILDERS: Mapping[str, Builder] = {
     **dict.fromkeys(("DRIF", "EDRIFT", "SOLE"), _drift),
     **dict.fromkeys(("MARK", "MALIGN"), _marker),

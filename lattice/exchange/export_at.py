@@ -15,20 +15,20 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.exchange.export_pieces import to_write
-from gnomon.lattice.exchange.toolbox import quietly, toolbox
+from gnomon.lattice.exchange.toolbox import without_warnings, load_toolbox
 from gnomon.lattice.lattice import Lattice
 from gnomon.lattice.units import SPEED_OF_LIGHT
 
 
 def export_at_json(lattice: Lattice, file: Path) -> None:
     """Write a lattice with its present settings. Raises ExchangeError without pyAT, OSError as the file system does."""
-    with quietly():
-        toolbox().save_json(toolbox_ring(lattice), file)
+    with without_warnings():
+        load_toolbox().save_json(toolbox_ring(lattice), file)
 
 
 def toolbox_ring(lattice: Lattice) -> Any:
     """The lattice in pyAT, with strengths, kicks, displacements and slices as they are; cavities are switched off."""
-    at = toolbox()
+    at = load_toolbox()
     ring = lattice.ring
     writing = to_write(lattice)
     elements = [toolbox_element(element, lattice.energy_ev) for element in writing.elements]
@@ -46,7 +46,7 @@ def toolbox_ring(lattice: Lattice) -> Any:
 
 
 def _particle(rest_energy_ev: float) -> Any:
-    at = toolbox()
+    at = load_toolbox()
     electron = at.Particle("electron")
     if abs(rest_energy_ev - electron.rest_energy) < 1e-6 * rest_energy_ev:
         return electron
@@ -55,7 +55,7 @@ def _particle(rest_energy_ev: float) -> Any:
 
 def toolbox_element(element: Element, energy_ev: float) -> Any:
     """One element in pyAT."""
-    at = toolbox()
+    at = load_toolbox()
     made: Any
     match element:
         case Corrector():
@@ -76,7 +76,7 @@ def toolbox_element(element: Element, energy_ev: float) -> Any:
 
 
 def _magnet(element: Multipole) -> Any:
-    at = toolbox()
+    at = load_toolbox()
     a, b = list(element.a), list(element.b)
     if element.length == 0.0:
         b[0] -= element.kick_x

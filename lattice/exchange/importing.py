@@ -9,10 +9,10 @@ from typing import Any
 from gnomon.lattice.build import build_elements
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.exchange.document_text import render
+from gnomon.lattice.exchange.element_names import unique_names
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
 from gnomon.lattice.exchange.foreign import MAX_ELEMENTS, ForeignElement, ForeignRing
 from gnomon.lattice.exchange.momentum import frequency_findings
-from gnomon.lattice.exchange.names import unique_names
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
 from gnomon.lattice.exchange.readers import read_ring
 from gnomon.lattice.exchange.slicing import SLICED, choose_slices

@@ -54,7 +54,7 @@ class _Element:
     def __getitem__(self, attribute: str) -> float:
         return self.numbers.get(attribute, 0.0)
 
-    def amiss(self, attribute: str, why: str, *, changes_beam: bool = True) -> None:
+    def add_finding(self, attribute: str, why: str, *, changes_beam: bool = True) -> None:
         self.findings.append(Finding(self.name, self.type, attribute, why, self.place, changes_beam))
 
 
@@ -133,12 +133,12 @@ def _read(file: str, name: str, item: Any, place: str) -> _Element:
     numbers = {key: _number(value, f"{where}: {key}") for key, value in given.items() if key in read}
     element = _Element(name, kind, numbers, place)
     if kind not in TYPES:
-        element.amiss("", "there is no such element here")
+        element.add_finding("", "there is no such element here")
         return element
     for key in sorted(given.keys() - read - SAFE):
-        element.amiss(key, "is not an attribute of this element that is known here")
+        element.add_finding(key, "is not an attribute of this element that is known here")
     if element["ds"] != 0.0:
-        element.amiss("ds", "a displacement along the beam has no kernel")
+        element.add_finding("ds", "a displacement along the beam has no kernel")
     return element
 
 
@@ -164,7 +164,7 @@ def _foreign(e: _Element, reverse: bool) -> ForeignElement:
             return made(e.type, "DriftPass" if length else "IdentityPass")
         case "Cavity":
             if e["phase"] != 0.0:
-                e.amiss("phase", "not kept; the phase follows from the energy loss", changes_beam=False)
+                e.add_finding("phase", "not kept; the phase follows from the energy loss", changes_beam=False)
             return made("RFCavity", "RFCavityPass", Voltage=e["voltage"], Frequency=e["frequency"])
         case "Dipole":
             return made("Dipole", "BndMPoleSymplectic4Pass", **_bend(e, reverse))
@@ -179,15 +179,15 @@ def _foreign(e: _Element, reverse: bool) -> ForeignElement:
 def _bend(e: _Element, reverse: bool) -> dict[str, Any]:
     for name in ("dx", "dy", "tilt"):
         if e[name] != 0.0:
-            e.amiss(name, "a bend that is moved or turned: whether its reference moves with it is not said")
+            e.add_finding(name, "a bend that is moved or turned: whether its reference moves with it is not said")
     for name in ("h1", "h2"):
         if e[name] != 0.0:
-            e.amiss(name, "curved pole faces have no kernel")
+            e.add_finding(name, "curved pole faces have no kernel")
     angle = e["angle"]
     if "angle" not in e.numbers and e["radius"] != 0.0:
         angle = e["length"] / e["radius"]
     elif e["radius"] != 0.0 and abs(angle * e["radius"] - e["length"]) > 1e-6 * e["length"]:
-        e.amiss("radius", "does not fit angle and length")
+        e.add_finding("radius", "does not fit angle and length")
     faces = [e["e1"], e["e2"]]
     entrance, leaving = reversed(faces) if reverse else faces
     field_ = [0.0, e["k1"], e["k2"] / 2.0]

@@ -10,7 +10,7 @@ from gnomon.lattice.exchange.lat2db import read_lat2db
 from gnomon.lattice.exchange.lattice_json import read_lattice_json
 from gnomon.lattice.exchange.madx import read_madx
 from gnomon.lattice.exchange.powering import ELECTRON_EV
-from gnomon.lattice.exchange.toolbox import toolbox
+from gnomon.lattice.exchange.toolbox import load_toolbox
 from gnomon.lattice.exchange.tracy import read_tracy
 from gnomon.lattice.text import shorten
 
@@ -46,7 +46,7 @@ def _read(
     """`read_ring` as the format's own reader has it."""
     if format in OWN:
         return _own(file, format, use, energy_ev, harmonic_number)
-    toolbox()
+    load_toolbox()
     try:
         return read_at(file, format, use, energy_ev)
     except ExchangeError:

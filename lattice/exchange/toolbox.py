@@ -22,7 +22,7 @@ MISSING = "reading and writing lattices of other programs needs pyAT: pip instal
 Places = Callable[[int, str], str]
 
 
-def toolbox() -> Any:
+def load_toolbox() -> Any:
     """pyAT. Raises ExchangeError that names the extra when it is not installed."""
     try:
         return importlib.import_module("at")
@@ -52,7 +52,7 @@ def from_toolbox(
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[list[str]]:
+def without_warnings() -> Iterator[list[str]]:
     """Collect what foreign readers print and warn of in the list, which is complete when the context ends."""
     messages: list[str] = []
     printed = io.StringIO()
@@ -81,6 +81,6 @@ def _foreign(element: Any, place: str, kinds: Mapping[str, str]) -> ForeignEleme
 def _harmonic_number(ring: Any) -> int | None:
     try:
         number = float(ring.harmonic_number)
-    except (AttributeError, toolbox().AtError):
+    except (AttributeError, load_toolbox().AtError):
         return None
     return round(number) if math.isfinite(number) and number > 0.5 else None

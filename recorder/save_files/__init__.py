@@ -8,9 +8,21 @@ from gnomon.lattice.text import printable
 from gnomon.recorder.errors import SaveFileError
 from gnomon.recorder.save_files import autosave, burt, pairs, phoebus
 from gnomon.recorder.save_files.decoding import read_text
-from gnomon.recorder.save_files.saved import About, Given, LeftOut, Saved, Unread, Value
+from gnomon.recorder.save_files.saved import About, OmittedPv, Saved, UnreadLine, Value, ValueText
 
-__all__ = ["FORMATS", "About", "Format", "Given", "LeftOut", "Saved", "Unread", "Value", "format_of", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "About",
+    "Format",
+    "OmittedPv",
+    "Saved",
+    "UnreadLine",
+    "Value",
+    "ValueText",
+    "format_of",
+    "read",
+    "write",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Format: synApps autosave documentation, "save files"; header of R5. Autosave its
 from collections.abc import Iterable
 
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 
 END = "<END>"
 ARRAY = "@array@"
@@ -45,5 +45,5 @@ def render(values: Iterable[Value], about: About) -> str:
     lines = [f"# autosave R5.3\tAutomatically generated - DO NOT MODIFY - {about.local:%y%m%d-%H%M%S}"]
     if about.line:
         lines.append(f"# {about.line}")
-    lines += [f"{v.pv} {spelled(v.value)}" for v in values]
+    lines += [f"{v.pv} {number_text(v.value)}" for v in values]
     return "\n".join([*lines, END]) + "\n"

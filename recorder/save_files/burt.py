@@ -9,7 +9,7 @@ from itertools import islice
 
 from gnomon.lattice.text import shorten
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 
 START, END = "--- Start BURT header", "--- End BURT header"
 READ_ONLY = ("RO", "RON", "-")
@@ -62,7 +62,7 @@ def render(values: Iterable[Value], about: About) -> str:
         "Req File: ",
         END,
     ]
-    lines += [f"{v.pv} 1 {spelled(v.value)}" for v in values]
+    lines += [f"{v.pv} 1 {number_text(v.value)}" for v in values]
     return "\n".join(lines) + "\n"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gnomon.lattice.text import shorten
 from gnomon.recorder.save_files.cells import with_decimal_point
-from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 
 #: A name, quoted or not, and the separator before its value, if there is one.
 _LINE = re.compile(r'\s*(?:"([^"\s]+)"|([^\s,;"]+))[ ]*(?:([,;\t])(.*))?', re.DOTALL)
@@ -40,7 +40,7 @@ def parse(text: str) -> Saved:
 def render(values: Iterable[Value], about: About) -> str:
     """Make the text of a file."""
     head = "#" + json.dumps({"comment": about.line, "labels": [], "name": about.name, "save_time": about.time_ns / 1e9})
-    return "\n".join([head, *(f"{v.pv},{spelled(v.value)}" for v in values)]) + "\n"
+    return "\n".join([head, *(f"{v.pv},{number_text(v.value)}" for v in values)]) + "\n"
 
 
 def _comment(text: str) -> str:

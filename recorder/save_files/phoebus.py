@@ -10,7 +10,7 @@ from datetime import datetime
 from gnomon.lattice.text import shorten
 from gnomon.recorder.errors import SaveFileError
 from gnomon.recorder.save_files.cells import cells_of, with_decimal_point
-from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, spelled
+from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 
 COLUMNS = (
     "PV",
@@ -69,7 +69,7 @@ def render(values: Iterable[Value], about: About) -> str:
     lines += ["Creator:", about.user, "Date:", moment, "Tags:", tags.format("ABOVE")]
     head = [f"# {line}" for line in lines] + [",".join(COLUMNS)]
     stamp = f"{seconds}.{nanoseconds:09d}"
-    body = [f'{v.pv},1,{stamp},NONE,NONE,double,"{spelled(v.value)}",,"---",,0' for v in values]
+    body = [f'{v.pv},1,{stamp},NONE,NONE,double,"{number_text(v.value)}",,"---",,0' for v in values]
     return "\n".join(head + body) + "\n"
 
 

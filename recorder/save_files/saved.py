@@ -38,7 +38,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ValueText:
     """The text of a scalar value, with the name and the line that the file has it under."""
 
     pv: str
@@ -47,7 +47,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class OmittedPv:
     """A PV that the file names without a value to use. `missing`: its value was not available when it was saved."""
 
     pv: str
@@ -57,7 +57,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadLine:
     """A line that cannot be read, and the reason."""
 
     line: int
@@ -72,9 +72,9 @@ class Saved:
     """
 
     comment: str = ""
-    given: list[Given] = field(default_factory=list)
-    left: list[LeftOut] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
+    given: list[ValueText] = field(default_factory=list)
+    left: list[OmittedPv] = field(default_factory=list)
+    unread: list[UnreadLine] = field(default_factory=list)
 
     @property
     def values(self) -> dict[str, str]:
@@ -89,17 +89,17 @@ class Saved:
     def take(self, line: int, pv: str, text: str) -> None:
         """Take a value, or note that there is none."""
         if text:
-            self.given.append(Given(pv, text, line))
+            self.given.append(ValueText(pv, text, line))
         else:
             self.leave(line, pv, "without a value", missing=True)
 
     def leave(self, line: int, pv: str, reason: str, *, missing: bool = False) -> None:
         """Note a PV without a value to use."""
-        self.left.append(LeftOut(pv, reason, line, missing))
+        self.left.append(OmittedPv(pv, reason, line, missing))
 
     def skip(self, line: int, reason: str) -> None:
         """Note a line that cannot be read."""
-        self.unread.append(Unread(line, reason))
+        self.unread.append(UnreadLine(line, reason))
 
 
 def lines_of(text: str) -> list[tuple[int, str]]:
@@ -107,6 +107,6 @@ def lines_of(text: str) -> list[tuple[int, str]]:
     return list(enumerate(_NEWLINE.split(text), 1))
 
 
-def spelled(value: float) -> str:
+def number_text(value: float) -> str:
     """Format a number so that it reads back to the last bit."""
     return repr(float(value))

@@ -37,11 +37,18 @@ WORDS = {
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
     r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
+    r"gnomon\.ioc\.servers\.(?:accepting|ca\.partings|pva\.unshown|pva\.guard\.following)\b": "the new module",
+    r"gnomon\.(?:ioc\.panels\.(?:found|lines)|recorder\.(?:points|document))\b": "the new module",
 }
 
 #: Names that were, whole words only, and the names that took their place.
 NAMES = {
     r"_?(?:MOST|LONGEST|LARGEST|DEEPEST)(?:_[A-Z]+)*": "MAX_...",
+    "UnshownPuts": "PendingPuts",
+    "LostTrack": "ServerStreamError",
+    "Partings": "ClosingCircuits",
+    r"\w+\.amiss": "add_finding",
+    "point_(?:at|now|left|before)": "state_at, state_now, last_state_of, state_before",
     "NamesTaken": "DuplicatePvError",
     "refuse_taken_names": "refuse_duplicate_pvs",
     "left_behind": "last_state",

@@ -17,9 +17,9 @@ from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.lattice import Outcome, Ring, parse_machine
 from gnomon.propagator import Propagator
 from gnomon.recorder import Journal
-from gnomon.recorder.document import CommandDocument
-from gnomon.recorder.points import point_at, point_now
+from gnomon.recorder.command_document import CommandDocument
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorded_states import state_at, state_now
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 VERSIONS = sorted(folder.name for folder in FIXTURES.glob("v*"))
@@ -113,8 +113,8 @@ def test_a_journal_tells_every_command(kept: Path) -> None:
 
 def test_a_journal_tells_the_settings_in_force(kept: Path) -> None:
     with Reader(kept / "twin.journal") as reader:
-        assert settings_of(dict(point_now(reader).settings)) == IN_FORCE
-        assert dict(point_at(reader, 2).settings) == {("QFP", "current"): 80.25, ("QDP", "current"): 73.0}
+        assert settings_of(dict(state_now(reader).settings)) == IN_FORCE
+        assert dict(state_at(reader, 2).settings) == {("QFP", "current"): 80.25, ("QDP", "current"): 73.0}
 
 
 def test_a_journal_goes_on(kept: Path, config: Config) -> None:
@@ -145,7 +145,7 @@ def test_a_server_begins_where_the_old_one_ended(kept: Path, config: Config) -> 
 
 
 def test_snapshots_are_found_with_their_earlier_revisions(config: Config) -> None:
-    assert [kept.name for kept in snapshot_store.every(config)] == ["golden"]
+    assert [kept.name for kept in snapshot_store.list_snapshots(config)] == ["golden"]
     newest, first = snapshot_store.find(config, "golden"), snapshot_store.find(config, "golden", 1)
     assert (newest.snapshot.comment, first.snapshot.comment) == ("second", "first")
     assert newest.snapshot.complete

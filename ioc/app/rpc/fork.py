@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from gnomon.ioc.app.forks import ForkError, Forks, Wish
+from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.rpc.fault import FaultProcedure
 from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.app.twin import Twin
@@ -14,7 +14,7 @@ from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.lattice import Client
 from gnomon.lattice.text import shorten
 
-#: Arguments of `add` besides the name: keys of a `Wish`.
+#: Arguments of `add` besides the name: keys of a `ForkRequest`.
 KEYS = ("prefix", "nominal", "snapshot", "lattice")
 
 
@@ -36,28 +36,28 @@ class ForkProcedure:
     async def _do(self, arguments: dict[str, Any], client: Client) -> str:
         match arguments.pop("do", "list"):
             case "add":
-                made = await self._forks.add(self._twin, wish(arguments), client)
+                made = await self._forks.add(self._twin, parse_fork_request(arguments), client)
                 return json.dumps(made.to_json())
             case "drop":
                 name = str(arguments.get("name", ""))
-                own = next((f for f in self._forks.every() if f.twin is self._twin), None)
+                own = next((f for f in self._forks.all() if f.twin is self._twin), None)
                 if own is not None and own.name == name:
                     raise ForkError(f"fork {name!r} cannot drop itself; call dt:fork of {own.origin!r}, its origin")
                 return json.dumps((await self._forks.drop(name, client)).to_json())
             case "list":
-                return json.dumps([fork.to_json() for fork in self._forks.every()])
+                return json.dumps([fork.to_json() for fork in self._forks.all()])
             case other:
                 raise ForkError(f"do = {shorten(str(other))}: it must be add, list or drop")
 
 
-def wish(arguments: Mapping[str, Any]) -> Wish:
+def parse_fork_request(arguments: Mapping[str, Any]) -> ForkRequest:
     """Read the arguments of `add`. Raises ForkError for an unknown one."""
     if unknown := sorted(set(arguments) - {"name", *KEYS}):
         raise ForkError(f"unknown argument of add: {', '.join(unknown)}; known arguments: name, {', '.join(KEYS)}")
     if others := sorted(key for key, value in arguments.items() if key != "nominal" and not isinstance(value, str)):
         raise ForkError(f"{others[0]} = {shorten(str(arguments[others[0]]))}: it must be a text")
     name = arguments.get("name", "")
-    return Wish(
+    return ForkRequest(
         name=name,
         prefix=arguments.get("prefix", f"{name}:"),
         nominal=_yes_or_no(arguments.get("nominal", "")),

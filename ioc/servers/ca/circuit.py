@@ -12,10 +12,10 @@ from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.servers.access import AccessRules, Rights
 from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.connection import Connection, log
 from gnomon.ioc.servers.ca.dbr import NotATextError, Unconvertible
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
-from gnomon.ioc.servers.ca.partings import Partings
 from gnomon.ioc.servers.ca.points import Point, put_value
 from gnomon.ioc.servers.ca.publisher import Subscription
 from gnomon.ioc.servers.ca.udp_search import reply
@@ -31,8 +31,8 @@ from gnomon.ioc.wire.ca import (
     PROTOCOL_VERSION,
     PUT_FAILED,
     TOO_MANY,
-    Broken,
     Command,
+    InvalidMessageError,
     Message,
     text,
 )
@@ -73,7 +73,7 @@ class Channel:
         self.subscriptions: set[int] | None = None  # most channels have none
 
 
-class Withdrawn(Exception):
+class ChannelWithdrawnError(Exception):
     """A message about a channel that no longer exists: it may have crossed the news of that, and means nothing."""
 
 
@@ -88,20 +88,20 @@ class Circuit(Connection):
         admission: Admission,
         port: int,
         circuits: "set[Circuit]",
-        partings: Partings,
+        closing: ClosingCircuits,
     ) -> None:
         super().__init__(guard, admission)
         self._directory = directory
         self._access = access
         self._port = port
         self._circuits = circuits
-        self._partings = partings
+        self._closing = closing
         self._channels: dict[int, Channel] = {}
         self._next_sid = 1
         self._subscriptions = 0
         self._events_on = True
         self._puts = 0
-        self._unshown = 0  # puts that their PVs do not show yet
+        self._pending_puts = 0  # puts that their PVs do not show yet
         self._user = self._host = ""
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
@@ -114,7 +114,7 @@ class Circuit(Connection):
     @property
     def held(self) -> bool:
         """True while the client's next messages have to wait."""
-        return self._full or self._puts >= MAX_PUTS or (self._kept is not None and self._unshown > 0)
+        return self._full or self._puts >= MAX_PUTS or (self._kept is not None and self._pending_puts > 0)
 
     @property
     def held_bytes(self) -> int:
@@ -125,18 +125,18 @@ class Circuit(Connection):
 
     def has_to_wait(self, message: Message) -> bool:
         """See `Connection.has_to_wait`: what a client reads shows what it has put before."""
-        return self._unshown > 0 and message.command in READS
+        return self._pending_puts > 0 and message.command in READS
 
     def opened(self) -> None:
         """Say which version is spoken here."""
         self._circuits.add(self)
-        self._partings.opened(self.address)
+        self._closing.opened(self.address)
         self.send(Command.VERSION, 0, PROTOCOL_VERSION, 0, 0)
 
     def closed(self) -> None:
         """Forget the client; puts that it has sent go on."""
         self._circuits.discard(self)
-        self._partings.closed(self.address, id(self))
+        self._closing.closed(self.address, id(self))
         for hosted in self._directory:
             hosted.publisher.forget(self)
         self._channels.clear()
@@ -163,7 +163,7 @@ class Circuit(Connection):
         """See `Connection.take`. What the client sent to a channel before it heard of its end is passed over."""
         try:
             TAKE[message.command](self, message)
-        except Withdrawn:
+        except ChannelWithdrawnError:
             if message.command == Command.CLEAR_CHANNEL:
                 self.send(message.command, 0, 0, message.first, message.second)
 
@@ -208,7 +208,7 @@ class Circuit(Connection):
         sid = self._next_sid
         self._next_sid += 1
         if not self._channels:
-            self._partings.used(self.address, id(self))
+            self._closing.used(self.address, id(self))
         self._channels[sid] = Channel(sid, cid, hosted, point, rights)
         self.send(Command.ACCESS_RIGHTS, 0, 0, cid, shown)
         self.send(Command.CREATE_CHAN, point.native, point.length, cid, sid)
@@ -216,16 +216,16 @@ class Circuit(Connection):
     def _clear(self, message: Message) -> None:
         self._forget(self._channel(message))
         if not self._channels:
-            self._partings.emptied(self.address, id(self))
+            self._closing.emptied(self.address, id(self))
         self.send(message.command, 0, 0, message.first, message.second)
 
     def _subscribe(self, message: Message) -> None:
         channel = self._channel(message)
         number = message.second
         if len(message.payload) < MASK.size:
-            raise Broken("sent a subscription without a mask")
+            raise InvalidMessageError("sent a subscription without a mask")
         if not dbr.is_readable(message.data_type):
-            raise Broken(f"subscribed to type {message.data_type}, which does not exist")
+            raise InvalidMessageError(f"subscribed to type {message.data_type}, which does not exist")
         status = NORMAL
         if not channel.rights & Rights.READ:
             status = NO_READ
@@ -239,7 +239,7 @@ class Circuit(Connection):
                 self._subscriptions,
             )
         elif channel.subscriptions is not None and number in channel.subscriptions:
-            raise Broken(f"subscribed twice as number {number}")
+            raise InvalidMessageError(f"subscribed twice as number {number}")
         if status != NORMAL:
             self.send(Command.EVENT_ADD, message.data_type, 0, status, number, bytes(8))
             return
@@ -307,7 +307,7 @@ class Circuit(Connection):
             values = dbr.decode(message.data_type, message.count, message.payload)
             value = put_value(spec, message.data_type, values, long=point.long)
         except Unconvertible as error:
-            raise Broken(f"sent an invalid put: {error}") from error
+            raise InvalidMessageError(f"sent an invalid put: {error}") from error
         except NotATextError as error:
             self._answer(message, channel, PUT_FAILED, f"{spec.name}: {error}")
             return
@@ -322,7 +322,7 @@ class Circuit(Connection):
             return
         message.payload = b""  # it may be long, and thousands of puts may wait
         self._puts += 1
-        self._unshown += 1
+        self._pending_puts += 1
         future.when_shown(self._put_shown)
         future.add_done_callback(lambda done: self._put_ended(message, channel, done))
 
@@ -331,8 +331,8 @@ class Circuit(Connection):
         if threading.get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self._put_shown)
             return
-        self._unshown -= 1
-        if not self._unshown and self._kept is not None and self.admitted:
+        self._pending_puts -= 1
+        if not self._pending_puts and self._kept is not None and self.admitted:
             self.go_on()
 
     def _put_ended(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
@@ -369,8 +369,8 @@ class Circuit(Connection):
         if channel is not None:
             return channel
         if 0 < message.first < self._next_sid:  # there was one of that number
-            raise Withdrawn
-        raise Broken(f"spoke of channel {message.first}, which it does not have")
+            raise ChannelWithdrawnError
+        raise InvalidMessageError(f"spoke of channel {message.first}, which it does not have")
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.sid]

@@ -10,7 +10,7 @@ from typing import Any
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import Broken, Command, Message, Stream, pack
+from gnomon.ioc.wire.ca import Command, InvalidMessageError, Message, Stream, pack
 
 log = SparingLog(logging.getLogger("gnomon.ca"))
 
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol, ABC):
 
     @abstractmethod
     def take(self, message: Message) -> None:
-        """Do what a message asks for. Raises Broken."""
+        """Do what a message asks for. Raises InvalidMessageError."""
 
     def has_to_wait(self, message: Message) -> bool:
         """Tell whether a message may not be taken yet; `held` is then true until it may."""
@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol, ABC):
                 if time.monotonic() > end:
                     more = True
                     break
-        except Broken as error:
+        except InvalidMessageError as error:
             self.drop(str(error))
         except MemoryError:  # what it asked for is lost: it has to begin anew
             self.drop("asked for more memory than there is")

@@ -20,12 +20,12 @@ from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.protocols import PutSink
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.accepting import Accepting
+from gnomon.ioc.servers.acceptor import Acceptor
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca.caproto_log import log, quieten
 from gnomon.ioc.servers.ca.circuit import Circuit
+from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
-from gnomon.ioc.servers.ca.partings import Partings
 from gnomon.ioc.servers.ca.udp_search import Searches
 from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.servers.interfaces import broadcast_of
@@ -91,15 +91,15 @@ class ServerContext(Context):
         self._access = access
         self._guard = guard
         self._admission = Admission(guard)
-        self._partings = Partings()
-        self._accepting: list[Accepting] = []
+        self._closing = ClosingCircuits()
+        self._accepting: list[Acceptor] = []
         self._joining: set[asyncio.Task[None]] = set()
 
     async def server_accept_loop(self, sock: Any) -> None:
         """Accept clients on one interface, until closed."""
         listening = socket.socket(fileno=sock.detach())
         listening.listen(BACKLOG)
-        self._accepting.append(Accepting(listening, self._accept, log))
+        self._accepting.append(Acceptor(listening, self._accept, log))
         self.listening.set()
 
     def _accept(self, client: socket.socket, address: str) -> None:
@@ -110,7 +110,7 @@ class ServerContext(Context):
     async def _join(self, client: socket.socket) -> None:
         def circuit() -> Circuit:
             return Circuit(
-                self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits, self._partings
+                self.pvdb, self._access, self._guard, self._admission, self.port, self.our_circuits, self._closing
             )
 
         client.setblocking(False)
@@ -121,7 +121,7 @@ class ServerContext(Context):
 
     async def _create_broadcaster_transport(self, interface: str) -> None:
         """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
-        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._partings)
+        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._closing)
         for address in filter(None, (interface, broadcast_of(interface))):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setblocking(False)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from gnomon.ioc.servers.ca.partings import Partings
+from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.wire.ca import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSION, Command, text
 
 REPLY = struct.Struct(">HHHHIIHHI")
@@ -26,10 +26,10 @@ class Searches(asyncio.DatagramProtocol):
         serves: Callable[[str], bool],
         port: Callable[[], int],
         ignored: Collection[str],
-        partings: Partings,
+        closing: ClosingCircuits,
     ) -> None:
         self._serves = serves
-        self._partings = partings
+        self._closing = closing
         self._port = port
         self._ignored = ignored
         self._transport: Any = None
@@ -44,7 +44,7 @@ class Searches(asyncio.DatagramProtocol):
             return
         with suppress(struct.error, ValueError):
             for message in replies(data, self._serves, self._port()):
-                self._partings.answer(addr[0], partial(self._transport.sendto, message, addr))
+                self._closing.answer(addr[0], partial(self._transport.sendto, message, addr))
 
     def error_received(self, exc: Exception) -> None:
         """A client has gone before it was answered: it will search again if it wants to."""

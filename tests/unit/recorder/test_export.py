@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gnomon.lattice import Client, Outcome
 from gnomon.lattice.commands import Change
 from gnomon.recorder import Journal
-from gnomon.recorder.document import SCHEMA_FILE, CommandDocument, command_document, json_schema
+from gnomon.recorder.command_document import SCHEMA_FILE, CommandDocument, command_document, json_schema
 from gnomon.recorder.export import COLUMNS, write_csv, write_jsonl
 from gnomon.recorder.reader import Reader
 from unit.recorder.records import begin, current, record, settled, small_journal

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from gnomon.lattice import Outcome, Ring
 from gnomon.lattice.commands import Change, Record, Settled
 from gnomon.recorder import Journal, ReviewError
-from gnomon.recorder.points import Nominals, Point, point_at, point_before, point_now, same_machine
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorded_states import Nominals, RecordedState, same_machine, state_at, state_before, state_now
 from gnomon.recorder.review import (
     Assignment,
     Difference,
@@ -33,13 +33,13 @@ def path(tmp_path: Path) -> Path:
 
 def test_settings_at_a_point_are_the_baseline_and_what_was_done_since(path: Path) -> None:
     with Reader(path) as reader:
-        assert point_at(reader, 0).settings == {Q1: 1.0}
-        assert point_at(reader, 1).settings == {Q1: 2.0}
-        assert point_at(reader, 2).settings == {Q1: 2.0, Q2: 5.0}
-        assert point_at(reader, 3).settings == {Q1: 2.0, Q2: 5.0}
-        assert point_before(reader, 4).settings == {Q1: 2.0, Q2: 5.0}
-        assert point_before(reader, 1).settings == {Q1: 1.0}
-        assert point_now(reader).settings == {Q1: 3.0, Q2: 5.0}
+        assert state_at(reader, 0).settings == {Q1: 1.0}
+        assert state_at(reader, 1).settings == {Q1: 2.0}
+        assert state_at(reader, 2).settings == {Q1: 2.0, Q2: 5.0}
+        assert state_at(reader, 3).settings == {Q1: 2.0, Q2: 5.0}
+        assert state_before(reader, 4).settings == {Q1: 2.0, Q2: 5.0}
+        assert state_before(reader, 1).settings == {Q1: 1.0}
+        assert state_now(reader).settings == {Q1: 3.0, Q2: 5.0}
 
 
 def test_a_new_run_begins_with_its_own_baseline(path: Path) -> None:
@@ -47,8 +47,8 @@ def test_a_new_run_begins_with_its_own_baseline(path: Path) -> None:
         begin(journal, Q3=7.0)
         write(journal, applied(5, "Q1", 1.0, 4.0))
     with Reader(path) as reader:
-        assert point_now(reader).settings == {("Q3", "current"): 7.0, Q1: 4.0}
-        assert point_at(reader, 4).settings == {Q1: 3.0, Q2: 5.0}
+        assert state_now(reader).settings == {("Q3", "current"): 7.0, Q1: 4.0}
+        assert state_at(reader, 4).settings == {Q1: 3.0, Q2: 5.0}
 
 
 def test_a_delayed_command_counts_when_it_acts(path: Path) -> None:
@@ -58,14 +58,14 @@ def test_a_delayed_command_counts_when_it_acts(path: Path) -> None:
         write(journal, applied(6, "Q1", 1.0, 9.0))
         journal.append([], [settled(5, Outcome.APPLIED, current("Q1", 9.0, 8.0, 8.0))])
     with Reader(path) as reader:
-        assert point_now(reader).settings == {Q1: 8.0}
+        assert state_now(reader).settings == {Q1: 8.0}
         assert inverse(reader.entry(5)) == (Assignment("Q1", "current", "A", 8.0, 9.0),)
 
 
 def test_differences_name_both_values_and_fill_in_nominals(path: Path) -> None:
     nominal = {Q2: 0.0}
     with Reader(path) as reader:
-        a, b = point_at(reader, 0), point_now(reader)
+        a, b = state_at(reader, 0), state_now(reader)
     assert differences(a.settings, b.settings, lambda key: nominal.get(key), {Q1: "A"}) == (
         Difference("Q1", "current", "A", 1.0, 3.0),
         Difference("Q2", "current", "", 0.0, 5.0),
@@ -95,7 +95,7 @@ def test_the_ring_of_the_run_tells_nominals_and_another_ring_does_not(path: Path
 
 def test_restoration_sends_only_what_differs(path: Path) -> None:
     with Reader(path) as reader:
-        now, then = point_now(reader), point_at(reader, 1)
+        now, then = state_now(reader), state_at(reader, 1)
         nominals = Nominals(reader, now.run, None)
         assert restoration(now.settings, then.settings, nominals, {Q1: "A"}) == (
             Assignment("Q1", "current", "A", 3.0, 2.0),
@@ -198,5 +198,5 @@ def test_settings_at_a_point_equal_the_done_values_replayed(
             begin(journal, **baseline)
             journal.append(records, outcomes)
         with Reader(path) as reader:
-            found: Point = point_at(reader, point)
+            found: RecordedState = state_at(reader, point)
     assert found.settings == {(device, "current"): value for device, value in model.items()}

@@ -15,7 +15,7 @@ from gnomon.ioc.app.initial_state import from_lattice
 from gnomon.lattice import Lattice, Ring
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.save_files import FORMATS, About, Saved, Value
-from gnomon.recorder.save_files.saved import spelled
+from gnomon.recorder.save_files.saved import number_text
 from gnomon.recorder.snapshots import (
     Entry,
     Signature,
@@ -273,12 +273,12 @@ def test_an_optics_of_the_mls_comes_back_from_a_snapshot_and_from_one_line_of_a_
         a.key for a in whole.entries if ring.nominal[a.key] != a.stored
     }
     (switch,) = [spec.name for spec in pvs if spec.source == "set" and spec.property == "optics"]
-    taken = entries_from(saved_file({switch: spelled(float(number))}), pvs, PREFIX, PREFIX)
+    taken = entries_from(saved_file({switch: number_text(float(number))}), pvs, PREFIX, PREFIX)
     assert taken.left_out == {}
     entries = taken.entries
     assert restored(snapshot(entries, complete=False, machine="mls"), ring.nominal).id == switched.id
     supply = next(e for e in entries if e.setting == "current" and e.pv)
-    changed = saved_file({switch: str(number), PREFIX + supply.pv: spelled(supply.value * 0.99)})
+    changed = saved_file({switch: str(number), PREFIX + supply.pv: number_text(supply.value * 0.99)})
     entries = entries_from(changed, pvs, PREFIX, PREFIX).entries
     assert [e.value for e in entries if e.key == supply.key] == [supply.value * 0.99]
 

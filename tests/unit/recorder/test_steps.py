@@ -16,8 +16,8 @@ from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Change, Command, Lattice, Outcome, Record, Ring, Setting, Settled
 from gnomon.propagator import Propagator
 from gnomon.recorder import Journal, ReplayError
-from gnomon.recorder.points import point_before
 from gnomon.recorder.reader import Filter, Reader
+from gnomon.recorder.recorded_states import state_before
 from gnomon.recorder.steps import Beam, Plan, make_plan, predict
 from unit.recorder.conftest import bessy2
 from unit.recorder.records import CLIENT, MORNING, SECOND
@@ -94,7 +94,7 @@ class Recording:
     def plan(self, first: int, last: int, prefix: str = "MACH:", beam: Callable[[Lattice], Beam] = fake_beam) -> Plan:
         self.journal.close()
         with Reader(self.path) as reader:
-            before = point_before(reader, first)
+            before = state_before(reader, first)
             entries = tuple(reader.entries(Filter(first=first, last=last)))
         start = self.start.updated(before.settings)
         return make_plan(entries, before.run, prefix, start, specs(prefix, self.start.ring), beam)

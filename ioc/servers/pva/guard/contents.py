@@ -33,14 +33,14 @@ class ContentsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class TypeDescription:
     """A type: the code of a scalar, or the fields of a structure; `count` is the fixed length of an array.
 
     `size` is the number of all types in it, itself included.
     """
 
     code: int
-    fields: tuple["Described", ...] = ()
+    fields: tuple["TypeDescription", ...] = ()
     count: int = 0
     size: int = 1
     names: tuple[bytes, ...] = ()
@@ -50,7 +50,7 @@ class Contents:
     """Reader of the requests of one client, who may give types numbers to refer to later."""
 
     def __init__(self) -> None:
-        self._named: dict[int, Described] = {}
+        self._named: dict[int, TypeDescription] = {}
         self._kept = 0
 
     def check(self, body: bytes, at: int, order: str) -> dict[str, str]:
@@ -64,7 +64,7 @@ class Contents:
         end = _value(described, body, at, order)
         return dict(_options(described, body, at, order, "")) if end > at and b"_options" in body else {}
 
-    def _type(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described | None, int]:
+    def _type(self, body: bytes, at: int, order: str, depth: int) -> tuple[TypeDescription | None, int]:
         code, at = _byte(body, at)
         if depth > MAX_DEPTH:
             raise ContentsError(f"a type is deeper than {MAX_DEPTH} levels")
@@ -90,16 +90,16 @@ class Contents:
         count = 0
         if shape in (_BOUNDED, _FIXED):
             count, at = _size(body, at, order)
-        return Described(code, count=count), at
+        return TypeDescription(code, count=count), at
 
-    def _keep(self, number: int, described: Described) -> None:
+    def _keep(self, number: int, described: TypeDescription) -> None:
         before = self._named.get(number)
         self._kept += described.size - (before.size if before is not None else 0)
         if self._kept > MAX_KEPT:
             raise ContentsError(f"types are described that have more than {MAX_KEPT} fields together")
         self._named[number] = described
 
-    def _structure(self, body: bytes, at: int, order: str, depth: int) -> tuple[Described, int]:
+    def _structure(self, body: bytes, at: int, order: str, depth: int) -> tuple[TypeDescription, int]:
         at = _text(body, at, order)
         count, at = _size(body, at, order)
         if count > len(body) - at:
@@ -116,10 +116,10 @@ class Contents:
             size += 1 if described is None else described.size
             if size > MAX_FIELDS:
                 raise ContentsError(f"a type has more than {MAX_FIELDS} fields")
-        return Described(_STRUCTURE, tuple(fields), size=size, names=tuple(names)), at
+        return TypeDescription(_STRUCTURE, tuple(fields), size=size, names=tuple(names)), at
 
 
-def _options(described: Described, body: bytes, at: int, order: str, where: str) -> Iterator[tuple[str, str]]:
+def _options(described: TypeDescription, body: bytes, at: int, order: str, where: str) -> Iterator[tuple[str, str]]:
     """The options of a request whose value, from `at` on, has been walked through."""
     for name, field in zip(described.names, described.fields, strict=True):
         inner = where + name.decode("latin-1")
@@ -138,7 +138,7 @@ def _shown(code: int, body: bytes, at: int, order: str) -> str:
     return str(struct.unpack_from(order + _FORMATS[code], body, at)[0])
 
 
-def _value(described: Described, body: bytes, at: int, order: str) -> int:
+def _value(described: TypeDescription, body: bytes, at: int, order: str) -> int:
     """Find where a value of this type ends."""
     if described.code == _STRUCTURE:
         for field in described.fields:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutFuture
-from gnomon.ioc.servers.accepting import Accepting
+from gnomon.ioc.servers.acceptor import Acceptor
 from gnomon.ioc.servers.pva.guard.inspection import Inspector, Limits
 from gnomon.ioc.servers.pva.guard.relay import Relay
 from gnomon.ioc.servers.pva.listening import Listening, limit_waiting, tcp_sockets, udp_socket
+from gnomon.ioc.servers.pva.pending_puts import PendingPuts
 from gnomon.ioc.servers.pva.pvxs_log import log
 from gnomon.ioc.servers.pva.search_messages import question
 from gnomon.ioc.servers.pva.search_responder import Searches
-from gnomon.ioc.servers.pva.unshown import UnshownPuts
 
 _REMEMBERED_S = 10.0  # pvxs may still be working on what a client sent before it went
 _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
@@ -32,7 +32,7 @@ class _Peer:
     """Address of a client; kept a while after it went."""
 
     host: str
-    unshown: UnshownPuts
+    pending_puts: PendingPuts
 
 
 class Guard:
@@ -55,7 +55,7 @@ class Guard:
         self._loop = asyncio.get_running_loop()
         self._pvxs = ("127.0.0.1", 0)
         self._listening: list[socket.socket] = []
-        self._accepting: list[Accepting] = []
+        self._accepting: list[Acceptor] = []
         self._searches: Searches | None = None
         self._relays: set[Relay] = set()
         self._joining: set[asyncio.Task[None]] = set()
@@ -76,7 +76,7 @@ class Guard:
             raise
         self._searches = Searches(heard, where, self._guid, port, lambda name, host: self._may_read(name, "", host))
         broadcast_port = int(heard.getsockname()[1])
-        self._accepting = [Accepting(sock, self._accept, log) for sock in self._listening]
+        self._accepting = [Acceptor(sock, self._accept, log) for sock in self._listening]
         self._sweep()
         return port, broadcast_port
 
@@ -114,7 +114,7 @@ class Guard:
     def order(self, seen: str, future: PutFuture) -> None:
         """Have what a peer reads from now on wait until a put of its own is shown. Called in pvxs' thread."""
         if (known := self._known(seen)) is not None:
-            known.unshown.add(future)
+            known.pending_puts.add(future)
 
     def _known(self, seen: str) -> "_Peer | None":
         port = seen.rpartition(":")[2]
@@ -154,7 +154,7 @@ class Guard:
             log.warning("%s was not connected: %s", host, str(error) or "no time")
             return
         port = int(server.getsockname()[1])
-        self._peers[port] = peer = _Peer(host, UnshownPuts(self._loop))
+        self._peers[port] = peer = _Peer(host, PendingPuts(self._loop))
         limits = Limits(self._limits.max_message_bytes, self._limits.max_subscriptions)
         inspector = Inspector(
             limits,
@@ -167,7 +167,7 @@ class Guard:
             server,
             inspector,
             lambda ended, reason: self._ended(ended, peer, port, reason),
-            peer.unshown,
+            peer.pending_puts,
             self._limits.max_waiting_bytes,
         )
         self._relays.add(relay)

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from gnomon.ioc.servers.pva.guard.following import Following, LostTrack
 from gnomon.ioc.servers.pva.guard.inspection import Breach, Inspector
-from gnomon.ioc.servers.pva.unshown import UnshownPuts
+from gnomon.ioc.servers.pva.guard.server_stream import ServerStream, ServerStreamError
+from gnomon.ioc.servers.pva.pending_puts import PendingPuts
 from gnomon.ioc.wire.pva import Command, message
 
 _FROM_CLIENT_BYTES = 2**16
@@ -59,7 +59,7 @@ class Relay:
         server: socket.socket,
         inspector: Inspector,
         ended: Callable[["Relay", str | None], None],
-        unshown: UnshownPuts,
+        pending_puts: PendingPuts,
         max_waiting_bytes: int = 0,
     ) -> None:
         self.inspector = inspector
@@ -75,13 +75,13 @@ class Relay:
         self._to_client = b""
         self._to_server = b""
         self._answers = b""  # of ours, until the server's present message has ended
-        self._following = Following(inspector.created, inspector.destroyed)
+        self._following = ServerStream(inspector.created, inspector.destroyed)
         self._paused = False  # the client's messages wait for an echo
         self._hears = True  # the client is read from
         self._loop = asyncio.get_running_loop()
-        self._unshown = unshown
+        self._pending_puts = pending_puts
         self._reads_later = False  # a message that reads waits for puts
-        unshown.none_left = self._none_left
+        pending_puts.none_left = self._none_left
         inspector.max_asked_bytes = _MAX_ASKED_BYTES
         self._loop.add_reader(client, self._from_client)
         self._loop.add_reader(server, self._from_server)
@@ -174,20 +174,20 @@ class Relay:
     def _echoed(self) -> None:
         """All that the client has asked for has been answered, and all that it has put has been taken."""
         self._following.echoed = False
-        if self.inspector.waits and self._unshown.count:
+        if self.inspector.waits and self._pending_puts.count:
             self._reads_later = True
         else:
             self._go_on()
 
     def _none_left(self) -> None:
-        if self._reads_later and not self._unshown.count and self._ended is not None:
+        if self._reads_later and not self._pending_puts.count and self._ended is not None:
             self._go_on()
 
     def _go_on(self) -> None:
         """Let the client ask for more."""
         self._paused = self._reads_later = False
         self.inspector.asked_bytes = 0
-        if not self._unshown.count:
+        if not self._pending_puts.count:
             self.inspector.puts = 0
         self._take(b"")
 
@@ -234,7 +234,7 @@ class Relay:
             return
         try:
             pieces, self._answers = self._following.feed(self._shared[:count], self._answers)
-        except LostTrack as lost:
+        except ServerStreamError as lost:
             self.close(f"cannot be served any longer: {lost}")
             return
         self._send(pieces)

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from gnomon.ioc.app import forks
-from gnomon.ioc.app.forks import ForkError, Forks, Wish
+from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.base.config import Config
 from unit.ioc.rig import CLIENT, RING
 
@@ -33,7 +33,7 @@ async def test_a_fork_that_is_being_made_ends_with_its_server(monkeypatch: pytes
     monkeypatch.setattr(forks, "Propagator", lambda *_: lambda lattice: None)
     origin = Mock(found=Mock(ring=RING), dispatcher=Mock(lattice=RING.nominal), prefix="T:")
     every = Forks(Config(prefix="T:"), Mock(prefixes=("T:",)), lambda twin: {})
-    add = asyncio.create_task(every.add(origin, Wish("a", "a:"), CLIENT))
+    add = asyncio.create_task(every.add(origin, ForkRequest("a", "a:"), CLIENT))
     await asyncio.to_thread(begun.wait, 5.0)
     stop = asyncio.create_task(every.stop())
     await asyncio.sleep(0.0)
@@ -43,4 +43,4 @@ async def test_a_fork_that_is_being_made_ends_with_its_server(monkeypatch: pytes
         await add
     await stop
     with pytest.raises(ForkError, match="stopping"):
-        await every.add(origin, Wish("b", "b:"), CLIENT)
+        await every.add(origin, ForkRequest("b", "b:"), CLIENT)

@@ -8,22 +8,22 @@ from gnomon.ioc.commands.command_queue import (
     MAX_PER_TURN,
     MAX_WAITING,
     CommandQueue,
-    Due,
-    Note,
-    Waiting,
+    DueCommand,
+    JournalNote,
+    WaitingCommand,
 )
 from gnomon.lattice import Client, Outcome, Setting, Settled
 
 A, B, C = (Client(user, "console", "ca") for user in "abc")
 
 
-def command(client: Client, number: int, settings: int = 1) -> Waiting:
+def command(client: Client, number: int, settings: int = 1) -> WaitingCommand:
     many = tuple(Setting("", "QF", "current", float(i)) for i in range(settings))
-    return Waiting(many, client, number, number, "", "", PutFuture())
+    return WaitingCommand(many, client, number, number, "", "", PutFuture())
 
 
 def taken(queue: CommandQueue) -> list[tuple[str, int]]:
-    return [(item.client.user, item.wall_ns) for item in queue.take() if isinstance(item, Waiting)]
+    return [(item.client.user, item.wall_ns) for item in queue.take() if isinstance(item, WaitingCommand)]
 
 
 def test_what_fits_into_a_turn_keeps_the_order_of_arrival() -> None:
@@ -95,8 +95,8 @@ def test_notes_and_delayed_commands_are_never_refused_nor_put_off() -> None:
     queue = CommandQueue()
     for number in range(2 * MAX_PER_TURN):
         queue.add(command(A, number))
-    note = Note(Settled(1, Outcome.FAILED, "", 0))
-    due = Due(2, (), Outcome.APPLIED, "", Future())
+    note = JournalNote(Settled(1, Outcome.FAILED, "", 0))
+    due = DueCommand(2, (), Outcome.APPLIED, "", Future())
     queue.add_own(note)
     queue.add_own(due)
     first = queue.take()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.ioc.servers.ca.connection import REQUESTS
-from gnomon.ioc.wire.ca import Broken, Command, Stream, pack
+from gnomon.ioc.wire.ca import Command, InvalidMessageError, Stream, pack
 
 MAX_BYTES = 2**16
 
@@ -59,7 +59,7 @@ def test_long_payloads_and_counts_have_a_long_header(count: int) -> None:
 def test_a_header_that_declares_too_much_is_refused_before_its_payload(header: bytes) -> None:
     stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(header)
-    with pytest.raises(Broken, match=f"guard.max_message_bytes is {MAX_BYTES}"):
+    with pytest.raises(InvalidMessageError, match=f"guard.max_message_bytes is {MAX_BYTES}"):
         stream.take()
 
 
@@ -67,7 +67,7 @@ def test_a_header_that_declares_too_much_is_refused_before_its_payload(header: b
 def test_another_protocol_is_known_by_two_bytes(data: bytes) -> None:
     stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(data)
-    with pytest.raises(Broken, match=r"sent what is not Channel Access|which no client has"):
+    with pytest.raises(InvalidMessageError, match=r"sent what is not Channel Access|which no client has"):
         stream.take()
 
 
@@ -77,6 +77,6 @@ def test_whatever_arrives_is_messages_or_broken_and_nothing_else(data: bytes) ->
     stream.feed(data)
     try:
         messages(stream)
-    except Broken:
+    except InvalidMessageError:
         return
     assert len(stream) <= len(data)

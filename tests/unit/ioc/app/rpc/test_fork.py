@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from gnomon.ioc.app.forks import ForkError, Forks, Wish
-from gnomon.ioc.app.rpc.fork import ForkProcedure, wish
+from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
+from gnomon.ioc.app.rpc.fork import ForkProcedure, parse_fork_request
 from gnomon.ioc.app.twin import Twin
 from unit.ioc.rig import CLIENT
 
@@ -28,7 +28,7 @@ class FakeForks:
     forks: list[FakeFork] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def every(self) -> tuple[FakeFork, ...]:
+    def all(self) -> tuple[FakeFork, ...]:
         return tuple(self.forks)
 
     async def add(self, *call: Any) -> FakeFork:
@@ -55,7 +55,7 @@ async def test_add_makes_a_fork_of_the_twin_that_was_called() -> None:
     forks = FakeForks()
     arguments = {"do": "add", "name": "A", "snapshot": "monday"}
     assert await ask(forks, arguments) == {"name": "A"}
-    assert forks.calls == [("add", TWIN, Wish("A", "A:", snapshot="monday"), CLIENT)]
+    assert forks.calls == [("add", TWIN, ForkRequest("A", "A:", snapshot="monday"), CLIENT)]
     assert arguments["do"] == "add"  # the caller's own arguments are left alone
 
 
@@ -91,27 +91,27 @@ async def test_any_other_call_is_refused_in_short(do: object) -> None:
     ],
 )  # fmt: skip
 def test_nominal_is_yes_or_no(nominal: object, read: bool) -> None:
-    assert wish({"name": "A", "nominal": nominal}).nominal is read
+    assert parse_fork_request({"name": "A", "nominal": nominal}).nominal is read
 
 
 @pytest.mark.parametrize("nominal", ["ture", "on?", "2", 2, 0.5, float("nan"), [1], "x" * 10_000])
 def test_a_nominal_that_is_neither_is_refused_and_not_taken_for_no(nominal: object) -> None:
     with pytest.raises(ForkError, match=r"nominal = .*: it must be true or false") as refused:
-        wish({"name": "A", "nominal": nominal})
+        parse_fork_request({"name": "A", "nominal": nominal})
     assert len(str(refused.value)) < 200
 
 
 def test_the_prefix_is_the_name_unless_one_is_given() -> None:
-    assert wish({"name": "A"}) == Wish("A", "A:")
-    assert wish({"name": "A", "prefix": ""}).prefix == ""
+    assert parse_fork_request({"name": "A"}) == ForkRequest("A", "A:")
+    assert parse_fork_request({"name": "A", "prefix": ""}).prefix == ""
 
 
 @pytest.mark.parametrize("key", ["name", "prefix", "snapshot", "lattice"])
 def test_what_must_be_a_text_is_refused_as_anything_else(key: str) -> None:
     with pytest.raises(ForkError, match=rf"{key} = .3.: it must be a text"):
-        wish({"name": "A", key: 3})
+        parse_fork_request({"name": "A", key: 3})
 
 
 def test_an_unknown_argument_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ForkError, match="argument of add: nomnal; known arguments: name, prefix, nominal"):
-        wish({"name": "A", "nomnal": "true"})
+        parse_fork_request({"name": "A", "nomnal": "true"})

@@ -12,7 +12,7 @@ import pytest
 from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.servers.pva.guard.inspection import Inspector, Limits
 from gnomon.ioc.servers.pva.guard.relay import Relay
-from gnomon.ioc.servers.pva.unshown import UnshownPuts
+from gnomon.ioc.servers.pva.pending_puts import PendingPuts
 from gnomon.ioc.wire.pva import FIRST, FROM_SERVER, HEADER_BYTES, LAST, Command, header, message, string
 
 ANSWER = message(Command.SEARCH_RESPONSE, bytes(1000), FROM_SERVER)
@@ -31,8 +31,10 @@ class Joined:
             sock.setblocking(False)
         self.ends: list[str | None] = []
         self.inspector = Inspector(Limits(2**20, 10), lambda name: True, lambda body, order: self.relay.say(ANSWER))
-        self.unshown = UnshownPuts(asyncio.get_running_loop())
-        self.relay = Relay(ours, theirs, self.inspector, lambda ended, reason: self.ends.append(reason), self.unshown)
+        self.pending_puts = PendingPuts(asyncio.get_running_loop())
+        self.relay = Relay(
+            ours, theirs, self.inspector, lambda ended, reason: self.ends.append(reason), self.pending_puts
+        )
 
 
 @asynccontextmanager
@@ -212,7 +214,7 @@ async def test_a_get_behind_a_put_waits_for_an_echo_and_for_the_put_to_be_shown(
         assert (hello, puts) == (HELLO, [PUT, PUT])
         assert header(echo).command == Command.ECHO
         future = PutFuture()
-        made.unshown.add(future)
+        made.pending_puts.add(future)
         await _send(made.pvxs, message(Command.ECHO, echo[HEADER_BYTES:], FROM_SERVER))
         assert await _read(made.pvxs) == b""
         future.show()

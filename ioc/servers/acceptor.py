@@ -10,7 +10,7 @@ _AT_ONCE = 4  # so that a storm of them leaves time for others
 _RETRY_S = 0.1  # those that have gone meanwhile are worked off, too
 
 
-class Accepting:
+class Acceptor:
     """Listener that hands each connection, and the address it comes from, to `take`. All in the present event loop.
 
     The loop's own way of accepting reports one failure a thousand times a second when no file descriptor is left.

@@ -10,7 +10,7 @@ from gnomon.recorder.review import Settings, known_nominals, settings_at
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class RecordedState:
     """Settings after a command, in the run that it belongs to."""
 
     run: Run
@@ -18,7 +18,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LastState:
     """The last settings of a server: its run, its settings, and the last command that changed them (0: none)."""
 
     run: Run
@@ -27,35 +27,35 @@ class Left:
     wall_ns: int
 
 
-def point_at(reader: Reader, sequence: int) -> Point:
+def state_at(reader: Reader, sequence: int) -> RecordedState:
     """Find the settings after command `sequence`; 0: at the start of the first run. Raises ReviewError if none."""
     run = reader.run(1) if sequence == 0 else reader.run(reader.entry(sequence).run)
-    return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence)))
+    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence)))
 
 
-def point_now(reader: Reader) -> Point:
+def state_now(reader: Reader) -> RecordedState:
     """Find the settings at the end of the newest run. Raises ReviewError if there is none."""
     run = reader.newest_run()
-    return Point(run, settings_at(run.baseline, reader.effects(run=run.run)))
+    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run)))
 
 
-def point_left(reader: Reader, machine: str, prefix: str) -> Left | None:
+def last_state_of(reader: Reader, machine: str, prefix: str) -> LastState | None:
     """Find the last settings of the newest server of a machine and prefix; None if the journal has no such server."""
     run = reader.newest_run_of(machine, prefix)
     if run is None:
         return None
     effects = reader.effects(run=run.run)
     if not effects:
-        return Left(run, dict(run.baseline), 0, run.wall_ns)
+        return LastState(run, dict(run.baseline), 0, run.wall_ns)
     last = reader.entry(effects[-1].sequence)
     wall_ns = last.applied.wall_ns if last.applied is not None else last.wall_ns
-    return Left(run, settings_at(run.baseline, effects), last.sequence, wall_ns)
+    return LastState(run, settings_at(run.baseline, effects), last.sequence, wall_ns)
 
 
-def point_before(reader: Reader, sequence: int) -> Point:
+def state_before(reader: Reader, sequence: int) -> RecordedState:
     """Find the settings before command `sequence`, in its own run."""
     run = reader.run(reader.entry(sequence).run)
-    return Point(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence - 1)))
+    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence - 1)))
 
 
 def same_machine(first: Run, second: Run) -> None:

@@ -7,7 +7,7 @@ from threading import Lock
 from gnomon.ioc.base.protocols import PutFuture
 
 
-class UnshownPuts:
+class PendingPuts:
     """The puts of one connection between pvxs' handler and `:set`; `none_left` is called in the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

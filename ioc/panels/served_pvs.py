@@ -48,7 +48,7 @@ class Monitor:
     y: PvSpec
 
 
-class Served:
+class ServedPvs:
     """The PVs of a machine, ordered for panels. What is not served is not shown."""
 
     def __init__(self, ring: Ring, specs: Sequence[PvSpec]) -> None:

@@ -20,7 +20,7 @@ PATIENCE_S = 0.05
 MAX_WAITING = 1000
 
 
-class Partings:
+class ClosingCircuits:
     """The circuits that have lost their last channel, by address, and the answers that wait for their end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

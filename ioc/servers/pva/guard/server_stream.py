@@ -17,11 +17,11 @@ _MAX_KEPT = 4096  # bytes of a message that is looked at; an echo of the client'
 _OK_STATUS = (0xFF, 0x00, 0x01)  # success, success with a message, warning
 
 
-class LostTrack(GnomonError):
+class ServerStreamError(GnomonError):
     """The server's bytes are not what a server sends: the connection cannot go on."""
 
 
-class Following:
+class ServerStream:
     """Walk through the bytes of one connection of the server.
 
     `created` is called with the client's and the server's number of a channel, the latter None for one that is not
@@ -45,7 +45,7 @@ class Following:
     def feed(self, data: memoryview, answers: bytes = b"") -> tuple[list[bytes | memoryview], bytes]:
         """Return what of the server's bytes goes to the client now, and what is left of `answers`, none if all are in.
 
-        Answers go where one message ends and the next begins. Raises LostTrack.
+        Answers go where one message ends and the next begins. Raises ServerStreamError.
         """
         if self._held:
             data, self._held = memoryview(self._held + data), b""
@@ -58,7 +58,7 @@ class Following:
         looked_at, sizes = _LOOKED_AT, _SIZE
         while at <= last:
             if data[at] != MAGIC:
-                raise LostTrack("the server sent something else than messages")
+                raise ServerStreamError("the server sent something else than messages")
             flags, command = data[at + 2], data[at + 3]
             if answers and not self._in_segments:
                 pieces += (data[start:at], answers)
