@@ -117,9 +117,9 @@ def _parts(
     parts: list[dict[str, Any]] = []
     monitors: list[dict[str, Any]] = []
     properties: list[list[str]] = []
-    amiss = [f for f in ring.findings if f.changes_beam and not options.approximate]
-    dropped = {f.element for f in amiss if _matches(f.element, options.drop)}
-    refused = [f for f in amiss if f.element not in dropped]
+    altering = [f for f in ring.findings if f.changes_beam and not options.approximate]
+    dropped = {f.element for f in altering if _matches(f.element, options.drop)}
+    refused = [f for f in altering if f.element not in dropped]
     if not 0 < len(ring.elements) <= MAX_ELEMENTS:
         raise ExchangeError(f"{where}: {len(ring.elements)} elements; there must be some, and at most {MAX_ELEMENTS}")
     for element, name in zip(ring.elements, unique_names([e.name for e in ring.elements]), strict=True):

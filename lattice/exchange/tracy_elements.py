@@ -59,7 +59,7 @@ class Definition:
 
 
 def build(d: Definition, reverse: bool) -> tuple[ForeignElement, list[Finding]]:
-    """The element in the toolbox's words, its ends exchanged when it stands reversed, and what was found amiss."""
+    """The element in the toolbox's words, its ends exchanged when it stands reversed, and the findings."""
     findings = [
         _finding(d, name, "is not an attribute of this element that is known here")
         for name in (*d.numbers, *d.flags)

@@ -16,8 +16,8 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca import circuit, connection, dbr
 from gnomon.ioc.servers.ca.circuit import Circuit
+from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
-from gnomon.ioc.servers.ca.partings import Partings
 from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.wire.ca import (
     BAD_COUNT,
@@ -74,8 +74,8 @@ class Talk:
         directory = Directory()
         directory.hosted.append(self.hosted)
         self.circuits: set[Circuit] = set()
-        self.partings = Partings()
-        self.circuit = Circuit(directory, RULES, guard, Admission(guard), 5064, self.circuits, self.partings)
+        self.closing = ClosingCircuits()
+        self.circuit = Circuit(directory, RULES, guard, Admission(guard), 5064, self.circuits, self.closing)
         self.transport = FakeTransport()
         self.circuit.connection_made(self.transport)
         self.said()
@@ -451,11 +451,11 @@ def test_messages_that_cross_the_end_of_their_channel_mean_nothing(talk: Talk) -
 
 def test_a_circuit_without_channels_holds_searches_back_until_it_has_one_again(talk: Talk) -> None:
     sid = talk.open("x")
-    assert talk.partings.wait_s("10.0.0.7") == 0.0
+    assert talk.closing.wait_s("10.0.0.7") == 0.0
     talk.ask(Command.CLEAR_CHANNEL, first=sid, second=101)
-    assert talk.partings.wait_s("10.0.0.7") > 0.0
+    assert talk.closing.wait_s("10.0.0.7") > 0.0
     talk.open("x")
-    assert talk.partings.wait_s("10.0.0.7") == 0.0
+    assert talk.closing.wait_s("10.0.0.7") == 0.0
 
 
 def test_what_a_client_has_is_counted_in_bytes(talk: Talk) -> None:

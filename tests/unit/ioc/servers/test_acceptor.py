@@ -11,7 +11,7 @@ import pytest
 
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.servers import accepting
-from gnomon.ioc.servers.accepting import Accepting
+from gnomon.ioc.servers.acceptor import Acceptor
 
 pytestmark = pytest.mark.network
 
@@ -48,7 +48,7 @@ def log() -> SparingLog:
 async def test_each_connection_is_handed_over_once_with_its_address(listening: socket.socket) -> None:
     taken = Taken()
     clients = [socket.create_connection(listening.getsockname()) for _ in range(10)]
-    ours = Accepting(listening, taken, log())
+    ours = Acceptor(listening, taken, log())
     await taken.wait_for(10)
     assert {address for _, address in taken.clients} == {"127.0.0.1"}
     ends = {client.getpeername() for client, _ in taken.clients}
@@ -61,7 +61,7 @@ async def test_each_connection_is_handed_over_once_with_its_address(listening: s
 
 async def test_a_closed_listener_takes_nobody(listening: socket.socket) -> None:
     taken = Taken()
-    ours = Accepting(listening, taken, log())
+    ours = Acceptor(listening, taken, log())
     address, descriptor = listening.getsockname(), listening.fileno()
     ours.close()
     assert not asyncio.get_running_loop().remove_reader(descriptor)  # the number may soon be another connection's
@@ -95,7 +95,7 @@ async def test_without_a_descriptor_it_waits_says_so_and_takes_them_later(
     monkeypatch.setattr(accepting, "_RETRY_S", 0.05)
     taken, exhausted = Taken(), Exhausted(listening, failures=1)
     with socket.create_connection(listening.getsockname()), caplog.at_level(logging.WARNING):
-        ours = Accepting(exhausted, taken, log())  # type: ignore[arg-type]
+        ours = Acceptor(exhausted, taken, log())  # type: ignore[arg-type]
         await asyncio.sleep(0.02)
         assert exhausted.calls == 1  # it does not try a thousand times a second
         assert taken.clients == []
@@ -116,7 +116,7 @@ async def test_a_listener_closed_while_it_waits_does_not_come_back(
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     exhausted = Exhausted(listening, failures=1)
     with socket.create_connection(listening.getsockname()):
-        ours = Accepting(exhausted, Taken(), log())  # type: ignore[arg-type]
+        ours = Acceptor(exhausted, Taken(), log())  # type: ignore[arg-type]
         await asyncio.sleep(0.005)
         ours.close()
         await asyncio.sleep(0.03)
@@ -133,7 +133,7 @@ async def test_an_ipv6_address_comes_without_its_zone(listening: socket.socket) 
             return client, ("fe80::1%eth0", port)
 
     with socket.create_connection(listening.getsockname()):
-        ours = Accepting(Zoned(listening, 0), taken, log())  # type: ignore[arg-type]
+        ours = Acceptor(Zoned(listening, 0), taken, log())  # type: ignore[arg-type]
         await taken.wait_for(1)
     assert [address for _, address in taken.clients] == ["fe80::1"]
     ours.close()
