@@ -11,7 +11,7 @@ from gnomon.lattice.exchange.at_repr import read_elements
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignRing
 from gnomon.lattice.exchange.source_files import read_json, read_text
-from gnomon.lattice.exchange.toolbox import Places, from_toolbox, without_warnings, load_toolbox
+from gnomon.lattice.exchange.toolbox import Places, from_toolbox, load_toolbox, without_warnings
 from gnomon.lattice.text import shorten
 
 #: What a cavity or a steerer must have in pyAT, and has where a file leaves it out. A harmonic number of 0 is found

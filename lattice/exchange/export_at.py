@@ -15,7 +15,7 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.exchange.export_pieces import to_write
-from gnomon.lattice.exchange.toolbox import without_warnings, load_toolbox
+from gnomon.lattice.exchange.toolbox import load_toolbox, without_warnings
 from gnomon.lattice.lattice import Lattice
 from gnomon.lattice.units import SPEED_OF_LIGHT
 

@@ -11,7 +11,7 @@ from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.servers.ca import connection
 from gnomon.ioc.servers.ca.connection import BATCH, CONNECTION_BYTES, Connection
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import Broken, Command, Message, pack
+from gnomon.ioc.wire.ca import Command, InvalidMessageError, Message, pack
 from unit.ioc.servers.ca.fake_transport import FakeTransport
 
 GUARD = GuardConfig(max_connections=2, max_connections_per_address=1, handshake_s=0.02, stalled_s=10.0)
@@ -108,7 +108,10 @@ def test_without_a_message_at_hand_an_update_leaves_at_once(joined: Joined) -> N
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(Broken("spoke of channel 9"), "10.0.0.7 spoke of channel 9; disconnected"), (MemoryError(), "more memory than")],
+    [
+        (InvalidMessageError("spoke of channel 9"), "10.0.0.7 spoke of channel 9; disconnected"),
+        (MemoryError(), "more memory than"),
+    ],
 )
 def test_a_client_that_breaks_the_rules_is_dropped_with_one_line(
     joined: Joined, error: Exception, words: str, lines: pytest.LogCaptureFixture
