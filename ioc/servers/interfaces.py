@@ -11,6 +11,9 @@ _GET_BROADCAST = 0x8919  # SIOCGIFBRDADDR
 _UP_AND_BROADCAST = 0x1 | 0x2
 _EVERYWHERE = "255.255.255.255"
 
+#: The broadcast address of the loopback network: all servers of this host hear it, where 127.0.0.1 reaches one of them.
+LOOPBACK_BROADCAST = "127.255.255.255"
+
 
 def broadcast_addresses() -> tuple[str, ...]:
     """The IPv4 broadcast address of each network that is up; off Linux the one of all networks."""

@@ -28,7 +28,7 @@ from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
 from gnomon.ioc.servers.ca.udp_search import Searches
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.servers.interfaces import broadcast_of
+from gnomon.ioc.servers.interfaces import LOOPBACK_BROADCAST, broadcast_addresses, broadcast_of
 from gnomon.lattice import GnomonError
 
 DEFAULT_PORT = 5064
@@ -79,6 +79,22 @@ def beacon_variables(where: CaSettings, environ: Mapping[str, str]) -> dict[str,
     return {"EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1", "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO"}
 
 
+def search_sockets(interface: str, wanted: int, port: int) -> list[tuple[str, int]]:
+    """List the address and port of each UDP socket that hears searches on an interface; answers leave by the first.
+
+    Where another server has the TCP port that we wanted, its UDP port is left to it: of two sockets on one port, the
+    system gives each search to only one, and either server would be found by chance. We then hear searches on the
+    number of our own TCP port, and those to all hosts of a network, which every server gets, on the usual one.
+    """
+    if interface == "0.0.0.0":
+        networks = () if port == wanted else (*broadcast_addresses(), LOOPBACK_BROADCAST)
+    elif ip_address(interface).is_loopback:
+        networks = (LOOPBACK_BROADCAST,)
+    else:
+        networks = tuple(filter(None, (broadcast_of(interface),)))
+    return [(interface, port), *((network, wanted) for network in networks)]
+
+
 class ServerContext(Context):
     """caproto's server, which binds the ports and sends the beacons; what clients say is heard by our own circuits."""
 
@@ -122,13 +138,13 @@ class ServerContext(Context):
     async def _create_broadcaster_transport(self, interface: str) -> None:
         """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
         searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._closing)
-        for address in filter(None, (interface, broadcast_of(interface))):
+        for address, port in search_sockets(interface, self.ca_server_port, self.port):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if hasattr(socket, "SO_REUSEPORT"):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.bind((address, self.ca_server_port))
+            sock.bind((address, port))
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: searches, sock=sock)
             self.udp_socks[address] = transport
 
@@ -207,6 +223,8 @@ class CaServer:
     def client_variables(self) -> dict[str, str]:
         """The environment in which clients find this server."""
         address = next((i for i in self.where.interfaces if i not in ("0.0.0.0", "")), "127.0.0.1")
+        if self.port != self.where.port:  # another server has that port, and searches sent to it
+            return {"EPICS_CA_ADDR_LIST": f"{address}:{self.port}", "EPICS_CA_AUTO_ADDR_LIST": "NO"}
         variables = {"EPICS_CA_ADDR_LIST": address, "EPICS_CA_AUTO_ADDR_LIST": "NO"}
         if self.where.port != DEFAULT_PORT:
             variables["EPICS_CA_SERVER_PORT"] = str(self.where.port)
