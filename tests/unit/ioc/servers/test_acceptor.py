@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.servers import accepting
+from gnomon.ioc.servers import acceptor
 from gnomon.ioc.servers.acceptor import Acceptor
 
 pytestmark = pytest.mark.network
@@ -92,7 +92,7 @@ class Exhausted:
 async def test_without_a_descriptor_it_waits_says_so_and_takes_them_later(
     listening: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(accepting, "_RETRY_S", 0.05)
+    monkeypatch.setattr(acceptor, "_RETRY_S", 0.05)
     taken, exhausted = Taken(), Exhausted(listening, failures=1)
     with socket.create_connection(listening.getsockname()), caplog.at_level(logging.WARNING):
         ours = Acceptor(exhausted, taken, log())  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ async def test_without_a_descriptor_it_waits_says_so_and_takes_them_later(
 async def test_a_listener_closed_while_it_waits_does_not_come_back(
     listening: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accepting, "_RETRY_S", 0.01)
+    monkeypatch.setattr(acceptor, "_RETRY_S", 0.01)
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     exhausted = Exhausted(listening, failures=1)
