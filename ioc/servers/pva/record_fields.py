@@ -82,8 +82,8 @@ class FieldChannel:
                 operation.done()
                 return
             value = written(spec, operation.value())
-            if point.long:
-                value = put_value(spec, dbr.LONG, np.asarray(value).tolist(), long=True)
+            if point.long and not isinstance(value, dict):
+                value = put_value(spec, dbr.LONG, _codes(value), long=True)
         except (NotATextError, UnicodeDecodeError, TypeError) as error:
             reason = str(error) if isinstance(error, NotATextError) else "not a text in UTF-8; nothing was changed"
             operation.done(error=f"{self.name}: {reason}")
@@ -154,6 +154,11 @@ class FieldChannel:
         if point.field is None:
             return content_of(self._spec, content)
         return content if isinstance(content, str) or point.native == dbr.ENUM else _fitting(content, _code(point))
+
+
+def _codes(value: Any) -> list[int]:
+    """The bytes of a long text, which travel as signed numbers; p4p has None for an array without any."""
+    return [] if value is None else [int(code) & 0xFF for code in np.asarray(value).tolist()]
 
 
 def _fitting(number: float, code: str) -> float | int:

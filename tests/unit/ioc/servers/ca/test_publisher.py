@@ -178,6 +178,19 @@ def test_a_text_an_array_and_other_types_come_one_by_one(served: Served) -> None
     assert found[3].payload.startswith(b"1.000000\0")
 
 
+def test_of_subscriptions_to_the_same_pv_each_ends_on_its_own(served: Served) -> None:
+    client = Client()
+    for place in (1, 2):
+        served.subscribe(client, "why", place, dbr.STRING)
+    client.taken()
+    served.publisher.unsubscribe(client, (1, 1), served.bank.index["why"])
+    served.put(why="new")
+    assert [message.second for message in client.taken()] == [2]
+    served.publisher.unsubscribe(client, (1, 2), served.bank.index["why"])
+    served.put(why="newer")
+    assert client.writes == []
+
+
 def test_a_value_that_cannot_be_had_as_a_type_keeps_the_subscription_alive(served: Served) -> None:
     client = Client()
     served.put(why="words")
