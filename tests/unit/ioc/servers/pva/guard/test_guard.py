@@ -228,10 +228,10 @@ async def test_what_a_client_reads_waits_for_its_own_puts_alone(behind: Behind) 
     future = PutFuture()
     behind.guard.order(peer_of(server), future)
     behind.guard.order("127.0.0.1:1", PutFuture())  # nobody's
-    known = {port: peer.unshown.count for port, peer in behind.guard._peers.items()}
+    known = {port: peer.pending_puts.count for port, peer in behind.guard._peers.items()}
     assert known == {server.getpeername()[1]: 1, other.getpeername()[1]: 0}
     future.set_result(PutReply(True))
-    assert behind.guard._peers[server.getpeername()[1]].unshown.count == 0
+    assert behind.guard._peers[server.getpeername()[1]].pending_puts.count == 0
 
 
 async def test_an_address_that_is_not_ours_is_an_error_and_leaves_nothing_open() -> None:

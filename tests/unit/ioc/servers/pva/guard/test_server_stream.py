@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from gnomon.ioc.servers.pva.guard.following import Following, LostTrack
+from gnomon.ioc.servers.pva.guard.server_stream import ServerStream, ServerStreamError
 from gnomon.ioc.wire.pva import CONTROL, FIRST, FROM_SERVER, LAST, MIDDLE, Command, message
 
 UPDATE = message(Command.MONITOR, bytes(72), FROM_SERVER)
@@ -17,11 +17,11 @@ class Watched:
     def __init__(self) -> None:
         self.created: list[tuple[int, int | None]] = []
         self.destroyed: list[int] = []
-        self.following = Following(lambda cid, sid: self.created.append((cid, sid)), self.destroyed.append)
+        self.stream = ServerStream(lambda cid, sid: self.created.append((cid, sid)), self.destroyed.append)
 
     def feed(self, data: bytes, answers: bytes = b"") -> tuple[bytes, bytes]:
         """What goes to the client, and what is left of the answers."""
-        pieces, left = self.following.feed(memoryview(data), answers)
+        pieces, left = self.stream.feed(memoryview(data), answers)
         assert all(len(piece) for piece in pieces)
         return b"".join(bytes(piece) for piece in pieces), left
 
@@ -42,7 +42,7 @@ def test_bytes_go_through_unchanged_wherever_they_are_cut() -> None:
     for first, second in every_cut(stream):
         watched = Watched()
         assert watched.feed(first)[0] + watched.feed(second)[0] == stream
-        assert watched.following.between_messages
+        assert watched.stream.between_messages
         assert watched.created == [(1, 2)]
 
 
@@ -60,17 +60,17 @@ def test_an_answer_stands_at_the_next_end_of_a_message_wherever_the_bytes_are_cu
 def test_an_answer_waits_for_the_end_of_a_long_message() -> None:
     watched = Watched()
     watched.feed(UPDATE[:20])
-    assert not watched.following.between_messages
+    assert not watched.stream.between_messages
     assert watched.feed(UPDATE[20:50], ANSWER) == (UPDATE[20:50], ANSWER)
     assert watched.feed(UPDATE[50:], ANSWER) == (UPDATE[50:] + ANSWER, b"")
-    assert watched.following.between_messages
+    assert watched.stream.between_messages
 
 
 def test_an_answer_does_not_stand_between_the_segments_of_a_message() -> None:
     parts = [message(Command.MONITOR, bytes(8), FROM_SERVER | flag) for flag in (FIRST, MIDDLE, LAST)]
     watched = Watched()
     assert watched.feed(parts[0], b"") == (parts[0], b"")
-    assert not watched.following.between_messages
+    assert not watched.stream.between_messages
     assert watched.feed(parts[1], ANSWER) == (parts[1], ANSWER)
     assert watched.feed(parts[2], ANSWER) == (parts[2] + ANSWER, b"")
 
@@ -79,7 +79,7 @@ def test_a_control_message_has_no_body_whatever_its_size_says() -> None:
     control = struct.pack(">BBBBI", 0xCA, 2, FROM_SERVER | CONTROL | 0x80, 2, 12345)
     watched = Watched()
     assert watched.feed(control + UPDATE) == (control + UPDATE, b"")
-    assert watched.following.between_messages
+    assert watched.stream.between_messages
 
 
 @pytest.mark.parametrize("order", [">", "<"])
@@ -109,21 +109,21 @@ def test_our_echo_is_taken_out_once_and_the_client_s_own_are_not() -> None:
     ours, theirs = (message(Command.ECHO, body, FROM_SERVER) for body in (b"ours", b"theirs"))
     for first, second in every_cut(UPDATE + theirs + ours + UPDATE):
         watched = Watched()
-        watched.following.echo = b"ours"
+        watched.stream.echo = b"ours"
         assert watched.feed(first)[0] + watched.feed(second)[0] == UPDATE + theirs + UPDATE
-        assert watched.following.echoed
+        assert watched.stream.echoed
         assert watched.feed(ours)[0] == ours  # none was asked for any more
 
 
 def test_a_long_echo_is_not_ours_and_is_not_kept() -> None:
     watched = Watched()
-    watched.following.echo = b"ours"
+    watched.stream.echo = b"ours"
     long = message(Command.ECHO, bytes(5000), FROM_SERVER)
     assert watched.feed(long[:4000])[0] == long[:4000]
     assert watched.feed(long[4000:])[0] == long[4000:]
-    assert not watched.following.echoed
+    assert not watched.stream.echoed
 
 
 def test_what_is_not_a_message_is_the_end() -> None:
-    with pytest.raises(LostTrack):
+    with pytest.raises(ServerStreamError):
         Watched().feed(UPDATE + b"GET / HTTP/1.0\r\n")
