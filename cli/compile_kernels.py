@@ -10,12 +10,12 @@ from rich.progress import Progress as ProgressBar
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
-    from gnomon.propagator.warmup import Progress
+    from gnomon.propagator import Progress
 
 
 def compile_with_progress(console: Console) -> None:
     """Compile the propagator's kernels unless they are cached: up to a minute, once for each version."""
-    from gnomon.propagator.warmup import compile_kernels, kernels_are_cached
+    from gnomon.propagator import compile_kernels, kernels_are_cached
 
     if not kernels_are_cached():
         _show(console, compile_kernels)
@@ -23,7 +23,7 @@ def compile_with_progress(console: Console) -> None:
 
 def compile_studies_with_progress(console: Console, ring: "Ring") -> None:
     """Compile the kernels that only studies need, unless they are cached."""
-    from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
+    from gnomon.propagator.studies import compile_study_kernels, study_kernels_are_cached
 
     if not study_kernels_are_cached():
         _show(console, partial(compile_study_kernels, ring))

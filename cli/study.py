@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gnomon.lattice import Lattice
-    from gnomon.propagator.studies.result_files import StudyResult
-    from gnomon.propagator.studies.studies import Say
+    from gnomon.propagator.studies import Say, StudyResult
 
 app = typer.Typer(no_args_is_help=True, help="Compute tunes and optics, the orbit response, or apertures of a machine.")
 
@@ -46,8 +45,7 @@ def tune(
     """
     from functools import partial
 
-    from gnomon.propagator.studies.plots import plot_tune
-    from gnomon.propagator.studies.studies import study_tune
+    from gnomon.propagator.studies import plot_tune, study_tune
 
     _run(partial(study_tune, order=order), _show_tune, plot_tune, machine, optics, output, plot, config)
 
@@ -62,8 +60,7 @@ def orm(
 
     For example `gnomon study orm --machine bessy2 -o orm.h5 --plot orm.png`.
     """
-    from gnomon.propagator.studies.plots import plot_orm
-    from gnomon.propagator.studies.studies import study_orm
+    from gnomon.propagator.studies import plot_orm, study_orm
 
     _run(study_orm, _show_orm, plot_orm, machine, optics, output, plot, config)
 
@@ -94,8 +91,8 @@ def aperture(
 
     For example `gnomon study aperture --machine mls --turns 1000 --delta -0.01 --delta 0 --plot aperture.png`.
     """
-    from gnomon.propagator.ensembles.study import ApertureStudy, aperture_study, plot_aperture
-    from gnomon.propagator.studies.studies import aperture_result
+    from gnomon.propagator.ensembles import ApertureStudy, aperture_study, plot_aperture
+    from gnomon.propagator.studies import aperture_result
 
     kept: list[ApertureStudy] = []
 
@@ -134,8 +131,7 @@ def _run(
 
     from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
     from gnomon.ioc.app.machines import find_machine
-    from gnomon.propagator.studies.result_files import check_output, check_plot, write_result
-    from gnomon.propagator.studies.studies import optics_named
+    from gnomon.propagator.studies import check_output, check_plot, optics_named, write_result
 
     check_output(output)
     check_plot(plot)

@@ -10,10 +10,8 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.publication import Publication
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.lattice import Lattice, Ring
-from gnomon.propagator import BeamState, Propagator
-from gnomon.propagator.lifetime import HOUR_S, StoredBeam
-from gnomon.propagator.six.integrals import Radiation, RadiationSummary
-from gnomon.propagator.six.sizes import SourcePoint
+from gnomon.propagator import HOUR_S, BeamState, Propagator, StoredBeam
+from gnomon.propagator.six import Radiation, RadiationSummary, SourcePoint
 
 SIZES = ("beam.size.x", "beam.size.y")
 PASSING = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime", "topup.countdown")

@@ -23,7 +23,7 @@ class _Aperture:
 
 
 class Rectangular(_Aperture):
-    """A rectangle: |X - x| <= half_x and |Y - y| <= half_y [m], in the element's own frame."""
+    """A rectangle: `|X - x| <= half_x` and `|Y - y| <= half_y` [m], in the element's own frame."""
 
     __slots__ = ()
 

@@ -84,7 +84,7 @@ class Loss:
 
 @dataclass(slots=True)
 class Losses:
-    """First time that each particle of an ensemble is outside |x| < `limit_x`, |y| < `limit_y` [m], or is no number."""
+    """First time each particle is outside `|x| < limit_x`, `|y| < limit_y` [m], or has a coordinate that is NaN."""
 
     limit_x: float
     limit_y: float

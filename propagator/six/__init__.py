@@ -2,8 +2,19 @@
 
 from gnomon.propagator.six.beam import SixDBeam
 from gnomon.propagator.six.envelope import Envelope, envelope
-from gnomon.propagator.six.integrals import RadiationSummary, radiation_summary
+from gnomon.propagator.six.integrals import Radiation, RadiationSummary, radiation_summary
 from gnomon.propagator.six.sixd import SixD
+from gnomon.propagator.six.sizes import SourcePoint
 from gnomon.propagator.six.summary import summary
 
-__all__ = ["Envelope", "RadiationSummary", "SixD", "SixDBeam", "envelope", "radiation_summary", "summary"]
+__all__ = [
+    "Envelope",
+    "Radiation",
+    "RadiationSummary",
+    "SixD",
+    "SixDBeam",
+    "SourcePoint",
+    "envelope",
+    "radiation_summary",
+    "summary",
+]

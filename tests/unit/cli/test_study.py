@@ -48,8 +48,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any
 
         return study
 
-    monkeypatch.setattr("gnomon.propagator.studies.studies.study_tune", fake(TUNE))
-    monkeypatch.setattr("gnomon.propagator.studies.studies.study_orm", fake(ORM))
+    monkeypatch.setattr("gnomon.propagator.studies.study_tune", fake(TUNE))
+    monkeypatch.setattr("gnomon.propagator.studies.study_orm", fake(ORM))
     monkeypatch.setattr("gnomon.cli.compile_kernels.compile_with_progress", lambda *_: None)
     monkeypatch.setattr("gnomon.cli.compile_kernels.compile_studies_with_progress", lambda *_: None)
     return calls

@@ -10,7 +10,7 @@ import gnomon.propagator
 from gnomon.db import shipped_machine
 from gnomon.propagator import compile_kernels, kernels_are_cached
 from gnomon.propagator.compiled import cache_folder, settings, source_digest, usable
-from gnomon.propagator.study_warmup import compile_study_kernels, study_kernels_are_cached
+from gnomon.propagator.studies.study_warmup import compile_study_kernels, study_kernels_are_cached
 
 
 def test_progress_goes_through_all_kernels_and_the_cache_then_has_them() -> None:
