@@ -1,13 +1,15 @@
 """`gnomon log`: the recorded commands with clients and outcomes; `gnomon restore`: return to earlier settings."""
 
+import inspect
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,33 +86,7 @@ FollowOption = Annotated[
 _AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@app.callback()
-def log(
-    context: typer.Context,
-    journal: JournalOption = None,
-    config: ConfigFile = None,
-    machine: Machine = None,
-    prefix: Prefix = None,
-    pv: PvOption = None,
-    client: ClientOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    outcome: OutcomeOption = None,
-    last: LastOption = 20,
-    follow: FollowOption = False,
-) -> None:
-    """Keep the options for the subcommand; without a subcommand, list the commands."""
-    context.obj = _Chosen(journal, config, machine, prefix)
-    if context.invoked_subcommand is None:
-        _list(_chosen(context), _filter(pv, client, since, until, outcome), last, follow)
-
-
-@app.command("list")
-def list_(
-    context: typer.Context,
-    journal: JournalOption = None,
-    machine: Machine = None,
-    prefix: Prefix = None,
+def _filter(
     pv: PvOption = None,
     client: ClientOption = None,
     since: SinceOption = None,
@@ -118,13 +94,75 @@ def list_(
     outcome: OutcomeOption = None,
     first: FromOption = None,
     to: ToOption = None,
+) -> "Filter":
+    """Make the filter that the options describe."""
+    from gnomon.lattice import Outcome
+    from gnomon.recorder.reader import Filter
+
+    if outcome is not None and outcome not in list(Outcome):
+        raise typer.BadParameter(
+            f"{outcome!r} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
+        )
+    return Filter(
+        since_ns=_moment(since, "--since"),
+        until_ns=_moment(until, "--until"),
+        first=first,
+        last=to,
+        pv=pv,
+        client=client,
+        outcome=Outcome(outcome) if outcome is not None else None,
+    )
+
+
+def _with_filter(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `_filter`, in the place of its parameter `which`, the filter that they make."""
+    own, options = inspect.signature(command).parameters, inspect.signature(_filter).parameters
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in options}
+        command(**arguments, which=_filter(**chosen))
+
+    together = [p for name in own for p in (options.values() if name == "which" else [own[name]])]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in together]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+@app.callback()
+@_with_filter
+def log(
+    context: typer.Context,
+    journal: JournalOption = None,
+    config: ConfigFile = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    *,
+    which: "Filter",
+    last: LastOption = 20,
+    follow: FollowOption = False,
+) -> None:
+    """Keep the options for the subcommand; without a subcommand, list the commands."""
+    context.obj = _Chosen(journal, config, machine, prefix)
+    if context.invoked_subcommand is None:
+        _list(_chosen(context), which, last, follow)
+
+
+@app.command("list")
+@_with_filter
+def list_(
+    context: typer.Context,
+    journal: JournalOption = None,
+    machine: Machine = None,
+    prefix: Prefix = None,
+    *,
+    which: "Filter",
     last: LastOption = 20,
     follow: FollowOption = False,
 ) -> None:
     """List recorded commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
-    _list(
-        _chosen(context, journal, machine, prefix), _filter(pv, client, since, until, outcome, first, to), last, follow
-    )
+    _list(_chosen(context, journal, machine, prefix), which, last, follow)
 
 
 @app.command()
@@ -162,6 +200,7 @@ def show(
 
 
 @app.command()
+@_with_filter
 def export(
     context: typer.Context,
     out: Annotated[
@@ -173,20 +212,14 @@ def export(
     csv: Annotated[
         bool, typer.Option("--csv", help="Write a table (CSV) with one row per change, whatever the suffix of OUT.")
     ] = False,
-    pv: PvOption = None,
-    client: ClientOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    outcome: OutcomeOption = None,
-    first: FromOption = None,
-    to: ToOption = None,
+    *,
+    which: "Filter",
 ) -> None:
     """Write commands as JSON lines or as a table. For example `gnomon log export --since 8h shift.jsonl`."""
     from gnomon.recorder.errors import JournalError
     from gnomon.recorder.export import write_csv, write_jsonl
     from gnomon.recorder.reader import Reader
 
-    which = _filter(pv, client, since, until, outcome, first, to)
     with Reader(_chosen(context, journal, machine, prefix)) as reader:
 
         def write(file: Any) -> int:
@@ -383,33 +416,6 @@ def _ring(run: "Run") -> "Ring | None":
         return recorded_machine(configure(None), run.machine, run.digest).ring
     except LatticeError:
         return None
-
-
-def _filter(
-    pv: str | None,
-    client: str | None,
-    since: str | None,
-    until: str | None,
-    outcome: str | None,
-    first: int | None = None,
-    last: int | None = None,
-) -> "Filter":
-    from gnomon.lattice import Outcome
-    from gnomon.recorder.reader import Filter
-
-    if outcome is not None and outcome not in list(Outcome):
-        raise typer.BadParameter(
-            f"{outcome!r} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
-        )
-    return Filter(
-        since_ns=_moment(since, "--since"),
-        until_ns=_moment(until, "--until"),
-        first=first,
-        last=last,
-        pv=pv,
-        client=client,
-        outcome=Outcome(outcome) if outcome is not None else None,
-    )
 
 
 def _moment(text: str | None, option: str) -> int | None:
