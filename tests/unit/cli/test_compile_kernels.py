@@ -1,0 +1,66 @@
+"""Compiling kernels: nothing when they are cached, and a line or a bar otherwise."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
+from gnomon.lattice import Ring, parse_machine
+from unit.lattice.small_ring import text
+
+
+class Kernels:
+    """Kernels that may be cached; `compiled` is what was asked for."""
+
+    def __init__(self, cached: bool) -> None:
+        self.cached = cached
+        self.compiled: list[tuple[Any, ...]] = []
+
+    def compile(self, *arguments: Any) -> None:
+        *rest, step = arguments
+        self.compiled.append(tuple(rest))
+        step("orbit", 1, 3)
+        step("optics", 3, 3)
+
+
+@pytest.fixture(params=[False, True], ids=["missing", "cached"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernels:
+    made = Kernels(request.param)
+    for module, kind in (("warmup", "kernels"), ("study_warmup", "study_kernels")):
+        monkeypatch.setattr(f"gnomon.propagator.{module}.{kind}_are_cached", lambda: made.cached)
+        monkeypatch.setattr(f"gnomon.propagator.{module}.compile_{kind}", made.compile)
+    return made
+
+
+def console(terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=100)
+
+
+def said(shown: Console) -> str:
+    assert isinstance(shown.file, io.StringIO)
+    return shown.file.getvalue()
+
+
+def test_kernels_are_compiled_once_and_a_pipe_gets_one_line(kernels: Kernels) -> None:
+    shown = console()
+    compile_with_progress(shown)
+    assert kernels.compiled == ([] if kernels.cached else [()])
+    lines = said(shown).split("\n")
+    assert [line for line in lines if line.strip()] == (
+        [] if kernels.cached else ["compiling kernels, only this once; this takes about 20 seconds"]
+    )
+
+
+def test_studies_compile_for_their_ring(kernels: Kernels) -> None:
+    ring = Ring(parse_machine(text(), "ring.json"))
+    compile_studies_with_progress(console(), ring)
+    assert kernels.compiled == ([] if kernels.cached else [(ring,)])
+
+
+def test_a_terminal_gets_a_bar_with_the_kernel_s_name(kernels: Kernels) -> None:
+    shown = console(terminal=True)
+    compile_with_progress(shown)
+    assert ("optics" in said(shown)) is not kernels.cached
+    assert "only this once" not in said(shown)

@@ -1,0 +1,76 @@
+"""`gnomon serve`: the configuration that each option gives, and the end of the process."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gnomon.ioc.base.config import Config, ConfigError
+from unit.cli.commands import gnomon
+
+
+class Ended(Exception):
+    """The process would have ended."""
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The configurations that were served; nothing is."""
+    given: list[Config] = []
+
+    async def run(config: Config, console: Console) -> None:
+        given.append(config)
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    monkeypatch.setattr("gnomon.ioc.app.run.run", run)
+    monkeypatch.setattr("gnomon.cli.compile_kernels.compile_with_progress", lambda console: None)
+    monkeypatch.setattr("gnomon.ioc.base.log_limits.log_to_stderr", lambda: None)
+    monkeypatch.setattr(os, "_exit", end)
+    return given
+
+
+def serve(*options: object) -> None:
+    with pytest.raises(Ended) as ended:
+        gnomon("serve", *options)
+    assert ended.value.args == (0,)
+
+
+@pytest.mark.parametrize(
+    ("options", "setting"),
+    [
+        ((), lambda c: (c.machine, c.prefix, c.role) == ("bessy2", "TWIN:", "twin")),
+        (("--machine", "mls"), lambda c: c.machine == "mls"),
+        (("--prefix", "SIM:"), lambda c: c.prefix == "SIM:"),
+        (("--role", "machine"), lambda c: (c.role, c.prefix) == ("machine", "")),
+        (("--role", "shadow", "--follow", "ring"), lambda c: tuple(c.shadow.addresses) == ("ring",)),
+        (("--restore",), lambda c: c.recorder.restore),
+        (("--allow-duplicates",), lambda c: not c.network.check_names),
+    ],
+)
+def test_options_reach_the_server(
+    served: list[Config], options: tuple[str, ...], setting: Callable[[Config], bool]
+) -> None:
+    serve(*options)
+    (config,) = served
+    assert setting(config)
+    assert config.recorder.restore is ("--restore" in options)
+    assert config.network.check_names is ("--allow-duplicates" not in options)
+
+
+def test_a_journal_and_a_file_are_taken(served: list[Config], tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("prefix: 'FILE:'\n")
+    serve("--config", file, "--journal", tmp_path / "mine.journal")
+    (config,) = served
+    assert (config.prefix, config.journal()) == ("FILE:", tmp_path / "mine.journal")
+
+
+def test_a_configuration_that_cannot_be_is_refused_before_anything_is_served(served: list[Any]) -> None:
+    with pytest.raises(ConfigError):
+        gnomon("serve", "--role", "shadow")
+    assert served == []
