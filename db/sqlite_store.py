@@ -1,86 +1,53 @@
-"""The embedded document store: one SQLite file, nothing to install, safe for several processes at a time."""
+"""The embedded document store behind the asynchronous interface: a document file, used by a thread of its own."""
 
 import asyncio
-import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from gnomon.db.store import (
-    NEW,
-    Revision,
-    StoredDocument,
-    StoreError,
-    canonical_json,
-    conflict,
-    digest_of,
-    kept_json,
-    not_found,
-)
+from gnomon.db.document_file import DocumentFile
+from gnomon.db.store import Revision, StoredDocument, StoreError
 
 T = TypeVar("T")
 
-#: Marks the file as a document store of gnomon, so that a journal given by mistake is refused ("GnDo").
-APPLICATION_ID = 0x476E446F
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_S = 10.0
-
-_SCHEMA = """
-CREATE TABLE documents (
-    kind TEXT NOT NULL,
-    name TEXT NOT NULL,
-    revision INTEGER NOT NULL CHECK (revision > 0),
-    digest TEXT NOT NULL,
-    time_ns INTEGER NOT NULL,
-    document TEXT NOT NULL,
-    PRIMARY KEY (kind, name, revision)
-) STRICT
-"""
-
 
 class SqliteStore:
-    """A MachineStore in one file, or in memory for ":memory:".
+    """A MachineStore in one file, or in memory for ":memory:"; the work is done by a `DocumentFile`.
 
-    One thread owns the connection, so calls from any task run one after the other and never block the event loop.
+    One thread owns the file, so calls from any task run one after the other and never block the event loop.
     Raises StoreError from the first call when the file cannot be opened or is something else.
     """
 
     def __init__(self, path: str | Path, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._path = str(path)
-        self._clock_ns = clock_ns
-        self._connection: sqlite3.Connection | None = None
+        self._file = DocumentFile(path, clock_ns=clock_ns)
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gnomon-store")
 
     async def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
         """Add the revision after `expected_revision`; see MachineStore."""
-        if not kind or not name:
-            raise StoreError(f"a document needs a kind and a name, not {kind!r} and {name!r}")
-        digest, text = digest_of(canonical_json(document)), kept_json(document)
-        return await self._run(lambda db: self._put(db, kind, name, digest, text, expected_revision))
+        return await self._run(lambda: self._file.put(kind, name, document, expected_revision))
 
     async def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
-        """The latest revision, or the one asked for; see MachineStore."""
-        return await self._run(lambda db: _get(db, kind, name, revision))
+        """Return the latest revision, or the one asked for; see MachineStore."""
+        return await self._run(lambda: self._file.get(kind, name, revision))
 
     async def list(self, kind: str) -> tuple[Revision, ...]:
-        """The latest revision of each document of a kind, by name; see MachineStore."""
-        return await self._run(lambda db: _latest(db, kind))
+        """Return the latest revision of each document of a kind, by name; see MachineStore."""
+        return await self._run(lambda: self._file.list(kind))
 
     async def history(self, kind: str, name: str) -> tuple[Revision, ...]:
-        """All revisions, the oldest first; see MachineStore."""
-        return await self._run(lambda db: _history(db, kind, name))
+        """Return all revisions, the oldest first; see MachineStore."""
+        return await self._run(lambda: self._file.history(kind, name))
 
     async def close(self) -> None:
         """Let go of the file; closing twice is not an error."""
         if self._closed:
             return
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
         self._thread.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
@@ -91,132 +58,7 @@ class SqliteStore:
         """Close."""
         await self.close()
 
-    async def _run(self, call: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, call: Callable[[], T]) -> T:
         if self._closed:
             raise StoreError(f"{self._path}: the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, call)
-
-    def _guarded(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            if self._connection is None:
-                self._connection = _open(self._path)
-            return call(self._connection)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self._path}: the document store failed: {error}") from error
-
-    def _put(self, db: sqlite3.Connection, kind: str, name: str, digest: str, text: str, expected: int) -> Revision:
-        with _write(db):
-            latest: int = db.execute(
-                "SELECT coalesce(max(revision), ?) FROM documents WHERE kind = ? AND name = ?", (NEW, kind, name)
-            ).fetchone()[0]
-            if latest != expected:
-                raise conflict(kind, name, expected, latest)
-            new = Revision(kind, name, latest + 1, digest, self._clock_ns())
-            db.execute(
-                "INSERT INTO documents (kind, name, revision, digest, time_ns, document) VALUES (?, ?, ?, ?, ?, ?)",
-                (new.kind, new.name, new.revision, new.digest, new.time_ns, text),
-            )
-        return new
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-
-def _open(path: str) -> sqlite3.Connection:
-    if path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    try:
-        while not _prepared(db, path):
-            # SQLite does not wait by itself while another connection changes a new file to write-ahead logging.
-            if time.monotonic() > deadline:
-                raise StoreError(f"{path}: locked by another process for more than {BUSY_TIMEOUT_S:g} s: end it first")
-            time.sleep(0.01)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _prepared(db: sqlite3.Connection, path: str) -> bool:
-    """Check or create the schema and switch to write-ahead logging; False if the file was busy."""
-    try:
-        with _write(db):
-            _check_or_create(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            return False
-        raise
-    return True
-
-
-def _check_or_create(db: sqlite3.Connection, path: str) -> None:
-    application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    if application == APPLICATION_ID:
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{path}: written by another gnomon (schema {version}, this one reads {SCHEMA_VERSION}): "
-                "use the gnomon that wrote it, or another file"
-            )
-        return
-    if application or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise StoreError(f"{path}: a SQLite file, but no document store of gnomon: name another file")
-    db.execute(_SCHEMA)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-@contextmanager
-def _write(db: sqlite3.Connection) -> Iterator[None]:
-    # IMMEDIATE takes the write lock before the read, so no other process can put between compare and set.
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-def _get(db: sqlite3.Connection, kind: str, name: str, revision: int | None) -> StoredDocument:
-    row = db.execute(
-        "SELECT revision, digest, time_ns, document FROM documents "
-        "WHERE kind = ? AND name = ? AND (? IS NULL OR revision = ?) ORDER BY revision DESC LIMIT 1",
-        (kind, name, revision, revision),
-    ).fetchone()
-    if row is None:
-        raise not_found(kind, name, revision, tuple(known.name for known in _latest(db, kind)))
-    found, digest, time_ns, text = row
-    damaged = f"revision {found} of {kind} '{name}' is damaged: its content does not match its digest"
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise StoreError(damaged) from error
-    if digest_of(canonical_json(document)) != digest:
-        raise StoreError(damaged)
-    return StoredDocument(kind, name, found, digest, time_ns, document)
-
-
-def _latest(db: sqlite3.Connection, kind: str) -> tuple[Revision, ...]:
-    # SQLite takes the bare columns from the row that has the maximum.
-    rows = db.execute(
-        "SELECT kind, name, max(revision), digest, time_ns FROM documents WHERE kind = ? GROUP BY name ORDER BY name",
-        (kind,),
-    )
-    return tuple(Revision(*row) for row in rows)
-
-
-def _history(db: sqlite3.Connection, kind: str, name: str) -> tuple[Revision, ...]:
-    rows = db.execute(
-        "SELECT kind, name, revision, digest, time_ns FROM documents WHERE kind = ? AND name = ? ORDER BY revision",
-        (kind, name),
-    )
-    revisions = tuple(Revision(*row) for row in rows)
-    if not revisions:
-        raise not_found(kind, name, None, tuple(known.name for known in _latest(db, kind)))
-    return revisions
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

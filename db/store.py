@@ -64,7 +64,8 @@ class MachineStore(Protocol):
     async def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
         """Add the revision after `expected_revision`, which must be the latest one; NEW for a new name.
 
-        Raises ConflictError when it is not the latest, StoreError when the document is not JSON.
+        The document must not change meanwhile. Raises ConflictError when the revision is not the latest, StoreError
+        when the document is not JSON.
         """
         ...
 

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from gnomon.db import shipped_document, shipped_machines
+from gnomon.db.document_file import DocumentFile
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.sqlite_store import SqliteStore
@@ -86,20 +87,20 @@ def _by_name(config: Config, name: str) -> Iterator[LoadedMachine]:
 
 
 def _revisions_in_store(config: Config, name: str) -> Iterator[LoadedMachine]:
-    """Yield all revisions of a machine in the store, newest first. Runs an event loop of its own."""
+    """Yield all revisions of a machine in the store, newest first."""
     path = config.store_path()
-    for stored in asyncio.run(_read_revisions(path, name)) if path.exists() else ():
+    for stored in _read_revisions(path, name) if path.exists() else ():
         document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
         yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, name))
 
 
-async def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
-    async with SqliteStore(path) as store:
+def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
+    with DocumentFile(path) as store:
         try:
-            revisions = await store.history(KIND, name)
+            revisions = store.history(KIND, name)
         except NotFoundError:
             return []
-        return [await store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
+        return [store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
 
 
 async def keep_document(machine: LoadedMachine, config: Config) -> None:
@@ -157,14 +158,14 @@ def pvs_of(machine: LoadedMachine, prefix: str) -> tuple[PvSpec, ...]:
 
 
 def _stored(config: Config) -> Iterator[LoadedMachine]:
-    """Yield the machines that were served from a file before. Runs an event loop of its own."""
+    """Yield the machines that were served from a file before."""
     path = config.store_path()
-    for stored in asyncio.run(_read_newest(path)) if path.exists() else ():
+    for stored in _read_newest(path) if path.exists() else ():
         if stored.name not in shipped_machines():
             document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
             yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, stored.name))
 
 
-async def _read_newest(path: Path) -> list[StoredDocument]:
-    async with SqliteStore(path) as store:
-        return [await store.get(KIND, revision.name) for revision in await store.list(KIND)]
+def _read_newest(path: Path) -> list[StoredDocument]:
+    with DocumentFile(path) as store:
+        return [store.get(KIND, revision.name) for revision in store.list(KIND)]

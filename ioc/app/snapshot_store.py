@@ -1,15 +1,13 @@
 """Snapshots in the document store, and the present settings of a server to make one."""
 
-import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
+from gnomon.db.document_file import DocumentFile
 from gnomon.db.pvs import PvSpec
-from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import NEW, NotFoundError, StoredDocument
 from gnomon.ioc.app.machines import pvs_of, recorded_machine
 from gnomon.ioc.base.config import Config
@@ -20,8 +18,6 @@ from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entries_of
-
-T = TypeVar("T")
 
 KIND = "snapshot"
 MAX_NAME = 100
@@ -93,25 +89,19 @@ def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Sto
     """Keep a snapshot; with `replace`, also as a new revision of an existing one. Raises SnapshotError."""
     if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
         raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters")
-
-    async def put(store: SqliteStore) -> int:
-        newest = await _newest(store, name)
-        taken = newest is not None and not newest.document.get("deleted")
-        if taken and not replace:
+    document = snapshot.model_dump(mode="json", by_alias=True)
+    with DocumentFile(config.store_path()) as store:
+        newest = _newest(store, name)
+        if newest is not None and not newest.document.get("deleted") and not replace:
             raise SnapshotError(f"snapshot {name!r} already exists; save a new revision of it with --replace")
-        document = snapshot.model_dump(mode="json", by_alias=True)
-        return (await store.put(KIND, name, document, newest.revision if newest else NEW)).revision
-
-    return StoredSnapshot(name, _with_store(config, put), snapshot)
+        put = store.put(KIND, name, document, newest.revision if newest else NEW)
+    return StoredSnapshot(name, put.revision, snapshot)
 
 
 def find(config: Config, name: str, revision: int | None = None) -> StoredSnapshot:
     """Find a snapshot by name, the newest revision or a given one. Raises SnapshotError with the existing names."""
-
-    async def get(store: SqliteStore) -> StoredDocument | None:
-        return await store.get(KIND, name, revision) if revision is not None else await _newest(store, name)
-
-    stored = _with_store(config, get)
+    with DocumentFile(config.store_path()) as store:
+        stored = store.get(KIND, name, revision) if revision is not None else _newest(store, name)
     if stored is None or stored.document.get("deleted"):
         names = ", ".join(kept.name for kept in list_snapshots(config)) or "none"
         gone = f" (deleted; --revision {stored.revision - 1} still shows it)" if stored is not None else ""
@@ -121,38 +111,25 @@ def find(config: Config, name: str, revision: int | None = None) -> StoredSnapsh
 
 def list_snapshots(config: Config) -> list[StoredSnapshot]:
     """List all snapshots that have not been deleted, by name."""
-
-    async def get(store: SqliteStore) -> list[StoredDocument]:
-        return [await store.get(KIND, known.name) for known in await store.list(KIND)]
-
-    return [_kept(stored) for stored in _with_store(config, get) if not stored.document.get("deleted")]
+    with DocumentFile(config.store_path()) as store:
+        newest = [store.get(KIND, known.name) for known in store.list(KIND)]
+    return [_kept(stored) for stored in newest if not stored.document.get("deleted")]
 
 
 def delete(config: Config, name: str) -> StoredSnapshot:
     """Delete a snapshot; it stays in the store as an earlier revision. Raises SnapshotError."""
     kept = find(config, name)
     document = Deleted(signed=signature()).model_dump(mode="json", by_alias=True)
-
-    async def put(store: SqliteStore) -> None:
-        await store.put(KIND, name, document, kept.revision)
-
-    _with_store(config, put)
+    with DocumentFile(config.store_path()) as store:
+        store.put(KIND, name, document, kept.revision)
     return kept
 
 
-async def _newest(store: SqliteStore, name: str) -> StoredDocument | None:
+def _newest(store: DocumentFile, name: str) -> StoredDocument | None:
     try:
-        return await store.get(KIND, name)
+        return store.get(KIND, name)
     except NotFoundError:
         return None
-
-
-def _with_store(config: Config, call: Callable[[SqliteStore], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with SqliteStore(config.store_path()) as store:
-            return await call(store)
-
-    return asyncio.run(run())
 
 
 def _kept(stored: StoredDocument) -> StoredSnapshot:

@@ -1,6 +1,5 @@
 """What was served can be found again by what the journal says of it, whatever program the ring came from."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,9 @@ def document(format: str, folder: Path) -> MachineDocument:
 
 
 async def found_again(known: MachineDocument, config: Config) -> LoadedMachine:
-    """The machine by its digest, after it was kept."""
+    """The machine by its digest, after it was kept; looked up inside a running event loop, as a server does."""
     await keep_document(LoadedMachine(known, "a file"), config)
-    return await asyncio.to_thread(recorded_machine, config, known.name, Ring(known).digest)
+    return recorded_machine(config, known.name, Ring(known).digest)
 
 
 def config_in(folder: Path) -> Config:
