@@ -14,7 +14,7 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
-from gnomon.lattice.exchange.export_pieces import to_write
+from gnomon.lattice.exchange.export_pieces import exported_elements
 from gnomon.lattice.exchange.toolbox import load_toolbox, without_warnings
 from gnomon.lattice.lattice import Lattice
 from gnomon.lattice.units import SPEED_OF_LIGHT
@@ -30,10 +30,10 @@ def toolbox_ring(lattice: Lattice) -> Any:
     """The lattice in pyAT, with strengths, kicks, displacements and slices as they are; cavities are switched off."""
     at = load_toolbox()
     ring = lattice.ring
-    writing = to_write(lattice)
-    elements = [toolbox_element(element, lattice.energy_ev) for element in writing.elements]
+    exported = exported_elements(lattice)
+    elements = [toolbox_element(element, lattice.energy_ev) for element in exported.elements]
     for element in elements:
-        if isinstance(element, at.RFCavity) and not writing.slow and element.Frequency > 0.0:
+        if isinstance(element, at.RFCavity) and not exported.above_transition and element.Frequency > 0.0:
             element.TimeLag = 0.5 * SPEED_OF_LIGHT / element.Frequency  # stable where more momentum arrives earlier
     return at.Lattice(
         elements,

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from gnomon.lattice.elements import Bend, Cavity, Corrector, Element, Monitor, Multipole
-from gnomon.lattice.exchange.export_pieces import FACTORIALS, leftover, pieces_finding, take_apart, to_write, unique
+from gnomon.lattice.exchange.export_pieces import FACTORIALS, elements_that_fit, lost_fields, unique_names
 from gnomon.lattice.exchange.findings import Finding, RefusedLattice
 from gnomon.lattice.lattice import Lattice
 
@@ -35,22 +35,17 @@ def export_elegant(lattice: Lattice, file: Path, *, approximate: bool = False) -
 def elegant_text(lattice: Lattice) -> tuple[str, list[Finding]]:
     """The file's text, and what it does not say."""
     ring = lattice.ring
-    writing = to_write(lattice)
-    findings: list[Finding] = []
-    elements: list[Element] = []
-    for element in writing.elements:
-        pieces, nearly = take_apart(element, _fits)
-        if nearly:
-            findings.append(pieces_finding(element, "elegant"))
-        elements += pieces
-    names = unique([e.name for e in elements], lambda n: re.sub(r"[^A-Z0-9_.]", "_", n.upper()), RESERVED)
+    exported, findings = elements_that_fit(lattice, _fits, "elegant")
+    names = unique_names(
+        [e.name for e in exported.elements], lambda n: re.sub(r"[^A-Z0-9_.]", "_", n.upper()), RESERVED
+    )
     lines = [
         f"! {ring.name}, lattice {lattice.id}",
         f"! beam energy {lattice.energy_ev!r} eV, rest energy {ring.document.rest_energy_ev!r} eV",
     ]
     written: list[str] = []
-    for element, name in zip(elements, names, strict=True):
-        for number, (kind, words) in enumerate(_element(element, findings, slow=writing.slow)):
+    for element, name in zip(exported.elements, names, strict=True):
+        for number, (kind, words) in enumerate(_element(element, findings, above_transition=exported.above_transition)):
             written.append(name if number == 0 else f"{name}.{number + 1}")
             told = [f"{key}={value!r}" for key, value in words.items() if value != 0.0 or key in ("L", "FINT")]
             lines.append(f'"{written[-1]}": ' + ", &\n  ".join([kind, *told]))
@@ -75,13 +70,13 @@ def _fits(element: Multipole) -> bool:
     return len(orders) <= 1
 
 
-def _element(element: Element, findings: list[Finding], *, slow: bool) -> list[tuple[str, Words]]:
+def _element(element: Element, findings: list[Finding], *, above_transition: bool) -> list[tuple[str, Words]]:
     length = {"L": float(element.length)}
     match element:
         case Corrector():
             return [("KICKER", length | {"HKICK": element.kick_x, "VKICK": element.kick_y})]
         case Bend():
-            findings.extend(leftover(element, ("b2", "b3", "b4"), "elegant"))
+            findings.extend(lost_fields(element, ("b2", "b3", "b4"), "elegant"))
             return [("CSBEND", length | _bend(element) | _integrator(element))]
         case Multipole() if element.length == 0.0:
             thin = [
@@ -100,7 +95,7 @@ def _element(element: Element, findings: list[Finding], *, slow: bool) -> list[t
             words = length | {f"K{order}": FACTORIALS[order] * strength} | placed
             return [(TYPES[order], words | _integrator(element))]
         case Cavity():
-            phase = 180.0 if slow else 0.0
+            phase = 180.0 if above_transition else 0.0
             return [("RFCA", length | {"VOLT": element.voltage, "FREQ": element.frequency, "PHASE": phase})]
         case Monitor():
             return [("MONI", length)]

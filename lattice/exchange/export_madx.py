@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.lattice.elements import SLICES, Bend, Cavity, Corrector, Element, Monitor, Multipole
-from gnomon.lattice.exchange.export_pieces import FACTORIALS, leftover, pieces_finding, take_apart, to_write, unique
+from gnomon.lattice.exchange.export_pieces import FACTORIALS, elements_that_fit, lost_fields, unique_names
 from gnomon.lattice.exchange.findings import Finding, RefusedLattice
 from gnomon.lattice.exchange.powering import ELECTRON_EV
 from gnomon.lattice.lattice import Lattice
@@ -44,21 +44,14 @@ def export_madx(lattice: Lattice, file: Path, *, approximate: bool = False) -> l
 def madx_text(lattice: Lattice) -> tuple[str, list[Finding]]:
     """The file's text, and what it does not say."""
     ring = lattice.ring
-    writing = to_write(lattice)
-    findings: list[Finding] = []
-    elements: list[Element] = []
-    for element in writing.elements:
-        pieces, nearly = take_apart(element, _fits)
-        if nearly:
-            findings.append(pieces_finding(element, "MAD-X"))
-        elements += pieces
-    names = madx_names([e.name for e in elements])
+    exported, findings = elements_that_fit(lattice, _fits, "MAD-X")
+    names = madx_names([e.name for e in exported.elements])
     lines = [
         f"! {ring.name}, lattice {lattice.id}",
         f"beam, {_particle(ring.document.rest_energy_ev)}, energy={_text(lattice.energy_ev / 1e9)}, radiate=false;",
     ]
-    for element, name in zip(elements, names, strict=True):
-        kind, attributes = _element(element, findings, slow=writing.slow)
+    for element, name in zip(exported.elements, names, strict=True):
+        kind, attributes = _element(element, findings, above_transition=exported.above_transition)
         words = [f"{key}={_text(value)}" for key, value in attributes.items() if value != 0.0 or key == "l"]
         lines.append(f"{name}: {', '.join([kind, *words])};")
     parts: list[str] = []
@@ -76,7 +69,7 @@ def madx_names(names: Sequence[str]) -> list[str]:
         base = re.sub(r"[^a-z0-9_]", "_", name.lower())
         return f"e_{base}" if base.startswith("ring_part_") or not base[:1].isalpha() else base
 
-    return unique(names, valid, RESERVED)
+    return unique_names(names, valid, RESERVED)
 
 
 def _particle(rest_energy_ev: float) -> str:
@@ -95,18 +88,18 @@ def _fits(element: Multipole) -> bool:
     return element.length == 0.0 or len([n for n in range(1, 4) if element.a[n] or element.b[n]]) <= 1
 
 
-def _element(element: Element, findings: list[Finding], *, slow: bool) -> tuple[str, dict[str, Value]]:
+def _element(element: Element, findings: list[Finding], *, above_transition: bool) -> tuple[str, dict[str, Value]]:
     match element:
         case Corrector():
             return "kicker", {"l": element.length, "hkick": element.kick_x, "vkick": element.kick_y}
         case Bend():
-            findings.extend(leftover(element, ("b2", "b3", "a2"), "MAD-X"))
+            findings.extend(lost_fields(element, ("b2", "b3", "a2"), "MAD-X"))
             return "sbend", {"l": element.length} | _bend(element, findings)
         case Multipole():
             return _magnet(element, findings)
         case Cavity():
             # The voltage falls as the beam passes where more momentum takes longer, as it does above transition.
-            volt, freq, lag = element.voltage / 1e6, element.frequency / 1e6, 0.5 if slow else 0.0
+            volt, freq, lag = element.voltage / 1e6, element.frequency / 1e6, 0.5 if above_transition else 0.0
             words: dict[str, Value] = {"l": element.length, "volt": volt, "freq": freq, "lag": lag}
             return "rfcavity", words | {"harmon": float(element.harmonic_number)}
         case Monitor():

@@ -1,4 +1,4 @@
-"""Common parts of exports: magnets taken apart into such as other programs have, and cavities at their frequency."""
+"""Common parts of exports: cavities at their frequency, and magnets split into those that another program has."""
 
 import cmath
 import math
@@ -19,18 +19,18 @@ FACTORIALS = (1.0, 1.0, 2.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """A lattice to be written: its elements, cavities at the present frequency, and whether more momentum takes longer.
+class ExportedElements:
+    """Elements to write for another program, with cavities at the present frequency.
 
-    `slow` is the sign of the slip: True above transition, where a cavity's voltage falls as the beam passes.
+    `above_transition` tells whether more momentum takes longer: a cavity's voltage then falls as the beam passes.
     """
 
     elements: Sequence[Element]
-    slow: bool
+    above_transition: bool
 
 
-def to_write(lattice: Lattice) -> Writing:
-    """The elements of a lattice with their present settings.
+def exported_elements(lattice: Lattice) -> ExportedElements:
+    """Elements of a lattice with their present settings.
 
     A cavity has the frequency that its harmonic number means at the particle's speed, times the lattice's own RF
     frequency over the one of the ring's length: both MAD-X and pyAT then find the momentum deviation of this lattice.
@@ -45,13 +45,31 @@ def to_write(lattice: Lattice) -> Writing:
             element = replace(element, frequency=element.harmonic_number * turns)
         elements.append(element)
     slip = momentum_compaction(elements) - (rest / energy) ** 2
-    return Writing(elements, slow=not slip < 0.0)
+    return ExportedElements(elements, above_transition=not slip < 0.0)
+
+
+def elements_that_fit(
+    lattice: Lattice, fits: Callable[[Multipole], bool], program: str
+) -> tuple[ExportedElements, list[Finding]]:
+    """Elements of a lattice, with each magnet that does not fit split; findings name those that are approximated.
+
+    `fits` tells whether `program` has one magnet for a magnet.
+    """
+    exported = exported_elements(lattice)
+    elements: list[Element] = []
+    findings: list[Finding] = []
+    for element in exported.elements:
+        pieces, approximate = split_element(element, fits)
+        if approximate:
+            findings.append(_split_finding(element, program))
+        elements += pieces
+    return replace(exported, elements=elements), findings
 
 
 def coefficients(element: Multipole) -> list[complex]:
-    """b + i a of each order about the design orbit, displacement, roll and coils taken in; of a straight magnet.
+    """Coefficients b + i a of a straight magnet about the design orbit, with displacement, roll and coils included.
 
-    A kick is taken into the lowest order: of a thick magnet its share per length.
+    A kick counts in the lowest order; that of a thick magnet is divided by its length.
     """
     own = [complex(b, a) for a, b in zip(element.a, element.b, strict=True)]
     share = 1.0 / element.length if element.length > 0.0 else 1.0
@@ -63,11 +81,11 @@ def coefficients(element: Multipole) -> list[complex]:
     ]
 
 
-def take_apart(element: Element, fits: Callable[[Multipole], bool]) -> tuple[list[Element], bool]:
-    """Elements that stand for one, and whether they are only nearly the same.
+def split_element(element: Element, fits: Callable[[Multipole], bool]) -> tuple[list[Element], bool]:
+    """Split an element into those that another program has; True if together they only approximate it.
 
     A magnet that `fits` stays as it is. A thin one becomes a steerer and a multipole; a thick straight one becomes
-    quadrupoles with the rest of its field between them. A bend stays a bend: `leftover` tells what it cannot say.
+    quadrupoles with the rest of its field between them. A bend stays a bend: `lost_fields` tells what it cannot say.
     """
     if not isinstance(element, Multipole) or isinstance(element, Bend) or fits(element):
         return [element], False
@@ -116,8 +134,8 @@ def _thin(name: str, c: Sequence[complex]) -> Iterator[Multipole]:
         yield Corrector(name=f"{name}_K" if any(c[1:]) else name, kick_x=-c[0].real, kick_y=c[0].imag)
 
 
-def leftover(element: Bend, known: Sequence[str], program: str) -> Iterator[Finding]:
-    """Find what a bend has beyond the properties that the program's bend can say."""
+def lost_fields(element: Bend, known: Sequence[str], program: str) -> Iterator[Finding]:
+    """Find the fields and displacements of a bend that the program's bend cannot have."""
     values = {f"a{n + 1}": v for n, v in enumerate(element.a)} | {f"b{n + 1}": v for n, v in enumerate(element.b)}
     values |= {name: getattr(element, name) for name in ("kick_x", "kick_y", "dx", "dy", "roll")}
     for name, value in values.items():
@@ -125,14 +143,13 @@ def leftover(element: Bend, known: Sequence[str], program: str) -> Iterator[Find
             yield Finding(element.name, "bend", name, f"a bend of {program} has no such thing")
 
 
-def pieces_finding(element: Element, program: str) -> Finding:
-    """That a magnet stands in the file as several."""
+def _split_finding(element: Element, program: str) -> Finding:
     why = f"{program} has no magnet of this kind: written as {PIECES} pieces"
     return Finding(element.name, type(element).__name__.lower(), "", why, "", changes_beam=False)
 
 
-def unique(names: Sequence[str], valid: Callable[[str], str], reserved: frozenset[str]) -> list[str]:
-    """Names that another program can have, each once whatever the case, and none of its own words."""
+def unique_names(names: Sequence[str], valid: Callable[[str], str], reserved: frozenset[str]) -> list[str]:
+    """Make names that are valid in another program, unique whatever the case, and not among its own words."""
     taken = {word.lower() for word in reserved}
     made = []
     for name in names:

@@ -11,7 +11,7 @@ from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import Bend, Corrector, Multipole, Octupole, Quadrupole, Sextupole
 from gnomon.lattice.exchange import RefusedLattice, export_machine, import_machine
-from gnomon.lattice.exchange.export_pieces import take_apart
+from gnomon.lattice.exchange.export_pieces import split_element
 from gnomon.lattice.exchange.momentum import momentum_compaction
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import imported, saved, small_cell, small_ring, turn_of
@@ -129,7 +129,7 @@ def test_pieces_hold_the_whole_field() -> None:
     magnet = Multipole(
         name="M", length=0.4, a=(0.0, 0.01, 0.2, 0.0), b=(0.0, 1.0, 3.0, 5.0), kick_x=1e-4, dx=1e-3, roll=0.1
     )
-    pieces, nearly = take_apart(magnet, lambda element: False)
+    pieces, nearly = split_element(magnet, lambda element: False)
     assert nearly
     assert sum(p.length for p in pieces) == pytest.approx(0.4)
     own = [complex(b, a) for a, b in zip(magnet.a, magnet.b, strict=True)]
@@ -149,9 +149,9 @@ def test_pieces_hold_the_whole_field() -> None:
 
 def test_a_magnet_that_fits_stays_whole() -> None:
     for magnet in (Quadrupole(name="Q", length=0.3), Sextupole(name="S", length=0.1), Octupole(name="O")):
-        assert take_apart(magnet, lambda element: True) == ([magnet], False)
+        assert split_element(magnet, lambda element: True) == ([magnet], False)
     bend = Bend(name="B", length=1.0, angle=0.1, roll=1e-3)
-    assert take_apart(bend, lambda element: False) == ([bend], False)
+    assert split_element(bend, lambda element: False) == ([bend], False)
 
 
 def test_momentum_compaction_is_that_of_pyat(tmp_path: Path) -> None:
