@@ -75,11 +75,15 @@ def _say_where_it_begins(twin: Twin, console: Console) -> None:
 
 
 def _example(twin: Twin) -> PvSpec | None:
-    """Choose a setpoint that can be set to 0.1 without harm: a steerer's current."""
-    for spec in twin.bank.specs:
-        if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]:
-            return spec
-    return None
+    """Choose a setpoint that can be set to 0.1 without harm: the current of a steerer, if there is one."""
+    kicks = ("kick_x", "kick_y")
+    steerers = {magnet.supply for magnet in twin.machine.document.magnets if magnet.property in kicks}
+    harmless = [
+        spec
+        for spec in twin.bank.specs
+        if spec.writable and spec.property == "current" and spec.drive and spec.drive[0] < 0.0 < 0.1 < spec.drive[1]
+    ]
+    return next((spec for spec in harmless if spec.device in steerers), harmless[0] if harmless else None)
 
 
 def _program(name: str) -> str:

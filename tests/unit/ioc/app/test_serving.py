@@ -1,0 +1,141 @@
+"""A server from its configuration to clients, in this process: what is served, kept, restored and let go of."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from p4p.client.thread import Context
+
+from gnomon.ioc.app import serving as module
+from gnomon.ioc.app.machines import known_machines
+from gnomon.ioc.app.serving import Serving, start
+from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError
+from gnomon.lattice import DocumentError
+from gnomon.recorder import JournalError
+from gnomon.recorder.reader import Reader
+from unit.ioc.app.serving_stage import config_in, served
+from unit.ioc.rig import CLIENT, RING, beam
+
+pytestmark = pytest.mark.network
+
+
+async def put(serving: Serving, name: str, value: float) -> None:
+    twin = serving.twin
+    future = twin.dispatcher.put(twin.bank.index[name], value, CLIENT)
+    reply = await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+    assert reply.accepted, reply.message
+
+
+async def get(serving: Serving, name: str) -> Any:
+    def ask() -> Any:
+        with Context("pva", conf=dict(serving.servers.pva_endpoint.client_variables), useenv=False, nt=False) as client:
+            return client.get(name, timeout=5.0)["value"]
+
+    return await asyncio.to_thread(ask)
+
+
+async def test_a_put_moves_the_beam_that_clients_read_and_stands_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        await put(serving, "T:CP:set", 0.5)
+        assert await get(serving, "T:BPM1:rdX") == pytest.approx(0.5)
+        assert serving.twin.bank.values[serving.twin.bank.index["T:dt:journal:last"]] == 0  # the figures come with time
+        assert serving.servers.prefixes == ("T:",)
+    with Reader(tmp_path / "twin.journal") as reader:
+        (entry,) = reader.entries()
+    assert [(c.pv, c.new) for c in entry.changes] == [("T:CP:set", 0.5)]
+
+
+async def test_a_server_begins_nominal_or_where_the_last_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        await put(serving, "T:CP:set", 0.5)
+        left = serving.twin.dispatcher.lattice.id
+    again = {"journal": str(tmp_path / "twin.journal"), "restore": True}
+    async with served(tmp_path, monkeypatch, recorder=again) as serving:
+        assert serving.twin.initial_state.lattice.id == left
+        assert serving.twin.initial_state.changes == {("CP", "current"): 0.5}
+        assert await get(serving, "T:CP:rdbk") == 0.5
+    async with served(tmp_path, monkeypatch, recorder=again | {"restore": False}) as serving:
+        assert serving.twin.initial_state.lattice.id == RING.nominal.id
+
+
+async def test_forks_of_the_configuration_are_served_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(tmp_path, monkeypatch, forks={"start": {"WHATIF": "W:"}}) as serving:
+        assert serving.servers.prefixes == ("T:", "W:")
+        assert await get(serving, "W:CP:rdbk") == 0.0
+        (fork,) = serving.forks.all()
+        assert fork.twin.journal.path != serving.twin.journal.path
+
+
+async def test_the_machine_s_document_is_kept_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        config = serving.twin.config
+    kept = await asyncio.to_thread(lambda: list(known_machines(config)))
+    assert [machine.ring.digest for machine in kept if machine.origin != "shipped"] == [RING.digest]
+
+
+async def test_all_is_let_go_of_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = asyncio.all_tasks()
+    async with served(tmp_path, monkeypatch) as serving:
+        network = serving.twin.config.network
+    for port in (network.ca_port, network.pva_port):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+    async with asyncio.timeout(2.0):
+        while asyncio.all_tasks() - tasks:
+            await asyncio.sleep(0.001)
+    async with served(tmp_path, monkeypatch):
+        """The journal can be had again."""
+
+
+async def test_names_that_another_server_has_end_the_start_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def taken(names: list[str], network: object) -> None:
+        raise DuplicatePvError(f"another server already serves {names[0]!r}")
+
+    monkeypatch.setattr(module, "refuse_duplicate_pvs", taken)
+    monkeypatch.setattr(module, "Propagator", lambda *_: beam)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(DuplicatePvError, match="another server already serves 'T:"):
+            await start(config_in(tmp_path), stack)
+    assert not (tmp_path / "twin.journal").exists()
+    assert not (tmp_path / "documents.sqlite").exists()
+
+
+async def test_a_journal_that_another_server_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        before = serving.twin.bank.reading(serving.twin.bank.index["T:BPM1:rdX"])
+        with pytest.raises(JournalError):
+            async with served(tmp_path, monkeypatch):
+                raise AssertionError("two servers write to one journal")
+        assert serving.twin.bank.reading(serving.twin.bank.index["T:BPM1:rdX"]) == before
+
+
+async def test_a_machine_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(DocumentError, match="there is no machine 'nothing'; use one of bessy2, mls"):
+            await start(config_in(tmp_path, machine="nothing"), stack)
+
+
+@pytest.fixture
+async def repeating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
+    async with served(tmp_path, monkeypatch, role="machine", publish={"repeat_hz": 50.0}) as serving:
+        yield serving
+
+
+async def test_each_monitor_of_a_machine_reads_on_and_on_and_keeps_its_value(repeating: Serving) -> None:
+    bank = repeating.twin.bank
+    index = bank.index["T:BPM1:rdX"]
+    first = bank.reading(index)
+    async with asyncio.timeout(5.0):
+        while bank.reading(index).time_ns == first.time_ns:
+            await asyncio.sleep(0.002)
+    assert bank.reading(index).value == first.value
