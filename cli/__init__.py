@@ -44,6 +44,7 @@ COMMANDS = (
     ),
     Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
+    Entry("config", MACHINES, "Show, check and explain the configuration of a server.", "config:app"),
     Entry(
         "panels",
         MACHINES,

@@ -123,7 +123,12 @@ def _pv_row(spec: "PvSpec") -> list[str]:
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (JSON).")]) -> None:
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Machine documents (JSON).")],
+    allow_unstable: Annotated[
+        bool, typer.Option("--allow-unstable", help="Accept a ring that stores no beam with nominal settings.")
+    ] = False,
+) -> None:
     """Check machine documents: schema, names, references, limits, conversions, and a stored beam.
 
     For example `gnomon machine check my_ring.json`. The first error is reported with file, place and reason.
@@ -133,6 +138,7 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
 
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import Config
+    from gnomon.lattice import DocumentError
     from gnomon.propagator import Propagator
 
     console = Console(emoji=False, highlight=False, soft_wrap=True)
@@ -140,6 +146,11 @@ def check(files: Annotated[list[Path], typer.Argument(help="Machine documents (J
         loaded = find_machine(Config(machine=str(file)))
         pvs = pvs_of(loaded, "")
         beam = Propagator(loaded.ring)(loaded.ring.nominal)
+        if not (beam.found or allow_unstable):
+            raise DocumentError(
+                f"{file}: no beam with nominal settings: {beam.reason}. Check strengths, calibrations and the energy; "
+                "--allow-unstable accepts the document nevertheless"
+            )
         if beam.found:
             state = f"tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
         else:

@@ -10,13 +10,47 @@ if TYPE_CHECKING:
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="Read the configuration from this file (YAML).", show_default="the shipped file"),
+    typer.Option(
+        "--config",
+        envvar="GNOMON_CONFIG",
+        help="Read the configuration from this file (YAML).",
+        show_default="the shipped file",
+    ),
 ]
 Machine = Annotated[
     str | None,
-    typer.Option(help="Name of a shipped machine (bessy2, mls), or file of a machine document.", show_default="bessy2"),
+    typer.Option(
+        envvar="GNOMON_MACHINE",
+        help="Name of a shipped machine (bessy2, mls), or file of a machine document.",
+        show_default="bessy2",
+    ),
 ]
-Prefix = Annotated[str | None, typer.Option(help="Prefix of all PV names; '' for no prefix.", show_default="TWIN:")]
+Prefix = Annotated[
+    str | None,
+    typer.Option(envvar="GNOMON_PREFIX", help="Prefix of all PV names; '' for no prefix.", show_default="TWIN:"),
+]
+CaPort = Annotated[
+    int | None,
+    typer.Option(
+        "--ca-port",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="Channel Access port (TCP and UDP).",
+        show_default="5064",
+    ),
+]
+PvaPort = Annotated[
+    int | None,
+    typer.Option(
+        "--pva-port",
+        metavar="PORT",
+        min=1,
+        max=65534,
+        help="PV Access port (TCP); searches are heard on the next one (UDP).",
+        show_default="5075",
+    ),
+]
 Pvs = Annotated[
     str | None,
     typer.Option(
@@ -54,11 +88,16 @@ def configure(
     pvs: str | None = None,
     role: str | None = None,
     follow: str | None = None,
+    ca_port: int | None = None,
+    pva_port: int | None = None,
 ) -> "Config":
     """Read the configuration file and apply the options of the command line to it. Raises ConfigError."""
     from gnomon.ioc.base.config import changed, read_config
 
     changes: dict[str, object] = {}
+    network = {"ca_port": ca_port, "pva_port": pva_port, "pva_broadcast_port": pva_port and pva_port + 1}
+    if given := {key: port for key, port in network.items() if port is not None}:
+        changes["network"] = given
     if machine is not None:
         changes["machine"] = machine
     if role is not None:
@@ -73,3 +112,10 @@ def configure(
     if journal is not None:
         changes["recorder"] = {"journal": str(journal)}
     return changed(read_config(file), changes)
+
+
+def config_file(file: Path | None) -> Path:
+    """Name the file from which `configure` reads."""
+    from gnomon.ioc.base.config import SHIPPED
+
+    return file or SHIPPED

@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Follow, JournalFile, Machine, Prefix, Pvs, RoleName, configure
+from gnomon.cli.options import (
+    CaPort,
+    ConfigFile,
+    Follow,
+    JournalFile,
+    Machine,
+    Prefix,
+    PvaPort,
+    Pvs,
+    RoleName,
+    configure,
+)
 
 
 def serve(
@@ -17,6 +28,8 @@ def serve(
     journal: JournalFile = None,
     role: RoleName = None,
     follow: Follow = None,
+    ca_port: CaPort = None,
+    pva_port: PvaPort = None,
     restore: bool = typer.Option(
         False, "--restore", help="Start with the last settings recorded in the journal, not with nominal settings."
     ),
@@ -26,9 +39,9 @@ def serve(
 ) -> None:
     """Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.
 
-    For example `gnomon serve --machine mls --prefix SIM:`. Only programs on this computer can connect, unless the
-    configuration (network.interfaces) or the standard EPICS variables (EPICS_CAS_INTF_ADDR_LIST,
-    EPICS_PVAS_INTF_ADDR_LIST ...) give other addresses to listen on.
+    For example `gnomon serve --machine mls --prefix SIM: --ca-port 5066 --pva-port 5077`.
+    Only programs on this computer can connect, unless the configuration (network.interfaces) or the standard EPICS
+    variables (EPICS_CAS_INTF_ADDR_LIST, EPICS_PVAS_INTF_ADDR_LIST ...) give other addresses to listen on.
     """
     from rich.console import Console
 
@@ -36,7 +49,8 @@ def serve(
     from gnomon.ioc.base.config import changed
     from gnomon.ioc.base.log_limits import log_to_stderr
 
-    settings = configure(config, machine, prefix, journal, pvs, role, follow)
+    settings = configure(config, machine, prefix, journal, pvs, role, follow, ca_port, pva_port)
+    os.environ.update(_port_variables(ca_port, pva_port))
     if restore:
         settings = changed(settings, {"recorder": {"restore": True}})
     if allow_duplicates:
@@ -52,3 +66,13 @@ def serve(
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _port_variables(ca_port: int | None, pva_port: int | None) -> dict[str, str]:
+    """Make the variables that give an option precedence over the standard EPICS variables of the environment."""
+    ports = {
+        "EPICS_CAS_SERVER_PORT": ca_port,
+        "EPICS_PVAS_SERVER_PORT": pva_port,
+        "EPICS_PVAS_BROADCAST_PORT": pva_port and pva_port + 1,
+    }
+    return {name: str(port) for name, port in ports.items() if port is not None}

@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from rich.console import Console
@@ -16,18 +16,19 @@ from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
 from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
+from gnomon.ioc.base.service_manager import notify_service_manager
 
 log = SparingLog(logging.getLogger("gnomon.app"))
 
 
 async def run(config: Config, console: Console, started: float | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. Raises GnomonError if the server cannot start."""
+    """Serve until SIGINT, SIGTERM or SIGHUP (the terminal has gone). Raises GnomonError if the server cannot start."""
     began = time.perf_counter() if started is None else started
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_one_line)
     through_one_line("asyncio", OneLine(log, "event loop"))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         serving = await start(config, stack)
@@ -36,8 +37,11 @@ async def run(config: Config, console: Console, started: float | None = None) ->
         # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
         gc.freeze()
         introduce(serving, console, time.perf_counter() - began)
+        notify_service_manager("READY=1")
         await stop.wait()
-        console.print("stopping")
+        notify_service_manager("STOPPING=1")
+        with suppress(OSError):  # the terminal has gone
+            console.print("stopping")
 
 
 def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget) -> None:

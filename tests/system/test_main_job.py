@@ -149,7 +149,7 @@ def test_a_second_server_with_the_same_names_is_refused(twin: TwinProcess, tmp_p
         TwinProcess(twin.environment | {"EPICS_CA_SERVER_PORT": twin.environment["EPICS_CA_SERVER_PORT"]}, tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly_within_a_second(epics_ports: EpicsPorts, tmp_path: Path, number: int) -> None:
     process = TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls")
     try:

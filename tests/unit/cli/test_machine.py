@@ -95,9 +95,11 @@ def test_check_tells_tunes_and_sizes(tmp_path: Path, found: dict[str, Any]) -> N
     assert "tunes 3.2500 2.4000" in output
 
 
-def test_check_says_when_there_is_no_beam(tmp_path: Path, found: dict[str, Any]) -> None:
+def test_check_fails_when_there_is_no_beam_unless_that_is_allowed(tmp_path: Path, found: dict[str, Any]) -> None:
     found |= {"found": False, "reason": "no stable optics [x]: trace 2.1"}
-    output = " ".join(gnomon("machine", "check", small(tmp_path)).output.split())
+    with pytest.raises(DocumentError, match=r"no stable optics \[x\]: trace 2.1.*--allow-unstable"):
+        gnomon("machine", "check", small(tmp_path))
+    output = " ".join(gnomon("machine", "check", "--allow-unstable", small(tmp_path)).output.split())
     assert "no beam with nominal settings: no stable optics [x]: trace 2.1" in output
     assert "tunes" not in output
 
