@@ -57,8 +57,8 @@ def _settings(section: BaseModel, default: BaseModel, path: str) -> Iterator[Set
             yield _setting(path + name, field, usual, value)
             if (item := _item_of_a_list(field.annotation)) is not None:
                 for part, below in item.model_fields.items():
-                    default = None if below.is_required() else below.default
-                    yield _setting(f"{path}{name}[].{part}", below, default, default)
+                    preset = None if below.is_required() else below.default
+                    yield _setting(f"{path}{name}[].{part}", below, preset, preset)
 
 
 def _setting(key: str, field: FieldInfo, default: Any, value: Any) -> Setting:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from gnomon import propagator
 from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
 from gnomon.lattice import Ring, parse_machine
+from gnomon.propagator import studies
 from unit.lattice.small_ring import text
 
 
@@ -28,9 +30,9 @@ class Kernels:
 @pytest.fixture(params=[False, True], ids=["missing", "cached"])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     made = Kernels(request.param)
-    for module, kind in (("warmup", "kernels"), ("study_warmup", "study_kernels")):
-        monkeypatch.setattr(f"gnomon.propagator.{module}.{kind}_are_cached", lambda: made.cached)
-        monkeypatch.setattr(f"gnomon.propagator.{module}.compile_{kind}", made.compile)
+    for package, kind in ((propagator, "kernels"), (studies, "study_kernels")):
+        monkeypatch.setattr(package, f"{kind}_are_cached", lambda: made.cached, raising=False)
+        monkeypatch.setattr(package, f"compile_{kind}", made.compile, raising=False)
     return made
 
 
