@@ -156,7 +156,7 @@ def _repr_lines(index: int, name: str) -> str:
 def _m_lines(file: Path) -> Places:
     """Lines of the elements of an m-file, as pyAT counts them: one a line after the first two, up to `};`."""
     lines = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_text(file, "at-m").splitlines(), 1):
         if number > 2:
             if line.startswith("};"):
                 break

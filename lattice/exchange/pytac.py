@@ -5,6 +5,7 @@ file. They are read here as data; pytac itself is not needed.
 """
 
 import csv
+import io
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,8 @@ from typing import Any
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.importing import Imported
 from gnomon.lattice.exchange.powering import COIL, LIMITS, rigidity
-from gnomon.lattice.text import parse_number
+from gnomon.lattice.exchange.source_files import read_text
+from gnomon.lattice.text import parse_number, shorten
 
 #: Fields of magnets and the properties that they are here.
 FIELDS = {"b1": "k1", "a1": "k1s", "b2": "b3", "b3": "b4", "x_kick": "kick_x", "y_kick": "kick_y"}
@@ -136,28 +138,38 @@ def _read(folder: Path) -> Tables:
 
 
 def _rows(folder: Path, file: str, *columns: str) -> list[Row]:
+    where = folder / file
+    reader = csv.DictReader(io.StringIO(read_text(where, "a table of pytac"), newline=""))
+    rows: list[Row] = []
     try:
-        with (folder / file).open(newline="", encoding="utf-8") as text:
-            reader = csv.DictReader(text)
-            missing = set(columns) - set(reader.fieldnames or ())
-            if missing:
-                raise ExchangeError(f"{folder / file}: there is no column {', '.join(sorted(missing))}")
-            return list(reader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExchangeError(f"{folder / file}: cannot be read: {error}") from error
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        if missing:
+            raise ExchangeError(f"{where}: there is no column {', '.join(sorted(missing))}")
+        for row in reader:
+            empty = [column for column in columns if row[column] is None]
+            if empty:
+                raise ExchangeError(f"{where}, line {reader.line_num}: the line ends before {', '.join(empty)}")
+            rows.append(row)
+    except csv.Error as error:
+        raise ExchangeError(f"{where}, line {reader.line_num + 1}: not a table: {error}") from error
+    return rows
 
 
 def _number(text: str, folder: Path) -> int:
-    if not text.isdecimal():
-        raise ExchangeError(f"{folder}: el_id {text!r} is not a number")
-    return int(text)
+    try:
+        number = parse_number(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer() or number < 0.0:
+        raise ExchangeError(f"{folder}: el_id {shorten(text)} is not the number of an element")
+    return int(number)
 
 
 def _float(text: str, folder: Path) -> float:
     try:
         return parse_number(text)
     except ValueError:
-        raise ExchangeError(f"{folder}: {text!r} is not a number") from None
+        raise ExchangeError(f"{folder}: {shorten(text)} is not a number") from None
 
 
 def _conversion(tables: Tables, number: int, field: str, stiffness: float) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from gnomon.lattice.exchange.lat2db import read_lat2db
 from gnomon.lattice.exchange.lattice_json import read_lattice_json
 from gnomon.lattice.exchange.madx import read_madx
 from gnomon.lattice.exchange.powering import ELECTRON_EV
+from gnomon.lattice.exchange.source_files import check_size
 from gnomon.lattice.exchange.toolbox import load_toolbox
 from gnomon.lattice.exchange.tracy import read_tracy
 from gnomon.lattice.text import shorten
@@ -31,6 +32,7 @@ def read_ring(
         raise ExchangeError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     if not file.is_file():
         raise ExchangeError(f"{file}: there is no such file")
+    check_size(file, format)
     ring = _read(file, format, use, energy_ev, harmonic_number)
     if format == "madx":
         return ring  # HARMON decides there, not FREQ

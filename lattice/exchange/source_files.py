@@ -1,26 +1,38 @@
-"""Files of other programs, read as text or JSON, and not beyond the size of any lattice."""
+"""Files of other programs: ordinary files alone, read as text or JSON, and not beyond the size of any lattice."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from gnomon.lattice.exchange.findings import ExchangeError
+from gnomon.lattice.files import read_bytes
 
-#: Largest file that is read as text [bytes].
-MAX_TEXT_BYTES = 100_000_000
+#: Largest file that is read [bytes].
+MAX_FILE_BYTES = 100_000_000
+
+
+def check_size(file: Path, format: str) -> None:
+    """Refuse a file that is larger than any lattice. Raises ExchangeError with the file, its size and the limit."""
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise ExchangeError(f"{file}: cannot be read: {error}") from error
+    if size > MAX_FILE_BYTES:
+        raise ExchangeError(f"{file}: {size} bytes; the limit for {format} is {MAX_FILE_BYTES} bytes")
 
 
 def read_text(file: Path, format: str) -> str:
-    """The text of a lattice file: UTF-8, else Latin-1, of which no character can be wrong.
+    """Read a text: UTF-8, else Latin-1, of which no character can be wrong.
 
     Raises ExchangeError when it cannot be read, is larger than any lattice, or is not a text.
     """
+    check_size(file, format)
     try:
-        if file.stat().st_size > MAX_TEXT_BYTES:
-            raise ExchangeError(f"{file}: {file.stat().st_size} bytes; the limit for {format} is {MAX_TEXT_BYTES}")
-        data = file.read_bytes()
+        data = read_bytes(file, MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be read: {error}") from error
+    if len(data) > MAX_FILE_BYTES:  # it has grown since
+        raise ExchangeError(f"{file}: more than {MAX_FILE_BYTES} bytes, which is the limit for {format}")
     if b"\0" in data:
         raise ExchangeError(f"{file}: not {format}: it is not a text")
     try:
@@ -30,7 +42,7 @@ def read_text(file: Path, format: str) -> str:
 
 
 def read_json(file: Path, format: str, *, nan: bool = False) -> Any:
-    """A JSON file. Raises ExchangeError when it is not one, or has NaN or infinity in it (unless `nan` allows it)."""
+    """Read JSON. Raises ExchangeError when it is not, or has NaN or infinity in it (unless `nan` allows it)."""
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not a number of JSON")

@@ -166,7 +166,10 @@ class _Parser:
             if self.at >= len(self.words) or self.words[self.at].kind != "name":
                 self.fail("a name must follow '->'")
             self.at += 1
-            return Variable(name, self.words[self.at - 1].text)
+            attribute = self.words[self.at - 1].text
+            if self.peek() == "[":
+                self.fail(f"MAD-X cannot read a single entry of an array, as {name}->{attribute}[...] would be")
+            return Variable(name, attribute)
         return Variable(name)
 
     def expect(self, mark: str) -> None:

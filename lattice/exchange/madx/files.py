@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.source import Source
+from gnomon.lattice.files import read_bytes
 from gnomon.lattice.text import shorten
 
 #: All text of a lattice [bytes].
@@ -24,9 +25,9 @@ class Files:
                 raise MadxError(at, f"there is no file {shorten(str(file), 200)}")
             self._bytes += file.stat().st_size
             if self._bytes > MAX_BYTES:
-                raise MadxError(at, f"more than {MAX_BYTES / 1e6:g} MB of text: not read")
-            with file.open("rb") as stream:
-                content = stream.read(MAX_BYTES + 1)
+                what = f"{self._bytes} bytes of text with {shorten(str(file), 200)}"
+                raise MadxError(at, f"{what}; the limit for madx, called files included, is {MAX_BYTES} bytes")
+            content = read_bytes(file, MAX_BYTES)
         except (OSError, ValueError) as error:
             raise MadxError(at, f"{shorten(str(file), 200)} cannot be read: {error}") from error
         if b"\0" in content:

@@ -190,6 +190,10 @@ class Interpreter:
         """`name = expression;` and `name->attribute = expression;`, with or without a type before them."""
         types = [word.text for word in left[:-1] if word.text in _TYPES]
         target = left[len(types) :]
+        if len(target) > 3 and target[1].text == "->" and target[3].text == "[":
+            entry, whole = join(target).replace(" ", ""), f"{target[0].text}->{target[2].text}"
+            why = "MAD-X cannot set a single entry of an array; give all of them"
+            raise MadxError(place, f"{shorten(entry)} = {shorten(join(right))}: {why}: {shorten(whole)} = {{...}}")
         if not right or not target or any(word.kind != "name" for word in target[::2]):
             raise MadxError(place, f"not MAD-X: {shorten(join(left))} = {shorten(join(right))}")
         evaluate = self.program.variables.evaluate

@@ -105,6 +105,14 @@ REFUSED = {
     "a missing file": ("call, file='nope.madx';", "call: there is no file 'nope.madx'"),
     "an element without class": ("q: ;", "q: a class, line or sequence must follow"),
     "an assignment to nothing": ("q->k1=3;", "there is no element q"),
+    "an entry of an array": (
+        "m: multipole, knl={0, 0.01};\nm->knl[1] = 0.03;",
+        r"line 2: 'm->knl\[1\]' = '0\.03': MAD-X cannot set a single entry of an array; give all of them: "
+        r"'m->knl' = \{\.\.\.\}",
+    ),
+    "an entry of an array in an expression": (
+        "m: multipole, knl={0, 0.01};\nv = 2*m->knl[1];", r"line 2: .*cannot read a single entry.*m->knl\[\.\.\.\]"
+    ),
     "a beam below its mass": ("beam, particle=proton, energy=0.5;", "must be above the mass"),
     "a position without at": ("q: quadrupole,l=1; r: sequence, l=3; q; endsequence;", "q has no position"),
     "a sequence without length": ("r: sequence; endsequence;", "the sequence r has no length"),

@@ -1,5 +1,6 @@
 """Devices from pytac's tables: a small ring with a folder of its own, and Diamond's where pytac is installed."""
 
+import csv
 import importlib.util
 import json
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, add_pytac, import_machine, render
+from gnomon.lattice.exchange.source_files import MAX_FILE_BYTES
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from unit.lattice.exchange.rings import saved, small_cell, small_ring
 
@@ -91,13 +93,40 @@ def test_tables_of_another_ring_are_refused(tmp_path: Path) -> None:
             "999,SR01-Q1",
             "epics_devices.csv: 'SR01-Q1-01': there is no element 999",
         ),
-        ("epics_devices.csv", f"{QF},SR01-Q1", "one,SR01-Q1", "el_id 'one' is not a number"),
+        ("epics_devices.csv", f"{QF},SR01-Q1", "one,SR01-Q1", "el_id 'one' is not the number of an element"),
+        ("epics_devices.csv", f"{QF},SR01-Q1", "1.5,SR01-Q1", "el_id '1.5' is not the number of an element"),
+        (
+            "epics_devices.csv",
+            f"{QF},SR01-Q1",
+            "9" * 5000 + ",SR01-Q1",
+            r"el_id '9+\.\.\. is not the number of an element",
+        ),
+        ("families.csv", f"{QF},Q1", f"{QF}", "families.csv, line 2: the line ends before family"),
         ("uc_pchip_data.csv", "11.5", "eleven", "'eleven' is not a number"),
     ],
 )
 def test_nonsense_in_a_table_is_told(tmp_path: Path, file: str, old: str, new: str, expected: str) -> None:
     with pytest.raises(ExchangeError, match=expected):
         converted(tmp_path, folder(tmp_path, **{file: TABLES[file].replace(old, new)}))
+
+
+def test_a_text_that_is_not_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+    tables = folder(tmp_path, **{"families.csv": f"el_id,family\n{QF},{'Q' * 1000}\n"})
+    before = csv.field_size_limit(500)
+    try:
+        with pytest.raises(ExchangeError, match=r"families.csv, line 2: not a table: field larger than"):
+            converted(tmp_path, tables)
+    finally:
+        csv.field_size_limit(before)
+
+
+def test_a_table_above_the_limit_is_refused_with_its_size(tmp_path: Path) -> None:
+    tables = folder(tmp_path)
+    with (tables / "uc_poly_data.csv").open("r+b") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    said = rf"uc_poly_data\.csv: {MAX_FILE_BYTES + 1} bytes; the limit for a table of pytac is {MAX_FILE_BYTES} bytes"
+    with pytest.raises(ExchangeError, match=said):
+        converted(tmp_path, tables)
 
 
 def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
