@@ -41,7 +41,7 @@ CREATE TABLE documents (
 
 
 class DocumentFile:
-    """What a MachineStore promises, without an event loop, in one file, or in memory for ":memory:".
+    """Synchronous document store in one file, or in memory for ":memory:", with the promises of a MachineStore.
 
     One thread at a time may use it, the same one from the first call to `close`. Raises StoreError from the first call
     when the file cannot be opened or is something else.

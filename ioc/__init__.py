@@ -1,1 +1,1 @@
-"""What clients see: records, servers, dispatcher, configuration. Nothing is imported here."""
+"""The soft IOC that clients see: records, servers, dispatcher, configuration. Nothing is imported here."""

@@ -1,4 +1,4 @@
-"""What all tests share: an EPICS environment that reaches nobody else, free ports, and no process left behind."""
+"""Common parts of all tests: an EPICS environment that reaches nobody else, free ports, no process left behind."""
 
 import os
 import random
@@ -107,7 +107,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def soak(request: pytest.FixtureRequest) -> bool:
-    """Whether repetitions are to be as many as promised."""
+    """Tell whether tests repeat as often as promised."""
     return bool(request.config.getoption("--soak"))
 
 

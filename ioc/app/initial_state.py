@@ -70,7 +70,7 @@ def from_lattice(lattice: Lattice, note: str) -> InitialState:
 
 
 def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
-    """As the last server of this machine and prefix left it, by its journal; None if the journal knows none."""
+    """Return the state in which the last server of this machine and prefix ended; None if the journal has none."""
     with Reader(path) as reader:
         left = last_state_of(reader, ring.name, prefix)
     if left is None:
@@ -83,7 +83,7 @@ def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
 
 
 def last_state_or_nominal(ring: Ring, path: Path, prefix: str) -> InitialState:
-    """As the last server left it; nominal, and a note why, where the journal knows none."""
+    """Return the state in which the last server ended; if the journal has none, the nominal one and a note why."""
     unknown = f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}"
     return last_state(ring, path, prefix) or nominal(ring, unknown)
 

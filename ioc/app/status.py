@@ -54,7 +54,7 @@ class Status:
         self._outputs.show_many(figures | {source: figure() for source, figure in self._figures.items()})
 
     async def run(self) -> None:
-        """Beat once a second, for ever."""
+        """Publish the figures once a second until cancelled."""
         while True:
             await asyncio.sleep(PERIOD_S)
             self.beat()

@@ -1,4 +1,4 @@
-"""How much memory the process has, and a bound to how much it can be made to take.
+"""Memory of the process, and a limit to how much clients can make it take.
 
 A message of sixty bytes can announce 4e9 values, and a decoder that trusts it asks for as many at once. With the bound
 that request fails, the decoder gives up and its client is disconnected; without it the system ends some process.

@@ -34,12 +34,12 @@ class Holder(Protocol):
 
     @property
     def held_bytes(self) -> int:
-        """What it makes the process keep, about."""
+        """Approximate memory that the process holds for the client."""
         ...
 
     @property
     def is_behind(self) -> bool:
-        """Whether it has not read for a while what waits for it: such clients go first."""
+        """Tell whether it has not read for a while what waits for it: such clients go first."""
         ...
 
     def evict(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What a server needs of the rest of gnomon when a client writes: one sink for the puts of both protocols."""
+"""Interfaces between the servers and the commands: one sink for the puts of both protocols."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -11,7 +11,7 @@ from gnomon.lattice import Client
 
 @dataclass(frozen=True, slots=True)
 class PutReply:
-    """How a put ended: `message` says why when it was not accepted, `lattice_id` what it made when it was."""
+    """Result of a put: `message` has the reason if it was not accepted, `lattice_id` the new lattice if it was."""
 
     accepted: bool
     message: str = ""

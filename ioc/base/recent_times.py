@@ -1,4 +1,4 @@
-"""How long the last so many things took."""
+"""Durations of the most recent results or puts."""
 
 from collections import deque
 

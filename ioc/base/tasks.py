@@ -11,7 +11,7 @@ log = logging.getLogger("gnomon.tasks")
 def background_task(
     work: Coroutine[None, None, None], name: str, failed: Callable[[str], None] | None = None
 ) -> "asyncio.Task[None]":
-    """Run `work` for ever. Should it fail, the log says so at once, and `failed` is told why."""
+    """Run `work` until it is cancelled. If it fails, the log says so at once, and `failed` is called with the reason."""
 
     def ended(task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -1,4 +1,4 @@
-"""Who runs this process."""
+"""Name of the user who runs this process."""
 
 import getpass
 

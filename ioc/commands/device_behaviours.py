@@ -8,7 +8,7 @@ Settings = tuple[Setting, ...]
 
 
 class DeviceBehaviour(Protocol):
-    """What one device does with commands. The dispatcher asks, and tells how each command that concerns it goes on."""
+    """Behaviour of one device. The dispatcher asks it for delays, and tells it how commands that concern it go on."""
 
     #: The device's name in the reasons of the journal.
     name: str
@@ -38,7 +38,7 @@ class DeviceBehaviour(Protocol):
 
 
 class SelectionListener(Protocol):
-    """Whoever shows the course of a selection to clients."""
+    """Interface for showing clients the course of a selection."""
 
     def begin(self, states: tuple[int, ...], delay_s: float) -> None:
         """Show the states that the hardware passes, the last of them until `delay_s` from now."""

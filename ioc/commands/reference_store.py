@@ -1,4 +1,4 @@
-"""Where reference orbits are kept: the document store, so that they outlive the server and no save is lost."""
+"""Reference orbits in the document store, so that they outlive the server and no save is lost."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -65,7 +65,7 @@ class ReferenceStore:
         if document["monitors"] != self._monitors:
             raise OrbitError(
                 f"reference orbit {name!r} was saved with other monitors ({len(document['monitors'])}, here "
-                f"{len(self._monitors)}): save it anew"
+                f"{len(self._monitors)}): save it again"
             )
         return ReferenceOrbit(name, np.array(document["x_m"]), np.array(document["y_m"]), document["saved"])
 
@@ -80,7 +80,7 @@ class ReferenceStore:
         await self._put(IN_USE, self._chooser, {"name": name})
 
     async def chosen(self) -> str:
-        """Which one was in use when it was last chosen."""
+        """Return the name of the reference orbit that was chosen last."""
         async with SqliteStore(self._path) as store:
             try:
                 return str((await store.get(IN_USE, self._chooser)).document["name"])

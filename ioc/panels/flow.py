@@ -24,7 +24,7 @@ class Section:
     head: Row | None = None
 
     def height(self, rows: int) -> int:
-        """Height of a card with so many rows."""
+        """Height of a card with this many rows."""
         return CARD_BAR + 2 * PADDING + ROW * (rows + (self.head is not None))
 
 

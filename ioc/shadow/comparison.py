@@ -65,7 +65,7 @@ class Comparison:
             self._begin()
 
     def lost(self, channels: Sequence[int]) -> None:
-        """These PVs are out of reach; a comparison that was going to be made with them is not."""
+        """Forget the readings of PVs that are out of reach, and do not make a comparison that needs them."""
         self._measured.lost(channels)
         if self._candidate is not None:
             self._candidate = self._measured.snapshot()

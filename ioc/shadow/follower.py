@@ -101,7 +101,7 @@ class Follower:
             self.refused.pop(self._watched.names[channel], None)
 
     def forget(self) -> None:
-        """The whole machine is out of reach: when it is found again, its state has to be taken anew."""
+        """The whole machine is out of reach: when it is found again, its state has to be read again."""
         self.caught_up = False
         self._times_lost += 1
 
@@ -164,7 +164,7 @@ class Follower:
         return self._read(asked.setpoint, found, asked.time_ns)
 
     def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> MachineValue:
-        """Return what an update asks for that is not refused. What has a setpoint of its own is followed by that."""
+        """Return the value that an update asks for, if it is not refused; a PV with a setpoint of its own follows that."""
         spec = setpoint.spec
         settings = parse_put(spec, update.value).settings
         if not spec.presets:
@@ -198,7 +198,7 @@ class Follower:
 
     def _sent(self, future: "Future[PutReply]", note: str, group: Mapping[int, MachineValue], times_lost: int) -> None:
         self._open -= 1
-        if self._closed or times_lost != self._times_lost:  # its state is taken anew
+        if self._closed or times_lost != self._times_lost:  # its state is read again
             return
         reply, lattice = future.result(), self._dispatcher.lattice
         failed: dict[int, MachineValue] = {}
@@ -214,7 +214,7 @@ class Follower:
 
 
 def differing(lattice: Lattice, asked: Mapping[int, MachineValue]) -> dict[int, MachineValue]:
-    """Those that a lattice does not have; strengths are looked at after all else is set, since they depend on it."""
+    """Select the values that a lattice does not have; strengths come last, since they depend on the others."""
     rest = {c: a for c, a in asked.items() if not a.setpoint.strength and not a.is_in(lattice)}
     try:
         after = lattice.updated({(s.device, s.property): s.value for a in rest.values() for s in a.settings})

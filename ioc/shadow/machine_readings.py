@@ -41,7 +41,7 @@ class ReadingsSnapshot:
 
 
 class MachineReadings:
-    """Collector of readings; `readings` says by channel what each is about."""
+    """Collector of readings; `readings` gives the subject of each channel."""
 
     def __init__(self, readings: Mapping[int, ReadingSource], monitors: int) -> None:
         self._readings = readings
@@ -53,7 +53,7 @@ class MachineReadings:
         self._tune_source = next((source.removesuffix(".x").removesuffix(".y") for source in sources), "")
 
     def updated(self, updates: Sequence[Update]) -> bool:
-        """Take what the link heard; whether any of it was a reading."""
+        """Take updates of the link; return True if any of them was a reading."""
         any_taken = False
         for update in updates:
             if (reading := self._readings.get(update.channel)) is not None:
@@ -62,13 +62,13 @@ class MachineReadings:
         return any_taken
 
     def lost(self, channels: Sequence[int]) -> None:
-        """These PVs are out of reach: what they showed does not count any more."""
+        """Forget the readings of PVs that are out of reach."""
         for channel in channels:
             if (reading := self._readings.get(channel)) is not None:
                 self._places(reading)[1][...] = NEVER
 
     def snapshot(self) -> ReadingsSnapshot:
-        """The readings of now, as a copy."""
+        """Return a copy of the present readings."""
         return ReadingsSnapshot(
             self._positions.copy(),
             self._position_ns.copy(),
@@ -91,7 +91,7 @@ class MachineReadings:
         times[...] = np.where(np.isfinite(values), update.time_ns, NEVER)
 
     def _places(self, reading: ReadingSource) -> tuple[Floats, Times]:
-        """The parts of the arrays that a PV is about."""
+        """Return the parts of the arrays of values and times that a PV fills."""
         plane = int(reading.source.endswith(".y"))
         if reading.source in ALL_POSITIONS:
             return self._positions, self._position_ns

@@ -74,7 +74,7 @@ class Shadow:
 
     @property
     def description(self) -> str:
-        """Whom it follows, in words."""
+        """The machine that it follows, in words."""
         return self._where
 
     def start(self) -> None:
@@ -131,7 +131,7 @@ class Shadow:
             self._look()
 
     def _failed(self, reason: str) -> None:
-        """Nobody looks any more, so nothing may stay valid that could become old."""
+        """Make outputs INVALID after an internal error: without the watch they could become old unnoticed."""
         self._link.close()
         self._services.activity.hold(reason)
         told = {"machine.connected": AWAY, "machine.reason": reason}

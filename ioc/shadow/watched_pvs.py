@@ -63,7 +63,7 @@ class WatchedPvs:
 def choose_watched_pvs(
     specs: Sequence[PvSpec], ring: Ring, prefix: str, machine_prefix: str, left_alone: Sequence[str] = ()
 ) -> WatchedPvs:
-    """Choose them from our own PVs, which have the machine's names but for the prefix.
+    """Choose the PVs to watch from our own, which have the machine's names but for the prefix.
 
     `left_alone` are patterns of names, without any prefix, that are not watched.
     """

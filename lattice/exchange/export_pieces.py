@@ -140,7 +140,7 @@ def lost_fields(element: Bend, known: Sequence[str], program: str) -> Iterator[F
     values |= {name: getattr(element, name) for name in ("kick_x", "kick_y", "dx", "dy", "roll")}
     for name, value in values.items():
         if value != 0.0 and name not in known:
-            yield Finding(element.name, "bend", name, f"a bend of {program} has no such thing")
+            yield Finding(element.name, "bend", name, f"{program} has no bend with this property")
 
 
 def _split_finding(element: Element, program: str) -> Finding:

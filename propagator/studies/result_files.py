@@ -30,7 +30,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyResult:
-    """What a study found: facts about it, names along its axes, and quantities."""
+    """Result of a study: facts about it, names along its axes, and quantities."""
 
     study: str
     facts: Mapping[str, str]

@@ -113,7 +113,7 @@ def study_orm(lattice: Lattice, optics: str, say: Say) -> StudyResult:
 
 
 def aperture_result(found: ApertureStudy, lattice: Lattice, optics: str) -> StudyResult:
-    """What an aperture study found, as it is written."""
+    """Convert the result of an aperture study for writing."""
     names: dict[str, tuple[str, ...]] = {"momentum": tuple(f"{part.delta:g}" for part in found.dynamic)}
     quantities: dict[str, Quantity] = {}
     for part in found.dynamic:

@@ -19,7 +19,7 @@ MARK = "complete-studies"
 
 
 def study_kernels_are_cached() -> bool:
-    """Whether the machine code of all studies is in the cache."""
+    """Tell whether the machine code of all studies is in the cache."""
     return (cache_folder() / MARK).exists()
 
 

@@ -1,4 +1,4 @@
-"""When does a server that is being started answer first? A Channel Access client of its own that searches all the time.
+"""Time until a starting server first answers, taken by a Channel Access client that searches all the time.
 
 Ordinary clients search less and less often: their own back-off would stand in the result. Prints `searching`, and
 then the time on the monotonic clock, which all processes share, at which a read brought a value that is not INVALID.

@@ -1,4 +1,4 @@
-"""What the parts cost without a network: one quadrupole changed, gnomon and pyAT; one command written to the journal.
+"""Cost of the parts without a network: one quadrupole changed, gnomon and pyAT; one command written to the journal.
 
 Runs in a process of its own and prints its samples as JSON; see main.
 """

@@ -1,4 +1,4 @@
-"""What the runner asks its client processes to measure, and what they answer: the words that both sides share."""
+"""Jobs that the runner gives to its client processes, and their results: the words that both sides share."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a job found: times [ms] by name, and counts or other single numbers by name."""
+    """Result of a job: times [ms] by name, and counts or other single numbers by name."""
 
     times_ms: dict[str, list[float]] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What is measured on a running server, by a client that stays outside of it. Runs in a process of its own: see main.
+"""Measurements on a running server, by a client outside of it. Runs in a process of its own: see main.
 
 Each measure first learns which reading belongs to which of two settings, so that it can tell a new output from an old.
 """
@@ -174,7 +174,7 @@ class Watch:
         self.changes = 0
 
     def wait(self, limit_s: float) -> float | None:
-        """When the expected value came, on the clock of perf_counter; None if it did not."""
+        """Return the time at which the expected value came, on the clock of perf_counter; None if it did not."""
         return self._seen_at if self._seen.wait(limit_s) else None
 
     def __call__(self, reading: float) -> None:

@@ -111,7 +111,7 @@ def dt4acc_bessy2() -> Peer:
 
 
 def _listed(peer: Peer, prefix: str, patience_s: float = 10.0) -> set[str]:
-    """What `dbl` on the console of a soft IOC lists."""
+    """List the PVs that `dbl` on the console of a soft IOC shows."""
     with tempfile.TemporaryDirectory() as folder:
         environment = loopback_environment() | peer.environment
         with Server(peer.command, environment, peer.ready_text, Path(folder), log_lines=100_000) as server:

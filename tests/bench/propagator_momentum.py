@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What it costs that the RF frequency fixes the path length: `frequency` next to `orbit`, call by call in one process.
+"""Cost of the path length that the RF frequency fixes: `frequency` next to `orbit`, call by call in one process.
 
 python tests/bench/propagator_momentum.py [--seconds N]
 
@@ -64,7 +64,7 @@ def pair(lattice: Lattice, key: tuple[str, str], step: float, wanted: float) -> 
 
 
 def settings(lattice: Lattice) -> Iterator[tuple[str, list[Lattice], float, float]]:
-    """What is changed: words, the two lattices, how far delta moves, and the largest ratio that is allowed."""
+    """Changes to measure: words, the two lattices, how far delta moves, and the largest ratio that is allowed."""
     ring = lattice.ring
     eta = Propagator(ring)(lattice).dispersion
     quadrupoles = [m for m in ring.magnets if m.main == "k1" and lattice[m.name, "k1"] != 0.0]

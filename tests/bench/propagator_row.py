@@ -1,4 +1,4 @@
-"""What every measurement of the propagator gives."""
+"""The row that every measurement of the propagator gives."""
 
 from dataclasses import dataclass
 

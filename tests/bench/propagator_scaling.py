@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How the propagator grows with the ring: BESSY II (1093 elements), DIAD (2194) and Diamond-II (3971), in one process.
+"""Growth of times with the ring: BESSY II (1093 elements), DIAD (2194) and Diamond-II (3971), in one process.
 
 python tests/bench/propagator_scaling.py [--seconds N] [--json FILE]
 
@@ -108,7 +108,7 @@ class Case:
             raise SystemExit(f"{self.ring.name}: no beam after a change of {self.key[0]}: {beam.reason}")
 
     def name(self, _: int) -> Lattice:
-        """What an update of one setting hashes: a chunk, and the digests of all."""
+        """Hash what an update of one setting hashes: a chunk, and the digests of all."""
         digest(self.lattice._chunks[0])
         return Lattice(self.ring, self.lattice._chunks, self.lattice._digests)
 

@@ -32,7 +32,7 @@ MAX_LENGTH = 60.0
 
 
 def missing() -> str:
-    """What is not installed, or nothing."""
+    """Name of a package that is not installed, or nothing."""
     return ", ".join(name for name in ("cpymad", "xtrack") if importlib.util.find_spec(name) is None)
 
 

@@ -1,4 +1,4 @@
-"""What a run found, as a table on the terminal, as JSON and as a section of the documentation."""
+"""Report of a run, as a table on the terminal, as JSON and as a section of the documentation."""
 
 import importlib.metadata
 import os
@@ -35,7 +35,7 @@ class Report:
         return cls(servers, parts, missing, described_machine() | versions)
 
     def ratios(self) -> dict[str, float]:
-        """How many times longer it takes elsewhere, by medians of this run."""
+        """Ratios of the others' times to ours, by medians of this run."""
         found = {}
         ours, theirs = self.servers.get("gnomon", Result()), self.servers.get("dt4acc", Result())
         for label, (job, name) in RATIOS.items():

@@ -40,7 +40,7 @@ class BenchError(Exception):
 
 @dataclass
 class Findings:
-    """What a target's rounds have brought so far."""
+    """Findings of a target's rounds so far."""
 
     target: Target
     result: Result = field(default_factory=Result)

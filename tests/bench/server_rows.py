@@ -34,7 +34,7 @@ class Row:
         return [self.label, self.against, *shown, found, *limits]
 
     def _times(self, ratio: float) -> str:
-        """As a fraction where fractions are asked for."""
+        """Format a ratio, as a fraction where fractions are asked for."""
         return f"1/{1 / ratio:.0f}" if self.need < 0.1 else f"{ratio:.2g}x"
 
     def _numbers(self, groups: dict[str, Medians]) -> tuple[float | None, float | None]:

@@ -119,7 +119,7 @@ def measure_stream(seconds: float, findings: Findings) -> None:
 
 
 def stream_text(stream: Numbers) -> str:
-    """What became of a stream of puts, in words."""
+    """Describe the outcome of a stream of puts."""
     if not stream:
         return "The stream of puts was not measured."
     seconds = stream["puts"] / STREAM_HZ

@@ -1,4 +1,4 @@
-"""What is measured of one server with the load clients: fan-out, many PVs, a stream of puts."""
+"""Measurements of one server with the load clients: fan-out, many PVs, a stream of puts."""
 
 import subprocess
 import tempfile

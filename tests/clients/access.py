@@ -1,4 +1,4 @@
-"""What client programs share: plain gets and puts over both protocols, each one asking the server."""
+"""Common parts of client programs: plain gets and puts over both protocols, each one asking the server."""
 
 from collections.abc import Iterable
 from functools import cache

@@ -1,4 +1,4 @@
-"""What clients of both rings do all day: optics, frequency sweeps, voltages, switches, the multiplexer."""
+"""Daily use by clients of both rings: optics, frequency sweeps, voltages, switches, the multiplexer."""
 
 import time
 from typing import Any
@@ -84,7 +84,7 @@ def optics(numbers: list[int]) -> list[list[Any]]:
 
 
 def voltages(kilovolts: list[float]) -> list[list[Any]]:
-    """What is read at each voltage of the cavity."""
+    """Read the beam at each voltage of the cavity."""
     rows = []
     for voltage in kilovolts:
         put("PAHRP:setVoltCav", voltage)

@@ -42,7 +42,7 @@ def by_p4p(names: list[str]) -> dict[str, list[Any]]:
 
 
 def missing(over_ca: list[str], over_pva: list[str]) -> list[str]:
-    """Those that give no value over the protocol that they are asked for."""
+    """List the PVs that give no value over the protocol that they are asked for."""
     ca_values = epics.caget_many(over_ca, timeout=20)
     pva_values = pva().get(over_pva, timeout=20, throw=False)
     found = [name for name, value in zip(over_ca, ca_values, strict=True) if value is None]

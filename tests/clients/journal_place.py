@@ -8,7 +8,7 @@ STEERER = "TWIN:HS4P1D1R:"
 
 
 def put(value: float) -> list[object]:
-    """What the put said, the alarm severity of the recorder, and where the steerer stands."""
+    """Return the answer of a put, the alarm severity of the recorder, and the steerer's value."""
     said = tried(STEERER + "set", value, accepted="done")
     state = epics.PV("TWIN:dt:recorder")
     state.get_with_metadata(form="time", use_monitor=False)

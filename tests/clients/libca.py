@@ -1,4 +1,4 @@
-"""What libca reads of a PV of each kind, and how soon it connects again and again: `python -m clients.libca WHAT`."""
+"""Readings by libca of a PV of each kind, and times of repeated connections: `python -m clients.libca WHAT`."""
 
 import json
 import sys

@@ -56,7 +56,7 @@ def read(name: str) -> Any:
 
 
 def bad_then_good(steerer: str, bad: float) -> list[Any]:
-    """How long until INVALID, and until good again [s]; the setpoint between; whether there is a beam afterwards."""
+    """Measure the times until INVALID, and until good again [s]; the setpoint between; whether there is a beam then."""
     watch = Watch(steerer)
     watch.steerer.put(bad)
     late, kept = watch.wait(3), watch.steerer.get(use_monitor=False)
@@ -74,7 +74,7 @@ def put_behind(steerer: str, bad: float) -> list[Any]:
 
 
 def refusal_and_reason(steerer: str, bad: float) -> list[Any]:
-    """What a put of a bad value says, and what the server says then."""
+    """Return the refusal of a bad value, and the reason that the server shows then."""
     watch = Watch(steerer)
     said = [watch.put(bad), read("dt:reason")]
     watch.put(0.0)

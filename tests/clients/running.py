@@ -1,4 +1,4 @@
-"""How tests run the modules here in processes of their own."""
+"""Command and environment with which tests run the modules here in processes of their own."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ def python_path() -> str:
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """What runs `clients.<module>`; it needs `environment`."""
+    """Return the command that runs `clients.<module>`; it needs `environment`."""
     return [sys.executable, "-m", f"clients.{module}", *arguments]
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """That of this process, with the search path and `more`."""
+    """Return the environment of this process, with the search path and `more`."""
     return {**os.environ, **(more or {}), "PYTHONPATH": python_path()}
 
 

@@ -16,7 +16,7 @@ TUNE = "TWIN:TUNEZR:rdH"
 
 
 def value_and_unit(name: str) -> list[Any]:
-    """What pyepics reads of a PV, and its unit."""
+    """Read the value of a PV and its unit with pyepics."""
     pv = epics.PV(name)
     return [pv.get(timeout=5.0), pv.units]
 

@@ -1,4 +1,4 @@
-"""What gnomon's own PVs tell, and what a client can do with them, over both protocols."""
+"""Use of gnomon's own PVs by a client, over both protocols."""
 
 import time
 from typing import Any
@@ -42,7 +42,7 @@ def figures() -> dict[str, Any]:
 
 
 def pause_and_resume(over: str) -> list[Any]:
-    """What is seen of the model before, while and after it is paused over one of the protocols."""
+    """Observe the model before, while and after it is paused over one of the protocols."""
     if over == "ca":
 
         def put(name: str, value: Any) -> None:

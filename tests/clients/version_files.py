@@ -1,4 +1,4 @@
-"""What is done with a server whose files are kept as those of a version."""
+"""Use of a server whose files are kept as those of a version."""
 
 from typing import Any
 

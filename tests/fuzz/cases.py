@@ -15,7 +15,7 @@ PREFIX = "TWIN:"
 
 
 class Road(StrEnum):
-    """How a case reaches the server."""
+    """Way in which a case reaches the server."""
 
     CA_TCP = "ca-tcp"
     CA_UDP = "ca-udp"
@@ -24,7 +24,7 @@ class Road(StrEnum):
 
 
 class End(StrEnum):
-    """How a client leaves: says goodbye and reads what still comes, just closes, or resets the connection."""
+    """Way in which a client leaves: says goodbye and reads what still comes, just closes, or resets the connection."""
 
     POLITE = "polite"
     CLOSE = "close"
@@ -33,7 +33,7 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one client does. Each step waits for a moment for an answer to the one before."""
+    """Steps of one client. Each step waits for a moment for an answer to the one before."""
 
     number: int
     road: Road

@@ -28,7 +28,7 @@ class Where:
     pva_udp: int
 
     def port(self, road: Road) -> int:
-        """Where a case goes."""
+        """Port that a case goes to."""
         return {
             Road.CA_TCP: self.ca,
             Road.CA_UDP: self.ca,
@@ -123,7 +123,7 @@ class Driver:
 
 
 async def _listen(reader: asyncio.StreamReader, patience_s: float) -> bytes:
-    """What comes within a moment; nothing when nothing comes, or the server has hung up."""
+    """Receive what comes within a moment; nothing when nothing comes, or the server has hung up."""
     try:
         return await asyncio.wait_for(reader.read(65536), patience_s)
     except TimeoutError:

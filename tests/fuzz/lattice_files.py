@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Verdict:
-    """How the imports ended, and those that did not end as they must."""
+    """Counts of how the imports ended, and those that did not end as they must."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -135,7 +135,7 @@ def _serve(pipe: Connection) -> None:
 
 
 class Worker:
-    """A process that imports; it is started anew when it does not answer."""
+    """A process that imports; it is restarted when it does not answer."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -194,7 +194,7 @@ def run(samples: Sequence[Sample], seed: int, count: int, folder: Path, tell: bo
 
 
 def _told(file: Path, format: str) -> str:
-    """What the import in a child of its own says of a file."""
+    """Import a file in a child process and return the message."""
     from gnomon.lattice.exchange import ExchangeError, ImportOptions, import_isolated
 
     try:

@@ -1,4 +1,4 @@
-"""What is done to bytes that were right: the damage that networks, bugs and people do."""
+"""Mutations of valid bytes: the damage that networks, bugs and people do."""
 
 import struct
 from collections.abc import Sequence

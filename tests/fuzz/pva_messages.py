@@ -73,7 +73,7 @@ def description(random: Random, depth: int = 0) -> bytes:
 
 
 def selection(random: Random) -> bytes:
-    """What a request asks for: everything, mostly."""
+    """Build the selection of a request: everything, mostly."""
     if random.random() < 0.6:
         return b"\xfd" + struct.pack("<H", 1) + EMPTY
     return description(random) + random.randbytes(random.choice((0, 4, 40)))

@@ -31,7 +31,7 @@ def twin(ports: EpicsPorts, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def send(ports: EpicsPorts, file: Path) -> bytes:
-    """What comes back within a moment."""
+    """Send bytes and return what comes back within a moment."""
     content = file.read_bytes()
     if "-udp-" in file.name:
         with socket.socket(type=socket.SOCK_DGRAM) as datagrams:

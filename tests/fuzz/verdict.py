@@ -1,4 +1,4 @@
-"""What is asked of a server that was fuzzed, and what came of it."""
+"""Checks of a server that was fuzzed, and their results."""
 
 import re
 from collections import Counter
@@ -38,7 +38,7 @@ class Verdict:
     log: str
 
     def p99(self, work: str) -> float:
-        """What 99 of 100 of a good client's gets or puts did not exceed [s]."""
+        """Time that 99 of 100 of a good client's gets or puts did not exceed [s]."""
         times = sorted(self.times.get(work, ()))
         return times[int(0.99 * (len(times) - 1))] if times else float("nan")
 
@@ -48,7 +48,7 @@ class Verdict:
         return Counter(speaker(line) for line in self.log.splitlines() if line.strip())
 
     def faults(self, p99_s: float = P99_ALLOWED_S) -> list[str]:
-        """What is not as it should be; nothing when all is well."""
+        """List what is not as it should be; nothing when all is well."""
         found = []
         if self.exit_status is not None:
             found.append(f"the server ended with status {self.exit_status}")
@@ -77,5 +77,5 @@ class Verdict:
 
 
 def speaker(line: str) -> str:
-    """Who wrote a line of the log."""
+    """Return the logger that wrote a line of the log."""
     return next((who for who, pattern in SPEAKERS.items() if pattern.search(line)), "others")

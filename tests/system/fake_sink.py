@@ -1,4 +1,4 @@
-"""A sink that plays the dispatcher behind a server."""
+"""A sink that stands in for the dispatcher behind a server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -29,5 +29,5 @@ def test_clients_of_others_read_every_pv_with_its_unit(machine: str, epics_ports
 
 
 def agrees(spec: PvSpec, unit: str, count: int) -> bool:
-    """Whether what a client was told is what the PV is."""
+    """Tell whether what a client was told is what the PV is."""
     return (spec.kind not in NUMBERS or unit == spec.unit) and count <= spec.length

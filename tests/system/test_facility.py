@@ -1,4 +1,4 @@
-"""What clients of the MLS and of BESSY II do all day: optics, frequency sweeps, voltage, switches, the multiplexer."""
+"""Daily use by clients of the MLS and of BESSY II: optics, frequency sweeps, voltage, switches, the multiplexer."""
 
 import signal
 from collections.abc import Iterator

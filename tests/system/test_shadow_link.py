@@ -26,7 +26,7 @@ NAMES = ("T:current", "T:broken", "T:counts", "T:optics", "T:name", "T:orbit", "
 
 
 class Heard:
-    """What the link said, the newest by name."""
+    """The newest updates of the link by name."""
 
     def __init__(self) -> None:
         self.newest: dict[str, Update] = {}

@@ -1,4 +1,4 @@
-"""What gnomon tells about itself and lets clients do with it, over both protocols."""
+"""Status and controls of gnomon itself, over both protocols."""
 
 import re
 from collections.abc import Iterator

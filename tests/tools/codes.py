@@ -43,7 +43,7 @@ XTRACK: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 
 @dataclass(frozen=True)
 class Optics:
-    """What one code says; beta (n+1, 2) and dispersion (n+1,) in x at the entrance of every element and the end."""
+    """Optics by one code; beta (n+1, 2) and dispersion (n+1,) in x at the entrance of every element and the end."""
 
     code: str
     bend: str

@@ -58,7 +58,7 @@ class Case:
     of_folder: bool = False
 
     def file(self) -> Path | None:
-        """Where the file is, None when its package is not installed."""
+        """Path of the file, None when its package is not installed."""
         if self.of_folder:
             return Path(self.package) / self.path
         spec = importlib.util.find_spec(self.package)

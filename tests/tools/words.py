@@ -32,7 +32,11 @@ WORDS = {
     r"[Mm]aster-clock": "master clock",
     r"[Rr]eally write": "Write to the machine",
     r"At most so many": "Show at most this many",
-    r"plays the machine": "stands in for the machine",
+    r"plays the (?:machine|dispatcher)|gnomon that plays": "stands in for",
+    r"(?:[Bb]egins?|[Ss]tart(?:s|ed)?|[Ss]ave it|[Ss]aving|connects) anew": "again, or restart",
+    r"at most so many|[Tt]he last so many": "at most `n`, or the most recent",
+    r"has no such thing": "the noun",
+    r"Nobody looks any more": "the watch has ended",
     r"is none of its\b": "is not one of its ...",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",

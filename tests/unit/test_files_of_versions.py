@@ -1,4 +1,4 @@
-"""What earlier versions have left opens in this one: fixtures/v<version>, written by `tools.version_files` of then."""
+"""Files of earlier versions open in this one: fixtures/v<version>, written by `tools.version_files` of then."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def config(kept: Path) -> Config:
 
 
 def gnomon(kept: Path, *arguments: str) -> str:
-    """What a command says; it must work."""
+    """Run a command that must work, and return its output."""
     if arguments[0] == "snapshot":
         options = kept / "used.yaml"
         options.write_text(json.dumps({"store": {"path": str(kept / "documents.sqlite")}}))

@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol, ABC):
                     break
         except InvalidMessageError as error:
             self.drop(str(error))
-        except MemoryError:  # what it asked for is lost: it has to begin anew
+        except MemoryError:  # what it asked for is lost: it has to start again
             self.drop("asked for more memory than there is")
         finally:
             self._busy = False

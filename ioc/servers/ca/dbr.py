@@ -112,7 +112,7 @@ def decode(data_type: int, count: int, payload: bytes) -> list[Any]:
 
 
 def _head(state: State, facts: Facts, form: int, native: int) -> bytes:
-    """All that stands before the value."""
+    """Encode what precedes the value."""
     if form == PLAIN:
         return b""
     alarm = struct.pack(">HH", state.status, state.severity)
@@ -205,18 +205,18 @@ def _texts(texts: list[str]) -> bytes:
 
 
 def _cell(item: str, size: int) -> bytes:
-    """A text in a cell of fixed size, cut so that a zero byte ends it."""
+    """Encode a text in a cell of fixed size, cut so that a zero byte ends it."""
     return cut(item, size - 1).ljust(size, b"\0")
 
 
 def cut(item: str, size: int) -> bytes:
-    """A text as UTF-8 in at most so many bytes, cut between two characters."""
+    """Encode a text as UTF-8 in at most `size` bytes, cut between two characters."""
     data = item.encode(errors="replace")
     return data if len(data) <= size else data[:size].decode(errors="ignore").encode()
 
 
 def text_of(data: bytes) -> str:
-    """The text before the first zero byte. Raises NotATextError."""
+    """Decode the text before the first zero byte. Raises NotATextError."""
     try:
         return data.split(b"\0", 1)[0].decode()
     except UnicodeDecodeError as error:

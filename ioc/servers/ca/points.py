@@ -43,7 +43,7 @@ class Point:
         if self.long:
             value = dbr.cut(str(value), LONG_STRING - 1) + b"\0"
         elif isinstance(value, int) and not isinstance(value, bool) and self.native == dbr.LONG:
-            value = (value + 2**31) % 2**32 - 2**31  # a count begins anew
+            value = (value + 2**31) % 2**32 - 2**31  # the counter wraps around
         state = State(value, int(reading.status), int(reading.severity), reading.time_ns)
         return state if self.filters is NO_FILTERS else self.filters.apply(state)
 

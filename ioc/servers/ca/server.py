@@ -32,7 +32,7 @@ from gnomon.ioc.servers.interfaces import LOOPBACK_BROADCAST, broadcast_addresse
 from gnomon.lattice import GnomonError
 
 DEFAULT_PORT = 5064
-#: Clients that may wait to be accepted: all of a control room's, when the server starts anew.
+#: Clients that may wait to be accepted: all of a control room's, when the server restarts.
 BACKLOG = 1024
 #: How often clients are looked after that do not move [s].
 CHECK_S = 1.0

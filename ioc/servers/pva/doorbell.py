@@ -56,7 +56,7 @@ class Doorbell:
         operation.done()
 
     def put(self, pv: Any, operation: Any) -> None:
-        """Nothing is to be written here."""
+        """Refuse the put: the channel has no value to write."""
         operation.done(error=f"{self.name} cannot be written.")
 
     def set_address(self, host: str, port: int) -> None:

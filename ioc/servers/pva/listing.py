@@ -34,7 +34,7 @@ class Listing:
         self._kept: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
 
     def forget(self) -> None:
-        """Make the lists anew: PVs have come or gone."""
+        """Make the lists again: PVs have come or gone."""
         self._kept = OrderedDict()
 
     def rpc(self, pv: Any, operation: Any) -> None:

@@ -165,7 +165,7 @@ class _Answers(asyncio.DatagramProtocol):
             self._link.complain(addr, str(error))
 
     def error_received(self, exc: Exception) -> None:
-        """Nobody listens there yet; the search goes on."""
+        """Ignore the error: no server listens there yet, and the search goes on."""
 
 
 class _Circuit(asyncio.Protocol):

@@ -28,7 +28,7 @@ class ElementClass:
 
     @property
     def attributes(self) -> frozenset[str]:
-        """All that MAD-X knows in this class."""
+        """Attributes that MAD-X knows in this class."""
         return self.read | self.idle | self.zero | COMMON | {"l"}
 
 

@@ -138,7 +138,7 @@ def _parts(program: Program, name: str) -> list[str | float]:
 
 
 def _harmonic_number(elements: list[ForeignElement], length: float, energy: float, mass: float) -> int | None:
-    """That of the cavities of lowest frequency with a voltage, or of all when none has one."""
+    """Harmonic number of the cavities of lowest frequency with a voltage, or of all when none has one."""
     cavities = [e for e in elements if e.method == "RFCavityPass"]
     revolution = CONSTANTS["clight"] * math.sqrt(max(1.0 - (mass / energy) ** 2, 0.0)) / length if length > 0.0 else 0.0
     found = []

@@ -1,4 +1,4 @@
-"""What a process and its children use of the machine."""
+"""Resources that a process and its children use."""
 
 import psutil
 

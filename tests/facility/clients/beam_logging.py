@@ -16,7 +16,7 @@ def sizes(names: list[str], optics: str, states: list[str]) -> dict[str, list[di
 
 
 def log(names: list[str], seconds: float) -> list[dict[str, float]]:
-    """What the PVs show each time that the first of them is published."""
+    """Read the PVs each time that the first of them is published."""
     rows: list[dict[str, float]] = []
     events: list[float] = []
     connected = [pv(name) for name in names]
@@ -30,7 +30,7 @@ def log(names: list[str], seconds: float) -> list[dict[str, float]]:
 
 
 def count(counter: str, array: str, seconds: float) -> dict[str, int]:
-    """How far a counter went, and how often the array that it counts was published meanwhile."""
+    """Compare how far a counter went with how often the array that it counts was published."""
     published: list[float] = []
     pv(array).add_callback(lambda timestamp=0.0, **_: published.append(timestamp))
     until(lambda: published)

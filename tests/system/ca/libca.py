@@ -9,7 +9,7 @@ from clients.running import run
 
 
 def run_libca(what: str, ports: EpicsPorts) -> Any:
-    """What one of its programs found."""
+    """Run one of libca's programs and return its findings."""
     done = run("libca", what, more=ports.environment, timeout_s=100.0)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     assert lines, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What clients cannot do to the server, or to each other."""
+"""Limits to what clients can do to the server and to each other."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def serve(epics_ports: EpicsPorts, tmp_path: Path) -> Iterator[Callable[..., Gua
 
 
 def late(times: list[float]) -> float:
-    """What nine of ten answers take at most; a computer busy with other work delays some of any process's."""
+    """Time that nine of ten answers stay below; a computer busy with other work delays some of any process's."""
     return sorted(times)[int(0.9 * len(times))]
 
 
@@ -97,7 +97,7 @@ def assert_unharmed(during: list[float], before: list[float]) -> None:
 
 
 def echo_times(client: RawClient, seconds: float) -> list[float]:
-    """How long each of many echoes takes."""
+    """Measure the times of many echoes."""
     times = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -141,7 +141,7 @@ class Frames:
 
 
 def ended(sock: socket.socket, within_s: float = 5.0) -> bool:
-    """Whether the server ends the connection in time."""
+    """Tell whether the server ends the connection in time."""
     end = time.monotonic() + within_s
     while (left := end - time.monotonic()) > 0.0:
         sock.settimeout(left)

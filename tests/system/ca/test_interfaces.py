@@ -15,7 +15,7 @@ from system.fake_sink import FakeSink
 
 
 async def _search(address: str, target: str, port: int) -> tuple[str, int]:
-    """Who answers a search that goes to `target`, and the TCP port in the answer."""
+    """Search at `target`; return the address that answers, and the TCP port in the answer."""
     bank = Bank(SPECS, START_NS)
     server = CaServer(CaSettings((address,), port))
     server.add(bank, FakeSink(bank))

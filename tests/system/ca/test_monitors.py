@@ -1,4 +1,4 @@
-"""What subscribers see, in which order."""
+"""Updates that subscribers see, and their order."""
 
 import struct
 import threading

@@ -1,4 +1,4 @@
-"""What libca's client reads: values, metadata and fields of every kind."""
+"""Readings by libca's client: values, metadata and fields of every kind."""
 
 import pytest
 from conftest import EpicsPorts

@@ -1,4 +1,4 @@
-"""A bank with one PV of every kind, a sink that plays the dispatcher, and what a running server needs around it."""
+"""A bank with one PV of every kind, a sink that stands in for the dispatcher, and what a running server needs around it."""
 
 import asyncio
 import threading
@@ -139,7 +139,7 @@ def procedure(arguments: dict[str, Any], client: Client) -> Future[str]:
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
-    """Whether the condition comes true in time."""
+    """Tell whether the condition comes true in time."""
     end = time.monotonic() + timeout_s
     while not (true := condition()) and time.monotonic() < end:
         time.sleep(0.005)

@@ -124,7 +124,7 @@ def test_a_client_that_goes_around_the_guard_may_only_read(served: Served) -> No
 
 
 def _created(served: Served, name: str) -> bool:
-    """Whether a client that does not search first gets a channel."""
+    """Tell whether a client that does not search first gets a channel."""
     with socket.create_connection(("127.0.0.1", served.endpoint.port), timeout=2.0) as sock:
         sock.sendall(HELLO + message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string(name)))
         data = b""

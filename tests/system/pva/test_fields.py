@@ -78,7 +78,7 @@ def client(served: Served) -> Iterator[Context]:
 
 
 def content(value: Any) -> dict[str, Any]:
-    """All that is comparable: without the time stamp, and arrays as lists."""
+    """Content that can be compared: without the time stamp, and arrays as lists."""
 
     def plain(item: Any) -> Any:
         if isinstance(item, dict):

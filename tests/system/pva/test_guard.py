@@ -146,7 +146,7 @@ class Reader:
 
 
 def _is_closed(sock: socket.socket, within_s: float) -> bool:
-    """Whether the server hangs up, whatever it says before."""
+    """Tell whether the server hangs up, whatever it says before."""
     sock.settimeout(within_s)
     try:
         while sock.recv(2**16):

@@ -1,4 +1,4 @@
-"""What a monitoring client gets: every publication, complete, in order, and nothing twice."""
+"""A monitoring client gets every publication, complete, in order, and nothing twice."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What a client reads after a put of its own, on the same connection, shows that put, or waits for it."""
+"""A client's reads after a put of its own, on the same connection, show that put, or wait for it."""
 
 import threading
 import time

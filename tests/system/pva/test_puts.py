@@ -1,4 +1,4 @@
-"""What becomes of a put: handed on raw, completed late, refused with the reason."""
+"""A put is handed on raw, completed late, or refused with the reason."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""What a client reads: value, metadata, alarm and time stamp of every kind of PV."""
+"""A client reads value, metadata, alarm and time stamp of every kind of PV."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ def _no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the model answers to `check`."""
+    """Replace the model's answer to `check`."""
     changes: dict[str, Any] = {}
 
     class FakePropagator:

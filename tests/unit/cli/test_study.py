@@ -38,7 +38,7 @@ ORM = result(
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
-    """What was asked of the studies: machine, optics and options."""
+    """Record the calls of the studies: machine, optics and options."""
     calls: list[tuple[str, str, dict[str, Any]]] = []
 
     def fake(answer: StudyResult) -> Callable[..., StudyResult]:

@@ -1,4 +1,4 @@
-"""What every MachineStore promises. A test module subclasses StoreContract and gives it the `stores` fixture."""
+"""Promises of every MachineStore. A test module subclasses StoreContract and gives it the `stores` fixture."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What was served can be found again by what the journal says of it, whatever program the ring came from."""
+"""A machine that was served can be found again by its journal, whatever program the ring came from."""
 
 import json
 from pathlib import Path

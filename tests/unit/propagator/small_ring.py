@@ -61,7 +61,7 @@ def bend(name: str) -> Bend:
 
 @dataclass(frozen=True, eq=False)
 class SmallRing:
-    """What a propagator asks of a ring."""
+    """A ring with the attributes that a propagator needs."""
 
     elements: tuple[Element, ...] = field(default_factory=small_elements)
     name: str = "small"

@@ -1,4 +1,4 @@
-"""Where there is no beam, the propagator says so and why, and finds the next good lattice again."""
+"""Without a beam, the propagator gives the reason, and finds the next good lattice again."""
 
 import math
 

@@ -280,7 +280,7 @@ def test_a_finished_journal_can_be_read_from_a_read_only_medium(path: Path, monk
     real = sqlite3.connect
 
     class Unwritable(sqlite3.Connection):
-        """As SQLite behaves where it cannot create the files of a log."""
+        """A connection that behaves as SQLite does where it cannot create the files of a log."""
 
         def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
             raise sqlite3.OperationalError("unable to open database file")

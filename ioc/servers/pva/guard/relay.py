@@ -75,7 +75,7 @@ class Relay:
         self._to_client = b""
         self._to_server = b""
         self._answers = b""  # of ours, until the server's present message has ended
-        self._following = ServerStream(inspector.created, inspector.destroyed)
+        self._server_stream = ServerStream(inspector.created, inspector.destroyed)
         self._paused = False  # the client's messages wait for an echo
         self._hears = True  # the client is read from
         self._loop = asyncio.get_running_loop()
@@ -115,7 +115,7 @@ class Relay:
         """
         if len(self._answers) + len(self._to_client) + len(answer) > _MAX_ANSWERS:
             return
-        if self._following.between_messages and not self._answers:
+        if self._server_stream.between_messages and not self._answers:
             self._send([answer])
         else:
             self._answers += answer
@@ -168,12 +168,12 @@ class Relay:
 
     def _echo(self) -> bytes:
         """The question for an echo, which goes behind whole messages of the client."""
-        self._following.echo = token = os.urandom(_TOKEN_BYTES)
+        self._server_stream.echo = token = os.urandom(_TOKEN_BYTES)
         return message(Command.ECHO, token)
 
     def _echoed(self) -> None:
-        """All that the client has asked for has been answered, and all that it has put has been taken."""
-        self._following.echoed = False
+        """Go on once everything the client has asked for is answered, and all its puts are taken."""
+        self._server_stream.echoed = False
         if self.inspector.waits and self._pending_puts.count:
             self._reads_later = True
         else:
@@ -233,12 +233,12 @@ class Relay:
             self.close("sent what cannot be read, or nothing for too long")
             return
         try:
-            pieces, self._answers = self._following.feed(self._shared[:count], self._answers)
+            pieces, self._answers = self._server_stream.feed(self._shared[:count], self._answers)
         except ServerStreamError as lost:
             self.close(f"cannot be served any longer: {lost}")
             return
         self._send(pieces)
-        if self._following.echoed and self._ended is not None and not self._to_client:
+        if self._server_stream.echoed and self._ended is not None and not self._to_client:
             self._echoed()
 
     def _send(self, pieces: Sequence[bytes | memoryview]) -> None:
@@ -274,5 +274,5 @@ class Relay:
             self.stuck_s = None
             self._loop.remove_writer(self._client)
             self._loop.add_reader(self._server, self._from_server)
-            if self._following.echoed:
+            if self._server_stream.echoed:
                 self._echoed()

@@ -1,4 +1,4 @@
-"""What every peer has in common: its command line, the names of its PVs, and how it waits to be stopped."""
+"""Common parts of the peers: the command line, the names of the PVs, and waiting to be stopped."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""Where a twin begins: settings of an earlier server, as the first command of the next one."""
+"""Initial state of a twin: settings of an earlier server, as the first command of the next one."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ CLIENT = Client("op", "console", "ca")
 
 
 def command(journal: Journal, lattice: Lattice, injector: Injector, *settings: tuple[str, str, float]) -> Lattice:
-    """What the dispatcher does to journal and lattice."""
+    """Change journal and lattice as the dispatcher does."""
     asked = tuple(Setting("T:dt:set", *setting) for setting in settings)
     step = plan(Command(journal.next_sequence, asked, CLIENT, 10**18, 0), lattice, injector.decide, 10**18)
     journal.append([step.record], [step.settled])

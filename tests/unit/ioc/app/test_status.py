@@ -1,4 +1,4 @@
-"""What gnomon tells about itself."""
+"""Status of the server itself."""
 
 import os
 from pathlib import Path

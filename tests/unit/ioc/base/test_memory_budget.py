@@ -1,4 +1,4 @@
-"""Who has to go when clients together take too much memory."""
+"""Choice of the client that has to go when clients together take too much memory."""
 
 import asyncio
 from dataclasses import dataclass, field

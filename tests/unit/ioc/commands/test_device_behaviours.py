@@ -1,4 +1,4 @@
-"""How long a device takes for a command, and what it passes meanwhile."""
+"""Time that a device takes for a command, and what it passes meanwhile."""
 
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching, passed
 from gnomon.lattice import Setting

@@ -1,4 +1,4 @@
-"""What a command does to the lattice, and what the journal is told: pure decisions."""
+"""Effect of a command on the lattice, and its record in the journal: pure decisions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What clients send becomes settings, or a refusal that says what to do."""
+"""Requests of clients become settings, or a refusal that says what to do."""
 
 from typing import Any
 

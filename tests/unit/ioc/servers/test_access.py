@@ -1,4 +1,4 @@
-"""Who may do what, by the rules of the configuration."""
+"""Rights of clients by the rules of the configuration."""
 
 from pathlib import Path
 

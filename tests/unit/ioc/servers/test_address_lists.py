@@ -1,4 +1,4 @@
-"""Where clients search: the environment, the networks, and our own addresses."""
+"""Addresses where clients search: from the environment, the networks, and our own."""
 
 from gnomon.ioc.servers.address_lists import resolve, search_addresses, search_port
 from gnomon.ioc.servers.interfaces import broadcast_addresses

@@ -1,4 +1,4 @@
-"""Who may connect."""
+"""Limits on connections, in total and by address."""
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.servers.connection_limits import Admission

@@ -74,7 +74,7 @@ async def following(
 
 
 def readings(x_mm: float, y_mm: float) -> dict[str, object]:
-    """What the machine's one monitor and its tunes show, as the model has them."""
+    """Return the readings of the machine's one monitor and of its tunes, as the model has them."""
     return {"ORBITCC:rdPos": np.array([x_mm, y_mm]) * 1e6, "TUNEZR:rdH": tune_khz(3.25), "TUNEZR:rdV": tune_khz(2.4)}
 
 

@@ -16,7 +16,7 @@ needs_madx = pytest.mark.skipif(not HAVE_MADX, reason="cpymad, which is MAD-X it
 
 
 class MadxSession:
-    """A process of MAD-X; it is started anew after a text that ends it."""
+    """A process of MAD-X; it is restarted after a text that ends it."""
 
     def __init__(self) -> None:
         self.madx: Any = None

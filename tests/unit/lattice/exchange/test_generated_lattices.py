@@ -37,7 +37,7 @@ class Magnet:
 
     @property
     def slices(self) -> int:
-        """As many as our readers choose."""
+        """Return as many slices as our readers choose."""
         return choose_slices({"length": self.length, "k1": self.strength, "angle": self.angle})
 
 

@@ -40,7 +40,7 @@ def madx() -> Iterator[MadxSession]:
 
 
 def through(madx: MadxSession, kind: str, attributes: str) -> np.ndarray | None:
-    """What MAD-X makes of a particle off the axis: its end, the length, and the matrix. None when MAD-X refuses."""
+    """Track a particle off the axis in MAD-X: its end, the length, and the matrix. None when MAD-X refuses."""
     start = "betx=1, bety=1, x=1e-3, px=2e-4, y=-7e-4, py=3e-4, t=1e-4, pt=1e-3"
     element = f"el: {', '.join(filter(None, (kind, attributes)))};"
     text = f"{element} one: line=(el); use, sequence=one; twiss, {start}, rmatrix;"

@@ -1,4 +1,4 @@
-"""What is imported goes out to AT, MAD-X and elegant, and is there the same ring, at rest and stable in 6D."""
+"""An imported ring goes out to AT, MAD-X and elegant, and is there the same ring, at rest and stable in 6D."""
 
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def test_the_mls_leaves_with_its_momentum(optics: str, format: str, tmp_path: Pa
 def test_what_a_bend_of_other_programs_cannot_say_is_refused(tmp_path: Path) -> None:
     ring = imported(saved(small_ring(), tmp_path))
     for format in ("madx", "elegant"):
-        with pytest.raises(RefusedLattice, match=r"bend roll: a bend of .* has no such thing: B_02"):
+        with pytest.raises(RefusedLattice, match=r"bend roll: .* has no bend with this property: B_02"):
             exported(ring.nominal, format, tmp_path)
         assert not (tmp_path / f"out.{format}").exists()
         export_machine(ring.nominal, format, tmp_path / "out", approximate=True)

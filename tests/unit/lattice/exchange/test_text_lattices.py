@@ -75,7 +75,7 @@ def test_what_madx_has_no_words_for_is_refused_by_name(tmp_path: Path) -> None:
     ring = imported(saved(small_ring(), tmp_path))
     with pytest.raises(RefusedLattice) as refused:
         export_machine(ring.nominal, "madx", tmp_path / "out.madx")
-    assert "bend roll: a bend of MAD-X has no such thing: B_02" in str(refused.value)
+    assert "bend roll: MAD-X has no bend with this property: B_02" in str(refused.value)
     assert not (tmp_path / "out.madx").exists()
     findings = export_machine(ring.nominal, "madx", tmp_path / "out.madx", approximate=True)
     assert any(f.attribute == "slices" and not f.changes_beam for f in findings)

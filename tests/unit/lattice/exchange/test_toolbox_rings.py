@@ -23,7 +23,7 @@ MACHINE_DATA = Path(importlib.util.find_spec("machine_data").origin).parent  # t
 
 
 def refusal(element: Any, folder: Path, **options: Any) -> str:
-    """What is said of a ring with one strange element."""
+    """Return the refusal of a ring with one strange element."""
     with pytest.raises(RefusedLattice) as refused:
         imported(saved(small_ring([*small_cell(), element]), folder), **options)
     return str(refused.value)

@@ -1,4 +1,4 @@
-"""What the page about the propagator says can be typed."""
+"""The examples on the page about the propagator can be typed."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What cannot be has a reason: no voltage, too little of it, no orbit, wrong input."""
+"""A beam that cannot be has a reason: no voltage, too little of it, no orbit, wrong input."""
 
 import math
 

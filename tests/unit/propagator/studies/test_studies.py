@@ -24,7 +24,7 @@ def study(*arguments: str) -> str:
 
 
 def drawn(plot: Path) -> bool:
-    """Whether a PNG can be read and has coloured marks in its middle, where text and axes alone are grey."""
+    """Tell whether a PNG can be read and has coloured marks in its middle, where text and axes alone are grey."""
     image = matplotlib.image.imread(plot)
     height, width = image.shape[:2]
     middle = image[height // 5 : -height // 5, width // 5 : -width // 5, :3]

@@ -1,4 +1,4 @@
-"""What a remote procedure tells of itself before it is called."""
+"""Remote procedures describe themselves before they are called."""
 
 from typing import Any, cast
 

@@ -82,7 +82,7 @@ class Talk:
         self._cid = 100
 
     def said(self) -> list[Message]:
-        """What has been sent since it was asked last."""
+        """Return what has been sent since the last call."""
         stream = Stream(frozenset(Command), 2**20)
         stream.feed(b"".join(self.transport.written))
         self.transport.written.clear()

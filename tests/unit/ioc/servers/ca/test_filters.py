@@ -1,4 +1,4 @@
-"""What is put behind a name, and what it does."""
+"""Filters behind a name, and what they do."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What names stand for."""
+"""Meanings of names: PVs, fields, long strings, filters."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ BANK.publish((np.array([0, 8]), np.array([1.25, 2**31 + 5])), {1: "z" * 60, 2: n
         ("A:x.DESC$", dbr.CHAR, b"what it is\0"),
         ("A:why$", dbr.CHAR, b"z" * 60 + b"\0"),
         ("A:why.VAL$", dbr.CHAR, b"z" * 60 + b"\0"),
-        ("A:n", dbr.LONG, 5 - 2**31),  # begins anew
+        ("A:n", dbr.LONG, 5 - 2**31),  # wraps around
         ("A:wave.NORD", dbr.DOUBLE, 3),
         ("A:wave.NELM", dbr.DOUBLE, 5),
         ("A:mode.ONST", dbr.STRING, "on"),

@@ -1,4 +1,4 @@
-"""What a bank publishes reaches each subscriber as it asked for it, in one write."""
+"""Publications of a bank reach each subscriber as it asked for them, in one write."""
 
 import struct
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the Channel Access server listens, and how far its beacons go."""
+"""Addresses where the Channel Access server listens, and those of its beacons."""
 
 import pytest
 

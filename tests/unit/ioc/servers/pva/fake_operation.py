@@ -39,7 +39,7 @@ class FakeOperation:
 
     @property
     def ended(self) -> str:
-        """How it ended, in words; empty while it has not."""
+        """The end of the operation, in words; empty while it has not ended."""
         return self.errors[0] if self.errors else "done" if self.answers else ""
 
 
@@ -51,5 +51,5 @@ class NotText:
 
 
 def client_of(operation: FakeOperation) -> Client:
-    """Who is behind an operation."""
+    """Return the client of an operation."""
     return Client(operation.account(), "10.0.0.7", "pva", operation.peer())

@@ -92,7 +92,7 @@ class Stage:
         return pv._handler
 
     def open(self, name: str) -> Callable[[], Any]:
-        """What a client of this name has now."""
+        """Return what a client of this name has now."""
         pv = self.pvs[name] if name in self.pvs else self.hosted.field(name)
         self.handler(name).onFirstConnect(pv)
         return pv.current

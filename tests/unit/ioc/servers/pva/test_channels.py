@@ -1,4 +1,4 @@
-"""What clients write to and call over PV Access: who may, what reaches the sink, and what is said otherwise."""
+"""Puts and calls over PV Access: who may, what reaches the sink, and what is said otherwise."""
 
 from typing import Any
 

@@ -111,7 +111,7 @@ def bell(pvxs: Pvxs) -> Iterator[Doorbell]:
 
 
 def ready_again(bell: Doorbell, wanted: bool = True) -> bool:
-    """Whether the bell becomes ready, when answers need a moment on their way."""
+    """Tell whether the bell becomes ready, when answers need a moment on their way."""
     end = time.monotonic() + 2.0
     while bell.ready() is not wanted:
         if time.monotonic() > end:
@@ -203,7 +203,7 @@ def test_an_answer_that_makes_no_sense_is_given_up(pvxs: Pvxs, bell: Doorbell) -
     assert not bell.ready()
 
 
-def test_after_the_server_hung_up_it_connects_anew(pvxs: Pvxs, bell: Doorbell) -> None:
+def test_after_the_server_hung_up_it_connects_again(pvxs: Pvxs, bell: Doorbell) -> None:
     assert bell.ready()
     pvxs.hang_up()
     end = time.monotonic() + 2.0

@@ -1,4 +1,4 @@
-"""What pvxs keeps for a client that does not read."""
+"""Limit of what pvxs keeps for a client that does not read."""
 
 import socket
 import sys

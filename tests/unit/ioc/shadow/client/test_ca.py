@@ -11,7 +11,7 @@ from gnomon.ioc.shadow.link import Update
 
 
 class Sink:
-    """What a shadow holds for connected."""
+    """Record of the PVs that a shadow holds for connected."""
 
     def __init__(self) -> None:
         self.connected: set[int] = set()

@@ -1,4 +1,4 @@
-"""What a request may bring: all that real clients send, and nothing that announces more than it has."""
+"""Requests may bring all that real clients send, and nothing that announces more than it has."""
 
 import struct
 from pathlib import Path

@@ -50,7 +50,7 @@ async def _send(sock: socket.socket, data: bytes) -> None:
 
 
 async def _read(sock: socket.socket, silence_s: float = 0.1) -> bytes:
-    """All that comes until nothing does."""
+    """Read until nothing more comes."""
     data = b""
     with suppress(TimeoutError):
         while got := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2**16), silence_s):
@@ -69,7 +69,7 @@ def _split(data: bytes) -> list[bytes]:
 
 
 async def _answer_echoes(pvxs: socket.socket, got: list[bytes]) -> None:
-    """What pvxs does with echoes; all whole messages that come are kept in `got`."""
+    """Answer echoes as pvxs does; all whole messages that come are kept in `got`."""
     data = b""
     while received := await asyncio.get_running_loop().sock_recv(pvxs, 2**16):
         data += received

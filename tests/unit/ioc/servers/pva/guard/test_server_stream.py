@@ -20,7 +20,7 @@ class Watched:
         self.stream = ServerStream(lambda cid, sid: self.created.append((cid, sid)), self.destroyed.append)
 
     def feed(self, data: bytes, answers: bytes = b"") -> tuple[bytes, bytes]:
-        """What goes to the client, and what is left of the answers."""
+        """Return what goes to the client, and what is left of the answers."""
         pieces, left = self.stream.feed(memoryview(data), answers)
         assert all(len(piece) for piece in pieces)
         return b"".join(bytes(piece) for piece in pieces), left
