@@ -11,7 +11,7 @@ log = logging.getLogger("gnomon.tasks")
 def background_task(
     work: Coroutine[None, None, None], name: str, failed: Callable[[str], None] | None = None
 ) -> "asyncio.Task[None]":
-    """Run `work` until it is cancelled. If it fails, the log says so at once, and `failed` is called with the reason."""
+    """Run `work` until it is cancelled. If it fails, the log says so at once, and `failed` gets the reason."""
 
     def ended(task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -34,7 +34,7 @@ WORDS = {
     r"At most so many": "Show at most this many",
     r"plays the (?:machine|dispatcher)|gnomon that plays": "stands in for",
     r"(?:[Bb]egins?|[Ss]tart(?:s|ed)?|[Ss]ave it|[Ss]aving|connects) anew": "again, or restart",
-    r"at most so many|[Tt]he last so many": "at most `n`, or the most recent",
+    r"[Tt]he last so many": "the most recent",
     r"has no such thing": "the noun",
     r"Nobody looks any more": "the watch has ended",
     r"is none of its\b": "is not one of its ...",

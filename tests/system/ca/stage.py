@@ -1,4 +1,4 @@
-"""A Channel Access server on a thread of its own, a sink that stands in for the dispatcher, and a client of bare sockets."""
+"""A Channel Access server in a thread, a sink in the place of the dispatcher, and a client of bare sockets."""
 
 import asyncio
 import socket

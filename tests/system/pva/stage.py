@@ -1,4 +1,4 @@
-"""A bank with one PV of every kind, a sink that stands in for the dispatcher, and what a running server needs around it."""
+"""A bank with one PV of every kind, a sink in the place of the dispatcher, and what a running server needs."""
 
 import asyncio
 import threading
