@@ -18,6 +18,8 @@ from gnomon.db.templates import expand, pv_files, read_pvs
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
 
+__all__ = ["LoadedMachine", "find_machine", "keep_document", "known_machines", "pvs_of", "recorded_machine"]
+
 KIND = "machine"
 
 

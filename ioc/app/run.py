@@ -18,6 +18,8 @@ from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.service_manager import notify_service_manager
 
+__all__ = ["run"]
+
 log = SparingLog(logging.getLogger("gnomon.app"))
 
 

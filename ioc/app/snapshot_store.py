@@ -19,6 +19,19 @@ from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entries_of
 
+__all__ = [
+    "PresentState",
+    "SnapshotError",
+    "StoredSnapshot",
+    "delete",
+    "find",
+    "list_snapshots",
+    "read_present_state",
+    "save",
+    "signature",
+    "snapshot_of",
+]
+
 KIND = "snapshot"
 MAX_NAME = 100
 

@@ -12,6 +12,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 
+__all__ = [
+    "SHIPPED",
+    "AccessConfig",
+    "AccessRule",
+    "Config",
+    "ConfigError",
+    "ForksConfig",
+    "GuardConfig",
+    "ModelConfig",
+    "NetworkConfig",
+    "PublishConfig",
+    "RecorderConfig",
+    "Section",
+    "ShadowConfig",
+    "StoreConfig",
+    "changed",
+    "read_config",
+]
+
 #: The shipped configuration, which is used unless another one is given.
 SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
 

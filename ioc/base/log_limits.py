@@ -6,6 +6,8 @@ from typing import Any
 
 from gnomon.lattice.text import printable
 
+__all__ = ["OneLine", "SafeFormatter", "SparingLog", "log_to_stderr", "through_one_line"]
+
 #: Shortest time between two lines [s].
 PERIOD_S = 1.0
 #: Longest line [characters]: what clients send may stand in it.

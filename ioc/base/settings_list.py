@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 from gnomon.ioc.base.config import Config
 
+__all__ = ["Setting", "as_text", "list_settings"]
+
 
 @dataclass(frozen=True)
 class Setting:
