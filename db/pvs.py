@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from gnomon.lattice import Lattice
 
 
 class Kind(StrEnum):
@@ -37,7 +33,7 @@ Preset = tuple[str, str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PvSpec:
-    """One PV as clients see it. `source` says what feeds it or what a put to it sets (see `templates`).
+    """One PV as clients see it. `source` names what feeds it or what a put to it sets (see `sources`).
 
     `display` and `drive` are (low, high) in `unit`, None where there is none. `scale` is how many of `unit` make one
     unit of the source, and `offset`, of readbacks alone, is added to that; `length` is the largest number of values;
@@ -64,15 +60,3 @@ class PvSpec:
     writable: bool = False
     presets: tuple[tuple[Preset, ...], ...] = ()
     record_type: str = "ai"  # what `.RTYP` answers
-
-
-def in_force(spec: PvSpec, lattice: "Lattice") -> float:
-    """Value of a setpoint in a lattice, in its property's unit; a button is 1 while what it sets is so."""
-    if spec.source == "set":
-        return lattice[spec.device, spec.property]
-    return float(all(lattice[device, name] == value for device, name, value in spec.presets[1]))
-
-
-def is_control(source: str) -> bool:
-    """Tell whether a put to a PV of this source is about gnomon itself, not a command to the lattice."""
-    return source.startswith("control.")

@@ -15,8 +15,21 @@ from typing import Literal
 from pydantic import Field
 
 from gnomon.db.naming import PLACEHOLDER, Naming, fault_in
-from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec, is_control
-from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, COLUMNS, OUT_TYPES, RECORD_TYPES, SETTING, SOURCES
+from gnomon.db.pvs import AlarmLimits, Kind, Preset, PvSpec
+from gnomon.db.sources import (
+    BEAM_SIZE,
+    BUFFER_SLOTS,
+    MONITOR_BUFFER,
+    MULTIPLEXER_OFF,
+    MULTIPLEXER_SELECT,
+    OUT_TYPES,
+    READBACK,
+    RECORD_TYPES,
+    SET,
+    SOURCES,
+    Source,
+    is_control,
+)
 from gnomon.lattice import OPTICS, DocumentError, LatticeError, PropertySpec, Ring, fault_in_states, parse_document
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
@@ -128,7 +141,7 @@ def _fault(template: PvTemplate) -> str | None:
         return f"the unit {template.unit!r} has {size} bytes; Channel Access has room for {MAX_UNIT_BYTES}"
     if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:
         return f"no magnet has the property {template.property!r}; there are {', '.join(MAGNET_PROPERTIES)}"
-    if template.offset and template.source != "readback":
+    if template.offset and template.source != READBACK.name:
         return f"an offset is for the source 'readback', not for {template.source!r}"
     if not template.each and not template.device and PLACEHOLDER.search(template.pv):
         return "a placeholder needs a device: give `each` or `device`"
@@ -188,23 +201,26 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
     property = template.property
     if property == "main":
         property = next(m.main for m in ring.magnets if m.name == device)
-    known = ring.property_spec(device, property) if template.source in ("set", "readback") else None
+    source = SOURCES[template.source]
+    known = ring.property_spec(device, property) if source in (SET, READBACK) else None
     template = _in_own_unit(template, known)
     kind = Kind(template.type) if template.type else _kind(template, known)
     states = template.states or (known.states if known else ())
     unit = template.unit if template.unit is not None else (known.unit if known else "")
     control = is_control(template.source)
-    writable = control or template.source in SETTING
+    writable = control or source.setting
     drive = _scaled(known, template) if known and writable else template.display if control else None
-    if template.source.startswith("beam.size.") and device not in {p.name for p in ring.document.source_points}:
+    if source in BEAM_SIZE and device not in {p.name for p in ring.document.source_points}:
         raise LatticeError(f"{ring.name}: there is no source point {device!r}")
-    presets = _presets(template.source, device, property, ring)
+    presets = _presets(source, device, property, ring)
     if presets:
         drive = (0.0, float(len(presets) - 1))
     if kind is Kind.ENUM and known is not None and len(states) != known.high - known.low + 1.0:
         raise LatticeError(f"{device} {property} has the states {known.low:g} to {known.high:g}, not {len(states)}")
     if kind is Kind.ENUM and (fault := fault_in_states(states)):
         raise LatticeError(fault)
+    if source is MONITOR_BUFFER:
+        _check_slots(ring)
     return PvSpec(
         name=name,
         kind=kind,
@@ -220,8 +236,8 @@ def _spec(template: PvTemplate, ring: Ring, device: str, name: str, description:
         drive=drive,
         alarm=_alarm(known, template),
         states=states,
-        length=_length(template.source, ring),
-        columns=COLUMNS.get(template.source, ()),
+        length=source.length.of(ring),
+        columns=source.columns,
         writable=writable,
         presets=presets,
         record_type=template.record or _record_type(kind, states, writable),
@@ -238,7 +254,7 @@ def _in_own_unit(template: PvTemplate, known: PropertySpec | None) -> PvTemplate
 
 def _kind(template: PvTemplate, known: PropertySpec | None) -> Kind:
     if known is None:
-        return SOURCES[template.source]
+        return SOURCES[template.source].kind
     return Kind.ENUM if known.states else Kind.INT if known.whole else Kind.FLOAT
 
 
@@ -248,15 +264,15 @@ def _record_type(kind: Kind, states: tuple[str, ...], writable: bool) -> str:
     return (OUT_TYPES if writable else RECORD_TYPES)[kind]
 
 
-def _presets(source: str, device: str, property: str, ring: Ring) -> tuple[tuple[Preset, ...], ...]:
+def _presets(source: Source, device: str, property: str, ring: Ring) -> tuple[tuple[Preset, ...], ...]:
     """Return what the numbers put to a PV set, where that is more than its property: buttons, and the optics."""
-    if source in ("multiplexer.select", "multiplexer.off"):
+    if source in (MULTIPLEXER_SELECT, MULTIPLEXER_OFF):
         mux = ring.multiplexer
         if mux is None:
             raise LatticeError(f"{ring.name} has no multiplexer")
-        number = mux.magnets.index(device) + 1 if source == "multiplexer.select" else 0
+        number = mux.magnets.index(device) + 1 if source is MULTIPLEXER_SELECT else 0
         return (), ((mux.name, "selected", float(number)),)
-    if source == "set" and (device, property) == OPTICS:
+    if source is SET and (device, property) == OPTICS:
         numbers = range(len(ring.document.optics) + 1)
         return tuple(tuple((*key, value) for key, value in ring.optics_settings(n).items()) for n in numbers)
     return ()
@@ -274,31 +290,7 @@ def _alarm(spec: PropertySpec | None, template: PvTemplate) -> AlarmLimits:
     return AlarmLimits(low=low, high=high)
 
 
-def _length(source: str, ring: Ring) -> int:
-    n = len(ring.elements) + 1
-    match source:
-        case "monitor.positions" | "monitor.positions.interleaved":
-            return 2 * len(ring.bpms)
-        case "monitor.buttons":
-            return 4 * len(ring.bpms)
-        case "monitor.names" | "monitor.s" | "monitor.table" | "monitor.model":
-            return len(ring.bpms)
-        case "orbit.difference.x" | "orbit.difference.y" | "reference.x" | "reference.y":
-            return len(ring.bpms)
-        case "residual.fresh" | "residual.x" | "residual.y" | "residual.z.x" | "residual.z.y":
-            return len(ring.bpms)
-        case "monitor.packed":
-            return 2048
-        case "monitor.buffer":
-            beyond = [bpm.name for bpm in ring.bpms if bpm.slot is None or bpm.slot > BUFFER_SLOTS]
-            if beyond:
-                raise LatticeError(f"monitor {beyond[0]} has no slot from 1 to {BUFFER_SLOTS} in the packed buffer")
-            return BUFFER_ROWS * BUFFER_SLOTS
-        case "orbit.start":
-            return 6
-        case "faults.active" | "reference.names":
-            return 64
-        case _ if SOURCES[source] in (Kind.FLOATS, Kind.STRINGS):
-            return n
-        case _:
-            return 1
+def _check_slots(ring: Ring) -> None:
+    beyond = [bpm.name for bpm in ring.bpms if bpm.slot is None or bpm.slot > BUFFER_SLOTS]
+    if beyond:
+        raise LatticeError(f"monitor {beyond[0]} has no slot from 1 to {BUFFER_SLOTS} in the packed buffer")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import SET
 from gnomon.lattice import OPTICS, Lattice, LatticeError
 from gnomon.lattice.document import Property
 from gnomon.lattice.text import NotANumberError, parse_number, printable
@@ -99,7 +100,7 @@ def entries_of(lattice: Lattice, specs: Iterable[PvSpec], prefix: str) -> tuple[
     found: list[Entry] = []
     covered: set[Key] = set()
     for spec in specs:
-        if spec.source != "set":
+        if spec.source != SET.name:
             continue
         key = (spec.device, ring.property_spec(spec.device, spec.property).setting)
         covered.add(key)
@@ -133,7 +134,7 @@ def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix
     for values that a setpoint cannot have and for setpoints with two values in the file.
     """
     by_name = {canonical_name(spec.name, prefix): spec for spec in specs}
-    setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == "set"}
+    setters = {(spec.device, spec.property): (own, spec) for own, spec in by_name.items() if spec.source == SET.name}
     left_out = dict(saved.left_out)
     unread = [(line.line, line.reason) for line in saved.unread]
     found: dict[str, Entry] = {}
@@ -142,12 +143,12 @@ def entries_from(saved: Saved, specs: Iterable[PvSpec], prefix: str, file_prefix
     wrong: list[str] = []
     for left in saved.left:
         known = by_name.get(canonical_name(left.pv, file_prefix))
-        if left.missing and known is not None and known.source == "set":
+        if left.missing and known is not None and known.source == SET.name:
             unread.append((left.line, f"{left.pv}: {left.reason}"))
     for given in saved.given:
         own = canonical_name(given.pv, file_prefix)
         spec = by_name.get(own)
-        if spec is None or spec.source != "set":
+        if spec is None or spec.source != SET.name:
             left_out[given.pv] = "there is no such PV" if spec is None else "cannot be set"
             continue
         try:

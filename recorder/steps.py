@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.db.pvs import PvSpec, in_force
-from gnomon.db.sources import SETTING
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import READBACK, SET, SETTING, in_force
 from gnomon.lattice import Lattice, LatticeError
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.errors import ReplayError
@@ -117,9 +117,9 @@ class Setpoints:
         for spec in specs:
             if spec.source in SETTING:
                 self.by_name[spec.name] = spec
-            if spec.source == "set":
+            if spec.source == SET.name:
                 self._by_property.setdefault((spec.device, spec.property), spec)
-            elif spec.source == "readback":
+            elif spec.source == READBACK.name:
                 self._readbacks.setdefault((spec.device, spec.property), spec.name)
 
     def through(self, effect: StoredChange, recorded_prefix: str, prefix: str) -> PvSpec | None:
@@ -264,9 +264,9 @@ def _step(
 
 def _button_before(spec: PvSpec, setpoints: Setpoints, before: Lattice) -> str:
     """Find the button that undoes the change by a button's PV; empty for a PV that is not a button."""
-    if spec.source == "set":
+    if spec.source == SET.name:
         return ""
-    buttons = (other for other in setpoints.by_name.values() if other.source != "set" and in_force(other, before))
+    buttons = (other for other in setpoints.by_name.values() if other.source != SET.name and in_force(other, before))
     return next((other.name for other in buttons if _presses(other) == _presses(spec)), "")
 
 
@@ -286,7 +286,7 @@ def _starts(
     found: dict[str, Start] = {}
     shown: dict[str, PvSpec] = {}
     for spec in setpoints.by_name.values():
-        if spec.source != "set" or spec.drive is None:
+        if spec.source != SET.name or spec.drive is None:
             continue
         width, value = spec.drive[1] - spec.drive[0], start[spec.device, spec.property] * spec.scale
         if spec.property in ("current", "frequency", "voltage"):

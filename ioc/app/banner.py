@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.app.serving import Serving
 from gnomon.ioc.app.twin import Twin
@@ -21,7 +22,8 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     twin, servers = serving.twin, serving.servers
     config, ring, document = twin.config, twin.machine.ring, twin.machine.document
     setpoint = _example(twin)
-    reading = next((s for s in twin.bank.specs if s.source.startswith("tune.frequency")), None)
+    frequencies = {source.name for source in sources.TUNE_FREQUENCY}
+    reading = next((s for s in twin.bank.specs if s.source in frequencies), None)
     console.print(
         f"[bold]gnomon[/] {escape(printable(document.title))}: {len(ring.elements)} elements, "
         f"{len(document.supplies)} supplies, {len(ring.bpms)} monitors"
@@ -42,7 +44,7 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
             f"lattice {fork.twin.initial_state.lattice.id}, journal {fork.twin.journal.path}"
         )
     console.print("  try:")
-    residual = next((s for s in twin.bank.specs if s.source == "residual.rms.x"), None)
+    residual = next((s for s in twin.bank.specs if s.source == sources.RESIDUAL_RMS.x.name), None)
     if config.role == "shadow" and residual is not None:
         console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-get')} {residual.name}")
     elif setpoint is not None:

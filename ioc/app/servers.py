@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from gnomon.db import sources
 from gnomon.ioc.app.status import Figures
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
@@ -44,9 +45,9 @@ class Servers:
     def clients(self) -> Figures:
         """Number of clients, as status PVs show it."""
         return {
-            "status.ca.clients": lambda: self.ca.clients,
-            "status.pva.clients": lambda: self._pva.clients,
-            "status.pva.channels": lambda: self._pva.connected,
+            sources.CA_CLIENTS: lambda: self.ca.clients,
+            sources.PVA_CLIENTS: lambda: self._pva.clients,
+            sources.PVA_CHANNELS: lambda: self._pva.connected,
         }
 
     def add(self, twin: Twin, rpcs: Mapping[str, RpcHandler]) -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from gnomon import __version__
+from gnomon.db import sources
+from gnomon.db.sources import Source
 from gnomon.ioc.base.memory import resident_bytes
 from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.propagator import PropagatorService
 from gnomon.recorder import Journal
@@ -20,7 +23,7 @@ from gnomon.recorder import Journal
 PERIOD_S = 1.0
 
 #: What a status PV shows, by its source, asked for at each publication.
-Figures = Mapping[str, Callable[[], Any]]
+Figures = Mapping[Source, Callable[[], Any]]
 
 
 class Status:
@@ -36,13 +39,13 @@ class Status:
         """Publish what stays as it is while the server runs, the states of a healthy one, and the figures."""
         self._outputs.show_many(
             {
-                "status.version": __version__,
-                "status.host": socket.gethostname(),
-                "status.process": os.getpid(),
-                "status.started": datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
-                "recorder.state": 0,
-                "faults.count": 0,
-                "faults.active": [],
+                sources.VERSION: __version__,
+                sources.HOST: socket.gethostname(),
+                sources.PROCESS: os.getpid(),
+                sources.STARTED: datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
+                sources.RECORDER_STATE: 0,
+                sources.FAULTS_COUNT: 0,
+                sources.FAULTS_ACTIVE: [],
             }
         )
         self.beat()
@@ -50,7 +53,7 @@ class Status:
     def beat(self) -> None:
         """Publish all figures together."""
         self._beats += 1
-        figures: dict[str, Any] = {"status.heartbeat": self._beats, "status.uptime": time.monotonic() - self._began}
+        figures: dict[Source, Any] = {sources.HEARTBEAT: self._beats, sources.UPTIME: time.monotonic() - self._began}
         self._outputs.show_many(figures | {source: figure() for source, figure in self._figures.items()})
 
     async def run(self) -> None:
@@ -61,7 +64,7 @@ class Status:
 
 
 def figures(
-    outputs: Outputs,
+    state: ModelState,
     dispatcher: Dispatcher,
     service: PropagatorService,
     journal: Journal,
@@ -69,16 +72,16 @@ def figures(
 ) -> Figures:
     """The figures of a twin; `clients` are those of the servers."""
     return {
-        "status.queue": lambda: dispatcher.waiting,
-        "status.put.p50": lambda: dispatcher.put_times.percentile(50.0),
-        "status.put.p99": lambda: dispatcher.put_times.percentile(99.0),
-        "status.model.p50": lambda: outputs.model_times.percentile(50.0),
-        "status.model.p99": lambda: outputs.model_times.percentile(99.0),
-        "status.model.hung": lambda: service.hung,
-        "status.journal.path": lambda: str(journal.path),
-        "status.journal.size": lambda: size(journal.path),
-        "status.journal.last": lambda: journal.next_sequence - 1,
-        "status.memory": resident_bytes,
+        sources.QUEUE: lambda: dispatcher.waiting,
+        sources.PUT_P50: lambda: dispatcher.put_times.percentile(50.0),
+        sources.PUT_P99: lambda: dispatcher.put_times.percentile(99.0),
+        sources.MODEL_P50: lambda: state.times.percentile(50.0),
+        sources.MODEL_P99: lambda: state.times.percentile(99.0),
+        sources.MODEL_HUNG: lambda: service.hung,
+        sources.JOURNAL_PATH: lambda: str(journal.path),
+        sources.JOURNAL_SIZE: lambda: size(journal.path),
+        sources.JOURNAL_LAST: lambda: journal.next_sequence - 1,
+        sources.MEMORY: resident_bytes,
         **clients,
     }
 

@@ -22,6 +22,7 @@ from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.assembly import make_mode
 from gnomon.ioc.shadow.shadow import TwinServices
@@ -37,6 +38,7 @@ class Twin:
     machine: LoadedMachine
     initial_state: InitialState
     bank: Bank
+    state: ModelState
     outputs: Outputs
     injector: Injector
     journal: Journal
@@ -68,7 +70,8 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     journal, initial = await asyncio.to_thread(_open_journal, recipe)
     stack.callback(journal.close)
     bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
-    outputs = await asyncio.to_thread(Outputs, bank, ring, time.time_ns)
+    state = ModelState(len(ring.bpms))
+    outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns)
     outputs.start(initial.lattice)
     injector = Injector()
     service = PropagatorService(
@@ -86,12 +89,12 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     await service.submit(initial.lattice, journal.next_sequence - 1)
     activity = Activity(controls, service, outputs)
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
-    await ReferenceControls(controls, outputs, store).begin()
-    mode = make_mode(config, ring, TwinServices(bank, outputs, dispatcher, activity), controls)
+    await ReferenceControls(controls, state, outputs, store).begin()
+    mode = make_mode(config, ring, TwinServices(bank.specs, state, outputs, dispatcher, activity), controls)
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    return Twin(config, recipe.machine, initial, bank, outputs, injector, journal, service, dispatcher)
+    return Twin(config, recipe.machine, initial, bank, state, outputs, injector, journal, service, dispatcher)
 
 
 def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
@@ -109,7 +112,7 @@ def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
 
 def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
-    status = Status(twin.outputs, figures(twin.outputs, twin.dispatcher, twin.service, twin.journal, clients))
+    status = Status(twin.outputs, figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
     stack.push_async_callback(cancelled, background_task(status.run(), "status"))
     rate_hz = twin.config.publish.repeat_hz

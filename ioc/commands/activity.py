@@ -2,6 +2,7 @@
 
 import asyncio
 
+from gnomon.db import sources
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client
@@ -18,8 +19,8 @@ class Activity:
         self._outputs = outputs
         self._active = True
         self._held = ""
-        outputs.show("control.active", 1)
-        controls.register("control.active", self._set)
+        outputs.show(sources.ACTIVE, 1)
+        controls.register(sources.ACTIVE, self._set)
 
     def hold(self, reason: str) -> None:
         """Let no output of the beam be valid, whatever clients ask for, until this is called with no reason."""
@@ -37,9 +38,9 @@ class Activity:
         if self._active and not self._held:
             await self._resume()
         else:
-            self._outputs.show("control.active", int(self._active))
+            self._outputs.show(sources.ACTIVE, int(self._active))
             self._service.pause(self._held or PAUSED)
 
     def _resume(self) -> "asyncio.Future[Answer]":
-        self._outputs.show_many({"control.active": 1, "model.computing": 1})
+        self._outputs.show_many({sources.ACTIVE: 1, sources.MODEL_COMPUTING: 1})
         return self._service.resume()

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.commands.reservation import Right
 from gnomon.lattice import Client, Command, Outcome, Setting, Settled
 
 #: Settings that may wait for one client, and for all of them before those with more than their share are refused.
@@ -17,7 +18,10 @@ MAX_PER_TURN = 500
 
 @dataclass(frozen=True, slots=True)
 class WaitingCommand:
-    """A command in the queue; it gets its number when its turn comes. `refusal` is why it is going to be refused."""
+    """A command in the queue; it gets its number when its turn comes. `refusal` is why it is going to be refused.
+
+    `right` is the one to command alone, where the client has it.
+    """
 
     settings: tuple[Setting, ...]
     client: Client
@@ -27,6 +31,7 @@ class WaitingCommand:
     refusal: str
     done: PutFuture
     kept: tuple[tuple[str, str, str], ...] = ()
+    right: Right | None = None
 
     @property
     def weight(self) -> int:

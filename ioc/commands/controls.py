@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.sources import Source
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.commands.drive_limits import outside_drive_limits
@@ -50,10 +51,10 @@ class Controls:
         self._tasks: set[asyncio.Task[PutReply]] = set()
         self._stopped = False
 
-    def register(self, source: str, handler: Handler) -> None:
+    def register(self, source: Source, handler: Handler) -> None:
         """Call `handler` for puts to PVs of this source; it replaces an earlier handler."""
-        self._handlers[source] = handler
-        self._turns.setdefault(source, asyncio.Lock())
+        self._handlers[source.name] = handler
+        self._turns.setdefault(source.name, asyncio.Lock())
 
     def put(self, index: int, value: Any, client: Client) -> PutFuture:
         """Take a put from any thread; never blocks, never raises. The future is done when the handler has finished."""

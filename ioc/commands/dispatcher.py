@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from gnomon.db.pvs import is_control
+from gnomon.db.sources import RECORDER_STATE, SET, is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutFuture, PutReply
@@ -24,6 +24,7 @@ from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, Jo
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
+from gnomon.ioc.commands.reservation import Reservation, Right
 from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.outputs import Outputs
@@ -74,7 +75,7 @@ class Dispatcher:
         self._controls = controls
         self._behaviours = behaviours
         self._wall_ns = wall_ns
-        self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == "set"}
+        self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == SET.name}
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()  # guards the queue
         self._queue = CommandQueue()
@@ -85,7 +86,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._writable = True
         self._stopped = False
-        self._reserved: tuple[Client, str] | None = None
+        self._reservation = Reservation()
         self.put_times = RecentTimes()
         self._task = self._loop.create_task(self._run(), name="dispatcher")
 
@@ -94,17 +95,18 @@ class Dispatcher:
         """The lattice after every command that has acted."""
         return self._lattice
 
-    def reserve(self, client: Client, reason: str) -> None:
-        """Refuse the commands of all other clients with `reason`, until `release`; `client` is known by identity.
+    def reserve(self, reason: str) -> Right:
+        """Refuse all commands with `reason` but those that come with the right that this returns, until `release`.
 
-        Commands that a fault or a device still delays are dropped.
+        Commands that a fault or a device still delays are dropped. Raises ReservedError if somebody has the right.
         """
-        self._reserved = client, reason
+        right = self._reservation.reserve(reason)
         self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
+        return right
 
-    def release(self) -> None:
-        """Accept commands of all clients again."""
-        self._reserved = None
+    def release(self, right: Right) -> None:
+        """Accept commands of all clients again, if this right is in force."""
+        self._reservation.release(right)
 
     @property
     def waiting(self) -> int:
@@ -118,13 +120,18 @@ class Dispatcher:
             return self._controls.put(index, value, client)
         return self.command(parse_put(spec, value), client)
 
-    def command(self, request: SetpointRequest, client: Client, note: str = "") -> PutFuture:
-        """Take a command of any number of settings: all of them or none. The future is done when it is complete."""
+    def command(
+        self, request: SetpointRequest, client: Client, note: str = "", right: Right | None = None
+    ) -> PutFuture:
+        """Take a command of any number of settings: all of them or none. The future is done when it is complete.
+
+        `right` is what `reserve` returned, if anything.
+        """
         done = PutFuture()
         done.set_running_or_notify_cancel()  # a client that goes does not take its command back
-        if (reserved := self._reserved) is not None and client is not reserved[0] and not request.refusal:
+        if not request.refusal and (reason := self._reservation.refusal(right)):
             names = ", ".join(dict.fromkeys(setting.pv for setting in request.settings[:3]))
-            request = SetpointRequest(request.settings, f"{names}: {reserved[1]}")
+            request = SetpointRequest(request.settings, f"{names}: {reason}")
         item = WaitingCommand(
             request.settings,
             client,
@@ -134,6 +141,7 @@ class Dispatcher:
             request.refusal,
             done,
             request.kept,
+            right,
         )
         with self._lock:
             not_taken = STOPPING if self._stopped else PutReply(False, self._queue.add(item))
@@ -237,9 +245,9 @@ class Dispatcher:
             return refuse(command, lattice, item.refusal, self._wall_ns())
         if item.kept:
             return keep(command, item.kept, lattice, self._wall_ns())
-        follows = self._reserved is not None and item.client is self._reserved[0]
         # On the machine that is followed, the hardware has already taken its time.
-        decide = self._injector.decide if follows else partial(self._decide, lattice)
+        alone = self._reservation.holds(item.right)
+        decide = self._injector.decide if alone else partial(self._decide, lattice)
         return plan(command, lattice, decide, self._wall_ns())
 
     def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
@@ -353,7 +361,7 @@ class Dispatcher:
         """
         failures.warning("%s", reason)
         self._writable = False
-        self._outputs.show("recorder.state", 1, (Severity.MAJOR, Status.WRITE))
+        self._outputs.show(RECORDER_STATE, 1, (Severity.MAJOR, Status.WRITE))
         for item in batch:
             if isinstance(item, JournalNote):
                 self._keep(item)
@@ -374,4 +382,4 @@ class Dispatcher:
         if not self._writable:
             self._writable = True
             log.info("the journal can be written again")
-            self._outputs.show("recorder.state", 0)
+            self._outputs.show(RECORDER_STATE, 0)

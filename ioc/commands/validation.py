@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.canonical_name import canonical_name
-from gnomon.db.pvs import PvSpec, is_control
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import is_control
 from gnomon.ioc.commands.drive_limits import outside_drive_limits
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Setting

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.sources import SOURCES, Source
 
 Indices = NDArray[np.intp]
 Listener = Callable[[Indices], None]
@@ -167,6 +168,14 @@ class Bank:
             severity[where] = level
             status[where] = reason
         return severity, status
+
+
+def indices_by_source(specs: Iterable[PvSpec]) -> Mapping[Source, list[int]]:
+    """The places of PVs by the source that feeds them, of every source there is. Raises KeyError for another one."""
+    indices: dict[Source, list[int]] = {source: [] for source in SOURCES.values()}
+    for i, spec in enumerate(specs):
+        indices[SOURCES[spec.source]].append(i)
+    return indices
 
 
 def _empty(spec: PvSpec) -> Any:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from gnomon.ioc.outputs.bank import Bank
+from gnomon.db import sources
+from gnomon.db.sources import Source
+from gnomon.ioc.outputs.bank import Bank, indices_by_source
 from gnomon.ioc.outputs.publication import Publication
 from gnomon.lattice import Lattice, Ring
 
-Show = Callable[[str, Any], None]
+Show = Callable[[Source, Any], None]
 
 
 class MultiplexerView:
@@ -23,10 +25,11 @@ class MultiplexerView:
         self._mux = ring.multiplexer
         self._show = show
         self._buttons: dict[int, list[int]] = {}
-        for i, spec in enumerate(bank.specs):
-            if spec.source in ("multiplexer.select", "multiplexer.off"):
-                self._buttons.setdefault(int(spec.presets[1][0][2]), []).append(i)
-        self._names = [i for i, spec in enumerate(bank.specs) if spec.source == "multiplexer.name"]
+        indices = indices_by_source(bank.specs)
+        for source in (sources.MULTIPLEXER_SELECT, sources.MULTIPLEXER_OFF):
+            for i in indices[source]:
+                self._buttons.setdefault(int(bank.specs[i].presets[1][0][2]), []).append(i)
+        self._names = indices[sources.MULTIPLEXER_NAME]
         self._selected = -1
         self._name = ""
         self._timers: list[asyncio.TimerHandle] = []
@@ -78,7 +81,7 @@ class MultiplexerView:
 
     def _show_name(self, name: str) -> None:
         self._name = name
-        self._show("multiplexer.name", name)
+        self._show(sources.MULTIPLEXER_NAME, name)
 
     def _name_of(self, selected: int) -> str:
         assert self._mux is not None

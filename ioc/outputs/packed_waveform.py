@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS
+from gnomon.db.sources import BUFFER_ROWS, BUFFER_SLOTS, PACKED_LENGTH
 from gnomon.lattice import BeamPositionMonitor
 
 Floats = NDArray[np.float64]
 
-LENGTH = 2048
 SLOTS = 128
 #: Rows of the waveform.
 ROW_X, ROW_Y, ROW_STATUS = 0, 1, 4
@@ -34,7 +33,7 @@ def pack(bpms: Sequence[BeamPositionMonitor], x: Floats, y: Floats) -> Packed:
     Positions are not rounded to whole counts. The status of a monitor is 0, or 1 where a position was clipped; empty
     slots and all entries from 1024 on are 0.
     """
-    data = np.zeros(LENGTH)
+    data = np.zeros(PACKED_LENGTH)
     rows = data[: 8 * SLOTS].reshape(8, SLOTS)
     which = [i for i, bpm in enumerate(bpms) if bpm.slot is not None]
     slots = [bpm.slot - 1 for bpm in bpms if bpm.slot is not None]

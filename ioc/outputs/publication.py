@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind
-from gnomon.db.sources import SCALED_COLUMNS
+from gnomon.db.sources import SOURCES
 from gnomon.ioc.outputs.bank import NOTHING, Bank, Indices, Severity, Status
 
 
@@ -31,7 +31,7 @@ class Publication:
             case Kind.INTS:
                 self._objects[index] = np.rint(np.asarray(value) * spec.scale).astype(np.int32)
             case Kind.TABLE if spec.scale != 1.0:
-                scaled = SCALED_COLUMNS.get(spec.source, tuple(k for k, v in value.items() if not isinstance(v, list)))
+                scaled = SOURCES[spec.source].scaled or [k for k, v in value.items() if not isinstance(v, list)]
                 self._objects[index] = {k: v * spec.scale if k in scaled else v for k, v in value.items()}
             case _:
                 self._objects[index] = value
@@ -45,6 +45,10 @@ class Publication:
     def put_many(self, indices: Indices, values: NDArray[np.float64]) -> None:
         """Give numeric PVs values in their own units; none of them has one in this publication already."""
         self._many.append((indices, values))
+
+    def has(self, index: int) -> bool:
+        """Tell whether a PV has a value in it that was put by itself."""
+        return index in self._values or index in self._objects
 
     def send(self, time_ns: int, generation: int, invalid: Indices = NOTHING) -> None:
         """Publish all of it, and mark the PVs in `invalid`, whose old values stay."""

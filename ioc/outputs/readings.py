@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.db import sources
+from gnomon.db.sources import Source
 from gnomon.ioc.outputs.packed_waveform import Packed, pack, pack_buffer
 from gnomon.ioc.outputs.pickup import BUTTONS, button_signals
 from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit, largest, rms
@@ -110,77 +112,77 @@ def _model_table(r: Readings) -> dict[str, Any]:
 
 
 #: What the orbit differs in from the reference [m]: again whenever one of the two changes.
-REFERENCED: Mapping[str, Callable[[Readings], Any]] = {
-    "orbit.difference.x": lambda r: r.from_reference_x,
-    "orbit.difference.y": lambda r: r.from_reference_y,
-    "orbit.difference.rms.x": lambda r: rms(r.from_reference_x),
-    "orbit.difference.rms.y": lambda r: rms(r.from_reference_y),
-    "orbit.difference.largest.x": lambda r: largest(r.from_reference_x),
-    "orbit.difference.largest.y": lambda r: largest(r.from_reference_y),
-    "orbit.difference.where.x": lambda r: _where_largest(r, r.from_reference_x),
-    "orbit.difference.where.y": lambda r: _where_largest(r, r.from_reference_y),
+REFERENCED: Mapping[Source, Callable[[Readings], Any]] = {
+    sources.ORBIT_DIFFERENCE.x: lambda r: r.from_reference_x,
+    sources.ORBIT_DIFFERENCE.y: lambda r: r.from_reference_y,
+    sources.ORBIT_DIFFERENCE_RMS.x: lambda r: rms(r.from_reference_x),
+    sources.ORBIT_DIFFERENCE_RMS.y: lambda r: rms(r.from_reference_y),
+    sources.ORBIT_DIFFERENCE_LARGEST.x: lambda r: largest(r.from_reference_x),
+    sources.ORBIT_DIFFERENCE_LARGEST.y: lambda r: largest(r.from_reference_y),
+    sources.ORBIT_DIFFERENCE_WHERE.x: lambda r: _where_largest(r, r.from_reference_x),
+    sources.ORBIT_DIFFERENCE_WHERE.y: lambda r: _where_largest(r, r.from_reference_y),
 }
 
 #: What feeds the PVs of single monitors [m]: the values of all, in beam order.
-MONITORS: Mapping[str, Callable[[Readings], Floats]] = {
-    "monitor.x": lambda r: r.x,
-    "monitor.y": lambda r: r.y,
-    "monitor.difference.x": lambda r: r.from_reference_x,
-    "monitor.difference.y": lambda r: r.from_reference_y,
+MONITORS: Mapping[Source, Callable[[Readings], Floats]] = {
+    sources.MONITOR.x: lambda r: r.x,
+    sources.MONITOR.y: lambda r: r.y,
+    sources.MONITOR_DIFFERENCE.x: lambda r: r.from_reference_x,
+    sources.MONITOR_DIFFERENCE.y: lambda r: r.from_reference_y,
 }
 
 #: Those of them that follow from the reference orbit too.
-MONITORS_REFERENCED = frozenset({"monitor.difference.x", "monitor.difference.y"})
+MONITORS_REFERENCED = frozenset(sources.MONITOR_DIFFERENCE)
 
 #: What feeds each output that needs a beam, in m, rad, Hz and turns.
-BEAM: Mapping[str, Callable[[Readings], Any]] = {
-    "monitor.positions": lambda r: np.concatenate([r.x, r.y]),
-    "monitor.positions.interleaved": lambda r: np.column_stack([r.x, r.y]).reshape(-1),
-    "monitor.buttons": lambda r: r.buttons.reshape(-1),
-    "monitor.packed": lambda r: r.packed.data,
-    "monitor.buffer": lambda r: pack_buffer(r.ring.bpms, r.x, r.y),
-    "monitor.table": _orbit_table,
-    "monitor.model": _model_table,
-    "monitor.count": lambda r: r.count,
+BEAM: Mapping[Source, Callable[[Readings], Any]] = {
+    sources.MONITOR_POSITIONS: lambda r: np.concatenate([r.x, r.y]),
+    sources.MONITOR_POSITIONS_INTERLEAVED: lambda r: np.column_stack([r.x, r.y]).reshape(-1),
+    sources.MONITOR_BUTTONS: lambda r: r.buttons.reshape(-1),
+    sources.MONITOR_PACKED: lambda r: r.packed.data,
+    sources.MONITOR_BUFFER: lambda r: pack_buffer(r.ring.bpms, r.x, r.y),
+    sources.MONITOR_TABLE: _orbit_table,
+    sources.MONITOR_MODEL: _model_table,
+    sources.MONITOR_COUNT: lambda r: r.count,
     **REFERENCED,
-    "tune.x": lambda r: r.beam.tune[0],
-    "tune.y": lambda r: r.beam.tune[1],
-    "tune.fraction.x": lambda r: r.beam.tune[0] % 1.0,
-    "tune.fraction.y": lambda r: r.beam.tune[1] % 1.0,
-    "tune.frequency.x": lambda r: _tune_frequency(r, 0),
-    "tune.frequency.y": lambda r: _tune_frequency(r, 1),
-    "chromaticity.x": lambda r: r.beam.chromaticity[0],
-    "chromaticity.y": lambda r: r.beam.chromaticity[1],
-    "momentum.compaction": lambda r: r.beam.momentum_compaction,
-    "momentum.deviation": lambda r: r.beam.delta,
-    "orbit.x": lambda r: r.beam.orbit[:, 0],
-    "orbit.y": lambda r: r.beam.orbit[:, 2],
-    "orbit.start": lambda r: np.array([*r.beam.orbit[0], r.beam.delta, 0.0]),
-    "twiss.beta.x": lambda r: r.beam.beta[:, 0],
-    "twiss.beta.y": lambda r: r.beam.beta[:, 1],
-    "twiss.alpha.x": lambda r: r.beam.alpha[:, 0],
-    "twiss.alpha.y": lambda r: r.beam.alpha[:, 1],
-    "twiss.nu.x": lambda r: r.beam.phase[:, 0],
-    "twiss.nu.y": lambda r: r.beam.phase[:, 1],
-    "dispersion.x": lambda r: r.beam.dispersion[:, 0],
-    "dispersion.y": lambda r: r.beam.dispersion[:, 2],
+    sources.TUNE.x: lambda r: r.beam.tune[0],
+    sources.TUNE.y: lambda r: r.beam.tune[1],
+    sources.TUNE_FRACTION.x: lambda r: r.beam.tune[0] % 1.0,
+    sources.TUNE_FRACTION.y: lambda r: r.beam.tune[1] % 1.0,
+    sources.TUNE_FREQUENCY.x: lambda r: _tune_frequency(r, 0),
+    sources.TUNE_FREQUENCY.y: lambda r: _tune_frequency(r, 1),
+    sources.CHROMATICITY.x: lambda r: r.beam.chromaticity[0],
+    sources.CHROMATICITY.y: lambda r: r.beam.chromaticity[1],
+    sources.MOMENTUM_COMPACTION: lambda r: r.beam.momentum_compaction,
+    sources.MOMENTUM_DEVIATION: lambda r: r.beam.delta,
+    sources.ORBIT.x: lambda r: r.beam.orbit[:, 0],
+    sources.ORBIT.y: lambda r: r.beam.orbit[:, 2],
+    sources.ORBIT_START: lambda r: np.array([*r.beam.orbit[0], r.beam.delta, 0.0]),
+    sources.TWISS_BETA.x: lambda r: r.beam.beta[:, 0],
+    sources.TWISS_BETA.y: lambda r: r.beam.beta[:, 1],
+    sources.TWISS_ALPHA.x: lambda r: r.beam.alpha[:, 0],
+    sources.TWISS_ALPHA.y: lambda r: r.beam.alpha[:, 1],
+    sources.TWISS_NU.x: lambda r: r.beam.phase[:, 0],
+    sources.TWISS_NU.y: lambda r: r.beam.phase[:, 1],
+    sources.DISPERSION.x: lambda r: r.beam.dispersion[:, 0],
+    sources.DISPERSION.y: lambda r: r.beam.dispersion[:, 2],
 }
 
 #: Outputs that clients of the real machine wait for: repeated with a fresh time stamp while there is a beam.
 REPEATED = (
     *REFERENCED,
-    "monitor.positions",
-    "monitor.positions.interleaved",
-    "monitor.buttons",
-    "monitor.packed",
-    "monitor.buffer",
-    "monitor.table",
-    "monitor.model",
-    "monitor.count",
-    "tune.x",
-    "tune.y",
-    "tune.fraction.x",
-    "tune.fraction.y",
-    "tune.frequency.x",
-    "tune.frequency.y",
+    sources.MONITOR_POSITIONS,
+    sources.MONITOR_POSITIONS_INTERLEAVED,
+    sources.MONITOR_BUTTONS,
+    sources.MONITOR_PACKED,
+    sources.MONITOR_BUFFER,
+    sources.MONITOR_TABLE,
+    sources.MONITOR_MODEL,
+    sources.MONITOR_COUNT,
+    sources.TUNE.x,
+    sources.TUNE.y,
+    sources.TUNE_FRACTION.x,
+    sources.TUNE_FRACTION.y,
+    sources.TUNE_FREQUENCY.x,
+    sources.TUNE_FREQUENCY.y,
 )

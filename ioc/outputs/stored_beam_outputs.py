@@ -6,15 +6,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from gnomon.ioc.outputs.bank import Bank
+from gnomon.db import sources
+from gnomon.ioc.outputs.bank import Bank, indices_by_source
 from gnomon.ioc.outputs.publication import Publication
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import HOUR_S, BeamState, Propagator, StoredBeam
 from gnomon.propagator.six import Radiation, RadiationSummary, SourcePoint
 
-SIZES = ("beam.size.x", "beam.size.y")
-PASSING = ("beam.lifetime.10s", "beam.lifetime.100s", "beam.current.lifetime", "topup.countdown")
+PASSING = (
+    sources.BEAM_LIFETIME_10S,
+    sources.BEAM_LIFETIME_100S,
+    sources.BEAM_CURRENT_LIFETIME,
+    sources.TOPUP_COUNTDOWN,
+)
 
 
 class Equilibrium:
@@ -28,15 +33,15 @@ class Equilibrium:
     def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
         self._ring = ring
         self._clock_s = clock_s
-        indices: dict[str, list[int]] = {}
-        for i, spec in enumerate(bank.specs):
-            indices.setdefault(spec.source, []).append(i)
-        self._frequency = indices.get("synchrotron.frequency", [])
+        indices = indices_by_source(bank.specs)
+        self._frequency = indices[sources.SYNCHROTRON_FREQUENCY]
         points = {point.name: SourcePoint(ring, point.element) for point in ring.document.source_points}
-        self._sizes = [(i, points[bank.specs[i].device], k) for k, s in enumerate(SIZES) for i in indices.get(s, ())]
-        self._current = indices.get("beam.current", [])
-        self._gate = indices.get("topup.gate", [])
-        self._passing = [indices.get(source, []) for source in PASSING]
+        self._sizes = [
+            (i, points[bank.specs[i].device], k) for k, s in enumerate(sources.BEAM_SIZE) for i in indices[s]
+        ]
+        self._current = indices[sources.BEAM_CURRENT]
+        self._gate = indices[sources.TOPUP_GATE]
+        self._passing = [indices[source] for source in PASSING]
         passing = [i for each in self._passing for i in each]
         self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
         self._served = bool(self.of_beam or self._current or self._gate)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import Source
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
@@ -35,18 +37,18 @@ BODY = Box(GAP, HEADER + GAP, WIDTH - 2 * GAP, HEIGHT - HEADER - 2 * GAP)
 
 #: Sections of the overview, and the sources that they show where they are served. Those that have no room, from the
 #: last on, are found on the other panels.
-OVERVIEW: Mapping[str, tuple[str, ...]] = {
-    "Beam": ("beam.found", "beam.reason", "beam.*", "topup.*"),
-    "Model, faults and journal": ("control.active", "model.generation", "faults.*", "recorder.state"),
+OVERVIEW: Mapping[str, tuple[Source | str, ...]] = {
+    "Beam": (sources.BEAM_FOUND, sources.BEAM_REASON, "beam.*", "topup.*"),
+    "Model, faults and journal": (sources.ACTIVE, sources.MODEL_GENERATION, "faults.*", sources.RECORDER_STATE),
     "Tunes and chromaticity": (
         "tune.frequency.?",
         "tune.?",
         "tune.fraction.?",
-        "synchrotron.frequency",
+        sources.SYNCHROTRON_FREQUENCY,
         "chromaticity.?",
     ),
-    "Orbit": ("orbit.difference.rms.?", "orbit.difference.largest.?", "control.reference.use"),
-    "Shadow": ("machine.role", "control.mode", "machine.connected", "machine.reason", "residual.rms.?"),
+    "Orbit": ("orbit.difference.rms.?", "orbit.difference.largest.?", sources.REFERENCE_USE),
+    "Shadow": (sources.MACHINE_ROLE, sources.MODE, sources.MACHINE_CONNECTED, sources.MACHINE_REASON, "residual.rms.?"),
 }
 
 
@@ -58,10 +60,10 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     files = {"Overview": "overview.bob", "Orbit": "orbit.bob"}
     if monitors:
         files["Monitors"] = "monitors.bob"
-    if served.each("residual.x"):
+    if served.each(sources.RESIDUAL.x):
         files["Shadow"] = "shadow.bob"
     files |= {family: f"{family.lower().replace(' ', '_')}.bob" for family in supplies}
-    if served.each("multiplexer.select"):
+    if served.each(sources.MULTIPLEXER_SELECT):
         files["Multiplexer"] = "multiplexer.bob"
     files["Status"] = "status.bob"
     makers: dict[str, Callable[[], list[Widget]]] = {
@@ -117,23 +119,23 @@ def _overview(served: ServedPvs) -> list[Widget]:
 def _orbit(served: ServedPvs) -> list[Widget]:
     """Both planes of the closed orbit, the differences to the reference orbit, and what operators choose and read."""
     cards = {
-        "Orbit": served.some("beam.found", "orbit.*"),
+        "Orbit": served.some(sources.BEAM_FOUND, "orbit.*"),
         "Reference orbit": served.some("control.reference.*", "reference.*"),
     }
     difference = "Monitors, difference to the reference orbit"
     found = [orbit_plot(served, "Horizontal orbit", "x"), orbit_plot(served, "Vertical orbit", "y")]
-    return _beside(cards, [*found, monitors_plot(served, difference, "orbit.difference")])
+    return _beside(cards, [*found, monitors_plot(served, difference, sources.ORBIT_DIFFERENCE)])
 
 
 def _shadow(served: ServedPvs) -> list[Widget]:
     """Readings of the machine less those predicted, and how the machine is reached."""
     cards = {
-        "Shadow": served.some("machine.*", "control.mode", "beam.found"),
+        "Shadow": served.some("machine.*", sources.MODE, sources.BEAM_FOUND),
         "Residuals": served.some("residual.*"),
     }
     noise = "Residuals in standard deviations of each monitor's noise"
-    plots = [monitors_plot(served, "Residuals: machine less prediction", "residual")]
-    return _beside(cards, [*plots, monitors_plot(served, noise, "residual.z")])
+    plots = [monitors_plot(served, "Residuals: machine less prediction", sources.RESIDUAL)]
+    return _beside(cards, [*plots, monitors_plot(served, noise, sources.RESIDUAL_Z)])
 
 
 def _beside(cards: Mapping[str, Sequence[PvSpec]], plots: Sequence[Maker | None]) -> list[Widget]:
@@ -175,9 +177,9 @@ def _multiplexer(served: ServedPvs) -> list[Section]:
     """Its supply, and a button for every magnet that it can be connected to."""
     mux = served.ring.multiplexer
     settings = _settings(served, lambda device: mux is not None and device == mux.supply)
-    supply = value_lines(served.some("multiplexer.name", "multiplexer.healthy"))
-    off = [connect_line("None", spec, "disconnect") for spec in served.each("multiplexer.off")]
-    rows = [connect_line(spec.device, spec, "connect") for spec in served.each("multiplexer.select")]
+    supply = value_lines(served.some(sources.MULTIPLEXER_NAME, sources.MULTIPLEXER_HEALTHY))
+    off = [connect_line("None", spec, "disconnect") for spec in served.each(sources.MULTIPLEXER_OFF)]
+    rows = [connect_line(spec.device, spec, "connect") for spec in served.each(sources.MULTIPLEXER_SELECT)]
     return [Section("Multiplexer", [*supply, *settings, *off]), Section("Connect to", rows)]
 
 
@@ -192,7 +194,7 @@ def _status(served: ServedPvs) -> list[Section]:
 def _settings(served: ServedPvs, wanted: Callable[[str], bool]) -> list[Row]:
     """Setpoints of the wanted devices, with their readbacks."""
     rows: list[Row] = []
-    for spec in served.each("set"):
+    for spec in served.each(sources.SET):
         if wanted(spec.device):
             name = SETTINGS.get((spec.device, spec.property), brief(spec, 22))
             unit = f" [{spec.unit}]" if spec.unit else ""

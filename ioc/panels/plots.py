@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from gnomon.db import sources
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import Planes
 from gnomon.ioc.panels.flow import GAP
 from gnomon.ioc.panels.served_pvs import ServedPvs
 from gnomon.ioc.panels.widgets import CARD_BAR, Box, Trace, Widget, address, card, plot
@@ -19,18 +22,18 @@ def stacked(room: Box, makers: Sequence[Maker]) -> list[Widget]:
 
 def orbit_plot(served: ServedPvs, title: str, planes: str) -> Maker | None:
     """The closed orbit around the ring."""
-    s = served.one("element.positions")
-    orbits = [(plane, spec) for plane in planes if (spec := served.one(f"orbit.{plane}")) is not None]
+    s = served.one(sources.ELEMENT_POSITIONS)
+    orbits = [(plane, spec) for plane, spec in _planes(served, sources.ORBIT) if plane in planes]
     if s is None or not orbits:
         return None
     traces = [Trace(address(s), address(spec), plane) for plane, spec in orbits]
     return partial(_plot_card, title, f"{' and '.join(planes)} [{orbits[0][1].unit}]", traces)
 
 
-def monitors_plot(served: ServedPvs, title: str, source: str) -> Maker | None:
+def monitors_plot(served: ServedPvs, title: str, source: Planes) -> Maker | None:
     """One value a monitor in each plane, as dots."""
-    s = served.one("monitor.s")
-    found = [(plane, spec) for plane in "xy" if (spec := served.one(f"{source}.{plane}")) is not None]
+    s = served.one(sources.MONITOR_S)
+    found = _planes(served, source)
     if s is None or not found:
         return None
     traces = [Trace(address(s), address(spec), plane, joined=False) for plane, spec in found]
@@ -39,14 +42,20 @@ def monitors_plot(served: ServedPvs, title: str, source: str) -> Maker | None:
 
 def optics_plot(served: ServedPvs) -> Maker | None:
     """Beta functions, and the dispersion with an axis of its own."""
-    s = served.one("element.positions")
-    beta = [(plane, spec) for plane in "xy" if (spec := served.one(f"twiss.beta.{plane}")) is not None]
-    dispersion = served.one("dispersion.x")
+    s = served.one(sources.ELEMENT_POSITIONS)
+    beta = _planes(served, sources.TWISS_BETA)
+    dispersion = served.one(sources.DISPERSION.x)
     if s is None or not beta or dispersion is None:
         return None
     traces = [Trace(address(s), address(spec), f"beta {plane}") for plane, spec in beta]
     traces.append(Trace(address(s), address(dispersion), "dispersion x", right=True))
-    return partial(_plot_card, "Optics", "beta [m]", traces, right="dispersion [m]")
+    return partial(_plot_card, "Optics", f"beta [{beta[0][1].unit}]", traces, right=f"dispersion [{dispersion.unit}]")
+
+
+def _planes(served: ServedPvs, source: Planes) -> list[tuple[str, PvSpec]]:
+    """The PVs of both planes that are served, with the plane's letter."""
+    both = zip(source._fields, source, strict=True)
+    return [(plane, spec) for plane, one in both if (spec := served.one(one)) is not None]
 
 
 def _plot_card(title: str, y_title: str, traces: Sequence[Trace], box: Box, right: str | None = None) -> Widget:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.panels.flow import ROW, Row
 from gnomon.ioc.panels.labels import brief
@@ -21,10 +22,14 @@ from gnomon.ioc.panels.widgets import (
 )
 
 #: What is shown with a lamp: its colours in the states 0 and 1.
-LAMPS = {"beam.found": (BAD, GOOD), "recorder.state": (GOOD, BAD), "multiplexer.healthy": (BAD, GOOD)}
+LAMPS = {
+    sources.BEAM_FOUND.name: (BAD, GOOD),
+    sources.RECORDER_STATE.name: (GOOD, BAD),
+    sources.MULTIPLEXER_HEALTHY.name: (BAD, GOOD),
+}
 
 #: Texts that need two lines.
-LONG = {"beam.reason", "machine.reason"}
+LONG = {sources.BEAM_REASON.name, sources.MACHINE_REASON.name}
 
 #: Part of a line that its name has.
 LABEL_SHARE = 0.46

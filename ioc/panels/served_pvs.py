@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from gnomon.db import sources
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.sources import Source
 from gnomon.lattice import Ring
 
 #: Kinds that a line of a card can show, and lists that are short enough for one.
 LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
-LISTS = {"faults.active", "reference.names"}
+LISTS = {source.name for source in (sources.FAULTS_ACTIVE, sources.REFERENCE_NAMES)}
 
 #: Sources about one property of one device; they have panels of their own.
-OWN = {"set", "readback", "monitor.x", "monitor.y"}
+OWN = {source.name for source in (sources.SET, sources.READBACK, *sources.MONITOR)}
 
 #: As many devices of one source are shown line by line among other things.
 FEW = 8
@@ -57,19 +59,20 @@ class ServedPvs:
         self._by_source: dict[str, list[PvSpec]] = {}
         for spec in specs:
             self._by_source.setdefault(spec.source, []).append(spec)
-        self._readbacks = {(s.device, s.property): s for s in reversed(self.each("readback"))}
+        self._readbacks = {(s.device, s.property): s for s in reversed(self.each(sources.READBACK))}
 
-    def one(self, source: str) -> PvSpec | None:
+    def one(self, source: Source) -> PvSpec | None:
         """The first PV that a source feeds."""
-        return next(iter(self._by_source.get(source, ())), None)
+        return next(iter(self.each(source)), None)
 
-    def some(self, *patterns: str) -> list[PvSpec]:
-        """A PV for each source and device whose source fits one of the patterns, in their order, if a line can show it.
+    def some(self, *wanted: Source | str) -> list[PvSpec]:
+        """A PV for each wanted source, or pattern of names, and device, in that order, if a line can show it.
 
         Sources with many devices have panels of their own and are left out.
         """
         found: dict[tuple[str, str], PvSpec] = {}
-        for pattern in patterns:
+        for one in wanted:
+            pattern = one.name if isinstance(one, Source) else one
             for source, specs in self._by_source.items():
                 if fnmatchcase(source, pattern) and source not in OWN and len({s.device for s in specs}) <= FEW:
                     for spec in specs:
@@ -77,9 +80,9 @@ class ServedPvs:
                             found.setdefault((source, spec.device), spec)
         return list(found.values())
 
-    def each(self, source: str) -> list[PvSpec]:
+    def each(self, source: Source) -> list[PvSpec]:
         """All PVs that a source feeds."""
-        return self._by_source.get(source, [])
+        return self._by_source.get(source.name, [])
 
     def readback(self, spec: PvSpec) -> PvSpec | None:
         """The PV that shows what a setpoint asked for."""
@@ -93,7 +96,7 @@ class ServedPvs:
             stem = re.match(r"[A-Za-z]+\d?", name)
             drives.setdefault(part.supply, (part.property, stem[0] if stem else name))
         panels: dict[str, list[Supply]] = {title: [] for title in FAMILIES.values()}
-        for spec in self.each("set"):
+        for spec in self.each(sources.SET):
             if spec.property == "current" and spec.device in drives:
                 drive, family = drives[spec.device]
                 panels[FAMILIES[drive]].append(Supply(spec.device, family, spec, self.readback(spec)))
@@ -101,6 +104,6 @@ class ServedPvs:
 
     def monitors(self) -> list[Monitor]:
         """Monitors with a PV for each plane, in beam order."""
-        planes = [{s.device: s for s in self.each(f"monitor.{p}")} for p in "xy"]
+        planes = [{s.device: s for s in self.each(source)} for source in sources.MONITOR]
         names = (bpm.name for bpm in self.ring.bpms)
         return [Monitor(name, planes[0][name], planes[1][name]) for name in names if all(name in p for p in planes)]

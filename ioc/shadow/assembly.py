@@ -33,10 +33,9 @@ def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
 
 
 def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Noise) -> Shadow:
-    watched = choose_watched_pvs(
-        services.bank.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone
-    )
-    comparison = Comparison(config.shadow, MachineReadings(watched.readings, len(ring.bpms)), noise, services.outputs)
+    watched = choose_watched_pvs(services.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone)
+    readings = MachineReadings(watched.readings, len(ring.bpms))
+    comparison = Comparison(config.shadow, readings, noise, services.state, services.outputs)
     return Shadow(config.shadow, watched, services, make_link(config.shadow), comparison)
 
 

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.db import sources
+from gnomon.db.sources import Source
 from gnomon.ioc.base.config import ShadowConfig
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Update
@@ -19,10 +22,15 @@ from gnomon.ioc.shadow.machine_readings import NEVER, MachineReadings, ReadingsS
 from gnomon.ioc.shadow.residuals import Noise, compare
 
 #: All that is published here; what has nothing fresh behind it is INVALID.
-SOURCES = tuple(
-    f"residual.{what}{letter}"
-    for letter in "xy"
-    for what in ("", "rms.", "largest.", "where.", "z.", "z.largest.", "tune.", "tune.z.")
+RESIDUALS = (
+    *sources.RESIDUAL,
+    *sources.RESIDUAL_RMS,
+    *sources.RESIDUAL_LARGEST,
+    *sources.RESIDUAL_WHERE,
+    *sources.RESIDUAL_Z,
+    *sources.RESIDUAL_Z_LARGEST,
+    *sources.RESIDUAL_TUNE,
+    *sources.RESIDUAL_TUNE_Z,
 )
 
 
@@ -34,6 +42,7 @@ class Comparison:
         settings: ShadowConfig,
         measured: MachineReadings,
         noise: Noise,
+        state: ModelState,
         outputs: Outputs,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -41,6 +50,7 @@ class Comparison:
         self._settle_s = settings.settle_s
         self._measured = measured
         self._noise = noise
+        self._state = state
         self._outputs = outputs
         self._wall_ns = wall_ns
         self._candidate: ReadingsSnapshot | None = None
@@ -56,7 +66,7 @@ class Comparison:
         if self._timer is not None:
             self._timer.cancel()
         self._none("")
-        self._outputs.invalidate(("residual.fresh", "machine.age"))
+        self._outputs.invalidate((sources.RESIDUAL_FRESH, sources.MACHINE_AGE))
 
     def updated(self, updates: Sequence[Update]) -> None:
         """Take what the link heard; what is not a reading is passed over."""
@@ -77,14 +87,14 @@ class Comparison:
         present = self._measured.snapshot()
         fresh, fresh_tunes = present.fresh(now_ns, self._stale_ns)
         both: list[bool] = np.logical_and(fresh[:, 0], fresh[:, 1]).tolist()
-        values: dict[str, Any] = {}
+        values: dict[Source, Any] = {}
         if both != self._fresh:
             self._fresh = both
-            values["residual.fresh"] = np.array(both, dtype=float)
+            values[sources.RESIDUAL_FRESH] = np.array(both, dtype=float)
         if present.newest_ns == NEVER:
-            self._outputs.invalidate(("machine.age",))
+            self._outputs.invalidate((sources.MACHINE_AGE,))
         else:
-            values["machine.age"] = (now_ns - present.newest_ns) * 1e-9
+            values[sources.MACHINE_AGE] = (now_ns - present.newest_ns) * 1e-9
         self._outputs.show_many(values)
         if not fresh.any() and not fresh_tunes.any():
             self._none("no reading of the machine is fresh")
@@ -104,7 +114,7 @@ class Comparison:
             self._begin()
 
     def _publish(self, candidate: ReadingsSnapshot) -> None:
-        follower, predicted = self._follower, self._outputs.readings
+        follower, predicted = self._follower, self._state.readings
         if follower is None or not follower.caught_up:
             return
         if predicted is None:
@@ -116,12 +126,12 @@ class Comparison:
         if not times:
             self._none("no reading of the machine is fresh")
         elif follower.settled and min(times) >= since_ns:
-            values = compare(candidate, fresh, predicted, self._noise).sources()
+            values = compare(candidate, fresh, predicted, self._noise).by_source()
             self._outputs.show_many(values, time_ns=candidate.newest_ns)
-            self._outputs.invalidate([source for source in SOURCES if source not in values])
+            self._outputs.invalidate([source for source in RESIDUALS if source not in values])
             self._shown_ns, self.reason = self._wall_ns(), ""
 
     def _none(self, reason: str) -> None:
         self.reason = reason
         self._shown_ns = NEVER
-        self._outputs.invalidate(SOURCES)
+        self._outputs.invalidate(RESIDUALS)

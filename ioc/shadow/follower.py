@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.reservation import Right
 from gnomon.ioc.commands.validation import SetpointRequest, parse_put, short, state_of
 from gnomon.ioc.shadow.link import INVALID, Update
 from gnomon.ioc.shadow.watched_pvs import Setpoint, WatchedPvs
@@ -59,6 +60,7 @@ class Follower:
         self._watched = watched
         self._dispatcher = dispatcher
         self._client = client
+        self._right: Right | None = None
         self._show = show
         self._loop = asyncio.get_running_loop()
         self._present: dict[int, MachineValue] = {}  # the machine's state since it was found, until it is taken
@@ -73,6 +75,10 @@ class Follower:
         self.refused: dict[str, str] = {}
         self.changed_ns = 0
         self.caught_up = False
+
+    def begin(self, right: Right) -> None:
+        """Command with this right from now on."""
+        self._right = right
 
     @property
     def settled(self) -> bool:
@@ -191,7 +197,7 @@ class Follower:
         self._open += 1
         self._newest |= group
         times_lost = self._times_lost
-        done = self._dispatcher.command(request, self._client, note)
+        done = self._dispatcher.command(request, self._client, note, self._right)
         done.add_done_callback(
             lambda future: self._loop.call_soon_threadsafe(self._sent, future, note, group, times_lost)
         )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.db import sources
+from gnomon.db.sources import Planes
 from gnomon.ioc.shadow.link import INVALID, Update
-from gnomon.ioc.shadow.watched_pvs import ALL_POSITIONS, ReadingSource
+from gnomon.ioc.shadow.watched_pvs import ALL_POSITIONS, TUNES, ReadingSource
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -19,7 +21,7 @@ NEVER = -(2**62)
 
 @dataclass(frozen=True)
 class ReadingsSnapshot:
-    """Readings at one moment: positions (monitors, 2) [m], tunes (2,) as `tune_source` says [1 or Hz].
+    """Readings at one moment: positions (monitors, 2) [m], tunes (2,) as `tune_source` says [1 or Hz], if any are read.
 
     `position_ns` and `tune_ns` are the machine's time stamps; what was INVALID or is out of reach has none (NEVER).
     """
@@ -28,7 +30,7 @@ class ReadingsSnapshot:
     position_ns: Times
     tunes: Floats
     tune_ns: Times
-    tune_source: str
+    tune_source: Planes | None
 
     @property
     def newest_ns(self) -> int:
@@ -49,8 +51,8 @@ class MachineReadings:
         self._position_ns = np.full((monitors, 2), NEVER, dtype=np.int64)
         self._tunes = np.full(2, np.nan)
         self._tune_ns = np.full(2, NEVER, dtype=np.int64)
-        sources = (t.source for t in readings.values() if t.source.startswith("tune"))
-        self._tune_source = next((source.removesuffix(".x").removesuffix(".y") for source in sources), "")
+        read = {reading.source for reading in readings.values()}
+        self._tune_source = next((planes for planes in TUNES if read.intersection(planes)), None)
 
     def updated(self, updates: Sequence[Update]) -> bool:
         """Take updates of the link; return True if any of them was a reading."""
@@ -86,16 +88,16 @@ class MachineReadings:
         if update.severity >= INVALID or found.size != values.size:
             times[...] = NEVER
             return
-        in_turn = reading.source == "monitor.positions.interleaved"
+        in_turn = reading.source is sources.MONITOR_POSITIONS_INTERLEAVED
         values[...] = found.reshape(values.shape, order="C" if in_turn else "F")
         times[...] = np.where(np.isfinite(values), update.time_ns, NEVER)
 
     def _places(self, reading: ReadingSource) -> tuple[Floats, Times]:
         """Return the parts of the arrays of values and times that a PV fills."""
-        plane = int(reading.source.endswith(".y"))
+        plane = int(reading.source.name.endswith(".y"))
         if reading.source in ALL_POSITIONS:
             return self._positions, self._position_ns
-        if reading.source.startswith("monitor"):
+        if reading.source in sources.MONITOR:
             where = (reading.monitor, slice(plane, plane + 1))
             return self._positions[where], self._position_ns[where]
         where_tune = slice(plane, plane + 1)

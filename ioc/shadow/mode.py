@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from gnomon.db import sources
 from gnomon.ioc.base.config import Role
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.outputs.outputs import Outputs
@@ -27,7 +28,7 @@ class Mode:
         self._make = make
         self._outputs = outputs
         self._shadow: Shadow | None = None
-        controls.register("control.mode", self._set)
+        controls.register(sources.MODE, self._set)
 
     def begin(self) -> None:
         """Be what the configuration says."""
@@ -59,11 +60,13 @@ class Mode:
                 "par:mode: there is no machine to follow; give its address as shadow.addresses in the configuration, "
                 "or start with --follow HOST:PORT"
             )
-        self._shadow = self._make()
-        self._shadow.start()
-        log.info("following %s", self._shadow.description)
+        shadow = self._make()
+        shadow.start()
+        self._shadow = shadow
+        log.info("following %s", shadow.description)
         self._show()
 
     def _show(self) -> None:
         mode = TWIN if self._shadow is None else SHADOW
-        self._outputs.show_many({"control.mode": mode, "machine.role": MACHINE if self._role == "machine" else mode})
+        role = MACHINE if self._role == "machine" else mode
+        self._outputs.show_many({sources.MODE: mode, sources.MACHINE_ROLE: role})

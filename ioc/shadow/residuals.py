@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.db import sources
+from gnomon.db.sources import Source
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.ioc.shadow.machine_readings import ReadingsSnapshot
 
@@ -31,13 +33,13 @@ class Residuals:
     noise: Noise
     names: Sequence[str]
 
-    def sources(self) -> Mapping[str, Any]:
+    def by_source(self) -> Mapping[Source, Any]:
         """Return what is published, by source; a source that has nothing fresh behind it is not there."""
-        result: dict[str, Any] = {}
-        for plane, letter in enumerate("xy"):
+        result: dict[Source, Any] = {}
+        for plane in range(2):
             if np.isfinite(self.tunes[plane]):
-                result[f"residual.tune.{letter}"] = self.tunes[plane]
-                result[f"residual.tune.z.{letter}"] = self.tunes[plane] / self.noise.tune
+                result[sources.RESIDUAL_TUNE[plane]] = self.tunes[plane]
+                result[sources.RESIDUAL_TUNE_Z[plane]] = self.tunes[plane] / self.noise.tune
             values = self.positions[:, plane]
             fresh = np.flatnonzero(np.isfinite(values))
             if not fresh.size:
@@ -45,12 +47,12 @@ class Residuals:
             z = values / self.noise.monitors
             largest = fresh[np.argmax(abs(values[fresh]))]
             result |= {
-                f"residual.{letter}": values,
-                f"residual.rms.{letter}": float(np.sqrt(np.mean(values[fresh] ** 2))),
-                f"residual.largest.{letter}": values[largest],
-                f"residual.where.{letter}": self.names[largest],
-                f"residual.z.{letter}": z,
-                f"residual.z.largest.{letter}": z[fresh[np.argmax(abs(z[fresh]))]],
+                sources.RESIDUAL[plane]: values,
+                sources.RESIDUAL_RMS[plane]: float(np.sqrt(np.mean(values[fresh] ** 2))),
+                sources.RESIDUAL_LARGEST[plane]: values[largest],
+                sources.RESIDUAL_WHERE[plane]: self.names[largest],
+                sources.RESIDUAL_Z[plane]: z,
+                sources.RESIDUAL_Z_LARGEST[plane]: z[fresh[np.argmax(abs(z[fresh]))]],
             }
         return result
 
@@ -71,8 +73,8 @@ def _tunes(measured: ReadingsSnapshot, predicted: Readings) -> Floats:
     """
     tune = np.asarray(predicted.beam.tune, dtype=float)
     found = measured.tunes
-    if measured.tune_source == "tune.frequency":
+    if measured.tune_source is sources.TUNE_FREQUENCY:
         found = found / revolution_frequency(predicted.lattice)
     difference: Floats = found - tune
-    whole = (measured.tune_source == "tune") & (found >= 1.0)
+    whole = (measured.tune_source is sources.TUNE) & (found >= 1.0)
     return np.where(whole, difference, difference - np.round(difference))

@@ -2,18 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from gnomon.db.pvs import in_force
+from gnomon.db import sources
+from gnomon.db.pvs import PvSpec
+from gnomon.db.sources import Source, in_force
 from gnomon.ioc.base.config import ShadowConfig
 from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.dispatcher import Dispatcher
-from gnomon.ioc.outputs.bank import Bank, Severity, Status
+from gnomon.ioc.commands.reservation import Right
+from gnomon.ioc.outputs.bank import Severity, Status
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.follower import Follower
@@ -29,7 +31,12 @@ _MAX_NAMED = 3
 #: States of `dt:machine:connected`.
 ALONE, AWAY, IN_PART, COMPLETE = range(4)
 #: What is told about the machine while none is followed.
-NOTHING_FOLLOWED = {"machine.connected": ALONE, "machine.reason": "", "machine.pvs": 0, "machine.refused": 0}
+NOTHING_FOLLOWED: Mapping[Source, Any] = {
+    sources.MACHINE_CONNECTED: ALONE,
+    sources.MACHINE_REASON: "",
+    sources.MACHINE_PVS: 0,
+    sources.MACHINE_REFUSED: 0,
+}
 _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status.COMM)}
 
 
@@ -37,7 +44,8 @@ _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status
 class TwinServices:
     """Parts of the twin that a shadow acts on."""
 
-    bank: Bank
+    specs: Sequence[PvSpec]
+    state: ModelState
     outputs: Outputs
     dispatcher: Dispatcher
     activity: Activity
@@ -69,7 +77,8 @@ class Shadow:
         self._connected: set[int] = set()
         self._lost: set[int] = set()  # connected once, and not now
         self._needed = frozenset(c for c, s in watched.setpoints.items() if s.required)
-        self._told: dict[str, Any] = {}
+        self._told: dict[Source, Any] = {}
+        self._right: Right | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -80,7 +89,8 @@ class Shadow:
     def start(self) -> None:
         """Begin to follow: from now on commands of others are refused, and outputs wait for the machine's state."""
         reason = f"this shadow follows {self._where}; put twin to par:mode to set it yourself; nothing was changed"
-        self._services.dispatcher.reserve(self._client, reason)
+        self._right = self._services.dispatcher.reserve(reason)
+        self._follower.begin(self._right)
         self._look()
         self._link.start(self._watched.names, self)
         self._task = background_task(self._run(), "shadow", self._failed)
@@ -93,10 +103,11 @@ class Shadow:
         if self._task is not None:
             self._task.cancel()
         services = self._services
-        services.dispatcher.release()
+        if self._right is not None:
+            services.dispatcher.release(self._right)
         lattice = services.dispatcher.lattice
-        lost = (s for s in self._watched.setpoints.values() if services.bank.status[s.index] == Status.COMM)
-        self._show_setpoints({s.index: in_force(s.spec, lattice) * s.spec.scale for s in lost})
+        own = {s.index: in_force(s.spec, lattice) * s.spec.scale for s in self._watched.setpoints.values()}
+        services.outputs.validate_setpoints(own, self._wall_ns())
         services.activity.hold("")
         services.outputs.show_many(NOTHING_FOLLOWED)
 
@@ -116,11 +127,6 @@ class Shadow:
         self._comparison.lost(channels)
         self._look()
 
-    def _invalidate(self, indices: list[int]) -> None:
-        new = [i for i in indices if self._services.bank.status[i] != Status.COMM]
-        if new:
-            self._services.bank.alarm(np.array(new, dtype=np.intp), Severity.INVALID, Status.COMM)
-
     def _show_setpoints(self, values: dict[int, float]) -> None:
         if values:
             self._services.outputs.show_setpoints(values, self._wall_ns())
@@ -134,8 +140,8 @@ class Shadow:
         """Make outputs INVALID after an internal error: without the watch they could become old unnoticed."""
         self._link.close()
         self._services.activity.hold(reason)
-        told = {"machine.connected": AWAY, "machine.reason": reason}
-        self._services.outputs.show_many(told, alarms={"machine.connected": _ALARMS[AWAY]})
+        told: dict[Source, Any] = {sources.MACHINE_CONNECTED: AWAY, sources.MACHINE_REASON: reason}
+        self._services.outputs.show_many(told, alarms={sources.MACHINE_CONNECTED: _ALARMS[AWAY]})
 
     def _look(self) -> None:
         """Say how things stand, and let outputs be valid as long as the machine's state is known."""
@@ -144,7 +150,8 @@ class Shadow:
         refused = self._follower.refused
         setpoints, names = self._watched.setpoints, self._watched.names
         # Each time, since a command that was on its way may have shown a value since.
-        self._invalidate([s.index for c, s in setpoints.items() if c in self._lost or names[c] in refused])
+        unknown = (s.index for c, s in setpoints.items() if c in self._lost or names[c] in refused)
+        self._services.outputs.invalidate_setpoints(unknown)
         state = IN_PART if missing or refused else COMPLETE
         if not self._needed & self._connected:
             state = AWAY
@@ -154,15 +161,15 @@ class Shadow:
             self._services.activity.hold(reason or f"the state of {self._where} is being taken")
         else:
             self._services.activity.hold("")
-        told = {
-            "machine.connected": state,
-            "machine.reason": reason or self._comparison.reason,
-            "machine.pvs": len(self._connected),
-            "machine.refused": len(refused),
+        told: dict[Source, Any] = {
+            sources.MACHINE_CONNECTED: state,
+            sources.MACHINE_REASON: reason or self._comparison.reason,
+            sources.MACHINE_PVS: len(self._connected),
+            sources.MACHINE_REFUSED: len(refused),
         }
         if told != self._told:
             self._told = told
-            alarms = {"machine.connected": _ALARMS[state]} if state in _ALARMS else {}
+            alarms = {sources.MACHINE_CONNECTED: _ALARMS[state]} if state in _ALARMS else {}
             self._services.outputs.show_many(told, alarms=alarms)
 
     def _reason(self, state: int, missing: list[str]) -> str:

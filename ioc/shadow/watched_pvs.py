@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
-from gnomon.db.sources import SETTING
+from gnomon.db.sources import SETTING, SOURCES, Planes, Source
 from gnomon.lattice import Ring
 
 #: Arrays of all positions: x, y of each monitor in turn, or x of all before y of all.
-ALL_POSITIONS = ("monitor.positions.interleaved", "monitor.positions")
+ALL_POSITIONS = (sources.MONITOR_POSITIONS_INTERLEAVED, sources.MONITOR_POSITIONS)
 
 #: Where the tunes are read, the first that the facility's PVs have: what is measured before what a model says.
-_TUNES = ("tune.frequency.x", "tune.fraction.x", "tune.x")
+TUNES: tuple[Planes, ...] = (sources.TUNE_FREQUENCY, sources.TUNE_FRACTION, sources.TUNE)
 
 #: Properties whose setpoints every machine has, or has to show, for its state to be known.
 _REQUIRED = ("current", "frequency", "energy")
@@ -37,7 +38,7 @@ class Setpoint:
 class ReadingSource:
     """Subject of a reading: a source, for one monitor its number (else -1), and how many units make one m or 1."""
 
-    source: str
+    source: Source
     monitor: int
     scale: float
 
@@ -79,16 +80,16 @@ def choose_watched_pvs(
             names.append(name)
         return channels[name]
 
-    readback_of = {(s.device, s.property): s for s in specs if s.source == "readback"}
+    readback_of = {(s.device, s.property): s for s in specs if s.source == sources.READBACK.name}
     setpoints: dict[int, Setpoint] = {}
     readbacks: dict[int, int] = {}
-    settable = {(s.device, s.property) for s in specs if s.source == "set"}
+    settable = {(s.device, s.property) for s in specs if s.source == sources.SET.name}
     for one in specs:
         spec = _followed(one, ring, settable)
         if spec is None:
             continue
         key = (spec.device, spec.property)
-        strength = one.source == "set" and ring.strength_of(*key) is not None
+        strength = one.source == sources.SET.name and ring.strength_of(*key) is not None
         required = spec.property in _REQUIRED
         setpoints[channel(spec)] = Setpoint(index[spec.name], spec, required, strength)
         if strength and (readback := readback_of.get(key)) is not None:
@@ -103,29 +104,28 @@ def _followed(spec: PvSpec, ring: Ring, settable: Set[tuple[str, str]]) -> PvSpe
         return spec
     key = (spec.device, spec.property)
     if (
-        spec.source == "readback"
+        spec.source == sources.READBACK.name
         and not spec.offset
         and key not in settable
         and ring.property_spec(*key).slot is not None
     ):
-        return replace(spec, source="set", writable=True)
+        return replace(spec, source=sources.SET.name, writable=True)
     return None
 
 
 def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, ReadingSource]]:
     """Positions from the one array if there is one, which is a reading of all at one time; else monitor by monitor."""
     bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
-    by_source: dict[str, list[PvSpec]] = {}
+    by_source: dict[Source, list[PvSpec]] = {source: [] for source in SOURCES.values()}
     for spec in specs:
-        by_source.setdefault(spec.source, []).append(spec)
-    arrays = [s for source in ALL_POSITIONS for s in by_source.get(source, ())]
-    found = [(s, ReadingSource(s.source, -1, s.scale)) for s in arrays[:1]]
+        by_source[SOURCES[spec.source]].append(spec)
+    found = [(s, ReadingSource(source, -1, s.scale)) for source in ALL_POSITIONS for s in by_source[source]][:1]
     if not found:
-        for source in ("monitor.x", "monitor.y"):
-            found += [(s, ReadingSource(source, bpms[s.device], s.scale)) for s in by_source.get(source, ())]
-    for source in _TUNES:
-        both = (source, source.removesuffix("x") + "y")
-        if all(name in by_source for name in both):
-            found += [(s, ReadingSource(s.source, -1, s.scale)) for s in (by_source[name][0] for name in both)]
+        for source in sources.MONITOR:
+            found += [(s, ReadingSource(source, bpms[s.device], s.scale)) for s in by_source[source]]
+    for planes in TUNES:
+        if all(by_source[source] for source in planes):
+            firsts = [(source, by_source[source][0]) for source in planes]
+            found += [(s, ReadingSource(source, -1, s.scale)) for source, s in firsts]
             break
     return found

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document, shipped_pv_documents
-from gnomon.db.pvs import is_control
-from gnomon.db.sources import SETTING, SOURCES
+from gnomon.db.sources import SETTING, SOURCES, Source, is_control
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pvs.md"
@@ -16,12 +15,6 @@ FOR = {"": "", "bpm": "each monitor", "multiplexer": "a multiplexer", "multiplex
 
 #: Documents in the order of the page, and the machine that each is shown with.
 DOCUMENTS = {"beam": "", "bessy2": "bessy2", "mls": "mls", "bessy2-areas": "bessy2", "plain": ""}
-
-#: What no shipped document uses.
-UNUSED = {
-    "monitor.difference.x": "one monitor's horizontal reading less the reference orbit",
-    "monitor.difference.y": "one monitor's vertical reading less the reference orbit",
-}
 
 
 def own(name: str) -> list[Placed]:
@@ -84,23 +77,26 @@ def _unit(template: PvTemplate) -> str:
 
 
 def _sources() -> Iterator[str]:
-    meanings = dict(UNUSED)
-    for name in DOCUMENTS:
-        for placed in own(name):
-            text = placed.template.description.replace("{name} ", "")
-            meanings.setdefault(placed.template.source, text)
     yield ""
     yield "## Sources"
     yield ""
-    yield "What can feed a PV; units are m, rad, Hz, s, A before `scale`. What begins with `control.` can be written."
+    yield "What can feed a PV; units are those before `scale`. `set` and `readback` have the type and the unit of their"
+    yield "property. What begins with `control.` can be written. Lengths follow the ring's monitors and elements."
     yield ""
-    yield "| source | type | meaning |"
-    yield "|---|---|---|"
-    yield "| `set` | float | a property of a device, as it was asked for; a put sets it |"
-    yield "| `readback` | float | a property of a device, as it is |"
-    for source, kind in SOURCES.items():
-        if source not in ("set", "readback"):
-            yield f"| `{source}` | {kind} | {meanings.get(source, '')} |"
+    yield "| source | type | unit | length | meaning |"
+    yield "|---|---|---|---|---|"
+    for source in SOURCES.values():
+        meaning = source.title + _columns(source)
+        yield f"| `{source.name}` | {source.kind} | {source.unit} | {_length(source)} | {meaning} |"
+
+
+def _length(source: Source) -> str:
+    text = str(source.length)
+    return "" if text == "1" else text
+
+
+def _columns(source: Source) -> str:
+    return f"; columns {', '.join(label for _, label, _ in source.columns)}" if source.columns else ""
 
 
 if __name__ == "__main__":

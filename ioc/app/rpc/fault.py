@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from gnomon.db import sources
 from gnomon.fault_injection import Fault, FaultError, Injector
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.outputs.outputs import Outputs
@@ -54,8 +55,8 @@ class FaultProcedure:
 def show_faults(injector: Injector, outputs: Outputs) -> None:
     """Publish what faults are active."""
     active = injector.active()
-    outputs.show("faults.count", len(active))
-    outputs.show("faults.active", [fault.describe() for fault in active])
+    outputs.show(sources.FAULTS_COUNT, len(active))
+    outputs.show(sources.FAULTS_ACTIVE, [fault.describe() for fault in active])
 
 
 def _id(arguments: Mapping[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.db import sources
 from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
@@ -23,6 +24,7 @@ from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank, Reading
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import TwinServices
 from gnomon.lattice import Client, Lattice, Ring, parse_machine
@@ -73,10 +75,16 @@ class Rig:
     """Puts and readings by PV name."""
 
     def __init__(
-        self, services: TwinServices, controls: Controls, journal: Journal, injector: Injector, status: Status
+        self,
+        bank: Bank,
+        services: TwinServices,
+        controls: Controls,
+        journal: Journal,
+        injector: Injector,
+        status: Status,
     ) -> None:
         self.services = services
-        self.bank = services.bank
+        self.bank = bank
         self.dispatcher = services.dispatcher
         self.controls = controls
         self.journal = journal
@@ -106,7 +114,8 @@ async def running(
     kept = journal or Journal(folder / "journal")
     kept.begin_run(machine="small", digest=RING.digest, prefix="T:", lattice_id=RING.nominal.id, baseline={})
     bank = Bank(specs(), time.time_ns())
-    outputs = Outputs(bank, RING, time.time_ns)
+    state = ModelState(len(RING.bpms))
+    outputs = Outputs(bank, RING, state, time.time_ns)
     outputs.start(RING.nominal)
     injector = Injector()
     service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
@@ -117,14 +126,15 @@ async def running(
         await service.submit(RING.nominal, 0)
         activity = Activity(controls, service, outputs)
         store = ReferenceStore(folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms])
-        await ReferenceControls(controls, outputs, store).begin()
+        await ReferenceControls(controls, state, outputs, store).begin()
         clients: Figures = {
-            "status.ca.clients": lambda: 2,
-            "status.pva.clients": lambda: 1,
-            "status.pva.channels": lambda: 3,
+            sources.CA_CLIENTS: lambda: 2,
+            sources.PVA_CLIENTS: lambda: 1,
+            sources.PVA_CHANNELS: lambda: 3,
         }
-        status = Status(outputs, figures(outputs, dispatcher, service, kept, clients))
-        yield Rig(TwinServices(bank, outputs, dispatcher, activity), controls, kept, injector, status)
+        status = Status(outputs, figures(state, dispatcher, service, kept, clients))
+        services = TwinServices(bank.specs, state, outputs, dispatcher, activity)
+        yield Rig(bank, services, controls, kept, injector, status)
     finally:
         await controls.stop()
         await dispatcher.stop()

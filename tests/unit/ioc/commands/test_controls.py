@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
+from gnomon.db.sources import Source
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.controls import MAX_WAITING, Controls
 from gnomon.ioc.outputs.bank import Bank
@@ -20,6 +21,10 @@ GAIN = PvSpec(
 NAME = PvSpec(name="T:name", kind=Kind.STRING, source="control.name", description="", writable=True)
 
 
+def source(spec: PvSpec) -> Source:
+    return Source(spec.source, spec.kind, "", "")
+
+
 class Desk:
     """Controls of the three kinds; `seen` is what the handlers got."""
 
@@ -28,7 +33,9 @@ class Desk:
         self.controls = Controls(self.bank)
         self.seen: list[Any] = []
         for spec in self.bank.specs:
-            self.controls.register(spec.source, lambda value, client: self.seen.append(value))
+            self.controls.register(
+                Source(spec.source, spec.kind, "", ""), lambda value, client: self.seen.append(value)
+            )
 
     async def put(self, name: str, value: Any) -> PutReply:
         future = self.controls.put(self.bank.index[name], value, CLIENT)
@@ -85,8 +92,8 @@ async def test_a_handler_refuses_with_its_own_words_and_a_fault_in_it_is_told() 
     def broken(value: float, client: Client) -> None:
         raise ZeroDivisionError("oops")
 
-    desk.controls.register("control.mode", refuse)
-    desk.controls.register("control.gain", broken)
+    desk.controls.register(source(MODE), refuse)
+    desk.controls.register(source(GAIN), broken)
     assert await desk.put("T:mode", 1) == PutReply(False, "not now, op")
     assert "ZeroDivisionError: oops" in (await desk.put("T:gain", 1)).message
 
@@ -103,7 +110,7 @@ async def test_puts_on_one_control_are_done_one_by_one_in_their_order() -> None:
         desk.seen.append(value)
         at_work -= 1
 
-    desk.controls.register("control.gain", slow)
+    desk.controls.register(source(GAIN), slow)
     replies = await asyncio.gather(*(desk.put("T:gain", i / 10) for i in range(10)))
     assert all(reply.accepted for reply in replies)
     assert desk.seen == [i / 10 for i in range(10)]
@@ -115,7 +122,7 @@ async def test_a_flood_of_puts_is_refused_beyond_a_bound_and_a_stop_ends_all_of_
     async def stuck(value: float, client: Client) -> None:
         await asyncio.Event().wait()
 
-    desk.controls.register("control.mode", stuck)
+    desk.controls.register(source(MODE), stuck)
     futures = [desk.controls.put(0, 1, CLIENT) for _ in range(MAX_WAITING + 5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

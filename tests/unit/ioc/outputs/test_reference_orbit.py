@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from gnomon.db import shipped_document
+from gnomon.db import shipped_document, sources
 from gnomon.ioc.commands.reference_store import OrbitError, ReferenceStore
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import REFERENCED, Readings
@@ -45,11 +45,11 @@ def test_the_monitor_with_the_largest_difference_is_named() -> None:
     beam = SimpleNamespace(orbit=orbit)
     reference = ReferenceOrbit("r", np.zeros(n), np.full(n, 2e-3))
     readings = Readings(ring.nominal, cast(BeamState, beam), 1, reference)
-    assert REFERENCED["orbit.difference.where.x"](readings) == ring.bpms[5].name
-    assert REFERENCED["orbit.difference.largest.x"](readings) == pytest.approx(2e-3)
-    assert REFERENCED["orbit.difference.rms.x"](readings) == pytest.approx((5e-6 / n) ** 0.5)
-    assert REFERENCED["orbit.difference.where.y"](readings) == ring.bpms[0].name
-    assert REFERENCED["orbit.difference.y"](readings)[7] == pytest.approx(1e-3)
+    assert REFERENCED[sources.ORBIT_DIFFERENCE_WHERE.x](readings) == ring.bpms[5].name
+    assert REFERENCED[sources.ORBIT_DIFFERENCE_LARGEST.x](readings) == pytest.approx(2e-3)
+    assert REFERENCED[sources.ORBIT_DIFFERENCE_RMS.x](readings) == pytest.approx((5e-6 / n) ** 0.5)
+    assert REFERENCED[sources.ORBIT_DIFFERENCE_WHERE.y](readings) == ring.bpms[0].name
+    assert REFERENCED[sources.ORBIT_DIFFERENCE.y](readings)[7] == pytest.approx(1e-3)
 
 
 async def test_differences_have_the_orbit_s_time_stamp_and_generation_and_are_invalid_without_beam(

@@ -6,6 +6,7 @@ from gnomon.db import shipped_document, shipped_machine
 from gnomon.db.machines import pv_document
 from gnomon.db.templates import expand, read_pvs
 from gnomon.ioc.outputs.bank import Bank, Reading, Severity
+from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import DocumentError, Lattice, Ring
 from gnomon.propagator import Answer, Propagator
@@ -24,7 +25,7 @@ class Shown:
         self.seconds = 1000.0
         self.ring = ring
         self.bank = Bank(expand(read_pvs(ring.name, pv_document), self.ring, ""), 0)
-        self.outputs = Outputs(self.bank, self.ring, lambda: int(self.seconds * 1e9))
+        self.outputs = Outputs(self.bank, self.ring, ModelState(len(ring.bpms)), lambda: int(self.seconds * 1e9))
         self.outputs.start(self.ring.nominal)
         self._propagate = Propagator(self.ring)
         self._generation = 0
