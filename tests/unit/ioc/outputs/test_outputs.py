@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gnomon.db import sources
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.outputs.bank import Bank, Severity, Status, indices_by_source
-from gnomon.ioc.outputs.publication import Publication
+from gnomon.ioc.outputs.bank import Severity, Status, indices_by_source
 from unit.ioc.rig import Rig, running
 
 SETPOINT = "T:CP:set"
@@ -80,35 +78,9 @@ async def test_the_state_of_the_model_is_new_when_its_outputs_are(tmp_path: Path
         assert seen[-1] == pytest.approx(0.5) == rig.get("T:BPM1:rdX").value
 
 
-def table(scale: float) -> Bank:
-    source = sources.MONITOR_TABLE
-    spec = PvSpec(
-        name="table", kind=Kind.TABLE, source=source.name, description="", scale=scale, columns=source.columns
-    )
-    return Bank([spec], 0)
-
-
-def test_of_a_table_the_scale_is_about_the_columns_that_have_the_unit() -> None:
-    bank = table(1e3)
-    publication = Publication(bank)
-    publication.put(0, {"BPM": ["A"], "X": np.array([1e-3]), "Y": np.array([2e-3]), "A": np.array([1.0])})
-    assert publication.has(0)
-    publication.send(1, 1)
-    shown = bank.reading(0).value
-    assert (shown["BPM"], shown["X"][0], shown["Y"][0], shown["A"][0]) == (["A"], 1.0, 2.0, 1.0)
-
-
-def test_of_a_model_table_the_scale_is_about_all_numbers() -> None:
-    spec = PvSpec(name="t", kind=Kind.TABLE, source=sources.MONITOR_MODEL.name, description="", scale=10.0)
-    bank = Bank([spec], 0)
-    publication = Publication(bank)
-    publication.put(0, {"BPM": ["A"], "SPos": np.array([1.0])})
-    publication.send(1, 1)
-    assert bank.reading(0).value["SPos"][0] == 10.0
-
-
 def test_places_are_known_for_every_source_and_for_no_other() -> None:
-    places = indices_by_source(table(1.0).specs)
+    spec = PvSpec(name="table", kind=Kind.TABLE, source=sources.MONITOR_TABLE.name, description="")
+    places = indices_by_source([spec])
     assert places[sources.MONITOR_TABLE] == [0]
     assert places[sources.TUNE.x] == []
     with pytest.raises(KeyError):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.db import sources
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.publication import Publication
@@ -23,7 +24,7 @@ def bank() -> Bank:
             pv("wave", Kind.FLOATS, scale=1e6),
             pv("counts", Kind.INTS, scale=1e9),
             pv("why", Kind.STRING),
-            pv("table", Kind.TABLE, scale=1e3),
+            pv("table", Kind.TABLE, scale=1e3, source=sources.MONITOR_MODEL.name),
             pv("plain", Kind.TABLE),
         ],
         0,
@@ -56,6 +57,22 @@ def test_of_a_table_the_arrays_are_scaled_and_the_lists_are_not(bank: Bank) -> N
     assert bank.objects[5]["x"] == pytest.approx([1.0, 2.0])
     assert bank.objects[5]["name"] == ["a", "b"]
     assert bank.objects[6] is columns
+
+
+def test_of_a_table_with_several_units_the_columns_of_its_source_are_scaled() -> None:
+    bank = Bank([pv("orbit", Kind.TABLE, scale=1e3, source=sources.MONITOR_TABLE.name)], 0)
+    made = Publication(bank)
+    made.put(0, {"BPM": ["a"], "X": np.array([0.001]), "Y": np.array([0.002]), "A": np.array([1.0])})
+    made.send(0, 0)
+    shown = bank.objects[0]
+    assert (shown["BPM"], shown["X"][0], shown["Y"][0], shown["A"][0]) == (["a"], 1.0, 2.0, 1.0)
+
+
+def test_a_publication_knows_which_pvs_it_has_a_value_for(bank: Bank) -> None:
+    made = Publication(bank)
+    made.put(0, 1.0)
+    made.put(4, "no beam")
+    assert [made.has(i) for i in range(5)] == [True, False, False, False, True]
 
 
 def test_a_value_in_the_pv_s_own_unit_is_not_scaled_again(bank: Bank) -> None:
