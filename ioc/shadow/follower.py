@@ -170,7 +170,7 @@ class Follower:
         return self._read(asked.setpoint, found, asked.time_ns)
 
     def _read(self, setpoint: Setpoint, update: Update, time_ns: int) -> MachineValue:
-        """Return the value that an update asks for, if it is not refused. A setpoint of its own takes precedence."""
+        """Convert an update that is not refused; properties that have a setpoint of their own are left to it."""
         spec = setpoint.spec
         settings = parse_put(spec, update.value).settings
         if not spec.presets:

@@ -34,7 +34,7 @@ def main() -> int:
     ports = EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
     folder = Path(tempfile.mkdtemp(prefix="gnomon-fuzz-"))
     try:
-        verdict = run(_told(make(options.seed, number, corpus) for number in numbers), ports, folder)
+        verdict = run(_with_progress(make(options.seed, number, corpus) for number in numbers), ports, folder)
     finally:
         repeater.stop()
     print(verdict)
@@ -49,8 +49,8 @@ def main() -> int:
     return 0
 
 
-def _told(cases: Iterator[Case]) -> Iterator[Case]:
-    """The cases, with a line for each of so many."""
+def _with_progress(cases: Iterator[Case]) -> Iterator[Case]:
+    """Yield the cases, and print a line after every `PROGRESS` of them."""
     for count, case in enumerate(cases, 1):
         yield case
         if count % PROGRESS == 0:

@@ -180,7 +180,7 @@ def run(samples: Sequence[Sample], seed: int, count: int, folder: Path, tell: bo
                 worker.stop()
                 worker = Worker()
             if outcome == "ended":  # a library brought the process down: the command must still say so
-                message = _told(file, format)
+                message = _import_message(file, format)
             bad = outcome == "silent" or "its reader failed" in message or "Traceback" in message
             if bad or (outcome in ("error", "ended") and str(file) not in message):
                 verdict.faults.append(f"{file.name}: {outcome}: {message}")
@@ -193,7 +193,7 @@ def run(samples: Sequence[Sample], seed: int, count: int, folder: Path, tell: bo
     return verdict
 
 
-def _told(file: Path, format: str) -> str:
+def _import_message(file: Path, format: str) -> str:
     """Import a file in a child process and return the message."""
     from gnomon.lattice.exchange import ExchangeError, ImportOptions, import_isolated
 

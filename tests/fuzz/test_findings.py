@@ -50,7 +50,7 @@ def send(ports: EpicsPorts, file: Path) -> bytes:
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*-found-*.bin")), ids=lambda file: file.stem)
-def test_what_was_found_harms_no_more(twin: TwinProcess, ports: EpicsPorts, file: Path) -> None:
+def test_earlier_findings_do_no_more_harm(twin: TwinProcess, ports: EpicsPorts, file: Path) -> None:
     process = psutil.Process(twin.process.pid)
     before = process.memory_info().rss
     for _ in range(3):

@@ -66,7 +66,7 @@ def ask(twin: TwinProcess, *calls: dict[str, str]) -> list[Any]:
     return list(twin.client(forks.ask, list(calls)))
 
 
-def test_what_cannot_be_is_refused_in_words(twin: TwinProcess) -> None:
+def test_invalid_requests_are_refused_with_the_reason(twin: TwinProcess) -> None:
     refused = [
         ({"do": "add", "name": "third"}, "2 forks exist already, the limit (forks.most); drop one first"),
         ({"do": "drop", "name": "third"}, "there is no fork 'third'; existing forks: early, WHATIF"),

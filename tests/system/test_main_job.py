@@ -93,7 +93,7 @@ def test_puts_over_pva_complete_after_the_outputs(twin: TwinProcess) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 11.0, "abc", [1.0, 2.0]])
-def test_what_cannot_be_is_refused_over_both_protocols_and_moves_nothing(twin: TwinProcess, value: Any) -> None:
+def test_invalid_puts_are_refused_over_both_protocols_and_move_nothing(twin: TwinProcess, value: Any) -> None:
     result = twin.client(setpoints.try_over_both, "TWIN:HS1PD1R:set", "TWIN:HS1PD1R:rdbk", value)
     assert result[:2] == [0.0, 0.0]
     assert result[2] != "accepted"

@@ -77,7 +77,7 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
     assert twin.client(snapshots.lattice_and, "HS4P1D1R:rdbk") == [before, 0.7]
 
 
-def test_what_cannot_be_is_refused_in_words(twin: TwinProcess, tmp_path: Path) -> None:
+def test_invalid_requests_are_refused_with_the_reason(twin: TwinProcess, tmp_path: Path) -> None:
     journal = ("--journal", str(twin.journal))
     snapshot(twin, "save", "once", *journal)
     assert "snapshot 'once' already exists; save a new revision of it with --replace" in snapshot(

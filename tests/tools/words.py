@@ -36,6 +36,7 @@ WORDS = {
     r"(?:[Bb]egins?|[Ss]tart(?:s|ed)?|[Ss]ave it|[Ss]aving|connects) anew": "again, or restart",
     r"[Tt]he last so many": "the most recent",
     r"has no such thing": "the noun",
+    r"(?<!here )(?:is|are) no (?:number|text|PV|machine protection)\b": "is not a ...",
     r"Nobody looks any more": "the watch has ended",
     r"is none of its\b": "is not one of its ...",
     # Names of modules that have moved

@@ -60,7 +60,7 @@ def test_a_put_without_notice_is_refused_with_an_exception_message(served: Serve
     assert (error.second, b"T:current" in error.payload) == (NO_WRITE, True)
 
 
-def test_what_may_not_be_read_is_neither_read_nor_watched(served: Served, client: RawClient) -> None:
+def test_a_pv_that_may_not_be_read_is_neither_read_nor_watched(served: Served, client: RawClient) -> None:
     client.connect("T:reason")
     client.send(READ, 0, 0, client.sids["T:reason"], 9)
     assert client.wait(READ).first == NO_READ

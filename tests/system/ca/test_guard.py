@@ -189,7 +189,7 @@ def test_many_subscriptions_to_one_wave_cost_no_more_than_may_wait(serve: Callab
     assert heard == set(range(300))  # and each has its turn
 
 
-def test_who_cannot_keep_up_with_its_updates_is_heard_all_the_same(serve: Callable[..., Guarded]) -> None:
+def test_a_client_that_cannot_keep_up_with_updates_is_still_served(serve: Callable[..., Guarded]) -> None:
     server = serve()
     with closing(stalled_reader(server, 65536)) as sock:
         sock.sendall(HEADER.pack(CREATE, 8, 0, 0, 1, 13) + b"G:set\0\0\0")
@@ -260,14 +260,14 @@ def test_a_message_that_is_announced_too_long_ends_the_connection_before_it_is_k
     ],
     ids=["http", "tls", "ssh", "a byte", "ones", "unknown channel", "half a header"],
 )
-def test_what_is_no_channel_access_is_ended_within_five_seconds(serve: Callable[..., Guarded], garbage: bytes) -> None:
+def test_other_protocols_are_ended_within_five_seconds(serve: Callable[..., Guarded], garbage: bytes) -> None:
     server = serve(handshake_s=1.0)
     with closing(server.connect()) as sock:
         sock.sendall(garbage)
         assert ended(sock)
 
 
-def test_who_says_nothing_is_ended_and_who_has_channels_may_be_silent(serve: Callable[..., Guarded]) -> None:
+def test_a_silent_client_is_ended_unless_it_has_channels(serve: Callable[..., Guarded]) -> None:
     server = serve(handshake_s=0.5)
     with closing(server.connect()) as silent, closing(RawClient(server.port)) as client:
         client.connect("G:set")

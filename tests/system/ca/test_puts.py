@@ -57,7 +57,7 @@ def test_put_completes_after_outputs_are_published(served: Served, client: RawCl
     ],
     ids=["not-a-number", "two values", "text", "nothing", "with metadata", "read-only"],
 )
-def test_what_no_setpoint_takes_is_refused_on_one_line_at_most(
+def test_a_value_that_no_setpoint_takes_is_refused_on_one_line(
     served: Served, client: RawClient, caplog: pytest.LogCaptureFixture, name: str, data_type: int, count: int,
     payload: bytes,
 ) -> None:  # fmt: skip

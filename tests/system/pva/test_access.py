@@ -80,7 +80,7 @@ def test_a_procedure_is_no_way_around_the_rules_of_what_it_sets(serve: Serve) ->
             context.rpc("T:setter", uri.wrap("T:setter", kws={"names": ["T:current", "T:mode"]}))
 
 
-def test_who_a_client_is_counts_as_it_says_it(serve: Serve) -> None:
+def test_the_user_and_host_that_a_client_states_count(serve: Serve) -> None:
     served = serve(
         {"users": ["none"], "allow": "write"}, {"allow": "read"}, user_groups={"none": ["nobody-of-this-name"]}
     )
@@ -88,7 +88,7 @@ def test_who_a_client_is_counts_as_it_says_it(serve: Serve) -> None:
         context.put("T:current", 1.0)
 
 
-def test_what_may_not_be_read_is_not_found_and_not_connected(serve: Serve) -> None:
+def test_a_pv_that_may_not_be_read_is_not_found_and_not_connected(serve: Serve) -> None:
     served = serve({"pvs": ["T:reason"], "allow": "none"}, {"allow": "write"})
     names = ["T:current", "T:reason"]
     assert set(find_pva_servers(names, ["127.0.0.1"], served.endpoint.broadcast_port)) == {"T:current"}

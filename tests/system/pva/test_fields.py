@@ -167,7 +167,7 @@ def test_a_deadband_holds_back(served: Served) -> None:
     served.server.call(publish, served.bank, VALUES)
 
 
-def test_nothing_is_left_of_fields_when_nobody_has_them(served: Served) -> None:
+def test_fields_without_clients_are_forgotten(served: Served) -> None:
     hosted = served.server.server._hosted[0]
     names = {f"C:counts.VAL[0:{number}]" for number in range(20)}
     index = served.bank.index["C:counts"]
@@ -182,7 +182,7 @@ def test_nothing_is_left_of_fields_when_nobody_has_them(served: Served) -> None:
 @pytest.mark.parametrize(
     "name", ["C:current.NONE", "C:orbit.VAL[", "X.DESC", 'C:current{"no":{}}', "C:current.VAL.VAL"]
 )
-def test_what_is_no_field_is_not_found(client: Context, name: str) -> None:
+def test_an_unknown_field_is_not_found(client: Context, name: str) -> None:
     with pytest.raises(TimeoutError):
         client.get(name, timeout=0.5)
 

@@ -128,7 +128,7 @@ def test_of_two_servers_on_one_port_each_is_found(served: Served) -> None:
         second.stop()
 
 
-def test_nobody_there_is_known_within_the_time() -> None:
+def test_the_absence_of_servers_is_known_within_the_time() -> None:
     started = time.monotonic()
     assert find_pva_servers(["T:current"], ["127.0.0.1:9", "nowhere.invalid"], timeout_s=0.3) == {}
     assert time.monotonic() - started < 0.5

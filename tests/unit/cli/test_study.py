@@ -109,7 +109,7 @@ def test_the_result_is_written_and_its_file_named_as_it_is(asked: list[Any], tmp
     "options",
     [["-o", "tune.txt"], ["-o", "nowhere/tune.json"], ["--plot", "tune.gif"], ["--optics", "none"], ["--machine", "x"]],
 )
-def test_what_cannot_be_done_is_refused_before_the_work(
+def test_a_study_that_cannot_be_done_is_refused_before_the_work(
     asked: list[Any], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

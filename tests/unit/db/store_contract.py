@@ -17,7 +17,7 @@ class StoreContract:
     def store(self, stores: Callable[[], MachineStore]) -> MachineStore:
         return stores()
 
-    async def test_what_was_put_is_what_one_gets(self, store: MachineStore) -> None:
+    async def test_a_document_is_returned_as_it_was_put(self, store: MachineStore) -> None:
         put = await store.put("machine", "demo", RING, NEW)
         got = await store.get("machine", "demo")
         assert got.document == RING
@@ -107,13 +107,13 @@ class StoreContract:
         assert first.digest == same.digest != other.digest
         assert len(first.digest) == 64
 
-    async def test_what_one_gets_is_ones_own(self, store: MachineStore) -> None:
+    async def test_a_returned_document_is_a_copy(self, store: MachineStore) -> None:
         await store.put("machine", "demo", RING, NEW)
         (await store.get("machine", "demo")).document["elements"].clear()
         assert (await store.get("machine", "demo")).document == RING
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object()], ids=["nan", "inf", "set", "obj"])
-    async def test_what_json_cannot_hold_is_refused(self, store: MachineStore, value: object) -> None:
+    async def test_a_document_that_json_cannot_hold_is_refused(self, store: MachineStore, value: object) -> None:
         with pytest.raises(StoreError, match="cannot be stored as JSON"):
             await store.put("machine", "demo", {"value": value}, NEW)
         assert await store.list("machine") == ()

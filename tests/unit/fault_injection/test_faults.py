@@ -50,7 +50,7 @@ def test_numbers_may_come_as_text() -> None:
         ({"action": "abandon", "device": "*", "count": 1.5}, "count: .*integer"),
     ],
 )
-def test_what_is_no_fault_is_refused_with_the_reason(request_: dict[str, Any], reason: str) -> None:
+def test_an_invalid_fault_is_refused_with_the_reason(request_: dict[str, Any], reason: str) -> None:
     with pytest.raises(FaultError, match=rf"^invalid fault: {reason}"):
         Fault.from_request(request_)
 

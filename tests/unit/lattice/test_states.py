@@ -16,10 +16,10 @@ from gnomon.lattice.states import fault_in_states
         (tuple(f"s{i}" for i in range(17)), "there are 17 states; Channel Access has room for 16"),
     ],
 )
-def test_what_no_client_could_tell_apart_is_a_fault(states: tuple[str, ...], fault: str) -> None:
+def test_states_that_clients_cannot_tell_apart_are_a_fault(states: tuple[str, ...], fault: str) -> None:
     assert fault in fault_in_states(states)
 
 
 @pytest.mark.parametrize("states", [(), ("off", "on"), ("ä" * 12, "x" * 25), tuple(f"s{i}" for i in range(16))])
-def test_what_every_client_can_show_is_none(states: tuple[str, ...]) -> None:
+def test_states_that_every_client_can_show_are_not_a_fault(states: tuple[str, ...]) -> None:
     assert fault_in_states(states) == ""

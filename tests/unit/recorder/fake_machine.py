@@ -44,7 +44,7 @@ class FakeMachine:
         if self.silent(timeout_s):
             raise MachineError(f"{pv}: no answer to a read within {timeout_s:g} s")
         if not found.numeric:
-            raise MachineError(f"{pv}: is no number")
+            raise MachineError(f"{pv}: is not a number")
         source = self.pvs[found.follows] if found.follows and not found.stuck else found
         return PvState(source.value + found.error, found.severity)
 

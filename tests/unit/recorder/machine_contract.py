@@ -1,7 +1,7 @@
 """Promises of every `MachineClient`, whatever is behind it.
 
 The machine under test has `c:set` = 1 within 0 to 10, `c:rdbk` that follows it and cannot be written, `c:free` = 2
-without limits, `c:bad` = 3 with severity INVALID, `c:text` that is no number; `c:nobody` is not there.
+without limits, `c:bad` = 3 with severity INVALID, `c:text` that is not a number; `c:nobody` does not exist.
 """
 
 from gnomon.recorder import MachineError

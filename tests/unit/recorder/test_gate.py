@@ -75,7 +75,7 @@ def test_a_start_elsewhere_is_refused_with_both_values() -> None:
     assert "Q:set = 50.2 A, but the recording began with 50 A (tolerance 0.1 A)" in reason
 
 
-def test_what_counts_as_equal_is_a_tenth_of_the_step_at_most() -> None:
+def test_values_within_a_tenth_of_the_step_count_as_equal() -> None:
     assert tolerance_of(300.0, 0.14, GateLimits(tolerance=1e-3)) == pytest.approx(0.014)
     assert tolerance_of(300.0, 100.0, GateLimits(tolerance=1e-3)) == pytest.approx(0.3)
     assert tolerance_of(300.0, 0.0, GateLimits(tolerance=1e-3)) == pytest.approx(0.3)

@@ -85,11 +85,11 @@ def test_a_refused_value_is_kept_whatever_it_is(path: Path, value: float) -> Non
     assert isnan(change.physics_new["Q1M.k1"]) == isnan(value)
 
 
-def test_a_value_that_is_no_number_is_kept_as_none(path: Path) -> None:
+def test_a_value_that_is_not_a_number_is_kept_as_none(path: Path) -> None:
     wrong = replace(current("Q1", 0.0, 0.0), new=None)  # type: ignore[arg-type]
     with Journal(path) as journal:
         begin(journal)
-        journal.append([record(1, wrong)], [settled(1, Outcome.REJECTED, reason="'abc' is no number")])
+        journal.append([record(1, wrong)], [settled(1, Outcome.REJECTED, reason="'abc' is not a number")])
     with Reader(path) as reader:
         assert reader.entry(1).changes[0].new is None
 

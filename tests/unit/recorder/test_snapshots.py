@@ -283,7 +283,7 @@ def test_an_optics_of_the_mls_comes_back_from_a_snapshot_and_from_one_line_of_a_
     assert [e.value for e in entries if e.key == supply.key] == [supply.value * 0.99]
 
 
-def test_what_can_be_had_only_together_is_restored_together() -> None:
+def test_settings_that_are_valid_only_together_are_restored_together() -> None:
     lattice = RING.nominal.updated({("QDP", "current"): 10.0})
     # As long as the multiplexer takes 20 A from QD, 10 A are less than its conversion knows.
     present = RING.nominal.updated({("MUXP", "current"): 10.0, ("MUX", "selected"): 2.0})

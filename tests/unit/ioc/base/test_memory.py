@@ -14,7 +14,7 @@ from gnomon.ioc.base.memory import data_bytes, resident_bytes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bound is Linux's")
-def test_what_is_within_the_bound_is_had_and_what_is_beyond_it_is_refused() -> None:
+def test_memory_within_the_limit_is_granted_and_beyond_it_refused() -> None:
     done = run("memory", "bounded")
     assert done.stdout.split() == ["refused", str(2**27)]
 
@@ -34,7 +34,7 @@ def test_memory_that_is_asked_for_counts_before_it_is_used() -> None:
     assert resident_bytes() - used == pytest.approx(kept.nbytes, rel=0.05)
 
 
-def test_where_the_system_does_not_tell_the_memory_in_use_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_in_use_is_nan_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "Path", lambda name: Path("/nowhere") / name.lstrip("/"))
     assert math.isnan(resident_bytes())
     assert math.isnan(data_bytes())

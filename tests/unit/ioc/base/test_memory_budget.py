@@ -24,18 +24,18 @@ class Client:
         self.reasons.append(reason)
 
 
-def test_nobody_has_to_go_while_the_process_is_within_its_budget() -> None:
+def test_no_client_has_to_go_while_the_process_is_within_its_budget() -> None:
     assert to_evict([Client(10**12)], LIMIT, LIMIT) == []
     assert to_evict([Client(10**12)], float("nan"), LIMIT) == []
 
 
-def test_who_holds_the_most_goes_first_and_no_more_than_make_up_for_the_excess() -> None:
+def test_the_largest_holders_go_first_until_the_excess_is_gone() -> None:
     clients = [Client(size * MB) for size in (10, 30, 5, 60, 20)]
     assert [one.holder for one in to_evict(clients, 105 * MB, LIMIT)] == [clients[3]]
     assert [one.held for one in to_evict(clients, 170 * MB, LIMIT)] == [60 * MB, 30 * MB]
 
 
-def test_who_does_not_read_goes_before_who_has_more() -> None:
+def test_a_client_that_does_not_read_goes_before_a_larger_one() -> None:
     good, stalled = Client(80 * MB), Client(20 * MB, is_behind=True)
     assert [one.holder for one in to_evict([good, stalled], 105 * MB, LIMIT)] == [stalled]
 

@@ -74,7 +74,7 @@ async def test_the_handler_gets_a_state_s_number_a_number_or_a_text(name: str, v
         ("T:name", "x" * 1001, "1001 characters"),
     ],
 )
-async def test_what_a_control_cannot_be_is_refused_with_the_reason(name: str, value: Any, reason: str) -> None:
+async def test_an_invalid_control_value_is_refused_with_the_reason(name: str, value: Any, reason: str) -> None:
     desk = Desk()
     reply = await desk.put(name, value)
     assert not reply.accepted

@@ -41,7 +41,7 @@ def test_what_a_selection_passes_depends_on_what_is_connected() -> None:
     assert switching.takes_s(first, (select(2.0), CURRENT), under_way=False) == 0.0
 
 
-def test_whoever_shows_a_selection_hears_of_its_course() -> None:
+def test_a_listener_hears_of_the_course_of_a_selection() -> None:
     listener = Listener()
     switching = MultiplexerSwitching(RING, listener)
     switching.begun(RING.nominal, (select(1.0),), 0.2, under_way=False)

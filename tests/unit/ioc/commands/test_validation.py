@@ -53,7 +53,7 @@ def test_one_number_in_any_form_is_taken(value: Any) -> None:
         (100.5, "T:QF:set = 100.5 A: outside the drive limits 0 to 100 A; nothing was changed"),
     ],
 )
-def test_what_cannot_be_a_setpoint_is_refused_in_words(value: Any, reason: str) -> None:
+def test_an_invalid_setpoint_value_is_refused_with_the_reason(value: Any, reason: str) -> None:
     request = parse_put(spec(), value)
     assert request.refusal == reason
     assert len(request.settings) == 1

@@ -59,6 +59,6 @@ def test_memory_lasts_and_keeps_its_case() -> None:
         ("2 " + "dup " * 2000, "more than 1000 numbers"),
     ],
 )
-def test_what_is_wrong_is_said(text: str, said: str) -> None:
+def test_an_invalid_expression_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ExchangeError, match=said):
         Rpn().value(text)

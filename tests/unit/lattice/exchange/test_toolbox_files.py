@@ -91,7 +91,7 @@ def test_scripts_of_at_1_are_called_by_their_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"# A readme\n\nwith *text*: and more.\n", b"\x00\x01\x02" * 50, b"{}", b"[1, 2]"]
 )
-def test_what_is_no_lattice_is_told_in_our_words(format: str, content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_lattice_is_refused_in_our_words(format: str, content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(ExchangeError) as told:

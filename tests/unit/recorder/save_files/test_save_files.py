@@ -226,7 +226,7 @@ def test_a_line_of_latin_1_in_a_file_of_utf_8_spoils_no_other(mark: str, tmp_pat
         (b"#" * (MAX_BYTES + 1), "larger than 16 MiB"),
     ],
 )
-def test_what_is_no_text_or_too_much_is_named(data: bytes, why: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_or_too_large_is_named(data: bytes, why: str, tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_bytes(data)
     with pytest.raises(SaveFileError, match=why):
@@ -266,7 +266,7 @@ def test_a_snapshot_of_psi() -> None:
     assert saved.left_out == {"WF": "an array", "Q3": "without a value"}
 
 
-def test_what_is_none_of_them_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_none_of_the_formats_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("just some words\n")
     with pytest.raises(SaveFileError, match="not a file of synApps autosave, BURT"):

@@ -42,7 +42,7 @@ def test_a_command_of_many_tells_which_pvs_it_sets_however_they_are_named(
 
 
 @pytest.mark.parametrize("identity", [float("inf"), float("nan"), "inf", "1_0", 1.5, True, [1], "", "one"])
-async def test_what_is_not_the_number_of_a_fault_is_refused_by_reason(identity: Any) -> None:
+async def test_an_invalid_fault_number_is_refused_with_the_reason(identity: Any) -> None:
     procedure = FaultProcedure(Injector(), cast("Outputs", None))
     error = procedure({"do": "clear", "id": identity}, Client("operator", "console", "pva")).exception()
     assert isinstance(error, FaultError)

@@ -198,7 +198,9 @@ async def test_many_messages_are_worked_off_in_turns(joined: Joined, monkeypatch
     assert joined.connection.taken == [1, 2, 3]
 
 
-def test_who_reads_nothing_is_dropped_after_the_time_allowed(joined: Joined, lines: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_reads_nothing_is_dropped_after_the_time_allowed(
+    joined: Joined, lines: pytest.LogCaptureFixture
+) -> None:
     joined.transport.unread = 5000
     joined.connection.pause_writing()
     now = time.monotonic()
@@ -212,7 +214,7 @@ def test_who_reads_nothing_is_dropped_after_the_time_allowed(joined: Joined, lin
     assert "has read nothing for 10 s while 4000 bytes wait" in lines.records[0].message
 
 
-def test_who_does_not_end_a_message_is_dropped_after_the_time_allowed(
+def test_a_client_with_an_unfinished_message_is_dropped_after_the_time_allowed(
     joined: Joined, lines: pytest.LogCaptureFixture
 ) -> None:
     ours, now = joined.connection, time.monotonic()

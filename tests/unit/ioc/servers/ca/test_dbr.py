@@ -78,7 +78,7 @@ def test_missing_values_are_zeros_and_others_are_left_out() -> None:
     ("data_type", "count", "payload"),
     [(6, 1, b"1234"), (6, 2, bytes(8)), (20, 1, bytes(24)), (0, 2, bytes(40)), (35, 1, bytes(8))],
 )
-def test_what_is_not_all_there_is_refused(data_type: int, count: int, payload: bytes) -> None:
+def test_an_incomplete_value_is_refused(data_type: int, count: int, payload: bytes) -> None:
     with pytest.raises(Unconvertible):
         decode(data_type, count, payload)
 

@@ -61,6 +61,6 @@ def test_the_server_s_time_can_be_had() -> None:
         '{"dbnd":{"abs":' + "1" * 400 + "}}",
     ],
 )  # fmt: skip
-def test_what_is_no_filter_is_refused(text: str) -> None:
+def test_an_invalid_filter_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         parse(text)

@@ -345,7 +345,7 @@ def test_the_numbers_of_what_is_shared_are_never_used_again(served: Served, monk
     assert len({one.content for one in made}) == 4
 
 
-def test_nothing_is_sent_to_who_has_gone_or_after_the_end(served: Served) -> None:
+def test_clients_that_have_gone_get_nothing_more(served: Served) -> None:
     gone, left = Client(), Client()
     for client in (gone, left):
         served.subscribe(client, "x", 1)

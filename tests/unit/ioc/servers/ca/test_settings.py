@@ -12,7 +12,7 @@ def test_the_environment_wins_over_the_configuration() -> None:
     assert settings(("127.0.0.1",), 5064, {}) == CaSettings(("127.0.0.1",), 5064)
 
 
-def test_what_is_no_port_or_no_address_is_refused() -> None:
+def test_invalid_ports_and_addresses_are_refused() -> None:
     with pytest.raises(CaError, match="EPICS_CA_SERVER_PORT is 'many'"):
         settings(("127.0.0.1",), 5064, {"EPICS_CA_SERVER_PORT": "many"})
     with pytest.raises(CaError, match="interface 'localhost' is not an IP address"):

@@ -23,14 +23,14 @@ def test_known_names_are_answered_with_the_sequence_number_and_no_more_bytes_tha
     assert len(answer) <= len(data)
 
 
-def test_nothing_is_said_of_unknown_names() -> None:
+def test_unknown_names_are_not_answered() -> None:
     assert list(replies(searches("a"), set().__contains__, 5064)) == []
 
 
 @pytest.mark.parametrize(
     "data", [b"GET / HTTP", b"\0" * 15, searches("a")[:-1], pack(Command.WRITE, 6, 1, 1, 1, bytes(8))]
 )
-def test_what_is_no_search_is_refused(data: bytes) -> None:
+def test_an_invalid_search_is_refused(data: bytes) -> None:
     with pytest.raises((ValueError, struct.error)):
         list(replies(data, {"a"}.__contains__, 5064))
 

@@ -31,5 +31,5 @@ def test_arguments_are_the_query_of_a_uri_or_the_fields_of_a_structure() -> None
 
 
 @pytest.mark.parametrize("content", [None, True, 1.5, {"scheme": "", "path": "", "query": 3}])
-def test_what_has_no_names_is_no_argument(content: Any) -> None:
+def test_a_value_without_field_names_is_not_an_argument(content: Any) -> None:
     assert arguments_of(Bare(content)) == {}

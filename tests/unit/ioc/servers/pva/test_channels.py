@@ -50,7 +50,7 @@ def test_a_put_without_the_value_reaches_the_sink_as_the_fields_that_it_names(st
     assert operation.ended == "x got no value."
 
 
-def test_who_may_only_read_is_refused_and_nothing_reaches_the_sink(stage: Stage) -> None:
+def test_a_put_by_a_reader_is_refused_before_it_reaches_the_sink(stage: Stage) -> None:
     operation = write(1.5, "guest")
     stage.handler("x").put(None, operation)
     assert operation.ended == "guest@10.0.0.7 may not write x: the server's access rules allow it to read only."

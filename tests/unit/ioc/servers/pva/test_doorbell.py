@@ -168,7 +168,7 @@ def test_a_call_is_answered_when_the_lock_is_free() -> None:
     assert operation.ended == "done"
 
 
-def test_nobody_writes_to_it() -> None:
+def test_a_put_to_the_bell_is_refused() -> None:
     bell, operation = Doorbell(Lock()), FakeOperation()
     bell.put(None, operation)
     assert operation.ended == f"{bell.name} cannot be written."

@@ -64,7 +64,7 @@ def test_info_has_the_version_and_help_the_operations(lists: Lists) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"op": "format"}, {"other": "channels"}])
-def test_what_it_does_not_know_is_refused_with_what_it_does(lists: Lists, arguments: dict[str, str]) -> None:
+def test_an_unknown_request_is_refused_with_the_known_ones(lists: Lists, arguments: dict[str, str]) -> None:
     (error,) = lists.call(**arguments).errors
     assert error.startswith("unknown operation. op=channels")
 

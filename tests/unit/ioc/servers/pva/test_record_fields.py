@@ -175,7 +175,7 @@ def test_a_field_is_read_only_unless_it_processes(stage: Stage) -> None:
     assert stage.sink.puts == []
 
 
-def test_who_may_only_read_may_not_write_behind_a_filter(stage: Stage) -> None:
+def test_a_reader_may_not_write_behind_a_filter(stage: Stage) -> None:
     operation = put(stage, 'x{"dbnd":{"abs":1.0}}', 2.5, "guest")
     assert operation.ended.startswith("guest@10.0.0.7 may not write x:")
     assert put(stage, "x.PROC", 1, "guest").ended.startswith("guest@10.0.0.7 may not write x:")

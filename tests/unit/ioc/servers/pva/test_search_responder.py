@@ -106,7 +106,7 @@ async def test_known_names_are_answered_to_the_port_that_the_client_gave(asked: 
     assert asked.clients == [("T:a", "10.0.0.9"), ("other", "10.0.0.9"), ("T:b", "10.0.0.9")]
 
 
-async def test_nothing_is_said_of_unknown_names(asked: Asked) -> None:
+async def test_unknown_names_are_not_answered(asked: Asked) -> None:
     assert await asked.hear(search("other")) == []
     assert await asked.hear(search("x").replace(b"\x01x", b"\x01\xff")) == []
 
@@ -120,7 +120,7 @@ async def test_a_client_that_wants_an_answer_in_any_case_gets_one(asked: Asked) 
 
 
 @pytest.mark.parametrize("data", [b"", b"GET / HTTP", search("T:a")[:-1], bytes(100)])
-async def test_what_is_not_a_search_is_passed_over(asked: Asked, data: bytes) -> None:
+async def test_other_messages_than_searches_are_passed_over(asked: Asked, data: bytes) -> None:
     assert await asked.hear(data) == []
     assert len(await asked.hear(search("T:a"))) == 1
 
@@ -152,7 +152,7 @@ async def test_a_search_to_us_alone_from_this_computer_is_handed_on_to_all_its_s
     assert len(await asked.hear(datagram, ("10.0.0.1", 999), destination="10.0.0.1")) == 1
 
 
-async def test_nobody_else_hands_questions_on(asked: Asked) -> None:
+async def test_only_servers_of_this_computer_hand_questions_on(asked: Asked) -> None:
     asking = question_of(search("T:a", unicast=True))
     assert asking is not None
     handed = handed_on(asking[1], asking[2], "10.0.0.1", "10.0.0.66")

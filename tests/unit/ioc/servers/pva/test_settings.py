@@ -46,7 +46,7 @@ def test_an_empty_variable_is_not_set() -> None:
 
 
 @pytest.mark.parametrize("port", ["abc", "-1", "65536", "5075.0"])
-def test_what_is_no_port_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(PvaError, match="is not a port"):
         server_conf(Settings(), {"EPICS_PVAS_SERVER_PORT": port})
 
