@@ -61,7 +61,7 @@ def serve(
 
     from gnomon.ioc.app.run import run
 
-    asyncio.run(run(settings, console))
+    asyncio.run(run(settings, console, config_file=config))
     # Everything is closed. Freeing the compiled kernels and thousands of PVs one by one would take seconds.
     sys.stdout.flush()
     sys.stderr.flush()

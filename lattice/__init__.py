@@ -1,13 +1,21 @@
-"""Description of the ring: elements, devices, conversions, versions. Pure: no I/O but files, no EPICS, no asyncio."""
+"""Description of the ring: elements, devices, conversions, versions. Pure: no I/O but files, no EPICS, no asyncio.
+
+Names are imported on first use: `gnomon.lattice.text` alone costs no numpy.
+"""
+
+from typing import TYPE_CHECKING
 
 from gnomon.lattice._errors import DocumentError, GnomonError, LatticeError, RefusedValue
-from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
-from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
-from gnomon.lattice.document import MachineDocument
-from gnomon.lattice.lattice import Lattice, Ring
-from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE
-from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
-from gnomon.lattice.states import fault_in_states
+from gnomon.lattice._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gnomon.lattice.commands import Change, Client, Command, Outcome, Record, Setting, Settled
+    from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
+    from gnomon.lattice.document import MachineDocument
+    from gnomon.lattice.lattice import Lattice, Ring
+    from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE
+    from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
+    from gnomon.lattice.states import fault_in_states
 
 __all__ = [
     "ENERGY",
@@ -32,7 +40,21 @@ __all__ = [
     "Setting",
     "Settled",
     "fault_in_states",
+    "lazy_names",
     "parse_document",
     "parse_machine",
     "read_machine",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("Change", "Client", "Command", "Outcome", "Record", "Setting", "Settled"), "commands"),
+        **dict.fromkeys(("BeamPositionMonitor", "Key", "Magnet", "PropertySpec"), "devices"),
+        "MachineDocument": "document",
+        **dict.fromkeys(("Lattice", "Ring"), "lattice"),
+        **dict.fromkeys(("ENERGY", "OPTICS", "VOLTAGE"), "operation"),
+        **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
+        "fault_in_states": "states",
+    },
+)

@@ -1,10 +1,11 @@
 """Settings sent to a running server as one command, over PV Access."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.review import Assignment
@@ -53,7 +54,10 @@ def call_procedure(
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Call a remote procedure of a running server. Raises RemoteError if it refuses, or if none answers."""
+    """Call a remote procedure of a running server and return its answer as JSON, or as the text that it is.
+
+    Raises RemoteError if the server refuses, or if none answers.
+    """
     from p4p.client.thread import Context, Disconnected
     from p4p.client.thread import RemoteError as Refused
     from p4p.nt import NTURI
@@ -62,7 +66,7 @@ def call_procedure(
     conf = client_settings(os.environ if environment is None else environment)
     with Context("pva", conf=conf, useenv=False, nt=False) as context:
         try:
-            return str(context.rpc(name, call, timeout=timeout_s)["value"])
+            return answer_text(context.rpc(name, call, timeout=timeout_s))
         except (TimeoutError, Disconnected) as error:
             raise RemoteError(
                 f"{name}: no server answered within {timeout_s:g} s. Check that it is running, and that its address is "
@@ -70,6 +74,25 @@ def call_procedure(
             ) from error
         except Refused as error:
             raise RemoteError(f"{name}: the server refused: {error}; nothing was changed") from error
+
+
+def answer_text(answer: Any) -> str:
+    """Return a procedure's answer (a `p4p.Value`) as JSON: of rows if it is a table, of its fields, or its text."""
+    described, fields = answer.getID(), answer.todict()
+    if described.startswith("epics:nt/NTScalar:"):
+        return str(fields["value"])
+    if not described.startswith("epics:nt/NTTable:"):
+        return json.dumps({name: _plain(value) for name, value in fields.items()})
+    columns = {name: _plain(column) for name, column in dict(fields["value"]).items()}
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+
+
+def _plain(value: Any) -> Any:
+    """Convert to what JSON has; NaN stands for nothing among numbers."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _type(value: str | list[str] | list[float]) -> str:

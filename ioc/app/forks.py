@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ log = logging.getLogger("gnomon.forks")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 Procedures = Callable[[Twin], Mapping[str, RpcHandler]]
+#: Makes a fork of a name known to clients on this computer while the context lasts.
+Announce = Callable[[Twin, str], AbstractContextManager[None]]
 
 
 class ForkError(GnomonError):
@@ -82,10 +84,13 @@ class Fork:
 class Forks:
     """All forks of a server, for use in the event loop. `procedures` gives the procedures of each fork."""
 
-    def __init__(self, config: Config, servers: Servers, procedures: Procedures) -> None:
+    def __init__(
+        self, config: Config, servers: Servers, procedures: Procedures, announce: Announce | None = None
+    ) -> None:
         self._config = config
         self._servers = servers
         self._procedures = procedures
+        self._announce: Announce = announce or (lambda twin, name: nullcontext())
         self._forks: dict[str, Fork] = {}
         self._lock = asyncio.Lock()  # one at a time: two that are made at once might want the same names
         self._stopped = False
@@ -164,6 +169,7 @@ class Forks:
             twin = await make_twin(recipe, stack)
             self._servers.add(twin, self._procedures(twin))
             keep_alive(twin, self._servers.clients, stack)
+            stack.enter_context(self._announce(twin, name))
             by = f"{client.user}@{client.host}"
             fork = Fork(name, twin, origin.prefix, time.time_ns(), by, stack.pop_all())
         self._forks[name] = fork

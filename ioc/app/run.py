@@ -6,10 +6,12 @@ import logging
 import signal
 import time
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.banner import introduce
 from gnomon.ioc.app.serving import start
 from gnomon.ioc.base.config import Config
@@ -23,8 +25,13 @@ __all__ = ["run"]
 log = SparingLog(logging.getLogger("gnomon.app"))
 
 
-async def run(config: Config, console: Console, started: float | None = None) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP (the terminal has gone). Raises GnomonError if the server cannot start."""
+async def run(
+    config: Config, console: Console, started: float | None = None, config_file: Path | None = None
+) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP (the terminal has gone). Raises GnomonError if the server cannot start.
+
+    `config_file` is where the configuration comes from; clients can choose the server by it.
+    """
     began = time.perf_counter() if started is None else started
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -33,7 +40,7 @@ async def run(config: Config, console: Console, started: float | None = None) ->
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        serving = await start(config, stack)
+        serving = await start(config, stack, Announcer(config_file))
         survive_memory_errors(loop, serving.servers.budget)
         limit_memory_growth(config.guard.max_growth_bytes)
         # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.

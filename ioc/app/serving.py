@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from gnomon.ioc.app import initial_state
+from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
@@ -30,9 +31,10 @@ class Serving:
     forks: Forks
 
 
-async def start(config: Config, stack: AsyncExitStack) -> Serving:
+async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | None = None) -> Serving:
     """Start everything; `stack` stops it, in reverse order. Raises GnomonError when it cannot start.
 
+    With an announcer, clients on this computer find the twins by themselves.
     The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
     """
     machine = await asyncio.to_thread(find_machine, config)
@@ -51,7 +53,8 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     servers = Servers(config)
     recipe = TwinRecipe(config, machine, specs, propagator, make, partial(_choose_initial_state, config, ring))
     twin = await make_twin(recipe, stack)
-    forks = Forks(config, servers, lambda each: procedures(each, forks))
+    announce = None if announcer is None else partial(announcer.announced, servers)
+    forks = Forks(config, servers, lambda each: procedures(each, forks), announce)
     stack.push_async_callback(forks.stop)
     servers.add(twin, procedures(twin, forks))
     await servers.start(stack)
@@ -59,6 +62,8 @@ async def start(config: Config, stack: AsyncExitStack) -> Serving:
     us = Client(user_name(), socket.gethostname(), "internal")
     for name, prefix in config.forks.start.items():
         await forks.add(twin, ForkRequest(name, prefix), us, restore=config.recorder.restore)
+    if announce is not None:
+        stack.enter_context(announce(twin))
     return Serving(twin, servers, forks)
 
 

@@ -1,6 +1,6 @@
 """Interfaces between the servers and the commands: one sink for the puts of both protocols."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
@@ -69,12 +69,30 @@ class PutSink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An answer that is a table: columns of equal length, by name."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+
+#: The answer of a remote procedure: a text, fields by name, or rows of fields, of plain texts, numbers and None.
+Answer = str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Table
+
+
 class RpcHandler(Protocol):
     """A remote procedure behind a PV name (PV Access only)."""
 
-    def __call__(self, arguments: dict[str, Any], client: Client) -> Future[str]:
-        """Start the procedure; never blocks. The future ends with a text (often JSON), or a GnomonError."""
+    def __call__(self, arguments: dict[str, Any], client: Client) -> Future[Any]:
+        """Start the procedure; never blocks. The future ends with an `Answer`, or a GnomonError."""
         ...
+
+
+@runtime_checkable
+class Query(Protocol):
+    """A remote procedure that only tells something: who may read its name may call it."""
+
+    changes_nothing: bool
 
 
 @runtime_checkable

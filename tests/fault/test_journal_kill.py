@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.running import command, environment, run
+from programs.running import command, environment, run
 from gnomon.recorder import Journal
 from gnomon.recorder.reader import Reader
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import misbehaving_model
+from programs import misbehaving_model
 from fault.misbehaving_server import CRASH, HANG, LATE, SPIN, STEERER
 from gnomon.lattice import Outcome
 from gnomon.recorder.reader import Reader

@@ -20,7 +20,7 @@ def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, 
         with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls", "--allow-duplicates") as server:
             journal = server.journal
             client = subprocess.Popen(
-                [sys.executable, "-m", "clients.endless_puts", "tell", "TWIN:HS3P2K1RP:setCur"],
+                [sys.executable, "-m", "programs.endless_puts", "tell", "TWIN:HS3P2K1RP:setCur"],
                 env=server.client_environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conftest import EpicsPorts
 
-from clients import access, endless_puts
+from programs import access, endless_puts
 from system.twin_process import TwinProcess
 
 STEERER, TUNE = "TWIN:HS3P2K1RP:setCur", "TWIN:TUNEZRP:measX"
@@ -20,7 +20,7 @@ def test_pv_access_clients_that_vanish_amid_puts_leave_a_server_that_answers(
 ) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         for _ in range(12 if soak else 4):
-            command = [sys.executable, "-m", "clients.endless_puts", "vanish", STEERER]
+            command = [sys.executable, "-m", "programs.endless_puts", "vanish", STEERER]
             subprocess.run(command, env=server.client_environment, timeout=30, check=True)
         assert server.client(access.caget, TUNE) > 0.0
         assert server.stop() == 0

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import access, setpoints
+from programs import access, setpoints
 from fuzz.ca_messages import CREATE, VERSION, WRITE, message
 from fuzz.cases import CORPUS
 from gnomon.recorder.reader import Reader

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts
 
-from clients import every_pv
+from programs import every_pv
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import other_names
+from programs import other_names
 from system.twin_process import GNOMON, TwinProcess
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import daily_use
+from programs import daily_use
 from gnomon.db import shipped_document, shipped_machine
 from gnomon.propagator import Propagator
 from gnomon.propagator.six import radiation_summary

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import other_names
+from programs import other_names
 from gnomon.db import shipped_machine
 from gnomon.propagator import Propagator
 from system.twin_process import TwinProcess

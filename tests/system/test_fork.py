@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import access, forks
+from programs import access, forks
 from system.twin_process import TwinProcess
 
 

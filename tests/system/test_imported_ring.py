@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conftest import EpicsPorts, free_port
 
-from clients import access
+from programs import access
 from system.twin_process import GNOMON, TwinProcess, homes
 from unit.lattice.exchange.rings import MADX
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import journal_place
+from programs import journal_place
 from system.twin_process import TwinProcess
 
 

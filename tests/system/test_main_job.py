@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import access, setpoints
+from programs import access, setpoints
 from gnomon.db import shipped_machine
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from conftest import EpicsPorts
 
-from clients import every_pv
+from programs import every_pv
 from system.twin_process import TwinProcess
 
 

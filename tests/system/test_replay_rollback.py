@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import access
+from programs import access
 from system.twin_process import GNOMON, TwinProcess
 
 STEERERS = ("HS1PD1R", "HS1PD2R", "HS1PD3R", "HS1PD4R")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts
 
-from clients import restoring
+from programs import restoring
 from system.twin_process import TwinProcess
 
 

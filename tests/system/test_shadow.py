@@ -14,7 +14,7 @@ from conftest import EpicsPorts, free_port
 from p4p import Type, Value
 from p4p.client.thread import Context
 
-from clients import access
+from programs import access
 from system.machine_relay import Relay
 from system.twin_process import TwinProcess
 

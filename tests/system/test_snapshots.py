@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import restoring, snapshots
+from programs import restoring, snapshots
 from system.twin_process import TwinProcess
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import status
+from programs import status
 from system.twin_process import TwinProcess
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from clients import access, restoring
+from programs import access, restoring
 from system.twin_process import TwinProcess
 
 

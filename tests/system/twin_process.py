@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from clients.__main__ import MARK
-from clients.running import python_path
+from programs.__main__ import MARK
+from programs.running import python_path
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -104,7 +104,7 @@ class TwinProcess:
     def client(self, program: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs) -> Any:
         """Run a function of a client module in a process of its own; what it returns has gone through JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "clients", f"{program.__module__}.{program.__qualname__}"],
+            [sys.executable, "-m", "programs", f"{program.__module__}.{program.__qualname__}"],
             env=self.client_environment,
             input=json.dumps([arguments, named]),
             capture_output=True,

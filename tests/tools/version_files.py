@@ -13,7 +13,7 @@ from pathlib import Path
 from conftest import EpicsPorts, free_port
 
 import gnomon
-from clients import access, setpoints, version_files
+from programs import access, setpoints, version_files
 from system.twin_process import TwinProcess
 from unit.lattice import small_ring
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanations" / "architecture.md"
-FOLDERS = ("cli", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
+FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
 
 
 def named() -> list[str]:

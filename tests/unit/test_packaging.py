@@ -14,7 +14,7 @@ import yaml
 import gnomon
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("cli", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
+FOLDERS = ("cli", "clients", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

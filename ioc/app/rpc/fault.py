@@ -1,7 +1,6 @@
 """`dt:fault`: make a running server fail on purpose, list what is active, and stop it."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -18,18 +17,18 @@ _log = SparingLog(logging.getLogger("gnomon.faults"))
 
 
 class FaultProcedure:
-    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all). Ends with JSON."""
+    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all). Ends with the fault, or a list."""
 
     def __init__(self, injector: Injector, outputs: Outputs) -> None:
         self._injector = injector
         self._outputs = outputs
         self._loop = asyncio.get_running_loop()
 
-    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[Any]":
         """See `RpcHandler`."""
-        answer: Future[str] = Future()
+        answer: Future[Any] = Future()
         try:
-            answer.set_result(json.dumps(self._do(dict(arguments), client)))
+            answer.set_result(self._do(dict(arguments), client))
         except FaultError as error:
             answer.set_exception(error)
         self._loop.call_soon_threadsafe(show_faults, self._injector, self._outputs)

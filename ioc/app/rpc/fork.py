@@ -1,16 +1,17 @@
 """`dt:fork`: make, list and drop forks; and with it all remote procedures that a twin has."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.pvs import PvsProcedure
 from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.ioc.servers.access import AccessRules
 from gnomon.lattice import Client
 from gnomon.lattice.text import shorten
 
@@ -21,7 +22,7 @@ KEYS = ("prefix", "nominal", "snapshot", "lattice")
 class ForkProcedure:
     """`do` is add (`name`, and if wanted `prefix`, `nominal`, `snapshot`, `lattice`), list, or drop (`name`).
 
-    Adds a fork of the twin whose procedure was called. Returns JSON: the fork, or all of them.
+    Adds a fork of the twin whose procedure was called. Returns the fork, or all of them.
     """
 
     def __init__(self, twin: Twin, forks: Forks) -> None:
@@ -29,23 +30,23 @@ class ForkProcedure:
         self._forks = forks
         self._loop = asyncio.get_running_loop()
 
-    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[Any]":
         """See `RpcHandler`."""
         return asyncio.run_coroutine_threadsafe(self._do(dict(arguments), client), self._loop)
 
-    async def _do(self, arguments: dict[str, Any], client: Client) -> str:
+    async def _do(self, arguments: dict[str, Any], client: Client) -> Any:
         match arguments.pop("do", "list"):
             case "add":
                 made = await self._forks.add(self._twin, parse_fork_request(arguments), client)
-                return json.dumps(made.to_json())
+                return made.to_json()
             case "drop":
                 name = str(arguments.get("name", ""))
                 own = next((f for f in self._forks.all() if f.twin is self._twin), None)
                 if own is not None and own.name == name:
                     raise ForkError(f"fork {name!r} cannot drop itself; call dt:fork of {own.origin!r}, its origin")
-                return json.dumps((await self._forks.drop(name, client)).to_json())
+                return (await self._forks.drop(name, client)).to_json()
             case "list":
-                return json.dumps([fork.to_json() for fork in self._forks.all()])
+                return [fork.to_json() for fork in self._forks.all()]
             case other:
                 raise ForkError(f"do = {shorten(str(other))}: it must be add, list or drop")
 
@@ -83,4 +84,5 @@ def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
         f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
+        f"{twin.prefix}dt:pvs": PvsProcedure(twin.bank.specs, twin.prefix, AccessRules(twin.config.access)),
     }

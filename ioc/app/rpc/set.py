@@ -1,6 +1,5 @@
 """`dt:set`: many setpoints as one command."""
 
-import json
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,7 +18,7 @@ class RefusedCommand(GnomonError):
 class SetProcedure:
     """`dt:set`: names (of PVs) or devices and properties, and values, as one command: all or none.
 
-    Ends when the outputs of the new lattice are out, with JSON: sequence, lattice_id.
+    Ends when the outputs of the new lattice are out, with the fields sequence and lattice_id.
     """
 
     def __init__(self, bank: Bank, ring: Ring, prefix: str, dispatcher: Dispatcher) -> None:
@@ -35,15 +34,15 @@ class SetProcedure:
         set_ = (name for setting in settings for name in self._names.names(setting.device, setting.property))
         return list(dict.fromkeys([*named, *set_]))
 
-    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[str]":
+    def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[dict[str, Any]]":
         """See `RpcHandler`."""
         request = parse_set(self._bank, self._prefix, arguments)
-        answer: Future[str] = Future()
+        answer: Future[dict[str, Any]] = Future()
 
         def complete(done: "Future[PutReply]") -> None:
             reply = done.result()
             if reply.accepted:
-                answer.set_result(json.dumps({"sequence": reply.sequence, "lattice_id": reply.lattice_id}))
+                answer.set_result({"sequence": reply.sequence, "lattice_id": reply.lattice_id})
             else:
                 answer.set_exception(RefusedCommand(reply.message))
 

@@ -5,7 +5,7 @@ A handler that raises has a bug: p4p then answers the client with the error and 
 
 from typing import Any
 
-from gnomon.ioc.base.protocols import RpcHandler, Writer
+from gnomon.ioc.base.protocols import Query, RpcHandler, Writer
 from gnomon.ioc.servers.pva.channel_host import ChannelHost
 from gnomon.ioc.servers.pva.operations import answer_call, arguments_of
 from gnomon.ioc.servers.pva.values import written
@@ -73,7 +73,7 @@ def _call(host: ChannelHost, procedure: RpcHandler, operation: Any) -> None:
     except UnicodeDecodeError:
         operation.done(error=NO_TEXT)
         return
-    reason = host.permits.refusal(operation.name(), client, "call")
+    reason = None if isinstance(procedure, Query) else host.permits.refusal(operation.name(), client, "call")
     if reason is None and isinstance(procedure, Writer):
         refusals = (host.permits.refusal(name, client, "write") for name in procedure.writes(arguments))
         reason = next((refusal for refusal in refusals if refusal is not None), None)

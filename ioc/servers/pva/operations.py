@@ -1,17 +1,15 @@
 """Puts and remote procedure calls of clients: who it is, the arguments, and the late answer."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import numpy as np
-from p4p import Value
 
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutReply
-from gnomon.ioc.servers.pva.structures import reply_type
+from gnomon.ioc.servers.pva.replies import reply, sends_texts
 from gnomon.lattice import GnomonError
 
 _STOPPED = "the server stopped before this was complete"
@@ -39,7 +37,7 @@ def answer_put(operation: Any, future: Future[PutReply]) -> None:
     future.add_done_callback(_Pending(operation, _finish_put))
 
 
-def answer_call(operation: Any, future: Future[str]) -> None:
+def answer_call(operation: Any, future: Future[Any]) -> None:
     """Have the client answered when the procedure has ended, by whichever thread ends it."""
     future.add_done_callback(_Pending(operation, _finish_call))
 
@@ -80,14 +78,12 @@ def _finish_put(operation: Any, future: Future[PutReply]) -> None:
         operation.done()
 
 
-def _finish_call(operation: Any, future: Future[str]) -> None:
+def _finish_call(operation: Any, future: Future[Any]) -> None:
     error = CancelledError() if future.cancelled() else future.exception()
     if error is not None:
         _fail(operation, reason_of(error))
     else:
-        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-        stamp = {"secondsPastEpoch": seconds, "nanoseconds": nanoseconds}
-        operation.done(Value(reply_type(), {"value": future.result(), "timeStamp": stamp}))
+        operation.done(reply(future.result(), plain=sends_texts(arguments_of(operation.value()))))
 
 
 def _fail(operation: Any, message: str) -> None:

@@ -14,8 +14,8 @@ FORMS = ("Default", "String", "Binary", "Decimal", "Hex", "Exponential", "Engine
 
 Field = tuple[str, Any]
 
-_ALARM: Field = ("alarm", ("S", "alarm_t", [("severity", "i"), ("status", "i"), ("message", "s")]))
-_TIME: Field = ("timeStamp", ("S", "time_t", [("secondsPastEpoch", "l"), ("nanoseconds", "i"), ("userTag", "i")]))
+ALARM: Field = ("alarm", ("S", "alarm_t", [("severity", "i"), ("status", "i"), ("message", "s")]))
+TIME: Field = ("timeStamp", ("S", "time_t", [("secondsPastEpoch", "l"), ("nanoseconds", "i"), ("userTag", "i")]))
 _ENUM = ("S", "enum_t", [("index", "i"), ("choices", "as")])
 _TEXT_DISPLAY: Field = ("display", ("S", None, [("description", "s"), ("units", "s")]))
 
@@ -36,30 +36,30 @@ def reply_type() -> Any:
 
     An NTScalar, because p4p's Python client takes all that follows an answer of an unknown type for unknown, too.
     """
-    return Type([("value", "s"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
+    return Type([("value", "s"), ALARM, TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
 
 
 @cache
 def _type(kind: Kind, columns: tuple[tuple[str, str, str], ...]) -> Any:
     match kind:
         case Kind.FLOAT:
-            return Type([("value", "d"), _ALARM, _TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalar:1.0")
+            return Type([("value", "d"), ALARM, TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalar:1.0")
         case Kind.INT:
-            return Type([("value", "l"), _ALARM, _TIME, *_numeric("l"), _limits("l")], id="epics:nt/NTScalar:1.0")
+            return Type([("value", "l"), ALARM, TIME, *_numeric("l"), _limits("l")], id="epics:nt/NTScalar:1.0")
         case Kind.STRING:
-            return Type([("value", "s"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
+            return Type([("value", "s"), ALARM, TIME, _TEXT_DISPLAY], id="epics:nt/NTScalar:1.0")
         case Kind.FLOATS:
-            return Type([("value", "ad"), _ALARM, _TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalarArray:1.0")
+            return Type([("value", "ad"), ALARM, TIME, *_numeric("d"), _limits("d")], id="epics:nt/NTScalarArray:1.0")
         case Kind.INTS:
-            return Type([("value", "ai"), _ALARM, _TIME, *_numeric("i"), _limits("i")], id="epics:nt/NTScalarArray:1.0")
+            return Type([("value", "ai"), ALARM, TIME, *_numeric("i"), _limits("i")], id="epics:nt/NTScalarArray:1.0")
         case Kind.STRINGS:
-            return Type([("value", "as"), _ALARM, _TIME, _TEXT_DISPLAY], id="epics:nt/NTScalarArray:1.0")
+            return Type([("value", "as"), ALARM, TIME, _TEXT_DISPLAY], id="epics:nt/NTScalarArray:1.0")
         case Kind.ENUM:
             display = ("display", ("S", None, [("description", "s")]))
-            return Type([("value", _ENUM), _ALARM, _TIME, display], id="epics:nt/NTEnum:1.0")
+            return Type([("value", _ENUM), ALARM, TIME, display], id="epics:nt/NTEnum:1.0")
         case Kind.TABLE:
             cells = [(name, "as" if kind == "string" else "ad") for name, _, kind in columns]
-            fields = [("labels", "as"), ("value", ("S", None, cells)), ("descriptor", "s"), _ALARM, _TIME]
+            fields = [("labels", "as"), ("value", ("S", None, cells)), ("descriptor", "s"), ALARM, TIME]
             return Type(fields, id="epics:nt/NTTable:1.0")
 
 
@@ -68,13 +68,13 @@ def scalar_type(code: str) -> Any:
     """The `p4p.Type` of one number or text, by p4p's code."""
     if code == "s":
         return reply_type()
-    return Type([("value", code), _ALARM, _TIME, *_numeric(code), _limits(code)], id="epics:nt/NTScalar:1.0")
+    return Type([("value", code), ALARM, TIME, *_numeric(code), _limits(code)], id="epics:nt/NTScalar:1.0")
 
 
 @cache
 def array_type(code: str) -> Any:
     """The `p4p.Type` of an array of numbers, by p4p's code of one of them."""
-    fields = [("value", "a" + code), _ALARM, _TIME, *_numeric(code), _limits(code)]
+    fields = [("value", "a" + code), ALARM, TIME, *_numeric(code), _limits(code)]
     return Type(fields, id="epics:nt/NTScalarArray:1.0")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from conftest import EpicsPorts
 
-from clients.running import run
+from programs.running import run
 
 
 def run_libca(what: str, ports: EpicsPorts) -> Any:

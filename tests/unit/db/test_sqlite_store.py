@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.running import command, environment
+from programs.running import command, environment
 from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import NEW, NotFoundError, StoreError
 from unit.db.store_contract import RING, StoreContract

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.running import run
+from programs.running import run
 from gnomon.lattice import Client, Outcome
 from gnomon.recorder import Journal, JournalError
 from gnomon.recorder.reader import Reader

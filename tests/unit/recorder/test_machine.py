@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from clients.running import command, environment, run
+from programs.running import command, environment, run
 from unit.recorder.fake_machine import FakeMachine, FakePv
 from unit.recorder.machine_contract import check_machine_client
 

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from clients.running import run
+from programs.running import run
 from gnomon.ioc.base import memory
 from gnomon.ioc.base.memory import data_bytes, resident_bytes
 

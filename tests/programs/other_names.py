@@ -2,7 +2,7 @@
 
 import epics
 
-from clients.access import caget, caget_all, caput, pvput
+from programs.access import caget, caget_all, caput, pvput
 
 BESSY2_AREAS = (
     "SR01A-PC-HSTR-02:I", "SR12A-PC-Q3T-01:I", "SR01A-DI-EBPM-06:SA:X", "SR-DI-TMBF-01:X:TUNE", "SR-RF-MOSC-01:FREQ",

@@ -1,4 +1,4 @@
-"""Processes with a bound on their memory: `python -m clients.memory bounded|surviving`."""
+"""Processes with a bound on their memory: `python -m programs.memory bounded|surviving`."""
 
 import asyncio
 import sys

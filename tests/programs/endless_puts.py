@@ -1,4 +1,4 @@
-"""Puts until the process or the server ends: `python -m clients.endless_puts tell|vanish NAME`."""
+"""Puts until the process or the server ends: `python -m programs.endless_puts tell|vanish NAME`."""
 
 import os
 import sys

@@ -4,8 +4,8 @@ import random
 
 import epics
 
-from clients.access import caput, pva
-from clients.restoring import lattice
+from programs.access import caput, pva
+from programs.restoring import lattice
 
 
 def put(**values: float) -> str:

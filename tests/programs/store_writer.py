@@ -1,4 +1,4 @@
-"""Counts in a document of a store that others count in too: `python -m clients.store_writer FILE TIMES`."""
+"""Counts in a document of a store that others count in too: `python -m programs.store_writer FILE TIMES`."""
 
 import asyncio
 import sys

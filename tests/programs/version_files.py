@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clients.access import caget, caput, pvget
+from programs.access import caget, caput, pvget
 
 
 def refused(name: str, value: float) -> Any:

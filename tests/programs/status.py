@@ -5,7 +5,7 @@ from typing import Any
 
 import epics
 
-from clients.access import ca_severity, caget, caput, pva_structures, pvput, tried
+from programs.access import ca_severity, caget, caput, pva_structures, pvput, tried
 
 FIGURES = (
     "heartbeat", "uptime", "pid", "memory", "queue", "put:time:p50", "put:time:p99", "model:time:p50",

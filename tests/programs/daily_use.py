@@ -6,7 +6,7 @@ from typing import Any
 import epics
 import numpy as np
 
-from clients.access import caget, caput, pva, pvput, tried
+from programs.access import caget, caput, pva, pvput, tried
 
 OPTICS = "MLSOPCCP:actOptRmpTblSet"
 

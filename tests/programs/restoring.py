@@ -1,6 +1,6 @@
 """Settings before a server is killed, and after."""
 
-from clients.access import caput, pva, pvget
+from programs.access import caput, pva, pvget
 
 
 def lattice(prefix: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import epics
 from p4p.client.thread import Disconnected
 
-from clients.access import caget, caput, pva, pvput
-from clients.restoring import lattice
+from programs.access import caget, caput, pva, pvput
+from programs.restoring import lattice
 from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.remote import call_procedure
 

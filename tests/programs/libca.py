@@ -1,4 +1,4 @@
-"""Readings by libca of a PV of each kind, and times of repeated connections: `python -m clients.libca WHAT`."""
+"""Readings by libca of a PV of each kind, and times of repeated connections: `python -m programs.libca WHAT`."""
 
 import json
 import sys

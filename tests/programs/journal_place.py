@@ -2,7 +2,7 @@
 
 import epics
 
-from clients.access import pva, tried
+from programs.access import pva, tried
 
 STEERER = "TWIN:HS4P1D1R:"
 

@@ -5,7 +5,7 @@ from typing import Any
 import epics
 from caproto.threading.client import Context as CaprotoContext
 
-from clients.access import pva, pva_structures
+from programs.access import pva, pva_structures
 
 
 def by_caproto(names: list[str]) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Run a function of a client module, `python -m clients MODULE.FUNCTION`, with `[[...], {...}]` from standard input.
+"""Run a function of a client module, `python -m programs MODULE.FUNCTION`, with `[[...], {...}]` from standard input.
 
 The last line that it prints is RESULT and what the function returned, as JSON.
 """

@@ -15,8 +15,8 @@ def python_path() -> str:
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `clients.<module>`; it needs `environment`."""
-    return [sys.executable, "-m", f"clients.{module}", *arguments]
+    """Return the command that runs `programs.<module>`; it needs `environment`."""
+    return [sys.executable, "-m", f"programs.{module}", *arguments]
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

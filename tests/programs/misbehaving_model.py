@@ -7,7 +7,7 @@ from typing import Any
 import epics
 import psutil
 
-from clients.access import pva, pva_structures
+from programs.access import pva, pva_structures
 
 TUNE = "TWIN:TUNEZRP:measX"
 

@@ -10,7 +10,7 @@ import epics
 from epics import ca, dbr
 from p4p.nt import NTURI
 
-from clients.access import caget, pva, pvget, pvput, tried
+from programs.access import caget, pva, pvget, pvput, tried
 
 TUNE = "TWIN:TUNEZR:rdH"
 

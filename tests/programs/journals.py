@@ -1,4 +1,4 @@
-"""Processes that write a journal: `python -m clients.journals open|orphan|endless|full FILE`."""
+"""Processes that write a journal: `python -m programs.journals open|orphan|endless|full FILE`."""
 
 import os
 import resource
