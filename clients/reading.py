@@ -14,8 +14,8 @@ SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
 class Reading:
     """A value with all that the server says about it.
 
-    `value` is a float, an int, a text, a numpy array, a list of texts, or for a table a dict of columns by name. Of a PV
-    with states it is the state's name, and `index` its number. `alarm` is the server's word for what is wrong.
+    `value` is a float, an int, a text, a numpy array, a list of texts, or for a table a dict of columns by name. For a
+    PV with states it is the state's name, and `index` its number. `alarm` is the server's word for what is wrong.
     """
 
     name: str

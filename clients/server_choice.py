@@ -74,7 +74,7 @@ def _is_wanted(
 ) -> bool:
     return (
         (prefix is None or each.prefix == prefix)
-        and (machine is None or machine in (each.machine, Path(machine).stem) and Path(machine).stem == each.machine)
+        and (machine is None or (machine in (each.machine, Path(machine).stem) and Path(machine).stem == each.machine))
         and (config is None or each.config == str(config.resolve()))
         and (server is None or str(each.pid) == server)
     )
@@ -100,7 +100,10 @@ def _by_epics(prefix: str | None, config: Path | None, environ: Mapping[str, str
 
         read = read_config(config)
         prefix = read.prefix if prefix is None else prefix
-        ports = {"EPICS_CA_SERVER_PORT": read.network.ca_port, "EPICS_PVA_BROADCAST_PORT": read.network.pva_broadcast_port}
+        ports = {
+            "EPICS_CA_SERVER_PORT": read.network.ca_port,
+            "EPICS_PVA_BROADCAST_PORT": read.network.pva_broadcast_port,
+        }
         told = {name: str(port) for name, port in ports.items()} | told
     return Target(DEFAULT_PREFIX if prefix is None else prefix, told)
 

@@ -25,9 +25,7 @@ __all__ = ["run"]
 log = SparingLog(logging.getLogger("gnomon.app"))
 
 
-async def run(
-    config: Config, console: Console, started: float | None = None, config_file: Path | None = None
-) -> None:
+async def run(config: Config, console: Console, started: float | None = None, config_file: Path | None = None) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP (the terminal has gone). Raises GnomonError if the server cannot start.
 
     `config_file` is where the configuration comes from; clients can choose the server by it.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from programs.running import command, environment, run
 from gnomon.recorder import Journal
 from gnomon.recorder.reader import Reader
+from programs.running import command, environment, run
 
 #: Kills, in a soak and otherwise.
 RUNS, FEWER_RUNS = 20, 8

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import misbehaving_model
 from fault.misbehaving_server import CRASH, HANG, LATE, SPIN, STEERER
 from gnomon.lattice import Outcome
 from gnomon.recorder.reader import Reader
+from programs import misbehaving_model
 from system.twin_process import TwinProcess
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("misbehaving_server.py"))]

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import access, setpoints
 from fuzz.ca_messages import CREATE, VERSION, WRITE, message
 from fuzz.cases import CORPUS
 from gnomon.recorder.reader import Reader
+from programs import access, setpoints
 from system.twin_process import TwinProcess
 
 TUNE = "TWIN:TUNEZRP:measX"

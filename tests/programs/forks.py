@@ -8,10 +8,10 @@ from typing import Any
 import epics
 from p4p.client.thread import Disconnected
 
-from programs.access import caget, caput, pva, pvput
-from programs.restoring import lattice
 from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.remote import call_procedure
+from programs.access import caget, caput, pva, pvput
+from programs.restoring import lattice
 
 
 def put_and_look(name: str, value: float, prefix: str = "TWIN:") -> str:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts
 
-from programs import every_pv
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from programs import every_pv
 from system.twin_process import TwinProcess
 
 NUMBERS = (Kind.FLOAT, Kind.FLOATS, Kind.INT, Kind.INTS)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import daily_use
 from gnomon.db import shipped_document, shipped_machine
 from gnomon.propagator import Propagator
 from gnomon.propagator.six import radiation_summary
+from programs import daily_use
 from system.twin_process import TwinProcess
 
 #: The optics' tunes, from the tables' reference: what pyAT finds.

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import other_names
 from gnomon.db import shipped_machine
 from gnomon.propagator import Propagator
+from programs import other_names
 from system.twin_process import TwinProcess
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import access, setpoints
 from gnomon.db import shipped_machine
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from programs import access, setpoints
 from system.twin_process import TwinProcess
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from programs.running import command, environment
 from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import NEW, NotFoundError, StoreError
+from programs.running import command, environment
 from unit.db.store_contract import RING, StoreContract
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from programs.running import run
 from gnomon.lattice import Client, Outcome
 from gnomon.recorder import Journal, JournalError
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.schema import VERSION, open_for_writing
+from programs.running import run
 from unit.recorder.records import applied, begin, current, record, settled, small_journal, strength, write
 
 

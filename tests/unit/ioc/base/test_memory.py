@@ -8,9 +8,9 @@ import numpy as np
 import psutil
 import pytest
 
-from programs.running import run
 from gnomon.ioc.base import memory
 from gnomon.ioc.base.memory import data_bytes, resident_bytes
+from programs.running import run
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bound is Linux's")
