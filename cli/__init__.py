@@ -23,6 +23,7 @@ COMMANDS = (
         "Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
         "fork:app",
     ),
+    Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
     Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),
     Entry(
         "restore",
@@ -97,7 +98,7 @@ def main() -> None:
     except Exception as error:
         if not _explained(error):
             raise
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
 def _explained(error: Exception) -> bool:

@@ -1,11 +1,13 @@
 """Options that several commands share, and the configuration that they give."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from gnomon.clients.server_choice import Target
     from gnomon.ioc.base.config import Config
 
 ConfigFile = Annotated[
@@ -51,6 +53,19 @@ PvaPort = Annotated[
         show_default="5075",
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        envvar="GNOMON_SERVER",
+        help="Number of the server's process, where several run on this computer; `epics`: search by the EPICS "
+        "variables alone.",
+        show_default="the one that runs",
+    ),
+]
+Protocol = Annotated[
+    Literal["pva", "ca"], typer.Option(help="Talk over PV Access or over Channel Access.", show_default="pva")
+]
+Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
 Pvs = Annotated[
     str | None,
     typer.Option(
@@ -78,6 +93,19 @@ JournalFile = Annotated[
     Path | None,
     typer.Option("--journal", help="Write the journal to this file.", show_default="one file per machine and prefix"),
 ]
+
+
+def running_server(
+    config: Path | None = None,
+    machine: str | None = None,
+    prefix: str | None = None,
+    server: str | None = None,
+    names: Sequence[str] = (),
+) -> "Target":
+    """Find the running twin that the options of the command line mean. Raises NoServerError."""
+    from gnomon.clients.server_choice import choose_server
+
+    return choose_server(prefix=prefix, machine=machine, config=config, server=server, names=names)
 
 
 def configure(

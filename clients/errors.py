@@ -16,6 +16,8 @@ class NoServerError(ClientError):
 class NotFoundError(ClientError):
     """A PV that no server serves; `names` are those that were asked for."""
 
+    exit_code = 2  # of the command line: wrong use
+
     def __init__(self, message: str, names: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.names = tuple(names)

@@ -1,4 +1,4 @@
-"""Which server a client talks to: found by itself when one runs on this computer, else chosen by prefix, machine or pid."""
+"""The server that a client talks to: the one that runs on this computer, or chosen by prefix, machine or process."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ DEFAULT_PREFIX = "TWIN:"
 class Target:
     """A twin to talk to: its prefix, and the EPICS variables by which clients reach it.
 
-    `server` is what it made known; None if it was not found on this computer and is searched for by the EPICS variables.
+    `server` is what it made known; None if the twin is searched for by the EPICS variables.
     """
 
     prefix: str
@@ -40,8 +40,8 @@ def choose_server(
 ) -> Target:
     """Find the twin to talk to.
 
-    `server` is the number of its process, or "epics". `names` are PVs that are to be used: a prefix of a running twin that
-    all of them have chooses that twin. A twin that is not found here, but named by its prefix or configuration, is
+    `server` is the number of its process, or "epics". `names` are PVs that are to be used: a prefix of a running twin
+    that all of them have chooses that twin. A twin that is not found here, but named by its prefix or configuration, is
     searched for by the EPICS variables. Raises NoServerError if none runs, or several do and nothing chooses one.
     """
     environ = os.environ if environ is None else environ
@@ -74,7 +74,7 @@ def _is_wanted(
 ) -> bool:
     return (
         (prefix is None or each.prefix == prefix)
-        and (machine is None or (machine in (each.machine, Path(machine).stem) and Path(machine).stem == each.machine))
+        and (machine is None or Path(machine).stem == each.machine)
         and (config is None or each.config == str(config.resolve()))
         and (server is None or str(each.pid) == server)
     )

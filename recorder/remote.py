@@ -62,7 +62,7 @@ def call_procedure(
     from p4p.client.thread import RemoteError as Refused
     from p4p.nt import NTURI
 
-    call = NTURI([(key, _type(value)) for key, value in arguments.items()]).wrap(name, kws=arguments, scheme="pva")
+    call = NTURI([(key, type_code(value)) for key, value in arguments.items()]).wrap(name, kws=arguments, scheme="pva")
     conf = client_settings(os.environ if environment is None else environment)
     with Context("pva", conf=conf, useenv=False, nt=False) as context:
         try:
@@ -95,7 +95,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _type(value: str | list[str] | list[float]) -> str:
+def type_code(value: str | list[str] | list[float]) -> str:
     """Find the structure code of an argument."""
     if isinstance(value, str):
         return "s"

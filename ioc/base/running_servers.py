@@ -1,8 +1,8 @@
 """The servers that run on this computer for this user: how a server makes itself known, and how clients find it.
 
-Each twin has a small file (JSON) that says what it serves and the environment in which EPICS clients reach it. Its server
-holds a lock on the file as long as it runs, however it ends; a file without a lock is stale, and whoever finds one
-removes it.
+Each twin has a small file (JSON) that says what it serves and the environment in which EPICS clients reach it. Its
+server holds a lock on the file as long as it runs, however it ends; a file without a lock is stale, and whoever finds
+one removes it.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ _log = logging.getLogger("gnomon.app")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningServer:
-    """A twin that is served: the server's own or a fork. `environment` are the variables of EPICS clients that reach it."""
+    """A twin that is served: the server's own, or a fork. `environment` has the variables of EPICS clients."""
 
     pid: int
     prefix: str

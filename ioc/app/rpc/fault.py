@@ -17,7 +17,10 @@ _log = SparingLog(logging.getLogger("gnomon.faults"))
 
 
 class FaultProcedure:
-    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all). Ends with the fault, or a list."""
+    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all).
+
+    Ends with the fault, or with a list of faults.
+    """
 
     def __init__(self, injector: Injector, outputs: Outputs) -> None:
         self._injector = injector

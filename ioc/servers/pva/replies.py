@@ -1,9 +1,9 @@
 """The answers of remote procedures as structures of PV Access.
 
 Command line programs (`pvcall`, `p4p rpc`) send texts alone and print what comes: they get a structure of the answer's
-fields, or an NTTable of its rows. Programs that send numbers or lists get an NTScalar, whose value is the answer as JSON
-and whose field `answer` has the same fields. p4p 4.3 needs both: its command line ends with an AttributeError at an
-NTScalar, and after an answer of a type that it has no name for, the same Python context no longer unwraps NTScalars.
+fields, or an NTTable of its rows. Programs that send numbers or lists get an NTScalar, whose value is the answer as
+JSON and whose field `answer` has the same fields. p4p 4.3 needs both: its command line ends with an AttributeError at
+an NTScalar, and after an answer of a type that it does not know the same Python context no longer unwraps NTScalars.
 """
 
 import json

@@ -1,0 +1,75 @@
+"""`gnomon get`: read PVs of a running server."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout, running_server
+from gnomon.cli.output import Json
+
+if TYPE_CHECKING:
+    from gnomon.clients.reading import Reading
+
+#: Width to which short values are aligned [characters].
+MAX_WIDTH = 40
+
+
+def get(
+    pvs: Annotated[
+        list[str],
+        typer.Argument(metavar="PV...", help="Names or patterns ('HS4P*:set', '*:rdX'), with or without the prefix."),
+    ],
+    everything: Annotated[bool, typer.Option("--all", help="Show all values of waveforms and tables.")] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="Print values alone, one in a line.")] = False,
+    as_json: Json = False,
+    protocol: Protocol = "pva",
+    prefix: Prefix = None,
+    machine: Machine = None,
+    config: ConfigFile = None,
+    server: Server = None,
+    timeout: Timeout = 5.0,
+) -> None:
+    """Show values with unit, alarm and time. For example `gnomon get TUNEZR:rdH`, `gnomon get 'HS4P*:set'`.
+
+    Exit codes: 0 shown, whatever the alarm; 1 no answer, or not allowed; 2 no such PV.
+    """
+    from gnomon.cli.output import print_json
+    from gnomon.clients.epics_client import EpicsClient
+
+    with EpicsClient(running_server(config, machine, prefix, server, pvs), protocol, timeout) as client:
+        readings = client.get(*pvs)
+        if as_json:
+            print_json([reading.to_json() for reading in readings])
+        elif bare:
+            _print_bare(readings, everything)
+        else:
+            print_readings(readings, everything)
+
+
+def print_readings(readings: "list[Reading]", everything: bool = False) -> None:
+    """Print readings as aligned lines: name, value with unit, alarm, time; a table's rows below its line."""
+    from gnomon.cli.value_text import alarm_text, table_lines, value_text
+
+    values = [f"{value_text(each.value, everything=everything)} {each.unit}".rstrip() for each in readings]
+    # A waveform would push the times of all other lines out of sight.
+    width = max((len(value) for value in values if len(value) <= MAX_WIDTH), default=0)
+    name_width = max((len(each.name) for each in readings), default=0)
+    for reading, value in zip(readings, values, strict=True):
+        alarm = typer.style(alarm_text(reading), fg="yellow" if reading.severity == 1 else "red")
+        cells = (reading.name.ljust(name_width), value.ljust(width), reading.time, alarm if reading.severity else "")
+        typer.echo("  ".join(cells).rstrip())
+        if isinstance(reading.value, dict):
+            for line in table_lines(reading.value, everything=everything):
+                typer.echo(line)
+
+
+def _print_bare(readings: "list[Reading]", everything: bool) -> None:
+    from gnomon.cli.value_text import table_lines, value_text
+
+    for reading in readings:
+        if isinstance(reading.value, dict):
+            for line in table_lines(reading.value, everything=everything):
+                typer.echo(line.strip())
+        else:
+            value = reading.value
+            typer.echo(repr(value) if isinstance(value, float) else value_text(value, everything=everything))

@@ -1,0 +1,243 @@
+"""A client of one running twin, over PV Access or Channel Access: names without prefix, wildcards, near names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+from gnomon.clients.errors import ClientError, NoAnswerError, NotFoundError
+from gnomon.clients.reading import Reading
+from gnomon.clients.server_choice import Target
+from gnomon.db.canonical_name import canonical_name
+
+ProtocolName = Literal["pva", "ca"]
+
+#: Time after which a PV without an answer is looked for in the list of PVs that the server has [s].
+FIRST_WAIT_S = 0.7
+_WILDCARDS = "*?["
+
+
+class PvClient(Protocol):
+    """A client of one protocol, for names with their prefix; see `PvaClient`."""
+
+    def get(self, names: Sequence[str], timeout_s: float) -> list[Reading | None]:
+        """Read PVs; None for one that no server answers in time."""
+        ...
+
+    def put(self, name: str, value: Any, timeout_s: float, *, wait: bool = True) -> None:
+        """Write a PV; a state by its number."""
+        ...
+
+    def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
+        """Have `callback` called with each new reading; returns a function that ends it."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PvInfo:
+    """What a server says about one of its PVs (`dt:pvs`); `source` is what feeds it, or what a put to it sets."""
+
+    name: str
+    source: str
+    device: str
+    property: str
+    unit: str
+    writable: bool
+    description: str
+
+
+class EpicsClient:
+    """A client of one twin. Close it, or use it as a context manager.
+
+    Names are taken with or without the twin's prefix. `timeout_s` is the time that a server has to answer.
+    """
+
+    def __init__(self, target: Target, protocol: ProtocolName = "pva", timeout_s: float = 5.0) -> None:
+        self.target = target
+        self.protocol = protocol
+        self.timeout_s = timeout_s
+        self._pvs = _connect(target, protocol)
+        self._calls = self._pvs if protocol == "pva" else None
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the twin's PVs."""
+        return self.target.prefix
+
+    def full_name(self, name: str) -> str:
+        """Complete a PV's name: with prefix, without protocol and without `.VAL`."""
+        return self.prefix + canonical_name(name, self.prefix)
+
+    @cached_property
+    def pvs(self) -> Mapping[str, PvInfo]:
+        """All PVs of the twin by full name, as the server lists them. Raises ClientError if it does not."""
+        return {info.name: info for info in self.find_pvs()}
+
+    def find_pvs(self, match: str = "*", source: str = "*") -> list[PvInfo]:
+        """List PVs whose name, with or without prefix, and whose source fit patterns (`*`, `?`, `[...]`)."""
+        from gnomon.clients.pv_values import columns_of
+
+        columns = columns_of(self._call_raw("dt:pvs", {"match": match, "source": source}))
+        fields = ("name", "source", "device", "property", "unit", "writable", "description")
+        return [
+            PvInfo(**dict(zip(fields, (*map(str, row[:5]), bool(row[5]), str(row[6])), strict=True)))
+            for row in zip(*(columns[each] for each in fields), strict=True)
+        ]
+
+    def expand(self, patterns: Sequence[str]) -> list[str]:
+        """Find the full names that names and patterns mean, without repetition.
+
+        A name is not looked up. Raises NotFoundError for a pattern that fits no PV.
+        """
+        found: list[str] = []
+        for pattern in patterns:
+            whole = self.full_name(pattern)
+            if not any(character in pattern for character in _WILDCARDS):
+                found.append(whole)
+                continue
+            fits = [name for name in self.pvs if fnmatchcase(name, whole)]
+            if not fits:
+                raise NotFoundError(f"no PV under {self.prefix!r} fits {pattern!r}", [pattern])
+            found += fits
+        return list(dict.fromkeys(found))
+
+    def get(self, *names: str) -> list[Reading]:
+        """Read PVs given by name or pattern. Raises NotFoundError with near names, and ClientError."""
+        wanted = self.expand(names)
+        readings = self._pvs.get(wanted, min(FIRST_WAIT_S, self.timeout_s))
+        late = [name for name, reading in zip(wanted, readings, strict=True) if reading is None]
+        if late:
+            self._refuse_unknown(late)
+            again = dict(zip(late, self._pvs.get(late, max(0.1, self.timeout_s - FIRST_WAIT_S)), strict=True))
+            readings = [again.get(name) if got is None else got for name, got in zip(wanted, readings, strict=True)]
+        found = [reading for reading in readings if reading is not None]
+        if missing := [name for name, reading in zip(wanted, readings, strict=True) if reading is None]:
+            raise NoAnswerError(self._no_answer(missing))
+        return found
+
+    def put(self, name: str, value: float | str | Sequence[Any], *, wait: bool = True) -> None:
+        """Write one PV, a state by name or number. With `wait`, return when the result is out.
+
+        Raises RefusedError with the server's reason, NotFoundError, and NoAnswerError.
+        """
+        (present,) = self.get(name)
+        self._pvs.put(present.name, to_send(present, value), self.timeout_s, wait=wait)
+
+    def set(self, settings: Mapping[str, float | str], note: str = "") -> dict[str, Any]:
+        """Write several setpoints as one command, all or none (`dt:set`); returns its sequence and lattice_id.
+
+        Raises RefusedError with the server's reasons, and NoAnswerError.
+        """
+        names = [self.full_name(name) for name in settings]
+        values = list(settings.values())
+        numbers = all(isinstance(value, int | float) for value in values)
+        arguments: dict[str, Any] = {
+            "names": names,
+            "values": [float(value) for value in values] if numbers else [str(value) for value in values],
+        }
+        answer = self.call("dt:set", arguments | ({"note": note} if note else {}))
+        return dict(answer)
+
+    def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
+        """Have `callback` called, in a thread, with each new reading, and with None when the PV disconnects.
+
+        Returns a function that ends it.
+        """
+        return self._pvs.monitor(self.full_name(name), callback)
+
+    def call(self, procedure: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        """Call a remote procedure (`dt:fault`, ...) over PV Access; returns its fields, or its rows.
+
+        Raises RefusedError with the server's reason, and NoAnswerError.
+        """
+        import json
+
+        from gnomon.recorder.remote import answer_text
+
+        text = answer_text(self._call_raw(procedure, arguments or {}))
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    def _call_raw(self, procedure: str, arguments: Mapping[str, Any]) -> Any:
+        from gnomon.clients.pva import PvaClient
+
+        if self._calls is None:  # procedures are there over PV Access alone
+            self._calls = PvaClient(self.target.environment)
+        assert isinstance(self._calls, PvaClient)
+        return self._calls.call(self.full_name(procedure), arguments, self.timeout_s)
+
+    def _refuse_unknown(self, names: Sequence[str]) -> None:
+        """Raise NotFoundError for names that the server does not list; nothing if it lists none at all."""
+        try:
+            known = self.pvs
+        except ClientError:
+            return
+        unknown = [name for name in names if name.partition(".")[0] not in known]
+        if unknown:
+            raise NotFoundError("\n".join(self._unknown(name, list(known)) for name in unknown), unknown)
+
+    def _unknown(self, name: str, known: Sequence[str]) -> str:
+        bare = canonical_name(name, self.prefix)
+        near = get_close_matches(bare, [each.removeprefix(self.prefix) for each in known], n=3, cutoff=0.5)
+        hint = f"; near names: {', '.join(near)}" if near else ""
+        return f"there is no PV {bare!r} under {self.prefix!r}{hint}"
+
+    def _no_answer(self, names: Sequence[str]) -> str:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        return (
+            f"{names[0]}{more}: no server answered within {self.timeout_s:g} s over "
+            f"{'PV Access' if self.protocol == 'pva' else 'Channel Access'} ({self.target.describe()})"
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._pvs.close()
+        if self._calls is not None and self._calls is not self._pvs:
+            self._calls.close()
+
+    def __enter__(self) -> "EpicsClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def to_send(present: Reading, value: Any) -> Any:
+    """Turn a value into what goes to a PV that reads so at present: a state's name becomes its number, a text a number.
+
+    Raises ClientError for a text that is neither a state nor a number.
+    """
+    from gnomon.lattice.text import NotANumberError, parse_number
+
+    if not isinstance(value, str):
+        return value
+    if present.states and value in present.states:
+        return present.states.index(value)
+    if isinstance(present.value, str) and not present.states:
+        return value
+    try:
+        number = parse_number(value)
+    except NotANumberError as error:
+        if present.states:
+            states = ", ".join(f"{number} {state!r}" for number, state in enumerate(present.states))
+            raise ClientError(f"{present.name}: {value!r} is not one of its states: {states}") from error
+        raise ClientError(f"{present.name}: {error}") from error
+    return int(number) if present.states and number.is_integer() else number
+
+
+def _connect(target: Target, protocol: ProtocolName) -> Any:
+    if protocol == "pva":
+        from gnomon.clients.pva import PvaClient
+
+        return PvaClient(target.environment)
+    from gnomon.clients.ca import CaClient
+
+    return CaClient(target.environment)
