@@ -1,7 +1,7 @@
 """A client of one running twin, over PV Access or Channel Access: names without prefix, wildcards, near names."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -62,7 +62,7 @@ class EpicsClient:
         self.target = target
         self.protocol = protocol
         self.timeout_s = timeout_s
-        self._pvs = _connect(target, protocol)
+        self._pvs: PvClient = _connect(target, protocol)
         self._calls = self._pvs if protocol == "pva" else None
 
     @property
@@ -84,11 +84,8 @@ class EpicsClient:
         from gnomon.clients.pv_values import columns_of
 
         columns = columns_of(self._call_raw("dt:pvs", {"match": match, "source": source}))
-        fields = ("name", "source", "device", "property", "unit", "writable", "description")
-        return [
-            PvInfo(**dict(zip(fields, (*map(str, row[:5]), bool(row[5]), str(row[6])), strict=True)))
-            for row in zip(*(columns[each] for each in fields), strict=True)
-        ]
+        rows = zip(*(columns[each.name] for each in fields(PvInfo)), strict=True)
+        return [PvInfo(*row) for row in rows]
 
     def expand(self, patterns: Sequence[str]) -> list[str]:
         """Find the full names that names and patterns mean, without repetition.
@@ -233,7 +230,7 @@ def to_send(present: Reading, value: Any) -> Any:
     return int(number) if present.states and number.is_integer() else number
 
 
-def _connect(target: Target, protocol: ProtocolName) -> Any:
+def _connect(target: Target, protocol: ProtocolName) -> PvClient:
     if protocol == "pva":
         from gnomon.clients.pva import PvaClient
 

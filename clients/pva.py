@@ -6,6 +6,7 @@ from functools import partial
 from queue import Empty, Queue
 from typing import Any
 
+from p4p.client import raw
 from p4p.client.thread import Context, Disconnected, RemoteError
 from p4p.nt import NTURI
 
@@ -39,7 +40,7 @@ class PvaClient:
         """
         done: Queue[Any] = Queue()
         # A read on the same connection is answered when the put before it shows in the PV, or is refused (decision 40).
-        operation = super(Context, self._context).put(name, done.put_nowait, builder=partial(_assign, value), get=False)
+        operation = raw.Context.put(self._context, name, done.put_nowait, builder=partial(_assign, value), get=False)
         try:
             if not wait:
                 self._context.get(name, timeout=timeout_s, throw=False)

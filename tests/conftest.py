@@ -114,11 +114,11 @@ def soak(request: pytest.FixtureRequest) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Forget the user's network before any EPICS library is imported, so that no test can reach a machine.
 
-    Nor does any see the user's journals and documents.
+    Nor does any see the user's journals, documents and running servers.
     """
     homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
-    os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name}
-    for name in [name for name in os.environ if name.startswith("EPICS_")]:
+    os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
+    for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:
         del os.environ[name]
     config.stash[REPEATER] = repeater = QuietRepeater()
     os.environ |= {

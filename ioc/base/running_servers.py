@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 #: Largest file that is read [bytes].
 MAX_BYTES = 2**16
@@ -141,15 +142,13 @@ def _locked(descriptor: int, path: Path) -> bool:
 def _parse(text: bytes) -> RunningServer | None:
     """Read the description of a server; keys of later versions are passed over."""
     try:
-        data = json.loads(text)
-        known = {each.name for each in fields(RunningServer)}
-        server = RunningServer(**{key: value for key, value in data.items() if key in known})
-    except (ValueError, TypeError, AttributeError):
+        data: Mapping[str, Any] = json.loads(text)
+        told = {each.name: data[each.name] for each in fields(RunningServer) if each.name in data}
+        server = RunningServer(**told)
+    except (ValueError, TypeError, KeyError):
         return None
-    texts = (server.prefix, server.machine, server.role, server.ca_address, server.pva_address, server.config,
-             server.journal, server.store, server.fork, server.version, server.host)  # fmt: skip
-    numbers = isinstance(server.pid, int) and isinstance(server.started_ns, int)
-    good = isinstance(server.environment, dict) and all(
-        isinstance(text, str) for pair in server.environment.items() for text in pair
-    )
-    return server if numbers and good and all(isinstance(text, str) for text in texts) else None
+    kinds: dict[str, type] = {"pid": int, "started_ns": int, "environment": dict}
+    if not all(isinstance(value, kinds.get(name, str)) for name, value in told.items()):
+        return None
+    pairs = server.environment.items()
+    return server if all(isinstance(text, str) for pair in pairs for text in pair) else None

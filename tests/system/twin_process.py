@@ -119,4 +119,6 @@ class TwinProcess:
 
 def homes(folder: Path) -> dict[str, str]:
     """Keep journals and stores of a test in its own folder."""
-    return {"XDG_STATE_HOME": str(folder / "state"), "XDG_DATA_HOME": str(folder / "data"), "OMP_NUM_THREADS": "1"}
+    places = {"XDG_STATE_HOME": "state", "XDG_DATA_HOME": "data", "XDG_RUNTIME_DIR": "run"}
+    (folder / "run").mkdir(exist_ok=True)
+    return {name: str(folder / place) for name, place in places.items()} | {"OMP_NUM_THREADS": "1"}

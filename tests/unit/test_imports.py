@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("cli", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
+FOLDERS = ("cli", "clients", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
 
 
 def name_of(path: Path) -> str:
