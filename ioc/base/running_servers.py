@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+__all__ = ["RunningServer", "announced", "folders", "running_servers"]
+
 #: Largest file that is read [bytes].
 MAX_BYTES = 2**16
 
