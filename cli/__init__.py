@@ -45,6 +45,12 @@ COMMANDS = (
     ),
     Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
+    Entry(
+        "init",
+        MACHINES,
+        "Make a folder from a lattice file: machine, PV names, configuration, panels and systemd unit, ready to serve.",
+        "init:init",
+    ),
     Entry("config", MACHINES, "Show, check and explain the configuration of a server.", "config:app"),
     Entry(
         "panels",

@@ -11,7 +11,10 @@ from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gnomon.db.pvs import PvSpec
+    from gnomon.lattice.exchange import Imported
 
 app = typer.Typer(no_args_is_help=True, help="List, show, check, import and export machines, and list their PVs.")
 
@@ -162,13 +165,14 @@ def check(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Lattice file of another program.")],
-    format: Annotated[
-        str,
-        typer.Option(
-            help="Format of the file: at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db."
-        ),
-    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Write the machine document to this file (.json).")],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="Format of the file: at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db.",
+            show_default="as its name or content tells",
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="the name in the file")] = None,
     use: Annotated[str | None, typer.Option(help="Import this sequence, line or variable of the file.")] = None,
     energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
@@ -202,13 +206,13 @@ def import_(
 ) -> None:
     """Import a lattice file of another program; features that cannot be represented are listed and refused.
 
-    For example `gnomon machine import ring.mat --format at-mat -o ring.json`. Each quadrupole, sextupole, octupole and
+    For example `gnomon machine import ring.mat -o ring.json`. Each quadrupole, sextupole, octupole and
     steerer gets its own power supply, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
     names come from pytac's tables, and a PV document is written beside the machine document.
     """
     from rich.console import Console
 
-    from gnomon.lattice.exchange import ImportOptions, add_pytac, import_isolated, render, summary
+    from gnomon.lattice.exchange import ImportOptions, add_pytac, guess_format, import_isolated, render
 
     options = ImportOptions(
         name=name,
@@ -220,18 +224,25 @@ def import_(
         drop=tuple(drop or ()),
         slices=slices,
     )
-    imported = import_isolated(file, format, options)
+    imported = import_isolated(file, format or guess_format(file), options)
     if pytac is not None:
         document = add_pytac(imported, pytac)
         _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
     _write(out, render(imported.document))
     console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
+    show_findings(console, imported)
+    counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
+    console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+
+
+def show_findings(console: "Console", imported: "Imported") -> None:
+    """Print what an import left out or approximated."""
+    from gnomon.lattice.exchange import summary
+
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
         lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 5)
         if lines:
             console.print(f"{heading}:", *lines, sep="\n")
-    counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
-    console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
 
 
 def _write(out: Path, text: str) -> None:

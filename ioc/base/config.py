@@ -100,7 +100,8 @@ class RecorderConfig(Section):
     """The journal."""
 
     journal: Path | None = Field(
-        default=None, description="journal file; by default, one file for each machine and prefix"
+        default=None,
+        description="journal file, relative to the configuration; by default, one file for each machine and prefix",
     )
     restore: bool = Field(
         default=False, description="start with the last settings recorded in the journal, not with nominal settings"
@@ -110,7 +111,10 @@ class RecorderConfig(Section):
 class StoreConfig(Section):
     """The embedded document store."""
 
-    path: Path | None = Field(default=None, description="file of the store; by default, in the user's data folder")
+    path: Path | None = Field(
+        default=None,
+        description="file of the store, relative to the configuration; by default, in the user's data folder",
+    )
 
 
 class AccessRule(Section):
@@ -306,11 +310,15 @@ class Config(Section):
         "a `machine` stands in for the real machine, under its PV names",
     )
 
-    machine: str = Field(default="bessy2", description="name of a shipped machine, or file of a machine document")
+    machine: str = Field(
+        default="bessy2",
+        description="name of a shipped machine, or file of a machine document (.json), relative to the configuration",
+    )
     pvs: str | None = Field(
         default=None,
         min_length=1,
-        description="name or file (.json) of the PV document that names the PVs; by default, the machine's own",
+        description="name or file (.json, relative to the configuration) of the PV document that names the PVs; by "
+        "default, the machine's own",
     )
     prefix: str = Field(
         default="TWIN:",
@@ -371,7 +379,7 @@ def read_config(path: Path | None = None) -> Config:
     if (repeated := _repeated(root)) is not None:
         raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:
-        return Config.model_validate({} if data is None else data)
+        return _beside(Config.model_validate({} if data is None else data), path.parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         location = first["loc"]
@@ -382,6 +390,24 @@ def read_config(path: Path | None = None) -> Config:
         else:
             reason = f"{key or 'the document'}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
         raise ConfigError(f"{path}:{line}: {reason}") from error
+
+
+def _beside(config: Config, folder: Path) -> Config:
+    """Take file names of a configuration as relative to its folder, wherever the server is started."""
+
+    def beside(name: Path) -> Path:
+        name = name.expanduser()
+        return name if name.is_absolute() else (folder / name).absolute()
+
+    recorder, store = config.recorder, config.store
+    return config.model_copy(
+        update={
+            "machine": str(beside(Path(config.machine))) if config.machine.endswith(".json") else config.machine,
+            "pvs": str(beside(Path(config.pvs))) if config.pvs and config.pvs.endswith(".json") else config.pvs,
+            "recorder": recorder.model_copy(update={"journal": recorder.journal and beside(recorder.journal)}),
+            "store": store.model_copy(update={"path": store.path and beside(store.path)}),
+        }
+    )
 
 
 def changed(config: Config, changes: Mapping[str, Any]) -> Config:
