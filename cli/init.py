@@ -132,9 +132,8 @@ def _pv_names(ring: str) -> str:
 
 
 def _unit(folder: Path) -> str:
+    import getpass
     import sys
-
-    from gnomon.ioc.base.user import user_name
 
     program = Path(sys.executable).parent / "gnomon"
     return f"""\
@@ -145,7 +144,7 @@ After=network.target
 
 [Service]
 Type=notify
-User={user_name()}
+User={getpass.getuser()}
 ExecStart={program} serve --config {folder / CONFIG} --restore
 Restart=on-failure
 RestartSec=1

@@ -3,7 +3,7 @@
 from gnomon.lattice.exchange.document_text import render
 from gnomon.lattice.exchange.exporting import export_machine
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
-from gnomon.lattice.exchange.guess_format import guess_format
+from gnomon.lattice.exchange.format_names import guess_format
 from gnomon.lattice.exchange.importing import Imported, ImportOptions, import_machine
 from gnomon.lattice.exchange.isolation import import_isolated
 from gnomon.lattice.exchange.pytac import add_pytac
