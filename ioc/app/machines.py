@@ -106,7 +106,7 @@ def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
 
 
 async def keep_document(machine: LoadedMachine, config: Config) -> None:
-    """Keep the document that is about to be served, so that the states in the journal can always be rebuilt.
+    """Store the document that is about to be served, so that the states in the journal can always be rebuilt.
 
     The PV documents of a user's machine are kept beside the store, as they are now.
     """

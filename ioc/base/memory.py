@@ -1,6 +1,6 @@
 """Memory of the process, and a limit to how much clients can make it take.
 
-A message of sixty bytes can announce 4e9 values, and a decoder that trusts it asks for as many at once. With the bound
+A message of sixty bytes can announce 4e9 values, and a decoder that trusts it asks for as many at once. With the limit
 that request fails, the decoder gives up and its client is disconnected; without it the system ends some process.
 """
 
@@ -18,12 +18,12 @@ def resident_bytes() -> float:
 
 
 def data_bytes() -> float:
-    """Memory that the process has asked for and the bound counts [bytes]; NaN where the system does not tell."""
+    """Memory that the process has requested, as the limit counts it [bytes]; NaN where the system does not tell."""
     return _statm(5)
 
 
 def limit_memory_growth(growth: int) -> None:
-    """Let requests fail that would take the process more than `growth` bytes beyond what it has now (Linux only)."""
+    """Make requests for more than `growth` bytes beyond the present memory fail (Linux only)."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
@@ -36,9 +36,9 @@ def limit_memory_growth(growth: int) -> None:
 
 
 def raise_memory_limit(by: int) -> None:
-    """Let the process have `by` bytes more than it has now, when the bound is nearer than that.
+    """Raise the limit to `by` bytes above the present memory, if it is lower.
 
-    So the bound rises only while memory is really taken, by a little at a time.
+    So the limit rises only while memory is really taken, by a little at a time.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if soft != resource.RLIM_INFINITY and (wanted := int(data_bytes()) + by) > soft:

@@ -62,7 +62,7 @@ class Comparison:
         self.reason = "no reading has come so far"
 
     def close(self) -> None:
-        """Compare no more; the residuals are INVALID."""
+        """Stop comparing; the residuals become INVALID."""
         if self._timer is not None:
             self._timer.cancel()
         self._none("")

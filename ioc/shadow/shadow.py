@@ -96,7 +96,7 @@ class Shadow:
         self._task = background_task(self._run(), "shadow", self._failed)
 
     def close(self) -> None:
-        """Follow no more. The lattice stays as it is, and clients can set it again."""
+        """Stop following. The lattice stays as it is, and clients can set it again."""
         self._link.close()
         self._follower.close()
         self._comparison.close()
@@ -144,7 +144,7 @@ class Shadow:
         self._services.outputs.show_many(told, alarms={sources.MACHINE_CONNECTED: _ALARMS[AWAY]})
 
     def _look(self) -> None:
-        """Say how things stand, and let outputs be valid as long as the machine's state is known."""
+        """Publish the state of the connection, and keep outputs valid while the machine's state is known."""
         self._comparison.look(self._follower)
         missing = [self._watched.names[c] for c in sorted(self._watched.required - self._connected)]
         refused = self._follower.refused

@@ -60,7 +60,7 @@ class Doorbell:
         operation.done(error=f"{self.name} cannot be written.")
 
     def set_address(self, host: str, port: int) -> None:
-        """Say where the server listens."""
+        """Set the address on which the server listens."""
         self._address = (host, port)
 
     def ready(self) -> bool:
@@ -76,7 +76,7 @@ class Doorbell:
             return False
 
     def wake(self) -> None:
-        """Call pvxs' thread to the door and wait, a moment, until it stands there. Call it with the lock."""
+        """Wake pvxs' thread and wait a moment until it waits for the lock. Call it with the lock."""
         if self._socket is None:
             return
         self._arrived.clear()
@@ -89,7 +89,7 @@ class Doorbell:
         self._arrived.wait(_PATIENCE_S)
 
     def close_if_idle(self) -> None:
-        """Hang up if nothing was called for a while, before the server does so with a warning. Call it now and then."""
+        """Close a connection that was idle for a while, before the server does so with a warning. Call it regularly."""
         if self._socket is not None and time.monotonic() - self._used_at > _IDLE_S:
             self.close()
 

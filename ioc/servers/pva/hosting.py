@@ -147,7 +147,7 @@ class Hosted:
             self._unlisten = self.bank.listen(self._publish)
 
     def stop_posting(self) -> None:
-        """Post nothing any more; clients are gone."""
+        """Stop posting publications; clients are gone."""
         unlisten, self._unlisten = self._unlisten, None
         if unlisten is not None:
             unlisten()
