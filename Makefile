@@ -11,6 +11,9 @@ VENV ?= .venv
 ARGS ?=
 comma := ,
 
+# Containers often set it; then each of the hundreds of processes that tests start would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 bin := $(VENV)/bin
 python := $(bin)/python
 # A stamp is newer than what it was made from; deleting .venv deletes them all.
@@ -19,6 +22,10 @@ installed-test := $(VENV)/.installed-test
 installed-docs := $(VENV)/.installed-docs
 installed-dev := $(VENV)/.installed-dev
 kernels := $(VENV)/.kernels
+study-kernels := $(VENV)/.study-kernels
+
+# A file of tests stays in one process, because its tests share servers.
+pytest = $(bin)/pytest --numprocesses auto --dist loadfile
 
 # $(1) goes to pip install, $(2) to the user. pip talks line by line; the user sees the present one, and all of it when it fails.
 define pip-install
@@ -44,11 +51,11 @@ run: $(kernels)  ## set up if needed, then serve BESSY II on 127.0.0.1 (ARGS="--
 
 setup: $(kernels)  ## create .venv, install gnomon into it and compile the kernels
 
-test: $(installed-test) $(kernels)  ## set up if needed, then run the tests (ARGS="-k orbit" is handed to pytest)
-	@$(bin)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: $(installed-test) $(study-kernels)  ## set up if needed, then run all but the slow tests (ARGS="-k orbit" is handed to pytest)
+	@$(pytest) --maxprocesses 4 -m "not slow" $(ARGS)
 
-coverage: $(installed-test) $(kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
-	@$(bin)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov=gnomon --cov-report=term tests/unit $(ARGS)
+coverage: $(installed-test) $(study-kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
+	@$(pytest) --maxprocesses 4 --cov=gnomon --cov-report=term tests/unit $(ARGS)
 
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
@@ -59,8 +66,8 @@ fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 dama
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
 	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
 
-soak: $(installed-test) $(kernels)  ## set up if needed, then run all tests with as many repetitions as are promised
-	@$(bin)/pytest --soak --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
+soak: $(installed-test) $(study-kernels)  ## set up if needed, then run all tests, the slow ones too, with as many repetitions as are promised
+	@$(pytest) --soak --maxprocesses 2 $(ARGS)
 
 lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/ruff check .
@@ -113,4 +120,9 @@ $(installed-dev): pyproject.toml | $(installed-test)
 
 $(kernels): $(installed) $(shell find propagator -name '*.py')
 	@$(python) -m gnomon.cli.compile_kernels
+	@touch $@
+
+# Once, before the tests: processes that find the cache empty at the same time would all compile.
+$(study-kernels): $(kernels)
+	@$(python) -m gnomon.cli.compile_kernels --studies
 	@touch $@

@@ -1,5 +1,9 @@
-"""Compile the kernels that are not in the cache yet, and show the progress."""
+"""Compile the kernels that are not in the cache yet, and show the progress.
 
+`python -m gnomon.cli.compile_kernels --studies` compiles those of studies, too.
+"""
+
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,3 +48,7 @@ def _show(console: Console, compile_all: Callable[["Progress"], None]) -> None:
 
 if __name__ == "__main__":
     compile_with_progress(Console())
+    if "--studies" in sys.argv[1:]:
+        from gnomon.db import shipped_machine
+
+        compile_studies_with_progress(Console(), shipped_machine("mls"))

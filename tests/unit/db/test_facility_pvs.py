@@ -65,7 +65,8 @@ def served(ring: Ring) -> dict[str, PvSpec]:
     return {s.name: s for s in expand(read_pvs(ring.document.pvs, pv_document), ring, "")}
 
 
-SERVED = {name: served(shipped_machine(name)) for name in MACHINES}
+RINGS = {name: shipped_machine(name) for name in MACHINES}
+SERVED = {name: served(ring) for name, ring in RINGS.items()}
 
 
 def rows() -> Iterator[tuple[str, dict[str, str]]]:
@@ -106,7 +107,7 @@ def unit_of(ring: Ring, row: dict[str, str], name: str) -> str:
 
 @pytest.mark.parametrize(("machine", "row"), ROWS, ids=[f"{machine} {row['pv']}" for machine, row in ROWS])
 def test_each_row_of_the_tables_is_served(machine: str, row: dict[str, str]) -> None:
-    ring = shipped_machine(machine)
+    ring = RINGS[machine]
     kind, _, length = row["ca_type"].partition("[")
     wanted = OTHER_KINDS.get(row["pv"]) or KINDS[kind + "[]" if length else kind]
     every = names(ring, row["pv"])
