@@ -58,7 +58,18 @@ COMMANDS = (
         "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
         "panels:panels",
     ),
-    Entry("study", STUDY, "Compute tunes and optics, the orbit response, or apertures of a machine.", "study:app"),
+    Entry(
+        "study",
+        STUDY,
+        "Compute tunes and optics, the orbit response, apertures, or matched settings of a machine.",
+        "study:app",
+    ),
+    Entry(
+        "compare",
+        STUDY,
+        "Compare two lattices: tunes, chromaticities, beta beating, orbit, dispersion, settings.",
+        "study.compare:compare",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
     from gnomon.lattice.states import fault_in_states
+    from gnomon.lattice.supply_table import SupplyFacts, family_of, supply_facts
 
 __all__ = [
     "ENERGY",
@@ -39,11 +40,14 @@ __all__ = [
     "Ring",
     "Setting",
     "Settled",
+    "SupplyFacts",
+    "family_of",
     "fault_in_states",
     "lazy_names",
     "parse_document",
     "parse_machine",
     "read_machine",
+    "supply_facts",
 ]
 
 __getattr__ = lazy_names(
@@ -56,5 +60,6 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("ENERGY", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
         "fault_in_states": "states",
+        **dict.fromkeys(("SupplyFacts", "family_of", "supply_facts"), "supply_table"),
     },
 )

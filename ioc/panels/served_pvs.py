@@ -1,6 +1,5 @@
 """PVs that are served, by what feeds them: the panels ask for sources and show what there is."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -8,7 +7,7 @@ from fnmatch import fnmatchcase
 from gnomon.db import sources
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.sources import Source
-from gnomon.lattice import Ring
+from gnomon.lattice import Ring, family_of
 
 #: Kinds that a line of a card can show, and lists that are short enough for one.
 LINES = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
@@ -92,9 +91,8 @@ class ServedPvs:
         """Supplies by the title of their panel, in the order of `FAMILIES`."""
         drives: dict[str, tuple[str, str]] = {}
         for magnet, part in zip(self.ring.magnets, self.ring.document.magnets, strict=True):
-            name = self.ring.elements[magnet.element].name
-            stem = re.match(r"[A-Za-z]+\d?", name)
-            drives.setdefault(part.supply, (part.property, stem[0] if stem else name))
+            family = family_of(self.ring.elements[magnet.element].name)
+            drives.setdefault(part.supply, (part.property, family))
         panels: dict[str, list[Supply]] = {title: [] for title in FAMILIES.values()}
         for spec in self.each(sources.SET):
             if spec.property == "current" and spec.device in drives:

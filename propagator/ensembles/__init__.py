@@ -7,7 +7,7 @@ from gnomon.propagator.ensembles.ensemble import Ensemble, Losses, Tracked
 from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.momentum_aperture import MomentumAperture, momentum_aperture
 from gnomon.propagator.ensembles.resonator import Resonator
-from gnomon.propagator.ensembles.study import ApertureStudy, aperture_study, plot_aperture
+from gnomon.propagator.ensembles.study import ApertureStudy, aperture_study
 from gnomon.propagator.ensembles.tracking import CollectiveStep, track
 
 __all__ = [
@@ -28,6 +28,5 @@ __all__ = [
     "dynamic_aperture",
     "everywhere",
     "momentum_aperture",
-    "plot_aperture",
     "track",
 ]

@@ -1,31 +1,58 @@
 """Studies of a machine that need no server: computations, their files and their pictures."""
 
-from gnomon.propagator.studies.plots import plot_orm, plot_tune
+from gnomon.propagator.studies.aperture_study import aperture_result
+from gnomon.propagator.studies.common import Say
+from gnomon.propagator.studies.comparison import Version, study_comparison
+from gnomon.propagator.studies.fixed_momentum import Inside, optics_inside, tune_scan
+from gnomon.propagator.studies.match_result import study_match
+from gnomon.propagator.studies.matching import Bump, Match, Target, chosen_supplies, match, settings_of
+from gnomon.propagator.studies.orm_study import steering_supplies, study_orm
+from gnomon.propagator.studies.pictures import Frame, plot_aperture, plot_comparison, plot_orm, plot_tune
 from gnomon.propagator.studies.result_files import (
     Quantity,
     StudyError,
     StudyResult,
     check_output,
     check_plot,
+    result_document,
     write_result,
 )
-from gnomon.propagator.studies.studies import Say, aperture_result, optics_named, study_orm, study_tune
 from gnomon.propagator.studies.study_warmup import compile_study_kernels, study_kernels_are_cached
+from gnomon.propagator.studies.tune_study import study_tune
+from gnomon.propagator.studies.window import cells_of, window_of
 
 __all__ = [
+    "Bump",
+    "Frame",
+    "Inside",
+    "Match",
     "Quantity",
     "Say",
     "StudyError",
     "StudyResult",
+    "Target",
+    "Version",
     "aperture_result",
+    "cells_of",
     "check_output",
     "check_plot",
+    "chosen_supplies",
     "compile_study_kernels",
-    "optics_named",
+    "match",
+    "optics_inside",
+    "plot_aperture",
+    "plot_comparison",
     "plot_orm",
     "plot_tune",
+    "result_document",
+    "settings_of",
+    "steering_supplies",
+    "study_comparison",
     "study_kernels_are_cached",
+    "study_match",
     "study_orm",
     "study_tune",
+    "tune_scan",
+    "window_of",
     "write_result",
 ]

@@ -75,12 +75,13 @@ def write_result(result: StudyResult, path: Path) -> None:
         if path.suffix in HDF5:
             _write_hdf5(result, path)
         else:
-            path.write_text(json.dumps(_document(result), indent=1, allow_nan=False) + "\n")
+            path.write_text(json.dumps(result_document(result), indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise StudyError(f"{path}: can't be written: {error}") from error
 
 
-def _document(result: StudyResult) -> dict[str, Any]:
+def result_document(result: StudyResult) -> dict[str, Any]:
+    """Make a result's JSON document; NaN becomes null."""
     return {
         "study": result.study,
         **result.facts,

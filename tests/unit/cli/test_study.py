@@ -22,8 +22,9 @@ TUNE = result(
         "tune": [17.85, 6.74], "chromaticity": [1.5, -2.5], "beta": [[10.0, 3.0], [4.0, 20.0], [1.0, 1.0]],
         "dispersion": [[-0.5, 0, 0.01, 0], [0.25, 0, -0.02, 0]], "momentum compaction": 7.3e-4,
         "tune response": [[0.1, -3.0], [0.2, 1.0]],
+        "tune by supply": [[0.01, 0.02, 0.0], [0.0, -0.03, 0.0]], "chromaticity by supply": [[0, 0, 2.5], [0, 0, -1.5]],
     },
-    {"knob": ("QA", "QB"), "knob parameters": ("b2", "b2")},
+    {"knob": ("QA", "QB"), "knob parameters": ("b2", "b2"), "supply": ("PA", "PB", "PS")},
     **{"no synchrotron motion": "no [cavity] voltage"},
 )  # fmt: skip
 ORM = result(
@@ -31,19 +32,23 @@ ORM = result(
         "x, momentum held": [[3.0, 100.0], [4.0, 100.0]], "y, momentum held": [[0.0, 2.0], [0.0, 2.0]],
         "x, frequency held": [[1.0, 50.0], [1.0, 50.0]],
         "x, by RF frequency": [2e-9, 2e-9], "y, by RF frequency": [0.0, 0.0], "momentum deviation": 1e-5,
+        "x by supply, momentum held": [[3.0, 0.0], [4.0, 0.0]], "y by supply, momentum held": [[0.0, 2.0], [0.0, 2.0]],
+        "x by supply, frequency held": [[1.0, 0.0], [1.0, 0.0]],
+        "monitor valid": [True, False], "supply valid": [True, True],
     },
-    {"knob": ("H", "V"), "knob parameters": ("kick_x", "kick_y")},
+    {"knob": ("H", "V"), "knob parameters": ("kick_x", "kick_y"), "supply": ("HP", "VP"), "supply plane": ("x", "y"),
+     "monitors": ("BPM1", "BPM[2]")},
 )  # fmt: skip
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
-    """Record the calls of the studies: machine, optics and options."""
+    """What was asked of the studies: machine, optics and options."""
     calls: list[tuple[str, str, dict[str, Any]]] = []
 
     def fake(answer: StudyResult) -> Callable[..., StudyResult]:
-        def study(lattice: Lattice, optics: str, say: object, **options: Any) -> StudyResult:
-            calls.append((lattice.ring.name, optics, options))
+        def study(lattice: Lattice, origin: str, say: object, **options: Any) -> StudyResult:
+            calls.append((lattice.ring.name, origin, options))
             return answer
 
         return study
@@ -63,7 +68,7 @@ def rows(output: str) -> dict[str, list[str]]:
 def test_tune_shows_both_planes_and_the_largest_optics(asked: list[Any]) -> None:
     output = gnomon("study", "tune", "--machine", "mls").output
     shown = rows(output)
-    assert asked == [("mls", "nominal", {"order": 0})]
+    assert asked == [("mls", "optics nominal", {"order": 0, "delta_range": 0.01})]
     assert (shown["tune"], shown["chromaticity"]) == (["17.850000", "6.740000"], ["1.500000", "-2.500000"])
     assert "maximum beta [m]" in output
     assert [line.split()[-2:] for line in output.splitlines() if line.startswith("maximum")] == [
@@ -83,18 +88,36 @@ def test_tune_lists_the_strongest_quadrupole_first(asked: list[Any]) -> None:
     ]
 
 
+def test_tune_lists_the_supplies_that_move_the_most_first(asked: list[Any]) -> None:
+    output = gnomon("study", "tune").output
+    tunes, chromaticities = output.split("supplies that move the ")[1:]
+    assert [line.split()[0] for line in tunes.splitlines()[1:4]] == ["PB", "PA", "PS"]
+    assert chromaticities.splitlines()[1].split() == ["PS", "+0.00000", "+0.00000", "+2.50000", "-1.50000"]
+
+
+def test_json_is_the_result_and_nothing_else(asked: list[Any]) -> None:
+    document = json.loads(gnomon("study", "tune", "--json").stdout)
+    assert document["quantities"]["tune"]["data"] == [17.85, 6.74]
+
+
 def test_options_reach_the_study(asked: list[Any]) -> None:
-    output = gnomon("study", "tune", "--machine", "mls", "--optics", "low_alpha", "--order", "2").output
-    assert asked == [("mls", "low_alpha", {"order": 2})]
+    output = gnomon(
+        "study", "tune", "--machine", "mls", "--optics", "low_alpha", "--order", "2", "--delta-range", "0"
+    ).output
+    assert asked == [("mls", "optics low_alpha", {"order": 2, "delta_range": 0.0})]
     assert "mls, optics low_alpha, lattice" in output
 
 
 def test_orm_shows_the_rms_of_each_plane(asked: list[Any]) -> None:
     output = gnomon("study", "orm").output
-    shown = rows(output)
-    assert asked == [("bessy2", "nominal", {})]
-    assert shown["horizontal"] == ["1", "3.5355", "0.0000", "1.0000"]
-    assert shown["vertical"] == ["1", "100.0000", "2.0000", "50.0000"]
+    by_magnet, by_supply = (rows(part) for part in output.split("rms of readings by supply [mm/A]"))
+    assert asked == [("bessy2", "optics nominal", {})]
+    assert by_magnet["horizontal"] == ["1", "3.5355", "0.0000", "1.0000"]
+    assert by_magnet["vertical"] == ["1", "100.0000", "2.0000", "50.0000"]
+    assert by_supply["horizontal"] == ["1", "3.5355", "0.0000", "1.0000"]
+    assert by_supply["vertical"] == ["1", "0.0000", "2.0000", "0.0000"]
+    assert "not valid, monitor: BPM[2]\n" in output
+    assert "not valid, supply" not in output
     assert "rms by RF frequency: x 2.0000, y 0.0000 um/kHz" in output
     assert "momentum deviation 1.000e-05" in output
 
@@ -107,7 +130,18 @@ def test_the_result_is_written_and_its_file_named_as_it_is(asked: list[Any], tmp
 
 @pytest.mark.parametrize(
     "options",
-    [["-o", "tune.txt"], ["-o", "nowhere/tune.json"], ["--plot", "tune.gif"], ["--optics", "none"], ["--machine", "x"]],
+    [
+        ["-o", "tune.txt"],
+        ["-o", "nowhere/tune.json"],
+        ["--plot", "tune.gif"],
+        ["--optics", "none"],
+        ["--machine", "x"],
+        ["--from", "Q99"],
+        ["--from", "9", "--to", "3"],
+        ["--cell", "17"],
+        ["--snapshot", "none"],
+        ["--lattice", "ab"],
+    ],
 )
 def test_a_study_that_cannot_be_done_is_refused_before_the_work(
     asked: list[Any], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +149,7 @@ def test_a_study_that_cannot_be_done_is_refused_before_the_work(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GnomonError) as refused:
         gnomon("study", "tune", *options)
-    assert isinstance(refused.value, StudyError) or options[0] in ("--optics", "--machine")
+    assert isinstance(refused.value, StudyError) or options[0] in ("--optics", "--machine", "--snapshot", "--lattice")
     assert asked == []
     assert list(tmp_path.iterdir()) == []
 
@@ -123,7 +157,9 @@ def test_a_study_that_cannot_be_done_is_refused_before_the_work(
 @pytest.mark.parametrize(
     "options",
     [
-        ["tune", "--order", "4"], ["tune", "--order", "-1"], ["aperture", "--turns", "0"],
+        ["tune", "--order", "4"], ["orm", "--journal", "a"],
+        ["tune", "--snapshot", "a", "--at", "1"],
+        ["tune", "--order", "-1"], ["aperture", "--turns", "0"],
         ["aperture", "--places", "-1"], ["aperture", "--extent", "40"], ["aperture", "--time-limit", "0"],
     ],
 )  # fmt: skip

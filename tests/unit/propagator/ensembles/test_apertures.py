@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import at
 import numpy as np
@@ -18,7 +17,6 @@ from gnomon.propagator.ensembles import (
     dynamic_aperture,
     everywhere,
     momentum_aperture,
-    plot_aperture,
 )
 from gnomon.propagator.ensembles.aperture_search import TOUCH, has_voltage
 from unit.propagator.pyat_oracle import pyat_lattice, pyat_turns
@@ -71,7 +69,7 @@ def test_the_momentum_aperture_with_cavities_ends_at_the_bucket_of_the_present_v
     assert SPEED_OF_LIGHT / bessy2.rf_reference == pytest.approx(0.6, abs=1e-3)
 
 
-def test_a_study_is_json_and_a_picture(mls: Ring, tmp_path: Path) -> None:
+def test_a_study_is_json(mls: Ring) -> None:
     told: list[tuple[str, int, int]] = []
     study = aperture_study(
         mls.nominal, turns=20, deltas=(0.0, 0.01), angles=5, places=3, progress=lambda *what: told.append(what)
@@ -80,9 +78,6 @@ def test_a_study_is_json_and_a_picture(mls: Ring, tmp_path: Path) -> None:
     assert [part["delta"] for part in document["dynamic_aperture"]] == [0.0, 0.01]
     assert len(document["momentum_aperture"]["elements"]) == 3
     assert told[-1] == ("momentum aperture, round 2 of 2", 20, 20)
-    pytest.importorskip("matplotlib")
-    plot_aperture(study, tmp_path / "aperture.png")
-    assert (tmp_path / "aperture.png").stat().st_size > 10_000
 
 
 def test_bad_input_is_refused(mls: Ring) -> None:

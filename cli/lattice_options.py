@@ -1,0 +1,132 @@
+"""Options that say which version of the lattice a command is about, and where it gets the settings from."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import configure
+
+if TYPE_CHECKING:
+    from gnomon.ioc.app.known_lattices import KnownLattice
+    from gnomon.ioc.base.config import Config
+
+Optics = Annotated[str | None, typer.Option(help="Use these named optics of the machine.", show_default="nominal")]
+SnapshotName = Annotated[
+    str | None, typer.Option("--snapshot", help="Use the settings of this snapshot.", show_default=False)
+]
+LatticeId = Annotated[
+    str | None,
+    typer.Option(
+        "--lattice", help="Use the lattice with this id, or the beginning of it, from the journal.", show_default=False
+    ),
+]
+AtCommand = Annotated[
+    int | None,
+    typer.Option("--at", min=0, help="Use the settings as they were after this command.", show_default=False),
+]
+ServerPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--prefix",
+        help="Prefix of the server whose journal --at and --lattice read.",
+        show_default=False,
+    ),
+]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal", help="Journal for --at and --lattice.", show_default="the journal of the machine and prefix"
+    ),
+]
+
+
+#: Digits of a lattice id; a shorter number is that of a command.
+ID_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LatticeChoice:
+    """The options as given; nothing chosen is the nominal lattice."""
+
+    config: Path | None = None
+    machine: str | None = None
+    optics: str | None = None
+    snapshot: str | None = None
+    lattice: str | None = None
+    at: int | None = None
+    prefix: str | None = None
+    journal: Path | None = None
+
+
+def find_lattice(choice: LatticeChoice) -> "KnownLattice":
+    """Find the lattice that was chosen. Raises GnomonError, and BadParameter for options that exclude each other."""
+    from gnomon.ioc.app import known_lattices as known
+    from gnomon.ioc.app.machines import find_machine
+
+    settings = configure(choice.config, choice.machine, choice.prefix, choice.journal)
+    journal = settings.journal()
+    ways: dict[str, Callable[[], KnownLattice]] = {}
+    if (optics := choice.optics) is not None:
+        ways["--optics"] = lambda: known.with_optics(settings, optics)
+    if (snapshot := choice.snapshot) is not None:
+        ways["--snapshot"] = lambda: known.at_snapshot(settings, snapshot)
+    if (lattice := choice.lattice) is not None:
+        ways["--lattice"] = lambda: known.at_id(settings, journal, lattice)
+    if (at := choice.at) is not None:
+        ways["--at"] = lambda: known.at_command(settings, journal, at)
+    if len(ways) > 1:
+        raise typer.BadParameter(f"{' and '.join(ways)} exclude each other: give one of them")
+    if choice.journal is not None and ways.keys().isdisjoint({"--at", "--lattice"}):
+        raise typer.BadParameter("--journal is of use with --at and --lattice only")
+    if choice.prefix is not None and ways.keys().isdisjoint({"--at", "--lattice"}):
+        raise typer.BadParameter("--prefix is of use with --at and --lattice only")
+    found = next(iter(ways.values()), lambda: known.with_optics(settings))()
+    ring = found.lattice.ring
+    if choice.machine is not None and (asked := find_machine(settings).document.name) != ring.name:
+        raise known.UnknownLatticeError(f"{found.origin} is of machine {ring.name!r}, not of {asked!r}")
+    return found
+
+
+def named_lattice(settings: "Config", text: str) -> "KnownLattice":
+    """Find a lattice by a text of an operator: `nominal`, `flat`, `low_alpha`, `120`, an id, or `snapshot:flat`.
+
+    A text without a kind is a command's number, a snapshot, optics, or the beginning of an id, whichever there is.
+    Raises UnknownLatticeError when it is none of them.
+    """
+    from gnomon.ioc.app import known_lattices as known
+    from gnomon.ioc.app.snapshot_store import SnapshotError, list_snapshots
+    from gnomon.lattice.text import printable
+
+    kind, colon, name = text.partition(":")
+    journal = settings.journal()
+    if colon and kind in ("snapshot", "optics", "at", "lattice"):
+        match kind:
+            case "snapshot":
+                return known.at_snapshot(settings, name)
+            case "optics":
+                return known.with_optics(settings, name)
+            case "lattice":
+                return known.at_id(settings, journal, name)
+        if not name.isdecimal():
+            raise known.UnknownLatticeError(f"{printable(text)!r}: {printable(name)!r} is not the number of a command")
+        return known.at_command(settings, journal, int(name))
+    if text.isdecimal() and len(text) < ID_LENGTH:
+        return known.at_command(settings, journal, int(text))
+    if text == "nominal":
+        return known.with_optics(settings)
+    tries: tuple[Callable[[], KnownLattice], ...] = (
+        lambda: known.at_snapshot(settings, text),
+        lambda: known.with_optics(settings, text),
+        lambda: known.at_id(settings, journal, text),
+    )
+    for attempt in tries:
+        with suppress(known.UnknownLatticeError, SnapshotError):
+            return attempt()
+    snapshots = ", ".join(kept.name for kept in list_snapshots(settings)) or "none"
+    raise known.UnknownLatticeError(
+        f"{printable(text)!r} is not a snapshot ({snapshots}), optics, a lattice id, or the number of a command"
+    )

@@ -1,0 +1,145 @@
+"""`gnomon study match`: which settings change tunes and chromaticities, or make a bump; predicted, nothing is set."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.lattice_options import (
+    AtCommand,
+    JournalFile,
+    LatticeChoice,
+    LatticeId,
+    Optics,
+    ServerPrefix,
+    SnapshotName,
+)
+from gnomon.cli.options import ConfigFile, Machine
+from gnomon.cli.study.running import Cell, Dark, First, Json, Last, Output, Plot, Wanted, run_study
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gnomon.lattice import Lattice
+    from gnomon.propagator.studies import Bump, Say, StudyResult
+
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help="Change the supplies that match these patterns, for example 'Q1*,Q3*'; repeat the option for more.",
+        show_default="for a bump, the two steerers on each side in its plane",
+    ),
+]
+
+
+def match(
+    machine: Machine = None,
+    optics: Optics = None,
+    snapshot: SnapshotName = None,
+    lattice: LatticeId = None,
+    at: AtCommand = None,
+    prefix: ServerPrefix = None,
+    journal: JournalFile = None,
+    tunes: Annotated[
+        str | None, typer.Option(help="Change the tunes by DX,DY.", metavar="DX,DY", show_default=False)
+    ] = None,
+    chromaticities: Annotated[
+        str | None, typer.Option(help="Change the chromaticities by DX,DY.", metavar="DX,DY", show_default=False)
+    ] = None,
+    bump: Annotated[
+        str | None,
+        typer.Option(
+            help="Make a closed bump that changes the readings of a monitor by DX,DY [mm].",
+            metavar="MONITOR=DX,DY",
+            show_default=False,
+        ),
+    ] = None,
+    with_: With = None,
+    output: Output = None,
+    plot: Plot = None,
+    first: First = None,
+    last: Last = None,
+    cell: Cell = None,
+    dark: Dark = False,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Predict the settings of supplies that change tunes or chromaticities, or make a closed bump; set nothing.
+
+    For example `gnomon study match --tunes +0.01,0 --chromaticities 0,0 --with 'Q3P*,Q4P*,S*'` or `gnomon study match
+    --bump BPMZ5D1R=1,0`. What is not given is free. The RF frequency stays; the result is verified with the full
+    model. The exit code is 1 if the changes cannot be made with these supplies within their limits.
+    """
+    from gnomon.propagator.studies import Target, plot_comparison, study_match
+
+    target = Target(
+        tunes=None if tunes is None else _pair(tunes, "--tunes"),
+        chromaticities=None if chromaticities is None else _pair(chromaticities, "--chromaticities"),
+        bump=None if bump is None else _bump(bump),
+    )
+    if target == Target():
+        raise typer.BadParameter("give --tunes, --chromaticities or --bump")
+    patterns = [p.strip() for text in with_ or () for p in text.split(",") if p.strip()]
+    reached: list[bool] = []
+
+    def study(present: "Lattice", origin: str, say: "Say") -> "StudyResult":
+        result = study_match(present, origin, say, target, patterns)
+        reached.append(bool(result.quantities["reached"].data))
+        return result
+
+    run_study(
+        study,
+        _show_match,
+        plot_comparison,
+        LatticeChoice(config, machine, optics, snapshot, lattice, at, prefix, journal),
+        Wanted(output, plot, json, dark, first, last, cell),
+    )
+    if not reached[0]:
+        raise typer.Exit(1)
+
+
+def _pair(text: str, option: str) -> tuple[float, float]:
+    from gnomon.lattice.text import NotANumberError, parse_number, printable
+
+    try:
+        x, y = (parse_number(part.strip()) for part in text.split(","))
+    except (NotANumberError, ValueError):
+        raise typer.BadParameter(
+            f"{option}: {printable(text)!r} is not a pair of numbers such as +0.01,0", param_hint=option
+        ) from None
+    return x, y
+
+
+def _bump(text: str) -> "Bump":
+    from gnomon.propagator.studies import Bump
+
+    monitor, _, heights = text.rpartition("=")
+    x, y = _pair(heights, "--bump")
+    return Bump(monitor, 1e-3 * x, 1e-3 * y)
+
+
+def _show_match(result: "StudyResult", console: "Console") -> None:
+    from rich.table import Table
+
+    from gnomon.cli.study.compare import show_beams
+
+    data = {name: quantity.data for name, quantity in result.quantities.items()}
+    table = Table("condition", "wanted", "linear", "full model", "residual", "unit", box=None, pad_edge=False)
+    units = {"m": ("mm", 1e3), "rad": ("urad", 1e6)}
+    for k, (name, unit) in enumerate(zip(result.names["condition"], result.names["condition unit"], strict=True)):
+        label, factor = units.get(unit, ("", 1.0))
+        wanted, linear, found = (factor * float(data[key][k]) for key in ("wanted", "linear", "found"))
+        row = (f"{wanted:+.6f}", f"{linear:+.6f}", f"{found:+.6f}", f"{found - wanted:+.1e}")
+        table.add_row(name, *row, label)
+    console.print(table)
+    table = Table("supply", r"before \[A]", r"after \[A]", r"change \[A]", r"limits \[A]", "", box=None, pad_edge=False)
+    for k, name in enumerate(result.names["supply"]):
+        before, after, low, high = (float(data[key][k]) for key in ("before", "after", "low", "high"))
+        remark = "at its limit" if after in (low, high) else ""
+        limits = f"{low:g} to {high:g}"
+        table.add_row(name, f"{before:.5f}", f"{after:.5f}", f"{after - before:+.5f}", limits, remark)
+    console.print(table)
+    show_beams(result, console)
+    if not data["reached"]:
+        console.print("not reached with these supplies within their limits; this is the nearest", style="yellow")
+    console.print("predicted only: nothing was set")

@@ -1,0 +1,114 @@
+"""What all studies share: the options for results, the lattice, progress, tables and files."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.lattice_options import LatticeChoice, find_lattice
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from gnomon.ioc.app.known_lattices import KnownLattice
+    from gnomon.lattice import Lattice
+    from gnomon.propagator.studies import Frame, Say, StudyResult
+
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the result to this file: .json or .h5 (HDF5).")
+]
+Plot = Annotated[Path | None, typer.Option(help="Plot the result to this file: .png, .pdf or .svg.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Plot light on dark.")]
+First = Annotated[
+    str | None,
+    typer.Option("--from", help="Plot from this position [m] or element on.", show_default="the ring's start"),
+]
+Last = Annotated[
+    str | None, typer.Option("--to", help="Plot up to this position [m] or element.", show_default="the ring's end")
+]
+Cell = Annotated[int | None, typer.Option(min=1, help="Plot this cell of the ring, from 1 on.", show_default="all")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the result goes: tables or JSON on the terminal, a file, a plot."""
+
+    output: Path | None = None
+    plot: Path | None = None
+    json: bool = False
+    dark: bool = False
+    first: str | None = None
+    last: str | None = None
+    cell: int | None = None
+
+
+def run_study(
+    study: "Callable[[Lattice, str, Say], StudyResult]",
+    show: "Callable[[StudyResult, Console], None]",
+    draw: "Callable[[StudyResult, Frame], None]",
+    choice: "LatticeChoice | KnownLattice",
+    wanted: Wanted,
+) -> None:
+    """Run a study with progress and write its files; wrong options are refused before the computation."""
+    from rich.console import Console
+
+    from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
+    from gnomon.propagator.studies import Frame, check_output, check_plot, window_of
+
+    check_output(wanted.output)
+    check_plot(wanted.plot)
+    console = Console(emoji=False, highlight=False, stderr=wanted.json)
+    known = find_lattice(choice) if isinstance(choice, LatticeChoice) else choice
+    lattice = known.lattice
+    window = window_of(lattice.ring, wanted.first, wanted.last, wanted.cell)
+    compile_with_progress(console)
+    compile_studies_with_progress(console, lattice.ring)
+    with progress_bar(console) as progress:
+        task = progress.add_task(lattice.ring.name, total=None)
+
+        def say(what: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{lattice.ring.name}: {what}", completed=done, total=total)
+
+        result = study(lattice, known.origin, say)
+    if not wanted.json:
+        heading(console, lattice, known.origin)
+        show(result, console)
+    deliver(result, wanted, console)
+    if wanted.plot is not None:
+        with console.status("plotting"):
+            draw(result, Frame(wanted.plot, lattice, wanted.dark, *window))
+        console.print(f"plotted: {wanted.plot}", markup=False, soft_wrap=True)
+
+
+def progress_bar(console: "Console") -> "Progress":
+    """Make the progress display of a study."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def heading(console: "Console", lattice: "Lattice", origin: str) -> None:
+    """Print the machine, where its settings are from, and the lattice's id."""
+    from rich.text import Text
+
+    from gnomon.lattice.text import printable
+
+    line = Text(printable(lattice.ring.name), "bold").append(f", {printable(origin)}, lattice {lattice.id}", "not bold")
+    console.print(line, soft_wrap=True)
+
+
+def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
+    """Print a result as JSON if that is wanted, and write its file."""
+    from gnomon.propagator.studies import result_document, write_result
+
+    if wanted.json:
+        typer.echo(json.dumps(result_document(result), indent=1, allow_nan=False))
+    if wanted.output is not None:
+        write_result(result, wanted.output)
+        console.print(f"written: {wanted.output}", markup=False, soft_wrap=True)

@@ -1,0 +1,26 @@
+"""What an aperture study found, as it is written."""
+
+import numpy as np
+
+from gnomon.lattice import Lattice
+from gnomon.propagator.ensembles.study import ApertureStudy
+from gnomon.propagator.studies.common import facts_of
+from gnomon.propagator.studies.result_files import Quantity, StudyResult
+
+
+def aperture_result(found: ApertureStudy, lattice: Lattice, origin: str) -> StudyResult:
+    """Make the result of an aperture study; `origin` says where the lattice's settings are from."""
+    names: dict[str, tuple[str, ...]] = {"momentum": tuple(f"{part.delta:g}" for part in found.dynamic)}
+    quantities: dict[str, Quantity] = {}
+    for part in found.dynamic:
+        label = f"dynamic aperture at delta {part.delta:g}"
+        quantities[f"{label}, x"] = Quantity(part.x, "m", ("angle",))
+        quantities[f"{label}, y"] = Quantity(part.y, "m", ("angle",))
+        quantities[f"{label}, ended by the search"] = Quantity(part.open, "1", ("angle",))
+        quantities[f"{label}, area"] = Quantity(np.array(part.area), "m^2")
+    if found.momentum is not None:
+        names["place"] = found.momentum.elements
+        for name in ("s", "negative", "positive"):
+            unit = "m" if name == "s" else "1"
+            quantities[f"momentum aperture, {name}"] = Quantity(getattr(found.momentum, name), unit, ("place",))
+    return StudyResult("aperture", facts_of(lattice, origin), names, quantities)
