@@ -48,7 +48,7 @@ def test_points_inside_a_magnet_are_those_of_pyat(mls: Ring) -> None:
 def test_tunes_along_the_momentum_are_those_of_pyat(mls: Ring) -> None:
     lattice = with_errors(mls.nominal)
     deltas = np.array([-8e-3, -2e-3, 0.0, 1e-3, 8e-3])
-    tunes = tune_scan(lattice, deltas)
+    tunes = tune_scan(lattice, deltas.tolist())
     ring = pyat_lattice(lattice)
     for delta, ours in zip(deltas, tunes, strict=True):
         theirs = at.linopt6(ring, dp=delta, **TIGHT)[1].tune[:2]
