@@ -29,6 +29,11 @@ APP.command("replay")(replay.replay)
 
 
 @pytest.fixture
+def ring() -> Ring:
+    return bessy2()
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return small_journal(tmp_path / "twin.journal")
 

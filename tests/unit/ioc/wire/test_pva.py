@@ -1,0 +1,59 @@
+"""PV Access as bytes: headers, strings and addresses, and what is not one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.ioc.wire.pva import (
+    FROM_SERVER,
+    Command,
+    WireError,
+    address_of,
+    header,
+    message,
+    packed_address,
+    string,
+    text_at,
+)
+
+
+def test_a_message_has_the_bytes_of_the_specification() -> None:
+    assert message(Command.ECHO, b"abc", FROM_SERVER) == bytes.fromhex("ca 02 c0 02 00000003") + b"abc"
+
+
+@pytest.mark.parametrize(("flags", "order"), [(0x80, ">"), (0x00, "<")])
+def test_a_header_is_read_in_its_byte_order(flags: int, order: str) -> None:
+    size = (258).to_bytes(4, "big" if order == ">" else "little")
+    found = header(b"..." + bytes([0xCA, 2, flags, 7]) + size, 3)
+    assert (found.version, found.command, found.size, found.order) == (2, 7, 258, order)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", bytes.fromhex("ca028002000000"), b"GET / HTTP", bytes.fromhex("ca00800200000000")]
+)
+def test_what_is_not_a_header_is_refused(data: bytes) -> None:
+    with pytest.raises(WireError):
+        header(data)
+
+
+@given(st.text(max_size=400))
+def test_a_string_is_read_as_it_was_written(text: str) -> None:
+    data = b"x" + string(text) + b"y"
+    assert text_at(data, 1, ">") == (text.encode(), len(data) - 1)
+
+
+def test_a_null_string_is_empty_and_a_cut_one_is_refused() -> None:
+    assert text_at(b"\xff", 0, ">") == (b"", 1)
+    for cut in (b"", b"\x03ab", b"\xfe\x00\x00", b"\xfe\x00\x00\x01\x00abc"):
+        with pytest.raises(WireError):
+            text_at(cut, 0, ">")
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "fe80::1", "2001:db8::5"])
+def test_an_address_is_read_as_it_was_written(host: str) -> None:
+    assert len(packed_address(host)) == 16
+    assert address_of(packed_address(host)) == host
+
+
+def test_the_sender_s_own_address_is_empty_in_both_forms() -> None:
+    assert address_of(bytes(16)) == address_of(packed_address("0.0.0.0")) == ""

@@ -1,0 +1,143 @@
+"""Each module of more than 40 lines is imported by a unit test of its own folder, or stands below with the reason.
+
+A test imports a module by its name, through the face of its package (`from gnomon.lattice import Ring`), or through
+a helper of the tests; `gnomon("log", ...)` of the command line imports `cli/log.py`. A test file of the module's own
+name counts, too.
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "tests" / "unit"
+FOLDERS = ("cli", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
+LARGE = 40
+
+#: Compiled by numba: the modules that call them are tested, against pyAT and against the other descriptions.
+KERNELS = re.compile(r"propagator/(live|six|derivatives|ensembles)/|propagator/(worker|warmup)\.py")
+#: Folders whose modules are pieces of one function, which is tested as a whole.
+AS_A_WHOLE = {
+    "ioc/panels/": "panels as files, through `make_panels`",
+    "lattice/exchange/": "readers and writers: on files, against MAD-X, elegant and AT",
+    "lattice/exchange/madx/": "the reader of MAD-X: whole files, against MAD-X itself",
+    "propagator/generic/": "the description for every type of number: against pyAT and the live model",
+    "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
+    "recorder/save_files/": "files of other programs, through `read` and `write`",
+}
+#: Single modules, and how they are tested.
+RING = "a document becomes a ring: through `Ring(parse_machine(text))`"
+OTHERWISE = {
+    "ioc/servers/pva/channel_host.py": "an interface",
+    "lattice/build.py": RING,
+    "lattice/checking.py": RING,
+    "lattice/device_table.py": RING,
+    "lattice/devices.py": RING,
+    "lattice/gathering.py": RING,
+    "lattice/named_optics.py": RING,
+    "lattice/commands.py": "words without logic",
+    "recorder/epics_machine.py": "pyepics keeps one context a process: its contract is tested in a process of its own",
+    "recorder/lock.py": "one journal has one writer: through `Journal`",
+    "recorder/rollback.py": "what was written goes back: through `Replay`",
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("gnomon", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the product."""
+    return {module_of(path): path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+
+
+@cache
+def imported_by(path: Path) -> frozenset[str]:
+    """Modules that a file imports, and names that it takes from them, as `module.name`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            first = node.args[0] if node.args else None
+            if called == "gnomon" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.add(f"gnomon.cli.{first.value}")
+    return frozenset(found)
+
+
+@cache
+def faces() -> dict[str, str]:
+    """Names that a package shows, as `package.name`, and the module that each is from."""
+    shown: dict[str, str] = {}
+    for name, path in modules().items():
+        if path.name == "__init__.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    shown.update({f"{name}.{alias.asname or alias.name}": node.module for alias in node.names})
+    return shown
+
+
+def imports_of_tests(folder: Path) -> set[str]:
+    """Modules that the tests of a folder import."""
+    waiting = list((UNIT / folder).glob("*.py"))
+    seen: set[Path] = set()
+    found: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in imported_by(path):
+            helper = ROOT / "tests" / (name.replace(".", "/") + ".py")
+            if name.startswith("unit.") and helper.exists():
+                waiting.append(helper)
+            found |= origins(name)
+    return found
+
+
+def origins(name: str) -> set[str]:
+    """The name itself, and the modules from which the faces of packages have it."""
+    found = {name}
+    while name in faces():
+        module = faces()[name]
+        name = f"{module}.{name.rpartition('.')[2]}"
+        if {module, name} <= found:
+            break
+        found |= {module, name}
+    return found
+
+
+def large() -> list[str]:
+    """Modules of more than 40 lines that are nobody's exception, as paths."""
+    paths = [path for path in modules().values() if len(path.read_text(encoding="utf-8").splitlines()) > LARGE]
+    return sorted(str(path.relative_to(ROOT)) for path in paths)
+
+
+def excepted(path: str) -> bool:
+    return bool(KERNELS.match(path)) or f"{Path(path).parent}/" in AS_A_WHOLE or path in OTHERWISE
+
+
+def untested() -> list[str]:
+    return [
+        path
+        for path in large()
+        if module_of(ROOT / path) not in imports_of_tests(Path(path).parent)
+        and not (UNIT / Path(path).parent / f"test_{Path(path).name}").exists()
+    ]
+
+
+def test_each_large_module_is_imported_by_a_test_of_its_folder() -> None:
+    assert [path for path in untested() if not excepted(path)] == []
+
+
+def test_no_exception_outlives_its_reason() -> None:
+    """A module that got tests, or is gone, leaves the list."""
+    assert sorted(OTHERWISE) == [path for path in untested() if path in OTHERWISE]
+    assert {folder for folder in AS_A_WHOLE if not (ROOT / folder).is_dir()} == set()
