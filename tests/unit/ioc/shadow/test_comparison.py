@@ -1,14 +1,17 @@
 """Residuals are published while readings are fresh and belong to what the model has, and are INVALID otherwise."""
 
 import asyncio
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gnomon.db import sources
+from gnomon.db.sources import Source
 from gnomon.ioc.base.config import ShadowConfig
-from gnomon.ioc.shadow.comparison import SOURCES, Comparison
+from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.link import Update
 from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.residuals import Noise
@@ -16,6 +19,14 @@ from gnomon.ioc.shadow.watched_pvs import ReadingSource
 from unit.ioc.rig import RING
 
 NOW_NS = 10**18
+RESIDUALS = {
+    source.name
+    for both in (
+        sources.RESIDUAL, sources.RESIDUAL_RMS, sources.RESIDUAL_LARGEST, sources.RESIDUAL_WHERE, sources.RESIDUAL_Z,
+        sources.RESIDUAL_Z_LARGEST, sources.RESIDUAL_TUNE, sources.RESIDUAL_TUNE_Z,
+    )
+    for source in both
+}  # fmt: skip
 
 
 class Published:
@@ -29,12 +40,13 @@ class Published:
             beam=SimpleNamespace(tune=np.array([3.25, 2.4])),
         )  # fmt: skip
 
-    def show_many(self, values: dict[str, Any], **_: Any) -> None:
-        self.shown |= values
-        self.invalid -= values.keys()
+    def show_many(self, values: dict[Source, Any], **_: Any) -> None:
+        named = {source.name: value for source, value in values.items()}
+        self.shown |= named
+        self.invalid -= named.keys()
 
-    def invalidate(self, sources: Any) -> None:
-        self.invalid |= set(sources)
+    def invalidate(self, lost: Iterable[Source]) -> None:
+        self.invalid |= {source.name for source in lost}
 
 
 class Stage:
@@ -44,9 +56,12 @@ class Stage:
         self.now_ns = NOW_NS
         self.outputs = Published()
         settings = ShadowConfig(settle_s=0.001, stale_s=1.0)
-        measured = MachineReadings({0: ReadingSource("monitor.x", 0, 1e3), 1: ReadingSource("monitor.y", 0, 1e3)}, 1)
+        measured = MachineReadings(
+            {0: ReadingSource(sources.MONITOR.x, 0, 1e3), 1: ReadingSource(sources.MONITOR.y, 0, 1e3)}, 1
+        )
         noise = Noise(np.array([1e-6]), 1e-4)
-        self.comparison = Comparison(settings, measured, noise, self.outputs, lambda: self.now_ns)  # type: ignore[arg-type]
+        model: Any = self.outputs
+        self.comparison = Comparison(settings, measured, noise, model, model, lambda: self.now_ns)
         self.follower = SimpleNamespace(caught_up=True, settled=True, changed_ns=0)
         self.look()
 
@@ -64,7 +79,7 @@ async def stage() -> Stage:
 
 
 async def test_without_a_reading_all_is_invalid_and_the_reason_is_said(stage: Stage) -> None:
-    assert set(SOURCES) <= stage.outputs.invalid
+    assert stage.outputs.invalid >= RESIDUALS
     assert stage.comparison.reason == "no reading of the machine is fresh"
 
 
@@ -97,7 +112,7 @@ async def test_without_a_predicted_beam_the_reason_is_said(stage: Stage) -> None
     stage.outputs.readings = None
     await stage.read(1.25, -1.5)
     assert stage.comparison.reason == "the model has no beam"
-    assert set(SOURCES) <= stage.outputs.invalid
+    assert stage.outputs.invalid >= RESIDUALS
 
 
 async def test_what_has_become_old_ends_and_its_age_is_shown(stage: Stage) -> None:
