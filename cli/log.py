@@ -19,8 +19,7 @@ from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
-    from gnomon.recorder.entries import Run
-    from gnomon.recorder.reader import Filter
+    from gnomon.recorder import Filter, Run
     from gnomon.recorder.remote import Remote, Reply
     from gnomon.recorder.review import Assignment
 
@@ -97,7 +96,7 @@ def _filter(
 ) -> "Filter":
     """Make the filter that the options describe."""
     from gnomon.lattice import Outcome
-    from gnomon.recorder.reader import Filter
+    from gnomon.recorder import Filter
 
     if outcome is not None and outcome not in list(Outcome):
         raise typer.BadParameter(
@@ -174,8 +173,7 @@ def show(
     prefix: Prefix = None,
 ) -> None:
     """Show everything that is recorded about one command. For example `gnomon log show 12`."""
-    from gnomon.recorder import rendering
-    from gnomon.recorder.reader import Reader
+    from gnomon.recorder import Reader, rendering
 
     with Reader(_chosen(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
@@ -216,9 +214,8 @@ def export(
     which: "Filter",
 ) -> None:
     """Write commands as JSON lines or as a table. For example `gnomon log export --since 8h shift.jsonl`."""
-    from gnomon.recorder.errors import JournalError
+    from gnomon.recorder import JournalError, Reader
     from gnomon.recorder.export import write_csv, write_jsonl
-    from gnomon.recorder.reader import Reader
 
     with Reader(_chosen(context, journal, machine, prefix)) as reader:
 
@@ -255,8 +252,7 @@ def diff(
     prefix: Prefix = None,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
-    from gnomon.recorder import rendering
-    from gnomon.recorder.reader import Reader
+    from gnomon.recorder import Reader, rendering
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
     from gnomon.recorder.review import differences, units
 
@@ -290,7 +286,7 @@ def undo(
     The settings that the command changed get their previous values back. Refused if they have changed again since,
     unless --force is given.
     """
-    from gnomon.recorder.reader import Reader
+    from gnomon.recorder import Reader
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_now
     from gnomon.recorder.review import Settings, inverse, moved, overwritten, restoration
 
@@ -332,7 +328,7 @@ def restore(
 
     For example `gnomon restore --to 40`. Only settings that differ are sent; either all of them are made or none.
     """
-    from gnomon.recorder.reader import Reader
+    from gnomon.recorder import Reader
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
     from gnomon.recorder.review import restoration, units
 
@@ -368,8 +364,7 @@ def send(prefix: str, assignments: "Iterable[Assignment]", note: str) -> "Reply 
 
 
 def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
-    from gnomon.recorder import rendering
-    from gnomon.recorder.reader import Reader
+    from gnomon.recorder import Reader, rendering
 
     console = rendering.make_console()
     with Reader(journal) as reader:
@@ -435,6 +430,6 @@ def _moment(text: str | None, option: str) -> int | None:
 
 
 def _refuse(text: str) -> None:
-    from gnomon.recorder.errors import ReviewError
+    from gnomon.recorder import ReviewError
 
     raise ReviewError(text)

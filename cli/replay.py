@@ -16,11 +16,8 @@ from gnomon.cli.options import ConfigFile, Pvs, configure
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gnomon.recorder.entries import Run
-    from gnomon.recorder.gate import GateLimits
-    from gnomon.recorder.machine import MachineClient
-    from gnomon.recorder.replay import ReplayOptions, Result
-    from gnomon.recorder.steps import Plan, Step
+    from gnomon.recorder import Run
+    from gnomon.recorder.replay import GateLimits, MachineClient, Plan, ReplayOptions, Result, Step
 
 #: Longest time between two interrupts by which an operator takes over [s].
 TAKE_OVER_S = 5
@@ -95,8 +92,7 @@ def replay(
     Checks of limits are not machine protection, and no confidence bound is checked yet.
     """
     from gnomon.recorder import rendering
-    from gnomon.recorder.gate import NO_BOUND, GateLimits
-    from gnomon.recorder.replay import ReplayOptions
+    from gnomon.recorder.replay import NO_BOUND, GateLimits, ReplayOptions
 
     if last < first:
         raise typer.BadParameter(
@@ -119,7 +115,7 @@ def replay(
     refusals = _static(plan, options.limits)
     console.print(f"dry run: nothing was written; {NO_BOUND}. Use --arm to write to the machine", style="yellow")
     if refusals:
-        from gnomon.recorder.errors import ReplayError
+        from gnomon.recorder import ReplayError
 
         raise ReplayError("these steps would be refused:\n" + "\n".join(f"  {reason}" for reason in refusals))
 
@@ -136,10 +132,9 @@ def _plan(
 ) -> "tuple[Run, Plan]":
     from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
-    from gnomon.recorder.errors import ReplayError
-    from gnomon.recorder.reader import Filter, Reader
+    from gnomon.recorder import Filter, Reader, ReplayError
     from gnomon.recorder.recorded_states import state_before
-    from gnomon.recorder.steps import make_plan
+    from gnomon.recorder.replay import make_plan
 
     with Reader(path) as reader:
         before = state_before(reader, first)
@@ -188,7 +183,7 @@ def _show(plan: "Plan", console: "Console") -> None:
 
 def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
     """List the reasons to refuse the steps that need no connection; the document's limits stand for the machine's."""
-    from gnomon.recorder.gate import check_prediction, check_step
+    from gnomon.recorder.replay import check_prediction, check_step
 
     reasons: list[str] = []
     for step, prediction in zip(plan.steps, plan.predictions, strict=True):
@@ -198,8 +193,7 @@ def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
 
 def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "Console") -> None:
     from gnomon.recorder import rendering
-    from gnomon.recorder.audit import AuditFile
-    from gnomon.recorder.replay import carry_out
+    from gnomon.recorder.replay import AuditFile, carry_out
 
     audit = AuditFile(journal.with_name(journal.name + ".replays.jsonl"))
 
@@ -228,7 +222,7 @@ def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "
 
 
 def _conclude(result: "Result", steps: int, audit: Path, console: "Console") -> None:
-    from gnomon.recorder.errors import ReplayError
+    from gnomon.recorder import ReplayError
 
     if not result.failure:
         console.print(f"done: {result.done} of {steps} steps written and verified; recorded in {audit}", style="green")

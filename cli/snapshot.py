@@ -140,8 +140,7 @@ def diff(
     unit, or in percent of the value in A. If several tolerances match, the last one counts.
     """
     from gnomon.ioc.app import snapshot_store as store
-    from gnomon.recorder import rendering
-    from gnomon.recorder.errors import ReviewError
+    from gnomon.recorder import ReviewError, rendering
     from gnomon.recorder.snapshots import differences
     from gnomon.recorder.tolerances import parse_tolerances
 

@@ -3,11 +3,27 @@
 from typing import TYPE_CHECKING
 
 from gnomon.lattice import lazy_names
-from gnomon.recorder.errors import JournalError, MachineError, RemoteError, ReplayError, ReviewError
+from gnomon.recorder.errors import JournalError, MachineError, RemoteError, ReplayError, ReviewError, SaveFileError
 
 if TYPE_CHECKING:
+    from gnomon.recorder.entries import Key, Run
     from gnomon.recorder.journal import Journal
+    from gnomon.recorder.reader import Filter, Reader
 
-__all__ = ["Journal", "JournalError", "MachineError", "RemoteError", "ReplayError", "ReviewError"]
+__all__ = [
+    "Filter",
+    "Journal",
+    "JournalError",
+    "Key",
+    "MachineError",
+    "Reader",
+    "RemoteError",
+    "ReplayError",
+    "ReviewError",
+    "Run",
+    "SaveFileError",
+]
 
-__getattr__ = lazy_names(__name__, {"Journal": "journal"})
+__getattr__ = lazy_names(
+    __name__, {"Filter": "reader", "Journal": "journal", "Key": "entries", "Reader": "reader", "Run": "entries"}
+)

@@ -12,6 +12,8 @@ from epics import PV, ca
 from gnomon.recorder.errors import MachineError
 from gnomon.recorder.machine import PvState
 
+__all__ = ["EpicsMachine"]
+
 
 class EpicsMachine:
     """`MachineClient` over Channel Access; the EPICS environment variables give the machine's address."""

@@ -9,6 +9,8 @@ from gnomon.lattice.text import printable
 from gnomon.recorder.command_document import command_document, iso_time
 from gnomon.recorder.entries import Entry, Run
 
+__all__ = ["write_csv", "write_jsonl"]
+
 #: First characters of a cell that a spreadsheet takes for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -8,6 +8,17 @@ from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.review import Settings, known_nominals, settings_at
 
+__all__ = [
+    "LastState",
+    "Nominals",
+    "RecordedState",
+    "last_state_of",
+    "same_machine",
+    "state_at",
+    "state_before",
+    "state_now",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedState:

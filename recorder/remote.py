@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.review import Assignment
 
+__all__ = ["PvaRemote", "Remote", "Reply", "call_procedure", "client_settings", "read_reply"]
+
 #: Name of the procedure behind a server's prefix.
 PROCEDURE = "dt:set"
 

@@ -14,6 +14,23 @@ from gnomon.lattice.text import printable
 from gnomon.recorder.entries import Entry, Run, StoredChange
 from gnomon.recorder.review import Assignment, Difference
 
+__all__ = [
+    "assignments_table",
+    "changes_table",
+    "clean",
+    "differences_table",
+    "entries_table",
+    "entry_line",
+    "facts_table",
+    "local_time",
+    "make_console",
+    "make_table",
+    "moves_table",
+    "outcome_text",
+    "value_text",
+    "values_table",
+]
+
 _COLOURS = {
     "applied": "green",
     "delayed": "yellow",

@@ -8,14 +8,41 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from gnomon.recorder.audit import Audit
+from gnomon.recorder.audit import Audit, AuditFile
 from gnomon.recorder.errors import MachineError, ReplayError
-from gnomon.recorder.gate import GateLimits, Verdict, check_state, equal, judge
+from gnomon.recorder.gate import (
+    NO_BOUND,
+    GateLimits,
+    Verdict,
+    check_prediction,
+    check_state,
+    check_step,
+    equal,
+    judge,
+)
 from gnomon.recorder.machine import MachineClient, PvState
 from gnomon.recorder.rollback import Report, RollBack, Written, facts
-from gnomon.recorder.steps import Plan, Step
+from gnomon.recorder.steps import Plan, Step, make_plan
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
 from gnomon.recorder.watch import StartWatch
+
+__all__ = [
+    "NO_BOUND",
+    "AuditFile",
+    "GateLimits",
+    "MachineClient",
+    "Plan",
+    "PvState",
+    "ReplayOptions",
+    "Report",
+    "Result",
+    "Step",
+    "Verdict",
+    "carry_out",
+    "check_prediction",
+    "check_step",
+    "make_plan",
+]
 
 #: Time between checks of the start state while the next step is not due [s].
 WATCH_S = 1.0

@@ -10,6 +10,20 @@ from dataclasses import dataclass
 from gnomon.recorder.entries import Effect, Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.errors import ReviewError
 
+__all__ = [
+    "Assignment",
+    "Difference",
+    "Settings",
+    "differences",
+    "inverse",
+    "known_nominals",
+    "moved",
+    "overwritten",
+    "restoration",
+    "settings_at",
+    "units",
+]
+
 #: Settings that are not nominal, or have been touched, by (device, setting).
 Settings = dict[Key, float]
 

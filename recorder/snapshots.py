@@ -22,6 +22,20 @@ from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.review import Assignment
 from gnomon.recorder.save_files import Saved, ValueText
 
+__all__ = [
+    "Deleted",
+    "Entry",
+    "Imported",
+    "Part",
+    "Signature",
+    "Snapshot",
+    "assignments",
+    "differences",
+    "entries_from",
+    "entries_of",
+    "exported",
+]
+
 SCHEMA: Literal["gnomon.snapshot/1"] = "gnomon.snapshot/1"
 
 #: Suffix of settings that are added to the strength which a current gives.

@@ -7,6 +7,8 @@ from gnomon.lattice.text import NotANumberError, parse_number, shorten
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.snapshots import Entry
 
+__all__ = ["parse_tolerances"]
+
 
 def parse_tolerances(texts: Iterable[str]) -> Callable[[Entry], float]:
     """Read tolerances `VALUE` (of every setpoint) and `PATTERN=VALUE`; if several match, the last one counts.

@@ -26,7 +26,7 @@ from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Lattice
 from gnomon.propagator import Propagator
-from gnomon.recorder.reader import Reader
+from gnomon.recorder import Reader
 from gnomon.recorder.recorded_states import state_at
 from gnomon.recorder.snapshots import assignments
 

@@ -10,9 +10,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.commands.planning import plan
 from gnomon.lattice import Client, Command, Lattice, LatticeError, Record, Ring, Setting, Settled
-from gnomon.recorder import Journal
-from gnomon.recorder.entries import Key
-from gnomon.recorder.reader import Reader
+from gnomon.recorder import Journal, Key, Reader
 from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.rendering import local_time
 

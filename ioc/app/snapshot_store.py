@@ -13,9 +13,7 @@ from gnomon.ioc.app.machines import pvs_of, recorded_machine
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.user import user_name
 from gnomon.lattice import GnomonError, Lattice
-from gnomon.recorder.entries import Run
-from gnomon.recorder.errors import ReviewError
-from gnomon.recorder.reader import Reader
+from gnomon.recorder import Reader, ReviewError, Run
 from gnomon.recorder.recorded_states import last_state_of
 from gnomon.recorder.snapshots import Deleted, Entry, Signature, Snapshot, entries_of
 
