@@ -5,18 +5,38 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
-    from gnomon.db.machines import shipped_document, shipped_machines
+    from gnomon.db.document_file import DocumentFile
+    from gnomon.db.machines import pv_document, shipped_document, shipped_machines
+    from gnomon.db.sqlite_store import SqliteStore
+    from gnomon.db.templates import expand, pv_files, read_pvs
     from gnomon.lattice import Ring
+
+__all__ = [
+    "DocumentFile",
+    "SqliteStore",
+    "expand",
+    "pv_document",
+    "pv_files",
+    "read_pvs",
+    "shipped_document",
+    "shipped_machine",
+    "shipped_machines",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DocumentFile": "document_file",
+        "SqliteStore": "sqlite_store",
+        **dict.fromkeys(("expand", "pv_files", "read_pvs"), "templates"),
+        **dict.fromkeys(("pv_document", "shipped_document", "shipped_machines"), "machines"),
+    },
+)
 
 
 def shipped_machine(name: str) -> "Ring":
-    """The ring of a shipped machine. Raises DocumentError when there is none of that name."""
+    """Build the ring of a shipped machine. Raises DocumentError when there is none of that name."""
     from gnomon.db.machines import shipped_document
     from gnomon.lattice import Ring
 
     return Ring(shipped_document(name))
-
-
-__all__ = ["shipped_document", "shipped_machine", "shipped_machines"]
-
-__getattr__ = lazy_names(__name__, dict.fromkeys(("shipped_document", "shipped_machines"), "machines"))

@@ -1,5 +1,7 @@
 """One name for a PV, whatever way it is written."""
 
+__all__ = ["canonical_name"]
+
 #: What clients write before a name to say by which protocol it is meant.
 _PROTOCOLS = ("ca://", "pva://")
 #: The field that a name without a field means.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+__all__ = ["AlarmLimits", "Kind", "PvSpec"]
+
 
 class Kind(StrEnum):
     """The type of a PV's value."""

@@ -12,6 +12,22 @@ from typing import NamedTuple
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.lattice import Lattice, Ring
 
+# Besides these, every entry of SOURCES is public under its name in capitals.
+__all__ = [
+    "BUFFER_ROWS",
+    "BUFFER_SLOTS",
+    "MAX_LISTED",
+    "PACKED_LENGTH",
+    "SETTING",
+    "SOURCES",
+    "Column",
+    "Length",
+    "Planes",
+    "Source",
+    "in_force",
+    "is_control",
+]
+
 FLOAT, INT, ENUM, STRING = Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING
 FLOATS, INTS, STRINGS, TABLE = Kind.FLOATS, Kind.INTS, Kind.STRINGS, Kind.TABLE
 

@@ -11,6 +11,22 @@ from typing import Any, Protocol, Self
 
 from gnomon.lattice import GnomonError
 
+__all__ = [
+    "NEW",
+    "ConflictError",
+    "Document",
+    "MachineStore",
+    "NotFoundError",
+    "Revision",
+    "StoreError",
+    "StoredDocument",
+    "canonical_json",
+    "conflict",
+    "digest_of",
+    "kept_json",
+    "not_found",
+]
+
 #: What JSON can hold, as Python sees it.
 Document = dict[str, Any]
 

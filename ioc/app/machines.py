@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from gnomon.db import shipped_document, shipped_machines
-from gnomon.db.document_file import DocumentFile
-from gnomon.db.machines import pv_document
+from gnomon.db import (
+    DocumentFile,
+    SqliteStore,
+    expand,
+    pv_document,
+    pv_files,
+    read_pvs,
+    shipped_document,
+    shipped_machines,
+)
 from gnomon.db.pvs import PvSpec
-from gnomon.db.sqlite_store import SqliteStore
 from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
-from gnomon.db.templates import expand, pv_files, read_pvs
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
 

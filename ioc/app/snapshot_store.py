@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnomon.db.document_file import DocumentFile
+from gnomon.db import DocumentFile
 from gnomon.db.pvs import PvSpec
 from gnomon.db.store import NEW, NotFoundError, StoredDocument
 from gnomon.ioc.app.machines import pvs_of, recorded_machine

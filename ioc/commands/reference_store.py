@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnomon.db.sqlite_store import SqliteStore
+from gnomon.db import SqliteStore
 from gnomon.db.store import ConflictError, Document, NotFoundError
 from gnomon.ioc.outputs.reference_orbit import ZERO, Floats, ReferenceOrbit
 from gnomon.lattice import GnomonError
