@@ -126,7 +126,7 @@ def _configuration(machine: str, prefix: str) -> str:
 
 def _pv_names(ring: str) -> str:
     """Write the shipped plain PV names under a name of this ring's own, to be edited."""
-    from gnomon.db.machines import pv_document
+    from gnomon.db import pv_document
 
     return pv_document("plain").read_text(encoding="utf-8").replace('"name": "plain"', f'"name": "{ring}"')
 

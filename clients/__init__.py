@@ -2,3 +2,5 @@
 
 Importing this package imports no EPICS library; `gnomon.clients.epics_client` imports the one that is used.
 """
+
+__all__: list[str] = []

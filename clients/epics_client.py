@@ -12,6 +12,8 @@ from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target
 from gnomon.db.canonical_name import canonical_name
 
+__all__ = ["EpicsClient", "PvClient", "PvInfo", "to_send"]
+
 ProtocolName = Literal["pva", "ca"]
 
 #: Time after which a PV without an answer is looked for in the list of PVs that the server has [s].

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+__all__ = ["Reading", "jsonable"]
+
 #: Names of severities by number, as both protocols have them.
 SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from gnomon.clients.errors import NoServerError
 from gnomon.ioc.base.running_servers import RunningServer, running_servers
 
+__all__ = ["Target", "choose_server"]
+
 #: Stands for a server's number: search as every EPICS client does, by the EPICS variables alone.
 BY_EPICS = "epics"
 #: Prefix where nothing says otherwise.

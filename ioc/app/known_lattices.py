@@ -8,8 +8,7 @@ from gnomon.ioc.app.machines import find_machine, recorded_machine
 from gnomon.ioc.app.snapshot_store import StoredSnapshot, find, list_snapshots
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import GnomonError, Lattice, LatticeError, Ring
-from gnomon.recorder.errors import ReviewError
-from gnomon.recorder.reader import Reader
+from gnomon.recorder import Reader, ReviewError
 from gnomon.recorder.recorded_states import state_at
 from gnomon.recorder.snapshots import assignments
 
