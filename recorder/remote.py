@@ -10,7 +10,16 @@ from typing import Any, Protocol
 from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.review import Assignment
 
-__all__ = ["PvaRemote", "Remote", "Reply", "call_procedure", "client_settings", "read_reply"]
+__all__ = [
+    "PvaRemote",
+    "Remote",
+    "Reply",
+    "answer_text",
+    "call_procedure",
+    "client_settings",
+    "read_reply",
+    "type_code",
+]
 
 #: Name of the procedure behind a server's prefix.
 PROCEDURE = "dt:set"

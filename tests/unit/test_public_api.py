@@ -1,5 +1,6 @@
 """Public modules say what they offer, each stands on a reference page, and a contract keeps the others private."""
 
+import ast
 import importlib
 import re
 import tomllib
@@ -43,3 +44,20 @@ def test_reference_pages_show_the_public_modules_and_no_others() -> None:
     pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
     shown = [name for page in pages for name in re.findall(r"^.. automodule:: (\S+)", page.read_text(), re.MULTILINE)]
     assert sorted(shown) == PUBLIC
+
+
+def test_folders_import_names_that_public_modules_list() -> None:
+    unlisted = []
+    for folder in (*PROTECTED, "cli"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if not isinstance(node, ast.ImportFrom):
+                    continue
+                name = node.module or ""
+                if name not in PUBLIC or name.split(".")[1] == folder:
+                    continue
+                listed = {*importlib.import_module(name).__all__, *(item.removeprefix(f"{name}.") for item in PUBLIC)}
+                if name == "gnomon.db.sources":
+                    listed |= {item for item in vars(importlib.import_module(name)) if item.isupper()}
+                unlisted += [f"{path}: {name}.{a.name}" for a in node.names if a.name not in listed]
+    assert unlisted == []
