@@ -21,7 +21,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configurations that were served; nothing is."""
     given: list[Config] = []
 
-    async def run(config: Config, console: Console) -> None:
+    async def run(config: Config, console: Console, **_: Any) -> None:
         given.append(config)
 
     def end(code: int) -> None:

@@ -42,13 +42,13 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     gc.unfreeze()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_stops_the_server_and_all_of_it(
     monkeypatch: pytest.MonkeyPatch, own_process: list[int], number: int
 ) -> None:
     events: list[str] = []
 
-    async def start(config: Config, stack: AsyncExitStack) -> Any:
+    async def start(config: Config, stack: AsyncExitStack, *_: Any, **__: Any) -> Any:
         stack.callback(events.append, "stopped")
         return SimpleNamespace(servers=SimpleNamespace(budget=Budget()))
 
@@ -69,12 +69,13 @@ async def test_a_signal_stops_the_server_and_all_of_it(
     loop = asyncio.get_running_loop()
     assert loop.remove_signal_handler(signal.SIGINT)
     assert loop.remove_signal_handler(signal.SIGTERM)
+    loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def test_a_server_that_cannot_start_lets_go_of_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
 
-    async def start(config: Config, stack: AsyncExitStack) -> Any:
+    async def start(config: Config, stack: AsyncExitStack, *_: Any, **__: Any) -> Any:
         stack.callback(events.append, "stopped")
         raise OSError("no port")
 

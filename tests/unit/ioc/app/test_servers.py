@@ -62,6 +62,6 @@ async def test_what_channel_access_refuses_is_not_left_on_pv_access(
 
 
 async def test_without_clients_the_figures_are_0(servers: Servers) -> None:
-    assert {name: figure() for name, figure in servers.clients.items()} == {
+    assert {source.name: figure() for source, figure in servers.clients.items()} == {
         "status.ca.clients": 0, "status.pva.clients": 0, "status.pva.channels": 0,
     }  # fmt: skip
