@@ -1,10 +1,9 @@
 """The command line. A command's modules are imported when it runs: replay, for one, never loads fault injection."""
 
-import sys
-
 import typer
 
 import gnomon
+from gnomon.cli.connection import end_connections_with_process, end_process
 from gnomon.cli.lazy import Entry, LazyGroup
 
 RUN, LOOK, CHANGE, MACHINES, STUDY = "Run", "Look", "Change", "Machines", "Study"
@@ -24,7 +23,9 @@ COMMANDS = (
         "fork:app",
     ),
     Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
+    Entry("monitor", LOOK, "Show values as they change, until Ctrl-C.", "monitor:monitor"),
     Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),
+    Entry("put", CHANGE, "Write values and show old and new ones.", "put:put"),
     Entry(
         "restore",
         CHANGE,
@@ -108,14 +109,17 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
+    end_connections_with_process()
     try:
         app()
+    except SystemExit as end:
+        end_process(end.code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        end_process(130)
     except Exception as error:
         if not _explained(error):
             raise
-        sys.exit(getattr(error, "exit_code", 1))
+        end_process(getattr(error, "exit_code", 1))
 
 
 def _explained(error: Exception) -> bool:

@@ -1,10 +1,12 @@
 """`gnomon get`: read PVs of a running server."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout, running_server
+from gnomon.cli.connection import connected
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
 from gnomon.cli.output import Json
 
 if TYPE_CHECKING:
@@ -34,33 +36,35 @@ def get(
     Exit codes: 0 shown, whatever the alarm; 1 no answer, or not allowed; 2 no such PV.
     """
     from gnomon.cli.output import print_json
-    from gnomon.clients.epics_client import EpicsClient
 
-    with EpicsClient(running_server(config, machine, prefix, server, pvs), protocol, timeout) as client:
+    with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
         readings = client.get(*pvs)
         if as_json:
             print_json([reading.to_json() for reading in readings])
         elif bare:
             _print_bare(readings, everything)
         else:
-            print_readings(readings, everything)
+            for line in reading_lines(readings, everything=everything):
+                typer.echo(line)
 
 
-def print_readings(readings: "list[Reading]", everything: bool = False) -> None:
-    """Print readings as aligned lines: name, value with unit, alarm, time; a table's rows below its line."""
+def reading_lines(
+    readings: "Sequence[Reading]", *, everything: bool = False, name_width: int = 0, time_first: bool = False
+) -> Iterator[str]:
+    """Format readings as aligned lines: name, value with unit, time, alarm; a table's rows below its line."""
     from gnomon.cli.value_text import alarm_text, table_lines, value_text
 
     values = [f"{value_text(each.value, everything=everything)} {each.unit}".rstrip() for each in readings]
     # A waveform would push the times of all other lines out of sight.
     width = max((len(value) for value in values if len(value) <= MAX_WIDTH), default=0)
-    name_width = max((len(each.name) for each in readings), default=0)
+    name_width = max((name_width, *(len(each.name) for each in readings)))
     for reading, value in zip(readings, values, strict=True):
+        name = reading.name.ljust(name_width)
         alarm = typer.style(alarm_text(reading), fg="yellow" if reading.severity == 1 else "red")
-        cells = (reading.name.ljust(name_width), value.ljust(width), reading.time, alarm if reading.severity else "")
-        typer.echo("  ".join(cells).rstrip())
+        cells = (reading.time, name, value) if time_first else (name, value.ljust(width), reading.time)
+        yield "  ".join((*cells, alarm if reading.severity else "")).rstrip()
         if isinstance(reading.value, dict):
-            for line in table_lines(reading.value, everything=everything):
-                typer.echo(line)
+            yield from table_lines(reading.value, everything=everything)
 
 
 def _print_bare(readings: "list[Reading]", everything: bool) -> None:

@@ -26,6 +26,7 @@ class CaClient:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = addresses(os.environ if environment is None else environment)
         self._context = Context(broadcaster=_Broadcaster(found))
+        self._kept: list[Any] = []  # caproto itself keeps callbacks by weak references
 
     def get(self, names: Sequence[str], timeout_s: float) -> list[Reading | None]:
         """Read PVs; None for one that no server answers in time. Raises RefusedError where reading is not allowed."""
@@ -110,6 +111,7 @@ class CaClient:
         (pv,) = self._context.get_pvs(name, connection_state_callback=connection)
         subscription = pv.subscribe(data_type="time")
         token = subscription.add_callback(show)
+        self._kept.append((connection, learn, show))
         return lambda: subscription.remove_callback(token)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -184,6 +183,8 @@ class EpicsClient:
             raise NotFoundError("\n".join(self._unknown(name, list(known)) for name in unknown), unknown)
 
     def _unknown(self, name: str, known: Sequence[str]) -> str:
+        from difflib import get_close_matches
+
         bare = canonical_name(name, self.prefix)
         near = get_close_matches(bare, [each.removeprefix(self.prefix) for each in known], n=3, cutoff=0.5)
         hint = f"; near names: {', '.join(near)}" if near else ""

@@ -1,0 +1,58 @@
+"""A client of the running server for the length of a command."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from gnomon.clients.epics_client import EpicsClient
+
+
+class _Ending:
+    """How connections end: one by one or, which saves up to half a second, with the process that has them."""
+
+    with_process = False
+    left_open = False
+
+
+def end_connections_with_process() -> None:
+    """Say that the process ends with the command, by `end_process`."""
+    _Ending.with_process = True
+
+
+def end_process(code: int | str | None) -> NoReturn:
+    """End the process; at once if connections were left open, whose threads would keep it for a while."""
+    if _Ending.left_open and not isinstance(code, str):
+        with suppress(OSError):  # nobody reads any more
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)
+
+
+@contextmanager
+def connected(
+    config: Path | None,
+    machine: str | None,
+    prefix: str | None,
+    server: str | None,
+    protocol: Literal["pva", "ca"] = "pva",
+    timeout_s: float = 5.0,
+    names: Sequence[str] = (),
+) -> Iterator["EpicsClient"]:
+    """Connect to the twin that the options of the command line mean. Raises NoServerError."""
+    from gnomon.clients.epics_client import EpicsClient
+    from gnomon.clients.server_choice import choose_server
+
+    target = choose_server(prefix=prefix, machine=machine, config=config, server=server, names=names)
+    client = EpicsClient(target, protocol, timeout_s)
+    try:
+        yield client
+    finally:
+        if _Ending.with_process:
+            _Ending.left_open = True
+        else:
+            client.close()

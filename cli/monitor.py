@@ -1,0 +1,89 @@
+"""`gnomon monitor`: show PVs of a running server as they change."""
+
+import time
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.connection import connected
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+
+if TYPE_CHECKING:
+    from gnomon.clients.reading import Reading
+
+#: Longest time without a look at Ctrl-C and at the end [s].
+_PERIOD_S = 0.5
+
+
+def monitor(
+    pvs: Annotated[
+        list[str],
+        typer.Argument(metavar="PV...", help="Names or patterns ('HS4P*:set', '*:rdX'), with or without the prefix."),
+    ],
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this number of updates.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Stop after this time [s].")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show all values of waveforms and tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each update as a line of JSON.")] = False,
+    protocol: Protocol = "pva",
+    prefix: Prefix = None,
+    machine: Machine = None,
+    config: ConfigFile = None,
+    server: Server = None,
+    timeout: Timeout = 5.0,
+) -> None:
+    """Show values as they change, until Ctrl-C. For example `gnomon monitor TUNEZR:rdH TUNEZR:rdV`.
+
+    Exit codes: 0 stopped; 1 no answer, or not allowed; 2 no such PV.
+    """
+    with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
+        updates: Queue[tuple[str, Reading | None]] = Queue()
+        names = [reading.name for reading in client.get(*pvs)]
+        ends = [client.monitor(name, lambda reading, name=name: updates.put((name, reading))) for name in names]
+        try:
+            _print_updates(updates, names, count, duration, everything=everything, as_json=as_json)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for end in ends:
+                end()
+
+
+def _print_updates(
+    updates: "Queue[tuple[str, Reading | None]]",
+    names: list[str],
+    count: int | None,
+    duration: float | None,
+    *,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    end = None if duration is None else time.monotonic() + duration
+    seen: set[str] = set()
+    printed = 0
+    while (count is None or printed < count) and (end is None or time.monotonic() < end):
+        wait_s = _PERIOD_S if end is None else max(0.0, min(_PERIOD_S, end - time.monotonic()))
+        try:
+            name, reading = updates.get(timeout=wait_s)
+        except Empty:
+            continue
+        if reading is None and name not in seen:  # not connected yet
+            continue
+        seen.add(name)
+        _print_update(name, reading, max(map(len, names)), everything=everything, as_json=as_json)
+        printed += 1
+
+
+def _print_update(name: str, reading: "Reading | None", width: int, *, everything: bool, as_json: bool) -> None:
+    import json
+
+    from gnomon.cli.get import reading_lines
+
+    if as_json:
+        told = {"name": name, "connected": False} if reading is None else reading.to_json()
+        typer.echo(json.dumps(told, ensure_ascii=False))
+    elif reading is None:
+        typer.echo(f"{name.ljust(width)}  {typer.style('disconnected', fg='red')}")
+    else:
+        for line in reading_lines([reading], everything=everything, name_width=width, time_first=True):
+            typer.echo(line)

@@ -1,0 +1,94 @@
+"""`gnomon put`: write PVs of a running server, several as one command."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnomon.cli.connection import connected
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+from gnomon.cli.output import Json
+
+if TYPE_CHECKING:
+    from gnomon.clients.reading import Reading
+
+
+def put(
+    settings: Annotated[
+        list[str],
+        typer.Argument(metavar="PV=VALUE...", help="Settings, names with or without the prefix; PV VALUE for one."),
+    ],
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Return when the server has taken the value, before its result is out.")
+    ] = False,
+    note: Annotated[str, typer.Option(help="Keep this text with the command in the journal.")] = "",
+    as_json: Json = False,
+    protocol: Protocol = "pva",
+    prefix: Prefix = None,
+    machine: Machine = None,
+    config: ConfigFile = None,
+    server: Server = None,
+    timeout: Timeout = 10.0,
+) -> None:
+    """Write values and show old and new ones. For example `gnomon put HS4P1D1R:set=0.1`.
+
+    Several settings are one command, over PV Access: all of them or none, with one result. The put ends when the new
+    orbit and optics are out. A state is written by its name or number.
+
+    Exit codes: 0 done; 1 refused, with the server's reason, or no answer; 2 no such PV, or wrong use.
+    """
+    from gnomon.cli.output import print_json
+
+    values = _settings(settings)
+    together = len(values) > 1 or bool(note)
+    if together and protocol == "ca":
+        raise typer.BadParameter("several settings as one command, and --note, need PV Access: leave out --protocol ca")
+    if together and no_wait:
+        raise typer.BadParameter("--no-wait is for a single setting without --note")
+    with connected(config, machine, prefix, server, protocol, timeout, list(values)) as client:
+        old = client.get(*values)
+        answer: dict[str, Any] = {}
+        if together:
+            answer = client.set(values, note)
+        else:
+            ((name, value),) = values.items()
+            client.put(name, value, wait=not no_wait)
+        new = client.get(*values)
+        if as_json:
+            print_json(answer | {"settings": [_told(*pair) for pair in zip(old, new, strict=True)]})
+        else:
+            _print_moves(old, new, answer)
+
+
+def _settings(arguments: list[str]) -> dict[str, str]:
+    """Read `PV=VALUE ...`, or `PV VALUE`."""
+    if len(arguments) == 2 and not any("=" in argument for argument in arguments):
+        return {arguments[0]: arguments[1]}
+    values: dict[str, str] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise typer.BadParameter(f"{argument!r} is not PV=VALUE")
+        if any(character in name for character in "*?["):
+            raise typer.BadParameter(f"{name!r} is a pattern; name each PV that is to be written")
+        if name in values:
+            raise typer.BadParameter(f"{name} is given twice")
+        values[name] = value
+    return values
+
+
+def _told(old: "Reading", new: "Reading") -> dict[str, Any]:
+    return {"name": new.name, "old": old.value, "new": new.value, "unit": new.unit, "severity": new.severity_name}
+
+
+def _print_moves(old: "list[Reading]", new: "list[Reading]", answer: dict[str, Any]) -> None:
+    from gnomon.cli.output import aligned_lines
+    from gnomon.cli.value_text import alarm_text, difference_text
+
+    rows = []
+    for before, after in zip(old, new, strict=True):
+        was, now = difference_text(before.value, after.value)
+        rows.append([after.name, was, "->", f"{now} {after.unit}".rstrip(), alarm_text(after)])
+    for line in aligned_lines(rows, [False, True, False, False, False]):
+        typer.echo(line)
+    if answer:
+        typer.echo(f"one command, number {answer.get('sequence')} in the journal; lattice {answer.get('lattice_id')}")
