@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 if TYPE_CHECKING:
     from gnomon.clients.epics_client import EpicsClient
@@ -56,3 +56,21 @@ def connected(
             _Ending.left_open = True
         else:
             client.close()
+
+
+def call_running(
+    procedure: str,
+    arguments: Mapping[str, str],
+    timeout_s: float,
+    config: Path | None,
+    prefix: str | None,
+    server: str | None,
+) -> Any:
+    """Call a procedure of the twin that the options mean; returns its answer. Raises NoServerError, RemoteError."""
+    import json
+
+    from gnomon.clients.server_choice import choose_server
+    from gnomon.recorder import remote
+
+    target = choose_server(prefix=prefix, config=config, server=server)
+    return json.loads(remote.call_procedure(target.prefix + procedure, arguments, timeout_s, target.environment))

@@ -1,15 +1,13 @@
 """`gnomon fault`: make commands to a running server fail on purpose, and end that."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Prefix, configure
+from gnomon.cli.connection import call_running
+from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
-
-Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
 
 
 @app.command()
@@ -28,6 +26,7 @@ def add(
     count: Annotated[int | None, typer.Option(help="Act on this number of commands, then stop.")] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
+    server: Server = None,
     timeout: Timeout = 5.0,
 ) -> None:
     """Add a fault: make commands to some devices go wrong.
@@ -38,13 +37,13 @@ def add(
     given = {"delay_s": delay, "scale": scale, "offset": offset, "value": value, "count": count}
     arguments = {"do": "add", "action": action, "device": device, "property": property}
     arguments |= {name: str(number) for name, number in given.items() if number is not None}
-    _show([_call(configure(config, prefix=prefix).prefix, arguments, timeout)], "added")
+    _show([call_running("dt:fault", arguments, timeout, config, prefix, server)], "added")
 
 
 @app.command("list")
-def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5.0) -> None:
+def list_(config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 5.0) -> None:
     """List the active faults."""
-    _show(_call(configure(config, prefix=prefix).prefix, {"do": "list"}, timeout), "active")
+    _show(call_running("dt:fault", {"do": "list"}, timeout, config, prefix, server), "active")
 
 
 @app.command()
@@ -53,19 +52,14 @@ def clear(
     all: Annotated[bool, typer.Option("--all", help="Clear all faults.")] = False,
     config: ConfigFile = None,
     prefix: Prefix = None,
+    server: Server = None,
     timeout: Timeout = 5.0,
 ) -> None:
     """Clear one fault or all faults: `gnomon fault clear 3`, `gnomon fault clear --all`."""
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
     arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
-    _show(_call(configure(config, prefix=prefix).prefix, arguments, timeout), "cleared")
-
-
-def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
-    from gnomon.recorder.remote import call_procedure
-
-    return json.loads(call_procedure(f"{prefix}dt:fault", arguments, timeout))
+    _show(call_running("dt:fault", arguments, timeout, config, prefix, server), "cleared")
 
 
 def _show(faults: list[dict[str, Any]], what: str) -> None:
@@ -77,6 +71,6 @@ def _show(faults: list[dict[str, Any]], what: str) -> None:
         return
     table = make_table(what, "left", "by")
     for fault in faults:
-        left = "all" if fault["remaining"] is None else str(fault["remaining"])
+        left = "all" if fault.get("remaining") is None else f"{fault['remaining']:g}"
         table.add_row(clean(fault["text"]), left, clean(fault["created_by"]))
     console.print(table)

@@ -1,11 +1,11 @@
 """`gnomon fork`: further twins in a running server, to try settings without touching the first one."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Prefix, configure
+from gnomon.cli.connection import call_running
+from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
 from gnomon.lattice.text import printable
 
 app = typer.Typer(
@@ -15,7 +15,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the fork.")]
-Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
 
 
 @app.command()
@@ -36,6 +35,7 @@ def add(
     ] = None,
     config: ConfigFile = None,
     prefix: Prefix = None,
+    server: Server = None,
     timeout: Timeout = 10.0,
 ) -> None:
     """Add a copy of a running twin. For example `gnomon fork add WHATIF`: then the PVs `WHATIF:...` answer too.
@@ -45,26 +45,22 @@ def add(
     arguments = {"do": "add", "name": name}
     given = {"prefix": as_, "nominal": "true" if nominal else None, "snapshot": snapshot, "lattice": lattice}
     arguments |= {key: value for key, value in given.items() if value is not None}
-    _show([_call(configure(config, prefix=prefix).prefix, arguments, timeout)])
+    _show([call_running("dt:fork", arguments, timeout, config, prefix, server)])
 
 
 @app.command("list")
-def list_(config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 5.0) -> None:
+def list_(config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 5.0) -> None:
     """List the forks of a server."""
-    _show(_call(configure(config, prefix=prefix).prefix, {"do": "list"}, timeout))
+    _show(call_running("dt:fork", {"do": "list"}, timeout, config, prefix, server))
 
 
 @app.command()
-def drop(name: Name, config: ConfigFile = None, prefix: Prefix = None, timeout: Timeout = 10.0) -> None:
+def drop(
+    name: Name, config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 10.0
+) -> None:
     """End a fork and disconnect its clients; its journal is kept. For example `gnomon fork drop WHATIF`."""
-    dropped = _call(configure(config, prefix=prefix).prefix, {"do": "drop", "name": name}, timeout)
+    dropped = call_running("dt:fork", {"do": "drop", "name": name}, timeout, config, prefix, server)
     typer.echo(printable(f"fork {name} is dropped; its commands are kept in {dropped['journal']}"))
-
-
-def _call(prefix: str, arguments: dict[str, str], timeout: float) -> Any:
-    from gnomon.recorder.remote import call_procedure
-
-    return json.loads(call_procedure(f"{prefix}dt:fork", arguments, timeout))
 
 
 def _show(forks: list[dict[str, Any]]) -> None:

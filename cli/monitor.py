@@ -1,6 +1,7 @@
 """`gnomon monitor`: show PVs of a running server as they change."""
 
 import time
+from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,7 @@ def monitor(
     with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
         updates: Queue[tuple[str, Reading | None]] = Queue()
         names = [reading.name for reading in client.get(*pvs)]
-        ends = [client.monitor(name, lambda reading, name=name: updates.put((name, reading))) for name in names]
+        ends = [client.monitor(name, partial(_keep, updates, name)) for name in names]
         try:
             _print_updates(updates, names, count, duration, everything=everything, as_json=as_json)
         except KeyboardInterrupt:
@@ -47,6 +48,10 @@ def monitor(
         finally:
             for end in ends:
                 end()
+
+
+def _keep(updates: "Queue[tuple[str, Reading | None]]", name: str, reading: "Reading | None") -> None:
+    updates.put((name, reading))
 
 
 def _print_updates(

@@ -43,7 +43,7 @@ def reply(answer: Answer, *, plain: bool) -> Any:
 def _table(columns: Mapping[str, Sequence[Any]]) -> Any:
     spec, values = _fields({name: list(column) for name, column in columns.items()})
     fields = [("labels", "as"), ("value", ("S", None, spec)), ("descriptor", "s"), ALARM, TIME]
-    return Value(Type(fields, id=_TABLE), {"labels": list(columns), "value": values, "timeStamp": _now()})
+    return Value(Type(fields, id=_TABLE), {"labels": [name for name, _ in spec], "value": values, "timeStamp": _now()})
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -53,12 +53,18 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _fields(values: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
-    """Find the type of each field, and the values that fit: None is NaN among numbers, and an empty text elsewhere."""
+    """Find the type of each field, and the values that fit.
+
+    A field that is None everywhere is left out; among other values None is NaN, an empty text, or false.
+    """
     spec: list[tuple[str, Any]] = []
     plain: dict[str, Any] = {}
     for name, value in values.items():
         items = value if isinstance(value, list | tuple) else [value]
-        code, empty = _code([item for item in items if item is not None])
+        given = [item for item in items if item is not None]
+        if items and not given:
+            continue
+        code, empty = _code(given)
         if code in "li" and None in items:
             code, empty = "d", math.nan
         filled = [empty if item is None else item if code != "s" else str(item) for item in items]

@@ -25,7 +25,7 @@ class FakeCall:
     answer: Any = None
     calls: list[tuple[str, dict[str, Any], float]] = field(default_factory=list)
 
-    def __call__(self, name: str, arguments: Mapping[str, Any], timeout_s: float) -> str:
+    def __call__(self, name: str, arguments: Mapping[str, Any], timeout_s: float, environment: object = None) -> str:
         self.calls.append((name, dict(arguments), timeout_s))
         if isinstance(self.answer, Exception):
             raise self.answer

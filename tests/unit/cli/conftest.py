@@ -1,10 +1,26 @@
 import pytest
 
+from gnomon.clients.epics_client import EpicsClient, PvInfo
 from unit.cli.commands import FakeCall
+from unit.cli.running_client import PVS, FakeServer
 
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> FakeCall:
     fake = FakeCall()
     monkeypatch.setattr("gnomon.recorder.remote.call_procedure", fake)
+    return fake
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    """A server that answers over both protocols."""
+    fake = FakeServer()
+
+    def pvs(self: EpicsClient, match: str = "*", source: str = "*") -> list[PvInfo]:
+        return [PvInfo(*row, "") for row in PVS]
+
+    monkeypatch.setattr("gnomon.clients.epics_client._connect", lambda target, protocol: fake.pvs)
+    monkeypatch.setattr(EpicsClient, "find_pvs", pvs)
+    monkeypatch.setattr(EpicsClient, "call", lambda self, name, arguments: fake.call(name, arguments))
     return fake
