@@ -11,7 +11,7 @@ from gnomon.ioc.servers.pva.replies import reply, sends_texts
 from gnomon.recorder.remote import answer_text
 
 ONE = {"id": 3, "device": "HS*", "delay_s": 2.5, "on": True, "names": ["a", "b"]}
-ROWS = [{"id": 1, "scale": 0.5, "left": None}, {"id": 2, "text": "b", "left": None}]
+ROWS: list[dict[str, Any]] = [{"id": 1, "scale": 0.5, "left": None}, {"id": 2, "text": "b", "left": None}]
 
 
 def test_calls_of_command_lines_are_known_by_their_texts() -> None:
