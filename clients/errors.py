@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from gnomon.lattice import GnomonError
 
+__all__ = ["ClientError", "NoAnswerError", "NoServerError", "NotFoundError", "RefusedError"]
+
 
 class ClientError(GnomonError):
     """A running server could not be found or asked, or refused."""

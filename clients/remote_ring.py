@@ -15,6 +15,8 @@ from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import choose_server
 from gnomon.clients.table import Table
 
+__all__ = ["Plane", "RemoteRing", "SetOutcome", "connect"]
+
 #: Readings of several PVs belong to one result if their time stamps are the same; tries to get such readings.
 _TRIES = 20
 

@@ -1,12 +1,9 @@
 """gnomon: a digital shadow of a synchrotron storage ring that any EPICS client can talk to."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from gnomon.clients.remote_ring import connect
-
-__all__ = ["__version__", "connect"]
+__all__ = ["__version__", "connect"]  # noqa: F822: found by __getattr__
 
 __version__ = "0.1.0"
 
