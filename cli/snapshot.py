@@ -1,15 +1,18 @@
 """`gnomon snapshot`: named sets of all setpoints, to compare, restore, and exchange with other programs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
+from gnomon.cli.sending import DryRun, Sending, Yes, send
 
 if TYPE_CHECKING:
     from gnomon.ioc.app.snapshot_store import PresentState
     from gnomon.ioc.base.config import Config
+    from gnomon.recorder.review import Assignment
     from gnomon.recorder.snapshots import Entry, Snapshot
 
 #: Exit code of an import of which some lines could not be read.
@@ -168,9 +171,8 @@ def diff(
 @app.command()
 def restore(
     name: Name,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the settings that would be made; make none.")
-    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     revision: RevisionOption = None,
     config: ConfigFile = None,
     machine: Machine = None,
@@ -180,22 +182,21 @@ def restore(
     """Restore a snapshot's settings on the running server, by one command.
 
     For example `gnomon snapshot restore flat --dry-run`. Only settings that differ are sent; either all of them are
-    made or none.
+    made or none. On a terminal, asks first.
     """
-    from gnomon.cli.log import send
     from gnomon.ioc.app import snapshot_store as store
     from gnomon.recorder import rendering
     from gnomon.recorder.snapshots import assignments
 
     settings, now = _present(config, machine, prefix, journal)
     snapshot = store.find(settings, name, revision).snapshot
-    todo = assignments(snapshot, now.lattice)
+
+    def again() -> "Sequence[Assignment]":
+        return assignments(snapshot, _present(config, machine, prefix, journal)[1].lattice)
+
     console = rendering.make_console()
-    if dry_run and todo:
-        console.print(rendering.assignments_table(todo))
-        console.print(f"dry run: nothing was set; these settings would be made on {now.run.prefix!r}")
-        return
-    reply = send(now.run.prefix, todo, f"snapshot restore {name}")
+    todo = assignments(snapshot, now.lattice)
+    reply = send(now.run.prefix, f"snapshot restore {name}", todo, again, Sending(dry_run, yes))
     same_document = snapshot.complete and snapshot.digest == now.run.digest
     if reply is not None and reply.lattice_id and same_document and reply.lattice_id != snapshot.lattice_id:
         console.print(

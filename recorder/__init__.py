@@ -6,11 +6,12 @@ from gnomon.lattice import lazy_names
 from gnomon.recorder.errors import JournalError, MachineError, RemoteError, ReplayError, ReviewError, SaveFileError
 
 if TYPE_CHECKING:
-    from gnomon.recorder.entries import Key, Run
+    from gnomon.recorder.entries import Entry, Key, Run
     from gnomon.recorder.journal import Journal
     from gnomon.recorder.reader import Filter, Reader
 
 __all__ = [
+    "Entry",
     "Filter",
     "Journal",
     "JournalError",
@@ -25,5 +26,13 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(
-    __name__, {"Filter": "reader", "Journal": "journal", "Key": "entries", "Reader": "reader", "Run": "entries"}
+    __name__,
+    {
+        "Entry": "entries",
+        "Filter": "reader",
+        "Journal": "journal",
+        "Key": "entries",
+        "Reader": "reader",
+        "Run": "entries",
+    },
 )

@@ -24,7 +24,7 @@ class Filter:
 
     `since_ns`, `until_ns` are wall times, `first`, `last` sequence numbers, all inclusive. `pv` is a pattern with
     `*`, `?` and `[...]` for any PV or device of a command; `client` one for its user, its host or `user@host`.
-    `outcome` is that of the last outcome.
+    `outcome` is that of the last outcome; `changed` selects commands that changed a setting.
     """
 
     since_ns: int | None = None
@@ -34,6 +34,7 @@ class Filter:
     pv: str | None = None
     client: str | None = None
     outcome: Outcome | None = None
+    changed: bool = False
 
     def where(self) -> tuple[str, list[Any]]:
         """Make the condition in SQL, with its values."""
@@ -54,10 +55,16 @@ class Filter:
         if self.outcome is not None:
             newest = "(SELECT outcome FROM outcome WHERE sequence = command.sequence ORDER BY id DESC LIMIT 1)"
             terms.append((f"{newest} = ?", [self.outcome.value]))
+        if self.changed:
+            done = "SELECT 1 FROM outcome JOIN effect ON effect.outcome = outcome.id"
+            terms.append(
+                (f"EXISTS ({done} WHERE outcome.sequence = command.sequence AND setting_done <> setting_old)", [])
+            )
         return " AND ".join(term for term, _ in terms), [value for _, values in terms for value in values]
 
 
 EVERYTHING = Filter()
+CHANGED = Filter(changed=True)
 
 
 class Reader:
@@ -142,6 +149,13 @@ class Reader:
         with self._snapshot():
             rows = self._rows(f"SELECT * FROM command WHERE {where} ORDER BY sequence DESC LIMIT ?", (*values, count))
             return tuple(self._entries(rows[::-1]))
+
+    def newest_changes(self, count: int) -> tuple[Entry, ...]:
+        """Read the newest `count` commands that changed a setting, oldest first. Raises ReviewError for too few."""
+        found = self.newest(count, CHANGED)
+        if len(found) < count:
+            raise ReviewError(f"{self.path}: only {len(found)} commands in this journal changed a setting, not {count}")
+        return found
 
     def effects(self, *, run: int | None = None, first: int = 1, last: int | None = None) -> tuple[Effect, ...]:
         """Read the changes that commands `first` to `last` made, of one run or of all, in the order of acting."""

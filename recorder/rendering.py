@@ -18,6 +18,7 @@ __all__ = [
     "assignments_table",
     "changes_table",
     "clean",
+    "difference_texts",
     "differences_table",
     "entries_table",
     "entry_line",
@@ -98,16 +99,15 @@ def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
     table = make_table("PV", "device", "property", "old", "done" if done else "new", "unit", "drives", right=(3, 4))
     for c in changes:
         drives = [
-            f"{name} {value_text(c.physics_old.get(name))} -> {value_text(v)}" for name, v in c.physics_new.items()
+            f"{name} {' -> '.join(difference_texts(c.physics_old.get(name), v))}" for name, v in c.physics_new.items()
         ]
         if done and c.setting != c.property:
-            drives.insert(0, f"{c.setting} {value_text(c.setting_old)} -> {value_text(c.setting_done)}")
+            drives.insert(0, f"{c.setting} {' -> '.join(difference_texts(c.setting_old, c.setting_done))}")
         table.add_row(
             clean(c.pv),
             clean(c.device),
             clean(c.property),
-            value_text(c.old),
-            value_text(c.done if done else c.new),
+            *difference_texts(c.old, c.done if done else c.new),
             clean(c.unit),
             clean(", ".join(drives)),
         )
@@ -118,7 +118,7 @@ def differences_table(differences: Iterable[Difference], first: str, second: str
     """Make a table of settings at two points; "nominal" is shown if the number is unknown at one of them."""
     table = make_table("device", "property", first, second, "unit", right=(2, 3))
     for d in differences:
-        values = (value_text(d.first, "nominal"), value_text(d.second, "nominal"))
+        values = difference_texts(d.first, d.second, "nominal")
         table.add_row(clean(d.device), clean(d.setting), *values, clean(d.unit))
     return table
 
@@ -127,7 +127,7 @@ def moves_table(moves: Iterable[tuple[str, float | None, float | None, str]], fi
     """Make a table of setpoints in two snapshots: name, both values, unit; None if a snapshot does not have it."""
     table = make_table("PV", first, second, "unit", right=(1, 2))
     for name, one, other, unit in moves:
-        table.add_row(clean(name), value_text(one), value_text(other), clean(unit))
+        table.add_row(clean(name), *difference_texts(one, other), clean(unit))
     return table
 
 
@@ -143,7 +143,7 @@ def assignments_table(assignments: Iterable[Assignment]) -> Table:
     """Make a table of settings to be made."""
     table = make_table("device", "property", "now", "will be", "unit", right=(2, 3))
     for a in assignments:
-        table.add_row(clean(a.device), clean(a.setting), value_text(a.now), value_text(a.value), clean(a.unit))
+        table.add_row(clean(a.device), clean(a.setting), *difference_texts(a.now, a.value), clean(a.unit))
     return table
 
 
@@ -157,6 +157,20 @@ def local_time(wall_ns: int) -> str:
     """Format local time with milliseconds."""
     seconds, rest = divmod(wall_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d}"
+
+
+def difference_texts(first: float | None, second: float | None, nothing: str = "-") -> tuple[str, str]:
+    """Format two numbers to nine digits, or to as many more as tell them apart, with the same number of decimals."""
+    one, other = value_text(first, nothing), value_text(second, nothing)
+    if first is None or second is None:
+        return one, other
+    if first != second and one == other:
+        digits = next((n for n in range(10, 17) if f"{first:.{n}g}" != f"{second:.{n}g}"), 17)
+        one, other = f"{first:.{digits}g}", f"{second:.{digits}g}"
+    decimals = [len(text.partition(".")[2]) for text in (one, other)]
+    if all(decimals) and "e" not in one + other and decimals[0] != decimals[1]:
+        one, other = (text + "0" * (max(decimals) - own) for text, own in zip((one, other), decimals, strict=True))
+    return one, other
 
 
 def value_text(value: float | None, nothing: str = "-") -> str:
@@ -181,14 +195,13 @@ def _cells(entry: Entry) -> tuple[Text, ...]:
     applied = entry.applied
     done = applied.effects[0].done if applied and len(applied.effects) == 1 else None
     if asked is not None and done is not None and done != asked.new:
-        remarks.insert(0, f"applied as {value_text(done)} {asked.unit}")
+        remarks.insert(0, f"applied as {difference_texts(done, asked.new)[0]} {asked.unit}")
     return (
         Text(str(entry.sequence)),
         Text(local_time(entry.wall_ns)),
         clean(f"{entry.client.user}@{entry.client.host}"),
         clean((_what(asked) if asked else "") + more),
-        Text(value_text(asked.old if asked else None)),
-        Text(value_text(asked.new if asked else None)),
+        *map(Text, difference_texts(asked.old, asked.new) if asked else ("-", "-")),
         clean(asked.unit if asked else ""),
         outcome_text(entry.outcome),
         clean("; ".join(filter(None, remarks))),

@@ -12,15 +12,16 @@ from gnomon.recorder.errors import ReviewError
 
 __all__ = [
     "Assignment",
+    "Clash",
     "Difference",
     "Settings",
+    "Undoing",
     "differences",
     "inverse",
     "known_nominals",
-    "moved",
-    "overwritten",
     "restoration",
     "settings_at",
+    "undoing",
     "units",
 ]
 
@@ -51,6 +52,27 @@ class Assignment:
     unit: str
     now: float | None
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A setting that no longer has the value that a command left: `left`, `now` in `unit`."""
+
+    key: Key
+    unit: str
+    sequence: int
+    left: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """The way back from some commands: `entries` in the order of undoing, and the settings after it."""
+
+    entries: tuple[Entry, ...]
+    settings: Settings
+    units: Mapping[Key, str]
+    clashes: tuple[Clash, ...]
 
 
 def settings_at(baseline: Mapping[Key, float], effects: Iterable[Effect]) -> Settings:
@@ -125,16 +147,21 @@ def inverse(entry: Entry) -> tuple[Assignment, ...]:
     )
 
 
-def moved(assignments: Iterable[Assignment], settings: Mapping[Key, float], nominal: Nominal) -> tuple[Assignment, ...]:
-    """Select the assignments whose setting no longer has the value `now` of the assignment."""
-    keyed = [((a.device, a.setting), a) for a in assignments]
-    return tuple(a for key, a in keyed if (settings[key] if key in settings else nominal(key)) != a.now)
+def undoing(entries: Iterable[Entry], now: Mapping[Key, float], nominal: Nominal) -> Undoing:
+    """Undo commands one after the other, the last one that acted first, from the present settings `now`.
 
-
-def overwritten(assignments: Iterable[Assignment], later: Iterable[Effect]) -> tuple[int, ...]:
-    """List the numbers of the commands among `later` that changed a setting of `assignments`."""
-    keys = {(a.device, a.setting) for a in assignments}
-    return tuple(sorted({effect.sequence for effect in later if effect.key in keys}))
+    Raises ReviewError for a command that changed nothing.
+    """
+    ordered = sorted(entries, key=lambda entry: -(entry.applied.order if entry.applied else 0))
+    settings, unit, clashes = dict(now), dict[Key, str](), []
+    for entry in ordered:
+        for a in inverse(entry):
+            key = (a.device, a.setting)
+            present = settings[key] if key in settings else nominal(key)
+            if a.now is not None and present != a.now:
+                clashes.append(Clash(key, a.unit, entry.sequence, a.now, present))
+            settings[key], unit[key] = a.value, a.unit
+    return Undoing(tuple(ordered), settings, unit, tuple(clashes))
 
 
 def _first_to_last(effects: Iterable[StoredChange]) -> tuple[StoredChange, ...]:

@@ -98,7 +98,7 @@ def test_the_switch_to_an_optics_is_one_command_that_can_be_undone(mls: TwinProc
     before = mls.client(daily_use.get_all, names)
     after = mls.client(daily_use.put_and_read, [("MLSOPCCP:actOptRmpTblSet", "injection")], names)
     assert (after[0], *after[2:]) == (before[0] + 1, 105.0, 4)
-    undone = mls.gnomon("log", "undo", str(after[0]), "--journal", str(mls.journal))
+    undone = mls.gnomon("log", "undo", str(after[0]), "--yes", "--journal", str(mls.journal))
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert mls.client(daily_use.get_all, names)[1:] == before[1:]
 

@@ -53,8 +53,8 @@ def test_every_command_works_on_a_fork_by_its_prefix(twin: TwinProcess) -> None:
     assert [line.split()[4] for line in listed[2:]] == ["WHATIF:HS4P1D1R:set", "WHATIF:Q1PDR:set"]
     gnomon(twin, "fault", "add", "abandon", "HS1PD2R", "--prefix", "WHATIF:")
     assert twin.client(access.caget_all, ["WHATIF:dt:faults:count", "TWIN:dt:faults:count"]) == [1, 0]
-    gnomon(twin, "log", "undo", *on_fork, "2")
-    gnomon(twin, "restore", "--to", "1", *on_fork)
+    gnomon(twin, "log", "undo", "--yes", *on_fork, "2")
+    gnomon(twin, "restore", "--to", "1", "--yes", *on_fork)
     assert twin.client(access.caget_all, ["WHATIF:HS4P1D1R:rdbk", "TWIN:HS4P1D1R:rdbk"]) == [
         0.1 + 0.2,
         0.2,

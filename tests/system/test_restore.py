@@ -45,7 +45,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         assert line.endswith("settings that are not nominal: 4")
         listed = again.gnomon("log", "--journal", str(again.journal), "-n", "1").stdout
         assert "restore run 1, command 5" in listed
-        undone = again.gnomon("log", "undo", "--journal", str(again.journal), "6")
+        undone = again.gnomon("log", "undo", "--yes", "--journal", str(again.journal), "6")
         assert undone.returncode == 0, undone.stderr
         assert again.client(restoring.lattice, "TWIN:") == nominal
 

@@ -220,14 +220,14 @@ def test_no_road_leads_from_the_shadow_to_the_machine(machine: Machine, shadow: 
         shadow.set(names=["HS4P1D1R:set", "HS1PD1R:set"], values=[0.5, 0.5])
     shadow.process.client(access.caput, "TWIN:HS4P1D1R:set", 0.7)
     journal = ("--journal", str(shadow.process.journal))
-    assert reason in shadow.process.gnomon("log", "undo", "1", "--force", *journal).stderr
+    assert reason in shadow.process.gnomon("log", "undo", "1", "--force", "--yes", *journal).stderr
     shadow.call("dt:fault", do="add", action="abandon", device="HS4P1D1R")
     shadow.call("dt:fault", do="clear")
     shadow.put("par:mode", "twin")
     assert shadow.shows("alone")
     assert shadow.get("dt:residual:x").severity == INVALID
     shadow.put("HS4P1D1R:set", 0.6)
-    assert shadow.process.gnomon("restore", "--to", "1", *journal).returncode == 0
+    assert shadow.process.gnomon("restore", "--to", "1", "--yes", *journal).returncode == 0
     shadow.put("dt:active", 0)
     shadow.put("dt:active", 1)
     shadow.put("par:mode", "shadow")

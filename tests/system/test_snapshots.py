@@ -50,7 +50,7 @@ def test_saved_moved_compared_restored(twin: TwinProcess) -> None:
     dry = snapshot(twin, "restore", "bumped", "--dry-run", *journal)
     assert "dry run: nothing was set; these settings would be made on 'TWIN:'" in dry
     _, generation = twin.client(snapshots.lattice_and, "dt:generation")
-    restored = snapshot(twin, "restore", "bumped", *journal)
+    restored = snapshot(twin, "restore", "bumped", "--yes", *journal)
     assert f"snapshot restore bumped: done; lattice {before}" in restored
     assert "as saved" not in restored
     after = twin.client(snapshots.lattice_and, "dt:generation")
@@ -73,7 +73,7 @@ def test_a_file_and_back(twin: TwinProcess, tmp_path: Path, suffix: str) -> None
     assert "1 not imported (there is no such PV): OTHER:PV" in done.stderr
     assert "1 not imported (cannot be set): TUNEZR:rdH" in done.stderr
     twin.client(snapshots.put, HS4P1D1R=0.0)
-    snapshot(twin, "restore", f"from{suffix}", *journal)
+    snapshot(twin, "restore", f"from{suffix}", "--yes", *journal)
     assert twin.client(snapshots.lattice_and, "HS4P1D1R:rdbk") == [before, 0.7]
 
 

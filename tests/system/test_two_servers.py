@@ -127,11 +127,11 @@ def test_undo_and_restore_put_a_running_twin_back_as_new_commands(twin: TwinProc
     first, last = recorded(twin, ("HS4P2D1R:set", 0.1), ("Q1M2D1R:Cm:set", 2.44), ("HS4P2D1R:set", 0.7))
     journal = ("--journal", str(twin.journal))
     lattice = twin.client(restoring.lattice, "TWIN:")
-    assert twin.gnomon("log", "undo", str(last), *journal).returncode == 0
+    assert twin.gnomon("log", "undo", str(last), "--yes", *journal).returncode == 0
     assert twin.client(access.caget_all, ["TWIN:HS4P2D1R:rdbk", "TWIN:HS4P2D1R:set"]) == [0.1, 0.1]
-    assert twin.gnomon("restore", "--to", str(first - 1), *journal).returncode == 0
+    assert twin.gnomon("restore", "--to", str(first - 1), "--yes", *journal).returncode == 0
     assert twin.client(access.caget_all, ["TWIN:HS4P2D1R:rdbk", "TWIN:Q1M2D1R:Cm:rdbk"]) == [0.0, before]
-    assert twin.gnomon("restore", "--to", str(last), *journal).returncode == 0
+    assert twin.gnomon("restore", "--to", str(last), "--yes", *journal).returncode == 0
     now = twin.client(restoring.lattice, "TWIN:")
     assert now == lattice
     assert [c["note"] for c in commands(twin)[-3:]] == [

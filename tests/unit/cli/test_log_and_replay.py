@@ -11,7 +11,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from gnomon.cli import log, replay
+from gnomon.cli import log, replay, sending
 from gnomon.lattice import Client, DocumentError, Outcome, Ring
 from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.remote import Reply
@@ -61,7 +61,7 @@ class FakeRemote:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> FakeRemote:
     fake = FakeRemote()
-    monkeypatch.setattr(log, "make_remote", lambda: fake)
+    monkeypatch.setattr(sending, "make_remote", lambda: fake)
     return fake
 
 
@@ -171,44 +171,117 @@ def test_diff_shows_what_differs(path: Path) -> None:
 
 
 def test_undo_sends_the_inverse_to_the_server_that_was_recorded(path: Path, remote: FakeRemote) -> None:
-    result = gnomon("log", "undo", "--journal", path, 2)
+    result = gnomon("log", "undo", "--journal", path, 2, "--yes")
     assert remote.sent == [("TWIN:", (Assignment("Q2", "current", "A", 5.0, 0.0),), "undo 2")]
     assert "feedc0de" in result.stdout
     assert result.exit_code == 0
 
 
+def test_undo_of_several_commands_is_one_command_newest_first(path: Path, remote: FakeRemote) -> None:
+    gnomon("log", "undo", "--journal", path, 1, 2, 4, "--yes")
+    both = (Assignment("Q1", "current", "A", 3.0, 1.0), Assignment("Q2", "current", "A", 5.0, 0.0))
+    assert remote.sent == [("TWIN:", both, "undo 4 2 1")]
+
+
+def test_undo_of_the_last_commands_passes_over_those_that_changed_nothing(path: Path, remote: FakeRemote) -> None:
+    output = gnomon("log", "undo", "--journal", path, "--last", 2, "--yes").output  # command 3 was rejected
+    assert remote.sent[0][2] == "undo 4 2"
+    assert "alice@console1" in output
+    with pytest.raises(ReviewError, match="only 3 commands in this journal changed a setting, not 4"):
+        gnomon("log", "undo", "--journal", path, "--last", 4, "--yes")
+
+
+@pytest.mark.parametrize("arguments", [[], [2, "--last", 1], ["--last", 0]])
+def test_undo_needs_numbers_or_last(path: Path, remote: FakeRemote, arguments: list[object]) -> None:
+    assert gnomon("log", "undo", "--journal", path, *arguments, "--yes").exit_code == 2
+    assert not remote.sent
+
+
 def test_undo_of_what_changed_nothing_is_refused(path: Path, remote: FakeRemote) -> None:
     with pytest.raises(ReviewError, match="command 3 was rejected: there is nothing to undo"):
-        gnomon("log", "undo", "--journal", path, 3)
+        gnomon("log", "undo", "--journal", path, 3, "--yes")
     assert not remote.sent
 
 
-def test_undo_below_younger_commands_needs_force(path: Path, remote: FakeRemote) -> None:
-    with pytest.raises(
-        ReviewError, match="command 1 is not undone: later commands changed the same settings: 4; use --force"
-    ):
-        gnomon("log", "undo", "--journal", path, 1)
+def test_undo_of_a_value_that_somebody_changed_names_who_and_needs_force(path: Path, remote: FakeRemote) -> None:
+    changed = r"Q1 current: command 1 left 2 A, now 3 A, changed by alice@console1, command 4, 2025"
+    with pytest.raises(ReviewError, match=changed):
+        gnomon("log", "undo", "--journal", path, 1, "--yes")
     assert not remote.sent
-    gnomon("log", "undo", "--journal", path, 1, "--force")
+    gnomon("log", "undo", "--journal", path, 1, "--force", "--yes")
     assert remote.sent[0][1] == (Assignment("Q1", "current", "A", 3.0, 1.0),)
+
+
+def test_a_value_that_is_again_what_the_command_left_can_be_undone(path: Path, remote: FakeRemote) -> None:
+    with Journal(path) as journal:
+        begin(journal, Q1=3.0)
+        write(journal, applied(5, "Q1", 3.0, 2.0))
+    gnomon("log", "undo", "--journal", path, 1, "--yes")
+    assert remote.sent[0][1] == (Assignment("Q1", "current", "A", 2.0, 1.0),)
 
 
 def test_undo_after_a_restart_needs_force(path: Path, remote: FakeRemote) -> None:
     with Journal(path) as journal:
         begin(journal, Q1=1.0)
-    with pytest.raises(
-        ReviewError, match="command 4 is not undone: Q1 current no longer has the value that the command set"
+    for number, what in (
+        (4, "Q1 current: command 4 left 3 A, now 1 A"),
+        (2, "Q2 current: command 2 left 5 A, now 0 A"),
     ):
-        gnomon("log", "undo", "--journal", path, 4)
-    with pytest.raises(
-        ReviewError, match="command 2 is not undone: Q2 current no longer has the value that the command set"
-    ):
-        gnomon("log", "undo", "--journal", path, 2)
+        with pytest.raises(ReviewError, match=f"{what}, since the server was restarted"):
+            gnomon("log", "undo", "--journal", path, number, "--yes")
+    assert not remote.sent
+
+
+CHANGES = (["log", "undo", 2], ["restore", "--to", 1])
+
+
+@pytest.mark.parametrize("arguments", CHANGES)
+def test_a_dry_run_shows_now_and_then_and_sends_nothing(
+    path: Path, remote: FakeRemote, arguments: list[object]
+) -> None:
+    result = gnomon(*arguments, "--journal", path, "--dry-run")
+    assert ["Q2", "current", "5", "0", "A"] in [line.split() for line in result.stdout.splitlines()]
+    assert "dry run: nothing was set" in result.stdout
+    assert (result.exit_code, remote.sent) == (0, [])
+
+
+@pytest.mark.parametrize("arguments", CHANGES)
+def test_in_a_script_nothing_is_sent_without_yes(path: Path, remote: FakeRemote, arguments: list[object]) -> None:
+    result = gnomon(*arguments, "--journal", path)
+    assert (result.exit_code, remote.sent) == (2, [])
+    assert "give --yes" in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("arguments", CHANGES)
+@pytest.mark.parametrize(("answer", "sends"), [("y\n", 1), ("n\n", 0), ("\n", 0), ("", 0)])
+def test_on_a_terminal_the_user_is_asked(
+    path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch, arguments: list[object], answer: str, sends: int
+) -> None:
+    monkeypatch.setattr(sending, "is_terminal", lambda: True)
+    result = CliRunner().invoke(APP, [str(a) for a in (*arguments, "--journal", path)], input=answer)
+    assert len(remote.sent) == sends
+    assert result.exit_code == 1 - sends
+    assert "on 'TWIN:'? [y/N]" in result.output
+
+
+def test_nothing_is_sent_if_settings_changed_while_the_user_was_asked(
+    path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def somebody_else_is_faster(question: str, *, abort: bool) -> bool:
+        with Journal(path) as journal:
+            begin(journal, Q1=3.0, Q2=5.0)
+            write(journal, applied(5, "Q1", 3.0, 4.0))
+        return True
+
+    monkeypatch.setattr(sending, "is_terminal", lambda: True)
+    monkeypatch.setattr("typer.confirm", somebody_else_is_faster)
+    with pytest.raises(ReviewError, match="settings were changed while you were asked; nothing was set"):
+        gnomon("restore", "--journal", path, "--to", 1)
     assert not remote.sent
 
 
 def test_restore_sends_the_difference_and_says_when_there_is_none(path: Path, remote: FakeRemote) -> None:
-    gnomon("restore", "--journal", path, "--to", 1)
+    gnomon("restore", "--journal", path, "--to", 1, "--yes")
     back = (Assignment("Q1", "current", "A", 3.0, 2.0), Assignment("Q2", "current", "A", 5.0, 0.0))
     assert remote.sent == [("TWIN:", back, "restore --to 1")]
     assert (
@@ -222,14 +295,14 @@ def test_restore_of_an_older_run_is_possible(path: Path, remote: FakeRemote) -> 
     with Journal(path) as journal:
         begin(journal, Q1=1.0)
         write(journal, applied(5, "Q3", 0.0, 9.0))
-    gnomon("restore", "--journal", path, "--to", 4)
+    gnomon("restore", "--journal", path, "--to", 4, "--yes")
     assert {(a.device, a.value) for a in remote.sent[0][1]} == {("Q1", 3.0), ("Q2", 5.0), ("Q3", 0.0)}
 
 
 def test_no_server_is_an_error(path: Path, remote: FakeRemote) -> None:
     remote.answers = False
     with pytest.raises(RemoteError):
-        gnomon("restore", "--journal", path, "--to", 1)
+        gnomon("restore", "--journal", path, "--to", 1, "--yes")
 
 
 def test_a_command_without_outcome_is_shown_as_unknown(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from gnomon.cli import log
+from gnomon.cli import sending
 from gnomon.db import shipped_machine
 from gnomon.ioc.app.snapshot_store import SnapshotError
 from gnomon.lattice import Ring
@@ -72,7 +72,7 @@ class FakeRemote:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> FakeRemote:
     fake = FakeRemote()
-    monkeypatch.setattr(log, "make_remote", lambda: fake)
+    monkeypatch.setattr(sending, "make_remote", lambda: fake)
     return fake
 
 
@@ -162,13 +162,13 @@ def test_restore_sends_what_differs_as_one_command(desk: Desk, remote: FakeRemot
     desk.server(50.0)
     desk.snapshot("save", "a")
     desk.server(50.5)
-    output = desk.snapshot("restore", "a").output
+    output = desk.snapshot("restore", "a", "--yes").output
     ((prefix, (sent,), note),) = remote.sent
     assert (prefix, note) == ("TWIN:", "snapshot restore a")
     assert (sent.device, sent.setting, sent.value) == (*KEY, 50.0)
     assert "the lattice is feedc0de, not " in output  # a fault or another client interfered
     remote.lattice_id = ring().nominal.updated({KEY: 50.0}).id
-    assert "as saved" not in desk.snapshot("restore", "a").output
+    assert "as saved" not in desk.snapshot("restore", "a", "--yes").output
 
 
 def test_restore_of_what_is_there_sends_nothing(desk: Desk, remote: FakeRemote) -> None:
@@ -177,6 +177,15 @@ def test_restore_of_what_is_there_sends_nothing(desk: Desk, remote: FakeRemote) 
         "snapshot restore a: nothing to do: all settings already have these values\n"
     )
     assert remote.sent == []
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_restored(desk: Desk, remote: FakeRemote) -> None:
+    desk.server(50.0)
+    desk.snapshot("save", "a")
+    desk.server(50.5)
+    result = desk.snapshot("restore", "a")
+    assert (result.exit_code, remote.sent) == (2, [])
+    assert "give --yes" in result.output.replace("\n", " ")
 
 
 def test_a_dry_run_shows_and_sends_nothing(desk: Desk, remote: FakeRemote) -> None:
@@ -193,7 +202,7 @@ def test_an_older_revision_can_be_restored(desk: Desk, remote: FakeRemote) -> No
     for current in (50.0, 51.0):
         desk.server(current)
         desk.snapshot("save", "a", "--replace")
-    desk.snapshot("restore", "a", "--revision", 1)
+    desk.snapshot("restore", "a", "--yes", "--revision", 1)
     ((_, (sent,), _),) = remote.sent
     assert sent.value == 50.0
 

@@ -85,6 +85,23 @@ def test_numbers_have_nine_digits(value: float | None, text: str) -> None:
     assert rendering.value_text(value) == text
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "texts"),
+    [
+        (218.8, 218.8001, ("218.8000", "218.8001")),
+        (0.1 + 0.2, 0.3, ("0.30000000000000004", "0.29999999999999999")),
+        (1059.24, 1059.24000001, ("1059.24000000", "1059.24000001")),
+        (1.0, 2.5, ("1", "2.5")),
+        (2.0, 2.0, ("2", "2")),
+        (1e-9, 2.5e-9, ("1e-09", "2.5e-09")),
+        (float("nan"), float("nan"), ("nan", "nan")),
+        (None, 2.0, ("-", "2")),
+    ],
+)
+def test_two_numbers_that_differ_never_look_equal(first: float | None, second: float, texts: tuple[str, str]) -> None:
+    assert rendering.difference_texts(first, second) == texts
+
+
 def test_milliseconds_are_cut_and_never_rounded_into_the_next_second() -> None:
     assert rendering.local_time(1_700_000_000_999_999_999).endswith(":20.999")
     assert rendering.local_time(1_700_000_000_000_000_001).endswith(":20.000")

@@ -12,13 +12,13 @@ from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import Nominals, RecordedState, same_machine, state_at, state_before, state_now
 from gnomon.recorder.review import (
     Assignment,
+    Clash,
     Difference,
     differences,
     inverse,
     known_nominals,
-    moved,
-    overwritten,
     restoration,
+    undoing,
 )
 from unit.recorder.records import applied, begin, current, record, settled, small_journal, strength, write
 
@@ -123,16 +123,21 @@ def test_a_command_that_changed_nothing_has_no_inverse(path: Path, outcome: Outc
         inverse(reader.entry(5))
 
 
-def test_younger_commands_on_the_same_settings_are_named(path: Path) -> None:
+def test_undoing_several_commands_goes_back_through_what_each_one_left(path: Path) -> None:
     with Reader(path) as reader:
-        assert overwritten(inverse(reader.entry(1)), reader.effects(first=2)) == (4,)
-        assert overwritten(inverse(reader.entry(2)), reader.effects(first=3)) == ()
+        way = undoing([reader.entry(n) for n in (1, 4, 2)], state_now(reader).settings, lambda key: 0.0)
+    assert [entry.sequence for entry in way.entries] == [4, 2, 1]
+    assert way.settings == {Q1: 1.0, Q2: 0.0}
+    assert way.clashes == ()
 
 
-def test_a_setting_that_is_elsewhere_is_noticed() -> None:
-    wanted = (Assignment("Q1", "current", "A", 2.0, 1.0), Assignment("Q2", "current", "A", 5.0, 0.0))
-    assert moved(wanted, {Q1: 2.0, Q2: 5.0}, lambda key: 0.0) == ()
-    assert moved(wanted, {Q1: 2.0}, lambda key: 0.0) == wanted[1:]
+def test_a_value_that_a_command_did_not_leave_is_a_clash_and_nothing_else_is(path: Path) -> None:
+    with Reader(path) as reader:
+        entry = reader.entry(1)  # Q1 1 -> 2
+    assert undoing([entry], {Q1: 3.0}, lambda key: 0.0).clashes == (Clash(Q1, "A", 1, 2.0, 3.0),)
+    assert undoing([entry], {}, lambda key: 0.0).clashes == (Clash(Q1, "A", 1, 2.0, 0.0),)
+    back = undoing([entry], {Q1: 2.0}, lambda key: 0.0)  # whoever has put it there meanwhile
+    assert (back.clashes, back.settings) == ((), {Q1: 1.0})
 
 
 def test_points_of_different_machines_are_not_compared(path: Path) -> None:

@@ -1,0 +1,169 @@
+"""Options that the commands of `gnomon log` share: the journal, the filter of commands, and points in time."""
+
+import inspect
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnomon.cli.options import configure
+
+if TYPE_CHECKING:
+    from gnomon.lattice import Ring
+    from gnomon.recorder import Filter, Run
+
+JournalOption = Annotated[
+    Path | None,
+    typer.Option("--journal", help="Read this journal file.", show_default="the journal of the configuration"),
+]
+PvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pv", help="Select commands to PVs or devices that match this pattern (with * and ?).", show_default=False
+    ),
+]
+ClientOption = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        help="Select commands from clients that match this pattern: a user, a host, or user@host.",
+        show_default=False,
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="Select commands from this time on: an age (90s, 10m, 2h, 3d) or an ISO time.",
+        show_default=False,
+    ),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", help="Select commands up to this time: an age or an ISO time.", show_default=False),
+]
+OutcomeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome",
+        help="Select commands with this outcome: applied, delayed, modified, abandoned, rejected or failed.",
+        show_default=False,
+    ),
+]
+FromOption = Annotated[
+    int | None,
+    typer.Option("--from", min=1, help="Select commands from this number on.", show_default=False),
+]
+ToOption = Annotated[
+    int | None, typer.Option("--to", min=1, help="Select commands up to this number.", show_default=False)
+]
+LastOption = Annotated[
+    int, typer.Option("--last", "-n", min=1, help="Show at most this many of the most recent commands.")
+]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", "-f", help="Keep running and show new commands as they are recorded.")
+]
+
+_AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def make_filter(
+    pv: PvOption = None,
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    outcome: OutcomeOption = None,
+    first: FromOption = None,
+    to: ToOption = None,
+) -> "Filter":
+    """Make the filter that the options describe."""
+    from gnomon.lattice import Outcome
+    from gnomon.recorder import Filter
+
+    if outcome is not None and outcome not in list(Outcome):
+        raise typer.BadParameter(
+            f"{outcome!r} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
+        )
+    return Filter(
+        since_ns=_moment(since, "--since"),
+        until_ns=_moment(until, "--until"),
+        first=first,
+        last=to,
+        pv=pv,
+        client=client,
+        outcome=Outcome(outcome) if outcome is not None else None,
+    )
+
+
+def with_filter(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `make_filter`, in the place of its parameter `which`, the filter that they make."""
+    own, options = inspect.signature(command).parameters, inspect.signature(make_filter).parameters
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in options}
+        command(**arguments, which=make_filter(**chosen))
+
+    together = [p for name in own for p in (options.values() if name == "which" else [own[name]])]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in together]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Options given before the subcommand; the subcommand's own options take precedence."""
+
+    journal: Path | None
+    config: Path | None
+    machine: str | None
+    prefix: str | None
+
+
+def chosen_journal(
+    context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
+) -> Path:
+    """Find the journal of a subcommand, by its own options and those before it."""
+    before: Chosen = context.obj
+    if journal is None and before.journal is not None and machine is None and prefix is None:
+        journal = before.journal
+    return journal_path(journal, before.config, machine or before.machine, before.prefix if prefix is None else prefix)
+
+
+def journal_path(journal: Path | None, config: Path | None, machine: str | None, prefix: str | None) -> Path:
+    """Find the journal: the given file, or that of the configuration."""
+    return journal if journal is not None else configure(config, machine, prefix).journal()
+
+
+def ring_of(run: "Run") -> "Ring | None":
+    """Build the ring of a run; None if its machine document is no longer available."""
+    from gnomon.ioc.app.machines import recorded_machine
+    from gnomon.lattice import LatticeError
+
+    try:
+        return recorded_machine(configure(None), run.machine, run.digest).ring
+    except LatticeError:
+        return None
+
+
+def _moment(text: str | None, option: str) -> int | None:
+    """Convert an age or an ISO time (local unless it has a time zone) to a time [ns since 1970]."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if ago:
+        return time.time_ns() - int(float(ago[1]) * _AGO[ago[2]] * 1e9)
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError, OSError) as error:
+        raise typer.BadParameter(
+            f"{text!r} is not a time; give an age (90s, 10m, 2h, 3d) or an ISO time (2026-11-21T10:30)",
+            param_hint=option,
+        ) from error
