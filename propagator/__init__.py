@@ -1,4 +1,4 @@
-"""What the beam does: closed orbit, optics, and the asynchronous service around them."""
+"""The beam: closed orbit, optics, and the asynchronous service around them."""
 
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.lifetime import HOUR_S, StoredBeam

@@ -1,4 +1,4 @@
-"""How kernels are compiled and where the machine code is kept.
+"""Compilation of kernels, and the cache of their machine code.
 
 numba sees a change in the file of a cached function, not in the functions that it calls, and a package may be
 installed where nothing can be written. So the machine code goes to a folder of the user's cache that is named after a
@@ -60,7 +60,7 @@ def cache_folder() -> Path:
 
 
 def usable(folder: Path) -> bool:
-    """Whether files can be kept in `folder`; it is made when missing."""
+    """Return whether files can be kept in `folder`, which is made when missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -74,6 +74,14 @@ def compiled(function: F) -> F:
     Of fastmath, only the fusing of multiplications into additions is on: tests for NaN and infinity must hold.
     """
     return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
+
+
+def inlined(function: F) -> F:
+    """Mark a function as `compiled` whose text takes the place of every call.
+
+    For what short loops call: the compiler makes vector instructions of a loop only without calls in it.
+    """
+    return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")(function))
 
 
 def kernel(function: F) -> F:

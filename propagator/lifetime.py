@@ -29,7 +29,7 @@ class StoredBeam:
         self.stored = False
 
     def advance(self, now_s: float, volume: float) -> None:
-        """Go on to `now_s`; `volume` is the beam's by the nominal one, not-a-number while none can be stored."""
+        """Advance to `now_s`; `volume` is the beam's relative to the nominal one, NaN while no beam can be stored."""
         passed_s, self._now_s = now_s - self._now_s, now_s
         if passed_s < 0.0:  # the clock was set back: no time has passed that we know of
             self._filled_s += passed_s
@@ -55,7 +55,7 @@ class StoredBeam:
         self._lifetimes.clear()
 
     def countdown_s(self) -> float:
-        """Time to the next top-up [s]; not-a-number where there is none to come."""
+        """Time to the next top-up [s]; NaN if none is to come."""
         if self._part is None or self._part.top_up_s is None or not self.stored:
             return math.nan
         return self._filled_s + self._part.top_up_s - self._now_s

@@ -74,9 +74,9 @@ class Propagator:
         """Find the orbits a `STEP` above and below the last beam's momentum, in the program's slots ABOVE and BELOW."""
         program = self.program
         for slot, step in ((ABOVE, STEP), (BELOW, -STEP)):
-            self._prepare(slot, program.deltas[BEAM] + step)
-            program.points[slot] = program.points[BEAM]
-            program.touching[slot] = 0
+            self._prepare(slot, program.tables.deltas[BEAM] + step)
+            program.tables.points[slot] = program.tables.points[BEAM]
+            program.tables.bodies_valid[slot] = 0
             if self._measure(slot)[place.STATUS] != FOUND:
                 return False
         return True
@@ -102,8 +102,8 @@ class Propagator:
     def _prepare(self, slot: int, delta: float) -> None:
         """Have the maps of a slot ready at a momentum deviation."""
         program = self.program
-        if program.deltas[slot] != delta:
-            program.bases[slot] = program.deltas[slot] = delta
+        if program.tables.deltas[slot] != delta:
+            program.tables.bases[slot] = program.tables.deltas[slot] = delta
             self._pending[slot] = program.everything
         if self._pending[slot].size:
             program.rebuild(self._pending[slot], np.array([slot], dtype=np.int64))
@@ -183,7 +183,7 @@ class Propagator:
                 lattice.id, True, "", result.delta, orbit, self._no_matrix, self._no_pair, self._no_optics,
                 self._no_optics, self._no_optics, self._no_orbit, self._no_pair, math.nan,
             )  # fmt: skip
-        one_turn = self.program.turns[BEAM].reshape(4, 5)[:, :4].copy()
+        one_turn = self.program.tables.turns[BEAM].reshape(4, 5)[:, :4].copy()
         one_turn.flags.writeable = False
         beta, alpha, phase = optics
         chromatic = (self._no_orbit, self._no_pair, math.nan)
@@ -206,7 +206,7 @@ class _Result:
     __slots__ = ("delta", "dispersion", "optics", "orbit", "pairs", "report", "slope", "status")
 
     def __init__(self, propagate: Propagator, wanted: int, target: float = 0.0, reach: float = 0.0) -> None:
-        n = propagate.program.kinds.size + 1
+        n = propagate.program.tables.kinds.size + 1
         self.orbit, self.dispersion, self.optics, self.pairs = (
             np.empty((n, 4)), np.empty((n, 4)), np.empty((3, 2, n)), np.empty((2, 2))
         )  # fmt: skip

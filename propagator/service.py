@@ -1,4 +1,4 @@
-"""The asynchronous service: the newest lattice wins, nothing waits for ever, every submission gets an answer."""
+"""The asynchronous service: the newest lattice wins, nothing waits forever, every submission gets an answer."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ MAX_HUNG = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service has to say about a lattice and all commands up to `sequence`.
+    """Answer of the service for a lattice and all commands up to `sequence`.
 
     `generation` counts answers from 1. `beam` is None when there is no result, and `failure` then says why (timed out,
     raised, waited too long, or `paused`: somebody wanted none); a lattice without a stable beam is a result. `seconds`
@@ -109,7 +109,7 @@ class PropagatorService:
 
     @property
     def hung(self) -> int:
-        """How many computations were left behind and have not returned since."""
+        """Number of computations that were left behind and have not returned since."""
         return len(self._hung)
 
     def submit(self, lattice: Lattice, sequence: int) -> asyncio.Future[Answer]:

@@ -1,4 +1,4 @@
-"""Compile the kernels before anyone waits for them."""
+"""Compilation of the kernels before anyone waits for them."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import numpy as np
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole, Sextupole
 from gnomon.propagator.compiled import cache_folder
 from gnomon.propagator.live import kernels
+from gnomon.propagator.live.affine import B2
 from gnomon.propagator.live.kernels import OPTICS
 from gnomon.propagator.live.program import BEAM, Program
 from gnomon.propagator.live.report import REPORT
@@ -19,7 +20,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def kernels_are_cached() -> bool:
-    """Whether the machine code of all kernels is in the cache, so that the first beam takes no compilation."""
+    """Return whether the machine code of all kernels is in the cache, so that the first beam needs no compilation."""
     return (cache_folder() / MARK).exists()
 
 
@@ -29,8 +30,8 @@ def compile_kernels(progress: Progress | None = None) -> None:
     `progress` is called with a kernel's name, how many are done and how many there are, before each and at the end.
     """
     program = Program(small_ring())
-    n = program.kinds.size
-    program.parameters[1, 5], program.parameters[3, 5] = 1.0, -1.0
+    n, parameters = program.tables.kinds.size, program.tables.parameters
+    parameters[1, B2], parameters[3, B2] = 1.0, -1.0
     orbit, optics, report = np.empty((2, n + 1, 4)), np.empty((3, 2, n + 1)), np.zeros(REPORT)
     points, four, two = np.ones((MANY + 1, MANY)), np.zeros((2, 4)), np.ones(2)
     four.flags.writeable = two.flags.writeable = False
@@ -43,7 +44,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
         (
             "radiation",
             lambda: lose(
-                np.zeros(1, dtype=np.int64), np.ones((1, SHAPE)), program.parameters[:1], points, points, 0.0, four,
+                np.zeros(1, dtype=np.int64), np.ones((1, SHAPE)), parameters[:1], points, points, 0.0, four,
                 four, two, two, np.empty(SUMS),
             ),
         ),

@@ -1,4 +1,4 @@
-"""The compiled code of derivatives: maps from the ring's start, and what a parameter changes in its element."""
+"""Compiled code of derivatives: maps from the ring's start, and the effect of a parameter in its element."""
 
 import numpy as np
 
@@ -7,27 +7,28 @@ from gnomon.propagator.derivatives.variations import PAIRS, vary_body
 from gnomon.propagator.live.affine import (
     AFFINE,
     ANGLE,
+    CONSTANT,
     CORRECTOR,
     DRIFT,
     DX,
     DY,
-    EXIT,
-    FINT_EXIT,
-    GAP,
     KICK_X,
+    KICK_Y,
     LENGTH,
+    MAP,
     NONLINEAR,
     ROLL,
-    apply_drift,
-    compose,
-    copy,
-    edge_strengths,
-    has_edges,
+    WIDTH,
+    carry,
+    edge_of,
+    multiply_row,
     set_identity,
-)  # fmt: skip
+    steer,
+)
 from gnomon.propagator.live.ends import write_ends
-from gnomon.propagator.live.misalignment import write_frames
-from gnomon.propagator.live.orbit_search import carry
+from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write_frames
+from gnomon.propagator.live.optics import carry_columns
+from gnomon.propagator.live.tables import Arrays, LiveTables
 
 #: Steps of fourth-order differences of the changes of frame: linear in the offsets [m], smooth in the roll [rad].
 FRAME_STEP = 1e-3
@@ -36,35 +37,24 @@ FRAME_STEP = 1e-3
 @compiled
 def add_edge(geometry: Floats, delta: float, change: Floats, out: Floats) -> None:
     """Write a change (4) of the coordinates at a body's end as it is behind the exit edge, if there is one."""
-    horizontal = vertical = 0.0
-    if has_edges(geometry):
-        horizontal, vertical = edge_strengths(
-            geometry[ANGLE] / geometry[LENGTH], geometry[EXIT], geometry[GAP], geometry[FINT_EXIT], delta
-        )
+    horizontal, vertical = edge_of(geometry, True, delta)
     out[0], out[1] = change[0], change[1] + horizontal * change[0]
     out[2], out[3] = change[2], change[3] - vertical * change[2]
 
 
 @compiled
 def along(frame: Floats, change: Floats) -> float:
-    """What a change (4) of the coordinates adds to the path [m] in a change of frame."""
-    return float(frame[24] * change[0] + frame[25] * change[1] + frame[26] * change[2] + frame[27] * change[3])
+    """Return the path [m] that a change (4) of the coordinates adds in a change of frame."""
+    return multiply_row(frame, FRAME_PATH, change[0], change[1], change[2], change[3])
 
 
 @kernel
-def path_gradient(
-    kinds: Integers,
-    slices: Integers,
-    geometry: Floats,
-    parameters: Floats,
-    moved: Integers,
-    frames: Floats,
-    delta: float,
-    orbit: Floats,
-    out: Floats,
-) -> None:
+def path_gradient(arrays: Arrays, delta: float, orbit: Floats, out: Floats) -> None:
     """Write the derivative (n, 4) of the path [m] within each element by the coordinates at its entrance."""
-    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
+    tables = LiveTables(*arrays)
+    kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
+    misaligned, frames = tables.misaligned, tables.frames
+    inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
     point, first, second, paths = np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4)), np.empty(5)
     out[:] = 0.0
     for index in range(kinds.size):
@@ -74,7 +64,7 @@ def path_gradient(
             out[index, 1], out[index, 3] = scale * z[1], scale * z[3]
         elif kind in (AFFINE, CORRECTOR, NONLINEAR):
             shape, row = geometry[index], parameters[index]
-            write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+            write_ends(shape, misaligned[index] != 0, frames[index], delta, inlet, outlet, work)
             point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
             if kind == CORRECTOR:
                 drift = shape[LENGTH] / (1.0 + delta)
@@ -88,59 +78,36 @@ def path_gradient(
             else:
                 vary_body(shape, row, slices[index], delta, -1, point, first, second, paths, 1)
             for v in range(4):
-                if moved[index]:
+                if misaligned[index]:
                     add_edge(shape, delta, first[v], work)
                     paths[v] += along(frames[index, 1], work)
             for i in range(4):
-                value = frames[index, 0, 24 + i] if moved[index] else 0.0
+                value = frames[index, 0, FRAME_PATH + i] if misaligned[index] else 0.0
                 for v in range(4):
-                    value += paths[v] * inlet[5 * v + i]
+                    value += paths[v] * inlet[WIDTH * v + i]
                 out[index, i] = value
 
 
 @kernel
-def chain_maps(
-    kinds: Integers,
-    ordinals: Integers,
-    geometry: Floats,
-    maps: Floats,
-    inlets: Floats,
-    bodies: Floats,
-    outlets: Floats,
-    framed: Integers,
-    delta: float,
-    start: Floats,
-    out: Floats,
-    orbit: Floats,
-) -> None:
+def chain_maps(arrays: Arrays, slot: int, out: Floats, orbit: Floats) -> None:
     """Write the matrix (n+1, 4, 4) from the ring's start to every entrance, and the orbit (n+1, 4)."""
-    turn, work = np.empty(20), np.empty(20)
+    tables = LiveTables(*arrays)
+    kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
+    maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
+    delta, start = tables.deltas[slot], tables.starts[slot]
+    turn, work = np.empty(MAP), np.empty(MAP)
     set_identity(turn)
     for row in range(4):
-        turn[5 * row + 4] = start[row]
+        turn[WIDTH * row + CONSTANT] = start[row]
     for index in range(kinds.size + 1):
         for row in range(4):
             for column in range(4):
-                out[index, row, column] = turn[5 * row + column]
-            orbit[index, row] = turn[5 * row + 4]
-        if index == kinds.size:
-            return
-        kind = kinds[index]
-        if kind == DRIFT:
-            apply_drift(geometry[index, LENGTH] / (1.0 + delta), turn)
-        elif kind in (AFFINE, CORRECTOR):
-            compose(maps[index], turn, work)
-            copy(work, turn)
-        elif kind == NONLINEAR:
-            k = ordinals[index]
-            if framed[index]:
-                compose(inlets[index], turn, work)
-                copy(work, turn)
-            compose(bodies[k], turn, work)
-            copy(work, turn)
-            if framed[index]:
-                compose(outlets[k], turn, work)
-                copy(work, turn)
+                out[index, row, column] = turn[WIDTH * row + column]
+            orbit[index, row] = turn[WIDTH * row + CONSTANT]
+        if index < kinds.size:
+            carry_columns(
+                index, kinds, ordinals, geometry, has_frame, maps, inlets, bodies, outlets, delta, turn, work
+            )  # fmt: skip
 
 
 @kernel
@@ -148,12 +115,7 @@ def vary(
     elements: Integers,
     columns: Integers,
     order: int,
-    kinds: Integers,
-    slices: Integers,
-    geometry: Floats,
-    parameters: Floats,
-    moved: Integers,
-    frames: Floats,
+    arrays: Arrays,
     delta: float,
     orbit: Floats,
     shift: Floats,
@@ -161,19 +123,22 @@ def vary(
     bend: Floats,
     path: Floats,
 ) -> None:
-    """What a unit of a field parameter (`columns`) does in its element, for coordinates given at the entrance.
+    """Write what a unit of a field parameter (`columns`) does in its element, for coordinates at the entrance.
 
     `shift` (m, 4) is the derivative of the coordinates at the exit; with `order` 2, `matrix` (m, 4, 4) that of the
     element's matrix and `bend` (m, 4, 4, 4) the derivative of the matrix by the coordinate that the second axis counts;
     `path` (m,) is the derivative of the path [m] within the element.
     """
-    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
+    tables = LiveTables(*arrays)
+    kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
+    misaligned, frames = tables.misaligned, tables.frames
+    inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
     point, first, second, paths = np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4)), np.empty(5)
     inner = np.empty((5, 4, 4))
     for number in range(elements.size):
         index = elements[number]
         shape, row = geometry[index], parameters[index]
-        write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+        write_ends(shape, misaligned[index] != 0, frames[index], delta, inlet, outlet, work)
         z = orbit[index]
         point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
         if kinds[index] == CORRECTOR:
@@ -187,13 +152,13 @@ def vary(
         else:
             vary_body(shape, row, slices[index], delta, columns[number], point, first, second, paths, order)
         path[number] = paths[4]
-        if moved[index]:
+        if misaligned[index]:
             add_edge(shape, delta, first[4], work)
             path[number] += along(frames[index, 1], work)
         for i in range(4):
             value = 0.0
             for j in range(4):
-                value += outlet[5 * i + j] * first[4, j]
+                value += outlet[WIDTH * i + j] * first[4, j]
             shift[number, i] = value
         if order < 2:
             continue
@@ -203,7 +168,7 @@ def vary(
                 for i in range(4):
                     value = 0.0
                     for j in range(4):
-                        value += outlet[5 * i + j] * second[pair, j]
+                        value += outlet[WIDTH * i + j] * second[pair, j]
                     if v < 4:
                         inner[v, i, u] = value
                     elif u < 4:
@@ -215,37 +180,27 @@ def vary(
             for column in range(4):
                 value = 0.0
                 for j in range(4):
-                    value += inner[4, i, j] * inlet[5 * j + column]
+                    value += inner[4, i, j] * inlet[WIDTH * j + column]
                 matrix[number, i, column] = value
                 for c in range(4):
                     value = 0.0
                     for j in range(4):
                         for d in range(4):
-                            value += inner[d, i, j] * inlet[5 * j + column] * inlet[5 * d + c]
+                            value += inner[d, i, j] * inlet[WIDTH * j + column] * inlet[WIDTH * d + c]
                     bend[number, c, i, column] = value
 
 
 @kernel
-def displace(
-    elements: Integers,
-    columns: Integers,
-    kinds: Integers,
-    ordinals: Integers,
-    slices: Integers,
-    geometry: Floats,
-    parameters: Floats,
-    moved: Integers,
-    frames: Floats,
-    delta: float,
-    orbit: Floats,
-    shift: Floats,
-) -> None:
-    """The derivative (m, 4) of the coordinates at an element's exit by its offset or roll (`columns`)."""
-    inlet, outlet, work = np.empty(20), np.empty(20), np.empty(40)
-    inlet_change, outlet_change, spare = np.empty(20), np.empty(20), np.empty(40)
+def displace(elements: Integers, columns: Integers, arrays: Arrays, delta: float, orbit: Floats, shift: Floats) -> None:
+    """Write the derivative (m, 4) of the coordinates at an element's exit by its offset or roll (`columns`)."""
+    tables = LiveTables(*arrays)
+    kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
+    misaligned, frames = tables.misaligned, tables.frames
+    inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
+    inlet_change, outlet_change, spare = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
     point, start, first, second = np.empty(4), np.empty(4), np.empty((5, 4)), np.empty((PAIRS, 4))
     paths = np.empty(5)
-    changed = np.empty((2, 30))
+    changed = np.empty((2, ROWS * COLUMNS))
     for number in range(elements.size):
         index = elements[number]
         shape, row = geometry[index], parameters[index]
@@ -262,20 +217,18 @@ def displace(
                 row[ROLL] + (step if columns[number] == ROLL else 0.0), spare, changed[0], changed[1],
             )  # fmt: skip
             write_ends(shape, True, changed, delta, inlet, outlet, work)
-            for i in range(20):
+            for i in range(MAP):
                 inlet_change[i] += weight * inlet[i]
                 outlet_change[i] += weight * outlet[i]
-        write_ends(shape, moved[index] != 0, frames[index], delta, inlet, outlet, work)
+        write_ends(shape, misaligned[index] != 0, frames[index], delta, inlet, outlet, work)
         z = orbit[index]
         point[0], point[1], point[2], point[3] = carry(inlet, z[0], z[1], z[2], z[3])
         start[0], start[1], start[2], start[3] = carry(inlet_change, z[0], z[1], z[2], z[3])
         if kinds[index] == CORRECTOR:
             drift = shape[LENGTH] / (1.0 + delta)
-            kick_x, kick_y = row[KICK_X], row[KICK_X + 1]
-            point[0] += drift * (point[1] + 0.5 * kick_x)
-            point[2] += drift * (point[3] + 0.5 * kick_y)
-            point[1] += kick_x
-            point[3] += kick_y
+            point[0], point[1], point[2], point[3] = steer(
+                drift, row[KICK_X], row[KICK_Y], point[0], point[1], point[2], point[3]
+            )
             start[0] += drift * start[1]
             start[2] += drift * start[3]
         else:
@@ -289,4 +242,4 @@ def displace(
         for i in range(4):
             shift[number, i] = out[i]
             for j in range(4):
-                shift[number, i] += outlet[5 * i + j] * start[j]
+                shift[number, i] += outlet[WIDTH * i + j] * start[j]

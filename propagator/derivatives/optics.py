@@ -1,4 +1,4 @@
-"""What moves the optics: quadrupoles, skew quadrupoles and sextupoles, with the feed-down of the orbit's change.
+"""Responses of the optics: to quadrupoles, skew quadrupoles and sextupoles, with the feed-down of the orbit's change.
 
 dM = M sum_i T_i+^-1 dJ_i T_i over all elements whose matrix changes: the knob's own, and every nonlinear element that
 the orbit now crosses elsewhere. In the eigenvectors E of M, dE_j = sum_k E_k (E^-1 dM E)_kj / (l_j - l_k) and
@@ -19,7 +19,7 @@ from gnomon.propagator.propagator import STEP, Propagator
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpticsResponse:
-    """How the optics follow the strengths of quadrupoles, normal (b2) and skew (a2), each per 1/m^2.
+    """Response of the optics to the strengths of quadrupoles, normal (b2) and skew (a2), each per 1/m^2.
 
     `tune` (2, knobs); `beta` [m] (monitors, 2, knobs) of mode 1 in x and mode 2 in y; `dispersion` [m] (monitors, 2,
     knobs) in x and y; the momentum deviation is held.
@@ -36,7 +36,7 @@ class OpticsResponse:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TuneResponse:
-    """How the tunes (2, knobs), or the chromaticities, follow parameters of elements, each per `units`."""
+    """Response of the tunes (2, knobs), or of the chromaticities, to parameters of elements, each per `units`."""
 
     names: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -79,7 +79,7 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
     tune = tune_changes(values, inner)
     # what has changed between the start and each monitor
     so_far = np.cumsum(down, axis=1)
-    crossed = np.searchsorted(turn.program.bounds, places)
+    crossed = np.searchsorted(turn.program.tables.bounds, places)
     until = np.where((crossed > 0)[None, :, None, None], so_far[:, np.maximum(crossed, 1) - 1], 0.0)
     until = until + np.where((places[None, :] > knobs.elements[:, None])[:, :, None, None], own[:, None], 0.0)
     beta = np.empty((len(places), 2, len(names)))

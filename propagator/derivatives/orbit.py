@@ -1,4 +1,4 @@
-"""What moves the closed orbit: correctors and misalignments, to first order and exact about the orbit there is."""
+"""Responses of the closed orbit to correctors and misalignments: to first order, exact about the present orbit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,7 @@ Hold = Literal["momentum", "frequency"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OrbitResponse:
-    """How the orbit at the monitors follows knobs: `x` and `y` (monitors, knobs).
+    """Response of the orbit at the monitors to knobs: `x` and `y` (monitors, knobs).
 
     `names` are the knobs', `parameters` theirs in `PARAMETERS`, `units` those of the matrices; `monitors` their
     elements. `delta` (knobs,) is the change of the momentum deviation by a unit of each, 0 where the momentum is held.
@@ -73,7 +73,7 @@ def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "mom
 
 
 def frequency_response(propagate: Propagator, lattice: Lattice) -> OrbitResponse:
-    """How the orbit at the monitors and the momentum follow the RF frequency f: one knob, in m/Hz and 1/Hz.
+    """Return the response of orbit and momentum to the RF frequency f: one knob, in m/Hz and 1/Hz.
 
     The circumference is h c / f, so ddelta/df = -(h c / f^2) / (dC/ddelta), and the orbit moves along the dispersion.
     Raises NoDerivative without a beam, or without a chromatic propagator.

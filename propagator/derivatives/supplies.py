@@ -1,4 +1,4 @@
-"""How orbit, tunes and chromaticities follow the currents of power supplies, each through all magnets that it feeds.
+"""Responses of orbit, tunes and chromaticities to the currents of power supplies, through all magnets that each feeds.
 
 A response by a current is the sum over those magnets of the response by the strength times the slope of the conversion
 at the present current. With the RF frequency held, a current that lengthens the path moves the momentum too:
@@ -24,7 +24,7 @@ from gnomon.propagator.propagator import STEP, Propagator
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SupplyResponse:
-    """How the beam follows supplies' currents.
+    """Response of the beam to the currents of power supplies.
 
     `orbit` (places, 4, supplies) [m/A, rad/A] is that of the closed orbit at the entrances of the elements `places`;
     `tune` and `chromaticity` (2, supplies) [1/A]; `delta` (supplies,) [1/A] is the change of the momentum deviation, 0
@@ -116,7 +116,7 @@ def _tunes(propagate: Propagator, slot: int, knobs: Knobs, beam: BeamState) -> F
 def _second_chromaticity(propagate: Propagator) -> Floats:
     """The derivative (2,) of the chromaticities by the momentum deviation, from the neighbours in momentum."""
     program = propagate.program
-    n = program.kinds.size + 1
+    n = program.tables.kinds.size + 1
     found = []
     for slot in (ABOVE, BELOW):
         pairs = np.empty((2, 2))

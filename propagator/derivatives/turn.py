@@ -44,15 +44,11 @@ class Turn:
     def __init__(self, program: Program, slot: int) -> None:
         self.program = program
         self.slot = slot
-        self.delta = float(program.deltas[slot])
-        n = program.kinds.size
+        self.delta = float(program.tables.deltas[slot])
+        n = program.tables.kinds.size
         self.to: Floats = np.empty((n + 1, 4, 4))
         self.orbit: Floats = np.empty((n + 1, 4))
-        kernels.chain_maps(
-            program.kinds, program.ordinals, program.geometry, program.maps[slot], program.inlets[slot],
-            program.bodies[slot], program.outlets[slot], program.framed, self.delta, program.starts[slot], self.to,
-            self.orbit,
-        )  # fmt: skip
+        kernels.chain_maps(program.arrays, slot, self.to, self.orbit)
         self.one_turn: Floats = self.to[-1]
         self.resolvent: Floats = np.linalg.inv(np.eye(4) - self.one_turn)
 
@@ -62,25 +58,20 @@ class Turn:
         return inverse
 
     def vary(self, knobs: Knobs, order: int = 0) -> tuple[Floats, Floats, Floats, Floats]:
-        """What each knob does in its element: shift, matrix, bend and path of `kernels.vary`."""
-        program, count = self.program, knobs.elements.size
+        """Return the effect of each knob in its element: shift, matrix, bend and path of `kernels.vary`."""
+        count = knobs.elements.size
         shift, path = np.empty((count, 4)), np.empty(count)
         many = count if order > 1 else 0
         matrix, bend = np.empty((many, 4, 4)), np.empty((many, 4, 4, 4))
         kernels.vary(
-            knobs.elements, knobs.columns, order, program.kinds, program.slices, program.geometry, program.parameters,
-            program.moved, program.frames, self.delta, self.orbit, shift, matrix, bend, path,
-        )  # fmt: skip
+            knobs.elements, knobs.columns, order, self.program.arrays, self.delta, self.orbit, shift, matrix, bend, path
+        )
         return shift, matrix, bend, path
 
     def displace(self, knobs: Knobs) -> Floats:
         """The derivative (m, 4) of the coordinates at the exit by offsets and rolls."""
-        program = self.program
         shift = np.empty((knobs.elements.size, 4))
-        kernels.displace(
-            knobs.elements, knobs.columns, program.kinds, program.ordinals, program.slices, program.geometry,
-            program.parameters, program.moved, program.frames, self.delta, self.orbit, shift,
-        )  # fmt: skip
+        kernels.displace(knobs.elements, knobs.columns, self.program.arrays, self.delta, self.orbit, shift)
         return shift
 
     def orbit_change(self, elements: Integers, shift: Floats, places: Integers, rows: slice = ALL_ROWS) -> Floats:
@@ -97,12 +88,8 @@ class Turn:
 
     def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
         """The change (m,) of the path of a turn [m]: `own` within the element and that of the closed orbit's change."""
-        program = self.program
-        gradient = np.empty((program.kinds.size, 4))
-        kernels.path_gradient(
-            program.kinds, program.slices, program.geometry, program.parameters, program.moved, program.frames,
-            self.delta, self.orbit, gradient,
-        )  # fmt: skip
+        gradient = np.empty((self.program.tables.kinds.size, 4))
+        kernels.path_gradient(self.program.arrays, self.delta, self.orbit, gradient)
         so_far = np.cumsum(np.einsum("ni,nij->nj", gradient, self.to[:-1]), axis=0)
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
         change: Floats = own + so_far[-1] @ self.resolvent @ early - np.einsum("mi,im->m", so_far[elements], early)
@@ -114,18 +101,18 @@ class Turn:
 
         The second axis counts the coordinate at the element's entrance.
         """
-        places = self.program.bounds
+        places = self.program.tables.bounds
         bend = self.vary(Knobs(places, np.full(places.size, -1)), order=2)[2]
         pulled: Floats = self.back(places + 1)[:, None] @ bend @ self.to[places][:, None]
         return pulled
 
     def turn_changes(self, knobs: Knobs) -> tuple[Floats, Floats]:
-        """How a unit of each knob changes the matrices around the ring, feed-down of the orbit's change included.
+        """Return the change of the matrices around the ring per unit of each knob, feed-down of the orbit included.
 
         Returns K (m, k, 4, 4) of every nonlinear element and (m, 4, 4) of the knob's own: T^-1 dJ T from the start.
         """
         shift, matrix, _, _ = self.vary(knobs, order=2)
-        moves = self.orbit_change(knobs.elements, shift, self.program.bounds)
+        moves = self.orbit_change(knobs.elements, shift, self.program.tables.bounds)
         down: Floats = np.einsum("kcij,ckm->mkij", self.bends, moves, optimize=True)
         own: Floats = self.back(knobs.elements + 1) @ matrix @ self.to[knobs.elements]
         return down, own

@@ -1,4 +1,4 @@
-"""How far out particles survive, along lines from the closed orbit."""
+"""The search for the distance up to which particles survive, along lines from the closed orbit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.ensemble import Losses
 from gnomon.propagator.ensembles.lanes import LANES
-from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.ensembles.tracking import ParticleBlocks, Runner
 from gnomon.propagator.warmup import Progress
 
 #: Particles on a line (two lines fill a block) and how often its last interval is divided again.
@@ -23,7 +23,7 @@ TOUCH = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Where lines end: `fraction` (lines,) of the whole that survived, and every loss of a first round.
+    """The ends of the lines: `fraction` (lines,) of the whole that survived, and every loss of a first round.
 
     `open` (lines,) says which lines survived whole; `tried` (lines, STEPS) are the first round's fractions and `lasted`
     (lines, STEPS) the turns that each was seen.
@@ -38,7 +38,7 @@ class Edges:
 def find_edges(
     runner: Runner,
     lines: int,
-    place: Callable[[Floats], Pack],
+    place: Callable[[Floats], ParticleBlocks],
     turns: int,
     bucket_m: float,
     what: str,
@@ -55,13 +55,13 @@ def find_edges(
     for number in range(ROUNDS):
         parts = STEPS if number == 0 else STEPS + 1
         fractions = np.minimum(1.0, low[:, None] + width * np.arange(1, STEPS + 1) / parts)
-        pack = place(fractions)
-        runner.turns(pack, turns, progress, f"{what}, round {number + 1} of {ROUNDS}")
-        alive = (pack.alive & (np.abs(pack.coordinates()[5]) <= bucket_m)).reshape(lines, STEPS)
+        blocks = place(fractions)
+        runner.turns(blocks, turns, progress, f"{what}, round {number + 1} of {ROUNDS}")
+        alive = (blocks.alive & (np.abs(blocks.coordinates()[5]) <= bucket_m)).reshape(lines, STEPS)
         good = np.cumprod(alive, axis=1).sum(axis=1)
         if number == 0:
             whole = good == STEPS
-            tried, lasted = fractions, _lasted(pack.losses(), turns, lines)
+            tried, lasted = fractions, _lasted(blocks.losses(), turns, lines)
         low = np.minimum(1.0, low + width * good / parts)
         width /= parts
     return Edges(low, whole, tried, lasted)
@@ -83,7 +83,7 @@ def half_bucket(lattice: Lattice, cavities: bool) -> float:
 
 
 def has_voltage(lattice: Lattice) -> bool:
-    """Whether any cavity of the lattice has a voltage."""
+    """Return whether any cavity of the lattice has a voltage."""
     return bool(_powered(lattice))
 
 

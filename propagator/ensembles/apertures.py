@@ -1,4 +1,4 @@
-"""Where the vacuum chamber ends."""
+"""Apertures of the vacuum chamber."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A cavity that the beam loads: its voltage is the generator's and what all passages before have left."""
+"""Beam loading: a cavity's voltage is the generator's plus what all earlier passages of the beam have left."""
 
 import cmath
 import math

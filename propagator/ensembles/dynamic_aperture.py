@@ -1,4 +1,4 @@
-"""The dynamic aperture: how far from the closed orbit a particle may start."""
+"""The dynamic aperture: the largest distance from the closed orbit at which particles survive."""
 
 import math
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from gnomon.propagator.ensembles.aperture_search import TOUCH, find_edges, half_
 from gnomon.propagator.ensembles.apertures import Apertures
 from gnomon.propagator.ensembles.errors import checked_count, checked_number
 from gnomon.propagator.ensembles.start import closed_orbits
-from gnomon.propagator.ensembles.tracking import MAX_TURNS, Pack, Runner
+from gnomon.propagator.ensembles.tracking import MAX_TURNS, ParticleBlocks, Runner
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DynamicAperture:
-    """The edge of what survives `turns` turns at the ring's start, relative to the closed orbit at `delta`.
+    """Find the edge of what survives `turns` turns at the ring's start, relative to the closed orbit at `delta`.
 
     `x`, `y` (angles,) [m] are the edge, from +x over +y to -x; `open` (angles,) says where the search's extent and not
     a loss ended it. `tried_x`, `tried_y` (angles, steps) [m] are particles of the first round and `lasted` their turns.
@@ -69,19 +69,19 @@ def dynamic_aperture(
     checked_number("delta", delta, "", -0.5, 0.5)
     for name, value in zip(("x", "y"), extent_m, strict=True):
         checked_number(f"extent in {name}", value, "m", 1e-9, 10.0)
-    course = TrackingTable(lattice, apertures or {}, cavities)
+    table = TrackingTable(lattice, apertures or {}, cavities)
     orbit = closed_orbits(lattice, delta, [0], time_limit_s, progress)[0]
     theta = np.linspace(0.0, math.pi, angles)
     toward_x = extent_m[0] * np.cos(theta)[:, None]
     toward_y = extent_m[1] * np.sin(theta)[:, None]
 
-    def place(fractions: Floats) -> Pack:
+    def place(fractions: Floats) -> ParticleBlocks:
         particles = np.repeat(orbit[:, None], fractions.size, axis=1)
         particles[0] += TOUCH + (toward_x * fractions).ravel()
         particles[2] += TOUCH + (toward_y * fractions).ravel()
-        return Pack(particles)
+        return ParticleBlocks(particles)
 
-    with Runner(course, threads, time_limit_s, progress) as runner:
+    with Runner(table, threads, time_limit_s, progress) as runner:
         bucket = half_bucket(lattice, cavities)
         edges = find_edges(runner, angles, place, turns, bucket, f"dynamic aperture at delta {delta:g}", progress)
     x, y = toward_x[:, 0] * edges.fraction, toward_y[:, 0] * edges.fraction

@@ -77,5 +77,5 @@ class Tracked:
 
     @property
     def ensemble(self) -> Ensemble:
-        """The survivors. Raises TrackingError when there are none."""
+        """Return the survivors. Raises TrackingError when there are none."""
         return Ensemble(self.coordinates[:, self.survived])

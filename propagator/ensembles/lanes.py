@@ -7,13 +7,29 @@ StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePas
 """
 
 import math
-from typing import Any
-
-import numba
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
-from gnomon.propagator.compiled import Floats
-from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.compiled import Floats, compiled, inlined
+from gnomon.propagator.live.affine import (
+    DRIFT_INNER,
+    DRIFT_OUTER,
+    KICK_INNER,
+    KICK_OUTER,
+    OF_PX,
+    OF_PY,
+    OF_X,
+    OF_Y,
+    edge_psi,
+)
+from gnomon.propagator.live.misalignment import (
+    FRAME_CONSTANT,
+    FRAME_PATH,
+    FRAME_PX,
+    FRAME_PY,
+    FRAME_X,
+    FRAME_Y,
+    OF_DELTA,
+)
 
 #: Particles in a block, and the numbers of each.
 LANES = 64
@@ -22,14 +38,11 @@ ROWS = 7
 #: Where the rows begin.
 PX, Y, PY, DELTA, CT, WEIGHT = (row * LANES for row in range(1, ROWS))
 
-#: Products and sums may be fused; NaN and infinity keep their meaning, so that lost particles are found.
-contracted: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
-
 #: Half angle of an edge's soft-edge correction up to which a series gives its tangent to the last digit.
 SMALL = 0.04
 
 
-@contracted
+@compiled
 def drift(length: float, s: Floats) -> None:
     """Free space [m]."""
     for i in range(LANES):
@@ -42,7 +55,7 @@ def drift(length: float, s: Floats) -> None:
         s[CT + i] += 0.5 * step * w * (px * px + py * py)
 
 
-@contracted
+@compiled
 def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
     """A straight magnet with a normal quadrupole term [1/m^2] alone."""
     step = length / slices
@@ -81,7 +94,7 @@ def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
             s[CT + i] += 0.5 * w * w * path
 
 
-@contracted
+@compiled
 def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats) -> None:
     """A straight magnet with quadrupole terms [1/m^2] alone."""
     step = length / slices
@@ -121,7 +134,7 @@ def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats)
             s[CT + i] += 0.5 * w * w * path
 
 
-@contracted
+@compiled
 def linear(
     length: float, slices: int, normal: float, skew: float, b2: float, a2: float, curvature: float, s: Floats
 ) -> None:
@@ -172,7 +185,7 @@ def linear(
             s[CT + i] += 0.5 * w * w * path + across + outer_path * ends
 
 
-@contracted
+@compiled
 def sextupole(length: float, slices: int, normal: float, skew: float, b3: float, s: Floats) -> None:
     """A straight magnet with dipole terms [1/m] and a normal sextupole term [1/m^3], not far below them."""
     step = length / slices
@@ -212,7 +225,7 @@ def sextupole(length: float, slices: int, normal: float, skew: float, b3: float,
             s[CT + i] += 0.5 * w * w * (d * squares + last * (px * px + py * py))
 
 
-@contracted
+@compiled
 def kick(length: float, curvature: float, f: Floats, s: Floats) -> None:
     """A multipole kick; `f` are b1 to b4 and a1 to a4, the dipole terms with the coils."""
     b1, b2, b3, b4, a1, a2, a3, a4 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
@@ -231,7 +244,7 @@ def kick(length: float, curvature: float, f: Floats, s: Floats) -> None:
         s[CT + i] += length * curvature * x
 
 
-@contracted
+@compiled
 def general(length: float, slices: int, curvature: float, f: Floats, s: Floats) -> None:
     """A straight or bent magnet with any terms `f`, as in `kick`."""
     step = length / slices
@@ -245,7 +258,7 @@ def general(length: float, slices: int, curvature: float, f: Floats, s: Floats) 
         drift((2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step, s)
 
 
-@contracted
+@compiled
 def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> None:
     """The edge of a bend: px += h tan(e) x, py -= h tan(e - psi / (1 + delta)) y.
 
@@ -253,7 +266,7 @@ def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> 
     """
     tangent = math.tan(angle)
     horizontal = curvature * tangent
-    psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    psi = edge_psi(curvature, angle, gap, fint)
     if psi == 0.0:
         for i in range(LANES):
             s[PX + i] += horizontal * s[i]
@@ -272,7 +285,7 @@ def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> 
         s[PY + i] -= curvature * (tangent - t) / (1.0 + t * tangent) * s[Y + i]
 
 
-@contracted
+@compiled
 def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
     """A steerer [rad] whose field is spread over its length."""
     constant = (kick_x * kick_x + kick_y * kick_y) / 3.0
@@ -288,7 +301,7 @@ def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
         s[PY + i] += kick_y
 
 
-@contracted
+@compiled
 def cavity(length: float, voltage: float, frequency: float, slip: float, turn: int, s: Floats) -> None:
     """A cavity: `voltage` relative to the beam's energy, `frequency` [Hz], `slip` [m] of its wave in a turn.
 
@@ -304,7 +317,16 @@ def cavity(length: float, voltage: float, frequency: float, slip: float, turn: i
     drift(0.5 * length, s)
 
 
-@contracted
+@inlined
+def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, delta: float) -> float:
+    """Apply the row of a change of frame that begins `at` to a particle."""
+    return float(
+        frame[at + OF_X] * x + frame[at + OF_PX] * px + frame[at + OF_Y] * y + frame[at + OF_PY] * py
+        + frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT]
+    )  # fmt: skip
+
+
+@compiled
 def change_frame(frame: Floats, s: Floats) -> None:
     """Into or out of a displaced element's frame (`misalignment.write_frame`, 30 numbers)."""
     for i in range(LANES):
@@ -313,16 +335,16 @@ def change_frame(frame: Floats, s: Floats) -> None:
         y = s[Y + i]
         py = s[PY + i]
         d = s[DELTA + i]
-        s[i] = frame[0] * x + frame[1] * px + frame[2] * y + frame[3] * py + frame[4] * d + frame[5]
-        s[PX + i] = frame[6] * x + frame[7] * px + frame[8] * y + frame[9] * py + frame[10] * d + frame[11]
-        s[Y + i] = frame[12] * x + frame[13] * px + frame[14] * y + frame[15] * py + frame[16] * d + frame[17]
-        s[PY + i] = frame[18] * x + frame[19] * px + frame[20] * y + frame[21] * py + frame[22] * d + frame[23]
-        s[CT + i] += frame[24] * x + frame[25] * px + frame[26] * y + frame[27] * py + frame[28] * d + frame[29]
+        s[i] = frame_row(frame, FRAME_X, x, px, y, py, d)
+        s[PX + i] = frame_row(frame, FRAME_PX, x, px, y, py, d)
+        s[Y + i] = frame_row(frame, FRAME_Y, x, px, y, py, d)
+        s[PY + i] = frame_row(frame, FRAME_PY, x, px, y, py, d)
+        s[CT + i] += frame_row(frame, FRAME_PATH, x, px, y, py, d)
 
 
-@contracted
+@compiled
 def count_outside(elliptic: bool, half_x: float, half_y: float, at_x: float, at_y: float, s: Floats) -> int:
-    """How many lanes are outside an aperture [m]; NaN is outside."""
+    """Count the lanes that are outside an aperture [m]; NaN is outside."""
     outside = 0
     if elliptic:
         for i in range(LANES):

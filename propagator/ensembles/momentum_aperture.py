@@ -1,4 +1,4 @@
-"""The momentum aperture along the ring: how far a momentum may jump at a place, as in a collision within the bunch."""
+"""The momentum aperture: the jumps of momentum, as in a collision within the bunch, that survive at a place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from gnomon.propagator.ensembles.apertures import Apertures, check_names
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.lanes import LANES
 from gnomon.propagator.ensembles.start import closed_orbits
-from gnomon.propagator.ensembles.tracking import MAX_TURNS, Pack, Runner
+from gnomon.propagator.ensembles.tracking import MAX_TURNS, ParticleBlocks, Runner
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MomentumAperture:
-    """The momentum deviations that survive `turns` turns from the closed orbit at the entrances of `elements`.
+    """Find the momentum deviations that survive `turns` turns from the closed orbit at the entrances of `elements`.
 
     `s` (k,) [m] are the places, `negative` and `positive` (k,) the last deviations that survive on each side, `limit`
     how far was searched. `cavities` says whether the momentum changed on the way. Arrays are read-only.
@@ -65,20 +65,20 @@ def momentum_aperture(
     check_names(ring, dict.fromkeys(elements), "momentum aperture")
     if not elements:
         raise TrackingError(f"{ring.name}: momentum aperture of 0 elements; name at least one")
-    course = TrackingTable(lattice, apertures or {}, cavities)
+    table = TrackingTable(lattice, apertures or {}, cavities)
     indices = sorted({ring.index[name] for name in elements})
     orbits = closed_orbits(lattice, 0.0, indices, time_limit_s, progress)
     # A place fills one block: half of the lanes above and half below.
-    starts = course.rows_before[indices] % course.kinds.size
+    starts = table.rows_before[indices] % table.kinds.size
     signs = np.tile([1.0, -1.0], len(indices))[:, None]
 
-    def place(fractions: Floats) -> Pack:
+    def place(fractions: Floats) -> ParticleBlocks:
         particles = np.repeat(orbits.T, LANES, axis=1)
         particles[[0, 2]] += TOUCH
         particles[4] += limit * (signs * fractions).ravel()
-        return Pack(particles, starts)
+        return ParticleBlocks(particles, starts)
 
-    with Runner(course, threads, time_limit_s, progress) as runner:
+    with Runner(table, threads, time_limit_s, progress) as runner:
         bucket = half_bucket(lattice, cavities)
         edges = find_edges(runner, 2 * len(indices), place, turns, bucket, "momentum aperture", progress)
     both = limit * edges.fraction.reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Where studies start: the closed orbit at a momentum deviation, by tracking, at any place of the ring."""
+"""Starting points of studies: the closed orbit at a momentum deviation, by tracking, at any place of the ring."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.ensembles.apertures import NO_CHAMBER
 from gnomon.propagator.ensembles.errors import TrackingError
-from gnomon.propagator.ensembles.tracking import Pack, Runner
+from gnomon.propagator.ensembles.tracking import ParticleBlocks, Runner
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
@@ -21,8 +21,8 @@ def closed_orbits(
 
     Newton's method with central differences. Raises TrackingError when there is no orbit.
     """
-    course = TrackingTable(lattice, {}, False)
-    with Runner(course, 1, time_limit_s, progress) as runner:
+    table = TrackingTable(lattice, {}, False)
+    with Runner(table, 1, time_limit_s, progress) as runner:
         orbit = np.zeros(4)
         change = 0.0
         for _ in range(ITERATIONS):
@@ -32,11 +32,11 @@ def closed_orbits(
             for axis in range(4):
                 particles[axis, 1 + 2 * axis] += STEP
                 particles[axis, 2 + 2 * axis] -= STEP
-            pack = Pack(particles)
-            runner.run(pack, 0, course.kinds.size, 0, 1)
-            if not pack.alive.all():
+            blocks = ParticleBlocks(particles)
+            runner.run(blocks, 0, table.kinds.size, 0, 1)
+            if not blocks.alive.all():
                 raise TrackingError(f"no closed orbit at delta {delta:g}: particles are lost beyond {NO_CHAMBER:g} m")
-            after = pack.coordinates()[:4]
+            after = blocks.coordinates()[:4]
             matrix = (after[:, 1::2] - after[:, 2::2]) / (2.0 * STEP)
             try:
                 move = np.linalg.solve(np.eye(4) - matrix, after[:, 0] - orbit)
@@ -52,13 +52,13 @@ def closed_orbits(
 
 
 def _walk(runner: Runner, orbit: Floats, delta: float, elements: list[int]) -> Floats:
-    pack = Pack(np.array([*orbit, delta, 0.0])[:, None])
+    blocks = ParticleBlocks(np.array([*orbit, delta, 0.0])[:, None])
     found = np.empty((len(elements), 6))
     row = 0
     for number, element in enumerate(elements):
-        stop = int(runner.course.rows_before[element])
-        runner.run(pack, row, stop, 0, 1)
-        found[number] = pack.coordinates()[:, 0]
+        stop = int(runner.table.rows_before[element])
+        runner.run(blocks, row, stop, 0, 1)
+        found[number] = blocks.coordinates()[:, 0]
         row = stop
     found[:, 5] = 0.0
     return found

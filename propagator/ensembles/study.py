@@ -17,7 +17,7 @@ from gnomon.propagator.warmup import Progress
 
 @dataclass(frozen=True, slots=True)
 class ApertureStudy:
-    """What `aperture_study` found of a lattice of `machine`; `momentum` is None when no place was asked for."""
+    """Result of `aperture_study` for a lattice of `machine`; `momentum` is None when no place was asked for."""
 
     machine: str
     lattice_id: str

@@ -1,4 +1,4 @@
-"""Carry an ensemble around a ring: both cores, bounded time, every loss noted."""
+"""Track an ensemble around a ring, on several threads, within a time limit, noting every loss."""
 
 import os
 import time
@@ -18,22 +18,22 @@ from gnomon.propagator.ensembles.tracking_kernels import run_blocks
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
-#: Rows that one call of the compiled code runs at most, about a tenth of a second, and turns between two reports.
-WORK, REPORT_TURNS = 200_000, 50
+#: Maximum of rows in one call of the compiled code, about a tenth of a second, and turns between two reports.
+MAX_ROWS, REPORT_TURNS = 200_000, 50
 
 #: Turns that may be asked for, and threads.
 MAX_TURNS, MAX_THREADS = 1_000_000_000, 64
 
 
 class CollectiveStep(Protocol):
-    """Something in which the particles of a bunch see each other; it may keep a state from turn to turn."""
+    """An effect of the particles of a bunch on each other; it may keep a state from turn to turn."""
 
     def act(self, coordinates: Floats, turn: int) -> None:
         """Change the coordinates (6, n) of all particles that are alive, in place. The momentum must stay above -1."""
 
 
-class Pack:
-    """Particles in blocks of lanes, the last filled up with particles that count as lost."""
+class ParticleBlocks:
+    """Particles in blocks of `LANES`, the last block filled up with particles that count as lost."""
 
     def __init__(self, coordinates: Floats, starts: Integers | None = None) -> None:
         self.count = coordinates.shape[1]
@@ -56,7 +56,7 @@ class Pack:
 
     @property
     def alive(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Which particles are not lost."""
+        """The particles that are not lost, as a mask."""
         return np.asarray(self.lost_turn.reshape(-1)[: self.count] < 0)
 
     def coordinates(self) -> Floats:
@@ -65,7 +65,7 @@ class Pack:
         return np.ascontiguousarray(rows[:6, : self.count])
 
     def losses(self) -> Losses:
-        """What was lost so far."""
+        """The losses so far."""
         particle = np.flatnonzero(~self.alive).astype(np.int64)
         at = self.lost_at.transpose(1, 0, 2).reshape(6, -1)[:, particle]
         return Losses(
@@ -84,7 +84,9 @@ class Pack:
         live = np.ascontiguousarray(coordinates[:, alive])
         step.act(live, turn)
         if not (np.all(np.isfinite(live)) and np.all(live[4] > -1.0)):
-            raise TrackingError(f"{name}: the collective step gave numbers that are no coordinates in turn {turn}")
+            raise TrackingError(
+                f"{name}: in turn {turn} the collective step gave coordinates that are not finite, or delta <= -1"
+            )
         coordinates[:, alive] = live
         rows = self.state.reshape(-1, ROWS, LANES)
         padded = np.zeros((6, rows.shape[0] * LANES))
@@ -94,12 +96,12 @@ class Pack:
 
 
 class Runner:
-    """Runs packs over a course with threads until a deadline."""
+    """Threads that carry particle blocks through a tracking table until a deadline."""
 
     def __init__(
-        self, course: TrackingTable, threads: int | None, time_limit_s: float, progress: Progress | None
+        self, table: TrackingTable, threads: int | None, time_limit_s: float, progress: Progress | None
     ) -> None:
-        self.course = course
+        self.table = table
         if threads is None:
             threads = min(os.cpu_count() or 1, MAX_THREADS)
         self.threads = checked_count("threads", threads, 1, MAX_THREADS)
@@ -115,17 +117,17 @@ class Runner:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def run(self, pack: Pack, first_row: int, last_row: int, first_turn: int, turns: int) -> None:
+    def run(self, blocks: ParticleBlocks, first_row: int, last_row: int, first_turn: int, turns: int) -> None:
         """Carry all blocks through rows, `turns` times. Raises TrackingError at the deadline."""
-        blocks = pack.state.shape[0]
+        count = blocks.state.shape[0]
         rows = max(1, (last_row - first_row) * turns)
-        size = max(1, min(WORK // rows, -(-blocks // self.threads)))
-        pieces = [(b, min(b + size, blocks)) for b in range(0, blocks, size)]
+        size = max(1, min(MAX_ROWS // rows, -(-count // self.threads)))
+        pieces = [(b, min(b + size, count)) for b in range(0, count, size)]
         if self._pool is None or len(pieces) == 1:
             for piece in pieces:
-                self._run(pack, *piece, first_row, last_row, first_turn, turns)
+                self._run(blocks, *piece, first_row, last_row, first_turn, turns)
             return
-        futures = [self._pool.submit(self._run, pack, *p, first_row, last_row, first_turn, turns) for p in pieces]
+        futures = [self._pool.submit(self._run, blocks, *p, first_row, last_row, first_turn, turns) for p in pieces]
         try:
             for future in futures:
                 future.result()
@@ -139,39 +141,40 @@ class Runner:
         if progress is not None and not known:
             progress("tracking code", 0, 1)
         if not known:
-            self._call(Pack(np.zeros((6, 1))), 0, 0, 0, 0, 0, 0)
+            self._call(ParticleBlocks(np.zeros((6, 1))), 0, 0, 0, 0, 0, 0)
         if progress is not None and not known:
             progress("tracking code", 1, 1)
 
     def _run(
-        self, pack: Pack, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
+        self, blocks: ParticleBlocks, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
     ) -> None:
         if time.monotonic() - self.started > self.time_limit_s:
             raise TrackingError(
                 f"tracking took longer than {self.time_limit_s:g} s and was ended in turn {first_turn}; "
                 "ask for fewer particles or turns, or allow more time"
             )
-        self._call(pack, first, last, first_row, last_row, first_turn, turns)
+        self._call(blocks, first, last, first_row, last_row, first_turn, turns)
 
     def _call(
-        self, pack: Pack, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
+        self, blocks: ParticleBlocks, first: int, last: int, first_row: int, last_row: int, first_turn: int, turns: int
     ) -> None:
-        c = self.course
+        t = self.table
         run_blocks(
-            pack.state, pack.lost_turn, pack.lost_place, pack.lost_at, pack.starts, first, last, first_row, last_row,
-            first_turn, turns, c.kinds, c.slices, c.values, c.places, c.shapes, c.openings, c.framed, c.frames,
+            blocks.state, blocks.lost_turn, blocks.lost_place, blocks.lost_at, blocks.starts, first, last, first_row,
+            last_row, first_turn, turns, t.kinds, t.slices, t.values, t.places, t.shapes, t.openings, t.has_frame,
+            t.frames,
         )  # fmt: skip
 
-    def turns(self, pack: Pack, turns: int, progress: Progress | None, what: str = "turns") -> None:
+    def turns(self, blocks: ParticleBlocks, turns: int, progress: Progress | None, what: str = "turns") -> None:
         """Carry all blocks around; `progress` is told after some turns."""
         done = 0
         while done < turns:
-            some = min(turns - done, max(1, min(REPORT_TURNS, WORK // self.course.kinds.size)))
-            self.run(pack, 0, self.course.kinds.size, done, some)
+            some = min(turns - done, max(1, min(REPORT_TURNS, MAX_ROWS // self.table.kinds.size)))
+            self.run(blocks, 0, self.table.kinds.size, done, some)
             done += some
             if progress is not None:
                 progress(what, done, turns)
-            if not pack.alive.any():
+            if not blocks.alive.any():
                 return
 
 
@@ -198,19 +201,19 @@ def track(
     checked_count("turns", turns, 1, MAX_TURNS)
     steps = steps or {}
     check_names(lattice.ring, steps, "collective step")
-    course = TrackingTable(lattice, apertures or {}, cavities)
-    pack = Pack(ensemble.coordinates)
-    with Runner(course, threads, time_limit_s, progress) as runner:
+    table = TrackingTable(lattice, apertures or {}, cavities)
+    blocks = ParticleBlocks(ensemble.coordinates)
+    with Runner(table, threads, time_limit_s, progress) as runner:
         if progress is not None:
             progress("turns", 0, turns)
         if not steps:
-            runner.turns(pack, turns, progress)
+            runner.turns(blocks, turns, progress)
         else:
-            _run_with_steps(runner, pack, lattice, turns, steps, progress)
+            _run_with_steps(runner, blocks, lattice, turns, steps, progress)
         seconds = time.monotonic() - runner.started
-    coordinates = pack.coordinates()
-    coordinates[:, ~pack.alive] = np.nan
-    losses = pack.losses()
+    coordinates = blocks.coordinates()
+    coordinates[:, ~blocks.alive] = np.nan
+    losses = blocks.losses()
     for array in (coordinates, losses.particle, losses.turn, losses.element, losses.coordinates):
         array.flags.writeable = False
     return Tracked(coordinates, losses, turns, seconds)
@@ -218,20 +221,20 @@ def track(
 
 def _run_with_steps(
     runner: Runner,
-    pack: Pack,
+    blocks: ParticleBlocks,
     lattice: Lattice,
     turns: int,
     steps: Mapping[str, CollectiveStep],
     progress: Progress | None,
 ) -> None:
-    rows = runner.course.rows_before
+    rows = runner.table.rows_before
     stops = sorted((int(rows[lattice.ring.index[name]]), name) for name in steps)
     for turn in range(turns):
         row = 0
         for stop, name in stops:
-            runner.run(pack, row, stop, turn, 1)
-            pack.let_act(steps[name], name, turn)
+            runner.run(blocks, row, stop, turn, 1)
+            blocks.let_act(steps[name], name, turn)
             row = stop
-        runner.run(pack, row, runner.course.kinds.size, turn, 1)
+        runner.run(blocks, row, runner.table.kinds.size, turn, 1)
         if progress is not None and ((turn + 1) % REPORT_TURNS == 0 or turn + 1 == turns):
             progress("turns", turn + 1, turns)

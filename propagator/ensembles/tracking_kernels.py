@@ -1,4 +1,4 @@
-"""The entry points of the compiled tracking code: blocks of particles through rows of the course, turn by turn."""
+"""Entry points of the compiled tracking code: carry blocks of particles through the tracking table, turn by turn."""
 
 import numpy as np
 
@@ -26,21 +26,31 @@ from gnomon.propagator.ensembles.lanes import (
 )
 from gnomon.propagator.live.misalignment import write_frames
 
-#: What a row of the course does.
+#: What a row of the tracking table does.
 PLACE, DRIFT, QUADRUPOLE, COUPLED, LINEAR, SEXTUPOLE, GENERAL, THIN, CORRECTOR, CAVITY = range(10)
 
-#: Numbers of a row: length, curvature, b1 to b4, a1 to a4 (a steerer's kicks stand in a3, a4), entrance and exit angle,
-#: gap, fint of both edges, voltage, frequency, slip.
+#: Columns of a row: length [m], curvature [1/m], the fields b1 to b4 and a1 to a4, a bend's edges, and a cavity's
+#: voltage, frequency and slip (`lanes.cavity`). A steerer's kicks [rad] stand in the place of a3 and a4.
+LENGTH, CURVATURE, B1, B2, B3, B4, A1, A2, A3, A4 = range(10)
+ENTRANCE, EXIT, GAP, FINT_ENTRANCE, FINT_EXIT, VOLTAGE, FREQUENCY, SLIP = range(10, 18)
+KICK_X, KICK_Y = A3, A4
 VALUES = 18
+
+#: Where the columns of all fields end, those of the edges, and those of the cavity.
+FIELDS_END, EDGES_END, WAVE_END = ENTRANCE, VOLTAGE, VALUES
+
+#: An aperture's shape, and the columns of its opening: half widths and centre [m].
+NO_APERTURE, RECTANGLE, ELLIPSE = range(3)
+HALF_X, HALF_Y, AT_X, AT_Y = range(4)
 
 
 @kernel
-def frame_rows(framed: Integers, angles: Floats, errors: Floats) -> Floats:
+def frame_rows(has_frame: Integers, angles: Floats, errors: Floats) -> Floats:
     """The changes of frame (rows, 2, 30) of displaced elements, from dx, dy, roll (rows, 3)."""
-    frames = np.zeros((framed.size, 2, 30))
+    frames = np.zeros((has_frame.size, 2, 30))
     work = np.empty(9)
-    for row in range(framed.size):
-        if framed[row]:
+    for row in range(has_frame.size):
+        if has_frame[row]:
             write_frames(angles[row], errors[row, 0], errors[row, 1], errors[row, 2], work, frames[row, 0],
                          frames[row, 1])  # fmt: skip
     return frames
@@ -58,14 +68,14 @@ def drop_outside(
     lost_at: Floats,
 ) -> None:
     """Note the particles that are outside an aperture, and take them out."""
-    if count_outside(shape == 2, opening[0], opening[1], opening[2], opening[3], s) == 0:
+    if count_outside(shape == ELLIPSE, opening[HALF_X], opening[HALF_Y], opening[AT_X], opening[AT_Y], s) == 0:
         return
     for lane in range(LANES):
-        x, y = s[lane] - opening[2], s[Y + lane] - opening[3]
-        if shape == 2:
-            inside = (x / opening[0]) ** 2 + (y / opening[1]) ** 2 <= 1.0
+        x, y = s[lane] - opening[AT_X], s[Y + lane] - opening[AT_Y]
+        if shape == ELLIPSE:
+            inside = (x / opening[HALF_X]) ** 2 + (y / opening[HALF_Y]) ** 2 <= 1.0
         else:
-            inside = abs(x) <= opening[0] and abs(y) <= opening[1]
+            inside = abs(x) <= opening[HALF_X] and abs(y) <= opening[HALF_Y]
         if inside:
             continue
         if lost_turn[lane] < 0:
@@ -101,7 +111,7 @@ def run_blocks(
     places: Integers,
     shapes: Integers,
     openings: Floats,
-    framed: Integers,
+    has_frame: Integers,
     frames: Floats,
 ) -> None:
     """Carry blocks through rows `first_row` to `last_row`, counted from each block's start, `turns` times.
@@ -123,35 +133,35 @@ def run_blocks(
                     row, lap = row - kinds.size, turn + 1
                 kind = kinds[row]
                 v = values[row]
-                if framed[row]:
+                if has_frame[row]:
                     change_frame(frames[row, 0], s)
-                if shapes[row] > 0:
+                if shapes[row] != NO_APERTURE:
                     drop_outside(shapes[row], openings[row], s, turn, places[row], lost_turn[block], lost_place[block],
                                  lost_at[block])  # fmt: skip
-                if v[1] != 0.0:
-                    edge(v[1], v[10], v[12], v[13], s)
+                if v[CURVATURE] != 0.0:
+                    edge(v[CURVATURE], v[ENTRANCE], v[GAP], v[FINT_ENTRANCE], s)
                 if kind == DRIFT:
-                    drift(v[0], s)
+                    drift(v[LENGTH], s)
                 elif kind == QUADRUPOLE:
-                    quadrupole(v[0], slices[row], v[3], s)
+                    quadrupole(v[LENGTH], slices[row], v[B2], s)
                 elif kind == COUPLED:
-                    coupled(v[0], slices[row], v[3], v[7], s)
+                    coupled(v[LENGTH], slices[row], v[B2], v[A2], s)
                 elif kind == SEXTUPOLE:
-                    sextupole(v[0], slices[row], v[2], v[6], v[4], s)
+                    sextupole(v[LENGTH], slices[row], v[B1], v[A1], v[B3], s)
                 elif kind == LINEAR:
-                    linear(v[0], slices[row], v[2], v[6], v[3], v[7], v[1], s)
+                    linear(v[LENGTH], slices[row], v[B1], v[A1], v[B2], v[A2], v[CURVATURE], s)
                 elif kind == GENERAL:
-                    general(v[0], slices[row], v[1], v[2:10], s)
+                    general(v[LENGTH], slices[row], v[CURVATURE], v[B1:FIELDS_END], s)
                 elif kind == THIN:
-                    kick(1.0, 0.0, v[2:10], s)
+                    kick(1.0, 0.0, v[B1:FIELDS_END], s)
                 elif kind == CORRECTOR:
-                    corrector(v[0], v[8], v[9], s)
+                    corrector(v[LENGTH], v[KICK_X], v[KICK_Y], s)
                 elif kind == CAVITY:
-                    cavity(v[0], v[15], v[16], v[17], lap, s)
-                if v[1] != 0.0:
-                    edge(v[1], v[11], v[12], v[14], s)
+                    cavity(v[LENGTH], v[VOLTAGE], v[FREQUENCY], v[SLIP], lap, s)
+                if v[CURVATURE] != 0.0:
+                    edge(v[CURVATURE], v[EXIT], v[GAP], v[FINT_EXIT], s)
                 if kind != PLACE:
                     drop_outside(shapes[row], openings[row], s, turn, places[row], lost_turn[block], lost_place[block],
                                  lost_at[block])  # fmt: skip
-                if framed[row]:
+                if has_frame[row]:
                     change_frame(frames[row, 1], s)

@@ -1,4 +1,4 @@
-"""The course that particles run: a ring's elements as rows of numbers, each with the cheapest pass that is exact."""
+"""A ring's elements as rows of numbers for tracking, each with the cheapest pass that is exact."""
 
 import numpy as np
 
@@ -8,19 +8,40 @@ from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.apertures import NO_CHAMBER, Apertures, Elliptic, check_names
 from gnomon.propagator.ensembles.errors import TrackingError
 from gnomon.propagator.ensembles.tracking_kernels import (
+    A1,
+    A2,
+    A3,
+    A4,
+    B1,
+    B2,
+    B3,
+    B4,
     CAVITY,
     CORRECTOR,
     COUPLED,
+    CURVATURE,
     DRIFT,
+    EDGES_END,
+    ELLIPSE,
+    ENTRANCE,
+    FIELDS_END,
     GENERAL,
+    KICK_X,
+    KICK_Y,
+    LENGTH,
     LINEAR,
+    NO_APERTURE,
     PLACE,
     QUADRUPOLE,
+    RECTANGLE,
     SEXTUPOLE,
     THIN,
     VALUES,
+    VOLTAGE,
+    WAVE_END,
     frame_rows,
 )
+from gnomon.propagator.live import affine
 from gnomon.propagator.live.momentum_from_rf import path_difference
 
 #: Strengths beyond which a number is a mistake and not a magnet.
@@ -34,7 +55,7 @@ class TrackingTable:
     """A lattice, laid out for tracking; `rows_before[i]` rows come before element i (n+1 entries).
 
     `cavities` says whether cavities act; else they are drifts and the momentum stays. Raises TrackingError for an
-    aperture of no element, a strength that is not finite, and for cavities that have no voltage anywhere.
+    aperture of no element, a strength that is not a finite number, and for cavities that have no voltage anywhere.
     """
 
     def __init__(self, lattice: Lattice, apertures: Apertures, cavities: bool) -> None:
@@ -53,20 +74,22 @@ class TrackingTable:
             element = lattice.element(index) if isinstance(design, Cavity) else design
             aperture = apertures.get(element.name)
             row = np.zeros(VALUES)
-            row[0] = element.length
+            row[LENGTH] = element.length
             kind = DRIFT if element.length > 0.0 else PLACE
             if isinstance(element, Multipole):
                 self._check(element.name, present[index])
                 kind = _magnet(element, present[index], row)
             elif isinstance(element, Cavity) and cavities and element.voltage != 0.0:
                 kind = CAVITY
-                row[15:18] = _wave(lattice, element)
+                row[VOLTAGE:WAVE_END] = _wave(lattice, element)
             if kind != PLACE or aperture is not None:
                 kinds.append(kind)
                 slices.append(element.slices if isinstance(element, Multipole) else 1)
                 values.append(row)
                 places.append(index)
-                shapes.append(0 if aperture is None else 2 if isinstance(aperture, Elliptic) else 1)
+                shapes.append(
+                    NO_APERTURE if aperture is None else ELLIPSE if isinstance(aperture, Elliptic) else RECTANGLE
+                )
                 openings.append(
                     (NO_CHAMBER, NO_CHAMBER, 0.0, 0.0)
                     if aperture is None
@@ -83,43 +106,44 @@ class TrackingTable:
         self.places: Integers = np.array(places, dtype=np.int64)
         self.shapes: Integers = np.array(shapes, dtype=np.int64)
         self.openings: Floats = np.array(openings)
-        errors = np.array([present[i][10:13] if i in present else np.zeros(3) for i in places])
+        errors = np.array([present[i][affine.DX : affine.ROLL + 1] if i in present else np.zeros(3) for i in places])
         angles = np.array([getattr(ring.elements[i], "angle", 0.0) for i in places])
-        self.framed: Integers = np.where(np.any(errors != 0.0, axis=1), 1, 0).astype(np.int64)
-        self.frames: Floats = frame_rows(self.framed, angles, errors)
+        self.has_frame: Integers = np.where(np.any(errors != 0.0, axis=1), 1, 0).astype(np.int64)
+        self.frames: Floats = frame_rows(self.has_frame, angles, errors)
 
     @staticmethod
     def _check(name: str, row: Floats) -> None:
         for parameter, value in zip(PARAMETERS, row.tolist(), strict=True):
             if not abs(value) < HUGE:
-                raise TrackingError(f"{name} {parameter}: {value!r} is no strength of a magnet; set a finite value")
+                raise TrackingError(f"{name} {parameter}: {value!r} is not a magnet strength; set a finite value")
 
 
 def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
     """Fill a magnet's row; returns its kind."""
     length = element.length
-    a, b = row[0:4], row[4:8]
-    kick_x, kick_y = float(row[8]), float(row[9])
+    a, b = row[affine.A1 : affine.B1], row[affine.B1 : affine.KICK_X]
+    kick_x, kick_y = float(row[affine.KICK_X]), float(row[affine.KICK_Y])
     if isinstance(element, Corrector):
-        out[8:10] = kick_x, kick_y
+        out[KICK_X], out[KICK_Y] = kick_x, kick_y
         return CORRECTOR
-    out[2:6], out[6:10] = b, a
+    out[B1:A1], out[A1:FIELDS_END] = b, a
     if length == 0.0:
-        out[2] -= kick_x
-        out[6] += kick_y
+        out[B1] -= kick_x
+        out[A1] += kick_y
         return THIN
-    out[2] -= np.sin(kick_x) / length
-    out[6] += np.sin(kick_y) / length
+    out[B1] -= np.sin(kick_x) / length
+    out[A1] += np.sin(kick_y) / length
     if isinstance(element, Bend):
-        out[1] = element.angle / length
-        out[10:15] = element.entrance_angle, element.exit_angle, element.gap, element.fint_entrance, element.fint_exit
-    if out[5] != 0.0 or a[2] != 0.0 or a[3] != 0.0:
+        out[CURVATURE] = element.angle / length
+        edges = element.entrance_angle, element.exit_angle, element.gap, element.fint_entrance, element.fint_exit
+        out[ENTRANCE:EDGES_END] = edges
+    if out[B4] != 0.0 or out[A3] != 0.0 or out[A4] != 0.0:
         return GENERAL
-    if out[4] != 0.0:
-        pure = out[1] == 0.0 and out[3] == 0.0 and a[1] == 0.0
-        return SEXTUPOLE if pure and max(abs(out[2]), abs(out[6])) < FAR_ABOVE * abs(out[4]) else GENERAL
-    if out[1] == 0.0 and out[2] == 0.0 and out[6] == 0.0:
-        return QUADRUPOLE if a[1] == 0.0 else COUPLED
+    if out[B3] != 0.0:
+        pure = out[CURVATURE] == 0.0 and out[B2] == 0.0 and out[A2] == 0.0
+        return SEXTUPOLE if pure and max(abs(out[B1]), abs(out[A1])) < FAR_ABOVE * abs(out[B3]) else GENERAL
+    if out[CURVATURE] == 0.0 and out[B1] == 0.0 and out[A1] == 0.0:
+        return QUADRUPOLE if out[A2] == 0.0 else COUPLED
     return LINEAR
 
 

@@ -1,4 +1,4 @@
-"""The wake of a resonance, and what the slices of one bunch feel of it.
+"""The wake of a resonance, and its effect on the slices of one bunch.
 
 A. Chao, Physics of Collective Beam Instabilities (1993), eq. 2.84, with the circuit definition of the shunt impedance
 (V^2 / 2P): for t > 0 behind a charge, W(t) = w R / Q e^(-a t) (cos v t - a / v sin v t), a = w / 2Q, v^2 = w^2 - a^2;
@@ -49,7 +49,7 @@ class Resonance:
 
     @property
     def tilt(self) -> complex:
-        """What the phasor is multiplied by before its real part is the wake: 1 + i a / v."""
+        """Factor of the phasor whose real part is the wake: 1 + i a / v."""
         return complex(1.0, -self.rate.real / self.rate.imag)
 
 

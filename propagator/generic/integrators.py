@@ -1,4 +1,4 @@
-"""How a slice of a magnet is split into drifts and kicks."""
+"""The drifts and kicks of a magnet's slice."""
 
 from dataclasses import dataclass
 

@@ -20,7 +20,7 @@ UNITS = {
     "fint_entrance": "", "fint_exit": "",
 }  # fmt: skip
 
-#: Fields that are no numbers to vary.
+#: Fields that are not numbers to vary.
 FIXED = ("name", "slices", "harmonic_number", "a", "b")
 
 

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 #: Highest order that a series may have.
-HIGHEST_ORDER = 4
+MAX_ORDER = 4
 
 
 def monomial_count(variables: int, order: int) -> int:

@@ -1,4 +1,4 @@
-"""How the tunes change with the amplitudes: the normal form of the one-turn map to third order.
+"""The tunes' change with the amplitudes: the normal form of the one-turn map to third order.
 
 In c = sqrt(J / 2) exp(i phi) of each mode and their conjugates, the first order of the map is diagonal. The second
 order is removed by c = w + g(w) with g_k (L^k - l_j) = f_k for each monomial k of component j, L the eigenvalues (E.

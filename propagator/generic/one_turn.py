@@ -1,4 +1,4 @@
-"""The one-turn map as power series in phase space and knobs, and what follows from it by plain arithmetic."""
+"""The one-turn map as power series in phase space and knobs, and the quantities that follow from it."""
 
 import math
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ class OneTurnMap:
         return [p + at for p, at in zip(point, self.orbit.tolist(), strict=True)]
 
     def _values(self, point: Sequence[TruncatedPowerSeries]) -> list[TruncatedPowerSeries]:
-        """What to put in the variables' places: the coordinates of `point`, parameters as they are."""
+        """Return the values of the variables: the coordinates of `point`, parameters as they are."""
         return [*point, *(self.space.variable(p) for p in self.parameters)]
 
     @cached_property

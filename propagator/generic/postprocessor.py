@@ -84,7 +84,7 @@ class Loss:
 
 @dataclass(slots=True)
 class Losses:
-    """First time each particle is outside `|x| < limit_x`, `|y| < limit_y` [m], or has a coordinate that is NaN."""
+    """First time each particle is outside `|x| < limit_x`, `|y| < limit_y` [m], or has a NaN coordinate."""
 
     limit_x: float
     limit_y: float

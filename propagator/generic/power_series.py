@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gnomon.propagator.generic.errors import SeriesError
 from gnomon.propagator.generic.knobs import Knob
 from gnomon.propagator.generic.monomials import (
-    HIGHEST_ORDER,
+    MAX_ORDER,
     Monomials,
     memory_needed,
     monomial_count,
@@ -32,8 +32,8 @@ class TpsSpace:
     """
 
     def __init__(self, order: int, variables: Sequence[Variable], *, memory_mb: float = 1000.0) -> None:
-        if not 0 <= order <= HIGHEST_ORDER:
-            raise SeriesError(f"order {order} of a power series is outside 0 to {HIGHEST_ORDER}")
+        if not 0 <= order <= MAX_ORDER:
+            raise SeriesError(f"order {order} of a power series is outside 0 to {MAX_ORDER}")
         self.order = order
         self.variables: tuple[Variable, ...] = tuple(variables)
         self.index = {variable: i for i, variable in enumerate(self.variables)}
@@ -225,7 +225,7 @@ def taylor(series: TruncatedPowerSeries, terms: Sequence[float]) -> TruncatedPow
 def reciprocal(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
     """1 / series. Raises ZeroDivisionError when its constant part is 0."""
     inverse = 1.0 / series.constant
-    return taylor(series, [(-1.0) ** n * inverse ** (n + 1) for n in range(HIGHEST_ORDER + 1)])
+    return taylor(series, [(-1.0) ** n * inverse ** (n + 1) for n in range(MAX_ORDER + 1)])
 
 
 def sqrt(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
@@ -233,7 +233,7 @@ def sqrt(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
     if not series.constant > 0.0:
         raise ValueError(f"the square root of a power series about {series.constant:g} has no derivatives")
     terms = [math.sqrt(series.constant)]
-    for n in range(HIGHEST_ORDER):
+    for n in range(MAX_ORDER):
         terms.append(terms[-1] * (0.5 - n) / (n + 1) / series.constant)
     return taylor(series, terms)
 

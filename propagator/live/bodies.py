@@ -4,99 +4,90 @@ Rows of a state are x, px, y, py of five columns of the map, the same of its der
 the coefficients where `nonlinear` has them.
 """
 
-from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.compiled import Floats, compiled, inlined
+from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, WIDTH
 from gnomon.propagator.live.nonlinear import (
     A_1,
     A_2,
     B_1,
     B_2,
     COEFFICIENTS,
+    COLUMN,
     CURVATURE,
     DRIFTING,
     KICKING,
     LANES,
+    PX,
+    PY,
     ROWS,
     STATE,
+    X,
+    Y,
     fill_state,
+    kick_drift_column,
 )  # fmt: skip
+from gnomon.propagator.live.pairs import BASE, SLOPE
+
+#: Where the column of the constant part, the five columns of derivatives and the last of these begin.
+CONSTANTS, SLOPES, CONSTANT_SLOPES = 4 * COLUMN, 5 * COLUMN, 9 * COLUMN
 
 #: Numbers of a state: ten columns, and the coefficients behind them.
-BEFORE = 4 * 10 * LANES
+BEFORE = 10 * COLUMN
 BODY_STATE = BEFORE + COEFFICIENTS * LANES
 
 #: From a coefficient's place in a state of `nonlinear` to that here.
 FURTHER = BEFORE - ROWS
 
 
+@inlined
+def kick_drift_pair(
+    at: int, lane: int, focus: float, gradient: float, skew: float, free: float, weight: float, state: Floats
+) -> None:
+    """Kick one lane's column of the map and of its derivative by the momentum, and let both drift."""
+    px, py = kick_drift_column(at, lane, focus, gradient, skew, free, state)
+    x, y = state[SLOPES + at + X + lane], state[SLOPES + at + Y + lane]
+    slope_x = state[SLOPES + at + PX + lane] - (focus * x - skew * y)
+    slope_y = state[SLOPES + at + PY + lane] + (skew * x + gradient * y)
+    state[SLOPES + at + X + lane] = x + free * (slope_x - weight * px)
+    state[SLOPES + at + PX + lane] = slope_x
+    state[SLOPES + at + Y + lane] = y + free * (slope_y - weight * py)
+    state[SLOPES + at + PY + lane] = slope_y
+
+
 @compiled
 def kick_drift_bodies(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Linear kick and then free space, fractions of each lane's slice; written out, so that it becomes vector code."""
+    """Linear kick and then free space, fractions of each lane's slice."""
     weight = 1.0 / (1.0 + delta)
-    for lane in range(8):
+    for lane in range(LANES):
         h, length = state[CURVATURE + FURTHER + lane], kick * state[KICKING + FURTHER + lane]
         focus = length * (state[B_2 + FURTHER + lane] + h * h)
         g, f = length * state[B_2 + FURTHER + lane], length * state[A_2 + FURTHER + lane]
         free = drift * weight * state[DRIFTING + FURTHER + lane]
-        x, y = state[lane], state[16 + lane]
-        px = state[8 + lane] - (focus * x - f * y)
-        py = state[24 + lane] + (f * x + g * y)
-        state[lane], state[8 + lane] = x + free * px, px
-        state[16 + lane], state[24 + lane] = y + free * py, py
-        x, y = state[160 + lane], state[176 + lane]
-        slope_x = state[168 + lane] - (focus * x - f * y)
-        slope_y = state[184 + lane] + (f * x + g * y)
-        state[160 + lane], state[168 + lane] = x + free * (slope_x - weight * px), slope_x
-        state[176 + lane], state[184 + lane] = y + free * (slope_y - weight * py), slope_y
-        x, y = state[32 + lane], state[48 + lane]
-        px = state[40 + lane] - (focus * x - f * y)
-        py = state[56 + lane] + (f * x + g * y)
-        state[32 + lane], state[40 + lane] = x + free * px, px
-        state[48 + lane], state[56 + lane] = y + free * py, py
-        x, y = state[192 + lane], state[208 + lane]
-        slope_x = state[200 + lane] - (focus * x - f * y)
-        slope_y = state[216 + lane] + (f * x + g * y)
-        state[192 + lane], state[200 + lane] = x + free * (slope_x - weight * px), slope_x
-        state[208 + lane], state[216 + lane] = y + free * (slope_y - weight * py), slope_y
-        x, y = state[64 + lane], state[80 + lane]
-        px = state[72 + lane] - (focus * x - f * y)
-        py = state[88 + lane] + (f * x + g * y)
-        state[64 + lane], state[72 + lane] = x + free * px, px
-        state[80 + lane], state[88 + lane] = y + free * py, py
-        x, y = state[224 + lane], state[240 + lane]
-        slope_x = state[232 + lane] - (focus * x - f * y)
-        slope_y = state[248 + lane] + (f * x + g * y)
-        state[224 + lane], state[232 + lane] = x + free * (slope_x - weight * px), slope_x
-        state[240 + lane], state[248 + lane] = y + free * (slope_y - weight * py), slope_y
-        x, y = state[96 + lane], state[112 + lane]
-        px = state[104 + lane] - (focus * x - f * y)
-        py = state[120 + lane] + (f * x + g * y)
-        state[96 + lane], state[104 + lane] = x + free * px, px
-        state[112 + lane], state[120 + lane] = y + free * py, py
-        x, y = state[256 + lane], state[272 + lane]
-        slope_x = state[264 + lane] - (focus * x - f * y)
-        slope_y = state[280 + lane] + (f * x + g * y)
-        state[256 + lane], state[264 + lane] = x + free * (slope_x - weight * px), slope_x
-        state[272 + lane], state[280 + lane] = y + free * (slope_y - weight * py), slope_y
-        x, y = state[128 + lane], state[144 + lane]
-        px = state[136 + lane] - (focus * x - f * y) - length * (state[B_1 + FURTHER + lane] - h * delta)
-        py = state[152 + lane] + (f * x + g * y) + length * state[A_1 + FURTHER + lane]
-        state[128 + lane], state[136 + lane] = x + free * px, px
-        state[144 + lane], state[152 + lane] = y + free * py, py
-        x, y = state[288 + lane], state[304 + lane]
-        slope_x = state[296 + lane] - (focus * x - f * y) + length * h
-        slope_y = state[312 + lane] + (f * x + g * y)
-        state[288 + lane], state[296 + lane] = x + free * (slope_x - weight * px), slope_x
-        state[304 + lane], state[312 + lane] = y + free * (slope_y - weight * py), slope_y
+        kick_drift_pair(0, lane, focus, g, f, free, weight, state)
+        kick_drift_pair(COLUMN, lane, focus, g, f, free, weight, state)
+        kick_drift_pair(2 * COLUMN, lane, focus, g, f, free, weight, state)
+        kick_drift_pair(3 * COLUMN, lane, focus, g, f, free, weight, state)
+        x, y = state[CONSTANTS + X + lane], state[CONSTANTS + Y + lane]
+        px = state[CONSTANTS + PX + lane] - (focus * x - f * y) - length * (state[B_1 + FURTHER + lane] - h * delta)
+        py = state[CONSTANTS + PY + lane] + (f * x + g * y) + length * state[A_1 + FURTHER + lane]
+        state[CONSTANTS + X + lane], state[CONSTANTS + PX + lane] = x + free * px, px
+        state[CONSTANTS + Y + lane], state[CONSTANTS + PY + lane] = y + free * py, py
+        x, y = state[CONSTANT_SLOPES + X + lane], state[CONSTANT_SLOPES + Y + lane]
+        slope_x = state[CONSTANT_SLOPES + PX + lane] - (focus * x - f * y) + length * h
+        slope_y = state[CONSTANT_SLOPES + PY + lane] + (f * x + g * y)
+        state[CONSTANT_SLOPES + X + lane] = x + free * (slope_x - weight * px)
+        state[CONSTANT_SLOPES + PX + lane] = slope_x
+        state[CONSTANT_SLOPES + Y + lane] = y + free * (slope_y - weight * py)
+        state[CONSTANT_SLOPES + PY + lane] = slope_y
 
 
 @compiled
 def map_bodies(coefficients: Floats, slices: int, delta: float, state: Floats) -> None:
-    """Have `state` hold the maps and derivatives of a group's bodies (`coefficients` as in `nonlinear`)."""
+    """Write the maps and derivatives of a group's bodies to `state` (`coefficients` as in `nonlinear`)."""
     fill_state(coefficients, BEFORE, BEFORE, state)
-    for column in range(4):
-        for lane in range(8):
-            state[40 * column + lane] = 1.0
+    for row in range(4):
+        for lane in range(LANES):
+            state[COLUMN * row + LANES * row + lane] = 1.0
     kick_drift_bodies(0.0, DRIFT_OUTER, delta, state)
     for slice_number in range(slices):
         kick_drift_bodies(KICK_OUTER, DRIFT_INNER, delta, state)
@@ -109,9 +100,9 @@ def map_bodies(coefficients: Floats, slices: int, delta: float, state: Floats) -
 def take_body(state: Floats, lane: int, out: Floats) -> None:
     """Write one lane's base and derivative to a pair."""
     for row in range(4):
-        for column in range(5):
-            out[20 + 5 * row + column] = state[32 * column + 8 * row + lane]
-            out[40 + 5 * row + column] = state[160 + 32 * column + 8 * row + lane]
+        for column in range(WIDTH):
+            out[BASE + WIDTH * row + column] = state[COLUMN * column + LANES * row + lane]
+            out[SLOPE + WIDTH * row + column] = state[SLOPES + COLUMN * column + LANES * row + lane]
 
 
 assert STATE - ROWS == BODY_STATE - BEFORE

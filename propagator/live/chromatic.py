@@ -1,4 +1,4 @@
-"""What the momentum deviation changes, to first order: dispersion, and the tunes along it.
+"""First-order effects of the momentum deviation: dispersion and chromaticity.
 
 The dispersion is the fixed point of the derivative of the turn. A small symplectic change dM of an element's matrix M
 moves the phase advance of a mode with the eigenvector E by -Re(conj(M E) S dM E) / 2, S the symplectic form: of a thin
@@ -8,9 +8,10 @@ the dispersive orbit, kick by kick.
 
 import numpy as np
 
-from gnomon.propagator.compiled import Floats, Integers, compiled
+from gnomon.propagator.compiled import Floats, compiled
 from gnomon.propagator.live.affine import (
     AFFINE,
+    CONSTANT,
     CORRECTOR,
     DRIFT,
     DRIFT_INNER,
@@ -18,9 +19,17 @@ from gnomon.propagator.live.affine import (
     KICK_INNER,
     KICK_OUTER,
     LENGTH,
+    MAP,
     NONLINEAR,
+    ROW_PX,
+    ROW_PY,
+    ROW_X,
+    ROW_Y,
+    WIDTH,
+    carry,
     compose,
     copy,
+    multiply_row,
     solve_fixed_point,
 )
 from gnomon.propagator.live.nonlinear import (
@@ -32,20 +41,46 @@ from gnomon.propagator.live.nonlinear import (
     B_2,
     B_3,
     B_4,
+    BODY_BY_DELTA,
+    COLUMN,
     CURVATURE,
     DRIFTING,
     KICKING,
+    LANES,
+    PX,
+    PY,
     ROWS,
     STATE,
+    X,
+    Y,
     fill_state,
-)  # fmt: skip
-from gnomon.propagator.live.orbit_search import carry
-from gnomon.propagator.live.pairs import by_delta, carry_slope
+)
+from gnomon.propagator.live.pairs import SLOPE, by_delta, carry_slope
+from gnomon.propagator.live.tables import LiveTables
+
+#: Columns of a state behind the orbit: dispersion, and the eigenvectors of both modes.
+DISPERSION, REAL_1, IMAGINARY_1, REAL_2, IMAGINARY_2 = range(COLUMN, 6 * COLUMN, COLUMN)
+
+#: Where the changes of phase stand, behind a state.
+PHASE_1, PHASE_2 = STATE, STATE + LANES
 
 
 @compiled
-def find_dispersion(segments: Floats, bodies: Floats, points: Floats, turn: Floats, start: Floats, out: Floats) -> bool:
+def carry_body_slope(body: Floats, dx: float, dpx: float, dy: float, dpy: float) -> tuple[float, float, float, float]:
+    """Carry the derivative of an orbit by the momentum deviation through a linearised nonlinear body."""
+    return (
+        multiply_row(body, ROW_X, dx, dpx, dy, dpy) + body[BODY_BY_DELTA],
+        multiply_row(body, ROW_PX, dx, dpx, dy, dpy) + body[BODY_BY_DELTA + 1],
+        multiply_row(body, ROW_Y, dx, dpx, dy, dpy) + body[BODY_BY_DELTA + 2],
+        multiply_row(body, ROW_PY, dx, dpx, dy, dpy) + body[BODY_BY_DELTA + 3],
+    )
+
+
+@compiled
+def find_dispersion(tables: LiveTables, slot: int, out: Floats) -> bool:
     """Write the dispersion (4) at the ring's start; False when there is none or more than one."""
+    segments, bodies, points = tables.segments[slot], tables.bodies[slot], tables.points[slot]
+    start = tables.starts[slot]
     count = points.shape[0]
     x, px, y, py = start[0], start[1], start[2], start[3]
     e0 = e1 = e2 = e3 = 0.0
@@ -54,34 +89,21 @@ def find_dispersion(segments: Floats, bodies: Floats, points: Floats, turn: Floa
         if k == count:
             break
         body = bodies[k]
-        b0 = body[0] * e0 + body[1] * e1 + body[2] * e2 + body[3] * e3 + body[20]
-        b1 = body[5] * e0 + body[6] * e1 + body[7] * e2 + body[8] * e3 + body[21]
-        b2 = body[10] * e0 + body[11] * e1 + body[12] * e2 + body[13] * e3 + body[22]
-        e3 = body[15] * e0 + body[16] * e1 + body[17] * e2 + body[18] * e3 + body[23]
-        e0, e1, e2 = b0, b1, b2
+        e0, e1, e2, e3 = carry_body_slope(body, e0, e1, e2, e3)
         x, px, y, py = carry(body, points[k, 0], points[k, 1], points[k, 2], points[k, 3])
-    system = np.empty(20)
-    copy(turn, system)
-    system[4], system[9], system[14], system[19] = e0, e1, e2, e3
+    system = np.empty(MAP)
+    copy(tables.turns[slot], system)
+    system[ROW_X + CONSTANT], system[ROW_PX + CONSTANT] = e0, e1
+    system[ROW_Y + CONSTANT], system[ROW_PY + CONSTANT] = e2, e3
     return solve_fixed_point(system, out)
 
 
 @compiled
-def walk_dispersion(
-    kinds: Integers,
-    ordinals: Integers,
-    geometry: Floats,
-    framed: Integers,
-    maps: Floats,
-    inlets: Floats,
-    bodies: Floats,
-    outlets: Floats,
-    delta: float,
-    orbit: Floats,
-    start: Floats,
-    dispersion: Floats,
-) -> None:
+def walk_dispersion(tables: LiveTables, slot: int, orbit: Floats, start: Floats, dispersion: Floats) -> None:
     """Write the dispersion (n+1, 4) along an orbit (n+1, 4), from that at the start."""
+    kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
+    maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
+    delta = tables.deltas[slot]
     weight = 1.0 / (1.0 + delta)
     e0, e1, e2, e3 = start[0], start[1], start[2], start[3]
     for index in range(kinds.size):
@@ -99,16 +121,12 @@ def walk_dispersion(
             e0, e1, e2, e3 = carry_slope(maps[index], x, px, y, py, e0, e1, e2, e3)
         elif kind == NONLINEAR:
             k = ordinals[index]
-            if framed[index]:
+            if has_frame[index]:
                 e0, e1, e2, e3 = carry_slope(inlets[index], x, px, y, py, e0, e1, e2, e3)
                 x, px, y, py = carry(inlets[index], x, px, y, py)
             body = bodies[k]
-            b0 = body[0] * e0 + body[1] * e1 + body[2] * e2 + body[3] * e3 + body[20]
-            b1 = body[5] * e0 + body[6] * e1 + body[7] * e2 + body[8] * e3 + body[21]
-            b2 = body[10] * e0 + body[11] * e1 + body[12] * e2 + body[13] * e3 + body[22]
-            e3 = body[15] * e0 + body[16] * e1 + body[17] * e2 + body[18] * e3 + body[23]
-            e0, e1, e2 = b0, b1, b2
-            if framed[index]:
+            e0, e1, e2, e3 = carry_body_slope(body, e0, e1, e2, e3)
+            if has_frame[index]:
                 x, px, y, py = carry(body, x, px, y, py)
                 e0, e1, e2, e3 = carry_slope(outlets[k], x, px, y, py, e0, e1, e2, e3)
     last = kinds.size
@@ -119,21 +137,14 @@ def walk_dispersion(
 
 
 @compiled
-def advance_segments(
-    segments: Floats,
-    bodies: Floats,
-    points: Floats,
-    start: Floats,
-    vectors: Floats,
-    reached: Floats,
-    work: Floats,
-    advance: Floats,
-) -> None:
-    """Add to `advance` (2) what the momentum deviation changes of the modes' phases [rad] in the affine segments.
+def advance_segments(tables: LiveTables, slot: int, vectors: Floats, work: Floats, advance: Floats) -> None:
+    """Add the derivative of the modes' phases [rad] by the momentum deviation in the affine segments to `advance` (2).
 
     `vectors` (20) holds the eigenvectors at the start in four columns and the dispersion in the fifth; those at every
-    nonlinear body go to `reached` (k, 20).
+    nonlinear body replace its arrival map.
     """
+    segments, bodies, points = tables.segments[slot], tables.bodies[slot], tables.points[slot]
+    start, arrivals = tables.starts[slot], tables.arrival_maps
     count = points.shape[0]
     x, px, y, py = start[0], start[1], start[2], start[3]
     for k in range(count + 1):
@@ -143,23 +154,25 @@ def advance_segments(
             total = 0.0
             for part in range(2):
                 i = 2 * mode + part
-                v0, v1, v2, v3 = vectors[i], vectors[5 + i], vectors[10 + i], vectors[15 + i]
+                v0, v1 = vectors[ROW_X + i], vectors[ROW_PX + i]
+                v2, v3 = vectors[ROW_Y + i], vectors[ROW_PY + i]
                 for plane in range(2):
-                    row = 10 * plane
-                    s = 40 + row
-                    change = segment[s] * v0 + segment[s + 1] * v1 + segment[s + 2] * v2 + segment[s + 3] * v3
-                    change_p = segment[s + 5] * v0 + segment[s + 6] * v1 + segment[s + 7] * v2 + segment[s + 8] * v3
-                    total += work[row + i] * change_p - work[row + 5 + i] * change
+                    row = 2 * WIDTH * plane
+                    change = multiply_row(segment, SLOPE + row, v0, v1, v2, v3)
+                    change_p = multiply_row(segment, SLOPE + row + WIDTH, v0, v1, v2, v3)
+                    total += work[row + i] * change_p - work[row + WIDTH + i] * change
             advance[mode] -= 0.5 * total
         if k == count:
             return
         for row in range(4):
-            work[5 * row + 4] += by_delta(segment, row, x, px, y, py) - segment[5 * row + 4]
-        copy(work, reached[k])
+            i = WIDTH * row + CONSTANT
+            work[i] += by_delta(segment, row, x, px, y, py) - segment[i]
+        copy(work, arrivals[k])
         body = bodies[k]
         compose(body, work, vectors)
         for row in range(4):
-            vectors[5 * row + 4] += body[20 + row] - body[5 * row + 4]
+            i = WIDTH * row + CONSTANT
+            vectors[i] += body[BODY_BY_DELTA + row] - body[i]
         x, px, y, py = carry(body, points[k, 0], points[k, 1], points[k, 2], points[k, 3])
 
 
@@ -167,36 +180,46 @@ def advance_segments(
 def advance_drift(drift: float, weight: float, state: Floats) -> None:
     """Free space (a fraction divided by 1 + delta) of every lane's orbit, dispersion and eigenvectors.
 
-    Rows are x, px, y, py of these six columns; 192 and 200 are the modes' changes of phase.
+    Rows are x, px, y, py of these six columns; the modes' changes of phase stand behind the state.
     """
-    for lane in range(8):
+    for lane in range(LANES):
         free = drift * state[DRIFTING + lane]
-        px, py = state[8 + lane], state[24 + lane]
-        state[lane] += free * px
-        state[16 + lane] += free * py
-        state[32 + lane] += free * (state[40 + lane] - weight * px)
-        state[48 + lane] += free * (state[56 + lane] - weight * py)
+        px, py = state[PX + lane], state[PY + lane]
+        state[X + lane] += free * px
+        state[Y + lane] += free * py
+        state[DISPERSION + X + lane] += free * (state[DISPERSION + PX + lane] - weight * px)
+        state[DISPERSION + Y + lane] += free * (state[DISPERSION + PY + lane] - weight * py)
         half = 0.5 * free * weight
-        a, b, c, d = state[72 + lane], state[88 + lane], state[104 + lane], state[120 + lane]
-        state[EXTRA + lane] -= half * (a * a + b * b + c * c + d * d)
-        state[64 + lane] += free * a
-        state[80 + lane] += free * b
-        state[96 + lane] += free * c
-        state[112 + lane] += free * d
-        a, b, c, d = state[136 + lane], state[152 + lane], state[168 + lane], state[184 + lane]
-        state[EXTRA + 8 + lane] -= half * (a * a + b * b + c * c + d * d)
-        state[128 + lane] += free * a
-        state[144 + lane] += free * b
-        state[160 + lane] += free * c
-        state[176 + lane] += free * d
+        a, b, c, d = (
+            state[REAL_1 + PX + lane],
+            state[REAL_1 + PY + lane],
+            state[IMAGINARY_1 + PX + lane],
+            state[IMAGINARY_1 + PY + lane],
+        )
+        state[PHASE_1 + lane] -= half * (a * a + b * b + c * c + d * d)
+        state[REAL_1 + X + lane] += free * a
+        state[REAL_1 + Y + lane] += free * b
+        state[IMAGINARY_1 + X + lane] += free * c
+        state[IMAGINARY_1 + Y + lane] += free * d
+        a, b, c, d = (
+            state[REAL_2 + PX + lane],
+            state[REAL_2 + PY + lane],
+            state[IMAGINARY_2 + PX + lane],
+            state[IMAGINARY_2 + PY + lane],
+        )
+        state[PHASE_2 + lane] -= half * (a * a + b * b + c * c + d * d)
+        state[REAL_2 + X + lane] += free * a
+        state[REAL_2 + Y + lane] += free * b
+        state[IMAGINARY_2 + X + lane] += free * c
+        state[IMAGINARY_2 + Y + lane] += free * d
 
 
 @compiled
 def advance_kick(kick: float, delta: float, state: Floats) -> None:
     """Kick of every lane's orbit, dispersion and eigenvectors, with the field's change along the dispersion."""
-    for lane in range(8):
-        x, y = state[lane], state[16 + lane]
-        slope_x, slope_y = state[32 + lane], state[48 + lane]
+    for lane in range(LANES):
+        x, y = state[X + lane], state[Y + lane]
+        slope_x, slope_y = state[DISPERSION + X + lane], state[DISPERSION + Y + lane]
         b4, a4, b3, a3 = state[B_4 + lane], state[A_4 + lane], state[B_3 + lane], state[A_3 + lane]
         b2, a2 = state[B_2 + lane], state[A_2 + lane]
         # the field by Horner's rule, its derivative by w = x + i y, and the derivative of that: u + i v
@@ -214,62 +237,62 @@ def advance_kick(kick: float, delta: float, state: Floats) -> None:
         a = b * y + a * x + state[A_1 + lane]
         h = state[CURVATURE + lane]
         length = kick * state[KICKING + lane]
-        state[8 + lane] -= length * (real - h * (delta - h * x))
-        state[24 + lane] += length * a
-        state[40 + lane] -= length * (g * slope_x - f * slope_y - h * (1.0 - h * slope_x))
-        state[56 + lane] += length * (f * slope_x + g * slope_y)
+        state[PX + lane] -= length * (real - h * (delta - h * x))
+        state[PY + lane] += length * a
+        state[DISPERSION + PX + lane] -= length * (g * slope_x - f * slope_y - h * (1.0 - h * slope_x))
+        state[DISPERSION + PY + lane] += length * (f * slope_x + g * slope_y)
         change = 0.5 * length * (u * slope_x - v * slope_y)
         change_a = length * (u * slope_y + v * slope_x)
         focus = length * (g + h * h)
         f *= length
         g *= length
-        x1, y1, x2, y2 = state[64 + lane], state[80 + lane], state[96 + lane], state[112 + lane]
-        state[EXTRA + lane] += change * (x1 * x1 + x2 * x2 - y1 * y1 - y2 * y2) - change_a * (x1 * y1 + x2 * y2)
-        state[72 + lane] -= focus * x1 - f * y1
-        state[88 + lane] += f * x1 + g * y1
-        state[104 + lane] -= focus * x2 - f * y2
-        state[120 + lane] += f * x2 + g * y2
-        x1, y1, x2, y2 = state[128 + lane], state[144 + lane], state[160 + lane], state[176 + lane]
-        state[EXTRA + 8 + lane] += change * (x1 * x1 + x2 * x2 - y1 * y1 - y2 * y2) - change_a * (x1 * y1 + x2 * y2)
-        state[136 + lane] -= focus * x1 - f * y1
-        state[152 + lane] += f * x1 + g * y1
-        state[168 + lane] -= focus * x2 - f * y2
-        state[184 + lane] += f * x2 + g * y2
-
-
-#: Place of the changes of phase, behind a state.
-EXTRA = STATE
+        x1, y1, x2, y2 = (
+            state[REAL_1 + X + lane],
+            state[REAL_1 + Y + lane],
+            state[IMAGINARY_1 + X + lane],
+            state[IMAGINARY_1 + Y + lane],
+        )
+        state[PHASE_1 + lane] += change * (x1 * x1 + x2 * x2 - y1 * y1 - y2 * y2) - change_a * (x1 * y1 + x2 * y2)
+        state[REAL_1 + PX + lane] -= focus * x1 - f * y1
+        state[REAL_1 + PY + lane] += f * x1 + g * y1
+        state[IMAGINARY_1 + PX + lane] -= focus * x2 - f * y2
+        state[IMAGINARY_1 + PY + lane] += f * x2 + g * y2
+        x1, y1, x2, y2 = (
+            state[REAL_2 + X + lane],
+            state[REAL_2 + Y + lane],
+            state[IMAGINARY_2 + X + lane],
+            state[IMAGINARY_2 + Y + lane],
+        )
+        state[PHASE_2 + lane] += change * (x1 * x1 + x2 * x2 - y1 * y1 - y2 * y2) - change_a * (x1 * y1 + x2 * y2)
+        state[REAL_2 + PX + lane] -= focus * x1 - f * y1
+        state[REAL_2 + PY + lane] += f * x1 + g * y1
+        state[IMAGINARY_2 + PX + lane] -= focus * x2 - f * y2
+        state[IMAGINARY_2 + PY + lane] += f * x2 + g * y2
 
 
 @compiled
-def advance_bodies(
-    coefficients: Floats,
-    group_slices: Integers,
-    lanes: Integers,
-    delta: float,
-    points: Floats,
-    reached: Floats,
-    state: Floats,
-    advance: Floats,
-) -> None:
-    """Add to `advance` (2) what the momentum deviation changes of the modes' phases [rad] in the nonlinear bodies.
+def advance_bodies(tables: LiveTables, slot: int, state: Floats, advance: Floats) -> None:
+    """Add the derivative of the modes' phases [rad] by the momentum deviation in the nonlinear bodies to `advance` (2).
 
-    `reached` (k, 20) holds eigenvectors and dispersion at their entrances; `state` has room for 16 numbers more.
+    The arrival maps hold eigenvectors and dispersion at their entrances; `state` has room for 16 numbers more.
     """
+    coefficients, group_slices, lanes = tables.coefficients, tables.group_slices, tables.lanes
+    delta, points, arrivals = tables.deltas[slot], tables.points[slot], tables.arrival_maps
     weight = 1.0 / (1.0 + delta)
     outer, inner = DRIFT_OUTER * weight, DRIFT_INNER * weight
     for group in range(group_slices.size):
         fill_state(coefficients[group], ROWS, ROWS, state)
-        for i in range(16):
-            state[EXTRA + i] = 0.0
-        for lane in range(8):
+        for i in range(2 * LANES):
+            state[PHASE_1 + i] = 0.0
+        for lane in range(LANES):
             k = lanes[group, lane]
             if k >= 0:
                 for row in range(4):
-                    state[8 * row + lane] = points[k, row]
-                    state[32 + 8 * row + lane] = reached[k, 5 * row + 4]
+                    i, j = WIDTH * row, LANES * row + lane
+                    state[j] = points[k, row]
+                    state[DISPERSION + j] = arrivals[k, i + CONSTANT]
                     for column in range(4):
-                        state[64 + 32 * column + 8 * row + lane] = reached[k, 5 * row + column]
+                        state[REAL_1 + COLUMN * column + j] = arrivals[k, i + column]
         slices = group_slices[group]
         advance_drift(outer, weight, state)
         for slice_number in range(slices):
@@ -280,5 +303,5 @@ def advance_bodies(
             advance_kick(KICK_OUTER, delta, state)
             advance_drift(2.0 * outer if slice_number < slices - 1 else outer, weight, state)
         for mode in range(2):
-            for lane in range(8):
-                advance[mode] += state[EXTRA + 8 * mode + lane]
+            for lane in range(LANES):
+                advance[mode] += state[PHASE_1 + LANES * mode + lane]

@@ -1,25 +1,25 @@
-"""What stands at a multipole's two ends: changes of frame and, of a bend, edges."""
+"""The two ends of a multipole: changes of frame and, of a bend, edges."""
 
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import compose, copy, edge_map, has_edges, set_identity
+from gnomon.propagator.live.affine import MAP, compose, copy, edge_map, has_edges, set_identity
 from gnomon.propagator.live.misalignment import frame_map
 
 
 @compiled
 def write_ends(
-    geometry: Floats, moved: bool, frames: Floats, delta: float, inlet: Floats, outlet: Floats, work: Floats
+    geometry: Floats, misaligned: bool, frames: Floats, delta: float, inlet: Floats, outlet: Floats, work: Floats
 ) -> None:
     """Write the maps from an element's entrance to its body and from its body to its exit.
 
-    `frames` (2, 30) are its changes of frame, which count when it is `moved`; `work` is room for two maps.
+    `frames` (2, 30) are its changes of frame, which count when it is `misaligned`; `work` is room for two maps.
     """
     set_identity(inlet)
     set_identity(outlet)
     if has_edges(geometry):
         edge_map(geometry, False, delta, inlet)
         edge_map(geometry, True, delta, outlet)
-    if moved:
-        frame, spare = work[0:20], work[20:40]
+    if misaligned:
+        frame, spare = work[0:MAP], work[MAP : 2 * MAP]
         frame_map(frames[0], delta, frame)
         compose(inlet, frame, spare)
         copy(spare, inlet)

@@ -9,9 +9,14 @@ do, so that a rolled bend has a small spurious dispersion.
 import math
 
 from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.live.affine import CONSTANT, OF_PX, OF_PY, OF_X, OF_Y, WIDTH
 
 #: Rows x, px, y, py, ct and columns x, px, y, py, delta, constant of a change of frame.
 ROWS, COLUMNS = 5, 6
+
+#: Where the rows of a change of frame begin, and the columns behind those of the coordinates.
+FRAME_X, FRAME_PX, FRAME_Y, FRAME_PY, FRAME_PATH = range(0, ROWS * COLUMNS, COLUMNS)
+OF_DELTA, FRAME_CONSTANT = 4, 5
 
 
 @compiled
@@ -25,29 +30,29 @@ def write_frame(rotation: Floats, ahead: float, x: float, y: float, out: Floats)
     r20, r21, r22 = rotation[6], rotation[7], rotation[8]
     along = ahead / r22
     out[:] = 0.0
-    out[0] = r11 / r22
-    out[1] = along * r11 / r22
-    out[2] = -r01 / r22
-    out[3] = -along * r01 / r22
-    out[5] = along * r20 + x
-    out[7] = r00
-    out[9] = r10
-    out[10] = r20
-    out[11] = r20
-    out[12] = -r10 / r22
-    out[13] = -along * r10 / r22
-    out[14] = r00 / r22
-    out[15] = along * r00 / r22
-    out[17] = along * r21 + y
-    out[19] = r01
-    out[21] = r11
-    out[22] = r21
-    out[23] = r21
-    out[24] = -r02 / r22
-    out[25] = -along * r02 / r22
-    out[26] = -r12 / r22
-    out[27] = -along * r12 / r22
-    out[29] = along
+    out[FRAME_X + OF_X] = r11 / r22
+    out[FRAME_X + OF_PX] = along * r11 / r22
+    out[FRAME_X + OF_Y] = -r01 / r22
+    out[FRAME_X + OF_PY] = -along * r01 / r22
+    out[FRAME_X + FRAME_CONSTANT] = along * r20 + x
+    out[FRAME_PX + OF_PX] = r00
+    out[FRAME_PX + OF_PY] = r10
+    out[FRAME_PX + OF_DELTA] = r20
+    out[FRAME_PX + FRAME_CONSTANT] = r20
+    out[FRAME_Y + OF_X] = -r10 / r22
+    out[FRAME_Y + OF_PX] = -along * r10 / r22
+    out[FRAME_Y + OF_Y] = r00 / r22
+    out[FRAME_Y + OF_PY] = along * r00 / r22
+    out[FRAME_Y + FRAME_CONSTANT] = along * r21 + y
+    out[FRAME_PY + OF_PX] = r01
+    out[FRAME_PY + OF_PY] = r11
+    out[FRAME_PY + OF_DELTA] = r21
+    out[FRAME_PY + FRAME_CONSTANT] = r21
+    out[FRAME_PATH + OF_X] = -r02 / r22
+    out[FRAME_PATH + OF_PX] = -along * r02 / r22
+    out[FRAME_PATH + OF_Y] = -r12 / r22
+    out[FRAME_PATH + OF_PY] = -along * r12 / r22
+    out[FRAME_PATH + FRAME_CONSTANT] = along
 
 
 @compiled
@@ -77,5 +82,6 @@ def frame_map(frame: Floats, delta: float, out: Floats) -> None:
     """Write the affine map of a change of frame at a momentum deviation."""
     for row in range(4):
         for column in range(4):
-            out[5 * row + column] = frame[COLUMNS * row + column]
-        out[5 * row + 4] = frame[COLUMNS * row + 4] * delta + frame[COLUMNS * row + 5]
+            out[WIDTH * row + column] = frame[COLUMNS * row + column]
+        at = COLUMNS * row
+        out[WIDTH * row + CONSTANT] = frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT]

@@ -1,4 +1,4 @@
-"""The momentum deviation that an RF frequency asks for.
+"""The momentum deviation that follows from the RF frequency.
 
 On the closed orbit the circumference must be h c / f. Its dependence on the momentum is followed as it is and not as a
 line: at low momentum compaction the second order is soon larger than the first.
@@ -14,10 +14,10 @@ from gnomon.lattice.units import SPEED_OF_LIGHT
 MAX_DELTA, MAX_STEP = 0.2, 0.01
 
 #: Change at which delta counts as found, shortest step of a search, and rounding of the path [m].
-TOLERANCE, SMALLEST_STEP, ROUNDING = 1e-14, 1e-9, 1e-14
+TOLERANCE, MIN_STEP, ROUNDING = 1e-14, 1e-9, 1e-14
 
-#: Orbits that may be tried.
-TRIALS = 60
+#: Maximum number of orbits to try.
+MAX_TRIALS = 60
 
 
 def path_difference(harmonic_number: int, frequency: float, reference: float) -> float:
@@ -62,7 +62,7 @@ def find_momentum(lengthening: Callable[[float], tuple[float, float] | None], ta
         if abs(rest) <= ROUNDING:  # rounding lets the path come no nearer
             break
         step *= 0.5
-        if trials >= TRIALS or abs(step) <= SMALLEST_STEP:
+        if trials >= MAX_TRIALS or abs(step) <= MIN_STEP:
             nearest = f"nearest {rest:+.3g} m at the momentum deviation {at:.3g}"
             return Momentum(at, slope, f"no momentum gives the circumference of this RF frequency; {nearest}")
     return Momentum(at, slope)

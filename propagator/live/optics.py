@@ -1,4 +1,4 @@
-"""Coupled optics of a turn in closed form, and their way around the ring.
+"""Coupled optics of a turn in closed form, and along the ring.
 
 The two normal modes come from the 2 x 2 blocks of the turn's matrix (D. Edwards and L. Teng, IEEE Trans. Nucl. Sci. 20
 (1973) 885); their eigenvectors E give beta = |E_x|^2, alpha = -Re(E_x conj(E_p)) and the phase arg E_x of mode 1 in x,
@@ -7,9 +7,33 @@ and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 0240
 
 import math
 
-from gnomon.propagator.compiled import Floats, Integers, compiled
-from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, apply_drift, compose, copy
+from gnomon.propagator.compiled import Floats, Integers, compiled, inlined
+from gnomon.propagator.live.affine import (
+    AFFINE,
+    CONSTANT,
+    CORRECTOR,
+    DRIFT,
+    LENGTH,
+    NONLINEAR,
+    OF_PX,
+    OF_PY,
+    OF_X,
+    OF_Y,
+    ROW_PX,
+    ROW_PY,
+    ROW_X,
+    ROW_Y,
+    WIDTH,
+    apply_drift,
+    compose,
+    copy,
+    multiply_row,
+)
 from gnomon.propagator.live.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
+from gnomon.propagator.live.tables import LiveTables
+
+#: Columns at which the eigenvectors of the modes begin, real part and then imaginary part.
+MODE_1, MODE_2 = 0, 2
 
 
 @compiled
@@ -18,11 +42,13 @@ def find_traces(turn: Floats, traces: Floats) -> int:
 
     Mode 1 is the one that stays with x when the coupling vanishes.
     """
-    trace_x = turn[0] + turn[6]
-    trace_y = turn[12] + turn[18]
+    trace_x = turn[ROW_X + OF_X] + turn[ROW_PX + OF_PX]
+    trace_y = turn[ROW_Y + OF_Y] + turn[ROW_PY + OF_PY]
     # H = B + adjoint(C) of the blocks (A B; C D)
-    h00, h01 = turn[2] + turn[16], turn[3] - turn[11]
-    h10, h11 = turn[7] - turn[15], turn[8] + turn[10]
+    h00 = turn[ROW_X + OF_Y] + turn[ROW_PY + OF_PX]
+    h01 = turn[ROW_X + OF_PY] - turn[ROW_Y + OF_PX]
+    h10 = turn[ROW_PX + OF_Y] - turn[ROW_PY + OF_X]
+    h11 = turn[ROW_PX + OF_PY] + turn[ROW_Y + OF_X]
     half = 0.5 * (trace_x - trace_y)
     discriminant = half * half + h00 * h11 - h01 * h10
     traces[2] = discriminant
@@ -54,10 +80,10 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
         if abs(own - other) > 1e-12:
             # a column of T + inverse(T) - other, the projector on this mode; the inverse is -S T^t S
             partner, sign = column ^ 1, 1.0 if column & 1 == 0 else -1.0
-            p0 = turn[column] + sign * turn[5 * partner + 1]
-            p1 = turn[5 + column] - sign * turn[5 * partner]
-            p2 = turn[10 + column] + sign * turn[5 * partner + 3]
-            p3 = turn[15 + column] - sign * turn[5 * partner + 2]
+            p0 = turn[ROW_X + column] + sign * turn[WIDTH * partner + OF_PX]
+            p1 = turn[ROW_PX + column] - sign * turn[WIDTH * partner + OF_X]
+            p2 = turn[ROW_Y + column] + sign * turn[WIDTH * partner + OF_PY]
+            p3 = turn[ROW_PY + column] - sign * turn[WIDTH * partner + OF_Y]
         else:
             p0, p1, p2, p3 = 0.0, 0.0, 0.0, 0.0
         if column == 0:
@@ -76,17 +102,17 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
     at = 2 * mode
     norm = 0.0
     for row in range(4):
-        i = 5 * row
+        i = WIDTH * row
         v = v0 if row == 0 else v1 if row == 1 else v2 if row == 2 else v3
-        vectors[i + at] = turn[i] * v0 + turn[i + 1] * v1 + turn[i + 2] * v2 + turn[i + 3] * v3 - cosine * v
+        vectors[i + at] = multiply_row(turn, i, v0, v1, v2, v3) - cosine * v
         vectors[i + at + 1] = sine * v
     for plane in range(2):
-        i = 10 * plane + at
-        norm += vectors[i] * vectors[i + 6] - vectors[i + 1] * vectors[i + 5]
+        i = 2 * WIDTH * plane + at
+        norm += vectors[i] * vectors[i + WIDTH + 1] - vectors[i + 1] * vectors[i + WIDTH]
     scale = 1.0 / math.sqrt(abs(norm))
     for row in range(4):
-        vectors[5 * row + at] *= scale
-        vectors[5 * row + at + 1] *= scale if norm > 0.0 else -scale
+        vectors[WIDTH * row + at] *= scale
+        vectors[WIDTH * row + at + 1] *= scale if norm > 0.0 else -scale
     return math.acos(cosine) if norm > 0.0 else 2.0 * math.pi - math.acos(cosine)
 
 
@@ -94,50 +120,53 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
 def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
     """Write the orbit (n+1, 4) and the eigenvectors (8, n+1) at entry `index`."""
     for row in range(4):
-        orbit[index, row] = beam[5 * row + 4]
+        orbit[index, row] = beam[WIDTH * row + CONSTANT]
     for row in range(2):
-        i = 5 * row
-        vectors[2 * row, index] = beam[i]
-        vectors[2 * row + 1, index] = beam[i + 1]
-        vectors[2 * row + 4, index] = beam[i + 12]
-        vectors[2 * row + 5, index] = beam[i + 13]
+        i, j = WIDTH * row, WIDTH * (row + 2)
+        vectors[2 * row, index] = beam[i + MODE_1]
+        vectors[2 * row + 1, index] = beam[i + MODE_1 + 1]
+        vectors[2 * row + 4, index] = beam[j + MODE_2]
+        vectors[2 * row + 5, index] = beam[j + MODE_2 + 1]
+
+
+@inlined
+def carry_columns(
+    index: int, kinds: Integers, ordinals: Integers, geometry: Floats, has_frame: Integers, maps: Floats,
+    inlets: Floats, bodies: Floats, outlets: Floats, delta: float, columns: Floats, work: Floats,
+) -> None:  # fmt: skip
+    """Carry five columns of coordinates, in a map's layout, through one element; constants act on the last, an orbit.
+
+    A walk takes the arrays out of the tables before its loop: what a loop takes out again costs time.
+    """
+    kind = kinds[index]
+    if kind == DRIFT:
+        apply_drift(geometry[index, LENGTH] / (1.0 + delta), columns)
+    elif kind in (AFFINE, CORRECTOR):
+        compose(maps[index], columns, work)
+        copy(work, columns)
+    elif kind == NONLINEAR:
+        k = ordinals[index]
+        if has_frame[index]:
+            compose(inlets[index], columns, work)
+            copy(work, columns)
+        compose(bodies[k], columns, work)
+        copy(work, columns)
+        if has_frame[index]:
+            compose(outlets[k], columns, work)
+            copy(work, columns)
 
 
 @compiled
-def walk_beam(
-    kinds: Integers,
-    ordinals: Integers,
-    geometry: Floats,
-    maps: Floats,
-    inlets: Floats,
-    bodies: Floats,
-    outlets: Floats,
-    framed: Integers,
-    delta: float,
-    beam: Floats,
-    work: Floats,
-    orbit: Floats,
-    vectors: Floats,
-) -> None:
+def walk_beam(tables: LiveTables, slot: int, beam: Floats, work: Floats, orbit: Floats, vectors: Floats) -> None:
     """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) around the ring and record them."""
+    kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
+    maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
+    delta = tables.deltas[slot]
     for index in range(kinds.size):
         record(beam, index, orbit, vectors)
-        kind = kinds[index]
-        if kind == DRIFT:
-            apply_drift(geometry[index, LENGTH] / (1.0 + delta), beam)
-        elif kind in (AFFINE, CORRECTOR):
-            compose(maps[index], beam, work)
-            copy(work, beam)
-        elif kind == NONLINEAR:
-            k = ordinals[index]
-            if framed[index]:
-                compose(inlets[index], beam, work)
-                copy(work, beam)
-            compose(bodies[k], beam, work)
-            copy(work, beam)
-            if framed[index]:
-                compose(outlets[k], beam, work)
-                copy(work, beam)
+        carry_columns(
+            index, kinds, ordinals, geometry, has_frame, maps, inlets, bodies, outlets, delta, beam, work
+        )  # fmt: skip
     record(beam, kinds.size, orbit, vectors)
 
 

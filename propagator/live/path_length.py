@@ -5,7 +5,7 @@ by slice, eight side by side; the derivative is that along (dispersion, 1), so t
 times the momentum compaction.
 """
 
-from gnomon.propagator.compiled import Floats, Integers, compiled
+from gnomon.propagator.compiled import Floats, Integers, compiled, inlined
 from gnomon.propagator.live.affine import (
     CORRECTOR,
     DRIFT,
@@ -16,7 +16,11 @@ from gnomon.propagator.live.affine import (
     KICK_X,
     KICK_Y,
     LENGTH,
+    carry,
+    multiply_row,
+    steer,
 )
+from gnomon.propagator.live.misalignment import FRAME_CONSTANT, FRAME_PATH, OF_DELTA
 from gnomon.propagator.live.nonlinear import (
     A_1,
     A_2,
@@ -26,62 +30,76 @@ from gnomon.propagator.live.nonlinear import (
     B_2,
     B_3,
     B_4,
+    COLUMN,
     CURVATURE,
     DRIFTING,
     KICKING,
+    LANES,
+    PX,
+    PY,
     ROWS,
+    X,
+    Y,
     fill_state,
-)  # fmt: skip
-from gnomon.propagator.live.orbit_search import carry
-from gnomon.propagator.live.pairs import carry_slope, edge_pair, frame_pair, move_pair
+    horner,
+)
+from gnomon.propagator.live.pairs import PAIR, carry_slope, edge_pair, frame_pair, move_pair
+from gnomon.propagator.live.tables import LiveTables
+
+#: Where a state holds the derivative by the momentum deviation, the path [m] and its derivative [m], behind the point.
+SLOPE, PATH, PATH_SLOPE = COLUMN, 2 * COLUMN, 2 * COLUMN + LANES
+
+#: Numbers of a state before the coefficients that are used.
+USED = PATH_SLOPE + LANES
+
+#: Where a point and its derivative stand behind a pair, in the room for pairs.
+BEHIND_Z, BEHIND_D, BEHIND_END = PAIR, PAIR + 4, PAIR + 8
+
+
+@inlined
+def drift_with_path(
+    lane: int, x: float, px: float, y: float, py: float, dx: float, dpx: float, dy: float, dpy: float,
+    bent: float, free: float, weight: float, state: Floats,
+) -> None:  # fmt: skip
+    """Let one lane's point and derivative (d...) drift behind a kick; `bent` is the kick's bending angle [rad]."""
+    square = px * px + py * py
+    state[PATH + lane] += bent * x + 0.5 * free * weight * square
+    state[PATH_SLOPE + lane] += bent * dx + free * weight * (px * dpx + py * dpy - weight * square)
+    state[X + lane], state[PX + lane] = x + free * px, px
+    state[Y + lane], state[PY + lane] = y + free * py, py
+    state[SLOPE + X + lane], state[SLOPE + PX + lane] = dx + free * (dpx - weight * px), dpx
+    state[SLOPE + Y + lane], state[SLOPE + PY + lane] = dy + free * (dpy - weight * py), dpy
 
 
 @compiled
 def lengthen_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Kick and free space (divided by 1 + delta) of every lane's point and derivative, with their paths [m].
-
-    The point is in rows 0 to 24, its derivative by the momentum deviation in 32 to 56, their paths in 64 and 72.
-    """
+    """Kick and free space (divided by 1 + delta) of every lane's point and derivative, with their paths [m]."""
     weight = 1.0 / (1.0 + delta)
-    for lane in range(8):
-        x, px, y, py = state[lane], state[8 + lane], state[16 + lane], state[24 + lane]
-        dx, dpx, dy, dpy = state[32 + lane], state[40 + lane], state[48 + lane], state[56 + lane]
-        g, f = state[B_4 + lane], state[A_4 + lane]
-        b = g * x - f * y + state[B_3 + lane]
-        a = g * y + f * x + state[A_3 + lane]
-        real = g * x - f * y + b
-        f = g * y + f * x + a
-        g = real
-        real = b * x - a * y + state[B_2 + lane]
-        a = b * y + a * x + state[A_2 + lane]
-        b = real
-        real = g * x - f * y + b
-        f = g * y + f * x + a
-        g = real
-        real = b * x - a * y + state[B_1 + lane]
-        a = b * y + a * x + state[A_1 + lane]
+    for lane in range(LANES):
+        x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
+        dx, dpx = state[SLOPE + X + lane], state[SLOPE + PX + lane]
+        dy, dpy = state[SLOPE + Y + lane], state[SLOPE + PY + lane]
+        b, a, g, f = horner(
+            state[B_1 + lane], state[B_2 + lane], state[B_3 + lane], state[B_4 + lane],
+            state[A_1 + lane], state[A_2 + lane], state[A_3 + lane], state[A_4 + lane], x, y,
+        )  # fmt: skip
         h = state[CURVATURE + lane]
         length, free = kick * state[KICKING + lane], drift * state[DRIFTING + lane]
-        px -= length * (real - h * (delta - h * x))
+        px -= length * (b - h * (delta - h * x))
         py += length * a
         dpx -= length * (g * dx - f * dy - h * (1.0 - h * dx))
         dpy += length * (f * dx + g * dy)
-        square = px * px + py * py
-        state[64 + lane] += length * h * x + 0.5 * free * weight * square
-        state[72 + lane] += length * h * dx + free * weight * (px * dpx + py * dpy - weight * square)
-        state[lane], state[8 + lane] = x + free * px, px
-        state[16 + lane], state[24 + lane] = y + free * py, py
-        state[32 + lane], state[40 + lane] = dx + free * (dpx - weight * px), dpx
-        state[48 + lane], state[56 + lane] = dy + free * (dpy - weight * py), dpy
+        drift_with_path(lane, x, px, y, py, dx, dpx, dy, dpy, length * h, free, weight, state)
 
 
 @compiled
 def lengthen_linear_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """The same for fields up to the quadrupole's."""
+    """Kick and free space as in `lengthen_slice`, for fields up to the quadrupole's."""
     weight = 1.0 / (1.0 + delta)
-    for lane in range(8):
-        x, px, y, py = state[lane], state[8 + lane], state[16 + lane], state[24 + lane]
-        dx, dpx, dy, dpy = state[32 + lane], state[40 + lane], state[48 + lane], state[56 + lane]
+    for lane in range(LANES):
+        x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
+        dx, dpx = state[SLOPE + X + lane], state[SLOPE + PX + lane]
+        dy, dpy = state[SLOPE + Y + lane], state[SLOPE + PY + lane]
         h = state[CURVATURE + lane]
         length, free = kick * state[KICKING + lane], drift * state[DRIFTING + lane]
         g, f = length * state[B_2 + lane], length * state[A_2 + lane]
@@ -90,13 +108,7 @@ def lengthen_linear_slice(kick: float, drift: float, delta: float, state: Floats
         py += g * y + f * x + length * state[A_1 + lane]
         dpx -= focus * dx - f * dy - length * h
         dpy += g * dy + f * dx
-        square = px * px + py * py
-        state[64 + lane] += length * h * x + 0.5 * free * weight * square
-        state[72 + lane] += length * h * dx + free * weight * (px * dpx + py * dpy - weight * square)
-        state[lane], state[8 + lane] = x + free * px, px
-        state[16 + lane], state[24 + lane] = y + free * py, py
-        state[32 + lane], state[40 + lane] = dx + free * (dpx - weight * px), dpx
-        state[48 + lane], state[56 + lane] = dy + free * (dpy - weight * py), dpy
+        drift_with_path(lane, x, px, y, py, dx, dpx, dy, dpy, length * h, free, weight, state)
 
 
 @compiled
@@ -105,40 +117,38 @@ def lengthen_bodies(
     coefficients: Floats,
     group_slices: Integers,
     members: Integers,
-    moved: Integers,
-    framed: Integers,
-    inlets: Floats,
-    geometry: Floats,
-    frames: Floats,
-    delta: float,
+    tables: LiveTables,
+    slot: int,
     orbit: Floats,
     dispersion: Floats,
     state: Floats,
     pairs: Floats,
     total: Floats,
 ) -> None:
-    """Add path [m] and derivative of groups of multipoles (`members` (groups, 8) are elements) to `total` (2).
+    """Add path [m] and derivative of groups of multipoles (`members` (groups, LANES) are elements) to `total` (2).
 
     They are `linear` up to the quadrupole's field.
     """
+    misaligned, has_frame, geometry, frames = tables.misaligned, tables.has_frame, tables.geometry, tables.frames
+    inlets, delta = tables.inlets[slot], tables.deltas[slot]
     weight = 1.0 / (1.0 + delta)
     outer, inner = DRIFT_OUTER * weight, DRIFT_INNER * weight
     for group in range(group_slices.size):
-        fill_state(coefficients[group], 80, ROWS, state)
-        for lane in range(8):
+        fill_state(coefficients[group], USED, ROWS, state)
+        for lane in range(LANES):
             index = members[group, lane]
             if index < 0:
                 continue
             z, d = orbit[index], dispersion[index]
-            if framed[index]:
+            if has_frame[index]:
                 pair = inlets[index]
                 point = carry(pair, z[0], z[1], z[2], z[3])
                 slope = carry_slope(pair, z[0], z[1], z[2], z[3], d[0], d[1], d[2], d[3])
             else:
                 point = (z[0], z[1], z[2], z[3])
                 slope = (d[0], d[1], d[2], d[3])
-            state[lane], state[8 + lane], state[16 + lane], state[24 + lane] = point
-            state[32 + lane], state[40 + lane], state[48 + lane], state[56 + lane] = slope
+            state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane] = point
+            state[SLOPE + X + lane], state[SLOPE + PX + lane], state[SLOPE + Y + lane], state[SLOPE + PY + lane] = slope
         slices = group_slices[group]
         lengthen_slice(0.0, outer, delta, state)
         for slice_number in range(slices):
@@ -151,31 +161,39 @@ def lengthen_bodies(
                 lengthen_slice(KICK_OUTER, inner, delta, state)
                 lengthen_slice(KICK_INNER, inner, delta, state)
                 lengthen_slice(KICK_OUTER, between, delta, state)
-        for lane in range(8):
+        for lane in range(LANES):
             index = members[group, lane]
             if index < 0:
                 continue
-            total[0] += state[64 + lane]
-            total[1] += state[72 + lane]
-            if moved[index]:
+            total[0] += state[PATH + lane]
+            total[1] += state[PATH_SLOPE + lane]
+            if misaligned[index]:
                 add_frame_path(frames[index, 0], delta, orbit[index], dispersion[index], total)
-                edge = pairs[0:60]
+                edge, z, d = pairs[0:PAIR], pairs[BEHIND_Z:BEHIND_D], pairs[BEHIND_D:BEHIND_END]
                 edge_pair(geometry[index], True, delta, edge)
                 move_pair(edge, 0.0)
-                x, px, y, py = state[lane], state[8 + lane], state[16 + lane], state[24 + lane]
-                pairs[60], pairs[61], pairs[62], pairs[63] = carry(edge, x, px, y, py)
-                pairs[64], pairs[65], pairs[66], pairs[67] = carry_slope(
-                    edge, x, px, y, py, state[32 + lane], state[40 + lane], state[48 + lane], state[56 + lane]
+                x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
+                z[0], z[1], z[2], z[3] = carry(edge, x, px, y, py)
+                d[0], d[1], d[2], d[3] = carry_slope(
+                    edge,
+                    x,
+                    px,
+                    y,
+                    py,
+                    state[SLOPE + X + lane],
+                    state[SLOPE + PX + lane],
+                    state[SLOPE + Y + lane],
+                    state[SLOPE + PY + lane],
                 )
-                add_frame_path(frames[index, 1], delta, pairs[60:64], pairs[64:68], total)
+                add_frame_path(frames[index, 1], delta, z, d, total)
 
 
 @compiled
 def add_frame_path(frame: Floats, delta: float, z: Floats, d: Floats, total: Floats) -> None:
     """Add the path [m] and its derivative in a change of frame (`misalignment.write_frame`)."""
-    total[0] += frame[24] * z[0] + frame[25] * z[1] + frame[26] * z[2] + frame[27] * z[3] + frame[28] * delta
-    total[0] += frame[29]
-    total[1] += frame[24] * d[0] + frame[25] * d[1] + frame[26] * d[2] + frame[27] * d[3] + frame[28]
+    total[0] += multiply_row(frame, FRAME_PATH, z[0], z[1], z[2], z[3]) + frame[FRAME_PATH + OF_DELTA] * delta
+    total[0] += frame[FRAME_PATH + FRAME_CONSTANT]
+    total[1] += multiply_row(frame, FRAME_PATH, d[0], d[1], d[2], d[3]) + frame[FRAME_PATH + OF_DELTA]
 
 
 @compiled
@@ -192,25 +210,7 @@ def add_corrector_path(
 
 @compiled
 def lengthening(
-    kinds: Integers,
-    geometry: Floats,
-    parameters: Floats,
-    moved: Integers,
-    frames: Floats,
-    framed: Integers,
-    inlets: Floats,
-    coefficients: Floats,
-    group_slices: Integers,
-    members: Integers,
-    body_coefficients: Floats,
-    body_slices: Integers,
-    body_members: Integers,
-    delta: float,
-    orbit: Floats,
-    dispersion: Floats,
-    state: Floats,
-    pairs: Floats,
-    total: Floats,
+    tables: LiveTables, slot: int, orbit: Floats, dispersion: Floats, state: Floats, pairs: Floats, total: Floats
 ) -> None:
     """Write the path of a turn [m] less the ring's length, and its derivative by the momentum deviation, to `total`.
 
@@ -218,13 +218,15 @@ def lengthening(
     """
     total[0] = total[1] = 0.0
     lengthen_bodies(
-        False, coefficients, group_slices, members, moved, framed, inlets, geometry, frames, delta, orbit, dispersion,
-        state, pairs, total,
+        False, tables.coefficients, tables.group_slices, tables.members, tables, slot, orbit, dispersion, state, pairs,
+        total,
     )  # fmt: skip
     lengthen_bodies(
-        True, body_coefficients, body_slices, body_members, moved, framed, inlets, geometry, frames, delta, orbit,
-        dispersion, state, pairs, total,
+        True, tables.body_coefficients, tables.body_slices, tables.body_members, tables, slot, orbit, dispersion, state,
+        pairs, total,
     )  # fmt: skip
+    kinds, geometry, parameters = tables.kinds, tables.geometry, tables.parameters
+    misaligned, frames, delta = tables.misaligned, tables.frames, tables.deltas[slot]
     weight = 1.0 / (1.0 + delta)
     own = slope = 0.0
     for index in range(kinds.size):
@@ -236,20 +238,19 @@ def lengthening(
             slope += scale * (px * dispersion[index, 1] + py * dispersion[index, 3] - weight * square)
         elif kind == CORRECTOR:
             row, z, d = parameters[index], orbit[index], dispersion[index]
-            if moved[index]:
+            if misaligned[index]:
                 add_frame_path(frames[index, 0], delta, z, d, total)
-                pair = pairs[0:60]
+                pair, inner, d_inner = pairs[0:PAIR], pairs[BEHIND_Z:BEHIND_D], pairs[BEHIND_D:BEHIND_END]
                 frame_pair(frames[index, 0], delta, pair)
                 move_pair(pair, 0.0)
-                pairs[60], pairs[61], pairs[62], pairs[63] = carry(pair, z[0], z[1], z[2], z[3])
-                pairs[64], pairs[65], pairs[66], pairs[67] = carry_slope(
+                inner[0], inner[1], inner[2], inner[3] = carry(pair, z[0], z[1], z[2], z[3])
+                d_inner[0], d_inner[1], d_inner[2], d_inner[3] = carry_slope(
                     pair, z[0], z[1], z[2], z[3], d[0], d[1], d[2], d[3]
                 )
-                add_corrector_path(
-                    geometry[index, LENGTH], row[KICK_X], row[KICK_Y], delta, pairs[60:64], pairs[64:68], total
-                )
-                leave_corrector(geometry[index, LENGTH], row[KICK_X], row[KICK_Y], weight, pairs[60:64], pairs[64:68])
-                add_frame_path(frames[index, 1], delta, pairs[60:64], pairs[64:68], total)
+                length = geometry[index, LENGTH]
+                add_corrector_path(length, row[KICK_X], row[KICK_Y], delta, inner, d_inner, total)
+                leave_corrector(length, row[KICK_X], row[KICK_Y], weight, inner, d_inner)
+                add_frame_path(frames[index, 1], delta, inner, d_inner, total)
             else:
                 add_corrector_path(geometry[index, LENGTH], row[KICK_X], row[KICK_Y], delta, z, d, total)
     total[0] += own
@@ -262,7 +263,4 @@ def leave_corrector(length: float, kick_x: float, kick_y: float, weight: float, 
     free = length * weight
     d[0] += free * (d[1] - weight * (z[1] + 0.5 * kick_x))
     d[2] += free * (d[3] - weight * (z[3] + 0.5 * kick_y))
-    z[0] += free * (z[1] + 0.5 * kick_x)
-    z[2] += free * (z[3] + 0.5 * kick_y)
-    z[1] += kick_x
-    z[3] += kick_y
+    z[0], z[1], z[2], z[3] = steer(free, kick_x, kick_y, z[0], z[1], z[2], z[3])

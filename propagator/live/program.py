@@ -1,14 +1,18 @@
 """The tables that kernels work on: a ring's elements as arrays, and the maps built from them."""
 
+from typing import Any
+
 import numpy as np
 
 from gnomon.lattice.elements import PARAMETERS, Bend, Corrector, Element, Multipole, Quadrupole
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.live import kernels
-from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, GEOMETRY, IDENTITY, NONLINEAR
+from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, GEOMETRY, IDENTITY, MAP, NONLINEAR
+from gnomon.propagator.live.misalignment import COLUMNS, ROWS
 from gnomon.propagator.live.nonlinear import BODY, COEFFICIENTS, LANES
 from gnomon.propagator.live.pairs import PAIR
 from gnomon.propagator.live.rebuild import rebuild
+from gnomon.propagator.live.tables import Arrays, LiveTables
 
 #: Columns of the parameters with a sextupole or octupole term.
 HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
@@ -19,7 +23,7 @@ SLOTS = 4
 
 
 def static_kind(element: Element) -> int:
-    """What an element is to the kernels, as far as its class says."""
+    """Return the kind of an element that its class implies."""
     match element:
         case Corrector():
             return CORRECTOR
@@ -32,87 +36,90 @@ def static_kind(element: Element) -> int:
 
 
 class Program:
-    """A ring as arrays.
+    """A ring as arrays (`tables`), and the kernels that work on them.
 
     Sextupoles, octupoles and general multipoles are tracked; quadrupoles and bends are maps until one of them is given
     a higher order (`load`), which lays the program out anew.
     """
 
+    tables: LiveTables
+
     def __init__(self, elements: tuple[Element, ...]) -> None:
         n = len(elements)
-        self.kinds: Integers = np.array([static_kind(e) for e in elements], dtype=np.int64)
+        kinds: Integers = np.array([static_kind(e) for e in elements], dtype=np.int64)
         self.with_parameters = tuple(i for i, e in enumerate(elements) if isinstance(e, Multipole))
-        self.slices: Integers = np.ones(n, dtype=np.int64)
-        self.geometry: Floats = np.zeros((n, len(GEOMETRY)))
-        for i, element in enumerate(elements):
-            self.geometry[i] = [float(getattr(element, name, 0.0)) for name in GEOMETRY]
-            if isinstance(element, Multipole) and element.length > 0.0:
-                self.slices[i] = element.slices
-        self.parameters: Floats = np.zeros((n, len(PARAMETERS)))
-        self.moved: Integers = np.zeros(n, dtype=np.int64)
-        self.frames: Floats = np.zeros((n, 2, 30))
-        self.bases: Floats = np.zeros(SLOTS)
-        self.deltas: Floats = np.zeros(SLOTS)
-        self.maps: Floats = np.zeros((SLOTS, n, PAIR))
-        self.inlets: Floats = np.zeros((SLOTS, n, PAIR))
-        self.framed: Integers = np.zeros(n, dtype=np.int64)
         self.everything: Integers = np.arange(n, dtype=np.int64)
+        slices: Integers = np.ones(n, dtype=np.int64)
+        geometry: Floats = np.zeros((n, len(GEOMETRY)))
+        for i, element in enumerate(elements):
+            geometry[i] = [float(getattr(element, name, 0.0)) for name in GEOMETRY]
+            if isinstance(element, Multipole) and element.length > 0.0:
+                slices[i] = element.slices
+        self._kept: dict[str, Any] = {
+            "kinds": kinds,
+            "slices": slices,
+            "geometry": geometry,
+            "parameters": np.zeros((n, len(PARAMETERS))),
+            "misaligned": np.zeros(n, dtype=np.int64),
+            "has_frame": np.zeros(n, dtype=np.int64),
+            "frames": np.zeros((n, 2, ROWS * COLUMNS)),
+            "bases": np.zeros(SLOTS),
+            "deltas": np.zeros(SLOTS),
+            "maps": np.zeros((SLOTS, n, PAIR)),
+            "inlets": np.zeros((SLOTS, n, PAIR)),
+        }
         self.lay_out()
 
     def load(self, which: Integers, rows: Floats) -> bool:
         """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
-        self.parameters[which] = rows
+        kinds = self.tables.kinds
+        self.tables.parameters[which] = rows
         if not np.count_nonzero(rows.take(HIGHER_ORDERS, axis=1)):
             return False
-        risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (self.kinds[which] == AFFINE)]
+        risen = which[rows[:, HIGHER_ORDERS].any(axis=1) & (kinds[which] == AFFINE)]
         if not risen.size:
             return False
-        self.kinds[risen] = NONLINEAR
+        kinds[risen] = NONLINEAR
         self.lay_out()
         return True
 
     def lay_out(self) -> None:
         """Arrange the nonlinear elements in lanes and the others in segments between them; all maps become stale."""
-        self.bounds: Integers = np.flatnonzero(self.kinds == NONLINEAR).astype(np.int64)
-        count = self.bounds.size
-        nonlinear = self.kinds == NONLINEAR
-        self.ordinals: Integers = (np.cumsum(nonlinear) - nonlinear).astype(np.int64)
-        self.places: Integers = np.zeros(self.kinds.size, dtype=np.int64)
-        self.members, self.group_slices = self._group(self.bounds)
-        self.lanes: Integers = np.where(self.members < 0, -1, self.ordinals[self.members])
-        self.coefficients: Floats = np.zeros((len(self.members), COEFFICIENTS * LANES))
-        self.body_members, self.body_slices = self._group(np.flatnonzero(self.kinds == AFFINE))
-        self.body_coefficients: Floats = np.zeros((len(self.body_members), COEFFICIENTS * LANES))
-        self.outlets: Floats = np.zeros((SLOTS, count, PAIR))
-        self.segments: Floats = np.zeros((SLOTS, count + 1, PAIR))
-        self.points: Floats = np.zeros((SLOTS, count, 4))
-        self.bodies: Floats = np.zeros((SLOTS, count, BODY))
-        self.touching: Integers = np.zeros(SLOTS, dtype=np.int64)
-        self.reached: Floats = np.zeros((count, 20))
-        self.turns: Floats = np.zeros((SLOTS, 20))
-        self.starts: Floats = np.zeros((SLOTS, 4))
-
-    def _group(self, elements: Integers) -> tuple[Integers, Integers]:
-        """Put elements of equal numbers of slices side by side: (groups, 8), -1 where there is none, and the slices."""
-        members: list[list[int]] = []
-        group_slices: list[int] = []
-        for slices in sorted({int(s) for s in self.slices[elements]}):
-            alike = elements[self.slices[elements] == slices]
-            for begin in range(0, alike.size, LANES):
-                group = alike[begin : begin + LANES]
-                self.places[group] = LANES * len(members) + np.arange(group.size)
-                members.append([*group.tolist(), *[-1] * (LANES - group.size)])
-                group_slices.append(slices)
-        return np.array(members, dtype=np.int64).reshape(-1, LANES), np.array(group_slices, dtype=np.int64)
+        kinds, slices = self._kept["kinds"], self._kept["slices"]
+        nonlinear = kinds == NONLINEAR
+        bounds: Integers = np.flatnonzero(nonlinear).astype(np.int64)
+        count = bounds.size
+        ordinals: Integers = (np.cumsum(nonlinear) - nonlinear).astype(np.int64)
+        places: Integers = np.zeros(kinds.size, dtype=np.int64)
+        members, group_slices = group(bounds, slices, places)
+        body_members, body_slices = group(np.flatnonzero(kinds == AFFINE), slices, places)
+        self.tables = LiveTables(
+            **self._kept,
+            ordinals=ordinals,
+            places=places,
+            bounds=bounds,
+            coefficients=np.zeros((len(members), COEFFICIENTS * LANES)),
+            group_slices=group_slices,
+            lanes=np.where(members < 0, -1, ordinals[members]),
+            members=members,
+            body_coefficients=np.zeros((len(body_members), COEFFICIENTS * LANES)),
+            body_slices=body_slices,
+            body_members=body_members,
+            outlets=np.zeros((SLOTS, count, PAIR)),
+            segments=np.zeros((SLOTS, count + 1, PAIR)),
+            points=np.zeros((SLOTS, count, 4)),
+            bodies=np.zeros((SLOTS, count, BODY)),
+            bodies_valid=np.zeros(SLOTS, dtype=np.int64),
+            arrival_maps=np.zeros((count, MAP)),
+            turns=np.zeros((SLOTS, MAP)),
+            starts=np.zeros((SLOTS, 4)),
+        )
+        #: The same arrays as kernels take them.
+        self.arrays: Arrays = tuple(self.tables)
 
     def rebuild(self, which: Integers, slots: Integers) -> None:
         """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
-        rebuild(
-            which, slots, self.bases, self.deltas, self.kinds, self.ordinals, self.slices, self.places, self.bounds,
-            self.geometry, self.parameters, self.moved, self.framed, self.frames, self.coefficients,
-            self.body_coefficients, self.body_slices, self.body_members, self.maps, self.inlets, self.outlets,
-            self.segments, self.touching,
-        )  # fmt: skip
+        rebuild(which, slots, self.arrays)
 
     def find(
         self, slot: int, wanted: int, target: float, reach: float, orbit: Floats, dispersion: Floats, optics: Floats,
@@ -122,10 +129,21 @@ class Program:
 
         `optics` (3, 2, n+1) are beta, alpha and phase, `pairs` (2, 2) the tunes and chromaticities.
         """
-        kernels.find(
-            slot, wanted, target, reach, self.bases, self.deltas, self.kinds, self.ordinals, self.bounds, self.geometry,
-            self.parameters, self.moved, self.framed, self.frames, self.coefficients, self.group_slices, self.lanes,
-            self.members, self.body_coefficients, self.body_slices, self.body_members, self.maps, self.inlets,
-            self.outlets, self.segments, self.points, self.bodies, self.touching, self.reached, self.turns, self.starts,
-            orbit, dispersion, optics[0], optics[1], optics[2], pairs[0], pairs[1], report,
-        )  # fmt: skip
+        kernels.find(slot, wanted, target, reach, self.arrays, orbit, dispersion, optics, pairs, report)
+
+
+def group(elements: Integers, slices: Integers, places: Integers) -> tuple[Integers, Integers]:
+    """Put elements of equal numbers of slices side by side: (groups, LANES), -1 where there is none, and the slices.
+
+    Their `places` (n) are written.
+    """
+    members: list[list[int]] = []
+    group_slices: list[int] = []
+    for count in sorted({int(s) for s in slices[elements]}):
+        alike = elements[slices[elements] == count]
+        for begin in range(0, alike.size, LANES):
+            side_by_side = alike[begin : begin + LANES]
+            places[side_by_side] = LANES * len(members) + np.arange(side_by_side.size)
+            members.append([*side_by_side.tolist(), *[-1] * (LANES - side_by_side.size)])
+            group_slices.append(count)
+    return np.array(members, dtype=np.int64).reshape(-1, LANES), np.array(group_slices, dtype=np.int64)

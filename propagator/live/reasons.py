@@ -1,4 +1,4 @@
-"""Why there is no beam, in words for an operator."""
+"""Reasons why there is no beam, in words for an operator."""
 
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.live import report as place
@@ -10,7 +10,7 @@ LIMIT = 1.0
 
 
 def why_no_beam(report: Floats) -> str:
-    """The reason that a report gives, empty when it has a beam."""
+    """Return the reason that a report gives, empty when it has a beam."""
     status = int(report[place.STATUS])
     iterations, change = int(report[place.ITERATIONS]), report[place.CHANGE]
     trace_1, trace_2 = report[place.TRACE_1], report[place.TRACE_2]

@@ -8,17 +8,21 @@ from gnomon.propagator.live.affine import (
     ANGLE,
     CORRECTOR,
     DRIFT,
+    DX,
+    DY,
     IDENTITY,
     KICK_X,
     KICK_Y,
     LENGTH,
     NONLINEAR,
+    ROLL,
     has_edges,
 )
 from gnomon.propagator.live.bodies import BODY_STATE, map_bodies, take_body
 from gnomon.propagator.live.misalignment import write_frames
 from gnomon.propagator.live.nonlinear import COEFFICIENTS, LANES, write_coefficients
 from gnomon.propagator.live.pairs import (
+    PAIR,
     apply_drift_pair,
     compose_pair,
     copy_pair,
@@ -27,48 +31,31 @@ from gnomon.propagator.live.pairs import (
     set_identity_pair,
     write_end_pairs,
 )
+from gnomon.propagator.live.tables import Arrays, LiveTables
 
 #: Room that this kernel works in.
 WORK = 500
 
 
 @kernel
-def rebuild(
-    which: Integers,
-    slots: Integers,
-    bases: Floats,
-    deltas: Floats,
-    kinds: Integers,
-    ordinals: Integers,
-    slices: Integers,
-    places: Integers,
-    bounds: Integers,
-    geometry: Floats,
-    parameters: Floats,
-    moved: Integers,
-    framed: Integers,
-    frames: Floats,
-    coefficients: Floats,
-    body_coefficients: Floats,
-    body_slices: Integers,
-    body_members: Integers,
-    maps: Floats,
-    inlets: Floats,
-    outlets: Floats,
-    segments: Floats,
-    touching: Integers,
-) -> None:
+def rebuild(which: Integers, slots: Integers, arrays: Arrays) -> None:
     """Bring the maps of the elements `which` up to date in all `slots`, and the segments that contain them.
 
     They are built about the momentum deviations `bases` and moved on to `deltas`.
     """
+    tables = LiveTables(*arrays)
+    bases, deltas, kinds, ordinals, slices = tables.bases, tables.deltas, tables.kinds, tables.ordinals, tables.slices
+    places, bounds, geometry, parameters = tables.places, tables.bounds, tables.geometry, tables.parameters
+    misaligned, has_frame, frames = tables.misaligned, tables.has_frame, tables.frames
+    body_coefficients, body_slices, body_members = tables.body_coefficients, tables.body_slices, tables.body_members
+    maps, inlets, outlets, segments = tables.maps, tables.inlets, tables.outlets, tables.segments
     count = bounds.size
     touched = np.zeros(count + 1, dtype=np.int64)
     asked = np.zeros(kinds.size, dtype=np.int64)
     groups = np.zeros(body_slices.size, dtype=np.int64)
     work = np.empty(WORK)
-    first, second, spare = work[0:60], work[60:120], work[120:240]
-    flat = coefficients.reshape(coefficients.size)
+    first, second, spare = work[0:PAIR], work[PAIR : 2 * PAIR], work[2 * PAIR : 4 * PAIR]
+    flat = tables.coefficients.reshape(tables.coefficients.size)
     flat_bodies = body_coefficients.reshape(body_coefficients.size)
     for number in range(which.size):
         index = which[number]
@@ -82,11 +69,11 @@ def rebuild(
         asked[index] = 1
         row = parameters[index]
         shape = geometry[index]
-        moved[index] = 0
-        if row[10] != 0.0 or row[11] != 0.0 or row[12] != 0.0:
-            moved[index] = 1
-            write_frames(shape[ANGLE], row[10], row[11], row[12], work, frames[index, 0], frames[index, 1])
-        framed[index] = 1 if has_edges(shape) or moved[index] else 0
+        misaligned[index] = 0
+        if row[DX] != 0.0 or row[DY] != 0.0 or row[ROLL] != 0.0:
+            misaligned[index] = 1
+            write_frames(shape[ANGLE], row[DX], row[DY], row[ROLL], work, frames[index, 0], frames[index, 1])
+        has_frame[index] = 1 if has_edges(shape) or misaligned[index] else 0
         place = places[index]
         at = (place // LANES) * COEFFICIENTS * LANES
         if kind == AFFINE:
@@ -98,19 +85,20 @@ def rebuild(
         for slot in slots:
             delta = bases[slot]
             if kind == NONLINEAR:
-                touching[slot] = 0
-                if framed[index]:
+                tables.bodies_valid[slot] = 0
+                if has_frame[index]:
                     write_end_pairs(
-                        shape, moved[index] != 0, frames[index], delta, inlets[slot, index], outlets[slot, k], spare
-                    )
+                        shape, misaligned[index] != 0, frames[index], delta, inlets[slot, index], outlets[slot, k],
+                        spare,
+                    )  # fmt: skip
                     move_pair(inlets[slot, index], deltas[slot] - delta)
                     move_pair(outlets[slot, k], deltas[slot] - delta)
             elif kind == CORRECTOR:
                 corrector_pair(shape[LENGTH], row[KICK_X], row[KICK_Y], delta, maps[slot, index])
-                if framed[index]:
+                if has_frame[index]:
                     between_ends(
-                        shape, moved[index] != 0, frames[index], delta, maps[slot, index], inlets[slot, index], first,
-                        second, spare,
+                        shape, misaligned[index] != 0, frames[index], delta, maps[slot, index], inlets[slot, index],
+                        first, second, spare,
                     )  # fmt: skip
                 move_pair(maps[slot, index], deltas[slot] - delta)
     state = np.empty(BODY_STATE)
@@ -125,9 +113,9 @@ def rebuild(
                 if index < 0 or not asked[index]:
                     continue
                 take_body(state, lane, maps[slot, index])
-                if framed[index]:
+                if has_frame[index]:
                     between_ends(
-                        geometry[index], moved[index] != 0, frames[index], delta, maps[slot, index],
+                        geometry[index], misaligned[index] != 0, frames[index], delta, maps[slot, index],
                         inlets[slot, index], first, second, spare,
                     )  # fmt: skip
                     move_pair(inlets[slot, index], deltas[slot] - delta)
@@ -140,7 +128,7 @@ def rebuild(
         for slot in slots:
             delta = bases[slot]
             weight = 1.0 / (1.0 + delta)
-            if k > 0 and framed[bounds[k - 1]]:
+            if k > 0 and has_frame[bounds[k - 1]]:
                 copy_pair(outlets[slot, k - 1], first)
             else:
                 set_identity_pair(first)
@@ -151,7 +139,7 @@ def rebuild(
                 elif kind != IDENTITY:
                     compose_pair(maps[slot, index], first, second)
                     copy_pair(second, first)
-            if k < count and framed[bounds[k]]:
+            if k < count and has_frame[bounds[k]]:
                 compose_pair(inlets[slot, bounds[k]], first, second)
                 copy_pair(second, first)
             copy_pair(first, segments[slot, k])
@@ -161,7 +149,7 @@ def rebuild(
 @compiled
 def between_ends(
     geometry: Floats,
-    moved: bool,
+    misaligned: bool,
     frames: Floats,
     delta: float,
     pair: Floats,
@@ -170,32 +158,30 @@ def between_ends(
     spare: Floats,
     work: Floats,
 ) -> None:
-    """Have a body's pair become that of the whole element, and write the one of its entrance to `inlet`."""
-    write_end_pairs(geometry, moved, frames, delta, inlet, outlet, work)
+    """Extend a body's pair to the whole element, and write the pair of its entrance to `inlet`."""
+    write_end_pairs(geometry, misaligned, frames, delta, inlet, outlet, work)
     compose_pair(pair, inlet, spare)
     compose_pair(outlet, spare, pair)
 
 
 @compiled
-def move_slot(
-    by: float,
-    kinds: Integers,
-    bounds: Integers,
-    framed: Integers,
-    maps: Floats,
-    inlets: Floats,
-    outlets: Floats,
-    segments: Floats,
-) -> None:
-    """Have all maps of a slot be those at `by` beyond the momentum deviation about which they were built."""
+def move_slot(by: float, tables: LiveTables, slot: int) -> None:
+    """Move all maps of a slot to `by` beyond the momentum deviation about which they were built."""
+    kinds, bounds, has_frame = tables.kinds, tables.bounds, tables.has_frame
+    maps, inlets, outlets, segments = (
+        tables.maps[slot],
+        tables.inlets[slot],
+        tables.outlets[slot],
+        tables.segments[slot],
+    )
     for index in range(kinds.size):
         kind = kinds[index]
         if kind in (AFFINE, CORRECTOR):
             move_pair(maps[index], by)
-        if framed[index]:
+        if has_frame[index]:
             move_pair(inlets[index], by)
     for k in range(bounds.size):
-        if framed[bounds[k]]:
+        if has_frame[bounds[k]]:
             move_pair(outlets[k], by)
     for k in range(bounds.size + 1):
         move_pair(segments[k], by)

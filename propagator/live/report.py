@@ -1,4 +1,4 @@
-"""The numbers by which kernels say what they found."""
+"""The numbers of a kernel's report."""
 
 #: Places in a report: outcome, steps of the search, its last change [m, rad], 2 cos(mu) of both modes, their
 #: discriminant, path of the turn less the ring's length [m], largest orbit [m], the path's derivative by the momentum

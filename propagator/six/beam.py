@@ -1,4 +1,4 @@
-"""What the six-dimensional search finds."""
+"""The beam that the six-dimensional search finds."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a ring's cavities do to its reference particle: voltages, wave numbers and phases."""
+"""The cavities of a ring as its reference particle sees them: voltages, wave numbers and phases."""
 
 import math
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ NAN3, NAN5 = np.full(3, np.nan), np.full(5, np.nan)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiationSummary:
-    """What synchrotron radiation makes of a beam on its orbit in an uncoupled ring.
+    """Effects of synchrotron radiation on a beam on its orbit in an uncoupled ring.
 
     `integrals` (5,) are I1 [m], I2 [1/m], I3 [1/m^2], I4 and I5 [1/m]; `partition` and `damping_times_s` (3,) belong to
     x, y and the synchrotron motion; `emittance_m` is the horizontal one [m rad]; `momentum_compaction` is the beam's
@@ -150,7 +150,7 @@ class Radiation:
 
 
 def _shared(array: Floats) -> Floats:
-    """The array as the compiled code knows it: in one piece and read-only."""
+    """Return the array as compiled code expects it: contiguous and read-only."""
     piece = np.ascontiguousarray(array).view()
     piece.flags.writeable = False
     return piece

@@ -5,17 +5,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gnomon.lattice.elements import PARAMETERS, Bend, Cavity, Corrector, Element, Multipole
+from gnomon.lattice.elements import Bend, Cavity, Corrector, Element, Multipole
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.live.affine import KICK_X, KICK_Y, ROLL, dipole_terms
+from gnomon.propagator.live import affine
 from gnomon.propagator.live.misalignment import write_frames
+from gnomon.propagator.six import steps
 from gnomon.propagator.six.six_kernels import (
     BENDING,
     CAVITY,
     COLUMNS,
     FIELDS,
     IN_EDGE,
-    KICKS,
+    KICK_X,
+    KICK_Y,
     LONG,
     MAGNET,
     NOTHING,
@@ -24,11 +26,9 @@ from gnomon.propagator.six.six_kernels import (
     STEERER,
 )
 
-B1, A1, DX = PARAMETERS.index("b1"), PARAMETERS.index("a1"), PARAMETERS.index("dx")
-
 
 def kind_of(element: Element) -> int:
-    """What an element is to the kernels."""
+    """Return the kind of an element, as the kernels know it."""
     match element:
         case Corrector():
             return STEERER
@@ -47,7 +47,7 @@ def edge_row(
 
     The first three as in `affine.edge_strengths`; the last is 0 unless the pole face `radiates`.
     """
-    psi = curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
+    psi = affine.edge_psi(curvature, angle, gap, fint)
     strength = curvature * math.tan(angle)
     return strength, angle, psi, curvature * strength if radiates else 0.0
 
@@ -64,7 +64,7 @@ class Tables:
         self.rows: Floats = np.zeros((n, COLUMNS))
         self.slices: Integers = np.ones(n, dtype=np.int64)
         self.high: Integers = np.zeros(n, dtype=np.int64)
-        self.moved: Integers = np.zeros(n, dtype=np.int64)
+        self.misaligned: Integers = np.zeros(n, dtype=np.int64)
         self.frames: Floats = np.zeros((n, 2, 30))
         self.angles: Floats = np.zeros(n)
         self._work: Floats = np.empty(9)
@@ -85,12 +85,13 @@ class Tables:
         """Take over the parameter rows of elements."""
         for i, values in zip(which, parameters, strict=True):
             row = self.rows[i]
-            row[FIELDS : FIELDS + 4] = values[B1 : B1 + 4]
-            row[FIELDS + 4 : FIELDS + 8] = values[A1 : A1 + 4]
-            row[FIELDS], row[FIELDS + 4] = dipole_terms(row[LONG], values)
-            row[KICKS], row[KICKS + 1] = values[KICK_X], values[KICK_Y]
-            self.high[i] = int(row[FIELDS + 2 : FIELDS + 4].any() or row[FIELDS + 6 : FIELDS + 8].any())
-            self.moved[i] = int(values[DX : ROLL + 1].any())
-            if self.moved[i]:
-                dx, dy, roll = values[DX : ROLL + 1]
+            fields = row[FIELDS:KICK_X]
+            fields[steps.B1 : steps.A1] = values[affine.B1 : affine.KICK_X]
+            fields[steps.A1 :] = values[affine.A1 : affine.B1]
+            fields[steps.B1], fields[steps.A1] = affine.dipole_terms(row[LONG], values)
+            row[KICK_X], row[KICK_Y] = values[affine.KICK_X], values[affine.KICK_Y]
+            self.high[i] = int(fields[steps.B3 : steps.A1].any() or fields[steps.A3 :].any())
+            self.misaligned[i] = int(values[affine.DX : affine.ROLL + 1].any())
+            if self.misaligned[i]:
+                dx, dy, roll = values[affine.DX : affine.ROLL + 1]
                 write_frames(self.angles[i], dx, dy, roll, self._work, self.frames[i, 0], self.frames[i, 1])

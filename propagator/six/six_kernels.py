@@ -5,11 +5,18 @@ import math
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
-from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER
+from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, solve
 from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
 from gnomon.propagator.six.steps import (
+    CT,
+    DELTA,
     MATRIX,
+    PX,
+    PY,
+    WIDTH,
     Point,
+    X,
+    Y,
     accelerate,
     accelerate_matrix,
     add_diffusion,
@@ -34,8 +41,14 @@ NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
 
 #: Columns of an element's row: length, curvature, edges (horizontal strength, angle, psi, and h^2 tan(angle) for the
 #: radiation, of both), fields b1 to b4 and a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
-LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICKS, VOLTAGE = 0, 1, 2, 6, 10, 18, 20
+LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICK_X, KICK_Y, VOLTAGE, WAVE, LAG = 0, 1, 2, 6, 10, 18, 19, 20, 21, 22
 COLUMNS = 23
+
+#: Columns of an edge, from its first.
+STRENGTH, ANGLE, PSI, GAIN = range(4)
+
+#: Places in the report of a search: steps, and the last change.
+STEPS, CHANGE = range(2)
 
 #: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
 ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
@@ -58,7 +71,7 @@ def pass_edge(
     diffusion: Floats,
 ) -> Point:  # fmt: skip
     """Carry a particle through the edge of a bend whose columns begin `at`."""
-    curvature, gain = row[BENDING], radiation * row[at + 3]
+    curvature, gain = row[BENDING], radiation * row[at + GAIN]
     if gain != 0.0:
         before = point
         if linear:
@@ -66,11 +79,11 @@ def pass_edge(
         point = face(gain, before)
         if quantum > 0.0:
             p = 1.0 + before[4]
-            amount = -quantum * abs(curvature) * row[at + 3] * before[0] * p * p * p * p
+            amount = -quantum * abs(curvature) * row[at + GAIN] * before[0] * p * p * p * p
             add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
     if linear:
-        edge_matrix(row[at], curvature, row[at + 1], row[at + 2], point, matrix)
-    return edge(row[at], curvature, row[at + 1], row[at + 2], point)
+        edge_matrix(row[at + STRENGTH], curvature, row[at + ANGLE], row[at + PSI], point, matrix)
+    return edge(row[at + STRENGTH], curvature, row[at + ANGLE], row[at + PSI], point)
 
 
 @compiled
@@ -79,7 +92,7 @@ def pass_magnet(
     matrix: Floats, diffusion: Floats,
 ) -> Point:  # fmt: skip
     """Carry a particle through a magnet in its own frame."""
-    length, curvature, fields = row[LONG], row[BENDING], row[FIELDS : FIELDS + 8]
+    length, curvature, fields = row[LONG], row[BENDING], row[FIELDS:KICK_X]
     if length == 0.0:
         after = kick(1.0, 0.0, high, fields, 0.0, point)
         if linear:
@@ -114,7 +127,7 @@ def pass_magnet(
 
 @compiled
 def pass_element(
-    kind: int, row: Floats, slices: int, high: int, moved: int, frames: Floats, radiation: float, quantum: float,
+    kind: int, row: Floats, slices: int, high: int, misaligned: int, frames: Floats, radiation: float, quantum: float,
     point: Point, linear: bool, matrix: Floats, diffusion: Floats, work: Floats,
 ) -> Point:  # fmt: skip
     """Carry a particle through any element, and `matrix` if `linear`."""
@@ -125,20 +138,20 @@ def pass_element(
     if kind == CAVITY:
         point = drifted(0.5 * row[LONG], point, linear, matrix)
         if linear:
-            accelerate_matrix(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point, matrix)
-        point = accelerate(row[VOLTAGE], row[VOLTAGE + 1], row[VOLTAGE + 2], point)
+            accelerate_matrix(row[VOLTAGE], row[WAVE], row[LAG], point, matrix)
+        point = accelerate(row[VOLTAGE], row[WAVE], row[LAG], point)
         return drifted(0.5 * row[LONG], point, linear, matrix)
-    if moved != 0:
+    if misaligned != 0:
         if linear:
             frame_matrix(frames[0], matrix, work)
         point = change_frame(frames[0], point)
     if kind == STEERER:
         if linear:
-            steer_matrix(row[LONG], row[KICKS], row[KICKS + 1], point, matrix)
-        point = steer(row[LONG], row[KICKS], row[KICKS + 1], point)
+            steer_matrix(row[LONG], row[KICK_X], row[KICK_Y], point, matrix)
+        point = steer(row[LONG], row[KICK_X], row[KICK_Y], point)
     else:
         point = pass_magnet(row, slices, high != 0, radiation, quantum, point, linear, matrix, diffusion)
-    if moved != 0:
+    if misaligned != 0:
         if linear:
             frame_matrix(frames[1], matrix, work)
         point = change_frame(frames[1], point)
@@ -147,15 +160,15 @@ def pass_element(
 
 @compiled
 def set_identity(matrix: Floats) -> None:
-    """Make `matrix` (48) that which changes nothing."""
+    """Make `matrix` the one that changes nothing."""
     matrix[:] = 0.0
     for row in range(6):
-        matrix[9 * row] = 1.0
+        matrix[(WIDTH + 1) * row] = 1.0
 
 
 @compiled
 def walk(
-    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers, frames: Floats,
     radiation: float, start: Floats, linear: bool, orbit: Floats, matrices: Floats, end: Floats,
 ) -> bool:  # fmt: skip
     """Carry a particle around the ring to `end` (6); with `linear`, write `orbit` and `matrices` on the way.
@@ -172,7 +185,8 @@ def walk(
                 orbit[index, k] = point[k]
             matrices[index] = matrix
         point = pass_element(
-            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            kinds[index], rows[index], slices[index], high[index], misaligned[index], frames[index], radiation, 0.0,
+            point,
             linear, matrix, diffusion, work,
         )  # fmt: skip
         if not abs(point[0]) + abs(point[2]) < FAR:
@@ -187,7 +201,7 @@ def walk(
 
 @kernel
 def excite(
-    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers, frames: Floats,
     radiation: float, quantum: float, orbit: Floats, excited: Floats,
 ) -> None:  # fmt: skip
     """Write the second moments (n+1, 6, 6) that a turn's quantum excitation has made up to each element of an orbit."""
@@ -198,61 +212,45 @@ def excite(
         diffusion[:] = 0.0
         point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
         pass_element(
-            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, quantum,
+            kinds[index], rows[index], slices[index], high[index], misaligned[index], frames[index], radiation, quantum,
             point, True, matrix, diffusion, work,
         )  # fmt: skip
         for row in range(6):
             for column in range(6):
                 value = 0.0
                 for k in range(6):
-                    value += matrix[8 * row + k] * (excited[index, k, column] + diffusion[k, column])
+                    value += matrix[WIDTH * row + k] * (excited[index, k, column] + diffusion[k, column])
                 sums[row, column] = value
         for row in range(6):
             for column in range(6):
                 value = 0.0
                 for k in range(6):
-                    value += sums[row, k] * matrix[8 * column + k]
+                    value += sums[row, k] * matrix[WIDTH * column + k]
                 excited[index + 1, row, column] = value
 
 
 @compiled
 def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
-    """Solve (1 - turn) out = rest for a `turn` of 6 rows of 8; False when it is singular."""
+    """Solve (1 - turn) out = rest for a `turn` (`MATRIX`); False when it is singular."""
     system = np.empty((6, 7))
     for row in range(6):
         for column in range(6):
-            system[row, column] = (1.0 if row == column else 0.0) - turn[8 * row + column]
+            system[row, column] = (1.0 if row == column else 0.0) - turn[WIDTH * row + column]
         system[row, 6] = rest[row]
-    for step in range(6):
-        pivot = step
-        for row in range(step + 1, 6):
-            if abs(system[row, step]) > abs(system[pivot, step]):
-                pivot = row
-        if not abs(system[pivot, step]) > 1e-14:
-            return False
-        for column in range(step, 7):
-            system[step, column], system[pivot, column] = system[pivot, column], system[step, column]
-        for row in range(step + 1, 6):
-            ratio = system[row, step] / system[step, step]
-            for column in range(step, 7):
-                system[row, column] -= ratio * system[step, column]
-    for row in range(5, -1, -1):
-        value = system[row, 6]
-        for column in range(row + 1, 6):
-            value -= system[row, column] * out[column]
-        out[row] = value / system[row, row]
-    return True
+    return solve(system, 6, out)
 
 
 @kernel
 def predict(
-    which: Integers, kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
+    which: Integers, kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers,
+    frames: Floats,
     radiation: float, orbit: Floats, matrices: Floats, start: Floats, turn: Floats,
 ) -> float:  # fmt: skip
     """Move the `start` (6) and `turn` (48) of a found orbit to where changes of the elements `which` take them.
 
     Each is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry what it does differently to the ring's end.
-    Returns the size of the step, of which its square is what this leaves to a search; infinity, with nothing moved,
+    Returns the size of the step, of which its square is what this leaves to a search; infinity,
+    with nothing misaligned,
     when there is none.
     """
     n = kinds.size
@@ -263,7 +261,8 @@ def predict(
         point = (orbit[index, 0], orbit[index, 1], orbit[index, 2], orbit[index, 3], orbit[index, 4], orbit[index, 5])
         matrix[:] = matrices[index]
         end = pass_element(
-            kinds[index], rows[index], slices[index], high[index], moved[index], frames[index], radiation, 0.0, point,
+            kinds[index], rows[index], slices[index], high[index], misaligned[index], frames[index], radiation, 0.0,
+            point,
             True, matrix, diffusion, work,
         )  # fmt: skip
         set_identity(inverse)
@@ -272,16 +271,16 @@ def predict(
         for column in range(7):
             for row in range(6):
                 if column < 6:
-                    difference[row] = matrix[8 * row + column] - matrices[index + 1, 8 * row + column]
+                    difference[row] = matrix[WIDTH * row + column] - matrices[index + 1, WIDTH * row + column]
                 else:
                     difference[row] = end[row] - orbit[index + 1, row]
             if not solve_step(inverse, difference, back[column]):
                 return np.inf
         for row in range(6):
             for k in range(6):
-                rest[row] += matrices[n, 8 * row + k] * back[6, k]
+                rest[row] += matrices[n, WIDTH * row + k] * back[6, k]
                 for column in range(6):
-                    ahead[8 * row + column] += matrices[n, 8 * row + k] * back[column, k]
+                    ahead[WIDTH * row + column] += matrices[n, WIDTH * row + k] * back[column, k]
     size = 0.0
     if not solve_step(ahead, rest, step):
         return np.inf
@@ -297,8 +296,8 @@ def predict(
 
 @kernel
 def search(
-    kinds: Integers, rows: Floats, slices: Integers, high: Integers, moved: Integers, frames: Floats,
-    radiation: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
+    kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers, frames: Floats,
+    radiation: float, path: float, max_steps: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
     orbit: Floats, matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
     """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
@@ -306,13 +305,13 @@ def search(
     `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
     is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
     the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most
-    `most` steps, none longer than `reach`. `report` gets the number of steps and the last change.
+    `max_steps` steps, none longer than `reach`. `report` gets the number of steps and the last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
     last, linear = 0.0, near or not known
-    for iteration in range(1, most + 1):
-        report[0] = iteration
-        if not walk(kinds, rows, slices, high, moved, frames, radiation, start, linear, orbit, matrices, end):
+    for iteration in range(1, max_steps + 1):
+        report[STEPS] = iteration
+        if not walk(kinds, rows, slices, high, misaligned, frames, radiation, start, linear, orbit, matrices, end):
             return LOST
         if linear:
             turn[:] = matrices[kinds.size]
@@ -326,7 +325,7 @@ def search(
             if not abs(step[row]) < 1e300:
                 return LOST
             change = max(change, abs(step[row]))
-        report[1] = change
+        report[CHANGE] = change
         share = reach / change if change > reach else 1.0
         for row in range(6):
             start[row] += share * step[row]
@@ -335,7 +334,7 @@ def search(
                 for row in range(6):
                     moved_by = 0.0
                     for k in range(6):
-                        moved_by += matrices[index, 8 * row + k] * step[k]
+                        moved_by += matrices[index, WIDTH * row + k] * step[k]
                     orbit[index, row] += moved_by
             return FOUND
         ratio = change / last if last > 0.0 else EXPECTED
@@ -353,16 +352,16 @@ def record_modes(
 
     They are normalised anew at each place, since damping shortens them.
     """
-    flat, padded = np.zeros(48), np.zeros(48)
-    v = flat.reshape(6, 8)
-    padded.reshape(6, 8)[:, :6] = vectors
+    flat, padded = np.zeros(MATRIX), np.zeros(MATRIX)
+    v = flat.reshape(6, WIDTH)
+    padded.reshape(6, WIDTH)[:, :6] = vectors
     for index in range(matrices.shape[0]):
-        for i in range(0, 48, 8):
+        for i in range(0, MATRIX, WIDTH):
             a, b, c = matrices[index, i], matrices[index, i + 1], matrices[index, i + 2]
             d, e, f = matrices[index, i + 3], matrices[index, i + 4], matrices[index, i + 5]
-            for column in range(8):
-                value = a * padded[column] + b * padded[8 + column] + c * padded[16 + column]
-                value += d * padded[24 + column] + e * padded[32 + column] + f * padded[40 + column]
+            for column in range(WIDTH):
+                value = a * padded[X + column] + b * padded[PX + column] + c * padded[Y + column]
+                value += d * padded[PY + column] + e * padded[DELTA + column] + f * padded[CT + column]
                 flat[i + column] = value
         for mode in range(2):
             norm = 0.0

@@ -28,7 +28,7 @@ LIMIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found and a later one starts from: a lattice, its orbit (n+1, 6) and matrices (n+1, 48)."""
+    """Result of a search, from which a later one starts: a lattice, its orbit (n+1, 6) and matrices (n+1, 48)."""
 
     lattice: Lattice
     orbit: Floats
@@ -82,7 +82,7 @@ class SixD:
         """Second moments (n+1, 6, 6) that quantum excitation makes in a turn along the last lattice's orbit."""
         t = self.tables
         excited = np.empty((len(orbit), 6, 6))
-        kernels.excite(t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, quantum, orbit, excited)
+        kernels.excite(t.kinds, t.rows, t.slices, t.high, t.misaligned, t.frames, constant, quantum, orbit, excited)
         return excited
 
     def _load(self, lattice: Lattice) -> None:
@@ -99,7 +99,7 @@ class SixD:
         self._last = lattice
 
     def _find_slip(self) -> float:
-        """How the path of a turn grows with the momentum [m], without cavities and about the axis."""
+        """Return the growth of a turn's path with the momentum [m], without cavities and about the axis."""
         columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
         self.tables.rows[self.cavities.elements, columns] = 0.0
         turn = np.zeros(48)
@@ -175,20 +175,22 @@ class SixD:
         if lattice.rf_frequency != warm.lattice.rf_frequency or len(which) > MAX_PREDICTED:
             return start, turn, False
         size = kernels.predict(
-            np.array(which, dtype=np.int64), t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, warm.orbit,
+            np.array(which, dtype=np.int64), t.kinds, t.rows, t.slices, t.high, t.misaligned, t.frames, constant,
+            warm.orbit,
             warm.matrices, start, turn,
         )  # fmt: skip
         return start, turn, size < PREDICTABLE
 
     def _search(
-        self, constant: float, path: float, most: int, reach: float, start: Floats, turn: Floats, known: bool,
+        self, constant: float, path: float, max_steps: int, reach: float, start: Floats, turn: Floats, known: bool,
         near: bool, report: Floats,
     ) -> tuple[int, Floats, Floats]:  # fmt: skip
         """Outcome, orbit (n+1, 6) and matrices (n+1, 48) of `kernels.search`."""
         n, t = len(self.ring.elements), self.tables
         orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
         status = kernels.search(
-            t.kinds, t.rows, t.slices, t.high, t.moved, t.frames, constant, path, most, reach, start, turn, known,
+            t.kinds, t.rows, t.slices, t.high, t.misaligned, t.frames, constant, path, max_steps, reach, start, turn,
+            known,
             near, orbit, matrices, report,
         )  # fmt: skip
         return status, orbit, matrices
@@ -203,7 +205,7 @@ class SixD:
 
 
 def why_no_orbit(status: int, report: Floats) -> str:
-    """The reason for a search that ended without an orbit."""
+    """Return the reason why a search ended without an orbit."""
     if status == LOST:
         return f"particles are lost: no closed orbit within {kernels.FAR:g} m (iteration {int(report[0])})"
     if status == NO_FIXED_POINT:

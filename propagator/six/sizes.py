@@ -13,7 +13,7 @@ class SourcePoint:
 
     The emittances are e / (1 + k) and k e / (1 + k) of the uncoupled one e and the machine document's coupling k. Beta,
     alpha and dispersion go from the bend's entrance through its edge and half its body, linear and in closed form;
-    offsets and roll of the bend are left out. Raises LatticeError for an element that is no bend.
+    offsets and roll of the bend are left out. Raises LatticeError for an element that is not a bend.
     """
 
     def __init__(self, ring: Ring, element: str) -> None:
@@ -29,7 +29,7 @@ class SourcePoint:
         self._shares = 1.0 / (1.0 + coupling), coupling / (1.0 + coupling)
 
     def sizes(self, lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> tuple[float, float]:
-        """Rms sizes in x and y [m]; not-a-number where there is no equilibrium."""
+        """Rms sizes in x and y [m]; NaN without an equilibrium."""
         gradient = float(lattice.parameters((self.index,))[0, 5])
         p = 1.0 / (1.0 + beam.delta)
         vertical = -self._h * math.tan(self._angle - p * self._fringe)

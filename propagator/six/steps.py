@@ -13,9 +13,27 @@ vector register); each `..._matrix` is to be called with the point before the st
 import math
 
 from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.live.affine import OF_PX, OF_PY, OF_X, OF_Y, multiply_row
+from gnomon.propagator.live.misalignment import (
+    COLUMNS,
+    FRAME_CONSTANT,
+    FRAME_PATH,
+    FRAME_PX,
+    FRAME_PY,
+    FRAME_X,
+    FRAME_Y,
+    OF_DELTA,
+    ROWS,
+)
 
-#: Numbers in a matrix.
-MATRIX = 48
+#: Numbers of a matrix, and of a row of it.
+MATRIX, WIDTH = 48, 8
+
+#: Where the rows of a matrix begin.
+X, PX, Y, PY, DELTA, CT = range(0, MATRIX, WIDTH)
+
+#: Fields of a kick: b1 to b4 and a1 to a4.
+B1, B2, B3, B4, A1, A2, A3, A4 = range(8)
 
 Point = tuple[float, float, float, float, float, float]
 
@@ -42,11 +60,11 @@ def drift_slopes(length: float, point: Point) -> tuple[float, float, float, floa
 def drift_matrix(length: float, point: Point, matrix: Floats) -> None:
     """The derivative of free space."""
     reach, down_x, down_y, down = drift_slopes(length, point)
-    for c in range(8):
-        dpx, dpy, dd = matrix[8 + c], matrix[24 + c], matrix[32 + c]
-        matrix[c] += reach * dpx - down_x * dd
-        matrix[16 + c] += reach * dpy - down_y * dd
-        matrix[40 + c] += down_x * dpx + down_y * dpy - down * dd
+    for c in range(WIDTH):
+        dpx, dpy, dd = matrix[PX + c], matrix[PY + c], matrix[DELTA + c]
+        matrix[X + c] += reach * dpx - down_x * dd
+        matrix[Y + c] += reach * dpy - down_y * dd
+        matrix[CT + c] += down_x * dpx + down_y * dpy - down * dd
 
 
 @compiled
@@ -56,15 +74,15 @@ def field(fields: Floats, high: bool, x: float, y: float) -> tuple[float, float,
     Without `high`, only up to quadrupole terms.
     """
     if high:
-        g, f = fields[3], fields[7]
-        b, a = g * x - f * y + fields[2], g * y + f * x + fields[6]
+        g, f = fields[B4], fields[A4]
+        b, a = g * x - f * y + fields[B3], g * y + f * x + fields[A3]
         g, f = g * x - f * y + b, g * y + f * x + a
-        b, a = b * x - a * y + fields[1], b * y + a * x + fields[5]
+        b, a = b * x - a * y + fields[B2], b * y + a * x + fields[A2]
         g, f = g * x - f * y + b, g * y + f * x + a
     else:
-        g, f = fields[1], fields[5]
+        g, f = fields[B2], fields[A2]
         b, a = g, f
-    return b * x - a * y + fields[0], b * y + a * x + fields[4], g, f
+    return b * x - a * y + fields[B1], b * y + a * x + fields[A1], g, f
 
 
 @compiled
@@ -108,15 +126,15 @@ def kick_matrix(
     focus, skew, gradient, bend = length * (g + curvature * curvature), length * f, length * g, length * curvature
     reach, down_x, down_y, down = drift_slopes(free, after)
     if radiation == 0.0:
-        for c in range(8):
-            dx, dy, dd = matrix[c], matrix[16 + c], matrix[32 + c]
-            dpx = matrix[8 + c] - (focus * dx - skew * dy - bend * dd)
-            dpy = matrix[24 + c] + skew * dx + gradient * dy
-            matrix[c] = dx + reach * dpx - down_x * dd
-            matrix[8 + c] = dpx
-            matrix[16 + c] = dy + reach * dpy - down_y * dd
-            matrix[24 + c] = dpy
-            matrix[40 + c] += bend * dx + down_x * dpx + down_y * dpy - down * dd
+        for c in range(WIDTH):
+            dx, dy, dd = matrix[X + c], matrix[Y + c], matrix[DELTA + c]
+            dpx = matrix[PX + c] - (focus * dx - skew * dy - bend * dd)
+            dpy = matrix[PY + c] + skew * dx + gradient * dy
+            matrix[X + c] = dx + reach * dpx - down_x * dd
+            matrix[PX + c] = dpx
+            matrix[Y + c] = dy + reach * dpy - down_y * dd
+            matrix[PY + c] = dpy
+            matrix[CT + c] += bend * dx + down_x * dpx + down_y * dpy - down * dd
         return
     p = 1.0 / (1.0 + delta)
     slope_x, slope_y = px * p, py * p
@@ -135,17 +153,17 @@ def kick_matrix(
     by_y = (scale * slope_y + share * (cross * a - square * slope_y)) * p
     row_x, row_y = by_b * g + by_a * f + by_w * curvature, by_a * g - by_b * f
     row_d = 2.0 * loss * p - by_x * slope_x - by_y * slope_y
-    for c in range(8):
-        dx, dpx, dy, dpy, dd = matrix[c], matrix[8 + c], matrix[16 + c], matrix[24 + c], matrix[32 + c]
+    for c in range(WIDTH):
+        dx, dpx, dy, dpy, dd = matrix[X + c], matrix[PX + c], matrix[Y + c], matrix[PY + c], matrix[DELTA + c]
         lost = dd - (row_x * dx + by_x * dpx + row_y * dy + by_y * dpy + row_d * dd)
         dpx = keep * (dpx - slope_x * dd) + slope_x * lost - (focus * dx - skew * dy - bend * dd)
         dpy = keep * (dpy - slope_y * dd) + slope_y * lost + skew * dx + gradient * dy
-        matrix[c] = dx + reach * dpx - down_x * lost
-        matrix[8 + c] = dpx
-        matrix[16 + c] = dy + reach * dpy - down_y * lost
-        matrix[24 + c] = dpy
-        matrix[32 + c] = lost
-        matrix[40 + c] += bend * dx + down_x * dpx + down_y * dpy - down * lost
+        matrix[X + c] = dx + reach * dpx - down_x * lost
+        matrix[PX + c] = dpx
+        matrix[Y + c] = dy + reach * dpy - down_y * lost
+        matrix[PY + c] = dpy
+        matrix[DELTA + c] = lost
+        matrix[CT + c] += bend * dx + down_x * dpx + down_y * dpy - down * lost
 
 
 @compiled
@@ -163,12 +181,12 @@ def face_matrix(gain: float, point: Point, matrix: Floats) -> None:
     x, px, _, py, delta, _ = point
     by_x, by_d = gain * (1.0 + delta), gain * x
     keep = 1.0 + gain * x * (1.0 + delta)
-    for c in range(8):
-        dx, dd = matrix[c], matrix[32 + c]
+    for c in range(WIDTH):
+        dx, dd = matrix[X + c], matrix[DELTA + c]
         more = by_x * dx + by_d * dd
-        matrix[8 + c] = keep * matrix[8 + c] + px * more
-        matrix[24 + c] = keep * matrix[24 + c] + py * more
-        matrix[32 + c] = keep * dd + (1.0 + delta) * more
+        matrix[PX + c] = keep * matrix[PX + c] + px * more
+        matrix[PY + c] = keep * matrix[PY + c] + py * more
+        matrix[DELTA + c] = keep * dd + (1.0 + delta) * more
 
 
 @compiled
@@ -190,9 +208,9 @@ def edge_matrix(horizontal: float, curvature: float, angle: float, psi: float, p
     vertical = edge_angle(curvature, angle, psi, point[4])
     p = 1.0 / (1.0 + point[4])
     slope = (curvature + vertical * vertical / curvature) * psi * p * p * point[2]
-    for c in range(8):
-        matrix[8 + c] += horizontal * matrix[c]
-        matrix[24 + c] -= vertical * matrix[16 + c] + slope * matrix[32 + c]
+    for c in range(WIDTH):
+        matrix[PX + c] += horizontal * matrix[X + c]
+        matrix[PY + c] -= vertical * matrix[Y + c] + slope * matrix[DELTA + c]
 
 
 @compiled
@@ -215,11 +233,11 @@ def steer_matrix(length: float, kick_x: float, kick_y: float, point: Point, matr
     reach = length * p
     mean_x, mean_y = point[1] + 0.5 * kick_x, point[3] + 0.5 * kick_y
     squares = mean_x * mean_x + mean_y * mean_y + (kick_x * kick_x + kick_y * kick_y) / 12.0
-    for c in range(8):
-        dpx, dpy, dd = matrix[8 + c], matrix[24 + c], matrix[32 + c]
-        matrix[c] += reach * (dpx - p * mean_x * dd)
-        matrix[16 + c] += reach * (dpy - p * mean_y * dd)
-        matrix[40 + c] += reach * p * (mean_x * dpx + mean_y * dpy - p * squares * dd)
+    for c in range(WIDTH):
+        dpx, dpy, dd = matrix[PX + c], matrix[PY + c], matrix[DELTA + c]
+        matrix[X + c] += reach * (dpx - p * mean_x * dd)
+        matrix[Y + c] += reach * (dpy - p * mean_y * dd)
+        matrix[CT + c] += reach * p * (mean_x * dpx + mean_y * dpy - p * squares * dd)
 
 
 @compiled
@@ -233,38 +251,37 @@ def accelerate(voltage: float, wave: float, lag: float, point: Point) -> Point:
 def accelerate_matrix(voltage: float, wave: float, lag: float, point: Point, matrix: Floats) -> None:
     """The derivative of a cavity's kick."""
     slope = voltage * wave * math.cos(wave * point[5] - lag)
-    for c in range(8):
-        matrix[32 + c] -= slope * matrix[40 + c]
+    for c in range(WIDTH):
+        matrix[DELTA + c] -= slope * matrix[CT + c]
 
 
 @compiled
-def frame_row(frame: Floats, row: int, point: Point) -> float:
-    """One coordinate in another frame (`misalignment.write_frame`)."""
-    i = 6 * row
-    value: float = frame[i] * point[0] + frame[i + 1] * point[1] + frame[i + 2] * point[2] + frame[i + 3] * point[3]
-    value += frame[i + 4] * point[4] + frame[i + 5]
-    return value
+def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, delta: float) -> float:
+    """Apply the row of a change of frame that begins `at` to a particle, in the order of sums of `frame_map`."""
+    return multiply_row(frame, at, x, px, y, py) + (frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT])
 
 
 @compiled
 def change_frame(frame: Floats, point: Point) -> Point:
-    """Into another frame."""
+    """Into another frame (`misalignment.write_frame`)."""
+    x, px, y, py, delta, ct = point
     return (
-        frame_row(frame, 0, point), frame_row(frame, 1, point), frame_row(frame, 2, point), frame_row(frame, 3, point),
-        point[4], point[5] + frame_row(frame, 4, point),
+        frame_row(frame, FRAME_X, x, px, y, py, delta), frame_row(frame, FRAME_PX, x, px, y, py, delta),
+        frame_row(frame, FRAME_Y, x, px, y, py, delta), frame_row(frame, FRAME_PY, x, px, y, py, delta),
+        delta, ct + frame_row(frame, FRAME_PATH, x, px, y, py, delta),
     )  # fmt: skip
 
 
 @compiled
 def frame_matrix(frame: Floats, matrix: Floats, work: Floats) -> None:
-    """The derivative of a change of frame; `work` has 48 numbers."""
+    """Carry a matrix into another frame; `work` has `MATRIX` numbers."""
     work[:] = matrix
-    for row in range(5):
-        i, at = 6 * row, 8 * row if row < 4 else 40
-        for c in range(8):
-            value = frame[i] * work[c] + frame[i + 1] * work[8 + c] + frame[i + 2] * work[16 + c]
-            value += frame[i + 3] * work[24 + c] + frame[i + 4] * work[32 + c]
-            matrix[at + c] = value if row < 4 else work[40 + c] + value
+    for row in range(ROWS):
+        i, at = COLUMNS * row, WIDTH * row if row < 4 else CT
+        for c in range(WIDTH):
+            value = frame[i + OF_X] * work[X + c] + frame[i + OF_PX] * work[PX + c] + frame[i + OF_Y] * work[Y + c]
+            value += frame[i + OF_PY] * work[PY + c] + frame[i + OF_DELTA] * work[DELTA + c]
+            matrix[at + c] = value if row < 4 else work[CT + c] + value
 
 
 @compiled
@@ -277,8 +294,9 @@ def add_diffusion(amount: float, slope_x: float, slope_y: float, matrix: Floats,
     back = diffusion[6]
     for plane in range(3):
         i = 2 * plane
-        back[i] = matrix[i + 1 + 40] - slope_x * matrix[i + 1] - slope_y * matrix[i + 1 + 16]
-        back[i + 1] = slope_x * matrix[i] + slope_y * matrix[i + 16] - matrix[i + 40]
+        j = i + 1
+        back[i] = matrix[CT + j] - slope_x * matrix[X + j] - slope_y * matrix[Y + j]
+        back[j] = slope_x * matrix[X + i] + slope_y * matrix[Y + i] - matrix[CT + i]
     for row in range(6):
         for column in range(6):
             diffusion[row, column] += amount * back[row] * back[column]

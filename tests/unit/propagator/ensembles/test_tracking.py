@@ -148,5 +148,5 @@ def test_bad_input_is_refused_with_its_value(bessy2: Ring) -> None:
         Elliptic(float("nan"), 0.01)
     with pytest.raises(TrackingError, match=r"longer than 0\.2 s and was ended in turn"):
         track(nominal, one, 10**8, time_limit_s=0.2)
-    with pytest.raises(TrackingError, match="QF0 b2: nan is no strength"):
+    with pytest.raises(TrackingError, match="QF0 b2: nan is not a magnet strength"):
         track(FreeLattice(SmallRing(), {("QF0", "b2"): float("nan")}), one, 1)  # type: ignore[arg-type]
