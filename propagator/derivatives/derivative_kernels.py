@@ -27,7 +27,7 @@ from gnomon.propagator.live.affine import (
 )
 from gnomon.propagator.live.ends import write_ends
 from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write_frames
-from gnomon.propagator.live.optics import carry_columns
+from gnomon.propagator.live.optics import walker
 from gnomon.propagator.live.tables import Arrays, LiveTables
 
 #: Steps of fourth-order differences of the changes of frame: linear in the offsets [m], smooth in the roll [rad].
@@ -88,26 +88,28 @@ def path_gradient(arrays: Arrays, delta: float, orbit: Floats, out: Floats) -> N
                 out[index, i] = value
 
 
+@compiled
+def record_matrix(turn: Floats, index: int, orbit: Floats, out: Floats) -> None:
+    """Write the orbit (n+1, 4) and the matrix (n+1, 4, 4) at entry `index`."""
+    for row in range(4):
+        for column in range(4):
+            out[index, row, column] = turn[WIDTH * row + column]
+        orbit[index, row] = turn[WIDTH * row + CONSTANT]
+
+
+#: Carry a matrix and the orbit, and record them.
+walk_matrix = walker(record_matrix)
+
+
 @kernel
 def chain_maps(arrays: Arrays, slot: int, out: Floats, orbit: Floats) -> None:
     """Write the matrix (n+1, 4, 4) from the ring's start to every entrance, and the orbit (n+1, 4)."""
     tables = LiveTables(*arrays)
-    kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
-    maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
-    delta, start = tables.deltas[slot], tables.starts[slot]
-    turn, work = np.empty(MAP), np.empty(MAP)
+    start, turn, work = tables.starts[slot], np.empty(MAP), np.empty(MAP)
     set_identity(turn)
     for row in range(4):
         turn[WIDTH * row + CONSTANT] = start[row]
-    for index in range(kinds.size + 1):
-        for row in range(4):
-            for column in range(4):
-                out[index, row, column] = turn[WIDTH * row + column]
-            orbit[index, row] = turn[WIDTH * row + CONSTANT]
-        if index < kinds.size:
-            carry_columns(
-                index, kinds, ordinals, geometry, has_frame, maps, inlets, bodies, outlets, delta, turn, work
-            )  # fmt: skip
+    walk_matrix(tables, slot, turn, work, orbit, out)
 
 
 @kernel

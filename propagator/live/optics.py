@@ -6,8 +6,9 @@ and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 0240
 """
 
 import math
+from collections.abc import Callable
 
-from gnomon.propagator.compiled import Floats, Integers, compiled, inlined
+from gnomon.propagator.compiled import Floats, compiled
 from gnomon.propagator.live.affine import (
     AFFINE,
     CONSTANT,
@@ -31,6 +32,9 @@ from gnomon.propagator.live.affine import (
 )
 from gnomon.propagator.live.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
 from gnomon.propagator.live.tables import LiveTables
+
+#: Writes columns to the entry of an index: of an orbit (n+1, 4), and of another array.
+Recorder = Callable[[Floats, int, Floats, Floats], None]
 
 #: Columns at which the eigenvectors of the modes begin, real part and then imaginary part.
 MODE_1, MODE_2 = 0, 2
@@ -117,7 +121,7 @@ def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float
 
 
 @compiled
-def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
+def record_beam(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
     """Write the orbit (n+1, 4) and the eigenvectors (8, n+1) at entry `index`."""
     for row in range(4):
         orbit[index, row] = beam[WIDTH * row + CONSTANT]
@@ -129,45 +133,44 @@ def record(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> None:
         vectors[2 * row + 5, index] = beam[j + MODE_2 + 1]
 
 
-@inlined
-def carry_columns(
-    index: int, kinds: Integers, ordinals: Integers, geometry: Floats, has_frame: Integers, maps: Floats,
-    inlets: Floats, bodies: Floats, outlets: Floats, delta: float, columns: Floats, work: Floats,
-) -> None:  # fmt: skip
-    """Carry five columns of coordinates, in a map's layout, through one element; constants act on the last, an orbit.
+def walker(record: Recorder) -> Callable[[LiveTables, int, Floats, Floats, Floats, Floats], None]:
+    """Return the compiled walk around the ring that lets `record` (compiled) write what is wanted at every entrance.
 
-    A walk takes the arrays out of the tables before its loop: what a loop takes out again costs time.
+    A function that is made with its recorder can be kept in the cache; one that is handed it as an argument cannot.
     """
-    kind = kinds[index]
-    if kind == DRIFT:
-        apply_drift(geometry[index, LENGTH] / (1.0 + delta), columns)
-    elif kind in (AFFINE, CORRECTOR):
-        compose(maps[index], columns, work)
-        copy(work, columns)
-    elif kind == NONLINEAR:
-        k = ordinals[index]
-        if has_frame[index]:
-            compose(inlets[index], columns, work)
-            copy(work, columns)
-        compose(bodies[k], columns, work)
-        copy(work, columns)
-        if has_frame[index]:
-            compose(outlets[k], columns, work)
-            copy(work, columns)
+
+    @compiled
+    def walk(tables: LiveTables, slot: int, columns: Floats, work: Floats, orbit: Floats, out: Floats) -> None:
+        """Carry five columns of coordinates, in a map's layout, around the ring; the last is an orbit."""
+        kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
+        maps, inlets = tables.maps[slot], tables.inlets[slot]
+        bodies, outlets = tables.bodies[slot], tables.outlets[slot]
+        delta = tables.deltas[slot]
+        for index in range(kinds.size):
+            record(columns, index, orbit, out)
+            kind = kinds[index]
+            if kind == DRIFT:
+                apply_drift(geometry[index, LENGTH] / (1.0 + delta), columns)
+            elif kind in (AFFINE, CORRECTOR):
+                compose(maps[index], columns, work)
+                copy(work, columns)
+            elif kind == NONLINEAR:
+                k = ordinals[index]
+                if has_frame[index]:
+                    compose(inlets[index], columns, work)
+                    copy(work, columns)
+                compose(bodies[k], columns, work)
+                copy(work, columns)
+                if has_frame[index]:
+                    compose(outlets[k], columns, work)
+                    copy(work, columns)
+        record(columns, kinds.size, orbit, out)
+
+    return walk
 
 
-@compiled
-def walk_beam(tables: LiveTables, slot: int, beam: Floats, work: Floats, orbit: Floats, vectors: Floats) -> None:
-    """Carry the five columns of `beam` (four of eigenvectors, the last the orbit) around the ring and record them."""
-    kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
-    maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
-    delta = tables.deltas[slot]
-    for index in range(kinds.size):
-        record(beam, index, orbit, vectors)
-        carry_columns(
-            index, kinds, ordinals, geometry, has_frame, maps, inlets, bodies, outlets, delta, beam, work
-        )  # fmt: skip
-    record(beam, kinds.size, orbit, vectors)
+#: Carry four columns of eigenvectors and the orbit, and record them.
+walk_beam = walker(record_beam)
 
 
 @compiled

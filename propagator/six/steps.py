@@ -258,7 +258,7 @@ def accelerate_matrix(voltage: float, wave: float, lag: float, point: Point, mat
 @compiled
 def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, delta: float) -> float:
     """Apply the row of a change of frame that begins `at` to a particle, in the order of sums of `frame_map`."""
-    return multiply_row(frame, at, x, px, y, py) + (frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT])
+    return float(multiply_row(frame, at, x, px, y, py) + (frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT]))
 
 
 @compiled

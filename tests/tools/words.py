@@ -39,10 +39,13 @@ WORDS = {
     r"(?<!here )(?:is|are) no (?:number|text|PV|machine protection)\b": "is not a ...",
     r"Nobody looks any more": "the watch has ended",
     r"is none of its\b": "is not one of its ...",
+    r"[Nn]ot-a-number (?:where|while|if|when)": "NaN ...",
+    r"is no (?:strength|bend)\b|that are no (?:coordinates|numbers)": "is not a ...",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
     r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
     r"gnomon\.ioc\.servers\.(?:accepting|ca\.partings|pva\.unshown|pva\.guard\.following)\b": "the new module",
+    r"gnomon\.propagator\.(?:bodies|chromatic|pairs|reasons|rebuild)\b": "the module in propagator.live",
     r"gnomon\.(?:ioc\.panels\.(?:found|lines)|recorder\.(?:points|document))\b": "the new module",
 }
 
@@ -60,6 +63,10 @@ NAMES = {
     "beginning_at": "from_lattice",
     "make_room": "raise_open_file_limit",
     "raise_bound": "raise_memory_limit",
+    "Course": "TrackingTable",
+    r"Pack\(\w*": "ParticleBlocks",
+    "HIGHEST_ORDER": "MAX_ORDER",
+    r"(?:tables|program)\.(?:moved|framed|touching|reached)": "misaligned, has_frame, bodies_valid, arrival_maps",
     "bound_waiting": "limit_waiting",
     "looks_so": "is_format",
     "hush": "stop_posting",
