@@ -101,15 +101,15 @@ class FixedMomentum:
 
     def restart(self) -> None:
         """Search the next orbit from the axis."""
-        self.program.points[BEAM] = 0.0
-        self.program.starts[BEAM] = 0.0
+        self.program.tables.points[BEAM] = 0.0
+        self.program.tables.starts[BEAM] = 0.0
 
     def __call__(self, delta: float) -> Found:
         """Find the beam at a momentum deviation; the search begins at the last one's orbit."""
         program = self.program
-        n = program.kinds.size + 1
-        program.bases[BEAM] = program.deltas[BEAM] = delta
-        program.touching[BEAM] = 0
+        n = program.tables.kinds.size + 1
+        program.tables.bases[BEAM] = program.tables.deltas[BEAM] = delta
+        program.tables.bodies_valid[BEAM] = 0
         program.rebuild(program.everything, np.array([BEAM], dtype=np.int64))
         orbit, dispersion, optics, pairs = np.empty((n, 4)), np.empty((n, 4)), np.empty((3, 2, n)), np.empty((2, 2))
         report = np.zeros(REPORT)
