@@ -32,7 +32,7 @@ ServerPrefix = Annotated[
     str | None,
     typer.Option(
         "--prefix",
-        help="Prefix of the server whose journal --at and --lattice read.",
+        help="Use the present settings of the server with this prefix; with --at or --lattice, use its journal.",
         show_default=False,
     ),
 ]
@@ -46,6 +46,7 @@ JournalFile = Annotated[
 
 #: Digits of a lattice id; a shorter number is that of a command.
 ID_LENGTH = 20
+NOMINAL = "nominal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,14 @@ def find_lattice(choice: LatticeChoice) -> "KnownLattice":
         ways["--lattice"] = lambda: known.at_id(settings, journal, lattice)
     if (at := choice.at) is not None:
         ways["--at"] = lambda: known.at_command(settings, journal, at)
+    if choice.prefix is not None and not ways.keys().isdisjoint({"--optics", "--snapshot"}):
+        raise typer.BadParameter(f"{' and '.join(ways)} and --prefix exclude each other: give one of them")
     if len(ways) > 1:
         raise typer.BadParameter(f"{' and '.join(ways)} exclude each other: give one of them")
     if choice.journal is not None and ways.keys().isdisjoint({"--at", "--lattice"}):
         raise typer.BadParameter("--journal is of use with --at and --lattice only")
-    if choice.prefix is not None and ways.keys().isdisjoint({"--at", "--lattice"}):
-        raise typer.BadParameter("--prefix is of use with --at and --lattice only")
+    if choice.prefix is not None and not ways:
+        ways["--prefix"] = lambda: _running(settings, choice.prefix, choice.machine)
     found = next(iter(ways.values()), lambda: known.with_optics(settings))()
     ring = found.lattice.ring
     if choice.machine is not None and (asked := find_machine(settings).document.name) != ring.name:
@@ -92,7 +95,7 @@ def find_lattice(choice: LatticeChoice) -> "KnownLattice":
 
 
 def named_lattice(settings: "Config", text: str) -> "KnownLattice":
-    """Find a lattice by a text of an operator: `nominal`, `flat`, `low_alpha`, `120`, an id, or `snapshot:flat`.
+    """Find a lattice by a text of an operator: `nominal`, `flat`, `low_alpha`, `120`, an id, `TWIN:`, `snapshot:flat`.
 
     A text without a kind is a command's number, a snapshot, optics, or the beginning of an id, whichever there is.
     Raises UnknownLatticeError when it is none of them.
@@ -102,6 +105,8 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
     from gnomon.lattice.text import printable
 
     kind, colon, name = text.partition(":")
+    if text.endswith(":") or kind == "server":
+        return _running(settings, name if kind == "server" else text, None)
     journal = settings.journal()
     if colon and kind in ("snapshot", "optics", "at", "lattice"):
         match kind:
@@ -116,7 +121,7 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
         return known.at_command(settings, journal, int(name))
     if text.isdecimal() and len(text) < ID_LENGTH:
         return known.at_command(settings, journal, int(text))
-    if text == "nominal":
+    if text == NOMINAL:
         return known.with_optics(settings)
     tries: tuple[Callable[[], KnownLattice], ...] = (
         lambda: known.at_snapshot(settings, text),
@@ -130,3 +135,22 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
     raise known.UnknownLatticeError(
         f"{printable(text)!r} is not a snapshot ({snapshots}), optics, a lattice id, or the number of a command"
     )
+
+
+def named_pair(settings: "Config", machine: str | None, first: str, second: str) -> "tuple[KnownLattice, KnownLattice]":
+    """Find two lattices as `named_lattice` does; `nominal` without a machine is that of the other one's machine."""
+    from gnomon.ioc.app import known_lattices as known
+
+    if machine is None and NOMINAL in (first, second) and first != second:
+        other = named_lattice(settings, second if first == NOMINAL else first)
+        nominal = known.KnownLattice(other.lattice.ring.nominal, "optics nominal")
+        return (nominal, other) if first == NOMINAL else (other, nominal)
+    return named_lattice(settings, first), named_lattice(settings, second)
+
+
+def _running(settings: "Config", prefix: str | None, machine: str | None) -> "KnownLattice":
+    """The present lattice of the running server with a prefix."""
+    from gnomon.cli.options import running_server
+    from gnomon.cli.running_lattice import running_lattice
+
+    return running_lattice(settings, running_server(machine=machine, prefix=prefix))

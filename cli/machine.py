@@ -1,19 +1,32 @@
 """`gnomon machine`: the known machines, the contents and checks of machine documents, exchange of lattices."""
 
 from collections import Counter
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.lattice_options import (
+    AtCommand,
+    LatticeChoice,
+    LatticeId,
+    Optics,
+    ServerPrefix,
+    SnapshotName,
+    find_lattice,
+)
+from gnomon.cli.lattice_options import JournalFile as LatticeJournal
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
+from gnomon.cli.output import Json, print_json, print_table
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gnomon.db.pvs import PvSpec
+    from gnomon.lattice import SupplyFacts
     from gnomon.lattice.exchange import Imported
 
 app = typer.Typer(no_args_is_help=True, help="List, show, check, import and export machines, and list their PVs.")
@@ -40,21 +53,33 @@ def list_(config: ConfigFile = None) -> None:
 
 
 @app.command()
-def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
-    """Show a machine: elements, power supplies with their limits, monitors, optics, number of PVs.
+def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: Json = False) -> None:
+    """Show a machine: elements, power supplies with magnets, positions, units and limits, monitors, optics, PVs.
 
-    For example `gnomon machine show bessy2`.
+    For example `gnomon machine show bessy2`. With `--json`, all positions, magnets and strengths per A of each supply.
     """
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.lattice import supply_facts
 
     settings = configure(config, machine=name, prefix=prefix)
     loaded = find_machine(settings)
     ring, document = loaded.ring, loaded.document
     kinds = Counter(e.type for e in document.elements)
+    if as_json:
+        print_json(
+            {
+                "machine": document.name, "title": document.title, "source": document.source,
+                "energy_ev": document.energy_ev, "circumference_m": ring.circumference,
+                "harmonic_number": ring.harmonic_number, "rf_hz": ring.rf_reference, "lattice": ring.nominal.id,
+                "elements": dict(kinds), "optics": list(document.optics),
+                "monitors": [{"name": bpm.name, "s_m": float(ring.s[bpm.element])} for bpm in ring.bpms],
+                "supplies": [asdict(supply) for supply in supply_facts(ring.nominal)],
+            }
+        )  # fmt: skip
+        return
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     origin = escape(printable(loaded.origin))
     console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({origin})")
@@ -77,13 +102,35 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None) -> None:
     for switch in document.switches:
         console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
     console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(loaded, settings.prefix))}", markup=False)
-    table = Table("supply", "nominal [A]", "limits [A]", "feeds", box=None, pad_edge=False)
-    for supply in document.supplies:
-        spec = ring.property_spec(supply.name, "current")
-        feeds = [m.name for m in ring.magnets if m.supply == supply.name]
-        more = f" and {len(feeds) - 2} more" if len(feeds) > 2 else ""
-        table.add_row(supply.name, f"{spec.nominal:.4f}", f"{spec.low:g} to {spec.high:g}", ", ".join(feeds[:2]) + more)
-    console.print(table, soft_wrap=False)
+    print_table(
+        [_supply_row(supply) for supply in supply_facts(ring.nominal)],
+        {"name": "supply", "family": "family", "drives": "drives", "s": "s [m]", "nominal": "nominal [A]",
+         "limits": "limits [A]", "per_ampere": "per A", "feeds": "feeds"},
+        right=("nominal",),
+        empty="no supplies",
+    )  # fmt: skip
+
+
+def _supply_row(supply: "SupplyFacts") -> dict[str, str]:
+    first = ", ".join(supply.magnets[:2])
+    more = f" and {len(supply.magnets) - 2} more" if len(supply.magnets) > 2 else ""
+    return {
+        "name": supply.name,
+        "family": supply.family,
+        "drives": supply.drives,
+        "s": f"{supply.s_m[0]:.3f}" + (f" to {supply.s_m[-1]:.3f}" if len(supply.s_m) > 1 else ""),
+        "nominal": f"{supply.current:.4f}",
+        "limits": f"{supply.low:g} to {supply.high:g}",
+        "per_ampere": _per_ampere(supply),
+        "feeds": first + more,
+    }
+
+
+def _per_ampere(supply: "SupplyFacts") -> str:
+    """Format the strength that one ampere gives each magnet of a supply, or its range over the magnets."""
+    low, high = min(supply.slopes), max(supply.slopes)
+    number = f"{low:.5g}" if f"{low:.5g}" == f"{high:.5g}" else f"{low:.5g} to {high:.5g}"
+    return f"{number} {supply.unit}"
 
 
 @app.command()
@@ -262,20 +309,26 @@ def export(
     approximate: Annotated[
         bool, typer.Option(help="Leave out features that the format cannot express, instead of refusing.")
     ] = False,
+    optics: Optics = None,
+    snapshot: SnapshotName = None,
+    lattice: LatticeId = None,
+    at: AtCommand = None,
+    prefix: ServerPrefix = None,
+    journal: LatticeJournal = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write a machine's nominal lattice for another program; features it cannot express are listed and refused.
+    """Write a machine's lattice for another program; features it cannot express are listed and refused.
 
-    For example `gnomon machine export bessy2 --format madx -o bessy2.seq`.
+    For example `gnomon machine export bessy2 --format madx -o bessy2.seq`, or with `--snapshot flat` as it was then.
+    Without an option, the lattice is nominal.
     """
     from rich.console import Console
 
-    from gnomon.ioc.app.machines import find_machine
     from gnomon.lattice.exchange import export_machine, summary
 
-    lattice = find_machine(configure(config, machine=name)).ring.nominal
-    findings = export_machine(lattice, format, out, approximate=approximate)
+    known = find_lattice(LatticeChoice(config, name, optics, snapshot, lattice, at, prefix, journal))
+    findings = export_machine(known.lattice, format, out, approximate=approximate)
     console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     if findings:
         console.print("not in the file:", *summary(findings), sep="\n")
-    console.print(f"{out}: {len(lattice.ring.elements)} elements")
+    console.print(f"{out}: {len(known.lattice.ring.elements)} elements, {known.origin}")

@@ -14,7 +14,8 @@ from gnomon.cli.lattice_options import (
     SnapshotName,
 )
 from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.study.running import Cell, Dark, First, Json, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.output import Json
+from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.study.running import Cell, Dark, First, Json, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.output import Json
+from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,12 +46,12 @@ def compare(
 
     For example `gnomon compare flat nominal --plot flat.png`, `gnomon compare 120 125` or `gnomon compare flat TWIN:`.
     """
-    from gnomon.cli.lattice_options import named_lattice
+    from gnomon.cli.lattice_options import named_pair
     from gnomon.cli.options import configure
     from gnomon.propagator.studies import Version, plot_comparison, study_comparison
 
     settings = configure(config, machine, None, journal)
-    a, b = (named_lattice(settings, text) for text in (first, second))
+    a, b = named_pair(settings, machine, first, second)
 
     def study(lattice: "Lattice", origin: str, say: "Say") -> "StudyResult":
         say("comparing", 0, 1)

@@ -14,7 +14,8 @@ from gnomon.cli.lattice_options import (
     SnapshotName,
 )
 from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.study.running import Cell, Dark, First, Json, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.output import Json
+from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,7 @@ With = Annotated[
     typer.Option(
         "--with",
         help="Change the supplies that match these patterns, for example 'Q1*,Q3*'; repeat the option for more.",
-        show_default="for a bump, the two steerers on each side in its plane",
+        show_default="for a bump, the two steerers of each plane on each side",
     ),
 ]
 
@@ -133,12 +134,18 @@ def _show_match(result: "StudyResult", console: "Console") -> None:
         table.add_row(name, *row, label)
     console.print(table)
     table = Table("supply", r"before \[A]", r"after \[A]", r"change \[A]", r"limits \[A]", "", box=None, pad_edge=False)
+    unchanged = 0
     for k, name in enumerate(result.names["supply"]):
         before, after, low, high = (float(data[key][k]) for key in ("before", "after", "low", "high"))
+        if before == after:
+            unchanged += 1
+            continue
         remark = "at its limit" if after in (low, high) else ""
         limits = f"{low:g} to {high:g}"
         table.add_row(name, f"{before:.5f}", f"{after:.5f}", f"{after - before:+.5f}", limits, remark)
     console.print(table)
+    if unchanged:
+        console.print(f"supplies that stay as they are: {unchanged}")
     show_beams(result, console)
     if not data["reached"]:
         console.print("not reached with these supplies within their limits; this is the nearest", style="yellow")

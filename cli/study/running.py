@@ -1,6 +1,5 @@
 """What all studies share: the options for results, the lattice, progress, tables and files."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
+from gnomon.cli.output import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +22,6 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the result to this file: .json or .h5 (HDF5).")
 ]
 Plot = Annotated[Path | None, typer.Option(help="Plot the result to this file: .png, .pdf or .svg.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Plot light on dark.")]
 First = Annotated[
     str | None,
@@ -108,7 +107,7 @@ def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
     from gnomon.propagator.studies import result_document, write_result
 
     if wanted.json:
-        typer.echo(json.dumps(result_document(result), indent=1, allow_nan=False))
+        print_json(result_document(result))
     if wanted.output is not None:
         write_result(result, wanted.output)
         console.print(f"written: {wanted.output}", markup=False, soft_wrap=True)

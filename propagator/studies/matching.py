@@ -6,6 +6,7 @@ anew after it. Nothing is sent to a machine.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -20,8 +21,12 @@ from gnomon.propagator.studies.bumps import closing_place, nearest_steerers
 from gnomon.propagator.studies.common import Say, stored_beam
 from gnomon.propagator.studies.result_files import StudyError
 
-#: Differences that count the same: of tunes, of chromaticities, of positions [m] and angles [rad].
-TUNE, CHROMATICITY, ORBIT = 1e-6, 1e-3, 1e-8
+#: Differences that count the same and end the search: of tunes, of chromaticities, of positions [m] and angles [rad].
+#: What is left may be so many times larger for a target to be reached.
+TUNE, CHROMATICITY, ORBIT = 1e-7, 1e-4, 1e-8
+REACHED = 100.0
+#: A change that is a smaller part of a supply's range is none.
+NO_CHANGE = 1e-9
 #: Steps of the search, and how often one is halved when it finds no stable beam.
 STEPS, HALVINGS = 12, 6
 
@@ -182,6 +187,7 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
         step = size * _bounded(
             slopes * size / scale[:, None], left / scale, (low - current) / size, (high - current) / size
         )
+        step[np.abs(step) < NO_CHANGE * size] = 0.0
         if number == 0:
             linear = slopes @ step
         better = _better(propagate, lattice, supplies, conditions, current, step, left)
@@ -197,7 +203,7 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
         for (name, unit, want, _), line, have in zip(conditions.names, linear, found, strict=True)
     )
     moves = tuple(map(Move, supplies, start.tolist(), current.tolist(), low.tolist(), high.tolist()))
-    return Match(present, moves, rows, before, beam, bool(np.abs(left / scale).max() < 1.0))
+    return Match(present, moves, rows, before, beam, bool(np.abs(left / scale).max() < REACHED))
 
 
 def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -> tuple[str, ...]:
@@ -212,10 +218,7 @@ def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -
             raise StudyError(f"{lattice.ring.name}: no supply that feeds a magnet matches {printable(pattern)!r}")
         found |= dict.fromkeys(names)
     if not found and target.bump is not None and target.tunes is None and target.chromaticities is None:
-        planes = [p for p, height in (("x", target.bump.x_m), ("y", target.bump.y_m)) if height != 0.0]
-        found |= dict.fromkeys(
-            name for p in planes for name in nearest_steerers(lattice, _monitor(lattice, target.bump), p)
-        )
+        found |= dict.fromkeys(_steerers_of(lattice, target.bump))
     if not found:
         raise StudyError("give the supplies to change with --with, for example --with 'Q1*,Q3*'")
     return tuple(found)
@@ -231,6 +234,18 @@ def _conditions(lattice: Lattice, target: Target, supplies: Sequence[str], befor
         return _Conditions(target, lattice, before)
     monitor = _monitor(lattice, target.bump)
     return _Conditions(target, lattice, before, monitor, closing_place(lattice, supplies, monitor))
+
+
+def _steerers_of(lattice: Lattice, bump: Bump) -> tuple[str, ...]:
+    """The nearest steerers of both planes: where the planes are coupled, a bump in one needs the other's to be closed.
+
+    A plane without a height does without them where the ring has none.
+    """
+    monitor, found = _monitor(lattice, bump), list[str]()
+    for plane, height in (("x", bump.x_m), ("y", bump.y_m)):
+        with nullcontext() if height else suppress(StudyError):
+            found += nearest_steerers(lattice, monitor, plane)
+    return tuple(found)
 
 
 def _monitor(lattice: Lattice, bump: Bump) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 
+#: A curve whose range is smaller is shown as flat, in whatever unit.
+FLAT = 1e-6
 #: Resolution of a PNG [dots per inch].
 DPI = 130
 
@@ -32,7 +34,7 @@ class Palette:
 
 LIGHT = Palette(
     paper="#ffffff", ink="#1a1a1a", faint="#c8c8c8", x="#0072b2", y="#d55e00",
-    more=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9"),
+    more=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#5f5f5f"),
     bend="#e0b000", quadrupole="#b23a00", sextupole="#00795a", steerer="#7a4a8c",
 )  # fmt: skip
 DARK = Palette(
@@ -112,7 +114,7 @@ def fit_to_window(axis: Any, window: tuple[float, float]) -> None:
             seen = y[(x >= window[0]) & (x <= window[1])]
             low, high = min(low, float(seen.min(initial=np.inf))), max(high, float(seen.max(initial=-np.inf)))
     if high >= low:
-        margin = 0.05 * (high - low) or 1e-6
+        margin = 0.05 * (high - low) if high - low > FLAT else 0.1
         axis.set_ylim(low - margin, high + margin)
 
 
