@@ -22,7 +22,6 @@ installed-test := $(VENV)/.installed-test
 installed-docs := $(VENV)/.installed-docs
 installed-dev := $(VENV)/.installed-dev
 kernels := $(VENV)/.kernels
-study-kernels := $(VENV)/.study-kernels
 
 # A file of tests stays in one process, because its tests share servers.
 pytest = $(bin)/pytest --numprocesses auto --dist loadfile
@@ -51,10 +50,10 @@ run: $(kernels)  ## set up if needed, then serve BESSY II on 127.0.0.1 (ARGS="--
 
 setup: $(kernels)  ## create .venv, install gnomon into it and compile the kernels
 
-test: $(installed-test) $(study-kernels)  ## set up if needed, then run all but the slow tests (ARGS="-k orbit" is handed to pytest)
+test: $(installed-test) $(kernels)  ## set up if needed, then run all but the slow tests (ARGS="-k orbit" is handed to pytest)
 	@$(pytest) --maxprocesses 4 -m "not slow" $(ARGS)
 
-coverage: $(installed-test) $(study-kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
+coverage: $(installed-test) $(kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
 	@$(pytest) --maxprocesses 4 --cov=gnomon --cov-report=term tests/unit $(ARGS)
 
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
@@ -66,7 +65,7 @@ fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 dama
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
 	@PYTHONPATH=tests $(python) -m fuzz $(ARGS)
 
-soak: $(installed-test) $(study-kernels)  ## set up if needed, then run all tests, the slow ones too, with as many repetitions as are promised
+soak: $(installed-test) $(kernels)  ## set up if needed, then run all tests, the slow ones too, with as many repetitions as are promised
 	@$(pytest) --soak --maxprocesses 2 $(ARGS)
 
 lint: $(installed-dev)  ## check style, types, the layers and the words
@@ -120,9 +119,4 @@ $(installed-dev): pyproject.toml | $(installed-test)
 
 $(kernels): $(installed) $(shell find propagator -name '*.py')
 	@$(python) -m gnomon.cli.compile_kernels
-	@touch $@
-
-# Once, before the tests: processes that find the cache empty at the same time would all compile.
-$(study-kernels): $(kernels)
-	@$(python) -m gnomon.cli.compile_kernels --studies
 	@touch $@

@@ -17,7 +17,13 @@ from gnomon.propagator.studies.result_files import (
     result_document,
     write_result,
 )
-from gnomon.propagator.studies.study_warmup import compile_study_kernels, study_kernels_are_cached
+from gnomon.propagator.studies.study_warmup import (
+    compile_response_kernels,
+    compile_study_kernels,
+    compile_tracking_kernels,
+    mark_study_kernels_cached,
+    study_kernels_are_cached,
+)
 from gnomon.propagator.studies.tune_study import study_tune
 from gnomon.propagator.studies.window import cells_of, window_of
 
@@ -37,7 +43,10 @@ __all__ = [
     "check_output",
     "check_plot",
     "chosen_supplies",
+    "compile_response_kernels",
     "compile_study_kernels",
+    "compile_tracking_kernels",
+    "mark_study_kernels_cached",
     "match",
     "optics_inside",
     "plot_aperture",

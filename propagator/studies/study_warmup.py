@@ -17,6 +17,8 @@ from gnomon.propagator.warmup import Progress
 #: Written when these kernels are in the cache, beside `warmup.MARK`.
 MARK = "complete-studies"
 
+Step = tuple[str, Callable[[], object]]
+
 
 def study_kernels_are_cached() -> bool:
     """Tell whether the machine code of all studies is in the cache."""
@@ -29,15 +31,46 @@ def compile_study_kernels(ring: Ring, progress: Progress | None = None) -> None:
     `progress` is called as by `warmup.compile_kernels`, which should have come first. A ring without a beam or without
     what a study is about leaves those kernels to be compiled when they are first used.
     """
-    lattice, propagate, six = ring.nominal, Propagator(ring), SixD(ring)
-    steps: list[tuple[str, Callable[[], object]]] = [
+    if _compile([*_responses(ring), *_tracking(ring)], progress):
+        mark_study_kernels_cached()
+
+
+def compile_response_kernels(ring: Ring, progress: Progress | None = None) -> bool:
+    """Compile the part of `compile_study_kernels` that needs the live model's kernels; True if all could be."""
+    return _compile(_responses(ring), progress)
+
+
+def compile_tracking_kernels(ring: Ring, progress: Progress | None = None) -> bool:
+    """Compile the other part, for a process of its own beside the first; True if all could be."""
+    return _compile(_tracking(ring), progress)
+
+
+def mark_study_kernels_cached() -> None:
+    """Note in the cache that both parts are there, unless the machine code is not kept."""
+    folder = cache_folder()
+    if kernels.chain_maps.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
+        (folder / MARK).touch()
+
+
+def _responses(ring: Ring) -> list[Step]:
+    lattice, propagate = ring.nominal, Propagator(ring)
+    return [
         ("orbit response", lambda: orbit_response(propagate, lattice, hold="frequency")),
         ("misalignment response", lambda: misalignment_response(propagate, lattice)),
+    ]
+
+
+def _tracking(ring: Ring) -> list[Step]:
+    lattice, six = ring.nominal, SixD(ring)
+    return [
         ("tracking", lambda: track(lattice, Ensemble(np.zeros((6, 1))), 1)),
         ("six dimensions", lambda: six(lattice)),
         ("six dimensions, next to it", lambda: six(lattice)),
         ("envelope", lambda: envelope(six, lattice)),
     ]
+
+
+def _compile(steps: list[Step], progress: Progress | None) -> bool:
     complete = True
     for done, (name, compile_one) in enumerate(steps):
         if progress is not None:
@@ -48,6 +81,4 @@ def compile_study_kernels(ring: Ring, progress: Progress | None = None) -> None:
         complete = False
     if progress is not None:
         progress("study kernels", len(steps), len(steps))
-    folder = cache_folder()
-    if complete and kernels.chain_maps.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
-        (folder / MARK).touch()
+    return complete

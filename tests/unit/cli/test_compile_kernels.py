@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from gnomon import propagator
+from gnomon.cli import compile_kernels
 from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
 from gnomon.lattice import Ring, parse_machine
 from gnomon.propagator import studies
@@ -66,3 +67,17 @@ def test_a_terminal_gets_a_bar_with_the_kernel_s_name(kernels: Kernels) -> None:
     compile_with_progress(shown)
     assert ("optics" in said(shown)) is not kernels.cached
     assert "only this once" not in said(shown)
+
+
+def test_two_processes_compile_all_and_the_bar_ends_when_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all machine code at hand, since it would take too long otherwise."""
+    marked: list[bool] = []
+    for package, kind in ((propagator, "kernels"), (studies, "study_kernels")):
+        monkeypatch.setattr(package, f"{kind}_are_cached", lambda: False)
+    monkeypatch.setattr(studies, "mark_study_kernels_cached", lambda: marked.append(True))
+    shown: list[tuple[int, int]] = []
+    monkeypatch.setattr(compile_kernels, "_show", lambda _, work: work(lambda name, done, of: shown.append((done, of))))
+    compile_kernels.compile_all_with_progress(console())
+    assert shown[-1] == (compile_kernels.STEPS, compile_kernels.STEPS)
+    assert sorted(shown) == shown
+    assert marked == [True]
