@@ -22,6 +22,12 @@ COMMANDS = (
         "Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
         "fork:app",
     ),
+    Entry(
+        "status",
+        LOOK,
+        "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",
+        "status:status",
+    ),
     Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
     Entry("monitor", LOOK, "Show values as they change, until Ctrl-C.", "monitor:monitor"),
     Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 if TYPE_CHECKING:
     from gnomon.clients.epics_client import EpicsClient
+    from gnomon.clients.server_choice import Target
 
 
 class _Ending:
@@ -44,10 +45,20 @@ def connected(
     names: Sequence[str] = (),
 ) -> Iterator["EpicsClient"]:
     """Connect to the twin that the options of the command line mean. Raises NoServerError."""
-    from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.server_choice import choose_server
 
     target = choose_server(prefix=prefix, machine=machine, config=config, server=server, names=names)
+    with connected_to(target, protocol, timeout_s) as client:
+        yield client
+
+
+@contextmanager
+def connected_to(
+    target: "Target", protocol: Literal["pva", "ca"] = "pva", timeout_s: float = 5.0
+) -> Iterator["EpicsClient"]:
+    """Connect to a twin."""
+    from gnomon.clients.epics_client import EpicsClient
+
     client = EpicsClient(target, protocol, timeout_s)
     try:
         yield client

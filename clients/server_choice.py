@@ -8,7 +8,7 @@ from pathlib import Path
 from gnomon.clients.errors import NoServerError
 from gnomon.ioc.base.running_servers import RunningServer, running_servers
 
-__all__ = ["Target", "choose_server"]
+__all__ = ["Target", "choose_server", "choose_servers"]
 
 #: Stands for a server's number: search as every EPICS client does, by the EPICS variables alone.
 BY_EPICS = "epics"
@@ -46,9 +46,25 @@ def choose_server(
     that all of them have chooses that twin. A twin that is not found here, but named by its prefix or configuration, is
     searched for by the EPICS variables. Raises NoServerError if none runs, or several do and nothing chooses one.
     """
+    found = choose_servers(prefix, machine, config, server, names, environ)
+    if len(found) == 1:
+        return found[0]
+    listed = _list([each.server for each in found if each.server is not None])
+    raise NoServerError("several servers run; choose one with --prefix or --server PID:\n" + listed)
+
+
+def choose_servers(
+    prefix: str | None = None,
+    machine: str | None = None,
+    config: Path | None = None,
+    server: str | None = None,
+    names: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Target, ...]:
+    """Find all twins that `choose_server` would choose from, one at least. Raises NoServerError if there is none."""
     environ = os.environ if environ is None else environ
     if server == BY_EPICS:
-        return _by_epics(prefix, config, environ)
+        return (_by_epics(prefix, config, environ),)
     running = running_servers(environ)
     wanted = [each for each in running if _is_wanted(each, prefix, machine, config, server)]
     if prefix is None and (named := _by_names(wanted, names)):
@@ -57,12 +73,10 @@ def choose_server(
         wanted = [each for each in wanted if not each.fork] or wanted
     elif prefix is None:
         wanted = [each for each in wanted if not each.fork]
-    if len(wanted) == 1:
-        return Target(wanted[0].prefix, wanted[0].environment, wanted[0])
     if wanted:
-        raise NoServerError("several servers run; choose one with --prefix or --server PID:\n" + _list(wanted))
+        return tuple(Target(each.prefix, each.environment, each) for each in wanted)
     if server is None and machine is None and (prefix is not None or config is not None or _has_epics(environ)):
-        return _by_epics(prefix, config, environ)
+        return (_by_epics(prefix, config, environ),)
     if running:
         raise NoServerError("none of the running servers is the one that was chosen. Running:\n" + _list(running))
     raise NoServerError(

@@ -1,5 +1,6 @@
 """Status and controls of gnomon itself, over both protocols."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -29,6 +30,18 @@ def test_figures_about_the_server_are_readable_and_beat_once_a_second(twin: Twin
     assert result["journal:last"] >= 1
     assert result["path"] == str(twin.journal)
     assert result["long"] == str(twin.journal)
+
+
+def test_the_command_line_finds_the_server_and_shows_it(twin: TwinProcess) -> None:
+    shown = twin.gnomon("status")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("TWIN:  mls, twin, gnomon ")
+    assert f"process {twin.process.pid} on " in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "all is well"
+    (told,) = json.loads(twin.gnomon("status", "--json", "--protocol", "ca").stdout)["servers"]
+    assert told["readings"]["beam.found"]["value"] == "found"
+    assert told["readings"]["status.journal.path"]["value"] == str(twin.journal)
+    assert isinstance(told["commands"], list)
 
 
 @pytest.mark.parametrize("over", ["ca", "pva"])
