@@ -14,7 +14,8 @@ NOW_NS = 1_700_000_000_000_000_000
 def server(prefix: str = "TWIN:", **about: Any) -> RunningServer:
     """A server as it makes itself known."""
     addresses: dict[str, Any] = {"ca_address": "127.0.0.1:5064", "pva_address": "127.0.0.1:5075"}
-    return RunningServer(**({"pid": 4711, "prefix": prefix, "machine": "mls", "role": "twin"} | addresses | about))
+    usual: dict[str, Any] = {"pid": 4711, "prefix": prefix, "machine": "mls", "role": "twin"}
+    return RunningServer(**(usual | addresses | about))
 
 
 def reading(source: str, value: Any, unit: str = "", states: tuple[str, ...] = (), **more: Any) -> Reading:
