@@ -201,7 +201,7 @@ def _cells(entry: Entry) -> tuple[Text, ...]:
         Text(local_time(entry.wall_ns)),
         clean(f"{entry.client.user}@{entry.client.host}"),
         clean((_what(asked) if asked else "") + more),
-        *map(Text, difference_texts(asked.old, asked.new) if asked else ("-", "-")),
+        *map(Text, difference_texts(asked.old, asked.new) if asked else ("", "")),
         clean(asked.unit if asked else ""),
         outcome_text(entry.outcome),
         clean("; ".join(filter(None, remarks))),

@@ -138,6 +138,8 @@ def inverse(entry: Entry) -> tuple[Assignment, ...]:
     """List the settings that undo a command. Raises ReviewError if it changed nothing."""
     done = entry.applied
     if done is None:
+        if not entry.changes:
+            raise ReviewError(f"command {entry.sequence} set nothing ({entry.note}): there is nothing to undo")
         became = "has no outcome" if entry.outcome is None else f"was {entry.outcome}"
         raise ReviewError(f"command {entry.sequence} {became}: there is nothing to undo")
     return tuple(

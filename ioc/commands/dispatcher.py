@@ -143,12 +143,26 @@ class Dispatcher:
             request.kept,
             right,
         )
+        self._enqueue(item)
+        return done
+
+    def _enqueue(self, item: WaitingCommand) -> None:
         with self._lock:
             not_taken = STOPPING if self._stopped else PutReply(False, self._queue.add(item))
         if not_taken.message:
-            done.set_result(not_taken)
+            item.done.set_result(not_taken)
         else:
             self._notify()
+
+    def note(self, text: str, client: Client) -> PutFuture:
+        """Record an act of a client that sets nothing, such as a fault, as a command without settings.
+
+        It takes its turn among the client's commands. The reply is not accepted if it cannot be recorded.
+        """
+        done = PutFuture()
+        done.set_running_or_notify_cancel()
+        item = WaitingCommand((), client, self._wall_ns(), time.monotonic_ns(), text[:MAX_NOTE], "", done)
+        self._enqueue(item)
         return done
 
     async def stop(self) -> None:
@@ -281,7 +295,7 @@ class Dispatcher:
             setpoints |= self._asked(command, step.lattice)
             if step.delay_s > 0.0:
                 self._delay(step, item)
-            elif step.settled.outcome is Outcome.ABANDONED:
+            elif step.settled.outcome is Outcome.ABANDONED or not (item.settings or item.kept):
                 item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
             else:
                 complete.append(Applied(command.sequence, item.done, command.monotonic_ns))

@@ -82,7 +82,7 @@ def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
     """All remote procedures of a twin, by PV name."""
     return {
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
-        f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs),
+        f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs, twin.machine.ring, twin.dispatcher),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
         f"{twin.prefix}dt:pvs": PvsProcedure(twin.bank.specs, twin.prefix, AccessRules(twin.config.access)),
     }

@@ -5,14 +5,10 @@ from typing import Any, cast
 import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.fault_injection import FaultError, Injector
-from gnomon.ioc.app.rpc.fault import FaultProcedure
 from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.base.protocols import Writer
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.outputs.outputs import Outputs
-from gnomon.lattice import Client
 from unit.ioc.rig import RING
 
 SPECS = [
@@ -39,11 +35,3 @@ def test_a_command_of_many_tells_which_pvs_it_sets_however_they_are_named(
     procedure = SetProcedure(Bank(SPECS, 0), RING, "T:", cast("Dispatcher", None))
     assert isinstance(procedure, Writer)
     assert procedure.writes(arguments) == names
-
-
-@pytest.mark.parametrize("identity", [float("inf"), float("nan"), "inf", "1_0", 1.5, True, [1], "", "one"])
-async def test_an_invalid_fault_number_is_refused_with_the_reason(identity: Any) -> None:
-    procedure = FaultProcedure(Injector(), cast("Outputs", None))
-    error = procedure({"do": "clear", "id": identity}, Client("operator", "console", "pva")).exception()
-    assert isinstance(error, FaultError)
-    assert "must be the number of a fault" in str(error)

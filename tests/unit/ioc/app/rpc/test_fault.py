@@ -1,0 +1,91 @@
+"""`dt:fault`: what is refused, and what the journal has of faults that come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnomon.fault_injection import FaultError
+from gnomon.ioc.app.rpc.fault import FaultProcedure, fits_nothing
+from gnomon.lattice import Outcome
+from gnomon.recorder import Reader
+from gnomon.recorder.entries import Entry
+from gnomon.recorder.recorded_states import state_now
+from unit.ioc.rig import CLIENT, RING, Rig, running
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with running(tmp_path) as made:
+        yield made
+
+
+async def call(rig: Rig, **arguments: Any) -> Any:
+    procedure = FaultProcedure(rig.injector, rig.services.outputs, RING, rig.dispatcher)
+    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
+
+
+def recorded(rig: Rig) -> list[Entry]:
+    with Reader(rig.journal.path) as reader:
+        return list(reader.entries())
+
+
+async def test_added_and_cleared_faults_stand_in_the_journal_with_who(rig: Rig) -> None:
+    added = await call(rig, do="add", action="delay", device="Q*", delay_s=2.0)
+    assert added["text"] == "fault 1: delay Q* by 2 s"
+    await call(rig, do="add", action="abandon", device="CP")
+    await rig.put("T:CP:set", 0.1)
+    assert len(await call(rig, do="clear")) == 2
+    assert await call(rig, do="clear") == []
+    entries = recorded(rig)
+    assert [(e.note, e.outcome) for e in entries] == [
+        ("added fault 1: delay Q* by 2 s", Outcome.APPLIED),
+        ("added fault 2: abandon CP", Outcome.APPLIED),
+        ("", Outcome.ABANDONED),
+        ("cleared fault 1: delay Q* by 2 s; fault 2: abandon CP", Outcome.APPLIED),
+    ]
+    assert entries[0].client.user == CLIENT.user
+    assert entries[0].changes == ()
+    with Reader(rig.journal.path) as reader:
+        assert state_now(reader).settings == {}
+
+
+async def test_a_fault_that_cannot_be_recorded_is_not_added(rig: Rig) -> None:
+    rig.journal.close()
+    with pytest.raises(FaultError, match=r"fault 1: abandon CP is not added: it cannot be recorded: .*closed"):
+        await call(rig, do="add", action="abandon", device="CP")
+    assert rig.injector.active() == ()
+
+
+async def test_a_pattern_that_fits_nothing_is_refused_with_near_names(rig: Rig) -> None:
+    with pytest.raises(FaultError, match=r"no device of .* matches 'QFX'; near names: QF"):
+        await call(rig, do="add", action="abandon", device="QFX")
+    assert rig.injector.active() == ()
+    assert recorded(rig) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "property", "reason"),
+    [
+        ("Q*", "*", ""),
+        ("QF", "cur*", ""),
+        ("QF", "k1_trim", ""),
+        ("qf", "*", "near names: QF"),
+        ("qf*", "*", "near names: QF"),
+        ("zzz", "*", "no device of"),
+        ("QF", "curent", "no device that matches 'QF' has a property that matches 'curent'; near names: current"),
+        ("QF", "zzz", "known properties: "),
+    ],
+)
+def test_patterns_are_compared_with_devices_and_their_properties(device: str, property: str, reason: str) -> None:
+    found = fits_nothing(RING, device, property)
+    assert reason in found
+    assert bool(reason) == bool(found)
+
+
+@pytest.mark.parametrize("identity", [float("inf"), float("nan"), "inf", "1_0", 1.5, True, [1], "", "one"])
+async def test_an_invalid_fault_number_is_refused_with_the_reason(rig: Rig, identity: Any) -> None:
+    with pytest.raises(FaultError, match="must be the number of a fault"):
+        await call(rig, do="clear", id=identity)
