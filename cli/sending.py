@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from gnomon.recorder.remote import Remote, Reply
+    from gnomon.recorder.rendering import StateName
     from gnomon.recorder.review import Assignment
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the settings that would be made; make none.")]
@@ -43,6 +44,7 @@ def send(
     assignments: "Sequence[Assignment]",
     again: "Callable[[], Sequence[Assignment]]",
     sending: Sending,
+    state_name: "StateName | None" = None,
 ) -> "Reply | None":
     """Send settings to the running server as one command; None if nothing is sent.
 
@@ -55,7 +57,7 @@ def send(
     if not assignments:
         console.print(rendering.clean(f"{note}: nothing to do: all settings already have these values"))
         return None
-    console.print(rendering.assignments_table(assignments))
+    console.print(rendering.assignments_table(assignments, state_name=state_name or rendering.no_state))
     if sending.dry_run:
         console.print(
             rendering.clean(f"dry run: nothing was set; these settings would be made on {prefix!r}"), soft_wrap=True

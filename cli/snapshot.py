@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.log.options import RunStates
 from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
 from gnomon.cli.sending import DryRun, Sending, Yes, send
 
@@ -196,7 +197,8 @@ def restore(
 
     console = rendering.make_console()
     todo = assignments(snapshot, now.lattice)
-    reply = send(now.run.prefix, f"snapshot restore {name}", todo, again, Sending(dry_run, yes))
+    states = RunStates(lambda _: now.run)
+    reply = send(now.run.prefix, f"snapshot restore {name}", todo, again, Sending(dry_run, yes), states)
     same_document = snapshot.complete and snapshot.digest == now.run.digest
     if reply is not None and reply.lattice_id and same_document and reply.lattice_id != snapshot.lattice_id:
         console.print(

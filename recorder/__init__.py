@@ -7,8 +7,10 @@ from gnomon.recorder.errors import JournalError, MachineError, RemoteError, Repl
 
 if TYPE_CHECKING:
     from gnomon.recorder.entries import Entry, Key, Run
+    from gnomon.recorder.filters import Filter
     from gnomon.recorder.journal import Journal
-    from gnomon.recorder.reader import Filter, Reader
+    from gnomon.recorder.reader import Reader
+    from gnomon.recorder.state_names import StateNames
 
 __all__ = [
     "Entry",
@@ -23,16 +25,18 @@ __all__ = [
     "ReviewError",
     "Run",
     "SaveFileError",
+    "StateNames",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "Entry": "entries",
-        "Filter": "reader",
+        "Filter": "filters",
         "Journal": "journal",
         "Key": "entries",
         "Reader": "reader",
         "Run": "entries",
+        "StateNames": "state_names",
     },
 )

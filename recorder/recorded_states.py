@@ -6,7 +6,7 @@ from gnomon.lattice import LatticeError, Ring
 from gnomon.recorder.entries import Key, Run
 from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.reader import Reader
-from gnomon.recorder.review import Settings, known_nominals, settings_at
+from gnomon.recorder.review import Settings, known_nominals
 
 __all__ = [
     "LastState",
@@ -41,13 +41,13 @@ class LastState:
 def state_at(reader: Reader, sequence: int) -> RecordedState:
     """Find the settings after command `sequence`; 0: at the start of the first run. Raises ReviewError if none."""
     run = reader.run(1) if sequence == 0 else reader.run(reader.entry(sequence).run)
-    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence)))
+    return RecordedState(run, {**run.baseline, **reader.last_effects(run.run, sequence).settings})
 
 
 def state_now(reader: Reader) -> RecordedState:
     """Find the settings at the end of the newest run. Raises ReviewError if there is none."""
     run = reader.newest_run()
-    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run)))
+    return RecordedState(run, {**run.baseline, **reader.last_effects(run.run).settings})
 
 
 def last_state_of(reader: Reader, machine: str, prefix: str) -> LastState | None:
@@ -55,18 +55,18 @@ def last_state_of(reader: Reader, machine: str, prefix: str) -> LastState | None
     run = reader.newest_run_of(machine, prefix)
     if run is None:
         return None
-    effects = reader.effects(run=run.run)
-    if not effects:
+    left = reader.last_effects(run.run)
+    if not left.sequence:
         return LastState(run, dict(run.baseline), 0, run.wall_ns)
-    last = reader.entry(effects[-1].sequence)
+    last = reader.entry(left.sequence)
     wall_ns = last.applied.wall_ns if last.applied is not None else last.wall_ns
-    return LastState(run, settings_at(run.baseline, effects), last.sequence, wall_ns)
+    return LastState(run, {**run.baseline, **left.settings}, left.sequence, wall_ns)
 
 
 def state_before(reader: Reader, sequence: int) -> RecordedState:
     """Find the settings before command `sequence`, in its own run."""
     run = reader.run(reader.entry(sequence).run)
-    return RecordedState(run, settings_at(run.baseline, reader.effects(run=run.run, last=sequence - 1)))
+    return RecordedState(run, {**run.baseline, **reader.last_effects(run.run, sequence - 1).settings})
 
 
 def same_machine(first: Run, second: Run) -> None:

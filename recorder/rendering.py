@@ -3,7 +3,7 @@
 Texts from clients go through `clean`: they may contain characters that would act on a terminal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Console
@@ -15,18 +15,20 @@ from gnomon.recorder.entries import Entry, Run, StoredChange
 from gnomon.recorder.review import Assignment, Difference
 
 __all__ = [
+    "EntryLines",
+    "StateName",
     "assignments_table",
     "changes_table",
     "clean",
     "difference_texts",
     "differences_table",
     "entries_table",
-    "entry_line",
     "facts_table",
     "local_time",
     "make_console",
     "make_table",
     "moves_table",
+    "no_state",
     "outcome_text",
     "value_text",
     "values_table",
@@ -42,9 +44,17 @@ _COLOURS = {
     "unknown": "bold red",
 }
 
-#: Columns of a listing with their widths in single lines, and the right-aligned ones.
-_COLUMNS = {"#": 6, "time": 23, "client": 18, "PV": 26, "old": 12, "new": 12, "unit": 7, "outcome": 9, "reason": 0}
+#: Name of a state by run, device, property and value, which has no unit; empty for a value that is a number.
+StateName = Callable[[int, str, str, float], str]
+
+#: Columns of a listing with their smallest widths, and the right-aligned ones.
+_COLUMNS = {"#": 3, "time": 23, "client": 8, "PV": 20, "old": 8, "new": 8, "unit": 5, "outcome": 9, "reason": 0}
 _RIGHT = (0, 4, 5)
+
+
+def no_state(run: int, device: str, property: str, value: float) -> str:
+    """Take every value for a number."""
+    return ""
 
 
 def make_console() -> Console:
@@ -61,22 +71,45 @@ def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
     return table
 
 
-def entries_table(entries: Iterable[Entry]) -> Table:
+def entries_table(entries: Iterable[Entry], state_name: StateName = no_state) -> Table:
     """Make a table with one row per command."""
     table = make_table(*_COLUMNS, right=_RIGHT)
     for entry in entries:
-        table.add_row(*_cells(entry))
+        table.add_row(*_cells(entry, state_name))
     return table
 
 
-def entry_line(entry: Entry) -> Text:
-    """Format one command as a single line, aligned with a table or line above it."""
-    line = Text()
-    for number, (cell, width) in enumerate(zip(_cells(entry), _COLUMNS.values(), strict=True)):
-        cell.align("right" if number in _RIGHT else "left", max(width, len(cell)))
-        line.append_text(cell).append(" ")
-    line.rstrip()
-    return line
+class EntryLines:
+    """Commands as single lines in aligned columns, for listings that go on: the widths are those of `entries`."""
+
+    def __init__(self, entries: Sequence[Entry] = (), state_name: StateName = no_state) -> None:
+        self._state_name = state_name
+        columns = zip(*(_cells(entry, state_name) for entry in entries), strict=True)
+        found = [max(map(len, column)) for column in columns] or [0] * len(_COLUMNS)
+        self._widths = [max(pair) for pair in zip(found, _COLUMNS.values(), strict=True)]
+        self._widths[-1] = 0
+
+    def header(self) -> Text:
+        """Format the titles of the columns."""
+        return self._line([Text(title, style="bold") for title in _COLUMNS])
+
+    def line(self, entry: Entry, *, later: bool = False) -> Text:
+        """Format a command; `later`: its further outcome, with the time of that and how long after the command."""
+        cells = list(_cells(entry, self._state_name))
+        if later:
+            outcome = entry.outcomes[-1]
+            after_s = (outcome.wall_ns - entry.wall_ns) / 1e9
+            cells[1] = Text(local_time(outcome.wall_ns))
+            cells[-1] = Text(f"{after_s:.1f} s later" + ("; " if cells[-1] else "")).append_text(cells[-1])
+        return self._line(cells)
+
+    def _line(self, cells: Sequence[Text]) -> Text:
+        line = Text()
+        for number, (cell, width) in enumerate(zip(cells, self._widths, strict=True)):
+            cell.align("right" if number in _RIGHT else "left", max(width, len(cell)))
+            line.append_text(cell).append("  ")
+        line.rstrip()
+        return line
 
 
 def facts_table(entry: Entry, run: Run) -> Table:
@@ -94,7 +127,9 @@ def facts_table(entry: Entry, run: Run) -> Table:
     return table
 
 
-def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
+def changes_table(
+    changes: Iterable[StoredChange], *, done: bool, run: int = 0, state_name: StateName = no_state
+) -> Table:
     """Make a table of requested changes or, with `done`, of applied ones, with the strengths that they drive."""
     table = make_table("PV", "device", "property", "old", "done" if done else "new", "unit", "drives", right=(3, 4))
     for c in changes:
@@ -107,18 +142,20 @@ def changes_table(changes: Iterable[StoredChange], *, done: bool) -> Table:
             clean(c.pv),
             clean(c.device),
             clean(c.property),
-            *difference_texts(c.old, c.done if done else c.new),
+            *_values(c, c.done if done else c.new, run, state_name),
             clean(c.unit),
             clean(", ".join(drives)),
         )
     return table
 
 
-def differences_table(differences: Iterable[Difference], first: str, second: str) -> Table:
+def differences_table(
+    differences: Iterable[Difference], first: str, second: str, run: int = 0, state_name: StateName = no_state
+) -> Table:
     """Make a table of settings at two points; "nominal" is shown if the number is unknown at one of them."""
     table = make_table("device", "property", first, second, "unit", right=(2, 3))
     for d in differences:
-        values = difference_texts(d.first, d.second, "nominal")
+        values = _named((d.device, d.setting, d.unit), (d.first, d.second), run, state_name, "nominal")
         table.add_row(clean(d.device), clean(d.setting), *values, clean(d.unit))
     return table
 
@@ -139,11 +176,12 @@ def values_table(values: Iterable[tuple[str, float, str]]) -> Table:
     return table
 
 
-def assignments_table(assignments: Iterable[Assignment]) -> Table:
+def assignments_table(assignments: Iterable[Assignment], run: int = 0, state_name: StateName = no_state) -> Table:
     """Make a table of settings to be made."""
     table = make_table("device", "property", "now", "will be", "unit", right=(2, 3))
     for a in assignments:
-        table.add_row(clean(a.device), clean(a.setting), *difference_texts(a.now, a.value), clean(a.unit))
+        values = _named((a.device, a.setting, a.unit), (a.now, a.value), run, state_name)
+        table.add_row(clean(a.device), clean(a.setting), *values, clean(a.unit))
     return table
 
 
@@ -188,20 +226,41 @@ def _what(change: StoredChange) -> str:
     return change.pv if change.device in change.pv else f"{change.pv} {change.device} {change.property}"
 
 
-def _cells(entry: Entry) -> tuple[Text, ...]:
+def _named(
+    setting: tuple[str, str, str],
+    values: tuple[float | None, float | None],
+    run: int,
+    state_name: StateName,
+    nothing: str = "-",
+) -> tuple[str, str]:
+    """Format two values of a device, property and unit: as names of states, or as numbers that can be told apart."""
+    device, name, unit = setting
+    names = [state_name(run, device, name, value) if value is not None and not unit else "" for value in values]
+    texts = difference_texts(*values, nothing)
+    first, second = (printable(name) or text for name, text in zip(names, texts, strict=True))
+    return first, second
+
+
+def _values(change: StoredChange, new: float | None, run: int, state_name: StateName) -> tuple[str, str]:
+    return _named((change.device, change.property, change.unit), (change.old, new), run, state_name)
+
+
+def _cells(entry: Entry, state_name: StateName) -> tuple[Text, ...]:
     asked = entry.changes[0] if entry.changes else None
     more = f" +{len(entry.changes) - 1}" if len(entry.changes) > 1 else ""
     remarks = [entry.note, entry.reason]
     applied = entry.applied
     done = applied.effects[0].done if applied and len(applied.effects) == 1 else None
     if asked is not None and done is not None and done != asked.new:
-        remarks.insert(0, f"applied as {difference_texts(done, asked.new)[0]} {asked.unit}")
+        setting = (asked.device, asked.property, asked.unit)
+        text = _named(setting, (done, asked.new), entry.run, state_name)[0]
+        remarks.insert(0, f"applied as {text} {asked.unit}".rstrip())
     return (
         Text(str(entry.sequence)),
         Text(local_time(entry.wall_ns)),
         clean(f"{entry.client.user}@{entry.client.host}"),
         clean((_what(asked) if asked else "") + more),
-        *map(Text, difference_texts(asked.old, asked.new) if asked else ("", "")),
+        *map(Text, _values(asked, asked.new, entry.run, state_name) if asked else ("", "")),
         clean(asked.unit if asked else ""),
         outcome_text(entry.outcome),
         clean("; ".join(filter(None, remarks))),

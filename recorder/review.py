@@ -20,9 +20,7 @@ __all__ = [
     "inverse",
     "known_nominals",
     "restoration",
-    "settings_at",
     "undoing",
-    "units",
 ]
 
 #: Settings that are not nominal, or have been touched, by (device, setting).
@@ -75,11 +73,6 @@ class Undoing:
     clashes: tuple[Clash, ...]
 
 
-def settings_at(baseline: Mapping[Key, float], effects: Iterable[Effect]) -> Settings:
-    """Find the settings after `effects` (of one run, up to the point, in the order of acting), from `baseline` on."""
-    return {**baseline, **{effect.key: effect.done for effect in effects}}
-
-
 def known_nominals(runs: Iterable[Run], effects: Iterable[Effect]) -> Settings:
     """Find nominal values in the journal: of settings first changed in a run that began with them nominal.
 
@@ -95,11 +88,6 @@ def known_nominals(runs: Iterable[Run], effects: Iterable[Effect]) -> Settings:
         if effect.key not in baselines[effect.run] and effect.old is not None:
             nominal.setdefault(effect.key, effect.old)
     return nominal
-
-
-def units(effects: Iterable[Effect]) -> dict[Key, str]:
-    """Find the units of settings, as far as commands have named them."""
-    return {effect.key: effect.unit for effect in effects}
 
 
 def differences(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, chosen_journal, journal_path, ring_of
+from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, journal_path, ring_of
 from gnomon.cli.options import ConfigFile, Machine, Prefix
 from gnomon.cli.sending import DryRun, Sending, Yes, send
 
@@ -64,12 +64,13 @@ def undo(
             return now, way.entries, restoration(now.settings, way.settings, nominals, way.units)
 
     now, ordered, assignments = plan()
+    states = RunStates(lambda _: now.run)
     if len(ordered) > 1 or last is not None:
         from gnomon.recorder import rendering
 
-        rendering.make_console().print(rendering.entries_table(ordered))
+        rendering.make_console().print(rendering.entries_table(ordered, states))
     note = f"undo {' '.join(str(entry.sequence) for entry in ordered)}"
-    send(now.run.prefix, note, assignments, lambda: plan()[2], Sending(dry_run, yes))
+    send(now.run.prefix, note, assignments, lambda: plan()[2], Sending(dry_run, yes), states)
 
 
 def restore(
@@ -91,7 +92,7 @@ def restore(
     """
     from gnomon.recorder import Reader
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
-    from gnomon.recorder.review import restoration, units
+    from gnomon.recorder.review import restoration
 
     path = journal_path(journal, config, machine, prefix)
 
@@ -100,10 +101,11 @@ def restore(
             then, now = state_at(reader, to), state_now(reader)
             same_machine(then.run, now.run)
             nominals = Nominals(reader, now.run, ring_of(now.run))
-            return now, restoration(now.settings, then.settings, nominals, units(reader.effects()))
+            return now, restoration(now.settings, then.settings, nominals, reader.units())
 
     now, assignments = plan()
-    send(now.run.prefix, f"restore --to {to}", assignments, lambda: plan()[1], Sending(dry_run, yes))
+    states = RunStates(lambda _: now.run)
+    send(now.run.prefix, f"restore --to {to}", assignments, lambda: plan()[1], Sending(dry_run, yes), states)
 
 
 def _refuse(clashes: "Sequence[Clash]", reader: "Reader", now: "RecordedState") -> None:

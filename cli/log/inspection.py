@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, chosen_journal, ring_of, with_filter
+from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, ring_of, with_filter
 from gnomon.cli.options import Machine, Prefix
 
 if TYPE_CHECKING:
-    from gnomon.recorder import Filter
+    from gnomon.recorder import Entry, Filter, Run
+    from gnomon.recorder.rendering import StateName
 
 
 def show(
@@ -22,23 +23,29 @@ def show(
     prefix: Prefix = None,
 ) -> None:
     """Show everything that is recorded about one command. For example `gnomon log show 12`."""
-    from gnomon.recorder import Reader, rendering
+    from gnomon.recorder import Reader
 
     with Reader(chosen_journal(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
-        run = reader.run(entry.run)
+        _print(entry, reader.run(entry.run), RunStates(reader.run))
+
+
+def _print(entry: "Entry", run: "Run", states: "StateName") -> None:
+    from gnomon.recorder import rendering
+
     console = rendering.make_console()
     console.print(
         rendering.clean(f"command {entry.sequence}" + (f" ({entry.note})" if entry.note else "")), style="bold"
     )
     console.print(rendering.facts_table(entry, run))
-    console.print("requested", style="bold")
-    console.print(rendering.changes_table(entry.changes, done=False))
+    if entry.changes:
+        console.print("requested", style="bold")
+        console.print(rendering.changes_table(entry.changes, done=False, run=run.run, state_name=states))
     for outcome in entry.outcomes:
         when = f" {rendering.local_time(outcome.wall_ns)}  lattice {outcome.lattice_after}  {outcome.reason}"
         console.print(rendering.outcome_text(outcome.outcome).append_text(rendering.clean(when)))
         if outcome.effects:
-            console.print(rendering.changes_table(outcome.effects, done=True))
+            console.print(rendering.changes_table(outcome.effects, done=True, run=run.run, state_name=states))
     if not entry.outcomes:
         console.print(
             "outcome unknown: the server is still working on this command, or ended before recording its outcome",
@@ -101,17 +108,17 @@ def diff(
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
     from gnomon.recorder import Reader, rendering
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
-    from gnomon.recorder.review import differences, units
+    from gnomon.recorder.review import differences
 
     with Reader(chosen_journal(context, journal, machine, prefix)) as reader:
         a = state_at(reader, first)
         b = state_now(reader) if second is None else state_at(reader, second)
         same_machine(a.run, b.run)
         nominals = Nominals(reader, a.run, ring_of(a.run))
-        found = differences(a.settings, b.settings, nominals.find, units(reader.effects()))
-    names = (f"after {first}", "now" if second is None else f"after {second}")
-    console = rendering.make_console()
-    if found:
-        console.print(rendering.differences_table(found, *names))
-    else:
+        found = differences(a.settings, b.settings, nominals.find, reader.units())
+        names = (f"after {first}", "now" if second is None else f"after {second}")
+        console = rendering.make_console()
+        if found:
+            console.print(rendering.differences_table(found, *names, run=a.run.run, state_name=RunStates(reader.run)))
+    if not found:
         console.print(f"no difference: the settings {names[0]} and {names[1]} are the same")

@@ -1,16 +1,25 @@
 """`gnomon log list`: the recorded commands with clients and outcomes, and those still to come."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from gnomon.cli.log.options import Chosen, FollowOption, JournalOption, LastOption, chosen_journal, with_filter
+from gnomon.cli.log.options import (
+    Chosen,
+    FollowOption,
+    JournalOption,
+    LastOption,
+    RunStates,
+    chosen_journal,
+    with_filter,
+)
 from gnomon.cli.options import ConfigFile, Machine, Prefix
 
 if TYPE_CHECKING:
-    from gnomon.recorder import Filter
+    from gnomon.recorder import Entry, Filter, Reader
 
 
 @with_filter
@@ -51,13 +60,38 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
 
     console = rendering.make_console()
     with Reader(journal) as reader:
+        states = RunStates(reader.run)
         after = reader.last_sequence()
         entries = reader.newest(last, which)
-        if entries:
-            console.print(rendering.entries_table(entries))
-        elif not follow:
-            console.print("no matching command in the journal")
+        _tell_hidden(reader, entries, which)
         if follow:
-            with suppress(KeyboardInterrupt):
-                for entry in reader.follow(which, after=after):
-                    console.print(rendering.entry_line(entry), soft_wrap=True)
+            _follow(reader, entries, which, after)
+        elif entries:
+            console.print(rendering.entries_table(entries, states))
+        else:
+            console.print("no matching command in the journal")
+
+
+def _follow(reader: "Reader", entries: "Sequence[Entry]", which: "Filter", after: int) -> None:
+    """Show commands, then those that follow, and the further outcomes of all of them, until an interrupt."""
+    from gnomon.recorder import rendering
+
+    console = rendering.make_console()
+    lines = rendering.EntryLines(entries, RunStates(reader.run))
+    console.print(lines.header(), soft_wrap=True)
+    for entry in entries:
+        console.print(lines.line(entry), soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        for entry, later in reader.follow(which, after=after):
+            console.print(lines.line(entry, later=later), soft_wrap=True)
+
+
+def _tell_hidden(reader: "Reader", entries: "Sequence[Entry]", which: "Filter") -> None:
+    """Say how many earlier commands match the filter and are not shown; on stderr, to keep a pipe free of it."""
+    if not entries:
+        return
+    total = reader.count(which)
+    if total is None:
+        typer.echo("... earlier commands are not shown; --last N shows more", err=True)
+    elif total > len(entries):
+        typer.echo(f"... {total - len(entries)} earlier commands not shown; --last {total}", err=True)

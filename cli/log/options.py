@@ -16,7 +16,7 @@ from gnomon.cli.options import configure
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
-    from gnomon.recorder import Filter, Run
+    from gnomon.recorder import Filter, Run, StateNames
 
 JournalOption = Annotated[
     Path | None,
@@ -149,6 +149,35 @@ def ring_of(run: "Run") -> "Ring | None":
 
     try:
         return recorded_machine(configure(None), run.machine, run.digest).ring
+    except LatticeError:
+        return None
+
+
+class RunStates:
+    """Names of states in the runs of a journal; a machine is loaded when a value may be the number of a state."""
+
+    def __init__(self, find_run: "Callable[[int], Run]") -> None:
+        self._find_run = find_run
+        self._known: dict[tuple[str, str], StateNames | None] = {}
+
+    def __call__(self, run: int, device: str, property: str, value: float) -> str:
+        """See `gnomon.recorder.rendering.StateName`."""
+        if not (0.0 <= value < 1000.0 and value.is_integer()):
+            return ""
+        of = self._find_run(run)
+        if (of.machine, of.digest) not in self._known:
+            self._known[of.machine, of.digest] = _state_names(of)
+        names = self._known[of.machine, of.digest]
+        return names.find(device, property, value) if names is not None else ""
+
+
+def _state_names(run: "Run") -> "StateNames | None":
+    from gnomon.ioc.app.machines import pvs_of, recorded_machine
+    from gnomon.lattice import LatticeError
+    from gnomon.recorder import StateNames
+
+    try:
+        return StateNames(pvs_of(recorded_machine(configure(None), run.machine, run.digest), ""))
     except LatticeError:
         return None
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from gnomon.cli import log, replay, sending
-from gnomon.lattice import Client, DocumentError, Outcome, Ring
-from gnomon.recorder import Journal, JournalError, RemoteError, ReplayError, ReviewError
+from gnomon.lattice import Client, DocumentError, Outcome, Ring, Setting
+from gnomon.recorder import Journal, JournalError, Reader, RemoteError, ReplayError, ReviewError
+from gnomon.recorder.reader import Followed
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.review import Assignment
 from unit.recorder.conftest import bessy2
@@ -94,6 +95,39 @@ def test_log_filters(path: Path, command: list[str], options: list[str], numbers
     result = gnomon(*command, "--journal", path, *options)
     lines = [line for line in result.stdout.splitlines() if not line.startswith("no matching command")]
     assert [line.split()[0] for line in lines[1:]] == numbers
+
+
+def test_commands_that_are_not_shown_are_counted_beside_the_listing(path: Path) -> None:
+    result = gnomon("log", "--journal", path, "-n", 1, "--until", "10m")
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr == "... 3 earlier commands not shown; --last 4\n"
+    assert gnomon("log", "--journal", path).stderr == ""
+
+
+def test_follow_goes_on_in_the_columns_of_the_listing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def later(reader: Reader, which: object, *, after: int) -> Iterator[Followed]:
+        assert after == 4
+        yield Followed(reader.entry(4), True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "follow", later)
+    lines = gnomon("log", "--journal", path, "-f").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["#", "1", "2", "3", "4", "4"]
+    assert len({line.index("applied") for line in (lines[1], lines[2], *lines[4:])} | {lines[0].index("outcome")}) == 1
+    assert lines[5].endswith("0.0 s later")
+
+
+def test_a_switch_is_shown_by_the_name_of_its_state(tmp_path: Path, ring: Ring) -> None:
+    made = Recording(tmp_path / "twin.journal", ring)
+    made.put(Setting("TWIN:QSPAZR:cmd1", "QSPAZR", "on", 0.0))
+    made.put(Setting("TWIN:dt:set", "PMUXZR", "selected", 2.0))
+    made.journal.close()
+    rows = [line.split() for line in gnomon("log", "--journal", made.path).stdout.splitlines()[1:]]
+    assert rows[0][5:7] == ["on", "off"]
+    assert "Q1M1T1R" in rows[1]
+    assert ["QSPAZR", "on", "on", "off"] in [
+        line.split() for line in gnomon("log", "--journal", made.path, "diff", 0, 1).stdout.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("options", [["--since", "yesterday"], ["--outcome", "lost"], ["-n", "0"], ["--nonsense"]])

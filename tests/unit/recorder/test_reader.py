@@ -6,7 +6,8 @@ import pytest
 from gnomon.lattice import Outcome
 from gnomon.recorder import Journal, ReviewError
 from gnomon.recorder import reader as reader_module
-from gnomon.recorder.reader import Filter, Reader
+from gnomon.recorder.filters import Filter
+from gnomon.recorder.reader import Reader
 from unit.recorder.records import MORNING, SECOND, applied, begin, current, record, settled, small_journal, write
 
 
@@ -82,10 +83,10 @@ def followed(path: Path, script: Script, which: Filter) -> list[tuple[int, Outco
     found = []
     with Reader(path) as reader:
         try:
-            for entry in reader.follow(
+            for entry, later in reader.follow(
                 which, after=4, poll_s=1.0, settle_s=2.0, sleep=script.sleep, clock=script.clock
             ):
-                found.append((entry.sequence, entry.outcome))
+                found.append((-entry.sequence if later else entry.sequence, entry.outcome))
         except KeyboardInterrupt:
             pass
     return found
@@ -101,6 +102,34 @@ def test_follow_yields_new_commands_once_with_their_outcome(path: Path) -> None:
             lambda: None,
         )
         assert followed(path, script, Filter()) == [(5, Outcome.APPLIED), (6, Outcome.APPLIED)]
+
+
+def test_follow_yields_a_delayed_command_again_with_its_later_outcome(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        journal.append([record(5, current("Q1", 1.0, 2.0))], [settled(5, Outcome.DELAYED)])
+        script = Script(
+            lambda: write(journal, applied(6, "Q2", 1.0, 2.0)),
+            lambda: journal.append(
+                [record(7, current("Q2", 2.0, 3.0))],
+                [settled(5, Outcome.APPLIED, current("Q1", 1.0, 2.0, 2.0)), settled(7, Outcome.DELAYED)],
+            ),
+            lambda: journal.append([], [settled(7, Outcome.ABANDONED)]),
+            lambda: None,
+        )
+        assert followed(path, script, Filter()) == [
+            (5, Outcome.DELAYED), (6, Outcome.APPLIED), (-5, Outcome.APPLIED), (7, Outcome.DELAYED),
+            (-7, Outcome.ABANDONED),
+        ]  # fmt: skip
+
+
+def test_commands_are_counted_unless_that_takes_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Reader(path) as reader:
+        assert reader.count() == 4
+        assert reader.count(Filter(pv="*Q1*")) == 2
+        monkeypatch.setattr(reader_module, "STEPS", 1)
+        assert reader.count(limit_s=-1.0) is None
+        assert reader.count(limit_s=60.0) == 4
 
 
 def test_follow_does_not_wait_for_ever_for_an_outcome(path: Path) -> None:

@@ -50,26 +50,26 @@ def test_a_command_is_one_row_with_who_what_and_outcome() -> None:
 
 def test_a_line_has_the_same_cells_as_the_row() -> None:
     made = entry(outcome(Outcome.APPLIED, change()), note="why")
-    assert rendering.entry_line(made).plain.split() == lines(rendering.entries_table([made]))[1].split()
+    assert rendering.EntryLines().line(made).plain.split() == lines(rendering.entries_table([made]))[1].split()
 
 
 def test_a_command_that_was_applied_with_another_value_says_which() -> None:
-    shown = rendering.entry_line(entry(outcome(Outcome.APPLIED, change(done=1.9)), note="a note")).plain
+    shown = rendering.EntryLines().line(entry(outcome(Outcome.APPLIED, change(done=1.9)), note="a note")).plain
     assert shown.endswith("applied as 1.9 A; a note")
 
 
 def test_a_command_of_many_shows_how_many_more() -> None:
     more = entry(changes=(change(), change(pv="T:Q2:set"), change(pv="T:Q3:set")))
-    assert "T:Q1:set +2 " in rendering.entry_line(more).plain
+    assert "T:Q1:set +2 " in rendering.EntryLines().line(more).plain
 
 
 def test_a_pv_that_does_not_name_its_device_is_shown_with_it() -> None:
-    shown = rendering.entry_line(entry(changes=(change(pv="T:PS4:set"),))).plain
+    shown = rendering.EntryLines().line(entry(changes=(change(pv="T:PS4:set"),))).plain
     assert "T:PS4:set Q1 current " in shown
 
 
 def test_a_command_without_an_outcome_is_unknown() -> None:
-    assert rendering.entry_line(entry()).plain.endswith(" unknown")
+    assert rendering.EntryLines().line(entry()).plain.endswith(" unknown")
 
 
 @pytest.mark.parametrize("result", Outcome)
@@ -144,5 +144,31 @@ def test_texts_of_others_cannot_act_on_the_terminal() -> None:
     for shown in ("\n".join(lines(table)) for table in tables):
         assert "[bold]x" in shown
         assert "\x1b" not in shown
-    assert "\x1b" not in rendering.entry_line(made).plain
-    assert "\n" not in rendering.entry_line(made).plain
+    assert "\x1b" not in rendering.EntryLines().line(made).plain
+    assert "\n" not in rendering.EntryLines().line(made).plain
+
+
+def test_lines_stand_below_their_titles_as_in_the_first_listing() -> None:
+    long = entry(outcome(Outcome.APPLIED, change()), client=Client("operator", "console.example.org", "ca"))
+    shown = rendering.EntryLines([long])
+    header, row = shown.header().plain, shown.line(long).plain
+    for title, cell in (("client", "operator@"), ("PV", "T:Q1:set"), ("unit", "A "), ("outcome", "applied")):
+        assert header.index(title) == row.index(cell)
+    assert shown.line(entry(outcome(Outcome.DELAYED))).plain.index("delayed") == header.index("outcome")
+
+
+def test_a_further_outcome_says_when_it_came() -> None:
+    late = entry(outcome(Outcome.DELAYED), replace(outcome(Outcome.APPLIED, change(done=2.0)), wall_ns=2_500_000_000))
+    assert " 2.5 s later" in rendering.EntryLines().line(replace(late, wall_ns=0), later=True).plain
+
+
+def test_states_are_shown_by_name_where_there_is_no_unit() -> None:
+    def name(run: int, device: str, property: str, value: float) -> str:
+        return f"{device} {property} state {value:.0f} of run {run}"
+
+    switch = change(unit="", old=0.0, new=1.0, device="S", property="on")
+    made = entry(outcome(Outcome.APPLIED, change(unit="", device="S", property="on", done=1.0)), changes=(switch,))
+    assert "S on state 0 of run 1  S on state 1 of run 1" in rendering.EntryLines([], name).line(made).plain
+    assert "state" not in rendering.EntryLines([], name).line(entry(changes=(change(),))).plain
+    (row,) = lines(rendering.assignments_table([Assignment("S", "on", "", 1.0, 0.0)], 1, name))[1:]
+    assert "S on state 1 of run 1  S on state 0 of run 1" in row

@@ -16,7 +16,8 @@ from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Change, Command, Lattice, Outcome, Record, Ring, Setting, Settled
 from gnomon.propagator import Propagator
 from gnomon.recorder import Journal, ReplayError
-from gnomon.recorder.reader import Filter, Reader
+from gnomon.recorder.filters import Filter
+from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import state_before
 from gnomon.recorder.steps import Beam, Plan, make_plan, predict
 from unit.recorder.conftest import bessy2
