@@ -26,11 +26,20 @@ class Sending:
     yes: bool = False
 
 
+class RunningRemote:
+    """`Remote` that finds the server of a prefix on this computer, whatever its ports; else by the EPICS variables."""
+
+    def send(self, prefix: str, assignments: "Sequence[Assignment]", note: str) -> "Reply":
+        """See `Remote`."""
+        from gnomon.clients.server_choice import choose_server
+        from gnomon.recorder.remote import PvaRemote
+
+        return PvaRemote(environment=choose_server(prefix).environment).send(prefix, assignments, note)
+
+
 def make_remote() -> "Remote":
     """Make the client that sends commands to a running server; tests put another one here."""
-    from gnomon.recorder.remote import PvaRemote
-
-    return PvaRemote()
+    return RunningRemote()
 
 
 def is_terminal() -> bool:

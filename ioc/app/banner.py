@@ -43,15 +43,16 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
             f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
             f"lattice {fork.twin.initial_state.lattice.id}, journal {fork.twin.journal.path}"
         )
+    variables = {**servers.ca.client_variables, **servers.pva_endpoint.client_variables}
+    console.print(f"  other clients need {_environment(variables)}")
     console.print("  try:")
     residual = next((s for s in twin.bank.specs if s.source == sources.RESIDUAL_RMS.x.name), None)
     if config.role == "shadow" and residual is not None:
-        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-get')} {residual.name}")
+        console.print(f"    {_program('gnomon')} get {residual.name}")
     elif setpoint is not None:
-        console.print(f"    {_environment(servers.ca.client_variables)} {_program('caproto-put')} {setpoint.name} 0.1")
+        console.print(f"    {_program('gnomon')} put {setpoint.name}=0.1")
     if reading is not None:
-        environment = _environment(servers.pva_endpoint.client_variables)
-        console.print(f"    {environment} {_program('python')} -m p4p.client.cli get {reading.name}")
+        console.print(f"    {_program('gnomon')} get {reading.name}")
     console.print(f"ready after {seconds:.2f} s; stop with Ctrl-C")
 
 

@@ -42,17 +42,17 @@ async def test_it_says_what_is_served_where_and_two_commands_to_try(
         assert second == (
             f"  {len(twin.bank.specs)} PVs as 'T:'..., lattice {RING.nominal.id}, role twin (independent)"
         )
-        where, journal, fork, trying, put, get, ready = rest
+        where, journal, fork, others, trying, put, get, ready = rest
         assert where == (
             f"  Channel Access 127.0.0.1:{serving.servers.ca.port}, PV Access 127.0.0.1:{network.pva_port}"
         )
         assert journal == f"  journal {tmp_path / 'twin.journal'}"
         assert fork.startswith(f"  fork WHATIF: {len(twin.bank.specs)} PVs as 'W:'..., lattice {RING.nominal.id}, ")
         assert trying == "  try:"
-        assert put.endswith("caproto-put T:CP:set 0.1")
-        assert f"EPICS_CA_SERVER_PORT={serving.servers.ca.port}" in put or "EPICS_CA_ADDR_LIST=" in put
-        assert get.endswith("-m p4p.client.cli get T:TUNEZR:rdH")
-        assert f"EPICS_PVA_BROADCAST_PORT={network.pva_broadcast_port}" in get
+        assert put.endswith("gnomon put T:CP:set=0.1")
+        assert f"EPICS_CA_SERVER_PORT={serving.servers.ca.port}" in others or "EPICS_CA_ADDR_LIST=" in others
+        assert get.endswith("gnomon get T:TUNEZR:rdH")
+        assert f"EPICS_PVA_BROADCAST_PORT={network.pva_broadcast_port}" in others
         assert ready == "ready after 1.23 s; stop with Ctrl-C"
 
 
@@ -90,7 +90,7 @@ async def test_it_says_which_part_the_server_plays(
     async with served(tmp_path, monkeypatch) as serving:
         shown = lines(with_twin(serving, config=changed(serving.twin.config, changes)))
     assert shown[1].endswith(words)
-    puts = [line for line in shown if "caproto-put" in line]
+    puts = [line for line in shown if "gnomon put" in line]
     assert bool(puts) is (changes["role"] != "shadow")  # nobody sets a shadow
     if changes["role"] == "shadow":
         assert any(line.endswith("T:dt:residual:x:rms") for line in shown)
