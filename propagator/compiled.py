@@ -8,6 +8,7 @@ digest of the propagator's sources, their place, numba's version and the process
 import hashlib
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -47,16 +48,19 @@ def source_digest(folder: Path = FOLDER) -> str:
 
 
 def cache_folder() -> Path:
-    """Folder of this installation's machine code: below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
+    """Folder of this installation's machine code, below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
 
-    Its name follows from the sources, their place, numba's version and the processor.
+    Where that cannot be written, as for a service without a home, it is below the installation, in `var/cache`. Its
+    name follows from the sources, their place, numba's version and the processor.
     """
     digest = hashlib.sha256(f"{source_digest()} {os.path.abspath(FOLDER)}".encode())
     digest.update(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
-    name = f"kernels-{digest.hexdigest()[:16]}"
+    below = Path("gnomon") / f"kernels-{digest.hexdigest()[:16]}"
     if given := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(given) / "gnomon" / name
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnomon" / name
+        return Path(given) / below
+    first = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / below
+    beside = Path(sys.prefix) / "var" / "cache" / below
+    return next((folder for folder in (first, beside) if usable(folder)), first)
 
 
 def usable(folder: Path) -> bool:

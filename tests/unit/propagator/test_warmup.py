@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder().parent == tmp_path / ".cache" / "gnomon"
+
+
+def test_without_a_home_that_can_be_written_the_cache_is_beside_the_installation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    assert cache_folder().parent == tmp_path / "venv" / "var" / "cache" / "gnomon"
+    monkeypatch.setattr(sys, "prefix", "/dev/null")
+    assert cache_folder().parent == Path("/dev/null/.cache/gnomon")
 
 
 def test_a_folder_that_cannot_be_made_is_not_used(tmp_path: Path) -> None:
