@@ -5,7 +5,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gnomon import __version__
+from gnomon._version import __version__
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.running_servers import RunningServer, announced

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gnomon import __version__
+from gnomon._version import __version__
 from gnomon.db import sources
 from gnomon.db.sources import Source
 from gnomon.ioc.base.memory import resident_bytes

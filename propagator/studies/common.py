@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import gnomon
+from gnomon._version import __version__
 from gnomon.lattice import Lattice
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.studies.result_files import StudyError
@@ -21,4 +21,4 @@ def stored_beam(propagate: Propagator, lattice: Lattice) -> BeamState:
 
 def facts_of(lattice: Lattice, origin: str) -> dict[str, str]:
     """Facts of a result: the machine, where the settings are from, the lattice's id, the version of gnomon."""
-    return {"machine": lattice.ring.name, "settings": origin, "lattice": lattice.id, "gnomon": gnomon.__version__}
+    return {"machine": lattice.ring.name, "settings": origin, "lattice": lattice.id, "gnomon": __version__}

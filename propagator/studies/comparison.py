@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import gnomon
+from gnomon._version import __version__
 from gnomon.lattice import Key, Lattice
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.compiled import Floats
@@ -54,7 +54,7 @@ def study_comparison(first: Version, second: Version) -> StudyResult:
             "settings": f"from {first.origin} to {second.origin}",
             "lattice": second.lattice.id,
             "first lattice": first.lattice.id,
-            "gnomon": gnomon.__version__,
+            "gnomon": __version__,
         },
         names={
             "side": (first.origin, second.origin),

@@ -43,7 +43,7 @@ def test_the_configuration_ships_inside_the_package() -> None:
 def test_the_version_is_said_once_and_cited() -> None:
     assert "version" not in PYPROJECT["project"]
     assert PYPROJECT["project"]["dynamic"] == ["version"]
-    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "gnomon.__version__"}
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "gnomon._version.__version__"}
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == gnomon.__version__
 

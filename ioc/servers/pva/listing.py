@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from p4p import Type, Value
 
-from gnomon import __version__
+from gnomon._version import __version__
 from gnomon.ioc.servers.pva.operations import arguments_of
 
 if TYPE_CHECKING:
