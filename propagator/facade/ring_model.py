@@ -73,7 +73,7 @@ class RingModel:
         asked: dict[Any, Any] = dict(settings or {})
         if twice := sorted(set(by_name) & {name for name in asked if isinstance(name, str)}):
             raise LatticeError(f"{self.name}: {twice[0]} is given twice; give it once")
-        return RingModel(updated(self._lattice, {**asked, **by_name}), self._origin)
+        return RingModel(updated(self._lattice, asked | by_name), self._origin)
 
     def match(
         self,
