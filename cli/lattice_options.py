@@ -44,8 +44,8 @@ JournalFile = Annotated[
 ]
 
 
-#: Digits of a lattice id; a shorter number is that of a command.
-ID_LENGTH = 20
+#: A number with fewer digits is that of a command; one with more is looked for among the lattice ids.
+MAX_DIGITS = 12
 NOMINAL = "nominal"
 
 
@@ -102,7 +102,7 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
     """
     from gnomon.ioc.app import known_lattices as known
     from gnomon.ioc.app.snapshot_store import SnapshotError, list_snapshots
-    from gnomon.lattice.text import printable
+    from gnomon.lattice.text import parse_number, printable
 
     kind, colon, name = text.partition(":")
     if text.endswith(":") or kind == "server":
@@ -116,11 +116,11 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
                 return known.with_optics(settings, name)
             case "lattice":
                 return known.at_id(settings, journal, name)
-        if not name.isdecimal():
+        if not (name.isascii() and name.isdecimal()):
             raise known.UnknownLatticeError(f"{printable(text)!r}: {printable(name)!r} is not the number of a command")
-        return known.at_command(settings, journal, int(name))
-    if text.isdecimal() and len(text) < ID_LENGTH:
-        return known.at_command(settings, journal, int(text))
+        return known.at_command(settings, journal, int(parse_number(name)))
+    if text.isascii() and text.isdecimal() and len(text) < MAX_DIGITS:
+        return known.at_command(settings, journal, int(parse_number(text)))
     if text == NOMINAL:
         return known.with_optics(settings)
     tries: tuple[Callable[[], KnownLattice], ...] = (

@@ -15,8 +15,8 @@ from gnomon.propagator.live.program import BEAM, Program
 from gnomon.propagator.live.reasons import why_no_beam
 from gnomon.propagator.live.report import REPORT
 
-#: Most points within one element.
-MAX_PIECES = 50
+#: Least points within a magnet that has a length, and most within one element.
+MIN_PIECES, MAX_PIECES = 5, 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Inside:
     dispersion: Floats
 
 
-def optics_inside(lattice: Lattice, beam: BeamState, step_m: float = 0.1) -> Inside:
+def optics_inside(lattice: Lattice, beam: BeamState, step_m: float = 0.05) -> Inside:
     """Compute orbit and optics every `step_m` [m] or closer, at the momentum deviation of `beam`.
 
     Elements are cut at slices of their integrator, so that the points at their ends are those of `beam`; displaced or
@@ -134,7 +134,7 @@ def _cut(element: Element, step_m: float) -> list[Element]:
     if element.length == 0.0 or element.dx or element.dy or element.roll:
         return [element]
     slices = element.slices
-    count = next((n for n in range(min(max(count, 2), slices), slices + 1) if slices % n == 0), 1)
+    count = next((n for n in range(min(max(count, MIN_PIECES), slices), slices + 1) if slices % n == 0), 1)
     part = replace(
         element,
         length=element.length / count,

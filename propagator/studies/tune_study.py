@@ -4,6 +4,7 @@ import numpy as np
 
 from gnomon.lattice import GnomonError, Lattice, supply_facts
 from gnomon.propagator import BeamState, Propagator
+from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives import chromaticity_response, supplies_of, supply_response, tune_response
 from gnomon.propagator.studies.common import Say, facts_of, stored_beam
 from gnomon.propagator.studies.fixed_momentum import optics_inside, tune_scan
@@ -64,7 +65,7 @@ def study_tune(lattice: Lattice, origin: str, say: Say, order: int = 0, delta_ra
             "alpha": Quantity(beam.alpha, "1", ("place", "mode")),
             "phase": Quantity(beam.phase, "turn", ("place", "mode")),
             "dispersion": Quantity(beam.dispersion, "m, rad", ("place", "coordinate")),
-            "knob s": Quantity(np.array([ring.s[ring.index[name]] for name in tunes.names]), "m", ("knob",)),
+            "knob s": Quantity(_centres(lattice, tunes.names), "m", ("knob",)),
             "tune response": Quantity(tunes.tune, "1/(1/m^2)", ("mode", "knob")),
             "chromaticity response": Quantity(chromaticities.tune, "1/(1/m^3)", ("mode", "sextupole")),
         }
@@ -72,6 +73,13 @@ def study_tune(lattice: Lattice, origin: str, say: Say, order: int = 0, delta_ra
         | curves
         | numbers,
     )
+
+
+def _centres(lattice: Lattice, names: tuple[str, ...]) -> Floats:
+    """Positions [m] of the centres of elements."""
+    ring = lattice.ring
+    which = [ring.index[name] for name in names]
+    return np.array([ring.s[i] + 0.5 * ring.elements[i].length for i in which])
 
 
 def _by_supply(propagate: Propagator, lattice: Lattice) -> tuple[tuple[str, ...], dict[str, Quantity]]:

@@ -10,7 +10,7 @@ from gnomon.propagator.studies.pictures.style import Frame, Palette, drawing, sp
 from gnomon.propagator.studies.pictures.synoptic import draw_synoptic, row_height
 from gnomon.propagator.studies.result_files import StudyResult
 
-WIDTH = 12.0
+WIDTH, HEIGHT = 12.0, 4.4
 
 
 def plot_aperture(study: ApertureStudy, result: StudyResult, frame: Frame) -> None:
@@ -18,8 +18,8 @@ def plot_aperture(study: ApertureStudy, result: StudyResult, frame: Frame) -> No
     panels = bool(study.dynamic) + (study.momentum is not None)
     width = WIDTH / 2.0 * panels
     row = row_height(frame, 0.42 * WIDTH) if study.momentum is not None else 0.0
-    with drawing(frame, (width, 4.6 + row)) as figure:
-        grid = figure.add_gridspec(2 if row else 1, panels, height_ratios=[2.0, row] if row else [1.0])
+    with drawing(frame, (width, HEIGHT + row)) as figure:
+        grid = figure.add_gridspec(2 if row else 1, panels, height_ratios=[HEIGHT, row] if row else [1.0])
         if study.dynamic:
             _draw_dynamic(figure, figure.add_subplot(grid[:, 0]), study, frame.palette)
         if study.momentum is not None:

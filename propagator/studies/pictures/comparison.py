@@ -20,7 +20,7 @@ def plot_comparison(result: StudyResult, frame: Frame) -> None:
         ("point orbit change", 1e3, "orbit change [mm]"),
         ("point dispersion change", 1e3, "dispersion change [mm]"),
     )
-    row = row_height(frame, 0.9 * WIDTH)
+    row = row_height(frame, 0.9 * WIDTH) / PANEL
     with drawing(frame, (WIDTH, PANEL * (3.0 + row) + 0.6)) as figure:
         axes: list[Any] = list(figure.subplots(4, 1, height_ratios=[1.0, 1.0, 1.0, row]))
         for axis, (name, factor, label) in zip(axes, panels, strict=False):

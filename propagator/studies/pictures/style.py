@@ -101,7 +101,8 @@ def spread(axes: Sequence[Any], window: tuple[float, float]) -> None:
     """Give axes over s one range, and its label to the last one."""
     for axis in axes:
         axis.set_xlim(*window)
-        axis.tick_params(labelbottom=axis is axes[-1])
+        last = axis is axes[-1]
+        axis.tick_params(labelbottom=last, bottom=last or axis.spines["bottom"].get_visible())
     axes[-1].set_xlabel("s [m]")
 
 

@@ -8,10 +8,10 @@ from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend, Corrector, Element, Monitor, Octupole, Quadrupole, Sextupole
 from gnomon.propagator.studies.pictures.style import Frame, Palette
 
-#: Height of the row of magnets and of the names below it, by that of a panel.
-ROW, NAMES = 0.22, 0.62
-#: Size of the names [points], and how close they may stand, by their size.
-SIZE, DISTANCE = 6.5, 1.25
+#: Height of the row of magnets [inch].
+ROW = 0.45
+#: Size of the names [points], and by it: how close they may stand, how wide a letter is.
+SIZE, DISTANCE, LETTER = 6.5, 1.25, 0.68
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,14 @@ def blocks_of(lattice: Lattice, window: tuple[float, float], palette: Palette) -
 
 
 def row_height(frame: Frame, width_inch: float) -> float:
-    """The height that the row needs, by that of a panel: more where there is room for names."""
+    """The height [inch] that the row needs with its names, where there is room for them in a width [inch]."""
     blocks = blocks_of(frame.lattice, frame.window, frame.palette)
-    return ROW + (NAMES if _named(blocks, frame.window, width_inch) else 0.0)
+    return ROW + _names_height(_named(blocks, frame.window, width_inch))
+
+
+def _names_height(named: list[tuple[float, Block]]) -> float:
+    """The height [inch] of names below the row."""
+    return max((LETTER * SIZE / 72.0 * len(block.name) + 0.05 for _, block in named), default=0.0)
 
 
 def draw_synoptic(axis: Any, frame: Frame, width_inch: float) -> None:
@@ -61,7 +66,7 @@ def draw_synoptic(axis: Any, frame: Frame, width_inch: float) -> None:
             ticks.append(([(block.first_m, block.low), (block.first_m, block.high)], block.colour))
     axis.add_collection(LineCollection([line for line, _ in ticks], colors=[c for _, c in ticks], linewidths=0.9))
     named = _named(blocks, window, width_inch)
-    axis.set_ylim(-1.1 - 2.2 * (NAMES / ROW if named else 0.0), 1.1)
+    axis.set_ylim(-1.1 - 2.2 * _names_height(named) / ROW, 1.1)
     for place, block in named:
         axis.annotate(
             block.name, (place, -1.15), rotation=90, ha="center", va="top", fontsize=SIZE, color=palette.ink,

@@ -17,7 +17,7 @@ def plot_tune(result: StudyResult, frame: Frame) -> None:
     data = {name: quantity.data for name, quantity in result.quantities.items()}
     orbit = data["point orbit"][:, ::2]
     has_orbit, scanned = bool(np.abs(orbit).max() > NO_ORBIT), "scanned tune" in data
-    row = row_height(frame, 0.9 * WIDTH)
+    row = row_height(frame, 0.9 * WIDTH) / PANEL
     heights = [1.2, 0.9, *([0.7] if has_orbit else []), row, 0.8, *([1.0] if scanned else [])]
     with drawing(frame, (WIDTH, PANEL * sum(heights) + 0.7)) as figure:
         grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
