@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from gnomon.db import sources
-from gnomon.ioc.app.status import Figures
+from gnomon.ioc.app.status_pvs import Figures
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.memory_budget import MemoryBudget

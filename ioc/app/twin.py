@@ -12,7 +12,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import LoadedMachine
-from gnomon.ioc.app.status import Figures, Status, figures
+from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import background_task, cancelled
 from gnomon.ioc.commands.activity import Activity

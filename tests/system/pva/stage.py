@@ -128,11 +128,13 @@ class Served:
             self.bank.publish(nothing, {index: value}, time_ns=time_ns, generation=generation)
 
 
-def procedure(arguments: dict[str, Any], client: Client) -> Future[str]:
-    """Answers with what it was asked, fails when told so."""
-    future: Future[str] = Future()
+def procedure(arguments: dict[str, Any], client: Client) -> Future[Any]:
+    """Answers with what it was asked, as a text or as `fields`; fails when told so."""
+    future: Future[Any] = Future()
     if arguments.get("fail"):
         future.set_exception(GnomonError("Q1PDR current = 900 A is above its limit 150 A; nothing has changed."))
+    elif arguments.get("fields"):
+        future.set_result({"number": 3})
     else:
         future.set_result(repr(dict(sorted(arguments.items()))))
     return future

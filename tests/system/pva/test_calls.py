@@ -52,3 +52,13 @@ def test_a_procedure_can_be_read_but_not_written(client: Context) -> None:
 def test_a_plain_pv_cannot_be_called(client: Context) -> None:
     with pytest.raises(RemoteError, match="not a remote procedure"):
         client.rpc("T:current", NTURI([]).wrap("T:current"))
+
+
+def test_numbers_are_still_unwrapped_after_a_call_with_types(served: Served) -> None:
+    # p4p 4.3 leaves values wrapped for good after an answer of a type without a name.
+    conf = dict(served.endpoint.client_variables)
+    with Context("pva", conf=conf, useenv=False) as context:
+        before = float(context.get("T:current"))
+        answer = context.rpc("T:call", NTURI([("fields", "d")]).wrap("T:call", kws={"fields": 1.0}))
+        assert answer.raw["answer.number"] == 3
+        assert float(context.get("T:current")) == before

@@ -15,7 +15,7 @@ from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Injector
-from gnomon.ioc.app.status import Figures, Status, figures
+from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
