@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.filters import Filter
     from gnomon.recorder.journal import Journal
     from gnomon.recorder.reader import Reader
+    from gnomon.recorder.rotation import Rotation, archive, due
     from gnomon.recorder.state_names import StateNames
 
 __all__ = [
@@ -23,9 +24,12 @@ __all__ = [
     "RemoteError",
     "ReplayError",
     "ReviewError",
+    "Rotation",
     "Run",
     "SaveFileError",
     "StateNames",
+    "archive",
+    "due",
 ]
 
 __getattr__ = lazy_names(
@@ -37,6 +41,9 @@ __getattr__ = lazy_names(
         "Key": "entries",
         "Reader": "reader",
         "Run": "entries",
+        "Rotation": "rotation",
         "StateNames": "state_names",
+        "archive": "rotation",
+        "due": "rotation",
     },
 )

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,15 @@ from gnomon.lattice import Change, Record, Settled
 from gnomon.recorder.entries import Key
 from gnomon.recorder.errors import JournalError
 from gnomon.recorder.lock import Identity, RecorderLock
-from gnomon.recorder.schema import Number, encode, encode_physics, encode_settings, open_for_writing
+from gnomon.recorder.parts import parts_of
+from gnomon.recorder.schema import (
+    Number,
+    encode,
+    encode_physics,
+    encode_settings,
+    open_for_reading,
+    open_for_writing,
+)
 
 #: Length to which texts from clients are cut, so that nobody can fill the disk with a name [characters].
 MAX_TEXT = 2000
@@ -48,6 +56,8 @@ class Journal:
         self.path = path
         self._connect = connect
         self._mutex = threading.Lock()
+        #: Held by whoever archives.
+        self.archiving = threading.Lock()
         self._closed = False
         self._lock = RecorderLock(path)
         self._connection: sqlite3.Connection | None = None
@@ -56,9 +66,11 @@ class Journal:
         self._rescued = ""
         try:
             self._connection = connect(path)
-            self._run, self._sequence, self._outcome = _last(self._connection)
+            self._run, self._sequence, self._outcome = self._last(self._connection)
+            row = self._connection.execute("SELECT min(sequence) FROM command").fetchone()
+            self._oldest = int(row[0] or self._sequence + 1)  # older ones are in parts
             self._log = self._log_found()
-            _sync_directory(self._lock.place)
+            sync_folder(self._lock.place)
             if trouble := self._lock.trouble():
                 raise JournalError(f"{path}: {trouble}")
         except BaseException as error:
@@ -135,9 +147,45 @@ class Journal:
             self._check_numbers(records)
             if not records and not settled:
                 return
-            self._write(lambda c: self._insert(c, self._run, records, settled))
+            archived = any(s.sequence < self._oldest for s in settled)
+            self._write(lambda c: self._insert(c, self._run, records, settled), linked=not archived)
             self._sequence += len(records)
             self._outcome += len(settled)
+
+    def discard(self, last: int, count: int, outcome: int) -> bool:
+        """Take out at most `count` of the oldest commands up to number `last`, which a part has; False if none is left.
+
+        `outcome` is the newest outcome that the part has; younger ones stay. The newest command and the newest outcome
+        are never taken out, since numbers go on from them. Raises JournalError.
+        """
+        with self._mutex:
+            more = False
+
+            def delete(connection: sqlite3.Connection) -> None:
+                nonlocal more
+                query = "SELECT min(sequence), (SELECT sequence FROM outcome ORDER BY id DESC LIMIT 1) FROM command"
+                first, acted = connection.execute(query).fetchone()
+                if first is None or first > last or not last < min(self._sequence, acted or self._sequence):
+                    return
+                bounds = (first, min(last, first + count - 1), outcome)
+                outcomes = "SELECT id FROM outcome WHERE sequence BETWEEN ? AND ? AND id <= ?"
+                connection.execute(f"DELETE FROM effect WHERE outcome IN ({outcomes})", bounds)
+                connection.execute(f"DELETE FROM outcome WHERE id IN ({outcomes})", bounds)
+                connection.execute("DELETE FROM change WHERE sequence BETWEEN ? AND ?", bounds[:2])
+                connection.execute("DELETE FROM command WHERE sequence BETWEEN ? AND ?", bounds[:2])
+                self._oldest, more = bounds[1] + 1, True
+
+            self._write(delete, linked=False)
+            return more
+
+    def compact(self) -> None:
+        """Give the space of discarded commands back to the disk; commands wait until that is done."""
+        with self._mutex:
+            if self._connection is not None:
+                try:
+                    self._connection.execute("VACUUM")
+                except sqlite3.Error as error:
+                    raise JournalError(f"{self.path}: its space cannot be given back: {error}") from error
 
     def close(self) -> None:
         """Close the file and release the lock; harmless when repeated."""
@@ -177,7 +225,8 @@ class Journal:
         )
         connection.executemany(_EFFECT, (row for i, s in numbered for row in _change_rows(i, s.changes)))
 
-    def _write(self, statements: Callable[[sqlite3.Connection], object]) -> None:
+    def _write(self, statements: Callable[[sqlite3.Connection], object], *, linked: bool = True) -> None:
+        """Make a transaction; not `linked`: it has an outcome whose command is in a part, or leaves one behind."""
         if self._closed:
             raise JournalError(f"{self.path}: the journal has been closed")
         self._check_place()
@@ -187,6 +236,7 @@ class Journal:
             if self._connection is None:
                 self._connection = self._reopened()
                 self._log, self._refused = self._log_found(), False
+            self._connection.execute(f"PRAGMA foreign_keys = {int(linked)}")
             self._connection.execute("BEGIN IMMEDIATE")
             statements(self._connection)
             self._connection.execute("COMMIT")
@@ -263,7 +313,7 @@ class Journal:
         connection = self._connect(self.path)
         try:
             known = (self._run, self._sequence, self._outcome)
-            found = _last(connection)
+            found = self._last(connection)
             if any(there < here for there, here in zip(found, known, strict=True)):
                 raise sqlite3.DatabaseError(
                     f"it ends at command {found[1]}, but {self._sequence} were acknowledged; restore it from a backup"
@@ -284,6 +334,16 @@ class Journal:
             connection.close()
             raise
         return connection
+
+    def _last(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
+        """Read the newest run, sequence number and outcome; those of the newest part if the file was made anew."""
+        found = _last(connection)
+        parts = parts_of(self.path) if not found[1] else ()
+        if not parts:
+            return found
+        with closing(open_for_reading(parts[-1].path)) as part:
+            run, sequence, outcome = _last(part)
+        return max(run, found[0]), sequence, outcome
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -309,7 +369,7 @@ def read_boot_id() -> str:
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Read the newest run, sequence number and outcome; 0 where there is none."""
+    """Read the newest run, sequence number and outcome of a file; 0 where there is none."""
     row = connection.execute(
         "SELECT coalesce((SELECT max(run) FROM run), 0), coalesce((SELECT max(sequence) FROM command), 0),"
         " coalesce((SELECT max(id) FROM outcome), 0)"
@@ -349,8 +409,8 @@ def _text(value: str) -> str:
     return value[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
 
 
-def _sync_directory(path: Path) -> None:
-    """Sync the folder, so that the file's name is as durable as its content."""
+def sync_folder(path: Path) -> None:
+    """Sync the folder of a file, so that the file's name is as durable as its content."""
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

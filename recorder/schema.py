@@ -134,10 +134,20 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;{TABLES}PRAGMA application_id = {APPLICATION_ID};"
-                f"PRAGMA user_version = {VERSION};COMMIT;"
-            )
+            _create_tables(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create_part(path: Path) -> sqlite3.Connection:
+    """Create a file of archived commands, without a log beside it; URIs can be attached. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path.resolve().as_uri(), uri=True, timeout=2.0, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = FULL")
+        _create_tables(connection)
     except BaseException:
         connection.close()
         raise
@@ -180,6 +190,12 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
             "update gnomon, or give another journal"
         )
     return version
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        f"BEGIN IMMEDIATE;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {VERSION};COMMIT;"
+    )
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import typer
 
-from gnomon.cli.log import changes, inspection, listing
+from gnomon.cli.log import archiving, changes, inspection, listing
 from gnomon.cli.log.changes import restore
 
 __all__ = ["app", "restore"]
@@ -19,3 +19,4 @@ app.command()(inspection.show)
 app.command()(inspection.export)
 app.command()(inspection.diff)
 app.command()(changes.undo)
+app.command()(archiving.archive)

@@ -12,6 +12,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import LoadedMachine
+from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import background_task, cancelled
@@ -111,10 +112,11 @@ def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
 
 
 def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
-    """Publish what changes with time alone: repeated readings, and the figures, `clients` among them."""
+    """Publish what changes with time alone, readings and figures, `clients` among them, and archive the journal."""
     status = Status(twin.outputs, figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
     stack.push_async_callback(cancelled, background_task(status.run(), "status"))
+    stack.push_async_callback(cancelled, background_task(rotate(twin.journal, twin.config.recorder.rotate), "rotate"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:
         # Monitors of a real machine read on and on, each of them.

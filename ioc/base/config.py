@@ -96,6 +96,17 @@ class PublishConfig(Section):
     )
 
 
+class RotateConfig(Section):
+    """Moving older commands out of the journal, into parts beside it that every command of `gnomon log` still reads."""
+
+    megabytes: float | None = Field(
+        default=256.0, gt=0.0, description="move them when the journal has grown to this size [MB]; null: never"
+    )
+    days: float | None = Field(
+        default=None, gt=0.0, description="move them when the oldest one has this age [days]; null: never"
+    )
+
+
 class RecorderConfig(Section):
     """The journal."""
 
@@ -106,6 +117,7 @@ class RecorderConfig(Section):
     restore: bool = Field(
         default=False, description="start with the last settings recorded in the journal, not with nominal settings"
     )
+    rotate: RotateConfig = RotateConfig()
 
 
 class StoreConfig(Section):

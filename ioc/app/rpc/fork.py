@@ -7,6 +7,7 @@ from typing import Any
 
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.journal import ArchiveProcedure, JournalProcedure
 from gnomon.ioc.app.rpc.pvs import PvsProcedure
 from gnomon.ioc.app.rpc.set import SetProcedure
 from gnomon.ioc.app.twin import Twin
@@ -84,5 +85,7 @@ def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
         f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs, twin.machine.ring, twin.dispatcher),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
+        f"{twin.prefix}dt:journal": JournalProcedure(twin),
+        f"{twin.prefix}dt:archive": ArchiveProcedure(twin),
         f"{twin.prefix}dt:pvs": PvsProcedure(twin.bank.specs, twin.prefix, AccessRules(twin.config.access)),
     }

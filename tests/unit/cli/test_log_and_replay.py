@@ -12,6 +12,7 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from gnomon.cli import log, replay, sending
+from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.lattice import Client, DocumentError, Outcome, Ring, Setting
 from gnomon.recorder import Journal, JournalError, Reader, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.reader import Followed
@@ -128,6 +129,38 @@ def test_a_switch_is_shown_by_the_name_of_its_state(tmp_path: Path, ring: Ring) 
     assert ["QSPAZR", "on", "on", "off"] in [
         line.split() for line in gnomon("log", "--journal", made.path, "diff", 0, 1).stdout.splitlines()
     ]
+
+
+def test_archive_moves_commands_to_a_part_and_every_command_still_reads_them(path: Path, remote: FakeRemote) -> None:
+    listed = gnomon("log", "--journal", path).stdout
+    assert gnomon("log", "archive", "--journal", path).stdout == f"commands 1 to 3 are in {path}.1-3\n"
+    assert gnomon("log", "archive", "--journal", path).stdout.startswith("nothing to archive")
+    assert gnomon("log", "--journal", path).stdout == listed
+    assert "before1" in gnomon("log", "show", 1, "--journal", path).stdout
+    assert len(gnomon("log", "export", "--journal", path, "-").stdout.splitlines()) == 4
+    gnomon("log", "undo", 2, "--journal", path, "--yes")
+    gnomon("restore", "--to", 1, "--journal", path, "--yes")
+    assert [note for _, _, note in remote.sent] == ["undo 2", "restore --to 1"]
+
+
+def test_archive_asks_the_server_that_writes_the_journal(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    called = []
+
+    def call(name: str, arguments: dict[str, str], timeout_s: float, environment: object) -> str:
+        called.append((name, environment))
+        return json.dumps({"part": f"{path}.1-2", "first": 1.0, "last": 2.0})
+
+    monkeypatch.setattr("gnomon.recorder.remote.call_procedure", call)
+    server = RunningServer(
+        pid=1, prefix="X:", machine="toy", role="twin", ca_address="", pva_address="", journal=str(path),
+        environment={"EPICS_PVA_BROADCAST_PORT": "5"},
+    )  # fmt: skip
+    with announced(server):
+        assert gnomon("log", "archive", "--journal", path).stdout == f"commands 1 to 2 are in {path}.1-2\n"
+    assert called == [("X:dt:archive", {"EPICS_PVA_BROADCAST_PORT": "5"})]
 
 
 @pytest.mark.parametrize("options", [["--since", "yesterday"], ["--outcome", "lost"], ["-n", "0"], ["--nonsense"]])
@@ -442,7 +475,7 @@ def test_replay_never_loads_fault_injection(recording: Path) -> None:
     assert child.returncode == 0, child.stderr
 
 
-COMMANDS = ("log", "log list", "log show", "log export", "log diff", "log undo", "replay", "restore")
+COMMANDS = ("log", "log list", "log show", "log export", "log diff", "log undo", "log archive", "replay", "restore")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
