@@ -116,6 +116,7 @@ def _options(
 def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
     end_connections_with_process()
+    _take_any_character()
     try:
         app()
     except SystemExit as end:
@@ -128,6 +129,16 @@ def main() -> None:
         end_process(getattr(error, "exit_code", 1))
 
 
+def _take_any_character() -> None:
+    """Have characters that the output's encoding lacks, as with LANG=C on a remote shell, written as escapes."""
+    import io
+    import sys
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _explained(error: Exception) -> bool:
     """Print an error that the user can act on, and say whether it was one."""
     from rich.console import Console
@@ -136,8 +147,9 @@ def _explained(error: Exception) -> bool:
     from gnomon.lattice import GnomonError
     from gnomon.lattice.text import printable
 
-    if isinstance(error, GnomonError):
+    known = isinstance(error, GnomonError | OSError)
+    if known:
         Console(stderr=True, emoji=False, highlight=False).print(
             Text("gnomon: ", "red").append("\n".join(map(printable, str(error).split("\n")))), soft_wrap=True
         )
-    return isinstance(error, GnomonError)
+    return known

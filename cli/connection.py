@@ -27,9 +27,16 @@ def end_connections_with_process() -> None:
 def end_process(code: int | str | None) -> NoReturn:
     """End the process; at once if connections were left open, whose threads would keep it for a while."""
     if _Ending.left_open and not isinstance(code, str):
-        with suppress(OSError):  # nobody reads any more
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                if stream is not None:  # the shell's `>&-`
+                    stream.flush()
+            except BrokenPipeError:  # nobody reads any more
+                pass
+            except OSError as error:
+                code = code or 1
+                with suppress(OSError):
+                    os.write(2, f"gnomon: cannot write the output: {error}\n".encode(errors="backslashreplace"))
         os._exit(code or 0)
     sys.exit(code)
 

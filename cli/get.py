@@ -53,8 +53,9 @@ def reading_lines(
 ) -> Iterator[str]:
     """Format readings as aligned lines: name, value with unit, time, alarm; a table's rows below its line."""
     from gnomon.cli.value_text import alarm_text, table_lines, value_text
+    from gnomon.lattice.text import printable
 
-    values = [f"{value_text(each.value, everything=everything)} {each.unit}".rstrip() for each in readings]
+    values = [f"{value_text(each.value, everything=everything)} {printable(each.unit)}".rstrip() for each in readings]
     # A waveform would push the times of all other lines out of sight.
     width = max((len(value) for value in values if len(value) <= MAX_WIDTH), default=0)
     name_width = max((name_width, *(len(each.name) for each in readings)))

@@ -42,6 +42,14 @@ def init(
     For example `gnomon init ring.lte`, then `gnomon serve --config ring/ioc_config.yaml`. Nothing is written unless the
     ring is valid and stores a beam; a folder that is not empty is left alone.
     """
+    from gnomon.lattice import DocumentError
+
+    folder = out or Path(file.stem)
+    if not file.is_file():  # before all that takes long to import
+        raise DocumentError(f"{file}: {'not an ordinary file' if file.exists() else 'there is no such file'}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DocumentError(f"{folder}: exists and is not an empty folder; name another one with --out")
+
     import re
     import tempfile
 
@@ -51,13 +59,9 @@ def init(
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import read_config
     from gnomon.ioc.panels import make_panels
-    from gnomon.lattice import DocumentError
     from gnomon.lattice.exchange import ImportOptions, guess_format, import_isolated, render
     from gnomon.propagator import Propagator
 
-    folder = out or Path(file.stem)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DocumentError(f"{folder}: exists and is not an empty folder; name another one with --out")
     options = ImportOptions(
         name=name or re.sub(r"\W+", "_", folder.absolute().name, flags=re.ASCII).lower(),
         use=use,

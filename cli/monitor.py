@@ -1,6 +1,7 @@
 """`gnomon monitor`: show PVs of a running server as they change."""
 
 import time
+from contextlib import suppress
 from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.connection import connected
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout, check_seconds
 
 if TYPE_CHECKING:
     from gnomon.clients.reading import Reading
@@ -23,7 +24,7 @@ def monitor(
         typer.Argument(metavar="PV...", help="Names or patterns ('HS4P*:set', '*:rdX'), with or without the prefix."),
     ],
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this number of updates.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Stop after this time [s].")] = None,
+    duration: Annotated[float | None, typer.Option(callback=check_seconds, help="Stop after this time [s].")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show all values of waveforms and tables.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each update as a line of JSON.")] = False,
     protocol: Protocol = "pva",
@@ -40,14 +41,10 @@ def monitor(
     with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
         updates: Queue[tuple[str, Reading | None]] = Queue()
         names = [reading.name for reading in client.get(*pvs)]
-        ends = [client.monitor(name, partial(_keep, updates, name)) for name in names]
-        try:
+        for name in names:  # they end with the connection
+            client.monitor(name, partial(_keep, updates, name))
+        with suppress(KeyboardInterrupt):
             _print_updates(updates, names, count, duration, everything=everything, as_json=as_json)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            for end in ends:
-                end()
 
 
 def _keep(updates: "Queue[tuple[str, Reading | None]]", name: str, reading: "Reading | None") -> None:

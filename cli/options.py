@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from gnomon.clients.server_choice import Target
     from gnomon.ioc.base.config import Config
 
+#: Longest time that an option can give [s].
+MAX_SECONDS = 2_600_000.0
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -65,7 +68,18 @@ Server = Annotated[
 Protocol = Annotated[
     Literal["pva", "ca"], typer.Option(help="Talk over PV Access or over Channel Access.", show_default="pva")
 ]
-Timeout = Annotated[float, typer.Option(help="Wait at most this long for the server's answer [s].")]
+
+
+def check_seconds(value: float | None) -> float | None:
+    """Refuse a time that cannot be waited for: zero, negative, NaN, or longer than a month."""
+    if value is not None and not 0 < value <= MAX_SECONDS:
+        raise typer.BadParameter(f"{value:g} s is not a time to wait: use more than 0 and at most {MAX_SECONDS:g} s")
+    return value
+
+
+Timeout = Annotated[
+    float, typer.Option(callback=check_seconds, help="Wait at most this long for the server's answer [s].")
+]
 Pvs = Annotated[
     str | None,
     typer.Option(

@@ -18,7 +18,7 @@ def value_text(value: Any, *, everything: bool = False) -> str:
         return f"{value:.9g}"
     if isinstance(value, dict):
         length = max((len(column) for column in value.values()), default=0)
-        return f"table of {length} rows: {', '.join(value)}"
+        return f"table of {length} rows: {', '.join(map(printable, value))}"
     if isinstance(value, Sequence) or hasattr(value, "tolist"):
         return _waveform(value.tolist() if hasattr(value, "tolist") else list(value), everything)
     return printable(str(value))
@@ -49,7 +49,7 @@ def table_lines(columns: dict[str, Any], *, everything: bool = False) -> list[st
     if hidden > 1 and not everything:
         rows = [*rows[:ENDS], ["..."] * len(columns), *rows[-ENDS:]]
     numbers = [bool(column) and isinstance(column[0], int | float) for column in lists]
-    return ["    " + line for line in aligned_lines([list(columns), *rows], numbers)]
+    return ["    " + line for line in aligned_lines([list(map(printable, columns)), *rows], numbers)]
 
 
 def _waveform(values: list[Any], everything: bool) -> str:

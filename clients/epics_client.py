@@ -1,9 +1,9 @@
 """A client of one running twin, over PV Access or Channel Access: names without prefix, wildcards, near names."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from gnomon.clients.errors import ClientError, NoAnswerError, NotFoundError
@@ -65,6 +65,7 @@ class EpicsClient:
         self.timeout_s = timeout_s
         self._pvs: PvClient = _connect(target, protocol)
         self._calls = self._pvs if protocol == "pva" else None
+        self._listed: Mapping[str, PvInfo] | None = None
 
     @property
     def prefix(self) -> str:
@@ -75,16 +76,21 @@ class EpicsClient:
         """Complete a PV's name: with prefix, without protocol and without `.VAL`."""
         return self.prefix + canonical_name(name, self.prefix)
 
-    @cached_property
+    @property
     def pvs(self) -> Mapping[str, PvInfo]:
         """All PVs of the twin by full name, as the server lists them. Raises ClientError if it does not."""
-        return {info.name: info for info in self.find_pvs()}
+        return self._list(self.timeout_s)
 
-    def find_pvs(self, match: str = "*", source: str = "*") -> list[PvInfo]:
+    def _list(self, timeout_s: float) -> Mapping[str, PvInfo]:
+        if self._listed is None:
+            self._listed = {info.name: info for info in self.find_pvs(timeout_s=timeout_s)}
+        return self._listed
+
+    def find_pvs(self, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
         """List PVs whose name, with or without prefix, and whose source fit patterns (`*`, `?`, `[...]`)."""
         from gnomon.clients.pv_values import columns_of
 
-        columns = columns_of(self._call_raw("dt:pvs", {"match": match, "source": source}))
+        columns = columns_of(self._call_raw("dt:pvs", {"match": match, "source": source}, timeout_s or self.timeout_s))
         rows = zip(*(columns[each.name] for each in fields(PvInfo)), strict=True)
         return [PvInfo(*row) for row in rows]
 
@@ -108,11 +114,12 @@ class EpicsClient:
     def get(self, *names: str) -> list[Reading]:
         """Read PVs given by name or pattern. Raises NotFoundError with near names, and ClientError."""
         wanted = self.expand(names)
+        end = time.monotonic() + self.timeout_s
         readings = self._pvs.get(wanted, min(FIRST_WAIT_S, self.timeout_s))
         late = [name for name, reading in zip(wanted, readings, strict=True) if reading is None]
         if late:
-            self._refuse_unknown(late)
-            again = dict(zip(late, self._pvs.get(late, max(0.1, self.timeout_s - FIRST_WAIT_S)), strict=True))
+            self._refuse_unknown(late, max(0.1, (end - time.monotonic()) / 2))
+            again = dict(zip(late, self._pvs.get(late, max(0.1, end - time.monotonic())), strict=True))
             readings = [again.get(name) if got is None else got for name, got in zip(wanted, readings, strict=True)]
         found = [reading for reading in readings if reading is not None]
         if missing := [name for name, reading in zip(wanted, readings, strict=True) if reading is None]:
@@ -158,24 +165,24 @@ class EpicsClient:
 
         from gnomon.recorder.remote import answer_text
 
-        text = answer_text(self._call_raw(procedure, arguments or {}))
+        text = answer_text(self._call_raw(procedure, arguments or {}, self.timeout_s))
         try:
             return json.loads(text)
         except ValueError:
             return text
 
-    def _call_raw(self, procedure: str, arguments: Mapping[str, Any]) -> Any:
+    def _call_raw(self, procedure: str, arguments: Mapping[str, Any], timeout_s: float) -> Any:
         from gnomon.clients.pva import PvaClient
 
         if self._calls is None:  # procedures are there over PV Access alone
             self._calls = PvaClient(self.target.environment)
         assert isinstance(self._calls, PvaClient)
-        return self._calls.call(self.full_name(procedure), arguments, self.timeout_s)
+        return self._calls.call(self.full_name(procedure), arguments, timeout_s)
 
-    def _refuse_unknown(self, names: Sequence[str]) -> None:
+    def _refuse_unknown(self, names: Sequence[str], timeout_s: float) -> None:
         """Raise NotFoundError for names that the server does not list; nothing if it lists none at all."""
         try:
-            known = self.pvs
+            known = self._list(timeout_s)
         except ClientError:
             return
         unknown = [name for name in names if name.partition(".")[0] not in known]

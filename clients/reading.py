@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ["Reading", "jsonable"]
 
+#: Latest time that is shown, before the last year of a date, whatever the time zone [s].
+MAX_TIME_S = 253_370_764_800
 #: Names of severities by number, as both protocols have them.
 SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
 
@@ -38,9 +40,9 @@ class Reading:
 
     @property
     def time(self) -> str:
-        """Local time with milliseconds, as text; empty if the PV never had a value."""
+        """Local time with milliseconds, as text; empty if the PV never had a value, or has an impossible time."""
         seconds, rest = divmod(self.time_ns, 1_000_000_000)
-        if seconds <= 0:
+        if not 0 < seconds <= MAX_TIME_S:
             return ""
         return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d}"
 

@@ -28,10 +28,11 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     end.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):  # nor can `open` take the descriptor of a folder
+        os.close(descriptor)
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(22, "not an ordinary file; save it as one first", str(path))
+        raise OSError(22, "not an ordinary file; save it as one first", str(path))
+    with open(descriptor, "rb") as file:
         return file.read(max_bytes)

@@ -388,6 +388,8 @@ def read_config(path: Path | None = None) -> Config:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not YAML: too many brackets within each other") from error
     if (repeated := _repeated(root)) is not None:
         raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:

@@ -57,9 +57,13 @@ def folders(environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
     """
     environ = os.environ if environ is None else environ
     runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    state = Path(environ["XDG_STATE_HOME"]) if environ.get("XDG_STATE_HOME") else Path.home() / ".local/state"
-    found = [state / "gnomon" / "running"]
-    return (runtime / "gnomon", *found) if runtime.is_dir() else tuple(found)
+    found = []
+    with suppress(OSError):  # another user's, as after `sudo -u`
+        found += [runtime / "gnomon"] if runtime.is_dir() else []
+    with suppress(RuntimeError):  # a user without a home
+        state = Path(environ["XDG_STATE_HOME"]) if environ.get("XDG_STATE_HOME") else Path.home() / ".local/state"
+        found.append(state / "gnomon" / "running")
+    return tuple(found)
 
 
 @contextmanager
@@ -80,6 +84,7 @@ def running_servers(environ: Mapping[str, str] | None = None) -> tuple[RunningSe
     found = []
     for folder in folders(environ):
         with suppress(OSError):
+            _check_owner(folder)
             found += [server for path in folder.glob("*.json") if (server := _read(path)) is not None]
     return tuple(sorted(found, key=lambda server: (server.started_ns, server.pid, server.prefix)))
 
@@ -91,6 +96,7 @@ def _announce(server: RunningServer) -> tuple[Path, int] | None:
         new = folder / f".{name}.new"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owner(folder)
             descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             reason = error
@@ -110,10 +116,16 @@ def _announce(server: RunningServer) -> tuple[Path, int] | None:
     return None
 
 
+def _check_owner(folder: Path) -> None:
+    """Raise OSError for a folder, or a link to one, that another user made: where several users share the parent."""
+    if folder.lstat().st_uid != os.getuid():
+        raise PermissionError(1, "belongs to another user", str(folder))
+
+
 def _read(path: Path) -> RunningServer | None:
     """Read a server's file; None if it is stale, not ours, of another computer, or not such a file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:

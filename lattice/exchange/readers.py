@@ -31,7 +31,7 @@ def read_ring(
     if format not in FORMATS:
         raise ExchangeError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     if not file.is_file():
-        raise ExchangeError(f"{file}: there is no such file")
+        raise ExchangeError(f"{file}: {'not an ordinary file' if file.exists() else 'there is no such file'}")
     check_size(file, format)
     ring = _read(file, format, use, energy_ev, harmonic_number)
     if format == "madx":

@@ -51,3 +51,5 @@ def read_json(file: Path, format: str, *, nan: bool = False) -> Any:
         return json.loads(read_text(file, format), parse_constant=float if nan else refuse)
     except ValueError as error:
         raise ExchangeError(f"{file}: not {format}: cannot be read as JSON: {error}") from error
+    except RecursionError as error:
+        raise ExchangeError(f"{file}: not {format}: too many brackets within each other") from error

@@ -17,7 +17,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """A server that answers over both protocols."""
     fake = FakeServer()
 
-    def pvs(self: EpicsClient, match: str = "*", source: str = "*") -> list[PvInfo]:
+    def pvs(self: EpicsClient, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
         return [PvInfo(*row, "") for row in PVS]
 
     monkeypatch.setattr("gnomon.clients.epics_client._connect", lambda target, protocol: fake.pvs)

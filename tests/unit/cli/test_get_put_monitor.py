@@ -1,10 +1,14 @@
 """`gnomon get`, `put` and `monitor`: what they print, send and end with."""
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 
-from gnomon.clients.errors import ClientError, NotFoundError, RefusedError
+from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import ClientError, NoAnswerError, NotFoundError, RefusedError
+from gnomon.clients.server_choice import Target
 from unit.cli.commands import gnomon
 from unit.cli.running_client import FakeServer
 
@@ -132,3 +136,40 @@ def test_monitor_prints_a_line_of_json_for_each_update(server: FakeServer) -> No
     first, second = map(json.loads, gnomon("monitor", "tune", "--count", "2", "--json").output.splitlines())
     assert first["value"] == 1059.123456789
     assert second == {"name": "TWIN:tune", "connected": False}
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan", "inf", "1e12"])
+@pytest.mark.parametrize("option", ["--timeout", "--duration"])
+def test_a_time_that_cannot_be_waited_for_is_wrong_use(server: FakeServer, option: str, seconds: str) -> None:
+    result = gnomon("monitor", "tune", "--count", "1", option, seconds)
+    assert (result.exit_code, "is not a time to wait" in " ".join(result.output.split())) == (2, True)
+
+
+def test_texts_of_a_server_are_shown_without_control_characters_and_impossible_times(server: FakeServer) -> None:
+    hostile = replace(server.pvs.readings["TWIN:tune"], unit="\x1b[2Jm", time_ns=2**63 * 10**9)
+    server.pvs.readings["TWIN:tune"] = hostile
+    server.pvs.readings["TWIN:bpms"] = replace(hostile, name="TWIN:bpms", value={"\x1b[2J": [1.0]})
+    output = gnomon("get", "tune", "bpms").output
+    assert "\\x1b[2Jm" in output
+    assert "\x1b[2J" not in output
+
+
+def test_the_whole_wait_for_a_server_that_does_not_answer_is_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        def get(self, names: list[str], timeout_s: float) -> list[None]:
+            time.sleep(timeout_s)
+            return [None] * len(names)
+
+    def find_pvs(
+        self: EpicsClient, match: str = "*", source: str = "*", timeout_s: float | None = None
+    ) -> list[PvInfo]:
+        time.sleep(timeout_s or self.timeout_s)
+        raise NoAnswerError("nobody")
+
+    monkeypatch.setattr("gnomon.clients.epics_client._connect", lambda target, protocol: Silent())
+    monkeypatch.setattr("gnomon.clients.epics_client.FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr(EpicsClient, "find_pvs", find_pvs)
+    begin = time.monotonic()
+    with pytest.raises(NoAnswerError, match=r"no server answered within 0.6 s"):
+        EpicsClient(Target("T:"), "pva", 0.6).get("x")
+    assert time.monotonic() - begin < 0.95

@@ -1,6 +1,7 @@
 """`gnomon init`: one folder with everything to serve a ring, or nothing."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,17 @@ def test_a_name_that_tells_nothing_asks_for_the_format(tmp_path: Path) -> None:
     (tmp_path / "ring.json").write_text(json.dumps({"schema": "gnomon.machine/1"}), encoding="utf-8")
     with pytest.raises(ExchangeError, match="needs no import"):
         guess_format(tmp_path / "ring.json")
+
+
+def test_what_is_not_an_ordinary_file_is_named_as_that(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.lte")
+    with pytest.raises(DocumentError, match=r"pipe\.lte: not an ordinary file"):
+        init(tmp_path / "pipe.lte", tmp_path / "ring")
+    with pytest.raises(DocumentError, match=r"none\.lte: there is no such file"):
+        init(tmp_path / "none.lte", tmp_path / "ring")
+
+
+def test_json_of_many_brackets_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(ExchangeError, match="too many brackets within each other"):
+        guess_format(tmp_path / "deep.json")

@@ -1,13 +1,23 @@
 """The command line as a whole: exit codes, and errors as text without a traceback."""
 
+import io
+import os
+import subprocess
 import sys
 
 import pytest
 
 import gnomon as package
 from gnomon import cli
+from gnomon.cli import connection
 from gnomon.lattice import GnomonError
 from unit.cli.commands import gnomon
+
+
+@pytest.fixture(autouse=True)
+def the_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no later test's connection left open because `main` ran here."""
+    monkeypatch.setattr(connection._Ending, "with_process", False)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -60,3 +70,40 @@ def test_an_error_of_gnomon_s_own_keeps_its_traceback(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cli, "app", raising(ZeroDivisionError("a bug")))
     with pytest.raises(ZeroDivisionError, match="a bug"):
         cli.main()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "denied", "/x")])
+def test_an_error_of_the_system_is_a_line_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError
+) -> None:
+    monkeypatch.setattr(cli, "app", raising(error))
+    assert run(monkeypatch) == 1
+    assert capsys.readouterr().err == f"gnomon: {error}\n"
+
+
+def test_characters_that_the_terminal_lacks_are_written_as_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(cli, "app", lambda: print("gr\u00fcn"))
+    cli.main()
+    sys.stdout.flush()
+    assert written.getvalue() == b"gr\\xfcn\n"
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_output_that_cannot_be_written_ends_without_a_traceback(redirection: str) -> None:
+    if "full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    code = (
+        "from gnomon.cli import connection\nconnection._Ending.left_open = True\n"
+        "import sys\nif sys.stdout is not None: sys.stdout.write('value')\nconnection.end_process(0)"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, code],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, "cannot write the output" in done.stderr) == (
+        ("full" in redirection),
+        "full" in redirection,
+    )

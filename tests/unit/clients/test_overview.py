@@ -65,8 +65,9 @@ class FakeClient(EpicsClient):
 
     def __init__(self, target: Target, error: Exception | None = None) -> None:
         self.target, self.error = target, error
+        self.timeout_s, self._listed = 5.0, None
 
-    def find_pvs(self, match: str = "*", source: str = "*") -> list[PvInfo]:
+    def find_pvs(self, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
         if self.error:
             raise self.error
         return [PvInfo(f"TWIN:{name}", name, "", "", "", False, "") for name in (*healthy(), "status.host")]

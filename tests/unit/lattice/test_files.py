@@ -27,5 +27,5 @@ def test_a_pipe_without_a_writer_is_refused_at_once(tmp_path: Path) -> None:
 def test_devices_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not an ordinary file"):
         read_bounded(Path("/dev/zero"))
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
         read_bounded(tmp_path)

@@ -107,3 +107,10 @@ def test_a_fork_has_another_prefix_and_a_journal_beside_ours() -> None:
     assert Config().forked("F:").journal() == Config(prefix="F:").journal()
     with pytest.raises(ConfigError, match="prefix: string should match"):
         given.forked("A B:")
+
+
+def test_a_file_of_many_brackets_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "deep.yaml"
+    file.write_text("[" * 2_000, encoding="utf-8")
+    with pytest.raises(ConfigError, match="too many brackets within each other"):
+        read_config(file)

@@ -103,3 +103,33 @@ def test_a_key_of_a_later_version_is_passed_over(folder: Path) -> None:
         (path,) = folder.iterdir()
         path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "blue"}))
         assert running_servers() == (SERVER,)
+
+
+def test_a_pipe_among_the_files_is_passed_over_at_once(folder: Path) -> None:
+    folder.mkdir()
+    os.mkfifo(folder / "1-2.json")
+    assert running_servers() == ()
+
+
+def test_a_folder_of_another_user_is_neither_read_nor_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    folder.symlink_to(tmp_path / "mine")
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    with announced(SERVER):
+        assert list((tmp_path / "mine").iterdir()) == []
+        assert running_servers() == ()
+
+
+def test_without_a_home_and_with_a_runtime_folder_out_of_reach_no_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", unknown)
+    monkeypatch.setattr(Path, "is_dir", denied)
+    assert running_servers() == ()
