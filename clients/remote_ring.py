@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from queue import Queue
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,19 +12,16 @@ from gnomon.clients.epics_client import EpicsClient, ProtocolName, PvInfo
 from gnomon.clients.errors import ClientError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import choose_server
-from gnomon.clients.table import Table
+from gnomon.lattice import Key
+from gnomon.lattice.tables import MatrixTable, Planes, Table, fitting
 
-__all__ = ["Plane", "RemoteRing", "SetOutcome", "connect"]
+if TYPE_CHECKING:
+    from gnomon.propagator.facade import By, RingModel, SavedPicture
+
+__all__ = ["RemoteRing", "SetOutcome", "connect"]
 
 #: Readings of several PVs belong to one result if their time stamps are the same; tries to get such readings.
 _TRIES = 20
-
-
-class Plane(NamedTuple):
-    """A value for each of the two modes; x is the mode with the larger share of the horizontal motion."""
-
-    x: float
-    y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class SetOutcome:
 class RemoteRing:
     """A twin that a server runs: what it shows is read when it is asked for, and `set` acts at once.
 
-    Close it, or use it as a context manager. All methods raise `ClientError`s with the server's own reasons.
+    Close it, or use it as a context manager. All methods raise `ClientError` with the server's own reasons.
     """
 
     def __init__(self, client: EpicsClient) -> None:
@@ -81,51 +77,124 @@ class RemoteRing:
         """Read PVs given by name or pattern, with unit, alarm and time."""
         return self.client.get(*names)
 
-    def find(self, pattern: str) -> list[str]:
-        """List the devices that can be set and whose names fit a pattern: `find("HS*")`."""
-        return [name for name in self._devices if fnmatchcase(name, pattern)]
+    def __getitem__(self, name: str) -> Any:
+        """The value of a device's setpoint, or of a PV."""
+        return self.get(name)
+
+    def find(self, *patterns: str) -> Table:
+        """Devices that can be set and whose names fit a pattern, with their present settings: `find("HS*")`.
+
+        A device with several setpoints has a row for each, by the PV's name. Raises UnknownNameError with near names.
+        """
+        devices = list(self._devices)
+        rows = fitting(self.prefix, "device", devices, patterns or ("*",))
+        found: dict[str, PvInfo] = {}
+        for name in (devices[row] for row in rows):
+            infos = self._devices[name]
+            found |= {name: infos[0]} if len(infos) == 1 else {info.name: info for info in infos}
+        readings = self.client.get(*(info.name for info in found.values()))
+        limits = [reading.limits or (np.nan, np.nan) for reading in readings]
+        return Table(
+            title=f"{self.prefix} settings",
+            axis="device",
+            names=tuple(found),
+            columns={
+                "value": np.array([_number(reading) for reading in readings]),
+                "unit": np.array([reading.unit for reading in readings], dtype=object),
+                "low": np.array([low for low, _ in limits]),
+                "high": np.array([high for _, high in limits]),
+                "pv": np.array([reading.name for reading in readings], dtype=object),
+            },
+            units={},
+        )
+
+    @property
+    def settings(self) -> Table:
+        """All devices that can be set, with their present settings."""
+        return self.find("*")
+
+    def model(self, machine: str | None = None) -> "RingModel":
+        """Make the ring of `gnomon.ring` with this twin's present settings, to ask what would be.
+
+        `machine` is its name or document, where the server does not run on this computer. Raises ClientError if the
+        twin has settings without a PV that are not nominal (its lattice has another id then).
+        """
+        from gnomon.db.machine_files import find_document
+        from gnomon.lattice import Ring
+        from gnomon.propagator.facade import RingModel
+
+        server = self.client.target.server
+        machine = machine or (server.machine if server is not None else None)
+        if machine is None:
+            raise ClientError("the server does not run on this computer: name its machine, as in model('bessy2')")
+        nominal = RingModel(Ring(find_document(machine)).nominal)
+        infos = {info.name: (info.device, info.property) for info in self.client.pvs.values() if info.source == "set"}
+        shown = self.client.get(self._pv_of("lattice.id"), *infos)
+        known = nominal.lattice.ring
+        direct: dict[Key, float] = {}
+        strengths: dict[Key, float] = {}
+        for key, reading in zip(infos.values(), shown[1:], strict=True):
+            if key in known.properties:
+                (direct if known.strength_of(*key) is None else strengths)[key] = _number(reading)
+        ring = nominal.set(direct)
+        if ring.id != shown[0].value:
+            # A strength's setpoint stays as it was asked for when a supply moves its magnet: it counts only if it must.
+            ring = ring.set({key: value for key, value in strengths.items() if value != nominal[key]})
+        if ring.id != shown[0].value:
+            raise ClientError(
+                f"the settings that {self.prefix} shows are not all that it has: its lattice is {shown[0].value}, "
+                f"theirs {ring.id}; `gnomon study --prefix` reads its journal"
+            )
+        return ring
+
+    def orm(self, by: "By" = "supply", *, hold: Literal["frequency", "momentum"] = "frequency") -> MatrixTable:
+        """The orbit response matrix at the present settings, computed here; see `RingModel.orm` and `model`."""
+        return self.model().orm(by, hold=hold)
 
     @property
     def orbit(self) -> Table:
-        """Readings of the beam position monitors: name, s [m], x and y [mm]."""
+        """Readings of the beam position monitors by name: s [m], x and y [mm]."""
         sources = {
             "name": "monitor.names", "s": "monitor.s", "x": "orbit.difference.x", "y": "orbit.difference.y",
             "x0": "reference.x", "y0": "reference.y",
         }  # fmt: skip
         got = self._together(sources, changing=("x", "y"))
-        columns = {"name": got["name"].value, "s": got["s"].value}
-        units = {"name": "", "s": got["s"].unit}
+        columns = {"s": np.array(got["s"].value)}
+        units = {"s": got["s"].unit}
         for plane in ("x", "y"):
             columns[plane] = np.asarray(got[plane].value) + np.asarray(got[f"{plane}0"].value)
             units[plane] = got[plane].unit
-        return Table(columns, units)
+        return Table(f"{self.prefix} orbit", "monitor", tuple(got["name"].value), columns, units)
 
     @property
     def optics(self) -> Table:
-        """Optics and closed orbit at each element: beta [m], alpha, nu [turns], dispersion [m], position [m]."""
+        """Optics and closed orbit by element: beta [m], alpha, phase [turn], dispersion [m], position [m]."""
         sources = {"name": "element.names", "s": "element.positions"}
         for plane in ("x", "y"):
             sources |= {
                 f"beta_{plane}": f"twiss.beta.{plane}",
                 f"alpha_{plane}": f"twiss.alpha.{plane}",
-                f"nu_{plane}": f"twiss.nu.{plane}",
+                f"phase_{plane}": f"twiss.nu.{plane}",
                 f"dispersion_{plane}": f"dispersion.{plane}",
                 plane: f"orbit.{plane}",
             }
         got = self._together(sources, changing=[each for each in sources if each not in ("name", "s")])
-        return Table({key: each.value for key, each in got.items()}, {key: each.unit for key, each in got.items()})
+        names = tuple(got.pop("name").value)
+        columns = {key: np.array(each.value) for key, each in got.items()}
+        units = {key: each.unit for key, each in got.items()}
+        return Table(f"{self.prefix} optics", "element", names, columns, units)
 
     @property
-    def tunes(self) -> Plane:
+    def tunes(self) -> Planes:
         """Tunes with their integer part."""
         got = self._together({"x": "twiss.nu.x", "y": "twiss.nu.y"}, changing=("x", "y"))
-        return Plane(float(got["x"].value[-1]), float(got["y"].value[-1]))
+        return Planes(float(got["x"].value[-1]), float(got["y"].value[-1]))
 
     @property
-    def chromaticities(self) -> Plane:
+    def chromaticities(self) -> Planes:
         """Chromaticities dQ/d(delta)."""
         got = self._together({"x": "chromaticity.x", "y": "chromaticity.y"}, changing=("x", "y"))
-        return Plane(float(got["x"].value), float(got["y"].value))
+        return Planes(float(got["x"].value), float(got["y"].value))
 
     def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
         """Have `callback` called, in a thread, with each new reading of a PV, and with None when it disconnects.
@@ -144,8 +213,15 @@ class RemoteRing:
         finally:
             end()
 
-    def plot(self) -> Any:
-        """Draw orbit and beta functions over s; returns the matplotlib figure (`pip install 'gnomon[study]'`)."""
+    def plot(self) -> "SavedPicture":
+        """Draw orbit and beta functions over s. Needs matplotlib (`pip install 'gnomon[study]'`).
+
+        A notebook shows the picture; `.save("file.png")` writes it.
+        """
+        from io import BytesIO
+
+        from gnomon.propagator.facade import SavedPicture
+
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
@@ -154,14 +230,16 @@ class RemoteRing:
         figure = Figure(figsize=(10, 6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         for plane, colour in (("x", "#0072b2"), ("y", "#d55e00")):  # Okabe and Ito's, told apart by everybody
-            above.plot(orbit["s"], orbit[plane], ".-", color=colour, label=plane)
-            below.plot(optics["s"], optics[f"beta_{plane}"], color=colour, label=plane)
+            above.plot(orbit.s, orbit.columns[plane], ".-", color=colour, label=plane)
+            below.plot(optics.s, optics.columns[f"beta_{plane}"], color=colour, label=plane)
         above.set_ylabel(f"orbit at the monitors [{orbit.units['x']}]")
         below.set_ylabel(f"beta function [{optics.units['beta_x']}]")
         below.set_xlabel("s [m]")
         above.legend(loc="upper right")
         figure.suptitle(f"{self.prefix} Q = {self.tunes.x:.4f}, {self.tunes.y:.4f}")
-        return figure
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", dpi=130)
+        return SavedPicture(f"{self.prefix} orbit and optics", drawn.getvalue())
 
     def close(self) -> None:
         """Disconnect."""
@@ -216,6 +294,12 @@ class RemoteRing:
             if info.source == source:
                 return info.name
         raise NotFoundError(f"the server has no PV that shows {source}", [source])
+
+
+def _number(reading: Reading) -> float:
+    """The value of a setpoint, a state as its number; NaN for what is not a number."""
+    value = reading.value if reading.index is None else reading.index
+    return float(value) if isinstance(value, int | float | np.number) else np.nan
 
 
 def _values(readings: Sequence[Reading]) -> dict[str, Any]:

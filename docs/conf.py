@@ -16,7 +16,7 @@ project = "gnomon"
 author = copyright = "The gnomon developers"
 version = release = gnomon.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 root_doc = "README"
 exclude_patterns = ["_build"]
 nitpicky = True
@@ -24,6 +24,8 @@ nitpicky = True
 nitpick_ignore_regex = [("py:class", r"(?!gnomon\.\w+\.[A-Z]).*")]
 
 myst_heading_anchors = 4
+# A test runs the notebooks; the site shows them as they are kept, without results.
+nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "fieldlist"]
 
 autodoc_member_order = "bysource"
@@ -68,6 +70,8 @@ def prepare(app: Sphinx, name: str, source: list[str]) -> None:
     The table holds, in order, what the items of lists and the rows of tables begin with.
     """
     page = DOCS / f"{name}.md"
+    if not page.exists():
+        return  # a notebook
     home = page.resolve().parent
 
     def lead(match: re.Match[str]) -> str:

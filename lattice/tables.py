@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,16 @@ from gnomon.lattice._errors import GnomonError, LatticeError
 from gnomon.lattice.table_text import html_of, number_text, text_of
 from gnomon.lattice.text import shorten
 
-__all__ = ["MatrixTable", "MissingLibraryError", "Row", "Table", "UnknownNameError", "fitting", "unknown_name"]
+__all__ = [
+    "MatrixTable",
+    "MissingLibraryError",
+    "Planes",
+    "Row",
+    "Table",
+    "UnknownNameError",
+    "fitting",
+    "unknown_name",
+]
 
 
 class UnknownNameError(LatticeError, KeyError):
@@ -27,6 +36,16 @@ class UnknownNameError(LatticeError, KeyError):
 
 class MissingLibraryError(GnomonError):
     """An optional library that is not installed; the text says which extra has it."""
+
+
+class Planes(NamedTuple):
+    """A number for the horizontal plane and one for the vertical; with coupling, for mode 1 and mode 2."""
+
+    x: float
+    y: float
+
+    def __repr__(self) -> str:
+        return f"x {self.x:.6f}, y {self.y:.6f}"
 
 
 class Row(Mapping[str, Any]):

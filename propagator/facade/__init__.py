@@ -1,7 +1,6 @@
 """The ring as a library: `gnomon.ring("bessy2")`. Settings by name, results by name and with units."""
 
-from gnomon.propagator.facade.planes import Planes
 from gnomon.propagator.facade.ring_model import By, NoBeamError, RingModel
 from gnomon.propagator.facade.saved_picture import SavedPicture
 
-__all__ = ["By", "NoBeamError", "Planes", "RingModel", "SavedPicture"]
+__all__ = ["By", "NoBeamError", "RingModel", "SavedPicture"]

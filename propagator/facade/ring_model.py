@@ -10,13 +10,12 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from gnomon.lattice import Lattice, LatticeError
-from gnomon.lattice.tables import MatrixTable, Table
+from gnomon.lattice import Key, Lattice, LatticeError
+from gnomon.lattice.tables import MatrixTable, Planes, Table
 from gnomon.lattice.text import printable
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.facade import ring_tables as tables
 from gnomon.propagator.facade.named_settings import NOMINAL, SettingName, key_of, updated
-from gnomon.propagator.facade.planes import Planes
 from gnomon.propagator.facade.ring_tables import Hold
 from gnomon.propagator.facade.saved_picture import SavedPicture
 from gnomon.propagator.propagator import Propagator
@@ -60,7 +59,10 @@ class RingModel:
         return self._lattice.id
 
     def set(
-        self, settings: Mapping[str, Any] | Mapping[SettingName, Any] | None = None, /, **by_name: Any
+        self,
+        settings: Mapping[str, Any] | Mapping[Key, Any] | Mapping[SettingName, Any] | None = None,
+        /,
+        **by_name: Any,
     ) -> "RingModel":
         """Make the ring with these settings, all together, each in its unit; this one stays as it is.
 

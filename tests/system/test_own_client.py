@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import psutil
 import pytest
 from conftest import EpicsPorts, free_port
@@ -17,6 +18,7 @@ from epics_tools import run
 import gnomon
 from gnomon.clients.errors import NotFoundError, RefusedError
 from gnomon.clients.remote_ring import RemoteRing
+from gnomon.lattice.tables import UnknownNameError
 from system.twin_process import GNOMON, TwinProcess
 
 STEERER, TUNE = "T:HS4P1D1R:set", "T:TUNEZR:rdH"
@@ -196,19 +198,34 @@ def test_a_connected_ring_sets_reads_and_finds(ring: RemoteRing) -> None:
     assert ring.get("dt:lattice") == done.lattice_id
     ring.set(done.old)
     assert ring.tunes == pytest.approx(before)
-    assert ring.find("HS4P1D?R") == [f"HS4P1D{number}R" for number in range(1, 9)]
+    found = ring.find("HS4P1D?R")
+    assert list(found) == [f"HS4P1D{number}R" for number in range(1, 9)]
+    assert (found["HS4P1D1R"].pv, found["HS4P1D1R"].high, found["HS4P1D1R"].unit) == ("T:HS4P1D1R:set", 10.0, "A")
+    assert ring.settings["Q1PDR"].value == ring["Q1PDR"]
+    with pytest.raises(UnknownNameError, match="near names: HS4P1D1R"):
+        ring.find("HS4P1D11R")
 
 
 def test_a_connected_ring_reads_tables_in_the_units_of_the_pvs(ring: RemoteRing) -> None:
     ring.set(HS4P1D1R=0.1)
     orbit, optics = ring.orbit, ring.optics
-    assert (orbit.rows, orbit.units["x"], optics.units["beta_x"]) == (123, "mm", "m")
-    assert orbit.x[list(orbit.name).index("BPMZ6D1R")] == pytest.approx(ring.get("BPMZ6D1R:rdX"))
-    assert optics.nu_x[-1] == ring.tunes.x
+    assert (len(orbit), orbit.units["x"], optics.units["beta_x"]) == (123, "mm", "m")
+    assert orbit["BPMZ6D1R"].x == pytest.approx(ring.get("BPMZ6D1R:rdX"))
+    assert optics.phase_x[-1] == ring.tunes.x
     assert ring.tunes.x % 1 == pytest.approx(ring.get("beam:twiss:x:tune"))
     assert "BPMZ6D1R" in repr(orbit)
-    assert "<td>" in orbit._repr_html_()
+    assert "<td" in orbit._repr_html_()
     assert ring.chromaticities.x == ring.get("beam:chromaticity:x")
+
+
+def test_the_model_of_a_connected_ring_has_its_settings_and_its_numbers(ring: RemoteRing) -> None:
+    ring.set({"HS4P1D1R": 0.1, "Q1PDR": 218.8, "MCLKHX251C:freq": 499_636.5})
+    assert ring.plot().png.startswith(b"\x89PNG")
+    model = ring.model()
+    assert model.id == ring.get("dt:lattice")
+    assert np.abs(model.orbit.x - ring.orbit.x).max() < 1e-9
+    assert tuple(model.tunes) == pytest.approx(tuple(ring.tunes), abs=1e-9)
+    assert ring.orm()["BPMZ6D1R", "HS4P1D1R"].x == model.orm()["BPMZ6D1R", "HS4P1D1R"].x
 
 
 def test_a_connected_ring_gives_the_servers_reasons_and_near_names(ring: RemoteRing) -> None:
