@@ -28,7 +28,7 @@ from gnomon.propagator.live.affine import (
 from gnomon.propagator.live.ends import write_ends
 from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write_frames
 from gnomon.propagator.live.optics import walker
-from gnomon.propagator.live.tables import Arrays, LiveTables
+from gnomon.propagator.live.tables import Packed, unpack
 
 #: Steps of fourth-order differences of the changes of frame: linear in the offsets [m], smooth in the roll [rad].
 FRAME_STEP = 1e-3
@@ -49,9 +49,9 @@ def along(frame: Floats, change: Floats) -> float:
 
 
 @kernel
-def path_gradient(arrays: Arrays, delta: float, orbit: Floats, out: Floats) -> None:
+def path_gradient(packed: Packed, delta: float, orbit: Floats, out: Floats) -> None:
     """Write the derivative (n, 4) of the path [m] within each element by the coordinates at its entrance."""
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
     misaligned, frames = tables.misaligned, tables.frames
     inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
@@ -102,9 +102,9 @@ walk_matrix = walker(record_matrix)
 
 
 @kernel
-def chain_maps(arrays: Arrays, slot: int, out: Floats, orbit: Floats) -> None:
+def chain_maps(packed: Packed, slot: int, out: Floats, orbit: Floats) -> None:
     """Write the matrix (n+1, 4, 4) from the ring's start to every entrance, and the orbit (n+1, 4)."""
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     start, turn, work = tables.starts[slot], np.empty(MAP), np.empty(MAP)
     set_identity(turn)
     for row in range(4):
@@ -117,7 +117,7 @@ def vary(
     elements: Integers,
     columns: Integers,
     order: int,
-    arrays: Arrays,
+    packed: Packed,
     delta: float,
     orbit: Floats,
     shift: Floats,
@@ -131,7 +131,7 @@ def vary(
     element's matrix and `bend` (m, 4, 4, 4) the derivative of the matrix by the coordinate that the second axis counts;
     `path` (m,) is the derivative of the path [m] within the element.
     """
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
     misaligned, frames = tables.misaligned, tables.frames
     inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)
@@ -193,9 +193,9 @@ def vary(
 
 
 @kernel
-def displace(elements: Integers, columns: Integers, arrays: Arrays, delta: float, orbit: Floats, shift: Floats) -> None:
+def displace(elements: Integers, columns: Integers, packed: Packed, delta: float, orbit: Floats, shift: Floats) -> None:
     """Write the derivative (m, 4) of the coordinates at an element's exit by its offset or roll (`columns`)."""
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
     misaligned, frames = tables.misaligned, tables.frames
     inlet, outlet, work = np.empty(MAP), np.empty(MAP), np.empty(2 * MAP)

@@ -48,7 +48,7 @@ class Turn:
         n = program.tables.kinds.size
         self.to: Floats = np.empty((n + 1, 4, 4))
         self.orbit: Floats = np.empty((n + 1, 4))
-        kernels.chain_maps(program.arrays, slot, self.to, self.orbit)
+        kernels.chain_maps(program.packed, slot, self.to, self.orbit)
         self.one_turn: Floats = self.to[-1]
         self.resolvent: Floats = np.linalg.inv(np.eye(4) - self.one_turn)
 
@@ -64,14 +64,14 @@ class Turn:
         many = count if order > 1 else 0
         matrix, bend = np.empty((many, 4, 4)), np.empty((many, 4, 4, 4))
         kernels.vary(
-            knobs.elements, knobs.columns, order, self.program.arrays, self.delta, self.orbit, shift, matrix, bend, path
+            knobs.elements, knobs.columns, order, self.program.packed, self.delta, self.orbit, shift, matrix, bend, path
         )
         return shift, matrix, bend, path
 
     def displace(self, knobs: Knobs) -> Floats:
         """The derivative (m, 4) of the coordinates at the exit by offsets and rolls."""
         shift = np.empty((knobs.elements.size, 4))
-        kernels.displace(knobs.elements, knobs.columns, self.program.arrays, self.delta, self.orbit, shift)
+        kernels.displace(knobs.elements, knobs.columns, self.program.packed, self.delta, self.orbit, shift)
         return shift
 
     def orbit_change(self, elements: Integers, shift: Floats, places: Integers, rows: slice = ALL_ROWS) -> Floats:
@@ -89,7 +89,7 @@ class Turn:
     def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
         """The change (m,) of the path of a turn [m]: `own` within the element and that of the closed orbit's change."""
         gradient = np.empty((self.program.tables.kinds.size, 4))
-        kernels.path_gradient(self.program.arrays, self.delta, self.orbit, gradient)
+        kernels.path_gradient(self.program.packed, self.delta, self.orbit, gradient)
         so_far = np.cumsum(np.einsum("ni,nij->nj", gradient, self.to[:-1]), axis=0)
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
         change: Floats = own + so_far[-1] @ self.resolvent @ early - np.einsum("mi,im->m", so_far[elements], early)

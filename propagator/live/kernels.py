@@ -37,7 +37,7 @@ from gnomon.propagator.live.report import (
     UNSTABLE_BOTH,
     WORST,
 )  # fmt: skip
-from gnomon.propagator.live.tables import Arrays, LiveTables
+from gnomon.propagator.live.tables import LiveTables, Packed, unpack
 
 #: Room that kernels work in.
 WORK = STATE + 300
@@ -60,7 +60,7 @@ def find(
     wanted: int,
     target: float,
     reach: float,
-    arrays: Arrays,
+    packed: Packed,
     orbit: Floats,
     dispersion: Floats,
     optics: Floats,
@@ -75,7 +75,7 @@ def find(
     the search's last step but one. `optics` (3, 2, n+1), which are beta, alpha and phase, and dispersion (n+1, 4) are
     those at every entrance and at the end; `pairs` (2, 2) are the tunes, with their integers, and the chromaticities.
     """
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     deltas, bases, points, starts, turn = tables.deltas, tables.bases, tables.points, tables.starts, tables.turns[slot]
     bounds, bodies_valid, last = tables.bounds, tables.bodies_valid, tables.kinds.size
     beta, alpha, phase, tunes, chromaticity = optics[0], optics[1], optics[2], pairs[0], pairs[1]

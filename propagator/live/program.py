@@ -12,7 +12,7 @@ from gnomon.propagator.live.misalignment import COLUMNS, ROWS
 from gnomon.propagator.live.nonlinear import BODY, COEFFICIENTS, LANES
 from gnomon.propagator.live.pairs import PAIR
 from gnomon.propagator.live.rebuild import rebuild
-from gnomon.propagator.live.tables import Arrays, LiveTables
+from gnomon.propagator.live.tables import LiveTables, Packed, pack
 
 #: Columns of the parameters with a sextupole or octupole term.
 HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
@@ -43,6 +43,8 @@ class Program:
     """
 
     tables: LiveTables
+    #: The same tables as kernels take them.
+    packed: Packed
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
         n = len(elements)
@@ -93,7 +95,7 @@ class Program:
         places: Integers = np.zeros(kinds.size, dtype=np.int64)
         members, group_slices = group(bounds, slices, places)
         body_members, body_slices = group(np.flatnonzero(kinds == AFFINE), slices, places)
-        self.tables = LiveTables(
+        tables = LiveTables(
             **self._kept,
             ordinals=ordinals,
             places=places,
@@ -114,12 +116,12 @@ class Program:
             turns=np.zeros((SLOTS, MAP)),
             starts=np.zeros((SLOTS, 4)),
         )
-        #: The same arrays as kernels take them.
-        self.arrays: Arrays = tuple(self.tables)
+        self.tables, self.packed = pack(tables)
+        self._kept = {name: getattr(self.tables, name) for name in self._kept}
 
     def rebuild(self, which: Integers, slots: Integers) -> None:
         """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
-        rebuild(which, slots, self.arrays)
+        rebuild(which, slots, self.packed)
 
     def find(
         self, slot: int, wanted: int, target: float, reach: float, orbit: Floats, dispersion: Floats, optics: Floats,
@@ -129,7 +131,7 @@ class Program:
 
         `optics` (3, 2, n+1) are beta, alpha and phase, `pairs` (2, 2) the tunes and chromaticities.
         """
-        kernels.find(slot, wanted, target, reach, self.arrays, orbit, dispersion, optics, pairs, report)
+        kernels.find(slot, wanted, target, reach, self.packed, orbit, dispersion, optics, pairs, report)
 
 
 def group(elements: Integers, slices: Integers, places: Integers) -> tuple[Integers, Integers]:

@@ -31,19 +31,19 @@ from gnomon.propagator.live.pairs import (
     set_identity_pair,
     write_end_pairs,
 )
-from gnomon.propagator.live.tables import Arrays, LiveTables
+from gnomon.propagator.live.tables import LiveTables, Packed, unpack
 
 #: Room that this kernel works in.
 WORK = 500
 
 
 @kernel
-def rebuild(which: Integers, slots: Integers, arrays: Arrays) -> None:
+def rebuild(which: Integers, slots: Integers, packed: Packed) -> None:
     """Bring the maps of the elements `which` up to date in all `slots`, and the segments that contain them.
 
     They are built about the momentum deviations `bases` and moved on to `deltas`.
     """
-    tables = LiveTables(*arrays)
+    tables = unpack(packed)
     bases, deltas, kinds, ordinals, slices = tables.bases, tables.deltas, tables.kinds, tables.ordinals, tables.slices
     places, bounds, geometry, parameters = tables.places, tables.bounds, tables.geometry, tables.parameters
     misaligned, has_frame, frames = tables.misaligned, tables.has_frame, tables.frames
