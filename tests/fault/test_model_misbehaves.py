@@ -13,6 +13,8 @@ from gnomon.recorder.reader import Reader
 from programs import misbehaving_model
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 PROGRAM = [sys.executable, str(Path(__file__).with_name("misbehaving_server.py"))]
 
 #: A second is promised; a test machine does other things too [s].

@@ -8,9 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from conftest import EpicsPorts
 
 from system.twin_process import TwinProcess
+
+pytestmark = pytest.mark.slow  # servers and commands started one by one
 
 
 def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import EpicsPorts
 
 from programs import access, endless_puts
 from system.twin_process import TwinProcess
+
+pytestmark = pytest.mark.slow  # servers and commands started one by one
 
 STEERER, TUNE = "TWIN:HS3P2K1RP:setCur", "TWIN:TUNEZRP:measX"
 HEADER = struct.Struct(">HHHHII")

@@ -16,6 +16,8 @@ from gnomon.recorder.reader import Reader
 from programs import access, setpoints
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 TUNE = "TWIN:TUNEZRP:measX"
 
 

@@ -8,6 +8,8 @@ from conftest import EpicsPorts
 from fuzz.campaign import run
 from fuzz.cases import Corpus, Road, make, messages
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 SEED, CASES = 1, 10_000
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from fuzz.lattice_files import cases, corpus, run
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 def test_damaged_files_of_every_format_end_in_time_with_our_own_message(tmp_path: Path) -> None:
     verdict = run(corpus(tmp_path), seed=15, count=500, folder=tmp_path)

@@ -8,6 +8,8 @@ from epics_tools import run
 
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 STEERER = "T:HS4P1D1R:set"
 #: Plain puts, each read on the same circuit behind it.
 PUTS = 100

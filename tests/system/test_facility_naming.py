@@ -10,6 +10,8 @@ from gnomon.propagator import Propagator
 from programs import other_names
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:

@@ -10,6 +10,8 @@ from conftest import EpicsPorts, free_port
 from programs import access, forks
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:

@@ -9,6 +9,8 @@ from conftest import EpicsPorts, free_port
 from programs import journal_place
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[TwinProcess]:

@@ -13,6 +13,8 @@ from conftest import EpicsPorts, free_port
 from programs import access
 from system.twin_process import GNOMON, TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 STEERERS = ("HS1PD1R", "HS1PD2R", "HS1PD3R", "HS1PD4R")
 ELSEWHERE = "HS4P1D1R:set"
 

@@ -9,6 +9,8 @@ from conftest import EpicsPorts
 from programs import restoring
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"

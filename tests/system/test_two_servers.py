@@ -10,6 +10,8 @@ from conftest import EpicsPorts, free_port
 from programs import access, restoring
 from system.twin_process import TwinProcess
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 
 def ports() -> EpicsPorts:
     return EpicsPorts(free_port(), free_port(), free_port())

@@ -17,6 +17,8 @@ from conftest import EpicsPorts
 
 from system.ca.stage import CREATE, ECHO, EVENT_ADD, EVENTS_OFF, EVENTS_ON, HEADER, VERSION, RawClient
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 TESTS = Path(__file__).parents[2]
 MEGABYTE = 2**20
 #: What a server may grow by, whatever clients do.

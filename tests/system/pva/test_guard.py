@@ -23,6 +23,8 @@ from p4p.client.thread import Context, RemoteError
 from gnomon.ioc.wire.pva import FIRST, LAST, Command, header, message, string
 from system.pva.stage import wait_for
 
+pytestmark = pytest.mark.slow  # servers and commands started one by one
+
 HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
 DEEP = "record[queueSize=1000]field()"
 MB = 1e6

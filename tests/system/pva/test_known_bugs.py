@@ -7,12 +7,15 @@ import threading
 import time
 
 import psutil
+import pytest
 from p4p import listRefs
 
 from gnomon.ioc.servers.pva.search_messages import search_datagrams
 from gnomon.ioc.wire.pva import Command, message, string
 from system.pva.stage import Served, wait_for
 from system.pva.test_guard import HELLO, MB, Start, start, subscribed
+
+pytestmark = pytest.mark.slow  # servers and commands started one by one
 
 __all__ = ["start"]
 
