@@ -27,7 +27,7 @@ def value_text(value: Any, *, everything: bool = False) -> str:
 def difference_text(old: Any, new: Any) -> tuple[str, str]:
     """Format two values with as many digits as tell them apart, nine at least."""
     texts = value_text(old), value_text(new)
-    if texts[0] == texts[1] and old != new and isinstance(old, float) and isinstance(new, float):
+    if texts[0] == texts[1] and isinstance(old, float) and isinstance(new, float) and old != new:
         return repr(old), repr(new)
     return texts
 

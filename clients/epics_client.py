@@ -220,7 +220,8 @@ class EpicsClient:
 def to_send(present: Reading, value: Any) -> Any:
     """Turn a value into what goes to a PV that reads so at present: a state's name becomes its number, a text a number.
 
-    Raises ClientError for a text that is neither a state nor a number.
+    A text for a waveform is its values, separated by commas or spaces. Raises ClientError for a text that is neither a
+    state nor a number, and for a table.
     """
     from gnomon.lattice.text import NotANumberError, parse_number
 
@@ -230,6 +231,10 @@ def to_send(present: Reading, value: Any) -> Any:
         return present.states.index(value)
     if isinstance(present.value, str) and not present.states:
         return value
+    if isinstance(present.value, Mapping):
+        raise ClientError(f"{present.name} is a table, which cannot be written as a text")
+    if isinstance(present.value, list | tuple) or hasattr(present.value, "tolist"):
+        return _waveform(present, value.replace(",", " ").split())
     try:
         number = parse_number(value)
     except NotANumberError as error:
@@ -238,6 +243,18 @@ def to_send(present: Reading, value: Any) -> Any:
             raise ClientError(f"{present.name}: {value!r} is not one of its states: {states}") from error
         raise ClientError(f"{present.name}: {error}") from error
     return int(number) if present.states and number.is_integer() else number
+
+
+def _waveform(present: Reading, texts: Sequence[str]) -> list[Any]:
+    """Read the values of a waveform."""
+    from gnomon.lattice.text import NotANumberError, parse_number
+
+    if any(isinstance(each, str) for each in present.value):
+        return list(texts)
+    try:
+        return [parse_number(text) for text in texts]
+    except NotANumberError as error:
+        raise ClientError(f"{present.name}: {error}") from error
 
 
 def _connect(target: Target, protocol: ProtocolName) -> PvClient:

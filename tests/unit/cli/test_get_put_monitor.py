@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gnomon.clients.epics_client import EpicsClient, PvInfo
@@ -173,3 +174,21 @@ def test_the_whole_wait_for_a_server_that_does_not_answer_is_the_timeout(monkeyp
     with pytest.raises(NoAnswerError, match=r"no server answered within 0.6 s"):
         EpicsClient(Target("T:"), "pva", 0.6).get("x")
     assert time.monotonic() - begin < 0.95
+
+
+def test_a_waveform_is_written_by_its_values(server: FakeServer) -> None:
+    assert gnomon("put", "orbit=1, 2.5 3e-3").exit_code == 0
+    assert server.pvs.puts == [("TWIN:orbit", [1.0, 2.5, 0.003], True)]
+    with pytest.raises(ClientError, match="TWIN:orbit: 'x' is not a number"):
+        gnomon("put", "orbit=1,x")
+
+
+def test_a_waveform_of_an_array_that_stays_the_same_is_shown(server: FakeServer) -> None:
+    server.pvs.readings["TWIN:orbit"] = replace(server.pvs.readings["TWIN:orbit"], value=np.zeros(3))
+    server.pvs.put = lambda *_, **__: None  # type: ignore[method-assign]
+    assert "(3 values, min 0, max 0, rms 0)" in gnomon("put", "orbit=0,0,0").output
+
+
+def test_a_table_is_not_written(server: FakeServer) -> None:
+    with pytest.raises(ClientError, match="TWIN:bpms is a table"):
+        gnomon("put", "bpms=1")
