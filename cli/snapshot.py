@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.log.options import RunStates
-from gnomon.cli.options import ConfigFile, Machine, Prefix, configure
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
 from gnomon.cli.sending import DryRun, Sending, Yes, send
+from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
     from gnomon.ioc.app.snapshot_store import PresentState
@@ -30,7 +31,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Name of the snapshot.")]
 JournalOption = Annotated[
     Path | None,
-    typer.Option("--journal", help="Journal file of the server.", show_default="the journal of the configuration"),
+    typer.Option("--journal", help="Journal file of the server.", show_default="the one that the server tells"),
 ]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Comment to keep with the snapshot.")]
 Replace = Annotated[
@@ -50,11 +51,13 @@ def save(
     machine: Machine = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
+    server: Server = None,
+    offline: Offline = False,
 ) -> None:
     """Save the running server's present settings. For example `gnomon snapshot save flat -m 'before the bump'`."""
     from gnomon.ioc.app import snapshot_store as store
 
-    settings, now = _present(config, machine, prefix, journal)
+    settings, now = _present(Asked(journal, config, machine, prefix, server, offline))
     kept = store.save(settings, name, store.snapshot_of(now, comment), replace=replace)
     saved = kept.snapshot
     typer.echo(
@@ -136,6 +139,8 @@ def diff(
     machine: Machine = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
+    server: Server = None,
+    offline: Offline = False,
 ) -> None:
     """Compare two snapshots, or one with the running server; the exit code is 1 if they differ.
 
@@ -152,7 +157,7 @@ def diff(
     allowed = parse_tolerances(tolerance or ())
     a = store.find(settings, first).snapshot
     if second is None:
-        _, now = _present(config, machine, prefix, journal)
+        _, now = _present(Asked(journal, config, machine, prefix, server, offline))
         b, other = store.snapshot_of(now, ""), "now"
     else:
         b, other = store.find(settings, second).snapshot, second
@@ -179,6 +184,8 @@ def restore(
     machine: Machine = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
+    server: Server = None,
+    offline: Offline = False,
 ) -> None:
     """Restore a snapshot's settings on the running server, by one command.
 
@@ -189,11 +196,13 @@ def restore(
     from gnomon.recorder import rendering
     from gnomon.recorder.snapshots import assignments
 
-    settings, now = _present(config, machine, prefix, journal)
+    refuse_offline(offline=offline, dry_run=dry_run)
+    asked = Asked(journal, config, machine, prefix, server, offline)
+    settings, now = _present(asked)
     snapshot = store.find(settings, name, revision).snapshot
 
     def again() -> "Sequence[Assignment]":
-        return assignments(snapshot, _present(config, machine, prefix, journal)[1].lattice)
+        return assignments(snapshot, _present(asked)[1].lattice)
 
     console = rendering.make_console()
     todo = assignments(snapshot, now.lattice)
@@ -330,14 +339,13 @@ def _tell(what: str, names: list[str]) -> None:
         typer.echo(rendering.clean(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}").plain, err=True)
 
 
-def _present(
-    config: Path | None, machine: str | None, prefix: str | None, journal: Path | None
-) -> "tuple[Config, PresentState]":
-    """Read the configuration, and the present settings of the server that it and the options select."""
+def _present(asked: Asked) -> "tuple[Config, PresentState]":
+    """Read the configuration, and the present settings of the running server that the options select."""
     from gnomon.ioc.app.snapshot_store import read_present_state
 
-    settings = configure(config, machine, prefix, journal)
-    return settings, read_present_state(settings, settings.journal(), prefix)
+    settings = configure(asked.config, asked.machine, asked.prefix, asked.journal)
+    served = find_served_journal(asked)
+    return settings, read_present_state(settings, served.path, served.prefix)
 
 
 def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":

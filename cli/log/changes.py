@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, journal_path, ring_of
-from gnomon.cli.options import ConfigFile, Machine, Prefix
+from gnomon.cli.log.options import JournalOption, RunStates, asked, ring_of
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Server
 from gnomon.cli.sending import DryRun, Sending, Yes, send
+from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
     from gnomon.recorder import Entry, Reader
@@ -33,6 +34,8 @@ def undo(
     force: Annotated[
         bool, typer.Option("--force", help="Undo even settings that have been changed again since.")
     ] = False,
+    server: Server = None,
+    offline: Offline = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -48,7 +51,8 @@ def undo(
 
     if bool(sequences) == (last is not None):
         raise typer.BadParameter("give the numbers of the commands to undo, or --last N", param_hint="N...")
-    path = chosen_journal(context, journal, machine, prefix)
+    refuse_offline(offline=offline, dry_run=dry_run)
+    path = find_served_journal(asked(context, journal, machine, prefix, server, offline=offline)).path
     with Reader(path) as reader:
         entries = reader.newest_changes(last) if last is not None else [reader.entry(n) for n in set(sequences or ())]
 
@@ -82,6 +86,8 @@ def restore(
     config: ConfigFile = None,
     machine: Machine = None,
     prefix: Prefix = None,
+    server: Server = None,
+    offline: Offline = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -94,7 +100,8 @@ def restore(
     from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
     from gnomon.recorder.review import restoration
 
-    path = journal_path(journal, config, machine, prefix)
+    refuse_offline(offline=offline, dry_run=dry_run)
+    path = find_served_journal(Asked(journal, config, machine, prefix, server, offline)).path
 
     def plan() -> "tuple[RecordedState, tuple[Assignment, ...]]":
         with Reader(path) as reader:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gnomon.cli.options import configure
+from gnomon.cli.served_journal import Asked
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 JournalOption = Annotated[
     Path | None,
-    typer.Option("--journal", help="Read this journal file.", show_default="the journal of the configuration"),
+    typer.Option(
+        "--journal",
+        help="Read this journal file.",
+        show_default="that of the running server, else of the configuration",
+    ),
 ]
 PvOption = Annotated[
     str | None,
@@ -127,19 +132,41 @@ class Chosen:
     prefix: str | None
 
 
-def chosen_journal(
-    context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
-) -> Path:
-    """Find the journal of a subcommand, by its own options and those before it."""
+def asked(
+    context: typer.Context,
+    journal: Path | None = None,
+    machine: str | None = None,
+    prefix: str | None = None,
+    server: str | None = None,
+    *,
+    offline: bool = False,
+) -> Asked:
+    """Put together the options of a subcommand and those before it; its own ones take precedence."""
     before: Chosen = context.obj
     if journal is None and before.journal is not None and machine is None and prefix is None:
         journal = before.journal
-    return journal_path(journal, before.config, machine or before.machine, before.prefix if prefix is None else prefix)
+    prefix = before.prefix if prefix is None else prefix
+    return Asked(journal, before.config, machine or before.machine, prefix, server, offline)
 
 
-def journal_path(journal: Path | None, config: Path | None, machine: str | None, prefix: str | None) -> Path:
-    """Find the journal: the given file, or that of the configuration."""
-    return journal if journal is not None else configure(config, machine, prefix).journal()
+def chosen_journal(
+    context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
+) -> Path:
+    """Find the journal to read: the given file, that of the server that runs here, or that of the configuration."""
+    from gnomon.ioc.base.running_servers import running_servers
+
+    wanted = asked(context, journal, machine, prefix)
+    if wanted.journal is not None:
+        return wanted.journal
+    if wanted.config is None and wanted.machine is None:
+        running = [
+            each
+            for each in running_servers()
+            if each.journal and (each.prefix == wanted.prefix if wanted.prefix is not None else not each.fork)
+        ]
+        if len(running) == 1 and Path(running[0].journal).exists():
+            return Path(running[0].journal)
+    return configure(wanted.config, wanted.machine, wanted.prefix).journal()
 
 
 def ring_of(run: "Run") -> "Ring | None":

@@ -1,13 +1,15 @@
 """Commands as a user types them, and a server that answers remote calls from memory."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
 from gnomon.cli import app
+from gnomon.recorder import Reader
 
 
 def gnomon(*arguments: object) -> Result:
@@ -30,3 +32,14 @@ class FakeCall:
         if isinstance(self.answer, Exception):
             raise self.answer
         return json.dumps(self.answer)
+
+
+def tell_journal(path: Path) -> Callable[[object], dict[str, object]]:
+    """Make what a server of a journal answers to `dt:journal`."""
+
+    def ask(target: object) -> dict[str, object]:
+        with Reader(path) as reader:
+            run = reader.newest_run()
+        return {"journal": str(path), "run": float(run.run), "machine": run.machine, "prefix": run.prefix}
+
+    return ask

@@ -11,13 +11,14 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from gnomon.cli import log, replay, sending
+from gnomon.cli import log, replay, sending, served_journal
 from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.lattice import Client, DocumentError, Outcome, Ring, Setting
 from gnomon.recorder import Journal, JournalError, Reader, RemoteError, ReplayError, ReviewError
 from gnomon.recorder.reader import Followed
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.review import Assignment
+from unit.cli.commands import tell_journal
 from unit.recorder.conftest import bessy2
 from unit.recorder.fake_machine import FakeMachine, FakePv
 from unit.recorder.records import applied, begin, current, record, settled, small_journal, write
@@ -61,8 +62,9 @@ class FakeRemote:
 
 
 @pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> FakeRemote:
+def remote(path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRemote:
     fake = FakeRemote()
+    monkeypatch.setattr(served_journal, "ask_journal", tell_journal(path))
     monkeypatch.setattr(sending, "make_remote", lambda: fake)
     return fake
 
@@ -329,6 +331,46 @@ def test_on_a_terminal_the_user_is_asked(
     assert len(remote.sent) == sends
     assert result.exit_code == 1 - sends
     assert "on 'TWIN:'? [y/N]" in result.output
+
+
+@pytest.mark.parametrize("arguments", CHANGES)
+def test_offline_only_shows_and_asks_no_server(
+    path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch, arguments: list[object]
+) -> None:
+    monkeypatch.setattr(served_journal, "ask_journal", None)
+    assert gnomon(*arguments, "--journal", path, "--offline", "--yes").exit_code == 2
+    assert "dry run" in gnomon(*arguments, "--journal", path, "--offline", "--dry-run").stdout
+    assert not remote.sent
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"journal": "other"}, "writes .*other, not .*; --offline reads the file all the same"),
+        ({"journal": "/nowhere/twin.journal"}, "which is not on this computer: call this where the server runs"),
+        ({"run": 2.0}, "writes run 2, and .* has run 1"),
+    ],
+)
+def test_a_server_that_writes_something_else_is_refused(
+    path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], reason: str
+) -> None:
+    other = small_journal(path.parent / "other")
+    answer = tell_journal(path)(None) | told
+    answer["journal"] = str(other.parent / str(answer["journal"]))
+    monkeypatch.setattr(served_journal, "ask_journal", lambda target: answer)
+    with pytest.raises(ReviewError, match=reason):
+        gnomon("log", "undo", 2, "--journal", path, "--yes")
+    assert not remote.sent
+
+
+def test_a_server_that_does_not_answer_is_refused_with_the_way_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object) -> str:
+        raise RemoteError("TWIN:dt:journal: no server answered within 5 s")
+
+    monkeypatch.setattr("gnomon.recorder.remote.call_procedure", nobody)
+    for arguments in CHANGES:
+        with pytest.raises(RemoteError, match="no server answered within 5 s; with --offline"):
+            gnomon(*arguments, "--journal", path, "--yes")
 
 
 def test_nothing_is_sent_if_settings_changed_while_the_user_was_asked(

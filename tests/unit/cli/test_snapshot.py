@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from gnomon.cli import sending
+from gnomon.cli import sending, served_journal
 from gnomon.db import shipped_machine
 from gnomon.ioc.app.snapshot_store import SnapshotError
 from gnomon.lattice import Ring
@@ -53,8 +53,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(tmp_path)
+    monkeypatch.setattr(served_journal, "ask_journal", commands.tell_journal(made.journal))
+    return made
 
 
 @dataclass

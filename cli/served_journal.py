@@ -1,0 +1,86 @@
+"""The journal of the running server, as the server itself tells it; a file alone only where that is asked for."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnomon.cli.options import configure
+
+if TYPE_CHECKING:
+    from gnomon.clients.server_choice import Target
+
+#: Time to wait for the server's answer [s].
+TIMEOUT_S = 5.0
+
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Read the journal's file without asking a running server; set nothing.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Options that select a running server and its journal, and whether the file alone is to be read."""
+
+    journal: Path | None = None
+    config: Path | None = None
+    machine: str | None = None
+    prefix: str | None = None
+    server: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServedJournal:
+    """A journal, and the prefix of the server that writes it; offline, the prefix that was given, if any."""
+
+    path: Path
+    prefix: str | None
+
+
+def find_served_journal(asked: Asked) -> ServedJournal:
+    """Ask the running server for its journal. Raises GnomonError if it does not answer, or writes another one."""
+    from gnomon.clients.server_choice import choose_server
+    from gnomon.recorder import Reader, ReviewError
+
+    if asked.offline:
+        path = asked.journal or configure(asked.config, asked.machine, asked.prefix).journal()
+        return ServedJournal(path, asked.prefix)
+    prefix = asked.prefix
+    if asked.journal is not None and prefix is None:
+        with Reader(asked.journal) as reader:
+            prefix = reader.newest_run().prefix
+    target = choose_server(prefix=prefix, machine=asked.machine, config=asked.config, server=asked.server)
+    answer = ask_journal(target)
+    path, name = Path(answer["journal"]), f"the server with prefix {target.prefix!r}"
+    if asked.machine is not None and answer["machine"] != Path(asked.machine).stem:
+        raise ReviewError(f"{name} serves {answer['machine']!r}, not {asked.machine!r}")
+    if not path.exists():
+        raise ReviewError(f"{name} writes {path}, which is not on this computer: call this where the server runs")
+    if asked.journal is not None and not asked.journal.samefile(path):
+        raise ReviewError(f"{name} writes {path}, not {asked.journal}; --offline reads the file all the same")
+    with Reader(path) as reader:
+        if reader.newest_run().run != int(answer["run"]):
+            raise ReviewError(f"{name} writes run {answer['run']:.0f}, and {path} has run {reader.newest_run().run}")
+    return ServedJournal(path, target.prefix)
+
+
+def ask_journal(target: "Target") -> dict[str, Any]:
+    """Ask a server which journal it writes. Raises RemoteError without an answer."""
+    from gnomon.recorder import RemoteError
+    from gnomon.recorder.remote import call_procedure
+
+    try:
+        text = call_procedure(f"{target.prefix}dt:journal", {}, TIMEOUT_S, target.environment)
+    except RemoteError as error:
+        raise RemoteError(f"{error}; with --offline the journal's file is read without the server") from error
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def refuse_offline(*, offline: bool, dry_run: bool) -> None:
+    """Refuse to set anything without a server. Raises typer.BadParameter."""
+    if offline and not dry_run:
+        raise typer.BadParameter("without a server nothing can be set; give --dry-run, too", param_hint="--offline")
