@@ -39,6 +39,12 @@ def replay(
     arm: Annotated[
         bool, typer.Option("--arm", help="Write to the machine. Without this option, only a dry run.")
     ] = False,
+    net: Annotated[
+        bool,
+        typer.Option(
+            "--net", help="Write only where the commands end, all settings together, in steps within --max-step."
+        ),
+    ] = False,
     journal: JournalOption = None,
     config: ConfigFile = None,
     machine: Annotated[
@@ -98,9 +104,11 @@ def replay(
         raise typer.BadParameter(
             f"the last command, {last}, comes before the first one, {first} (--from)", param_hint="--to"
         )
+    if net and pace == "original":
+        raise typer.BadParameter("the steps of --net have no recorded times; give seconds", param_hint="--pace")
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
     path = journal if journal is not None else configure(config).journal()
-    run, plan = _plan(path, first, last, prefix, config, machine, pvs)
+    run, plan = _plan(path, (first, last), prefix, config, machine, pvs, max_step if net else None)
     console = rendering.make_console()
     console.print(
         rendering.clean(
@@ -128,15 +136,23 @@ def make_machine() -> "MachineClient":
 
 
 def _plan(
-    path: Path, first: int, last: int, prefix: str, config: Path | None, machine: str | None, pvs: str | None
+    path: Path,
+    numbers: tuple[int, int],
+    prefix: str,
+    config: Path | None,
+    machine: str | None,
+    pvs: str | None,
+    net_step: float | None,
 ) -> "tuple[Run, Plan]":
+    """Make the plan; `net_step` is the largest step to where the range ends, None: repeat the commands."""
     from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
     from gnomon.recorder import Filter, Reader, ReplayError
     from gnomon.recorder.recorded_states import state_before
-    from gnomon.recorder.replay import make_plan
+    from gnomon.recorder.replay import make_net_plan, make_plan
 
     with Reader(path) as reader:
+        first, last = numbers
         before = state_before(reader, first)
         reader.entry(last)
         entries = tuple(reader.entries(Filter(first=first, last=last)))
@@ -151,7 +167,10 @@ def _plan(
         )
     start = loaded.ring.nominal.updated(before.settings)
     propagate = Propagator(loaded.ring, settings.model.momentum)
-    return run, make_plan(entries, run, prefix, start, pvs_of(loaded, prefix), propagate)
+    specs = pvs_of(loaded, prefix)
+    if net_step is not None:
+        return run, make_net_plan(entries, run, prefix, start, specs, propagate, net_step)
+    return run, make_plan(entries, run, prefix, start, specs, propagate)
 
 
 def _show(plan: "Plan", console: "Console") -> None:

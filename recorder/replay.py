@@ -21,6 +21,7 @@ from gnomon.recorder.gate import (
     judge,
 )
 from gnomon.recorder.machine import MachineClient, PvState
+from gnomon.recorder.net_steps import make_net_plan
 from gnomon.recorder.rollback import Report, RollBack, Written, facts
 from gnomon.recorder.steps import Plan, Step, make_plan
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
@@ -41,6 +42,7 @@ __all__ = [
     "carry_out",
     "check_prediction",
     "check_step",
+    "make_net_plan",
     "make_plan",
 ]
 

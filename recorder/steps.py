@@ -83,6 +83,15 @@ class Plan:
     moves: tuple[Mapping[str, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The changes that one put makes, that of its own PV first, for a command that acted at `wall_ns`."""
+
+    sequence: int
+    wall_ns: int
+    effects: tuple[StoredChange, ...]
+
+
 class Beam(Protocol):
     """The part of a model's answer that predictions need (`gnomon.propagator.BeamState`)."""
 
@@ -157,33 +166,55 @@ def make_plan(
     `specs` are the PVs with that prefix. Raises ReplayError if the entries belong to several runs, change nothing, or
     set a property for which the machine has no PV.
     """
+    same_run(entries, run)
+    setpoints = Setpoints(specs)
+    done = sorted(
+        ((o, entry.sequence) for entry in entries if (o := entry.applied) is not None), key=lambda pair: pair[0].order
+    )
+    puts = [
+        Put(sequence, outcome.wall_ns, tuple(effects))
+        for outcome, sequence in done
+        for effects in _of_one_put(outcome.effects, setpoints, run.prefix, prefix)
+    ]
+    if not puts:
+        raise ReplayError("no command of the range has changed anything: there is nothing to replay")
+    return plan_of_puts(puts, run, prefix, start, setpoints, propagate)
+
+
+def same_run(entries: Sequence[Entry], run: Run) -> None:
+    """Check that all entries are of one run. Raises ReplayError."""
     others = {entry.run for entry in entries} - {run.run}
     if others:
         raise ReplayError(
             f"the range has commands of runs {', '.join(map(str, sorted(others | {run.run})))}: the server was "
             "restarted between them; replay one run at a time"
         )
-    setpoints = Setpoints(specs)
-    done = sorted(
-        ((o, entry.sequence) for entry in entries if (o := entry.applied) is not None), key=lambda pair: pair[0].order
-    )
+
+
+def plan_of_puts(
+    puts: Sequence[Put],
+    run: Run,
+    prefix: str,
+    start: Lattice,
+    setpoints: Setpoints,
+    propagate: Callable[[Lattice], Beam],
+) -> Plan:
+    """Make a step of each put, with the prediction for it. Raises ReplayError."""
     steps: list[Step] = []
     predictions: list[Prediction] = []
     lattices: list[Lattice] = [start]
     lattice, beam = start, propagate(start)
-    for outcome, sequence in done:
-        for effects in _of_one_put(outcome.effects, setpoints, run.prefix, prefix):
-            try:
-                after = lattice.updated({key_of(e): e.setting_done for e in effects if e.setting_done is not None})
-            except LatticeError as error:
-                raise ReplayError(f"command {sequence}: {error}") from error
-            steps.append(_step(sequence, outcome.wall_ns, effects[0], setpoints, run.prefix, prefix, lattice, after))
-            predicted = propagate(after)
-            predictions.append(predict(beam, predicted, start.ring.monitors))
-            lattice, beam = after, predicted
-            lattices.append(after)
-    if not steps:
-        raise ReplayError("no command of the range has changed anything: there is nothing to replay")
+    for put in puts:
+        try:
+            after = lattice.updated({key_of(e): e.setting_done for e in put.effects if e.setting_done is not None})
+        except LatticeError as error:
+            raise ReplayError(f"command {put.sequence}: {error}") from error
+        effect = put.effects[0]
+        steps.append(_step(put.sequence, put.wall_ns, effect, setpoints, run.prefix, prefix, lattice, after))
+        predicted = propagate(after)
+        predictions.append(predict(beam, predicted, start.ring.monitors))
+        lattice, beam = after, predicted
+        lattices.append(after)
     starts, shown = _starts(steps, setpoints, start)
     moves = tuple(_moved(shown, before, after) for before, after in pairwise(lattices))
     return Plan(tuple(steps), tuple(predictions), starts, moves)

@@ -478,6 +478,13 @@ def test_armed_replay_writes_verifies_and_keeps_a_record(recording: Path, machin
     assert (events[3]["put_back"], events[3]["to"]) == (0.1, 0.2)
 
 
+def test_armed_replay_of_the_net_writes_only_where_the_range_ends(recording: Path, machine: FakeMachine) -> None:
+    result = gnomon("replay", "--journal", recording, *RANGE, "--net", "--arm")
+    assert machine.puts == [("MACH:HS4P1D1R:set", 0.2)]
+    assert "1 of 1 steps written and verified" in result.stdout
+    assert gnomon("replay", "--journal", recording, *RANGE, "--net", "--pace", "original").exit_code == 2
+
+
 def test_armed_replay_that_fails_tells_what_was_put_back(recording: Path, machine: FakeMachine) -> None:
     machine.on_put = lambda pv, value: setattr(machine.pvs["MACH:HS4P1D1R:rdbk"], "error", 1.0 * (value == 0.2))
     with pytest.raises(ReplayError, match=r"(?s)stopped after 1 of 2 steps.*put back: MACH:HS4P1D1R:set, MACH:HS4"):
