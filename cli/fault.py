@@ -6,6 +6,7 @@ import typer
 
 from gnomon.cli.connection import call_running
 from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
+from gnomon.cli.output import Json, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
 
@@ -28,6 +29,7 @@ def add(
     prefix: Prefix = None,
     server: Server = None,
     timeout: Timeout = 5.0,
+    as_json: Json = False,
 ) -> None:
     """Add a fault: make commands to some devices go wrong.
 
@@ -37,13 +39,19 @@ def add(
     given = {"delay_s": delay, "scale": scale, "offset": offset, "value": value, "count": count}
     arguments = {"do": "add", "action": action, "device": device, "property": property}
     arguments |= {name: str(number) for name, number in given.items() if number is not None}
-    _show([call_running("dt:fault", arguments, timeout, config, prefix, server)], "added")
+    _show([call_running("dt:fault", arguments, timeout, config, prefix, server)], "added", as_json)
 
 
 @app.command("list")
-def list_(config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 5.0) -> None:
+def list_(
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    server: Server = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
     """List the active faults."""
-    _show(call_running("dt:fault", {"do": "list"}, timeout, config, prefix, server), "active")
+    _show(call_running("dt:fault", {"do": "list"}, timeout, config, prefix, server), "active", as_json)
 
 
 @app.command()
@@ -54,15 +62,19 @@ def clear(
     prefix: Prefix = None,
     server: Server = None,
     timeout: Timeout = 5.0,
+    as_json: Json = False,
 ) -> None:
     """Clear one fault or all faults: `gnomon fault clear 3`, `gnomon fault clear --all`."""
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
     arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
-    _show(call_running("dt:fault", arguments, timeout, config, prefix, server), "cleared")
+    _show(call_running("dt:fault", arguments, timeout, config, prefix, server), "cleared", as_json)
 
 
-def _show(faults: list[dict[str, Any]], what: str) -> None:
+def _show(faults: list[dict[str, Any]], what: str, as_json: bool) -> None:
+    if as_json:
+        print_json(faults)
+        return
     from gnomon.recorder.rendering import clean, make_console, make_table
 
     console = make_console()

@@ -6,6 +6,7 @@ import typer
 
 from gnomon.cli.connection import call_running
 from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
+from gnomon.cli.output import Json, print_json
 from gnomon.lattice.text import printable
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ def add(
     prefix: Prefix = None,
     server: Server = None,
     timeout: Timeout = 10.0,
+    as_json: Json = False,
 ) -> None:
     """Add a copy of a running twin. For example `gnomon fork add WHATIF`: then the PVs `WHATIF:...` answer too.
 
@@ -45,13 +47,19 @@ def add(
     arguments = {"do": "add", "name": name}
     given = {"prefix": as_, "nominal": "true" if nominal else None, "snapshot": snapshot, "lattice": lattice}
     arguments |= {key: value for key, value in given.items() if value is not None}
-    _show([call_running("dt:fork", arguments, timeout, config, prefix, server)])
+    _show([call_running("dt:fork", arguments, timeout, config, prefix, server)], as_json)
 
 
 @app.command("list")
-def list_(config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 5.0) -> None:
+def list_(
+    config: ConfigFile = None,
+    prefix: Prefix = None,
+    server: Server = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
     """List the forks of a server."""
-    _show(call_running("dt:fork", {"do": "list"}, timeout, config, prefix, server))
+    _show(call_running("dt:fork", {"do": "list"}, timeout, config, prefix, server), as_json)
 
 
 @app.command()
@@ -63,7 +71,10 @@ def drop(
     typer.echo(printable(f"fork {name} is dropped; its commands are kept in {dropped['journal']}"))
 
 
-def _show(forks: list[dict[str, Any]]) -> None:
+def _show(forks: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(forks)
+        return
     from gnomon.recorder import rendering
 
     console = rendering.make_console()

@@ -8,11 +8,12 @@ import typer
 
 from gnomon.cli.log.options import RunStates
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
+from gnomon.cli.output import Json, print_json
 from gnomon.cli.sending import DryRun, Sending, Yes, send
 from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
-    from gnomon.ioc.app.snapshot_store import PresentState
+    from gnomon.ioc.app.snapshot_store import PresentState, StoredSnapshot
     from gnomon.ioc.base.config import Config
     from gnomon.recorder.review import Assignment
     from gnomon.recorder.snapshots import Entry, Snapshot
@@ -67,7 +68,7 @@ def save(
 
 
 @app.command("list")
-def list_(config: ConfigFile = None) -> None:
+def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     """List all snapshots."""
     from gnomon.ioc.app import snapshot_store as store
     from gnomon.recorder import rendering
@@ -76,6 +77,9 @@ def list_(config: ConfigFile = None) -> None:
         "name", "saved", "by", "machine", "prefix", "settings", "lattice", "comment", right=(5,)
     )
     known = store.list_snapshots(configure(config))
+    if as_json:
+        print_json([_document(kept, with_entries=False) for kept in known])
+        return
     for kept in known:
         s = kept.snapshot
         who = f"{s.signed.user}@{s.signed.host}"
@@ -92,6 +96,7 @@ def show(
     every: Annotated[bool, typer.Option("--all", help="Include nominal settings.")] = False,
     revision: RevisionOption = None,
     config: ConfigFile = None,
+    as_json: Json = False,
 ) -> None:
     """Show a snapshot: its origin, and its settings that are not nominal. For example `gnomon snapshot show flat`."""
     from gnomon.ioc.app import snapshot_store as store
@@ -99,6 +104,9 @@ def show(
 
     settings = configure(config)
     kept = store.find(settings, name, revision)
+    if as_json:
+        print_json(_document(kept, with_entries=True))
+        return
     s = kept.snapshot
     facts = {
         "saved": f"{rendering.local_time(s.signed.time_ns)} by {s.signed.user}@{s.signed.host}",
@@ -141,6 +149,7 @@ def diff(
     journal: JournalOption = None,
     server: Server = None,
     offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two snapshots, or one with the running server; the exit code is 1 if they differ.
 
@@ -165,6 +174,9 @@ def diff(
         raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {b.machine!r}: they cannot be compared")
     common = not (a.complete and b.complete)
     different = differences(a.entries, b.entries, common=common, tolerance=allowed)
+    if as_json:
+        print_json([dict(zip(("pv", "first", "second", "unit"), row, strict=True)) for row in different])
+        raise typer.Exit(1 if different else 0)
     console = rendering.make_console()
     if different:
         console.print(rendering.moves_table(different, first, other))
@@ -321,6 +333,13 @@ def import_(
     if imported.unread:
         _tell_unread(imported.unread)
         raise typer.Exit(DONE_IN_PART)
+
+
+def _document(kept: "StoredSnapshot", *, with_entries: bool) -> dict[str, object]:
+    """Make plain data of a snapshot with its name and revision."""
+    left_out = set() if with_entries else {"entries"}
+    data: dict[str, object] = kept.snapshot.model_dump(mode="json", by_alias=True, exclude=left_out)
+    return {"name": kept.name, "revision": kept.revision, "settings": len(kept.snapshot.entries), **data}
 
 
 def _tell_unread(lines: tuple[str, ...]) -> None:

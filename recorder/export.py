@@ -3,13 +3,13 @@
 import csv
 import json
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from typing import Any, TextIO
 
 from gnomon.lattice.text import printable
 from gnomon.recorder.command_document import command_document, iso_time
 from gnomon.recorder.entries import Entry, Run
 
-__all__ = ["write_csv", "write_jsonl"]
+__all__ = ["documents", "write_csv", "write_jsonl"]
 
 #: First characters of a cell that a spreadsheet takes for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -40,6 +40,11 @@ COLUMNS = (
     "outcome",
     "reason",
 )
+
+
+def documents(entries: Iterable[Entry], run: Callable[[int], Run]) -> list[dict[str, Any]]:
+    """Make the documents of commands, as plain data for JSON; `run` finds a run by its number."""
+    return [command_document(entry, run(entry.run)).model_dump(mode="json", by_alias=True) for entry in entries]
 
 
 def write_jsonl(entries: Iterable[Entry], run: Callable[[int], Run], out: TextIO) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, ring_of, with_filter
 from gnomon.cli.options import Machine, Prefix
+from gnomon.cli.output import Json, print_json
 
 if TYPE_CHECKING:
     from gnomon.recorder import Entry, Filter, Run
@@ -21,13 +23,18 @@ def show(
     journal: JournalOption = None,
     machine: Machine = None,
     prefix: Prefix = None,
+    as_json: Json = False,
 ) -> None:
     """Show everything that is recorded about one command. For example `gnomon log show 12`."""
     from gnomon.recorder import Reader
+    from gnomon.recorder.export import documents
 
     with Reader(chosen_journal(context, journal, machine, prefix)) as reader:
         entry = reader.entry(sequence)
-        _print(entry, reader.run(entry.run), RunStates(reader.run))
+        if as_json:
+            print_json(documents([entry], reader.run)[0])
+        else:
+            _print(entry, reader.run(entry.run), RunStates(reader.run))
 
 
 def _print(entry: "Entry", run: "Run", states: "StateName") -> None:
@@ -104,6 +111,7 @@ def diff(
     journal: JournalOption = None,
     machine: Machine = None,
     prefix: Prefix = None,
+    as_json: Json = False,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
     from gnomon.recorder import Reader, rendering
@@ -118,6 +126,9 @@ def diff(
         found = differences(a.settings, b.settings, nominals.find, reader.units())
         names = (f"after {first}", "now" if second is None else f"after {second}")
         console = rendering.make_console()
+        if as_json:
+            print_json([asdict(difference) for difference in found])
+            return
         if found:
             console.print(rendering.differences_table(found, *names, run=a.run.run, state_name=RunStates(reader.run)))
     if not found:

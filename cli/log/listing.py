@@ -1,5 +1,6 @@
 """`gnomon log list`: the recorded commands with clients and outcomes, and those still to come."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from gnomon.cli.log.options import (
     with_filter,
 )
 from gnomon.cli.options import ConfigFile, Machine, Prefix
+from gnomon.cli.output import Json, print_json
 
 if TYPE_CHECKING:
     from gnomon.recorder import Entry, Filter, Reader
@@ -33,11 +35,12 @@ def log(
     which: "Filter",
     last: LastOption = 20,
     follow: FollowOption = False,
+    as_json: Json = False,
 ) -> None:
     """Keep the options for the subcommand; without a subcommand, list the commands."""
     context.obj = Chosen(journal, config, machine, prefix)
     if context.invoked_subcommand is None:
-        _list(chosen_journal(context), which, last, follow)
+        _list(chosen_journal(context), which, last, follow, as_json)
 
 
 @with_filter
@@ -50,12 +53,13 @@ def list_(
     which: "Filter",
     last: LastOption = 20,
     follow: FollowOption = False,
+    as_json: Json = False,
 ) -> None:
     """List recorded commands, oldest first. For example `gnomon log list --client operator@* --since 2h`."""
-    _list(chosen_journal(context, journal, machine, prefix), which, last, follow)
+    _list(chosen_journal(context, journal, machine, prefix), which, last, follow, as_json)
 
 
-def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
+def _list(journal: Path, which: "Filter", last: int, follow: bool, as_json: bool) -> None:
     from gnomon.recorder import Reader, rendering
 
     console = rendering.make_console()
@@ -64,7 +68,9 @@ def _list(journal: Path, which: "Filter", last: int, follow: bool) -> None:
         after = reader.last_sequence()
         entries = reader.newest(last, which)
         _tell_hidden(reader, entries, which)
-        if follow:
+        if as_json:
+            _print_json(reader, entries, which, after if follow else None)
+        elif follow:
             _follow(reader, entries, which, after)
         elif entries:
             console.print(rendering.entries_table(entries, states))
@@ -84,6 +90,21 @@ def _follow(reader: "Reader", entries: "Sequence[Entry]", which: "Filter", after
     with suppress(KeyboardInterrupt):
         for entry, later in reader.follow(which, after=after):
             console.print(lines.line(entry, later=later), soft_wrap=True)
+
+
+def _print_json(reader: "Reader", entries: "Sequence[Entry]", which: "Filter", after: int | None) -> None:
+    """Print the documents of commands as JSON: as one list, or with `after` one line each, and those that follow."""
+    from gnomon.recorder.export import documents, write_jsonl
+
+    if after is None:
+        print_json(documents(entries, reader.run))
+        return
+    write_jsonl(entries, reader.run, sys.stdout)
+    sys.stdout.flush()
+    with suppress(KeyboardInterrupt):
+        for entry, _ in reader.follow(which, after=after):
+            write_jsonl([entry], reader.run, sys.stdout)
+            sys.stdout.flush()
 
 
 def _tell_hidden(reader: "Reader", entries: "Sequence[Entry]", which: "Filter") -> None:

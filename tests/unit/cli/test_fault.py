@@ -1,5 +1,6 @@
 """`gnomon fault`: the call that each command makes, and how the answer is shown."""
 
+import json
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def test_list_shows_what_is_left_of_each_fault_and_who_made_it(call: FakeCall) -
     assert call.calls == [("TWIN:dt:fault", {"do": "list"}, 5.0)]
     assert lines[1].split() == ["abandon", "Q1P*", "all", "op@console"]
     assert lines[2].split() == ["delay", "HS*", "by", "2", "s", "0", "eve@office"]
+
+
+def test_faults_are_also_data(call: FakeCall) -> None:
+    call.answer = [fault()]
+    assert json.loads(gnomon("fault", "list", "--json").output) == [fault()]
+    assert json.loads(gnomon("fault", "clear", "--all", "--json").output) == [fault()]
 
 
 def test_no_fault_is_said_in_words(call: FakeCall) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer import Typer
@@ -98,6 +99,16 @@ def test_log_filters(path: Path, command: list[str], options: list[str], numbers
     result = gnomon(*command, "--journal", path, *options)
     lines = [line for line in result.stdout.splitlines() if not line.startswith("no matching command")]
     assert [line.split()[0] for line in lines[1:]] == numbers
+
+
+def test_every_table_is_also_data(path: Path) -> None:
+    def data(*arguments: object) -> Any:
+        return json.loads(gnomon("log", *arguments, "--journal", path, "--json").stdout)
+
+    for command in ((), ("list",)):
+        assert [document["sequence"] for document in data(*command)] == [1, 2, 3, 4]
+    assert data("show", 3)["changes"][0]["new"] == "nan"
+    assert data("diff", 1, 2) == [{"device": "Q2", "setting": "current", "unit": "A", "first": 0.0, "second": 5.0}]
 
 
 def test_commands_that_are_not_shown_are_counted_beside_the_listing(path: Path) -> None:

@@ -1,5 +1,6 @@
 """`gnomon snapshot` on a journal without a server: what is kept, compared, sent and exchanged, and each exit code."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -113,6 +114,19 @@ def test_the_list_has_the_names_in_order_with_who_and_why(desk: Desk) -> None:
     assert "the [bold]first[/]" in lines[2]
     assert "'TWIN:'" in lines[1]
     assert "mls" in lines[1]
+
+
+def test_lists_snapshots_and_differences_are_also_data(desk: Desk) -> None:
+    desk.server(50.0)
+    desk.snapshot("save", "a", "-m", "why")
+    desk.server(50.5)
+    (listed,) = json.loads(desk.snapshot("list", "--json").output)
+    assert (listed["name"], listed["revision"], listed["comment"]) == ("a", 1, "why")
+    shown = json.loads(desk.snapshot("show", "a", "--json").output)
+    assert len(shown["entries"]) == listed["settings"] == shown["settings"]
+    result = desk.snapshot("diff", "a", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == [{"pv": "Q1P1K1RP:setCur", "first": 50.0, "second": 50.5, "unit": "A"}]
 
 
 def test_show_has_the_settings_that_are_not_nominal(desk: Desk) -> None:
