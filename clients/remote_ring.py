@@ -235,7 +235,7 @@ class RemoteRing:
         above.set_ylabel(f"orbit at the monitors [{orbit.units['x']}]")
         below.set_ylabel(f"beta function [{optics.units['beta_x']}]")
         below.set_xlabel("s [m]")
-        above.legend(loc="upper right")
+        above.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
         figure.suptitle(f"{self.prefix} Q = {self.tunes.x:.4f}, {self.tunes.y:.4f}")
         drawn = BytesIO()
         figure.savefig(drawn, format="png", dpi=130)
