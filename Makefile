@@ -106,7 +106,7 @@ $(installed): pyproject.toml | $(python)
 	@touch $@
 
 $(installed-test): pyproject.toml | $(installed)
-	$(call pip-install,--editable '.[symbols$(comma)study]' --group test,what the tests need)
+	$(call pip-install,--editable '.[symbols$(comma)study$(comma)watch]' --group test,what the tests need)
 	@touch $@
 
 $(installed-docs): pyproject.toml | $(installed)

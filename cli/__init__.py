@@ -28,6 +28,12 @@ COMMANDS = (
         "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",
         "status:status",
     ),
+    Entry(
+        "watch",
+        LOOK,
+        "Show the running server live in the terminal: orbit, tunes, commands, faults; step power supplies.",
+        "watch.command:watch",
+    ),
     Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
     Entry("monitor", LOOK, "Show values as they change, until Ctrl-C.", "monitor:monitor"),
     Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),

@@ -1,0 +1,122 @@
+"""What `gnomon watch` draws: bars, resonances, magnets, and its choice of steps."""
+
+import math
+
+import pytest
+
+from gnomon.cli.watch.braille import Canvas, draw_bars, scale_for
+from gnomon.cli.watch.magnets import BEND, CHOSEN, FOCUSING, draw_magnets, map_of
+from gnomon.cli.watch.steps import (
+    Step,
+    find_setpoints,
+    first_size,
+    larger,
+    setpoints,
+    smaller,
+    stepped,
+    undo_refusal,
+)
+from gnomon.cli.watch.tune_diagram import Resonance, draw_tunes, nearest, resonances
+from gnomon.clients.epics_client import PvInfo
+from gnomon.clients.reading import Reading
+from gnomon.db import shipped_document
+from gnomon.lattice import Ring
+from unit.cli.fake_feed import ring_map
+
+
+def test_bars_go_up_and_down_from_the_middle() -> None:
+    assert draw_bars([1.0, -1.0], [0.0, 0.5], 1.0, 2, 2) == ["⡇ ", " ⡇"]
+
+
+def test_a_small_value_has_a_dot_and_nan_has_none() -> None:
+    assert draw_bars([1e-9, math.nan], [0.0, 0.75], 1.0, 2, 2) == ["⡀ ", "  "]
+
+
+def test_a_value_beyond_the_scale_ends_at_the_edge() -> None:
+    assert draw_bars([50.0], [0.0], 1.0, 1, 1) == ["⠃"]
+
+
+def test_the_largest_of_several_values_in_one_column_is_drawn() -> None:
+    assert draw_bars([0.25, 1.0, 0.5], [0.0, 0.01, 0.02], 1.0, 1, 2) == ["⡇", " "]
+
+
+def test_places_outside_the_window_are_left_out() -> None:
+    assert draw_bars([1.0, 1.0], [-0.1, 1.1], 1.0, 3, 2) == ["   ", "   "]
+    canvas = Canvas(1, 1)
+    canvas.dot(5, 5)
+    assert canvas.lines() == [" "]
+
+
+def test_the_scale_is_round_and_keeps_still() -> None:
+    assert scale_for([0.13, -0.3]) == 0.5
+    assert scale_for([0.13], 0.5) == 0.5  # no jump at each small change
+    assert scale_for([0.09], 0.5) == 0.1
+    assert scale_for([0.6], 0.5) == 1.0
+    assert scale_for([math.nan]) == scale_for([]) == 1e-4
+
+
+def test_resonances_are_those_of_low_order_once_each() -> None:
+    found = [str(each) for each in resonances((0.0, 0.5), (0.0, 0.5))]
+    assert len(found) == len(set(found))
+    assert {"Qx = 0", "3 Qx = 1", "Qx + Qy = 0", "Qx + Qy = 1", "2 Qx + Qy = 1", "Qx - Qy = 0"} <= set(found)
+    assert "2 Qx + 2 Qy = 1" not in found  # of fourth order
+
+
+def test_the_nearest_resonance_of_a_working_point() -> None:
+    line = nearest(17.848, 6.727)
+    assert line == Resonance(2, -1, 29)
+    assert line.distance(17.848, 6.727) == pytest.approx(abs(2 * 17.848 - 6.727 - 29) / math.sqrt(5))
+
+
+def test_the_working_point_stands_where_it_is_in_its_square() -> None:
+    rows, (column, row) = draw_tunes(17.75, 6.999, 20, 8)
+    assert (len(rows), {len(line) for line in rows}) == (8, {20})
+    assert (column, row) == (10, 0)
+
+
+def test_magnets_of_the_ring_and_the_places_of_a_supply() -> None:
+    row = draw_magnets(ring_map(), (0.0, 48.0), 48, "HS1")
+    assert row[0] == BEND
+    assert row[3] == FOCUSING
+    assert row[20] == CHOSEN
+    assert draw_magnets(ring_map(), (18.0, 22.0), 4, "Q1") == f"─{FOCUSING}──"
+
+
+def test_a_shipped_ring_has_its_magnets_on_the_map() -> None:
+    shown = map_of(Ring(shipped_document("mls")))
+    assert shown.circumference_m == pytest.approx(48.0)
+    assert sum(magnet.sign == BEND for magnet in shown.magnets) == 8
+    assert all(shown.places_m.values())
+
+
+PVS = [
+    PvInfo("TWIN:HS1:set", "set", "HS1", "current", "A", True, ""),
+    PvInfo("TWIN:HS2:set", "set", "HS2", "current", "A", True, ""),
+    PvInfo("TWIN:Q1:set", "set", "Q1", "current", "A", False, ""),
+    PvInfo("TWIN:Q1:rdbk", "readback", "Q1", "current", "A", True, ""),
+]
+
+
+def test_only_setpoints_that_may_be_written_can_be_stepped() -> None:
+    assert [pv.device for pv in setpoints(PVS)] == ["HS1", "HS2"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"), [("hs", 2), ("HS1", 1), ("h?1", 1), ("TWIN:HS2:set", 1), ("*:set", 3), ("", 4), ("none", 0)]
+)
+def test_supplies_are_found_by_a_part_of_the_name_or_a_pattern(pattern: str, found: int) -> None:
+    assert len(find_setpoints(PVS, pattern, "TWIN:")) == found
+
+
+def test_steps_are_round() -> None:
+    assert stepped(0.1, 0.2, 1) == 0.3
+    assert first_size((-10.0, 10.0)) == 0.02
+    assert first_size(None, 218.4) == 0.2
+    assert first_size(None) == 0.001
+    assert [larger(0.02), larger(0.05), smaller(0.1), smaller(1e-6)] == [0.05, 0.1, 0.05, 1e-6]
+
+
+def test_a_step_is_undone_only_while_its_value_stands() -> None:
+    step = Step("TWIN:HS1:set", 0.1, 0.3, "A")
+    assert undo_refusal(step, Reading(step.name, 0.3)) == ""
+    assert "no longer 0.3 A" in undo_refusal(step, Reading(step.name, 0.5))
