@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, Full, Queue
+from threading import Thread
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -176,8 +178,9 @@ class WatchApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to watch, and to work off steps."""
-        self.run_worker(self.feed.run, thread=True)
-        self.run_worker(self._work, thread=True)
+        # Threads that nobody waits for: `q` ends at once, though a server that is asked does not answer.
+        Thread(target=self.feed.run, daemon=True).start()
+        Thread(target=self._work, daemon=True).start()
         self.set_interval(1.0 / RATE_HZ, self.refresh_screen)
         self.refresh_screen()
 
@@ -205,7 +208,7 @@ class WatchApp(App[None]):
         if positions is not None and not self._mapped:
             self._mapped = True
             monitors = len(positions.value)
-            self.run_worker(lambda: self._load_map(monitors), thread=True)
+            Thread(target=self._load_map, args=(monitors,), daemon=True).start()
         window = self._window or (0.0, self._length(seen))
         rows = (height - 9) // 3 if height >= HIGH else 1
         for plane in (0, 1):
@@ -257,7 +260,7 @@ class WatchApp(App[None]):
             except GnomonError as error:
                 said, style = str(error), "bold red"
             self._busy = False
-            if self.is_running:
+            with suppress(RuntimeError):  # the application has ended meanwhile
                 self.call_from_thread(self.say, said, style)
                 self.call_from_thread(self.refresh_screen)
 

@@ -9,7 +9,9 @@ import struct
 import subprocess
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from conftest import EpicsPorts, free_port
 
@@ -43,42 +45,46 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def end(self) -> int:
-        """Wait for the end, and read what is still drawn; the exit status."""
-        end = time.monotonic() + WAIT_S
-        try:
-            while self.process.poll() is None and time.monotonic() < end:
-                if select.select([self._master], [], [], 0.1)[0]:
-                    os.read(self._master, 65536)
-            return self.process.wait(0.1)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            os.close(self._master)
+        """Wait for the end, reading what is still drawn; the exit status."""
+        with suppress(OSError):  # a terminal that nobody has open any more
+            while self.process.poll() is None and select.select([self._master], [], [], WAIT_S)[0]:
+                os.read(self._master, 65536)
+        return self.process.wait(WAIT_S)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
 
 
 def test_a_supply_is_stepped_and_undone_in_a_terminal_and_a_lost_server_is_shown(tmp_path: Path) -> None:
     ports = EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
-    with TwinProcess(ports.environment, tmp_path, "--machine", "mls") as twin:
-        terminal = Terminal(twin.environment, "watch")
-        try:
-            terminal.wait_for("beam found")
-            terminal.send("/")
-            terminal.wait_for("a pattern")
-            terminal.send("s1*\r")
-            terminal.wait_for("step ")
-            terminal.send("+")
-            terminal.wait_for(" -> ")
-            (told,) = json.loads(twin.gnomon("status", "--json").stdout)["servers"]
-            (change,) = told["commands"][-1]["changes"]
-            assert told["commands"][-1]["outcome"] == "applied"
-            terminal.send("u")
-            terminal.wait_for("undone: ")
-            (told,) = json.loads(twin.gnomon("status", "--json").stdout)["servers"]
-            (undone,) = told["commands"][-1]["changes"]
-            assert (undone["pv"], undone["old"], undone["new"]) == (change["pv"], change["new"], change["old"])
-            twin.stop()
-            terminal.wait_for("LOST")
-            terminal.send("q")
-        finally:
-            assert terminal.end() == 0
+    with (
+        TwinProcess(ports.environment, tmp_path, "--machine", "mls") as twin,
+        Terminal(twin.environment, "watch") as terminal,
+    ):
+        terminal.wait_for("beam found")
+        terminal.send("/")
+        terminal.wait_for("a pattern")
+        terminal.send("s1*\r")
+        terminal.wait_for("step ")
+        terminal.send("+")
+        terminal.wait_for(" -> ")
+        step = last_command(twin)
+        assert step["outcome"] == "applied"
+        terminal.send("u")
+        terminal.wait_for("undone: ")
+        (made,), (undone,) = step["changes"], last_command(twin)["changes"]
+        assert (undone["pv"], undone["old"], undone["new"]) == (made["pv"], made["new"], made["old"])
+        twin.stop()
+        terminal.wait_for("LOST")
+        terminal.send("q")
+        assert terminal.end() == 0
+
+
+def last_command(twin: TwinProcess) -> dict[str, Any]:
+    (told,) = json.loads(twin.gnomon("status", "--json").stdout)["servers"]
+    return told["commands"][-1]

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from gnomon.cli.watch import screen
 from gnomon.cli.watch.braille import Canvas, draw_bars, scale_for
 from gnomon.cli.watch.magnets import BEND, CHOSEN, FOCUSING, draw_magnets, map_of
 from gnomon.cli.watch.steps import (
@@ -22,6 +23,7 @@ from gnomon.clients.reading import Reading
 from gnomon.db import shipped_document
 from gnomon.lattice import Ring
 from unit.cli.fake_feed import ring_map
+from unit.cli.fake_overview import overview
 
 
 def test_bars_go_up_and_down_from_the_middle() -> None:
@@ -120,3 +122,25 @@ def test_a_step_is_undone_only_while_its_value_stands() -> None:
     step = Step("TWIN:HS1:set", 0.1, 0.3, "A")
     assert undo_refusal(step, Reading(step.name, 0.3)) == ""
     assert "no longer 0.3 A" in undo_refusal(step, Reading(step.name, 0.5))
+
+
+def test_the_top_line_keeps_its_width_whatever_the_reason() -> None:
+    seen = overview(beam__found="no beam", beam__reason="x" * 300, faults__count=3)
+    assert [len(screen.head(seen, width)) for width in (30, 80, 200)] == [30, 80, 200]
+    assert "no beam; 3 injected faults" in screen.head(seen, 80).plain
+
+
+def test_a_supply_at_its_limit_has_its_mark_at_the_end_of_the_bar() -> None:
+    reading = Reading("TWIN:HS1:set", 10.0, "A", limits=(-10.0, 10.0))
+    assert "-| 10 A" in screen.supply(screen.Supply("TWIN:HS1:set", reading, 0.02), 60).plain.replace("]", "")
+
+
+def test_an_invalid_setpoint_is_not_shown_as_a_number() -> None:
+    reading = Reading("TWIN:HS1:set", 4.25, "A", severity=3)
+    assert "4.25" not in screen.supply(screen.Supply("TWIN:HS1:set", reading, 0.02), 60).plain
+
+
+def test_faults_leave_room_for_commands() -> None:
+    seen = overview(faults__count=9, faults__active=[f"fault {number}" for number in range(9)])
+    lines = screen.commands(seen, 40, 6).plain.splitlines()
+    assert lines == ["faults fault 0", "       fault 1", "       fault 2", "no commands yet"]
