@@ -48,7 +48,7 @@ class FakeClient(EpicsClient):
     def __post_init__(self) -> None:
         self.timeout_s = 1.0
 
-    def find_pvs(self, match: str = "*", source: str = "*") -> list[PvInfo]:
+    def find_pvs(self, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
         supplies = [PvInfo(f"TWIN:{n}:set", "set", n, "current", "A", True, f"{n} setpoint") for n in ("HS1", "Q1")]
         return supplies + [PvInfo(name, name, "", "", "", False, "") for name in self.readings if ":" not in name]
 
