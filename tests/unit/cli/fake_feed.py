@@ -46,7 +46,7 @@ class FakeClient(EpicsClient):
     closed: bool = False
 
     def __post_init__(self) -> None:
-        self.timeout_s = 1.0
+        self.timeout_s, self._listed = 1.0, None
 
     def find_pvs(self, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
         supplies = [PvInfo(f"TWIN:{n}:set", "set", n, "current", "A", True, f"{n} setpoint") for n in ("HS1", "Q1")]

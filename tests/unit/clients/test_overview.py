@@ -64,7 +64,7 @@ class FakeClient(EpicsClient):
     """A client of a twin in memory."""
 
     def __init__(self, target: Target, error: Exception | None = None) -> None:
-        self.target, self.error = target, error
+        self.target, self.error, self.timeout_s, self._listed = target, error, 1.0, None
         self.timeout_s, self._listed = 5.0, None
 
     def find_pvs(self, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
