@@ -39,7 +39,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test coverage bench fuzz soak lint docs format clean
+.PHONY: help run setup test coverage bench fuzz soak lint tutorials docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -75,6 +75,9 @@ lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p programs -m conftest -m epics_tools
 	@$(bin)/lint-imports
 	@$(python) tests/tools/words.py
+
+tutorials: $(installed-test) $(kernels)  ## play the tutorials, and put what their commands print, and pictures of it, into docs/tutorials
+	@PYTHONPATH=tests $(python) -m tools.tutorials --write --pictures $(ARGS)
 
 docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error
 	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
