@@ -148,14 +148,18 @@ class _Broadcaster(SharedBroadcaster):  # type: ignore[misc]
 
 def addresses(environment: Mapping[str, str]) -> list[tuple[str, int]]:
     """List host and port of where to search: EPICS_CA_ADDR_LIST, by default this computer."""
-    given = environment.get("EPICS_CA_SERVER_PORT", "").strip()
-    port = int(given) if given.isdecimal() else _PORT
+    port = _port(environment.get("EPICS_CA_SERVER_PORT", "").strip(), _PORT)
     found = []
     for entry in environment.get("EPICS_CA_ADDR_LIST", "").split() or ["127.0.0.1"]:
         host, _, own = entry.partition(":")
         with suppress(OSError, UnicodeError):
-            found.append((socket.gethostbyname(host), int(own) if own.isdecimal() else port))
+            found.append((socket.gethostbyname(host), _port(own, port)))
     return found
+
+
+def _port(text: str, default: int) -> int:
+    """Read a port; the default for what is not one, as EPICS's own clients do."""
+    return int(text) if text.isdecimal() and len(text) <= len("65535") and 0 < int(text) < 2**16 else default
 
 
 def reading_of(name: str, about: Any, timed: Any) -> Reading:
