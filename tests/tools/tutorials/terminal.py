@@ -23,6 +23,8 @@ TIMEOUT_S = 240.0
 READY = "ready"
 #: A background command that does not say so has started when it has been quiet this long [s].
 QUIET_S = 3.0
+#: Printed before anything else by what finds no compiled kernels; a page shows how it is with them.
+COMPILING = "compiling kernels"
 #: Ports that pages show, as they are for a user who gives none: Channel Access, PV Access, its searches.
 PORTS = (5064, 5075, 5076)
 HOME = "/home/operator"
@@ -136,7 +138,10 @@ class Terminal:
         for port, usual in zip(self._ports, PORTS, strict=True):
             text = text.replace(str(port), str(usual))
         # What a progress display has overwritten is not on the screen any more.
-        return "\n".join(line.rpartition("\r")[2].rstrip() for line in text.replace(str(self._home), HOME).splitlines())
+        lines = [line.rpartition("\r")[2].rstrip() for line in text.replace(str(self._home), HOME).splitlines()]
+        while lines and (lines[0].startswith(COMPILING) or not lines[0]):
+            lines = lines[1:]
+        return "\n".join(lines)
 
 
 def environment(home: Path, programs: Path, ports: tuple[int, int, int], python_path: str | None) -> dict[str, str]:
