@@ -12,6 +12,7 @@ from p4p.nt import NTURI
 
 from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.pv_values import reading_of
+from gnomon.clients.pva_subscriptions import Subscriptions
 from gnomon.clients.reading import Reading
 from gnomon.recorder.remote import client_settings, type_code
 
@@ -22,6 +23,7 @@ class PvaClient:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         settings = client_settings(os.environ if environment is None else environment)
         self._context = Context("pva", conf=settings, useenv=False, nt=False)
+        self._subscriptions = Subscriptions(self._context)
 
     def get(self, names: Sequence[str], timeout_s: float) -> list[Reading | None]:
         """Read PVs at the same time; None for one that no server answers in time. Raises RefusedError."""
@@ -69,9 +71,7 @@ class PvaClient:
             elif not isinstance(value, Exception):
                 callback(reading_of(name, value))
 
-        subscription = self._context.monitor(name, show, notify_disconnect=True)
-        close: Callable[[], None] = subscription.close
-        return close
+        return self._subscriptions.add(name, show)
 
     def call(self, name: str, arguments: Mapping[str, Any], timeout_s: float) -> Any:
         """Call a remote procedure and return its answer: a `p4p.Value`. Raises RefusedError, NoAnswerError."""
@@ -86,6 +86,7 @@ class PvaClient:
 
     def close(self) -> None:
         """Disconnect."""
+        self._subscriptions.stop()
         self._context.close()
 
     def __enter__(self) -> "PvaClient":

@@ -133,6 +133,14 @@ def test_monitor_shows_what_changes(twin: TwinProcess, protocol: str) -> None:
     assert beats == [beats[0], beats[0] + 1, beats[0] + 2]
 
 
+def test_no_first_value_of_many_is_lost(twin: TwinProcess) -> None:
+    names = {str(told["name"]) for told in values(twin, "pva", ["*:set"])}
+    assert len(names) > 1000
+    done = command(twin, "monitor", "*:set", "--count", str(len(names)), "--duration", "30", "--json")
+    assert {json.loads(line)["name"] for line in done.stdout.splitlines()} == names
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("protocol", ["pva", "ca"])
 def test_ctrl_c_and_a_closed_pipe_leave_nothing_behind(twin: TwinProcess, protocol: str) -> None:
     def repeaters() -> set[int]:
