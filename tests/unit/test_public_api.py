@@ -24,7 +24,8 @@ def test_a_contract_keeps_the_private_modules_of_a_folder_private(folder: str) -
     contract = PROTECTED[folder]
     assert contract["protected_modules"] == [f"gnomon.{folder}.**"]
     assert contract["allowed_importers"] == [f"gnomon.{folder}"]
-    assert all(line.startswith(f"gnomon.** -> gnomon.{folder}.") for line in contract.get("ignore_imports", ()))
+    importers = {line.split(f" -> gnomon.{folder}.")[0] for line in contract.get("ignore_imports", ())}
+    assert importers <= {"gnomon", "gnomon.**"}  # the package itself, and everything in it
 
 
 def test_every_folder_has_such_a_contract() -> None:
@@ -43,7 +44,7 @@ def test_a_public_module_has_all_the_names_that_it_lists(name: str) -> None:
 def test_reference_pages_show_the_public_modules_and_no_others() -> None:
     pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
     shown = [name for page in pages for name in re.findall(r"^.. automodule:: (\S+)", page.read_text(), re.MULTILINE)]
-    assert sorted(shown) == PUBLIC
+    assert sorted(shown) == sorted({"gnomon", *PUBLIC})
 
 
 def test_folders_import_names_that_public_modules_list() -> None:
