@@ -39,7 +39,9 @@ def running_lattice(settings: "Config", target: "Target") -> "KnownLattice":
 
 
 def _lattice_id(client: "EpicsClient") -> str:
-    (info,) = client.find_pvs(source="lattice.id")[:1]
+    from gnomon.db import sources
+
+    (info,) = client.find_pvs(source=sources.LATTICE_ID.name)[:1]
     (reading,) = client.get(info.name)
     return str(reading.value)
 

@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 PROTECTED = {c["protected_modules"][0].split(".")[1]: c for c in CONTRACTS if c["type"] == "protected"}
 #: Folders from which other folders import. Nobody imports the command line.
-FOLDERS = sorted(path.name for path in (ROOT / "src" / "gnomon").iterdir() if path.is_dir() and path.name != "cli")
+FOLDERS = sorted(
+    path.name
+    for path in (ROOT / "src" / "gnomon").iterdir()
+    if path.is_dir() and path.name not in ("cli", "__pycache__")
+)
 PUBLIC = sorted(
     {f"gnomon.{folder}" for folder in PROTECTED}
     | {line.split(" -> ")[1] for contract in PROTECTED.values() for line in contract.get("ignore_imports", ())}

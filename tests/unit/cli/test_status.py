@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
+from rich.text import Text
 
 from gnomon.cli import status as command
 from gnomon.cli import status_text
@@ -32,7 +32,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> list[Overview]:
 
 
 def screen(seen: Overview) -> dict[str, str]:
-    lines = [click.unstyle(line) for line in status_text.screen_lines(seen)]
+    lines = [Text.from_ansi(line).plain for line in status_text.screen_lines(seen)]
     return {line[: status_text.WIDTH].strip(): line[status_text.WIDTH + 1 :] for line in lines}
 
 
@@ -100,7 +100,7 @@ def test_texts_of_others_cannot_act_on_the_terminal() -> None:
 
 
 def test_commands_are_shown_in_short(tmp_path: Path) -> None:
-    lines = [click.unstyle(line) for line in status_text.screen_lines(replace(overview(), commands=None))]
+    lines = [Text.from_ansi(line).plain for line in status_text.screen_lines(replace(overview(), commands=None))]
     assert any("cannot be read from here" in line for line in lines)
 
 
