@@ -43,6 +43,8 @@ class Subscriptions:
         self._context = context
         self._to_look_at: SimpleQueue[_Subscription | None] = SimpleQueue()
         self._thread: Thread | None = None
+        # p4p ends a subscription that nobody holds, and ours would be held by nothing but themselves.
+        self._held: set[_Subscription] = set()
 
     def add(self, name: str, callback: Callable[[Any], None]) -> Callable[[], None]:
         """Have `callback` called with each `p4p.Value` of a PV, and with errors; returns a function that ends it."""
@@ -54,9 +56,15 @@ class Subscriptions:
         def look() -> None:
             self._to_look_at.put(subscription)
 
+        self._held.add(subscription)
         subscription.handle = raw.Context.monitor(self._context, name, look)
         look()
-        return subscription.close
+
+        def end() -> None:
+            subscription.close()
+            self._held.discard(subscription)
+
+        return end
 
     def stop(self) -> None:
         """End the thread."""
@@ -64,6 +72,7 @@ class Subscriptions:
             self._to_look_at.put(None)
             self._thread.join()
             self._thread = None
+        self._held.clear()
 
     def _run(self) -> None:
         while (subscription := self._to_look_at.get()) is not None:

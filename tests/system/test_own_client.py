@@ -141,6 +141,11 @@ def test_no_first_value_of_many_is_lost(twin: TwinProcess) -> None:
     assert done.stderr == ""
 
 
+def _hear_ctrl_c() -> None:
+    """Undo what a background job of a shell passes on to its children: to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("protocol", ["pva", "ca"])
 def test_ctrl_c_and_a_closed_pipe_leave_nothing_behind(twin: TwinProcess, protocol: str) -> None:
     def repeaters() -> set[int]:
@@ -149,7 +154,9 @@ def test_ctrl_c_and_a_closed_pipe_leave_nothing_behind(twin: TwinProcess, protoc
     before = repeaters()
     arguments = [*GNOMON, "monitor", "*:set", "--protocol", protocol]
     for number in (signal.SIGINT, None):
-        process = subprocess.Popen(arguments, env=user(twin), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            arguments, env=user(twin), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hear_ctrl_c
+        )
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline()

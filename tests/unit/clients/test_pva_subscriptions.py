@@ -1,6 +1,8 @@
 """Each event of a subscription arrives, whenever it comes, and none after its end."""
 
+import gc
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import Queue
@@ -109,3 +111,16 @@ def test_one_thread_serves_all_and_is_gone_after_stop(rig: Rig) -> None:
     rig.subscriptions.stop()
     rig.subscriptions.stop()
     assert not thread.is_alive()
+
+
+def test_a_subscription_lives_until_its_end_though_nobody_holds_it(rig: Rig) -> None:
+    end = rig.subscriptions.add("A", lambda _: None)
+    rig.subscriptions.add("B", lambda _: None)
+    alive = [weakref.ref(handle) for handle in rig.handles.values()]
+    rig.handles.clear()
+    gc.collect()
+    assert [ref() is not None for ref in alive] == [True, True]
+    end()
+    del end
+    gc.collect()
+    assert [ref() is not None for ref in alive] == [False, True]
