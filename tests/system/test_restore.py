@@ -42,12 +42,12 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
         assert after.pop() == before[2] != nominal
         assert after[2:] == [0.1 + 0.2, 0.1 + 0.2, 0.2, 0.0, 499638.0]
         (line,) = [line for line in again.lines if "restore" in line]
-        assert "restore run 1, command 5, of " in line
+        assert "restore run 1, command 7, of " in line
         assert any("fork whatif: " in line and before[2] in line for line in again.lines)
         assert line.endswith("settings that are not nominal: 4")
         listed = again.gnomon("log", "--journal", str(again.journal), "-n", "1").stdout
-        assert "restore run 1, command 5" in listed
-        undone = again.gnomon("log", "undo", "--yes", "--journal", str(again.journal), "6")
+        assert "restore run 1, command 7" in listed
+        undone = again.gnomon("log", "undo", "--yes", "--journal", str(again.journal), "8")
         assert undone.returncode == 0, undone.stderr
         assert again.client(restoring.lattice, "TWIN:") == nominal
 
