@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.options import configure
+from gnomon.cli.options import ConfigFile, Machine, configure
 
 if TYPE_CHECKING:
     from gnomon.ioc.app.known_lattices import KnownLattice
@@ -51,16 +51,16 @@ NOMINAL = "nominal"
 
 @dataclass(frozen=True, slots=True)
 class LatticeChoice:
-    """The options as given; nothing chosen is the nominal lattice."""
+    """The options as given, a group for `with_options`; nothing chosen is the nominal lattice."""
 
-    config: Path | None = None
-    machine: str | None = None
-    optics: str | None = None
-    snapshot: str | None = None
-    lattice: str | None = None
-    at: int | None = None
-    prefix: str | None = None
-    journal: Path | None = None
+    machine: Machine = None
+    optics: Optics = None
+    snapshot: SnapshotName = None
+    lattice: LatticeId = None
+    at: AtCommand = None
+    prefix: ServerPrefix = None
+    journal: JournalFile = None
+    config: ConfigFile = None
 
 
 def find_lattice(choice: LatticeChoice) -> "KnownLattice":

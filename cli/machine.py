@@ -1,23 +1,15 @@
 """`gnomon machine`: the known machines, the contents and checks of machine documents, exchange of lattices."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.lattice_options import (
-    AtCommand,
-    LatticeChoice,
-    LatticeId,
-    Optics,
-    ServerPrefix,
-    SnapshotName,
-    find_lattice,
-)
-from gnomon.cli.lattice_options import JournalFile as LatticeJournal
+from gnomon.cli.lattice_options import LatticeChoice, find_lattice
+from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
 from gnomon.cli.output import Json, print_json, print_table
 from gnomon.lattice.text import printable
@@ -302,6 +294,7 @@ def _write(out: Path, text: str) -> None:
 
 
 @app.command()
+@with_options("choice", LatticeChoice, without=("machine",))
 def export(
     name: Name,
     format: Annotated[str, typer.Option(help="Format of the file: at-json, madx or elegant.")],
@@ -309,13 +302,8 @@ def export(
     approximate: Annotated[
         bool, typer.Option(help="Leave out features that the format cannot express, instead of refusing.")
     ] = False,
-    optics: Optics = None,
-    snapshot: SnapshotName = None,
-    lattice: LatticeId = None,
-    at: AtCommand = None,
-    prefix: ServerPrefix = None,
-    journal: LatticeJournal = None,
-    config: ConfigFile = None,
+    *,
+    choice: LatticeChoice,
 ) -> None:
     """Write a machine's lattice for another program; features it cannot express are listed and refused.
 
@@ -326,7 +314,7 @@ def export(
 
     from gnomon.lattice.exchange import export_machine, summary
 
-    known = find_lattice(LatticeChoice(config, name, optics, snapshot, lattice, at, prefix, journal))
+    known = find_lattice(replace(choice, machine=name))
     findings = export_machine(known.lattice, format, out, approximate=approximate)
     console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     if findings:

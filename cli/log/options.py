@@ -1,17 +1,16 @@
 """Options that the commands of `gnomon log` share: the journal, the filter of commands, and points in time."""
 
-import inspect
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.option_group import with_options
 from gnomon.cli.options import configure
 from gnomon.cli.served_journal import Asked
 
@@ -106,20 +105,8 @@ def make_filter(
     )
 
 
-def with_filter(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `make_filter`, in the place of its parameter `which`, the filter that they make."""
-    own, options = inspect.signature(command).parameters, inspect.signature(make_filter).parameters
-
-    @wraps(command)
-    def run(**arguments: Any) -> None:
-        chosen = {name: arguments.pop(name) for name in options}
-        command(**arguments, which=make_filter(**chosen))
-
-    together = [p for name in own for p in (options.values() if name == "which" else [own[name]])]
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in together]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
+#: Gives a command the options of a filter, in the place of its parameter `which`.
+with_filter = with_options("which", make_filter)
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.lattice_options import (
-    AtCommand,
-    JournalFile,
-    LatticeChoice,
-    LatticeId,
-    Optics,
-    ServerPrefix,
-    SnapshotName,
-)
-from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.output import Json
-from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.lattice_options import LatticeChoice
+from gnomon.cli.option_group import with_options
+from gnomon.cli.study.running import Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,14 +15,11 @@ if TYPE_CHECKING:
     from gnomon.propagator.studies import Frame, Say, StudyResult
 
 
+@with_options("choice", LatticeChoice)
+@with_options("wanted", Wanted)
 def aperture(
-    machine: Machine = None,
-    optics: Optics = None,
-    snapshot: SnapshotName = None,
-    lattice: LatticeId = None,
-    at: AtCommand = None,
-    prefix: ServerPrefix = None,
-    journal: JournalFile = None,
+    choice: LatticeChoice,
+    *,
     turns: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Number of turns that a particle must survive.")
     ] = 500,
@@ -46,14 +34,7 @@ def aperture(
         tuple[float, float], typer.Option(help="Search the dynamic aperture up to these x and y [mm].")
     ] = (40.0, 20.0),
     time_limit: Annotated[float, typer.Option(min=1.0, help="Compute each part for at most this time [s].")] = 600.0,
-    output: Output = None,
-    plot: Plot = None,
-    first: First = None,
-    last: Last = None,
-    cell: Cell = None,
-    dark: Dark = False,
-    json: Json = False,
-    config: ConfigFile = None,
+    wanted: Wanted,
 ) -> None:
     """Compute the dynamic aperture at given momenta, and the momentum aperture around the ring, by tracking.
 
@@ -84,8 +65,8 @@ def aperture(
         study,
         _show_aperture,
         draw,
-        LatticeChoice(config, machine, optics, snapshot, lattice, at, prefix, journal),
-        Wanted(output, plot, json, dark, first, last, cell),
+        choice,
+        wanted,
     )
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.output import Json
-from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.study.running import Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,22 +24,18 @@ WHICH = (
 )
 
 
+@with_options("wanted", Wanted)
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help=f"First lattice: {WHICH}")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Second lattice, as the first one.")],
+    one: Annotated[str, typer.Argument(metavar="A", help=f"First lattice: {WHICH}")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Second lattice, as the first one.")],
     machine: Machine = None,
     journal: Annotated[
         Path | None,
         typer.Option("--journal", help="Journal of commands and lattice ids.", show_default="that of the machine"),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List all settings that differ.")] = False,
-    output: Output = None,
-    plot: Plot = None,
-    from_: First = None,
-    to: Last = None,
-    cell: Cell = None,
-    dark: Dark = False,
-    json: Json = False,
+    *,
+    wanted: Wanted,
     config: ConfigFile = None,
 ) -> None:
     """Compare two lattices: tunes, chromaticities, beta beating, orbit, dispersion, settings.
@@ -51,7 +47,7 @@ def compare(
     from gnomon.propagator.studies import Version, plot_comparison, study_comparison
 
     settings = configure(config, machine, None, journal)
-    a, b = named_pair(settings, machine, first, second)
+    a, b = named_pair(settings, machine, one, other)
 
     def study(lattice: "Lattice", origin: str, say: "Say") -> "StudyResult":
         say("comparing", 0, 1)
@@ -61,7 +57,7 @@ def compare(
         show_beams(result, console)
         show_settings(result, console, None if every else MAX_LISTED)
 
-    run_study(study, show, plot_comparison, b, Wanted(output, plot, json, dark, from_, to, cell))
+    run_study(study, show, plot_comparison, b, wanted)
 
 
 def show_beams(result: "StudyResult", console: "Console") -> None:

@@ -4,18 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.lattice_options import (
-    AtCommand,
-    JournalFile,
-    LatticeChoice,
-    LatticeId,
-    Optics,
-    ServerPrefix,
-    SnapshotName,
-)
-from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.output import Json
-from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.lattice_options import LatticeChoice
+from gnomon.cli.option_group import with_options
+from gnomon.cli.study.running import Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,14 +24,11 @@ With = Annotated[
 ]
 
 
+@with_options("choice", LatticeChoice)
+@with_options("wanted", Wanted)
 def match(
-    machine: Machine = None,
-    optics: Optics = None,
-    snapshot: SnapshotName = None,
-    lattice: LatticeId = None,
-    at: AtCommand = None,
-    prefix: ServerPrefix = None,
-    journal: JournalFile = None,
+    choice: LatticeChoice,
+    *,
     tunes: Annotated[
         str | None, typer.Option(help="Change the tunes by DX,DY.", metavar="DX,DY", show_default=False)
     ] = None,
@@ -56,14 +44,7 @@ def match(
         ),
     ] = None,
     with_: With = None,
-    output: Output = None,
-    plot: Plot = None,
-    first: First = None,
-    last: Last = None,
-    cell: Cell = None,
-    dark: Dark = False,
-    json: Json = False,
-    config: ConfigFile = None,
+    wanted: Wanted,
 ) -> None:
     """Predict the settings of supplies that change tunes or chromaticities, or make a closed bump; set nothing.
 
@@ -92,8 +73,8 @@ def match(
         study,
         _show_match,
         plot_comparison,
-        LatticeChoice(config, machine, optics, snapshot, lattice, at, prefix, journal),
-        Wanted(output, plot, json, dark, first, last, cell),
+        choice,
+        wanted,
     )
     if not reached[0]:
         raise typer.Exit(1)

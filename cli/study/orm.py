@@ -2,18 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from gnomon.cli.lattice_options import (
-    AtCommand,
-    JournalFile,
-    LatticeChoice,
-    LatticeId,
-    Optics,
-    ServerPrefix,
-    SnapshotName,
-)
-from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.output import Json
-from gnomon.cli.study.running import Dark, Output, Plot, Wanted, run_study
+from gnomon.cli.lattice_options import LatticeChoice
+from gnomon.cli.option_group import with_options
+from gnomon.cli.study.running import Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,19 +12,11 @@ if TYPE_CHECKING:
     from gnomon.propagator.studies import StudyResult
 
 
+@with_options("choice", LatticeChoice)
+@with_options("wanted", Wanted, without=("first", "last", "cell"))
 def orm(
-    machine: Machine = None,
-    optics: Optics = None,
-    snapshot: SnapshotName = None,
-    lattice: LatticeId = None,
-    at: AtCommand = None,
-    prefix: ServerPrefix = None,
-    journal: JournalFile = None,
-    output: Output = None,
-    plot: Plot = None,
-    dark: Dark = False,
-    json: Json = False,
-    config: ConfigFile = None,
+    choice: LatticeChoice,
+    wanted: Wanted,
 ) -> None:
     """Compute the orbit response matrix of all correctors and monitors, by magnet and by power supply.
 
@@ -47,8 +30,8 @@ def orm(
         study_orm,
         _show_orm,
         plot_orm,
-        LatticeChoice(config, machine, optics, snapshot, lattice, at, prefix, journal),
-        Wanted(output, plot, json, dark),
+        choice,
+        wanted,
     )
 
 

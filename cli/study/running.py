@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
-from gnomon.cli.output import print_json
+from gnomon.cli.output import Json, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,15 +35,15 @@ Cell = Annotated[int | None, typer.Option(min=1, help="Plot this cell of the rin
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Where the result goes: tables or JSON on the terminal, a file, a plot."""
+    """Where the result goes, a group for `with_options`: tables or JSON on the terminal, a file, a plot."""
 
-    output: Path | None = None
-    plot: Path | None = None
-    json: bool = False
-    dark: bool = False
-    first: str | None = None
-    last: str | None = None
-    cell: int | None = None
+    output: Output = None
+    plot: Plot = None
+    first: First = None
+    last: Last = None
+    cell: Cell = None
+    dark: Dark = False
+    json: Json = False
 
 
 def run_study(

@@ -5,18 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.lattice_options import (
-    AtCommand,
-    JournalFile,
-    LatticeChoice,
-    LatticeId,
-    Optics,
-    ServerPrefix,
-    SnapshotName,
-)
-from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.output import Json
-from gnomon.cli.study.running import Cell, Dark, First, Last, Output, Plot, Wanted, run_study
+from gnomon.cli.lattice_options import LatticeChoice
+from gnomon.cli.option_group import with_options
+from gnomon.cli.study.running import Wanted, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,14 +15,11 @@ if TYPE_CHECKING:
     from gnomon.propagator.studies import StudyResult
 
 
+@with_options("choice", LatticeChoice)
+@with_options("wanted", Wanted)
 def tune(
-    machine: Machine = None,
-    optics: Optics = None,
-    snapshot: SnapshotName = None,
-    lattice: LatticeId = None,
-    at: AtCommand = None,
-    prefix: ServerPrefix = None,
-    journal: JournalFile = None,
+    choice: LatticeChoice,
+    *,
     order: Annotated[
         int,
         typer.Option(
@@ -44,14 +32,7 @@ def tune(
         float,
         typer.Option(min=0.0, max=0.2, help="Scan the tunes up to this relative momentum deviation; 0: no scan."),
     ] = 0.01,
-    output: Output = None,
-    plot: Plot = None,
-    first: First = None,
-    last: Last = None,
-    cell: Cell = None,
-    dark: Dark = False,
-    json: Json = False,
-    config: ConfigFile = None,
+    wanted: Wanted,
 ) -> None:
     """Compute tunes, chromaticity, optics, what each magnet and each power supply does to them, damping and emittance.
 
@@ -63,8 +44,8 @@ def tune(
         partial(study_tune, order=order, delta_range=delta_range),
         _show_tune,
         plot_tune,
-        LatticeChoice(config, machine, optics, snapshot, lattice, at, prefix, journal),
-        Wanted(output, plot, json, dark, first, last, cell),
+        choice,
+        wanted,
     )
 
 
