@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
 
 if TYPE_CHECKING:
     from gnomon.clients.epics_client import EpicsClient
@@ -41,21 +43,40 @@ def end_process(code: int | str | None) -> NoReturn:
     sys.exit(code)
 
 
-@contextmanager
-def connected(
-    config: Path | None,
-    machine: str | None,
-    prefix: str | None,
-    server: str | None,
-    protocol: Literal["pva", "ca"] = "pva",
-    timeout_s: float = 5.0,
-    names: Sequence[str] = (),
-) -> Iterator["EpicsClient"]:
-    """Connect to the twin that the options of the command line mean. Raises NoServerError."""
-    from gnomon.clients.server_choice import choose_server
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Which twin a command talks to, and how: a group for `with_options`."""
 
-    target = choose_server(prefix=prefix, machine=machine, config=config, server=server, names=names)
-    with connected_to(target, protocol, timeout_s) as client:
+    protocol: Protocol = "pva"
+    prefix: Prefix = None
+    machine: Machine = None
+    config: ConfigFile = None
+    server: Server = None
+    timeout: Timeout = 5.0
+
+    def target(self, names: Sequence[str] = ()) -> "Target":
+        """Find the twin; names of its PVs can decide. Raises NoServerError."""
+        from gnomon.clients.server_choice import choose_server
+
+        return choose_server(
+            prefix=self.prefix, machine=self.machine, config=self.config, server=self.server, names=names
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTwin:
+    """Which twin a procedure is called of: a group for `with_options`."""
+
+    config: ConfigFile = None
+    prefix: Prefix = None
+    server: Server = None
+    timeout: Timeout = 5.0
+
+
+@contextmanager
+def connected(connection: Connection, names: Sequence[str] = ()) -> Iterator["EpicsClient"]:
+    """Connect to the twin that the options of the command line mean. Raises NoServerError."""
+    with connected_to(connection.target(names), connection.protocol, connection.timeout) as client:
         yield client
 
 
@@ -76,19 +97,12 @@ def connected_to(
             client.close()
 
 
-def call_running(
-    procedure: str,
-    arguments: Mapping[str, str],
-    timeout_s: float,
-    config: Path | None,
-    prefix: str | None,
-    server: str | None,
-) -> Any:
+def call_running(procedure: str, arguments: Mapping[str, str], running: RunningTwin) -> Any:
     """Call a procedure of the twin that the options mean; returns its answer. Raises NoServerError, RemoteError."""
     import json
 
     from gnomon.clients.server_choice import choose_server
     from gnomon.recorder import remote
 
-    target = choose_server(prefix=prefix, config=config, server=server)
-    return json.loads(remote.call_procedure(target.prefix + procedure, arguments, timeout_s, target.environment))
+    target = choose_server(prefix=running.prefix, config=running.config, server=running.server)
+    return json.loads(remote.call_procedure(target.prefix + procedure, arguments, running.timeout, target.environment))

@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from gnomon.cli.connection import call_running
-from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
+from gnomon.cli.connection import RunningTwin, call_running
+from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
 
 
 @app.command()
+@with_options("running", RunningTwin)
 def add(
     action: Annotated[str, typer.Argument(help="Action of the fault: abandon, delay or modify.")],
     device: Annotated[str, typer.Argument(help="Pattern of the device names: `'Q1P*'`, `'HS4P?D1R'`, `'*'`.")],
@@ -25,10 +26,8 @@ def add(
         float | None, typer.Option(help="With modify: replace the value by this one [unit of the property].")
     ] = None,
     count: Annotated[int | None, typer.Option(help="Act on this number of commands, then stop.")] = None,
-    config: ConfigFile = None,
-    prefix: Prefix = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """Add a fault: make commands to some devices go wrong.
@@ -39,36 +38,34 @@ def add(
     given = {"delay_s": delay, "scale": scale, "offset": offset, "value": value, "count": count}
     arguments = {"do": "add", "action": action, "device": device, "property": property}
     arguments |= {name: str(number) for name, number in given.items() if number is not None}
-    _show([call_running("dt:fault", arguments, timeout, config, prefix, server)], "added", as_json)
+    _show([call_running("dt:fault", arguments, running)], "added", as_json)
 
 
 @app.command("list")
+@with_options("running", RunningTwin)
 def list_(
-    config: ConfigFile = None,
-    prefix: Prefix = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """List the active faults."""
-    _show(call_running("dt:fault", {"do": "list"}, timeout, config, prefix, server), "active", as_json)
+    _show(call_running("dt:fault", {"do": "list"}, running), "active", as_json)
 
 
 @app.command()
+@with_options("running", RunningTwin)
 def clear(
     id: Annotated[int | None, typer.Argument(help="Number of the fault to clear.")] = None,
     all: Annotated[bool, typer.Option("--all", help="Clear all faults.")] = False,
-    config: ConfigFile = None,
-    prefix: Prefix = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """Clear one fault or all faults: `gnomon fault clear 3`, `gnomon fault clear --all`."""
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
     arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
-    _show(call_running("dt:fault", arguments, timeout, config, prefix, server), "cleared", as_json)
+    _show(call_running("dt:fault", arguments, running), "cleared", as_json)
 
 
 def _show(faults: list[dict[str, Any]], what: str, as_json: bool) -> None:

@@ -1,11 +1,12 @@
 """`gnomon fork`: further twins in a running server, to try settings without touching the first one."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from gnomon.cli.connection import call_running
-from gnomon.cli.options import ConfigFile, Prefix, Server, Timeout
+from gnomon.cli.connection import RunningTwin, call_running
+from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json
 from gnomon.lattice.text import printable
 
@@ -19,6 +20,7 @@ Name = Annotated[str, typer.Argument(help="Name of the fork.")]
 
 
 @app.command()
+@with_options("running", partial(RunningTwin, timeout=10.0))
 def add(
     name: Name,
     as_: Annotated[
@@ -34,10 +36,8 @@ def add(
             "--from-lattice", help="Start with an earlier lattice, given by its id.", show_default="the present lattice"
         ),
     ] = None,
-    config: ConfigFile = None,
-    prefix: Prefix = None,
-    server: Server = None,
-    timeout: Timeout = 10.0,
+    *,
+    running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """Add a copy of a running twin. For example `gnomon fork add WHATIF`: then the PVs `WHATIF:...` answer too.
@@ -47,27 +47,25 @@ def add(
     arguments = {"do": "add", "name": name}
     given = {"prefix": as_, "nominal": "true" if nominal else None, "snapshot": snapshot, "lattice": lattice}
     arguments |= {key: value for key, value in given.items() if value is not None}
-    _show([call_running("dt:fork", arguments, timeout, config, prefix, server)], as_json)
+    _show([call_running("dt:fork", arguments, running)], as_json)
 
 
 @app.command("list")
+@with_options("running", RunningTwin)
 def list_(
-    config: ConfigFile = None,
-    prefix: Prefix = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """List the forks of a server."""
-    _show(call_running("dt:fork", {"do": "list"}, timeout, config, prefix, server), as_json)
+    _show(call_running("dt:fork", {"do": "list"}, running), as_json)
 
 
 @app.command()
-def drop(
-    name: Name, config: ConfigFile = None, prefix: Prefix = None, server: Server = None, timeout: Timeout = 10.0
-) -> None:
+@with_options("running", partial(RunningTwin, timeout=10.0))
+def drop(name: Name, running: RunningTwin) -> None:
     """End a fork and disconnect its clients; its journal is kept. For example `gnomon fork drop WHATIF`."""
-    dropped = call_running("dt:fork", {"do": "drop", "name": name}, timeout, config, prefix, server)
+    dropped = call_running("dt:fork", {"do": "drop", "name": name}, running)
     typer.echo(printable(f"fork {name} is dropped; its commands are kept in {dropped['journal']}"))
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.connection import connected
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+from gnomon.cli.connection import Connection, connected
+from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_WIDTH = 40
 
 
+@with_options("connection", Connection)
 def get(
     pvs: Annotated[
         list[str],
@@ -24,12 +25,8 @@ def get(
     everything: Annotated[bool, typer.Option("--all", help="Show all values of waveforms and tables.")] = False,
     bare: Annotated[bool, typer.Option("--bare", help="Print values alone, one in a line.")] = False,
     as_json: Json = False,
-    protocol: Protocol = "pva",
-    prefix: Prefix = None,
-    machine: Machine = None,
-    config: ConfigFile = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Show values with unit, alarm and time. For example `gnomon get TUNEZR:rdH`, `gnomon get 'HS4P*:set'`.
 
@@ -37,7 +34,7 @@ def get(
     """
     from gnomon.cli.output import print_json
 
-    with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
+    with connected(connection, pvs) as client:
         readings = client.get(*pvs)
         if as_json:
             print_json([reading.to_json() for reading in readings])

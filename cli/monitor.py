@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.connection import connected
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout, check_seconds
+from gnomon.cli.connection import Connection, connected
+from gnomon.cli.option_group import with_options
+from gnomon.cli.options import check_seconds
 
 if TYPE_CHECKING:
     from gnomon.clients.reading import Reading
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _PERIOD_S = 0.5
 
 
+@with_options("connection", Connection)
 def monitor(
     pvs: Annotated[
         list[str],
@@ -27,18 +29,14 @@ def monitor(
     duration: Annotated[float | None, typer.Option(callback=check_seconds, help="Stop after this time [s].")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show all values of waveforms and tables.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each update as a line of JSON.")] = False,
-    protocol: Protocol = "pva",
-    prefix: Prefix = None,
-    machine: Machine = None,
-    config: ConfigFile = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Show values as they change, until Ctrl-C. For example `gnomon monitor TUNEZR:rdH TUNEZR:rdV`.
 
     Exit codes: 0 stopped; 1 no answer, or not allowed; 2 no such PV.
     """
-    with connected(config, machine, prefix, server, protocol, timeout, pvs) as client:
+    with connected(connection, pvs) as client:
         updates: Queue[tuple[str, Reading | None]] = Queue()
         names = [reading.name for reading in client.get(*pvs)]
         for name in names:  # they end with the connection

@@ -1,17 +1,19 @@
 """`gnomon put`: write PVs of a running server, several as one command."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.connection import connected
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+from gnomon.cli.connection import Connection, connected
+from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json
 
 if TYPE_CHECKING:
     from gnomon.clients.reading import Reading
 
 
+@with_options("connection", partial(Connection, timeout=10.0))
 def put(
     settings: Annotated[
         list[str],
@@ -22,12 +24,8 @@ def put(
     ] = False,
     note: Annotated[str, typer.Option(help="Keep this text with the command in the journal.")] = "",
     as_json: Json = False,
-    protocol: Protocol = "pva",
-    prefix: Prefix = None,
-    machine: Machine = None,
-    config: ConfigFile = None,
-    server: Server = None,
-    timeout: Timeout = 10.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Write values and show old and new ones. For example `gnomon put HS4P1D1R:set=0.1`.
 
@@ -40,11 +38,11 @@ def put(
 
     values = _settings(settings)
     together = len(values) > 1 or bool(note)
-    if together and protocol == "ca":
+    if together and connection.protocol == "ca":
         raise typer.BadParameter("several settings as one command, and --note, need PV Access: leave out --protocol ca")
     if together and no_wait:
         raise typer.BadParameter("--no-wait is for a single setting without --note")
-    with connected(config, machine, prefix, server, protocol, timeout, list(values)) as client:
+    with connected(connection, list(values)) as client:
         old = client.get(*values)
         answer: dict[str, Any] = {}
         if together:

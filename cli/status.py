@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
+from gnomon.cli.connection import Connection
+from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json
 
 if TYPE_CHECKING:
@@ -16,14 +17,11 @@ if TYPE_CHECKING:
 WELL, ATTENTION, NOT_FOUND = 0, 1, 2
 
 
+@with_options("connection", Connection)
 def status(
     as_json: Json = False,
-    protocol: Protocol = "pva",
-    prefix: Prefix = None,
-    machine: Machine = None,
-    config: ConfigFile = None,
-    server: Server = None,
-    timeout: Timeout = 5.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.
 
@@ -38,7 +36,8 @@ def status(
     from gnomon.clients.server_choice import choose_servers
 
     try:
-        found = [read(target, protocol, timeout) for target in choose_servers(prefix, machine, config, server)]
+        targets = choose_servers(connection.prefix, connection.machine, connection.config, connection.server)
+        found = [read(target, connection.protocol, connection.timeout) for target in targets]
     except (NoServerError, NoAnswerError) as error:
         if as_json:
             print_json({"servers": [], "error": str(error)})
