@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.import_options import ImportChoice, show_findings
+from gnomon.cli.option_group import with_options
+
 CONFIG, PANELS, UNIT = "ioc_config.yaml", "panels", "gnomon.service"
 
 
+@with_options("choice", ImportChoice)
 def init(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Lattice file: .mat, .m, .json, .seq, .madx, .lte, .lat.")
@@ -17,25 +21,9 @@ def init(
         typer.Option("-o", "--out", metavar="FOLDER", help="Write to this folder.", show_default="the file's stem"),
     ] = None,
     prefix: Annotated[str | None, typer.Option(help="Prefix of the PV names.", show_default="NAME:")] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(help="Format, as for `gnomon machine import`.", show_default="as the name or content tells"),
-    ] = None,
+    *,
+    choice: ImportChoice,
     name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="the folder's name")] = None,
-    use: Annotated[
-        str | None, typer.Option(help="Import this sequence, line or variable of the file.", show_default=False)
-    ] = None,
-    energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
-    harmonic_number: Annotated[
-        int | None, typer.Option(help="Harmonic number of the RF.", show_default="from the file")
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(help="Allow elements that match this pattern to be replaced by free space.", show_default=False),
-    ] = None,
-    approximate: Annotated[
-        bool, typer.Option("--approximate", help="Approximate features that cannot be represented.")
-    ] = False,
 ) -> None:
     """Make a folder from a lattice file: machine, PV names, configuration, panels and systemd unit, ready to serve.
 
@@ -55,22 +43,13 @@ def init(
 
     from rich.console import Console
 
-    from gnomon.cli.machine import show_findings
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import read_config
     from gnomon.ioc.panels import make_panels
-    from gnomon.lattice.exchange import ImportOptions, guess_format, import_isolated, render
+    from gnomon.lattice.exchange import render
     from gnomon.propagator import Propagator
 
-    options = ImportOptions(
-        name=name or re.sub(r"\W+", "_", folder.absolute().name, flags=re.ASCII).lower(),
-        use=use,
-        energy_ev=energy_ev,
-        harmonic_number=harmonic_number,
-        approximate=approximate,
-        drop=tuple(drop or ()),
-    )
-    imported = import_isolated(file, format or guess_format(file), options)
+    imported = choice.read(file, name or re.sub(r"\W+", "_", folder.absolute().name, flags=re.ASCII).lower())
     ring = str(imported.document["name"])
     document = imported.document | {"pvs": ring}
     machine, names = f"{ring}.json", f"{ring}.pvs.json"

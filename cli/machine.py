@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.import_options import ImportChoice, show_findings
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
@@ -15,11 +16,8 @@ from gnomon.cli.output import Json, print_json, print_table
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gnomon.db.pvs import PvSpec
     from gnomon.lattice import SupplyFacts
-    from gnomon.lattice.exchange import Imported
 
 app = typer.Typer(no_args_is_help=True, help="List, show, check, import and export machines, and list their PVs.")
 
@@ -202,32 +200,13 @@ def check(
 
 
 @app.command("import")
+@with_options("choice", ImportChoice)
 def import_(
     file: Annotated[Path, typer.Argument(help="Lattice file of another program.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Write the machine document to this file (.json).")],
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help="Format of the file: at-mat, at-m, at-json, at-repr, madx, tracy, elegant, lattice-json or lat2db.",
-            show_default="as its name or content tells",
-        ),
-    ] = None,
+    choice: ImportChoice,
+    *,
     name: Annotated[str | None, typer.Option(help="Name of the machine.", show_default="the name in the file")] = None,
-    use: Annotated[str | None, typer.Option(help="Import this sequence, line or variable of the file.")] = None,
-    energy_ev: Annotated[float | None, typer.Option(help="Beam energy [eV].", show_default="from the file")] = None,
-    harmonic_number: Annotated[
-        int | None, typer.Option(help="Harmonic number of the RF.", show_default="from the file")
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Allow elements that match this pattern (for example `'ID*'`) to be replaced by free space; repeat "
-            "the option for several patterns."
-        ),
-    ] = None,
-    approximate: Annotated[
-        bool, typer.Option(help="Approximate features that cannot be represented, instead of refusing the file.")
-    ] = False,
     slices: Annotated[
         int | None,
         typer.Option(
@@ -251,19 +230,9 @@ def import_(
     """
     from rich.console import Console
 
-    from gnomon.lattice.exchange import ImportOptions, add_pytac, guess_format, import_isolated, render
+    from gnomon.lattice.exchange import add_pytac, render
 
-    options = ImportOptions(
-        name=name,
-        use=use,
-        energy_ev=energy_ev,
-        harmonic_number=harmonic_number,
-        bare=bare or pytac is not None,
-        approximate=approximate,
-        drop=tuple(drop or ()),
-        slices=slices,
-    )
-    imported = import_isolated(file, format or guess_format(file), options)
+    imported = choice.read(file, name, bare=bare or pytac is not None, slices=slices)
     if pytac is not None:
         document = add_pytac(imported, pytac)
         _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
@@ -272,16 +241,6 @@ def import_(
     show_findings(console, imported)
     counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
     console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
-
-
-def show_findings(console: "Console", imported: "Imported") -> None:
-    """Print what an import left out or approximated."""
-    from gnomon.lattice.exchange import summary
-
-    for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
-        lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 5)
-        if lines:
-            console.print(f"{heading}:", *lines, sep="\n")
 
 
 def _write(out: Path, text: str) -> None:
