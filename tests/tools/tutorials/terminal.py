@@ -98,6 +98,7 @@ class Terminal:
         """Start a command in the background, in the shell's folder; its process group, and the file of its output."""
         self._count += 1
         output = self._run / f"background-{self._count}.txt"
+        output.touch()  # who reads it may be sooner than the command
         # A shell without job control has its background commands ignore Ctrl-C.
         program = f"env --default-signal=INT setsid bash -c {shlex.quote(f'exec {text}')}"
         answer, _ = self._execute(f"{program} > {shlex.quote(str(output))} 2>&1 < /dev/null & echo $!")
