@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 from tools.tutorials.pages import INTERRUPT, Command
 
 COLUMNS = 110
@@ -116,7 +118,7 @@ class Terminal:
             serving = "gnomon serve" in text or text.startswith("make")
             if any(line.startswith(ready) for line in printed.splitlines()):
                 return printed
-            if not _runs(pid) or (not serving and printed and time.monotonic() - changed > QUIET_S):
+            if not is_running(pid) or (not serving and printed and time.monotonic() - changed > QUIET_S):
                 return printed
         raise TimeoutError(f"{text}: not ready after {TIMEOUT_S:g} s; printed {printed!r}")
 
@@ -130,7 +132,7 @@ class Terminal:
         before = output.read_text()
         os.killpg(pid, signal.SIGINT)
         end = time.monotonic() + 30.0
-        while _runs(pid) and time.monotonic() < end:
+        while is_running(pid) and time.monotonic() < end:
             time.sleep(0.05)
         return f"{before}{INTERRUPT}\n{output.read_text().removeprefix(before)}", 0
 
@@ -182,22 +184,31 @@ def _free_ports() -> tuple[int, int, int]:
     raise RuntimeError("no free ports between 20000 and 32000")
 
 
-def _runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
-def _end(pid: int, patience_s: float = 15.0) -> None:
-    """End a process group: politely, then for good."""
+def _is_group_running(group: int) -> bool:
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getpgid(pid) == group and is_running(pid):
+                return True
+    return False
+
+
+def _end(group: int, patience_s: float = 15.0) -> None:
+    """End a process group, every member of it: politely, then for good."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(pid, number)
+            os.killpg(group, number)
         end = time.monotonic() + patience_s
-        while _runs(pid) and time.monotonic() < end:
+        while _is_group_running(group) and time.monotonic() < end:
             time.sleep(0.05)
-        if not _runs(pid):
+        if not _is_group_running(group):
             return
 
 
