@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,8 +97,10 @@ def export(
                 count = write(file)
             os.replace(partial, out)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise JournalError(f"{out}: cannot be written: {error.strerror}") from error
+        finally:  # an interrupt, or a journal that cannot be read further, leaves nothing either
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
     typer.echo(f"{count} commands written to {out}", err=True)
 
 

@@ -1,6 +1,7 @@
 """Setpoints in files of other programs: autosave, BURT, Phoebus save and restore, pairs of name and value."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,5 +78,7 @@ def write(path: Path, values: Iterable[Value], about: About, form: str | None = 
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise SaveFileError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -73,3 +73,13 @@ def test_completion_of_a_shell_knows_the_commands(monkeypatch: pytest.MonkeyPatc
 def test_the_application_is_built_from_the_list() -> None:
     group: Any = typer.main.get_command(app)
     assert list(group.commands) == [entry.name for entry in COMMANDS]
+
+
+WITH_EXAMPLE = ("log", "log list", "log show", "log export", "log diff", "log undo", "log archive", "replay", "restore")
+
+
+@pytest.mark.parametrize("command", WITH_EXAMPLE)
+def test_help_of_the_journals_commands_teaches_with_an_example(command: str) -> None:
+    result = gnomon(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert f"example gnomon {command} " in " ".join(result.stdout.replace("│", " ").replace("`", "").split())
