@@ -51,7 +51,6 @@ STILL_WITHOUT = frozenset({
     "cli/get.py", "cli/output.py", "cli/value_text.py",
     "ioc/base/settings_list.py", "cli/lattice_options.py", "cli/study/running.py",
     "cli/study/aperture.py", "cli/study/compare.py", "cli/study/match.py",
-    "cli/log/archiving.py", "cli/log/changes.py", "cli/log/inspection.py", "cli/log/listing.py", "cli/log/options.py",
     "lattice/table_text.py", "propagator/facade/ring_tables.py", "recorder/journal_file.py",
 })  # fmt: skip
 

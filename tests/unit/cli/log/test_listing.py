@@ -1,12 +1,13 @@
 """`gnomon log` and `log list`: which commands are shown, in which words, and those that follow."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gnomon.lattice import Client, Outcome, Setting
-from gnomon.recorder import Journal, Reader
+from gnomon.recorder import Filter, Journal, Reader
 from gnomon.recorder.reader import Followed
 from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
@@ -94,3 +95,39 @@ def test_a_claimed_name_cannot_act_on_the_terminal(path: Path) -> None:
         out = gnomon(*arguments, "--journal", path).stdout
         assert r"\x1b[2J[red]bob@h\nost" in out
         assert "\x1b[2J" not in out
+
+
+def test_json_lists_all_that_is_recorded_and_an_empty_list_where_nothing_fits(path: Path) -> None:
+    documents = json.loads(gnomon("log", "list", "--journal", path, "--json", "--pv", "Q2").stdout)
+    assert [each["sequence"] for each in documents] == [2, 3]
+    assert [each["outcomes"][-1]["outcome"] for each in documents] == ["applied", "rejected"]
+    assert json.loads(gnomon("log", "--journal", path, "--json", "--pv", "nobody").stdout) == []
+    assert gnomon("log", "--journal", path, "--pv", "nobody").stdout == "no matching command in the journal\n"
+
+
+def test_followed_json_is_one_line_for_each_command_and_each_later_outcome(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def later(reader: Reader, which: Filter, *, after: int) -> Iterator[Followed]:
+        assert (which.pv, after) == ("Q1", 4)
+        yield Followed(reader.entry(4), True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "follow", later)
+    result = gnomon("log", "--journal", path, "-f", "--json", "--pv", "Q1")
+    assert [json.loads(line)["sequence"] for line in result.stdout.splitlines()] == [1, 4, 4]
+    assert result.exit_code == 0
+
+
+def test_where_counting_takes_too_long_the_listing_says_only_that_there_is_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "count", lambda *_: None)
+    assert gnomon("log", "--journal", path).stderr == "... earlier commands are not shown; --last N shows more\n"
+    assert gnomon("log", "--journal", path, "--pv", "nobody").stderr == ""
+
+
+def test_options_before_the_subcommand_are_those_of_the_subcommand(path: Path) -> None:
+    before = gnomon("log", "--journal", path, "list", "--pv", "Q1")
+    assert before.stdout == gnomon("log", "list", "--journal", path, "--pv", "Q1").stdout
+    assert len(before.stdout.splitlines()) == 3

@@ -278,6 +278,8 @@ def test_a_file_of_none_of_the_formats_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "none.sav")
     with pytest.raises(SaveFileError, match="cannot be written"):
         write(tmp_path / "no" / "where.sav", [], ABOUT)
+    with pytest.raises(SaveFileError, match="cannot be written: Not a directory"):
+        write(path / "below_a_file.sav", [], ABOUT)
 
 
 LINES = st.lists(
