@@ -102,7 +102,7 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
     """
     from gnomon.ioc.app import known_lattices as known
     from gnomon.ioc.app.snapshot_store import SnapshotError, list_snapshots
-    from gnomon.lattice.text import parse_number, printable
+    from gnomon.lattice.text import shorten
 
     kind, colon, name = text.partition(":")
     if text.endswith(":") or kind == "server":
@@ -116,11 +116,11 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
                 return known.with_optics(settings, name)
             case "lattice":
                 return known.at_id(settings, journal, name)
-        if not (name.isascii() and name.isdecimal()):
-            raise known.UnknownLatticeError(f"{printable(text)!r}: {printable(name)!r} is not the number of a command")
-        return known.at_command(settings, journal, int(parse_number(name)))
+        if not (name.isascii() and name.isdecimal() and len(name) < MAX_DIGITS):
+            raise known.UnknownLatticeError(f"{shorten(text)}: {shorten(name)} is not the number of a command")
+        return known.at_command(settings, journal, int(name))
     if text.isascii() and text.isdecimal() and len(text) < MAX_DIGITS:
-        return known.at_command(settings, journal, int(parse_number(text)))
+        return known.at_command(settings, journal, int(text))
     if text == NOMINAL:
         return known.with_optics(settings)
     tries: tuple[Callable[[], KnownLattice], ...] = (
@@ -133,7 +133,7 @@ def named_lattice(settings: "Config", text: str) -> "KnownLattice":
             return attempt()
     snapshots = ", ".join(kept.name for kept in list_snapshots(settings)) or "none"
     raise known.UnknownLatticeError(
-        f"{printable(text)!r} is not a snapshot ({snapshots}), optics, a lattice id, or the number of a command"
+        f"{shorten(text)} is not a snapshot ({snapshots}), optics, a lattice id, or the number of a command"
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gnomon.db.machines import shipped_document, shipped_machines
 from gnomon.lattice import DocumentError, MachineDocument, read_machine
-from gnomon.lattice.text import printable
+from gnomon.lattice.text import shorten
 
 if TYPE_CHECKING:
     from gnomon.lattice.exchange import ImportOptions
@@ -28,7 +28,7 @@ def find_document(machine: str | PathLike[str], options: "ImportOptions | None" 
         path = _in_folder(path)
     if not path.exists():
         raise DocumentError(
-            f"there is no machine and no file {printable(name)!r}; use one of {', '.join(shipped_machines())}, a "
+            f"there is no machine and no file {shorten(name)}; use one of {', '.join(shipped_machines())}, a "
             "machine document (.json), or a lattice file (.mat, .m, .seq, .madx, .lte, .lat)"
         )
     from gnomon.lattice.exchange import ExchangeError, guess_format, import_isolated

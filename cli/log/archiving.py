@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.log.options import JournalOption, chosen_journal
-from gnomon.cli.options import Machine, Prefix
+from gnomon.cli.options import Machine, Prefix, check_seconds
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def archive(
     journal: JournalOption = None,
     machine: Machine = None,
     prefix: Prefix = None,
-    timeout: Annotated[float, typer.Option(help="Wait at most this long for a running server [s].")] = 120.0,
+    timeout: Annotated[
+        float, typer.Option(callback=check_seconds, help="Wait at most this long for a running server [s].")
+    ] = 120.0,
 ) -> None:
     """Move older commands to a part beside the journal, which all commands of `gnomon log` still read.
 

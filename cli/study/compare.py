@@ -7,7 +7,7 @@ import typer
 
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Machine
-from gnomon.cli.study.running import Wanted, run_study
+from gnomon.cli.study.running import Wanted, cell, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,10 +65,8 @@ def show_beams(result: "StudyResult", console: "Console") -> None:
     import numpy as np
     from rich.table import Table
 
-    from gnomon.lattice.text import printable
-
     data = {name: quantity.data for name, quantity in result.quantities.items()}
-    table = Table("", *(_cell(printable(side)) for side in result.names["side"]), "change", box=None, pad_edge=False)
+    table = Table("", *(cell(side) for side in result.names["side"]), "change", box=None, pad_edge=False)
     numbers = [
         (f"{name} {plane}", *data[name][:, k], "{:.6f}", "{:+.6f}")
         for name in ("tune", "chromaticity")
@@ -105,13 +103,7 @@ def show_settings(result: "StudyResult", console: "Console", limit: int | None) 
     rows.sort(key=lambda row: not row[0].endswith(" current"))
     table = Table("setting", "first", "second", "change", "unit", box=None, pad_edge=False)
     for name, before, after, unit in rows[:limit]:
-        table.add_row(_cell(name), f"{before:.10g}", f"{after:.10g}", f"{after - before:+.4g}", unit)
+        table.add_row(cell(name), f"{before:.10g}", f"{after:.10g}", f"{after - before:+.4g}", unit)
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(f"and {len(rows) - limit} more settings; show them with --all")
-
-
-def _cell(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -6,7 +6,7 @@ import typer
 
 from gnomon.cli.lattice_options import LatticeChoice
 from gnomon.cli.option_group import with_options
-from gnomon.cli.study.running import Wanted, run_study
+from gnomon.cli.study.running import Wanted, cell, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,13 +81,13 @@ def match(
 
 
 def _pair(text: str, option: str) -> tuple[float, float]:
-    from gnomon.lattice.text import NotANumberError, parse_number, printable
+    from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
     try:
         x, y = (parse_number(part.strip()) for part in text.split(","))
     except (NotANumberError, ValueError):
         raise typer.BadParameter(
-            f"{option}: {printable(text)!r} is not a pair of numbers such as +0.01,0", param_hint=option
+            f"{option}: {shorten(text)} is not a pair of numbers such as +0.01,0", param_hint=option
         ) from None
     return x, y
 
@@ -112,7 +112,7 @@ def _show_match(result: "StudyResult", console: "Console") -> None:
         label, factor = units.get(unit, ("", 1.0))
         wanted, linear, found = (factor * float(data[key][k]) for key in ("wanted", "linear", "found"))
         row = (f"{wanted:+.6f}", f"{linear:+.6f}", f"{found:+.6f}", f"{found - wanted:+.1e}")
-        table.add_row(name, *row, label)
+        table.add_row(cell(name), *row, label)
     console.print(table)
     table = Table("supply", r"before \[A]", r"after \[A]", r"change \[A]", r"limits \[A]", "", box=None, pad_edge=False)
     unchanged = 0
@@ -123,7 +123,7 @@ def _show_match(result: "StudyResult", console: "Console") -> None:
             continue
         remark = "at its limit" if after in (low, high) else ""
         limits = f"{low:g} to {high:g}"
-        table.add_row(name, f"{before:.5f}", f"{after:.5f}", f"{after - before:+.5f}", limits, remark)
+        table.add_row(cell(name), f"{before:.5f}", f"{after:.5f}", f"{after - before:+.5f}", limits, remark)
     console.print(table)
     if unchanged:
         console.print(f"supplies that stay as they are: {unchanged}")

@@ -102,6 +102,15 @@ def heading(console: "Console", lattice: "Lattice", origin: str) -> None:
     console.print(line, soft_wrap=True)
 
 
+def cell(text: str) -> str:
+    """Make a name a cell of a table: brackets are brackets, and no character acts on the terminal."""
+    from rich.markup import escape
+
+    from gnomon.lattice.text import printable
+
+    return escape(printable(text))
+
+
 def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
     """Print a result as JSON if that is wanted, and write its file."""
     from gnomon.propagator.studies import result_document, write_result

@@ -7,7 +7,7 @@ import typer
 
 from gnomon.cli.lattice_options import LatticeChoice
 from gnomon.cli.option_group import with_options
-from gnomon.cli.study.running import Wanted, run_study
+from gnomon.cli.study.running import Wanted, cell, run_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ def _show_tune(result: "StudyResult", console: "Console") -> None:
     response = data["tune response"]
     normal = [i for i, p in enumerate(result.names["knob parameters"]) if p == "b2"]
     for i in sorted(normal, key=lambda i: -float(np.abs(response[:, i]).max()))[:8]:
-        table.add_row(result.names["knob"][i], f"{response[0, i]:+.5f}", f"{response[1, i]:+.5f}")
+        table.add_row(cell(result.names["knob"][i]), f"{response[0, i]:+.5f}", f"{response[1, i]:+.5f}")
     console.print(table)
 
 
@@ -114,5 +114,5 @@ def _show_by_supply(result: "StudyResult", console: "Console") -> None:
         )  # fmt: skip
         for i in np.argsort(-size, kind="stable")[:6]:
             numbers = [*tune[:, i], *chromaticity[:, i]]
-            table.add_row(result.names["supply"][i], *(f"{number:+.5f}" for number in numbers))
+            table.add_row(cell(result.names["supply"][i]), *(f"{number:+.5f}" for number in numbers))
         console.print(table)

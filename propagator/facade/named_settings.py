@@ -5,7 +5,7 @@ from typing import Any
 
 from gnomon.lattice import ENERGY, OPTICS, VOLTAGE, Key, Lattice, LatticeError, PropertySpec, RefusedValue, Ring
 from gnomon.lattice.tables import unknown_name
-from gnomon.lattice.text import NotANumberError, parse_number, printable, shorten
+from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 #: Names of settings that have no device of a telling name.
 NAMED: Mapping[str, Key] = {"rf_frequency": ("rf", "frequency"), "rf_voltage": VOLTAGE, "energy_ev": ENERGY}
@@ -108,7 +108,7 @@ def optics_settings(ring: Ring, name: str) -> dict[Key, float]:
     """All that a named optics sets. Raises LatticeError with the names there are."""
     if name != NOMINAL and name not in ring.optics:
         raise LatticeError(
-            f"{ring.name}: there is no optics {printable(name)!r}; there are {', '.join([NOMINAL, *ring.optics])}"
+            f"{ring.name}: there is no optics {shorten(name)}; there are {', '.join([NOMINAL, *ring.optics])}"
         )
     lattice = ring.nominal if name == NOMINAL else ring.optics[name]
     keys = (ENERGY, VOLTAGE, *((supply.name, "current") for supply in ring.document.supplies), OPTICS)

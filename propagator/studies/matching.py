@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from gnomon.lattice import Lattice
-from gnomon.lattice.text import printable
+from gnomon.lattice.text import shorten
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives import SupplyResponse, supplies_of, supply_response
@@ -215,7 +215,7 @@ def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -
     for pattern in patterns:
         names = [name for name in known if fnmatchcase(name, pattern)]
         if not names:
-            raise StudyError(f"{lattice.ring.name}: no supply that feeds a magnet matches {printable(pattern)!r}")
+            raise StudyError(f"{lattice.ring.name}: no supply that feeds a magnet matches {shorten(pattern)}")
         found |= dict.fromkeys(names)
     if not found and target.bump is not None and target.tunes is None and target.chromaticities is None:
         found |= dict.fromkeys(_steerers_of(lattice, target.bump))
@@ -253,7 +253,7 @@ def _monitor(lattice: Lattice, bump: Bump) -> int:
     for bpm in lattice.ring.bpms:
         if bpm.name == bump.monitor:
             return bpm.element
-    raise StudyError(f"{lattice.ring.name}: there is no monitor {printable(bump.monitor)!r}")
+    raise StudyError(f"{lattice.ring.name}: there is no monitor {shorten(bump.monitor)}")
 
 
 def _bounded(matrix: Floats, wanted: Floats, low: Floats, high: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gnomon.lattice import Ring
 from gnomon.lattice.elements import Bend
-from gnomon.lattice.text import NotANumberError, parse_number, printable
+from gnomon.lattice.text import NotANumberError, parse_number, shorten
 from gnomon.propagator.studies.result_files import StudyError
 
 #: Bends of at least this part of the largest angle make the cells, and may stand so far from where they repeat [m].
@@ -61,7 +61,7 @@ def _place(ring: Ring, text: str, end: int) -> float:
     except NotANumberError:
         near = get_close_matches(text, ring.index, 3)
         hint = f"; near names: {', '.join(near)}" if near else ""
-        raise StudyError(f"{printable(text)!r} is neither a position [m] nor an element of {ring.name}{hint}") from None
+        raise StudyError(f"{shorten(text)} is neither a position [m] nor an element of {ring.name}{hint}") from None
     if not 0.0 <= place <= ring.circumference:
         raise StudyError(f"{place:g} m is outside the ring: it ends at {ring.circumference:g} m")
     return place

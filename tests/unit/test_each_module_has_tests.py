@@ -49,8 +49,7 @@ OTHERWISE = {
 STILL_WITHOUT = frozenset({
     "clients/pva.py",
     "cli/get.py", "cli/output.py", "cli/value_text.py",
-    "ioc/base/settings_list.py", "cli/lattice_options.py", "cli/study/running.py",
-    "cli/study/aperture.py", "cli/study/compare.py", "cli/study/match.py",
+    "ioc/base/settings_list.py",
     "lattice/table_text.py", "propagator/facade/ring_tables.py", "recorder/journal_file.py",
 })  # fmt: skip
 

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.ioc.base.config import Config
 from unit.cli.commands import FakeCall
 from unit.cli.running_client import PVS, FakeServer
+from unit.cli.served_lattice import FakeClient
 
 
 @pytest.fixture
@@ -24,3 +28,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     monkeypatch.setattr(EpicsClient, "find_pvs", pvs)
     monkeypatch.setattr(EpicsClient, "call", lambda self, name, arguments: fake.call(name, arguments))
     return fake
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> type[FakeClient]:
+    monkeypatch.setattr("gnomon.clients.epics_client.EpicsClient", FakeClient)
+    return FakeClient
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config.model_validate({"machine": "mls", "store": {"path": str(tmp_path / "documents.sqlite")}})

@@ -1,0 +1,121 @@
+"""Which version of the lattice a command is about: by options, and by a text."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from gnomon.cli.lattice_options import LatticeChoice, find_lattice, named_lattice, named_pair
+from gnomon.ioc.app import known_lattices
+from gnomon.ioc.app.known_lattices import KnownLattice, UnknownLatticeError
+from gnomon.ioc.base.config import Config, changed
+from unit.cli.served_lattice import MLS, STEERER, FakeClient
+from unit.recorder.test_steps import Recording, current
+
+
+def test_names_of_lattices_are_found_by_what_they_are(config: Config) -> None:
+    assert named_lattice(config, "nominal").lattice.id == MLS.nominal.id
+    for text in (
+        "low_alpha",
+        "optics:low_alpha",
+        MLS.optics["low_alpha"].id,
+        f"lattice:{MLS.optics['low_alpha'].id[:8]}",
+    ):
+        assert named_lattice(config, text).lattice.id == MLS.optics["low_alpha"].id
+    with pytest.raises(UnknownLatticeError, match="is not a snapshot"):
+        named_lattice(config, "flat")
+    with pytest.raises(UnknownLatticeError, match="not the number of a command"):
+        named_lattice(config, "at:x")
+
+
+def test_nominal_is_that_of_the_other_ones_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KnownLattice(MLS.optics["low_alpha"], "snapshot x")
+    monkeypatch.setattr(known_lattices, "at_snapshot", lambda *_: other)
+    a, b = named_pair(Config(), None, "nominal", "x")
+    assert (a.lattice.id, b) == (MLS.nominal.id, other)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        LatticeChoice(machine="mls", snapshot="a", at=1),
+        LatticeChoice(machine="mls", optics="low_alpha", prefix="T:"),
+        LatticeChoice(machine="mls", journal=Path("j")),
+    ],
+)
+def test_options_that_exclude_each_other_are_wrong_use(choice: LatticeChoice) -> None:
+    with pytest.raises(typer.BadParameter, match=r"exclude each other|of use with --at and --lattice only"):
+        find_lattice(choice)
+
+
+@pytest.fixture
+def recorded(config: Config, tmp_path: Path) -> Config:
+    """A journal of two commands to a steerer of the MLS, 0.25 A and 0.5 A."""
+    made = Recording(tmp_path / "twin.journal", MLS)
+    for value in (0.25, 0.5):
+        made.put(current(STEERER, value))
+    made.journal.close()
+    return changed(config, {"recorder": {"journal": str(made.path)}})
+
+
+def with_steerer(value: float) -> str:
+    return MLS.nominal.updated({(STEERER, "current"): value}).id
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("1", 0.25), ("at:1", 0.25), ("2", 0.5), ("at:2", 0.5)])
+def test_a_number_is_that_of_a_command(recorded: Config, text: str, value: float) -> None:
+    assert named_lattice(recorded, text).lattice.id == with_steerer(value)
+
+
+def test_a_recorded_lattice_is_found_by_the_beginning_of_its_id_even_if_it_is_all_digits(
+    recorded: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = named_lattice(recorded, with_steerer(0.25)[:8])
+    assert (known.lattice.id, known.origin) == (with_steerer(0.25), "command 1 of 'TWIN:'")
+    asked: list[str] = []
+
+    def at_id(config: Config, journal: Path, text: str) -> KnownLattice:
+        asked.append(text)
+        return known
+
+    monkeypatch.setattr(known_lattices, "at_id", at_id)
+    assert named_lattice(recorded, "123456789012") == known
+    assert asked == ["123456789012"]
+
+
+@pytest.mark.parametrize("text", ["at:-1", "at:1.0", "at:\u0661", "at:1e3"])
+def test_a_command_is_asked_for_by_digits_alone(recorded: Config, text: str) -> None:
+    with pytest.raises(UnknownLatticeError, match="is not the number of a command"):
+        named_lattice(recorded, text)
+
+
+@pytest.mark.parametrize("text", ["T:", "server:T:"])
+def test_a_prefix_means_the_running_server(
+    config: Config, served: type[FakeClient], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(served, "lattice", MLS.nominal.updated({(STEERER, "current"): 0.25}))
+    known = named_lattice(config, text)
+    assert (known.lattice.id, known.origin) == (with_steerer(0.25), "server 'T:'")
+
+
+def test_what_is_shown_of_an_unknown_name_cannot_act_on_the_terminal(config: Config) -> None:
+    with pytest.raises(UnknownLatticeError, match=r"'\\x1b\[2J' is not a snapshot \(none\), optics, a lattice id"):
+        named_lattice(config, "\x1b[2J")
+
+
+def test_the_options_choose_the_lattice(recorded: Config, tmp_path: Path) -> None:
+    journal = tmp_path / "twin.journal"
+    low = MLS.optics["low_alpha"].id
+    for choice, expected in (
+        (LatticeChoice(machine="mls"), MLS.nominal.id),
+        (LatticeChoice(machine="mls", optics="low_alpha"), low),
+        (LatticeChoice(machine="mls", lattice=low[:10]), low),
+        (LatticeChoice(machine="mls", at=1, journal=journal), with_steerer(0.25)),
+        (LatticeChoice(machine="mls", lattice=with_steerer(0.5)[:10], journal=journal), with_steerer(0.5)),
+    ):
+        assert find_lattice(choice).lattice.id == expected
+
+
+def test_a_lattice_of_another_machine_than_asked_for_is_refused(recorded: Config, tmp_path: Path) -> None:
+    with pytest.raises(UnknownLatticeError, match="command 1 of 'TWIN:' is of machine 'mls', not of 'bessy2'"):
+        find_lattice(LatticeChoice(machine="bessy2", at=1, journal=tmp_path / "twin.journal"))
