@@ -1,6 +1,8 @@
 """Values of PVs as text for people: numbers, states, shortened waveforms, tables."""
 
+import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from gnomon.clients.reading import Reading
@@ -44,7 +46,7 @@ def table_lines(columns: dict[str, Any], *, everything: bool = False) -> list[st
     from gnomon.cli.output import aligned_lines, cell_text
 
     lists = [column.tolist() if hasattr(column, "tolist") else list(column) for column in columns.values()]
-    rows = [[cell_text(cell) for cell in row] for row in zip(*lists, strict=False)]
+    rows = [[cell_text(cell) for cell in row] for row in zip_longest(*lists)]
     hidden = len(rows) - 2 * ENDS
     if hidden > 1 and not everything:
         rows = [*rows[:ENDS], ["..."] * len(columns), *rows[-ENDS:]]
@@ -60,6 +62,6 @@ def _waveform(values: list[Any], everything: bool) -> str:
     about = f"{len(values)} values"
     numbers = [float(each) for each in values if isinstance(each, int | float) and each == each]
     if len(numbers) > 1:
-        rms = (sum(number * number for number in numbers) / len(numbers)) ** 0.5
+        rms = math.hypot(*numbers) / math.sqrt(len(numbers))
         about += f", min {min(numbers):.6g}, max {max(numbers):.6g}, rms {rms:.6g}"
-    return f"{' '.join(shown)}  ({about})"
+    return f"{' '.join(shown)}  ({about})".lstrip()

@@ -48,7 +48,6 @@ OTHERWISE = {
 #: Modules that came when this test did, and still need tests of their own. Nothing is added here.
 STILL_WITHOUT = frozenset({
     "clients/pva.py",
-    "cli/get.py", "cli/output.py", "cli/value_text.py",
     "ioc/base/settings_list.py",
     "lattice/table_text.py", "propagator/facade/ring_tables.py", "recorder/journal_file.py",
 })  # fmt: skip
