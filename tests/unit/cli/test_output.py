@@ -3,13 +3,17 @@
 import io
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gnomon.cli.output import aligned_lines, cell_text, print_json, print_table
 
-ROWS = [{"name": "Q1", "value": 1.5, "hidden": [1]}, {"name": "Q[red]22", "value": None, "hidden": [2]}]
+ROWS: list[dict[str, Any]] = [
+    {"name": "Q1", "value": 1.5, "hidden": [1]},
+    {"name": "Q[red]22", "value": None, "hidden": [2]},
+]
 COLUMNS = {"name": "PV", "value": "now"}
 
 
