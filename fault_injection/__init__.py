@@ -1,6 +1,43 @@
-"""Fault injection: faults, and the injector that makes them act on commands. No real-machine code may import it."""
+"""Fault injection: how things go wrong, decided by pure functions. No real-machine code may import it.
 
-from gnomon.fault_injection.faults import Action, Fault, FaultError
-from gnomon.fault_injection.injector import Decision, Injector, decide
+How a kind is added:
 
-__all__ = ["Action", "Decision", "Fault", "FaultError", "Injector", "decide"]
+1. Its model of keys, in the module of its group in `kinds/`: a subclass of the group's base (`CommandFault`, ...), with
+   `kind: Literal["name"]`, a description of each key, a docstring that says what it does, and `effect()`, one line for
+   journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, it is known to
+   `dt:fault`, `gnomon fault`, the JSON schema and docs/reference/faults.md. A new group is an entry of `kinds.GROUPS`.
+2. Its effect, as a pure function: for commands in `decisions.py`. Random numbers come from `Draws` alone, keyed by the
+   fault's id and the number of the command or reading, in a `Lane` of its own.
+3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,
+   `Injector.acting(group, number)`, through a protocol or a callable that `ioc/app` passes in.
+
+The injector knows which faults act: windows in time and commands, conditions, probabilities, counts.
+"""
+
+from gnomon.fault_injection.conditions import parse_condition
+from gnomon.fault_injection.decisions import Decision, decide
+from gnomon.fault_injection.draws import Draws, Lane
+from gnomon.fault_injection.fault import Fault, Phase
+from gnomon.fault_injection.injector import Active, Injector
+from gnomon.fault_injection.kinds import GROUPS, KINDS, schema
+from gnomon.fault_injection.kinds.commands import CommandFault, Swap
+from gnomon.fault_injection.request import FaultError, FaultRequest
+
+__all__ = [
+    "GROUPS",
+    "KINDS",
+    "Active",
+    "CommandFault",
+    "Decision",
+    "Draws",
+    "Fault",
+    "FaultError",
+    "FaultRequest",
+    "Injector",
+    "Lane",
+    "Phase",
+    "Swap",
+    "decide",
+    "parse_condition",
+    "schema",
+]

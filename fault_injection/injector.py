@@ -1,74 +1,86 @@
-"""The active faults, and their effect on the next command."""
+"""The active faults: which of them act on the next command, how often they have acted, and when they end."""
 
 import itertools
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from gnomon.fault_injection.faults import Action, Fault, FaultError
-from gnomon.lattice import Outcome, Setting
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The decision about a command: all of its settings together.
-
-    `settings` are to be applied after `delay_s` [s]; an abandoned command has none. `fault_ids` are the faults that
-    acted, `reason` describes them for the journal.
-    """
-
-    outcome: Outcome
-    settings: tuple[Setting, ...]
-    delay_s: float = 0.0
-    fault_ids: tuple[int, ...] = ()
-    reason: str = ""
+from gnomon.fault_injection.conditions import ValueOf
+from gnomon.fault_injection.decisions import Decision, decide
+from gnomon.fault_injection.draws import Draws, Lane
+from gnomon.fault_injection.fault import Fault, Phase
+from gnomon.fault_injection.kinds.commands import CommandFault, Reorder
+from gnomon.fault_injection.request import FaultError
+from gnomon.fault_injection.when import Window
+from gnomon.lattice import Lattice, Outcome, Setting
 
 
-def decide(faults: Iterable[Fault], settings: tuple[Setting, ...]) -> Decision:
-    """Apply the active faults to one command; pure. A fault acts if it matches any of the command's settings.
+@dataclass(slots=True)
+class Running:
+    """One fault as it goes on; `passed` counts the commands that it matched, `holding` those that it lets pass."""
 
-    - All or none: if one setting is abandoned or delayed, so is the whole command, since it is never half applied.
-    - Abandon wins: the abandoning fault with the lowest id acts, and no other fault does.
-    - Delays add up; a fault that matches several settings of the command delays it once.
-    - Modifies change the settings that they match, in the order of their ids, each starting from the previous result.
+    fault: Fault
+    window: Window
+    passed: int = 0
+    holding: int = 0
 
-    The outcome is abandoned, else modified if any value was modified, else delayed, else applied.
-    """
-    matching = sorted((f for f in faults if any(map(f.matches, settings))), key=lambda fault: fault.id)
-    for fault in matching:
-        if fault.action is Action.ABANDON:
-            return Decision(Outcome.ABANDONED, (), fault_ids=(fault.id,), reason=fault.describe())
-    outcome, delay_s = Outcome.APPLIED, 0.0
-    for fault in matching:
-        if fault.action is Action.MODIFY:
-            settings = tuple(replace(s, value=fault.modified(s.value)) if fault.matches(s) else s for s in settings)
-            outcome = Outcome.MODIFIED
-        else:
-            delay_s += fault.delay_s
-            outcome = Outcome.DELAYED if outcome is Outcome.APPLIED else outcome
-    return Decision(
-        outcome,
-        settings,
-        delay_s,
-        fault_ids=tuple(fault.id for fault in matching),
-        reason="; ".join(fault.describe() for fault in matching),
-    )
+    @property
+    def used_up(self) -> bool:
+        """True if it has acted as often as it was asked to."""
+        return self.fault.remaining == 0
+
+
+class Active(NamedTuple):
+    """A fault that acts now: for how long it has [s], and how often before."""
+
+    fault: Fault
+    since_s: float
+    times: int
 
 
 class Injector:
-    """The set of active faults. Safe to call from any thread, since faults come and go while commands run."""
+    """The set of active faults. Safe to call from any thread, since faults come and go while commands run.
 
-    def __init__(self) -> None:
-        self._faults: tuple[Fault, ...] = ()
+    `value_of` gives the present value of a PV, for conditions. While it is suspended, no fault acts.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        value_of: ValueOf = lambda name: None,
+        clock_s: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.draws = Draws(seed)
+        self.suspended = ""
+        self._value_of = value_of
+        self._clock_s = clock_s
+        self._wall_ns = wall_ns
+        self._running: dict[int, Running] = {}
+        self._by_key: dict[tuple[str, str], tuple[Running, ...]] = {}
+        self._groups: frozenset[str] = frozenset()
+        self._commands = 0
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> int:
-        """Make a fault active from the next command on; return its id, which is never given twice."""
+        """Make a fault active from the next command on; return its id, which is never given twice.
+
+        Raises FaultError for a time that has passed, and while the injector is suspended.
+        """
         with self._lock:
-            added = replace(fault, id=next(self._ids))
-            self._faults += (added,)
-            return added.id
+            if self.suspended:
+                raise FaultError(f"no fault can be added: {self.suspended}")
+            own = isinstance(fault.request, CommandFault)
+            commands = 0 if own else self._commands
+            window = Window.of(fault.request, self._clock_s(), self._wall_ns(), commands)
+            number = next(self._ids)
+            self._running[number] = Running(replace(fault, id=number), window)
+            self._changed()
+            return number
 
     def clear(self, fault_id: int | None = None) -> tuple[Fault, ...]:
         """Remove one fault, or all of them; return the removed ones. Raises FaultError for an id that is not active.
@@ -76,26 +88,129 @@ class Injector:
         A command that a fault has already delayed stays delayed.
         """
         with self._lock:
-            removed = tuple(f for f in self._faults if fault_id is None or f.id == fault_id)
-            if fault_id is not None and not removed:
-                active = ", ".join(str(f.id) for f in self._faults)
+            self._sweep()
+            if fault_id is not None and fault_id not in self._running:
+                active = ", ".join(map(str, self._running))
                 raise FaultError(f"no fault {fault_id} is active; active faults: {active or 'none'}")
-            self._faults = tuple(f for f in self._faults if f not in removed)
-            return removed
+            numbers = list(self._running) if fault_id is None else [fault_id]
+            return tuple(self._remove(number) for number in numbers)
 
     def active(self) -> tuple[Fault, ...]:
-        """List the active faults by id, with their remaining counts."""
-        return self._faults
-
-    def decide(self, settings: tuple[Setting, ...]) -> Decision:
-        """Decide about a command; count it against the faults that act, and drop those that are used up."""
+        """List the faults that act or wait, by id, with their remaining counts; those that are over go."""
         with self._lock:
-            decision = decide(self._faults, settings)
-            if decision.fault_ids:
-                counted = (_counted(f) if f.id in decision.fault_ids else f for f in self._faults)
-                self._faults = tuple(f for f in counted if f.remaining != 0)
+            self._sweep()
+            now_s = self._clock_s()
+            return tuple(replace(each.fault, phase=self._phase(each, now_s)) for each in self._running.values())
+
+    def decide(self, sequence: int, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
+        """Decide about the command with this number, which comes to this lattice.
+
+        It counts against the faults that act; those that are used up go.
+        """
+        if not self._running or self.suspended:
+            return Decision(Outcome.APPLIED, settings)
+        with self._lock:
+            self._commands += 1
+            matching = self._matching(settings)
+            if not matching:
+                return Decision(Outcome.APPLIED, settings)
+            now_s = self._clock_s()
+            passing: list[int] = []
+            acting: list[Fault] = []
+            for each in matching:
+                begun = each.window.begun(now_s, each.passed)
+                each.passed += 1
+                if each.holding:
+                    each.holding -= 1
+                    if not each.holding:
+                        passing.append(each.fault.id)
+                elif begun and not each.window.over(now_s) and self._acts(each, sequence):
+                    acting.append(each.fault)
+            decision = decide(acting, sequence, lattice, settings, self.draws)
+            if passing:
+                decision = replace(decision, releases=tuple(passing))
+            self._count(decision)
             return decision
 
+    def released(self, fault_id: int) -> None:
+        """Hear that the command that a fault held acts because its time is over."""
+        with self._lock:
+            if (each := self._running.get(fault_id)) is not None:
+                each.holding = 0
+                if each.used_up:
+                    self._remove(fault_id)
 
-def _counted(fault: Fault) -> Fault:
-    return fault if fault.remaining is None else replace(fault, remaining=fault.remaining - 1)
+    def acting(self, group: str, number: int) -> tuple[Active, ...]:
+        """List the faults of another group than commands that act now, by id, and count it against them.
+
+        `number` is what their probabilities are drawn for: that of the reading, or a count of the caller's own.
+        """
+        if group not in self._groups or self.suspended:
+            return ()
+        with self._lock:
+            now_s = self._clock_s()
+            found: list[Active] = []
+            for each in [each for each in self._running.values() if each.fault.request.group == group]:
+                window = each.window
+                if not window.begun(now_s, self._commands) or window.over(now_s) or not self._acts(each, number):
+                    continue
+                found.append(Active(each.fault, now_s - window.begins_s, each.passed))
+                each.passed += 1
+                if each.fault.remaining is not None:
+                    each.fault = replace(each.fault, remaining=each.fault.remaining - 1)
+                    if each.used_up:
+                        self._remove(each.fault.id)
+            return tuple(found)
+
+    def _acts(self, each: Running, number: int) -> bool:
+        condition, probability = each.window.condition, each.fault.request.probability
+        if condition is not None and not condition.holds(self._value_of):
+            return False
+        return probability >= 1.0 or self.draws.uniform(each.fault.id, number, Lane.PROBABILITY) < probability
+
+    def _count(self, decision: Decision) -> None:
+        for number in decision.fault_ids:
+            each = self._running[number]
+            if decision.hold is not None and decision.hold.fault_id == number and isinstance(each.fault.request, Reorder):
+                each.holding = decision.hold.depth
+            if each.fault.remaining is not None:
+                each.fault = replace(each.fault, remaining=each.fault.remaining - 1)
+        for number in {*decision.fault_ids, *decision.releases}:
+            if self._running[number].used_up and not self._running[number].holding:
+                self._remove(number)
+
+    def _matching(self, settings: Iterable[Setting]) -> list[Running]:
+        """Find the faults of commands that match a setting; kept by device and property until faults come or go."""
+        found: dict[int, Running] = {}
+        for setting in settings:
+            key = (setting.device, setting.property)
+            known = self._by_key.get(key)
+            if known is None:
+                known = self._by_key[key] = tuple(
+                    each
+                    for each in self._running.values()
+                    if isinstance(each.fault.request, CommandFault) and each.fault.request.matches(*key)
+                )
+            if known:
+                found |= {each.fault.id: each for each in known}
+        return list(found.values())
+
+    def _phase(self, each: Running, now_s: float) -> Phase:
+        own = isinstance(each.fault.request, CommandFault)
+        begun = each.window.begun(now_s, each.passed if own else self._commands)
+        return Phase.ACTIVE if begun else Phase.WAITING
+
+    def _sweep(self) -> None:
+        now_s = self._clock_s()
+        for number, each in list(self._running.items()):
+            if self._phase(each, now_s) is Phase.ACTIVE and each.window.over(now_s) and not each.holding:
+                self._remove(number)
+
+    def _remove(self, number: int) -> Fault:
+        removed = self._running.pop(number).fault
+        self._changed()
+        return removed
+
+    def _changed(self) -> None:
+        self._by_key.clear()
+        self._groups = frozenset(each.fault.request.group for each in self._running.values())

@@ -20,7 +20,7 @@ MAX_PER_TURN = 500
 class WaitingCommand:
     """A command in the queue; it gets its number when its turn comes. `refusal` is why it is going to be refused.
 
-    `right` is the one to command alone, where the client has it.
+    `right` is the one to command alone, where the client has it; `repeated`, that a fault made it of another command.
     """
 
     settings: tuple[Setting, ...]
@@ -32,6 +32,7 @@ class WaitingCommand:
     done: PutFuture
     kept: tuple[tuple[str, str, str], ...] = ()
     right: Right | None = None
+    repeated: bool = False
 
     @property
     def weight(self) -> int:

@@ -261,12 +261,18 @@ class Dispatcher:
             return keep(command, item.kept, lattice, self._wall_ns())
         # On the machine that is followed, the hardware has already taken its time.
         alone = self._reservation.holds(item.right)
-        decide = self._injector.decide if alone else partial(self._decide, lattice)
+        decide = undisturbed if alone else self._of_devices if item.repeated else self._decide
         return plan(command, lattice, decide, self._wall_ns())
 
-    def _decide(self, lattice: Lattice, settings: tuple[Setting, ...]) -> Decision:
+    def _decide(self, sequence: int, lattice: Lattice, settings: Settings) -> Decision:
         """Decide the effect of faults on a command to this lattice, and the time that the hardware takes for it."""
-        decision = self._injector.decide(settings)
+        return self._taking(lattice, self._injector.decide(sequence, lattice, settings))
+
+    def _of_devices(self, sequence: int, lattice: Lattice, settings: Settings) -> Decision:
+        """Decide about a command that a fault has made: no other fault acts on it."""
+        return self._taking(lattice, undisturbed(sequence, lattice, settings))
+
+    def _taking(self, lattice: Lattice, decision: Decision) -> Decision:
         for behaviour in self._concerned(decision.settings):
             own_s = behaviour.takes_s(lattice, decision.settings, under_way=self._under_way(behaviour))
             if own_s:
@@ -290,15 +296,17 @@ class Dispatcher:
             if not step.accepted:
                 reason = step.settled.reason.removesuffix(UNCHANGED)
                 refusals.warning("%s@%s: refused %s", command.client.user, command.client.host, reason)
-                item.done.set_result(PutReply(False, step.settled.reason, command.sequence, step.lattice.id))
+                item.done.set_result(PutReply(False, step.told, command.sequence, step.lattice.id))
+                self._injected.take(step, item)
                 continue
             setpoints |= self._asked(command, step.lattice)
+            done = self._injected.take(step, item)
             if step.delay_s > 0.0:
-                self._delay(step, item)
+                self._delay(step, item, done)
             elif step.settled.outcome is Outcome.ABANDONED or not (item.settings or item.kept):
-                item.done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
+                done.set_result(PutReply(True, "", command.sequence, step.lattice.id))
             else:
-                complete.append(Applied(command.sequence, item.done, command.monotonic_ns))
+                complete.append(Applied(command.sequence, done, command.monotonic_ns))
                 self._last = max(self._last, command.sequence)
                 for behaviour in self._concerned(command.settings):
                     behaviour.acted(command.settings)
@@ -349,13 +357,13 @@ class Dispatcher:
                 self.put_times.add((now_ns - command.monotonic_ns) * 1e-9)
             command.done.set_result(PutReply(not failure, failure, sequence, answer.lattice.id))
 
-    def _delay(self, step: Step, item: WaitingCommand) -> None:
+    def _delay(self, step: Step, item: WaitingCommand, done: PutFuture) -> None:
         sequence = step.settled.sequence
         modified = step.settings != item.settings
         outcome = Outcome.MODIFIED if modified else Outcome.APPLIED
         for behaviour in self._concerned(step.settings):
             behaviour.begun(step.lattice, step.settings, step.delay_s, under_way=self._under_way(behaviour))
-        due = DueCommand(sequence, step.settings, outcome, step.settled.reason, item.done)
+        due = DueCommand(sequence, step.settings, outcome, step.settled.reason, done)
         handle = self._loop.call_later(step.delay_s, self._due, due)
         self._delayed[sequence] = (handle, due)
 

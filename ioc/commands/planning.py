@@ -19,14 +19,16 @@ from gnomon.lattice import (
     Settled,
 )
 
-Decide = Callable[[tuple[Setting, ...]], Decision]
+#: What faults and devices make of a command: its number, the lattice that it comes to, and its settings.
+Decide = Callable[[int, Lattice, tuple[Setting, ...]], Decision]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """The plan of one command: its record for the journal, and its result.
 
-    `settings` are still to be applied after `delay_s`, if that is not 0.
+    `settings` are still to be applied after `delay_s`, if that is not 0. `decision` is what faults make of it, if they
+    were asked.
     """
 
     record: Record
@@ -34,6 +36,12 @@ class Step:
     lattice: Lattice
     delay_s: float = 0.0
     settings: tuple[Setting, ...] = ()
+    decision: Decision | None = None
+
+    @property
+    def told(self) -> str:
+        """The reason that the client is told if its command was not accepted: of a fault's refusal, not the fault."""
+        return (self.decision.refusal if self.decision else "") or self.settled.reason
 
     @property
     def accepted(self) -> bool:
@@ -48,14 +56,15 @@ def plan(command: Command, lattice: Lattice, decide: Decide, wall_ns: int) -> St
     except LatticeError as error:
         return refuse(command, lattice, str(error), wall_ns)
     record = Record(command, changes(lattice, command.settings, asked, done=False), lattice.id)
-    decision = decide(command.settings)
-    if decision.outcome is Outcome.ABANDONED:
-        return Step(record, _settled(command, Outcome.ABANDONED, lattice, wall_ns, decision.reason), lattice)
+    decision = decide(command.sequence, lattice, command.settings)
+    if decision.outcome in (Outcome.ABANDONED, Outcome.REJECTED):
+        settled = _settled(command, decision.outcome, lattice, wall_ns, decision.reason)
+        return Step(record, settled, lattice, decision=decision)
     if decision.delay_s > 0.0:
         settled = _settled(command, Outcome.DELAYED, lattice, wall_ns, decision.reason)
-        return Step(record, settled, lattice, decision.delay_s, decision.settings)
+        return Step(record, settled, lattice, decision.delay_s, decision.settings, decision)
     settled, after = apply(command.sequence, decision.settings, lattice, decision.outcome, wall_ns, decision.reason)
-    return Step(record, settled, after)
+    return Step(record, settled, after, decision=decision)
 
 
 def apply(

@@ -1,0 +1,45 @@
+"""All kinds of faults, by name: a kind is a model of its keys, in the module of its group."""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import Discriminator, TypeAdapter
+
+from gnomon.fault_injection.kinds import commands
+from gnomon.fault_injection.request import FaultError, FaultRequest, near, read
+from gnomon.lattice.text import shorten
+
+#: The groups of kinds, in the order of the reference page.
+GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType({"commands": commands.KINDS})
+#: The kinds by name.
+KINDS: Mapping[str, type[FaultRequest]] = MappingProxyType(
+    {str(model.model_fields["kind"].default): model for group in GROUPS.values() for model in group}
+)
+
+
+def read_request(keys: Mapping[str, Any]) -> FaultRequest:
+    """Read a client's request: `kind`, and the keys of that kind. Raises FaultError, with the nearest right spelling."""
+    kind = keys.get("kind")
+    if kind is None:
+        raise FaultError(f"invalid fault: kind: it is missing; known kinds: {', '.join(KINDS)}")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        known = list(KINDS)
+        given = str(kind)
+        raise FaultError(
+            f"invalid fault: kind: {shorten(given)} is not a kind{near(given, known)}; known kinds: {', '.join(known)}"
+        )
+    return read(model, keys)
+
+
+def schema() -> dict[str, Any]:
+    """Make the JSON schema of a fault: one of the kinds, told apart by `kind`."""
+    union: Any = reduce(or_, KINDS.values())
+    made: dict[str, Any] = TypeAdapter(Annotated[union, Discriminator("kind")]).json_schema()
+    for definition in made.get("$defs", {}).values():
+        if "kind" in definition.get("properties", {}):
+            definition["required"] = sorted({"kind", *definition.get("required", [])})
+    return {"title": "Fault"} | made
