@@ -1,4 +1,4 @@
-"""`gnomon fault`: make commands to a running server fail on purpose, and end that."""
+"""`gnomon fault`: make a running server fail on purpose, and end that."""
 
 from typing import Annotated, Any
 
@@ -14,30 +14,24 @@ app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a ru
 @app.command()
 @with_options("running", RunningTwin)
 def add(
-    action: Annotated[str, typer.Argument(help="Action of the fault: abandon, delay or modify.")],
-    device: Annotated[str, typer.Argument(help="Pattern of the device names: `'Q1P*'`, `'HS4P?D1R'`, `'*'`.")],
-    property: Annotated[str, typer.Option(help="Pattern of the property names.")] = "*",
-    delay: Annotated[float | None, typer.Option(help="With delay: delay each command by this time [s].")] = None,
-    scale: Annotated[float | None, typer.Option(help="With modify: multiply the value by this factor.")] = None,
-    offset: Annotated[
-        float | None, typer.Option(help="With modify: add this to the value, after the factor [unit of the property].")
+    kind: Annotated[str, typer.Argument(help="Kind of the fault: `gnomon fault kinds` lists them.")],
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DEVICE] [KEY=VALUE]...",
+            help="Pattern of the device names, and keys of the kind: `gnomon fault kinds KIND` lists them.",
+        ),
     ] = None,
-    value: Annotated[
-        float | None, typer.Option(help="With modify: replace the value by this one [unit of the property].")
-    ] = None,
-    count: Annotated[int | None, typer.Option(help="Act on this number of commands, then stop.")] = None,
     *,
     running: RunningTwin,
     as_json: Json = False,
 ) -> None:
     """Add a fault: make commands to some devices go wrong.
 
-    For example `gnomon fault add abandon 'Q1P*' --count 3`, `gnomon fault add delay HS4P1D1R --delay 2`,
-    `gnomon fault add modify 'HS*' --scale 1.1`.
+    For example `gnomon fault add abandon 'Q1P*' count=3`, `gnomon fault add delay HS4P1D1R delay_s=2`,
+    `gnomon fault add modify 'HS*' scale=1.1 after_s=10 for_s=60 probability=0.5`.
     """
-    given = {"delay_s": delay, "scale": scale, "offset": offset, "value": value, "count": count}
-    arguments = {"do": "add", "action": action, "device": device, "property": property}
-    arguments |= {name: str(number) for name, number in given.items() if number is not None}
+    arguments = {"do": "add", "kind": kind} | _keys(keys or [])
     _show([call_running("dt:fault", arguments, running)], "added", as_json)
 
 
@@ -68,6 +62,53 @@ def clear(
     _show(call_running("dt:fault", arguments, running), "cleared", as_json)
 
 
+@app.command()
+def kinds(
+    kind: Annotated[str | None, typer.Argument(help="Kind whose keys to list.", show_default="all kinds")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the kinds of faults, or the keys of one: `gnomon fault kinds delay`."""
+    from gnomon.fault_injection import KINDS, find_kind, schema
+    from gnomon.recorder.rendering import clean, make_console, make_table
+
+    if as_json:
+        print_json(schema())
+        return
+    console = make_console()
+    if kind is None:
+        table = make_table("kind", "effect")
+        for name, model in KINDS.items():
+            table.add_row(name, clean(_first_line(model.__doc__)))
+    else:
+        model = find_kind(kind)
+        console.print(clean(f"{kind}: {' '.join((model.__doc__ or '').split())}"))
+        table = make_table("key", "default", "meaning")
+        for name, field in model.model_fields.items():
+            if name != "kind":
+                default = "" if field.default is None else "required" if field.is_required() else str(field.default)
+                table.add_row(name, default, clean(field.description or ""))
+    console.print(table)
+
+
+def _keys(arguments: list[str]) -> dict[str, str]:
+    """Read `[DEVICE] KEY=VALUE ...`; values stay texts."""
+    found: dict[str, str] = {}
+    for number, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if not equals and number == 0:
+            name, value = "device", argument
+        elif not (equals and name.isidentifier()):
+            raise typer.BadParameter(f"{argument!r} is not KEY=VALUE")
+        if name in found or name in ("do", "kind"):
+            raise typer.BadParameter(f"{name} is given twice")
+        found[name] = value
+    return found
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0]
+
+
 def _show(faults: list[dict[str, Any]], what: str, as_json: bool) -> None:
     if as_json:
         print_json(faults)
@@ -81,5 +122,6 @@ def _show(faults: list[dict[str, Any]], what: str, as_json: bool) -> None:
     table = make_table(what, "left", "by")
     for fault in faults:
         left = "all" if fault.get("remaining") is None else f"{fault['remaining']:g}"
-        table.add_row(clean(fault["text"]), left, clean(fault["created_by"]))
+        waits = " (waits)" if what == "active" and fault.get("phase") == "waiting" else ""
+        table.add_row(clean(fault["text"] + waits), left, clean(fault["created_by"]))
     console.print(table)

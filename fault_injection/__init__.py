@@ -19,7 +19,7 @@ from gnomon.fault_injection.decisions import Decision, decide
 from gnomon.fault_injection.draws import Draws, Lane
 from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
-from gnomon.fault_injection.kinds import GROUPS, KINDS, schema
+from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
 from gnomon.fault_injection.request import FaultError, FaultRequest
 
@@ -38,6 +38,7 @@ __all__ = [
     "Phase",
     "Swap",
     "decide",
+    "find_kind",
     "parse_condition",
     "schema",
 ]

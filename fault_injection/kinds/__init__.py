@@ -20,19 +20,22 @@ KINDS: Mapping[str, type[FaultRequest]] = MappingProxyType(
 )
 
 
-def read_request(keys: Mapping[str, Any]) -> FaultRequest:
-    """Read a client's request: `kind`, and the keys of that kind. Raises FaultError, with the nearest right spelling."""
-    kind = keys.get("kind")
-    if kind is None:
-        raise FaultError(f"invalid fault: kind: it is missing; known kinds: {', '.join(KINDS)}")
+def find_kind(kind: object) -> type[FaultRequest]:
+    """Find the model of a kind. Raises FaultError, with the nearest right spelling."""
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        known = list(KINDS)
-        given = str(kind)
+        given, known = str(kind), list(KINDS)
         raise FaultError(
             f"invalid fault: kind: {shorten(given)} is not a kind{near(given, known)}; known kinds: {', '.join(known)}"
         )
-    return read(model, keys)
+    return model
+
+
+def read_request(keys: Mapping[str, Any]) -> FaultRequest:
+    """Read a client's request: `kind`, and the keys of that kind. Raises FaultError, with the nearest right spelling."""
+    if "kind" not in keys:
+        raise FaultError(f"invalid fault: kind: it is missing; known kinds: {', '.join(KINDS)}")
+    return read(find_kind(keys["kind"]), keys)
 
 
 def schema() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
+from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
@@ -42,6 +43,7 @@ class Twin:
     state: ModelState
     outputs: Outputs
     injector: Injector
+    faults: ActiveFaults
     journal: Journal
     service: PropagatorService
     dispatcher: Dispatcher
@@ -74,7 +76,7 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     state = ModelState(len(ring.bpms))
     outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns)
     outputs.start(initial.lattice)
-    injector = Injector()
+    injector = Injector(config.faults.seed, value_of=PvValues(bank, config.prefix))
     service = PropagatorService(
         recipe.propagator,
         timeout_s=config.model.timeout_s,
@@ -95,7 +97,8 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    return Twin(config, recipe.machine, initial, bank, state, outputs, injector, journal, service, dispatcher)
+    faults = ActiveFaults(injector, outputs)
+    return Twin(config, recipe.machine, initial, bank, state, outputs, injector, faults, journal, service, dispatcher)
 
 
 def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
@@ -116,6 +119,7 @@ def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     status = Status(twin.outputs, figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients))
     status.begin()
     stack.push_async_callback(cancelled, background_task(status.run(), "status"))
+    stack.push_async_callback(cancelled, background_task(twin.faults.run(), "faults"))
     stack.push_async_callback(cancelled, background_task(rotate(twin.journal, twin.config.recorder.rotate), "rotate"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:

@@ -18,6 +18,7 @@ __all__ = [
     "AccessRule",
     "Config",
     "ConfigError",
+    "FaultsConfig",
     "ForksConfig",
     "GuardConfig",
     "ModelConfig",
@@ -252,6 +253,17 @@ class ForksConfig(Section):
     )
 
 
+class FaultsConfig(Section):
+    """Injected faults (gnomon fault)."""
+
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**63,
+        description="seed of everything random in faults; the same seed draws the same numbers on every machine",
+    )
+
+
 Role = Literal["twin", "shadow", "machine"]
 
 
@@ -344,6 +356,7 @@ class Config(Section):
     recorder: RecorderConfig = RecorderConfig()
     store: StoreConfig = StoreConfig()
     forks: ForksConfig = ForksConfig()
+    faults: FaultsConfig = FaultsConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
     shadow: ShadowConfig = ShadowConfig()

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from gnomon.db.sources import RECORDER_STATE, SET, is_control
@@ -22,7 +21,8 @@ from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.base.recent_times import RecentTimes
 from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, JournalNote, WaitingCommand
 from gnomon.ioc.commands.controls import Controls
-from gnomon.ioc.commands.device_behaviours import DeviceBehaviour
+from gnomon.ioc.commands.device_behaviours import DeviceBehaviour, Settings
+from gnomon.ioc.commands.injected_effects import InjectedEffects, undisturbed
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
 from gnomon.ioc.commands.reservation import Reservation, Right
 from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put
@@ -87,6 +87,7 @@ class Dispatcher:
         self._writable = True
         self._stopped = False
         self._reservation = Reservation()
+        self._injected = InjectedEffects(bank, outputs, self)
         self.put_times = RecentTimes()
         self._task = self._loop.create_task(self._run(), name="dispatcher")
 
@@ -98,15 +99,18 @@ class Dispatcher:
     def reserve(self, reason: str) -> Right:
         """Refuse all commands with `reason` but those that come with the right that this returns, until `release`.
 
-        Commands that a fault or a device still delays are dropped. Raises ReservedError if somebody has the right.
+        Commands that a fault or a device still delays are dropped, and no fault acts until then. Raises ReservedError if somebody has the right.
         """
         right = self._reservation.reserve(reason)
+        self._injector.suspended = reason
+        self._injected.drop_repeats()
         self._drop_delayed(self._delayed, f"the command was still delayed: {reason}")
         return right
 
     def release(self, right: Right) -> None:
         """Accept commands of all clients again, if this right is in force."""
         self._reservation.release(right)
+        self._injector.suspended = self._reservation.refusal(None)
 
     @property
     def waiting(self) -> int:
@@ -154,6 +158,16 @@ class Dispatcher:
         else:
             self._notify()
 
+    def repeat(self, item: WaitingCommand) -> None:
+        """See `CommandRoad`: a command that a fault has made takes its turn as its client's own do."""
+        self._enqueue(item)
+
+    def hasten(self, sequence: int) -> None:
+        """See `CommandRoad`."""
+        if sequence in self._delayed:
+            self._delayed[sequence][0].cancel()
+            self._due(self._delayed[sequence][1])
+
     def note(self, text: str, client: Client) -> PutFuture:
         """Record an act of a client that sets nothing, such as a fault, as a command without settings.
 
@@ -173,6 +187,7 @@ class Dispatcher:
         for item in dropped:
             item.done.set_result(STOPPING)
         self._drop_delayed(self._delayed, "the server stopped while the command was delayed")
+        self._injected.stop(STOPPING)
         self._wake.set()
         await self._task
         self._disk.shutdown()
@@ -296,8 +311,8 @@ class Dispatcher:
             if not step.accepted:
                 reason = step.settled.reason.removesuffix(UNCHANGED)
                 refusals.warning("%s@%s: refused %s", command.client.user, command.client.host, reason)
-                item.done.set_result(PutReply(False, step.told, command.sequence, step.lattice.id))
-                self._injected.take(step, item)
+                done = self._injected.take(step, item)
+                done.set_result(PutReply(False, step.told, command.sequence, step.lattice.id))
                 continue
             setpoints |= self._asked(command, step.lattice)
             done = self._injected.take(step, item)
@@ -369,6 +384,8 @@ class Dispatcher:
 
     def _due(self, due: DueCommand) -> None:
         del self._delayed[due.sequence]
+        if (fault := self._injected.acting(due.sequence)) is not None:
+            self._injector.released(fault)
         self._later(due)
 
     def _later(self, item: DueCommand | JournalNote) -> None:

@@ -61,6 +61,7 @@ class Outputs:
         self._state = state
         self._shown = ring.nominal
         self._generation = 0
+        self._renewed: set[int] = set()
         self._unreachable: set[int] = set()  # INVALID since then, and not published since
         self._by_source = indices_by_source(bank.specs)
         bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
@@ -207,6 +208,17 @@ class Outputs:
             publication.put_own(i, value)
         self._send(publication, time_ns=time_ns)
 
+    def pretend(self, readbacks: Mapping[int, float]) -> None:
+        """Publish readbacks that the lattice does not have, index -> value in the property's unit, until `renew`."""
+        publication = Publication(self._bank)
+        for i, value in readbacks.items():
+            publication.put(i, value)
+        self._send(publication)
+
+    def renew(self, readbacks: Iterable[int]) -> None:
+        """Let the next result publish these readbacks again, as the lattice has them."""
+        self._renewed.update(readbacks)
+
     def _put(
         self, publication: Publication, source: Source, value: Any, alarm: tuple[Severity, Status] | None = None
     ) -> None:
@@ -235,9 +247,10 @@ class Outputs:
         slots = lattice.changed_slots(before)
         own = {i for slot in slots for i in self._by_setting[slot]}
         driven = {i for slot in slots for n in lattice.driven(slot, before) for i in self._by_magnet[n]}
-        for i in sorted(own | driven):
+        for i in sorted(own | driven | self._renewed):
             spec = self._bank.specs[i]
             publication.put(i, lattice[spec.device, spec.property])
+        self._renewed.clear()
         if slots:
             self._put(publication, sources.REVOLUTION_FREQUENCY, revolution_frequency(lattice))
 

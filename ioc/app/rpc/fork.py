@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.rpc.fault import FaultProcedure
 from gnomon.ioc.app.rpc.journal import ArchiveProcedure, JournalProcedure
@@ -83,7 +84,9 @@ def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
     """All remote procedures of a twin, by PV name."""
     return {
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
-        f"{twin.prefix}dt:fault": FaultProcedure(twin.injector, twin.outputs, twin.machine.ring, twin.dispatcher),
+        f"{twin.prefix}dt:fault": FaultProcedure(
+            twin.injector, twin.faults, PvValues(twin.bank, twin.prefix), twin.machine.ring, twin.dispatcher
+        ),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
         f"{twin.prefix}dt:journal": JournalProcedure(twin),
         f"{twin.prefix}dt:archive": ArchiveProcedure(twin),

@@ -1,0 +1,61 @@
+"""The active faults as PVs, and the values of PVs for the conditions of faults."""
+
+import asyncio
+
+import numpy as np
+
+from gnomon.db import sources
+from gnomon.db.canonical_name import canonical_name
+from gnomon.db.pvs import Kind
+from gnomon.fault_injection import Injector
+from gnomon.ioc.outputs.bank import Bank, Severity
+from gnomon.ioc.outputs.outputs import Outputs
+
+#: Kinds of PVs that a condition can be about.
+NUMBERS = (Kind.FLOAT, Kind.INT, Kind.ENUM)
+#: Time between two looks for faults that have ended or begun by themselves [s].
+PERIOD_S = 0.5
+
+
+class ActiveFaults:
+    """Publisher of the faults that are active, each time that they differ from those shown."""
+
+    def __init__(self, injector: Injector, outputs: Outputs) -> None:
+        self._injector = injector
+        self._outputs = outputs
+        self._shown: list[str] = []
+
+    def show(self) -> None:
+        """Publish the active faults, if they are others than before."""
+        texts = [fault.describe() for fault in self._injector.active()]
+        if texts != self._shown:
+            self._shown = texts
+            self._outputs.show(sources.FAULTS_COUNT, len(texts))
+            self._outputs.show(sources.FAULTS_ACTIVE, texts[: sources.MAX_LISTED])
+
+    async def run(self) -> None:
+        """Look for changes until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            self.show()
+
+
+class PvValues:
+    """The present values of PVs, by name with or without prefix."""
+
+    def __init__(self, bank: Bank, prefix: str) -> None:
+        self.bank = bank
+        self.prefix = prefix
+
+    def find(self, name: str) -> int | None:
+        """Find a PV's place in the bank; None if there is none of this name."""
+        return self.bank.index.get(self.prefix + canonical_name(name, self.prefix))
+
+    def __call__(self, name: str) -> float | None:
+        """Return the value of a PV; None unless it is a valid number."""
+        index = self.find(name)
+        if index is None or self.bank.specs[index].kind not in NUMBERS:
+            return None
+        reading = self.bank.reading(index)
+        value = float(reading.value)
+        return value if reading.severity is not Severity.INVALID and np.isfinite(value) else None

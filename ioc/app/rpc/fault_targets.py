@@ -1,0 +1,63 @@
+"""What a fault is about: refused, with near names, if this server has nothing of the kind."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from gnomon.fault_injection import CommandFault, FaultRequest, Swap, parse_condition
+from gnomon.ioc.app.active_faults import NUMBERS, PvValues
+from gnomon.lattice import Ring
+from gnomon.lattice.text import shorten
+
+#: Number of names that a refusal lists.
+MAX_NAMES = 5
+
+
+def without_target(request: FaultRequest, ring: Ring, values: PvValues) -> str:
+    """Give the reason if a fault names something that there is not, with near names; else empty."""
+    return next((reason for reason in _reasons(request, ring, values) if reason), "")
+
+
+def _reasons(request: FaultRequest, ring: Ring, values: PvValues) -> Iterator[str]:
+    if request.condition is not None:
+        for pv in parse_condition(request.condition).pvs:
+            yield no_number(values, pv)
+    match request:
+        case Swap():
+            yield fits_nothing(ring, request.device, request.property)
+            yield fits_nothing(ring, request.other, request.property)
+        case CommandFault():
+            yield fits_nothing(ring, request.device, request.property)
+
+
+def no_number(values: PvValues, pv: str) -> str:
+    """Give the reason if a condition cannot be about a PV, with near names; else empty."""
+    index = values.find(pv)
+    if index is None:
+        prefix = values.prefix
+        return f"condition: no PV {shorten(pv)}{_near(prefix + pv.removeprefix(prefix), list(values.bank.index))}"
+    spec = values.bank.specs[index]
+    return "" if spec.kind in NUMBERS else f"condition: {spec.name} is not a single number"
+
+
+def fits_nothing(ring: Ring, device: str, property: str) -> str:
+    """Give the reason if patterns of a fault match no property of any device of a ring, with near names; else empty."""
+    names = list(dict.fromkeys(name for name, _ in ring.properties))
+    fitting = {name for name in names if fnmatchcase(name, device)}
+    if not fitting:
+        return f"no device of {ring.name} matches {shorten(device)}{_near(device, names)}"
+    known = list(dict.fromkeys(kind for name, kind in ring.properties if name in fitting))
+    if any(fnmatchcase(kind, property) for kind in known):
+        return ""
+    near = _near(property, known) or f"; known properties: {', '.join(known[:MAX_NAMES])}"
+    return f"no device that matches {shorten(device)} has a property that matches {shorten(property)}{near}"
+
+
+def _near(pattern: str, names: list[str]) -> str:
+    """Name what is written in nearly the same way, whatever the case."""
+    lower = {name.lower(): name for name in names}
+    bare = pattern.lower()
+    found = [lower[name] for name in get_close_matches(bare, lower, MAX_NAMES, 0.6)]
+    found += [name for name in names if fnmatchcase(name.lower(), bare)][:MAX_NAMES]
+    near = list(dict.fromkeys(found))[:MAX_NAMES]
+    return f"; near names: {', '.join(near)}" if near else ""
