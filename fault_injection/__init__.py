@@ -2,7 +2,7 @@
 
 How a kind is added:
 
-1. Its model of keys, in the module of its group in `kinds/`: a subclass of the group's base (`CommandFault`, ...), with
+1. Its model of keys, in the module of its group in `kinds/`: a subclass of the group's base (`CommandFault`, ...) with
    `kind: Literal["name"]`, a description of each key, a docstring that says what it does, and `effect()`, one line for
    journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, it is known to
    `dt:fault`, `gnomon fault`, the JSON schema and docs/reference/faults.md. A new group is an entry of `kinds.GROUPS`.

@@ -59,7 +59,9 @@ def parse_condition(text: str) -> Condition:
 def _comparison(text: str) -> Comparison:
     found = _TERM.fullmatch(text)
     if found is None:
-        raise ValueError(f"{shorten(text.strip())} is not a comparison; write PV < NUMBER, with {', '.join(COMPARISONS)}")
+        raise ValueError(
+            f"{shorten(text.strip())} is not a comparison; write PV < NUMBER, with {', '.join(COMPARISONS)}"
+        )
     pv, sign, number = found.groups()
     try:
         return Comparison(pv, sign, parse_number(number))

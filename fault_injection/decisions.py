@@ -176,7 +176,7 @@ def _kept(request: PartialSupply, lattice: Lattice, settings: Settings, matching
     for setting in matching:
         if setting.property != "current":
             continue
-        magnets = {ring.magnets[n].name: ring.magnets[n] for n in ring.magnets_of.get(setting.device, ())}
+        magnets = {magnet.name: magnet for magnet in ring.magnets if magnet.supply == setting.device}
         for name in request.behind(list(magnets)):
             key = (name, magnets[name].main)
             if key not in own:

@@ -171,7 +171,11 @@ class Injector:
     def _count(self, decision: Decision) -> None:
         for number in decision.fault_ids:
             each = self._running[number]
-            if decision.hold is not None and decision.hold.fault_id == number and isinstance(each.fault.request, Reorder):
+            if (
+                decision.hold is not None
+                and decision.hold.fault_id == number
+                and isinstance(each.fault.request, Reorder)
+            ):
                 each.holding = decision.hold.depth
             if each.fault.remaining is not None:
                 each.fault = replace(each.fault, remaining=each.fault.remaining - 1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gnomon.fault_injection.conditions import parse_condition
 from gnomon.lattice import GnomonError
@@ -35,14 +35,14 @@ Number = Annotated[float, BeforeValidator(_number)]
 Count = Annotated[int, BeforeValidator(_number)]
 
 
-def _pattern(value: Any) -> Any:
-    if isinstance(value, str) and (not value.isprintable() or len(value) > MAX_PATTERN):
+def _pattern(value: str) -> str:
+    if not value.isprintable() or len(value) > MAX_PATTERN:
         raise ValueError(f"a pattern has at most {MAX_PATTERN} characters, without control characters")
     return value
 
 
 #: A shell pattern of names, in which case counts.
-Pattern = Annotated[str, BeforeValidator(_pattern), Field(min_length=1)]
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 
 
 class FaultRequest(BaseModel):
@@ -73,7 +73,10 @@ class FaultRequest(BaseModel):
         default=1.0, gt=0, le=1, description="probability to act, drawn for each command or reading"
     )
     for_s: Number | None = Field(
-        default=None, gt=0, le=MAX_TIME_S, description="end after this time [s]; by default, it stays until it is cleared"
+        default=None,
+        gt=0,
+        le=MAX_TIME_S,
+        description="end after this time [s]; by default, it stays until it is cleared",
     )
     count: Count | None = Field(
         default=None, ge=1, le=MAX_COUNT, description="number of commands or readings to act on; by default, all"
@@ -109,15 +112,15 @@ class FaultRequest(BaseModel):
 
     def describe(self) -> str:
         """Describe the fault in a line: what it does to what, and when."""
-        when = [
-            (self.after_s, f"after {self.after_s:g} s" if self.after_s is not None else ""),
-            (self.at, f"at {self.at}"),
-            (self.after_commands, f"after {self.after_commands} command{'s' if self.after_commands != 1 else ''}"),
-            (self.condition, f"while {self.condition}"),
-            (self.probability < 1.0, f"with probability {self.probability:g}"),
-            (self.for_s, f"for {self.for_s:g} s" if self.for_s is not None else ""),
-        ]
-        return ", ".join([self.effect(), *(text for given, text in when if given or given == 0)][: len(when) + 1])
+        when = (
+            "" if self.after_s is None else f"after {self.after_s:g} s",
+            "" if self.at is None else f"at {self.at}",
+            f"after {self.after_commands} command{'s' if self.after_commands != 1 else ''}" if self.after_commands else "",
+            "" if self.condition is None else f"while {self.condition}",
+            "" if self.probability == 1.0 else f"with probability {self.probability:g}",
+            "" if self.for_s is None else f"for {self.for_s:g} s",
+        )
+        return ", ".join([self.effect(), *filter(None, when)])
 
 
 def explain(error: ValidationError, model: type[FaultRequest]) -> str:
@@ -131,7 +134,8 @@ def explain(error: ValidationError, model: type[FaultRequest]) -> str:
             place = place[:MAX_PATTERN]
             reason = f"unknown key{near(place, known)}; known keys: {', '.join(known)}"
         elif place and detail["type"] != "missing":
-            reason = f"{reason}, not {shorten(str(detail['input'])) if isinstance(detail['input'], str) else detail['input']!r}"
+            given = detail["input"]
+            reason = f"{reason}, not {shorten(given) if isinstance(given, str) else repr(given)}"
         complaints.append(f"{place}: {reason}" if place else reason)
     return "; ".join(complaints)
 

@@ -32,7 +32,7 @@ def find_kind(kind: object) -> type[FaultRequest]:
 
 
 def read_request(keys: Mapping[str, Any]) -> FaultRequest:
-    """Read a client's request: `kind`, and the keys of that kind. Raises FaultError, with the nearest right spelling."""
+    """Read a client's request: `kind`, and the keys of that kind. Raises FaultError with the nearest right spelling."""
     if "kind" not in keys:
         raise FaultError(f"invalid fault: kind: it is missing; known kinds: {', '.join(KINDS)}")
     return read(find_kind(keys["kind"]), keys)

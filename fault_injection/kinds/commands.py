@@ -21,14 +21,13 @@ class CommandFault(FaultRequest):
         """Return whether a setting of this property is the fault's business."""
         return fnmatchcase(device, self.device) and fnmatchcase(property, self.property)
 
-    @property
     def where(self) -> str:
-        """The patterns, for texts."""
+        """Name the patterns, for texts."""
         return self.device if self.property == "*" else f"{self.device} {self.property}"
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"{self.kind} {self.where}"  # type: ignore[attr-defined]
+        return f"{self.kind} {self.where()}"  # type: ignore[attr-defined]
 
 
 class Abandon(CommandFault):
@@ -74,8 +73,8 @@ class Delay(CommandFault):
     kind: Literal["delay"] = "delay"
     distribution: Literal["fixed", "uniform", "exponential", "normal"] = Field(
         default="fixed",
-        description="`fixed`: by delay_s; `uniform`: between min_s and max_s; `exponential`: mean delay_s; `normal`: mean "
-        "delay_s, standard deviation sigma_s; the last two cut at min_s and max_s",
+        description="`fixed`: by delay_s; `uniform`: between min_s and max_s; `exponential`: mean delay_s; `normal`: "
+        "mean delay_s, standard deviation sigma_s; the last two cut at min_s and max_s",
     )
     delay_s: Number | None = Field(default=None, gt=0, le=MAX_DELAY_S, description="the delay, or its mean [s]")
     sigma_s: Number | None = Field(default=None, gt=0, le=MAX_DELAY_S, description="its standard deviation [s]")
@@ -124,7 +123,7 @@ class Delay(CommandFault):
                 how = f"{self.delay_s:g} s on average"
             case "normal":
                 how = f"{self.delay_s:g} +- {self.sigma_s:g} s"
-        return f"delay {self.where} by {how}"
+        return f"delay {self.where()} by {how}"
 
 
 class ModifyingFault(CommandFault):
@@ -160,10 +159,10 @@ class Modify(ModifyingFault):
     def effect(self) -> str:
         """See `FaultRequest`."""
         if self.value is not None:
-            return f"modify {self.where} to {self.value:g}"
+            return f"modify {self.where()} to {self.value:g}"
         factor = "" if self.scale in (None, 1.0) else f"{self.scale:g} * "
         sign = "-" if (self.offset or 0.0) < 0 else "+"
-        return f"modify {self.where} to {factor}value" + (f" {sign} {abs(self.offset):g}" if self.offset else "")
+        return f"modify {self.where()} to {factor}value" + (f" {sign} {abs(self.offset):g}" if self.offset else "")
 
 
 class Polarity(ModifyingFault):
@@ -177,7 +176,7 @@ class Polarity(ModifyingFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"invert {self.where}"
+        return f"invert {self.where()}"
 
 
 class Quantise(ModifyingFault):
@@ -192,7 +191,7 @@ class Quantise(ModifyingFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"quantise {self.where} in steps of {self.step:g}"
+        return f"quantise {self.where()} in steps of {self.step:g}"
 
 
 class Clip(ModifyingFault):
@@ -218,7 +217,7 @@ class Clip(ModifyingFault):
     def effect(self) -> str:
         """See `FaultRequest`."""
         low = "" if self.low is None else f"{self.low:g}"
-        return f"clip {self.where} to {low}...{'' if self.high is None else f'{self.high:g}'}"
+        return f"clip {self.where()} to {low}...{'' if self.high is None else f'{self.high:g}'}"
 
 
 class Swap(CommandFault):
@@ -258,7 +257,7 @@ class Duplicate(CommandFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"duplicate {self.where} after {self.delay_s:g} s"
+        return f"duplicate {self.where()} after {self.delay_s:g} s"
 
 
 class Reorder(CommandFault):
@@ -272,7 +271,7 @@ class Reorder(CommandFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"reorder {self.where} by {self.depth} within {self.within_s:g} s"
+        return f"reorder {self.where()} by {self.depth} within {self.within_s:g} s"
 
 
 class PartialGroup(CommandFault):
@@ -283,7 +282,7 @@ class PartialGroup(CommandFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"partial_group {self.where}, {self.lost:.0%} lost"
+        return f"partial_group {self.where()}, {self.lost:.0%} lost"
 
 
 class PartialSupply(CommandFault):
@@ -301,7 +300,7 @@ class PartialSupply(CommandFault):
 
     def effect(self) -> str:
         """See `FaultRequest`."""
-        return f"partial_supply {self.where} without {self.magnets}"
+        return f"partial_supply {self.where()} without {self.magnets}"
 
 
 #: The kinds of this module.

@@ -99,7 +99,8 @@ class Dispatcher:
     def reserve(self, reason: str) -> Right:
         """Refuse all commands with `reason` but those that come with the right that this returns, until `release`.
 
-        Commands that a fault or a device still delays are dropped, and no fault acts until then. Raises ReservedError if somebody has the right.
+        Commands that a fault or a device still delays are dropped, and no fault acts until then. Raises ReservedError
+        if somebody has the right.
         """
         right = self._reservation.reserve(reason)
         self._injector.suspended = reason

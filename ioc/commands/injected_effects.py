@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -68,7 +68,7 @@ class InjectedEffects:
         return item.done if decision.reply else self._silence(item.done)
 
     def acting(self, sequence: int) -> int | None:
-        """Hear that a delayed command acts; returns the fault that held it, if its time is over before that of others."""
+        """Hear that a delayed command acts because its time is over; returns the fault that held it, if one did."""
         found = next((fault for fault, held in self._held.items() if held == sequence), None)
         if found is not None:
             del self._held[found]

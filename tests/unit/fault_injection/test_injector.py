@@ -1,4 +1,4 @@
-"""Faults act on whole commands, by stated rules, and for as long as they were asked to."""
+"""The injector knows which faults act, how often they have acted, and when they end."""
 
 import threading
 from typing import Any
@@ -7,85 +7,67 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.fault_injection import Decision, Fault, FaultError, Injector, decide
-from gnomon.lattice import Outcome, Setting
+from gnomon.fault_injection import Decision, Fault, FaultError, Injector, Phase
+from gnomon.lattice import Outcome, Ring, Setting, parse_machine
+from unit.lattice import small_ring
+
+LATTICE = Ring(parse_machine(small_ring.text(), "ring.json")).nominal
 
 
-def setting(device: str, value: float = 100.0, property: str = "current") -> Setting:
+class Clock:
+    """A steady clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.s = 100.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+def setting(device: str, value: float = 1.0, property: str = "current") -> Setting:
     return Setting(pv=f"TWIN:{device}:set", device=device, property=property, value=value)
 
 
-def injector(*requests: dict[str, Any]) -> Injector:
-    made = Injector()
+def injector(*requests: dict[str, Any], **options: Any) -> Injector:
+    made = Injector(**options)
     for request in requests:
         made.add(Fault.from_request(request))
     return made
 
 
-ABANDON = {"action": "abandon", "device": "Q1P*"}
-DELAY = {"action": "delay", "device": "*", "delay_s": 0.5}
-NEGATE = {"action": "modify", "device": "H*", "scale": -1.0}
-ADD_ONE = {"action": "modify", "device": "H*", "offset": 1.0}
+def decide(faults: Injector, *settings: Setting, sequence: int = 1) -> Decision:
+    return faults.decide(sequence, LATTICE, settings)
+
+
+ABANDON = {"kind": "abandon", "device": "CP"}
+DELAY = {"kind": "delay", "device": "*", "delay_s": 0.5}
+NEGATE = {"kind": "modify", "device": "H*", "scale": -1.0}
 
 
 def test_without_a_matching_fault_a_command_is_applied_as_asked() -> None:
-    asked = (setting("S1PR"), setting("S2PDR"))
-    assert injector(ABANDON, NEGATE).decide(asked) == Decision(Outcome.APPLIED, asked)
-
-
-def test_an_abandoned_command_says_by_which_fault() -> None:
-    decision = injector(DELAY, ABANDON).decide((setting("Q1PDR"),))
-    assert decision == Decision(Outcome.ABANDONED, (), fault_ids=(2,), reason="fault 2: abandon Q1P*")
-
-
-def test_a_command_is_abandoned_as_a_whole() -> None:
-    decision = injector(ABANDON).decide((setting("HS4P1D1R", 0.1), setting("Q1PDR")))
-    assert (decision.outcome, decision.settings) == (Outcome.ABANDONED, ())
-
-
-def test_delays_add_up_and_each_fault_delays_a_command_once() -> None:
-    asked = (setting("Q2PDR"), setting("Q3PDR"))
-    decision = injector(DELAY, {**DELAY, "delay_s": 0.25}).decide(asked)
-    assert (decision.outcome, decision.settings, decision.delay_s) == (Outcome.DELAYED, asked, 0.75)
-
-
-def test_modifies_act_in_the_order_of_their_ids() -> None:
-    asked = (setting("HS4P1D1R", 3.0), setting("Q2PDR", 3.0))
-    assert [s.value for s in injector(NEGATE, ADD_ONE).decide(asked).settings] == [-2.0, 3.0]
-    assert [s.value for s in injector(ADD_ONE, NEGATE).decide(asked).settings] == [-4.0, 3.0]
-
-
-def test_a_command_both_modified_and_delayed_is_modified_later() -> None:
-    decision = injector(NEGATE, DELAY).decide((setting("HS4P1D1R", 3.0),))
-    assert (decision.outcome, decision.delay_s, decision.fault_ids) == (Outcome.MODIFIED, 0.5, (1, 2))
-    assert decision.reason == "fault 1: modify H* to -1 * value; fault 2: delay * by 0.5 s"
-
-
-def test_a_modify_keeps_pv_device_and_property() -> None:
-    asked = setting("HS4P1D1R", 3.0)
-    (done,) = injector(NEGATE).decide((asked,)).settings
-    assert (done.pv, done.device, done.property) == (asked.pv, asked.device, asked.property)
+    asked = (setting("QFP"), setting("QDP"))
+    assert decide(injector(ABANDON, NEGATE), *asked) == Decision(Outcome.APPLIED, asked)
 
 
 def test_a_counted_fault_acts_as_often_as_asked_then_goes() -> None:
     faults = injector({**ABANDON, "count": 2})
     outcomes = []
     for _ in range(3):
-        outcomes.append((faults.decide((setting("Q1PDR"),)).outcome, [f.remaining for f in faults.active()]))
+        outcomes.append((decide(faults, setting("CP")).outcome, [f.remaining for f in faults.active()]))
     assert outcomes == [(Outcome.ABANDONED, [1]), (Outcome.ABANDONED, []), (Outcome.APPLIED, [])]
 
 
 def test_a_fault_counts_commands_not_settings() -> None:
     faults = injector({**DELAY, "count": 2})
-    faults.decide((setting("Q2PDR"), setting("Q3PDR"), setting("Q4PDR")))
+    decide(faults, setting("CP"), setting("QFP"), setting("QDP"))
     assert [f.remaining for f in faults.active()] == [1]
 
 
 def test_a_fault_that_did_not_act_is_not_counted() -> None:
     faults = injector({**DELAY, "count": 1}, {**ABANDON, "count": 1})
-    faults.decide((setting("Q1PDR"),))
+    decide(faults, setting("CP"))
     assert [(f.id, f.remaining) for f in faults.active()] == [(1, 1)]
-    faults.decide((setting("S1PR"),))
+    decide(faults, setting("QFP"))
     assert faults.active() == ()
 
 
@@ -105,12 +87,87 @@ def test_clearing_what_is_not_active_says_what_is() -> None:
     assert len(faults.active()) == 2
 
 
+def test_a_fault_added_after_a_command_acts_on_the_next_one() -> None:
+    faults = injector(DELAY)
+    assert decide(faults, setting("CP")).outcome is Outcome.DELAYED
+    faults.add(Fault.from_request(ABANDON))
+    assert decide(faults, setting("CP")).outcome is Outcome.ABANDONED
+    faults.clear()
+    assert decide(faults, setting("CP")).outcome is Outcome.APPLIED
+
+
+def test_a_fault_acts_in_its_time_alone_and_then_leaves_the_list() -> None:
+    clock = Clock()
+    faults = injector({**ABANDON, "after_s": 5, "for_s": 10}, clock_s=clock)
+    seen = []
+    for now_s in (104.0, 105.0, 114.0, 116.0):
+        clock.s = now_s
+        seen.append((decide(faults, setting("CP")).outcome, [f.phase for f in faults.active()]))
+    assert seen == [
+        (Outcome.APPLIED, [Phase.WAITING]),
+        (Outcome.ABANDONED, [Phase.ACTIVE]),
+        (Outcome.ABANDONED, [Phase.ACTIVE]),
+        (Outcome.APPLIED, []),
+    ]
+
+
+def test_a_fault_lets_as_many_of_its_commands_pass_as_it_was_told() -> None:
+    faults = injector({**ABANDON, "after_commands": 2})
+    outcomes = [decide(faults, setting(name)).outcome for name in ("CP", "QFP", "CP", "CP")]
+    assert outcomes == [Outcome.APPLIED, Outcome.APPLIED, Outcome.APPLIED, Outcome.ABANDONED]
+
+
+def test_a_fault_acts_while_its_condition_holds() -> None:
+    values = {"cur": 200.0}
+    faults = injector({**ABANDON, "condition": "cur < 100"}, value_of=values.get)
+    assert decide(faults, setting("CP")).outcome is Outcome.APPLIED
+    values["cur"] = 50.0
+    assert decide(faults, setting("CP")).outcome is Outcome.ABANDONED
+
+
+def test_a_fault_acts_with_its_probability_and_the_same_seed_acts_on_the_same_commands() -> None:
+    def lost(seed: int) -> list[int]:
+        faults = injector({**ABANDON, "probability": 0.3}, seed=seed)
+        return [n for n in range(1000) if decide(faults, setting("CP"), sequence=n).outcome is Outcome.ABANDONED]
+
+    assert 240 < len(lost(1)) < 360  # 4 standard deviations
+    assert lost(1) == lost(1)
+    assert lost(1) != lost(2)
+
+
+def test_a_suspended_injector_neither_acts_nor_takes_faults() -> None:
+    faults = injector(ABANDON)
+    faults.suspended = "this shadow follows"
+    assert decide(faults, setting("CP")).outcome is Outcome.APPLIED
+    with pytest.raises(FaultError, match="no fault can be added: this shadow follows"):
+        faults.add(Fault.from_request(ABANDON))
+    assert len(faults.clear()) == 1
+
+
+def test_reordered_commands_are_released_by_the_next_one_that_matches() -> None:
+    faults = injector({"kind": "reorder", "device": "CP", "depth": 2, "within_s": 3.0})
+    held = decide(faults, setting("CP"))
+    assert (held.outcome, held.delay_s, held.hold) == (Outcome.DELAYED, 3.0, (1, 2))
+    others = [decide(faults, setting(name)) for name in ("QFP", "CP", "CP", "CP")]
+    assert [d.releases for d in others] == [(), (), (1,), ()]
+    assert [d.hold is None for d in others] == [True, True, True, False]
+
+
+def test_a_reorder_whose_time_is_over_holds_the_next_command() -> None:
+    faults = injector({"kind": "reorder", "device": "CP", "count": 2})
+    assert decide(faults, setting("CP")).hold is not None
+    faults.released(1)
+    assert decide(faults, setting("CP")).hold is not None
+    faults.released(1)
+    assert faults.active() == ()
+
+
 def test_a_count_is_exact_when_commands_come_from_many_threads() -> None:
     faults, abandoned = injector({**ABANDON, "count": 500}), []
 
     def run() -> None:
         for _ in range(400):
-            abandoned.append(faults.decide((setting("Q1PDR"),)).outcome is Outcome.ABANDONED)
+            abandoned.append(decide(faults, setting("CP")).outcome is Outcome.ABANDONED)
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -120,22 +177,21 @@ def test_a_count_is_exact_when_commands_come_from_many_threads() -> None:
     assert (len(abandoned), sum(abandoned), faults.active()) == (1600, 500, ())
 
 
-REQUESTS = st.sampled_from([ABANDON, DELAY, NEGATE, ADD_ONE, {**DELAY, "device": "Q*"}, {**NEGATE, "count": 1}])
-DEVICES = st.sampled_from(["Q1PDR", "Q2PDR", "HS4P1D1R", "S1PR"])
+REQUESTS = st.sampled_from([
+    ABANDON, DELAY, NEGATE,
+    {"kind": "duplicate", "device": "CP", "probability": 0.5},
+    {"kind": "reorder", "device": "Q*"},
+    {"kind": "partial_group", "device": "*", "count": 3},
+    {"kind": "refuse", "device": "QFP", "probability": 0.2},
+    {"kind": "delay", "device": "Q*", "distribution": "normal", "delay_s": 1.0, "sigma_s": 1.0},
+])  # fmt: skip
+COMMANDS = st.lists(st.lists(st.sampled_from(["CP", "QFP", "QDP"]), min_size=1, max_size=3, unique=True), max_size=12)
 
 
-@given(requests=st.lists(REQUESTS), devices=st.lists(DEVICES, min_size=1, max_size=4, unique=True))
-def test_a_command_is_never_half_applied(requests: list[dict[str, Any]], devices: list[str]) -> None:
-    faults, asked = injector(*requests), tuple(setting(device) for device in devices)
-    decision = faults.decide(asked)
-    assert [s.device for s in decision.settings] in ([], devices)
-    assert (decision.outcome is Outcome.ABANDONED) == (not decision.settings)
-    assert (decision.outcome is Outcome.APPLIED) == (not decision.fault_ids) == (decision.reason == "")
+@given(requests=st.lists(REQUESTS, max_size=5), commands=COMMANDS)
+def test_the_same_seed_decides_the_same_bit_for_bit(requests: list[dict[str, Any]], commands: list[list[str]]) -> None:
+    def decided() -> list[Decision]:
+        faults = injector(*requests, seed=3)
+        return [decide(faults, *map(setting, names), sequence=n) for n, names in enumerate(commands)]
 
-
-@given(requests=st.lists(REQUESTS, max_size=5), device=DEVICES)
-def test_the_decision_does_not_depend_on_the_order_in_which_faults_are_listed(
-    requests: list[dict[str, Any]], device: str
-) -> None:
-    active = injector(*requests).active()
-    assert decide(active, (setting(device),)) == decide(reversed(active), (setting(device),))
+    assert decided() == decided()

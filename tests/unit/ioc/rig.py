@@ -14,7 +14,8 @@ from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
-from gnomon.fault_injection import Injector
+from gnomon.fault_injection import Fault, Injector
+from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.activity import Activity
@@ -90,6 +91,7 @@ class Rig:
         self.journal = journal
         self.injector = injector
         self.status = status
+        self.faults = ActiveFaults(injector, services.outputs)
         self.published: list[tuple[str, ...]] = []
         self.bank.listen(lambda indices: self.published.append(tuple(self.bank.specs[i].name for i in indices)))
 
@@ -98,6 +100,9 @@ class Rig:
 
     async def put(self, name: str, value: Any) -> PutReply:
         return await asyncio.wait_for(self.start_put(name, value), 5.0)
+
+    def inject(self, kind: str, device: str = "CP", **keys: Any) -> int:
+        return self.injector.add(Fault.from_request({"kind": kind, "device": device} | keys))
 
     def get(self, name: str) -> Reading:
         return self.bank.reading(self.bank.index[name])
@@ -117,7 +122,7 @@ async def running(
     state = ModelState(len(RING.bpms))
     outputs = Outputs(bank, RING, state, time.time_ns)
     outputs.start(RING.nominal)
-    injector = Injector()
+    injector = Injector(value_of=PvValues(bank, "T:"))
     service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(RING, outputs.multiplexer)]

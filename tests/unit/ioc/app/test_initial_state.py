@@ -49,8 +49,8 @@ def test_a_restored_lattice_has_the_id_it_had(tmp_path: Path) -> None:
 
 def test_what_is_in_force_counts_not_what_was_asked(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    modify = Fault.from_request({"action": "modify", "device": "CP", "scale": "2"}, created_by="t")
-    lose = Fault.from_request({"action": "abandon", "device": "QF*"}, created_by="t")
+    modify = Fault.from_request({"kind": "modify", "device": "CP", "scale": "2"}, created_by="t")
+    lose = Fault.from_request({"kind": "abandon", "device": "QF*"}, created_by="t")
     left = session(path, (("CP", "current", 0.5),), (("QFP", "current", 25.0),), faults=(modify, lose))
     found = last_state_or_nominal(RING, path, PREFIX)
     assert found.changes == {("CP", "current"): 1.0}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.fault_injection import Action, Fault
+from gnomon.fault_injection import Fault
 from gnomon.ioc.commands.validation import SetpointRequest
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.stored_beam_outputs import Equilibrium
@@ -149,7 +149,7 @@ async def test_a_trim_set_directly_shows_as_the_strength_s_setpoint(tmp_path: Pa
 
 async def test_an_abandoned_put_succeeds_and_the_readback_keeps_its_value(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        rig.injector.add(Fault(action=Action.ABANDON, device="CP"))
+        rig.injector.add(Fault.from_request({"kind": "abandon", "device": "CP"}))
         reply = await rig.put("T:CP:set", 1.0)
         assert reply.accepted
         assert (rig.get("T:CP:set").value, rig.get("T:CP:rdbk").value) == (1.0, 0.0)
@@ -158,7 +158,7 @@ async def test_an_abandoned_put_succeeds_and_the_readback_keeps_its_value(tmp_pa
 
 async def test_a_delayed_put_completes_when_it_has_been_applied(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        rig.injector.add(Fault(action=Action.DELAY, device="CP", delay_s=0.2, remaining=1))
+        rig.injector.add(Fault.from_request({"kind": "delay", "device": "CP", "delay_s": 0.2, "count": 1}))
         delayed = rig.start_put("T:CP:set", 1.0)
         await asyncio.sleep(0.05)
         assert not delayed.done()
@@ -170,7 +170,7 @@ async def test_a_delayed_put_completes_when_it_has_been_applied(tmp_path: Path) 
 
 async def test_a_modified_put_shows_the_difference_in_the_readback(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        rig.injector.add(Fault(action=Action.MODIFY, device="CP", offset=0.5))
+        rig.injector.add(Fault.from_request({"kind": "modify", "device": "CP", "offset": 0.5}))
         await rig.put("T:CP:set", 1.0)
         assert (rig.get("T:CP:set").value, rig.get("T:CP:rdbk").value) == (1.0, 1.5)
     assert entries(tmp_path)[0].outcome is Outcome.MODIFIED

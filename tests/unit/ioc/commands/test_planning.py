@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnomon.fault_injection import Action, Fault, decide
+from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.commands.planning import Step, apply, plan, refuse
 from gnomon.lattice import Client, Command, Outcome, Ring, Setting, parse_machine
 from unit.lattice import small_ring
@@ -16,8 +16,11 @@ def command(*settings: tuple[str, str, float]) -> Command:
     return Command(7, tuple(Setting(f"T:{d}:set", d, p, v) for d, p, v in settings), CLIENT, 100, 50)
 
 
-def planned(asked: Command, *faults: Fault) -> Step:
-    return plan(asked, NOMINAL, lambda settings: decide(faults, settings), 200)
+def planned(asked: Command, **fault: object) -> Step:
+    injector = Injector()
+    if fault:
+        injector.add(Fault.from_request(fault))
+    return plan(asked, NOMINAL, injector.decide, 200)
 
 
 def test_an_applied_command_is_recorded_with_both_units_and_both_lattices() -> None:
@@ -54,7 +57,7 @@ def test_one_property_with_two_values_in_one_command_is_rejected() -> None:
 
 
 def test_an_abandoned_command_looks_accepted_and_moves_nothing() -> None:
-    step = planned(command(("QFP", "current", 70.0)), Fault(id=1, action=Action.ABANDON, device="QF*"))
+    step = planned(command(("QFP", "current", 70.0)), kind="abandon", device="QF*")
     assert step.settled.outcome is Outcome.ABANDONED
     assert step.accepted
     assert step.lattice is NOMINAL
@@ -63,14 +66,14 @@ def test_an_abandoned_command_looks_accepted_and_moves_nothing() -> None:
 
 
 def test_a_modified_command_keeps_what_was_asked_and_what_was_done() -> None:
-    step = planned(command(("CP", "current", 1.0)), Fault(id=1, action=Action.MODIFY, device="CP", scale=2.0))
+    step = planned(command(("CP", "current", 1.0)), kind="modify", device="CP", scale=2.0)
     assert step.settled.outcome is Outcome.MODIFIED
     assert step.record.changes[0].new == 1.0
     assert step.settled.changes[0].done == step.lattice["CP", "current"] == 2.0
 
 
 def test_a_command_that_a_fault_modifies_out_of_limits_fails_and_moves_nothing() -> None:
-    step = planned(command(("CP", "current", 1.0)), Fault(id=1, action=Action.MODIFY, device="CP", scale=100.0))
+    step = planned(command(("CP", "current", 1.0)), kind="modify", device="CP", scale=100.0)
     assert step.settled.outcome is Outcome.FAILED
     assert "fault 1" in step.settled.reason
     assert step.lattice is NOMINAL
@@ -78,7 +81,7 @@ def test_a_command_that_a_fault_modifies_out_of_limits_fails_and_moves_nothing()
 
 
 def test_a_delayed_command_says_what_to_apply_and_when() -> None:
-    step = planned(command(("CP", "current", 1.0)), Fault(id=1, action=Action.DELAY, device="CP", delay_s=2.0))
+    step = planned(command(("CP", "current", 1.0)), kind="delay", device="CP", delay_s=2.0)
     assert (step.settled.outcome, step.delay_s) == (Outcome.DELAYED, 2.0)
     assert step.lattice is NOMINAL
     settled, after = apply(7, step.settings, NOMINAL, Outcome.APPLIED, 300, "")

@@ -226,7 +226,7 @@ async def test_a_command_that_is_still_delayed_does_not_act_in_a_shadow(
         link.say(STATE)
         await caught_up(rig)
         await rig.put("T:par:mode", "twin")
-        rig.injector.add(Fault.from_request({"action": "delay", "device": "CP", "delay_s": 5.0}, created_by="test"))
+        rig.injector.add(Fault.from_request({"kind": "delay", "device": "CP", "delay_s": 5.0}, created_by="test"))
         delayed = rig.start_put("T:CP:set", 2.0)
         await eventually(lambda: rig.get("T:CP:set").value == 2.0)
         rig.injector.clear()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from gnomon.fault_injection import FaultError
-from gnomon.ioc.app.rpc.fault import FaultProcedure, fits_nothing
+from gnomon.ioc.app.active_faults import PvValues
+from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.fault_targets import fits_nothing
 from gnomon.lattice import Outcome
 from gnomon.recorder import Reader
 from gnomon.recorder.entries import Entry
@@ -23,7 +25,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 async def call(rig: Rig, **arguments: Any) -> Any:
-    procedure = FaultProcedure(rig.injector, rig.services.outputs, RING, rig.dispatcher)
+    procedure = FaultProcedure(rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher)
     return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
 
 
@@ -33,9 +35,9 @@ def recorded(rig: Rig) -> list[Entry]:
 
 
 async def test_added_and_cleared_faults_stand_in_the_journal_with_who(rig: Rig) -> None:
-    added = await call(rig, do="add", action="delay", device="Q*", delay_s=2.0)
+    added = await call(rig, do="add", kind="delay", device="Q*", delay_s=2.0)
     assert added["text"] == "fault 1: delay Q* by 2 s"
-    await call(rig, do="add", action="abandon", device="CP")
+    await call(rig, do="add", kind="abandon", device="CP")
     await rig.put("T:CP:set", 0.1)
     assert len(await call(rig, do="clear")) == 2
     assert await call(rig, do="clear") == []
@@ -55,13 +57,13 @@ async def test_added_and_cleared_faults_stand_in_the_journal_with_who(rig: Rig) 
 async def test_a_fault_that_cannot_be_recorded_is_not_added(rig: Rig) -> None:
     rig.journal.close()
     with pytest.raises(FaultError, match=r"fault 1: abandon CP is not added: it cannot be recorded: .*closed"):
-        await call(rig, do="add", action="abandon", device="CP")
+        await call(rig, do="add", kind="abandon", device="CP")
     assert rig.injector.active() == ()
 
 
 async def test_a_pattern_that_fits_nothing_is_refused_with_near_names(rig: Rig) -> None:
     with pytest.raises(FaultError, match=r"no device of .* matches 'QFX'; near names: QF"):
-        await call(rig, do="add", action="abandon", device="QFX")
+        await call(rig, do="add", kind="abandon", device="QFX")
     assert rig.injector.active() == ()
     assert recorded(rig) == []
 
