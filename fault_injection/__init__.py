@@ -4,8 +4,8 @@ How a kind is added:
 
 1. Its model of keys, in the module of its group in `kinds/`: a subclass of the group's base (`CommandFault`, ...) with
    `kind: Literal["name"]`, a description of each key, a docstring that says what it does, and `effect()`, one line for
-   journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, it is known to
-   `dt:fault`, `gnomon fault`, the JSON schema and docs/reference/faults.md. A new group is an entry of `kinds.GROUPS`.
+   journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, `dt:fault`,
+   `gnomon fault`, the JSON schema and docs/reference/faults.md know it. A new group is an entry of `kinds.GROUPS`.
 2. Its effect, as a pure function: for commands in `decisions.py`. Random numbers come from `Draws` alone, keyed by the
    fault's id and the number of the command or reading, in a `Lane` of its own.
 3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,

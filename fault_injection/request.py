@@ -5,7 +5,16 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gnomon.fault_injection.conditions import parse_condition
 from gnomon.lattice import GnomonError
@@ -115,7 +124,9 @@ class FaultRequest(BaseModel):
         when = (
             "" if self.after_s is None else f"after {self.after_s:g} s",
             "" if self.at is None else f"at {self.at}",
-            f"after {self.after_commands} command{'s' if self.after_commands != 1 else ''}" if self.after_commands else "",
+            f"after {self.after_commands} command{'s' if self.after_commands != 1 else ''}"
+            if self.after_commands
+            else "",
             "" if self.condition is None else f"while {self.condition}",
             "" if self.probability == 1.0 else f"with probability {self.probability:g}",
             "" if self.for_s is None else f"for {self.for_s:g} s",

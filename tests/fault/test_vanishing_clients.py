@@ -55,7 +55,7 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
 
 def test_a_stop_amid_puts_and_delayed_commands_is_clean(epics_ports: EpicsPorts, tmp_path: Path) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
-        assert server.gnomon("fault", "add", "delay", "HS1*", "--delay", "60").returncode == 0
+        assert server.gnomon("fault", "add", "delay", "HS1*", "delay_s=60").returncode == 0
         names = [f"TWIN:{name}:setCur" for name in ("HS1P2K1RP", "HS3P2K1RP")]
         assert server.client(endless_puts.many_over_ca, names) == 1
         assert server.stop() == 0

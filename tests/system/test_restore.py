@@ -18,7 +18,7 @@ def test_a_killed_server_comes_back_with_the_lattice_it_had(epics_ports: EpicsPo
     with TwinProcess(epics_ports.environment, tmp_path, "--config", str(config)) as twin:
         assert "restore" not in "\n".join(twin.lines)
         nominal = twin.client(restoring.lattice, "TWIN:")
-        assert twin.gnomon("fault", "add", "modify", "HS1PD2R", "--scale", "0.5").returncode == 0
+        assert twin.gnomon("fault", "add", "modify", "HS1PD2R", "scale=0.5").returncode == 0
         assert twin.gnomon("fault", "add", "abandon", "HS1PD3R").returncode == 0
         before = twin.client(
             restoring.change,

@@ -221,8 +221,8 @@ def test_no_road_leads_from_the_shadow_to_the_machine(machine: Machine, shadow: 
     shadow.process.client(access.caput, "TWIN:HS4P1D1R:set", 0.7)
     journal = ("--journal", str(shadow.process.journal))
     assert reason in shadow.process.gnomon("log", "undo", "1", "--force", "--yes", *journal).stderr
-    shadow.call("dt:fault", do="add", action="abandon", device="HS4P1D1R")
-    shadow.call("dt:fault", do="clear")
+    with pytest.raises(Exception, match=reason):
+        shadow.call("dt:fault", do="add", kind="abandon", device="HS4P1D1R")
     shadow.put("par:mode", "twin")
     assert shadow.shows("alone")
     assert shadow.get("dt:residual:x").severity == INVALID

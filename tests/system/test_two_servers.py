@@ -74,7 +74,7 @@ def test_a_recorded_sequence_goes_from_one_server_to_the_other(twin: TwinProcess
 def test_a_replay_that_misses_a_readback_puts_everything_back(twin: TwinProcess, machine: TwinProcess) -> None:
     names = ["HS1PD1R:rdbk", "HS1PD2R:rdbk"]
     first, last = recorded(twin, ("HS1PD1R:set", 0.3), ("HS1PD2R:set", 0.4))
-    added = machine.gnomon("fault", "add", "abandon", "HS1PD2R", "--prefix", "", "--count", "1")
+    added = machine.gnomon("fault", "add", "abandon", "HS1PD2R", "count=1", "--prefix", "")
     assert added.returncode == 0, added.stderr
     twin.environment |= both(twin, machine)
     done = twin.gnomon(
@@ -87,7 +87,7 @@ def test_a_replay_that_misses_a_readback_puts_everything_back(twin: TwinProcess,
 
 
 def test_faults_are_added_listed_shown_and_cleared_on_a_running_server(twin: TwinProcess) -> None:
-    added = twin.gnomon("fault", "add", "modify", "VS3P2T*", "--offset", "0.25")
+    added = twin.gnomon("fault", "add", "modify", "VS3P2T*", "offset=0.25")
     assert added.returncode == 0, added.stderr
     assert "VS3P2T*" in twin.gnomon("fault", "list").stdout
     assert twin.client(access.caget_all, ["TWIN:dt:faults:count", "TWIN:dt:faults:count.SEVR"]) == [1, 1]
@@ -103,7 +103,7 @@ def test_faults_are_added_listed_shown_and_cleared_on_a_running_server(twin: Twi
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        (("fault", "add", "explode", "Q1*"), 1, "action"),
+        (("fault", "add", "explode", "Q1*"), 1, "kind"),
         (("fault", "add", "delay", "Q1*"), 1, "delay_s"),
         (("fault", "clear", "999"), 1, "no fault 999"),
         (("fault", "clear"), 2, "--all"),

@@ -67,7 +67,7 @@ def use(twin: TwinProcess, folder: Path) -> None:
     journal = ("--journal", str(twin.journal))
     twin.client(access.caput_all, [("OLD:" + name, value) for name, value in BEFORE])
     gnomon_does(twin, "snapshot", "save", "golden", "-m", "first", *journal)
-    gnomon_does(twin, "fault", "add", "modify", "QDP", "--scale", "0.99", "--prefix", "OLD:")
+    gnomon_does(twin, "fault", "add", "modify", "QDP", "scale=0.99", "--prefix", "OLD:")
     twin.client(access.caput_all, [("OLD:" + name, value) for name, value in AFTER[:1]])
     gnomon_does(twin, "fault", "clear", "--all", "--prefix", "OLD:")
     twin.client(version_files.refused, "OLD:CP:set", 1e6)

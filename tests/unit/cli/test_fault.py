@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from gnomon.fault_injection import KINDS, FaultError
 from gnomon.recorder import RemoteError
+from tools.fault_reference import PAGE, render
 from unit.cli.commands import FakeCall, gnomon
 
 
@@ -16,25 +18,53 @@ def fault(text: str = "abandon Q1P*", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("options", "sent"),
     [
-        (["abandon", "Q1P*"], {"action": "abandon", "device": "Q1P*", "property": "*"}),
-        (["abandon", "Q1P*", "--count", "3"], {"action": "abandon", "device": "Q1P*", "property": "*", "count": "3"}),
+        (["abandon", "Q1P*"], {"kind": "abandon", "device": "Q1P*"}),
+        (["abandon", "Q1P*", "count=3"], {"kind": "abandon", "device": "Q1P*", "count": "3"}),
+        (["abandon", "device=Q1P*"], {"kind": "abandon", "device": "Q1P*"}),
         (
-            ["delay", "H*", "--delay", "0", "--property", "current"],
-            {"action": "delay", "device": "H*", "property": "current", "delay_s": "0.0"},
+            ["delay", "H*", "delay_s=0", "property=current", "condition=beam:current <= 3"],
+            {"kind": "delay", "device": "H*", "delay_s": "0", "property": "current", "condition": "beam:current <= 3"},
         ),
-        (
-            ["modify", "H*", "--scale", "0.1", "--offset", "-2", "--value", "1e-300"],
-            {
-                "action": "modify", "device": "H*", "property": "*", "scale": "0.1", "offset": "-2.0",
-                "value": "1e-300",
-            },
-        ),
+        (["modify", "H*", "offset=-2"], {"kind": "modify", "device": "H*", "offset": "-2"}),
     ],
-)  # fmt: skip
+)
 def test_add_sends_what_was_given_and_nothing_else(call: FakeCall, options: list[str], sent: dict[str, str]) -> None:
     call.answer = fault()
     gnomon("fault", "add", *options, "--prefix", "X:", "--timeout", "2.5")
     assert call.calls == [("X:dt:fault", {"do": "add"} | sent, 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["abandon", "A", "B"], "'B' is not KEY=VALUE"),
+        (["abandon", "A", "device=B"], "device is given twice"),
+        (["abandon", "kind=delay"], "kind is given twice"),
+    ],
+)
+def test_keys_that_cannot_be_read_are_refused(call: FakeCall, options: list[str], reason: str) -> None:
+    result = gnomon("fault", "add", *options)
+    assert (result.exit_code, call.calls) == (2, [])
+    assert reason in result.output
+
+
+def test_kinds_are_listed_with_what_they_do() -> None:
+    lines = gnomon("fault", "kinds").output.splitlines()
+    assert len(lines) == 1 + len(KINDS)
+    assert lines[1].split(maxsplit=1)[0] == "abandon"
+    assert "Lose the command on its way" in lines[1]
+
+
+def test_the_keys_of_a_kind_are_listed_with_their_meaning() -> None:
+    output = gnomon("fault", "kinds", "quantise").output
+    assert "Round the value to whole steps" in output
+    assert "required" in next(line for line in output.splitlines() if line.startswith("step"))
+    with pytest.raises(FaultError, match="did you mean quantise"):
+        gnomon("fault", "kinds", "quantize")
+
+
+def test_the_page_of_faults_is_that_of_the_models() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m tests.tools.fault_reference"
 
 
 def test_list_shows_what_is_left_of_each_fault_and_who_made_it(call: FakeCall) -> None:

@@ -59,7 +59,9 @@ def test_the_logarithm_is_right_to_the_last_bits() -> None:
 
 
 def test_normal_quantiles_are_those_of_scipy() -> None:
-    p = np.concatenate([10.0 ** np.arange(-16.0, 0.0), 1.0 - 10.0 ** np.arange(-12.0, 0.0), np.linspace(0.01, 0.99, 99)])
+    p = np.concatenate(
+        [10.0 ** np.arange(-16.0, 0.0), 1.0 - 10.0 ** np.arange(-12.0, 0.0), np.linspace(0.01, 0.99, 99)]
+    )
     np.testing.assert_allclose(normal_quantile(p), stats.norm.ppf(p), rtol=3e-15, atol=1e-15)
 
 
