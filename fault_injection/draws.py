@@ -1,11 +1,10 @@
-"""Random numbers of faults: from one seed, by counter, and so the same on every machine, in whatever order they are
-drawn.
+"""Random numbers of faults: from one seed, by counter, and so the same on every machine in whatever order.
 
 A draw is Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11,
 doi:10.1145/2063384.2063405) as numpy has it, with key (seed, fault) and counter (block, number, lane, 0): `number` is
-that of the command or of the reading, `lane` what the number is for. A uniform number is the upper 53 bits of a word times 2^-53. Logarithm and
-normal distribution are made of +, -, * , / and sqrt alone, which IEEE 754 rounds alike everywhere; those of the
-system's library differ between machines in the last bit.
+that of the command or of the reading, `lane` what the number is for. A uniform number is the upper 53 bits of a word
+times 2^-53. Logarithm and normal distribution are made of +, -, *, / and sqrt alone, which IEEE 754 rounds alike
+everywhere; those of the system's library differ between machines in the last bit.
 """
 
 from enum import IntEnum
