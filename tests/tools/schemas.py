@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel
 
 from gnomon.db.templates import PvDocument
 from gnomon.fault_injection import schema as fault_schema
@@ -14,20 +13,19 @@ from gnomon.lattice import MachineDocument
 from gnomon.recorder.snapshots import Snapshot
 
 ROOT = Path(__file__).parents[2]
-#: The JSON schema of each committed file: that of a model, or made by a function.
-SCHEMAS: dict[str, type[BaseModel] | Callable[[], dict[str, Any]]] = {
-    "db/schemas/machine.schema.json": MachineDocument,
-    "db/schemas/pvs.schema.json": PvDocument,
-    "db/schemas/config.schema.json": Config,
-    "recorder/schemas/snapshot.json": Snapshot,
+#: The JSON schema of each committed file.
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "db/schemas/machine.schema.json": partial(MachineDocument.model_json_schema, by_alias=True),
+    "db/schemas/pvs.schema.json": partial(PvDocument.model_json_schema, by_alias=True),
+    "db/schemas/config.schema.json": partial(Config.model_json_schema, by_alias=True),
+    "recorder/schemas/snapshot.json": partial(Snapshot.model_json_schema, by_alias=True),
     "fault_injection/schemas/fault.schema.json": fault_schema,
 }
 
 
-def render(model: type[BaseModel] | Callable[[], dict[str, Any]]) -> str:
+def render(schema: Callable[[], dict[str, Any]]) -> str:
     """The schema of a document as it is committed."""
-    schema = model.model_json_schema(by_alias=True) if isinstance(model, type) else model()
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+    return json.dumps(schema(), indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
 def test_seed_fault_number_and_lane_each_change_a_draw() -> None:
     base = (1, 1, 1, Lane.DELAY)
     others = [(2, 1, 1, Lane.DELAY), (1, 2, 1, Lane.DELAY), (1, 1, 2, Lane.DELAY), (1, 1, 1, Lane.NOISE)]
-    assert len({Draws(seed).uniform(*rest) for seed, *rest in (base, *others)}) == 5
+    assert len({Draws(seed).uniform(fault, number, lane) for seed, fault, number, lane in (base, *others)}) == 5
 
 
 def test_known_draws_stay_as_they_are() -> None:
