@@ -111,19 +111,14 @@ def _plural(name: str) -> str:
 
 
 def _limits(field: FieldInfo) -> str:
-    """Write the bounds of a number."""
-    words = {
-        "ge": "at least",
-        "gt": "above",
-        "le": "at most",
-        "lt": "below",
-        "max_length": "at most",
-        "min_length": None,
-    }
+    """Write the bounds of a number, and of the length of a text or list."""
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "max_length": "at most"}
     found = [
-        f"{word} {bound:g}" + (" characters" if name == "max_length" else "")
+        f"{word} {bound:.15g}" + (" characters" if name == "max_length" else "")
         for part in field.metadata
         for name, word in words.items()
-        if word is not None and (bound := getattr(part, name, None)) is not None
+        if (bound := getattr(part, name, None)) is not None
     ]
+    if any(getattr(part, "min_length", None) == 1 for part in field.metadata):
+        found.append("not empty")
     return ", ".join(found)
