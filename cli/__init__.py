@@ -1,138 +1,62 @@
-"""The command line. A command's modules are imported when it runs: replay, for one, never loads fault injection."""
+"""The command line. A command's modules are imported when it runs: replay, for one, never loads fault injection.
 
-import typer
+This module itself imports next to nothing, so that an interrupt (Ctrl-C) finds `main` ready to end quietly.
+"""
 
-import gnomon
-from gnomon.cli.connection import end_connections_with_process, end_process
-from gnomon.cli.lazy import Entry, LazyGroup
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
 
-RUN, LOOK, CHANGE, MACHINES, STUDY = "Run", "Look", "Change", "Machines", "Study"
+if TYPE_CHECKING:
+    from gnomon.cli.commands import COMMANDS, app
 
-#: All commands, in the order of the help. A test compares each help line with that of the command itself.
-COMMANDS = (
-    Entry(
-        "serve",
-        RUN,
-        "Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.",
-        "serve:serve",
-    ),
-    Entry(
-        "fork",
-        RUN,
-        "Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
-        "fork:app",
-    ),
-    Entry(
-        "status",
-        LOOK,
-        "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",
-        "status:status",
-    ),
-    Entry(
-        "watch",
-        LOOK,
-        "Show the running server live in the terminal: orbit, tunes, commands, faults; step power supplies.",
-        "watch.command:watch",
-    ),
-    Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
-    Entry("monitor", LOOK, "Show values as they change, until Ctrl-C.", "monitor:monitor"),
-    Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),
-    Entry("put", CHANGE, "Write values and show old and new ones.", "put:put"),
-    Entry(
-        "restore",
-        CHANGE,
-        "Restore the settings that the running server had after a command, by one new command.",
-        "log:restore",
-    ),
-    Entry(
-        "snapshot",
-        CHANGE,
-        "Save, list, show, compare, restore, delete, export and import named snapshots of all setpoints.",
-        "snapshot:app",
-    ),
-    Entry(
-        "replay",
-        CHANGE,
-        "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",
-        "replay:replay",
-    ),
-    Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
-    Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
-    Entry(
-        "init",
-        MACHINES,
-        "Make a folder from a lattice file: machine, PV names, configuration, panels and systemd unit, ready to serve.",
-        "init:init",
-    ),
-    Entry("config", MACHINES, "Show, check and explain the configuration of a server.", "config:app"),
-    Entry(
-        "panels",
-        MACHINES,
-        "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
-        "panels:panels",
-    ),
-    Entry(
-        "study",
-        STUDY,
-        "Compute tunes and optics, the orbit response, apertures, or matched settings of a machine.",
-        "study:app",
-    ),
-    Entry(
-        "compare",
-        STUDY,
-        "Compare two lattices: tunes, chromaticities, beta beating, orbit, dispersion, settings.",
-        "study.compare:compare",
-    ),
-)
+__all__ = ["COMMANDS", "app", "main"]
+
+#: Exit code of a command that an interrupt ended, as shells have it.
+INTERRUPTED = 130
 
 
-class Commands(LazyGroup):
-    """The commands of gnomon."""
+def __getattr__(name: str) -> Any:
+    if name in ("COMMANDS", "app"):
+        from gnomon.cli import commands
 
-    entries = COMMANDS
-
-
-app = typer.Typer(
-    name="gnomon",
-    cls=Commands,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="A digital shadow of a storage ring that any EPICS client can talk to.\n\n"
-    "Start with `gnomon serve`; `--help` explains each command.\n\n"
-    "Exit codes: 0 done; 1 refused, failed or different; 2 wrong use; 3 partly done.",
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"gnomon {gnomon.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
-    ),
-) -> None:
-    """Options of gnomon itself."""
+        return getattr(commands, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
+    before = _end_at_an_interrupt()
+    from gnomon import cli
+    from gnomon.cli.connection import end_connections_with_process, end_process
+
     end_connections_with_process()
     _take_any_character()
+    app = cli.app
     try:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
         app()
     except SystemExit as end:
         end_process(end.code)
     except KeyboardInterrupt:
-        end_process(130)
+        end_process(INTERRUPTED)
     except Exception as error:
         if not _explained(error):
             raise
         end_process(getattr(error, "exit_code", 1))
+
+
+def _end_at_an_interrupt() -> Any:
+    """Have an interrupt end the process at once, while nothing is open yet; returns the handler to set again."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, as in the background of a script
+        return None
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    return before
 
 
 def _take_any_character() -> None:

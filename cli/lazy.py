@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from gnomon.cli.number_texts import read_strictly
+
 #: What stands for the value of an option in help texts, by type; a switch takes no value.
 METAVARS: dict[object, str] = {bool: "", str: "TEXT", Path: "FILE", int: "N", float: "NUMBER"}
 
@@ -65,16 +67,17 @@ def load(entry: Entry) -> Any:
         holder.command(entry.name)(found)
         holder.callback()(lambda: None)
     command = get_group(holder).commands[entry.name]
-    _without_types(command)
+    _adapt(command)
     return command
 
 
-def _without_types(command: Any) -> None:
-    """Take the names of Python types out of the help of a command and of those below it."""
+def _adapt(command: Any) -> None:
+    """Take names of Python types out of the help of a command and of those below it; read numbers in one spelling."""
     for parameter in command.get_params(typer.Context(command)):
         _without_type(parameter)
+        read_strictly(parameter)
     for below in getattr(command, "commands", {}).values():
-        _without_types(below)
+        _adapt(below)
 
 
 def _without_type(parameter: Any) -> Any:

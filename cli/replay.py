@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Pvs, configure
+from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, configure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,10 +81,12 @@ def replay(
         ),
     ] = None,
     settle: Annotated[
-        float, typer.Option("--settle", min=0.0, help="Wait at most this long for a readback to follow [s].")
+        float,
+        typer.Option("--settle", min=0.0, max=MAX_SECONDS, help="Wait at most this long for a readback to follow [s]."),
     ] = 5.0,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Wait at most this long for one get or put [s].")
+        float,
+        typer.Option("--timeout", min=0.1, max=MAX_SECONDS, help="Wait at most this long for one get or put [s]."),
     ] = 5.0,
 ) -> None:
     """Show recorded commands as steps on a machine or, with --arm, write them one step at a time.

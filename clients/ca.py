@@ -12,6 +12,7 @@ from caproto.threading.client import Context, SharedBroadcaster
 
 from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.reading import Reading
+from gnomon.lattice.text import is_port
 
 #: Longest text that Channel Access has room for, without the zero at its end [bytes].
 _TEXT_BYTES = 39
@@ -159,7 +160,7 @@ def addresses(environment: Mapping[str, str]) -> list[tuple[str, int]]:
 
 def _port(text: str, default: int) -> int:
     """Read a port; the default for what is not one, as EPICS's own clients do."""
-    return int(text) if text.isdecimal() and len(text) <= len("65535") and 0 < int(text) < 2**16 else default
+    return int(text) if is_port(text) else default
 
 
 def reading_of(name: str, about: Any, timed: Any) -> Reading:

@@ -5,7 +5,7 @@ import re
 
 from gnomon.lattice._errors import LatticeError
 
-__all__ = ["NotANumberError", "parse_number", "printable", "shorten"]
+__all__ = ["NotANumberError", "is_port", "parse_number", "printable", "shorten"]
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 #: Longest text that is read as a number [characters]: every float64 fits, in decimal without exponent, too.
@@ -32,6 +32,11 @@ def parse_number(text: str) -> float:
     if math.isinf(number):
         raise NotANumberError(f"{shorten(text)} is too large for a number: the limit is 1.797e308")
     return number
+
+
+def is_port(text: str) -> bool:
+    """Whether a text is the number of a network port, 1 to 65535, in decimal digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= len("65535") and 0 < int(text) < 2**16
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """Options that the commands of `gnomon log` share: the journal, the filter of commands, and points in time."""
 
-import re
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import typer
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import configure
 from gnomon.cli.served_journal import Asked
+from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
@@ -74,7 +75,11 @@ FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Keep running and show new commands as they are recorded.")
 ]
 
+#: Seconds by the last letter of an age.
 _AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+#: Times that can be asked for [s since 1970]: 1900 to 2200. The journal's nanoseconds end in 2262.
+MIN_TIME_S, MAX_TIME_S = -2_208_988_800, 7_258_118_400
+MAX_AGE_DAYS = 45_000
 
 
 def make_filter(
@@ -92,7 +97,7 @@ def make_filter(
 
     if outcome is not None and outcome not in list(Outcome):
         raise typer.BadParameter(
-            f"{outcome!r} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
+            f"{shorten(outcome)} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
         )
     return Filter(
         since_ns=_moment(since, "--since"),
@@ -200,13 +205,36 @@ def _moment(text: str | None, option: str) -> int | None:
     """Convert an age or an ISO time (local unless it has a time zone) to a time [ns since 1970]."""
     if text is None:
         return None
-    ago = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if ago:
-        return time.time_ns() - int(float(ago[1]) * _AGO[ago[2]] * 1e9)
-    try:
-        return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
-    except (ValueError, OverflowError, OSError) as error:
+    unit = _AGO.get(text[-1:])
+    moment_s = _iso_time(text) if unit is None else _ago(text[:-1], unit)
+    if moment_s is None:
         raise typer.BadParameter(
-            f"{text!r} is not a time; give an age (90s, 10m, 2h, 3d) or an ISO time (2026-11-21T10:30)",
+            f"{shorten(text)} is not a time; give an age (90s, 10m, 2h, 3d) or an ISO time (2026-11-21T10:30)",
             param_hint=option,
-        ) from error
+        )
+    if not MIN_TIME_S <= moment_s <= MAX_TIME_S:
+        raise typer.BadParameter(
+            f"{shorten(text)} is not within the times that a journal can hold; give an age of at most {MAX_AGE_DAYS}d, "
+            "or an ISO time from 1900 to 2200",
+            param_hint=option,
+        )
+    return round(moment_s * 1e6) * 1000
+
+
+def _ago(number: str, unit_s: int) -> float | None:
+    """Time of an age [s since 1970]; None for what is not an age."""
+    try:
+        age = parse_number(number)
+    except NotANumberError:
+        return None
+    if number[:1] in "+- ":
+        return None
+    return time.time() - age * unit_s if age * unit_s <= MAX_AGE_DAYS * _AGO["d"] else -math.inf
+
+
+def _iso_time(text: str) -> float | None:
+    """Time of an ISO time [s since 1970]; None for what is not one."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text.isascii() else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
+from gnomon.lattice.text import is_port
 
 __all__ = [
     "SHIPPED",
@@ -312,7 +313,7 @@ class ShadowConfig(Section):
     def _can_be_searched(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
         for address in addresses:
             host, colon, port = address.partition(":")
-            if not host or host != host.strip() or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+            if not host or host != host.strip() or (colon and not is_port(port)):
                 raise ValueError(f"{address!r} is not an address; use host or host:port")
         return addresses
 

@@ -1,12 +1,13 @@
 """All settings of the configuration, one by one: key, meaning, type, limits, default and value."""
 
-import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -46,8 +47,17 @@ def list_settings(config: Config | None = None) -> list[Setting]:
 
 
 def as_text(value: Any) -> str:
-    """Write a value as YAML takes it, on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    """Write a value so that YAML reads the same one, on one line: texts in double quotes, `1.0e-06` for 1e-06."""
+    style = {"default_flow_style": True, "width": math.inf, "allow_unicode": True, "sort_keys": False}
+    text: str = yaml.dump(value, Dumper=_Quoting, **style)
+    return text.removesuffix("\n...\n").removesuffix("\n")
+
+
+class _Quoting(yaml.SafeDumper):
+    """Write texts in double quotes, so that none is taken for a number, a truth value, or a list."""
+
+
+_Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
 def _settings(section: BaseModel, default: BaseModel, path: str) -> Iterator[Setting]:

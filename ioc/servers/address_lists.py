@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Literal
 
 from gnomon.ioc.servers.interfaces import broadcast_addresses
+from gnomon.lattice.text import is_port
 
 Protocol = Literal["CA", "PVA"]
 
@@ -38,13 +39,13 @@ def search_port(protocol: Protocol, port: int, environ: Mapping[str, str] | None
     """The UDP port on which we, and servers like us, hear searches: from the environment, or `port`."""
     environ = os.environ if environ is None else environ
     text = next((environ[name].strip() for name in _PORT[protocol] if environ.get(name, "").strip()), "")
-    return int(text) if text.isdecimal() and 0 < int(text) < 65536 else port
+    return int(text) if is_port(text) else port
 
 
 def resolve(address: str, port: int) -> tuple[str, int] | None:
     """Host and port of an address, `port` where it gives none; None where it cannot be reached from an IPv4 socket."""
     host, colon, given = address.partition(":")
-    if colon and given.isdecimal() and 0 < int(given) < 65536:
+    if colon and is_port(given):
         port = int(given)
     elif colon:
         return None

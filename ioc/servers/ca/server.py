@@ -30,6 +30,7 @@ from gnomon.ioc.servers.ca.udp_search import Searches
 from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.servers.interfaces import LOOPBACK_BROADCAST, broadcast_addresses, broadcast_of
 from gnomon.lattice import GnomonError
+from gnomon.lattice.text import is_port
 
 DEFAULT_PORT = 5064
 #: Clients that may wait to be accepted: all of a control room's, when the server restarts.
@@ -56,7 +57,7 @@ def settings(interfaces: Sequence[str], port: int, environ: Mapping[str, str] | 
     listed = environ.get("EPICS_CAS_INTF_ADDR_LIST", "").split()
     names = ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT")
     name, text = next(((n, environ[n].strip()) for n in names if environ.get(n, "").strip()), ("", ""))
-    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+    if text and not is_port(text):
         raise CaError(f"{name} is {text!r}; it must be a port from 1 to 65535")
     for interface in listed or interfaces:
         try:

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 from gnomon.ioc.servers.interfaces import broadcast_addresses
 from gnomon.ioc.servers.pva.settings import PvaError
+from gnomon.lattice.text import is_port
 
 #: The group, on this computer only, through which servers that share a UDP port hand questions on to each other.
 LOCAL_GROUP = "224.0.0.128"
@@ -134,7 +135,7 @@ def _address(entry: str, port: int) -> tuple[str, int]:
         host, _, given = entry.partition(":")
     else:
         host, given = entry, ""
-    if given and not (given.isdecimal() and int(given) < 65536):
+    if given not in ("", "0") and not is_port(given):
         raise PvaError(f"{entry!r} is not an address: {given!r} is not a port.")
     try:
         ip_address(host)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from gnomon.lattice import GnomonError
+from gnomon.lattice.text import is_port
 
 SERVER_PORT = 5075
 BROADCAST_PORT = 5076
@@ -99,7 +100,7 @@ def endpoint(interfaces: Sequence[str], wanted_port: int, port: int, broadcast_p
 
 
 def _check_port(name: str, text: str) -> None:
-    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
+    if text != "0" and not is_port(text):
         raise PvaError(f"{name}={text!r} is not a port: give a whole number from 0 (any free port) to 65535.")
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gnomon.ioc.base.config import SHIPPED, Config, ConfigError
-from gnomon.ioc.base.settings_list import list_settings
+from gnomon.ioc.base.settings_list import as_text, list_settings
 from tools.config_reference import PAGE, render
 from unit.cli.commands import gnomon
 
@@ -52,6 +54,34 @@ def test_show_marks_what_differs_and_can_be_read_back_as_yaml(file: Path) -> Non
     everything = yaml.safe_load(gnomon("config", "show", "--config", file).output)
     assert everything["network.ca_port"] == 6064
     assert everything["guard.handshake_s"] == 5.0
+
+
+def test_every_setting_that_is_shown_is_the_same_when_plain_yaml_reads_it_back() -> None:
+    shown = gnomon("config", "show").output
+    wanted = {setting.key: setting.value for setting in list_settings() if not setting.is_part_of_item}
+    assert yaml.safe_load(shown) == wanted
+    assert {key: type(value) for key, value in yaml.safe_load(shown).items()} == {
+        key: type(value) for key, value in wanted.items()
+    }
+
+
+NUMBERS = st.floats(allow_nan=False) | st.integers(-(2**53), 2**53)
+TEXTS = st.text(st.characters(codec="utf-8"))
+
+
+@given(NUMBERS | TEXTS | st.booleans() | st.none() | st.lists(NUMBERS | TEXTS) | st.dictionaries(TEXTS, NUMBERS))
+@example(1e-06)
+@example("1e-06")
+@example(1e300)
+@example("yes")
+@example("# no comment")
+@example("\u2028\x7f\x85\n")
+@example("word " * 100)
+def test_values_are_one_line_of_yaml_that_gives_the_same_value(value: object) -> None:
+    text = as_text(value)
+    assert text.splitlines() == [text]
+    read = yaml.safe_load(f"key: {text}  # default: {text}")["key"]
+    assert (read, type(read)) == (value, type(value))
 
 
 def test_show_as_json_has_the_values_by_key(file: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnomon.lattice.text import MAX_NUMBER_LENGTH, NotANumberError, parse_number, printable, shorten
+from gnomon.lattice.text import MAX_NUMBER_LENGTH, NotANumberError, is_port, parse_number, printable, shorten
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,13 @@ def test_a_quoted_text_is_short_and_on_one_line() -> None:
     assert shorten("10") == "'10'"
     assert len(shorten("x" * 1000)) == 60
     assert "\n" not in shorten("a\nb")
+
+
+@pytest.mark.parametrize("text", ["1", "5064", "65535"])
+def test_a_port_is_a_number_in_decimal_digits(text: str) -> None:
+    assert is_port(text)
+
+
+@pytest.mark.parametrize("text", ["", "0", "65536", "\u0663", "+1", "1_0", " 1", "1.0", "9" * 5000])
+def test_anything_else_is_not_a_port(text: str) -> None:
+    assert not is_port(text)

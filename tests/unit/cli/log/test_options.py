@@ -181,3 +181,36 @@ def test_states_have_names_where_a_value_can_be_one_and_each_document_is_loaded_
     assert name(1, "Q1PDR", "current", 5.0) == ""
     assert [name(3, "QSPAZR", "on", 1.0) for _ in range(2)] == ["", ""]
     assert loaded == ["a", "gone"]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("99999999999d", "not within the times that a journal can hold; give an age of at most 45000d"),
+        ("45001d", "not within"),
+        ("1e300s", "not within"),
+        ("9999-12-31", "not within"),
+        ("1800-01-01", "not within"),
+        ("0001-01-01", "is not"),
+        ("\u0663h", "not a time"),
+        ("\u0662\u0660\u0662\u0666-01-01", "not a time"),
+        ("1_0h", "not a time"),
+        ("-3h", "not a time"),
+        ("nanh", "not a time"),
+        ("h", "not a time"),
+        ("", "not a time"),
+        ("soon\x1b[31m", r"soon\x1b"),
+    ],
+)
+def test_a_time_that_cannot_be_is_wrong_use_with_a_reason(path: Path, option: str, text: str, reason: str) -> None:
+    result = gnomon("log", "--journal", path, option, text)
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("\u2502", " ").split())
+    assert reason in said
+    assert option in said
+
+
+@pytest.mark.parametrize("text", ["0s", "45000d", "1.5h", "3e2m", ".5d", "1900-01-02", "2199-12-31T10:30Z"])
+def test_a_time_that_a_journal_can_hold_is_taken(path: Path, text: str) -> None:
+    assert gnomon("log", "--journal", path, "--since", text).exit_code == 0

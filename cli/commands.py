@@ -1,0 +1,118 @@
+"""All commands of `gnomon`, in the order of the help. A command's modules are imported when it runs."""
+
+import typer
+
+import gnomon
+from gnomon.cli.lazy import Entry, LazyGroup
+
+RUN, LOOK, CHANGE, MACHINES, STUDY = "Run", "Look", "Change", "Machines", "Study"
+
+#: All commands, in the order of the help. A test compares each help line with that of the command itself.
+COMMANDS = (
+    Entry(
+        "serve",
+        RUN,
+        "Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.",
+        "serve:serve",
+    ),
+    Entry(
+        "fork",
+        RUN,
+        "Add, list and drop forks of a running twin, each with its own prefix, lattice and journal.",
+        "fork:app",
+    ),
+    Entry(
+        "status",
+        LOOK,
+        "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",
+        "status:status",
+    ),
+    Entry(
+        "watch",
+        LOOK,
+        "Show the running server live in the terminal: orbit, tunes, commands, faults; step power supplies.",
+        "watch.command:watch",
+    ),
+    Entry("get", LOOK, "Show values with unit, alarm and time.", "get:get"),
+    Entry("monitor", LOOK, "Show values as they change, until Ctrl-C.", "monitor:monitor"),
+    Entry("log", LOOK, "List, show, export, compare and undo the commands recorded in the journal.", "log:app"),
+    Entry("put", CHANGE, "Write values and show old and new ones.", "put:put"),
+    Entry(
+        "restore",
+        CHANGE,
+        "Restore the settings that the running server had after a command, by one new command.",
+        "log:restore",
+    ),
+    Entry(
+        "snapshot",
+        CHANGE,
+        "Save, list, show, compare, restore, delete, export and import named snapshots of all setpoints.",
+        "snapshot:app",
+    ),
+    Entry(
+        "replay",
+        CHANGE,
+        "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",
+        "replay:replay",
+    ),
+    Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
+    Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
+    Entry(
+        "init",
+        MACHINES,
+        "Make a folder from a lattice file: machine, PV names, configuration, panels and systemd unit, ready to serve.",
+        "init:init",
+    ),
+    Entry("config", MACHINES, "Show, check and explain the configuration of a server.", "config:app"),
+    Entry(
+        "panels",
+        MACHINES,
+        "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
+        "panels:panels",
+    ),
+    Entry(
+        "study",
+        STUDY,
+        "Compute tunes and optics, the orbit response, apertures, or matched settings of a machine.",
+        "study:app",
+    ),
+    Entry(
+        "compare",
+        STUDY,
+        "Compare two lattices: tunes, chromaticities, beta beating, orbit, dispersion, settings.",
+        "study.compare:compare",
+    ),
+)
+
+
+class Commands(LazyGroup):
+    """The commands of gnomon."""
+
+    entries = COMMANDS
+
+
+app = typer.Typer(
+    name="gnomon",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="A digital shadow of a storage ring that any EPICS client can talk to.\n\n"
+    "Start with `gnomon serve`; `--help` explains each command.\n\n"
+    "Exit codes: 0 done; 1 refused, failed or different; 2 wrong use; 3 partly done.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gnomon {gnomon.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Options of gnomon itself."""
