@@ -71,15 +71,10 @@ def _take_any_character() -> None:
 
 def _explained(error: Exception) -> bool:
     """Print an error that the user can act on, and say whether it was one."""
-    from rich.console import Console
-    from rich.text import Text
-
+    from gnomon.cli.output import print_error
     from gnomon.lattice import GnomonError
-    from gnomon.lattice.text import printable
 
     known = isinstance(error, GnomonError | OSError)
     if known:
-        Console(stderr=True, emoji=False, highlight=False).print(
-            Text("gnomon: ", "red").append("\n".join(map(printable, str(error).split("\n")))), soft_wrap=True
-        )
+        print_error(error)
     return known

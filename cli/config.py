@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, configure
+from gnomon.cli.output import say
 
 if TYPE_CHECKING:
     from gnomon.ioc.base.settings_list import Setting
@@ -66,14 +67,13 @@ def check(
     """
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.settings_list import list_settings
-    from gnomon.lattice.text import printable
 
     for file in files:
         settings = configure(file)
         found = find_machine(settings)
         changed = sum(setting.changed for setting in list_settings(settings))
-        typer.echo(
-            f"{printable(str(file))}: valid; role {settings.role}, machine {found.document.name}, "
+        say(
+            f"{file}: valid; role {settings.role}, machine {found.document.name}, "
             f"{len(pvs_of(found, settings.prefix))} PVs as {settings.prefix!r}...; "
             f"settings that differ from the default: {changed}"
         )

@@ -55,9 +55,10 @@ def reading_lines(
     values = [f"{value_text(each.value, everything=everything)} {printable(each.unit)}".rstrip() for each in readings]
     # A waveform would push the times of all other lines out of sight.
     width = max((len(value) for value in values if len(value) <= MAX_WIDTH), default=0)
-    name_width = max((name_width, *(len(each.name) for each in readings)))
-    for reading, value in zip(readings, values, strict=True):
-        name = reading.name.ljust(name_width)
+    names = [printable(each.name) for each in readings]
+    name_width = max((name_width, *map(len, names)))
+    for reading, plain, value in zip(readings, names, values, strict=True):
+        name = plain.ljust(name_width)
         alarm = typer.style(alarm_text(reading), fg="yellow" if reading.severity == 1 else "red")
         cells = (reading.time, name, value) if time_first else (name, value.ljust(width), reading.time)
         yield "  ".join((*cells, alarm if reading.severity else "")).rstrip()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gnomon.lattice.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -65,4 +67,4 @@ def show_findings(console: "Console", imported: "Imported") -> None:
     for heading, wanted in (("left out, alters the beam", True), ("not imported, does not alter the beam", False)):
         lines = summary((f for f in imported.findings if f.changes_beam is wanted), None if wanted else 5)
         if lines:
-            console.print(f"{heading}:", *lines, sep="\n")
+            console.print(f"{heading}:", *map(printable, lines), sep="\n")

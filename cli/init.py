@@ -7,6 +7,7 @@ import typer
 
 from gnomon.cli.import_options import ImportChoice, show_findings
 from gnomon.cli.option_group import with_options
+from gnomon.cli.output import say
 
 CONFIG, PANELS, UNIT = "ioc_config.yaml", "panels", "gnomon.service"
 
@@ -78,7 +79,7 @@ def init(
             made.replace(folder)
     except OSError as error:
         raise DocumentError(f"{folder}: cannot be written: {error}") from error
-    console.print(
+    say(
         f"{folder}: {len(loaded.ring.elements)} elements, {len(document['supplies'])} supplies, "
         f"{len(document['monitors'])} monitors, tunes {beam.tune[0]:.4f} {beam.tune[1]:.4f}"
     )
@@ -89,8 +90,8 @@ def init(
         (f"{PANELS}/overview.bob", "panels for Phoebus"),
         (UNIT, "systemd unit: see its first line"),
     ):
-        console.print(f"  {what:<22} {meaning}")
-    console.print(f"next: gnomon serve --config {folder / CONFIG}")
+        say(f"  {what:<22} {meaning}")
+    say(f"next: gnomon serve --config {folder / CONFIG}")
 
 
 def _configuration(machine: str, prefix: str) -> str:

@@ -12,7 +12,7 @@ from gnomon.cli.import_options import ImportChoice, show_findings
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
-from gnomon.cli.output import Json, print_json, print_table
+from gnomon.cli.output import Json, print_json, print_table, say
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
         "horizontal one"
     )
     for switch in document.switches:
-        console.print(f"switch {switch.name}: {', '.join(switch.states) or f'{switch.low} to {switch.high}'}")
+        states = ", ".join(map(printable, switch.states)) or f"{switch.low} to {switch.high}"
+        console.print(f"switch {switch.name}: {states}", markup=False)
     console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(loaded, settings.prefix))}", markup=False)
     print_table(
         [_supply_row(supply) for supply in supply_facts(ring.nominal)],
@@ -150,7 +151,7 @@ def pvs(
     if not shown:
         raise DocumentError(f"{name}: none of the {len(specs)} PVs matches {' '.join(wanted or ())}")
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
-    rows = [[spec.name] for spec in shown] if names else [_pv_row(spec) for spec in shown]
+    rows = [[spec.name] for spec in shown] if names else [list(map(printable, _pv_row(spec))) for spec in shown]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         console.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -240,7 +241,7 @@ def import_(
     console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     show_findings(console, imported)
     counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
-    console.print(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+    say(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
 
 
 def _write(out: Path, text: str) -> None:
@@ -269,13 +270,10 @@ def export(
     For example `gnomon machine export bessy2 --format madx -o bessy2.seq`, or with `--snapshot flat` as it was then.
     Without an option, the lattice is nominal.
     """
-    from rich.console import Console
-
     from gnomon.lattice.exchange import export_machine, summary
 
     known = find_lattice(replace(choice, machine=name))
     findings = export_machine(known.lattice, format, out, approximate=approximate)
-    console = Console(emoji=False, highlight=False, soft_wrap=True, markup=False)
     if findings:
-        console.print("not in the file:", *summary(findings), sep="\n")
-    console.print(f"{out}: {len(known.lattice.ring.elements)} elements, {known.origin}")
+        say("\n".join(["not in the file:", *summary(findings)]))
+    say(f"{out}: {len(known.lattice.ring.elements)} elements, {known.origin}")

@@ -11,6 +11,7 @@ import typer
 from gnomon.cli.connection import Connection, connected
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import check_seconds
+from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from gnomon.clients.reading import Reading
@@ -70,7 +71,7 @@ def _print_updates(
         if reading is None and name not in seen:  # not connected yet
             continue
         seen.add(name)
-        _print_update(name, reading, max(map(len, names)), everything=everything, as_json=as_json)
+        _print_update(name, reading, max(map(len, map(printable, names))), everything=everything, as_json=as_json)
         printed += 1
 
 
@@ -83,7 +84,7 @@ def _print_update(name: str, reading: "Reading | None", width: int, *, everythin
         told = {"name": name, "connected": False} if reading is None else reading.to_json()
         typer.echo(json.dumps(told, ensure_ascii=False))
     elif reading is None:
-        typer.echo(f"{name.ljust(width)}  {typer.style('disconnected', fg='red')}")
+        typer.echo(f"{printable(name).ljust(width)}  {typer.style('disconnected', fg='red')}")
     else:
         for line in reading_lines([reading], everything=everything, name_width=width, time_first=True):
             typer.echo(line)

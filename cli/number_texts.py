@@ -36,7 +36,7 @@ def whole_number(text: str) -> int:
 
 
 def read_strictly(parameter: Any) -> None:
-    """Have the texts of a numeric parameter of a command checked before typer, which takes `1_0` and `nan`, reads them."""
+    """Have texts of a numeric parameter of a command checked before typer reads them, which takes `1_0` and `nan`."""
     annotation = parameter.type_descriptor.annotation
     kinds = {*get_args(annotation), annotation}
     check: Callable[[str], float]

@@ -12,6 +12,20 @@ from gnomon.lattice.text import printable
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with all digits and all values.")]
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines of plain text that may hold names and words of others."""
+    typer.echo("\n".join(map(printable, text.split("\n"))), err=err)
+
+
+def print_error(error: Exception) -> None:
+    """Print an error that the user can act on, on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = "\n".join(map(printable, str(error).split("\n")))
+    Console(stderr=True, emoji=False, highlight=False).print(Text("gnomon: ", "red").append(text), soft_wrap=True)
+
+
 def print_json(data: Any) -> None:
     """Print data of dicts, lists, numbers and texts as JSON; NaN and infinity become null."""
     from gnomon.clients.reading import jsonable

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
-from gnomon.lattice.text import printable
+from gnomon.cli.output import say
 
 
 def panels(
@@ -23,8 +23,6 @@ def panels(
     For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the same
     --machine, --prefix and --pvs as to `gnomon serve`.
     """
-    from rich.console import Console
-
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.panels import make_panels
     from gnomon.lattice import DocumentError
@@ -38,8 +36,4 @@ def panels(
             (out / name).write_bytes(content)
     except OSError as error:
         raise DocumentError(f"{out}: panels cannot be written: {error}") from error
-    console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"{len(made)} panels for {printable(loaded.document.title)} written to {out}; "
-        f"open {out / 'overview.bob'} in Phoebus"
-    )
+    say(f"{len(made)} panels for {loaded.document.title} written to {out}; open {out / 'overview.bob'} in Phoebus")

@@ -69,7 +69,7 @@ def _settings(arguments: list[str]) -> dict[str, str]:
         if any(character in name for character in "*?["):
             raise typer.BadParameter(f"{name!r} is a pattern; name each PV that is to be written")
         if name in values:
-            raise typer.BadParameter(f"{name} is given twice")
+            raise typer.BadParameter(f"{name!r} is given twice")
         values[name] = value
     return values
 
@@ -79,14 +79,15 @@ def _told(old: "Reading", new: "Reading") -> dict[str, Any]:
 
 
 def _print_moves(old: "list[Reading]", new: "list[Reading]", answer: dict[str, Any]) -> None:
-    from gnomon.cli.output import aligned_lines
+    from gnomon.cli.output import aligned_lines, say
     from gnomon.cli.value_text import alarm_text, difference_text
+    from gnomon.lattice.text import printable
 
     rows = []
     for before, after in zip(old, new, strict=True):
         was, now = difference_text(before.value, after.value)
-        rows.append([after.name, was, "->", f"{now} {after.unit}".rstrip(), alarm_text(after)])
+        rows.append([printable(after.name), was, "->", f"{now} {printable(after.unit)}".rstrip(), alarm_text(after)])
     for line in aligned_lines(rows, [False, True, False, False, False]):
         typer.echo(line)
     if answer:
-        typer.echo(f"one command, number {answer.get('sequence')} in the journal; lattice {answer.get('lattice_id')}")
+        say(f"one command, number {answer.get('sequence')} in the journal; lattice {answer.get('lattice_id')}")

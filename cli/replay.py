@@ -243,10 +243,11 @@ def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "
 
 
 def _conclude(result: "Result", steps: int, audit: Path, console: "Console") -> None:
-    from gnomon.recorder import ReplayError
+    from gnomon.recorder import ReplayError, rendering
 
     if not result.failure:
-        console.print(f"done: {result.done} of {steps} steps written and verified; recorded in {audit}", style="green")
+        told = f"done: {result.done} of {steps} steps written and verified; recorded in {audit}"
+        console.print(rendering.clean(told), style="green")
         return
     text = f"stopped after {result.done} of {steps} steps: {result.failure}\n"
     text += f"put back: {', '.join(result.restored) or 'nothing'}"

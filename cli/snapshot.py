@@ -8,7 +8,7 @@ import typer
 
 from gnomon.cli.log.options import RunStates
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
-from gnomon.cli.output import Json, print_json
+from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.sending import DryRun, Sending, Yes, send
 from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
@@ -61,7 +61,7 @@ def save(
     settings, now = _present(Asked(journal, config, machine, prefix, server, offline))
     kept = store.save(settings, name, store.snapshot_of(now, comment), replace=replace)
     saved = kept.snapshot
-    typer.echo(
+    say(
         f"{name}: {len(saved.entries)} settings of {saved.machine} at {saved.source}, lattice {saved.lattice_id}, "
         f"revision {kept.revision}"
     )
@@ -235,7 +235,7 @@ def delete(name: Name, config: ConfigFile = None) -> None:
     from gnomon.ioc.app import snapshot_store as store
 
     kept = store.delete(configure(config), name)
-    typer.echo(f"snapshot {name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
+    say(f"snapshot {name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
 
 
 @app.command()
@@ -269,9 +269,9 @@ def export(
     taken, left = exported(s.entries)
     values = [Value(begin + e.pv, e.value) for e in taken]
     write(file, values, About(name, s.comment, s.signed.user, s.signed.time_ns), form)
-    typer.echo(f"{len(values)} setpoints written to {file}")
+    say(f"{len(values)} setpoints written to {file}")
     if untrimmed := sum(bool(e.pv) for e in left):
-        typer.echo(f"{untrimmed} not in the file: strengths without a trim, which follow their currents", err=True)
+        say(f"{untrimmed} not in the file: strengths without a trim, which follow their currents", err=True)
     _tell("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
 
 
@@ -327,7 +327,7 @@ def import_(
         entries=entries,
     )
     kept = store.save(settings, name or file.stem, snapshot, replace=replace)
-    typer.echo(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
+    say(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
     for reason in sorted(set(left_out.values())):
         _tell(f"not imported ({reason})", [pv for pv, why in left_out.items() if why == reason])
     if imported.unread:
@@ -343,19 +343,17 @@ def _document(kept: "StoredSnapshot", *, with_entries: bool) -> dict[str, object
 
 
 def _tell_unread(lines: tuple[str, ...]) -> None:
-    typer.echo(f"lines that could not be imported: {len(lines)}", err=True)
+    say(f"lines that could not be imported: {len(lines)}", err=True)
     for line in lines[:MAX_LISTED]:
-        typer.echo(f"  {line}", err=True)
+        say(f"  {line}", err=True)
     if len(lines) > MAX_LISTED:
-        typer.echo(f"  and {len(lines) - MAX_LISTED} more", err=True)
+        say(f"  and {len(lines) - MAX_LISTED} more", err=True)
 
 
 def _tell(what: str, names: list[str]) -> None:
     if names:
-        from gnomon.recorder import rendering
-
         more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        typer.echo(rendering.clean(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}").plain, err=True)
+        say(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}", err=True)
 
 
 def _present(asked: Asked) -> "tuple[Config, PresentState]":

@@ -30,7 +30,7 @@ def status(
     Exit codes: 0 all is well; 1 something needs attention: no beam, the model is paused or hangs, the journal is not
     written, faults are injected, the machine is not followed, or no answer; 2 no server was found.
     """
-    from gnomon.cli.output import print_json
+    from gnomon.cli.output import print_error, print_json
     from gnomon.cli.status_text import list_lines, screen_lines
     from gnomon.clients.errors import NoAnswerError, NoServerError
     from gnomon.clients.server_choice import choose_servers
@@ -42,7 +42,7 @@ def status(
         if as_json:
             print_json({"servers": [], "error": str(error)})
         else:
-            typer.secho(f"gnomon: {error}", fg="red", err=True)
+            print_error(error)
         raise typer.Exit(NOT_FOUND) from error
     if as_json:
         print_json({"servers": [each.to_json() for each in found]})

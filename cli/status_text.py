@@ -24,7 +24,7 @@ def screen_lines(seen: Overview) -> Iterator[str]:
     server = seen.target.server
     yield typer.style(_who(seen), bold=True)
     if server is not None:
-        yield _line("address", f"{server.ca_address} (CA), {server.pva_address} (PVA)")
+        yield _line("address", printable(f"{server.ca_address} (CA), {server.pva_address} (PVA)"))
     if not seen.trouble:
         yield from (_line(*pair) for pair in _figures(seen))
         yield from _commands(seen)
@@ -41,7 +41,7 @@ def list_lines(found: Sequence[Overview]) -> Iterator[str]:
         role, tunes = seen.value(sources.MACHINE_ROLE), seen.value(sources.TUNE_FRACTION.x) is not None
         rows.append(
             [
-                printable(seen.target.prefix) or "''",
+                seen.target.prefix or "''",
                 "-" if server is None else server.machine,
                 str(role or (server.role if server is not None else "-")),
                 "-" if server is None else str(server.pid),
@@ -51,7 +51,7 @@ def list_lines(found: Sequence[Overview]) -> Iterator[str]:
                 _cut("; ".join(each.what for each in seen.attention())) or "-",
             ]
         )
-    yield from aligned_lines(rows, [False] * len(rows[0]))
+    yield from aligned_lines([list(map(printable, row)) for row in rows], [False] * len(rows[0]))
     yield "all of one: gnomon status --prefix PREFIX, or --server PROCESS"
 
 
@@ -113,7 +113,7 @@ def _both(seen: Overview, planes: Planes, form: str) -> str:
     if all(reading.severity >= INVALID for _, reading in known):
         return typer.style("INVALID", fg="red") + f" ({_why(seen, known[0][1])})"
     texts = [f"{plane} {_number(reading, form, unit=False)}" for plane, reading in known]
-    return f"{'  '.join(texts)} {known[0][1].unit}".rstrip()
+    return f"{'  '.join(texts)} {printable(known[0][1].unit)}".rstrip()
 
 
 def _largest(seen: Overview, plane: int) -> str:
@@ -217,7 +217,7 @@ def _number(reading: Reading, form: str, *, unit: bool = True) -> str:
         return "INVALID"
     value: Any = reading.value
     text = f"{value:{form}}" if isinstance(value, float | int) else printable(str(value))
-    return f"{text} {reading.unit}".rstrip() if unit else text
+    return f"{text} {printable(reading.unit)}".rstrip() if unit else text
 
 
 def _why(seen: Overview, reading: Reading) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, ring_of, with_filter
 from gnomon.cli.options import Machine, Prefix
-from gnomon.cli.output import Json, print_json
+from gnomon.cli.output import Json, print_json, say
 
 if TYPE_CHECKING:
     from gnomon.recorder import Entry, Filter, Run
@@ -101,7 +101,7 @@ def export(
         finally:  # an interrupt, or a journal that cannot be read further, leaves nothing either
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-    typer.echo(f"{count} commands written to {out}", err=True)
+    say(f"{count} commands written to {out}", err=True)
 
 
 def diff(

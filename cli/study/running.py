@@ -9,6 +9,7 @@ import typer
 
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.output import Json, print_json
+from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ def run_study(
     if wanted.plot is not None:
         with console.status("plotting"):
             draw(result, Frame(wanted.plot, lattice, wanted.dark, *window))
-        console.print(f"plotted: {wanted.plot}", markup=False, soft_wrap=True)
+        console.print(f"plotted: {printable(str(wanted.plot))}", markup=False, soft_wrap=True)
 
 
 def progress_bar(console: "Console") -> "Progress":
@@ -95,8 +96,6 @@ def progress_bar(console: "Console") -> "Progress":
 def heading(console: "Console", lattice: "Lattice", origin: str) -> None:
     """Print the machine, where its settings are from, and the lattice's id."""
     from rich.text import Text
-
-    from gnomon.lattice.text import printable
 
     line = Text(printable(lattice.ring.name), "bold").append(f", {printable(origin)}, lattice {lattice.id}", "not bold")
     console.print(line, soft_wrap=True)
@@ -119,4 +118,4 @@ def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
         print_json(result_document(result))
     if wanted.output is not None:
         write_result(result, wanted.output)
-        console.print(f"written: {wanted.output}", markup=False, soft_wrap=True)
+        console.print(f"written: {printable(str(wanted.output))}", markup=False, soft_wrap=True)

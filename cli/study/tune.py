@@ -8,6 +8,7 @@ import typer
 from gnomon.cli.lattice_options import LatticeChoice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.study.running import Wanted, cell, run_study
+from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ def _show_radiation(result: "StudyResult", console: "Console") -> None:
     from rich.table import Table
 
     if "synchrotron_tune" not in result.quantities:
-        console.print(result.facts["no synchrotron motion"], markup=False)
+        console.print(printable(result.facts["no synchrotron motion"]), markup=False)
         return
     shown = (
         ("energy loss", "energy_loss_per_turn_ev", 1e-3, "keV/turn"),

@@ -37,7 +37,11 @@ main()
 )
 def test_an_interrupt_while_modules_are_imported_is_quiet(module: str, arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPT_AT, module, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", INTERRUPT_AT, module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 

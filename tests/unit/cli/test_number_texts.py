@@ -30,7 +30,9 @@ def test_most_commands_have_numbers() -> None:
     assert len(NUMERIC) > 40
 
 
-@pytest.mark.parametrize(("path", "parameter"), NUMERIC, ids=[f"{' '.join(path)} {parameter.name}" for path, parameter in NUMERIC])
+@pytest.mark.parametrize(
+    ("path", "parameter"), NUMERIC, ids=[f"{' '.join(path)} {parameter.name}" for path, parameter in NUMERIC]
+)
 def test_every_number_of_every_command_is_read_in_one_spelling(path: tuple[str, ...], parameter: Any) -> None:
     for text in WRONG:
         value = [text] if parameter.nargs == -1 or parameter.multiple else text
