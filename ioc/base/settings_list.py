@@ -48,8 +48,9 @@ def list_settings(config: Config | None = None) -> list[Setting]:
 
 def as_text(value: Any) -> str:
     """Write a value so that YAML reads the same one, on one line: texts in double quotes, `1.0e-06` for 1e-06."""
-    style = {"default_flow_style": True, "width": math.inf, "allow_unicode": True, "sort_keys": False}
-    text: str = yaml.dump(value, Dumper=_Quoting, **style)
+    text: str = yaml.dump(
+        value, Dumper=_Quoting, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False
+    )
     return text.removesuffix("\n...\n").removesuffix("\n")
 
 

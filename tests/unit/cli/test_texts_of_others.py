@@ -34,7 +34,9 @@ def test_a_list_of_servers_has_their_texts_escaped() -> None:
 
 def test_names_units_and_answers_of_a_server_are_escaped(server: FakeServer) -> None:
     readings = server.pvs.readings
-    readings["TWIN:Q1:set"] = readings[f"TWIN:Q1{EVIL}"] = replace(readings["TWIN:Q1:set"], name=f"TWIN:Q1{EVIL}", unit=EVIL)
+    readings["TWIN:Q1:set"] = readings[f"TWIN:Q1{EVIL}"] = replace(
+        readings["TWIN:Q1:set"], name=f"TWIN:Q1{EVIL}", unit=EVIL
+    )
     server.answer = {"sequence": 7, "lattice_id": EVIL}
     for command in (("get", "Q1:set"), ("put", "Q1:set=2", "--note", "why"), ("monitor", "Q1:set", "--count", "1")):
         text = gnomon(*command).output
