@@ -1,4 +1,4 @@
-"""What the propagator finds: the beam of one version of the lattice, or why there is none."""
+"""The propagator's result: the beam of one version of the lattice, or the reason why there is none."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,13 @@ from gnomon.propagator.compiled import Floats
 class BeamState:
     """The beam of one lattice, at every element's entrance and at the ring's end (n+1 entries).
 
-    `delta` is the momentum deviation that the RF frequency asks for. `orbit` (n+1, 4) is x, px, y, py [m, rad];
-    `one_turn` (4, 4) the matrix of the turn about it; `tune` (2,) has its integer part; `beta` [m] and `alpha`
-    (n+1, 2) belong to mode 1 in x and mode 2 in y; `phase` (n+1, 2) is in turns from the ring's start; `dispersion`
-    (n+1, 4) is the orbit's derivative by delta [m, rad]; `chromaticity` (2,) the tunes'; `momentum_compaction` that of
-    the circumference, relative. Arrays are read-only. Without a beam, `found` is False, `reason` says why, and all
-    other numbers but `delta` are NaN. A propagator may have been asked for less (`Propagator`).
+    `delta` is the momentum deviation that follows from the RF frequency. `orbit` (n+1, 4) is x, px, y, py [m, rad],
+    `one_turn` (4, 4) the one-turn matrix about it. `tune` (2,) includes the integer part. `beta` [m] and `alpha`
+    (n+1, 2) are those of mode 1 in x and mode 2 in y; `phase` (n+1, 2) [turns] starts at the ring's start. With
+    respect to delta, `dispersion` (n+1, 4) [m, rad] is the derivative of the orbit, `chromaticity` (2,) that of the
+    tunes, and `momentum_compaction` the relative derivative of the circumference. Arrays are read-only. Without a beam,
+    `found` is False, `reason` says why, and all other numbers except `delta` are NaN. Quantities that the propagator
+    was not asked for are NaN too (`Propagator`).
     """
 
     lattice_id: str

@@ -1,8 +1,8 @@
 """Compilation of kernels, and the cache of their machine code.
 
-numba sees a change in the file of a cached function, not in the functions that it calls, and a package may be
-installed where nothing can be written. So the machine code goes to a folder of the user's cache that is named after a
-digest of the propagator's sources, their place, numba's version and the processor.
+numba notices a change in the file of a cached function, but not in the functions that this one calls; and a package may
+be installed where nothing can be written. So the machine code goes to a folder in the user's cache, named after a
+digest of the propagator's sources, their path, numba's version and the processor.
 """
 
 import hashlib
@@ -24,19 +24,20 @@ Integers = NDArray[np.int64]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: numba's settings, shared with all its other users in this process.
+#: numba's settings, shared by everything in this process that uses numba.
 settings: Any = importlib.import_module("numba.core.config")
 
-#: The folder whose modules decide what the machine code is.
+#: The folder whose modules the machine code depends on.
 FOLDER = Path(__file__).parent
 
 
 @cache
 def source_digest(folder: Path = FOLDER) -> str:
-    """Digest (hexadecimal) of all modules below `folder`, read once in each process.
+    """Compute the digest (hexadecimal) of all modules below `folder`, once per process.
 
     Modules without kernels count too: any constant can be part of the machine code, and a list of those that matter
-    would be forgotten one day. Of modules with entry points the time counts as well, because numba goes by it.
+    would not be kept up to date. Of modules with entry points the modification time counts as well, since numba checks
+    it.
     """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -48,10 +49,10 @@ def source_digest(folder: Path = FOLDER) -> str:
 
 
 def cache_folder() -> Path:
-    """Folder of this installation's machine code, below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
+    """Return the folder for machine code, below `NUMBA_CACHE_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
 
-    Where that cannot be written, as for a service without a home, it is below the installation, in `var/cache`. Its
-    name follows from the sources, their place, numba's version and the processor.
+    If that cannot be written, as for a service without a home folder, it is in `var/cache` of the installation. The
+    folder's name depends on the sources, their path, numba's version and the processor.
     """
     digest = hashlib.sha256(f"{source_digest()} {os.path.abspath(FOLDER)}".encode())
     digest.update(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
@@ -64,7 +65,7 @@ def cache_folder() -> Path:
 
 
 def usable(folder: Path) -> bool:
-    """Return whether files can be kept in `folder`, which is made when missing."""
+    """Return True if files can be kept in `folder`, which is made if missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -75,23 +76,23 @@ def usable(folder: Path) -> bool:
 def compiled(function: F) -> F:
     """Mark a function that only kernels call; it is compiled as part of them.
 
-    Of fastmath, only the fusing of multiplications into additions is on: tests for NaN and infinity must hold.
+    Of fastmath, only fused multiply-add is on, so that tests for NaN and infinity still work.
     """
     return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
 
 
 def inlined(function: F) -> F:
-    """Mark a function as `compiled` whose text takes the place of every call.
+    """Mark a function as `compiled` and inline it at every call.
 
-    For what short loops call: the compiler makes vector instructions of a loop only without calls in it.
+    For functions that short loops call: the compiler vectorises a loop only if there are no calls in it.
     """
     return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")(function))
 
 
 def kernel(function: F) -> F:
-    """Mark an entry point; its machine code is kept in `cache_folder` when that can be written.
+    """Mark an entry point; its machine code is kept in `cache_folder` if that can be written.
 
-    numba's global cache folder is changed for the moment of the decoration alone.
+    numba's global cache folder is changed only during the decoration.
     """
     folder = cache_folder()
     keep = usable(folder)

@@ -1,4 +1,4 @@
-"""The stored current and its lifetime: a stated simple model, whose numbers stand in the machine document. Pure."""
+"""Stored current and lifetime by a simple model, whose numbers are in the machine document. Pure."""
 
 import math
 from collections import deque
@@ -7,16 +7,16 @@ from gnomon.lattice.document import StoredBeamPart
 
 HOUR_S = 3600.0
 
-#: Longest span over which a lifetime is averaged [s].
+#: Maximum time over which a lifetime is averaged [s].
 MAX_DURATION_S = 100.0
 
 
 class StoredBeam:
-    """A current [mA] that falls by gas and Touschek scattering, is topped up or not, and is lost with its beam.
+    """A stored current [mA] that decays by gas and Touschek scattering, with or without top-up, until the beam is lost.
 
-    1 / lifetime = 1 / gas + (current / nominal) / (volume / nominal volume) / touschek, which has the closed solution
-    that `decayed` gives. As a twin has no injector, the nominal current is there again as soon as a beam can be stored.
-    Without a part for it in the document the current does not fall, and there is no lifetime. Times are in s.
+    1 / lifetime = 1 / gas + (current / nominal) / (volume / nominal volume) / touschek; `decayed` is its solution in
+    closed form. A twin has no injector: the nominal current returns as soon as a beam can be stored. If the machine
+    document has no such part, the current does not fall and there is no lifetime. Times are in s.
     """
 
     def __init__(self, part: StoredBeamPart | None, nominal_ma: float) -> None:
@@ -29,9 +29,9 @@ class StoredBeam:
         self.stored = False
 
     def advance(self, now_s: float, volume: float) -> None:
-        """Advance to `now_s`; `volume` is the beam's relative to the nominal one, NaN while no beam can be stored."""
+        """Advance to `now_s`; `volume` is the beam volume over the nominal one, NaN while no beam can be stored."""
         passed_s, self._now_s = now_s - self._now_s, now_s
-        if passed_s < 0.0:  # the clock was set back: no time has passed that we know of
+        if passed_s < 0.0:  # the clock was set back: count no time as passed
             self._filled_s += passed_s
             self._injected_s += passed_s
             self._lifetimes = deque((time_s + passed_s, lifetime) for time_s, lifetime in self._lifetimes)
@@ -55,13 +55,13 @@ class StoredBeam:
         self._lifetimes.clear()
 
     def countdown_s(self) -> float:
-        """Time to the next top-up [s]; NaN if none is to come."""
+        """Time to the next top-up [s]; NaN if there will be none."""
         if self._part is None or self._part.top_up_s is None or not self.stored:
             return math.nan
         return self._filled_s + self._part.top_up_s - self._now_s
 
     def injecting(self) -> bool:
-        """Whether the injection gate is on: from `gate_s` before a top-up to as long after it."""
+        """True while the injection gate is on: from `gate_s` before a top-up to `gate_s` after it."""
         if self._part is None or not self.stored:
             return False
         return self.countdown_s() <= self._part.gate_s or self._now_s - self._injected_s < self._part.gate_s
@@ -74,7 +74,7 @@ class StoredBeam:
         return 1.0 / (gas + touschek * self.current_ma)
 
     def average_s(self, span_s: float) -> float:
-        """Lifetime [s] averaged over the last `span_s`, or over as much as there is of them."""
+        """Return the lifetime [s] averaged over the last `span_s`, or over the time recorded if that is shorter."""
         found = [lifetime for time_s, lifetime in self._lifetimes if time_s > self._now_s - span_s]
         return sum(found) / len(found) if found else math.nan
 
@@ -87,12 +87,12 @@ class StoredBeam:
         self.current_ma = decayed(self.current_ma, passed_s, gas, touschek)
 
     def _rates(self, volume: float, part: StoredBeamPart) -> tuple[float, float]:
-        """Rates of loss [1/s], and [1/s per mA]."""
+        """Return the loss rates by gas [1/s] and by Touschek scattering [1/s per mA]."""
         touschek = 1.0 / (part.touschek_lifetime_h * HOUR_S * self._nominal_ma * volume)
         return 1.0 / (part.gas_lifetime_h * HOUR_S), touschek
 
 
 def decayed(current: float, seconds: float, gas: float, touschek: float) -> float:
-    """Solution of dI/dt = -gas I - touschek I^2 after some seconds; rates in 1/s, and 1/s per unit of current."""
+    """Solve dI/dt = -gas I - touschek I^2 for a time in `seconds`; rates in 1/s, and in 1/s per unit of current."""
     left = math.exp(-gas * seconds)
     return current * left / (1.0 + touschek * current * (1.0 - left) / gas)

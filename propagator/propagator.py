@@ -1,4 +1,4 @@
-"""From a lattice to its beam: what the kernels need between two versions, and what they found."""
+"""The propagator: from a lattice to its beam, recomputing only what changed since the last version."""
 
 import math
 from typing import Literal
@@ -15,27 +15,28 @@ from gnomon.propagator.live.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS,
 from gnomon.propagator.live.reasons import why_no_beam
 from gnomon.propagator.live.report import FOUND, MOVED, UNSTABLE
 
-#: Half the distance in momentum of the central differences of derivatives; pyAT's at a DPStep of 1e-5.
+#: Half the step in momentum of central differences; the same as pyAT's at a DPStep of 1e-5.
 STEP = 5e-6
 
-#: How far from the last momentum deviation the solution on the same branch of the path is looked for first, and how
-#: often its maps may be rebuilt on the way.
+#: Range around the last momentum deviation in which the solution on the same branch is searched first, and how often
+#: the maps may be rebuilt on the way.
 NEAR, REBUILDS = 1e-3, 6
 
-#: How far the maps follow the momentum deviation, and at most so many times the momentum compaction. Their second order
-#: is then 1e-16; chromatic functions, which come of their derivatives, stay right to a relative 1e-6.
+#: Range in momentum deviation over which maps are extrapolated: the smaller of REACH and REACH_BY_COMPACTION times the
+#: momentum compaction. Their second order is then 1e-16; chromatic functions, which use their derivatives, stay correct
+#: to a relative 1e-6.
 REACH, REACH_BY_COMPACTION = 1e-8, 2e-5
 
 
 class Propagator:
-    """The beam of any version of one ring's lattice; a call changes only what the last one left different.
+    """Computes the beam of any version of one ring's lattice; a call recomputes only what changed since the last one.
 
     `momentum` says what the RF frequency fixes. "frequency": the circumference of the closed orbit, so that a
-    corrector's own lengthening of the path moves the momentum as in a real ring (pyAT's `find_orbit4(dct=...)`).
+    corrector that lengthens the path changes the momentum, as in a real ring (pyAT's `find_orbit4(dct=...)`).
     "orbit", for comparisons at fixed momentum: the circumference less that of this lattice's own orbit at the reference
     momentum, so that at the reference frequency delta is 0 whatever the correctors do (pyAT's `find_orbit4(dp=0)`).
-    Without `chromatic`, dispersion, chromaticity and momentum compaction stay NaN; without `optics`, everything but the
-    orbit does, and it comes sooner. Not for use by several threads at once.
+    Without `chromatic`, dispersion, chromaticity and momentum compaction stay NaN; without `optics`, only the orbit is
+    computed, which is faster. Not for use by several threads at once.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Propagator:
         self._spare_optics, self._spare_pairs = np.empty((3, 2, n + 1)), np.empty((2, 2))
 
     def __call__(self, lattice: Lattice) -> BeamState:
-        """The beam of `lattice`; physics never raises. Raises LatticeError for a lattice of another ring."""
+        """Compute the beam of `lattice`; a lost beam is a result. Raises LatticeError for a lattice of another ring."""
         if lattice.ring is not self.ring:
             raise LatticeError(f"this propagator is for {self.ring.name}, not for a lattice of {lattice.ring.name}")
         with np.errstate(all="ignore"):
@@ -94,13 +95,13 @@ class Propagator:
             if program.load(which, lattice.parameters(changed)):
                 self._pending = [program.everything] * SLOTS
             else:
-                # a slot that misses a second change is simply rebuilt when next used
+                # a slot that misses a second change is rebuilt when it is next used
                 everything = program.everything
                 self._pending = [everything if pending.size else which for pending in self._pending]
         self._last = lattice
 
     def _prepare(self, slot: int, delta: float) -> None:
-        """Have the maps of a slot ready at a momentum deviation."""
+        """Prepare the maps of a slot at a momentum deviation."""
         program = self.program
         if program.tables.deltas[slot] != delta:
             program.tables.bases[slot] = program.tables.deltas[slot] = delta
@@ -110,7 +111,7 @@ class Propagator:
             self._pending[slot] = program.everything[:0]
 
     def _measure(self, slot: int) -> Floats:
-        """The report on a slot's orbit and its path."""
+        """Find a slot's orbit and its path; return the report."""
         report = np.zeros(place.REPORT)
         self.program.find(
             slot, PATH, 0.0, 0.0, self._spare[0], self._spare[1], self._spare_optics, self._spare_pairs, report
@@ -118,7 +119,7 @@ class Propagator:
         return report
 
     def _lengthening(self, slot: int, delta: float) -> tuple[float, float] | None:
-        """Path of a slot's orbit less the ring's length [m] and its slope [m], None without an orbit."""
+        """Compute the path of a slot's orbit less the ring's length [m], and its slope [m]; None without an orbit."""
         self._prepare(slot, delta)
         report = self._measure(slot)
         if report[place.STATUS] != FOUND and report[place.STATUS] < UNSTABLE:
@@ -154,7 +155,7 @@ class Propagator:
         return beam
 
     def _follow(self, target: float, guess: Momentum) -> "_Result | None":
-        """Orbit and momentum deviation together, from a solution nearby; None when there is none on its branch."""
+        """Find orbit and momentum deviation together, from a nearby solution; None if its branch has no solution."""
         self._prepare(BEAM, guess.delta)
         reach = min(REACH, REACH_BY_COMPACTION * abs(guess.slope) / self.ring.circumference) or REACH
         for _ in range(REBUILDS):
@@ -168,7 +169,7 @@ class Propagator:
         return None
 
     def _why_no_orbit(self) -> str:
-        """The reason why there is no beam at the reference momentum either, empty when there is one."""
+        """Return the reason why there is no beam at the reference momentum either; empty if there is one."""
         self._prepare(BEAM, 0.0)
         return why_no_beam(self._measure(BEAM))
 
@@ -201,7 +202,7 @@ class Propagator:
 
 
 class _Result:
-    """What the kernel found in the beam's slot: arrays, and the report on them."""
+    """The kernel's result for the beam's slot: arrays and the report on them."""
 
     __slots__ = ("delta", "dispersion", "optics", "orbit", "pairs", "report", "slope", "status")
 

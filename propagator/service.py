@@ -1,4 +1,4 @@
-"""The asynchronous service: the newest lattice wins, nothing waits forever, every submission gets an answer."""
+"""Asynchronous service that computes beams: the newest lattice wins, nothing waits forever, everything is answered."""
 
 import asyncio
 import logging
@@ -14,18 +14,18 @@ log = logging.getLogger("gnomon.model")
 
 Compute = Callable[[Lattice], BeamState]
 
-#: Computations that may hang at the same time, each in a thread that was left behind. A thread cannot be ended from
-#: outside and may keep a processor busy, so no more are begun until one of them returns.
+#: Maximum number of computations that hang, each in an abandoned thread. A thread cannot be ended from outside and may
+#: keep a processor busy, so at this number nothing is computed until one of them returns.
 MAX_HUNG = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer of the service for a lattice and all commands up to `sequence`.
+    """Answer of the service for a lattice that contains all commands up to `sequence`.
 
-    `generation` counts answers from 1. `beam` is None when there is no result, and `failure` then says why (timed out,
-    raised, waited too long, or `paused`: somebody wanted none); a lattice without a stable beam is a result. `seconds`
-    is how long the model took; `more` says that a newer state is being computed already.
+    `generation` counts answers from 1. Without a result, `beam` is None and `failure` gives the reason: the computation
+    timed out or raised, the submission waited too long, or the service is `paused`. A lattice without a stable beam is
+    a result. `seconds` is the time that the model took; `more` is True if a newer state is already being computed.
     """
 
     generation: int
@@ -39,13 +39,13 @@ class Answer:
 
     @property
     def lattice_id(self) -> str:
-        """Id of the lattice that was asked for."""
+        """Id of the lattice that was submitted."""
         return self.lattice.id
 
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """One call of `submit`, with the timer that bounds its wait."""
+    """One call of `submit`, with the timer that limits its wait."""
 
     lattice: Lattice
     sequence: int
@@ -55,7 +55,7 @@ class Submission:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A state to compute and the submissions that it contains."""
+    """A state to compute, and the submissions that its result answers."""
 
     lattice: Lattice
     sequence: int
@@ -65,17 +65,19 @@ class Job:
 
 
 class PropagatorService:
-    """Computes beams one at a time in a thread; all methods are for the event loop that runs at its making.
+    """Computes beams one at a time in a thread. Call all methods in the event loop in which the service was made.
 
-    While a state is computed, the newest waiting one replaces older waiting ones, whose futures get the newer one's
-    answer. `on_answer` is called for every answer in the order of generations, before the futures resolve; when it
-    raises, a failed answer takes the result's place, and if that is not taken either, the futures get it all the same.
-    A submission that has no answer `max_wait_s` after it was made is answered as failed, and its state is still
-    computed, so that outputs recover by themselves. A computation that takes longer than `timeout_s` is left behind
-    with its thread and answered as failed; as it may still be at work on what `compute` holds, `renew` makes another
-    compute, in the next thread (without it, `compute` must bear being called by two threads). When `MAX_HUNG` of them
-    hang, submissions are answered as failed at once, until one returns. Compile the kernels (`compile_kernels`) before
-    the first submission, else it pays for the compilation.
+    While a state is being computed, only the newest of the waiting ones is kept; the futures of the others get its
+    answer. `on_answer` is called for every answer, in the order of generations, before the futures resolve. If it
+    raises, it is called again with a failed answer in place of the result; if it raises again, the futures still get
+    that answer.
+
+    A submission without an answer after `max_wait_s` is answered as failed. Its state is computed all the same, so
+    outputs recover by themselves. A computation that takes longer than `timeout_s` is answered as failed, and its
+    thread is abandoned. It may still be using the objects that `compute` holds, so `renew` makes a new compute for the
+    next thread (without `renew`, two threads may call `compute` at once). With `MAX_HUNG` computations hanging,
+    submissions are answered as failed at once, until one returns. Compile the kernels (`compile_kernels`) beforehand,
+    or the first submission waits for them.
     """
 
     def __init__(
@@ -109,13 +111,13 @@ class PropagatorService:
 
     @property
     def hung(self) -> int:
-        """Number of computations that were left behind and have not returned since."""
+        """Number of abandoned computations that have not returned."""
         return len(self._hung)
 
     def submit(self, lattice: Lattice, sequence: int) -> asyncio.Future[Answer]:
-        """Ask for the beam of `lattice`, which contains all commands up to `sequence`.
+        """Request the beam of `lattice`, which contains all commands up to `sequence`.
 
-        Sequences must not fall from call to call. Raises RuntimeError after `close`.
+        A sequence must not be lower than that of the call before. Raises RuntimeError after `close`.
         """
         if self._closed:
             raise RuntimeError("the propagator service is closed; submit before close()")
@@ -138,9 +140,9 @@ class PropagatorService:
         return submission.future
 
     def pause(self, reason: str) -> None:
-        """Compute nothing more: what is open and what is submitted from now on is answered at once with `reason`.
+        """Stop computing: open submissions and all new ones are answered at once with `reason`.
 
-        A service that is paused already has a new reason from now on.
+        If the service is paused already, this replaces the reason.
         """
         if self._paused == reason or self._closed or self._newest is None:
             return
@@ -149,14 +151,14 @@ class PropagatorService:
         self._answer(open_ones, *self._newest, None, reason, paused=True)
 
     def resume(self) -> asyncio.Future[Answer]:
-        """Compute again, beginning with the state that was submitted last."""
+        """Compute again, starting with the state that was submitted last."""
         if self._newest is None:
             raise RuntimeError("nothing has been submitted yet; there is nothing to resume with")
         self._paused = ""
         return self.submit(*self._newest)
 
     def close(self) -> None:
-        """Answer all that is open as failed and let the thread end; what it still computes is dropped."""
+        """Answer all open submissions as failed and let the thread end; the result that it is computing is dropped."""
         if self._closed:
             return
         self._closed = True
@@ -173,7 +175,7 @@ class PropagatorService:
         return Worker(make, self._loop, "gnomon propagator")
 
     def _drop_jobs(self) -> list[Submission]:
-        """Forget what is computed and what waits; the submissions that are still to be answered."""
+        """Drop the running and the waiting job; return their submissions that are still to be answered."""
         jobs = [job for job in (self._running, self._waiting) if job is not None]
         self._running = self._waiting = None
         for job in jobs:
@@ -208,7 +210,7 @@ class PropagatorService:
         self._finish(job, None, failure if self._worker is not None else self._stuck())
 
     def _returned(self, job: Job) -> None:
-        """A computation that was left behind has ended after all; its result is too old to be shown."""
+        """Count an abandoned computation as ended; its result is too old to be shown."""
         self._hung.discard(job)
         if self._worker is not None or self._closed:
             return
@@ -238,7 +240,7 @@ class PropagatorService:
         if self._waiting is not None and self._worker is None:
             late = self._waiting
             self._stop_timers(late)
-            self._waiting = Job(late.lattice, late.sequence)  # computed when a worker can be had, for nobody's put
+            self._waiting = Job(late.lattice, late.sequence)  # computed once a worker is free; no put waits for it
             open_ones, lattice, sequence = [*open_ones, *late.submissions], late.lattice, late.sequence
         elif self._waiting is not None:  # the thread works on while this answer goes out
             following, self._waiting = self._waiting, None
@@ -268,13 +270,13 @@ class PropagatorService:
                 text = f"outputs were not published: {type(error).__name__}: {error}"
                 answer = Answer(answer.generation, sequence, lattice, None, text)
                 self._loop.call_exception_handler({"message": text, "exception": error})
-                if beam is not None:  # what is shown is of an older state now
+                if beam is not None:  # the outputs now show an older state
                     self._answer(submissions, lattice, sequence, None, text)
                     return
         self._resolve(submissions, answer)
 
     def _note(self, answer: Answer) -> None:
-        """One line of the log when the model begins to fail, and one when it works again."""
+        """Log one line when the model starts to fail, and one when it works again."""
         failing = answer.beam is None and not answer.paused
         if failing and not self._failing:
             log.error("no result for lattice %s: %s", answer.lattice.id, answer.failure)

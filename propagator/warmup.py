@@ -1,4 +1,4 @@
-"""Compilation of the kernels before anyone waits for them."""
+"""Compilation of the kernels ahead of their first use."""
 
 from collections.abc import Callable
 
@@ -13,21 +13,21 @@ from gnomon.propagator.live.program import BEAM, Program
 from gnomon.propagator.live.report import REPORT
 from gnomon.propagator.six.losses import MANY, SHAPE, SUMS, lose
 
-#: Written when all kernels are in the cache; the folder's name says for which sources, numba and processor.
+#: File that is written when all kernels are in the cache; the folder's name depends on sources, numba and processor.
 MARK = "complete"
 
 Progress = Callable[[str, int, int], None]
 
 
 def kernels_are_cached() -> bool:
-    """Return whether the machine code of all kernels is in the cache, so that the first beam needs no compilation."""
+    """Return True if the machine code of all kernels is in the cache, so that the first beam needs no compilation."""
     return (cache_folder() / MARK).exists()
 
 
 def compile_kernels(progress: Progress | None = None) -> None:
     """Compile every kernel, or load it from the cache, for the types that a program passes.
 
-    `progress` is called with a kernel's name, how many are done and how many there are, before each and at the end.
+    `progress` is called before each kernel and at the end, with the kernel's name, the number done and the total.
     """
     program = Program(small_ring())
     n, parameters = program.tables.kinds.size, program.tables.parameters
@@ -61,7 +61,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
 
 
 def small_ring() -> tuple[Element, ...]:
-    """A ring of one element of each kind, for its types alone."""
+    """Make a ring with one element of each kind, only for its types."""
     return (
         Drift(name="drift", length=1.0),
         Quadrupole(name="quadrupole", length=0.2),

@@ -1,4 +1,4 @@
-"""One thread that computes for an event loop and can be left behind when it hangs."""
+"""A thread that computes for an event loop and can be abandoned when it hangs."""
 
 import asyncio
 import threading
@@ -13,24 +13,25 @@ Done = Callable[[R | None, BaseException | None], None]
 
 
 class Worker(Generic[T, R]):
-    """Computes one thing after the other, outside the event loop.
+    """Runs one task after the other in a thread of its own, outside the event loop.
 
-    A daemon and not an executor: the interpreter waits at its end for an executor's threads, and would hang with one.
+    A daemon thread, not an executor: at exit the interpreter waits for an executor's threads, so one that hangs would
+    hang the exit.
     """
 
     def __init__(self, make: Callable[[], Callable[[T], R]], loop: asyncio.AbstractEventLoop, name: str) -> None:
-        """`make` gives what computes; it is called in the thread, with the first task."""
+        """`make` returns the function that computes; it is called in the thread, before the first task."""
         self._make = make
         self._loop = loop
         self._tasks: SimpleQueue[tuple[T, Done[R]] | None] = SimpleQueue()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def start(self, task: T, done: Done[R]) -> None:
-        """Compute `task`; `done` is called in the event loop with the result or with what was raised."""
+        """Compute `task`; `done` is called in the event loop with the result or the exception."""
         self._tasks.put((task, done))
 
     def leave(self) -> None:
-        """Let the thread end after what it does now; its results still reach their `done`."""
+        """Let the thread end after its present task; results still reach their `done`."""
         self._tasks.put(None)
 
     def _run(self) -> None:
@@ -42,10 +43,10 @@ class Worker(Generic[T, R]):
             try:
                 compute = compute or self._make()
                 result = compute(task)
-            except BaseException as error:  # noqa: BLE001 - `done` makes a failure of it
+            except BaseException as error:  # noqa: BLE001 - `done` turns it into a failure
                 raised = error
             try:
                 self._loop.call_soon_threadsafe(done, result, raised)
-            except RuntimeError:  # the event loop is closed: nobody waits any more
+            except RuntimeError:  # the event loop is closed: nothing waits for the result
                 return
             del task, done, item, result, raised

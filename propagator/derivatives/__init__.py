@@ -1,4 +1,4 @@
-"""First derivatives of orbit and optics in closed form: what small changes would do, without making them."""
+"""First derivatives of orbit and optics in closed form: the effect of small changes, without making them."""
 
 from gnomon.propagator.derivatives.optics import (
     OpticsResponse,

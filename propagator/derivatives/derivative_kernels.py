@@ -30,13 +30,13 @@ from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write
 from gnomon.propagator.live.optics import walker
 from gnomon.propagator.live.tables import Packed, unpack
 
-#: Steps of fourth-order differences of the changes of frame: linear in the offsets [m], smooth in the roll [rad].
+#: Step of fourth-order differences of changes of frame, which are linear in the offsets [m], smooth in the roll [rad].
 FRAME_STEP = 1e-3
 
 
 @compiled
 def add_edge(geometry: Floats, delta: float, change: Floats, out: Floats) -> None:
-    """Write a change (4) of the coordinates at a body's end as it is behind the exit edge, if there is one."""
+    """Carry a change (4) of the coordinates from a body's end through the exit edge, if there is one."""
     horizontal, vertical = edge_of(geometry, True, delta)
     out[0], out[1] = change[0], change[1] + horizontal * change[0]
     out[2], out[3] = change[2], change[3] - vertical * change[2]
@@ -50,7 +50,7 @@ def along(frame: Floats, change: Floats) -> float:
 
 @kernel
 def path_gradient(packed: Packed, delta: float, orbit: Floats, out: Floats) -> None:
-    """Write the derivative (n, 4) of the path [m] within each element by the coordinates at its entrance."""
+    """Write the derivative (n, 4) of the path [m] in each element with respect to the coordinates at its entrance."""
     tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
     misaligned, frames = tables.misaligned, tables.frames
@@ -97,7 +97,7 @@ def record_matrix(turn: Floats, index: int, orbit: Floats, out: Floats) -> None:
         orbit[index, row] = turn[WIDTH * row + CONSTANT]
 
 
-#: Carry a matrix and the orbit, and record them.
+#: Carry a matrix and the orbit around the ring, and record them.
 walk_matrix = walker(record_matrix)
 
 
@@ -125,11 +125,11 @@ def vary(
     bend: Floats,
     path: Floats,
 ) -> None:
-    """Write what a unit of a field parameter (`columns`) does in its element, for coordinates at the entrance.
+    """Write derivatives of elements with respect to field parameters (`columns`), per unit, at given coordinates.
 
-    `shift` (m, 4) is the derivative of the coordinates at the exit; with `order` 2, `matrix` (m, 4, 4) that of the
-    element's matrix and `bend` (m, 4, 4, 4) the derivative of the matrix by the coordinate that the second axis counts;
-    `path` (m,) is the derivative of the path [m] within the element.
+    `shift` (m, 4) is the derivative of the coordinates at the exit, `path` (m,) that of the path [m] in the element.
+    With `order` 2, `matrix` (m, 4, 4) is the derivative of the element's matrix, and `bend` (m, 4, 4, 4) that of the
+    matrix with respect to the coordinates at the entrance, along the second axis.
     """
     tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
@@ -194,7 +194,7 @@ def vary(
 
 @kernel
 def displace(elements: Integers, columns: Integers, packed: Packed, delta: float, orbit: Floats, shift: Floats) -> None:
-    """Write the derivative (m, 4) of the coordinates at an element's exit by its offset or roll (`columns`)."""
+    """Write the derivative (m, 4) of the coordinates at an element's exit per unit of offset or roll (`columns`)."""
     tables = unpack(packed)
     kinds, slices, geometry, parameters = tables.kinds, tables.slices, tables.geometry, tables.parameters
     misaligned, frames = tables.misaligned, tables.frames

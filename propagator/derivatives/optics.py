@@ -1,8 +1,9 @@
-"""Responses of the optics: to quadrupoles, skew quadrupoles and sextupoles, with the feed-down of the orbit's change.
+"""Responses of the optics to quadrupoles, skew quadrupoles and sextupoles, with the feed-down of the orbit's change.
 
-dM = M sum_i T_i+^-1 dJ_i T_i over all elements whose matrix changes: the knob's own, and every nonlinear element that
-the orbit now crosses elsewhere. In the eigenvectors E of M, dE_j = sum_k E_k (E^-1 dM E)_kj / (l_j - l_k) and
-dl_j = (E^-1 dM E)_jj; derivatives by the momentum deviation are central differences of these exact first derivatives.
+dM = M sum_i T_i+^-1 dJ_i T_i over all elements whose matrix changes: the knob's own, and every nonlinear element, which
+the orbit now passes at other coordinates. In the eigenvectors E of M, dE_j = sum_k E_k (E^-1 dM E)_kj / (l_j - l_k) and
+dl_j = (E^-1 dM E)_jj. Derivatives with respect to the momentum deviation are central differences of these exact first
+derivatives.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class OpticsResponse:
     """Response of the optics to the strengths of quadrupoles, normal (b2) and skew (a2), each per 1/m^2.
 
     `tune` (2, knobs); `beta` [m] (monitors, 2, knobs) of mode 1 in x and mode 2 in y; `dispersion` [m] (monitors, 2,
-    knobs) in x and y; the momentum deviation is held.
+    knobs) in x and y. The momentum deviation is held.
     """
 
     names: tuple[str, ...]
@@ -36,7 +37,7 @@ class OpticsResponse:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TuneResponse:
-    """Response of the tunes (2, knobs), or of the chromaticities, to parameters of elements, each per `units`."""
+    """Response (2, knobs) of the tunes, or of the chromaticities, to parameters of elements, in `units`."""
 
     names: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -45,7 +46,7 @@ class TuneResponse:
 
 
 def tune_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
-    """d(tune) by every quadrupole's normal and skew strength. Raises NoDerivative without a beam."""
+    """Compute the response of the tunes to all quadrupoles, normal and skew. Raises NoDerivative without a beam."""
     beam = beam_of(propagate, lattice)
     names, parameters, knobs = _quadrupoles(lattice)
     tune = _tunes(Turn(propagate.program, BEAM), knobs, beam.tune)
@@ -53,7 +54,10 @@ def tune_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
 
 
 def chromaticity_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
-    """d(chromaticity) by every sextupole's b3, per 1/m^3. Raises NoDerivative without a beam or its neighbours."""
+    """Compute the response of the chromaticities to every sextupole's b3, per 1/m^3.
+
+    Raises NoDerivative without a beam or its neighbours in momentum.
+    """
     beam = beam_of(propagate, lattice, neighbours=True)
     elements = [i for i, e in enumerate(lattice.ring.elements) if isinstance(e, Sextupole)]
     knobs = _knobs(elements, "b3")
@@ -63,7 +67,7 @@ def chromaticity_response(propagate: Propagator, lattice: Lattice) -> TuneRespon
 
 
 def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
-    """d(tune), d(beta) and d(dispersion) at the monitors by every quadrupole's normal and skew strength.
+    """Compute the response of tunes, and of beta and dispersion at the monitors, to all quadrupoles, normal and skew.
 
     Raises NoDerivative without a beam or its neighbours in momentum.
     """
@@ -77,7 +81,7 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
     total = down.sum(axis=1) + own
     inner = np.linalg.inv(vectors) @ turn.one_turn @ total @ vectors
     tune = tune_changes(values, inner)
-    # what has changed between the start and each monitor
+    # the changes from the start to each monitor
     so_far = np.cumsum(down, axis=1)
     crossed = np.searchsorted(turn.program.tables.bounds, places)
     until = np.where((crossed > 0)[None, :, None, None], so_far[:, np.maximum(crossed, 1) - 1], 0.0)
@@ -127,6 +131,6 @@ def _tunes(turn: Turn, knobs: Knobs, tune: Floats) -> Floats:
 
 
 def tune_changes(values: "np.typing.NDArray[np.complex128]", inner: "np.typing.NDArray[np.complex128]") -> Floats:
-    """Changes (2, m) of the tunes from those (m, 4, 4) of the turn in its eigenvectors."""
+    """Compute changes (2, m) of the tunes from those (m, 4, 4) of the turn in its eigenvectors."""
     change: Floats = np.stack([(inner[:, j, j] / (1j * values[j])).real / (2.0 * np.pi) for j in (0, 2)])
     return change

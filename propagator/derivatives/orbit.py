@@ -1,4 +1,4 @@
-"""Responses of the closed orbit to correctors and misalignments: to first order, exact about the present orbit."""
+"""First-order responses of the closed orbit to correctors and misalignments, exact about the present orbit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,9 +20,9 @@ Hold = Literal["momentum", "frequency"]
 class OrbitResponse:
     """Response of the orbit at the monitors to knobs: `x` and `y` (monitors, knobs).
 
-    `names` are the knobs', `parameters` theirs in `PARAMETERS`, `units` those of the matrices; `monitors` their
-    elements. `delta` (knobs,) is the change of the momentum deviation by a unit of each, 0 where the momentum is held.
-    "rf" "frequency" [Hz] is a knob of `frequency_response` alone.
+    `names` are the knobs' elements, `parameters` their parameters as in `PARAMETERS`, `units` the units of the
+    matrices' columns, `monitors` the monitors' elements. `delta` (knobs,) is the change of the momentum deviation per
+    unit of each knob, 0 if the momentum is held. The knob "rf" "frequency" [Hz] occurs only in `frequency_response`.
     """
 
     names: tuple[str, ...]
@@ -36,13 +36,13 @@ class OrbitResponse:
 
 
 def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "momentum") -> OrbitResponse:
-    """The orbit response matrix [m/rad]: every corrector to every monitor.
+    """Compute the orbit response matrix [m/rad] of all monitors to all correctors.
 
-    `hold` says what stays: the "momentum" deviation, or the RF "frequency", where a kick that lengthens the path
-    changes the momentum instead: dC/dkick + (dC/ddelta) ddelta/dkick = 0. Sextupoles count with the orbit that there
-    is, at the momentum deviation at which the propagator finds the beam: where the ring sits at this RF frequency if
-    its `momentum` is "frequency", with errors too. Raises NoDerivative without a beam, or, for "frequency", without a
-    chromatic propagator.
+    `hold` names what stays constant: the "momentum" deviation, or the RF "frequency", in which case a kick that
+    lengthens the path changes the momentum: dC/dkick + (dC/ddelta) ddelta/dkick = 0. The response is linear about the
+    present orbit (in sextupoles too) and the momentum deviation that `propagate` finds; if its `momentum` is
+    "frequency", that is the one that follows from the RF frequency, errors of the lattice included. Raises NoDerivative
+    without a beam or, for "frequency", without a chromatic propagator.
     """
     chromatic = hold == "frequency"
     beam = beam_of(propagate, lattice, chromatic=chromatic)
@@ -73,7 +73,7 @@ def orbit_response(propagate: Propagator, lattice: Lattice, *, hold: Hold = "mom
 
 
 def frequency_response(propagate: Propagator, lattice: Lattice) -> OrbitResponse:
-    """Return the response of orbit and momentum to the RF frequency f: one knob, in m/Hz and 1/Hz.
+    """Compute the response of orbit and momentum to the RF frequency f: one knob, in m/Hz and 1/Hz.
 
     The circumference is h c / f, so ddelta/df = -(h c / f^2) / (dC/ddelta), and the orbit moves along the dispersion.
     Raises NoDerivative without a beam, or without a chromatic propagator.
@@ -95,7 +95,7 @@ def frequency_response(propagate: Propagator, lattice: Lattice) -> OrbitResponse
 
 
 def misalignment_response(propagate: Propagator, lattice: Lattice) -> OrbitResponse:
-    """The orbit at the monitors by the offsets dx, dy [m/m] and the roll [m/rad] of every magnet, momentum held.
+    """Compute the response of the orbit to offsets dx, dy [m/m] and roll [m/rad] of all magnets, momentum held.
 
     Raises NoDerivative without a beam.
     """

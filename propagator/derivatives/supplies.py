@@ -1,7 +1,7 @@
 """Responses of orbit, tunes and chromaticities to the currents of power supplies, through all magnets that each feeds.
 
-A response by a current is the sum over those magnets of the response by the strength times the slope of the conversion
-at the present current. With the RF frequency held, a current that lengthens the path moves the momentum too:
+The response to a current is a sum over these magnets: the response to the strength, times the slope of the conversion
+at the present current. With the RF frequency held, a current that lengthens the path changes the momentum too:
 dQ = dQ(momentum held) + (dQ/ddelta) ddelta, and likewise for orbit and chromaticity.
 """
 
@@ -26,9 +26,9 @@ from gnomon.propagator.propagator import STEP, Propagator
 class SupplyResponse:
     """Response of the beam to the currents of power supplies.
 
-    `orbit` (places, 4, supplies) [m/A, rad/A] is that of the closed orbit at the entrances of the elements `places`;
-    `tune` and `chromaticity` (2, supplies) [1/A]; `delta` (supplies,) [1/A] is the change of the momentum deviation, 0
-    where the momentum is held.
+    `orbit` (places, 4, supplies) [m/A, rad/A] is for the closed orbit at the entrances of the elements `places`; `tune`
+    and `chromaticity` (2, supplies) [1/A]; `delta` (supplies,) [1/A] for the momentum deviation, 0 if the momentum is
+    held.
     """
 
     supplies: tuple[str, ...]
@@ -41,9 +41,9 @@ class SupplyResponse:
 
 
 def fed_by(lattice: Lattice, supply: str) -> tuple[tuple[Magnet, float], ...]:
-    """Magnets that a supply feeds at present, each with the derivative of its strength by the current [unit/A].
+    """List the magnets that a supply feeds at present, each with d(strength)/d(current) [unit/A].
 
-    A multiplexer's supply feeds the magnet that it is connected to. Raises LatticeError for an unknown supply.
+    A multiplexer's supply feeds the magnet to which it is connected. Raises LatticeError for an unknown supply.
     """
     ring = lattice.ring
     ring.property_spec(supply, "current")
@@ -56,7 +56,7 @@ def fed_by(lattice: Lattice, supply: str) -> tuple[tuple[Magnet, float], ...]:
 
 
 def supplies_of(lattice: Lattice) -> tuple[str, ...]:
-    """All supplies of a ring that feed a magnet at present, in the order of the machine document."""
+    """List all supplies of a ring that feed a magnet at present, in the order of the machine document."""
     mux = lattice.ring.multiplexer
     known = [supply.name for supply in lattice.ring.document.supplies]
     known += [mux.supply] if mux is not None and mux.supply not in known else []
@@ -71,10 +71,10 @@ def supply_response(
     hold: Hold = "frequency",
     places: Sequence[int] | None = None,
 ) -> SupplyResponse:
-    """Compute the responses by the currents of `supplies`, at the entrances of `places` (None: the monitors).
+    """Compute the responses to the currents of `supplies`, at the entrances of `places` (None: the monitors).
 
-    Linear about the beam of `lattice`; `hold` as for `orbit_response`. Raises NoDerivative without a beam or its
-    neighbours in momentum, and LatticeError for an unknown supply, or one that feeds no magnet at present.
+    They are linear about the beam of `lattice`; `hold` is as for `orbit_response`. Raises NoDerivative without a beam
+    or its neighbours in momentum, and LatticeError for an unknown supply, or one that feeds no magnet at present.
     """
     ring, names = lattice.ring, tuple(supplies)
     fed = [fed_by(lattice, name) for name in names]
@@ -106,7 +106,7 @@ def supply_response(
 
 
 def _tunes(propagate: Propagator, slot: int, knobs: Knobs, beam: BeamState) -> Floats:
-    """Derivatives (2, knobs) of a slot's tunes by element parameters, one each for equal knobs."""
+    """Compute the derivatives (2, knobs) of a slot's tunes with respect to parameters of elements."""
     turn = Turn(propagate.program, slot)
     down, own = turn.turn_changes(knobs)
     values, vectors = turn.modes(beam.tune)
@@ -114,7 +114,7 @@ def _tunes(propagate: Propagator, slot: int, knobs: Knobs, beam: BeamState) -> F
 
 
 def _second_chromaticity(propagate: Propagator) -> Floats:
-    """The derivative (2,) of the chromaticities by the momentum deviation, from the neighbours in momentum."""
+    """Compute d(chromaticity)/d(delta) (2,) from the neighbours in momentum."""
     program = propagate.program
     n = program.tables.kinds.size + 1
     found = []

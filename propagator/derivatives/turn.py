@@ -1,4 +1,4 @@
-"""The linear turn about an orbit, as derivatives need it: the map from the ring's start to every place."""
+"""The linear turn about an orbit, for derivatives: the maps from the ring's start to all elements."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ ALL_ROWS, POSITIONS = slice(0, 4), slice(0, 4, 2)
 
 
 class NoDerivative(GnomonError):
-    """There is nothing to differentiate: no beam, or one without what the derivative needs."""
+    """No derivative exists: there is no beam, or it lacks what the derivative needs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +37,8 @@ class Knobs:
 class Turn:
     """The turn of one slot of a program that has just found its orbit.
 
-    `to` (n+1, 4, 4) is the matrix from the start to every entrance and to the end, `orbit` (n+1, 4). All maps are
-    symplectic, so that the inverse of a matrix is -S M^T S.
+    `to` (n+1, 4, 4) are the matrices from the start to every entrance and to the end, `orbit` (n+1, 4) is the orbit
+    there. All maps are symplectic, so the inverse of a matrix is -S M^T S.
     """
 
     def __init__(self, program: Program, slot: int) -> None:
@@ -53,12 +53,12 @@ class Turn:
         self.resolvent: Floats = np.linalg.inv(np.eye(4) - self.one_turn)
 
     def back(self, places: Integers) -> Floats:
-        """The matrices (m, 4, 4) from places to the start."""
+        """Return the matrices (m, 4, 4) from places back to the start."""
         inverse: Floats = -FORM @ self.to[places].transpose(0, 2, 1) @ FORM
         return inverse
 
     def vary(self, knobs: Knobs, order: int = 0) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the effect of each knob in its element: shift, matrix, bend and path of `kernels.vary`."""
+        """Return each knob's derivatives in its element: shift, matrix, bend and path of `kernels.vary`."""
         count = knobs.elements.size
         shift, path = np.empty((count, 4)), np.empty(count)
         many = count if order > 1 else 0
@@ -69,16 +69,16 @@ class Turn:
         return shift, matrix, bend, path
 
     def displace(self, knobs: Knobs) -> Floats:
-        """The derivative (m, 4) of the coordinates at the exit by offsets and rolls."""
+        """Return the derivative (m, 4) of the coordinates at the exit per unit of offset or roll."""
         shift = np.empty((knobs.elements.size, 4))
         kernels.displace(knobs.elements, knobs.columns, self.program.packed, self.delta, self.orbit, shift)
         return shift
 
     def orbit_change(self, elements: Integers, shift: Floats, places: Integers, rows: slice = ALL_ROWS) -> Floats:
-        """The closed orbit's change (rows, p, m) at places by `shift` (m, 4) at the exits of elements.
+        """Compute the closed orbit's change (rows, p, m) at places, caused by `shift` (m, 4) at the exits of elements.
 
-        With u the shift carried back to the start, the orbit moves by T(s) ((1 - M)^-1 u - u) before the element and by
-        T(s) (1 - M)^-1 u behind it.
+        With u the shift carried back to the start, the orbit changes by T(s) ((1 - M)^-1 u - u) before the element and
+        by T(s) (1 - M)^-1 u after it.
         """
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
         to = self.to[places][:, rows].transpose(1, 0, 2)
@@ -87,7 +87,7 @@ class Turn:
         return behind
 
     def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
-        """The change (m,) of the path of a turn [m]: `own` within the element and that of the closed orbit's change."""
+        """Compute the change (m,) of a turn's path [m]: `own` in the element, plus that of the orbit's change."""
         gradient = np.empty((self.program.tables.kinds.size, 4))
         kernels.path_gradient(self.program.packed, self.delta, self.orbit, gradient)
         so_far = np.cumsum(np.einsum("ni,nij->nj", gradient, self.to[:-1]), axis=0)
@@ -97,9 +97,9 @@ class Turn:
 
     @cached_property
     def bends(self) -> Floats:
-        """Of every nonlinear element: the derivative (k, 4, 4, 4) of its matrix by its coordinate, from start to start.
+        """Derivatives (k, 4, 4, 4) of the nonlinear elements' matrices by the coordinates at their entrances.
 
-        The second axis counts the coordinate at the element's entrance.
+        The matrices are carried back to the start; the second axis counts the coordinates.
         """
         places = self.program.tables.bounds
         bend = self.vary(Knobs(places, np.full(places.size, -1)), order=2)[2]
@@ -107,9 +107,10 @@ class Turn:
         return pulled
 
     def turn_changes(self, knobs: Knobs) -> tuple[Floats, Floats]:
-        """Return the change of the matrices around the ring per unit of each knob, feed-down of the orbit included.
+        """Compute the change of all matrices of the ring per unit of each knob, with the orbit's feed-down.
 
-        Returns K (m, k, 4, 4) of every nonlinear element and (m, 4, 4) of the knob's own: T^-1 dJ T from the start.
+        Returns T^-1 dJ T, carried back to the start: (m, k, 4, 4) of every nonlinear element, and (m, 4, 4) of the
+        knob's own element.
         """
         shift, matrix, _, _ = self.vary(knobs, order=2)
         moves = self.orbit_change(knobs.elements, shift, self.program.tables.bounds)
@@ -118,7 +119,7 @@ class Turn:
         return down, own
 
     def modes(self, tune: Floats) -> tuple[Complexes, Complexes]:
-        """Eigenvalues (4,) and vectors (4, 4) of both modes and their conjugates, with an invariant of 1."""
+        """Return eigenvalues (4,) and vectors (4, 4) of both modes and their conjugates, with an invariant of 1."""
         values, vectors = np.linalg.eig(self.one_turn)
         chosen = [int(np.abs(values - np.exp(2j * np.pi * q)).argmin()) for q in tune]
         picked = vectors[:, chosen]
@@ -130,7 +131,7 @@ class Turn:
 
 
 def beam_of(propagate: Propagator, lattice: Lattice, *, chromatic: bool = False, neighbours: bool = False) -> BeamState:
-    """The beam of a lattice, which leaves its turn in the propagator, and if wanted those beside it in momentum.
+    """Compute the beam of a lattice, and if asked its `neighbours` in momentum; their turns stay in the propagator.
 
     Raises NoDerivative without a beam, or without neighbours.
     """

@@ -1,8 +1,8 @@
-"""A multipole's body and its first and second derivatives by coordinates and one parameter, slice by slice.
+"""First and second derivatives of a multipole's body with respect to coordinates and one parameter, slice by slice.
 
-Variables are x, px, y, py at the body's entrance and the parameter, in this order. A kick is that of the field
-P(w) = sum c_n w^n with w = x + i y and c_n = b_n + i a_n; free space is linear. An `order` of 0 has the first
-derivative by the parameter alone, 1 all first derivatives, 2 the second ones as well.
+The variables are x, px, y, py at the body's entrance and the parameter, in this order. The field of a kick is
+P(w) = sum c_n w^n with w = x + i y and c_n = b_n + i a_n; drifts are linear. An `order` of 0 means the first derivative
+with respect to the parameter only, 1 all first derivatives, 2 the second ones as well.
 """
 
 import math
@@ -22,13 +22,13 @@ from gnomon.propagator.live.affine import (
     dipole_terms,
 )  # fmt: skip
 
-#: Places of the pairs (u, v), u <= v, of five variables in a list of second derivatives.
+#: Number of second derivatives, and the places of the pairs (u, v), u <= v, of five variables in their list.
 PAIRS = 15
 
 
 @compiled
 def direction(column: int, length: float, parameters: Floats) -> tuple[int, complex]:
-    """The order of the field that a parameter changes and its coefficient there; order -1 for no field."""
+    """Return the order of the field that a parameter changes, and its coefficient; order -1 for no field."""
     share = 1.0 if length == 0.0 else 1.0 / length
     if column == KICK_X:
         return 0, complex(-(share if length == 0.0 else share * math.cos(parameters[KICK_X])), 0.0)
@@ -45,7 +45,7 @@ def direction(column: int, length: float, parameters: Floats) -> tuple[int, comp
 def drift_variations(
     length: float, weight: float, point: Floats, first: Floats, second: Floats, path: Floats, order: int
 ) -> None:
-    """Free space; `length` [m] is divided by 1 + delta, `weight` is 1 / (1 + delta)."""
+    """Carry point and derivatives through a drift of `length` [m] / (1 + delta); `weight` is 1 / (1 + delta)."""
     point[0] += length * point[1]
     point[2] += length * point[3]
     for v in range(0 if order > 0 else 4, 5):
@@ -74,7 +74,7 @@ def kick_variations(
     path: Floats,
     order: int,
 ) -> None:
-    """Multipole kick."""
+    """Carry point and derivatives through a multipole kick."""
     w = complex(point[0], point[2])
     field = slope = bend = complex(0.0, 0.0)
     for n in range(3, -1, -1):
@@ -128,7 +128,7 @@ def vary_body(
     path: Floats,
     order: int,
 ) -> None:
-    """Carry `point` (4) through a body with derivatives `first` (5, 4), `second` (15, 4), and of the `path` (5)."""
+    """Carry `point` (4) through a body, with derivatives `first` (5, 4), `second` (15, 4) and those of `path` (5)."""
     length = geometry[LENGTH]
     normal, skew = dipole_terms(length, parameters)
     changed, coefficient = direction(column, length, parameters)

@@ -1,4 +1,4 @@
-"""Many particles around a ring: tracking, losses, apertures, and steps in which particles see each other."""
+"""Many particles around a ring: tracking, losses, apertures and collective effects."""
 
 from gnomon.propagator.ensembles.apertures import Aperture, Elliptic, Rectangular, everywhere
 from gnomon.propagator.ensembles.beam_loading import BeamLoadingCavity

@@ -1,4 +1,4 @@
-"""The search for the distance up to which particles survive, along lines from the closed orbit."""
+"""Search for the edge of survival along lines from the closed orbit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from gnomon.propagator.ensembles.lanes import LANES
 from gnomon.propagator.ensembles.tracking import ParticleBlocks, Runner
 from gnomon.propagator.warmup import Progress
 
-#: Particles on a line (two lines fill a block) and how often its last interval is divided again.
+#: Particles on a line (two lines fill a block), and how often the interval with the edge is refined.
 STEPS, ROUNDS = LANES // 2, 2
 
-#: How far from the orbit all particles start in x and y [m], so that both planes' resonances act.
+#: Offset in x and y [m] of all particles from their line, so that resonances of both planes act.
 TOUCH = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """The ends of the lines: `fraction` (lines,) of the whole that survived, and every loss of a first round.
+    """The edge on each line, and the losses of the first round.
 
-    `open` (lines,) says which lines survived whole; `tried` (lines, STEPS) are the first round's fractions and `lasted`
-    (lines, STEPS) the turns that each was seen.
+    `fraction` (lines,) is the part of the line that survived; `open` (lines,) is True for a line without a loss.
+    `tried` (lines, STEPS) are the fractions of the first round, `lasted` (lines, STEPS) the turns that each survived.
     """
 
     fraction: Floats
@@ -44,10 +44,10 @@ def find_edges(
     what: str,
     progress: Progress | None,
 ) -> Edges:
-    """Search all lines together; `place` makes particles of fractions (lines, STEPS), line after line.
+    """Search all lines together; `place` makes particles from fractions (lines, STEPS), line after line.
 
-    The edge is the last particle before the first loss, so that islands beyond it do not count. A particle more than
-    `bucket_m` away in ct at the end has left its bucket and counts as lost.
+    The edge is the last particle before the first loss, so islands beyond it do not count. A particle whose ct at the
+    end is more than `bucket_m` away has left its bucket and counts as lost.
     """
     low, width = np.zeros(lines), 1.0
     tried, lasted = np.empty((lines, STEPS)), np.empty((lines, STEPS), dtype=np.int64)
@@ -74,7 +74,7 @@ def _lasted(losses: Losses, turns: int, lines: int) -> Integers:
 
 
 def half_bucket(lattice: Lattice, cavities: bool) -> float:
-    """Half the length [m] of a bucket of the lowest cavity frequency; infinite without cavities."""
+    """Return half the length [m] of a bucket at the lowest cavity frequency; infinity without cavities."""
     numbers = [cavity.harmonic_number for cavity in _powered(lattice)]
     if not cavities or not numbers:
         return float("inf")
@@ -83,7 +83,7 @@ def half_bucket(lattice: Lattice, cavities: bool) -> float:
 
 
 def has_voltage(lattice: Lattice) -> bool:
-    """Return whether any cavity of the lattice has a voltage."""
+    """Return True if any cavity of the lattice has a voltage."""
     return bool(_powered(lattice))
 
 

@@ -29,27 +29,27 @@ class Rectangular(_Aperture):
 
 
 class Elliptic(_Aperture):
-    """An ellipse of half axes half_x, half_y about (x, y) [m], in the element's own frame."""
+    """An ellipse with half axes half_x, half_y about (x, y) [m], in the element's own frame."""
 
     __slots__ = ()
 
 
 Aperture = Rectangular | Elliptic
 
-#: The chamber of each element by its name; an element that is not named ends at `NO_CHAMBER`.
+#: Chambers by the names of elements; other elements have the limit `NO_CHAMBER`.
 Apertures = Mapping[str, Aperture]
 
-#: Where a particle counts as lost without a chamber [m]; pyAT's limit.
+#: Coordinate beyond which a particle is lost if there is no chamber [m]; pyAT's limit.
 NO_CHAMBER = 1.0
 
 
 def everywhere(ring: Ring, aperture: Aperture) -> dict[str, Aperture]:
-    """One chamber for every element of a ring."""
+    """Give every element of a ring the same chamber."""
     return {element.name: aperture for element in ring.elements}
 
 
 def check_names(ring: Ring, names: Mapping[str, object], what: str) -> None:
-    """Raise TrackingError for names that no element of the ring has."""
+    """Raise TrackingError for names that are not elements of the ring."""
     unknown = sorted(names.keys() - ring.index.keys())
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""

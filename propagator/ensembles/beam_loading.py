@@ -1,4 +1,4 @@
-"""Beam loading: a cavity's voltage is the generator's plus what all earlier passages of the beam have left."""
+"""Beam loading: a cavity's voltage is the generator's plus that excited by all earlier passages of the beam."""
 
 import cmath
 import math
@@ -12,12 +12,13 @@ from gnomon.propagator.ensembles.wake import Resonance, bunch_wake
 
 
 class BeamLoadingCavity:
-    """A step with a phasor that rings on from passage to passage; the ensemble is each of `bunches` equal bunches.
+    """A collective step with the phasor of a resonance; the ensemble stands for each of `bunches` equal bunches.
 
-    `resonance_hz`, `shunt_impedance_ohm` (V^2 / 2P, loaded) and `quality` (loaded) say what rings. `rf_frequency_hz`
-    and `harmonic_number` keep its clock, so the RF must stay at its reference. `current_a` is the average current of
-    all bunches. The generator gives delta -= `voltage_v` sin(2 pi f ct / c - `phase_rad`) / E. At rest after many turns
-    the beam's phasor is 2 I R cos(psi) e^(i psi), tan(psi) = 2 Q (f_res - f) / f: P. Wilson, SLAC-PUB-2884 (1982).
+    `resonance_hz`, `shunt_impedance_ohm` (V^2 / 2P, loaded) and `quality` (loaded) define the resonance.
+    `rf_frequency_hz` and `harmonic_number` set the time between passages, so the RF must stay at its reference.
+    `current_a` is the average current of all bunches. The generator gives delta -= `voltage_v` sin(2 pi f ct / c -
+    `phase_rad`) / E. In the steady state after many turns the beam's phasor is 2 I R cos(psi) e^(i psi), tan(psi) =
+    2 Q (f_res - f) / f (P. Wilson, SLAC-PUB-2884 (1982)).
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class BeamLoadingCavity:
 
     @property
     def beam_voltage(self) -> complex:
-        """The beam's phasor [V] at the reference time of the next passage; its real part slows particles down."""
+        """The beam's phasor [V] at the reference time of the next passage; its real part decelerates particles."""
         return self.resonance.tilt * self._phasor
 
     def act(self, coordinates: Floats, turn: int) -> None:
-        """Change the momenta of the particles (6, n), and let the phasor ring until the next turn."""
+        """Change the momenta of the particles (6, n), and advance the phasor to the next turn."""
         self._particles = self._particles or coordinates.shape[1]
         revolution = self.harmonic_number / self.rf_frequency_hz
         charge = self.current_a * revolution / self.bunches / self._particles

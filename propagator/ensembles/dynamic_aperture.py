@@ -19,11 +19,11 @@ from gnomon.propagator.warmup import Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DynamicAperture:
-    """Find the edge of what survives `turns` turns at the ring's start, relative to the closed orbit at `delta`.
+    """The edge of survival over `turns` turns at the ring's start, relative to the closed orbit at `delta`.
 
-    `x`, `y` (angles,) [m] are the edge, from +x over +y to -x; `open` (angles,) says where the search's extent and not
-    a loss ended it. `tried_x`, `tried_y` (angles, steps) [m] are particles of the first round and `lasted` their turns.
-    Arrays are read-only.
+    `x`, `y` (angles,) [m] are the edge, from +x over +y to -x; `open` (angles,) is True where the search reached its
+    extent without a loss. `tried_x`, `tried_y` (angles, steps) [m] are the particles of the first round and `lasted`
+    the turns that they survived. Arrays are read-only.
     """
 
     delta: float
@@ -37,11 +37,11 @@ class DynamicAperture:
 
     @property
     def area(self) -> float:
-        """Area within the edge in the upper half plane [m^2]."""
+        """Compute the area within the edge in the upper half plane [m^2]."""
         return float(0.5 * np.sum(self.x[:-1] * self.y[1:] - self.x[1:] * self.y[:-1]))
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON's types."""
+        """Return everything as types of JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("x", "y", "open", "tried_x", "tried_y", "lasted")}
         return {"delta": self.delta, "turns": self.turns, "area_m2": self.area, **arrays}
 
@@ -59,10 +59,10 @@ def dynamic_aperture(
     progress: Progress | None = None,
     time_limit_s: float = 600.0,
 ) -> DynamicAperture:
-    """Search the edge of survival along `angles` lines of the upper half plane, out to `extent_m` in x and y.
+    """Search for the edge of survival along `angles` lines of the upper half plane, out to `extent_m` in x and y.
 
-    The edge is known to a thousandth of the extent. Raises TrackingError for bad input, without a closed orbit at
-    `delta`, and when the time is over.
+    The edge is accurate to a thousandth of the extent. Raises TrackingError for bad input, without a closed orbit at
+    `delta`, and at the time limit.
     """
     checked_count("turns", turns, 1, MAX_TURNS)
     checked_count("angles", angles, 2, 10_000)

@@ -1,4 +1,4 @@
-"""Many particles, and what became of them."""
+"""Ensembles of particles, their losses and their survivors."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from gnomon.propagator.ensembles.errors import TrackingError
 #: Rows of the coordinates, pyAT's order.
 COORDINATES = ("x", "px", "y", "py", "delta", "ct")
 
-#: Particles that one ensemble may have: 0.7 GB while it is tracked.
+#: Maximum number of particles in an ensemble: 0.7 GB during tracking.
 MAX_PARTICLES = 4_000_000
 
 
@@ -19,8 +19,8 @@ MAX_PARTICLES = 4_000_000
 class Ensemble:
     """Particles: `coordinates` (6, n) are x [m], px, y [m], py, delta, ct [m], read-only.
 
-    Raises TrackingError for another shape, 0 particles or more than `MAX_PARTICLES`. A particle that is not finite is
-    accepted: it is lost at the first element.
+    Raises TrackingError for another shape, 0 particles or more than `MAX_PARTICLES`. A particle with a coordinate that
+    is not finite is accepted, and lost at the first element.
     """
 
     coordinates: Floats
@@ -46,8 +46,8 @@ class Ensemble:
 class Losses:
     """Lost particles in the order of their numbers, read-only.
 
-    `particle` (k,) are columns of the ensemble; `turn` (k,) counts from 0; `element` (k,) are places in the ring;
-    `coordinates` (6, k) are those at the loss, at the entrance or the exit of that element, within its frame.
+    `particle` (k,) are columns of the ensemble; `turn` (k,) counts from 0; `element` (k,) are indices of elements;
+    `coordinates` (6, k) are those at the loss, at the entrance or exit of that element, in its frame.
     """
 
     particle: Integers
@@ -61,7 +61,7 @@ class Losses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracked:
-    """An ensemble after `turns` turns and `seconds`: `coordinates` (6, n), NaN for the lost, read-only; `losses`."""
+    """An ensemble after `turns` turns: `coordinates` (6, n), read-only, NaN for lost particles; `losses`; `seconds`."""
 
     coordinates: Floats
     losses: Losses
@@ -70,7 +70,7 @@ class Tracked:
 
     @property
     def survived(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Which particles are still there, (n,)."""
+        """Mask (n,) of the particles that survived."""
         alive = np.ones(self.coordinates.shape[1], dtype=np.bool_)
         alive[self.losses.particle] = False
         return alive

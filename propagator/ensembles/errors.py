@@ -4,7 +4,7 @@ from gnomon.lattice import GnomonError
 
 
 class TrackingError(GnomonError):
-    """A quantity with which tracking is refused, or a time limit that ended it, with the value and the limit."""
+    """Tracking that was refused for a quantity, or ended by a time limit; the text has the value and the limit."""
 
 
 def checked_number(what: str, value: float, unit: str, low: float, high: float) -> float:

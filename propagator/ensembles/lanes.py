@@ -1,8 +1,8 @@
-"""Elements that act on many particles at once: the vector instructions of tracking.
+"""Elements that act on a block of particles at once, with vector instructions.
 
 A block holds `LANES` particles as rows x, px, y, py, delta, ct, 1 / (1 + delta) of one flat array. Loops over the lanes
-have a constant length and constant offsets, so that they become vector instructions, and a whole slice is one loop, so
-that a particle stays in registers for three kicks. Slices, edges and kicks are those of pyAT's
+have constant length and constant offsets, so that they are vectorised; a whole slice is one loop, so that a particle
+stays in registers for three kicks. Slices, edges and kicks are those of pyAT's
 StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePass, CorrectorPass and RFCavityPass.
 """
 
@@ -35,16 +35,16 @@ from gnomon.propagator.live.misalignment import (
 LANES = 64
 ROWS = 7
 
-#: Where the rows begin.
+#: Start of each row.
 PX, Y, PY, DELTA, CT, WEIGHT = (row * LANES for row in range(1, ROWS))
 
-#: Half angle of an edge's soft-edge correction up to which a series gives its tangent to the last digit.
+#: Half angle of the soft-edge correction up to which a series gives its tangent to the last digit.
 SMALL = 0.04
 
 
 @compiled
 def drift(length: float, s: Floats) -> None:
-    """Free space [m]."""
+    """Drift by a length [m]."""
     for i in range(LANES):
         px = s[PX + i]
         py = s[PY + i]
@@ -57,7 +57,7 @@ def drift(length: float, s: Floats) -> None:
 
 @compiled
 def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
-    """A straight magnet with a normal quadrupole term [1/m^2] alone."""
+    """Pass a straight magnet with only a normal quadrupole term [1/m^2]."""
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
@@ -96,7 +96,7 @@ def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
 
 @compiled
 def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats) -> None:
-    """A straight magnet with quadrupole terms [1/m^2] alone."""
+    """Pass a straight magnet with only quadrupole terms [1/m^2], normal and skew."""
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
@@ -138,7 +138,7 @@ def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats)
 def linear(
     length: float, slices: int, normal: float, skew: float, b2: float, a2: float, curvature: float, s: Floats
 ) -> None:
-    """A straight or bent magnet with dipole terms [1/m] and quadrupole terms [1/m^2]."""
+    """Pass a straight or bent magnet with dipole terms [1/m] and quadrupole terms [1/m^2]."""
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step, KICK_INNER * step
@@ -187,7 +187,7 @@ def linear(
 
 @compiled
 def sextupole(length: float, slices: int, normal: float, skew: float, b3: float, s: Floats) -> None:
-    """A straight magnet with dipole terms [1/m] and a normal sextupole term [1/m^3], not far below them."""
+    """Pass a straight magnet with a normal sextupole term [1/m^3], and dipole terms [1/m] not far above it."""
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step * b3, KICK_INNER * step * b3
@@ -227,7 +227,7 @@ def sextupole(length: float, slices: int, normal: float, skew: float, b3: float,
 
 @compiled
 def kick(length: float, curvature: float, f: Floats, s: Floats) -> None:
-    """A multipole kick; `f` are b1 to b4 and a1 to a4, the dipole terms with the coils."""
+    """Apply a multipole kick; `f` are b1 to b4 and a1 to a4, the dipole terms including the coils' kicks."""
     b1, b2, b3, b4, a1, a2, a3, a4 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
     for i in range(LANES):
         x = s[i]
@@ -246,7 +246,7 @@ def kick(length: float, curvature: float, f: Floats, s: Floats) -> None:
 
 @compiled
 def general(length: float, slices: int, curvature: float, f: Floats, s: Floats) -> None:
-    """A straight or bent magnet with any terms `f`, as in `kick`."""
+    """Pass a straight or bent magnet with any terms `f`, as in `kick`."""
     step = length / slices
     drift(DRIFT_OUTER * step, s)
     for number in range(slices):
@@ -260,7 +260,7 @@ def general(length: float, slices: int, curvature: float, f: Floats, s: Floats) 
 
 @compiled
 def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> None:
-    """The edge of a bend: px += h tan(e) x, py -= h tan(e - psi / (1 + delta)) y.
+    """Pass the edge of a bend: px += h tan(e) x, py -= h tan(e - psi / (1 + delta)) y.
 
     With t = tan(psi / (1 + delta)) the second tangent is (tan e - t) / (1 + t tan e); t comes from its series.
     """
@@ -287,7 +287,7 @@ def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> 
 
 @compiled
 def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
-    """A steerer [rad] whose field is spread over its length."""
+    """Pass a steerer [rad] whose field is spread over its length."""
     constant = (kick_x * kick_x + kick_y * kick_y) / 3.0
     for i in range(LANES):
         px = s[PX + i]
@@ -303,9 +303,9 @@ def corrector(length: float, kick_x: float, kick_y: float, s: Floats) -> None:
 
 @compiled
 def cavity(length: float, voltage: float, frequency: float, slip: float, turn: int, s: Floats) -> None:
-    """A cavity: `voltage` relative to the beam's energy, `frequency` [Hz], `slip` [m] of its wave in a turn.
+    """Pass a cavity: `voltage` over the beam's energy, `frequency` [Hz], `slip` [m] of its wave per turn.
 
-    A particle that is left without momentum is lost in the drift behind: it gets NaN.
+    A particle that loses all momentum becomes NaN in the drift after it, and so is lost.
     """
     drift(0.5 * length, s)
     wave = 2.0 * math.pi * frequency / SPEED_OF_LIGHT
@@ -319,7 +319,7 @@ def cavity(length: float, voltage: float, frequency: float, slip: float, turn: i
 
 @inlined
 def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, delta: float) -> float:
-    """Apply the row of a change of frame that begins `at` to a particle."""
+    """Apply the row of a change of frame that starts at `at` to a particle."""
     return float(
         frame[at + OF_X] * x + frame[at + OF_PX] * px + frame[at + OF_Y] * y + frame[at + OF_PY] * py
         + frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT]
@@ -328,7 +328,7 @@ def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, 
 
 @compiled
 def change_frame(frame: Floats, s: Floats) -> None:
-    """Into or out of a displaced element's frame (`misalignment.write_frame`, 30 numbers)."""
+    """Carry particles into or out of a displaced element's frame (`misalignment.write_frame`, 30 numbers)."""
     for i in range(LANES):
         x = s[i]
         px = s[PX + i]
@@ -344,7 +344,7 @@ def change_frame(frame: Floats, s: Floats) -> None:
 
 @compiled
 def count_outside(elliptic: bool, half_x: float, half_y: float, at_x: float, at_y: float, s: Floats) -> int:
-    """Count the lanes that are outside an aperture [m]; NaN is outside."""
+    """Count the lanes outside an aperture [m]; NaN counts as outside."""
     outside = 0
     if elliptic:
         for i in range(LANES):

@@ -1,4 +1,4 @@
-"""The momentum aperture: the jumps of momentum, as in a collision within the bunch, that survive at a place."""
+"""The momentum aperture: the largest momentum changes, as by a collision within the bunch, that particles survive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ from gnomon.propagator.warmup import Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MomentumAperture:
-    """Find the momentum deviations that survive `turns` turns from the closed orbit at the entrances of `elements`.
+    """Momentum deviations that survive `turns` turns from the closed orbit, at the entrances of `elements`.
 
-    `s` (k,) [m] are the places, `negative` and `positive` (k,) the last deviations that survive on each side, `limit`
-    how far was searched. `cavities` says whether the momentum changed on the way. Arrays are read-only.
+    `s` (k,) [m] are the positions, `negative` and `positive` (k,) the last deviations that survive on each side,
+    `limit` is the range of the search. `cavities` is True if cavities acted, so that the momentum changed. Arrays are
+    read-only.
     """
 
     elements: tuple[str, ...]
@@ -35,7 +36,7 @@ class MomentumAperture:
     positive: Floats
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON's types."""
+        """Return everything as types of JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("s", "negative", "positive")}
         plain = {"turns": self.turns, "limit": self.limit, "cavities": self.cavities}
         return {"elements": list(self.elements), **plain, **arrays}
@@ -53,11 +54,11 @@ def momentum_aperture(
     progress: Progress | None = None,
     time_limit_s: float = 600.0,
 ) -> MomentumAperture:
-    """Search the largest momentum deviation, either way, that survives from the closed orbit at `elements`.
+    """Search for the largest momentum deviations of both signs that survive from the closed orbit at `elements`.
 
-    With `cavities` a particle that leaves its bucket counts as lost; their phase is that without energy loss. The edge
-    is known to a thousandth of `limit`. Raises TrackingError for bad input, without a closed orbit, and when the time
-    is over.
+    With `cavities`, whose phase is that without energy loss, a particle that leaves its bucket counts as lost. The edge
+    is accurate to a thousandth of `limit`. Raises TrackingError for bad input, without a closed orbit, and at the time
+    limit.
     """
     checked_count("turns", turns, 1, MAX_TURNS)
     checked_number("limit", limit, "", 1e-9, 0.9)
@@ -68,7 +69,7 @@ def momentum_aperture(
     table = TrackingTable(lattice, apertures or {}, cavities)
     indices = sorted({ring.index[name] for name in elements})
     orbits = closed_orbits(lattice, 0.0, indices, time_limit_s, progress)
-    # A place fills one block: half of the lanes above and half below.
+    # one place fills one block: half of the lanes with positive and half with negative deviations
     starts = table.rows_before[indices] % table.kinds.size
     signs = np.tile([1.0, -1.0], len(indices))[:, None]
 

@@ -1,4 +1,4 @@
-"""A broad-band resonator: particles of a bunch are slowed down by the wake of those ahead."""
+"""A broad-band resonator: the wake of particles ahead decelerates those behind them in the bunch."""
 
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.ensembles.errors import checked_count, checked_number
@@ -6,11 +6,11 @@ from gnomon.propagator.ensembles.wake import Resonance, bunch_wake
 
 
 class Resonator:
-    """A step whose longitudinal wake acts within one turn; the ensemble is one bunch.
+    """A collective step whose longitudinal wake acts within one turn; the ensemble is one bunch.
 
-    `frequency_hz`, `shunt_impedance_ohm` (V^2 / 2P) and `quality` (above 0.5) say what resonates, `bunch_charge_c` and
-    `energy_ev` what passes. The charge is shared out to the particles that are there in the first turn; losses take
-    theirs away. Raises TrackingError for bad values, and in a turn for a bunch too long for its `bins`.
+    `frequency_hz`, `shunt_impedance_ohm` (V^2 / 2P) and `quality` (above 0.5) define the resonance, `bunch_charge_c`
+    and `energy_ev` the bunch. The charge is divided among the particles present in the first turn; lost particles take
+    theirs away. Raises TrackingError for bad values, and during tracking for a bunch too long for its `bins`.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Resonator:
         self._particles = 0
 
     def act(self, coordinates: Floats, turn: int) -> None:
-        """Slow the particles (6, n) down."""
+        """Decelerate the particles (6, n)."""
         self._particles = self._particles or coordinates.shape[1]
         voltage = bunch_wake(self.resonance, coordinates[5], self.bunch_charge_c / self._particles, self.bins)
         coordinates[4] -= voltage / self.energy_ev

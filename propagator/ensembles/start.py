@@ -1,4 +1,4 @@
-"""Starting points of studies: the closed orbit at a momentum deviation, by tracking, at any place of the ring."""
+"""Starting points of studies: the closed orbit at a momentum deviation, by tracking, at any element."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from gnomon.propagator.ensembles.tracking import ParticleBlocks, Runner
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
-#: Newton's steps before it is given up, half the step of differences and the change that ends it [m, rad].
+#: Maximum steps of Newton's method, half the step of differences, and the change that ends it [m, rad].
 ITERATIONS, STEP, TOLERANCE = 20, 1e-6, 1e-12
 
 
 def closed_orbits(
     lattice: Lattice, delta: float, elements: list[int], time_limit_s: float, progress: Progress | None
 ) -> Floats:
-    """Closed orbit (len(elements), 6) at the entrances of elements in beam order, ct 0, the momentum fixed at `delta`.
+    """Find the closed orbit (len(elements), 6) at the entrances of elements in beam order, at fixed `delta`, with ct 0.
 
     Newton's method with central differences. Raises TrackingError when there is no orbit.
     """

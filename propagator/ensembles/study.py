@@ -1,4 +1,4 @@
-"""The aperture study: dynamic aperture at several momenta and momentum aperture along the ring, as data."""
+"""The aperture study as data: dynamic aperture at several momenta, and momentum aperture along the ring."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gnomon.propagator.warmup import Progress
 
 @dataclass(frozen=True, slots=True)
 class ApertureStudy:
-    """Result of `aperture_study` for a lattice of `machine`; `momentum` is None when no place was asked for."""
+    """Result of `aperture_study` for a lattice of `machine`; `momentum` is None if no place was asked for."""
 
     machine: str
     lattice_id: str
@@ -25,7 +25,7 @@ class ApertureStudy:
     momentum: MomentumAperture | None
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON's types: lengths in m, momenta relative."""
+        """Return everything as types of JSON: lengths in m, momenta relative."""
         return {
             "machine": self.machine,
             "lattice_id": self.lattice_id,
@@ -48,10 +48,10 @@ def aperture_study(
     progress: Progress | None = None,
     time_limit_s: float = 600.0,
 ) -> ApertureStudy:
-    """Dynamic aperture at `deltas` (momentum fixed), and momentum aperture at `places` elements spread over the ring.
+    """Find the dynamic aperture at `deltas` (momentum fixed), and the momentum aperture at `places` elements.
 
-    The momentum aperture is found with cavities when one has a voltage. `time_limit_s` holds for each part. Raises
-    TrackingError as `dynamic_aperture` and `momentum_aperture` do.
+    These are spread over the ring. Cavities act on the momentum aperture if one has a voltage. `time_limit_s` applies
+    to each part. Raises TrackingError as `dynamic_aperture` and `momentum_aperture` do.
     """
     checked_count("places", places, 0, 100_000)
     if not deltas and not places:

@@ -1,4 +1,4 @@
-"""Track an ensemble around a ring, on several threads, within a time limit, noting every loss."""
+"""Tracking of an ensemble around a ring, on several threads, within a time limit, with a record of every loss."""
 
 import os
 import time
@@ -18,22 +18,22 @@ from gnomon.propagator.ensembles.tracking_kernels import run_blocks
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 
-#: Maximum of rows in one call of the compiled code, about a tenth of a second, and turns between two reports.
+#: Maximum rows in one call of the compiled code, about a tenth of a second, and turns between two reports.
 MAX_ROWS, REPORT_TURNS = 200_000, 50
 
-#: Turns that may be asked for, and threads.
+#: Maximum number of turns, and of threads.
 MAX_TURNS, MAX_THREADS = 1_000_000_000, 64
 
 
 class CollectiveStep(Protocol):
-    """An effect of the particles of a bunch on each other; it may keep a state from turn to turn."""
+    """An effect of the particles in a bunch on each other; it may keep state from turn to turn."""
 
     def act(self, coordinates: Floats, turn: int) -> None:
-        """Change the coordinates (6, n) of all particles that are alive, in place. The momentum must stay above -1."""
+        """Change the coordinates (6, n) of all surviving particles in place; delta must stay above -1."""
 
 
 class ParticleBlocks:
-    """Particles in blocks of `LANES`, the last block filled up with particles that count as lost."""
+    """Particles in blocks of `LANES`; the last block is filled up with particles that count as lost."""
 
     def __init__(self, coordinates: Floats, starts: Integers | None = None) -> None:
         self.count = coordinates.shape[1]
@@ -56,16 +56,16 @@ class ParticleBlocks:
 
     @property
     def alive(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """The particles that are not lost, as a mask."""
+        """Return the mask of the particles that are not lost."""
         return np.asarray(self.lost_turn.reshape(-1)[: self.count] < 0)
 
     def coordinates(self) -> Floats:
-        """The particles (6, n), the lost ones 0."""
+        """Return the particles (6, n), with 0 for the lost ones."""
         rows = self.state.reshape(-1, ROWS, LANES).transpose(1, 0, 2).reshape(ROWS, -1)
         return np.ascontiguousarray(rows[:6, : self.count])
 
     def losses(self) -> Losses:
-        """The losses so far."""
+        """Return the losses so far."""
         particle = np.flatnonzero(~self.alive).astype(np.int64)
         at = self.lost_at.transpose(1, 0, 2).reshape(6, -1)[:, particle]
         return Losses(
@@ -76,7 +76,7 @@ class ParticleBlocks:
         )
 
     def let_act(self, step: CollectiveStep, name: str, turn: int) -> None:
-        """Let a collective step change the particles that are alive."""
+        """Let a collective step change the surviving particles."""
         alive = self.alive
         if not alive.any():
             return
@@ -136,7 +136,7 @@ class Runner:
                 future.cancel()
 
     def _load_code(self, progress: Progress | None) -> None:
-        """Compile, or load from the cache, before the clock starts; `progress` is told once in a process."""
+        """Compile, or load from the cache, before the clock starts; `progress` is called once per process."""
         known = bool(run_blocks.signatures)  # type: ignore[attr-defined]
         if progress is not None and not known:
             progress("tracking code", 0, 1)
@@ -166,7 +166,7 @@ class Runner:
         )  # fmt: skip
 
     def turns(self, blocks: ParticleBlocks, turns: int, progress: Progress | None, what: str = "turns") -> None:
-        """Carry all blocks around; `progress` is told after some turns."""
+        """Carry all blocks around the ring; `progress` is called at intervals."""
         done = 0
         while done < turns:
             some = min(turns - done, max(1, min(REPORT_TURNS, MAX_ROWS // self.table.kinds.size)))
@@ -192,11 +192,11 @@ def track(
 ) -> Tracked:
     """Carry an ensemble around the ring `turns` times, with pyAT's integrator for each particle's own momentum.
 
-    `apertures` are chambers by element name; without one a particle is lost beyond 1 m or when it is not finite.
-    With `cavities` the momentum changes (6D), else it stays. `steps` act on the whole ensemble at the entrance of the
-    elements that they are named by. `threads` defaults to all processors. `progress` is told about turns and may raise
-    to end the tracking. The first call compiles, or loads the code from the cache. Raises TrackingError for bad input
-    and when `time_limit_s` is over; physics never raises.
+    `apertures` are chambers by element name; without one, a particle is lost beyond 1 m or when it is not finite. With
+    `cavities` the momentum changes (6D), without it is constant. `steps`, by element name, act on the whole ensemble at
+    the entrances of these elements. `threads` defaults to all processors. `progress` is called with the turns done and
+    may raise to end the tracking. The first call compiles, or loads the code from the cache. Raises TrackingError for
+    bad input and at `time_limit_s`; lost particles never raise.
     """
     checked_count("turns", turns, 1, MAX_TURNS)
     steps = steps or {}

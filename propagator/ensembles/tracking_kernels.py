@@ -26,17 +26,17 @@ from gnomon.propagator.ensembles.lanes import (
 )
 from gnomon.propagator.live.misalignment import write_frames
 
-#: What a row of the tracking table does.
+#: Kinds of rows of the tracking table.
 PLACE, DRIFT, QUADRUPOLE, COUPLED, LINEAR, SEXTUPOLE, GENERAL, THIN, CORRECTOR, CAVITY = range(10)
 
 #: Columns of a row: length [m], curvature [1/m], the fields b1 to b4 and a1 to a4, a bend's edges, and a cavity's
-#: voltage, frequency and slip (`lanes.cavity`). A steerer's kicks [rad] stand in the place of a3 and a4.
+#: voltage, frequency and slip (`lanes.cavity`). A steerer has its kicks [rad] in the columns of a3 and a4.
 LENGTH, CURVATURE, B1, B2, B3, B4, A1, A2, A3, A4 = range(10)
 ENTRANCE, EXIT, GAP, FINT_ENTRANCE, FINT_EXIT, VOLTAGE, FREQUENCY, SLIP = range(10, 18)
 KICK_X, KICK_Y = A3, A4
 VALUES = 18
 
-#: Where the columns of all fields end, those of the edges, and those of the cavity.
+#: Ends of the columns of the fields, of the edges and of the cavity.
 FIELDS_END, EDGES_END, WAVE_END = ENTRANCE, VOLTAGE, VALUES
 
 #: An aperture's shape, and the columns of its opening: half widths and centre [m].
@@ -46,7 +46,7 @@ HALF_X, HALF_Y, AT_X, AT_Y = range(4)
 
 @kernel
 def frame_rows(has_frame: Integers, angles: Floats, errors: Floats) -> Floats:
-    """The changes of frame (rows, 2, 30) of displaced elements, from dx, dy, roll (rows, 3)."""
+    """Compute the changes of frame (rows, 2, 30) of displaced elements, from dx, dy, roll (rows, 3)."""
     frames = np.zeros((has_frame.size, 2, 30))
     work = np.empty(9)
     for row in range(has_frame.size):
@@ -67,7 +67,7 @@ def drop_outside(
     lost_place: Integers,
     lost_at: Floats,
 ) -> None:
-    """Note the particles that are outside an aperture, and take them out."""
+    """Record the particles that are outside an aperture, and remove them."""
     if count_outside(shape == ELLIPSE, opening[HALF_X], opening[HALF_Y], opening[AT_X], opening[AT_Y], s) == 0:
         return
     for lane in range(LANES):
@@ -116,8 +116,9 @@ def run_blocks(
 ) -> None:
     """Carry blocks through rows `first_row` to `last_row`, counted from each block's start, `turns` times.
 
-    `state` (blocks, 7 * LANES) holds the particles; `lost_turn` (blocks, LANES) is -1 while one is alive, else
-    `lost_place` is the element and `lost_at` (blocks, 6, LANES) its coordinates; a lost particle goes on from 0.
+    `state` (blocks, 7 * LANES) holds the particles. `lost_turn` (blocks, LANES) is -1 for a surviving particle; for a
+    lost one, `lost_place` is the element and `lost_at` (blocks, 6, LANES) its coordinates there. Lost particles
+    continue with coordinates 0.
     """
     for block in range(first_block, last_block):
         s = state[block]

@@ -1,4 +1,4 @@
-"""A ring's elements as rows of numbers for tracking, each with the cheapest pass that is exact."""
+"""A ring's elements as rows of numbers for tracking, each with the fastest pass that is exact for it."""
 
 import numpy as np
 
@@ -44,18 +44,18 @@ from gnomon.propagator.ensembles.tracking_kernels import (
 from gnomon.propagator.live import affine
 from gnomon.propagator.live.momentum_from_rf import path_difference
 
-#: Strengths beyond which a number is a mistake and not a magnet.
+#: A strength above this is a mistake.
 HUGE = 1e12
 
-#: Dipole terms by a sextupole term [m^2] from which the fast pass would lose digits of the sextupole's own kick.
+#: Ratio of dipole to sextupole terms [m^2] above which the fast pass would lose digits of the sextupole's kick.
 FAR_ABOVE = 1.0
 
 
 class TrackingTable:
-    """A lattice, laid out for tracking; `rows_before[i]` rows come before element i (n+1 entries).
+    """A lattice laid out for tracking; `rows_before[i]` rows come before element i (n+1 entries).
 
-    `cavities` says whether cavities act; else they are drifts and the momentum stays. Raises TrackingError for an
-    aperture of no element, a strength that is not a finite number, and for cavities that have no voltage anywhere.
+    Without `cavities`, cavities are drifts and the momentum is constant. Raises TrackingError for an aperture whose
+    name is not an element, a strength that is not a finite number, and for `cavities` if none has a voltage.
     """
 
     def __init__(self, lattice: Lattice, apertures: Apertures, cavities: bool) -> None:
@@ -119,7 +119,7 @@ class TrackingTable:
 
 
 def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
-    """Fill a magnet's row; returns its kind."""
+    """Fill a magnet's row; return its kind."""
     length = element.length
     a, b = row[affine.A1 : affine.B1], row[affine.B1 : affine.KICK_X]
     kick_x, kick_y = float(row[affine.KICK_X]), float(row[affine.KICK_Y])
@@ -148,7 +148,7 @@ def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
 
 
 def _wave(lattice: Lattice, element: Cavity) -> tuple[float, float, float]:
-    """Voltage by the beam's energy, frequency [Hz] and slip of the wave in a turn [m], all locked to the RF."""
+    """Return voltage over beam energy, frequency [Hz] and slip of the wave per turn [m], all locked to the RF."""
     ring = lattice.ring
     if element.harmonic_number <= 0:
         raise TrackingError(f"{element.name} harmonic_number: {element.harmonic_number} must be positive to accelerate")

@@ -1,8 +1,8 @@
-"""The wake of a resonance, and its effect on the slices of one bunch.
+"""The wake of a resonance, and its effect on the slices of a bunch.
 
 A. Chao, Physics of Collective Beam Instabilities (1993), eq. 2.84, with the circuit definition of the shunt impedance
-(V^2 / 2P): for t > 0 behind a charge, W(t) = w R / Q e^(-a t) (cos v t - a / v sin v t), a = w / 2Q, v^2 = w^2 - a^2;
-a charge feels half of W(0) of itself.
+(V^2 / 2P): for t > 0 behind a charge, W(t) = w R / Q e^(-a t) (cos v t - a / v sin v t), a = w / 2Q, v^2 = w^2 - a^2.
+A charge feels half of its own W(0).
 """
 
 import math
@@ -14,10 +14,10 @@ from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 
-#: Largest phase of the resonance from slice to slice [rad] for which the sums stand for integrals (error about 1e-3).
+#: Maximum phase of the resonance from slice to slice [rad] for which sums approximate the integrals (error about 1e-3).
 COARSEST = 0.15
 
-#: Shortest grid that slices are laid on [m].
+#: Minimum length of the grid of slices [m].
 SHORTEST = 1e-9
 
 
@@ -37,12 +37,12 @@ class Resonance:
 
     @property
     def amplitude(self) -> float:
-        """W(0+) [V/C]."""
+        """The wake just behind the charge, W(0+) [V/C]."""
         return 2.0 * math.pi * self.frequency_hz * self.shunt_impedance_ohm / self.quality
 
     @property
     def rate(self) -> complex:
-        """Growth rate of the wake's phasor [1/s]: -a + i v."""
+        """Complex growth rate of the wake's phasor [1/s]: -a + i v."""
         omega = 2.0 * math.pi * self.frequency_hz
         damping = omega / (2.0 * self.quality)
         return complex(-damping, math.sqrt(omega * omega - damping * damping))
@@ -54,10 +54,10 @@ class Resonance:
 
 
 def bunch_wake(resonance: Resonance, ct: Floats, charge_c: float, bins: int) -> Floats:
-    """Voltage (n,) by which each particle of one bunch is slowed down [V]; each carries `charge_c`.
+    """Compute the voltage (n,) [V] that decelerates each particle of a bunch; each has the charge `charge_c`.
 
-    The bunch is laid on `bins` slices from its first to its last particle, shared linearly between neighbours. Raises
-    TrackingError when slices are too long for the resonance.
+    The bunch is divided into `bins` slices from its first to its last particle; a particle is shared linearly between
+    neighbouring slices. Raises TrackingError if slices are too long for the resonance.
     """
     checked_count("bins", bins, 2, 100_000)
     first = float(ct.min())

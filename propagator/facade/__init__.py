@@ -1,4 +1,4 @@
-"""The ring as a library: `gnomon.ring("bessy2")`. Settings by name, results by name and with units."""
+"""The ring as a library, `gnomon.ring("bessy2")`: settings and results by name and with units."""
 
 from gnomon.propagator.facade.ring_model import By, NoBeamError, RingModel
 from gnomon.propagator.facade.saved_picture import SavedPicture

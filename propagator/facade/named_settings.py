@@ -1,4 +1,4 @@
-"""Settings as a script names them: `Q1PDR`, `Q1M1D1R.dx`, `rf_frequency`; and their values. Pure."""
+"""Names of settings in scripts, such as `Q1PDR`, `Q1M1D1R.dx` and `rf_frequency`, and their values. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,19 @@ from gnomon.lattice import ENERGY, OPTICS, VOLTAGE, Key, Lattice, LatticeError, 
 from gnomon.lattice.tables import unknown_name
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
-#: Names of settings that have no device of a telling name.
+#: Names of settings whose device has no name that people know.
 NAMED: Mapping[str, Key] = {"rf_frequency": ("rf", "frequency"), "rf_voltage": VOLTAGE, "energy_ev": ENERGY}
-#: The name that stands for a whole optics, and for that of the nominal settings.
+#: The keyword for a whole optics, and the name of the nominal one.
 OPTICS_NAME, NOMINAL = "optics", "nominal"
 
-#: A setting: its name, or its device and property.
+#: A setting: a name, or device and property.
 SettingName = str | Key
 
 
 def key_of(ring: Ring, name: SettingName) -> Key:
-    """Find the device and property that a name means: a supply's current, a device's only property, or both named.
+    """Find the device and property of a name: a supply's current, a device's only property, or device and property.
 
-    Raises UnknownNameError with near names, and LatticeError for a device of which a property must be named.
+    Raises UnknownNameError with similar names, and LatticeError for a device with several properties and none named.
     """
     if isinstance(name, tuple):
         device, wanted = name
@@ -50,7 +50,7 @@ def key_of(ring: Ring, name: SettingName) -> Key:
 
 
 def name_of(ring: Ring, key: Key) -> str:
-    """The shortest name of a setting that `key_of` takes."""
+    """Return the shortest name of a setting that `key_of` takes."""
     if key == OPTICS:
         return OPTICS_NAME
     for name, known in NAMED.items():
@@ -84,7 +84,7 @@ def value_of(ring: Ring, spec: PropertySpec, value: Any) -> float:
 
 
 def updated(lattice: Lattice, settings: Mapping[SettingName, Any]) -> Lattice:
-    """Make the lattice with all of these set together, or none: an optics first, then what is named by itself.
+    """Make the lattice with all of these settings, or none: an optics first, then single settings.
 
     Raises what `key_of`, `value_of` and `Lattice.updated` raise, and LatticeError for a setting that is named twice.
     """
@@ -105,7 +105,7 @@ def updated(lattice: Lattice, settings: Mapping[SettingName, Any]) -> Lattice:
 
 
 def optics_settings(ring: Ring, name: str) -> dict[Key, float]:
-    """All that a named optics sets. Raises LatticeError with the names there are."""
+    """Return all settings of a named optics. Raises LatticeError with the known names."""
     if name != NOMINAL and name not in ring.optics:
         raise LatticeError(
             f"{ring.name}: there is no optics {shorten(name)}; there are {', '.join([NOMINAL, *ring.optics])}"

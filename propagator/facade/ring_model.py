@@ -1,4 +1,4 @@
-"""A ring with its settings, for scripts and notebooks: set by name, and ask for orbit, optics and responses."""
+"""A ring with its settings, for scripts and notebooks: set by name; get orbit, optics and responses."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 class NoBeamError(LatticeError):
-    """The settings store no beam; the text says why."""
+    """The settings store no beam; the text gives the reason."""
 
 
 class RingModel:
-    """A ring with its settings. It never changes: `set` makes another one, which remembers what was set.
+    """A ring with its settings. It never changes: `set` returns a new one, which remembers the changes.
 
-    Results are computed when first asked for, and kept; they depend on the settings alone, not on what was asked
-    before. Without a beam they raise NoBeamError with the reason, which `has_beam` and `reason` tell beforehand.
+    Results are computed on first use and kept; they depend only on the settings, not on earlier calls. Without a beam
+    they raise NoBeamError with the reason; check `has_beam` and `reason` beforehand.
     """
 
     def __init__(self, lattice: Lattice, origin: Lattice | None = None) -> None:
@@ -50,12 +50,12 @@ class RingModel:
 
     @property
     def lattice(self) -> Lattice:
-        """The lattice, for the other functions of gnomon."""
+        """The lattice, for other functions of gnomon."""
         return self._lattice
 
     @property
     def id(self) -> str:
-        """Identity of the settings, as the journal has it: equal settings, equal id."""
+        """Id of the settings, as in the journal: equal settings have equal ids."""
         return self._lattice.id
 
     def set(
@@ -64,13 +64,13 @@ class RingModel:
         /,
         **by_name: Any,
     ) -> "RingModel":
-        """Make the ring with these settings, all together, each in its unit; this one stays as it is.
+        """Return a new ring with these settings, each in its unit; this ring stays unchanged.
 
-        `ring.set(Q1PDR=218.8)` sets the current of a supply [A]. A dict holds names that Python does not take as
-        keywords: `ring.set({"Q1M1D1R.dx": 1e-4, "BPMZ6D1R.gain_x": 1.02})`, or device and property as a tuple. Further
-        names: `rf_frequency` and `rf_voltage` in the machine's units, `energy_ev`, and `optics` by its name, which
-        sets all supplies. Raises RefusedValue with value, unit and limit, and LatticeError with near names; then no
-        ring is made.
+        `ring.set(Q1PDR=218.8)` sets the current of a supply [A]. Use a dict for names that cannot be keywords in
+        Python, `ring.set({"Q1M1D1R.dx": 1e-4, "BPMZ6D1R.gain_x": 1.02})`; device and property as a tuple work too.
+        Other names are `rf_frequency` and `rf_voltage` in the machine's units, `energy_ev`, and `optics`, whose value
+        is the name of an optics and which sets all supplies. Raises RefusedValue with value, unit and limit, and
+        LatticeError with similar names; nothing is set then.
         """
         asked: dict[Any, Any] = dict(settings or {})
         if twice := sorted(set(by_name) & {name for name in asked if isinstance(name, str)}):
@@ -83,10 +83,10 @@ class RingModel:
         tunes: tuple[float, float] | None = None,
         chromaticities: tuple[float, float] | None = None,
     ) -> "RingModel":
-        """Make the ring in which supplies, by name or pattern, change tunes and chromaticities by given numbers.
+        """Return a new ring in which supplies, by name or pattern, change tunes and chromaticities by given numbers.
 
-        `ring.match("Q1P*", "Q2P*", tunes=(0.01, 0.0))`; None leaves free. Raises StudyError where nothing matches a
-        pattern, and LatticeError when these supplies cannot make the change within their limits.
+        Example: `ring.match("Q1P*", "Q2P*", tunes=(0.01, 0.0))`; None leaves a quantity free. Raises StudyError if
+        nothing matches a pattern, and LatticeError if these supplies cannot make the change within their limits.
         """
         from gnomon.propagator.studies import Target, chosen_supplies, match
 
@@ -103,28 +103,28 @@ class RingModel:
         return RingModel(found.lattice, self._origin)
 
     def __getitem__(self, name: SettingName) -> float:
-        """The value of a setting or a strength: `ring["Q1PDR"]`, `ring["Q1M1D1R.k1"]`. Raises LatticeError."""
+        """Return the value of a setting or a strength: `ring["Q1PDR"]`, `ring["Q1M1D1R.k1"]`. Raises LatticeError."""
         return self._lattice[key_of(self._lattice.ring, name)]
 
     @cached_property
     def settings(self) -> Table:
-        """All settings with unit, limits and nominal value; errors of magnets and monitors where there are any."""
+        """All settings with unit, limits and nominal value; errors of magnets and monitors only if not nominal."""
         return tables.settings_table(self._lattice)
 
     @cached_property
     def changes(self) -> Table:
-        """What was set since `gnomon.ring(...)`, before and now."""
+        """Settings that were changed since `gnomon.ring(...)`, before and now."""
         return tables.changes_table(self._origin, self._lattice)
 
     @property
     def optics_names(self) -> tuple[str, ...]:
-        """Names that `set(optics=...)` takes."""
+        """Names for `set(optics=...)`."""
         return (NOMINAL, *self._lattice.ring.optics)
 
     def find(self, *patterns: str) -> Table:
-        """Devices and elements by name: `ring.find("HS*")`; what they are, where they stand, what they are set to.
+        """Find devices and elements by name, `ring.find("HS*")`; return their kinds, positions and settings.
 
-        `linked` names a magnet's supply, and a supply's magnets. Raises UnknownNameError with near names.
+        The column `linked` names a magnet's supply, or a supply's magnets. Raises UnknownNameError with similar names.
         """
         return tables.devices_table(self._lattice, patterns or ("*",))
 
@@ -139,17 +139,17 @@ class RingModel:
 
     @property
     def has_beam(self) -> bool:
-        """Whether these settings store a beam."""
+        """True if these settings store a beam."""
         return self._found.found
 
     @property
     def reason(self) -> str:
-        """Why there is no beam; empty when there is one."""
+        """The reason why there is no beam; empty if there is one."""
         return self._found.reason
 
     @property
     def beam(self) -> BeamState:
-        """All that the model finds, as arrays in SI units. Raises NoBeamError."""
+        """The model's whole result, as arrays in SI units. Raises NoBeamError."""
         found = self._found
         if not found.found:
             raise NoBeamError(f"{self.name}: no beam: {found.reason}; `.changes` lists what was set")
@@ -172,24 +172,24 @@ class RingModel:
 
     @property
     def chromaticities(self) -> Planes:
-        """Derivatives of the tunes by the momentum deviation."""
+        """Derivatives of the tunes with respect to the momentum deviation."""
         return Planes(*self.beam.chromaticity.tolist())
 
     @property
     def momentum_deviation(self) -> float:
-        """Relative momentum deviation that the RF frequency asks for."""
+        """Relative momentum deviation that follows from the RF frequency."""
         return self.beam.delta
 
     @property
     def momentum_compaction(self) -> float:
-        """Relative change of the circumference by the momentum deviation."""
+        """Relative change of the circumference per momentum deviation."""
         return self.beam.momentum_compaction
 
     @cached_property
     def radiation(self) -> Mapping[str, float]:
         """Energy loss, damping, emittances, bunch length and more, each with its unit in its name.
 
-        Raises NoBeamError, and GnomonError with the reason where there is no synchrotron motion.
+        Raises NoBeamError, and GnomonError with the reason if there is no synchrotron motion.
         """
         from gnomon.propagator.six import summary
 
@@ -199,9 +199,10 @@ class RingModel:
     # responses
 
     def orm(self, by: By = "supply", *, hold: Hold = "frequency") -> MatrixTable:
-        """The orbit response matrix, as the monitors show it: by steering supply [mm/A], or by steerer [mm/mrad].
+        """Compute the orbit response matrix as the monitors show it: per steering supply [mm/A] or steerer [mm/mrad].
 
-        `hold`: what stays while a steerer lengthens the path: the RF "frequency", as on a machine, or the "momentum".
+        `hold` names what stays constant when a steerer lengthens the path: the RF "frequency", as on a machine, or the
+        "momentum".
         """
         _one_of("by", by, ("supply", "magnet"))
         _one_of("hold", hold, ("frequency", "momentum"))
@@ -209,19 +210,19 @@ class RingModel:
         return self._kept(("orm", by, hold), lambda: tables.orm_table(self._lattice, by, hold))
 
     def tune_response(self, by: By = "supply") -> Table:
-        """Tunes and chromaticities by supply [1/A], the RF frequency held; or tunes by each quadrupole's k1 [m^2]."""
+        """Tunes and chromaticities per supply [1/A], the RF frequency held; or tunes per quadrupole's k1 [m^2]."""
         _one_of("by", by, ("supply", "magnet"))
         _ = self.beam
         return self._kept(("tunes", by), lambda: tables.tune_table(self._lattice, by))
 
     def chromaticity_response(self) -> Table:
-        """Chromaticities by each sextupole's b3 [m^3], the momentum held."""
+        """Chromaticities per sextupole's b3 [m^3], the momentum held."""
         _ = self.beam
         return self._kept(("chromaticities",), lambda: tables.chromaticity_table(self._lattice))
 
     @cached_property
     def rf_response(self) -> Table:
-        """Change of the monitors' readings by the RF frequency [mm/kHz], along the dispersion."""
+        """Change of the monitors' readings per RF frequency [mm/kHz], along the dispersion."""
         _ = self.beam
         return tables.rf_response_table(self._lattice)
 
@@ -234,7 +235,7 @@ class RingModel:
         cell: int | None = None,
         dark: bool = False,
     ) -> SavedPicture:
-        """Draw optics, dispersion, orbit and magnets; or, with `against`, what changes from that ring to this one.
+        """Draw optics, dispersion, orbit and magnets; or, with `against`, the changes from that ring to this one.
 
         `first` and `last` are positions [m] or names of elements, `cell` counts the ring's cells from 1. Needs
         matplotlib (`pip install 'gnomon[study]'`). A notebook shows the picture; `.save("file.png")` writes it.

@@ -22,14 +22,14 @@ from gnomon.propagator.propagator import Propagator
 from gnomon.propagator.studies.comparison import changed_settings
 from gnomon.propagator.studies.orm_study import steering_supplies
 
-#: Properties of errors: shown among the settings only where they are not nominal.
+#: Properties that are errors; the table of settings shows them only if they are not nominal.
 ERRORS = frozenset(("k1s", "dx", "dy", "roll", "hw2phys", "offset_x", "offset_y", "gain_x", "gain_y"))
 
 Hold = Literal["momentum", "frequency"]
 
 
 def settings_table(lattice: Lattice) -> Table:
-    """Present values of all settings; errors and trims only where they are not nominal."""
+    """Tabulate the present values of all settings; errors and trims only if they are not nominal."""
     ring = lattice.ring
     specs = [
         (key, spec)
@@ -54,7 +54,7 @@ def settings_table(lattice: Lattice) -> Table:
 
 
 def changes_table(before: Lattice, after: Lattice) -> Table:
-    """Settings that differ; a changed strength shows as its trim, which is what is stored."""
+    """Tabulate the settings that differ; a changed strength shows as its trim, since that is stored."""
     ring = after.ring
     changes = changed_settings(before, after)
     return Table(
@@ -71,7 +71,7 @@ def changes_table(before: Lattice, after: Lattice) -> Table:
 
 
 def devices_table(lattice: Lattice, patterns: tuple[str, ...]) -> Table:
-    """Devices and elements whose names fit. Raises UnknownNameError with near names."""
+    """Tabulate devices and elements whose names match. Raises UnknownNameError with similar names."""
     ring = lattice.ring
     kinds = {name: "device" for name, _ in ring.properties}
     kinds |= {e.name: type(e).__name__.lower() for e in ring.elements}
@@ -106,7 +106,7 @@ def devices_table(lattice: Lattice, patterns: tuple[str, ...]) -> Table:
 
 
 def orbit_table(lattice: Lattice, beam: BeamState) -> Table:
-    """Orbit as the monitors show it, with their offsets, gains and rolls."""
+    """Tabulate the orbit as the monitors show it, with their offsets, gains and rolls."""
     ring = lattice.ring
     at = list(ring.monitors)
     x, y = lattice.monitor_errors().readings(beam.orbit[at, 0], beam.orbit[at, 2])
@@ -114,14 +114,14 @@ def orbit_table(lattice: Lattice, beam: BeamState) -> Table:
 
 
 def rf_response_table(lattice: Lattice) -> Table:
-    """Change of the readings by the RF frequency, to first order."""
+    """Tabulate the change of the readings per RF frequency, to first order."""
     response = frequency_response(Propagator(lattice.ring), lattice)
     x, y = lattice.monitor_errors().changes(response.x[:, 0], response.y[:, 0])
     return _monitors(lattice.ring, "readings by RF frequency", {"x": 1e6 * x, "y": 1e6 * y}, "mm/kHz")
 
 
 def optics_table(ring: Ring, beam: BeamState) -> Table:
-    """Orbit and optics at the entrance of every element, and at the end of the ring."""
+    """Tabulate orbit and optics at the entrance of every element, and at the end of the ring."""
     end = "end"
     while end in ring.index:
         end += "_"
@@ -158,7 +158,7 @@ def optics_table(ring: Ring, beam: BeamState) -> Table:
 
 
 def orm_table(lattice: Lattice, by: str, hold: Hold) -> MatrixTable:
-    """Change of the readings by the current of each steering supply [mm/A], or by each steerer's kick [mm/mrad]."""
+    """Tabulate the change of the readings per steering supply's current [mm/A], or per steerer's kick [mm/mrad]."""
     ring, propagate = lattice.ring, Propagator(lattice.ring)
     errors = lattice.monitor_errors()
     if by == "supply":
@@ -181,9 +181,9 @@ def orm_table(lattice: Lattice, by: str, hold: Hold) -> MatrixTable:
 
 
 def tune_table(lattice: Lattice, by: str) -> Table:
-    """Change of tunes and chromaticities by each supply's current, or of the tunes by each quadrupole's strength.
+    """Tabulate changes of tunes and chromaticities per supply's current, or of the tunes per quadrupole's strength.
 
-    By supply with the RF frequency held, as on a machine, by magnet with the momentum held.
+    By supply the RF frequency is held, as on a machine; by magnet the momentum is held.
     """
     ring, propagate = lattice.ring, Propagator(lattice.ring)
     if by == "supply":
@@ -207,7 +207,7 @@ def tune_table(lattice: Lattice, by: str) -> Table:
 
 
 def chromaticity_table(lattice: Lattice) -> Table:
-    """Change of the chromaticities by each sextupole's strength, the momentum held."""
+    """Tabulate the change of the chromaticities per sextupole's strength, the momentum held."""
     found = chromaticity_response(Propagator(lattice.ring), lattice)
     columns = {"chromaticity_x": found.tune[0], "chromaticity_y": found.tune[1]}
     return _responses(f"{lattice.ring.name}: chromaticities by b3", "magnet", found.names, columns, "m^3")

@@ -1,8 +1,8 @@
-"""A propagator that is generic in the phase space's number type: values, ensembles, derivatives and formulas.
+"""A propagator for any type of number: floats, arrays of particles, power series and symbols.
 
-`preprocessor` makes a program of a lattice, `processor` runs a phase space through it, `postprocessor` gathers what was
-asked for; `elements` has the one description of each element's physics. Symbols are in `generic.symbols`, which needs
-sympy.
+`preprocessor` turns a lattice into a program, `processor` runs a phase space through it, `postprocessor` collects the
+results that were asked for. `elements` describes the physics of each element, once. Symbols are in `generic.symbols`,
+which needs sympy.
 """
 
 from gnomon.propagator.generic import power_series

@@ -1,4 +1,4 @@
-"""What a program is not made of: numbers that are none, strengths beyond all magnets, rings that do not close."""
+"""Checks before a program is made: values that are not numbers, impossible strengths, rings that do not close."""
 
 import math
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from gnomon.propagator.generic.errors import ProgramError
 from gnomon.propagator.generic.knobs import UNITS, unit_of
 from gnomon.propagator.generic.number_types import Number, is_plain, is_zero
 
-#: A strength is too large when it turns a particle at this distance [m] by more than this [rad] in one magnet.
+#: A strength is too large when one magnet deflects a particle at this distance [m] by more than this [rad].
 DISTANCE, MAX_KICK = 0.01, 1.0
 
 #: Largest offset [m] and angle [rad] of a misalignment or an edge, and length of an element [m].
 MAX_OFFSET, MAX_ANGLE, MAX_LENGTH = 0.1, 1.5, 1e4
 
-#: Slices that an element may have.
+#: Maximum number of slices of an element.
 MAX_SLICES = 10_000
 
-#: How far the bends of a ring may miss a full turn [rad].
+#: Tolerance for the sum of a ring's bending angles, which must be a full turn [rad].
 CLOSURE = 1e-6
 
 LIMITS = {
@@ -28,7 +28,7 @@ LIMITS = {
 
 
 def check_element(element: Element, e: SimpleNamespace) -> None:
-    """Check an element's parameters as far as they are plain numbers; `e` has the knobs' values in their places.
+    """Check those of an element's parameters that are plain numbers; `e` holds them, knobs included.
 
     Raises ProgramError with element, property, value, unit and what to do.
     """
@@ -64,7 +64,7 @@ def _check_number(name: str, what: str, value: Number, unit: str, limit: float |
 
 
 def _check_thin(element: Element, e: SimpleNamespace) -> None:
-    """A magnet of no length has integrated strengths; one named for its main term has none."""
+    """Refuse a magnet of length 0 with a bend or strengths that are not integrated."""
     if isinstance(element, Bend) and not is_zero(e.angle):
         raise ProgramError(f"{e.name} length: 0 m, but it bends by {e.angle} rad; give the bend its length")
     if isinstance(element, Quadrupole | Sextupole | Octupole):
@@ -79,7 +79,7 @@ def _check_thin(element: Element, e: SimpleNamespace) -> None:
 
 
 def check_closure(name: str, angles: Sequence[Number]) -> None:
-    """Raise ProgramError unless a ring's bends add up to a full turn; skipped when one of them is a knob."""
+    """Raise ProgramError unless a ring's bends add up to a full turn; not checked when one of them is a knob."""
     if not all(is_plain(angle) for angle in angles):
         return
     total = math.fsum(angles)

@@ -1,8 +1,8 @@
 """The closed orbit of a program, by Newton's method.
 
-The matrix of the turn comes from four particles with complex coordinates, each with one of them moved by a tiny
-imaginary number: f(x + i h) = f(x) + i h f'(x) to the last digit for small h (W. Squire and G. Trapp, SIAM Rev. 40
-(1998) 110), and four times as fast as series.
+The one-turn matrix comes from four particles with complex coordinates, one coordinate of each moved by a tiny imaginary
+step: f(x + i h) = f(x) + i h f'(x) to the last digit for small h (W. Squire and G. Trapp, SIAM Rev. 40 (1998) 110).
+This is four times as fast as power series.
 """
 
 import numpy as np
@@ -21,14 +21,14 @@ TRANSVERSE = ("x", "px", "y", "py")
 #: The imaginary step.
 TINY = 1e-30
 
-#: Steps of Newton's method; change [m, rad] that ends it, and one that ends it when it no longer shrinks.
+#: Maximum steps of Newton's method; change [m, rad] that ends it, and one that ends it if it no longer shrinks.
 ITERATIONS, TOLERANCE, FLOOR = 20, 1e-13, 1e-11
 
 
 def closed_orbit(program: Program, delta: float = 0.0) -> Floats:
-    """x, px, y, py [m, rad] that a turn at fixed momentum deviation leaves as they are.
+    """Find the closed orbit x, px, y, py [m, rad] at the start, at a fixed momentum deviation.
 
-    Raises PropagationError when there is none or the search does not end in `ITERATIONS` steps.
+    Raises PropagationError when there is no closed orbit, or the search does not converge in `ITERATIONS` steps.
     """
     orbit: Floats = np.zeros(4)
     last = np.inf
@@ -37,7 +37,7 @@ def closed_orbit(program: Program, delta: float = 0.0) -> Floats:
         end = np.array(propagate(program, PhaseSpace._make([*start, delta, 0.0]))[:4])
         miss, matrix = end[:, 0].real - orbit, end.imag / TINY
         if not (np.isfinite(matrix).all() and np.isfinite(miss).all()):
-            raise PropagationError(f"{program.name}: no closed orbit at delta {delta:g}, the search left all numbers")
+            raise PropagationError(f"{program.name}: no closed orbit at delta {delta:g}, the search diverged")
         try:
             step = np.linalg.solve(np.eye(4) - matrix, miss)
         except np.linalg.LinAlgError:

@@ -1,10 +1,10 @@
-"""What each element does to a particle, written once for every type of number.
+"""The physics of each element, written once for every type of number.
 
-A description is a function of a phase space and the element's parameters (its fields, with numbers of any type in place
-of knobs) to the phase space behind it. `describes` registers it for classes of elements: that is the one place that a
-new element touches. A class that nobody registered is refused, even when it derives from one that is known. The
-conventions are pyAT's: StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass with fringe method 1, ThinMPolePass,
-CorrectorPass, CavityPass. The compiled kernels say the same in numba; tests compare the two.
+A description is a function: it takes a phase space and the element's parameters (its fields, knobs replaced by numbers
+of any type) and returns the phase space at the exit. `describes` registers it for classes of elements; a new element
+needs nothing else. A class that is not registered is refused, even if its base class is. The conventions are pyAT's:
+StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass with fringe method 1, ThinMPolePass, CorrectorPass, CavityPass. The
+compiled kernels implement the same physics in numba; tests compare the two.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from gnomon.propagator.generic.frames import into_frame, out_of_frame
 from gnomon.propagator.generic.number_types import Number, functions_of, is_zero
 from gnomon.propagator.generic.phase_space import PhaseSpace
 
-#: The fields of an element; besides `integrator`, and for cavities `energy_ev` and `cavities` (whether they are on).
+#: The fields of an element, its `integrator`, and for cavities `energy_ev` and `cavities` (True if they are on).
 Parameters = SimpleNamespace
 
 Description = Callable[[PhaseSpace, Parameters], PhaseSpace]
@@ -42,7 +42,7 @@ _descriptions: dict[type[Element], Description] = {}
 
 
 def describes(*kinds: type[Element]) -> Callable[[D], D]:
-    """Register the physics of classes of elements."""
+    """Register a function as the physics of classes of elements."""
 
     def register(description: D) -> D:
         _descriptions.update(dict.fromkeys(kinds, description))
@@ -52,7 +52,7 @@ def describes(*kinds: type[Element]) -> Callable[[D], D]:
 
 
 def description_of(element: Element) -> Description:
-    """The physics of an element. Raises ProgramError when there is none."""
+    """Return the physics of an element. Raises ProgramError when none is registered."""
     if type(element) not in _descriptions:
         kind = type(element).__name__
         raise ProgramError(f"{element.name}: a {kind} has no description; register one with `describes`")
@@ -61,31 +61,31 @@ def description_of(element: Element) -> Description:
 
 @describes(Drift, Marker, Monitor)
 def free_space(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """Drifts, monitors and markers."""
+    """Pass a drift, monitor or marker."""
     return ray if is_zero(e.length) else drift(ray, e.length)
 
 
 @describes(Multipole, Quadrupole, Sextupole, Octupole)
 def multipole(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """A straight magnet, or a thin one whose strengths are integrated."""
+    """Pass a straight magnet, or a thin one with integrated strengths."""
     return misaligned(ray, e, 0.0, body)
 
 
 @describes(Bend)
 def bend(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """A sector bend between its two edges."""
+    """Pass a sector bend with its two edges."""
     return misaligned(ray, e, e.angle, bend_in_its_frame)
 
 
 @describes(Corrector)
 def corrector(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """A steerer on its own, whose field is spread over its length."""
+    """Pass a separate steerer, its field spread over its length."""
     return misaligned(ray, e, 0.0, steer)
 
 
 @describes(Cavity)
 def cavity(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """Half a drift, delta -= (V / E) sin(2 pi f ct / c), half a drift; a drift alone while cavities are off."""
+    """Pass a cavity: half a drift, delta -= (V / E) sin(2 pi f ct / c), half a drift; a drift if cavities are off."""
     if not e.cavities or is_zero(e.voltage):
         return free_space(ray, e)
     ray = ray if is_zero(e.length) else drift(ray, e.length / 2)
@@ -95,13 +95,13 @@ def cavity(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
 
 
 def drift(ray: PhaseSpace, length: Number) -> PhaseSpace:
-    """Free space of `length` [m], with small angles: x' = px / (1 + delta)."""
+    """Drift by `length` [m] in the small-angle approximation: x' = px / (1 + delta)."""
     weight = 1 / (1 + ray.delta)
     return drift_on(ray, length, weight)
 
 
 def drift_on(ray: PhaseSpace, length: Number, weight: Number) -> PhaseSpace:
-    """The same with `weight` = 1 / (1 + delta) at hand."""
+    """Drift by `length` [m], `weight` = 1 / (1 + delta) being known already."""
     slope_x, slope_y = ray.px * weight, ray.py * weight
     return PhaseSpace(
         ray.x + length * slope_x,
@@ -116,7 +116,7 @@ def drift_on(ray: PhaseSpace, length: Number, weight: Number) -> PhaseSpace:
 def kick(
     ray: PhaseSpace, length: Number, normal: list[Number], skew: list[Number], curvature: Number = 0.0
 ) -> PhaseSpace:
-    """Field of `length` [m] at one place: B_y + i B_x = sum (normal[n] + i skew[n]) (x + i y)^n, in a curved frame."""
+    """Kick by a field over `length` [m]: B_y + i B_x = sum (normal[n] + i skew[n]) (x + i y)^n, in a curved frame."""
     b, a = normal[-1], skew[-1]
     for lower_b, lower_a in zip(normal[-2::-1], skew[-2::-1], strict=True):
         b, a = b * ray.x - a * ray.y + lower_b, b * ray.y + a * ray.x + lower_a
@@ -130,7 +130,7 @@ def kick(
 
 
 def body(ray: PhaseSpace, e: Parameters, curvature: Number = 0.0) -> PhaseSpace:
-    """All slices of a magnet, without edges."""
+    """Pass all slices of a magnet, without edges."""
     normal, skew = list(e.b), list(e.a)
     if is_zero(e.length):
         normal[0], skew[0] = normal[0] - e.kick_x, skew[0] + e.kick_y
@@ -154,7 +154,7 @@ def body(ray: PhaseSpace, e: Parameters, curvature: Number = 0.0) -> PhaseSpace:
 
 
 def bend_in_its_frame(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """Entrance edge, body, exit edge."""
+    """Pass the entrance edge, the body and the exit edge of a bend."""
     if is_zero(e.angle):
         return body(ray, e)
     curvature = e.angle / e.length
@@ -164,7 +164,7 @@ def bend_in_its_frame(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
 
 
 def edge(ray: PhaseSpace, curvature: Number, angle: Number, gap: Number, fint: Number) -> PhaseSpace:
-    """A bend's edge rotated by `angle` [rad], with the soft-edge correction of `gap` [m, full] times `fint`.
+    """Pass a bend's edge rotated by `angle` [rad], with the soft-edge correction of `gap` [m, full] times `fint`.
 
     K. L. Brown, SLAC-75 (1982): px += h tan(angle) x, py -= h tan(angle - psi / (1 + delta)) y.
     """
@@ -178,7 +178,7 @@ def edge(ray: PhaseSpace, curvature: Number, angle: Number, gap: Number, fint: N
 
 
 def steer(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
-    """A kick [rad] that grows evenly along the length."""
+    """Apply a kick [rad] that grows linearly along the length."""
     px, py, kx, ky = ray.px, ray.py, e.kick_x, e.kick_y
     kicked = ray._replace(px=px + kx, py=py + ky)
     if is_zero(e.length):
@@ -193,7 +193,7 @@ def steer(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
 
 
 def misaligned(ray: PhaseSpace, e: Parameters, angle: Number, inside: Description) -> PhaseSpace:
-    """An element seen in the frame in which it stands."""
+    """Pass an element in its own, displaced and rolled frame."""
     if is_zero(e.dx) and is_zero(e.dy) and is_zero(e.roll):
         return inside(ray, e)
     ray = inside(into_frame(ray, angle, e.dx, e.dy, e.roll), e)
@@ -201,7 +201,7 @@ def misaligned(ray: PhaseSpace, e: Parameters, angle: Number, inside: Descriptio
 
 
 def _trimmed(normal: list[Number], skew: list[Number]) -> tuple[list[Number], list[Number]]:
-    """The coefficients without the highest orders while both are plain zeros; one order stays."""
+    """Drop the highest orders whose coefficients are both plain zeros; at least one order stays."""
     top = len(normal)
     while top > 1 and is_zero(normal[top - 1]) and is_zero(skew[top - 1]):
         top -= 1

@@ -1,10 +1,10 @@
-"""What the generic propagator refuses, and why it stops."""
+"""Errors of the generic propagator."""
 
 from gnomon.lattice import GnomonError
 
 
 class ProgramError(GnomonError):
-    """An element, a property or a ring that no program can be made of: element, property, value, unit, what to do."""
+    """A lattice that cannot be made into a program; the text names element, property, value, unit and what to do."""
 
 
 class KnobError(ProgramError):
@@ -12,8 +12,8 @@ class KnobError(ProgramError):
 
 
 class SeriesError(GnomonError):
-    """A power series that cannot be made or read: order, variable or memory, with the limit."""
+    """A power series that cannot be made or read; the text names order, variable or memory, with the limit."""
 
 
 class PropagationError(GnomonError):
-    """A phase space that cannot be carried on: turn, element and reason."""
+    """A phase space that cannot be propagated further; the text names turn, element and reason."""

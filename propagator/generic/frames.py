@@ -12,9 +12,9 @@ Rotation = tuple[tuple[Number, Number, Number], tuple[Number, Number, Number], t
 
 
 def into_frame(ray: PhaseSpace, angle: Number, dx: Number, dy: Number, roll: Number) -> PhaseSpace:
-    """Enter an element that bends by `angle`, stands off by `dx`, `dy` [m] and is turned by `roll` [rad].
+    """Enter an element that bends by `angle` [rad], displaced by `dx`, `dy` [m] and rolled by `roll` [rad].
 
-    The roll is about the element's chord and leaves both ends of the chord where they are.
+    The roll is about the element's chord, so both ends of the chord stay where they are.
     """
     rotation = _rotation(angle, roll, 1)
     c, s = functions_of(angle).cos(angle / 2), functions_of(angle).sin(angle / 2)
@@ -24,13 +24,13 @@ def into_frame(ray: PhaseSpace, angle: Number, dx: Number, dy: Number, roll: Num
 
 
 def out_of_frame(ray: PhaseSpace, angle: Number, dx: Number, dy: Number, roll: Number) -> PhaseSpace:
-    """Leave an element that was entered by `into_frame`."""
+    """Leave the frame of an element that `into_frame` entered."""
     c, s = functions_of(angle).cos(angle / 2), functions_of(angle).sin(angle / 2)
     return _changed(ray, _rotation(angle, roll, -1), s * dx, c * dx, dy)
 
 
 def _rotation(angle: Number, roll: Number, sense: int) -> Rotation:
-    """The turn by `roll` about the chord, seen at the entrance (`sense` 1) or, going back, at the exit (-1)."""
+    """Return the rotation by `roll` about the chord, at the entrance (`sense` 1) or back again at the exit (-1)."""
     c, s = functions_of(angle).cos(angle / 2), functions_of(angle).sin(angle / 2)
     turn, flip = functions_of(roll).cos(roll), functions_of(roll).sin(roll)
     less = turn - 1
@@ -43,7 +43,7 @@ def _rotation(angle: Number, roll: Number, sense: int) -> Rotation:
 
 
 def _changed(ray: PhaseSpace, rotation: Rotation, ahead: Number, x: Number, y: Number) -> PhaseSpace:
-    """The ray in a frame turned by `rotation`, reached `ahead` [m] along its axis and at (`x`, `y`) [m]."""
+    """Express a ray in a frame turned by `rotation`, its origin `ahead` [m] along the axis and at (`x`, `y`) [m]."""
     (r00, r01, _), (r10, r11, r12), (r20, r21, r22) = rotation
     r02 = rotation[0][2]
     along = ahead / r22

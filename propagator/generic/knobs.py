@@ -1,4 +1,4 @@
-"""Knobs: element properties, named as people name them, for which a series or a symbol stands in."""
+"""Knobs: element properties, by their usual names, that a series or a symbol can replace."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gnomon.propagator.generic.errors import KnobError
 #: Device or element, and property: ("Q1M1D1R", "k1"), ("S4M1D1R", "dx").
 Knob = tuple[str, str]
 
-#: Names that operators use for an element's parameters.
+#: Names that operators use, and the parameters that they mean.
 ALIASES = {"k1": "b2", "k1s": "a2"}
 
 UNITS = {
@@ -20,30 +20,30 @@ UNITS = {
     "fint_entrance": "", "fint_exit": "",
 }  # fmt: skip
 
-#: Fields that are not numbers to vary.
+#: Fields that cannot be varied.
 FIXED = ("name", "slices", "harmonic_number", "a", "b")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One parameter of one element: `parameter` is a field's name, or a1 to b4."""
+    """A parameter of an element: `parameter` is the name of a field, or a1 to b4."""
 
     index: int
     parameter: str
 
     @property
     def order(self) -> int | None:
-        """Position within the element's `a` or `b`, None for a field of its own."""
+        """Index in the element's `a` or `b`; None if the parameter is a field by itself."""
         return int(self.parameter[1]) - 1 if self.parameter in PARAMETERS[: 2 * ORDERS] else None
 
     def value(self, element: Element) -> float:
-        """The parameter's present value."""
+        """Return the parameter's present value."""
         order = self.order
         return float(getattr(element, self.parameter) if order is None else getattr(element, self.parameter[0])[order])
 
 
 def unit_of(parameter: str, length: object) -> str:
-    """Unit of an element's parameter; strengths of a thin magnet are integrated."""
+    """Return the unit of an element's parameter; strengths of a thin magnet are integrated."""
     if parameter in UNITS:
         return UNITS[parameter]
     power = int(parameter[1]) - (length == 0)
@@ -51,16 +51,16 @@ def unit_of(parameter: str, length: object) -> str:
 
 
 def parameters_of(element: Element) -> tuple[str, ...]:
-    """All parameters of an element that can be a knob."""
+    """List all parameters of an element that can be knobs."""
     names = [f.name for f in fields(element)]
     orders = PARAMETERS[: 2 * ORDERS] if "b" in names else ()
     return (*(n for n in names if n not in FIXED), *orders)
 
 
 def find_place(knob: Knob, lattice: object, elements: tuple[Element, ...], index: Mapping[str, int]) -> Place:
-    """The parameter that a knob names: a magnet's main strength, or an element's property.
+    """Find the parameter that a knob names: a magnet's main strength, or an element's property.
 
-    Raises KnobError, with near names, when there is none.
+    Raises KnobError, with similar names, when there is no such parameter.
     """
     device, name = knob
     if isinstance(lattice, Lattice) and (number := lattice.ring.strength_of(device, name)) is not None:

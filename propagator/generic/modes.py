@@ -1,4 +1,4 @@
-"""The normal modes of a turn's matrix."""
+"""The normal modes of the one-turn matrix."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ Complexes = NDArray[np.complex128]
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """Fractional `tunes` (2,) and eigenvectors (4, 2), with the first mode the one that lies more in x.
+    """Fractional `tunes` (2,) and eigenvectors (4, 2); the first mode is the one that is mainly in x.
 
-    Re(x) Im(px) - Im(x) Re(px), added over both planes, is 1 for each eigenvector; |x|^2 is then beta (A. Wolski, Phys.
-    Rev. ST Accel. Beams 9 (2006) 024001).
+    For each eigenvector the sum of Re(x) Im(px) - Im(x) Re(px) over both planes is 1, so that |x|^2 is beta (A. Wolski,
+    Phys. Rev. ST Accel. Beams 9 (2006) 024001).
     """
 
     tunes: Floats
@@ -24,7 +24,7 @@ class Modes:
 
 
 def find_modes(matrix: Floats) -> Modes:
-    """The modes of a stable matrix (4, 4). Raises SeriesError with the traces when it is not stable."""
+    """Find the modes of a stable matrix (4, 4). Raises SeriesError with the traces when it is not stable."""
     values, vectors = np.linalg.eig(matrix)
     if not np.all(np.abs(np.abs(values) - 1.0) < 1e-6):
         traces = f"{matrix[0, 0] + matrix[1, 1]:.6g} in x and {matrix[2, 2] + matrix[3, 3]:.6g} in y"

@@ -1,4 +1,4 @@
-"""The monomials of a truncated power series, their order, and the table by which two series are multiplied."""
+"""The monomials of a truncated power series, their order, and the table for multiplying two series."""
 
 import math
 from itertools import chain, combinations_with_replacement
@@ -9,31 +9,31 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-#: Highest order that a series may have.
+#: Maximum order of a series.
 MAX_ORDER = 4
 
 
 def monomial_count(variables: int, order: int) -> int:
-    """Monomials up to an order, the constant among them."""
+    """Count the monomials up to an order, the constant included."""
     return math.comb(variables + order, order)
 
 
 def product_count(variables: int, order: int) -> int:
-    """Products of two monomials that stay within the order: monomials in twice as many variables."""
+    """Count the products of two monomials within the order; they equal the monomials in twice as many variables."""
     return math.comb(2 * variables + order, order)
 
 
 def memory_needed(variables: int, order: int) -> int:
-    """Bytes of the tables at their largest, while they are made: an upper estimate."""
+    """Estimate the peak memory [bytes] for making the tables, from above."""
     return product_count(variables, order) * 8 * (2 * order + 8) + monomial_count(variables, order) * 8 * (order + 4)
 
 
 class Monomials:
     """All monomials of `variables` variables up to `order`, by degree and then by variables.
 
-    `factors` (m, order) are the variables of each monomial, counted from 1, sorted, 0 for none: x0^2 x3 is (0, 1, 1,
-    4) at order 4. `degree` (m,). `left`, `right`, `target` are the products: coefficients left times right add to
-    target.
+    `factors` (m, order) are the variables of each monomial, numbered from 1, sorted and padded with 0: x0^2 x3 is
+    (0, 1, 1, 4) at order 4. `degree` (m,) is its degree. `left`, `right` and `target` list the products: coefficient
+    left times coefficient right adds to coefficient target.
     """
 
     def __init__(self, variables: int, order: int) -> None:
@@ -67,7 +67,7 @@ class Monomials:
         self.target: Integers = np.concatenate(target)
 
     def find(self, factors: Integers) -> Integers:
-        """Numbers of the monomials with these factors (k, at most order), in any sequence, counted from 1."""
+        """Find the indices of monomials by their factors (k, at most order), numbered from 1, in any order."""
         padded = np.zeros((len(factors), self.order), dtype=np.int64)
         padded[:, self.order - factors.shape[1] :] = factors
         padded.sort(axis=1)

@@ -1,9 +1,9 @@
-"""The tunes' change with the amplitudes: the normal form of the one-turn map to third order.
+"""Tune shift with amplitude, from the normal form of the one-turn map to third order.
 
 In c = sqrt(J / 2) exp(i phi) of each mode and their conjugates, the first order of the map is diagonal. The second
 order is removed by c = w + g(w) with g_k (L^k - l_j) = f_k for each monomial k of component j, L the eigenvalues (E.
-Forest, Beam Dynamics: A New Attitude and Framework, 1998); what is left of the third order along w_j |w_i|^2 turns the
-phase.
+Forest, Beam Dynamics: A New Attitude and Framework, 1998). The third-order terms w_j |w_i|^2 that remain are the phase
+shift.
 """
 
 import math
@@ -22,23 +22,23 @@ from gnomon.propagator.generic.processor import propagate
 
 Floats = NDArray[np.float64]
 
-#: A mode and its conjugate, twice.
+#: The coordinates: each mode and its conjugate.
 COMPLEX = ("c1", "c1*", "c2", "c2*")
 
-#: A denominator below this is a resonance.
+#: A denominator below this means a resonance.
 NEAREST = 1e-6
 
 
 def tune_shift_with_amplitude(lattice: Lattice, delta: float = 0.0) -> Floats:
-    """dQ_i / dJ_j (2, 2) [1/m] of both modes at fixed `delta`, with J = (gamma x^2 + 2 alpha x px + beta px^2) / 2.
+    """Compute dQ_i / dJ_j (2, 2) [1/m] at fixed `delta`, where J = (gamma x^2 + 2 alpha x px + beta px^2) / 2.
 
-    Raises SeriesError without a stable beam or on a resonance up to third order; else as `one_turn_map`.
+    Raises SeriesError without a stable beam or on a resonance up to third order, and what `one_turn_map` raises.
     """
     return program_tune_shift(Program.of(lattice), delta)
 
 
 def program_tune_shift(program: Program, delta: float = 0.0) -> Floats:
-    """The same for a program of a ring or a cell."""
+    """Compute the tune shift with amplitude (`tune_shift_with_amplitude`) of a ring's or a cell's program."""
     space = TpsSpace(3, TRANSVERSE)
     orbit = closed_orbit(program, delta)
     start = [space.variable(name, at) for name, at in zip(TRANSVERSE, orbit.tolist(), strict=True)]
@@ -58,7 +58,7 @@ def program_tune_shift(program: Program, delta: float = 0.0) -> Floats:
 
 
 def _in_modes(turn: list[TruncatedPowerSeries], basis: NDArray[np.complex128]) -> list[TruncatedPowerSeries]:
-    """The map in the modes' coordinates; the columns of `basis` are x, px, y, py of each."""
+    """Express a map in the modes' coordinates; the columns of `basis` are x, px, y, py of each mode."""
     space = TpsSpace(3, COMPLEX)
     variables = [space.variable(name) for name in COMPLEX]
     old = [_sum(space, row, variables) for row in basis]
@@ -73,7 +73,7 @@ def _sum(space: TpsSpace, weights: NDArray[np.complex128], series: list[Truncate
 
 
 def _without_second_order(turn: list[TruncatedPowerSeries]) -> list[TruncatedPowerSeries]:
-    """The map in coordinates in which its second order vanishes."""
+    """Express a map in coordinates in which its second order vanishes."""
     space = turn[0].space
     monomials = space.monomials
     second = np.flatnonzero(monomials.degree == 2)
@@ -92,7 +92,7 @@ def _without_second_order(turn: list[TruncatedPowerSeries]) -> list[TruncatedPow
     variables = [space.variable(name) for name in COMPLEX]
     after = space.substitute(turn, [v + g for v, g in zip(variables, change, strict=True)])
     normal = after
-    for _ in range(2):  # w + g(w) = after, right to one order more each time
+    for _ in range(2):  # w + g(w) = after; each pass is correct to one order more
         moved = space.substitute(change, normal)
         normal = [a - g for a, g in zip(after, moved, strict=True)]
     return normal

@@ -1,7 +1,7 @@
-"""What the physics asks of a number besides plain arithmetic, for each type of number.
+"""The functions that the physics needs besides arithmetic, for each type of number.
 
-Elements are written with +, -, *, / and the four functions of `Functions`. The module `math` serves floats, `numpy`
-arrays; a further type of number registers the functions that it has, in the module that defines it.
+Elements are written with +, -, *, / and the four functions of `Functions`. Floats use the module `math`, arrays use
+`numpy`; any other type of number registers its functions in the module that defines it.
 """
 
 import math
@@ -14,7 +14,7 @@ Number = Any
 
 
 class Functions(Protocol):
-    """The functions that a type of number brings along."""
+    """The functions that a type of number must have."""
 
     def sin(self, value: Any, /) -> Any:
         """Sine of an angle [rad]."""
@@ -42,7 +42,7 @@ def register_number(kind: type, functions: Functions) -> None:
 
 
 def functions_of(value: Number) -> Functions:
-    """The functions for a value. Raises TypeError for a type that nobody registered."""
+    """Return the functions for a value. Raises TypeError for a type that is not registered."""
     for kind in type(value).__mro__:
         if kind in _registered:
             return _registered[kind]
@@ -50,10 +50,10 @@ def functions_of(value: Number) -> Functions:
 
 
 def is_plain(value: Number) -> bool:
-    """Whether a value is an ordinary number, so that it can be compared."""
+    """Return True for an ordinary number, which can be compared."""
     return isinstance(value, int | float)
 
 
 def is_zero(value: Number) -> bool:
-    """Whether a value is the plain number 0. A knob never is, even while its value is 0."""
+    """Return True for the plain number 0. A knob is never one, even while its value is 0."""
     return is_plain(value) and bool(value == 0)

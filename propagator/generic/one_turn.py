@@ -30,11 +30,11 @@ def one_turn_map(
     memory_mb: float = 1000.0,
     time_limit_s: float | None = None,
 ) -> "OneTurnMap":
-    """The map of a turn about the closed orbit at `delta`, cavities off.
+    """Compute the map of a turn about the closed orbit at `delta`, with cavities off.
 
     Its variables are x, px, y, py, delta and the knobs, each as the deviation from its present value. Raises KnobError
-    for an unknown knob, SeriesError for an order or a number of knobs beyond the allowed memory, ProgramError and
-    PropagationError as `Program.of` and `propagate`.
+    for an unknown knob, SeriesError if order and knobs need more than the allowed memory, and what `Program.of` and
+    `propagate` raise.
     """
     space = TpsSpace(order, (*TRANSVERSE, "delta", *knobs), memory_mb=memory_mb)
     places = knob_places(lattice, knobs)
@@ -50,8 +50,8 @@ def one_turn_map(
 class OneTurnMap:
     """A turn as power series about the closed orbit.
 
-    `orbit` (4,) are x, px, y, py [m, rad] at the ring's start and at momentum deviation `delta`; `end` are the
-    coordinates after a turn, its ct the path less the circumference.
+    `orbit` (4,) is x, px, y, py [m, rad] at the ring's start at momentum deviation `delta`; `end` is the coordinates
+    after a turn, where ct is the path less the circumference.
     """
 
     space: TpsSpace
@@ -62,20 +62,20 @@ class OneTurnMap:
 
     @property
     def matrix(self) -> Floats:
-        """First order (4, 4) in x, px, y, py."""
+        """The first order (4, 4) in x, px, y, py: the one-turn matrix."""
         return np.array([series.linear()[:4] for series in self.end[:4]])
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
-        """The variables that a turn leaves as they are: delta and the knobs."""
+        """The variables that a turn does not change: delta and the knobs."""
         return self.space.variables[4:]
 
     @cached_property
     def fixed_point(self) -> list[TruncatedPowerSeries]:
-        """x, px, y, py of the closed orbit as series in delta and the knobs, to the map's order.
+        """Compute x, px, y, py of the closed orbit as series in delta and the knobs, to the map's order.
 
-        Newton's method in series: each step with the matrix of the turn is right to one order more. The first order by
-        delta is the dispersion, that by knobs the orbit's response.
+        Newton's method on series: each step with the one-turn matrix is correct to one order more. The first order in
+        delta is the dispersion, the first order in a knob the orbit's response to it.
         """
         turn = [s - at for s, at in zip(self.end[:4], self.orbit.tolist(), strict=True)]
         inverse = np.linalg.inv(np.eye(4) - self.matrix)
@@ -90,22 +90,22 @@ class OneTurnMap:
         return [p + at for p, at in zip(point, self.orbit.tolist(), strict=True)]
 
     def _values(self, point: Sequence[TruncatedPowerSeries]) -> list[TruncatedPowerSeries]:
-        """Return the values of the variables: the coordinates of `point`, parameters as they are."""
+        """Return the values of all variables: the coordinates from `point`, the parameters unchanged."""
         return [*point, *(self.space.variable(p) for p in self.parameters)]
 
     @cached_property
     def lengthening(self) -> TruncatedPowerSeries:
-        """The closed orbit's path less the circumference [m] by delta and the knobs."""
+        """Compute the closed orbit's path less the circumference [m] as a series in delta and the knobs."""
         point = [p - at for p, at in zip(self.fixed_point, self.orbit.tolist(), strict=True)]
         return self.space.substitute([self.end.ct], self._values(point))[0]
 
     @cached_property
     def tunes(self) -> tuple[TruncatedPowerSeries, TruncatedPowerSeries]:
-        """Fractional tunes of both modes, about the closed orbit that moves along, by delta and the knobs.
+        """Compute the fractional tunes of both modes as series in delta and the knobs; the closed orbit follows these.
 
-        Known to one order less than the map, which is the order of their space. Mode 1 stays with x when the coupling
-        vanishes (D. Edwards and L. Teng, IEEE Trans. Nucl. Sci. 20 (1973) 885). Raises SeriesError when the beam is
-        not stable, or the tunes are equal and coupled.
+        The order of the series is one less than the map's. Without coupling, mode 1 is the one in x (D. Edwards and
+        L. Teng, IEEE Trans. Nucl. Sci. 20 (1973) 885). Raises SeriesError when the beam is not stable, or the tunes are
+        equal and coupled.
         """
         modes = find_modes(self.matrix)
         if self.space.order < 2:
@@ -134,13 +134,13 @@ class OneTurnMap:
         return found[0], found[1]
 
     def chromaticity(self, order: int = 1) -> Floats:
-        """The derivatives (2,) of both tunes by delta, of this order. Needs a map of one order more."""
+        """Compute the tunes' derivatives (2,) of this order with respect to delta; the map needs one order more."""
         powers: tuple[Variable, ...] = ("delta",) * order
         return np.array([tune.coefficient(*powers) * math.factorial(order) for tune in self.tunes])
 
 
 def _restricted(series: TruncatedPowerSeries, space: TpsSpace) -> TruncatedPowerSeries:
-    """A series without the variables and orders that a smaller space does not have."""
+    """Restrict a series to the variables and orders of a smaller space."""
     own = series.space
     number = np.array([0, *(1 + own.index[v] for v in space.variables)])
     return TruncatedPowerSeries(space, series.coefficients[own.monomials.find(number[space.monomials.factors])])

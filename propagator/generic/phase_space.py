@@ -1,4 +1,4 @@
-"""The phase space: six coordinates of any type of number."""
+"""The phase space: six coordinates, of any type of number."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ COORDINATES = ("x", "px", "y", "py", "delta", "ct")
 
 
 class PhaseSpace(NamedTuple):
-    """Where particles are: x, y [m], px, py (transverse momenta over the reference momentum), delta, ct [m].
+    """Coordinates of particles: x, y [m], px, py (transverse momentum over reference momentum), delta, ct [m].
 
-    ct grows with the path and leaves the particle's velocity out, as pyAT has it. The coordinates of an ensemble are
-    arrays of one shape.
+    As in pyAT, ct grows with the path and ignores the particle's velocity. The coordinates of an ensemble are arrays of
+    one shape.
     """
 
     x: Number = 0.0

@@ -1,6 +1,6 @@
-"""Third stage: observers gather what was asked for.
+"""Third stage: observers collect results along the way.
 
-An observer is any object with `places` and `observe`; a new one is a new class and nothing else.
+An observer is any object with `places` and `observe`; to add one, write a class.
 """
 
 from collections.abc import Iterable
@@ -15,66 +15,66 @@ from gnomon.propagator.generic.preprocessor import Program
 
 
 class Observer(Protocol):
-    """Looks at the phase space at some places."""
+    """An object that is shown the phase space at the places that it names."""
 
     def places(self, program: Program) -> Iterable[int]:
-        """Steps before which it looks; the number of steps stands for the end of the turn."""
+        """Return the steps before which to observe; the number of steps means the end of the turn."""
 
     def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
-        """See the phase space, turns counted from 0."""
+        """Take note of the phase space before step `place` of turn `turn`, counted from 0."""
 
 
 @dataclass(slots=True)
 class OrbitAtMonitors:
-    """Positions at the monitors: `x`, `y` [m] have one entry for each monitor passed, turn after turn."""
+    """Positions at the monitors: `x`, `y` [m] have one entry per monitor and turn, in order of passage."""
 
     x: list[Number] = field(default_factory=list)
     y: list[Number] = field(default_factory=list)
 
     def places(self, program: Program) -> Iterable[int]:
-        """Before each monitor."""
+        """Return the steps of the monitors."""
         return program.monitors
 
     def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
-        """Note the position."""
+        """Record the position."""
         self.x.append(ray.x)
         self.y.append(ray.y)
 
 
 @dataclass(slots=True)
 class Everywhere:
-    """The phase space before each step and at the end: `rays` has n + 1 entries for each turn."""
+    """The phase space before each step and at the end of the turn: `rays` has n + 1 entries per turn."""
 
     rays: list[PhaseSpace] = field(default_factory=list)
 
     def places(self, program: Program) -> Iterable[int]:
-        """All."""
+        """Return all steps, and the end of the turn."""
         return range(len(program.steps) + 1)
 
     def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
-        """Note the phase space."""
+        """Record the phase space."""
         self.rays.append(ray)
 
 
 @dataclass(slots=True)
 class TurnByTurn:
-    """The phase space once a turn, before step `place`: `rays` has one entry for each turn."""
+    """The phase space once a turn, before step `place`: `rays` has one entry per turn."""
 
     place: int = 0
     rays: list[PhaseSpace] = field(default_factory=list)
 
     def places(self, program: Program) -> Iterable[int]:
-        """One."""
+        """Return the step `place` alone."""
         return (self.place,)
 
     def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
-        """Note the phase space."""
+        """Record the phase space."""
         self.rays.append(ray)
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A particle's number, the turn and step before which it was found outside, and where it was."""
+    """A lost particle: its number, the turn and step before which it was found outside, and its position."""
 
     particle: int
     turn: int
@@ -84,7 +84,7 @@ class Loss:
 
 @dataclass(slots=True)
 class Losses:
-    """First time each particle is outside `|x| < limit_x`, `|y| < limit_y` [m], or has a NaN coordinate."""
+    """Losses: the first time each particle is outside `|x| < limit_x`, `|y| < limit_y` [m], or has a NaN coordinate."""
 
     limit_x: float
     limit_y: float
@@ -92,11 +92,11 @@ class Losses:
     _lost: set[int] = field(default_factory=set)
 
     def places(self, program: Program) -> Iterable[int]:
-        """All."""
+        """Return all steps, and the end of the turn."""
         return range(len(program.steps) + 1)
 
     def observe(self, turn: int, place: int, ray: PhaseSpace) -> None:
-        """Note who is outside and was not before."""
+        """Record the particles that are newly outside."""
         inside = (np.abs(ray.x) < self.limit_x) & (np.abs(ray.y) < self.limit_y)
         if np.all(inside):
             return

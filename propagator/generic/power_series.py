@@ -1,4 +1,4 @@
-"""Truncated power series: numbers that carry their derivatives by some variables up to an order."""
+"""Truncated power series: numbers that carry their derivatives with respect to some variables, up to an order."""
 
 import math
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ Coefficients = NDArray[Any]
 
 
 class TpsSpace:
-    """The order and the variables that series have in common; both are chosen at run time.
+    """Order and variables of a family of series, chosen at run time.
 
-    Raises SeriesError for an order outside 0 to 4, a variable given twice, and when the tables would need more than
+    Raises SeriesError for an order outside 0 to 4, for a variable given twice, and when the tables would need more than
     `memory_mb`.
     """
 
@@ -52,17 +52,17 @@ class TpsSpace:
 
     @cached_property
     def monomials(self) -> Monomials:
-        """The tables, made when first used."""
+        """The tables of monomials, made on first use."""
         return Monomials(len(self.variables), self.order)
 
     def constant(self, value: complex) -> "TruncatedPowerSeries":
-        """A number as a series."""
+        """Make a series of a number."""
         coefficients = np.zeros(self.size, dtype=np.result_type(type(value), np.float64))
         coefficients[0] = value
         return TruncatedPowerSeries(self, coefficients)
 
     def variable(self, variable: Variable, at: float = 0.0) -> "TruncatedPowerSeries":
-        """A variable about the value `at`. Raises SeriesError for one that the space does not have."""
+        """Make a variable with the value `at`. Raises SeriesError for a variable that the space does not have."""
         series = self.constant(at)
         if self.order > 0:
             series.coefficients[1 + self._index(variable)] = 1.0
@@ -75,7 +75,7 @@ class TpsSpace:
         return self.index[variable]
 
     def monomial(self, powers: Sequence[Variable]) -> int:
-        """Number of the monomial that is the product of these variables. Raises SeriesError beyond the order."""
+        """Find the index of the monomial of a product of variables. Raises SeriesError beyond the order."""
         if len(powers) > self.order:
             raise SeriesError(f"a coefficient of order {len(powers)} was asked of a power series of order {self.order}")
         factors = np.array([[1 + self._index(v) for v in powers]], dtype=np.int64).reshape(1, len(powers))
@@ -84,15 +84,15 @@ class TpsSpace:
     def substitute(
         self, series: Sequence["TruncatedPowerSeries"], values: Sequence["TruncatedPowerSeries"]
     ) -> list["TruncatedPowerSeries"]:
-        """Each of `series` with `values`, one for each variable, in the variables' places.
+        """Substitute `values`, one per variable, for the variables in each of `series`.
 
-        All values but those of knobs that stay as they are should have a constant part of 0, or terms beyond the order
-        are missed. The result lies in the space of `values`.
+        Values should have a constant part of 0, except those of knobs that stay unchanged; else terms beyond the order
+        are missing. The result is in the space of `values`.
         """
         space = values[0].space
         sums = [space.constant(s.coefficients[0]) for s in series]
         needed = np.any([s.coefficients != 0.0 for s in series], axis=0)
-        for powers in range(self.order, 1, -1):  # a product is reached through that of all but its last factor
+        for powers in range(self.order, 1, -1):  # each product is built on that of all but its last factor
             rows = self.monomials.factors[needed & (self.monomials.degree == powers)]
             if rows.size:
                 needed[self.monomials.find(rows[:, self.order - powers : -1])] = True
@@ -113,14 +113,14 @@ class TpsSpace:
 
 
 class TruncatedPowerSeries:
-    """A polynomial in the variables of its space; what lies beyond the order is dropped.
+    """A polynomial in the variables of its space; terms beyond the order are dropped.
 
-    `coefficients` (m,) are those of the Taylor series, not derivatives, in the order of the space's monomials.
+    `coefficients` (m,) are Taylor coefficients, not derivatives, in the order of the space's monomials.
     """
 
     __slots__ = ("coefficients", "space")
 
-    #: numpy leaves the arithmetic to this class.
+    #: Make numpy leave the arithmetic to this class.
     __array_ufunc__ = None
 
     def __init__(self, space: TpsSpace, coefficients: Coefficients) -> None:
@@ -136,24 +136,27 @@ class TruncatedPowerSeries:
         return self.coefficients[0].item()
 
     def coefficient(self, *powers: Variable) -> Any:
-        """The coefficient of a product of variables: `coefficient("x", "x", ("Q1", "k1"))`, none for the constant."""
+        """Return the coefficient of a product of variables, such as `coefficient("x", "x", ("Q1", "k1"))`.
+
+        Without variables it is the constant.
+        """
         return self.coefficients[self.space.monomial(powers)].item()
 
     def linear(self) -> Coefficients:
-        """The coefficients (n,) of order 1, in the order of the variables."""
+        """Return the coefficients (n,) of order 1, in the order of the variables."""
         return self.coefficients[1 : 1 + len(self.space.variables)]
 
     def __call__(self, point: Sequence[float]) -> Any:
-        """The value at a point, one number for each variable."""
+        """Evaluate the series at a point, one number per variable."""
         table = np.concatenate([[1.0], np.asarray(point, dtype=float)])
         powers = np.prod(table[self.space.monomials.factors], axis=1)
         return (powers @ self.coefficients).item()
 
     def derivative(self, variable: Variable) -> "TruncatedPowerSeries":
-        """The derivative by a variable, which is known to one order less."""
+        """Differentiate with respect to a variable; the result is known to one order less."""
         place = 1 + self.space._index(variable)
         monomials = self.space.monomials
-        # x^k is x times x^(k-1): its coefficient, times k, is that of the derivative at x^(k-1)
+        # x^k is x times x^(k-1): k times its coefficient is the derivative's coefficient of x^(k-1)
         pairs = np.flatnonzero(monomials.left == place)
         lower, upper = monomials.right[pairs], monomials.target[pairs]
         result = np.zeros_like(self.coefficients)
@@ -214,7 +217,7 @@ class TruncatedPowerSeries:
 
 
 def taylor(series: TruncatedPowerSeries, terms: Sequence[float]) -> TruncatedPowerSeries:
-    """sum terms[n] h^n with h the series without its constant, which has no power beyond the order."""
+    """Compute sum terms[n] h^n, where h is the series without its constant, so that powers beyond the order vanish."""
     rest = series - series.constant
     result = series.space.constant(terms[series.space.order])
     for term in reversed(terms[: series.space.order]):
@@ -223,7 +226,7 @@ def taylor(series: TruncatedPowerSeries, terms: Sequence[float]) -> TruncatedPow
 
 
 def reciprocal(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
-    """1 / series. Raises ZeroDivisionError when its constant part is 0."""
+    """Compute 1 / series. Raises ZeroDivisionError when its constant part is 0."""
     inverse = 1.0 / series.constant
     return taylor(series, [(-1.0) ** n * inverse ** (n + 1) for n in range(MAX_ORDER + 1)])
 
@@ -258,6 +261,6 @@ def tan(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
 def acos(series: TruncatedPowerSeries) -> TruncatedPowerSeries:
     """Arc cosine between 0 and pi, by Newton's method. Raises ValueError unless the constant part is within +-1."""
     angle = series.space.constant(math.acos(series.constant))
-    for _ in range(3):  # right to orders 1, 3 and 7
+    for _ in range(3):  # correct to orders 1, 3 and 7
         angle = angle + (cos(angle) - series) / sin(angle)
     return angle

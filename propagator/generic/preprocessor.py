@@ -1,4 +1,4 @@
-"""First stage: a lattice becomes a program of steps whose parameters are resolved and checked."""
+"""First stage: turn a lattice into a program of steps, their parameters resolved and checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,22 +17,22 @@ from gnomon.propagator.generic.phase_space import PhaseSpace
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One instruction: what an element does to a phase space, with its parameters."""
+    """One instruction of a program: an element's physics with its parameters."""
 
     name: str
     description: Description
     parameters: SimpleNamespace
 
     def __call__(self, ray: PhaseSpace) -> PhaseSpace:
-        """The phase space behind the element."""
+        """Return the phase space at the element's exit."""
         return self.description(ray, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The steps of a lattice in beam order, one for each element.
+    """The steps of a lattice in beam order, one per element.
 
-    `monitors` are the steps at which the beam's position is read.
+    `monitors` are the indices of the steps of beam position monitors.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Program:
         cavities: bool = False,
         integrator: Integrator = YOSHIDA,
     ) -> "Program":
-        """The program of a whole ring.
+        """Make the program of a whole ring.
 
-        The value of a knob, of any type of number, takes the place of the element's property. With `cavities` off they
-        are drifts and delta is constant. Raises KnobError for an unknown knob and ProgramError for an element or a ring
-        that no program can be made of.
+        The value of a knob, of any type of number, replaces the element's property. With `cavities` off, cavities are
+        drifts and delta is constant. Raises KnobError for an unknown knob, and ProgramError for an element or a ring
+        that cannot be made into a program.
         """
         ring = lattice.ring
         elements = tuple(lattice.element(i) for i in range(len(ring.elements)))
@@ -71,7 +71,7 @@ class Program:
         energy_ev: float = 0.0,
         integrator: Integrator = YOSHIDA,
     ) -> "Program":
-        """The program of a line or a cell; `energy_ev` above 0 lets its cavities work. Else as `of`."""
+        """Make the program of a line or a cell, as `of` does; its cavities act only if `energy_ev` is above 0."""
         every = tuple(elements)
         index = {e.name: i for i, e in enumerate(every)}
         places = _distinct({knob: find_place(knob, None, every, index) for knob in knobs or ()})
@@ -80,12 +80,12 @@ class Program:
 
 
 def knob_places(lattice: Lattice, knobs: Iterable[Knob]) -> dict[Knob, Place]:
-    """The parameter that each knob names. Raises KnobError for one that does not exist or is another's parameter."""
+    """Find the parameter that each knob names. Raises KnobError for an unknown knob, or two of the same parameter."""
     return _distinct({knob: find_place(knob, lattice, lattice.ring.elements, lattice.ring.index) for knob in knobs})
 
 
 def _distinct(places: dict[Knob, Place]) -> dict[Knob, Place]:
-    """The same places; one parameter can't follow two knobs."""
+    """Return the places. Raises KnobError if two knobs name the same parameter."""
     first: dict[Place, Knob] = {}
     for knob, place in places.items():
         other = first.setdefault(place, knob)
@@ -120,7 +120,7 @@ def _compiled(
 
 
 def _resolved(element: Element, given: Iterable[tuple[Place, Number]]) -> SimpleNamespace:
-    """An element's fields with knobs in their places."""
+    """Return an element's fields, with the values of knobs put in."""
     e = SimpleNamespace(**{f.name: getattr(element, f.name) for f in fields(element)})
     for place, value in given:
         order = place.order

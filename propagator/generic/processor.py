@@ -1,4 +1,4 @@
-"""Second stage: a phase space runs through a program's steps, and observers look on."""
+"""Second stage: run a phase space through a program's steps, and show it to observers."""
 
 import time
 from collections.abc import Sequence
@@ -19,10 +19,11 @@ def propagate(
     turns: int = 1,
     time_limit_s: float | None = None,
 ) -> PhaseSpace:
-    """Carry a phase space of any type of number through `turns` turns of a program.
+    """Propagate a phase space of any type of number through `turns` turns of a program.
 
-    Lost particles of an ensemble go on as infinity or NaN; an observer says where they were lost. Raises
-    PropagationError for 0 particles, fewer than one turn, arithmetic that has no answer, and when the time limit ends.
+    Lost particles of an ensemble continue as infinity or NaN; the observer `Losses` records where they were lost.
+    Raises PropagationError for 0 particles, less than one turn, arithmetic that fails (a division by zero, say), and
+    when the time limit is reached.
     """
     if turns < 1:
         raise PropagationError(f"turns: {turns}; give at least 1")

@@ -1,4 +1,4 @@
-"""Closed formulas: sympy's expressions pass through the same elements. Needs the extra `symbols`."""
+"""Closed formulas: sympy expressions propagated through the same elements. Needs the extra `symbols`."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ DRIFT_KICK_DRIFT = Integrator((sympy.Rational(1, 2), sympy.Rational(1, 2)), (sym
 
 
 def symbolic_matrix(program: Program, delta: Any = 0) -> sympy.Matrix:
-    """The matrix (4, 4) of a program about the axis, its entries formulas in the symbols of its knobs.
+    """Compute the matrix (4, 4) of a program about the axis; its entries are formulas in the symbols of the knobs.
 
     Choose an exact integrator and one slice for a short formula.
     """

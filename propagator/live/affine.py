@@ -1,7 +1,7 @@
 """Affine maps of phase space (x, px, y, py) at fixed momentum deviation, and the elements that are exactly such maps.
 
-A map is kept as `MAP` numbers: 4 rows of `WIDTH` columns, the last the constant part. Slices, edges and kicks follow
-pyAT's StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePass and CorrectorPass; the
+A map is kept as `MAP` numbers: 4 rows of `WIDTH` columns, the last being the constant part. Slices, edges and kicks
+follow pyAT's StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePass and CorrectorPass; the
 integrator is that of H. Yoshida, Phys. Lett. A 150 (1990) 262.
 """
 
@@ -21,7 +21,7 @@ A1, A2, A3, A4, B1, B2, B3, B4, KICK_X, KICK_Y, DX, DY, ROLL = range(13)
 #: Numbers of a map, and of a row of it.
 MAP, WIDTH = 20, 5
 
-#: Where the rows of a map begin, and the columns within a row: what each coordinate and the constant part contribute.
+#: Start of each row of a map, and the columns of a row: the contributions of the coordinates and the constant part.
 ROW_X, ROW_PX, ROW_Y, ROW_PY = range(0, MAP, WIDTH)
 OF_X, OF_PX, OF_Y, OF_PY, CONSTANT = range(WIDTH)
 
@@ -37,7 +37,7 @@ DRIFT_INNER = 0.5 - DRIFT_OUTER
 
 @compiled
 def set_identity(out: Floats) -> None:
-    """Make `out` the map that changes nothing."""
+    """Set `out` to the identity map."""
     out[:] = 0.0
     out[ROW_X + OF_X] = 1.0
     out[ROW_PX + OF_PX] = 1.0
@@ -47,14 +47,14 @@ def set_identity(out: Floats) -> None:
 
 @compiled
 def copy(source: Floats, out: Floats) -> None:
-    """Write a map to `out`; many times faster than the assignment of a slice, which looks for overlap."""
+    """Copy a map to `out`; many times faster than assigning a slice, which checks for overlap."""
     for i in range(MAP):
         out[i] = source[i]
 
 
 @compiled
 def compose(after: Floats, before: Floats, out: Floats) -> None:
-    """Write `after` following `before` to `out`, which must be neither."""
+    """Write the map `before` followed by `after` to `out`, which must be neither of them."""
     for row in range(4):
         i = WIDTH * row
         m0, m1, m2, m3 = after[i + OF_X], after[i + OF_PX], after[i + OF_Y], after[i + OF_PY]
@@ -68,13 +68,13 @@ def compose(after: Floats, before: Floats, out: Floats) -> None:
 
 @compiled
 def multiply_row(m: Floats, i: int, x: float, px: float, y: float, py: float) -> float:
-    """Apply the linear part of the row that begins at `i` to a point."""
+    """Apply the linear part of the row that starts at `i` to a point."""
     return float(m[i + OF_X] * x + m[i + OF_PX] * px + m[i + OF_Y] * y + m[i + OF_PY] * py)
 
 
 @compiled
 def apply_row(m: Floats, i: int, x: float, px: float, y: float, py: float) -> float:
-    """Apply the row that begins at `i` to a point."""
+    """Apply the row that starts at `i` to a point."""
     return float(m[i + OF_X] * x + m[i + OF_PX] * px + m[i + OF_Y] * y + m[i + OF_PY] * py + m[i + CONSTANT])
 
 
@@ -91,7 +91,7 @@ def carry(m: Floats, x: float, px: float, y: float, py: float) -> tuple[float, f
 
 @compiled
 def apply_drift(length: float, out: Floats) -> None:
-    """Let `out` be followed by free space; `length` [m] is divided by 1 + delta already."""
+    """Append a drift to the map `out`; `length` [m] is already divided by 1 + delta."""
     for column in range(WIDTH):
         out[ROW_X + column] += length * out[ROW_PX + column]
         out[ROW_Y + column] += length * out[ROW_PY + column]
@@ -99,26 +99,26 @@ def apply_drift(length: float, out: Floats) -> None:
 
 @compiled
 def edge_psi(curvature: float, angle: float, gap: float, fint: float) -> float:
-    """Return the angle [rad] by which the fringe field turns a bend's edge for the vertical focusing, at delta 0."""
+    """Return the angle [rad] by which the fringe field turns a bend's edge in its vertical focusing, at delta 0."""
     return curvature * gap * fint * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
 
 
 @compiled
 def edge_strengths(curvature: float, angle: float, gap: float, fint: float, delta: float) -> tuple[float, float]:
-    """Focusing of a bend's edge [1/m]: px += h x, py -= v y. `angle` [rad], `gap` [m, full], `curvature` [1/m]."""
+    """Return the focusing h, v of a bend's edge [1/m]: px += h x, py -= v y. `gap` [m] is the full gap."""
     psi = edge_psi(curvature, angle, gap, fint)
     return curvature * math.tan(angle), curvature * math.tan(angle - psi / (1.0 + delta))
 
 
 @compiled
 def has_edges(geometry: Floats) -> bool:
-    """Return whether an element bends and so has edges."""
+    """Return True if an element bends and so has edges."""
     return bool(geometry[ANGLE] != 0.0 and geometry[LENGTH] > 0.0)
 
 
 @compiled
 def edge_of(geometry: Floats, exit_side: bool, delta: float) -> tuple[float, float]:
-    """Focusing of an element's entrance or exit edge (`edge_strengths`), 0 without edges."""
+    """Return the focusing of an element's entrance or exit edge (`edge_strengths`), 0 without edges."""
     if not has_edges(geometry):
         return 0.0, 0.0
     angle = geometry[EXIT] if exit_side else geometry[ENTRANCE]
@@ -137,7 +137,7 @@ def edge_map(geometry: Floats, exit_side: bool, delta: float, out: Floats) -> No
 
 @compiled
 def dipole_terms(length: float, parameters: Floats) -> tuple[float, float]:
-    """Normal and skew dipole term with the coils [1/m; rad when `length` is 0]."""
+    """Return the normal and skew dipole terms with the coils' kicks [1/m; rad when `length` is 0]."""
     if length == 0.0:
         return parameters[B1] - parameters[KICK_X], parameters[A1] + parameters[KICK_Y]
     return (
@@ -171,7 +171,7 @@ def steer(
 def solve(system: Floats, size: int, out: Floats) -> bool:
     """Solve `size` linear equations, the right side in the last column, by elimination; False if they are singular.
 
-    `system` (size, size + 1) is overwritten. A system so small is solved here faster than it is handed to LAPACK.
+    `system` (size, size + 1) is overwritten. For so few equations this takes less time than the call of LAPACK.
     """
     for step in range(size):
         pivot = step
@@ -196,7 +196,7 @@ def solve(system: Floats, size: int, out: Floats) -> bool:
 
 @compiled
 def solve_fixed_point(turn: Floats, out: Floats) -> bool:
-    """Write the fixed point of a map; False when there is none or more than one."""
+    """Write the fixed point of a map; False if there is none or more than one."""
     system = np.empty((4, 5))
     for row in range(4):
         for column in range(4):

@@ -1,7 +1,7 @@
-"""The bodies of quadrupoles and bends, which are affine: their maps and derivatives by the momentum, eight at a time.
+"""The affine bodies of quadrupoles and bends: their maps and the derivatives with respect to momentum, eight at a time.
 
-Rows of a state are x, px, y, py of five columns of the map, the same of its derivative by the momentum deviation, and
-the coefficients where `nonlinear` has them.
+Rows of a state are x, px, y, py of five columns of the map, the same of its derivative with respect to the momentum
+deviation, and the coefficients, in the same order as in `nonlinear`.
 """
 
 from gnomon.propagator.compiled import Floats, compiled, inlined
@@ -28,14 +28,14 @@ from gnomon.propagator.live.nonlinear import (
 )  # fmt: skip
 from gnomon.propagator.live.pairs import BASE, SLOPE
 
-#: Where the column of the constant part, the five columns of derivatives and the last of these begin.
+#: Start of the column of the constant part, of the five columns of derivatives, and of the last of these.
 CONSTANTS, SLOPES, CONSTANT_SLOPES = 4 * COLUMN, 5 * COLUMN, 9 * COLUMN
 
-#: Numbers of a state: ten columns, and the coefficients behind them.
+#: Numbers of a state: ten columns, followed by the coefficients.
 BEFORE = 10 * COLUMN
 BODY_STATE = BEFORE + COEFFICIENTS * LANES
 
-#: From a coefficient's place in a state of `nonlinear` to that here.
+#: Distance from a coefficient's place in a state of `nonlinear` to its place here.
 FURTHER = BEFORE - ROWS
 
 
@@ -43,7 +43,7 @@ FURTHER = BEFORE - ROWS
 def kick_drift_pair(
     at: int, lane: int, focus: float, gradient: float, skew: float, free: float, weight: float, state: Floats
 ) -> None:
-    """Kick one lane's column of the map and of its derivative by the momentum, and let both drift."""
+    """Kick a lane's column of the map and of its derivative with respect to momentum, and let both drift."""
     px, py = kick_drift_column(at, lane, focus, gradient, skew, free, state)
     x, y = state[SLOPES + at + X + lane], state[SLOPES + at + Y + lane]
     slope_x = state[SLOPES + at + PX + lane] - (focus * x - skew * y)
@@ -56,7 +56,7 @@ def kick_drift_pair(
 
 @compiled
 def kick_drift_bodies(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Linear kick and then free space, fractions of each lane's slice."""
+    """Apply a linear kick and then a drift to all lanes, each over a fraction of its slice."""
     weight = 1.0 / (1.0 + delta)
     for lane in range(LANES):
         h, length = state[CURVATURE + FURTHER + lane], kick * state[KICKING + FURTHER + lane]
@@ -98,7 +98,7 @@ def map_bodies(coefficients: Floats, slices: int, delta: float, state: Floats) -
 
 @compiled
 def take_body(state: Floats, lane: int, out: Floats) -> None:
-    """Write one lane's base and derivative to a pair."""
+    """Write a lane's map and derivative to a pair."""
     for row in range(4):
         for column in range(WIDTH):
             out[BASE + WIDTH * row + column] = state[COLUMN * column + LANES * row + lane]

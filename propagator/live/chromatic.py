@@ -1,9 +1,9 @@
 """First-order effects of the momentum deviation: dispersion and chromaticity.
 
 The dispersion is the fixed point of the derivative of the turn. A small symplectic change dM of an element's matrix M
-moves the phase advance of a mode with the eigenvector E by -Re(conj(M E) S dM E) / 2, S the symplectic form: of a thin
-kick that is the well known beta dK / 2. Of elements with sextupole or octupole terms the field's change is that along
-the dispersive orbit, kick by kick.
+changes the phase advance of a mode with the eigenvector E by -Re(conj(M E) S dM E) / 2, where S is the symplectic form;
+for a thin kick this is the well-known beta dK / 2. In elements with sextupole or octupole terms the field's change
+along the dispersive orbit is taken kick by kick.
 """
 
 import numpy as np
@@ -58,16 +58,16 @@ from gnomon.propagator.live.nonlinear import (
 from gnomon.propagator.live.pairs import SLOPE, by_delta, carry_slope
 from gnomon.propagator.live.tables import LiveTables
 
-#: Columns of a state behind the orbit: dispersion, and the eigenvectors of both modes.
+#: Columns of a state after the orbit: dispersion, and the eigenvectors of both modes.
 DISPERSION, REAL_1, IMAGINARY_1, REAL_2, IMAGINARY_2 = range(COLUMN, 6 * COLUMN, COLUMN)
 
-#: Where the changes of phase stand, behind a state.
+#: Places of the changes of phase, after a state.
 PHASE_1, PHASE_2 = STATE, STATE + LANES
 
 
 @compiled
 def carry_body_slope(body: Floats, dx: float, dpx: float, dy: float, dpy: float) -> tuple[float, float, float, float]:
-    """Carry the derivative of an orbit by the momentum deviation through a linearised nonlinear body."""
+    """Carry the derivative of an orbit with respect to the momentum deviation through a linearised nonlinear body."""
     return (
         multiply_row(body, ROW_X, dx, dpx, dy, dpy) + body[BODY_BY_DELTA],
         multiply_row(body, ROW_PX, dx, dpx, dy, dpy) + body[BODY_BY_DELTA + 1],
@@ -78,7 +78,7 @@ def carry_body_slope(body: Floats, dx: float, dpx: float, dy: float, dpy: float)
 
 @compiled
 def find_dispersion(tables: LiveTables, slot: int, out: Floats) -> bool:
-    """Write the dispersion (4) at the ring's start; False when there is none or more than one."""
+    """Write the dispersion (4) at the ring's start; False if there is none or more than one."""
     segments, bodies, points = tables.segments[slot], tables.bodies[slot], tables.points[slot]
     start = tables.starts[slot]
     count = points.shape[0]
@@ -100,7 +100,7 @@ def find_dispersion(tables: LiveTables, slot: int, out: Floats) -> bool:
 
 @compiled
 def walk_dispersion(tables: LiveTables, slot: int, orbit: Floats, start: Floats, dispersion: Floats) -> None:
-    """Write the dispersion (n+1, 4) along an orbit (n+1, 4), from that at the start."""
+    """Write the dispersion (n+1, 4) along an orbit (n+1, 4), given its value at the start."""
     kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
     maps, inlets, bodies, outlets = tables.maps[slot], tables.inlets[slot], tables.bodies[slot], tables.outlets[slot]
     delta = tables.deltas[slot]
@@ -138,10 +138,10 @@ def walk_dispersion(tables: LiveTables, slot: int, orbit: Floats, start: Floats,
 
 @compiled
 def advance_segments(tables: LiveTables, slot: int, vectors: Floats, work: Floats, advance: Floats) -> None:
-    """Add the derivative of the modes' phases [rad] by the momentum deviation in the affine segments to `advance` (2).
+    """Add the affine segments' part of the modes' phase derivatives [rad] to `advance` (2).
 
-    `vectors` (20) holds the eigenvectors at the start in four columns and the dispersion in the fifth; those at every
-    nonlinear body replace its arrival map.
+    The derivatives are with respect to the momentum deviation. `vectors` (20) holds the eigenvectors at the start in
+    four columns and the dispersion in the fifth; their values at every nonlinear body overwrite its arrival map.
     """
     segments, bodies, points = tables.segments[slot], tables.bodies[slot], tables.points[slot]
     start, arrivals = tables.starts[slot], tables.arrival_maps
@@ -178,9 +178,10 @@ def advance_segments(tables: LiveTables, slot: int, vectors: Floats, work: Float
 
 @compiled
 def advance_drift(drift: float, weight: float, state: Floats) -> None:
-    """Free space (a fraction divided by 1 + delta) of every lane's orbit, dispersion and eigenvectors.
+    """Drift every lane's orbit, dispersion and eigenvectors by a fraction of a slice.
 
-    Rows are x, px, y, py of these six columns; the modes' changes of phase stand behind the state.
+    `drift` is that fraction divided by 1 + delta, `weight` is 1 / (1 + delta). Rows are x, px, y, py of these six
+    columns; the modes' changes of phase follow the state.
     """
     for lane in range(LANES):
         free = drift * state[DRIFTING + lane]
@@ -216,13 +217,13 @@ def advance_drift(drift: float, weight: float, state: Floats) -> None:
 
 @compiled
 def advance_kick(kick: float, delta: float, state: Floats) -> None:
-    """Kick of every lane's orbit, dispersion and eigenvectors, with the field's change along the dispersion."""
+    """Kick every lane's orbit, dispersion and eigenvectors, with the field's change along the dispersion."""
     for lane in range(LANES):
         x, y = state[X + lane], state[Y + lane]
         slope_x, slope_y = state[DISPERSION + X + lane], state[DISPERSION + Y + lane]
         b4, a4, b3, a3 = state[B_4 + lane], state[A_4 + lane], state[B_3 + lane], state[A_3 + lane]
         b2, a2 = state[B_2 + lane], state[A_2 + lane]
-        # the field by Horner's rule, its derivative by w = x + i y, and the derivative of that: u + i v
+        # the field by Horner's rule, its first derivative with respect to w = x + i y, and the second: u + i v
         cubic, cubic_a = b4 * x - a4 * y, b4 * y + a4 * x
         b, a = cubic + b3, cubic_a + a3
         g, f = 2.0 * cubic + b3, 2.0 * cubic_a + a3
@@ -272,9 +273,10 @@ def advance_kick(kick: float, delta: float, state: Floats) -> None:
 
 @compiled
 def advance_bodies(tables: LiveTables, slot: int, state: Floats, advance: Floats) -> None:
-    """Add the derivative of the modes' phases [rad] by the momentum deviation in the nonlinear bodies to `advance` (2).
+    """Add the nonlinear bodies' part of the modes' phase derivatives [rad] to `advance` (2).
 
-    The arrival maps hold eigenvectors and dispersion at their entrances; `state` has room for 16 numbers more.
+    The derivatives are with respect to the momentum deviation. The arrival maps hold eigenvectors and dispersion at the
+    bodies' entrances; `state` has room for another 16 numbers.
     """
     coefficients, group_slices, lanes = tables.coefficients, tables.group_slices, tables.lanes
     delta, points, arrivals = tables.deltas[slot], tables.points[slot], tables.arrival_maps

@@ -1,8 +1,8 @@
 """The closed orbit by multiple shooting.
 
-The unknowns are the coordinates at the body of every nonlinear element. All of them are linearised about their points
-at once; the turn is then a chain of affine maps, whose fixed point gives the new points (Newton's method). Starting
-from the last orbit is all that a warm start needs.
+The unknowns are the coordinates at the body of every nonlinear element. All bodies are linearised about these points at
+once; the turn is then a chain of affine maps, whose fixed point gives the new points (Newton's method). A warm start
+needs nothing but the last orbit.
 """
 
 from gnomon.propagator.compiled import Floats, compiled
@@ -11,19 +11,20 @@ from gnomon.propagator.live.nonlinear import linearise
 from gnomon.propagator.live.report import CHANGE, FOUND, ITERATIONS, LOST, NO_FIXED_POINT, NOT_CONVERGED
 from gnomon.propagator.live.tables import LiveTables
 
-#: No particle survives this far out [m].
+#: Distance [m] at which a particle counts as lost.
 FAR = 10.0
 
-#: Reach of a step that is as long as it wants, and of one that must not leave the neighbourhood [m, rad].
+#: Maximum step [m, rad] of a search without limits, and of a cautious one that must stay in the neighbourhood.
 FREE, CAUTIOUS = 1e9, 5e-3
 
-#: Steps of Newton's method before it is given up.
+#: Maximum number of steps of Newton's method.
 MAX_ITERATIONS = 30
 
-#: Largest change [m, rad] at which the orbit counts as found, and below which a change that no longer shrinks does.
+#: The orbit counts as found when a change [m, rad] is below TOLERANCE, or below FLOOR and no longer shrinking.
 TOLERANCE, FLOOR = 1e-13, 1e-11
 
-#: Change [m, rad] that is foreseen for the step that is left out, and a change that no ring's next one leaves larger.
+#: The last step is left out when its change [m, rad] is predicted to be below CERTAIN, or when the change before it was
+#: below QUICK, which is small enough in any ring.
 CERTAIN, QUICK = 1e-15, 1e-9
 
 
@@ -31,13 +32,13 @@ CERTAIN, QUICK = 1e-15, 1e-9
 def close_orbit(
     tables: LiveTables, slot: int, state: Floats, reach: float, bodies_valid: bool, exact: bool, report: Floats
 ) -> int:
-    """Find one slot's closed orbit; returns one of `report`'s outcomes.
+    """Find one slot's closed orbit; return one of `report`'s outcomes.
 
-    The slot's points hold the guess and then the orbit. `state` is room to work. No step moves a point by more than
-    `reach` [m, rad]. When the slot's bodies are valid near the guess, the first step does without new ones. When
-    `exact`, the bodies and the turn are those about the orbit itself; else the search ends, one step earlier, when the
-    last two changes say that the next, which shrinks with the square, would be below `CERTAIN`, or one is `QUICK`.
-    `report` gets iterations and the last change.
+    The slot's points hold the guess, and at the end the orbit. `state` is working space. No step moves a point by more
+    than `reach` [m, rad]. If the slot's bodies are valid near the guess, the first step uses them as they are. If
+    `exact`, the final bodies and turn are those about the orbit itself. Else the search ends one step earlier: when the
+    last two changes predict that the next one, by quadratic convergence, would be below `CERTAIN`, or when a change is
+    below `QUICK`. `report` gets the number of iterations and the last change.
     """
     segments, points, bodies = tables.segments[slot], tables.points[slot], tables.bodies[slot]
     turn, start, arrival_maps = tables.turns[slot], tables.starts[slot], tables.arrival_maps
@@ -71,7 +72,7 @@ def close_orbit(
                     return LOST
                 change = max(change, difference)
                 size = max(size, abs(value))
-                arrival_maps[k, row] = value  # over a row of the map that has been used
+                arrival_maps[k, row] = value  # overwrites a row that is no longer needed
         report[CHANGE] = change
         share = 1.0 if change <= reach else reach / change
         for k in range(count):

@@ -1,4 +1,4 @@
-"""The two ends of a multipole: changes of frame and, of a bend, edges."""
+"""The two ends of a multipole: the changes of frame and, for a bend, the edges."""
 
 from gnomon.propagator.compiled import Floats, compiled
 from gnomon.propagator.live.affine import MAP, compose, copy, edge_map, has_edges, set_identity
@@ -11,7 +11,7 @@ def write_ends(
 ) -> None:
     """Write the maps from an element's entrance to its body and from its body to its exit.
 
-    `frames` (2, 30) are its changes of frame, which count when it is `misaligned`; `work` is room for two maps.
+    `frames` (2, 30) are its changes of frame, used if it is `misaligned`; `work` has space for two maps.
     """
     set_identity(inlet)
     set_identity(outlet)

@@ -1,6 +1,6 @@
-"""The entry point of the compiled code that finds a beam: orbit, momentum, optics and chromatic functions.
+"""Entry point of the compiled code that finds a beam: orbit, momentum, optics and chromatic functions.
 
-The arrays that it works on are described in `tables.LiveTables`; `program.Program` holds them.
+It works on the arrays that `tables.LiveTables` describes and `program.Program` holds.
 """
 
 import math
@@ -39,18 +39,18 @@ from gnomon.propagator.live.report import (
 )  # fmt: skip
 from gnomon.propagator.live.tables import LiveTables, Packed, unpack
 
-#: Room that kernels work in.
+#: Numbers of working space of the kernels.
 WORK = STATE + 300
 
-#: What is asked of `find`, added up: the path of the turn, optics, chromatic functions (with the path), and the
-#: momentum deviation at which the path is the one that is wanted.
+#: Flags of what `find` computes: the path of the turn, optics, chromatic functions (which need the path), and the
+#: momentum deviation at which the path has the target length.
 PATH, OPTICS, CHROMATIC, FOLLOW = 1, 2, 4, 8
 
-#: Steps of the momentum deviation before it is given up, the longest one after which the next need not be seen (it
-#: shrinks with the square), and what the path's rounding leaves of it [m] and of the momentum deviation.
+#: Maximum steps of the momentum deviation; the largest one after which the next can be skipped (convergence is
+#: quadratic); rounding of the path [m] and of the momentum deviation.
 MAX_STEPS, CERTAIN, ROUNDING, TOLERANCE = 8, 1e-8, 1e-15, 1e-15
 
-#: Longest step of the momentum deviation; farther away the search is not here (`rf`).
+#: Maximum step of the momentum deviation; a solution farther away is searched by `momentum_from_rf`.
 MAX_LENGTH = 5e-3
 
 
@@ -67,13 +67,13 @@ def find(
     pairs: Floats,
     report: Floats,
 ) -> None:
-    """Find one slot's closed orbit (n+1, 4) and what else is `wanted`; the outcome is in `report`.
+    """Find one slot's closed orbit (n+1, 4) and the other quantities `wanted`; the outcome is in `report`.
 
-    With FOLLOW the momentum deviation moves until the path of the turn is `target` [m] longer than the ring. When that
-    is further than `reach` from where the maps were built, the outcome is MOVED: they are to be rebuilt about the
-    momentum deviation in the report, and the search goes on from there. Without PATH or OPTICS the traces are those of
-    the search's last step but one. `optics` (3, 2, n+1), which are beta, alpha and phase, and dispersion (n+1, 4) are
-    those at every entrance and at the end; `pairs` (2, 2) are the tunes, with their integers, and the chromaticities.
+    With FOLLOW the momentum deviation is varied until the path of the turn is `target` [m] longer than the ring. If
+    that is farther than `reach` from where the maps were built, the outcome is MOVED: rebuild them about the momentum
+    deviation in the report and continue from there. Without PATH or OPTICS the traces are those of the search's last
+    step but one. `optics` (3, 2, n+1) holds beta, alpha and phase, `dispersion` (n+1, 4) the dispersion, at every
+    entrance and at the end; `pairs` (2, 2) holds the tunes with their integer parts, and the chromaticities.
     """
     tables = unpack(packed)
     deltas, bases, points, starts, turn = tables.deltas, tables.bases, tables.points, tables.starts, tables.turns[slot]
@@ -134,7 +134,7 @@ def find(
         walk_beam(tables, slot, beam, spare, orbit, vectors)
         evaluate_optics(vectors, beta, alpha, phase)
         if not (0.0 < beta[0, last] < 1e300 and 0.0 < beta[1, last] < 1e300):
-            verdict = UNSTABLE_BOTH  # so near an integer that rounding decides
+            verdict = UNSTABLE_BOTH  # too close to an integer for the rounding
         else:
             for mode in range(2):
                 tunes[mode] += math.floor(phase[mode, last] - tunes[mode] + 0.5)
@@ -165,7 +165,7 @@ def find(
 
 @compiled
 def slope_at(tables: LiveTables, slot: int, index: int, row: int, orbit: Floats, dispersion: Floats) -> float:
-    """A row of the dispersion at a body, behind the entrance of its element."""
+    """Return a row of the dispersion at an element's body, inside its change of frame and entrance edge."""
     if not tables.has_frame[index]:
         return float(dispersion[index, row])
     pair, z, d = tables.inlets[slot, index], orbit[index], dispersion[index]
@@ -176,7 +176,7 @@ def slope_at(tables: LiveTables, slot: int, index: int, row: int, orbit: Floats,
 def measure(
     tables: LiveTables, slot: int, orbit: Floats, dispersion: Floats, eta: Floats, work: Floats, total: Floats
 ) -> bool:
-    """Write the dispersion along an orbit, that at the start (`eta`), the path [m] and its slope; False without one."""
+    """Write the dispersion along an orbit and at the start (`eta`), the path [m] and its slope; False without one."""
     if not find_dispersion(tables, slot, eta):
         return False
     walk_dispersion(tables, slot, orbit, eta, dispersion)

@@ -1,9 +1,9 @@
 """The change of frame into and out of a displaced and rolled element.
 
-Formulas after doi 10.1016/j.nima.2022.167487 (equation numbers are this paper's) for a reference point at the
-element's centre, worked out here for offsets across the beam and a roll about the chord. The frame's path is a
-straight line, as in pyAT: lengths along it are not divided by 1 + delta, and momenta turn with the frame as directions
-do, so that a rolled bend has a small spurious dispersion.
+Formulas after doi 10.1016/j.nima.2022.167487 (equation numbers are those of the paper) for a reference point at the
+element's centre, applied to transverse offsets and a roll about the chord. The frame's path is a straight line, as in
+pyAT: lengths along it are not divided by 1 + delta, and momenta rotate with the frame as directions do, so that a
+rolled bend has a small spurious dispersion.
 """
 
 import math
@@ -14,16 +14,16 @@ from gnomon.propagator.live.affine import CONSTANT, OF_PX, OF_PY, OF_X, OF_Y, WI
 #: Rows x, px, y, py, ct and columns x, px, y, py, delta, constant of a change of frame.
 ROWS, COLUMNS = 5, 6
 
-#: Where the rows of a change of frame begin, and the columns behind those of the coordinates.
+#: Start of each row of a change of frame, and the columns after those of the coordinates.
 FRAME_X, FRAME_PX, FRAME_Y, FRAME_PY, FRAME_PATH = range(0, ROWS * COLUMNS, COLUMNS)
 OF_DELTA, FRAME_CONSTANT = 4, 5
 
 
 @compiled
 def write_frame(rotation: Floats, ahead: float, x: float, y: float, out: Floats) -> None:
-    """Write the change to a frame turned by `rotation`, reached `ahead` [m] along its axis and at (`x`, `y`) [m].
+    """Write the change to a frame turned by `rotation`, its origin `ahead` [m] along the axis and at (`x`, `y`) [m].
 
-    `rotation` has 9 numbers by rows; `out` has 30, by rows. Equations (8) to (11).
+    `rotation` has 9 numbers, row by row; `out` has 30, row by row. Equations (8) to (11).
     """
     r00, r01, r02 = rotation[0], rotation[1], rotation[2]
     r10, r11, r12 = rotation[3], rotation[4], rotation[5]
@@ -59,8 +59,8 @@ def write_frame(rotation: Floats, ahead: float, x: float, y: float, out: Floats)
 def write_frames(angle: float, dx: float, dy: float, roll: float, work: Floats, into: Floats, out_of: Floats) -> None:
     """Write the changes of frame at an element's entrance and exit; `work` has 9 numbers.
 
-    The element bends by `angle` [rad], stands off by `dx`, `dy` [m] and is turned by `roll` [rad] about its chord: this
-    rotation leaves both ends of the chord where they are, so that only the offsets displace the entrance.
+    The element bends by `angle` [rad], is displaced by `dx`, `dy` [m] and rolled by `roll` [rad] about its chord. The
+    roll leaves both ends of the chord where they are, so only the offsets displace the entrance.
     """
     c, s = math.cos(0.5 * angle), math.sin(0.5 * angle)
     turn, flip = math.cos(roll), math.sin(roll)

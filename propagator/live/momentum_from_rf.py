@@ -1,7 +1,7 @@
 """The momentum deviation that follows from the RF frequency.
 
-On the closed orbit the circumference must be h c / f. Its dependence on the momentum is followed as it is and not as a
-line: at low momentum compaction the second order is soon larger than the first.
+On the closed orbit the circumference must be h c / f. Its dependence on the momentum is not linearised: at low momentum
+compaction the second order soon exceeds the first.
 """
 
 import math
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
 
-#: No ring stores beam beyond this deviation; and how far one step may go.
+#: Maximum momentum deviation of the search, beyond that of any stored beam, and its maximum step.
 MAX_DELTA, MAX_STEP = 0.2, 0.01
 
-#: Change at which delta counts as found, shortest step of a search, and rounding of the path [m].
+#: Change below which delta counts as found, minimum step, and rounding of the path [m].
 TOLERANCE, MIN_STEP, ROUNDING = 1e-14, 1e-9, 1e-14
 
 #: Maximum number of orbits to try.
@@ -21,13 +21,13 @@ MAX_TRIALS = 60
 
 
 def path_difference(harmonic_number: int, frequency: float, reference: float) -> float:
-    """Circumference at `frequency` less that at `reference` [Hz], in m, without the loss of digits of a difference."""
+    """Return the circumference [m] at `frequency` less that at `reference` [Hz], to full precision."""
     return harmonic_number * SPEED_OF_LIGHT * (reference - frequency) / (frequency * reference)
 
 
 @dataclass(frozen=True, slots=True)
 class Momentum:
-    """A momentum deviation, its slope of the path [m], and a reason when there is none."""
+    """A momentum deviation and the slope of the path [m] there, or the reason why there is none."""
 
     delta: float
     slope: float
@@ -35,10 +35,10 @@ class Momentum:
 
 
 def find_momentum(lengthening: Callable[[float], tuple[float, float] | None], target: float) -> Momentum:
-    """Solve lengthening(delta) = target [m] by Newton's method from 0, with steps that must bring it nearer.
+    """Solve lengthening(delta) = target [m] by Newton's method from 0; every step must reduce the difference.
 
-    `lengthening` returns the path [m] and its slope [m], or None where there is no closed orbit. The answer lies on the
-    branch that contains the reference momentum.
+    `lengthening` returns the path [m] and its slope [m], or None where there is no closed orbit. The solution lies on
+    the branch that contains the reference momentum.
     """
     at = 0.0
     found = lengthening(at)
@@ -54,12 +54,12 @@ def find_momentum(lengthening: Callable[[float], tuple[float, float] | None], ta
     while abs(step) > TOLERANCE:
         trials += 1
         new = None if abs(at + step) > MAX_DELTA else lengthening(at + step)
-        # else a turning point of the path lies between
+        # else the path has a turning point in between
         if new is not None and abs(new[0] - target) < abs(rest) and new[1] * slope > 0.0:
             at, rest, slope = at + step, new[0] - target, new[1]
             step = _step(rest, slope)
             continue
-        if abs(rest) <= ROUNDING:  # rounding lets the path come no nearer
+        if abs(rest) <= ROUNDING:  # as close as rounding allows
             break
         step *= 0.5
         if trials >= MAX_TRIALS or abs(step) <= MIN_STEP:

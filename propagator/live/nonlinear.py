@@ -1,9 +1,9 @@
 """Elements with sextupole or octupole terms: slices tracked together with their Jacobian, eight elements side by side.
 
-Each lane holds the state and five columns of its derivative (by the coordinates and by the momentum deviation), 6 x 4
-rows of 8 numbers, then the coefficients. All of it is one array: loops of eight with constant offsets into one array
-need no check for overlap, and only without that check does the compiler turn loops so short into vector instructions
-(measured: five times faster). What such a loop calls is therefore `inlined` in it.
+Each lane holds the state and five columns of its derivative (with respect to the coordinates and the momentum
+deviation), 6 x 4 rows of 8 numbers, then the coefficients. All of it is one array: loops of eight with constant offsets
+into a single array need no check for overlap, and the compiler vectorises such short loops only without that check
+(measured: five times faster). For the same reason, functions that such a loop calls are `inlined`.
 """
 
 from gnomon.propagator.compiled import Floats, compiled, inlined
@@ -24,31 +24,31 @@ from gnomon.propagator.live.tables import LiveTables
 
 LANES = 8
 
-#: Numbers of a linearised body: the affine map, and behind it the derivative by the momentum deviation.
+#: Numbers of a linearised body, and where its derivative with respect to the momentum deviation starts, after the map.
 BODY, BODY_BY_DELTA = 24, 20
 
-#: Rows of a column of a state, eight lanes each, and the numbers of a column.
+#: Rows of a column of a state, eight lanes each, and the number of numbers in a column.
 X, PX, Y, PY = range(0, 4 * LANES, LANES)
 COLUMN = 4 * LANES
 
-#: Columns of a state: the coordinates, and their derivatives by each coordinate at the entrance and by the momentum.
+#: Columns of a state: coordinates, and their derivatives with respect to those at the entrance and to the momentum.
 POINT, BY_X, BY_PX, BY_Y, BY_PY, BY_DELTA = range(0, 6 * COLUMN, COLUMN)
 
-#: Rows of a group's coefficients: b1 to b4, a1 to a4, length that drifts, length that kicks, curvature.
+#: Rows of a group's coefficients: b1 to b4, a1 to a4, length of the drifts, length of the kicks, curvature.
 COEFFICIENTS = 11
 NORMAL_ROW, SKEW_ROW, DRIFTING_ROW, KICKING_ROW, CURVATURE_ROW = 0, 4 * LANES, 8 * LANES, 9 * LANES, 10 * LANES
 
-#: Numbers in a group's state: the rows of six columns, x px y py each, and the coefficients behind them.
+#: Numbers in a group's state: the rows of six columns, x px y py each, followed by the coefficients.
 ROWS = 6 * COLUMN
 STATE = ROWS + COEFFICIENTS * LANES
 
-#: Where the coefficients stand in a state.
+#: Start of each coefficient in a state.
 B_1, B_2, B_3, B_4, A_1, A_2, A_3, A_4, DRIFTING, KICKING, CURVATURE = range(ROWS, STATE, LANES)
 
 
 @compiled
 def write_coefficients(geometry: Floats, parameters: Floats, slices: int, lane: int, flat: Floats, at: int) -> None:
-    """Write a nonlinear element's lane into the flat coefficients of its group, which start at `at`."""
+    """Write a nonlinear element's coefficients to its lane in the group's flat ones, which start at `at`."""
     length = geometry[LENGTH]
     normal, skew = dipole_terms(length, parameters)
     for order in range(4):
@@ -61,7 +61,7 @@ def write_coefficients(geometry: Floats, parameters: Floats, slices: int, lane: 
 
 @compiled
 def fill_state(coefficients: Floats, used: int, at: int, state: Floats) -> None:
-    """Set the first `used` numbers of a state to 0 and write a group's coefficients at `at`; slices take longer."""
+    """Zero the first `used` numbers of a state and copy a group's coefficients to `at`; faster than slices."""
     for i in range(used):
         state[i] = 0.0
     for i in range(COEFFICIENTS * LANES):
@@ -72,7 +72,7 @@ def fill_state(coefficients: Floats, used: int, at: int, state: Floats) -> None:
 def horner(
     b1: float, b2: float, b3: float, b4: float, a1: float, a2: float, a3: float, a4: float, x: float, y: float
 ) -> tuple[float, float, float, float]:
-    """B_y and B_x of a multipole field, over Brho, and real and imaginary part of the derivative by x + i y."""
+    """Return B_y and B_x of a multipole field over Brho, and the real and imaginary parts of d/d(x + i y) of it."""
     g, f = b4, a4
     b = g * x - f * y + b3
     a = g * y + f * x + a3
@@ -94,7 +94,7 @@ def horner(
 def kick_drift_column(
     at: int, lane: int, focus: float, gradient: float, skew: float, free: float, state: Floats
 ) -> tuple[float, float]:
-    """Kick one lane's column of derivatives and let it drift; returns its px and py. Strengths are times the length."""
+    """Kick a lane's column of derivatives and let it drift; return its px and py. Strengths are integrated."""
     x, y = state[at + X + lane], state[at + Y + lane]
     px = state[at + PX + lane] - (focus * x - skew * y)
     py = state[at + PY + lane] + (skew * x + gradient * y)
@@ -107,7 +107,7 @@ def kick_drift_column(
 
 @compiled
 def drift_lanes(fraction: float, state: Floats) -> None:
-    """Free space of `fraction` (divided by 1 + delta) of each lane's slice, but for its own change with delta."""
+    """Drift all lanes by `fraction` (divided by 1 + delta) of a slice, without the effect of delta on the drift."""
     for column in range(6):
         i = COLUMN * column
         for lane in range(LANES):
@@ -118,7 +118,7 @@ def drift_lanes(fraction: float, state: Floats) -> None:
 
 @compiled
 def kick_drift_lanes(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Multipole kick and then free space, fractions of each lane's slice; field and derivative by Horner's rule."""
+    """Apply a multipole kick and then a drift to all lanes, as fractions of a slice; the field is by Horner's rule."""
     weight = 1.0 / (1.0 + delta)
     for lane in range(LANES):
         x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
@@ -169,7 +169,7 @@ def track_lanes(slices: int, delta: float, state: Floats) -> None:
 
 @compiled
 def linearise(tables: LiveTables, slot: int, state: Floats) -> None:
-    """Write one slot's `bodies`: the affine map of each nonlinear body about its point, and its change with delta."""
+    """Write one slot's `bodies`: the affine map of each nonlinear body about its point, and its delta derivative."""
     coefficients, group_slices, lanes = tables.coefficients, tables.group_slices, tables.lanes
     delta, points, out = tables.deltas[slot], tables.points[slot], tables.bodies[slot]
     for group in range(group_slices.size):

@@ -1,8 +1,8 @@
-"""Coupled optics of a turn in closed form, and along the ring.
+"""Coupled optics: of a turn in closed form, and along the ring.
 
-The two normal modes come from the 2 x 2 blocks of the turn's matrix (D. Edwards and L. Teng, IEEE Trans. Nucl. Sci. 20
-(1973) 885); their eigenvectors E give beta = |E_x|^2, alpha = -Re(E_x conj(E_p)) and the phase arg E_x of mode 1 in x,
-and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as pyAT's linopt6 does.
+The two normal modes come from the 2 x 2 blocks of the one-turn matrix (D. Edwards and L. Teng, IEEE Trans. Nucl. Sci.
+20 (1973) 885). Their eigenvectors E give beta = |E_x|^2, alpha = -Re(E_x conj(E_p)) and the phase arg E_x of mode 1 in
+x, and likewise of mode 2 in y (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as in pyAT's linopt6.
 """
 
 import math
@@ -33,18 +33,18 @@ from gnomon.propagator.live.affine import (
 from gnomon.propagator.live.report import STABLE, UNSTABLE_1, UNSTABLE_2, UNSTABLE_BOTH, UNSTABLE_SUM
 from gnomon.propagator.live.tables import LiveTables
 
-#: Writes columns to the entry of an index: of an orbit (n+1, 4), and of another array.
+#: Function that records columns at an index: in an orbit (n+1, 4), and in another array.
 Recorder = Callable[[Floats, int, Floats, Floats], None]
 
-#: Columns at which the eigenvectors of the modes begin, real part and then imaginary part.
+#: First column of each mode's eigenvector: its real part, followed by the imaginary part.
 MODE_1, MODE_2 = 0, 2
 
 
 @compiled
 def find_traces(turn: Floats, traces: Floats) -> int:
-    """Write 2 cos(mu) of both modes and the discriminant, and say which mode is stable.
+    """Write 2 cos(mu) of both modes and the discriminant; return the verdict on their stability.
 
-    Mode 1 is the one that stays with x when the coupling vanishes.
+    Without coupling, mode 1 is the one in x.
     """
     trace_x = turn[ROW_X + OF_X] + turn[ROW_PX + OF_PX]
     trace_y = turn[ROW_Y + OF_Y] + turn[ROW_PY + OF_PY]
@@ -73,9 +73,9 @@ def find_traces(turn: Floats, traces: Floats) -> int:
 
 @compiled
 def find_mode(turn: Floats, mode: int, traces: Floats, vectors: Floats) -> float:
-    """Write a stable mode's eigenvector to columns `2 * mode` and the next of `vectors` (20), and return its mu [rad].
+    """Write a stable mode's eigenvector to columns `2 * mode` and the next of `vectors` (20); return its mu [rad].
 
-    Real and imaginary part, normalised to an invariant of 1; mu lies between 0 and 2 pi.
+    Real and imaginary parts are normalised to an invariant of 1; mu lies between 0 and 2 pi.
     """
     own, other = traces[mode], traces[1 - mode]
     best, v0, v1, v2, v3 = -1.0, 0.0, 0.0, 0.0, 0.0
@@ -134,14 +134,14 @@ def record_beam(beam: Floats, index: int, orbit: Floats, vectors: Floats) -> Non
 
 
 def walker(record: Recorder) -> Callable[[LiveTables, int, Floats, Floats, Floats, Floats], None]:
-    """Return the compiled walk around the ring that lets `record` (compiled) write what is wanted at every entrance.
+    """Make a compiled walk around the ring that calls `record` (compiled) at every entrance and at the end.
 
-    A function that is made with its recorder can be kept in the cache; one that is handed it as an argument cannot.
+    A function that is made with its recorder can be cached; one that takes it as an argument cannot.
     """
 
     @compiled
     def walk(tables: LiveTables, slot: int, columns: Floats, work: Floats, orbit: Floats, out: Floats) -> None:
-        """Carry five columns of coordinates, in a map's layout, around the ring; the last is an orbit."""
+        """Carry five columns of coordinates, laid out as a map, around the ring; the last is an orbit."""
         kinds, ordinals, geometry, has_frame = tables.kinds, tables.ordinals, tables.geometry, tables.has_frame
         maps, inlets = tables.maps[slot], tables.inlets[slot]
         bodies, outlets = tables.bodies[slot], tables.outlets[slot]
@@ -169,15 +169,15 @@ def walker(record: Recorder) -> Callable[[LiveTables, int, Floats, Floats, Float
     return walk
 
 
-#: Carry four columns of eigenvectors and the orbit, and record them.
+#: Carry four columns of eigenvectors and the orbit around the ring, and record them.
 walk_beam = walker(record_beam)
 
 
 @compiled
 def angle_of(y: float, x: float) -> float:
-    """The arc tangent of y / x in turns, -0.5 to 0.5; without branches, so that a loop of it becomes vector code.
+    """Return the angle of (x, y) in turns, -0.5 to 0.5; without branches, so that loops of it are vectorised.
 
-    Range reduction and rational approximation are those of S. Moshier's Cephes library (atan), good to 2e-16.
+    Range reduction and rational approximation are those of S. Moshier's Cephes library (atan), accurate to 2e-16.
     """
     ax, ay = abs(x), abs(y)
     steep, middle = ay > 2.414213562373095 * ax, ay > 0.66 * ax
@@ -198,10 +198,10 @@ def angle_of(y: float, x: float) -> float:
 
 @compiled
 def evaluate_optics(vectors: Floats, beta: Floats, alpha: Floats, phase: Floats) -> None:
-    """Write beta, alpha and phase (2, m) of both modes from their eigenvectors (8, m): x, x', p, p' by modes.
+    """Compute beta, alpha and phase (2, m) of both modes from their eigenvectors (8, m): x, x', p, p' of each mode.
 
-    The phase [turns] goes on from place to place: it advances by less than three quarters of a turn from one to the
-    next and, where coupled, may go back a little. It begins at 0.
+    The phase [turns] starts at 0 and is continuous: from one place to the next it advances by less than three quarters
+    of a turn, or, with coupling, goes back a little.
     """
     count = vectors.shape[1]
     for mode in range(2):

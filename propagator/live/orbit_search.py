@@ -1,4 +1,4 @@
-"""The starts of the search for a closed orbit, and the orbit's way around the ring."""
+"""Search for a closed orbit from several starting points, and the orbit around the ring."""
 
 from gnomon.propagator.compiled import Floats, compiled
 from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, carry
@@ -11,9 +11,9 @@ from gnomon.propagator.live.tables import LiveTables
 
 @compiled
 def find_closed_orbit(tables: LiveTables, slot: int, work: Floats, exact: bool, report: Floats) -> int:
-    """Find one slot's closed orbit: from its points, if that fails from zero, and then from zero in short steps.
+    """Find one slot's closed orbit: from its points; if that fails, from zero; if that fails, from zero in short steps.
 
-    When all fail, outcome and report are those of the second.
+    If all fail, outcome and report are those of the second attempt.
     """
     points, bodies_valid = tables.points, tables.bodies_valid
     attempt = 1
@@ -24,7 +24,7 @@ def find_closed_orbit(tables: LiveTables, slot: int, work: Floats, exact: bool, 
             if points[slot, k, row] != 0.0:
                 attempt = 0
     why, iterations, change = FOUND, 0.0, 0.0
-    # holds from a found orbit until a nonlinear element of this slot is rebuilt (`rebuild.rebuild`)
+    # true from a found orbit until a nonlinear element of this slot is rebuilt (`rebuild.rebuild`)
     found_before = bodies_valid[slot]
     bodies_valid[slot] = 0
     while attempt < 3:
@@ -37,7 +37,7 @@ def find_closed_orbit(tables: LiveTables, slot: int, work: Floats, exact: bool, 
             exact,
             report,
         )
-        # a warm start may have followed the orbit of a state without a beam
+        # a warm start may have led to an orbit without a stable beam
         if status == FOUND and (attempt > 0 or find_traces(tables.turns[slot], report[TRACE_1:LENGTHENING]) == STABLE):
             bodies_valid[slot] = 1
             return status

@@ -1,7 +1,7 @@
-"""Affine maps with their derivative by the momentum deviation.
+"""Pairs: affine maps and their derivatives with respect to the momentum deviation.
 
-A pair is kept as 60 numbers: the map where it is used, the map at the momentum deviation about which it was built, and
-its derivative there. The first follows a small change of the momentum to first order (`move_pair`).
+A pair is kept as 60 numbers: the map at the momentum deviation where it is used, the map at the one about which it was
+built (the base), and its derivative there. The first follows small changes of momentum to first order (`move_pair`).
 """
 
 from gnomon.propagator.compiled import Floats, compiled
@@ -33,27 +33,27 @@ from gnomon.propagator.live.affine import (
 )
 from gnomon.propagator.live.misalignment import COLUMNS, OF_DELTA, frame_map
 
-#: Numbers of a pair, and where the base and the derivative by the momentum deviation begin.
+#: Numbers of a pair, and the start of the base and of the derivative.
 PAIR, BASE, SLOPE = 3 * MAP, MAP, 2 * MAP
 
 
 @compiled
 def move_pair(pair: Floats, by: float) -> None:
-    """Move a pair's map where it is used to `by` beyond the base."""
+    """Set the map that is used to the momentum deviation `by` above the base."""
     for i in range(MAP):
         pair[i] = pair[BASE + i] + by * pair[SLOPE + i]
 
 
 @compiled
 def copy_pair(source: Floats, out: Floats) -> None:
-    """Write a pair to `out`."""
+    """Copy a pair to `out`."""
     for i in range(PAIR):
         out[i] = source[i]
 
 
 @compiled
 def set_identity_pair(out: Floats) -> None:
-    """Make `out` the map that changes nothing, whatever the momentum."""
+    """Set `out` to the identity at any momentum."""
     for i in range(PAIR):
         out[i] = 0.0
     for row in range(4):
@@ -63,7 +63,7 @@ def set_identity_pair(out: Floats) -> None:
 
 @compiled
 def compose_pair(after: Floats, before: Floats, out: Floats) -> None:
-    """Write the base and the derivative of `after` following `before` to `out`, which must be neither."""
+    """Write base and derivative of `before` followed by `after` to `out`, which must be neither of them."""
     for row in range(4):
         i, j = BASE + WIDTH * row, SLOPE + WIDTH * row
         m0, m1, m2, m3 = after[i + OF_X], after[i + OF_PX], after[i + OF_Y], after[i + OF_PY]
@@ -80,7 +80,7 @@ def compose_pair(after: Floats, before: Floats, out: Floats) -> None:
 
 @compiled
 def apply_drift_pair(length: float, weight: float, out: Floats) -> None:
-    """Let base and derivative of `out` be followed by free space of `length` [m]; `weight` is 1 / (1 + delta)."""
+    """Append a drift of `length` [m] to base and derivative of `out`; `weight` is 1 / (1 + delta)."""
     free = length * weight
     slope = -free * weight
     for column in range(WIDTH):
@@ -93,7 +93,7 @@ def apply_drift_pair(length: float, weight: float, out: Floats) -> None:
 
 @compiled
 def by_delta(pair: Floats, row: int, x: float, px: float, y: float, py: float) -> float:
-    """Return the derivative of a row at the exit by the momentum deviation, the coordinates at the entrance held."""
+    """Return the partial derivative of a row at the exit with respect to the momentum deviation."""
     return apply_row(pair, SLOPE + WIDTH * row, x, px, y, py)
 
 
@@ -101,7 +101,7 @@ def by_delta(pair: Floats, row: int, x: float, px: float, y: float, py: float) -
 def carry_slope(
     pair: Floats, x: float, px: float, y: float, py: float, dx: float, dpx: float, dy: float, dpy: float
 ) -> tuple[float, float, float, float]:
-    """Carry the derivative (d...) of an orbit by the momentum deviation through a pair."""
+    """Carry the derivative (d...) of an orbit with respect to the momentum deviation through a pair."""
     return (
         multiply_row(pair, ROW_X, dx, dpx, dy, dpy) + by_delta(pair, 0, x, px, y, py),
         multiply_row(pair, ROW_PX, dx, dpx, dy, dpy) + by_delta(pair, 1, x, px, y, py),
@@ -135,7 +135,7 @@ def corrector_pair(length: float, kick_x: float, kick_y: float, delta: float, ou
 
 @compiled
 def edge_pair(geometry: Floats, exit_side: bool, delta: float, out: Floats) -> None:
-    """Write base and derivative of a bend's entrance or exit edge, or of none."""
+    """Write base and derivative of a bend's entrance or exit edge; the identity for elements without edges."""
     set_identity_pair(out)
     if not has_edges(geometry):
         return
@@ -157,7 +157,7 @@ def write_end_pairs(
 ) -> None:
     """Write the pairs from an element's entrance to its body and from its body to its exit (`ends.write_ends`).
 
-    `work` is room for two pairs.
+    `work` has space for two pairs.
     """
     edge_pair(geometry, False, delta, inlet)
     edge_pair(geometry, True, delta, outlet)

@@ -1,7 +1,7 @@
-"""The path of a turn and its derivative by the momentum deviation, along a closed orbit and its dispersion.
+"""Path length of a turn and its derivative with respect to the momentum deviation, along an orbit and its dispersion.
 
-pyAT's convention: ct [m] grows with the path and has no term for the particle's velocity. Multipoles are tracked slice
-by slice, eight side by side; the derivative is that along (dispersion, 1), so that over a turn it is the circumference
+As in pyAT, ct [m] grows with the path and has no term for the particle's velocity. Multipoles are tracked slice by
+slice, eight side by side. The derivative is taken along (dispersion, 1), so that over a turn it is the circumference
 times the momentum compaction.
 """
 
@@ -46,13 +46,13 @@ from gnomon.propagator.live.nonlinear import (
 from gnomon.propagator.live.pairs import PAIR, carry_slope, edge_pair, frame_pair, move_pair
 from gnomon.propagator.live.tables import LiveTables
 
-#: Where a state holds the derivative by the momentum deviation, the path [m] and its derivative [m], behind the point.
+#: Start in a state, after the point, of its momentum derivative, of the path [m] and of the path's derivative [m].
 SLOPE, PATH, PATH_SLOPE = COLUMN, 2 * COLUMN, 2 * COLUMN + LANES
 
-#: Numbers of a state before the coefficients that are used.
+#: Numbers of a state that are used, before the coefficients.
 USED = PATH_SLOPE + LANES
 
-#: Where a point and its derivative stand behind a pair, in the room for pairs.
+#: Places of a point and its derivative after a pair, in the space for pairs.
 BEHIND_Z, BEHIND_D, BEHIND_END = PAIR, PAIR + 4, PAIR + 8
 
 
@@ -61,7 +61,7 @@ def drift_with_path(
     lane: int, x: float, px: float, y: float, py: float, dx: float, dpx: float, dy: float, dpy: float,
     bent: float, free: float, weight: float, state: Floats,
 ) -> None:  # fmt: skip
-    """Let one lane's point and derivative (d...) drift behind a kick; `bent` is the kick's bending angle [rad]."""
+    """Drift a lane's point and derivative (d...) after a kick; `bent` is the kick's bending angle [rad]."""
     square = px * px + py * py
     state[PATH + lane] += bent * x + 0.5 * free * weight * square
     state[PATH_SLOPE + lane] += bent * dx + free * weight * (px * dpx + py * dpy - weight * square)
@@ -73,7 +73,7 @@ def drift_with_path(
 
 @compiled
 def lengthen_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Kick and free space (divided by 1 + delta) of every lane's point and derivative, with their paths [m]."""
+    """Kick and drift (divided by 1 + delta) every lane's point and derivative, and add their paths [m]."""
     weight = 1.0 / (1.0 + delta)
     for lane in range(LANES):
         x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
@@ -94,7 +94,7 @@ def lengthen_slice(kick: float, drift: float, delta: float, state: Floats) -> No
 
 @compiled
 def lengthen_linear_slice(kick: float, drift: float, delta: float, state: Floats) -> None:
-    """Kick and free space as in `lengthen_slice`, for fields up to the quadrupole's."""
+    """Kick and drift as `lengthen_slice` does, for fields up to the quadrupole's."""
     weight = 1.0 / (1.0 + delta)
     for lane in range(LANES):
         x, px, y, py = state[X + lane], state[PX + lane], state[Y + lane], state[PY + lane]
@@ -125,9 +125,9 @@ def lengthen_bodies(
     pairs: Floats,
     total: Floats,
 ) -> None:
-    """Add path [m] and derivative of groups of multipoles (`members` (groups, LANES) are elements) to `total` (2).
+    """Add path [m] and derivative in groups of multipoles to `total` (2); `members` (groups, LANES) are their elements.
 
-    They are `linear` up to the quadrupole's field.
+    If `linear`, their fields go up to the quadrupole's.
     """
     misaligned, has_frame, geometry, frames = tables.misaligned, tables.has_frame, tables.geometry, tables.frames
     inlets, delta = tables.inlets[slot], tables.deltas[slot]
@@ -212,9 +212,9 @@ def add_corrector_path(
 def lengthening(
     tables: LiveTables, slot: int, orbit: Floats, dispersion: Floats, state: Floats, pairs: Floats, total: Floats
 ) -> None:
-    """Write the path of a turn [m] less the ring's length, and its derivative by the momentum deviation, to `total`.
+    """Write the path of a turn less the ring's length, and its momentum derivative [m], to `total` (2).
 
-    `orbit` and `dispersion` (n+1, 4) are those at the entrances; `state` and `pairs` are room to work.
+    `orbit` and `dispersion` (n+1, 4) are at the entrances and the end; `state` and `pairs` are working space.
     """
     total[0] = total[1] = 0.0
     lengthen_bodies(
@@ -259,7 +259,7 @@ def lengthening(
 
 @compiled
 def leave_corrector(length: float, kick_x: float, kick_y: float, weight: float, z: Floats, d: Floats) -> None:
-    """Carry a point and its derivative by the momentum through a steerer."""
+    """Carry a point and its momentum derivative through a steerer."""
     free = length * weight
     d[0] += free * (d[1] - weight * (z[1] + 0.5 * kick_x))
     d[2] += free * (d[3] - weight * (z[3] + 0.5 * kick_y))

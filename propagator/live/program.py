@@ -17,13 +17,13 @@ from gnomon.propagator.live.tables import LiveTables, Packed, pack
 #: Columns of the parameters with a sextupole or octupole term.
 HIGHER_ORDERS = np.array([PARAMETERS.index(name) for name in ("a3", "a4", "b3", "b4")])
 
-#: Slots of a program: the beam's momentum deviation, a step above and below it, and the reference of the path length.
+#: Slots of a program: the beam's momentum deviation, one step above and below it, and the reference for path lengths.
 BEAM, ABOVE, BELOW, REFERENCE = range(4)
 SLOTS = 4
 
 
 def static_kind(element: Element) -> int:
-    """Return the kind of an element that its class implies."""
+    """Return the kind of an element as far as its class decides it."""
     match element:
         case Corrector():
             return CORRECTOR
@@ -38,12 +38,12 @@ def static_kind(element: Element) -> int:
 class Program:
     """A ring as arrays (`tables`), and the kernels that work on them.
 
-    Sextupoles, octupoles and general multipoles are tracked; quadrupoles and bends are maps until one of them is given
-    a higher order (`load`), which lays the program out anew.
+    Sextupoles, octupoles and general multipoles are tracked. Quadrupoles and bends are maps; if one of them gets a
+    sextupole or octupole term (`load`), the program is laid out again.
     """
 
     tables: LiveTables
-    #: The same tables as kernels take them.
+    #: The same tables in the form that kernels take.
     packed: Packed
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
@@ -73,7 +73,7 @@ class Program:
         self.lay_out()
 
     def load(self, which: Integers, rows: Floats) -> bool:
-        """Take the parameter rows of elements; True when one now has higher orders and the layout has changed."""
+        """Take over the parameter rows of elements; True if one gained a higher order and the layout has changed."""
         kinds = self.tables.kinds
         self.tables.parameters[which] = rows
         if not np.count_nonzero(rows.take(HIGHER_ORDERS, axis=1)):
@@ -86,7 +86,7 @@ class Program:
         return True
 
     def lay_out(self) -> None:
-        """Arrange the nonlinear elements in lanes and the others in segments between them; all maps become stale."""
+        """Arrange nonlinear elements in lanes and the others in segments between them; all maps become outdated."""
         kinds, slices = self._kept["kinds"], self._kept["slices"]
         nonlinear = kinds == NONLINEAR
         bounds: Integers = np.flatnonzero(nonlinear).astype(np.int64)
@@ -120,24 +120,24 @@ class Program:
         self._kept = {name: getattr(self.tables, name) for name in self._kept}
 
     def rebuild(self, which: Integers, slots: Integers) -> None:
-        """Bring the maps of elements in slots up to date with parameters and momentum deviations."""
+        """Update the maps of elements in slots to the present parameters and momentum deviations."""
         rebuild(which, slots, self.packed)
 
     def find(
         self, slot: int, wanted: int, target: float, reach: float, orbit: Floats, dispersion: Floats, optics: Floats,
         pairs: Floats, report: Floats,
     ) -> None:  # fmt: skip
-        """Find a slot's orbit (n+1, 4) and what else is `wanted` (`kernels.find`); see `report`.
+        """Find a slot's orbit (n+1, 4) and the other quantities `wanted` (`kernels.find`), and write `report`.
 
-        `optics` (3, 2, n+1) are beta, alpha and phase, `pairs` (2, 2) the tunes and chromaticities.
+        `optics` (3, 2, n+1) holds beta, alpha and phase, `pairs` (2, 2) tunes and chromaticities.
         """
         kernels.find(slot, wanted, target, reach, self.packed, orbit, dispersion, optics, pairs, report)
 
 
 def group(elements: Integers, slices: Integers, places: Integers) -> tuple[Integers, Integers]:
-    """Put elements of equal numbers of slices side by side: (groups, LANES), -1 where there is none, and the slices.
+    """Group elements with equal numbers of slices: return (groups, LANES), -1 for empty lanes, and each group's slices.
 
-    Their `places` (n) are written.
+    The elements' `places` (n) are written.
     """
     members: list[list[int]] = []
     group_slices: list[int] = []

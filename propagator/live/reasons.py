@@ -1,16 +1,16 @@
-"""Reasons why there is no beam, in words for an operator."""
+"""Reasons why there is no beam, worded for operators."""
 
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.live import report as place
 from gnomon.propagator.live.closed_orbit import FAR
 from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, UNSTABLE_1, UNSTABLE_2, UNSTABLE_SUM
 
-#: Largest orbit [m] that counts as a beam.
+#: Maximum orbit [m] that counts as a beam.
 LIMIT = 1.0
 
 
 def why_no_beam(report: Floats) -> str:
-    """Return the reason that a report gives, empty when it has a beam."""
+    """Return the reason for a report without a beam; empty if there is a beam."""
     status = int(report[place.STATUS])
     iterations, change = int(report[place.ITERATIONS]), report[place.CHANGE]
     trace_1, trace_2 = report[place.TRACE_1], report[place.TRACE_2]

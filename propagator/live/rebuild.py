@@ -1,4 +1,4 @@
-"""Maps from parameters: of elements, with their derivative by the momentum deviation, and of the segments between."""
+"""Maps of elements and of the segments between nonlinear ones, with their momentum derivatives, from parameters."""
 
 import numpy as np
 
@@ -33,15 +33,15 @@ from gnomon.propagator.live.pairs import (
 )
 from gnomon.propagator.live.tables import LiveTables, Packed, unpack
 
-#: Room that this kernel works in.
+#: Numbers of working space of this kernel.
 WORK = 500
 
 
 @kernel
 def rebuild(which: Integers, slots: Integers, packed: Packed) -> None:
-    """Bring the maps of the elements `which` up to date in all `slots`, and the segments that contain them.
+    """Update the maps of the elements `which` in all `slots`, and the segments that contain them.
 
-    They are built about the momentum deviations `bases` and moved on to `deltas`.
+    The maps are built about the momentum deviations `bases` and moved to `deltas`.
     """
     tables = unpack(packed)
     bases, deltas, kinds, ordinals, slices = tables.bases, tables.deltas, tables.kinds, tables.ordinals, tables.slices
@@ -158,7 +158,7 @@ def between_ends(
     spare: Floats,
     work: Floats,
 ) -> None:
-    """Extend a body's pair to the whole element, and write the pair of its entrance to `inlet`."""
+    """Extend a body's pair to the whole element, and write the pair from entrance to body to `inlet`."""
     write_end_pairs(geometry, misaligned, frames, delta, inlet, outlet, work)
     compose_pair(pair, inlet, spare)
     compose_pair(outlet, spare, pair)
@@ -166,7 +166,7 @@ def between_ends(
 
 @compiled
 def move_slot(by: float, tables: LiveTables, slot: int) -> None:
-    """Move all maps of a slot to `by` beyond the momentum deviation about which they were built."""
+    """Move all maps of a slot to the momentum deviation `by` above the one about which they were built."""
     kinds, bounds, has_frame = tables.kinds, tables.bounds, tables.has_frame
     maps, inlets, outlets, segments = (
         tables.maps[slot],

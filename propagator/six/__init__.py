@@ -1,4 +1,4 @@
-"""Six dimensions: cavities, radiation, and the beam's equilibrium sizes."""
+"""The beam in six dimensions: cavities, radiation and equilibrium sizes."""
 
 from gnomon.propagator.six.beam import SixDBeam
 from gnomon.propagator.six.envelope import Envelope, envelope

@@ -1,4 +1,4 @@
-"""The cavities of a ring as its reference particle sees them: voltages, wave numbers and phases."""
+"""Voltages, wave numbers and phases of a ring's cavities, for its reference particle."""
 
 import math
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from gnomon.propagator.compiled import Floats, Integers
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Synchronous phase [rad] of the fundamental, or the reason why there is none."""
+    """Synchronous phase [rad] of the fundamental cavities, or the reason why there is none."""
 
     radians: float
     reason: str = ""
 
 
 class Cavities:
-    """The cavities of a ring; `voltage_v` replaces the total of the fundamental ones, in the design's shares.
+    """The cavities of a ring; `voltage_v` replaces the total of the fundamental ones, shared out as in the design.
 
-    Fundamental cavities have the ring's harmonic number and are phased so that they give back the energy loss;
-    harmonic ones stand at their zero, where a positive voltage adds to the fundamental's slope and a negative one takes
-    from it. Raises LatticeError for a voltage that is not finite or below 0, or a ring without fundamental cavities
-    that is given one.
+    Fundamental cavities have the ring's harmonic number; their phase makes up for the energy loss. Harmonic cavities
+    are at their zero crossing, where a positive voltage increases the fundamental's slope and a negative one reduces
+    it. Raises LatticeError for a voltage that is below 0 or not finite, or that is given to a ring without fundamental
+    cavities.
     """
 
     def __init__(self, ring: Ring, voltage_v: float | None = None) -> None:
@@ -46,7 +46,7 @@ class Cavities:
         self.total_v = float(self.voltages[self.fundamental].sum())
 
     def phase(self, loss_ev: float, slip: float) -> Phase:
-        """The phase at which the fundamental gives `loss_ev` and focuses, for a path that grows by `slip` [m]."""
+        """Find the phase at which the fundamental gives `loss_ev` and focuses; `slip` [m] is d(path)/d(delta)."""
         if self.total_v == 0.0:
             return Phase(math.nan, "no stable phase: the fundamental cavities have a voltage of 0 V; give one")
         if loss_ev >= self.total_v:
@@ -57,7 +57,7 @@ class Cavities:
         return Phase(rising if slip > 0.0 else math.pi - rising)
 
     def columns(self, energy_ev: float, circumference: float, phase: float) -> Floats:
-        """Voltage over energy, wave number [1/m] and lag [rad] of each cavity, (cavities, 3)."""
+        """Return voltage over energy, wave number [1/m] and lag [rad] of each cavity, (cavities, 3)."""
         slope = math.copysign(1.0, math.cos(phase))
         out = np.zeros((self.elements.size, 3))
         out[:, 0] = self.voltages / energy_ev * np.where(self.fundamental, 1.0, slope)

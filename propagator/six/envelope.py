@@ -1,7 +1,7 @@
-"""The beam's equilibrium sizes by the envelope method: K. Ohmi, K. Hirata, K. Oide, Phys. Rev. E 49 (1994) 751.
+"""Equilibrium beam sizes by the envelope method (K. Ohmi, K. Hirata, K. Oide, Phys. Rev. E 49 (1994) 751).
 
-The matrix of second moments sigma returns after a turn: sigma = M sigma M^t + D, where D is what the quantum excitation
-of all kicks makes of it. In the eigenvectors of M this is solved entry by entry.
+The matrix of second moments sigma repeats after a turn: sigma = M sigma M^t + D, where D is the quantum excitation of
+all kicks. In the eigenvectors of M this is solved entry by entry.
 """
 
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class Envelope:
 
     @property
     def sizes(self) -> Floats:
-        """Rms of the six coordinates (n+1, 6) [m, rad, 1, m]."""
+        """Compute the rms of the six coordinates (n+1, 6) [m, rad, 1, m]."""
         return np.sqrt(np.maximum(np.diagonal(self.sigma, axis1=1, axis2=2), 0.0))
 
 
 def envelope(six: SixD, lattice: Lattice) -> tuple[SixDBeam, Envelope]:
-    """A lattice's beam with radiation, and its equilibrium envelope."""
+    """Compute a lattice's beam with radiation, and its equilibrium envelope."""
     beam = six(lattice, radiation=True)
     if not beam.found:
         return beam, _none(beam, beam.reason)

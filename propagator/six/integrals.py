@@ -1,12 +1,13 @@
-"""Radiation integrals along a closed orbit and what follows from them, from the optics at fixed momentum deviation.
+"""Radiation integrals along a closed orbit, and damping, emittance and energy spread, from optics at fixed momentum.
 
 R. Helm, M. Lee, P. Morton, M. Sands, IEEE Trans. Nucl. Sci. 20 (1973) 900, and M. Sands, SLAC-121 (1970), with the
-field that the beam meets in all its magnets (`losses`): on the design orbit these are the integrals of the bends, as in
-pyAT's get_radiation_integrals; off momentum, quadrupoles off their axes move the damping from one plane to the other.
+field on the beam's orbit in all its magnets (`losses`). On the design orbit these are the integrals of the bends, as in
+pyAT's get_radiation_integrals; off momentum, quadrupoles shift the damping from one plane to the other.
 
-The integrals are those of the curvature at the beam's own momentum, 1/rho = |B| / (B rho (1 + delta)). Emittance and
-energy spread are canonical, as in six dimensions: x^2 = emittance beta with the beta of x and px, and px and the spread
-in parts of the reference momentum. So the emittance is (1 + delta) Cq gamma^2 I5 / (J_x I2) with gamma at 1 + delta.
+The integrals use the curvature at the beam's own momentum, 1/rho = |B| / (B rho (1 + delta)). Emittance and energy
+spread are canonical, as in six dimensions: x^2 = emittance beta, where beta is that of x and px, and px and the spread
+are relative to the reference momentum. So the emittance is (1 + delta) Cq gamma^2 I5 / (J_x I2) with gamma at 1 +
+delta.
 """
 
 import math
@@ -23,7 +24,7 @@ from gnomon.propagator.six.cavities import Cavities
 from gnomon.propagator.six.constants import loss_constant, quantum_constant
 from gnomon.propagator.six.losses import FEW, MANY, SHAPE, SUMS, lose
 
-#: Gauss-Legendre points on 0 to 1 and their weights, for `losses.lose`: c of them in row c.
+#: Gauss-Legendre points on 0 to 1 and their weights, for `losses.lose`; row c is the rule with c points.
 POINTS, WEIGHTS = np.zeros((MANY + 1, MANY)), np.zeros((MANY + 1, MANY))
 for _count in (FEW, MANY):
     _points, _weights = np.polynomial.legendre.leggauss(_count)
@@ -33,12 +34,12 @@ NAN3, NAN5 = np.full(3, np.nan), np.full(5, np.nan)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiationSummary:
-    """Effects of synchrotron radiation on a beam on its orbit in an uncoupled ring.
+    """Effects of synchrotron radiation on a beam in an uncoupled ring.
 
-    `integrals` (5,) are I1 [m], I2 [1/m], I3 [1/m^2], I4 and I5 [1/m]; `partition` and `damping_times_s` (3,) belong to
-    x, y and the synchrotron motion; `emittance_m` is the horizontal one [m rad]; `momentum_compaction` is the beam's
-    own, with all orders. Without a beam all are NaN and `reason` says why; without a stable synchrotron phase the last
-    three are NaN and `reason` says so.
+    `integrals` (5,) are I1 [m], I2 [1/m], I3 [1/m^2], I4 and I5 [1/m]; `partition` and `damping_times_s` (3,) are those
+    of x, y and the synchrotron motion; `emittance_m` is the horizontal one [m rad]; `momentum_compaction` is that of
+    the beam's orbit, with all orders. Without a beam all are NaN and `reason` says why; without a stable synchrotron
+    phase the last three are NaN and `reason` says so.
     """
 
     lattice_id: str
@@ -56,10 +57,9 @@ class RadiationSummary:
 
 
 class Radiation:
-    """Integrals and equilibrium of any version of one ring's lattice; what belongs to its magnets is worked out once.
+    """Computes integrals and equilibrium of any version of one ring's lattice; data of its magnets are prepared once.
 
-    The energy is the lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it
-    raises.
+    Energy and voltage are the lattice's, unless `voltage_v` is given; this raises what `Cavities` raises.
     """
 
     def __init__(self, ring: Ring, voltage_v: float | None = None) -> None:
@@ -83,7 +83,7 @@ class Radiation:
         self._last: Lattice | None = None
 
     def sums(self, lattice: Lattice, beam: BeamState) -> Floats:
-        """The sums of `losses` along the orbit of a beam found with its chromatic functions."""
+        """Compute the sums of `losses` along the orbit of a beam that was found with its chromatic functions."""
         sums = np.zeros(SUMS)
         if self._which:
             self._load(lattice)
@@ -95,7 +95,7 @@ class Radiation:
         return sums
 
     def __call__(self, lattice: Lattice, beam: BeamState) -> RadiationSummary:
-        """The equilibrium that radiation and cavities give a beam."""
+        """Compute a beam's equilibrium between radiation and cavities."""
         ring, nan, nan3 = self.ring, math.nan, NAN3
         if not beam.found:
             return RadiationSummary(lattice.id, beam.reason, NAN5, nan, nan3, nan3, nan, nan, nan, nan, nan, nan)
@@ -115,7 +115,7 @@ class Radiation:
         cq = quantum_constant(rest) * gamma * gamma
         emittance = more * cq * i5 / (partition[0] * i2) if partition[0] > 0.0 else nan
         spread = more * math.sqrt(cq * i3 / (partition[2] * i2)) if partition[2] > 0.0 else nan
-        # The orbit's own slip knows what lies between the bends and the second order, which I1 does not.
+        # the orbit's slip contains the elements between the bends and the second order, I1 does not
         slip = beam.momentum_compaction * ring.circumference
         slip = slip if math.isfinite(slip) else i1
         cavities = self._powered(lattice)
@@ -133,7 +133,7 @@ class Radiation:
         )  # fmt: skip
 
     def _load(self, lattice: Lattice) -> None:
-        """Take over the parameters that differ from the last lattice's."""
+        """Update the parameters that differ from the last lattice's."""
         last, self._last = self._last, None
         if last is None:
             self._parameters[:] = lattice.parameters(self._which)
@@ -157,12 +157,12 @@ def _shared(array: Floats) -> Floats:
 
 
 def shape(bend: Bend) -> tuple[float, ...]:
-    """A bend's row of `losses`: length, curvature, strengths of its edges, angle and psi of the entrance."""
+    """Make a bend's row for `losses`: length, curvature, strengths of the edges, angle and psi of the entrance."""
     h, angle = bend.angle / bend.length, bend.entrance_angle
     psi = h * bend.gap * bend.fint_entrance * (1.0 + math.sin(angle) ** 2) / math.cos(angle)
     return bend.length, h, h * math.tan(angle), h * math.tan(bend.exit_angle), angle, psi
 
 
 def radiation_summary(lattice: Lattice, beam: BeamState, voltage_v: float | None = None) -> RadiationSummary:
-    """The equilibrium that radiation and cavities give a beam; `voltage_v` and what it raises as in `Radiation`."""
+    """Compute a beam's equilibrium between radiation and cavities; `voltage_v` and errors are as in `Radiation`."""
     return Radiation(lattice.ring, voltage_v)(lattice, beam)

@@ -1,14 +1,14 @@
-"""Radiation of a turn along a closed orbit, its dependence on the coordinates, and what it excites.
+"""Radiation in a turn along a closed orbit: loss, its dependence on the coordinates, and quantum excitation.
 
-Every thick magnet counts with the field on the orbit, quadrupoles and sextupoles off their axes too. In a bend, orbit,
-dispersion and beta follow the linear motion about the orbit at its entrance, in closed form, to Gauss-Legendre points.
-In a straight magnet they are known at both ends and, by cubics, in the middle, which Simpson's rule takes. With p =
-1 / (1 + delta), x' = p px and px' = -(b + h^2 x - h delta),
+Every thick magnet counts with the field on the orbit, so quadrupoles and sextupoles count when the orbit is off axis.
+In a bend, orbit, dispersion and beta at Gauss-Legendre points follow from the linear motion about the orbit at its
+entrance, in closed form. In a straight magnet they are known at both ends, and in the middle from cubics, for Simpson's
+rule. With p = 1 / (1 + delta), x' = p px and px' = -(b + h^2 x - h delta),
 
     d(eta) = p eta_p ds,   d(eta_p) = (p (h + b + h^2 x) - (g + h^2) eta + f eta_y) ds
 
-where b + i a is the field over B rho and g + i f its derivative, and eta_p is d(px)/d(delta) less p px: a photon takes
-px with it, so that this is what its emission leaves. Turned pole faces change the way in the field by -tan(e) x.
+where b + i a is the field over B rho and g + i f its derivative. eta_p is d(px)/d(delta) less p px, the term that a
+photon carries away. Rotated pole faces change the path in the field by -tan(e) x.
 """
 
 import math
@@ -23,21 +23,21 @@ from gnomon.propagator.six.steps import field
 LENGTH, CURVATURE, INLET, OUTLET, ANGLE, PSI = range(6)
 SHAPE = 6
 
-#: Sums over a turn: of |B|^2 and |B|^3 along the path [1/m, 1/m^2]; of the derivatives of |B|^2 times the path by x and
-#: by y, times the dispersion [1/m]; of |B|^3 H [1/m]; of h eta [m]. All fields are over the design's B rho.
+#: Sums over a turn: of |B|^2 and |B|^3 along the path [1/m, 1/m^2]; of d(|B|^2 path)/dx and d(|B|^2 path)/dy, times the
+#: dispersion [1/m]; of |B|^3 H [1/m]; of h eta [m]. All fields are over the design's B rho.
 SQUARE, CUBE, BY_X, BY_Y, HEAT, SLIP = range(6)
 SUMS = 6
 
-#: Gauss-Legendre points in a bend, which leave 1e-7 of the integrals: few where k times length^2 is below `WEAK`.
+#: Gauss-Legendre points in a bend, for a relative error of 1e-7: FEW if k times length^2 is below `WEAK`, else MANY.
 FEW, MANY, WEAK = 3, 5, 0.03
 
-#: Up to this k s^2 the series of `motion` have all digits that count.
+#: Maximum k s^2 for which the series of `motion` have full precision.
 NEAR = 1.0
 
 
 @compiled
 def motion(k: float, s: float) -> tuple[float, float]:
-    """Sine-like function [m] and (1 - cosine-like) / k [m^2] of x'' = -k x after `s` [m]."""
+    """Return the sine-like function [m] and (1 - cosine-like) / k [m^2] of x'' = -k x after `s` [m]."""
     z = k * s * s
     if abs(z) < NEAR:
         sine = 1.0 - z / 42.0 * (1.0 - z / 72.0 * (1.0 - z / 110.0 * (1.0 - z / 156.0)))
@@ -52,14 +52,14 @@ def motion(k: float, s: float) -> tuple[float, float]:
 
 @compiled
 def invariant(eta: float, eta_p: float, beta: float, alpha: float) -> float:
-    """H [m], which a photon adds to twice the action: (eta^2 + (beta eta_p + alpha eta)^2) / beta."""
+    """Return H [m], by which a photon increases twice the action: (eta^2 + (beta eta_p + alpha eta)^2) / beta."""
     mixed = beta * eta_p + alpha * eta
     return (eta * eta + mixed * mixed) / beta
 
 
 @compiled
 def write_fields(row: Floats, length: float, fields: Floats) -> None:
-    """Write b1 to b4 and a1 to a4 of a parameter row, with the coils."""
+    """Write b1 to b4 and a1 to a4 of a parameter row, with the coils' kicks."""
     for k in range(4):
         fields[k], fields[4 + k] = row[B1 + k], row[A1 + k]
     fields[0], fields[4] = dipole_terms(length, row)
@@ -67,7 +67,7 @@ def write_fields(row: Floats, length: float, fields: Floats) -> None:
 
 @compiled
 def middle(first: float, last: float, slope: float, last_slope: float, length: float) -> float:
-    """Value in the middle of a cubic with given values and slopes at its ends."""
+    """Return the value in the middle of a cubic, given values and slopes at its ends."""
     return 0.5 * (first + last) + 0.125 * length * (slope - last_slope)
 
 
@@ -76,7 +76,7 @@ def lose_straight(
     row: Floats, length: float, p: float, fields: Floats, orbit: Floats, after: Floats, eta: Floats, eta_after: Floats,
     beta: float, beta_after: float, alpha: float, alpha_after: float, sums: Floats,
 ) -> None:  # fmt: skip
-    """Add what a straight magnet loses; orbit (4) and dispersion (4), beta and alpha in x at both of its ends."""
+    """Add a straight magnet's radiation to the sums; orbit (4), dispersion (4), beta, alpha in x are at both ends."""
     write_fields(row, length, fields)
     linear = True
     for k in range(1, 4):
@@ -118,7 +118,7 @@ def lose_bend(
     shape: Floats, row: Floats, p: float, points: Floats, weights: Floats, fields: Floats, orbit: Floats,
     dispersion: Floats, beta: float, alpha: float, sums: Floats,
 ) -> None:  # fmt: skip
-    """Add what a bend loses; orbit (4) and dispersion (4), beta and alpha in x at its entrance."""
+    """Add a bend's radiation to the sums; orbit (4), dispersion (4), beta and alpha in x are at its entrance."""
     length, h, delta = shape[LENGTH], shape[CURVATURE], 1.0 / p - 1.0
     write_fields(row, length, fields)
     x, y = orbit[0] - row[DX], orbit[2] - row[DY]
@@ -166,7 +166,7 @@ def lose_bend(
 
 @compiled
 def lose_at_edge(strength: float, h: float, x: float, eta: float, heat: float, sums: Floats) -> None:
-    """Add a turned pole face's change; `strength` is -h^2 tan(e)."""
+    """Add the effect of a rotated pole face to the sums; `strength` is -h^2 tan(e)."""
     sums[SQUARE] += strength * x
     sums[BY_X] += strength * eta
     sums[CUBE] += strength * abs(h) * x
@@ -180,8 +180,8 @@ def lose(
 ) -> None:  # fmt: skip
     """Write the `sums` of the elements `which` (m,) of `shapes` (m, SHAPE) and `parameters` (m, 13).
 
-    `orbit` and `dispersion` (n+1, 4), `beta` and `alpha` (n+1,) in x are those at all entrances. `points` has in row c
-    the c points of Gauss and Legendre on 0 to 1, `weights` their weights.
+    `orbit` and `dispersion` (n+1, 4), `beta` and `alpha` (n+1,) in x are those at all entrances and the end. Row c of
+    `points` and `weights` is the Gauss-Legendre rule with c points on 0 to 1.
     """
     p, fields = 1.0 / (1.0 + delta), np.empty(8)
     sums[:] = 0.0

@@ -1,4 +1,4 @@
-"""The normal modes of a turn in six dimensions, and the optics that they make around the ring.
+"""The normal modes of a turn in six dimensions, and their optics around the ring.
 
 Eigenvectors v of the turn, normalised to v* S v = 2i, give beta = |v_x|^2, alpha = -Re(v_x conj v_px), the phase
 arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as in
@@ -18,7 +18,7 @@ Complexes = NDArray[np.complex128]
 #: The symplectic form of (x, px), (y, py), (delta, ct).
 FORM: Floats = np.kron(np.eye(3), np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float64)
 
-#: An eigenvalue this far above 1 in size is unstable; rounding stays far below, and damping is of no help.
+#: A mode is unstable if its eigenvalue's modulus exceeds 1 by this, which is far above rounding.
 GROWTH = 1e-6
 
 NAMES = ("1 (horizontal)", "2 (vertical)", "3 (synchrotron)")
@@ -28,7 +28,7 @@ NAMES = ("1 (horizontal)", "2 (vertical)", "3 (synchrotron)")
 class Modes:
     """Eigenvalues (3,) and normalised eigenvectors (6, 3) in the order x, y, synchrotron; `reason` if unstable.
 
-    `slow` says that it is the synchrotron mode alone which is unstable.
+    `slow` is True if only the synchrotron mode is unstable.
     """
 
     values: Complexes
@@ -38,7 +38,7 @@ class Modes:
 
 
 def find_modes(turn: Floats) -> Modes:
-    """The modes of a turn's matrix (6, 6), with the reason when one of them grows."""
+    """Find the modes of a one-turn matrix (6, 6), with the reason if one of them is unstable."""
     values, vectors = np.linalg.eig(turn)
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
     form = np.einsum("ij,ij->j", vectors.conj(), FORM @ vectors).imag
@@ -84,7 +84,7 @@ class Optics:
 
 
 def find_optics(modes: Modes, flat: Floats) -> Optics:
-    """The optics along the matrices (n+1, 48) from the ring's start, 6 rows of 8."""
+    """Compute the optics at all elements from the matrices (n+1, 48) from the ring's start, 6 rows of 8."""
     n = len(flat)
     beta, alpha, phase, dispersion = np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 2)), np.empty((n, 4))
     vectors = np.ascontiguousarray(np.concatenate([modes.vectors.real, modes.vectors.imag], axis=1))

@@ -1,4 +1,4 @@
-"""A ring as the tables that the six-dimensional kernels read."""
+"""Tables of a ring for the six-dimensional kernels."""
 
 import math
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ from gnomon.propagator.six.six_kernels import (
 
 
 def kind_of(element: Element) -> int:
-    """Return the kind of an element, as the kernels know it."""
+    """Return the kind of an element for the kernels."""
     match element:
         case Corrector():
             return STEERER
@@ -43,9 +43,9 @@ def kind_of(element: Element) -> int:
 def edge_row(
     curvature: float, angle: float, gap: float, fint: float, radiates: bool
 ) -> tuple[float, float, float, float]:
-    """Horizontal strength [1/m], angle [rad], gap correction psi [rad] and h^2 tan(angle) [1/m^2] of an edge.
+    """Return horizontal strength [1/m], angle [rad], gap correction psi [rad] and h^2 tan(angle) [1/m^2] of an edge.
 
-    The first three as in `affine.edge_strengths`; the last is 0 unless the pole face `radiates`.
+    The first three are as in `affine.edge_strengths`; the last is 0 unless the pole face `radiates`.
     """
     psi = affine.edge_psi(curvature, angle, gap, fint)
     strength = curvature * math.tan(angle)
@@ -53,9 +53,9 @@ def edge_row(
 
 
 class Tables:
-    """One row of numbers per element; `write` brings multipoles up to date.
+    """One row of numbers per element; `write` updates multipoles.
 
-    Without `faces`, radiation leaves out that turned pole faces change the way through the field.
+    Without `faces`, radiation ignores that rotated pole faces change the path in the field.
     """
 
     def __init__(self, elements: tuple[Element, ...], faces: bool = True) -> None:
@@ -82,7 +82,7 @@ class Tables:
                 row[OUT_EDGE:FIELDS] = edge_row(h, element.exit_angle, gap, element.fint_exit, faces)
 
     def write(self, which: Iterable[int], parameters: Floats) -> None:
-        """Take over the parameter rows of elements."""
+        """Update the rows of elements from their parameter rows."""
         for i, values in zip(which, parameters, strict=True):
             row = self.rows[i]
             fields = row[FIELDS:KICK_X]

@@ -1,4 +1,4 @@
-"""Entry points of the six-dimensional kernels: the search for the closed orbit, and its way around the ring."""
+"""Entry points of the six-dimensional kernels: the search for the closed orbit, and the walk around the ring."""
 
 import math
 
@@ -36,30 +36,31 @@ from gnomon.propagator.six.steps import (
     steer_matrix,
 )
 
-#: What an element is here.
+#: Kinds of elements.
 NOTHING, SPACE, STEERER, MAGNET, CAVITY = range(5)
 
-#: Columns of an element's row: length, curvature, edges (horizontal strength, angle, psi, and h^2 tan(angle) for the
-#: radiation, of both), fields b1 to b4 and a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
+#: Columns of an element's row: length, curvature, both edges (horizontal strength, angle, psi, and h^2 tan(angle) for
+#: the radiation), fields b1 to b4 and a1 to a4, kicks, cavity (voltage over energy, wave number, lag).
 LONG, BENDING, IN_EDGE, OUT_EDGE, FIELDS, KICK_X, KICK_Y, VOLTAGE, WAVE, LAG = 0, 1, 2, 6, 10, 18, 19, 20, 21, 22
 COLUMNS = 23
 
-#: Columns of an edge, from its first.
+#: Columns of an edge, relative to its first.
 STRENGTH, ANGLE, PSI, GAIN = range(4)
 
 #: Places in the report of a search: steps, and the last change.
 STEPS, CHANGE = range(2)
 
-#: Steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; farthest particle [m].
+#: Maximum steps of Newton's method; size of the last one [m, rad, 1], small enough for the optics; distance at which a
+#: particle is lost [m].
 ITERATIONS, TOLERANCE, FAR = 40, 3e-11, 10.0
 
-#: What a neighbour's matrix is expected to leave of the first change.
+#: Part of the first change that is expected to remain after a step with a neighbour's matrix.
 EXPECTED = 1e-3
 
 
 @compiled
 def drifted(length: float, point: Point, linear: bool, matrix: Floats) -> Point:
-    """A drift, with its derivative if `linear`."""
+    """Carry a particle through a drift, and `matrix` if `linear`."""
     if linear:
         drift_matrix(length, point, matrix)
     return drift(length, point)
@@ -70,7 +71,7 @@ def pass_edge(
     row: Floats, at: int, radiation: float, quantum: float, point: Point, linear: bool, matrix: Floats,
     diffusion: Floats,
 ) -> Point:  # fmt: skip
-    """Carry a particle through the edge of a bend whose columns begin `at`."""
+    """Carry a particle through the edge of a bend whose columns start at `at`."""
     curvature, gain = row[BENDING], radiation * row[at + GAIN]
     if gain != 0.0:
         before = point
@@ -160,7 +161,7 @@ def pass_element(
 
 @compiled
 def set_identity(matrix: Floats) -> None:
-    """Make `matrix` the one that changes nothing."""
+    """Set `matrix` to the identity."""
     matrix[:] = 0.0
     for row in range(6):
         matrix[(WIDTH + 1) * row] = 1.0
@@ -171,9 +172,9 @@ def walk(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers, frames: Floats,
     radiation: float, start: Floats, linear: bool, orbit: Floats, matrices: Floats, end: Floats,
 ) -> bool:  # fmt: skip
-    """Carry a particle around the ring to `end` (6); with `linear`, write `orbit` and `matrices` on the way.
+    """Carry a particle around the ring to `end` (6); return False if it is lost.
 
-    False when it is lost.
+    With `linear`, `orbit` and `matrices` are written on the way.
     """
     n = kinds.size
     matrix, work, diffusion = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6))
@@ -204,7 +205,7 @@ def excite(
     kinds: Integers, rows: Floats, slices: Integers, high: Integers, misaligned: Integers, frames: Floats,
     radiation: float, quantum: float, orbit: Floats, excited: Floats,
 ) -> None:  # fmt: skip
-    """Write the second moments (n+1, 6, 6) that a turn's quantum excitation has made up to each element of an orbit."""
+    """Write the second moments (n+1, 6, 6) from the quantum excitation in a turn, accumulated up to each element."""
     matrix, work, diffusion, sums = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty((6, 6))
     excited[0] = 0.0
     for index in range(kinds.size):
@@ -231,7 +232,7 @@ def excite(
 
 @compiled
 def solve_step(turn: Floats, rest: Floats, out: Floats) -> bool:
-    """Solve (1 - turn) out = rest for a `turn` (`MATRIX`); False when it is singular."""
+    """Solve (1 - turn) out = rest for a `turn` (`MATRIX`); False if it is singular."""
     system = np.empty((6, 7))
     for row in range(6):
         for column in range(6):
@@ -246,12 +247,10 @@ def predict(
     frames: Floats,
     radiation: float, orbit: Floats, matrices: Floats, start: Floats, turn: Floats,
 ) -> float:  # fmt: skip
-    """Move the `start` (6) and `turn` (48) of a found orbit to where changes of the elements `which` take them.
+    """Predict the orbit's `start` (6) and `turn` (48) after changes of the elements `which`, from the orbit before.
 
-    Each is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry what it does differently to the ring's end.
-    Returns the size of the step, of which its square is what this leaves to a search; infinity,
-    with nothing misaligned,
-    when there is none.
+    Each element is passed alone, from `orbit` (n+1, 6); `matrices` (n+1, 48) carry the difference to the ring's end.
+    Returns the size of the step, infinity if there is none; the error left for a search is of the order of its square.
     """
     n = kinds.size
     matrix, work, diffusion, inverse = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6)), np.empty(MATRIX)
@@ -300,12 +299,13 @@ def search(
     radiation: float, path: float, max_steps: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
     orbit: Floats, matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
-    """Find the closed orbit whose path is longer than the ring by `path` [m]; returns one of `report`'s outcomes.
+    """Find the closed orbit whose path is longer than the ring by `path` [m]; return one of `report`'s outcomes.
 
-    `start` (6) holds the guess and gets the orbit's start, `turn` (48) the matrix of a turn: that of a neighbour if it
-    is `known`, which serves, in turns without matrices, until a step must be nearly the last, which the first is when
-    the guess is `near`. That is done with all matrices, and moves the `orbit` (n+1, 6) along them. There are at most
-    `max_steps` steps, none longer than `reach`. `report` gets the number of steps and the last change.
+    `start` (6) holds the guess and gets the orbit's start; `turn` (48) gets the one-turn matrix. If `turn` is `known`
+    from a neighbour, it is used for cheap steps without matrices until a step is expected to be nearly the last one
+    (the first one already if the guess is `near`); that step is made with all matrices, and moves the `orbit` (n+1, 6)
+    along them. There are at most `max_steps` steps, none longer than `reach`. `report` gets the number of steps and the
+    last change.
     """
     end, rest, step = np.empty(6), np.empty(6), np.empty(6)
     last, linear = 0.0, near or not known
@@ -338,7 +338,7 @@ def search(
                     orbit[index, row] += moved_by
             return FOUND
         ratio = change / last if last > 0.0 else EXPECTED
-        smooth = change > 1e-3 or change < 1e-6  # a full turn pays: far away, or as the last one
+        smooth = change > 1e-3 or change < 1e-6  # a turn with matrices pays: far away, or for the last step
         linear = smooth if linear else ratio > 0.1 or change * ratio < TOLERANCE
         last = change
     return NOT_CONVERGED
@@ -350,7 +350,7 @@ def record_modes(
 ) -> None:
     """Write the optics (n+1 entries) of eigenvectors (6, 3 real and 3 imaginary parts) carried by `matrices`.
 
-    They are normalised anew at each place, since damping shortens them.
+    The eigenvectors are normalised again at each place, since damping shrinks them.
     """
     flat, padded = np.zeros(MATRIX), np.zeros(MATRIX)
     v = flat.reshape(6, WIDTH)
@@ -381,7 +381,7 @@ def record_modes(
                 phase[0, mode] = angle
             else:
                 advance = angle - phase[index - 1, mode]
-                # an element advances by less than three quarters of a turn and, where coupled, may go back a little
+                # the phase advance of an element is below three quarters of a turn, or slightly negative with coupling
                 phase[index, mode] = phase[index - 1, mode] + advance - math.floor(advance + 0.25)
         size = v[4, 2] * v[4, 2] + v[4, 5] * v[4, 5]
         for row in range(4):

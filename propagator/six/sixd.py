@@ -1,4 +1,4 @@
-"""From a lattice to its beam in six dimensions, with cavities and, if asked, classical radiation."""
+"""From a lattice to its beam in six dimensions, with cavities and, if wanted, classical radiation."""
 
 import math
 from dataclasses import dataclass
@@ -16,19 +16,20 @@ from gnomon.propagator.six.constants import loss_constant
 from gnomon.propagator.six.modes import Modes, find_modes, find_optics
 from gnomon.propagator.six.program import Tables
 
-#: Reach of a step that is as long as it wants, and of one that must not leave the neighbourhood.
+#: Maximum step of a search without limits, and of a cautious one that must stay in the neighbourhood.
 FREE, CAUTIOUS = 1e9, 2e-3
 
-#: Changed elements that are passed one by one before a turn is cheaper; step [m, rad, 1] that foresees all but 3e-11.
+#: Maximum number of changed elements for which passing each is cheaper than a turn; step [m, rad, 1] up to which the
+#: prediction is accurate to 3e-11.
 MAX_PREDICTED, PREDICTABLE = 32, 1e-6
 
-#: Largest orbit [m] that counts as a beam.
+#: Maximum orbit [m] that counts as a beam.
 LIMIT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Result of a search, from which a later one starts: a lattice, its orbit (n+1, 6) and matrices (n+1, 48)."""
+    """Result of a search, and start of the next one: a lattice, its orbit (n+1, 6) and matrices (n+1, 48)."""
 
     lattice: Lattice
     orbit: Floats
@@ -36,14 +37,13 @@ class Found:
 
 
 class SixD:
-    """The six-dimensional beam of any version of one ring's lattice; a call starts from what the last one found.
+    """Computes the six-dimensional beam of any version of one ring's lattice; a call starts from the last result.
 
-    The RF frequency fixes the path of a turn: it is longer than the ring by what the frequency is below the reference
-    (pyAT's `find_orbit6`), so that the orbit moves onto dispersion. The cavities' phase is set for the design's energy
-    loss with radiation and to the zero without; thick magnets radiate, steerers of their own do not. The energy is the
-    lattice's, and so is the voltage unless `voltage_v` is given, as in `Cavities`, which says what it raises. Without
-    `faces`, radiation leaves out that turned pole faces change the way through the field, as pyAT and xtrack do. Not
-    for use by several threads at once.
+    The RF frequency fixes the path of a turn (pyAT's `find_orbit6`): a frequency below the reference makes it longer
+    than the ring, so that the orbit follows the dispersion. The cavities' phase is that of the design's energy loss
+    with radiation, and 0 without. Thick magnets radiate, separate steerers do not. Energy and voltage are the
+    lattice's, unless `voltage_v` is given; this raises what `Cavities` raises. Without `faces`, radiation ignores that
+    rotated pole faces change the path in the field, as pyAT and xtrack do. Not for use by several threads at once.
     """
 
     def __init__(self, ring: Ring, voltage_v: float | None = None, *, faces: bool = True) -> None:
@@ -57,7 +57,7 @@ class SixD:
         self._slip = 0.0
 
     def __call__(self, lattice: Lattice, radiation: bool = False) -> SixDBeam:
-        """The beam of `lattice`; physics never raises. Raises LatticeError for a lattice of another ring."""
+        """Compute the beam of `lattice`; a lost beam is a result. Raises LatticeError for a lattice of another ring."""
         if lattice.ring is not self.ring:
             raise LatticeError(f"this propagator is for {self.ring.name}, not for a lattice of {lattice.ring.name}")
         with np.errstate(all="ignore"):
@@ -75,11 +75,11 @@ class SixD:
             return beam
 
     def constant(self, radiation: bool = True) -> float:
-        """The loss constant of kicks at the last lattice's energy [m], 0 without radiation."""
+        """Return the loss constant of kicks [m] at the last lattice's energy, 0 without radiation."""
         return loss_constant(self.energy_ev, self.ring.document.rest_energy_ev) if radiation else 0.0
 
     def excitation(self, orbit: Floats, constant: float, quantum: float) -> Floats:
-        """Second moments (n+1, 6, 6) that quantum excitation makes in a turn along the last lattice's orbit."""
+        """Compute the second moments (n+1, 6, 6) from a turn's quantum excitation, on an orbit of the last lattice."""
         t = self.tables
         excited = np.empty((len(orbit), 6, 6))
         kernels.excite(t.kinds, t.rows, t.slices, t.high, t.misaligned, t.frames, constant, quantum, orbit, excited)
@@ -99,7 +99,7 @@ class SixD:
         self._last = lattice
 
     def _find_slip(self) -> float:
-        """Return the growth of a turn's path with the momentum [m], without cavities and about the axis."""
+        """Compute d(path)/d(delta) of a turn [m] about the axis, without cavities."""
         columns = slice(kernels.VOLTAGE, kernels.VOLTAGE + 3)
         self.tables.rows[self.cavities.elements, columns] = 0.0
         turn = np.zeros(48)
@@ -114,7 +114,7 @@ class SixD:
         return float(turn[5, 4] + turn[5, :4] @ eta)
 
     def _design_loss(self) -> float:
-        """Relative energy loss of a turn on the axis."""
+        """Compute the relative energy loss of a turn on the axis."""
         t = self.tables
         field = t.rows[:, kernels.BENDING]
         return self.constant() * float(np.sum(field * field * t.rows[:, kernels.LONG]))
@@ -169,7 +169,7 @@ class SixD:
         ), modes  # fmt: skip
 
     def _predict(self, lattice: Lattice, warm: Found, constant: float) -> tuple[Floats, Floats, bool]:
-        """Start and turn to search from, and whether one step with new matrices should do."""
+        """Return the start and turn to search from, and True if one step with new matrices should be enough."""
         start, turn, t = warm.orbit[0].copy(), warm.matrices[-1].copy(), self.tables
         which = lattice.changed_elements(warm.lattice)
         if lattice.rf_frequency != warm.lattice.rf_frequency or len(which) > MAX_PREDICTED:
@@ -185,7 +185,7 @@ class SixD:
         self, constant: float, path: float, max_steps: int, reach: float, start: Floats, turn: Floats, known: bool,
         near: bool, report: Floats,
     ) -> tuple[int, Floats, Floats]:  # fmt: skip
-        """Outcome, orbit (n+1, 6) and matrices (n+1, 48) of `kernels.search`."""
+        """Run `kernels.search`; return its outcome, orbit (n+1, 6) and matrices (n+1, 48)."""
         n, t = len(self.ring.elements), self.tables
         orbit, matrices = np.empty((n + 1, 6)), np.empty((n + 1, 48))
         status = kernels.search(

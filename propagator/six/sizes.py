@@ -1,4 +1,4 @@
-"""The beam's size in the middle of a bend, from the optics, the equilibrium and a stated coupling."""
+"""Beam size in the middle of a bend, from optics, equilibrium and the machine document's coupling."""
 
 import math
 
@@ -11,9 +11,10 @@ from gnomon.propagator.six.integrals import RadiationSummary
 class SourcePoint:
     """The middle of one bend of a ring: size^2 = emittance x beta + (dispersion x energy spread)^2 in each plane.
 
-    The emittances are e / (1 + k) and k e / (1 + k) of the uncoupled one e and the machine document's coupling k. Beta,
-    alpha and dispersion go from the bend's entrance through its edge and half its body, linear and in closed form;
-    offsets and roll of the bend are left out. Raises LatticeError for an element that is not a bend.
+    The emittances are e / (1 + k) and k e / (1 + k), where e is the uncoupled emittance and k the machine document's
+    coupling. Beta, alpha and dispersion are carried from the bend's entrance through its edge and half its body,
+    linearly and in closed form; offsets and roll of the bend are ignored. Raises LatticeError for an element that is
+    not a bend.
     """
 
     def __init__(self, ring: Ring, element: str) -> None:
@@ -29,7 +30,7 @@ class SourcePoint:
         self._shares = 1.0 / (1.0 + coupling), coupling / (1.0 + coupling)
 
     def sizes(self, lattice: Lattice, beam: BeamState, equilibrium: RadiationSummary) -> tuple[float, float]:
-        """Rms sizes in x and y [m]; NaN without an equilibrium."""
+        """Compute the rms sizes in x and y [m]; NaN without an equilibrium."""
         gradient = float(lattice.parameters((self.index,))[0, 5])
         p = 1.0 / (1.0 + beam.delta)
         vertical = -self._h * math.tan(self._angle - p * self._fringe)
@@ -47,7 +48,7 @@ class SourcePoint:
         c, s, lift = _sector(p * stiff, self._half)
         reach = p * s
         middle = c * c * beta - 2.0 * c * reach * alpha + reach * reach * (1.0 + alpha * alpha) / beta
-        # the dispersion's slope is p (eta_p - p px), and px has the edge's kick
+        # the dispersion's slope is p (eta_p - p px), where px includes the edge's kick
         slope += edge * eta - p * (momentum + edge * place)
         eta = c * eta + reach * slope + lift * p * p * (h + stiff * place)
         emittance = self._shares[plane] * equilibrium.emittance_m
@@ -55,7 +56,7 @@ class SourcePoint:
 
 
 def _sector(k: float, length: float) -> tuple[float, float, float]:
-    """Cosine-like, sine-like and (1 - c) / k of a body that focuses with k [1/m^2]."""
+    """Return the cosine-like function c, the sine-like one and (1 - c) / k of a body with focusing k [1/m^2]."""
     root = math.sqrt(abs(k))
     angle = root * length
     if angle < 1e-4:

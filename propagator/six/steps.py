@@ -1,13 +1,13 @@
 """Drifts, kicks, edges, steerers and cavities in six dimensions, and their exact derivatives.
 
-Coordinates are pyAT's: x, px, y, py, delta, ct, where ct [m] is the path's lengthening. The formulas are those of its
-DriftPass, StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), CorrectorPass and RFCavityPass, and, with
-radiation, of the RadPass methods: a kick first takes R = k |v x B|^2 (path) (1 + delta)^2 off delta at fixed slopes.
-Beyond pyAT, a pole face turned by e gives back what the sector body takes too much of a particle at x, whose way in the
-field is shorter by tan(e) x: k h^2 tan(e) x (1 + delta)^2 (R. Helm et al., IEEE Trans. Nucl. Sci. 20 (1973) 900).
+Coordinates are pyAT's: x, px, y, py, delta, ct, where ct [m] is the lengthening of the path. The formulas are those of
+its DriftPass, StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), CorrectorPass and RFCavityPass, and,
+with radiation, of its RadPass methods: a kick first reduces delta by k |v x B|^2 (path) (1 + delta)^2 at fixed slopes.
+Unlike pyAT, a pole face rotated by e corrects the loss: the path of a particle at x is shorter than that in the sector
+body by tan(e) x, so k h^2 tan(e) x (1 + delta)^2 is given back (R. Helm et al., IEEE Trans. Nucl. Sci. 20 (1973) 900).
 
-A point is a tuple, so that it stays in registers. A matrix is 6 rows of 8 numbers, of which 6 columns count (8 fill a
-vector register); each `..._matrix` is to be called with the point before the step.
+A point is a tuple, so that it stays in registers. A matrix is 6 rows of 8 numbers, of which 6 columns are used (8 fill
+a vector register). Each `..._matrix` must be called with the point before the step.
 """
 
 import math
@@ -29,7 +29,7 @@ from gnomon.propagator.live.misalignment import (
 #: Numbers of a matrix, and of a row of it.
 MATRIX, WIDTH = 48, 8
 
-#: Where the rows of a matrix begin.
+#: Start of each row of a matrix.
 X, PX, Y, PY, DELTA, CT = range(0, MATRIX, WIDTH)
 
 #: Fields of a kick: b1 to b4 and a1 to a4.
@@ -40,7 +40,7 @@ Point = tuple[float, float, float, float, float, float]
 
 @compiled
 def drift(length: float, point: Point) -> Point:
-    """Free space [m]."""
+    """Drift by a length [m]."""
     x, px, y, py, delta, ct = point
     p = 1.0 / (1.0 + delta)
     reach = length * p
@@ -49,7 +49,7 @@ def drift(length: float, point: Point) -> Point:
 
 @compiled
 def drift_slopes(length: float, point: Point) -> tuple[float, float, float, float]:
-    """Of free space: dx/dpx, -dx/ddelta, -dy/ddelta and -dct/ddelta."""
+    """Return dx/dpx, -dx/ddelta, -dy/ddelta and -dct/ddelta of a drift."""
     p = 1.0 / (1.0 + point[4])
     reach = length * p
     down_x, down_y = reach * point[1] * p, reach * point[3] * p
@@ -58,7 +58,7 @@ def drift_slopes(length: float, point: Point) -> tuple[float, float, float, floa
 
 @compiled
 def drift_matrix(length: float, point: Point, matrix: Floats) -> None:
-    """The derivative of free space."""
+    """Multiply `matrix` by the derivative of a drift."""
     reach, down_x, down_y, down = drift_slopes(length, point)
     for c in range(WIDTH):
         dpx, dpy, dd = matrix[PX + c], matrix[PY + c], matrix[DELTA + c]
@@ -69,9 +69,9 @@ def drift_matrix(length: float, point: Point, matrix: Floats) -> None:
 
 @compiled
 def field(fields: Floats, high: bool, x: float, y: float) -> tuple[float, float, float, float]:
-    """B_y, B_x and the derivative's real and imaginary part of `fields` b1 to b4, a1 to a4, over Brho.
+    """Return B_y, B_x and real and imaginary part of their derivative, of `fields` b1 to b4, a1 to a4, over Brho.
 
-    Without `high`, only up to quadrupole terms.
+    Without `high`, only terms up to the quadrupole's count.
     """
     if high:
         g, f = fields[B4], fields[A4]
@@ -87,7 +87,7 @@ def field(fields: Floats, high: bool, x: float, y: float) -> tuple[float, float,
 
 @compiled
 def radiated(b: float, a: float, curvature: float, point: Point) -> tuple[float, float]:
-    """|v x B|^2 and the path times (1 + delta)^2, per length of a kick in the field `b`, `a`."""
+    """Return |v x B|^2, and the path times (1 + delta)^2, per length of a kick in the field `b`, `a`."""
     p = 1.0 / (1.0 + point[4])
     slope_x, slope_y = point[1] * p, point[3] * p
     w, by = 1.0 + point[0] * curvature, b + curvature
@@ -98,7 +98,7 @@ def radiated(b: float, a: float, curvature: float, point: Point) -> tuple[float,
 
 @compiled
 def kick(length: float, curvature: float, high: bool, fields: Floats, radiation: float, point: Point) -> Point:
-    """Multipole kick; `radiation` is the constant of the classical loss [m], 0 for none."""
+    """Apply a multipole kick; `radiation` is the constant of the classical loss [m], 0 for none."""
     x, px, y, py, delta, ct = point
     b, a, _, _ = field(fields, high, x, y)
     force = length * (b - curvature * (delta - curvature * x))
@@ -117,9 +117,9 @@ def kick_matrix(
     length: float, curvature: float, high: bool, fields: Floats, radiation: float, point: Point, free: float,
     after: Point, matrix: Floats,
 ) -> None:  # fmt: skip
-    """The derivative of a kick and of the free space [m] behind it, where the particle is at `after`.
+    """Multiply `matrix` by the derivative of a kick and of the drift [m] after it; the particle is `after` the kick.
 
-    Both in one, since a step that finds the rows in registers costs little more than half of two.
+    Together they take little more than half the time of two steps, since the rows stay in registers.
     """
     x, px, y, py, delta, _ = point
     b, a, g, f = field(fields, high, x, y)
@@ -168,7 +168,7 @@ def kick_matrix(
 
 @compiled
 def face(gain: float, point: Point) -> Point:
-    """A turned pole face's change of the loss, at fixed slopes; `gain` [1/m] is k h^2 tan(angle), 0 for none."""
+    """Correct the loss for a rotated pole face, at fixed slopes; `gain` [1/m] is k h^2 tan(angle), 0 for none."""
     x, px, y, py, delta, ct = point
     gained = gain * x * (1.0 + delta)
     keep = 1.0 + gained
@@ -177,7 +177,7 @@ def face(gain: float, point: Point) -> Point:
 
 @compiled
 def face_matrix(gain: float, point: Point, matrix: Floats) -> None:
-    """The derivative of a pole face's change of the loss."""
+    """Multiply `matrix` by the derivative of `face`."""
     x, px, _, py, delta, _ = point
     by_x, by_d = gain * (1.0 + delta), gain * x
     keep = 1.0 + gain * x * (1.0 + delta)
@@ -191,20 +191,20 @@ def face_matrix(gain: float, point: Point, matrix: Floats) -> None:
 
 @compiled
 def edge_angle(curvature: float, angle: float, psi: float, delta: float) -> float:
-    """Vertical strength [1/m] of an edge with the gap correction `psi`."""
+    """Return the vertical strength [1/m] of an edge with the gap correction `psi`."""
     return curvature * math.tan(angle - psi / (1.0 + delta))
 
 
 @compiled
 def edge(horizontal: float, curvature: float, angle: float, psi: float, point: Point) -> Point:
-    """A bend's edge: px += `horizontal` x, py -= `curvature` tan(`angle` - `psi` / (1 + delta)) y."""
+    """Pass a bend's edge: px += `horizontal` x, py -= `curvature` tan(`angle` - `psi` / (1 + delta)) y."""
     x, px, y, py, delta, ct = point
     return x, px + horizontal * x, y, py - edge_angle(curvature, angle, psi, delta) * y, delta, ct
 
 
 @compiled
 def edge_matrix(horizontal: float, curvature: float, angle: float, psi: float, point: Point, matrix: Floats) -> None:
-    """The derivative of an edge."""
+    """Multiply `matrix` by the derivative of an edge."""
     vertical = edge_angle(curvature, angle, psi, point[4])
     p = 1.0 / (1.0 + point[4])
     slope = (curvature + vertical * vertical / curvature) * psi * p * p * point[2]
@@ -215,7 +215,7 @@ def edge_matrix(horizontal: float, curvature: float, angle: float, psi: float, p
 
 @compiled
 def steer(length: float, kick_x: float, kick_y: float, point: Point) -> Point:
-    """A steerer [rad] whose field is spread over `length` [m]."""
+    """Pass a steerer [rad] whose field is spread over `length` [m]."""
     x, px, y, py, delta, ct = point
     p = 1.0 / (1.0 + delta)
     mean_x, mean_y = px + 0.5 * kick_x, py + 0.5 * kick_y
@@ -228,7 +228,7 @@ def steer(length: float, kick_x: float, kick_y: float, point: Point) -> Point:
 
 @compiled
 def steer_matrix(length: float, kick_x: float, kick_y: float, point: Point, matrix: Floats) -> None:
-    """The derivative of a steerer."""
+    """Multiply `matrix` by the derivative of a steerer."""
     p = 1.0 / (1.0 + point[4])
     reach = length * p
     mean_x, mean_y = point[1] + 0.5 * kick_x, point[3] + 0.5 * kick_y
@@ -242,14 +242,14 @@ def steer_matrix(length: float, kick_x: float, kick_y: float, point: Point, matr
 
 @compiled
 def accelerate(voltage: float, wave: float, lag: float, point: Point) -> Point:
-    """A cavity's kick: delta -= `voltage` sin(`wave` ct - `lag`); voltage over energy, 1/m, rad."""
+    """Apply a cavity's kick: delta -= `voltage` sin(`wave` ct - `lag`); voltage over energy, 1/m, rad."""
     x, px, y, py, delta, ct = point
     return x, px, y, py, delta - voltage * math.sin(wave * ct - lag), ct
 
 
 @compiled
 def accelerate_matrix(voltage: float, wave: float, lag: float, point: Point, matrix: Floats) -> None:
-    """The derivative of a cavity's kick."""
+    """Multiply `matrix` by the derivative of a cavity's kick."""
     slope = voltage * wave * math.cos(wave * point[5] - lag)
     for c in range(WIDTH):
         matrix[DELTA + c] -= slope * matrix[CT + c]
@@ -257,13 +257,13 @@ def accelerate_matrix(voltage: float, wave: float, lag: float, point: Point, mat
 
 @compiled
 def frame_row(frame: Floats, at: int, x: float, px: float, y: float, py: float, delta: float) -> float:
-    """Apply the row of a change of frame that begins `at` to a particle, in the order of sums of `frame_map`."""
+    """Apply the row of a change of frame that starts at `at` to a particle, summing in the order of `frame_map`."""
     return float(multiply_row(frame, at, x, px, y, py) + (frame[at + OF_DELTA] * delta + frame[at + FRAME_CONSTANT]))
 
 
 @compiled
 def change_frame(frame: Floats, point: Point) -> Point:
-    """Into another frame (`misalignment.write_frame`)."""
+    """Carry a particle into another frame (`misalignment.write_frame`)."""
     x, px, y, py, delta, ct = point
     return (
         frame_row(frame, FRAME_X, x, px, y, py, delta), frame_row(frame, FRAME_PX, x, px, y, py, delta),
@@ -274,7 +274,7 @@ def change_frame(frame: Floats, point: Point) -> Point:
 
 @compiled
 def frame_matrix(frame: Floats, matrix: Floats, work: Floats) -> None:
-    """Carry a matrix into another frame; `work` has `MATRIX` numbers."""
+    """Multiply `matrix` by the derivative of a change of frame; `work` has `MATRIX` numbers."""
     work[:] = matrix
     for row in range(ROWS):
         i, at = COLUMNS * row, WIDTH * row if row < 4 else CT
@@ -286,10 +286,11 @@ def frame_matrix(frame: Floats, matrix: Floats, work: Floats) -> None:
 
 @compiled
 def add_diffusion(amount: float, slope_x: float, slope_y: float, matrix: Floats, diffusion: Floats) -> None:
-    """Add a kick's quantum excitation, carried back to where `matrix` begins, to `diffusion` (6, 6; 7 rows).
+    """Add a kick's quantum excitation, carried back to the start of `matrix`, to `diffusion` (6, 6; 7 rows).
 
-    Ohmi's matrix of a kick is amount v v^t with v = (0, slope_x, 0, slope_y, 1, 0); it goes back by the symplectic
-    inverse, exact up to the damping on this way. The amount of a pole face is negative where the field is shorter.
+    Ohmi's matrix of a kick is amount v v^t with v = (0, slope_x, 0, slope_y, 1, 0). It is carried back by the
+    symplectic inverse, which is exact except for the damping in between. A pole face that shortens the field has a
+    negative amount.
     """
     back = diffusion[6]
     for plane in range(3):

@@ -1,4 +1,4 @@
-"""One table of numbers about a lattice's beam, for the command line and for process variables."""
+"""Summary of a lattice's beam in numbers, for the command line and for process variables."""
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.units import SPEED_OF_LIGHT
@@ -9,11 +9,11 @@ from gnomon.propagator.six.sixd import SixD
 
 
 def summary(lattice: Lattice, voltage_v: float | None = None) -> dict[str, float]:
-    """Synchrotron motion, radiation and beam sizes (at the ring's start), each with its unit in its name.
+    """Compute synchrotron motion, radiation and beam sizes (at the ring's start), each with its unit in its name.
 
-    Numbers that do not exist are NaN; the reasons stand in what `SixD` and `radiation_summary` return. "uncoupled"
-    numbers come from radiation integrals, the others from six-dimensional tracking and its envelope. `voltage_v` and
-    what it raises as in `Cavities`.
+    Quantities that do not exist are NaN; `SixD` and `radiation_summary` give the reasons. "uncoupled" numbers come from
+    radiation integrals, the others from six-dimensional tracking and its envelope. `voltage_v` and errors are as in
+    `Cavities`.
     """
     uncoupled = radiation_summary(lattice, Propagator(lattice.ring)(lattice), voltage_v)
     beam, found = envelope(SixD(lattice.ring, voltage_v), lattice)

@@ -1,4 +1,4 @@
-"""Studies of a machine that need no server: computations, their files and their pictures."""
+"""Studies of a machine without a server: computations, result files and pictures."""
 
 from gnomon.propagator.studies.aperture_study import aperture_result
 from gnomon.propagator.studies.common import Say

@@ -1,4 +1,4 @@
-"""What an aperture study found, as it is written."""
+"""The result of an aperture study, ready to be written."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from gnomon.propagator.studies.result_files import Quantity, StudyResult
 
 
 def aperture_result(found: ApertureStudy, lattice: Lattice, origin: str) -> StudyResult:
-    """Make the result of an aperture study; `origin` says where the lattice's settings are from."""
+    """Make the result of an aperture study; `origin` is the source of the lattice's settings."""
     names: dict[str, tuple[str, ...]] = {"momentum": tuple(f"{part.delta:g}" for part in found.dynamic)}
     quantities: dict[str, Quantity] = {}
     for part in found.dynamic:

@@ -1,4 +1,4 @@
-"""Which steerers make a closed bump at a monitor, and where the bump has ended."""
+"""The steerers of a closed bump at a monitor, and the place where the bump ends."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ EACH_SIDE = 2
 
 
 def nearest_steerers(lattice: Lattice, monitor: int, plane: str) -> tuple[str, ...]:
-    """Supplies of the two nearest steerers of a plane (`x`, `y`) before the element `monitor`, and of two behind it.
+    """Find the supplies of a plane's (`x`, `y`) two nearest steerers before the element `monitor`, and two after it.
 
-    Raises StudyError when the ring has fewer than four.
+    Raises StudyError if the ring has fewer than four.
     """
     ring, column = lattice.ring, PARAMETERS.index(f"kick_{plane}")
     places: dict[int, str] = {}
@@ -31,9 +31,9 @@ def nearest_steerers(lattice: Lattice, monitor: int, plane: str) -> tuple[str, .
 
 
 def closing_place(lattice: Lattice, supplies: Sequence[str], monitor: int) -> int:
-    """The element at whose entrance a bump has ended: behind the last steerer after the monitor.
+    """Find the element at whose entrance a bump is closed: the one after the bump's last steerer.
 
-    The largest gap between steerers that does not hold the monitor is outside of the bump. Raises StudyError with fewer
+    The largest gap between steerers that does not contain the monitor is outside the bump. Raises StudyError for fewer
     than three steerers.
     """
     ring = lattice.ring

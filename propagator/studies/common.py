@@ -1,4 +1,4 @@
-"""What all studies share: progress, the beam, the facts of a result."""
+"""Parts that all studies share: progress, the beam, the facts of a result."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from gnomon.lattice import Lattice
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.studies.result_files import StudyError
 
-#: Told what a study is at: a phrase, how many steps are done and how many there are.
+#: Function that is called with a study's progress: a phrase, the steps done and the total.
 Say = Callable[[str, int, int], None]
 
 
 def stored_beam(propagate: Propagator, lattice: Lattice) -> BeamState:
-    """Find the beam of a lattice. Raises StudyError with the reason when there is none."""
+    """Find the beam of a lattice. Raises StudyError with the reason if there is none."""
     beam = propagate(lattice)
     if not beam.found:
         raise StudyError(f"{lattice.ring.name}: {beam.reason}")
@@ -20,5 +20,5 @@ def stored_beam(propagate: Propagator, lattice: Lattice) -> BeamState:
 
 
 def facts_of(lattice: Lattice, origin: str) -> dict[str, str]:
-    """Facts of a result: the machine, where the settings are from, the lattice's id, the version of gnomon."""
+    """Return the facts of a result: machine, source of the settings, the lattice's id, version of gnomon."""
     return {"machine": lattice.ring.name, "settings": origin, "lattice": lattice.id, "gnomon": __version__}

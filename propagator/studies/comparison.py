@@ -12,13 +12,13 @@ from gnomon.propagator.studies.common import stored_beam
 from gnomon.propagator.studies.fixed_momentum import Inside, optics_inside
 from gnomon.propagator.studies.result_files import Quantity, StudyError, StudyResult
 
-#: Positions of elements that differ by less are the same [m].
+#: Maximum difference of positions that count as equal [m].
 SAME_M = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One side of a comparison: a lattice, and where its settings are from."""
+    """One side of a comparison: a lattice, and the source of its settings."""
 
     lattice: Lattice
     origin: str
@@ -35,9 +35,9 @@ class Changed:
 
 
 def study_comparison(first: Version, second: Version) -> StudyResult:
-    """Compare two lattices of rings with the same elements; changes are those from the first to the second.
+    """Compare two lattices of rings with the same elements; changes are from the first to the second.
 
-    Beta beating is beta2 / beta1 - 1. Raises StudyError for rings that differ, or when either has no beam.
+    Beta beating is beta2 / beta1 - 1. Raises StudyError for rings that differ, or if either has no beam.
     """
     _check_same_elements(first.lattice, second.lattice)
     a, b = (stored_beam(Propagator(v.lattice.ring), v.lattice) for v in (first, second))
@@ -83,7 +83,7 @@ def study_comparison(first: Version, second: Version) -> StudyResult:
 
 
 def changed_settings(first: Lattice, second: Lattice) -> tuple[Changed, ...]:
-    """List the stored settings that differ, in the order of the ring's properties; a trim counts, its sum does not."""
+    """List the stored settings that differ, in the order of the ring's properties: a trim, but not the sum with it."""
     found = []
     for key, spec in first.ring.properties.items():
         stored = spec.slot is not None and spec.setting == spec.property
@@ -102,7 +102,7 @@ def _check_same_elements(first: Lattice, second: Lattice) -> None:
 
 
 def _along(first: Lattice, second: Lattice, a: BeamState, b: BeamState) -> tuple[Floats, dict[str, Floats]]:
-    """Changes at points inside the elements; at their ends where the two are not cut alike (displaced magnets)."""
+    """Compute changes inside elements too, or only at their ends if the two are cut differently (displaced magnets)."""
     inside = [optics_inside(lattice, beam) for lattice, beam in ((first, a), (second, b))]
     if inside[0].s.shape == inside[1].s.shape and np.allclose(inside[0].s, inside[1].s, rtol=0.0, atol=SAME_M):
         return inside[0].s, _changes(*inside)

@@ -1,4 +1,4 @@
-"""The beam at a given momentum deviation, of any sequence of elements: inside the elements, and along the momentum."""
+"""The beam of any sequence of elements at a fixed momentum deviation, also inside elements, and scans over momentum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +15,16 @@ from gnomon.propagator.live.program import BEAM, Program
 from gnomon.propagator.live.reasons import why_no_beam
 from gnomon.propagator.live.report import REPORT
 
-#: Least points within a magnet that has a length, and most within one element.
+#: Minimum number of pieces of a magnet that has a length, and maximum of any element.
 MIN_PIECES, MAX_PIECES = 5, 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inside:
-    """Orbit and optics at points along the ring, inside the elements too; arrays as those of `BeamState`.
+    """Orbit and optics at points along the ring, also inside elements; arrays as in `BeamState`.
 
-    `s` (m,) [m], and `element` (m,), the index of the element that begins or goes on there, or of the last one.
+    `s` (m,) [m] are the points, `element` (m,) the index of the element that starts or continues there; at the end, of
+    the last one.
     """
 
     s: Floats
@@ -36,8 +37,8 @@ class Inside:
 def optics_inside(lattice: Lattice, beam: BeamState, step_m: float = 0.05) -> Inside:
     """Compute orbit and optics every `step_m` [m] or closer, at the momentum deviation of `beam`.
 
-    Elements are cut at slices of their integrator, so that the points at their ends are those of `beam`; displaced or
-    rolled ones are not cut. Raises ValueError when `beam` is not that of `lattice`.
+    Elements are cut at slices of their integrator, so that the values at their ends agree with `beam`; displaced or
+    rolled ones are not cut. Raises ValueError if `beam` is not that of `lattice`.
     """
     if not beam.found or beam.lattice_id != lattice.id:
         raise ValueError("the beam is not that of the lattice")
@@ -53,9 +54,9 @@ def optics_inside(lattice: Lattice, beam: BeamState, step_m: float = 0.05) -> In
 
 
 def tune_scan(lattice: Lattice, deltas: Sequence[float]) -> Floats:
-    """Compute the tunes (n, 2) at momentum deviations, with their integers; NaN where there is no stable beam.
+    """Compute the tunes (n, 2) at momentum deviations, with integer parts; NaN where there is no stable beam.
 
-    The scan goes from the deviation nearest to zero outwards, each orbit from the last one found.
+    The scan goes outwards from the deviation nearest to zero; each search starts from the last orbit found.
     """
     at = FixedMomentum(present_elements(lattice))
     tunes = np.full((len(deltas), 2), np.nan)
@@ -69,7 +70,7 @@ def tune_scan(lattice: Lattice, deltas: Sequence[float]) -> Floats:
 
 
 def present_elements(lattice: Lattice) -> list[Element]:
-    """All elements of a lattice with their present parameters, cavities as designed."""
+    """Return all elements of a lattice with their present parameters, cavities as designed."""
     elements = list(lattice.ring.elements)
     which = [i for i, element in enumerate(elements) if isinstance(element, Multipole)]
     for index, row in zip(which, lattice.parameters(which).tolist(), strict=True):
@@ -82,7 +83,7 @@ def present_elements(lattice: Lattice) -> list[Element]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The beam at one momentum deviation; all numbers are NaN without a stable one."""
+    """The beam at one momentum deviation; all numbers are NaN if there is no stable beam."""
 
     orbit: Floats
     beta: Floats
@@ -91,7 +92,7 @@ class Found:
 
 
 class FixedMomentum:
-    """The beam of a sequence of elements, as functions of the momentum deviation."""
+    """The beam of a sequence of elements as a function of the momentum deviation."""
 
     def __init__(self, elements: Sequence[Element]) -> None:
         self.program = Program(tuple(elements))
@@ -100,12 +101,12 @@ class FixedMomentum:
         self.program.load(np.array(which, dtype=np.int64), rows)
 
     def restart(self) -> None:
-        """Search the next orbit from the axis."""
+        """Start the next search from the axis."""
         self.program.tables.points[BEAM] = 0.0
         self.program.tables.starts[BEAM] = 0.0
 
     def __call__(self, delta: float) -> Found:
-        """Find the beam at a momentum deviation; the search begins at the last one's orbit."""
+        """Find the beam at a momentum deviation; the search starts from the last orbit."""
         program = self.program
         n = program.tables.kinds.size + 1
         program.tables.bases[BEAM] = program.tables.deltas[BEAM] = delta

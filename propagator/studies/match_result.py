@@ -1,4 +1,4 @@
-"""The study of a match: what was found, with the lattice before and after side by side."""
+"""The study of a match: its result, with the lattice before and after side by side."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +13,10 @@ from gnomon.propagator.studies.result_files import Quantity, StudyResult
 
 
 def study_match(lattice: Lattice, origin: str, say: Say, target: Target, patterns: Iterable[str]) -> StudyResult:
-    """Match, and compare the lattice before and after; raises as `match`, `chosen_supplies` and `study_comparison`."""
+    """Match, and compare the lattice before and after.
+
+    Raises what `match`, `chosen_supplies` and `study_comparison` raise.
+    """
     supplies = chosen_supplies(lattice, patterns, target)
     found = match(lattice, target, supplies, say)
     compared = study_comparison(Version(lattice, origin), Version(found.lattice, "matched"))

@@ -1,8 +1,8 @@
-"""Which settings of given supplies change tunes and chromaticities by given numbers, or make a closed bump: predicted.
+"""Matching: settings of supplies that change tunes and chromaticities by given numbers, or make a closed bump.
 
-Newton's method on the full model: the responses by supply are linear about the present solution, each step is the
-bounded least-squares solution with the smallest changes relative to the supplies' ranges, and the model is computed
-anew after it. Nothing is sent to a machine.
+Newton's method on the full model: each step is the bounded least-squares solution of the linear responses by supply
+with the smallest changes relative to the supplies' ranges, and the model is computed again after it. Nothing is sent to
+a machine.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,19 +21,19 @@ from gnomon.propagator.studies.bumps import closing_place, nearest_steerers
 from gnomon.propagator.studies.common import Say, stored_beam
 from gnomon.propagator.studies.result_files import StudyError
 
-#: Differences that count the same and end the search: of tunes, of chromaticities, of positions [m] and angles [rad].
-#: What is left may be so many times larger for a target to be reached.
+#: Differences that have equal weight, and end the search: of tunes, of chromaticities, of positions [m] and angles
+#: [rad]. REACHED is the factor on them within which a target counts as reached.
 TUNE, CHROMATICITY, ORBIT = 1e-7, 1e-4, 1e-8
 REACHED = 100.0
-#: A change that is a smaller part of a supply's range is none.
+#: A change below this part of a supply's range counts as no change.
 NO_CHANGE = 1e-9
-#: Steps of the search, and how often one is halved when it finds no stable beam.
+#: Maximum steps of the search, and halvings of a step without a stable beam.
 STEPS, HALVINGS = 12, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Bump:
-    """A closed bump: by how much the readings of a monitor change [m]."""
+    """A closed bump: the wanted change of a monitor's readings [m]."""
 
     monitor: str
     x_m: float
@@ -42,7 +42,7 @@ class Bump:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Changes to make, in x and y; None: free. Tunes and chromaticities are those with the RF frequency held."""
+    """Changes to make in x and y; None leaves one free. Tunes and chromaticities are with the RF frequency held."""
 
     tunes: tuple[float, float] | None = None
     chromaticities: tuple[float, float] | None = None
@@ -51,7 +51,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One condition: the change that is wanted, what the linear response predicts for the first step, what is found."""
+    """One condition: the wanted change, the linear prediction of the first step, and the change found."""
 
     name: str
     unit: str
@@ -72,13 +72,13 @@ class Move:
 
     @property
     def at_limit(self) -> bool:
-        """Whether the supply would stand at one of its limits."""
+        """True if the supply would be at one of its limits."""
         return self.after in (self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """What was found: the settings, the conditions, and the beam before and after by the full model."""
+    """Result of a match: the settings, the conditions, and the beam before and after by the full model."""
 
     lattice: Lattice
     moves: tuple[Move, ...]
@@ -90,7 +90,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Conditions:
-    """Conditions as numbers: names, what is wanted, and by how much each is scaled."""
+    """Conditions as numbers: names, wanted changes and scales."""
 
     target: Target
     lattice: Lattice
@@ -121,10 +121,10 @@ class _Conditions:
         return np.array([scale for _, _, _, scale in self.names])
 
     def changes(self, beam: BeamState) -> Floats:
-        """What has changed, condition by condition.
+        """Compute the change of each condition's quantity.
 
-        A bump is closed when nothing but the dispersion moves outside of it: its lengthening of the path moves the
-        momentum while the RF frequency is held.
+        A bump is closed if outside of it the orbit moves only along the dispersion: it lengthens the path, which
+        changes the momentum while the RF frequency is held.
         """
         found: list[Floats] = []
         if self.target.tunes is not None:
@@ -139,7 +139,7 @@ class _Conditions:
         return np.concatenate(found)
 
     def slopes(self, response: SupplyResponse) -> Floats:
-        """The derivatives (conditions, supplies) of `changes`."""
+        """Compute the derivatives (conditions, supplies) of `changes`."""
         found: list[Floats] = []
         if self.target.tunes is not None:
             found.append(response.tune)
@@ -152,7 +152,7 @@ class _Conditions:
         return np.concatenate(found)
 
     def _reading(self, x: Floats, y: Floats) -> Floats:
-        """What the monitor shows of changes of the position."""
+        """Compute the monitor's readings for changes of the position."""
         ring, errors = self.lattice.ring, self.lattice.monitor_errors()
         k = ring.monitors.index(self.monitor)
         shape = (len(ring.monitors), *np.shape(x))
@@ -161,11 +161,11 @@ class _Conditions:
 
 
 def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -> Match:
-    """Find the settings of `supplies` that make the changes of `target`, from `lattice` on.
+    """Find the settings of `supplies` that make the changes of `target`, starting from `lattice`.
 
-    A bump uses all steerers among `supplies` and is closed behind the last of them. If not everything can be reached,
-    by these supplies within their limits, the result is the best approximation, with `reached` False. Raises StudyError
-    without a beam, a target, or supplies, and for an unknown monitor.
+    A bump uses all steerers among `supplies` and is closed after the last of them. If these supplies cannot reach
+    everything within their limits, the result is the best approximation, with `reached` False. Raises StudyError
+    without a beam, a target or supplies, and for an unknown monitor.
     """
     propagate = Propagator(lattice.ring)
     before = stored_beam(propagate, lattice)
@@ -207,9 +207,9 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
 
 
 def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -> tuple[str, ...]:
-    """The supplies that match patterns (`Q1*`); without any, the four steerers nearest to a bump in each plane.
+    """Find the supplies that match patterns (`Q1*`); without any, the four steerers nearest to a bump in each plane.
 
-    Raises StudyError when a pattern matches none, or when there is no pattern and no bump.
+    Raises StudyError if a pattern matches nothing, or if there is neither a pattern nor a bump.
     """
     known, found = supplies_of(lattice), dict[str, None]()
     for pattern in patterns:
@@ -225,7 +225,7 @@ def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -
 
 
 def settings_of(found: Match) -> Mapping[tuple[str, str], float]:
-    """The settings that change, as a command names them."""
+    """Return the settings that change, by device and property."""
     return {(m.supply, "current"): m.after for m in found.moves if m.after != m.before}
 
 
@@ -237,9 +237,9 @@ def _conditions(lattice: Lattice, target: Target, supplies: Sequence[str], befor
 
 
 def _steerers_of(lattice: Lattice, bump: Bump) -> tuple[str, ...]:
-    """The nearest steerers of both planes: where the planes are coupled, a bump in one needs the other's to be closed.
+    """Find the nearest steerers of both planes: with coupling, a bump in one plane needs both to be closed.
 
-    A plane without a height does without them where the ring has none.
+    A plane without a height may have none, if the ring has none there.
     """
     monitor, found = _monitor(lattice, bump), list[str]()
     for plane, height in (("x", bump.x_m), ("y", bump.y_m)):
@@ -249,7 +249,7 @@ def _steerers_of(lattice: Lattice, bump: Bump) -> tuple[str, ...]:
 
 
 def _monitor(lattice: Lattice, bump: Bump) -> int:
-    """The element of a bump's monitor."""
+    """Find the element of a bump's monitor."""
     for bpm in lattice.ring.bpms:
         if bpm.name == bump.monitor:
             return bpm.element
@@ -257,7 +257,7 @@ def _monitor(lattice: Lattice, bump: Bump) -> int:
 
 
 def _bounded(matrix: Floats, wanted: Floats, low: Floats, high: Floats) -> Floats:
-    """The smallest least-squares solution within bounds; a supply without room stays where it is."""
+    """Compute the smallest least-squares solution within bounds; a supply without room does not change."""
     from scipy.optimize import lsq_linear  # slow to import, and few matches meet a limit
 
     free = high > low
@@ -279,7 +279,7 @@ def _better(
     step: Floats,
     left: Floats,
 ) -> tuple[Lattice, BeamState, Floats] | None:
-    """Find the lattice and beam after a step, or after a part of it, that come nearer; None if none of them does."""
+    """Find lattice and beam after a step, or a part of it, that is closer to the target; None if there is none."""
     before = np.linalg.norm(left / conditions.scale)
     specs = [lattice.ring.property_spec(name, "current") for name in supplies]
     for halving in range(HALVINGS):

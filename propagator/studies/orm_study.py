@@ -1,4 +1,4 @@
-"""The orbit response matrix: by magnet in m/rad, by power supply in mm/A as the monitors show it, and by the RF."""
+"""The orbit response matrix: by magnet [m/rad], by power supply as the monitors show it [mm/A], and by RF frequency."""
 
 import numpy as np
 
@@ -16,16 +16,16 @@ from gnomon.propagator.derivatives import (
 from gnomon.propagator.studies.common import Say, facts_of, stored_beam
 from gnomon.propagator.studies.result_files import Quantity, StudyResult
 
-#: A steerer must have room for this part of its range in both directions to be valid.
+#: Part of its range that a valid steerer must be able to move in both directions.
 ROOM = 0.01
 
 
 def study_orm(lattice: Lattice, origin: str, say: Say) -> StudyResult:
-    """Compute the orbit response with the momentum held and with the RF frequency held, and its column of the RF.
+    """Compute the orbit response with the momentum held and with the RF frequency held, and the column of the RF.
 
-    All are linearised about the orbit and momentum deviation that the lattice has at its RF frequency. Those by supply
-    are changes of readings: gains and rolls of the monitors are in them. A monitor is valid when its readings follow
-    the beam in both planes, a steerer when it moves the orbit and has room to move in both directions.
+    All are linearised about the orbit and momentum deviation that the lattice has at its RF frequency. Responses by
+    supply are changes of readings, so they include gains and rolls of the monitors. A monitor is valid if its readings
+    follow the beam in both planes, a steerer if it moves the orbit and has room to move in both directions.
     """
     ring = lattice.ring
     propagate = Propagator(ring)
@@ -83,19 +83,19 @@ def study_orm(lattice: Lattice, origin: str, say: Say) -> StudyResult:
 
 
 def steering_supplies(lattice: Lattice) -> tuple[str, ...]:
-    """Supplies that feed steerers only, in beam order of their first magnet."""
+    """List the supplies that feed only steerers, in beam order of their first magnets."""
     fed = {name: [m for m, _ in fed_by(lattice, name)] for name in supplies_of(lattice)}
     found = [name for name, magnets in fed.items() if all(m.main == "kick" for m in magnets)]
     return tuple(sorted(found, key=lambda name: min(m.element for m in fed[name])))
 
 
 def _plane(lattice: Lattice, supply: str) -> str:
-    """`x`, `y`, or both, of the coils that a supply feeds."""
+    """Return the planes of the coils that a supply feeds: `x`, `y` or both."""
     return "".join(sorted({PARAMETERS[m.column][-1] for m, _ in fed_by(lattice, supply)}))
 
 
 def _places(lattice: Lattice, supplies: tuple[str, ...]) -> Floats:
-    """Position [m] of the centre of each supply's first magnet."""
+    """Return the position [m] of the centre of each supply's first magnet."""
     ring = lattice.ring
     first = [min(m.element for m, _ in fed_by(lattice, name)) for name in supplies]
     return np.array([ring.s[i] + 0.5 * ring.elements[i].length for i in first])

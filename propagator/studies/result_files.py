@@ -1,4 +1,4 @@
-"""Results of studies as files: JSON or HDF5 by the file's ending, every array with its unit and what its axes count."""
+"""Files of study results: JSON or HDF5 by the file's ending, every array with its unit and the meaning of its axes."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ JSON, HDF5 = (".json",), (".h5", ".hdf5")
 
 
 class StudyError(GnomonError):
-    """A study can't be made, written or drawn as asked."""
+    """A study cannot be made, written or drawn as asked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """One array of a result: its unit, and the names of what each axis counts."""
+    """One array of a result, with its unit and the names of its axes."""
 
     data: NDArray[Any]
     unit: str
@@ -39,7 +39,7 @@ class StudyResult:
 
 
 def check_output(path: Path | None) -> None:
-    """Raise StudyError, before the work, for a file that could not be written after it."""
+    """Raise StudyError, before the work starts, for a file that could not be written at the end."""
     if path is None:
         return
     if path.suffix not in JSON + HDF5:
@@ -53,7 +53,7 @@ def check_output(path: Path | None) -> None:
 
 
 def check_plot(path: Path | None) -> None:
-    """Raise StudyError, before the work, for a picture that could not be drawn after it."""
+    """Raise StudyError, before the work starts, for a picture that could not be drawn at the end."""
     if path is None:
         return
     if path.suffix not in (".png", ".pdf", ".svg"):
@@ -64,13 +64,13 @@ def check_plot(path: Path | None) -> None:
 
 
 def require(library: str, what: str) -> None:
-    """Raise StudyError, with what to install, when an optional library is missing."""
+    """Raise StudyError, with the command to install it, if an optional library is missing."""
     if find_spec(library) is None:
         raise StudyError(f"{what} needs {library}, which is not installed; pip install 'gnomon[study]'")
 
 
 def write_result(result: StudyResult, path: Path) -> None:
-    """Write a result; NaN becomes null in JSON. Raises StudyError when the file can't be written."""
+    """Write a result; NaN becomes null in JSON. Raises StudyError if the file cannot be written."""
     try:
         if path.suffix in HDF5:
             _write_hdf5(result, path)

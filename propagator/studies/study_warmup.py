@@ -1,4 +1,4 @@
-"""Compile what studies need beyond the live beam, before a study's own progress begins."""
+"""Compilation of the kernels that only studies need, before a study starts."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,39 +14,39 @@ from gnomon.propagator.propagator import Propagator
 from gnomon.propagator.six import SixD, envelope
 from gnomon.propagator.warmup import Progress
 
-#: Written when these kernels are in the cache, beside `warmup.MARK`.
+#: File that is written next to `warmup.MARK` when these kernels are in the cache.
 MARK = "complete-studies"
 
 Step = tuple[str, Callable[[], object]]
 
 
 def study_kernels_are_cached() -> bool:
-    """Tell whether the machine code of all studies is in the cache."""
+    """Return True if the machine code of all studies is in the cache."""
     return (cache_folder() / MARK).exists()
 
 
 def compile_study_kernels(ring: Ring, progress: Progress | None = None) -> None:
     """Compile the kernels of derivatives, tracking and six dimensions, or load them, by small studies of `ring`.
 
-    `progress` is called as by `warmup.compile_kernels`, which should have come first. A ring without a beam or without
-    what a study is about leaves those kernels to be compiled when they are first used.
+    `progress` is called as by `warmup.compile_kernels`, which should run first. If the ring has no beam, or lacks the
+    elements that a study needs, the kernels concerned are compiled on first use.
     """
     if _compile([*_responses(ring), *_tracking(ring)], progress):
         mark_study_kernels_cached()
 
 
 def compile_response_kernels(ring: Ring, progress: Progress | None = None) -> bool:
-    """Compile the part of `compile_study_kernels` that needs the live model's kernels; True if all could be."""
+    """Compile the part of `compile_study_kernels` that needs the live model's kernels; True if all were compiled."""
     return _compile(_responses(ring), progress)
 
 
 def compile_tracking_kernels(ring: Ring, progress: Progress | None = None) -> bool:
-    """Compile the other part, for a process of its own beside the first; True if all could be."""
+    """Compile the other part, which can run in a process of its own; True if all kernels were compiled."""
     return _compile(_tracking(ring), progress)
 
 
 def mark_study_kernels_cached() -> None:
-    """Note in the cache that both parts are there, unless the machine code is not kept."""
+    """Mark both parts as being in the cache, unless machine code is not kept."""
     folder = cache_folder()
     if kernels.chain_maps.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
         (folder / MARK).touch()

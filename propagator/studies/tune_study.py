@@ -1,4 +1,4 @@
-"""Tunes, chromaticities and optics of a lattice, how magnets and power supplies move them, and radiation."""
+"""Tunes, chromaticities and optics of a lattice, their responses to magnets and power supplies, and radiation."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ SCAN = 81
 
 
 def study_tune(lattice: Lattice, origin: str, say: Say, order: int = 0, delta_range: float = 0.01) -> StudyResult:
-    """Compute tunes, chromaticity and optics around the ring, what moves them, and radiation.
+    """Compute tunes, chromaticity and optics around the ring, their responses, and radiation.
 
-    Quadrupoles and sextupoles move them with the momentum held, power supplies with the RF frequency held, as on a
-    machine. The tunes are scanned up to a momentum deviation of `delta_range` on both sides; 0: not at all.
+    Responses to quadrupoles and sextupoles are with the momentum held, those to power supplies with the RF frequency
+    held, as on a machine. The tunes are scanned over momentum deviations of +-`delta_range`; 0 means no scan.
 
-    From `order` 1 on also what the one-turn map as power series tells: chromaticities up to that order (at most 3), and
-    the tune shift with amplitude.
+    If `order` is 1 to 3, chromaticities up to that order and the tune shift with amplitude are added, from the one-turn
+    map as power series.
     """
     ring = lattice.ring
     propagate = Propagator(ring)
@@ -76,14 +76,14 @@ def study_tune(lattice: Lattice, origin: str, say: Say, order: int = 0, delta_ra
 
 
 def _centres(lattice: Lattice, names: tuple[str, ...]) -> Floats:
-    """Positions [m] of the centres of elements."""
+    """Return the positions [m] of the centres of elements."""
     ring = lattice.ring
     which = [ring.index[name] for name in names]
     return np.array([ring.s[i] + 0.5 * ring.elements[i].length for i in which])
 
 
 def _by_supply(propagate: Propagator, lattice: Lattice) -> tuple[tuple[str, ...], dict[str, Quantity]]:
-    """Responses of tunes and chromaticities by the currents of all supplies, the RF frequency held."""
+    """Compute responses of tunes and chromaticities to the currents of all supplies, the RF frequency held."""
     supplies = supplies_of(lattice)
     response = supply_response(propagate, lattice, supplies, places=())
     first = {facts.name: facts.s_m[0] for facts in supply_facts(lattice)}
@@ -97,7 +97,7 @@ def _by_supply(propagate: Propagator, lattice: Lattice) -> tuple[tuple[str, ...]
 
 
 def _curves(lattice: Lattice, beam: BeamState, delta_range: float) -> dict[str, Quantity]:
-    """Optics at points inside the elements, and the tunes along the momentum deviation."""
+    """Compute optics at points inside the elements, and tunes as a function of the momentum deviation."""
     inside = optics_inside(lattice, beam)
     point = ("point",)
     curves = {
@@ -115,7 +115,7 @@ def _curves(lattice: Lattice, beam: BeamState, delta_range: float) -> dict[str, 
 
 
 def _six_dimensional(lattice: Lattice) -> tuple[dict[str, Quantity], dict[str, str]]:
-    """Synchrotron motion, radiation and beam sizes; without a voltage there are none, and the fact is why."""
+    """Compute synchrotron motion, radiation and beam sizes; without a voltage, return the reason as a fact."""
     from gnomon.propagator.six import summary
 
     try:

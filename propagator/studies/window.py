@@ -1,4 +1,4 @@
-"""The part of a ring that a picture shows: between places, or one of the cells that repeat around it."""
+"""The part of a ring that a picture shows: between two places, or one of the ring's cells."""
 
 from difflib import get_close_matches
 
@@ -9,14 +9,14 @@ from gnomon.lattice.elements import Bend
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 from gnomon.propagator.studies.result_files import StudyError
 
-#: Bends of at least this part of the largest angle make the cells, and may stand so far from where they repeat [m].
+#: Bends of at least this part of the largest angle define the cells; tolerance of their repeating positions [m].
 MAIN, NEAR_M = 0.5, 0.02
-#: So many of them must repeat: a cell may have been rebuilt.
+#: Part of these bends that must repeat; a few cells may have been rebuilt.
 ALIKE = 0.85
 
 
 def window_of(ring: Ring, first: str | None, last: str | None, cell: int | None) -> tuple[float | None, float | None]:
-    """Find the ends of a window [m]; None is the ring's end.
+    """Find the two ends of a window [m]; None means the ring's start or end.
 
     `first` and `last` are positions [m] or names of elements, `cell` counts the ring's cells from 1. Raises StudyError
     for an unknown name, a position outside the ring, an empty window, or a cell that the ring does not have.
@@ -37,7 +37,7 @@ def window_of(ring: Ring, first: str | None, last: str | None, cell: int | None)
 
 
 def cells_of(ring: Ring) -> int:
-    """The number of equal cells, by where the main bends stand: 16 of BESSY II; 1 when they do not repeat."""
+    """Count the equal cells by the positions of the main bends: 16 for BESSY II; 1 if they do not repeat."""
     bends = [i for i, e in enumerate(ring.elements) if isinstance(e, Bend)]
     angles = np.array([abs(e.angle) for e in ring.elements if isinstance(e, Bend)])
     if not bends:
@@ -53,7 +53,7 @@ def cells_of(ring: Ring) -> int:
 
 
 def _place(ring: Ring, text: str, end: int) -> float:
-    """The position [m] that a text names: a number, or the entrance (0) or exit (1) of an element."""
+    """Find the position [m] that a text names: a number, or the entrance (`end` 0) or exit (1) of an element."""
     if text in ring.index:
         return float(ring.s[ring.index[text] + end])
     try:

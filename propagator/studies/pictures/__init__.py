@@ -1,4 +1,4 @@
-"""Pictures of studies in one look, light and dark. matplotlib is imported when one is drawn, to files only."""
+"""Pictures of studies in one style, light and dark. They are drawn to files; matplotlib is imported on first use."""
 
 from gnomon.propagator.studies.pictures.aperture import plot_aperture
 from gnomon.propagator.studies.pictures.comparison import plot_comparison

@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 12.0, 4.4
 
 
 def plot_aperture(study: ApertureStudy, result: StudyResult, frame: Frame) -> None:
-    """Draw what an aperture study found; `result` holds its facts."""
+    """Draw the result of an aperture study; `result` holds its facts."""
     panels = bool(study.dynamic) + (study.momentum is not None)
     width = WIDTH / 2.0 * panels
     row = row_height(frame, 0.42 * WIDTH) if study.momentum is not None else 0.0

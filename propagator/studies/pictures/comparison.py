@@ -1,4 +1,4 @@
-"""The picture of two lattices side by side: beta beating, change of orbit and of dispersion over s, the magnets."""
+"""The picture of two lattices side by side: beta beating, changes of orbit and dispersion over s, and the magnets."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ WIDTH, PANEL = 11.0, 2.1
 
 
 def plot_comparison(result: StudyResult, frame: Frame) -> None:
-    """Draw what changes from the first lattice to the second, with the row of magnets at the bottom."""
+    """Draw the changes from the first lattice to the second, with the row of magnets at the bottom."""
     palette = frame.palette
     data = {name: quantity.data for name, quantity in result.quantities.items()}
     panels = (

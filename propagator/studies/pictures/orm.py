@@ -1,4 +1,4 @@
-"""The picture of the orbit response: what monitors show by the current of each steering supply, and the RF's part."""
+"""The picture of the orbit response: readings of monitors per current of each steering supply, and the RF's part."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from gnomon.propagator.studies.result_files import StudyResult
 
 
 def plot_orm(result: StudyResult, frame: Frame) -> None:
-    """Draw the matrix by supply with the RF frequency held, and what holding the frequency adds, in mm/A."""
+    """Draw the matrix by supply with the RF frequency held, and the part due to holding the frequency, in mm/A."""
     data = {name: quantity.data for name, quantity in result.quantities.items()}
     planes = np.array(result.names["supply plane"])
     order = np.argsort(planes == "y", kind="stable")

@@ -1,4 +1,4 @@
-"""The look of all pictures: colours that colour-blind people can tell apart, on light or on dark."""
+"""The style of all pictures: colours that colour-blind people can tell apart, on light or dark background."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 
-#: A curve whose range is smaller is shown as flat, in whatever unit.
+#: A curve with a smaller range is drawn flat, whatever its unit.
 FLAT = 1e-6
 #: Resolution of a PNG [dots per inch].
 DPI = 130
@@ -18,7 +18,7 @@ DPI = 130
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours after Okabe and Ito; `x` and `y` are those of the planes, `more` of whatever else is compared."""
+    """Colours after Okabe and Ito: `x` and `y` for the planes, `more` for other curves."""
 
     paper: str
     ink: str
@@ -46,7 +46,7 @@ DARK = Palette(
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a picture goes, of which lattice, and how: colours, and the part of the ring [m]; None: its end."""
+    """Settings of a picture: file, lattice, colours and part of the ring [m]; None means the ring's start or end."""
 
     path: Path
     lattice: Lattice
@@ -61,7 +61,7 @@ class Frame:
 
     @property
     def window(self) -> tuple[float, float]:
-        """The part of the ring that is shown [m]."""
+        """The part of the ring that the picture shows [m]."""
         ends = (0.0, self.lattice.ring.circumference)
         first, last = (end if at is None else at for at, end in zip((self.first_m, self.last_m), ends, strict=True))
         return first, last
@@ -69,7 +69,7 @@ class Frame:
 
 @contextmanager
 def drawing(frame: Frame, size: tuple[float, float]) -> Iterator[Any]:
-    """Yield a figure of a size [inch] in the look of all pictures, and write it to the frame's file at the end."""
+    """Yield a figure of a size [inch] in the common style, and write it to the frame's file at the end."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -82,7 +82,7 @@ def drawing(frame: Frame, size: tuple[float, float]) -> Iterator[Any]:
 
 
 def title(figure: Any, facts: Mapping[str, str], text: str) -> None:
-    """Write what the picture is of: machine, origin of the settings and lattice, and a line of our own below."""
+    """Write the title: machine, source of the settings and lattice, and a line of the picture's own below."""
     head = _plain(f"{facts['machine']}, {facts['settings']}, lattice {facts['lattice'][:10]}")
     figure.suptitle(f"{head}\n{text}" if text else head, fontsize=11)
 
@@ -93,12 +93,12 @@ def legend(axis: Any, columns: int = 2) -> None:
 
 
 def zero_line(axis: Any, palette: Palette) -> None:
-    """Draw the line of zero."""
+    """Draw a line at zero."""
     axis.axhline(0.0, color=palette.faint, lw=0.8, zorder=0)
 
 
 def spread(axes: Sequence[Any], window: tuple[float, float]) -> None:
-    """Give axes over s one range, and its label to the last one."""
+    """Give all axes over s the same range, and the last one the label."""
     for axis in axes:
         axis.set_xlim(*window)
         last = axis is axes[-1]
@@ -107,7 +107,7 @@ def spread(axes: Sequence[Any], window: tuple[float, float]) -> None:
 
 
 def fit_to_window(axis: Any, window: tuple[float, float]) -> None:
-    """Fit the vertical range of an axis over s to what the window [m] shows."""
+    """Fit the vertical range of an axis over s to the curves within the window [m]."""
     low, high = np.inf, -np.inf
     for line in axis.lines:
         x, y = np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float)
@@ -120,7 +120,7 @@ def fit_to_window(axis: Any, window: tuple[float, float]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Take what matplotlib would read as mathematics out of texts of others."""
+    """Escape characters in foreign texts that matplotlib would read as mathematics."""
     return text.replace("$", r"\$")
 
 

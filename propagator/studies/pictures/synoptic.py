@@ -10,13 +10,13 @@ from gnomon.propagator.studies.pictures.style import Frame, Palette
 
 #: Height of the row of magnets [inch].
 ROW = 0.45
-#: Size of the names [points], and by it: how close they may stand, how wide a letter is.
+#: Size of the names [points]; their minimum distance and the width of a letter, relative to it.
 SIZE, DISTANCE, LETTER = 6.5, 1.25, 0.68
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A magnet as drawn: from `low` to `high` on a scale of -1 to 1, between positions [m]."""
+    """A magnet in the drawing: from `low` to `high` on a scale of -1 to 1, between positions [m]."""
 
     name: str
     first_m: float
@@ -28,7 +28,7 @@ class Block:
 
 
 def blocks_of(lattice: Lattice, window: tuple[float, float], palette: Palette) -> list[Block]:
-    """List the magnets and monitors in a part of the ring [m], in beam order; names matter most at a low rank."""
+    """List the magnets and monitors in a part of the ring [m], in beam order; names of a low rank matter most."""
     ring, found = lattice.ring, []
     for index, element in enumerate(ring.elements):
         first, last = float(ring.s[index]), float(ring.s[index + 1])
@@ -39,13 +39,13 @@ def blocks_of(lattice: Lattice, window: tuple[float, float], palette: Palette) -
 
 
 def row_height(frame: Frame, width_inch: float) -> float:
-    """The height [inch] that the row needs with its names, where there is room for them in a width [inch]."""
+    """Compute the height [inch] of the row with its names, as far as they fit into a width [inch]."""
     blocks = blocks_of(frame.lattice, frame.window, frame.palette)
     return ROW + _names_height(_named(blocks, frame.window, width_inch))
 
 
 def _names_height(named: list[tuple[float, Block]]) -> float:
-    """The height [inch] of names below the row."""
+    """Compute the height [inch] of names below the row."""
     return max((LETTER * SIZE / 72.0 * len(block.name) + 0.05 for _, block in named), default=0.0)
 
 
@@ -79,7 +79,7 @@ def draw_synoptic(axis: Any, frame: Frame, width_inch: float) -> None:
 
 
 def _named(blocks: list[Block], window: tuple[float, float], width_inch: float) -> list[tuple[float, Block]]:
-    """Names with their places [m]: all kinds of a rank or none, the most important ranks first."""
+    """Choose the names to draw, with their positions [m]: whole ranks only, the most important first."""
     per_metre = width_inch * 72.0 / max(window[1] - window[0], 1e-9)
     gap = DISTANCE * SIZE / per_metre
     shown: list[tuple[float, Block]] = []

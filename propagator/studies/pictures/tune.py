@@ -1,4 +1,4 @@
-"""The picture of the tune study: optics over s, the magnets, what moves the tunes, and the tunes along the momentum."""
+"""The picture of the tune study: optics over s, the magnets, tune responses, and tunes over momentum deviation."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from gnomon.propagator.studies.pictures.synoptic import draw_synoptic, row_heigh
 from gnomon.propagator.studies.result_files import StudyResult
 
 WIDTH, PANEL = 11.0, 2.05
-#: An orbit that is smaller everywhere is not drawn [m].
+#: An orbit below this everywhere is not drawn [m].
 NO_ORBIT = 1e-7
 
 
 def plot_tune(result: StudyResult, frame: Frame) -> None:
-    """Draw beta, dispersion, orbit, magnets, tune responses and, if scanned, tunes along the momentum deviation."""
+    """Draw beta, dispersion, orbit, magnets, tune responses and, if scanned, tunes over the momentum deviation."""
     palette = frame.palette
     data = {name: quantity.data for name, quantity in result.quantities.items()}
     orbit = data["point orbit"][:, ::2]
