@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Ending:
-    """How connections end: one by one or, which saves up to half a second, with the process that has them."""
+    """The way connections end: one by one, or all with the process, which saves up to half a second."""
 
     with_process = False
     left_open = False
@@ -45,7 +45,7 @@ def end_process(code: int | str | None) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Which twin a command talks to, and how: a group for `with_options`."""
+    """Options for the twin that a command talks to, and for the connection: a group for `with_options`."""
 
     protocol: Protocol = "pva"
     prefix: Prefix = None
@@ -65,7 +65,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class RunningTwin:
-    """Which twin a procedure is called of: a group for `with_options`."""
+    """Options for the twin whose procedure is called: a group for `with_options`."""
 
     config: ConfigFile = None
     prefix: Prefix = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportChoice:
-    """How a file is read, and what may be left out: a group for `with_options`."""
+    """Options for reading a file, and for leaving parts of it out: a group for `with_options`."""
 
     format: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""What commands print: a table on a terminal, the same table in plain text where it is piped, or JSON."""
+"""Output of commands: a table on a terminal, the same table as plain text in a pipe, or JSON."""
 
 import json
 import sys

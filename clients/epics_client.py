@@ -42,7 +42,7 @@ class PvClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PvInfo:
-    """What a server says about one of its PVs (`dt:pvs`); `source` is what feeds it, or what a put to it sets."""
+    """A server's description of one of its PVs (`dt:pvs`); `source` names the value that it shows or sets."""
 
     name: str
     source: str

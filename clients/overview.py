@@ -61,7 +61,7 @@ class Overview:
     time_ns: int = 0
 
     def reading(self, source: Source) -> Reading | None:
-        """What the twin shows of a source; None if it has no PV for it."""
+        """Return the twin's reading of a source; None if it has no PV for it."""
         return self.readings.get(source.name)
 
     def value(self, source: Source) -> Any:
@@ -71,7 +71,7 @@ class Overview:
 
     @property
     def reason(self) -> str:
-        """Why there is no beam, or what failed; empty when all is well."""
+        """The reason why there is no beam, or the failure; empty when all is well."""
         return str(self.value(sources.BEAM_REASON) or "")
 
     @property

@@ -26,7 +26,7 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class SetOutcome:
-    """What a `set` did: number of the command in the journal, id of the new lattice, old and new values by PV."""
+    """Outcome of a `set`: number of the command in the journal, id of the new lattice, old and new values by PV."""
 
     sequence: int
     lattice_id: str

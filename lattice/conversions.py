@@ -26,7 +26,7 @@ class Conversion(Protocol):
         ...
 
     def derivative(self, current: float) -> float:
-        """Derivative of the field by the current, per A, at `current` [A]."""
+        """Derivative of the field with respect to the current, per A, at `current` [A]."""
         ...
 
 

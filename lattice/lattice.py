@@ -238,7 +238,7 @@ class Lattice:
         return self._converted(magnet) + self._setting(magnet.trim_slot)
 
     def slope(self, magnet: Magnet) -> float:
-        """Derivative of a magnet's main strength by the current that it sees, in its unit per A."""
+        """Derivative of a magnet's main strength with respect to the current through it, in its unit per A."""
         if magnet.scale_slot is not None:
             slope = self._setting(magnet.scale_slot)
         else:

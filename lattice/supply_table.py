@@ -16,7 +16,7 @@ class SupplyFacts:
     """A supply [A]: what it drives, its magnets in beam order, and the positions of their centres [m].
 
     `family` is the common beginning of its magnets' names, `drives` their property in the machine document, `unit` that
-    of their strengths; `slopes` are the strengths' derivatives by the current at the present settings [unit/A].
+    of their strengths; `slopes` are d(strength)/d(current) at the present settings [unit/A].
     """
 
     name: str

@@ -36,7 +36,7 @@ _COPIES = (
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When to archive: above a size of what is in use [bytes], or an age of the oldest command [ns]; None: never."""
+    """Limits above which to archive: size in use [bytes], and age of the oldest command [ns]; None means no limit."""
 
     size: int | None = None
     age_ns: int | None = None

@@ -1,4 +1,4 @@
-"""What all studies share: the options for results, the lattice, progress, tables and files."""
+"""Parts that all studies share: the options for results, the lattice, progress, tables and files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Cell = Annotated[int | None, typer.Option(min=1, help="Plot this cell of the rin
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Where the result goes, a group for `with_options`: tables or JSON on the terminal, a file, a plot."""
+    """Options for the result: tables or JSON on the terminal, a file, a plot; a group for `with_options`."""
 
     output: Output = None
     plot: Plot = None

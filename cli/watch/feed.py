@@ -1,4 +1,4 @@
-"""What a running twin shows, kept up to date in the background, and the steps that are sent to it."""
+"""Values of a running twin, kept up to date in the background, and the steps that are sent to it."""
 
 import threading
 import time
@@ -104,7 +104,7 @@ class Feed:
 
     @property
     def lost(self) -> str:
-        """Why nothing that is shown is of now; empty while the server answers."""
+        """The reason why all values shown are out of date; empty while the server answers."""
         if self.trouble:
             return self.trouble
         if sources.HEARTBEAT.name in self._gone:

@@ -28,7 +28,7 @@ class Magnet:
 
 @dataclass(frozen=True, slots=True)
 class RingMap:
-    """Where magnets stand [m], and which places each supply acts on, by device."""
+    """Positions of magnets [m], and by device the places on which a supply acts."""
 
     circumference_m: float
     magnets: tuple[Magnet, ...]

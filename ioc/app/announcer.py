@@ -1,4 +1,4 @@
-"""What a server makes known about its twins to clients of the same computer and user."""
+"""Announcement of a server's twins to clients of the same user on the same computer."""
 
 import os
 import time

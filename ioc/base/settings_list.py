@@ -32,12 +32,12 @@ class Setting:
 
     @property
     def is_part_of_item(self) -> bool:
-        """Whether this describes the items of a list, and has no value of its own."""
+        """True if this describes the items of a list, and has no value of its own."""
         return "[]" in self.key
 
     @property
     def changed(self) -> bool:
-        """Whether the value differs from the default."""
+        """True if the value differs from the default."""
         return bool(self.value != self.default)
 
 

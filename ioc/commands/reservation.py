@@ -18,7 +18,7 @@ class Right:
 
 
 class Reservation:
-    """Who commands alone, if anybody does. Changed in the event loop, asked from any thread."""
+    """The exclusive right to send commands, and its holder. Changed in the event loop, read from any thread."""
 
     def __init__(self) -> None:
         self._right: Right | None = None

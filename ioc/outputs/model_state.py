@@ -9,7 +9,7 @@ from gnomon.propagator import Answer
 
 
 class ModelState:
-    """What commands, the shadow and the status ask about the beam; outputs are written from it and never asked.
+    """State of the beam for commands, the shadow and the status; outputs are written from it and never read back.
 
     `readings` is None while there is no beam; `reference` is the orbit that it is compared with; `times` are those that
     the last results took.

@@ -1,9 +1,10 @@
-"""Phrases and names that must not come back, each with what to write instead; `make lint` runs this.
+"""Phrases, names and openings of docstrings that must not come back, with better ones; `make lint` runs this.
 
 Patterns are regular expressions in which capitals count. Decision records and the changelog are not read: they tell
 what was so at their time.
 """
 
+import ast
 import re
 import sys
 from bisect import bisect
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("lattice", "propagator", "db", "recorder", "fault_injection", "ioc", "cli", "tests", "docs")
+FOLDERS = ("lattice", "propagator", "db", "recorder", "fault_injection", "ioc", "clients", "cli", "tests", "docs")
 SUFFIXES = {".md", ".py", ".toml", ".yaml"}
 NOT_READ = ("tests/tools/words.py", "tests/unit/test_words.py", "docs/decisions/", "CHANGELOG.md")
 
@@ -41,6 +42,7 @@ WORDS = {
     r"is none of its\b": "is not one of its ...",
     r"[Nn]ot-a-number (?:where|while|if|when)": "NaN ...",
     r"is no (?:strength|bend)\b|that are no (?:coordinates|numbers)": "is not a ...",
+    r"[Dd]erivatives? by (?:a |the )?(?:momentum|coordinate|variable|parameter|current|delta)": "with respect to",
     # Names of modules that have moved
     r"gnomon\.ioc\.(?:cli|puts|beginnings|reach|descriptors|names|requests|procedures|equilibrium)\b": "the new module",
     r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
@@ -79,12 +81,23 @@ PATTERNS = WORDS | {rf"\b{name}\b": new for name, new in NAMES.items()}
 FOUND = re.compile("|".join(f"({pattern})" for pattern in PATTERNS))
 BETTER = ("", *PATTERNS.values())
 
+#: First words that no docstring has: name the noun first, or say in the imperative what the function does.
+OPENING = re.compile(r"(?:What|Whether|Where|Who|Whose|How|Which|When|Why)\b")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def findings(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield the line number, what was found and what to write instead."""
     ends = [match.start() for match in re.finditer("\n", text)]
     for match in FOUND.finditer(text):
         yield bisect(ends, match.start()) + 1, match.group(), BETTER[match.lastindex or 0]
+
+
+def openings(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, first word and advice for each docstring of a module that opens with a question word."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DOCUMENTED) and (match := OPENING.match(ast.get_docstring(node) or "")):
+            yield node.body[0].lineno, match.group(), "the noun first, or the imperative"
 
 
 def texts() -> Iterator[Path]:
@@ -101,7 +114,9 @@ def main() -> int:
         name = path.relative_to(ROOT).as_posix()
         if path.is_symlink() or name.startswith(NOT_READ):
             continue
-        for line, found, better in findings(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        found_here = [*findings(text), *(openings(text) if path.suffix == ".py" else ())]
+        for line, found, better in sorted(found_here):
             print(f"{name}:{line}: '{found}': write: {better}")
             count += 1
     return 1 if count else 0

@@ -26,5 +26,20 @@ def test_the_better_words_are_no_findings_themselves() -> None:
     assert [better for better in words.WORDS.values() if list(words.findings(better))] == []
 
 
+@pytest.mark.parametrize(
+    ("source", "finding"),
+    [
+        ('"""What a module has."""', [(1, "What")]),
+        ('class Beam:\n    """Whether it is there."""', [(2, "Whether")]),
+        ('async def find():\n    """Where it is."""\n', [(2, "Where")]),
+        ('class Beam:\n    def size(self):\n        """How large it is."""', [(3, "How")]),
+        ('"""Size of a beam: what a monitor shows."""', []),
+        ('"""Whole turns."""\n\nQUESTION = "What is it?"', []),
+    ],
+)
+def test_docstrings_that_open_with_a_question_are_found(source: str, finding: list[tuple[int, str]]) -> None:
+    assert [(line, word) for line, word, _ in words.openings(source)] == finding
+
+
 def test_nothing_that_people_read_has_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert words.main() == 0, capsys.readouterr().out

@@ -21,7 +21,7 @@ VOLATILE = (
 
 
 def same_output(shown: Sequence[str], real: Sequence[str]) -> bool:
-    """Whether the lines agree; `...` on a line of its own stands for any number of lines."""
+    """Return True if the lines agree; `...` on a line of its own stands for any number of lines."""
     if not shown:
         return not real
     if shown[0] == LEFT_OUT:
@@ -30,7 +30,7 @@ def same_output(shown: Sequence[str], real: Sequence[str]) -> bool:
 
 
 def same_line(shown: str, real: str) -> bool:
-    """Whether two lines agree: numbers within 1e-5 of each other, any text for `...`, spaces as one."""
+    """Return True if two lines agree: numbers within 1e-5 of each other, any text for `...`, spaces as one."""
     left, right = _words(shown), _words(real)
     if LEFT_OUT in left:
         at = left.index(LEFT_OUT)

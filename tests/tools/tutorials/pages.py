@@ -31,7 +31,7 @@ class Command:
 
     @property
     def stays(self) -> bool:
-        """Whether it runs in the background until the page ends."""
+        """True if it runs in the background until the page ends."""
         return self.text.endswith(" &")
 
 

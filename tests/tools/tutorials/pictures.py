@@ -50,7 +50,7 @@ def draw(picture: Picture, environment: Mapping[str, str], folder: Path, as_show
 
 
 def fills_the_screen(picture: Picture) -> bool:
-    """Whether the command runs until a key ends it; then textual draws its screen."""
+    """Return True if the command runs until a key ends it; then textual draws its screen."""
     return picture.text.startswith("gnomon watch")
 
 

@@ -185,7 +185,7 @@ def _free_ports() -> tuple[int, int, int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return True if a process runs; False for one that has ended but has not been waited for."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

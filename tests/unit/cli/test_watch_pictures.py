@@ -1,4 +1,4 @@
-"""What `gnomon watch` draws: bars, resonances, magnets, and its choice of steps."""
+"""Pictures of `gnomon watch`: bars, resonances, magnets, and its choice of steps."""
 
 import math
 

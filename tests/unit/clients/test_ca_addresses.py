@@ -1,4 +1,4 @@
-"""Where Channel Access searches: addresses and ports from the EPICS variables, whatever they hold."""
+"""Search addresses of Channel Access: hosts and ports from the EPICS variables, whatever they hold."""
 
 import pytest
 

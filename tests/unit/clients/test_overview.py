@@ -1,4 +1,4 @@
-"""What of a running twin needs attention."""
+"""Conditions of a running twin that need attention."""
 
 import json
 from dataclasses import replace

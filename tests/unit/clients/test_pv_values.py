@@ -1,4 +1,4 @@
-"""What a structure of PV Access says, as a reading."""
+"""Readings from structures of PV Access."""
 
 from typing import Any
 

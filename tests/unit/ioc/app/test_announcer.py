@@ -1,4 +1,4 @@
-"""What a server makes known is what its clients need, as long as the twin is served."""
+"""Announcements hold what clients need, as long as the twin is served."""
 
 import os
 from pathlib import Path
