@@ -1,4 +1,4 @@
-"""What faults make of a command: decided for the whole command together, in fixed stages (docs/decisions/0067)."""
+"""Effects of faults on a command: decided for the whole command together, in fixed stages (docs/decisions/0067)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -11,7 +11,7 @@ from gnomon.fault_injection.request import FaultRequest
 
 
 class Phase(StrEnum):
-    """How far a fault is: it has not begun, it acts, or it is over and leaves the list."""
+    """State of a fault: it has not begun, it acts, or it is over and leaves the list."""
 
     WAITING = "waiting"
     ACTIVE = "active"

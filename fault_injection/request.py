@@ -1,4 +1,4 @@
-"""What every fault has: the keys that say when, for how long and how often; and how a request is read."""
+"""Keys that all faults have, for when, for how long and how often they act; and the reading of a request."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""When a fault acts: its window in time and commands, and its condition. Pure; the clock is passed in."""
+"""Time at which a fault acts: its window in time and commands, and its condition. Pure; the clock is passed in."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -35,7 +35,7 @@ def parse_number(text: str) -> float:
 
 
 def is_port(text: str) -> bool:
-    """Whether a text is the number of a network port, 1 to 65535, in decimal digits."""
+    """Return True if a text is the number of a network port, 1 to 65535, in decimal digits."""
     return text.isascii() and text.isdecimal() and len(text) <= len("65535") and 0 < int(text) < 2**16
 
 

@@ -1,4 +1,4 @@
-"""What injected faults do besides changing settings and delaying: repeat, reorder, pretend, and never answer."""
+"""Effects of injected faults besides changed settings and delays: repeat, reorder, pretend, and never answer."""
 
 import asyncio
 from collections import deque

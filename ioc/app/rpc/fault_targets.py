@@ -1,4 +1,4 @@
-"""What a fault is about: refused, with near names, if this server has nothing of the kind."""
+"""Targets of faults: refused, with similar names, if this server has nothing of the kind."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Which version of the lattice a command is about: by options, and by a text."""
+"""Choice of the version of the lattice for a command: by options, and by a text."""
 
 from pathlib import Path
 

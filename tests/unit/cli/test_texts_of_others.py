@@ -1,4 +1,4 @@
-"""What commands print: texts of others cannot act on the terminal, whichever command shows them."""
+"""Output of commands: texts of others cannot act on the terminal, whichever command shows them."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -18,7 +18,7 @@ def no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, no_kernels: None) -> list[Asked]:
-    """What was asked of the studies, which answer with made up results."""
+    """Calls of the studies, which answer with made up results."""
     calls: list[Asked] = []
 
     def fake(answer: StudyResult) -> Callable[..., StudyResult]:

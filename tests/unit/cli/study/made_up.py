@@ -10,7 +10,7 @@ from gnomon.propagator.studies.result_files import Quantity, StudyResult
 
 @dataclass
 class Asked:
-    """What was asked of a study."""
+    """A call of a study."""
 
     machine: str
     origin: str

@@ -1,4 +1,4 @@
-"""What all studies share: options, the lattice, files, and refusals before the work. Nothing is computed."""
+"""Parts that all studies share: options, the lattice, files, and refusals before the work. Nothing is computed."""
 
 import io
 import json

@@ -17,7 +17,7 @@ BOUND = re.compile(r"(at least|above|at most|below) ([\d.e+-]+)( characters)?")
 
 
 def accepts(key: str, value: Any) -> bool:
-    """Whether the configuration finds nothing wrong with the value of one setting by itself."""
+    """Return True if the configuration finds nothing wrong with the value of one setting by itself."""
     *sections, name = key.split(".")
     document: Any = {name: value}
     for section in reversed(sections):

@@ -19,7 +19,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def current(rig: Rig, name: str = "CP") -> tuple[float, float, float]:
-    """What a supply's setpoint and readback show, and what the lattice has."""
+    """Return the values of a supply's setpoint, of its readback and in the lattice."""
     return rig.get(f"T:{name}:set").value, rig.get(f"T:{name}:rdbk").value, rig.dispatcher.lattice[name, "current"]
 
 
