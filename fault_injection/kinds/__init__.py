@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, TypeAdapter
 
-from gnomon.fault_injection.kinds import commands
+from gnomon.fault_injection.kinds import commands, readings
 from gnomon.fault_injection.request import FaultError, FaultRequest, near, read
 from gnomon.lattice.text import shorten
 
 #: The groups of kinds, in the order of the reference page.
-GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType({"commands": commands.KINDS})
+GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType(
+    {"commands": commands.KINDS, "readings": readings.KINDS}
+)
 #: The kinds by name.
 KINDS: Mapping[str, type[FaultRequest]] = MappingProxyType(
     {str(model.model_fields["kind"].default): model for group in GROUPS.values() for model in group}
