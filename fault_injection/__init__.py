@@ -6,7 +6,7 @@ How a kind is added:
    `kind: Literal["name"]`, a description of each key, a docstring that says what it does, and `effect()`, one line for
    journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, `dt:fault`,
    `gnomon fault`, the JSON schema and docs/reference/faults.md know it. A new group is an entry of `kinds.GROUPS`.
-2. Its effect, as a pure function: for commands in `decisions.py`. Random numbers come from `Draws` alone, keyed by the
+2. Its effect, as a pure function: for commands in `decisions.py`, for readings in `reading_effects.py`. Random numbers come from `Draws` alone, keyed by the
    fault's id and the number of the command or reading, in a `Lane` of its own.
 3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,
    `Injector.acting(group, number)`, through a protocol or a callable that `ioc/app` passes in.
@@ -21,13 +21,26 @@ from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
 from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
+from gnomon.fault_injection.kinds.readings import (
+    OF_VALUES,
+    Dead,
+    Late,
+    ReadingFault,
+    Swapped,
+    WrongLength,
+    WrongSeverity,
+    WrongTime,
+)
+from gnomon.fault_injection.reading_effects import Memory, disturbed
 from gnomon.fault_injection.request import FaultError, FaultRequest
 
 __all__ = [
     "GROUPS",
     "KINDS",
+    "OF_VALUES",
     "Active",
     "CommandFault",
+    "Dead",
     "Decision",
     "Draws",
     "Fault",
@@ -35,9 +48,17 @@ __all__ = [
     "FaultRequest",
     "Injector",
     "Lane",
+    "Late",
+    "Memory",
     "Phase",
+    "ReadingFault",
     "Swap",
+    "Swapped",
+    "WrongLength",
+    "WrongSeverity",
+    "WrongTime",
     "decide",
+    "disturbed",
     "find_kind",
     "parse_condition",
     "schema",

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -55,16 +55,28 @@ class Injector:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.draws = Draws(seed)
-        self.suspended = ""
+        self._suspended = ""
         self._value_of = value_of
         self._clock_s = clock_s
         self._wall_ns = wall_ns
         self._running: dict[int, Running] = {}
         self._by_key: dict[tuple[str, str], tuple[Running, ...]] = {}
         self._groups: frozenset[str] = frozenset()
+        self._version = 0
         self._commands = 0
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
+
+    @property
+    def suspended(self) -> str:
+        """The reason why no fault acts; empty if they may."""
+        return self._suspended
+
+    @suspended.setter
+    def suspended(self, reason: str) -> None:
+        if reason != self._suspended:
+            self._suspended = reason
+            self._version += 1
 
     def add(self, fault: Fault) -> int:
         """Make a fault active from the next command on; return its id, which is never given twice.
@@ -140,18 +152,33 @@ class Injector:
                 if each.used_up:
                     self._remove(fault_id)
 
-    def acting(self, group: str, number: int) -> tuple[Active, ...]:
+    @property
+    def version(self) -> int:
+        """A number that changes whenever faults come or go."""
+        return self._version
+
+    def of_group(self, group: str) -> tuple[Fault, ...]:
+        """List the faults of a group, whether they act now or not; none while the injector is suspended."""
+        if group not in self._groups or self.suspended:
+            return ()
+        with self._lock:
+            return tuple(each.fault for each in self._running.values() if each.fault.request.group == group)
+
+    def acting(self, group: str, number: int, only: Collection[int] | None = None) -> tuple[Active, ...]:
         """List the faults of another group than commands that act now, by id, and count it against them.
 
-        `number` is what their probabilities are drawn for: that of the reading, or a count of the caller's own.
+        `number` is what their probabilities are drawn for: that of the reading, or a count of the caller's own. With
+        `only`, others than these ids are not asked, nor counted.
         """
-        if group not in self._groups or self.suspended:
+        if group not in self._groups or self.suspended or (only is not None and not only):
             return ()
         with self._lock:
             now_s = self._clock_s()
             found: list[Active] = []
             for each in [each for each in self._running.values() if each.fault.request.group == group]:
                 window = each.window
+                if only is not None and each.fault.id not in only:
+                    continue
                 if not window.begun(now_s, self._commands) or window.over(now_s) or not self._acts(each, number):
                     continue
                 found.append(Active(each.fault, now_s - window.begins_s, each.passed))
@@ -217,4 +244,5 @@ class Injector:
 
     def _changed(self) -> None:
         self._by_key.clear()
+        self._version += 1
         self._groups = frozenset(each.fault.request.group for each in self._running.values())

@@ -8,6 +8,7 @@ from gnomon.db import sources
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import Kind
 from gnomon.fault_injection import Injector
+from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.outputs.bank import Bank, Severity
 from gnomon.ioc.outputs.outputs import Outputs
 
@@ -20,18 +21,21 @@ PERIOD_S = 0.5
 class ActiveFaults:
     """Publisher of the faults that are active, each time that they differ from those shown."""
 
-    def __init__(self, injector: Injector, outputs: Outputs) -> None:
+    def __init__(self, injector: Injector, outputs: Outputs, readings: InjectedReadings) -> None:
         self._injector = injector
+        self._readings = readings
         self._outputs = outputs
         self._shown: list[str] = []
 
     def show(self) -> None:
-        """Publish the active faults, if they are others than before."""
+        """Publish the active faults, if they are others than before, and the readings that they disturb."""
         texts = [fault.describe() for fault in self._injector.active()]
         if texts != self._shown:
             self._shown = texts
             self._outputs.show(sources.FAULTS_COUNT, len(texts))
             self._outputs.show(sources.FAULTS_ACTIVE, texts[: sources.MAX_LISTED])
+        if self._readings.refresh():
+            self._outputs.repeat(each_monitor=True)
 
     async def run(self) -> None:
         """Look for changes until cancelled."""

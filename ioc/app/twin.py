@@ -12,6 +12,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.initial_state import InitialState
+from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
@@ -74,9 +75,12 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(journal.close)
     bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
     state = ModelState(len(ring.bpms))
-    outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns)
-    outputs.start(initial.lattice)
     injector = Injector(config.faults.seed, value_of=PvValues(bank, config.prefix))
+    readings = InjectedReadings(bank, ring, config.prefix, injector)
+    stack.callback(readings.stop)
+    bank.disturb(readings)
+    outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns, readings)
+    outputs.start(initial.lattice)
     service = PropagatorService(
         recipe.propagator,
         timeout_s=config.model.timeout_s,
@@ -97,7 +101,7 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    faults = ActiveFaults(injector, outputs)
+    faults = ActiveFaults(injector, outputs, readings)
     return Twin(config, recipe.machine, initial, bank, state, outputs, injector, faults, journal, service, dispatcher)
 
 

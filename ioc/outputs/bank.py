@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.sources import SOURCES, Source
+from gnomon.ioc.outputs.reading_filter import Published, ReadingFilter
 
 Indices = NDArray[np.intp]
 Listener = Callable[[Indices], None]
@@ -76,7 +77,12 @@ class Bank:
         self.generation = np.zeros(n, dtype=np.int64)
         self._limits = _alarm_limits(self.specs)
         self._listeners: list[Listener] = []
+        self._filter: ReadingFilter | None = None
         self._lock = Lock()  # held while arrays are written or one PV is read, never while listeners run
+
+    def disturb(self, reading_filter: ReadingFilter) -> None:
+        """Let a filter change everything that is published from now on."""
+        self._filter = reading_filter
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` called, in the publishing thread and in order of registration, with the indices published.
@@ -103,17 +109,30 @@ class Bank:
         their values, time stamps and generations stay, so that old numbers look old.
         """
         indices, values = scalars
+        self.show(Published(indices, values, objects, alarms or {}, invalid, time_ns, generation))
+
+    def show(self, published: Published) -> None:
+        """Publish what the filter makes of a publication, if there is one that is not idle."""
+        if self._filter is not None and not self._filter.idle:
+            published = self._filter.publication(published)
+        self.store(published)
+
+    def store(self, published: Published) -> None:
+        """Store new values as they are, and tell the listeners once."""
+        indices, objects, invalid = published.indices, published.objects, published.invalid
         every = np.concatenate([indices, np.fromiter(objects, dtype=np.intp, count=len(objects))])
         with self._lock:
-            self.values[indices] = values
-            self.severity[indices], self.status[indices] = self._alarms(indices, values)
+            self.values[indices] = published.values
+            self.severity[indices], self.status[indices] = self._alarms(indices, published.values)
             for i, value in objects.items():
                 self.objects[i] = value
                 self.severity[i], self.status[i] = Severity.NO_ALARM, Status.NO_ALARM
-            for i, (severity, status) in (alarms or {}).items():
+            for i, (severity, status) in published.alarms.items():
                 self.severity[i], self.status[i] = severity, status
-            self.time_ns[every] = time_ns
-            self.generation[every] = generation
+            self.time_ns[every] = published.time_ns
+            for i, time_ns in published.times.items():
+                self.time_ns[i] = time_ns
+            self.generation[every] = published.generation
             self.severity[invalid], self.status[invalid] = Severity.INVALID, Status.CALC
         self._tell(np.concatenate([every, invalid]))
 

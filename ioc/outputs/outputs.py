@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gnomon.ioc.outputs.bank import NOTHING, Bank, Indices, Severity, Status, in
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.multiplexer_view import MultiplexerView
 from gnomon.ioc.outputs.publication import Publication
+from gnomon.ioc.outputs.reading_filter import ReadingFilter
 from gnomon.ioc.outputs.readings import (
     BEAM,
     MONITORS,
@@ -54,11 +55,19 @@ class Outputs:
     before it is published.
     """
 
-    def __init__(self, bank: Bank, ring: Ring, state: ModelState, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        ring: Ring,
+        state: ModelState,
+        clock_ns: Callable[[], int],
+        reading_filter: ReadingFilter | None = None,
+    ) -> None:
         self._bank = bank
         self._ring = ring
         self._clock_ns = clock_ns
         self._state = state
+        self._filter = reading_filter
         self._shown = ring.nominal
         self._generation = 0
         self._renewed: set[int] = set()
@@ -116,7 +125,7 @@ class Outputs:
         self._put_readbacks(publication, answer.lattice)
         self.multiplexer.put(publication, answer.lattice)
         self._generation = answer.generation
-        readings = self._state.take(answer)
+        readings = self._disturbed(self._state.take(answer))
         if readings is None:
             invalid = self._of_beam
             if beam is None:
@@ -137,7 +146,7 @@ class Outputs:
 
         `each_monitor` is for clients that read the monitors one by one.
         """
-        readings = self._state.read_again()
+        readings = self._disturbed(self._state.read_again())
         if readings is None:
             return
         publication = Publication(self._bank)
@@ -149,7 +158,7 @@ class Outputs:
 
     def set_reference_orbit(self, reference: ReferenceOrbit) -> None:
         """Compare the orbit with another reference from now on, and publish what follows from it."""
-        readings = self._state.compare_with(reference)
+        readings = self._disturbed(self._state.compare_with(reference))
         publication = Publication(self._bank)
         shown = {
             sources.REFERENCE_USE: reference.name,
@@ -218,6 +227,12 @@ class Outputs:
     def renew(self, readbacks: Iterable[int]) -> None:
         """Let the next result publish these readbacks again, as the lattice has them."""
         self._renewed.update(readbacks)
+
+    def _disturbed(self, readings: Readings | None) -> Readings | None:
+        """Return what the monitors show, if a filter lets them show something else."""
+        if readings is None or self._filter is None or self._filter.idle:
+            return readings
+        return replace(readings, shown=self._filter.positions(readings.count, readings.x, readings.y))
 
     def _put(
         self, publication: Publication, source: Source, value: Any, alarm: tuple[Severity, Status] | None = None

@@ -23,13 +23,14 @@ Floats = NDArray[np.float64]
 class Readings:
     """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far.
 
-    `reference` is the orbit that they are compared with.
+    `reference` is the orbit that they are compared with; `shown`, if given, what the monitors show in place of it [m].
     """
 
     lattice: Lattice
     beam: BeamState
     count: int
     reference: ReferenceOrbit
+    shown: tuple[Floats, Floats] | None = None
 
     @property
     def ring(self) -> Ring:
@@ -48,6 +49,8 @@ class Readings:
 
     @cached_property
     def _positions(self) -> tuple[Floats, Floats]:
+        if self.shown is not None:
+            return self.shown
         at = list(self.ring.monitors)
         return self.lattice.monitor_errors().readings(self.beam.orbit[at, 0], self.beam.orbit[at, 2])
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from gnomon.fault_injection import CommandFault, FaultRequest, Swap, parse_condition
+from gnomon.db.sources import READBACK
+from gnomon.fault_injection import CommandFault, FaultRequest, ReadingFault, Swap, Swapped, WrongLength, parse_condition
 from gnomon.ioc.app.active_faults import NUMBERS, PvValues
+from gnomon.ioc.app.reading_targets import find_target, is_reading
 from gnomon.lattice import Ring
 from gnomon.lattice.text import shorten
 
@@ -28,6 +30,8 @@ def _reasons(request: FaultRequest, ring: Ring, values: PvValues) -> Iterator[st
             yield fits_nothing(ring, request.other, request.property)
         case CommandFault():
             yield fits_nothing(ring, request.device, request.property)
+        case ReadingFault():
+            yield shows_nothing(request, ring, values)
 
 
 def no_number(values: PvValues, pv: str) -> str:
@@ -38,6 +42,34 @@ def no_number(values: PvValues, pv: str) -> str:
         return f"condition: no PV {shorten(pv)}{_near(prefix + pv.removeprefix(prefix), list(values.bank.index))}"
     spec = values.bank.specs[index]
     return "" if spec.kind in NUMBERS else f"condition: {spec.name} is not a single number"
+
+
+def shows_nothing(request: ReadingFault, ring: Ring, values: PvValues) -> str:
+    """Give the reason if a fault of readings is about no reading, with near names; else empty."""
+    specs = values.bank.specs
+    monitors = [bpm.name for bpm in ring.bpms]
+    if isinstance(request, Swapped):
+        for name in (request.device, request.other):
+            if name not in monitors:
+                return f"there is no monitor {shorten(str(name))} in {ring.name}{_near(str(name), monitors)}"
+    if not find_target(request, ring, specs, values.prefix).nothing:
+        return ""
+    if request.pv is not None:
+        what = "array that shows" if isinstance(request, WrongLength) else "PV that shows"
+        names = [spec.name for spec in specs if is_reading(spec)]
+        bare = values.prefix + request.pv.removeprefix(values.prefix)
+        return f"no {what} a reading matches {shorten(request.pv)}{_near(bare, names)}"
+    device = request.device or ""
+    names = [*monitors, *dict.fromkeys(spec.device for spec in specs if spec.source == READBACK.name)]
+    fitting = {name for name in names if fnmatchcase(name, device)}
+    if not fitting:
+        return f"no device of {ring.name} with a reading matches {shorten(device)}{_near(device, names)}"
+    known = ["x", "y"] if fitting & set(monitors) else []
+    known += dict.fromkeys(s.property for s in specs if s.source == READBACK.name and s.device in fitting)
+    return (
+        f"no device that matches {shorten(device)} has a reading of a property that matches "
+        f"{shorten(request.property)}; readings: {', '.join(known[:MAX_NAMES])}"
+    )
 
 
 def fits_nothing(ring: Ring, device: str, property: str) -> str:

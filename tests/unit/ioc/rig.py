@@ -16,6 +16,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.commands.activity import Activity
@@ -83,6 +84,7 @@ class Rig:
         journal: Journal,
         injector: Injector,
         status: Status,
+        readings: InjectedReadings,
     ) -> None:
         self.services = services
         self.bank = bank
@@ -91,7 +93,8 @@ class Rig:
         self.journal = journal
         self.injector = injector
         self.status = status
-        self.faults = ActiveFaults(injector, services.outputs)
+        self.readings = readings
+        self.faults = ActiveFaults(injector, services.outputs, readings)
         self.published: list[tuple[str, ...]] = []
         self.bank.listen(lambda indices: self.published.append(tuple(self.bank.specs[i].name for i in indices)))
 
@@ -120,9 +123,11 @@ async def running(
     kept.begin_run(machine="small", digest=RING.digest, prefix="T:", lattice_id=RING.nominal.id, baseline={})
     bank = Bank(specs(), time.time_ns())
     state = ModelState(len(RING.bpms))
-    outputs = Outputs(bank, RING, state, time.time_ns)
-    outputs.start(RING.nominal)
     injector = Injector(value_of=PvValues(bank, "T:"))
+    readings = InjectedReadings(bank, RING, "T:", injector)
+    bank.disturb(readings)
+    outputs = Outputs(bank, RING, state, time.time_ns, readings)
+    outputs.start(RING.nominal)
     service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(RING, outputs.multiplexer)]
@@ -139,9 +144,10 @@ async def running(
         }
         status = Status(outputs, figures(state, dispatcher, service, kept, clients))
         services = TwinServices(bank.specs, state, outputs, dispatcher, activity)
-        yield Rig(bank, services, controls, kept, injector, status)
+        yield Rig(bank, services, controls, kept, injector, status, readings)
     finally:
         await controls.stop()
+        readings.stop()
         await dispatcher.stop()
         service.close()
         kept.close()
