@@ -6,8 +6,9 @@ How a kind is added:
    `kind: Literal["name"]`, a description of each key, a docstring that says what it does, and `effect()`, one line for
    journal and PVs. When, how long and how often come with `FaultRequest`. Listed in the module's `KINDS`, `dt:fault`,
    `gnomon fault`, the JSON schema and docs/reference/faults.md know it. A new group is an entry of `kinds.GROUPS`.
-2. Its effect, as a pure function: for commands in `decisions.py`, for readings in `reading_effects.py`. Random numbers come from `Draws` alone, keyed by the
-   fault's id and the number of the command or reading, in a `Lane` of its own.
+2. Its effect, as a pure function: for commands in `decisions.py`, for readings in
+   `reading_effects.py`. Random numbers come from `Draws` alone, keyed by the fault's id and the number of the command
+   or reading, in a `Lane` of its own.
 3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,
    `Injector.acting(group, number)`, through a protocol or a callable that `ioc/app` passes in.
 

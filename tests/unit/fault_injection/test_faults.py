@@ -165,3 +165,23 @@ def test_each_kind_says_what_it_does_and_what_its_keys_mean(kind: str) -> None:
     assert model.__doc__
     assert model.model_fields["kind"].default == kind
     assert [name for name, field in model.model_fields.items() if name != "kind" and not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"kind": "reading_stuck"}, "give device or pv: which readings it is about"),
+        ({"kind": "reading_stuck", "device": "B*", "pv": "C*"}, "give device or pv"),
+        ({"kind": "reading_stuck", "pv": "C*", "property": "x"}, "property belongs to device, not to pv"),
+        ({"kind": "reading_noise", "device": "B*", "rms": -1}, "rms: .*greater than 0, not -1"),
+        ({"kind": "reading_time", "device": "B*"}, "give offset_s, or frozen=true"),
+        ({"kind": "reading_time", "device": "B*", "offset_s": 3, "frozen": True}, "give offset_s, or frozen=true"),
+        ({"kind": "reading_severity", "device": "B*", "severity": "BAD"}, "severity: .*'INVALID', not 'BAD'"),
+        ({"kind": "reading_swapped", "device": "A", "other": "B?"}, "B. is a pattern; reading_swapped needs"),
+        ({"kind": "reading_length", "device": "A", "length": 3}, "pv: Field required"),
+        ({"kind": "reading_stuk", "device": "A"}, r"kind: 'reading_stuk' is not a kind; did you mean reading_stuck\?"),
+    ],
+)
+def test_an_invalid_fault_of_readings_is_refused_with_the_reason(request_: dict[str, Any], reason: str) -> None:
+    with pytest.raises(FaultError, match=rf"^invalid fault: {reason}"):
+        Fault.from_request(request_)

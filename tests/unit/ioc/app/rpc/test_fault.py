@@ -91,3 +91,42 @@ def test_patterns_are_compared_with_devices_and_their_properties(device: str, pr
 async def test_an_invalid_fault_number_is_refused_with_the_reason(rig: Rig, identity: Any) -> None:
     with pytest.raises(FaultError, match="must be the number of a fault"):
         await call(rig, do="clear", id=identity)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({"kind": "reading_stuck", "device": "BPM1"}, ""),
+        ({"kind": "reading_stuck", "device": "CP", "property": "current"}, ""),
+        ({"kind": "reading_stuck", "pv": "*:rdbk"}, ""),
+        ({"kind": "reading_stuck", "device": "BPN1"}, "no device of .* with a reading matches 'BPN1'; near names: BPM1"),
+        ({"kind": "reading_stuck", "device": "BPM1", "property": "z"}, "matches 'z'; readings: x, y"),
+        ({"kind": "reading_stuck", "pv": "CP:rdbkk"}, "no PV that shows a reading matches 'CP:rdbkk'; near names: T:CP:rdbk"),
+        ({"kind": "reading_stuck", "pv": "CP:set"}, "no PV that shows a reading matches 'CP:set'"),
+        ({"kind": "reading_stuck", "pv": "dt:faults:count"}, "no PV that shows a reading matches"),
+        ({"kind": "reading_length", "pv": "CP:rdbk", "length": 1}, "no array that shows a reading matches 'CP:rdbk'"),
+        ({"kind": "reading_swapped", "device": "BPM1", "other": "BPMX"}, "there is no monitor 'BPMX' in .*; near names: BPM1"),
+        ({"kind": "swap", "device": "CP", "other": "OPC"}, "no device of .* matches 'OPC'; near names: OCP"),
+        (
+            {"kind": "abandon", "device": "CP", "condition": "CP:rdbkk < 3"},
+            "condition: no PV 'CP:rdbkk'; near names: T:CP:rdbk",
+        ),
+        ({"kind": "abandon", "device": "CP", "condition": "dt:lattice < 3"}, "condition: T:dt:lattice is not a single"),
+    ],
+)  # fmt: skip
+async def test_targets_that_there_are_not_are_refused_by_name(rig: Rig, keys: dict[str, Any], reason: str) -> None:
+    if not reason:
+        assert (await call(rig, do="add", **keys))["id"] == 1
+        return
+    with pytest.raises(FaultError, match=reason):
+        await call(rig, do="add", **keys)
+    assert rig.injector.active() == ()
+
+
+async def test_a_fault_that_has_ended_leaves_the_pvs_by_itself(rig: Rig) -> None:
+    await call(rig, do="add", kind="abandon", device="CP", count=1)
+    await asyncio.sleep(0)
+    assert rig.get("T:dt:faults:active").value == ["fault 1: abandon CP"]
+    await rig.put("T:CP:set", 1.0)
+    rig.faults.show()
+    assert (rig.get("T:dt:faults:count").value, rig.get("T:dt:faults:active").value) == (0, [])
