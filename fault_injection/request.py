@@ -75,8 +75,8 @@ class FaultRequest(BaseModel):
     )  # fmt: skip
     condition: str | None = Field(
         default=None, min_length=1, max_length=MAX_PATTERN,
-        description="act only while this holds: comparisons of PVs with numbers, as `beam:current < 100 and "
-        "dt:queue >= 2`",
+        description="act only while this holds: comparisons of PVs with numbers, as `MDIZ3T5G:current < 250 "
+        "and dt:queue < 2`",
     )  # fmt: skip
     probability: Number = Field(
         default=1.0, gt=0, le=1, description="probability to act, drawn for each command or reading"

@@ -64,7 +64,7 @@ async def test_a_monitor_lies_in_arrays_tables_and_differences_alike(tmp_path: P
         assert rig.get("T:BPM1:dx").value == pytest.approx(4.0)
         assert rig.get("T:BPM1:rdY").value == pytest.approx(-1.0)
         table = rig.get("T:ORBITCC:rdBpm").value
-        assert (table["X"][0], table["Y"][0]) == pytest.approx((4.0, -1.0))
+        assert (table["X"][0], table["Y"][0]) == pytest.approx((4e6, -1e6))  # nm
 
 
 async def test_a_drift_grows_between_results(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_a_dead_monitor_is_invalid_with_its_old_value_and_time(tmp_path: P
         await rig.put("T:CP:set", 2.0)
         dead = rig.get(BPM)
         assert (dead.severity, dead.value, dead.time_ns) == (Severity.INVALID, old.value, old.time_ns)
-        assert rig.get("T:ORBITCC:rdBpm").value["X"][0] == pytest.approx(1.0)
+        assert rig.get("T:ORBITCC:rdBpm").value["X"][0] == pytest.approx(1e6)  # nm
         clear(rig)
         assert (rig.get(BPM).severity, rig.get(BPM).value) == (Severity.NO_ALARM, pytest.approx(2.0))
 
