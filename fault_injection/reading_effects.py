@@ -1,4 +1,4 @@
-"""What faults make of the values that are read: pure, with what a fault remembers of its readings passed in."""
+"""Effects of faults on the values that are read: pure, with what a fault remembers of its readings passed in."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ Indices = NDArray[np.intp]
 
 @dataclass
 class Memory:
-    """What one fault remembers: the values that it holds, by slot, and those of the past with their times [s]."""
+    """Memory of one fault: the values that it holds, by slot, and those of the past with their times [s]."""
 
     held: dict[int, float] = field(default_factory=dict)
     past: deque[tuple[float, Floats]] = field(default_factory=deque)

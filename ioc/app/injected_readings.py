@@ -211,7 +211,7 @@ class InjectedReadings:
         return _Changes(values, dict(published.objects), dict(published.alarms), dict(published.times), [])
 
     def _present(self, index: int) -> Published:
-        """What a PV shows now."""
+        """Return what a PV shows now, as a publication."""
         bank = self._bank
         alarms = {index: (int(bank.severity[index]), int(bank.status[index]))}
         stands = (int(bank.time_ns[index]), int(bank.generation[index]))

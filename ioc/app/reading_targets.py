@@ -1,4 +1,4 @@
-"""Which monitors and PVs a fault of readings is about."""
+"""The monitors and PVs that a fault of readings is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is going to be published: numbers of scalar PVs at `indices`, objects of others, and who is INVALID.
+    """A publication before it is shown: numbers of scalar PVs at `indices`, objects of others, and who is INVALID.
 
     `alarms` (severity, status) and `times` [ns] are those that differ from what follows from the value and from the
     time stamp of all, `time_ns`.

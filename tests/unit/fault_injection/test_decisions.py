@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gnomon.fault_injection import Decision, Draws, Fault
@@ -180,6 +180,7 @@ REQUESTS = st.sampled_from(
 DEVICES = st.sampled_from(["QFP", "QDP", "CP", "OCP"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(requests=st.lists(REQUESTS), devices=st.lists(DEVICES, min_size=1, max_size=4, unique=True))
 def test_a_command_is_half_applied_by_a_partial_fault_alone(requests: list[dict[str, Any]], devices: list[str]) -> None:
     decision = decide(requests, *(setting(device) for device in devices))
@@ -189,6 +190,7 @@ def test_a_command_is_half_applied_by_a_partial_fault_alone(requests: list[dict[
     assert bool(decision.refusal) == (decision.outcome is Outcome.REJECTED)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(requests=st.lists(REQUESTS, max_size=5), device=DEVICES)
 def test_the_decision_does_not_depend_on_the_order_in_which_faults_are_listed(
     requests: list[dict[str, Any]], device: str

@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gnomon.fault_injection import Decision, Fault, FaultError, Injector, Phase
@@ -188,6 +188,7 @@ REQUESTS = st.sampled_from([
 COMMANDS = st.lists(st.lists(st.sampled_from(["CP", "QFP", "QDP"]), min_size=1, max_size=3, unique=True), max_size=12)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(requests=st.lists(REQUESTS, max_size=5), commands=COMMANDS)
 def test_the_same_seed_decides_the_same_bit_for_bit(requests: list[dict[str, Any]], commands: list[list[str]]) -> None:
     def decided() -> list[Decision]:
