@@ -27,7 +27,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
         yield process
 
 
-def test_it_says_what_it_serves_and_last_that_it_is_ready(twin: TwinProcess) -> None:
+def test_a_server_says_its_machine_and_addresses_and_last_that_it_is_ready(twin: TwinProcess) -> None:
     text = " ".join(" ".join(twin.lines).split())  # long lines are folded
     ring = shipped_machine("bessy2")
     assert ring.nominal.id in text

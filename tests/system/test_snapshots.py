@@ -131,7 +131,9 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_what_a_file_lacks_is_listed_and_the_rest_is_taken(twin: TwinProcess, tmp_path: Path, name: str) -> None:
+def test_lines_of_a_file_that_cannot_be_read_are_listed_and_the_others_are_taken(
+    twin: TwinProcess, tmp_path: Path, name: str
+) -> None:
     file = tmp_path / name
     file.write_text(ROWS[name])
     done = twin.gnomon("snapshot", "import", str(file), name, "--replace")

@@ -91,7 +91,7 @@ def test_a_background_command_ends_with_the_page_and_ctrl_c_is_pressed_where_the
         ("stops ...", "stops"),
     ],
 )
-def test_what_differs_from_run_to_run_is_the_same(shown: str, real: str) -> None:
+def test_lines_that_differ_only_from_run_to_run_are_equal(shown: str, real: str) -> None:
     assert same_line(shown, real)
 
 
@@ -99,7 +99,7 @@ def test_what_differs_from_run_to_run_is_the_same(shown: str, real: str) -> None
     ("shown", "real"),
     [("0.1 A", "0.2 A"), ("218.4", "218.5"), ("applied", "rejected"), ("a b", "a"), ("... done", "not yet")],
 )
-def test_what_a_reader_would_stumble_over_differs(shown: str, real: str) -> None:
+def test_lines_that_would_mislead_a_reader_differ(shown: str, real: str) -> None:
     assert not same_line(shown, real)
 
 

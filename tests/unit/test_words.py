@@ -41,5 +41,5 @@ def test_docstrings_that_open_with_a_question_are_found(source: str, finding: li
     assert [(line, word) for line, word, _ in words.openings(source)] == finding
 
 
-def test_nothing_that_people_read_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_texts_that_people_read_have_no_banned_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert words.main() == 0, capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_names_served_already_are_refused_and_nothing_changes(served: Served, cl
     client.connect("T:x1")
 
 
-def test_what_a_client_says_of_channels_that_are_gone_ends_nothing(served: Served, client: RawClient) -> None:
+def test_requests_for_a_channel_that_has_gone_do_not_end_the_connection(served: Served, client: RawClient) -> None:
     bank = another("U:x")
     add(served, bank)
     client.connect("T:x1", "U:x")

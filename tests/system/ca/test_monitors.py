@@ -81,7 +81,7 @@ def test_the_newest_value_comes_after_events_are_on_again(served: Served, client
     assert client.receive(0.1) is None
 
 
-def test_nothing_follows_the_end_of_a_subscription(served: Served, client: RawClient) -> None:
+def test_a_subscription_that_was_ended_sends_no_more_updates(served: Served, client: RawClient) -> None:
     client.connect("T:x1")
     client.subscribe("T:x1", 5)
     client.wait(EVENT_ADD)
@@ -93,7 +93,7 @@ def test_nothing_follows_the_end_of_a_subscription(served: Served, client: RawCl
     assert client.receive(0.2) is None
 
 
-def test_nothing_follows_the_end_of_a_channel(served: Served, client: RawClient) -> None:
+def test_a_channel_that_was_cleared_sends_no_more_updates(served: Served, client: RawClient) -> None:
     client.connect("T:x1")
     client.subscribe("T:x1", 5)
     client.wait(EVENT_ADD)

@@ -64,7 +64,7 @@ def test_puts_do_not_wait_for_each_other_and_reads_wait_for_all(served: Served, 
     assert [future._shown for future in shown] == [True] * 50
 
 
-def test_what_comes_behind_a_read_that_waits_keeps_its_place(served: Served, client: RawClient) -> None:
+def test_requests_behind_a_read_that_waits_are_answered_in_their_order(served: Served, client: RawClient) -> None:
     later(served, [])
     client.connect("T:current")
     client.put("T:current", 1.0, 1)

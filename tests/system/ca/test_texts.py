@@ -114,7 +114,9 @@ def test_numbers_that_are_no_codes_are_refused(
 
 
 @pytest.mark.parametrize(("count", "payload"), [(0, b""), (1, b"\0"), (3, b"\0ab")])
-def test_nothing_put_to_a_long_text_is_refused(foreign: Served, talking: RawClient, count: int, payload: bytes) -> None:
+def test_an_empty_put_to_a_long_text_is_refused(
+    foreign: Served, talking: RawClient, count: int, payload: bytes
+) -> None:
     talking.send(WRITE_SILENTLY, CHAR, count, talking.sids["Ü:text$"], 1, payload)
     assert b"an empty text" in talking.wait(ERROR).payload
     assert foreign.sink.puts == []

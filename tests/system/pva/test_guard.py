@@ -218,7 +218,7 @@ def test_allowed_messages_in_a_stream_leave_no_memory_behind(start: Start) -> No
     ids=["http", "tls", "ssh", "zeros", "half a header", "as a server", "no hello", "beacon", "unknown", "segment",
          "short", "too few names", "pvxs cannot read it"],
 )  # fmt: skip
-def test_what_is_not_the_protocol_ends_the_connection(start: Start, sent: bytes) -> None:
+def test_bytes_of_another_protocol_end_the_connection(start: Start, sent: bytes) -> None:
     server = start(handshake_s=1.0)
     sock = server.connect(hello=False)
     sock.sendall(sent)

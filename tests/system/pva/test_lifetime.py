@@ -116,7 +116,7 @@ def test_among_thousands_of_names_those_that_exist_are_found_in_time(served: Ser
     assert time.monotonic() - started < 0.8
 
 
-def test_of_two_servers_on_one_port_each_is_found(served: Served) -> None:
+def test_two_servers_on_one_port_are_both_found(served: Served) -> None:
     specs = [PvSpec(name="U:other", kind=Kind.FLOAT, source="", description="")]
     bank = Bank(specs, START_NS)
     port = served.endpoint.broadcast_port

@@ -47,7 +47,7 @@ def test_time_stamp_is_exact_and_carries_the_generation(served: Served, client: 
     assert stamp == {"secondsPastEpoch": 1_800_000_000, "nanoseconds": 987_654_321, "userTag": 5}
 
 
-def test_what_was_never_published_is_undefined_and_old(client: Context) -> None:
+def test_a_pv_that_was_never_published_is_undefined_since_the_start(client: Context) -> None:
     value = client.get("T:current")
     assert value.todict("alarm") == {"severity": 3, "status": 2, "message": "UDF"}
     assert value["timeStamp.secondsPastEpoch"] * 10**9 + value["timeStamp.nanoseconds"] == START_NS

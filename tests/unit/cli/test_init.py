@@ -111,7 +111,7 @@ def test_a_name_that_tells_nothing_asks_for_the_format(tmp_path: Path) -> None:
         guess_format(tmp_path / "ring.json")
 
 
-def test_what_is_not_an_ordinary_file_is_named_as_that(tmp_path: Path) -> None:
+def test_a_pipe_and_a_missing_file_are_each_refused_as_that(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.lte")
     with pytest.raises(DocumentError, match=r"pipe\.lte: not an ordinary file"):
         init(tmp_path / "pipe.lte", tmp_path / "ring")

@@ -98,7 +98,7 @@ def test_a_prefix_means_the_running_server(
     assert (known.lattice.id, known.origin) == (with_steerer(0.25), "server 'T:'")
 
 
-def test_what_is_shown_of_an_unknown_name_cannot_act_on_the_terminal(config: Config) -> None:
+def test_an_unknown_name_is_quoted_without_control_characters(config: Config) -> None:
     with pytest.raises(UnknownLatticeError, match=r"'\\x1b\[2J' is not a snapshot \(none\), optics, a lattice id"):
         named_lattice(config, "\x1b[2J")
 

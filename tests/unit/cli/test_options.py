@@ -68,7 +68,7 @@ def test_follow_is_an_address_with_its_protocol(
 @pytest.mark.parametrize(
     "options", [{"role": "king"}, {"role": "shadow"}, {"follow": "http://ring"}, {"follow": ""}, {"follow": "pva://"}]
 )
-def test_what_cannot_be_is_refused(file: Path, options: dict[str, str]) -> None:
+def test_options_that_make_no_sense_are_refused(file: Path, options: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         configure(file, **({"role": "shadow"} | options))  # type: ignore[arg-type]
 

@@ -261,7 +261,7 @@ def test_an_unknown_format_is_wrong_use(desk: Desk) -> None:
     )
 
 
-def test_what_a_file_has_besides_setpoints_is_listed(desk: Desk) -> None:
+def test_pvs_of_a_file_that_are_not_setpoints_are_listed_with_the_reason(desk: Desk) -> None:
     file = desk.folder / "other.txt"
     file.write_text("Q1P1K1RP:setCur,50\nTUNEZRP:measX,1\nNOBODY:x,2\n")
     result = desk.snapshot("import", file, "mine")

@@ -208,7 +208,7 @@ async def test_zoom_shows_a_part_of_the_ring(app: WatchApp) -> None:
         await until(pilot, app, lambda text: "48 m" in text)
 
 
-async def test_what_changes_while_a_page_lies_above_is_seen_when_it_closes(app: WatchApp, client: FakeClient) -> None:
+async def test_a_change_behind_an_open_page_is_seen_when_the_page_closes(app: WatchApp, client: FakeClient) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, app, lambda text: "gnomon log" in text)

@@ -80,7 +80,7 @@ class FakeClient(EpicsClient):
         raise RefusedError("not for you")
 
 
-def test_what_the_twin_has_is_read_though_its_procedures_are_not_allowed() -> None:
+def test_readings_are_shown_though_procedures_are_not_allowed() -> None:
     shown = read_overview(FakeClient(Target("TWIN:", {}, server())))
     assert shown.value(sources.ORBIT_DIFFERENCE_RMS.x) == 0.125
     assert shown.reading(sources.TUNE.x) is None

@@ -73,7 +73,7 @@ def test_all_values_of_one_event_come_in_order_and_errors_too(rig: Rig) -> None:
     assert [got.get(timeout=5.0) for _ in range(3)] == [1, 2, error]
 
 
-def test_nothing_is_delivered_after_the_end_and_others_go_on(rig: Rig) -> None:
+def test_a_subscription_that_was_ended_delivers_no_more_and_the_others_go_on(rig: Rig) -> None:
     ended, other = Queue[Any](), Queue[Any]()
     end = rig.subscriptions.add("A", ended.put)
     rig.subscriptions.add("B", other.put)

@@ -125,7 +125,7 @@ def test_readings_that_never_belong_together_are_an_error(ring: RemoteRing, clie
     assert client.tries == 20
 
 
-def test_what_the_server_does_not_show_is_named(ring: RemoteRing) -> None:
+def test_a_quantity_that_no_pv_shows_is_named_in_the_error(ring: RemoteRing) -> None:
     with pytest.raises(NotFoundError, match=r"no PV that shows chromaticity\.x"):
         _ = ring.chromaticities
 

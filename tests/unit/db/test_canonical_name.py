@@ -11,5 +11,5 @@ def test_every_spelling_of_a_pv_has_one_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Q1:set.DESC", "Q1:set.VAL$", "q1:set", "X:Q1:set", "Q1:set.VALUE"])
-def test_what_is_another_pv_keeps_its_name(name: str) -> None:
+def test_a_name_of_another_pv_is_left_as_it_is(name: str) -> None:
     assert canonical_name(name, "T:") == name

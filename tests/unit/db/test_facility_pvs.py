@@ -158,7 +158,7 @@ def test_the_clock_of_the_mls_can_be_swept_by_50_khz_and_each_of_its_readbacks_f
         ({"type": "enum", "states": ["", "off"]}, "state 0 has no name"),
     ],
 )
-def test_what_channel_access_cannot_carry_is_refused_when_the_document_is_read(
+def test_a_pv_that_channel_access_cannot_carry_is_refused_when_the_document_is_read(
     tmp_path: Path, more: dict[str, object], fault: str
 ) -> None:
     template = {"pv": "x", "source": "beam.found", "description": "", **more}

@@ -40,7 +40,7 @@ def test_a_lattice_of_another_program_is_imported(tmp_path: Path) -> None:
     assert len(document.elements) == 72
 
 
-def test_what_is_not_there_is_refused_with_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_machine_is_refused_with_the_known_ones_and_a_broken_file_with_its_fault(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="no machine and no file 'bessy3'; use one of bessy2, mls"):
         find_document("bessy3")
     with pytest.raises(DocumentError, match="0 machine documents"):

@@ -34,7 +34,7 @@ def test_every_entry_is_registered_under_a_name_of_its_own() -> None:
     assert len(entries()) == len(SOURCES)
 
 
-def test_nothing_is_added_or_changed_at_run_time() -> None:
+def test_the_registry_of_sources_cannot_be_changed_at_run_time() -> None:
     with pytest.raises(TypeError):
         SOURCES["tune.z"] = sources.TUNE.x  # type: ignore[index]
     with pytest.raises(FrozenInstanceError):
@@ -71,7 +71,7 @@ def test_an_entry_says_what_a_reader_and_a_panel_need(source: Source) -> None:
     )
 
 
-def test_what_can_be_put_to_is_a_setting_or_a_control() -> None:
+def test_every_setting_of_the_registry_is_listed_and_none_is_a_control() -> None:
     assert {name for name, source in SOURCES.items() if source.setting} == sources.SETTING
     assert not any(is_control(name) for name in sources.SETTING)
 

@@ -42,7 +42,7 @@ def test_a_ring_is_imported_checked_and_exported(tmp_path: Path) -> None:
     assert back.exists()
 
 
-def test_what_cannot_be_represented_fails_until_it_is_dropped_by_name(tmp_path: Path) -> None:
+def test_an_element_without_counterpart_fails_the_import_until_it_is_dropped_by_name(tmp_path: Path) -> None:
     source, document = tmp_path / "ring.seq", tmp_path / "ring.json"
     source.write_text(RING.format(strange="solenoid, l=0.2, ks=0.1"))
     result = run("machine", "import", source, "--format", "madx", "-o", document)

@@ -42,7 +42,9 @@ def test_table_is_monotone_between_its_points(current: float, step: float) -> No
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("conversion", [Linear(1.0), SATURATING, MEASURED])
-def test_what_is_not_finite_is_refused_both_ways(conversion: Linear | Polynomial | Table, value: float) -> None:
+def test_values_that_are_not_finite_are_refused_both_ways(
+    conversion: Linear | Polynomial | Table, value: float
+) -> None:
     with pytest.raises(RefusedValue, match="not a finite number"):
         conversion.field(value)
     with pytest.raises(RefusedValue, match="not a finite number"):

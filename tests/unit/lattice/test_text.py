@@ -72,7 +72,7 @@ def test_every_bit_of_a_written_number_comes_back(number: float) -> None:
         ("\udcff", "\\udcff"),
     ],
 )
-def test_what_could_act_on_a_terminal_is_escaped(text: str, shown: str) -> None:
+def test_characters_that_could_act_on_a_terminal_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 

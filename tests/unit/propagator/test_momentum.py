@@ -98,7 +98,7 @@ def test_a_small_change_on_a_detuned_ring_gives_what_a_new_propagator_gives(mls:
 
 
 @pytest.mark.parametrize(("ring_name", "optics"), [("bessy2", "nominal"), ("mls", "low_alpha")])
-def test_what_is_found_does_not_depend_on_what_was_computed_before(
+def test_a_beam_does_not_depend_on_earlier_computations(
     ring_name: str, optics: str, request: pytest.FixtureRequest
 ) -> None:
     ring: Ring = request.getfixturevalue(ring_name)

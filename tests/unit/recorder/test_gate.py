@@ -49,7 +49,7 @@ def test_a_step_that_is_too_large_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [nan, inf, -inf])
-def test_what_is_not_finite_is_refused(value: float) -> None:
+def test_values_and_limits_that_are_not_finite_are_refused(value: float) -> None:
     assert check_step(step("Q", 50.0, value), DRIVE, GateLimits(max_step=1.0))
     assert check_step(step("Q", value, 50.0), DRIVE, GateLimits(max_step=1.0))
     assert check_state("Q", PvState(value, 0))

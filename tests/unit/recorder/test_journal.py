@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "twin.journal"
 
 
-def test_what_is_appended_is_read_back_unchanged(path: Path) -> None:
+def test_a_command_that_was_appended_is_read_back_unchanged(path: Path) -> None:
     asked = record(1, strength("M1", 1.5, 1.7, 1.4), current("Q1", 2.0, 2.5), note="undo 12")
     done = settled(1, Outcome.MODIFIED, strength("M1", 1.5, 1.7, 1.4, done=True), current("Q1", 2.0, 2.5, 2.4))
     with Journal(path) as journal:

@@ -90,7 +90,7 @@ def test_the_value_to_put_back_is_on_record_before_each_write() -> None:
         (lambda m: setattr(m.pvs["B:set"], "value", 20.5), "B:set = 20.5 A, but the recording began with 20 A"),
     ],
 )
-def test_nothing_is_written_when_the_gate_refuses(spoil: object, reason: str) -> None:
+def test_a_refusal_by_the_gate_leaves_the_machine_untouched(spoil: object, reason: str) -> None:
     run = Run(machine())
     spoil(run.machine)  # type: ignore[operator]
     with pytest.raises(ReplayError, match=reason):
@@ -201,7 +201,7 @@ def test_a_pv_that_disconnects_does_not_keep_the_others_and_goes_back_when_it_is
     assert [text for text in run.remarks if text] == ["B:set: not connected"]
 
 
-def test_what_is_still_missing_when_the_operator_takes_over_is_left_and_named() -> None:
+def test_pvs_not_put_back_when_the_operator_takes_over_are_left_and_named() -> None:
     run = Run(machine())
 
     def cut(pv: str, value: float) -> None:
@@ -289,7 +289,7 @@ def test_somebody_elses_write_stops_the_replay_and_is_left_alone() -> None:
     assert run.machine.pvs["A:set"].value == 40.0
 
 
-def test_what_an_operator_sets_while_it_is_put_back_is_the_operators() -> None:
+def test_a_value_set_by_an_operator_while_values_are_put_back_is_left_alone() -> None:
     run = Run(machine())
 
     def fail_then_meddle(pv: str, value: float) -> None:
@@ -304,7 +304,7 @@ def test_what_an_operator_sets_while_it_is_put_back_is_the_operators() -> None:
     assert run.machine.pvs["B:set"].value == 33.0
 
 
-def test_what_moves_again_after_it_was_put_back_is_put_back_again_if_it_is_ours() -> None:
+def test_a_late_write_of_ours_after_values_were_put_back_is_put_back_again() -> None:
     """A write that was given up acts late: after what was to take it back."""
     run = Run(machine())
 
@@ -340,7 +340,7 @@ def test_a_supply_outside_the_plan_is_watched_all_the_while(when: str) -> None:
     assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set", "C:set")] == [10.0, 20.0, 31.0]
 
 
-def test_what_a_step_moves_besides_its_own_pv_is_expected_there_and_awaited() -> None:
+def test_other_setpoints_that_a_step_moves_are_expected_and_waited_for() -> None:
     run = Run(supplies(A=10.0, B=20.0, C=30.0))
     c = run.machine.pvs["C:set"]
     whole = plan(*THREE, starts={"A:set": 10.0, "B:set": 20.0, "C:set": 30.0})
@@ -357,7 +357,7 @@ def test_what_a_step_moves_besides_its_own_pv_is_expected_there_and_awaited() ->
     assert run.clock.now >= 1.0
 
 
-def test_what_a_step_has_moved_besides_and_is_not_back_is_told() -> None:
+def test_other_setpoints_that_a_step_moved_and_are_not_back_are_named() -> None:
     run = Run(supplies(A=10.0, B=20.0, C=30.0))
     c = run.machine.pvs["C:set"]
     whole = plan(*THREE[:2], starts={"A:set": 10.0, "B:set": 20.0, "C:set": 30.0})

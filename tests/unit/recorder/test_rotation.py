@@ -57,7 +57,7 @@ def archived(path: Path) -> list[tuple[int, int]]:
     return [(part.first, part.last) for part in parts_of(path)]
 
 
-def test_what_is_archived_is_read_as_before(path: Path) -> None:
+def test_archived_commands_are_read_as_before(path: Path) -> None:
     before = everything(path)
     with Reader(path) as reader:
         effects, points = reader.effects(), [state_at(reader, n) for n in range(9)]
@@ -94,7 +94,7 @@ def test_numbers_go_on_and_the_next_part_follows_the_first(path: Path) -> None:
     assert numbers(path) == list(range(1, 11))
 
 
-def test_what_has_not_acted_yet_stays_and_so_does_what_is_young(path: Path) -> None:
+def test_commands_that_have_not_acted_yet_or_are_young_are_not_archived(path: Path) -> None:
     with Journal(path) as journal:
         begin(journal)
         journal.append([record(9, current("Q1", 7.0, 8.0))], [settled(9, Outcome.DELAYED)])

@@ -130,7 +130,7 @@ def test_an_imported_strength_holds_although_its_current_moves_with_it() -> None
     assert (back["QFP", "current"], back["QF", "k1"]) == (25.0, pytest.approx(strength, rel=1e-15))
 
 
-def test_what_a_file_holds_besides_is_told_with_the_reason() -> None:
+def test_pvs_of_a_file_that_are_left_out_are_listed_with_the_reason() -> None:
     text = saved_file({"T:CP:set": "0.5", "NO:SUCH": "1", "T:CP:rdbk": "0.5"})
     text.leave(9, "WF", "an array")
     taken = entries_from(text, specs(), PREFIX, PREFIX)

@@ -226,7 +226,7 @@ def test_a_range_that_changed_nothing_is_refused(recording: Recording) -> None:
         recording.plan(1, 1)
 
 
-def test_what_the_machine_has_no_setpoint_for_is_refused(recording: Recording, ring: Ring) -> None:
+def test_a_device_without_a_setpoint_on_the_machine_is_refused(recording: Recording, ring: Ring) -> None:
     recording.put(current("HS4P1D1R", 0.5))
     recording.journal.close()
     with Reader(recording.path) as reader, pytest.raises(ReplayError, match="no setpoint for that"):

@@ -29,7 +29,9 @@ def verifier(machine: FakeMachine, clock: FakeClock) -> Verifier:
     return Verifier(machine, GateLimits(), 0.5, SETTLE_S, clock)
 
 
-def test_what_has_the_value_is_verified_at_once(verifier: Verifier, machine: FakeMachine, clock: FakeClock) -> None:
+def test_a_readback_that_has_the_value_is_verified_at_once(
+    verifier: Verifier, machine: FakeMachine, clock: FakeClock
+) -> None:
     machine.pvs["Q:set"].value = 2.0
     verifier.verify(STEP, 2.0)
     assert clock.now == 0.0
@@ -75,7 +77,7 @@ def test_a_pv_that_does_not_answer_ends_it_at_once(verifier: Verifier, machine: 
     assert clock.now == 0.0
 
 
-def test_what_is_looked_at_besides_has_the_same_time(
+def test_other_checks_have_the_same_time_as_the_readback(
     verifier: Verifier, machine: FakeMachine, clock: FakeClock
 ) -> None:
     machine.pvs["Q:set"].value = 2.0

@@ -92,7 +92,7 @@ def test_a_step_moves_its_own_pvs_and_those_of_the_start_state_that_follow_it() 
     assert watch(moves=False)[0].moved_by(1) == {"A:set": 2.5, "A:rdbk": 2.5}
 
 
-def test_what_our_own_step_changed_is_expected_after_it_and_only_after_it() -> None:
+def test_a_change_by_our_own_step_is_expected_after_it_and_not_before() -> None:
     watched, machine = watch()
     machine.values |= {"A:set": 2.0, "A:rdbk": 2.0, "A:k1": 0.2}
     with pytest.raises(MissedError, match="A:set = 2 A instead of 1 A"):

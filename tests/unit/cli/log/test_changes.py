@@ -148,7 +148,7 @@ def test_a_server_that_does_not_answer_is_refused_with_the_way_out(path: Path, m
             gnomon(*arguments, "--journal", path, "--yes")
 
 
-def test_nothing_is_sent_if_settings_changed_while_the_user_was_asked(
+def test_settings_that_changed_while_the_user_was_asked_are_not_overwritten(
     path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def somebody_else_is_faster(question: str, *, abort: bool) -> bool:

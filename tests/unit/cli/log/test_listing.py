@@ -119,7 +119,7 @@ def test_followed_json_is_one_line_for_each_command_and_each_later_outcome(
     assert result.exit_code == 0
 
 
-def test_where_counting_takes_too_long_the_listing_says_only_that_there_is_more(
+def test_a_listing_that_cannot_be_counted_in_time_says_that_there_is_more(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Reader, "count", lambda *_: None)

@@ -47,7 +47,7 @@ def test_a_restored_lattice_has_the_id_it_had(tmp_path: Path) -> None:
     assert found.left_out == ()
 
 
-def test_what_is_in_force_counts_not_what_was_asked(tmp_path: Path) -> None:
+def test_the_values_that_were_in_force_are_restored_not_those_that_were_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     modify = Fault.from_request({"kind": "modify", "device": "CP", "scale": "2"}, created_by="t")
     lose = Fault.from_request({"kind": "abandon", "device": "QF*"}, created_by="t")
@@ -73,7 +73,7 @@ def test_restoring_is_one_journalled_command_written_with_the_run(tmp_path: Path
             assert entry.outcomes[-1].lattice_after == found.lattice.id == left.id
 
 
-def test_what_went_back_to_nominal_is_not_restored(tmp_path: Path) -> None:
+def test_a_setting_that_went_back_to_nominal_is_not_restored(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     session(path, (("CP", "current", 0.5),), (("CP", "current", 0.0),))
     found = last_state_or_nominal(RING, path, PREFIX)

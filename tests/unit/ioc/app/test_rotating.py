@@ -40,7 +40,7 @@ async def test_a_journal_that_has_grown_is_archived_while_clients_go_on(
         assert [entry.changes[0].new for entry in reader.entries()] == [n / 100 for n in range(1, number + 1)]
 
 
-async def test_nothing_is_archived_before_it_is_due(rig: Rig) -> None:
+async def test_commands_are_not_archived_before_they_are_due(rig: Rig) -> None:
     await rig.put("T:CP:set", 0.1)
     await rig.put("T:CP:set", 0.2)
     for limits in (RotateConfig(), RotateConfig(megabytes=None), RotateConfig(megabytes=None, days=1.0)):

@@ -45,7 +45,7 @@ async def test_a_name_that_is_served_is_refused_and_nothing_is_shown(servers: Se
     servers.add(twin("A:", "z"), {})
 
 
-async def test_what_channel_access_refuses_is_not_left_on_pv_access(
+async def test_a_bank_that_channel_access_refuses_is_taken_off_pv_access(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = twin("B:", "x")

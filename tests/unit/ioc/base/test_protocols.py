@@ -17,7 +17,7 @@ def test_it_is_shown_before_it_is_complete() -> None:
     assert told == [0, 1]
 
 
-def test_who_asks_later_is_told_at_once() -> None:
+def test_a_callback_that_is_added_after_the_event_is_called_at_once() -> None:
     future, told = PutFuture(), [0]
     future.show()
     future.when_shown(lambda: told.append(1))

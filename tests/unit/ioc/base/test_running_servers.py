@@ -46,7 +46,7 @@ def test_two_twins_of_one_process_are_two_the_older_first() -> None:
         assert running_servers() == (SERVER, fork)
 
 
-def test_what_a_killed_server_left_is_recognised_and_removed(folder: Path) -> None:
+def test_the_file_of_a_killed_server_is_recognised_and_removed(folder: Path) -> None:
     code = (
         "import os, dataclasses\nfrom gnomon.ioc.base.running_servers import *\n"
         "told = dict(prefix='T:', machine='m', role='twin', ca_address='', pva_address='')\n"

@@ -108,7 +108,7 @@ def test_values_are_those_of_the_configuration_and_what_differs_is_marked() -> N
     assert listed["access.rules"].value == [{"allow": "none"}]
 
 
-def test_what_an_item_of_a_list_holds_is_described_without_a_value_of_its_own() -> None:
+def test_parts_of_list_items_are_described_without_a_value_of_their_own() -> None:
     parts = {key: setting for key, setting in BY_KEY.items() if setting.is_part_of_item}
     assert list(parts) == [f"access.rules[].{name}" for name in ("pvs", "users", "hosts", "allow")]
     assert parts["access.rules[].allow"].type == "`none` or `read` or `write`"

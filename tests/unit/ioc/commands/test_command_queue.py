@@ -26,7 +26,7 @@ def taken(queue: CommandQueue) -> list[tuple[str, int]]:
     return [(item.client.user, item.wall_ns) for item in queue.take() if isinstance(item, WaitingCommand)]
 
 
-def test_what_fits_into_a_turn_keeps_the_order_of_arrival() -> None:
+def test_commands_that_fit_into_one_turn_keep_the_order_of_arrival() -> None:
     queue = CommandQueue()
     for number, client in enumerate((A, B, A, A, C, B)):
         assert queue.add(command(client, number)) == ""

@@ -28,7 +28,7 @@ def select(number: float) -> Setting:
 CURRENT = Setting("T:y", "MUXP", "current", 1.0)
 
 
-def test_what_a_selection_passes_depends_on_what_is_connected() -> None:
+def test_the_steps_of_a_selection_depend_on_what_is_connected() -> None:
     none, first = RING.nominal, RING.nominal.updated({("MUX", "selected"): 1.0})
     assert passed(none, (select(1.0),)) == (1, 0)
     assert passed(first, (select(2.0),)) == (0,)

@@ -13,7 +13,7 @@ from unit.ioc.rig import CLIENT, Rig, running
 REASON = "somebody measures; nothing was changed"
 
 
-def test_who_has_the_right_commands_and_all_others_get_the_reason() -> None:
+def test_the_holder_of_a_reservation_may_command_and_all_others_get_the_reason() -> None:
     reservation = Reservation()
     assert reservation.refusal(None) == ""
     right = reservation.reserve(REASON)

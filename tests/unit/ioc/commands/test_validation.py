@@ -134,7 +134,7 @@ def test_a_state_that_there_is_not_is_refused(value: Any) -> None:
     assert len(request.settings) == 1
 
 
-def test_what_one_command_asks_for_by_name_wins_over_presets() -> None:
+def test_a_setting_given_by_name_wins_over_the_presets_of_the_same_command() -> None:
     bank = Bank([OPTICS, spec()], 0)
     request = parse_set(bank, "T:", {"names": ["optics", "QF:set"], "values": [1.0, 71.5]})
     assert request.refusal == ""

@@ -75,7 +75,7 @@ async def test_another_result_does_not_end_the_sequence_and_the_newer_selection_
         assert rig.get("T:PMUXZR:QF").value == 0
 
 
-async def test_what_is_selected_at_once_is_not_undone_by_a_selection_that_was_under_way(tmp_path: Path) -> None:
+async def test_a_selection_that_acts_at_once_is_not_undone_by_an_earlier_one_under_way(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         shown = names_shown(rig)
         first = rig.start_put("T:PMUXZR:QF", 1)

@@ -65,7 +65,7 @@ def test_every_pv_in_the_panels_is_served(made: tuple[Panels, Mapping[str, PvSpe
             assert protocol == ("pva" if texts else "ca"), f"{name}: {address}"
 
 
-def test_nothing_overlaps_and_nothing_leaves_its_place(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+def test_widgets_do_not_overlap_and_stay_within_their_containers(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
     for name, display in made[0].items():
         for widgets, width, height in containers(display):
             boxes = [(w.findtext("name"), box(w)) for w in widgets]

@@ -89,7 +89,7 @@ class Exhausted:
         return getattr(self._sock, name)
 
 
-async def test_without_a_descriptor_it_waits_says_so_and_takes_them_later(
+async def test_a_listener_without_a_free_descriptor_waits_says_so_and_takes_clients_later(
     listening: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(acceptor, "_RETRY_S", 0.05)

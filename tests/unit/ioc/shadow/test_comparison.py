@@ -115,7 +115,7 @@ async def test_without_a_predicted_beam_the_reason_is_said(stage: Stage) -> None
     assert stage.outputs.invalid >= RESIDUALS
 
 
-async def test_what_has_become_old_ends_and_its_age_is_shown(stage: Stage) -> None:
+async def test_a_residual_of_an_old_reading_becomes_invalid_and_its_age_is_shown(stage: Stage) -> None:
     await stage.read(1.25, -1.5)
     stage.now_ns += 500_000_000
     stage.look()

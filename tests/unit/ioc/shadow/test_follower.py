@@ -27,7 +27,7 @@ def strength(number: float, time_ns: int = 0) -> MachineValue:
     return value("QF", "k1", number, time_ns, strength=True)
 
 
-def test_what_the_lattice_has_does_not_differ() -> None:
+def test_settings_that_the_lattice_has_already_do_not_differ() -> None:
     asked = {1: current("CP", 0.0), 2: current("QFP", 1.01 * QFP), 3: strength(RING.nominal["QF", "k1"])}
     after = RING.nominal.updated({("QFP", "current"): 1.01 * QFP})
     assert differing(RING.nominal, asked).keys() == {2, 3}  # the strength follows the current
@@ -35,7 +35,7 @@ def test_what_the_lattice_has_does_not_differ() -> None:
     assert differing(after, {3: strength(after["QF", "k1"] * (1 + 1e-9))}).keys() == {3}
 
 
-def test_of_values_that_do_not_go_together_strengths_are_compared_with_what_is_there() -> None:
+def test_a_strength_beside_an_impossible_current_is_compared_with_the_present_lattice() -> None:
     asked = {1: current("CP", 1e9), 2: strength(RING.nominal["QF", "k1"])}
     assert differing(RING.nominal, asked).keys() == {1}
 

@@ -33,7 +33,7 @@ def test_one_module_alone_knows_a_client_library() -> None:
     assert importing == {"client/pva.py"}
 
 
-def test_of_that_library_only_monitors_are_used() -> None:
+def test_only_monitors_of_the_client_library_are_used() -> None:
     tree = parsed()["client/pva.py"]
     context = {
         node.attr

@@ -148,9 +148,7 @@ async def test_a_value_that_cannot_be_had_is_refused_and_shown(
     assert [e.outcome and e.outcome.value for e in entries(tmp_path)] == ["applied", "rejected", "applied"]
 
 
-async def test_of_values_that_do_not_go_together_the_others_are_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_refused_value_does_not_hold_back_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with following(tmp_path, monkeypatch) as (rig, link):
         link.say(STATE | CONNECTED)
         await caught_up(rig)
@@ -160,7 +158,7 @@ async def test_of_values_that_do_not_go_together_the_others_are_taken(
         await eventually(lambda: rig.get("T:dt:machine:refused").value == 1)
 
 
-async def test_what_is_tried_again_is_not_what_the_machine_had_before(
+async def test_a_retry_does_not_bring_back_an_older_value_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with following(tmp_path, monkeypatch) as (rig, link):
@@ -403,7 +401,7 @@ def test_noise_of_a_monitor_that_is_not_there_is_refused() -> None:
     assert assembly.make_noise(ShadowConfig(monitor_noise_of={"BPM1": 2e-6}), RING).monitors == pytest.approx([2e-6])
 
 
-def test_what_is_left_alone_is_not_watched_and_the_rest_keeps_its_place() -> None:
+def test_pvs_left_alone_are_not_watched_and_the_others_keep_their_place() -> None:
     found = choose_watched_pvs(specs(), RING, "T:", "M:", ("rf:*", "PMUXZR:Q?"))
     assert not [name for name in found.names if name.startswith(("M:rf:", "M:PMUXZR:Q"))]
     by_name = {found.names[channel]: setpoint for channel, setpoint in found.setpoints.items()}

@@ -31,7 +31,7 @@ def test_a_header_is_read_in_its_byte_order(flags: int, order: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", bytes.fromhex("ca028002000000"), b"GET / HTTP", bytes.fromhex("ca00800200000000")]
 )
-def test_what_is_not_a_header_is_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_header_are_refused(data: bytes) -> None:
     with pytest.raises(WireError):
         header(data)
 

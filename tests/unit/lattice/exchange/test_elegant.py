@@ -141,7 +141,7 @@ def test_reversal_exchanges_the_ends_of_a_bend(tmp_path: Path) -> None:
         (("VOLT=5e5", "VOLT=5e5, END1_FOCUS=1"), "end1_focus: 1: focusing in a cavity"),
     ],
 )
-def test_what_has_no_kernel_is_refused_by_name(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+def test_an_element_without_counterpart_is_refused_by_name(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedLattice, match=said):
         read(tmp_path, RING.replace(*change))
 
@@ -167,7 +167,9 @@ def test_what_has_no_kernel_is_refused_by_name(change: tuple[str, str], said: st
         (("D: DRIF", "#INCLUDE: nothing.lte\nD: DRIF"), "line 5: the included file 'nothing.lte' is not there"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(change: tuple[str, str], said: str | None, tmp_path: Path) -> None:
+def test_text_that_cannot_be_read_is_refused_with_its_line(
+    change: tuple[str, str], said: str | None, tmp_path: Path
+) -> None:
     text = RING.replace(*change)
     if said is None:
         assert "SF" in str(import_machine(written(tmp_path, text), "elegant", ImportOptions(energy_ev=1.7e9)).findings)
@@ -293,7 +295,9 @@ def test_every_attribute_does_what_its_table_says(name: str, tmp_path: Path) -> 
         ("KICKER", "HKICK=1e-3, VKICK=2e-3", {"kick_x": 1e-3, "kick_y": 2e-3}),
     ],
 )  # fmt: skip
-def test_what_is_represented_has_its_value(name: str, attributes: str, changed: dict[str, Any], tmp_path: Path) -> None:
+def test_an_attribute_that_is_represented_has_its_value(
+    name: str, attributes: str, changed: dict[str, Any], tmp_path: Path
+) -> None:
     represented = outcome(tmp_path, name, f", {attributes}")
     assert represented is not None
     (part,) = represented

@@ -83,7 +83,7 @@ def test_a_radius_stands_for_an_angle(tmp_path: Path) -> None:
         (["Wiggler", {"length": 0.15}], "Wiggler: there is no such element here: SF"),
     ],
 )
-def test_what_has_no_kernel_is_refused_by_name(element: Any, said: str, tmp_path: Path) -> None:
+def test_an_element_without_counterpart_is_refused_by_name(element: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedLattice, match=said):
         read(tmp_path, TWO | {"elements": ELEMENTS | {"SF": element}})
 
@@ -102,6 +102,6 @@ def test_what_has_no_kernel_is_refused_by_name(element: Any, said: str, tmp_path
         ({"energy": "much"}, "energy: '\"much\"' is not a number"),
     ],
 )
-def test_what_cannot_be_read_is_told(change: Any, said: str, tmp_path: Path) -> None:
+def test_a_document_that_cannot_be_read_is_refused_with_the_reason(change: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match=said):
         read(tmp_path, TWO | change)

@@ -64,7 +64,9 @@ def written(attribute: str, value: str, default: object) -> str:
 
 @needs_madx
 @pytest.mark.parametrize("kind", sorted(set(CLASSES) - {"matrix"}))
-def test_what_is_taken_for_idle_is_idle_in_madx(kind: str, madx: MadxSession, no_process_left_behind: None) -> None:
+def test_attributes_that_are_ignored_have_no_effect_in_madx(
+    kind: str, madx: MadxSession, no_process_left_behind: None
+) -> None:
     attributes = dict(madx.start().base_types[kind].items())
     assert attributes.keys() - CLASSES[kind].attributes <= {"at", "from", "refer"}, "MAD-X knows more than we do"
     before = through(madx, kind, BASES.get(kind, ""))
@@ -83,7 +85,7 @@ def test_what_is_taken_for_idle_is_idle_in_madx(kind: str, madx: MadxSession, no
 
 
 @needs_madx
-def test_what_must_be_zero_acts_in_madx(madx: MadxSession, no_process_left_behind: None) -> None:
+def test_attributes_that_must_be_zero_have_an_effect_in_madx(madx: MadxSession, no_process_left_behind: None) -> None:
     acting = 0
     tried = (
         "sbend h1, sbend ktap, rbend h2, solenoid ksi, matrix rm12, xrotation angle, translation dx, multipole angle"

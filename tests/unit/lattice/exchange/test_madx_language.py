@@ -123,7 +123,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_madx_would_not_take_is_refused_with_its_line(
+def test_input_that_madx_refuses_is_refused_with_its_line(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gnomon.lattice.exchange.madx.interpreter.MAX_PASSES", 1000)  # the real limit takes seconds
@@ -165,7 +165,7 @@ def test_undefined_variables_are_zero_and_listed_with_their_line(tmp_path: Path)
     assert ring.elements[1].numbers("PolynomB") == (0.0, 2.0)
 
 
-def test_nothing_is_run_or_written(tmp_path: Path) -> None:
+def test_commands_that_run_programs_or_write_files_are_not_carried_out(tmp_path: Path) -> None:
     text = f"""beam, energy=1; d: drift, l=1; ring: line=(d);
     system, "touch {tmp_path}/system"; save, sequence=ring, file="{tmp_path}/save"; value, d->l;
     twiss, file="{tmp_path}/twiss"; assign, echo="{tmp_path}/echo"; removefile, file="{tmp_path}/ring.madx";

@@ -147,7 +147,7 @@ def test_the_ring_is_what_the_user_or_the_file_says_or_the_only_one(tmp_path: Pa
         ("z: matrix, rm11=0.9;", r"matrix rm11: acts on the beam.*: z \(line 3\)"),
     ],
 )
-def test_what_has_no_counterpart_is_refused_by_name_and_line(text: str, said: str, tmp_path: Path) -> None:
+def test_an_element_without_counterpart_is_refused_by_name_and_line(text: str, said: str, tmp_path: Path) -> None:
     file = our_text(tmp_path, f"beam, energy=1.7;\n{Q}\n{text}\nring: line=(8*c,z);")
     with pytest.raises(RefusedLattice, match=said):
         import_machine(file, "madx", ImportOptions(harmonic_number=10))

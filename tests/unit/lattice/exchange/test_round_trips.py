@@ -116,7 +116,7 @@ def test_the_mls_leaves_with_its_momentum(optics: str, format: str, tmp_path: Pa
     assert abs(orbit[4]) < 1e-7
 
 
-def test_what_a_bend_of_other_programs_cannot_say_is_refused(tmp_path: Path) -> None:
+def test_a_bend_that_other_programs_cannot_describe_is_refused(tmp_path: Path) -> None:
     ring = imported(saved(small_ring(), tmp_path))
     for format in ("madx", "elegant"):
         with pytest.raises(RefusedLattice, match=r"bend roll: .* has no bend with this property: B_02"):

@@ -49,7 +49,9 @@ def test_a_line_of_madx_is_the_ring_that_pyat_makes_of_it(tmp_path: Path) -> Non
         (("!", "select, flag=error; ealign, dx=1e-3;\n!"), r"command: displaces magnets; .*: ealign \(line 1\)"),
     ],
 )
-def test_what_acts_in_madx_and_not_here_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+def test_an_attribute_that_acts_in_madx_and_not_here_is_refused(
+    change: tuple[str, str], said: str, tmp_path: Path
+) -> None:
     file = written(tmp_path, "ring.madx", MADX.replace(*change))
     with pytest.raises(RefusedLattice, match=said):
         imported(file, "madx")
@@ -71,7 +73,7 @@ def test_a_machine_goes_out_to_madx_and_comes_back_the_same(tmp_path: Path) -> N
         np.testing.assert_allclose(one, other, rtol=0.0, atol=1e-12)
 
 
-def test_what_madx_has_no_words_for_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_property_that_madx_cannot_describe_is_refused_by_name(tmp_path: Path) -> None:
     ring = imported(saved(small_ring(), tmp_path))
     with pytest.raises(RefusedLattice) as refused:
         export_machine(ring.nominal, "madx", tmp_path / "out.madx")
@@ -155,7 +157,9 @@ def test_lat2db_is_read_by_its_public_structure(tmp_path: Path) -> None:
         ({"type": 1, "name": "Q"}, "element 2: it has no type or no name"),
     ],
 )
-def test_what_of_lat2db_cannot_be_read_is_told_with_its_element(item: object, said: str, tmp_path: Path) -> None:
+def test_an_item_of_lat2db_that_cannot_be_read_is_refused_with_its_element(
+    item: object, said: str, tmp_path: Path
+) -> None:
     drift = {"type": "Drift", "name": "D", "length": 0.6}
     file = written(tmp_path, "ring.json", json.dumps({"sequences": [drift, item]}))
     with pytest.raises(ExchangeError, match=said):

@@ -30,7 +30,7 @@ def test_a_thick_magnet_of_no_length_is_nothing_as_it_is_in_the_toolbox(method: 
     assert (made.part, told(made)) == ({"type": "marker"}, [("PolynomB", False)])
 
 
-def test_what_cannot_act_over_no_length_is_refused() -> None:
+def test_a_thin_magnet_with_an_effect_that_needs_length_is_refused() -> None:
     for attributes, attribute in (({"KickAngle": [1e-3, 0.0]}, "KickAngle"), ({"BendingAngle": 0.1}, "Length")):
         made = translate(element("Dipole", "BndMPoleSymplectic4Pass", **attributes))
         assert made.part is None

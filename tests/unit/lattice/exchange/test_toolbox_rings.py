@@ -47,7 +47,7 @@ def test_a_ring_goes_out_to_the_toolbox_and_comes_back_the_same(tmp_path: Path) 
     assert again.harmonic_number == ring.harmonic_number
 
 
-def test_what_goes_out_has_the_present_energy_and_voltage() -> None:
+def test_an_exported_ring_has_the_present_energy_and_voltage() -> None:
     ring = toolbox_ring(shipped_machine("mls").optics["injection"])
     assert ring.energy == 105e6
     assert sum(e.Voltage for e in ring if isinstance(e, at.RFCavity)) == 72e3
@@ -82,7 +82,7 @@ def test_every_magnet_that_turns_gets_a_supply_and_monitors_stay(tmp_path: Path)
         ),
     ],
 )
-def test_what_has_no_kernel_is_refused_by_name(element: Any, said: str, tmp_path: Path) -> None:
+def test_an_element_without_counterpart_is_refused_by_name(element: Any, said: str, tmp_path: Path) -> None:
     text = refusal(element, tmp_path)
     place = f"element {len(small_cell()) + 1}"
     assert re.search(rf"{said} \({place}\)", text), text

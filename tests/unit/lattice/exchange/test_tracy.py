@@ -123,7 +123,7 @@ def test_periods_tilt_and_other_elements(tmp_path: Path) -> None:
         (("gap=0.02", "gap=0.02, K=0.1, HOM=(2, 0.2, 0)"), "hom: gives order 2 another strength than K"),
     ],
 )
-def test_what_has_no_kernel_is_refused_by_name(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+def test_an_element_without_counterpart_is_refused_by_name(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedLattice, match=said):
         parts(tmp_path, TRACY.replace(*change))
 
@@ -150,6 +150,6 @@ def test_what_has_no_kernel_is_refused_by_name(change: tuple[str, str], said: st
         ((", Method=4, gap", " Method=4, gap"), "line 7: 'method' is not expected here; is a ';' missing"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+def test_text_that_cannot_be_read_is_refused_with_its_line(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match=said):
         parts(tmp_path, TRACY.replace(*change))

@@ -95,7 +95,7 @@ def test_losses_have_pyats_turn_and_element(elliptic: bool) -> None:
     assert len(found.ensemble) == 300 - len(losses)
 
 
-def test_what_is_not_finite_is_lost_where_it_happens_and_harms_no_neighbour() -> None:
+def test_a_particle_that_is_not_finite_is_lost_at_once_and_does_not_affect_the_others() -> None:
     lattice = FreeLattice(SmallRing())
     start = particles(5) * 0.1
     start[0, 1], start[4, 2], start[1, 3], start[5, 4] = np.nan, np.inf, 1e200, 1e300

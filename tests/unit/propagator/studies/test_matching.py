@@ -112,6 +112,8 @@ def test_a_match_shows_the_settings_before_and_after(mls: Ring) -> None:
         ([], Target(bump=Bump("BPM", 1e-3, 0.0)), "there is no monitor 'BPM'"),
     ],
 )
-def test_what_cannot_be_matched_is_refused(mls: Ring, patterns: list[str], target: Target, words: str) -> None:
+def test_targets_and_supplies_that_cannot_be_matched_are_refused(
+    mls: Ring, patterns: list[str], target: Target, words: str
+) -> None:
     with pytest.raises(StudyError, match=words):
         match(mls.nominal, target, chosen_supplies(mls.nominal, patterns, target), silent)

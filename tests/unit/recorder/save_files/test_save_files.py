@@ -18,7 +18,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 @pytest.mark.parametrize("form", FORMATS)
 @settings(deadline=None)
 @given(values=st.dictionaries(NAMES, NUMBERS, min_size=1, max_size=20))
-def test_what_is_written_reads_back_to_the_last_bit(form: str, values: dict[str, float]) -> None:
+def test_values_written_are_read_back_to_the_last_bit(form: str, values: dict[str, float]) -> None:
     text = FORMATS[form].render((Value(pv, value) for pv, value in values.items()), ABOUT)
     assert FORMATS[form].is_format(text)
     saved = FORMATS[form].parse(text)

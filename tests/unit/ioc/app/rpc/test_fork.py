@@ -106,7 +106,7 @@ def test_the_prefix_is_the_name_unless_one_is_given() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "prefix", "snapshot", "lattice"])
-def test_what_must_be_a_text_is_refused_as_anything_else(key: str) -> None:
+def test_an_argument_that_must_be_a_text_is_refused_as_a_number(key: str) -> None:
     with pytest.raises(ForkError, match=rf"{key} = .3.: it must be a text"):
         parse_fork_request({"name": "A", key: 3})
 

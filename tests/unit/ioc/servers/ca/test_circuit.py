@@ -225,7 +225,7 @@ def test_the_old_way_of_reading_has_the_channel_where_the_status_is_now(talk: Ta
         ("why", dbr.DOUBLE, 1, GET_FAILED),
     ],
 )
-def test_what_cannot_be_read_ends_with_its_status(
+def test_a_read_that_is_not_possible_is_answered_with_its_status(
     talk: Talk, name: str, data_type: int, count: int, status: int
 ) -> None:
     talk.bank.publish((np.zeros(0, dtype=np.intp), np.zeros(0)), {4: "words"}, time_ns=0, generation=0)
@@ -259,7 +259,9 @@ def test_a_put_that_is_refused_says_why(talk: Talk) -> None:
         (dbr.STRING, b"\xff\xfe\0".ljust(8, b"\0"), "not UTF-8"),
     ],
 )
-def test_what_is_not_a_value_is_refused_and_reaches_nobody(talk: Talk, data_type: int, data: bytes, words: str) -> None:
+def test_a_put_without_a_valid_value_is_refused_and_does_not_reach_the_sink(
+    talk: Talk, data_type: int, data: bytes, words: str
+) -> None:
     (error,) = talk.ask(Command.WRITE, data_type, 1, talk.open("mode"), 77, data)
     assert (error.command, error.second) == (Command.ERROR, PUT_FAILED)
     assert words in reason(error)
@@ -458,7 +460,7 @@ def test_a_circuit_without_channels_holds_searches_back_until_it_has_one_again(t
     assert talk.closing.wait_s("10.0.0.7") == 0.0
 
 
-def test_what_a_client_has_is_counted_in_bytes(talk: Talk) -> None:
+def test_channels_and_subscriptions_of_a_client_are_counted_in_bytes(talk: Talk) -> None:
     before = talk.circuit.held_bytes
     sid = talk.open("x")
     one = talk.circuit.held_bytes

@@ -94,7 +94,7 @@ def test_answers_to_messages_that_came_together_leave_together(joined: Joined) -
     assert joined.connection.taken == [1, 2, 3]
 
 
-def test_what_is_collected_leaves_when_it_is_large(joined: Joined) -> None:
+def test_collected_answers_are_sent_when_they_fill_a_batch(joined: Joined) -> None:
     joined.connection.data_received(echo(1) * 3000)
     assert all(len(data) <= BATCH + 16 for data in joined.transport.written)
     assert [len(data) > BATCH for data in joined.transport.written] == [True, False]
@@ -237,7 +237,7 @@ def test_a_message_that_was_ended_in_time_is_forgotten(joined: Joined) -> None:
     assert not joined.closed()
 
 
-def test_nothing_is_written_to_a_client_that_has_gone(joined: Joined, lines: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_has_gone_is_not_written_to(joined: Joined, lines: pytest.LogCaptureFixture) -> None:
     joined.connection.end()
     joined.connection.write(b"update")
     joined.connection.data_received(echo(1))
@@ -247,7 +247,7 @@ def test_nothing_is_written_to_a_client_that_has_gone(joined: Joined, lines: pyt
     assert lines.records == []
 
 
-def test_what_is_kept_for_a_client_is_counted(joined: Joined) -> None:
+def test_unread_and_unsent_bytes_of_a_client_are_counted(joined: Joined) -> None:
     assert joined.connection.held_bytes == CONNECTION_BYTES
     joined.transport.unread = 1000
     joined.connection.data_received(echo(1)[:10])

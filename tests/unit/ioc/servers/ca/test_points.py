@@ -66,7 +66,7 @@ def test_other_names_stand_for_nothing(name: str) -> None:
         find(BANK, name)
 
 
-def test_nothing_is_kept_of_what_is_searched_for() -> None:
+def test_searches_leave_no_names_in_memory() -> None:
     directory = Directory()
     directory.hosted.append(Hosted(BANK, FakeSink(BANK)))
     for number in range(1000):

@@ -178,7 +178,7 @@ def test_a_text_an_array_and_other_types_come_one_by_one(served: Served) -> None
     assert found[3].payload.startswith(b"1.000000\0")
 
 
-def test_of_subscriptions_to_the_same_pv_each_ends_on_its_own(served: Served) -> None:
+def test_subscriptions_to_the_same_pv_end_one_by_one(served: Served) -> None:
     client = Client()
     for place in (1, 2):
         served.subscribe(client, "why", place, dbr.STRING)
@@ -298,7 +298,7 @@ def test_large_updates_stop_where_the_client_falls_behind_and_go_on_from_there(s
     assert client.writes == []
 
 
-def test_what_was_unsubscribed_while_late_is_not_sent(served: Served) -> None:
+def test_a_late_update_of_an_ended_subscription_is_not_sent(served: Served) -> None:
     client = Client()
     for place in range(4):
         served.subscribe(client, "wave", place, dbr.DOUBLE, count=0)

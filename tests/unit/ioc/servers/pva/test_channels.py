@@ -58,7 +58,7 @@ def test_a_put_by_a_reader_is_refused_before_it_reaches_the_sink(stage: Stage) -
 
 
 @pytest.mark.parametrize(("name", "what"), [("x", "put"), ("x", "rpc"), ("call", "rpc")])
-def test_what_is_not_text_is_refused(stage: Stage, procedure: Procedure, name: str, what: str) -> None:
+def test_a_text_that_is_not_utf_8_is_refused(stage: Stage, procedure: Procedure, name: str, what: str) -> None:
     operation = Undecodable()
     getattr(stage.handler(name), what)(None, operation)
     assert operation.ended == "a text that is not UTF-8; nothing was changed"
@@ -75,7 +75,7 @@ def test_a_call_has_its_arguments_and_the_answer_comes_back(stage: Stage, proced
     assert answer["value"] == "called"
 
 
-def test_a_call_of_who_may_only_read_is_refused(stage: Stage, procedure: Procedure) -> None:
+def test_a_call_by_a_client_that_may_only_read_is_refused(stage: Stage, procedure: Procedure) -> None:
     operation = FakeOperation(CALL, "call", "guest")
     stage.handler("call").rpc(None, operation)
     assert operation.ended.startswith("guest@10.0.0.7 may not call call:")

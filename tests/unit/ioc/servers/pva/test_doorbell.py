@@ -214,7 +214,7 @@ def test_after_the_server_hung_up_it_connects_again(pvxs: Pvxs, bell: Doorbell) 
     assert bell.ready()
 
 
-def test_it_hangs_up_when_it_was_not_used_for_a_while(
+def test_a_connection_that_is_not_used_for_a_while_is_closed(
     pvxs: Pvxs, bell: Doorbell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert bell.ready()

@@ -71,7 +71,7 @@ def test_a_new_value_is_posted_with_its_stamp_and_without_its_alarm(stage: Stage
     assert [posts["x"][field] for field in sorted(STAMP)] == [7, 3, 9]
 
 
-def test_nothing_is_posted_to_a_pv_that_nobody_has(stage: Stage) -> None:
+def test_a_pv_without_clients_is_not_posted(stage: Stage) -> None:
     stage.open("x", "y")
     assert stage.poster.count == 2
     stage.poster.remove(0)
@@ -99,7 +99,7 @@ def test_a_value_that_brings_an_alarm_is_posted_with_it_and_the_next_without(sta
     assert stage.taken()["x"].keys() == {"value"} | STAMP
 
 
-def test_what_is_published_again_as_it_was_is_not_posted(stage: Stage) -> None:
+def test_a_reading_published_again_unchanged_is_not_posted(stage: Stage) -> None:
     stage.open("x", "wave")
     wave = np.ones(2)
     stage.put(1, 1, x=1.0, wave=wave)

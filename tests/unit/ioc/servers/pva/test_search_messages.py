@@ -63,7 +63,7 @@ def test_an_answer_may_name_another_address() -> None:
     assert [found.host for found in answers(_answer(">", (0,), bytes(10) + b"\xff\xff" + bytes(4)))] == [""]
 
 
-def test_not_found_is_no_answer() -> None:
+def test_an_answer_that_a_name_is_not_found_is_passed_over() -> None:
     assert list(answers(_answer(">", (0,), found=False))) == []
 
 

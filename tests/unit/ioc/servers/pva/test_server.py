@@ -90,7 +90,7 @@ async def test_a_name_is_served_once() -> None:
     server.add(other, FakeSink(other))
 
 
-async def test_it_is_started_once_and_a_stop_without_a_start_does_nothing() -> None:
+async def test_a_server_starts_once_and_a_stop_without_a_start_does_nothing() -> None:
     server = PvaServer(FREE, environ={})
     server.stop()
     server.start()

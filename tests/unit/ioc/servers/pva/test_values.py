@@ -38,7 +38,7 @@ def test_origins_are_those_of_qsrv(status: Status, origin: int) -> None:
     assert ORIGIN[status] == origin
 
 
-def test_no_limit_is_not_a_number_without_severity() -> None:
+def test_a_missing_limit_is_nan_without_severity() -> None:
     value = opening(_spec(Kind.FLOAT, alarm=AlarmLimits(hihi=5.0)), _reading(1.0))
     assert math.isnan(value["valueAlarm.lowAlarmLimit"])
     assert value["valueAlarm.lowAlarmSeverity"] == 0

@@ -18,7 +18,7 @@ def structure(*fields: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("pva-tcp-p4p-*.bin")), ids=lambda file: file.stem)
-def test_what_real_clients_ask_for_passes(file: Path) -> None:
+def test_requests_of_real_clients_pass(file: Path) -> None:
     contents, checked = Contents(), 0
     for message in messages(Road.PVA_TCP, file.read_bytes()):
         if message[3] in OPERATIONS and len(message) > 17 and (message[16] & INIT or message[3] == RPC):
@@ -67,7 +67,7 @@ def test_plain_types_with_their_values_pass(body: bytes) -> None:
         (b"", "cut off"),
     ],
 )
-def test_what_announces_more_than_it_brings_is_refused(body: bytes, why: str) -> None:
+def test_a_request_that_announces_more_than_it_holds_is_refused(body: bytes, why: str) -> None:
     with pytest.raises(ContentsError, match=why):
         Contents().check(body, 0, "<")
 
@@ -96,7 +96,7 @@ def test_types_that_refer_to_each_other_many_times_are_not_walked_through() -> N
         contents.check(named(2, structure(*[reference(1)] * 100)), 0, "<")
 
 
-def test_what_is_kept_of_a_client_is_bounded_and_a_number_may_be_given_again() -> None:
+def test_types_kept_for_a_client_are_bounded_and_a_number_may_be_reused() -> None:
     contents = Contents()
     wide = structure(*[b"\x22"] * 200)
     for _ in range(500):

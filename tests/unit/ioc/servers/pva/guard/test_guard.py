@@ -222,7 +222,7 @@ async def test_a_search_over_udp_is_answered(behind: Behind) -> None:
     assert (found.ids, found.port) == ((0,), behind.port)
 
 
-async def test_what_a_client_reads_waits_for_its_own_puts_alone(behind: Behind) -> None:
+async def test_reads_of_a_client_wait_for_its_own_puts_alone(behind: Behind) -> None:
     _, server = await behind.joined()
     _, other = await behind.joined()
     future = PutFuture()

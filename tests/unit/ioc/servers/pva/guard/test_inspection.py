@@ -123,7 +123,7 @@ def test_a_name_that_may_not_be_read_becomes_one_that_no_pv_has() -> None:
         (HELLO + b"".join(_operation(Command.MONITOR, 1, i, 0x08) for i in range(4)), "more than 3 subscriptions"),
     ],
 )  # fmt: skip
-def test_what_breaks_the_protocol_or_a_limit_is_a_breach(sent: bytes, reason: str) -> None:
+def test_a_message_that_breaks_the_protocol_or_a_limit_is_a_breach(sent: bytes, reason: str) -> None:
     with pytest.raises(Breach, match=reason):
         Watched().passed(sent)
 
@@ -146,7 +146,7 @@ def test_a_message_in_segments_passes_as_one_when_it_is_whole() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 28))
-def test_nothing_of_a_message_passes_before_it_is_whole(cut: int) -> None:
+def test_a_message_passes_only_when_it_is_whole(cut: int) -> None:
     put = message(Command.PUT, bytes(9) + b"\x01\x02" + struct.pack(">d", 1.0))
     watched = Watched()
     watched.passed(HELLO)
@@ -178,7 +178,7 @@ def test_the_answers_to_reads_count_with_the_size_of_the_value() -> None:
     assert watched.inspector.asked_bytes - before > 1100
 
 
-def test_what_ends_does_not_count_any_more() -> None:
+def test_channels_and_operations_that_ended_are_no_longer_counted() -> None:
     watched = Watched()
     inspector = watched.inspector
     watched.passed(HELLO)

@@ -102,7 +102,7 @@ async def test_an_answer_stands_between_the_server_s_messages_wherever_they_are_
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_both_ways_nothing_is_ever_inside_a_message(seed: int) -> None:
+async def test_answers_never_stand_inside_a_message_in_either_direction(seed: int) -> None:
     """Searches, puts, segments and controls in pieces of any size, against a server that writes in any pieces."""
     dice = random.Random(seed)
     put = message(Command.PUT, bytes(9) + b"\x01\x02" + struct.pack(">d", 1.5))

@@ -124,6 +124,6 @@ def test_a_long_echo_is_not_ours_and_is_not_kept() -> None:
     assert not watched.stream.echoed
 
 
-def test_what_is_not_a_message_is_the_end() -> None:
+def test_bytes_that_are_not_a_message_end_the_stream() -> None:
     with pytest.raises(ServerStreamError):
         Watched().feed(UPDATE + b"GET / HTTP/1.0\r\n")
