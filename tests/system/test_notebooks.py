@@ -17,7 +17,7 @@ def opened(path: Path) -> Any:
     return reader.read(path, 4)
 
 
-def test_there_are_notebooks_and_none_has_results() -> None:
+def test_notebooks_are_kept_without_results() -> None:
     assert len(NOTEBOOKS) == 3
     for path in NOTEBOOKS:
         cells = [cell for cell in opened(path).cells if cell.cell_type == "code"]

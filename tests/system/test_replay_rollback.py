@@ -69,9 +69,7 @@ def values(machine: TwinProcess, kind: str) -> list[float]:
     return found
 
 
-def test_a_machine_that_is_silent_for_nine_seconds_is_put_back_all_the_same(
-    machine: TwinProcess, recorded: Path
-) -> None:
+def test_values_are_put_back_on_a_machine_that_is_silent_for_nine_seconds(machine: TwinProcess, recorded: Path) -> None:
     replay = Replay(machine, recorded)
     replay.until("verified", 3)
     os.kill(machine.process.pid, signal.SIGSTOP)

@@ -68,7 +68,7 @@ def settings_of(values: dict[Any, float]) -> dict[str, float]:
     return {device: values[device, "current"] for device in IN_FORCE}
 
 
-def test_there_are_files_of_a_version() -> None:
+def test_files_of_at_least_one_version_exist() -> None:
     assert "v0.1.0" in VERSIONS
 
 
@@ -81,7 +81,7 @@ def test_a_machine_document_gives_the_ring_that_it_gave(kept: Path) -> None:
     assert ring.nominal["QFP", "current"] == pytest.approx(80.05537239552791, rel=1e-12)
 
 
-def test_a_configuration_says_what_it_said(kept: Path) -> None:
+def test_a_configuration_of_an_older_version_means_the_same(kept: Path) -> None:
     config = read_config(kept / "config.yaml")
     assert (config.prefix, config.network.interfaces, config.model.timeout_s) == ("OLD:", ("127.0.0.1",), 5.0)
     assert (config.publish.repeat_hz, config.recorder.restore, config.forks.most) == (2.0, True, 2)

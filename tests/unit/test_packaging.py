@@ -40,7 +40,7 @@ def test_the_configuration_ships_inside_the_package() -> None:
     assert (ROOT / "ioc_config.yaml").is_file()
 
 
-def test_the_version_is_said_once_and_cited() -> None:
+def test_the_version_stands_in_one_place_and_is_cited() -> None:
     assert "version" not in PYPROJECT["project"]
     assert PYPROJECT["project"]["dynamic"] == ["version"]
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "gnomon._version.__version__"}

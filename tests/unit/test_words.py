@@ -22,7 +22,7 @@ def test_good_words_are_left_alone() -> None:
     assert list(words.findings("The setpoint of a steerer; the readback of its power supply; gnomon.ioc.outputs")) == []
 
 
-def test_the_better_words_are_no_findings_themselves() -> None:
+def test_the_recommended_words_are_not_findings_themselves() -> None:
     assert [better for better in words.WORDS.values() if list(words.findings(better))] == []
 
 

@@ -157,7 +157,7 @@ def ended(sock: socket.socket, within_s: float = 5.0) -> bool:
     return False
 
 
-def test_stalled_readers_cost_little_memory_and_nobody_s_time(serve: Callable[..., Guarded]) -> None:
+def test_stalled_readers_cost_little_memory_and_delay_no_other_client(serve: Callable[..., Guarded]) -> None:
     server = serve()
     with closing(RawClient(server.port)) as client, ExitStack() as stack:
         client.connect("G:count")

@@ -105,7 +105,7 @@ def test_numbers_of_any_type_put_to_a_long_text_are_codes(
 
 
 @pytest.mark.parametrize(("data_type", "number"), [("d", 76.5), ("d", -1.0), ("d", 300.0), ("d", float("nan"))])
-def test_numbers_that_are_no_codes_are_refused(
+def test_numbers_that_are_not_character_codes_are_refused(
     foreign: Served, talking: RawClient, data_type: str, number: float
 ) -> None:
     talking.send(WRITE, DOUBLE, 1, talking.sids["Ü:text$"], 1, struct.pack(">" + data_type, number))

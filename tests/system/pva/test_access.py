@@ -69,7 +69,7 @@ class Setter:
         return procedure({}, client)
 
 
-def test_a_procedure_is_no_way_around_the_rules_of_what_it_sets(serve: Serve) -> None:
+def test_a_procedure_obeys_the_access_rules_of_the_pvs_that_it_sets(serve: Serve) -> None:
     served = serve({"pvs": ["T:mode"], "allow": "read"}, {"allow": "write"})
     bank = Bank([], START_NS)
     served.server.add(bank, FakeSink(bank), {"T:setter": Setter()})

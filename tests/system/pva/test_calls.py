@@ -26,7 +26,7 @@ def test_a_plain_structure_works_like_a_query(client: Context) -> None:
     assert client.rpc("T:call", argument).value == "{'deep': {'y': [2.0]}, 'x': 1.5}"
 
 
-def test_no_arguments_are_no_trouble(client: Context) -> None:
+def test_a_call_without_arguments_works(client: Context) -> None:
     assert client.rpc("T:call", NTURI([]).wrap("T:call")).value == "{}"
 
 

@@ -106,7 +106,7 @@ def test_a_bell_without_a_server_gives_up_at_once() -> None:
     assert time.monotonic() - started < 0.1
 
 
-def test_hanging_up_is_no_reset_and_no_warning(many: Served, capfd: pytest.CaptureFixture[str]) -> None:
+def test_hanging_up_causes_neither_a_reset_nor_a_warning(many: Served, capfd: pytest.CaptureFixture[str]) -> None:
     _logger_level_set("pvxs.tcp.*", WARNINGS)  # the server switches them off
     bell = many.server.server._bell
     for _ in range(20):

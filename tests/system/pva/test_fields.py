@@ -98,7 +98,7 @@ def content(value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_field_is_that_of_qsrv(qsrv: Context, client: Context, name: str) -> None:
+def test_a_field_has_the_structure_that_qsrv_gives_it(qsrv: Context, client: Context, name: str) -> None:
     theirs, ours = qsrv.get(name, timeout=10.0), client.get(name, timeout=5.0)
     assert ours.getID() == theirs.getID()
     assert fields_of(ours.type().aspy()) == fields_of(theirs.type().aspy())

@@ -495,7 +495,7 @@ def test_searches_over_a_connection_that_is_busy_with_updates_are_answered_betwe
     assert sum(command == Command.MONITOR for command, _ in got) > 3
 
 
-def test_a_call_whose_first_segment_is_empty_is_looked_through_all_the_same(start: Start) -> None:
+def test_a_call_whose_first_segment_is_empty_is_inspected_too(start: Start) -> None:
     server = start()
     endless = b"\x80\x00\x01" + string("a") + b"\x68" + b"\xfe" + struct.pack(">I", 30_000_000)
     before = server.memory

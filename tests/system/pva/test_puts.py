@@ -122,7 +122,7 @@ def test_waiting_puts_block_nobody(served: Served, client: Context) -> None:
         assert not thread.is_alive()
 
 
-def test_a_client_that_went_away_is_no_trouble(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_put_of_a_client_that_went_away_ends_quietly(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     waiting: list[Future[PutReply]] = []
     served.sink.complete = lambda index, value, future: waiting.append(future)
     with served.context(nt=False) as context, pytest.raises(TimeoutError):

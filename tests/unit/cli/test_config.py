@@ -116,5 +116,5 @@ def test_check_names_line_and_reason(file: Path, tmp_path: Path) -> None:
         gnomon("config", "check", file, wrong)
 
 
-def test_the_reference_page_is_that_of_the_schema() -> None:
+def test_the_reference_page_agrees_with_the_schema() -> None:
     assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m tests.tools.config_reference"

@@ -63,7 +63,7 @@ def test_the_keys_of_a_kind_are_listed_with_their_meaning() -> None:
         gnomon("fault", "kinds", "quantize")
 
 
-def test_the_page_of_faults_is_that_of_the_models() -> None:
+def test_the_page_of_faults_agrees_with_the_models() -> None:
     assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m tests.tools.fault_reference"
 
 
@@ -81,7 +81,7 @@ def test_faults_are_also_data(call: FakeCall) -> None:
     assert json.loads(gnomon("fault", "clear", "--all", "--json").output) == [fault()]
 
 
-def test_no_fault_is_said_in_words(call: FakeCall) -> None:
+def test_an_empty_list_of_faults_is_said_in_words(call: FakeCall) -> None:
     call.answer = []
     assert gnomon("fault", "list").output == "no fault active\n"
     assert gnomon("fault", "clear", "--all").output == "no fault cleared\n"

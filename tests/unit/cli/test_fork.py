@@ -41,7 +41,7 @@ def test_list_shows_each_fork_with_its_journal(call: FakeCall) -> None:
     assert [line[-1] for line in lines[3:]] == ["/data/whatif.journal", "/data/b.journal"]
 
 
-def test_no_fork_is_said_in_words(call: FakeCall) -> None:
+def test_an_empty_list_of_forks_is_said_in_words(call: FakeCall) -> None:
     call.answer = []
     assert gnomon("fork", "list").output == "no forks\n"
 

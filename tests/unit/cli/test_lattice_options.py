@@ -28,7 +28,7 @@ def test_names_of_lattices_are_found_by_what_they_are(config: Config) -> None:
         named_lattice(config, "at:x")
 
 
-def test_nominal_is_that_of_the_other_ones_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nominal_means_the_machine_of_the_other_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
     other = KnownLattice(MLS.optics["low_alpha"], "snapshot x")
     monkeypatch.setattr(known_lattices, "at_snapshot", lambda *_: other)
     a, b = named_pair(Config(), None, "nominal", "x")
@@ -63,7 +63,7 @@ def with_steerer(value: float) -> str:
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("1", 0.25), ("at:1", 0.25), ("2", 0.5), ("at:2", 0.5)])
-def test_a_number_is_that_of_a_command(recorded: Config, text: str, value: float) -> None:
+def test_a_number_names_a_command(recorded: Config, text: str, value: float) -> None:
     assert named_lattice(recorded, text).lattice.id == with_steerer(value)
 
 

@@ -36,7 +36,7 @@ def test_a_strength_with_a_trim_is_set_and_one_that_its_current_gives_is_not() -
     assert with_setpoints(MLS.nominal, shown).id == served.id
 
 
-def test_settings_that_no_pv_shows_are_told(
+def test_settings_that_no_pv_shows_are_mentioned_in_the_origin(
     config: Config, served: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "lattice", MLS.nominal.updated({("Q1M1K1RP", "dx"): 1e-4}))

@@ -143,7 +143,7 @@ def test_show_has_the_settings_that_are_not_nominal(desk: Desk) -> None:
     assert "show them with --all" not in every
 
 
-def test_a_snapshot_that_is_not_there_is_told_with_those_that_are(desk: Desk) -> None:
+def test_an_unknown_snapshot_is_refused_with_the_names_of_those_that_exist(desk: Desk) -> None:
     desk.snapshot("save", "a")
     with pytest.raises(SnapshotError, match=r"there is no snapshot 'b'; existing snapshots: a$"):
         desk.snapshot("show", "b")

@@ -95,7 +95,7 @@ async def test_a_resized_terminal_is_drawn_anew(app: WatchApp) -> None:
         await until(pilot, app, lambda text: "away" in text and max(map(len, text.splitlines())) > 100)
 
 
-async def test_without_colour_the_same_is_told(app: WatchApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_text_without_colour_says_the_same(app: WatchApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with app.run_test(size=(80, 24)) as pilot:
         text = await until(pilot, app, lambda text: "beam found" in text)

@@ -68,7 +68,7 @@ def test_a_table_is_its_columns_by_name() -> None:
     assert reading_of("T:PV", sent).value == {"name": ["Q1", "Q2"], "beta": [3.5, 12.0]}
 
 
-def test_any_other_structure_is_its_fields_without_time() -> None:
+def test_a_structure_of_an_unknown_type_is_read_as_its_fields() -> None:
     sent = Value(Type([("id", "l"), ("device", "s")]), {"id": 4, "device": "HS1"})
     read = reading_of("T:PV", sent)
     assert (read.value, read.time_ns, read.severity) == ({"id": 4, "device": "HS1"}, 0, 0)

@@ -65,7 +65,9 @@ def test_a_fork_does_not_stand_in_the_way_of_its_server_and_is_chosen_by_prefix_
         ({"names": ["MLS:a", "MLS:b"]}, MLS),
     ],
 )
-def test_several_are_told_apart(running: Running, chosen: dict[str, object], found: RunningServer) -> None:
+def test_several_servers_are_listed_with_their_differences(
+    running: Running, chosen: dict[str, object], found: RunningServer
+) -> None:
     assert choose_server(**chosen, environ=running.add(TWIN, MLS, BARE)).server == found  # type: ignore[arg-type]
 
 
@@ -78,7 +80,7 @@ def test_several_without_a_choice_are_listed_with_how_to_choose(running: Running
         assert part in str(told.value)
 
 
-def test_a_choice_that_fits_none_lists_those_that_run(running: Running) -> None:
+def test_a_choice_that_fits_no_server_lists_those_that_run(running: Running) -> None:
     with pytest.raises(NoServerError, match="none of the running servers") as told:
         choose_server(server="99", environ=running.add(TWIN))
     assert "process 11" in str(told.value)
@@ -89,7 +91,7 @@ def test_no_server_says_how_to_start_one(running: Running) -> None:
         choose_server(environ=running.environ)
 
 
-def test_one_elsewhere_is_searched_for_by_the_epics_variables(running: Running) -> None:
+def test_a_server_elsewhere_is_searched_for_by_the_epics_variables(running: Running) -> None:
     environ = running.add(TWIN) | {"EPICS_PVA_ADDR_LIST": "192.0.2.7", "HOME": "/"}
     told = {"EPICS_PVA_ADDR_LIST": "192.0.2.7"}
     assert choose_server("SIM:", environ=environ) == Target("SIM:", told)

@@ -55,7 +55,7 @@ def test_units_and_scales_of_shipped_pvs_follow_from_the_units_of_their_sources(
     assert template.scale == (1.0 if own == shown else PER_UNIT[own, shown])
 
 
-def test_values_without_a_unit_get_none_from_a_template() -> None:
+def test_templates_give_no_unit_to_values_without_one() -> None:
     properties = (sources.SET.name, sources.READBACK.name)
     assert [t.pv for t in TEMPLATES if not units(t)[0] and units(t)[1] and t.source not in properties] == []
 

@@ -36,7 +36,7 @@ def test_columns_are_aligned_with_units_in_the_head() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, FIRST + LAST, FIRST + LAST + 1, FIRST + LAST + 2, 1000])
-def test_rows_that_are_shown_and_those_that_are_said_to_be_left_out_are_all(count: int) -> None:
+def test_rows_shown_and_rows_counted_as_left_out_make_the_whole_table(count: int) -> None:
     names = [f"N{k}" for k in range(count)]
     lines = text_of("t", "name", names, {"k": np.arange(count)}, {}).splitlines()[2:]
     told = [line for line in lines if line.startswith("...")]

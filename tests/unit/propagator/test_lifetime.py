@@ -12,7 +12,7 @@ PART = StoredBeamPart(gas_lifetime_h=20.0, touschek_lifetime_h=10.0)
 TOP_UP = StoredBeamPart(gas_lifetime_h=60.0, touschek_lifetime_h=10.0, top_up_s=60.0)
 
 
-def test_the_closed_solution_is_that_of_the_differential_equation() -> None:
+def test_the_closed_solution_satisfies_the_differential_equation() -> None:
     gas, touschek = 1e-4, 2e-6
     current, steps = 150.0, 200_000
     for _ in range(steps):

@@ -129,7 +129,7 @@ def test_a_batch_with_one_bad_member_leaves_nothing_behind(path: Path) -> None:
         assert [c.new for e in reader.entries() for c in e.changes] == [2.0]
 
 
-def test_a_second_recorder_is_refused_and_told_who_has_it(path: Path) -> None:
+def test_a_second_recorder_is_refused_with_the_process_that_has_the_journal(path: Path) -> None:
     with Journal(path):
         second = run("journals", "open", str(path))
         assert second.returncode == 1
@@ -179,7 +179,7 @@ def test_another_database_is_not_taken_for_a_journal(path: Path) -> None:
         Reader(path)
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_left_alone(path: Path) -> None:
     path.write_bytes(b"precious notes " * 1000)
     with pytest.raises(JournalError):
         Journal(path)

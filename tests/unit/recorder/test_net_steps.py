@@ -33,7 +33,7 @@ def writes(plan: Plan) -> list[tuple[str, float, float]]:
     return [(step.pv.removeprefix("MACH:"), step.start, step.target) for step in plan.steps]
 
 
-def test_only_where_the_range_ends_is_written(recording: Recording) -> None:
+def test_only_the_settings_at_the_end_of_the_range_are_written(recording: Recording) -> None:
     for value in (0.5, -0.7, 0.2):
         recording.put(current("HS4P1D1R", value))
     recording.put(current("VS3P2T5R", 0.3))

@@ -65,7 +65,7 @@ def test_settings_are_sent_as_one_call_with_their_note(served: tuple[Procedure, 
 
 
 @pytest.mark.network
-def test_a_refusal_of_the_server_is_told(served: tuple[Procedure, PvaRemote]) -> None:
+def test_a_refusal_by_the_server_is_raised_with_its_reason(served: tuple[Procedure, PvaRemote]) -> None:
     procedure, remote = served
     procedure.refusal = "Q1 current: outside its limits"
     with pytest.raises(RemoteError, match="the server refused: Q1 current: outside its limits"):
@@ -73,7 +73,7 @@ def test_a_refusal_of_the_server_is_told(served: tuple[Procedure, PvaRemote]) ->
 
 
 @pytest.mark.network
-def test_no_server_is_told() -> None:
+def test_a_missing_server_is_an_error() -> None:
     environment = {"EPICS_PVA_ADDR_LIST": "127.0.0.1", "EPICS_PVA_BROADCAST_PORT": str(free_port())}
     with pytest.raises(RemoteError, match=r"TWIN:dt:set: no server answered within 0\.3 s"):
         PvaRemote(0.3, environment).send("TWIN:", SETTINGS, "")

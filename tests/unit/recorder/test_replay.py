@@ -236,7 +236,7 @@ def test_a_machine_that_is_silent_while_it_is_put_back_ends_where_it_began() -> 
 
 
 @pytest.mark.parametrize("silence_begins", [0.5, 1.0, 1.5, 2.0, 2.5])
-def test_it_ends_where_it_began_whenever_the_silence_begins(silence_begins: float) -> None:
+def test_a_replay_ends_where_it_began_whenever_the_machine_falls_silent(silence_begins: float) -> None:
     run = Run(machine())
     run.machine.pvs["A:rdbk"].high = 0.0
     run.silent_between(silence_begins, silence_begins + 9.0)
@@ -249,7 +249,7 @@ def test_it_ends_where_it_began_whenever_the_silence_begins(silence_begins: floa
         assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
 
 
-def test_a_machine_that_does_not_follow_is_put_back_until_it_does() -> None:
+def test_a_machine_that_does_not_follow_gets_its_values_back_until_it_follows() -> None:
     run = Run(machine())
 
     def stick(pv: str, value: float) -> None:
@@ -413,7 +413,7 @@ def test_interrupts_while_it_is_put_back_do_not_stop_that() -> None:
     assert [event for event, _ in run.audit.events].count("failed") == 1
 
 
-def test_a_fault_of_a_library_while_it_is_put_back_is_told_and_tried_again() -> None:
+def test_a_failure_of_a_library_while_values_are_put_back_is_reported_and_retried() -> None:
     run = Run(machine())
 
     def fail(pv: str, value: float) -> None:

@@ -113,7 +113,7 @@ def test_a_complete_snapshot_resets_what_was_nominal_then() -> None:
     }
 
 
-def test_an_imported_one_leaves_alone_what_it_does_not_hold() -> None:
+def test_an_imported_snapshot_leaves_other_settings_alone() -> None:
     entries = entries_from(saved_file({"CP:set": "0.5"}), specs(), PREFIX, "").entries
     moved = RING.nominal.updated({("QFP", "current"): 25.0})
     (only,) = assignments(snapshot(entries, complete=False), moved)
@@ -244,7 +244,7 @@ def test_another_machine_and_settings_that_are_gone_are_refused() -> None:
     assert str(error.value).endswith("nothing was restored")
 
 
-def test_differences_are_told_by_pv() -> None:
+def test_differences_are_listed_by_pv() -> None:
     then = entries_of(RING.nominal, specs(), PREFIX)
     now = entries_of(RING.nominal.updated({("CP", "current"): 1.0, ("BPM1", "offset_x"): 1e-3}), specs(), PREFIX)
     assert differences(then, then) == ()

@@ -129,7 +129,7 @@ def test_each_step_has_its_own_prediction(recording: Recording) -> None:
     assert [p.tune[0] for p in plan.predictions] == pytest.approx([0.0, 1e-3])
 
 
-def test_only_what_was_done_is_replayed_and_as_it_was_done(recording: Recording) -> None:
+def test_only_effects_are_replayed_with_the_values_that_acted(recording: Recording) -> None:
     recording.put(current("HS4P1D1R", 0.5), outcome=Outcome.ABANDONED)
     recording.put(current("HS4P1D1R", 1.0), outcome=Outcome.MODIFIED, factor=0.9)
     recording.put(current("HS4P1D1R", 2.0), outcome=Outcome.REJECTED)

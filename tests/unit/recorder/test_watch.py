@@ -55,14 +55,14 @@ def test_the_start_state_as_recorded_passes_and_all_of_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("pv", VALUES)
-def test_a_change_of_any_pv_is_found_and_said_with_both_values(pv: str) -> None:
+def test_a_change_of_any_pv_is_found_and_named_with_both_values(pv: str) -> None:
     watched, machine = watch()
     machine.values[pv] += 0.5
     with pytest.raises(MissedError, match=rf"{pv} = {machine.values[pv]:g} A instead of {VALUES[pv]:g} A: someone"):
         watched.check()
 
 
-def test_the_tolerance_is_that_of_the_range_or_of_the_smallest_step() -> None:
+def test_the_tolerance_follows_the_range_or_the_smallest_step() -> None:
     watched, machine = watch()
     machine.values |= {"B:set": 5.0999, "A:set": 1.0499}  # a thousandth of 100 A; a tenth of 0.5 A
     watched.check()

@@ -71,7 +71,7 @@ def test_the_shipped_configuration_is_an_empty_text(tmp_path: Path) -> None:
         (("0.0.0.0", "10.1.2.3", "10.1.2.4"), "10.1.2.3"),
     ],
 )
-def test_an_address_for_all_interfaces_is_told_as_one_that_clients_reach(
+def test_an_address_for_all_interfaces_is_announced_as_one_that_clients_reach(
     tmp_path: Path, interfaces: tuple[str, ...], address: str
 ) -> None:
     found = shown(Announcer(), servers(interfaces, list(interfaces)), tmp_path)

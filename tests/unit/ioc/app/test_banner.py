@@ -29,7 +29,7 @@ def with_twin(serving: Serving, **changes: Any) -> Serving:
     return replace(serving, twin=replace(serving.twin, **changes))
 
 
-async def test_it_says_what_is_served_where_and_two_commands_to_try(
+async def test_the_banner_says_what_is_served_where_and_two_commands_to_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(tmp_path, monkeypatch, forks={"start": {"WHATIF": "W:"}}) as serving:
@@ -56,7 +56,7 @@ async def test_it_says_what_is_served_where_and_two_commands_to_try(
         assert ready == "ready after 1.23 s; stop with Ctrl-C"
 
 
-async def test_it_says_where_a_restored_server_begins_and_what_is_left_out(
+async def test_the_banner_says_where_a_restored_server_begins_and_what_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(tmp_path, monkeypatch) as serving:
@@ -84,7 +84,7 @@ async def test_it_says_where_a_restored_server_begins_and_what_is_left_out(
         ),
     ],
 )
-async def test_it_says_which_part_the_server_plays(
+async def test_the_banner_says_the_role_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
 ) -> None:
     async with served(tmp_path, monkeypatch) as serving:

@@ -93,7 +93,7 @@ def test_runs_of_other_machines_and_prefixes_do_not_count(tmp_path: Path) -> Non
     assert none.note.startswith("nothing to restore: ")
 
 
-def test_settings_that_the_machine_no_longer_has_are_told_and_the_others_taken() -> None:
+def test_settings_that_the_machine_no_longer_has_are_named_and_the_others_taken() -> None:
     wanted = {
         ("CP", "current"): 0.5,
         ("GONE", "current"): 1.0,

@@ -57,7 +57,7 @@ def keep(config: Config, name: str, lattice: Lattice, *, complete: bool = True, 
 
 
 @pytest.mark.parametrize(("sequence", "current"), [(0, 0.0), (1, 0.5), (2, 0.75)])
-def test_at_a_command_is_the_lattice_after_it(config: Config, journal: Path, sequence: int, current: float) -> None:
+def test_a_command_means_the_lattice_after_it(config: Config, journal: Path, sequence: int, current: float) -> None:
     known = at_command(config, journal, sequence)
     assert known.lattice.id == expected(known.lattice.ring, current).id
     assert known.origin == f"command {sequence} of 'T:'"

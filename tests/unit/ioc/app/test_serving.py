@@ -81,7 +81,7 @@ async def test_the_machine_s_document_is_kept_in_the_store(tmp_path: Path, monke
     assert [machine.ring.digest for machine in kept if machine.origin != "shipped"] == [RING.digest]
 
 
-async def test_all_is_let_go_of_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_everything_is_released_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = asyncio.all_tasks()
     async with served(tmp_path, monkeypatch) as serving:
         network = serving.twin.config.network
@@ -119,7 +119,7 @@ async def test_a_journal_that_another_server_has_is_refused(tmp_path: Path, monk
         assert serving.twin.bank.reading(serving.twin.bank.index["T:BPM1:rdX"]) == before
 
 
-async def test_a_machine_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+async def test_an_unknown_machine_is_refused_with_the_names_of_those_that_exist(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(DocumentError, match="there is no machine 'nothing'; use one of bessy2, mls"):
             await start(config_in(tmp_path, machine="nothing"), stack)

@@ -7,7 +7,7 @@ from gnomon.ioc.base.recent_times import LAST, RecentTimes
 from unit.ioc.rig import running
 
 
-def test_percentiles_are_of_the_last_ones_and_0_when_there_is_none() -> None:
+def test_percentiles_are_those_of_the_last_values_and_0_without_any() -> None:
     recent = RecentTimes()
     assert recent.percentile(50.0) == 0.0
     for seconds in [9.0] * 500 + [1.0] * (LAST - 1) + [3.0]:

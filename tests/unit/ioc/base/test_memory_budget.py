@@ -40,7 +40,7 @@ def test_a_client_that_does_not_read_goes_before_a_larger_one() -> None:
     assert [one.holder for one in to_evict([good, stalled], 105 * MB, LIMIT)] == [stalled]
 
 
-def test_memory_that_clients_do_not_hold_is_no_reason_to_disconnect_them() -> None:
+def test_clients_are_not_disconnected_for_memory_that_they_do_not_hold() -> None:
     """A fork more, a larger ring: the process grows, and every client is well-behaved."""
     clients = [Client(MB) for _ in range(40)]
     assert to_evict(clients, 1000 * MB, LIMIT) == []

@@ -22,7 +22,7 @@ def test_the_limit_is_raised_to_what_connections_need(limits: dict[str, tuple[in
     assert limits["now"] == (3100, 4096)
 
 
-def test_a_hard_limit_that_is_too_low_is_said(
+def test_a_hard_limit_that_is_too_low_is_logged(
     limits: dict[str, tuple[int, int]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

@@ -5,7 +5,7 @@ import pytest
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 
 
-def test_it_is_shown_before_it_is_complete() -> None:
+def test_a_put_is_shown_before_it_is_complete() -> None:
     future, told = PutFuture(), [0]
     future.when_shown(lambda: told.append(1))
     assert told == [0]

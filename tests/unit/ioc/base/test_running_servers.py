@@ -40,7 +40,7 @@ def test_the_folder_is_the_users_alone_and_left_empty(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_two_twins_of_one_process_are_two_the_older_first() -> None:
+def test_two_twins_of_one_process_are_listed_the_older_first() -> None:
     fork = replace(SERVER, prefix="WHATIF:", fork="WHATIF", started_ns=6)
     with announced(fork), announced(SERVER):
         assert running_servers() == (SERVER, fork)

@@ -83,7 +83,7 @@ async def test_an_invalid_control_value_is_refused_with_the_reason(name: str, va
     assert desk.seen == []
 
 
-async def test_a_handler_refuses_with_its_own_words_and_a_fault_in_it_is_told() -> None:
+async def test_a_handler_refuses_in_its_own_words_and_its_failure_is_reported() -> None:
     desk = Desk()
 
     def refuse(value: float, client: Client) -> None:

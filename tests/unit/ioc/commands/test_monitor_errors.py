@@ -49,7 +49,7 @@ async def test_all_readings_of_a_monitor_show_its_errors_and_the_orbit_does_not(
         np.testing.assert_array_equal(rig.get("T:beam:orbit:x").value, np.full(len(RING.elements) + 1, 2e-3))
 
 
-def test_a_roll_is_that_of_a_magnet() -> None:
+def test_a_roll_of_a_monitor_has_the_direction_of_a_magnets_roll() -> None:
     lattice = NOMINAL.updated({("BPM1", "roll"): 0.03, ("CP", "current"): 1.0})
     shown = Readings(lattice, beam(lattice), 1, ReferenceOrbit.zero(len(lattice.ring.bpms)))
     inside = into_frame(PhaseSpace(1e-3, 0.0, -1e-3, 0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 0.03)

@@ -68,7 +68,7 @@ async def test_commands_are_told_apart_by_the_right_and_not_by_the_client(tmp_pa
         assert rig.dispatcher.lattice["CP", "current"] == 3.0
 
 
-async def test_with_the_right_the_hardware_takes_no_time(tmp_path: Path) -> None:
+async def test_a_command_under_a_reservation_takes_no_time_of_the_hardware(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         right = rig.dispatcher.reserve(REASON)
         request = SetpointRequest((Setting("T:PMUXZR:QF", "MUX", "selected", 1.0),))

@@ -21,7 +21,7 @@ def names_shown(rig: Rig) -> list[str]:
     return shown
 
 
-async def test_from_none_a_selection_passes_name_none_and_name_and_completes_with_its_effect(
+async def test_a_first_selection_shows_name_none_and_name_and_completes_with_its_effect(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as rig:
@@ -138,7 +138,7 @@ async def test_a_button_that_is_let_go_has_a_line_in_the_journal_and_a_selection
     ]
 
 
-async def test_from_one_magnet_to_another_none_is_shown_and_then_the_new_name(tmp_path: Path) -> None:
+async def test_a_change_of_magnet_shows_none_and_then_the_new_name(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         assert (await rig.put("T:PMUXZR:QF", 1)).accepted
         shown = names_shown(rig)
@@ -165,7 +165,7 @@ async def test_the_magnet_that_is_connected_already_is_named_once_and_at_once(tm
         assert rig.get("T:PMUXZR:QF").value == 1
 
 
-async def test_the_status_of_the_hardware_is_that_of_one_in_order(tmp_path: Path) -> None:
+async def test_the_hardware_shows_no_fault_and_its_status_cannot_be_set(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         assert [rig.get(f"T:PMUXZR:{name}").value for name in ("disable", "relay_ps")] == [0, 1]
         assert not (await rig.put("T:PMUXZR:disable", 1)).accepted

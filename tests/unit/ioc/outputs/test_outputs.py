@@ -36,7 +36,7 @@ async def test_an_output_out_of_reach_is_invalid_with_its_old_value_and_is_told_
         assert (after.value, after.time_ns) == (before.value, before.time_ns)
 
 
-async def test_it_is_valid_as_soon_as_it_is_shown_and_can_be_lost_again(tmp_path: Path) -> None:
+async def test_an_output_is_valid_as_soon_as_it_is_shown_and_can_be_lost_again(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         outputs = rig.services.outputs
         for _ in range(2):

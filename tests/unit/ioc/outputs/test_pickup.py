@@ -20,7 +20,7 @@ def test_difference_over_sum_gives_the_position_back_at_every_distance() -> None
     np.testing.assert_allclose(11e-3 * (a + b - c - d) / total, y.ravel(), atol=1e-17)
 
 
-def test_to_first_order_they_are_the_image_charges_on_a_round_pipe_with_buttons_at_45_degrees() -> None:
+def test_button_signals_are_to_first_order_the_image_charges_on_a_round_pipe() -> None:
     radius, x, y = 0.02, 3e-5, -2e-5
     angles = np.deg2rad([45.0, 135.0, 225.0, 315.0])
     distance = radius**2 + x**2 + y**2 - 2.0 * radius * (x * np.cos(angles) + y * np.sin(angles))

@@ -48,7 +48,7 @@ def test_values_are_scaled_to_the_units_of_their_pvs(bank: Bank) -> None:
     assert bank.generation.tolist() == [3] * 5 + [0, 0]
 
 
-def test_of_a_table_the_arrays_are_scaled_and_the_lists_are_not(bank: Bank) -> None:
+def test_arrays_of_a_table_are_scaled_and_lists_are_not(bank: Bank) -> None:
     made = Publication(bank)
     columns = {"name": ["a", "b"], "x": np.array([0.001, 0.002])}
     made.put(5, columns)
@@ -59,7 +59,7 @@ def test_of_a_table_the_arrays_are_scaled_and_the_lists_are_not(bank: Bank) -> N
     assert bank.objects[6] is columns
 
 
-def test_of_a_table_with_several_units_the_columns_of_its_source_are_scaled() -> None:
+def test_columns_of_the_source_are_scaled_in_a_table_with_several_units() -> None:
     bank = Bank([pv("orbit", Kind.TABLE, scale=1e3, source=sources.MONITOR_TABLE.name)], 0)
     made = Publication(bank)
     made.put(0, {"BPM": ["a"], "X": np.array([0.001]), "Y": np.array([0.002]), "A": np.array([1.0])})
@@ -96,7 +96,7 @@ def test_an_alarm_that_is_given_stands_above_the_limits_of_the_pv(bank: Bank) ->
     assert bank.severity[1] == Severity.NO_ALARM
 
 
-def test_all_is_told_once_and_what_is_invalid_keeps_its_old_value(bank: Bank) -> None:
+def test_a_publication_announces_all_changes_once_and_an_invalid_value_keeps_its_number(bank: Bank) -> None:
     first = Publication(bank)
     first.put_own(1, 5.0)
     first.send(1, 1)

@@ -58,7 +58,7 @@ def shown() -> Shown:
     return Shown()
 
 
-def test_all_belongs_to_the_orbits_generation(shown: Shown) -> None:
+def test_all_outputs_have_the_generation_of_the_orbit(shown: Shown) -> None:
     shown.result(RING.optics["low_emittance"])
     assert shown.severities(*MOTION, *LIFETIME, *SIZES, CURRENT) == {Severity.NO_ALARM}
     assert {shown[name].generation for name in (*MOTION, *SIZES)} == {shown["beam:orbit:x"].generation}
@@ -101,7 +101,7 @@ def test_too_low_a_voltage_loses_the_beam_and_leaves_the_orbit(shown: Shown) -> 
     assert shown[CURRENT].value == 0.0
 
 
-def test_while_the_model_fails_nobody_knows_the_current_and_it_goes_on_after(shown: Shown) -> None:
+def test_the_current_is_unknown_while_the_model_fails_and_goes_on_after(shown: Shown) -> None:
     shown.wait(60)
     before = shown[CURRENT].value
     shown.failure()

@@ -4,7 +4,7 @@ from gnomon.ioc.servers.address_lists import resolve, search_addresses, search_p
 from gnomon.ioc.servers.interfaces import broadcast_addresses
 
 
-def test_we_search_where_clients_search_and_where_we_serve() -> None:
+def test_searches_go_where_clients_search_and_where_the_server_listens() -> None:
     environ = {"EPICS_PVA_ADDR_LIST": "10.0.0.1 10.0.0.2:6000 224.0.0.9,8@eth0", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
     expected = ("10.0.0.1", "10.0.0.2:6000", "224.0.0.9", "127.0.0.1")
     assert search_addresses("PVA", ("127.0.0.1",), environ) == expected
@@ -35,7 +35,7 @@ def test_an_address_may_carry_its_own_port() -> None:
     assert resolve("::1", 5064) is None
 
 
-def test_an_address_that_none_can_be_is_not_reached() -> None:
+def test_an_impossible_address_is_left_out() -> None:
     assert resolve("127.0.0.1:65536", 5064) is None
     assert resolve("127.0.0.1:0", 5064) is None
     assert resolve("machine..room", 5064) is None

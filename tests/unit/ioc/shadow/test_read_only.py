@@ -15,7 +15,7 @@ def parsed() -> dict[str, ast.Module]:
     return {str(path.relative_to(FOLDER)): ast.parse(path.read_text()) for path in FOLDER.rglob("*.py")}
 
 
-def test_one_module_alone_knows_a_client_library() -> None:
+def test_a_single_module_imports_a_client_library() -> None:
     clients = {"p4p", "caproto", "epics", "aioca", "pvapy", "pvaccess"}
     importing = {
         name
@@ -44,7 +44,7 @@ def test_only_monitors_of_the_client_library_are_used() -> None:
     assert not WRITES & {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-def test_all_messages_that_can_be_made_only_ask() -> None:
+def test_every_message_that_can_be_made_only_asks() -> None:
     made = [
         ca.greeting("u", "h"),
         ca.create(1, "a"),

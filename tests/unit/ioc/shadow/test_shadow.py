@@ -390,7 +390,7 @@ async def test_a_mode_that_cannot_be_had_is_refused_with_what_to_do(tmp_path: Pa
         assert rig.get("T:dt:residual:x").severity is Severity.INVALID
 
 
-def test_a_shadow_without_a_machine_is_no_configuration() -> None:
+def test_a_shadow_without_a_machine_is_refused_as_a_configuration() -> None:
     with pytest.raises(Exception, match="--follow"):
         changed(Config(), {"role": "shadow"})
 

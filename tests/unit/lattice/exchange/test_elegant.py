@@ -74,7 +74,7 @@ def test_pole_faces_without_effect_are_sector_magnets(tmp_path: Path) -> None:
     assert (ring.circumference, ring.harmonic_number) == (pytest.approx(35.2, abs=1e-12), 10)
 
 
-def test_the_ring_is_that_of_pyat_in_fine_slices(tmp_path: Path) -> None:
+def test_an_imported_ring_agrees_with_pyat_in_fine_slices(tmp_path: Path) -> None:
     bend = at.Dipole("B", 1.1, np.pi / 8, 0.0, EntranceAngle=0.1, ExitAngle=0.05, FullGap=0.04, FringeInt1=0.5,
                      FringeInt2=0.5, PassMethod="BndMPoleSymplectic4Pass")  # fmt: skip
     d = at.Drift("D", 0.6)
@@ -230,7 +230,7 @@ def test_monitors_read_in_their_middle_and_everything_else_keeps_its_length(tmp_
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))
-def test_every_attribute_at_its_own_default_is_no_reason_to_refuse(name: str, tmp_path: Path) -> None:
+def test_an_attribute_at_its_own_default_is_accepted(name: str, tmp_path: Path) -> None:
     written_out = ", ".join(
         f'{a}="{k.default}"' if isinstance(k.default, str) else f"{a}={k.default!r}"
         for a, k in TYPES[name].items()

@@ -195,7 +195,7 @@ def well_within(turn: np.ndarray) -> bool:
     ("format", "write"),
     [("elegant", elegant), ("tracy", tracy), ("lattice-json", lattice_json), ("at-json", at_json)],
 )
-def test_a_made_up_lattice_is_that_of_pyat(format: str, write: Callable[[Cell], str]) -> None:
+def test_a_generated_lattice_agrees_with_pyat(format: str, write: Callable[[Cell], str]) -> None:
     @BUDGET
     @given(cells())
     def check(cell: Cell) -> None:

@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_the_document_is_that_of_an_import_in_this_process(tmp_path: Path) -> None:
+def test_an_isolated_import_gives_the_same_document(tmp_path: Path) -> None:
     file = written(tmp_path, MADX)
     options = ImportOptions(name="mine", slices=12)
     here, there = import_machine(file, "madx", options), import_isolated(file, "madx", options)
@@ -34,7 +34,7 @@ def test_the_document_is_that_of_an_import_in_this_process(tmp_path: Path) -> No
     assert there.findings == here.findings
 
 
-def test_a_reader_of_another_library_is_limited_as_well(tmp_path: Path) -> None:
+def test_a_reader_of_another_library_has_the_same_limits(tmp_path: Path) -> None:
     file = saved(small_ring(), tmp_path)
     assert render(import_isolated(file, "at-json").document) == render(import_machine(file, "at-json").document)
 
@@ -60,7 +60,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         import_isolated(written(tmp_path, LARGE), "madx", options, max_memory=80_000_000)
 
 
-def test_a_text_that_is_not_a_lattice_is_told_in_a_second_and_200_mb() -> None:
+def test_a_text_that_is_not_a_lattice_is_refused_within_a_second_and_200_mb() -> None:
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     with pytest.raises(ExchangeError, match=r"README\.md: not MAD-X: "):
         import_isolated(REPOSITORY / "README.md", "madx")
@@ -77,7 +77,7 @@ def test_modules_in_the_present_folder_are_not_imported(tmp_path: Path, monkeypa
     assert import_isolated(written(tmp_path, MADX), "madx").document["elements"]
 
 
-def test_a_child_that_ends_by_itself_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_that_ends_by_itself_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(ExchangeError, match=r"its reader ended by itself \(exit code 1\)"):
         import_isolated(written(tmp_path, MADX), "madx")

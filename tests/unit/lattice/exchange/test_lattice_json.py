@@ -40,7 +40,7 @@ def read(folder: Path, data: Any, **options: Any) -> Any:
     return imported(file, "lattice-json", **options)
 
 
-def test_a_ring_is_that_of_pyat(tmp_path: Path) -> None:
+def test_an_imported_ring_agrees_with_pyat(tmp_path: Path) -> None:
     bend = at.Dipole("B", 1.1, np.pi / 8, EntranceAngle=0.1, ExitAngle=0.05, PassMethod="BndMPoleSymplectic4Pass",
                      NumIntSteps=choose_slices({"length": 1.1, "k1": 0.0, "angle": np.pi / 8}))  # fmt: skip
     qf = at.Quadrupole("QF", 0.3, 2.1, NumIntSteps=choose_slices({"length": 0.3, "k1": 2.1}))

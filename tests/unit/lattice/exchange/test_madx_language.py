@@ -136,7 +136,7 @@ def test_input_that_madx_refuses_is_refused_with_its_line(
     ["", "# A title\n\nSome words, and a list:\n- one; two\n", "{}", "hello;", "<html>x;</html>", "\x00\x01;",
      '{"elements": [1, 2]}', "a,b;c\n1,2;3\n", "import numpy as np\nprint(np.pi)\n", "D: DRIFT, L=1\nQ: QUAD, L=2\n"],
 )  # fmt: skip
-def test_another_text_is_said_not_to_be_madx(text: str, tmp_path: Path) -> None:
+def test_a_text_of_another_kind_is_refused_as_not_madx(text: str, tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match=r"ring\.madx: not MAD-X: "):
         read_madx(our_text(tmp_path, text), None, None)
 

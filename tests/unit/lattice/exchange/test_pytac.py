@@ -105,12 +105,14 @@ def test_tables_of_another_ring_are_refused(tmp_path: Path) -> None:
         ("uc_pchip_data.csv", "11.5", "eleven", "'eleven' is not a number"),
     ],
 )
-def test_nonsense_in_a_table_is_told(tmp_path: Path, file: str, old: str, new: str, expected: str) -> None:
+def test_nonsense_in_a_table_is_refused_with_its_place(
+    tmp_path: Path, file: str, old: str, new: str, expected: str
+) -> None:
     with pytest.raises(ExchangeError, match=expected):
         converted(tmp_path, folder(tmp_path, **{file: TABLES[file].replace(old, new)}))
 
 
-def test_a_text_that_is_not_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_text_that_is_not_a_table_is_refused_with_its_line(tmp_path: Path) -> None:
     tables = folder(tmp_path, **{"families.csv": f"el_id,family\n{QF},{'Q' * 1000}\n"})
     before = csv.field_size_limit(500)
     try:

@@ -154,7 +154,7 @@ def test_a_magnet_that_fits_stays_whole() -> None:
     assert split_element(bend, lambda element: False) == ([bend], False)
 
 
-def test_momentum_compaction_is_that_of_pyat(tmp_path: Path) -> None:
+def test_momentum_compaction_agrees_with_pyat(tmp_path: Path) -> None:
     ring = small_ring()
     ring.disable_6d()
     for element in ring:
@@ -169,7 +169,7 @@ def test_momentum_compaction_is_that_of_pyat(tmp_path: Path) -> None:
     assert momentum_compaction(elements) == pytest.approx(float(ring.get_mcf()), rel=2e-3)
 
 
-def test_a_frequency_that_is_not_kept_is_told_with_its_momentum(tmp_path: Path) -> None:
+def test_a_frequency_that_is_not_kept_is_reported_with_its_momentum(tmp_path: Path) -> None:
     ring = small_ring()
     turns = 299792458.0 / ring.circumference
 
@@ -189,7 +189,7 @@ def test_a_frequency_that_is_not_kept_is_told_with_its_momentum(tmp_path: Path) 
     assert expected == pytest.approx(float(why.rsplit(" ", 1)[1]), rel=0.02)
 
 
-def test_a_harmonic_number_that_does_not_fit_its_frequency_is_told(tmp_path: Path) -> None:
+def test_a_harmonic_number_that_does_not_fit_its_frequency_is_reported(tmp_path: Path) -> None:
     found = import_machine(saved(small_ring(), tmp_path), "at-json")
     assert "80 does not fit its frequency, which has 75 periods a turn: 75 is taken" in [f.why for f in found.findings]
     cavity = next(p for p in found.document["elements"] if p["type"] == "cavity")

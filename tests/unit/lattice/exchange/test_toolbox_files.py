@@ -100,7 +100,7 @@ def test_a_file_that_is_not_a_lattice_is_refused_in_our_words(format: str, conte
     assert not isinstance(told.value, RefusedLattice)
 
 
-def test_a_variable_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+def test_an_unknown_variable_is_refused_with_the_names_of_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match="no variable 'ring2': give --use; there are: 'RING', 'other'"):
         imported(matlab_file(tmp_path), "at-mat", use="ring2")
 

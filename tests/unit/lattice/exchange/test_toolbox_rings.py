@@ -144,7 +144,7 @@ def test_a_file_without_energy_or_harmonic_number_says_what_to_give(tmp_path: Pa
         imported(bad)
 
 
-def test_nonsense_in_an_element_is_told_with_its_place(tmp_path: Path) -> None:
+def test_nonsense_in_an_element_is_refused_with_its_place(tmp_path: Path) -> None:
     file = saved(small_ring(), tmp_path)
     data = json.loads(file.read_text())
     data["elements"][7]["NumIntSteps"] = float("nan")

@@ -111,7 +111,7 @@ def test_chromaticity_by_sextupoles(lattice: Lattice) -> None:
         assert np.abs(response.tune[:, k] - there).max() < 1e-4 * np.abs(response.tune).max()
 
 
-def test_orbit_response_is_that_of_pyat(bessy2: Ring) -> None:
+def test_orbit_response_agrees_with_pyat(bessy2: Ring) -> None:
     lattice = with_errors(bessy2.nominal)
     response = orbit_response(Propagator(bessy2, "orbit"), lattice)
     magnets = {m.name: m for m in bessy2.magnets}

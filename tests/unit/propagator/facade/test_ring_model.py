@@ -38,7 +38,7 @@ def test_importing_gnomon_loads_no_library() -> None:
     assert done.stdout.startswith("set() <function ring")
 
 
-def test_a_changed_ring_is_that_of_pyat(changed: RingModel, bessy2: Ring) -> None:
+def test_a_changed_ring_agrees_with_pyat(changed: RingModel, bessy2: Ring) -> None:
     lattice = changed.lattice
     oracle = pyat_lattice(lattice)
     path = bessy2.harmonic_number * 299_792_458.0 / lattice.rf_frequency - bessy2.circumference

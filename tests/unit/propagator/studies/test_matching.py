@@ -87,7 +87,7 @@ def test_a_bump_is_what_the_monitor_shows(mls: Ring) -> None:
     assert moved == pytest.approx(1e-3 / 0.8, rel=1e-4)
 
 
-def test_supplies_stop_at_their_limits_and_the_rest_is_told(mls: Ring) -> None:
+def test_supplies_stop_at_their_limits_and_the_residual_is_reported(mls: Ring) -> None:
     found = match(mls.nominal, Target(tunes=(0.45, 0.0)), ("Q1P1K1RP",), silent)
     assert not found.reached
     (move,) = found.moves

@@ -94,7 +94,7 @@ def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
     assert drawn(plot)
 
 
-def test_orm_of_a_ring_with_errors_is_that_of_the_ring_where_its_rf_frequency_holds_it() -> None:
+def test_orm_of_a_ring_with_errors_is_taken_at_the_momentum_that_the_rf_frequency_gives() -> None:
     ring = shipped_machine("mls")
     steerers = [m.name for m in ring.magnets if m.main == "kick"]
     rng = np.random.default_rng(1)

@@ -266,7 +266,7 @@ def test_a_snapshot_of_psi() -> None:
     assert saved.left_out == {"WF": "an array", "Q3": "without a value"}
 
 
-def test_a_file_of_none_of_the_formats_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("just some words\n")
     with pytest.raises(SaveFileError, match="not a file of synApps autosave, BURT"):
@@ -308,7 +308,7 @@ LINES = st.lists(
 @pytest.mark.parametrize("form", FORMATS)
 @settings(deadline=None)
 @given(lines=LINES)
-def test_any_text_is_read_or_refused_and_never_more_than_that(form: str, lines: list[str]) -> None:
+def test_any_text_is_either_read_or_refused(form: str, lines: list[str]) -> None:
     text = "\n".join(lines)
     FORMATS[form].is_format(text)
     try:

@@ -74,7 +74,7 @@ async def test_a_fork_drops_another_one_but_never_itself() -> None:
 
 
 @pytest.mark.parametrize("do", ["remove", "", 3, ["add"], "x" * 10_000])
-async def test_any_other_call_is_refused_in_short(do: object) -> None:
+async def test_a_call_for_an_unknown_action_is_refused_in_a_short_message(do: object) -> None:
     forks = FakeForks()
     with pytest.raises(ForkError, match="must be add, list or drop") as refused:
         await ask(forks, {"do": do})

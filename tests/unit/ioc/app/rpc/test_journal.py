@@ -30,7 +30,7 @@ async def archived(rig: Rig, **arguments: Any) -> dict[str, Any]:
     return await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
 
 
-async def test_the_journal_is_told_with_its_last_command(rig: Rig, tmp_path: Path) -> None:
+async def test_the_answer_has_the_journal_and_its_last_command(rig: Rig, tmp_path: Path) -> None:
     procedure = JournalProcedure(twin_of(rig))
     before = procedure({}, CLIENT).result(timeout=0)
     assert before == {

@@ -27,7 +27,7 @@ def names(arguments: dict[str, Any], client: Client = ANNA, access: AccessConfig
     return list(procedure(arguments, client).result(timeout=0).columns["name"])
 
 
-def test_each_pv_is_told_with_what_it_is_about() -> None:
+def test_the_answer_has_each_pv_with_device_property_and_unit() -> None:
     answer = PvsProcedure(SPECS, "T:", AccessRules())({}, ANNA).result(timeout=0)
     assert dict(answer.columns) == {
         "name": ["T:QF:set", "T:QF:rdbk", "T:tune:x"],
@@ -57,7 +57,7 @@ def test_patterns_of_name_and_source_must_both_fit(arguments: dict[str, Any], fo
     assert arguments == given  # the caller's own arguments are left alone
 
 
-def test_a_pv_that_the_client_may_not_read_is_not_told() -> None:
+def test_the_answer_leaves_out_pvs_that_the_client_may_not_read() -> None:
     access = AccessConfig(
         user_groups={"experts": ("anna",)},
         rules=(AccessRule(pvs=("T:QF:set",), users=("experts",), allow="none"), AccessRule(pvs=("*",), allow="read")),
@@ -75,7 +75,7 @@ def test_a_pv_that_the_client_may_not_read_is_not_told() -> None:
         ({"source": ["set"]}, "is not a pattern of names"),
     ],
 )
-def test_any_other_call_is_refused_with_the_reason(arguments: dict[str, Any], reason: str) -> None:
+def test_a_call_with_other_arguments_is_refused_with_the_reason(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(PvsQueryError, match=reason):
         names(arguments)
 

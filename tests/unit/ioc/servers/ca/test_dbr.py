@@ -64,7 +64,7 @@ def test_every_value_is_had_as_every_type_with_something_in_it(native: int, valu
 
 
 @pytest.mark.parametrize("value", ["no number", ["1", "x"]])
-def test_a_text_that_is_no_number_is_no_number(value: object) -> None:
+def test_a_text_that_is_not_a_number_is_refused_as_one(value: object) -> None:
     with pytest.raises(Unconvertible, match="is not a number"):
         encode(state(value), FACTS, dbr.DOUBLE, 0)
 

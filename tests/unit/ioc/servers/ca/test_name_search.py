@@ -91,7 +91,7 @@ async def search(server: Server, *names: str, timeout_s: float = 0.2) -> dict[st
 
 
 @pytest.mark.network
-async def test_names_are_found_at_the_address_of_who_answers(server: Server) -> None:
+async def test_names_are_found_at_the_address_of_the_server_that_answers(server: Server) -> None:
     assert await search(server, "a", "b", timeout_s=60.0) == {"a": "127.0.0.1:4711", "b": "127.0.0.1:4711"}
     assert server.heard == 1  # all are found: nothing is asked again, and nobody waits
 

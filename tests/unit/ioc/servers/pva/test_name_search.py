@@ -56,7 +56,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.network
-def test_names_are_found_at_the_address_of_who_answers(server: Server) -> None:
+def test_names_are_found_at_the_address_of_the_server_that_answers(server: Server) -> None:
     found = find_pva_servers(["a", "b"], [f"127.0.0.1:{server.port}"], timeout_s=60.0)
     assert found == {"a": "127.0.0.1:4711", "b": "127.0.0.1:4711"}
     assert server.heard == [[b"a", b"b"]]  # all are found: nothing is asked again, and nobody waits

@@ -185,7 +185,7 @@ def test_a_reader_may_not_write_behind_a_filter(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("content", "words"), [(b"\xff\xfe", "not UTF-8"), (b"", "an empty text"), (b"\0", "an empty text")]
 )
-def test_a_long_text_that_is_none_is_refused(stage: Stage, content: bytes, words: str) -> None:
+def test_a_put_that_is_not_a_valid_long_text_is_refused(stage: Stage, content: bytes, words: str) -> None:
     operation = put(stage, "why$", np.frombuffer(content, dtype=np.int8))
     assert operation.ended.startswith("why$: ")
     assert words in operation.ended

@@ -93,7 +93,7 @@ def test_a_question_is_read_as_it_was_written() -> None:
     assert (asked.sequence, asked.port, asked.host, asked.must_reply, asked.unicast) == (77, 4040, "", False, False)
 
 
-def test_our_answer_is_what_we_understand_ourselves() -> None:
+def test_our_answer_is_read_by_our_own_search() -> None:
     _, body, order = _question(["T:a", "T:b"])
     (found,) = answers(answer(bytes(range(12)), question(body, order), [1], 5075))
     assert found == SearchAnswer(sequence=77, ids=(1,), host="", port=5075)

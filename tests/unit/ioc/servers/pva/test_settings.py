@@ -5,7 +5,7 @@ import pytest
 from gnomon.ioc.servers.pva.settings import Endpoint, PvaError, Settings, server_conf
 
 
-def test_by_default_only_this_host_is_served_and_told() -> None:
+def test_by_default_only_this_host_is_served_and_gets_beacons() -> None:
     assert server_conf(Settings(), {}) == {
         "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
         "EPICS_PVAS_SERVER_PORT": "5075",
@@ -52,5 +52,5 @@ def test_an_invalid_port_is_refused(port: str) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "real", "moved"), [(5075, 5075, False), (5075, 40000, True), (0, 40000, False)])
-def test_a_moved_port_is_told(wanted: int, real: int, moved: bool) -> None:
+def test_a_port_that_had_to_move_is_reported(wanted: int, real: int, moved: bool) -> None:
     assert Endpoint(("127.0.0.1",), real, wanted, 5076, {}).moved is moved

@@ -56,7 +56,7 @@ def test_a_text_ends_where_it_ends() -> None:
     ("kind", "count", "payload"),
     [(ca.TIME_DOUBLE, 4, time_double(1.0)), (ca.TIME_DOUBLE, 1, b"\0" * 8), (99, 1, time_double(1.0))],
 )
-def test_a_value_that_is_none_is_an_error(kind: int, count: int, payload: bytes) -> None:
+def test_a_value_that_cannot_be_read_is_an_error(kind: int, count: int, payload: bytes) -> None:
     (message,) = ca.parse(bytearray(event(kind, count, payload)))
     with pytest.raises(ca.ProtocolError):
         ca.reading(message)

@@ -150,7 +150,7 @@ async def test_answers_never_stand_inside_a_message_in_either_direction(seed: in
             assert messages[place + 1][2] & 0x30 == LAST  # nothing between segments either
 
 
-async def test_answers_to_a_client_that_reads_none_of_them_are_left_out() -> None:
+async def test_answers_are_left_out_for_a_client_that_does_not_read_them() -> None:
     async with joined() as made:
         task = asyncio.create_task(_answer_echoes(made.pvxs, []))
         sending = asyncio.create_task(_send(made.client, SEARCH * 5000))
@@ -166,7 +166,7 @@ async def test_answers_to_a_client_that_reads_none_of_them_are_left_out() -> Non
     assert (len(got) % len(ANSWER), after) == (0, ANSWER)
 
 
-async def test_a_client_that_asks_and_does_not_read_is_heard_no_more_until_it_does() -> None:
+async def test_a_client_that_asks_without_reading_is_not_heard_until_it_reads() -> None:
     async with joined() as made:
         got: list[bytes] = []
         loop = asyncio.get_running_loop()

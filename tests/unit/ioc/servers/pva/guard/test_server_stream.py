@@ -83,7 +83,7 @@ def test_a_control_message_has_no_body_whatever_its_size_says() -> None:
 
 
 @pytest.mark.parametrize("order", [">", "<"])
-def test_channels_are_told_with_both_numbers_in_either_byte_order(order: str) -> None:
+def test_created_channels_are_reported_with_both_numbers_in_either_byte_order(order: str) -> None:
     watched = Watched()
     watched.feed(created(7, 9, order=order) + created(8, 10, status=0x02, order=order))
     assert watched.created == [(7, 9), (8, None)]
