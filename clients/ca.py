@@ -27,7 +27,7 @@ class CaClient:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = addresses(os.environ if environment is None else environment)
         self._context = Context(broadcaster=_Broadcaster(found))
-        self._kept: list[Any] = []  # caproto itself keeps callbacks by weak references
+        self._kept: dict[object, Any] = {}  # caproto itself keeps callbacks by weak references
 
     def get(self, names: Sequence[str], timeout_s: float) -> list[Reading | None]:
         """Read PVs; None for one that no server answers in time. Raises RefusedError where reading is not allowed."""
@@ -88,19 +88,22 @@ class CaClient:
         """
         about: list[Any] = []
         early: list[Any] = []
+        subscribed = object()
 
         def connection(pv: Any, state: str) -> None:
-            if state == "disconnected":
+            if state == "disconnected" and subscribed in self._kept:
                 about.clear()
                 callback(None)
 
         def learn(response: Any) -> None:
             about.append(response)
-            while early:
+            while early and subscribed in self._kept:
                 callback(reading_of(name, response, early.pop(0)))
 
         def show(_: Any, response: Any) -> None:
             # Events come in one thread, which must not wait for the answer about units and states.
+            if subscribed not in self._kept:
+                return
             if about:
                 callback(reading_of(name, about[-1], response))
                 return
@@ -109,15 +112,22 @@ class CaClient:
                 with suppress(CaprotoError):
                     pv.read(data_type="control", wait=False, callback=learn)
 
+        self._kept[subscribed] = connection, learn, show
         (pv,) = self._context.get_pvs(name, connection_state_callback=connection)
         subscription = pv.subscribe(data_type="time")
         token = subscription.add_callback(show)
-        self._kept.append((connection, learn, show))
-        return lambda: subscription.remove_callback(token)
+
+        def end() -> None:
+            if self._kept.pop(subscribed, None) is not None:
+                with suppress(CaprotoError, AttributeError):  # of caproto, where the PV is not connected any more
+                    subscription.remove_callback(token)
+
+        return end
 
     def close(self) -> None:
         """Disconnect."""
         self._context.disconnect()
+        self._kept.clear()
 
     def __enter__(self) -> "CaClient":
         return self

@@ -56,8 +56,8 @@ class Subscriptions:
         def look() -> None:
             self._to_look_at.put(subscription)
 
-        self._held.add(subscription)
         subscription.handle = raw.Context.monitor(self._context, name, look)
+        self._held.add(subscription)
         look()
 
         def end() -> None:

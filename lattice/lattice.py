@@ -25,6 +25,7 @@ from gnomon.lattice.gathering import Gathering, gathering
 from gnomon.lattice.monitors import KEPT, MonitorErrors, monitor_errors
 from gnomon.lattice.named_optics import named_optics_settings
 from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE, fundamental_voltages
+from gnomon.lattice.tables import unknown_name
 from gnomon.lattice.units import FREQUENCY_UNITS, SPEED_OF_LIGHT, VOLTAGE_UNITS
 
 #: Sets of elements whose gathering a ring keeps.
@@ -89,7 +90,7 @@ class Ring:
         has = sorted(p for d, p in self.properties if d == device)
         if has:
             raise LatticeError(f"{self.name}: device {device!r} has no property {property!r}; it has {', '.join(has)}")
-        raise LatticeError(f"{self.name}: there is no device {device!r}")
+        raise unknown_name(self.name, "device", device, dict.fromkeys(name for name, _ in self.properties))
 
     def gathering(self, indices: tuple[int, ...], chunk: int) -> Gathering:
         """Find where the parameters of these elements come from, in settings by `chunk`; kept for the next time."""
