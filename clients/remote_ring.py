@@ -12,8 +12,9 @@ from gnomon.clients.epics_client import EpicsClient, ProtocolName, PvInfo
 from gnomon.clients.errors import ClientError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import choose_server
-from gnomon.lattice import Key
-from gnomon.lattice.tables import MatrixTable, Planes, Table, fitting
+from gnomon.lattice import NAMED_SETTINGS, Key
+from gnomon.lattice.tables import MatrixTable, Planes, Table, end_name, fitting
+from gnomon.lattice.units import MONITOR_UNITS, OPTICS_UNITS, conversion_factor
 
 if TYPE_CHECKING:
     from gnomon.propagator.facade import By, RingModel, SavedPicture
@@ -51,7 +52,8 @@ class RemoteRing:
     def set(self, settings: Mapping[str, float | str] | None = None, note: str = "", **more: float | str) -> SetOutcome:
         """Set power supplies and other devices by name, or setpoint PVs, as one command: all or none.
 
-        For example `ring.set(Q1PDR=218.8, HS4P1D1R=0.1)` or `ring.set({"HS4P1D1R:set": 0.1})`, in the units of the PVs.
+        For example `ring.set(Q1PDR=218.8, HS4P1D1R=0.1)` or `ring.set({"HS4P1D1R:set": 0.1})`, in the units of the PVs;
+        `rf_frequency`, `rf_voltage` and `energy_ev` are names, too, as they are of `gnomon.ring`.
         Returns when the new orbit and optics are out. Raises RefusedError, NotFoundError.
         """
         wanted = {self._setpoint(name): value for name, value in {**(settings or {}), **more}.items()}
@@ -67,7 +69,8 @@ class RemoteRing:
 
         A device's name (`Q1PDR`) stands for its setpoint.
         """
-        wanted = [self._setpoint(name) if name in self._devices else name for name in names]
+        known = {*self._devices, *NAMED_SETTINGS}
+        wanted = [self._setpoint(name) if name in known else name for name in names]
         readings = self.client.get(*wanted)
         if len(names) == 1 and len(readings) == 1 and not set(names[0]) & set("*?["):
             return readings[0].value
@@ -91,12 +94,12 @@ class RemoteRing:
         found: dict[str, PvInfo] = {}
         for name in (devices[row] for row in rows):
             infos = self._devices[name]
-            found |= {name: infos[0]} if len(infos) == 1 else {info.name: info for info in infos}
+            found |= {_short(infos[0]): infos[0]} if len(infos) == 1 else {_short(info, True): info for info in infos}
         readings = self.client.get(*(info.name for info in found.values()))
         limits = [reading.limits or (np.nan, np.nan) for reading in readings]
         return Table(
             title=f"{self.prefix} settings",
-            axis="device",
+            axis="setting",
             names=tuple(found),
             columns={
                 "value": np.array([_number(reading) for reading in readings]),
@@ -110,7 +113,7 @@ class RemoteRing:
 
     @property
     def settings(self) -> Table:
-        """All devices that can be set, with their present settings."""
+        """All that can be set, with present values, units and limits; `value`, `unit`, `low` and `high` as of a model."""
         return self.find("*")
 
     def model(self, machine: str | None = None) -> "RingModel":
@@ -147,9 +150,57 @@ class RemoteRing:
             )
         return ring
 
+    def match(
+        self,
+        *supplies: str,
+        tunes: tuple[float, float] | None = None,
+        chromaticities: tuple[float, float] | None = None,
+    ) -> "RingModel":
+        """Predict the settings that change tunes and chromaticities; nothing is set. See `RingModel.match`.
+
+        `.changes` of what is returned has the settings, before and now: `ring.set(dict(zip(c.names, c.now)))` sets them.
+        """
+        from gnomon.propagator.facade import RingModel
+
+        present = RingModel(self.model().lattice)
+        return present.match(*supplies, tunes=tunes, chromaticities=chromaticities)
+
     def orm(self, by: "By" = "supply", *, hold: Literal["frequency", "momentum"] = "frequency") -> MatrixTable:
         """The orbit response matrix at the present settings, computed here; see `RingModel.orm` and `model`."""
         return self.model().orm(by, hold=hold)
+
+    def tune_response(self, by: "By" = "supply") -> Table:
+        """Tunes and chromaticities by supply, or tunes by magnet, computed here; see `RingModel.tune_response`."""
+        return self.model().tune_response(by)
+
+    def chromaticity_response(self) -> Table:
+        """Chromaticities by sextupole, computed here; see `RingModel.chromaticity_response`."""
+        return self.model().chromaticity_response()
+
+    @property
+    def rf_response(self) -> Table:
+        """Change of the monitors' readings by the RF frequency [mm/kHz], computed here."""
+        return self.model().rf_response
+
+    @property
+    def radiation(self) -> Mapping[str, float]:
+        """Energy loss, damping, emittances, bunch length and more, computed here; see `RingModel.radiation`."""
+        return self.model().radiation
+
+    @property
+    def id(self) -> str:
+        """Identity of the present settings, as the journal has it."""
+        return str(self._read_source("lattice.id").value)
+
+    @property
+    def has_beam(self) -> bool:
+        """Whether the present settings store a beam, as the server has found."""
+        return self._read_source("beam.found").index == 1
+
+    @property
+    def reason(self) -> str:
+        """Why there is no beam; empty when there is one."""
+        return str(self._read_source("beam.reason").value)
 
     @property
     def orbit(self) -> Table:
@@ -159,30 +210,29 @@ class RemoteRing:
             "x0": "reference.x", "y0": "reference.y",
         }  # fmt: skip
         got = self._together(sources, changing=("x", "y"))
-        columns = {"s": np.array(got["s"].value)}
-        units = {"s": got["s"].unit}
+        columns = {"s": _in_unit(got["s"], MONITOR_UNITS["s"])}
         for plane in ("x", "y"):
-            columns[plane] = np.asarray(got[plane].value) + np.asarray(got[f"{plane}0"].value)
-            units[plane] = got[plane].unit
-        return Table(f"{self.prefix} orbit", "monitor", tuple(got["name"].value), columns, units)
+            unit = MONITOR_UNITS[plane]
+            columns[plane] = _in_unit(got[plane], unit) + _in_unit(got[f"{plane}0"], unit)
+        return Table(f"{self.prefix} orbit", "monitor", tuple(got["name"].value), columns, MONITOR_UNITS)
 
     @property
     def optics(self) -> Table:
-        """Optics and closed orbit by element: beta [m], alpha, phase [turn], dispersion [m], position [m]."""
+        """Optics and closed orbit at the entrance of each element, and at the end: as `optics` of `gnomon.ring`.
+
+        s, beta, dispersion [m], alpha, phase [turn], x, y [mm]; angles are not served: `model().optics` has them.
+        """
         sources = {"name": "element.names", "s": "element.positions"}
-        for plane in ("x", "y"):
-            sources |= {
-                f"beta_{plane}": f"twiss.beta.{plane}",
-                f"alpha_{plane}": f"twiss.alpha.{plane}",
-                f"phase_{plane}": f"twiss.nu.{plane}",
-                f"dispersion_{plane}": f"dispersion.{plane}",
-                plane: f"orbit.{plane}",
-            }
+        for column, source in (
+            ("beta_", "twiss.beta"), ("alpha_", "twiss.alpha"), ("phase_", "twiss.nu"),
+            ("dispersion_", "dispersion"), ("", "orbit"),
+        ):  # fmt: skip
+            sources |= {f"{column}{plane}": f"{source}.{plane}" for plane in ("x", "y")}
         got = self._together(sources, changing=[each for each in sources if each not in ("name", "s")])
-        names = tuple(got.pop("name").value)
-        columns = {key: np.array(each.value) for key, each in got.items()}
-        units = {key: each.unit for key, each in got.items()}
-        return Table(f"{self.prefix} optics", "element", names, columns, units)
+        *elements, _ = got.pop("name").value
+        columns = {key: _in_unit(each, OPTICS_UNITS.get(key, "")) for key, each in got.items()}
+        units = {key: OPTICS_UNITS[key] for key in columns if key in OPTICS_UNITS}
+        return Table(f"{self.prefix} optics", "element", (*elements, end_name(elements)), columns, units)
 
     @property
     def tunes(self) -> Planes:
@@ -263,7 +313,11 @@ class RemoteRing:
         return found
 
     def _setpoint(self, name: str) -> str:
-        """Find the setpoint PV of a device, or of a PV's name."""
+        """Find the setpoint PV of a device, of a setting with a name of its own, or of a PV's name."""
+        if name in NAMED_SETTINGS and name not in self._devices:
+            for info in self.client.pvs.values():
+                if info.source == "set" and (info.device, info.property) == NAMED_SETTINGS[name]:
+                    return info.name
         infos = self._devices.get(name)
         if infos is None:
             whole = self.client.full_name(name)
@@ -289,6 +343,10 @@ class RemoteRing:
                 return readings
         raise ClientError("the readings changed while they were read, twenty times; try again")
 
+    def _read_source(self, source: str) -> Reading:
+        (reading,) = self.client.get(self._pv_of(source))
+        return reading
+
     def _pv_of(self, source: str) -> str:
         for info in self.client.pvs.values():
             if info.source == source:
@@ -300,6 +358,22 @@ def _number(reading: Reading) -> float:
     """The value of a setpoint, a state as its number; NaN for what is not a number."""
     value = reading.value if reading.index is None else reading.index
     return float(value) if isinstance(value, int | float | np.number) else np.nan
+
+
+def _in_unit(reading: Reading, unit: str) -> "np.typing.NDArray[np.float64]":
+    """The values of a waveform in a unit. Raises ClientError where the PV's unit is of another kind."""
+    factor = conversion_factor(reading.unit, unit)
+    if factor is None:
+        raise ClientError(f"{reading.name}: its unit {reading.unit!r} cannot be converted to {unit!r}")
+    return np.multiply(reading.value, factor, dtype=np.float64)
+
+
+def _short(info: PvInfo, whole: bool = False) -> str:
+    """The name of a setting: its own, that of its device or, where that has several, the PV's whole name."""
+    for name, key in NAMED_SETTINGS.items():
+        if (info.device, info.property) == key:
+            return name
+    return info.name if whole else info.device
 
 
 def _values(readings: Sequence[Reading]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
     from gnomon.lattice.document import MachineDocument
     from gnomon.lattice.lattice import Lattice, Ring
-    from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE
+    from gnomon.lattice.operation import ENERGY, NAMED_SETTINGS, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
     from gnomon.lattice.states import fault_in_states
     from gnomon.lattice.supply_table import SupplyFacts, family_of, supply_facts
 
 __all__ = [
     "ENERGY",
+    "NAMED_SETTINGS",
     "OPTICS",
     "VOLTAGE",
     "BeamPositionMonitor",
@@ -57,7 +58,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("BeamPositionMonitor", "Key", "Magnet", "PropertySpec"), "devices"),
         "MachineDocument": "document",
         **dict.fromkeys(("Lattice", "Ring"), "lattice"),
-        **dict.fromkeys(("ENERGY", "OPTICS", "VOLTAGE"), "operation"),
+        **dict.fromkeys(("ENERGY", "NAMED_SETTINGS", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
         "fault_in_states": "states",
         **dict.fromkeys(("SupplyFacts", "family_of", "supply_facts"), "supply_table"),

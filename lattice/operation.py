@@ -15,6 +15,8 @@ from gnomon.lattice.units import VOLTAGE_UNITS
 
 #: What a ring's energy, the voltage of its fundamental cavities and the number of its optics are called.
 ENERGY, VOLTAGE, OPTICS = ("ring", "energy"), ("rf", "voltage"), ("ring", "optics")
+#: Names for scripts of settings whose device has no telling name.
+NAMED_SETTINGS = {"rf_frequency": ("rf", "frequency"), "rf_voltage": VOLTAGE, "energy_ev": ENERGY}
 
 #: The highest voltage where the nominal one is above the limit, by the nominal one.
 HEADROOM = 1.5

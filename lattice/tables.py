@@ -1,6 +1,6 @@
 """Tables of results: rows by name, columns with units, for scripts, terminals and notebooks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -22,6 +22,7 @@ __all__ = [
     "Row",
     "Table",
     "UnknownNameError",
+    "end_name",
     "fitting",
     "unknown_name",
 ]
@@ -260,6 +261,14 @@ def unknown_name(owner: str, axis: str, name: object, names: Iterable[str]) -> U
     spelled = {each.upper(): each for each in names}
     hint = f"; near names: {', '.join(spelled[each] for each in near)}" if near else ""
     return UnknownNameError(f"{owner}: there is no {axis} {shorten(asked)}{hint}")
+
+
+def end_name(elements: Container[str]) -> str:
+    """The name of the end of the ring in a table of elements, which none of them has."""
+    end = "end"
+    while end in elements:
+        end += "_"
+    return end
 
 
 def fitting(owner: str, axis: str, names: Sequence[str], patterns: Sequence[str]) -> list[int]:

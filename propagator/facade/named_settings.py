@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gnomon.lattice import ENERGY, OPTICS, VOLTAGE, Key, Lattice, LatticeError, PropertySpec, RefusedValue, Ring
+from gnomon.lattice import (
+    ENERGY,
+    NAMED_SETTINGS,
+    OPTICS,
+    VOLTAGE,
+    Key,
+    Lattice,
+    LatticeError,
+    PropertySpec,
+    RefusedValue,
+    Ring,
+)
 from gnomon.lattice.tables import unknown_name
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
-#: Names of settings whose device has no name that people know.
-NAMED: Mapping[str, Key] = {"rf_frequency": ("rf", "frequency"), "rf_voltage": VOLTAGE, "energy_ev": ENERGY}
 #: The keyword for a whole optics, and the name of the nominal one.
 OPTICS_NAME, NOMINAL = "optics", "nominal"
 
@@ -23,8 +32,8 @@ def key_of(ring: Ring, name: SettingName) -> Key:
     """
     if isinstance(name, tuple):
         device, wanted = name
-    elif name in NAMED and NAMED[name] in ring.properties:
-        return NAMED[name]
+    elif name in NAMED_SETTINGS and NAMED_SETTINGS[name] in ring.properties:
+        return NAMED_SETTINGS[name]
     elif name == OPTICS_NAME and OPTICS in ring.properties:
         return OPTICS
     else:
@@ -53,7 +62,7 @@ def name_of(ring: Ring, key: Key) -> str:
     """Return the shortest name of a setting that `key_of` takes."""
     if key == OPTICS:
         return OPTICS_NAME
-    for name, known in NAMED.items():
+    for name, known in NAMED_SETTINGS.items():
         if known == key:
             return name
     try:
@@ -116,5 +125,5 @@ def optics_settings(ring: Ring, name: str) -> dict[Key, float]:
 
 
 def _unknown(ring: Ring, device: str) -> LatticeError:
-    names = [*dict.fromkeys(each for each, _ in ring.properties), *NAMED]
+    names = [*dict.fromkeys(each for each, _ in ring.properties), *NAMED_SETTINGS]
     return unknown_name(ring.name, "device", device, names)

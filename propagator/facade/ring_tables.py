@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 
 from gnomon.lattice import Lattice, Ring
-from gnomon.lattice.tables import MatrixTable, Table, fitting
+from gnomon.lattice.tables import MatrixTable, Table, end_name, fitting
+from gnomon.lattice.units import OPTICS_UNITS
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives import (
@@ -122,9 +123,7 @@ def rf_response_table(lattice: Lattice) -> Table:
 
 def optics_table(ring: Ring, beam: BeamState) -> Table:
     """Tabulate orbit and optics at the entrance of every element, and at the end of the ring."""
-    end = "end"
-    while end in ring.index:
-        end += "_"
+    end = end_name(ring.index)
     eta = beam.dispersion
     return Table(
         title=f"{ring.name}: orbit and optics at the entrances of the elements",
@@ -147,13 +146,7 @@ def optics_table(ring: Ring, beam: BeamState) -> Table:
             "y": 1e3 * beam.orbit[:, 2],
             "py": 1e3 * beam.orbit[:, 3],
         },
-        units={
-            **dict.fromkeys(("s", "beta_x", "beta_y", "dispersion_x", "dispersion_y"), "m"),
-            **dict.fromkeys(("phase_x", "phase_y"), "turn"),
-            **dict.fromkeys(("dispersion_px", "dispersion_py"), "rad"),
-            **dict.fromkeys(("x", "y"), "mm"),
-            **dict.fromkeys(("px", "py"), "mrad"),
-        },
+        units=OPTICS_UNITS,
     )
 
 

@@ -150,6 +150,7 @@ def test_a_current_out_of_the_range_of_a_conversion_is_refused() -> None:
     ("device", "name", "reason"),
     [
         ("QX", "current", "there is no device 'QX'"),
+        ("QFPP", "current", "there is no device 'QFPP'; near names: QFP"),
         ("QFP", "k1", "device 'QFP' has no property 'k1'; it has current"),
         ("QF", "current", "QF current is read-only"),
     ],
