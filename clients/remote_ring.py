@@ -113,7 +113,7 @@ class RemoteRing:
 
     @property
     def settings(self) -> Table:
-        """All that can be set, with present values, units and limits; `value`, `unit`, `low` and `high` as of a model."""
+        """All that can be set, with present values and limits; `value`, `unit`, `low` and `high` as of a model."""
         return self.find("*")
 
     def model(self, machine: str | None = None) -> "RingModel":
@@ -158,7 +158,7 @@ class RemoteRing:
     ) -> "RingModel":
         """Predict the settings that change tunes and chromaticities; nothing is set. See `RingModel.match`.
 
-        `.changes` of what is returned has the settings, before and now: `ring.set(dict(zip(c.names, c.now)))` sets them.
+        `.changes` of what is returned has the settings: `ring.set(dict(zip(c.names, c.now)))` sets them.
         """
         from gnomon.propagator.facade import RingModel
 
