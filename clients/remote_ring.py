@@ -194,12 +194,12 @@ class RemoteRing:
 
     @property
     def has_beam(self) -> bool:
-        """Whether the present settings store a beam, as the server has found."""
+        """Say if the present settings store a beam, as the server has found."""
         return self._read_source("beam.found").index == 1
 
     @property
     def reason(self) -> str:
-        """Why there is no beam; empty when there is one."""
+        """Reason why there is no beam; empty when there is one."""
         return str(self._read_source("beam.reason").value)
 
     @property
@@ -365,7 +365,7 @@ def _in_unit(reading: Reading, unit: str) -> "np.typing.NDArray[np.float64]":
     factor = conversion_factor(reading.unit, unit)
     if factor is None:
         raise ClientError(f"{reading.name}: its unit {reading.unit!r} cannot be converted to {unit!r}")
-    return np.multiply(reading.value, factor, dtype=np.float64)
+    return np.asarray(reading.value, dtype=np.float64) * factor
 
 
 def _short(info: PvInfo, whole: bool = False) -> str:

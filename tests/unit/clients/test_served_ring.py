@@ -88,7 +88,7 @@ async def test_predictions_are_those_of_the_library_and_set_nothing(tmp_path: Pa
         assert (await rig.put("T:QFP:set", 80.5)).accepted
         served, library = RemoteRing(BankClient(rig)), gnomon.ring(RING.nominal).set(QFP=80.5)
         there = served.model(document)
-        served.model = lambda machine=None: there  # type: ignore[method-assign, assignment]
+        served.model = lambda machine=None: there  # type: ignore[method-assign]
         for by in ("supply", "magnet"):
             alike(served.tune_response(by), library.tune_response(by))
         alike(served.chromaticity_response(), library.chromaticity_response())
