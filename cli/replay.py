@@ -45,6 +45,12 @@ def replay(
             "--net", help="Write only where the commands end, all settings together, in steps within --max-step."
         ),
     ] = False,
+    with_faults: Annotated[
+        bool,
+        typer.Option(
+            "--with-faults", help="Repeat what acted, with the effects of injected faults, not what was asked for."
+        ),
+    ] = False,
     journal: JournalOption = None,
     config: ConfigFile = None,
     machine: Annotated[
@@ -93,6 +99,8 @@ def replay(
 
     For example `gnomon replay --from 12 --to 30 --prefix ''`, and the same with `--arm` once the table looks right.
 
+    Where injected faults acted, it writes what was asked for, unless there is --with-faults.
+
     Before the first write, it checks connections, limits and step sizes, and that the machine has the settings that the
     recording began with; it keeps checking these settings. After each write, it waits for the readback. If a readback
     does not follow, or someone else changes a setting, it stops and puts the previous values back in reverse order,
@@ -110,7 +118,7 @@ def replay(
         raise typer.BadParameter("the steps of --net have no recorded times; give seconds", param_hint="--pace")
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
     path = journal if journal is not None else configure(config).journal()
-    run, plan = _plan(path, (first, last), prefix, config, machine, pvs, max_step if net else None)
+    run, plan = _plan(path, (first, last), prefix, config, machine, pvs, max_step if net else None, with_faults)
     console = rendering.make_console()
     console.print(
         rendering.clean(
@@ -145,13 +153,17 @@ def _plan(
     machine: str | None,
     pvs: str | None,
     net_step: float | None,
+    with_faults: bool,
 ) -> "tuple[Run, Plan]":
-    """Make the plan; `net_step` is the largest step to where the range ends, None: repeat the commands."""
+    """Make the plan; `net_step` is the largest step to where the range ends, None: repeat the commands.
+
+    With `with_faults`, as they acted; without, as they were asked for.
+    """
     from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
     from gnomon.recorder import Filter, Reader, ReplayError
     from gnomon.recorder.recorded_states import state_before
-    from gnomon.recorder.replay import make_net_plan, make_plan
+    from gnomon.recorder.replay import make_net_plan, make_plan, without_faults
 
     with Reader(path) as reader:
         first, last = numbers
@@ -170,6 +182,8 @@ def _plan(
     start = loaded.ring.nominal.updated(before.settings)
     propagate = Propagator(loaded.ring, settings.model.momentum)
     specs = pvs_of(loaded, prefix)
+    if not with_faults:
+        entries = without_faults(entries, start)
     if net_step is not None:
         return run, make_net_plan(entries, run, prefix, start, specs, propagate, net_step)
     return run, make_plan(entries, run, prefix, start, specs, propagate)

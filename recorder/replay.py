@@ -26,6 +26,7 @@ from gnomon.recorder.rollback import Report, RollBack, Written, facts
 from gnomon.recorder.steps import Plan, Step, make_plan
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
 from gnomon.recorder.watch import StartWatch
+from gnomon.recorder.without_faults import without_faults
 
 __all__ = [
     "NO_BOUND",
@@ -44,6 +45,7 @@ __all__ = [
     "check_step",
     "make_net_plan",
     "make_plan",
+    "without_faults",
 ]
 
 #: Time between checks of the start state while the next step is not due [s].

@@ -1,6 +1,7 @@
 """A recording as steps: one PV written at a time, each with the model's prediction.
 
-A command that a fault modified is replayed as it was applied, so that the machine goes through the recorded states.
+A command is replayed as it acted, so that the machine goes through the recorded states; what faults made of it is
+left out before, by `without_faults`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
