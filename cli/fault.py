@@ -6,7 +6,7 @@ import typer
 
 from gnomon.cli.connection import RunningTwin, call_running
 from gnomon.cli.option_group import with_options
-from gnomon.cli.output import Json, print_json
+from gnomon.cli.output import Json, print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
 
@@ -59,7 +59,10 @@ def clear(
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
     arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
-    _show(call_running("dt:fault", arguments, running), "cleared", as_json)
+    cleared = call_running("dt:fault", arguments, running)
+    _show(cleared, "cleared", as_json)
+    if not as_json and cleared and cleared[0].get("unrecorded"):
+        say(f"the journal does not have this: {cleared[0]['unrecorded']}")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`gnomon put`: write PVs of a running server, several as one command."""
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json
 
 if TYPE_CHECKING:
+    from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.reading import Reading
 
 
@@ -30,7 +32,8 @@ def put(
     """Write values and show old and new ones. For example `gnomon put HS4P1D1R:set=0.1`.
 
     Several settings are one command, over PV Access: all of them or none, with one result. The put ends when the new
-    orbit and optics are out. A state is written by its name or number.
+    orbit and optics are out; a readback that is not at its setpoint then is told. A state is written by its name or
+    number.
 
     Exit codes: 0 done; 1 refused, with the server's reason, or no answer; 2 no such PV, or wrong use.
     """
@@ -51,10 +54,12 @@ def put(
             ((name, value),) = values.items()
             client.put(name, value, wait=not no_wait)
         new = client.get(*values)
+        astray = {} if no_wait else _not_at_setpoint(client, new)
         if as_json:
-            print_json(answer | {"settings": [_told(*pair) for pair in zip(old, new, strict=True)]})
+            print_json(answer | {"settings": [_told(*pair, astray) for pair in zip(old, new, strict=True)]})
         else:
             _print_moves(old, new, answer)
+            _print_astray(astray)
 
 
 def _settings(arguments: list[str]) -> dict[str, str]:
@@ -74,8 +79,53 @@ def _settings(arguments: list[str]) -> dict[str, str]:
     return values
 
 
-def _told(old: "Reading", new: "Reading") -> dict[str, Any]:
-    return {"name": new.name, "old": old.value, "new": new.value, "unit": new.unit, "severity": new.severity_name}
+def _not_at_setpoint(client: "EpicsClient", setpoints: "list[Reading]") -> "dict[str, Reading]":
+    """Find the readbacks that are not at their setpoints now, by the setpoint's name.
+
+    A put that the server has accepted may have been lost on its way to the device: the readback is what tells. Nothing
+    is found on a server that does not list its PVs.
+    """
+    from gnomon.clients.errors import ClientError
+
+    try:
+        return _compare_readbacks(client, setpoints)
+    except ClientError:  # the put itself was done
+        return {}
+
+
+def _compare_readbacks(client: "EpicsClient", setpoints: "list[Reading]") -> "dict[str, Reading]":
+    known = {info.name: (info.device, info.property) for info in client.find_pvs(source="set")}
+    numbers = {r.name: r for r in setpoints if r.name in known and isinstance(r.value, int | float)}
+    if not numbers:
+        return {}
+    readbacks = {(info.device, info.property): info.name for info in client.find_pvs(source="readback")}
+    pairs = {name: readbacks[known[name]] for name in numbers if known[name] in readbacks}
+    if not pairs:
+        return {}
+    read = dict(zip(pairs, client.get(*pairs.values()), strict=True))
+    return {
+        name: readback
+        for name, readback in read.items()
+        if readback.severity_name == "INVALID"
+        or not math.isclose(float(readback.value), float(numbers[name].value), rel_tol=1e-6, abs_tol=1e-9)
+    }
+
+
+def _told(old: "Reading", new: "Reading", astray: "dict[str, Reading]") -> dict[str, Any]:
+    told = {"name": new.name, "old": old.value, "new": new.value, "unit": new.unit, "severity": new.severity_name}
+    return told if new.name not in astray else told | {"readback": astray[new.name].value}
+
+
+def _print_astray(astray: "dict[str, Reading]") -> None:
+    """Say which readbacks are not at their setpoints."""
+    from gnomon.cli.output import say
+    from gnomon.cli.value_text import alarm_text
+    from gnomon.lattice.text import printable
+
+    for readback in astray.values():
+        shown = f"{readback.value:.10g} {printable(readback.unit)}".rstrip()
+        alarm = alarm_text(readback)
+        say(f"{printable(readback.name)} is {shown}{f' {alarm}' if alarm else ''}, not at the setpoint")
 
 
 def _print_moves(old: "list[Reading]", new: "list[Reading]", answer: dict[str, Any]) -> None:

@@ -52,6 +52,4 @@ def _done(entry: Entry, before: Lattice, after: Lattice) -> Entry:
 
 def _effect(change: StoredChange, before: Lattice, after: Lattice) -> StoredChange:
     key, stored = (change.device, change.property), (change.device, change.setting)
-    return replace(
-        change, old=before[key], done=after[key], setting_old=before[stored], setting_done=after[stored]
-    )
+    return replace(change, old=before[key], done=after[key], setting_old=before[stored], setting_done=after[stored])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
@@ -16,13 +16,17 @@ from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.lattice import Client, Ring
 from gnomon.lattice.text import parse_number, shorten
 
+#: Time to wait for the journal before a client is told that its faults are cleared [s].
+RECORD_S = 2.0
+
 _log = SparingLog(logging.getLogger("gnomon.faults"))
 
 
 class FaultProcedure:
     """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all).
 
-    Ends with the fault, or with a list of faults, once the journal has what was added or cleared.
+    Ends with the fault, or with a list of faults, once the journal has what was added or cleared. Clearing always
+    works: if it cannot be recorded, or not soon, `unrecorded` of the cleared faults has the reason.
     """
 
     def __init__(
@@ -83,14 +87,15 @@ class FaultProcedure:
             answer.set_result([])
             return
 
-        def recorded(reply: PutReply) -> None:
-            if reply.accepted:
-                answer.set_result([f.to_json() for f in cleared])
-            else:
-                answer.set_exception(FaultError(f"cleared, but this cannot be recorded: {reply.message}"))
+        def tell(unrecorded: str) -> None:
+            with suppress(InvalidStateError):  # told already
+                answer.set_result([f.to_json() | {"unrecorded": unrecorded} for f in cleared])
 
         texts = "; ".join(fault.describe() for fault in cleared)
-        self._dispatcher.note(f"cleared {texts}", client).add_done_callback(lambda done: recorded(done.result()))
+        noted = self._dispatcher.note(f"cleared {texts}", client)
+        noted.add_done_callback(lambda done: tell("" if done.result().accepted else done.result().message))
+        slow = f"the journal has not answered within {RECORD_S:g} s"
+        self._loop.call_soon_threadsafe(self._loop.call_later, RECORD_S, tell, slow)
 
     def _show(self) -> None:
         self._loop.call_soon_threadsafe(self._shown.show)

@@ -1,3 +1,4 @@
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     fake = FakeServer()
 
     def pvs(self: EpicsClient, match: str = "*", source: str = "*", timeout_s: float | None = None) -> list[PvInfo]:
-        return [PvInfo(*row, "") for row in PVS]
+        return [PvInfo(*row, "") for row in PVS if fnmatchcase(row[1], source)]
 
     monkeypatch.setattr("gnomon.clients.epics_client._connect", lambda target, protocol: fake.pvs)
     monkeypatch.setattr(EpicsClient, "find_pvs", pvs)

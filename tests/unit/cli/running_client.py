@@ -10,6 +10,7 @@ from gnomon.clients.reading import Reading
 PVS = (
     ("TWIN:Q1:set", "set", "Q1", "current", "A", True),
     ("TWIN:Q2:set", "set", "Q2", "current", "A", True),
+    ("TWIN:Q1:rdbk", "readback", "Q1", "current", "A", False),
     ("TWIN:mode", "control.mode", "", "", "", True),
     ("TWIN:tune", "tune.x", "", "", "kHz", False),
     ("TWIN:orbit", "orbit.x", "", "", "mm", False),
@@ -22,6 +23,7 @@ def readings() -> dict[str, Reading]:
     every = [
         Reading("TWIN:Q1:set", 1.5, "A", time_ns=stamp, limits=(0.0, 10.0)),
         Reading("TWIN:Q2:set", 2.0, "A", time_ns=stamp, limits=(0.0, 10.0)),
+        Reading("TWIN:Q1:rdbk", 1.5, "A", time_ns=stamp),
         Reading("TWIN:mode", "twin", time_ns=stamp, states=("twin", "shadow"), index=0),
         Reading("TWIN:tune", 1059.123456789, "kHz", 3, "CALC", stamp),
         Reading("TWIN:orbit", [float(number) for number in range(100)], "mm", time_ns=stamp),
@@ -37,6 +39,7 @@ class FakePvs:
     readings: dict[str, Reading] = field(default_factory=readings)
     puts: list[tuple[str, Any, bool]] = field(default_factory=list)
     closed: bool = False
+    loses: bool = False
 
     def get(self, names: Sequence[str], timeout_s: float) -> list[Reading | None]:
         return [self.readings.get(name) for name in names]
@@ -48,6 +51,8 @@ class FakePvs:
         self.puts.append((name, value, wait))
         shown = reading.states[value] if reading.states else value
         self.readings[name] = replace(reading, value=shown)
+        if name == "TWIN:Q1:set" and not self.loses:
+            self.readings["TWIN:Q1:rdbk"] = replace(self.readings["TWIN:Q1:rdbk"], value=shown)
 
     def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
         for reading in (None, self.readings[name], None, replace(self.readings[name], value=7.0)):

@@ -118,3 +118,9 @@ def test_a_server_that_does_not_answer_is_an_error(call: FakeCall) -> None:
     call.answer = RemoteError("TWIN:dt:fault: no server answered within 5 s")
     with pytest.raises(RemoteError, match="no server answered"):
         gnomon("fault", "list")
+
+
+def test_faults_that_are_cleared_and_cannot_be_recorded_are_told_so(call: FakeCall) -> None:
+    call.answer = [fault(unrecorded="disk full")]
+    output = gnomon("fault", "clear", "--all").output
+    assert output.splitlines()[-1] == "the journal does not have this: disk full"

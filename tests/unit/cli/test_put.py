@@ -82,3 +82,15 @@ def test_a_waveform_of_an_array_that_stays_the_same_is_shown(server: FakeServer)
 def test_a_table_is_not_written(server: FakeServer) -> None:
     with pytest.raises(ClientError, match="TWIN:bpms is a table"):
         gnomon("put", "bpms=1")
+
+
+def test_a_readback_that_is_not_at_the_setpoint_is_told(server: FakeServer) -> None:
+    server.pvs.loses = True
+    assert gnomon("put", "Q1:set=3").output == (
+        "TWIN:Q1:set  1.5  ->  3 A\nTWIN:Q1:rdbk is 1.5 A, not at the setpoint\n"
+    )
+    (setting,) = json.loads(gnomon("put", "Q1:set=4", "--json").output)["settings"]
+    assert (setting["new"], setting["readback"]) == (4.0, 1.5)
+    assert gnomon("put", "Q1:set=5", "--no-wait").output == "TWIN:Q1:set  4  ->  5 A\n"
+    server.pvs.readings["TWIN:Q1:rdbk"] = replace(server.pvs.readings["TWIN:Q1:rdbk"], value=6.0, severity=3)
+    assert "TWIN:Q1:rdbk is 6 A" in gnomon("put", "Q1:set=6").output

@@ -13,7 +13,7 @@ from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.lattice import Change, Command, Lattice, Outcome, Record, Ring, Setting, Settled
+from gnomon.lattice import Change, Client, Command, Lattice, Outcome, Record, Ring, Setting, Settled
 from gnomon.propagator import Propagator
 from gnomon.recorder import Journal, ReplayError
 from gnomon.recorder.filters import Filter
@@ -64,15 +64,22 @@ class Recording:
             machine=ring.name, digest=ring.digest, prefix="TWIN:", lattice_id=self.lattice.id, baseline={}
         )
 
-    def put(self, *asked: Setting, outcome: Outcome = Outcome.APPLIED, factor: float = 1.0) -> None:
+    def put(
+        self,
+        *asked: Setting,
+        outcome: Outcome = Outcome.APPLIED,
+        factor: float = 1.0,
+        reason: str = "",
+        client: Client = CLIENT,
+    ) -> None:
         self.number += 1
         values = {(s.device, s.property): s.value * factor for s in asked}
         acts = outcome in (Outcome.APPLIED, Outcome.MODIFIED)
         after = self.lattice.updated(values) if acts else self.lattice
         changes = tuple(self.change(s, after, done=False) for s in asked)
         effects = tuple(self.change(s, after, done=True) for s in asked) if acts else ()
-        command = Command(self.number, asked, CLIENT, MORNING + self.number * SECOND, self.number)
-        done = Settled(self.number, outcome, after.id, MORNING + self.number * SECOND, effects)
+        command = Command(self.number, asked, client, MORNING + self.number * SECOND, self.number)
+        done = Settled(self.number, outcome, after.id, MORNING + self.number * SECOND, effects, reason)
         self.journal.append([Record(command, changes, self.lattice.id)], [done])
         self.lattice = after
 

@@ -1,6 +1,7 @@
 """`dt:fault`: what is refused, and what the journal has of faults that come and go."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from gnomon.fault_injection import FaultError
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.rpc.fault import FaultProcedure
 from gnomon.ioc.app.rpc.fault_targets import fits_nothing
+from gnomon.ioc.outputs.bank import Severity
 from gnomon.lattice import Outcome
 from gnomon.recorder import Reader
 from gnomon.recorder.entries import Entry
@@ -130,3 +132,30 @@ async def test_a_fault_that_has_ended_leaves_the_pvs_by_itself(rig: Rig) -> None
     await rig.put("T:CP:set", 1.0)
     rig.faults.show()
     assert (rig.get("T:dt:faults:count").value, rig.get("T:dt:faults:active").value) == (0, [])
+
+
+async def test_faults_are_cleared_while_everything_else_fails(rig: Rig) -> None:
+    for kind in ("abandon", "refuse", "unacknowledged", "partial_group"):
+        await call(rig, do="add", kind=kind, device="*")
+    for kind in ("reading_dead", "reading_nan"):
+        await call(rig, do="add", kind=kind, pv="*")
+    assert not (await rig.put("T:CP:set", 1.0)).accepted
+    rig.journal.close()
+    cleared = await call(rig, do="clear")
+    assert [f["id"] for f in cleared] == [1, 2, 3, 4, 5, 6]
+    assert "closed" in cleared[0]["unrecorded"]
+    assert rig.injector.active() == ()
+    await asyncio.sleep(0.01)
+    assert rig.get("T:dt:faults:count").value == 0
+    assert rig.get("T:CP:rdbk").severity is Severity.NO_ALARM
+
+
+async def test_faults_are_cleared_while_the_journal_hangs(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await call(rig, do="add", kind="abandon", device="*")
+    monkeypatch.setattr("gnomon.ioc.app.rpc.fault.RECORD_S", 0.05)
+    hangs = threading.Event()
+    append = rig.journal.append
+    monkeypatch.setattr(rig.journal, "append", lambda *parts: (hangs.wait(10.0), append(*parts))[1])
+    (cleared,) = await call(rig, do="clear")
+    hangs.set()
+    assert cleared["unrecorded"] == "the journal has not answered within 0.05 s"
