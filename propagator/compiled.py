@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import llvmlite.binding
 import numba
 import numpy as np
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: numba's settings, shared by everything in this process that uses numba.
 settings: Any = importlib.import_module("numba.core.config")
+arrayobj: Any = importlib.import_module("numba.np.arrayobj")
 
 #: The folder whose modules the machine code depends on.
 FOLDER = Path(__file__).parent
@@ -87,6 +89,31 @@ def inlined(function: F) -> F:
     For functions that short loops call: the compiler vectorises a loop only if there are no calls in it.
     """
     return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")(function))
+
+
+def embedded(function: F) -> F:
+    """Mark a function as `compiled` that the compiler must put in the place of every call.
+
+    For what is called for every slice, where a call costs as much as its work. Unlike `inlined` code it is compiled and
+    typed once.
+    """
+    return cast(F, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function))
+
+
+def _borrowed(context: Any, array: Any) -> Any:
+    """Return the numba signature of `borrowed` for its argument's type, and what builds its code."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        own = arrayobj.make_array(array)(target, builder, arguments[0])
+        own.meminfo = own.meminfo.type(None)
+        return own._getvalue()
+
+    return array(array), build
+
+
+#: Within compiled code, the same array without its count of references, which views of it in a loop would change each
+#: time. For arrays that a kernel was handed; it must not return one.
+borrowed: Callable[[Floats], Floats] = cast(Any, intrinsic)(_borrowed)
 
 
 def kernel(function: F) -> F:

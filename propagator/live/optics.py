@@ -197,11 +197,25 @@ def angle_of(y: float, x: float) -> float:
 
 
 @compiled
+def count_turns(phase: Floats) -> None:
+    """Make angles [turns] along the ring a continuous phase that starts at 0.
+
+    From one place to the next it advances by less than three quarters of a turn, or, with coupling, goes back a little.
+    """
+    begin = before = phase[0]
+    turns = 0.0
+    for place in range(phase.size):
+        now = phase[place]
+        turns -= math.floor(now - before + 0.25)
+        before = now
+        phase[place] = now + turns - begin
+
+
+@compiled
 def evaluate_optics(vectors: Floats, beta: Floats, alpha: Floats, phase: Floats) -> None:
     """Compute beta, alpha and phase (2, m) of both modes from their eigenvectors (8, m): x, x', p, p' of each mode.
 
-    The phase [turns] starts at 0 and is continuous: from one place to the next it advances by less than three quarters
-    of a turn, or, with coupling, goes back a little.
+    The phase [turns] is that of `count_turns`.
     """
     count = vectors.shape[1]
     for mode in range(2):
@@ -213,10 +227,4 @@ def evaluate_optics(vectors: Floats, beta: Floats, alpha: Floats, phase: Floats)
             beta[mode, place] = x * x + x_imag * x_imag
             alpha[mode, place] = -(x * p + x_imag * p_imag)
             phase[mode, place] = angle_of(x_imag, x)
-        begin = before = phase[mode, 0]
-        turns = 0.0
-        for place in range(count):
-            now = phase[mode, place]
-            turns -= math.floor(now - before + 0.25)
-            before = now
-            phase[mode, place] = now + turns - begin
+        count_turns(phase[mode])

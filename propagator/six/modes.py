@@ -1,8 +1,8 @@
 """The normal modes of a turn in six dimensions, and their optics around the ring.
 
-Eigenvectors v of the turn, normalised to v* S v = 2i, give beta = |v_x|^2, alpha = -Re(v_x conj v_px), the phase
-arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys. Rev. ST Accel. Beams 9 (2006) 024001), as in
-pyAT's linopt6.
+Eigenvectors v of the turn, normalised to v* S v = 2i with the symplectic form S of (x, px), (y, py), (delta, ct), give
+beta = |v_x|^2, alpha = -Re(v_x conj v_px), the phase arg v_x, and the synchrotron mode's dispersion (A. Wolski, Phys.
+Rev. ST Accel. Beams 9 (2006) 024001), as in pyAT's linopt6.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,6 @@ from gnomon.propagator.compiled import Floats
 from gnomon.propagator.six import six_kernels as kernels
 
 Complexes = NDArray[np.complex128]
-
-#: The symplectic form of (x, px), (y, py), (delta, ct).
-FORM: Floats = np.kron(np.eye(3), np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float64)
 
 #: A mode is unstable if its eigenvalue's modulus exceeds 1 by this, which is far above rounding.
 GROWTH = 1e-6
@@ -41,7 +38,8 @@ def find_modes(turn: Floats) -> Modes:
     """Find the modes of a one-turn matrix (6, 6), with the reason if one of them is unstable."""
     values, vectors = np.linalg.eig(turn)
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
-    form = np.einsum("ij,ij->j", vectors.conj(), FORM @ vectors).imag
+    share = (vectors[0::2].conj() * vectors[1::2]).imag
+    form = 2.0 * share.sum(axis=0)
     sizes = np.abs(form)
     unstable = np.flatnonzero((np.abs(values) > 1.0 + GROWTH) | (sizes < 1e-12))
     if unstable.size:
@@ -54,19 +52,18 @@ def find_modes(turn: Floats) -> Modes:
             kept, kept, f"no stable beam: mode {NAMES[mode]} has the trace {trace:.6g}, |trace| must be below 2",
             mode == 2,
         )  # fmt: skip
-    vectors = vectors * np.sqrt(2.0 / sizes)
     positive = np.flatnonzero(form > 0.0)
     if positive.size != 3:
         empty = np.empty(0, dtype=np.complex128)
         return Modes(empty, empty, "no stable beam: two tunes coincide on a sum resonance")
-    values, vectors = values[positive], vectors[:, positive]
-    share = np.abs((vectors[0::2].conj() * vectors[1::2]).imag)
+    shares = np.abs(share * (2.0 / sizes)).tolist()
+    left = positive.tolist()
     order: list[int] = []
     for plane in (2, 0, 1):
-        left = [k for k in range(3) if k not in order]
-        order.append(max(left, key=lambda k: float(share[plane, k])))
+        order.append(max(left, key=shares[plane].__getitem__))
+        left.remove(order[-1])
     order = [order[1], order[2], order[0]]
-    values, vectors = values[order], vectors[:, order]
+    values, vectors = values[order], vectors[:, order] * np.sqrt(2.0 / sizes[order])
     if values[2].imag < 0.0:
         values[2], vectors[:, 2] = values[2].conj(), vectors[:, 2].conj()
     return Modes(values, vectors)

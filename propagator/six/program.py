@@ -9,21 +9,19 @@ from gnomon.lattice.elements import Bend, Cavity, Corrector, Element, Multipole
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.live import affine
 from gnomon.propagator.live.misalignment import write_frames
-from gnomon.propagator.six import steps
 from gnomon.propagator.six.six_kernels import (
     BENDING,
     CAVITY,
     COLUMNS,
     FIELDS,
     IN_EDGE,
-    KICK_X,
-    KICK_Y,
     LONG,
     MAGNET,
     NOTHING,
     OUT_EDGE,
     SPACE,
     STEERER,
+    VOLTAGE,
 )
 
 
@@ -84,14 +82,12 @@ class Tables:
     def write(self, which: Iterable[int], parameters: Floats) -> None:
         """Update the rows of elements from their parameter rows."""
         for i, values in zip(which, parameters, strict=True):
-            row = self.rows[i]
-            fields = row[FIELDS:KICK_X]
-            fields[steps.B1 : steps.A1] = values[affine.B1 : affine.KICK_X]
-            fields[steps.A1 :] = values[affine.A1 : affine.B1]
-            fields[steps.B1], fields[steps.A1] = affine.dipole_terms(row[LONG], values)
-            row[KICK_X], row[KICK_Y] = values[affine.KICK_X], values[affine.KICK_Y]
-            self.high[i] = int(fields[steps.B3 : steps.A1].any() or fields[steps.A3 :].any())
-            self.misaligned[i] = int(values[affine.DX : affine.ROLL + 1].any())
+            row, numbers = self.rows[i], values.tolist()
+            normal, skew = numbers[affine.B1 : affine.KICK_X], numbers[affine.A1 : affine.B1]
+            normal[0], skew[0] = affine.dipole_terms(row[LONG], values)
+            row[FIELDS:VOLTAGE] = normal + skew + numbers[affine.KICK_X : affine.DX]
+            self.high[i] = int(any(normal[2:]) or any(skew[2:]))
+            dx, dy, roll = numbers[affine.DX : affine.ROLL + 1]
+            self.misaligned[i] = int(any((dx, dy, roll)))
             if self.misaligned[i]:
-                dx, dy, roll = values[affine.DX : affine.ROLL + 1]
                 write_frames(self.angles[i], dx, dy, roll, self._work, self.frames[i, 0], self.frames[i, 1])

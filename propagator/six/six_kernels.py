@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.compiled import Floats, Integers, borrowed, compiled, kernel
 from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, solve
+from gnomon.propagator.live.optics import angle_of, count_turns
 from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
 from gnomon.propagator.six.steps import (
     CT,
@@ -32,6 +33,8 @@ from gnomon.propagator.six.steps import (
     kick,
     kick_matrix,
     radiated,
+    radiating_slices_matrix,
+    slices_matrix,
     steer,
     steer_matrix,
 )
@@ -103,6 +106,12 @@ def pass_magnet(
         point = pass_edge(row, IN_EDGE, radiation, quantum, point, linear, matrix, diffusion)
     step = length / slices
     point = drifted(DRIFT_OUTER * step, point, linear, matrix)
+    if linear and quantum == 0.0:
+        if radiation == 0.0:
+            point = slices_matrix(step, slices, curvature, high, fields, point, matrix)
+        else:
+            point = radiating_slices_matrix(step, slices, curvature, high, fields, radiation, point, matrix)
+        slices = 0
     for number in range(slices):
         for stage in range(3):
             part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
@@ -118,8 +127,6 @@ def pass_magnet(
                 amount = quantum * part * path * p * p * square * math.sqrt(square)
                 add_diffusion(amount, before[1] / p, before[3] / p, matrix, diffusion)
                 drift_matrix(ahead, point, matrix)
-            elif linear:
-                kick_matrix(part, curvature, high, fields, radiation, before, ahead, point, matrix)
             point = drift(ahead, point)
     if curvature != 0.0:
         point = pass_edge(row, OUT_EDGE, radiation, quantum, point, linear, matrix, diffusion)
@@ -177,6 +184,7 @@ def walk(
     With `linear`, `orbit` and `matrices` are written on the way.
     """
     n = kinds.size
+    rows, frames, matrices = borrowed(rows), borrowed(frames), borrowed(matrices)
     matrix, work, diffusion = np.empty(MATRIX), np.empty(MATRIX), np.empty((7, 6))
     set_identity(matrix)
     point = (start[0], start[1], start[2], start[3], start[4], start[5])
@@ -184,7 +192,8 @@ def walk(
         if linear:
             for k in range(6):
                 orbit[index, k] = point[k]
-            matrices[index] = matrix
+            for k in range(MATRIX):
+                matrices[index, k] = matrix[k]
         point = pass_element(
             kinds[index], rows[index], slices[index], high[index], misaligned[index], frames[index], radiation, 0.0,
             point,
@@ -352,8 +361,9 @@ def record_modes(
 
     The eigenvectors are normalised again at each place, since damping shrinks them.
     """
-    flat, padded = np.zeros(MATRIX), np.zeros(MATRIX)
-    v = flat.reshape(6, WIDTH)
+    matrices = borrowed(matrices)
+    flat, padded, real = np.zeros(MATRIX), np.zeros(MATRIX), np.empty(phase.size)
+    v, imaginary = flat.reshape(6, WIDTH), phase.reshape(-1)
     padded.reshape(6, WIDTH)[:, :6] = vectors
     for index in range(matrices.shape[0]):
         for i in range(0, MATRIX, WIDTH):
@@ -368,25 +378,16 @@ def record_modes(
             for pair in range(3):
                 i = 2 * pair
                 norm += v[i, mode] * v[i + 1, mode + 3] - v[i + 1, mode] * v[i, mode + 3]
-            x, x_imag, p, p_imag = (
-                v[2 * mode, mode],
-                v[2 * mode, mode + 3],
-                v[2 * mode + 1, mode],
-                v[2 * mode + 1, mode + 3],
-            )
-            beta[index, mode] = (x * x + x_imag * x_imag) / norm
-            alpha[index, mode] = -(x * p + x_imag * p_imag) / norm
-            angle = math.atan2(x_imag, x) / (2.0 * math.pi)
-            if index == 0:
-                phase[0, mode] = angle
-            else:
-                advance = angle - phase[index - 1, mode]
-                # the phase advance of an element is below three quarters of a turn, or slightly negative with coupling
-                phase[index, mode] = phase[index - 1, mode] + advance - math.floor(advance + 0.25)
-        size = v[4, 2] * v[4, 2] + v[4, 5] * v[4, 5]
+            x, x_imag = v[2 * mode, mode], v[2 * mode, mode + 3]
+            p, p_imag = v[2 * mode + 1, mode], v[2 * mode + 1, mode + 3]
+            scale = 1.0 / norm
+            beta[index, mode] = (x * x + x_imag * x_imag) * scale
+            alpha[index, mode] = -(x * p + x_imag * p_imag) * scale
+            real[2 * index + mode], imaginary[2 * index + mode] = x, x_imag
+        size = 1.0 / (v[4, 2] * v[4, 2] + v[4, 5] * v[4, 5])
         for row in range(4):
-            dispersion[index, row] = (v[row, 2] * v[4, 2] + v[row, 5] * v[4, 5]) / size
+            dispersion[index, row] = (v[row, 2] * v[4, 2] + v[row, 5] * v[4, 5]) * size
+    for place in range(real.size):
+        imaginary[place] = angle_of(imaginary[place], real[place])
     for mode in range(2):
-        first = phase[0, mode]
-        for index in range(matrices.shape[0]):
-            phase[index, mode] -= first
+        count_turns(phase[:, mode])

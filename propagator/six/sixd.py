@@ -52,6 +52,8 @@ class SixD:
         self.cavities = Cavities(ring, voltage_v)
         self._fixed_voltage = voltage_v is not None
         self.tables = Tables(ring.elements, faces)
+        curvature = self.tables.rows[:, kernels.BENDING]
+        self._bending = float(np.sum(curvature * curvature * self.tables.rows[:, kernels.LONG]))
         self._last: Lattice | None = None
         self._warm: dict[bool, Found] = {}
         self._slip = 0.0
@@ -115,9 +117,7 @@ class SixD:
 
     def _design_loss(self) -> float:
         """Compute the relative energy loss of a turn on the axis."""
-        t = self.tables
-        field = t.rows[:, kernels.BENDING]
-        return self.constant() * float(np.sum(field * field * t.rows[:, kernels.LONG]))
+        return self.constant() * self._bending
 
     def _find(self, lattice: Lattice, radiation: bool, slip: float, warm: Found | None) -> tuple[SixDBeam, Modes]:
         ring, t = self.ring, self.tables
@@ -145,7 +145,7 @@ class SixD:
                 break
         if status != FOUND:
             return self._no_beam(lattice, radiation, phase.radians, why_no_orbit(status, report)), nothing
-        worst = float(np.max(np.abs(orbit[:, [0, 2]])))
+        worst = float(np.abs(orbit[:, :3:2]).max())
         if not worst < LIMIT:
             reason = f"particles are lost: the closed orbit leaves {LIMIT:g} m, at most {worst:.3g} m"
             return self._no_beam(lattice, radiation, phase.radians, reason), nothing
@@ -155,9 +155,11 @@ class SixD:
             return self._no_beam(lattice, radiation, phase.radians, modes.reason), modes
         self._warm[radiation] = Found(lattice, orbit, flat)
         optics = find_optics(modes, flat)
-        gained = np.diff(orbit[:, 4])
-        gained[self.cavities.elements] = 0.0
-        loss = -float(np.sum(gained)) * self.energy_ev if radiation else 0.0
+        loss = 0.0
+        if radiation:
+            gained = np.diff(orbit[:, 4])
+            gained[self.cavities.elements] = 0.0
+            loss = -float(np.sum(gained)) * self.energy_ev
         rates = -np.log(np.abs(modes.values)) if radiation else np.zeros(3)
         one_turn = matrices[-1].copy()
         for array in (orbit, one_turn, matrices, optics.tunes, rates, modes.vectors, optics.beta, optics.alpha,

@@ -12,8 +12,18 @@ a vector register). Each `..._matrix` must be called with the point before the s
 
 import math
 
-from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import OF_PX, OF_PY, OF_X, OF_Y, multiply_row
+from gnomon.propagator.compiled import Floats, compiled, embedded
+from gnomon.propagator.live.affine import (
+    DRIFT_INNER,
+    DRIFT_OUTER,
+    KICK_INNER,
+    KICK_OUTER,
+    OF_PX,
+    OF_PY,
+    OF_X,
+    OF_Y,
+    multiply_row,
+)
 from gnomon.propagator.live.misalignment import (
     COLUMNS,
     FRAME_CONSTANT,
@@ -37,8 +47,12 @@ B1, B2, B3, B4, A1, A2, A3, A4 = range(8)
 
 Point = tuple[float, float, float, float, float, float]
 
+#: Derivatives of a kick (`kick_slopes`) or of free space (`drift_slopes`), and of what a kick loses (`loss_slopes`).
+Slopes = tuple[float, float, float, float]
+Losses = tuple[float, float, float, float, float, float, float, float]
 
-@compiled
+
+@embedded
 def drift(length: float, point: Point) -> Point:
     """Drift by a length [m]."""
     x, px, y, py, delta, ct = point
@@ -47,7 +61,7 @@ def drift(length: float, point: Point) -> Point:
     return x + reach * px, px, y + reach * py, py, delta, ct + 0.5 * reach * p * (px * px + py * py)
 
 
-@compiled
+@embedded
 def drift_slopes(length: float, point: Point) -> tuple[float, float, float, float]:
     """Return dx/dpx, -dx/ddelta, -dy/ddelta and -dct/ddelta of a drift."""
     p = 1.0 / (1.0 + point[4])
@@ -67,7 +81,7 @@ def drift_matrix(length: float, point: Point, matrix: Floats) -> None:
         matrix[CT + c] += down_x * dpx + down_y * dpy - down * dd
 
 
-@compiled
+@embedded
 def field(fields: Floats, high: bool, x: float, y: float) -> tuple[float, float, float, float]:
     """Return B_y, B_x and real and imaginary part of their derivative, of `fields` b1 to b4, a1 to a4, over Brho.
 
@@ -85,18 +99,18 @@ def field(fields: Floats, high: bool, x: float, y: float) -> tuple[float, float,
     return b * x - a * y + fields[B1], b * y + a * x + fields[A1], g, f
 
 
-@compiled
+@embedded
 def radiated(b: float, a: float, curvature: float, point: Point) -> tuple[float, float]:
     """Return |v x B|^2, and the path times (1 + delta)^2, per length of a kick in the field `b`, `a`."""
     p = 1.0 / (1.0 + point[4])
     slope_x, slope_y = point[1] * p, point[3] * p
     w, by = 1.0 + point[0] * curvature, b + curvature
     cross, squares = a * slope_y - by * slope_x, slope_x * slope_x + slope_y * slope_y
-    square = ((by * by + a * a) * w * w + cross * cross) / (w * w + squares)
+    square = ((by * by + a * a) * w * w + cross * cross) * (1.0 / (w * w + squares))
     return square, (w + 0.5 * squares) * (1.0 + point[4]) * (1.0 + point[4])
 
 
-@compiled
+@embedded
 def kick(length: float, curvature: float, high: bool, fields: Floats, radiation: float, point: Point) -> Point:
     """Apply a multipole kick; `radiation` is the constant of the classical loss [m], 0 for none."""
     x, px, y, py, delta, ct = point
@@ -104,12 +118,87 @@ def kick(length: float, curvature: float, high: bool, fields: Floats, radiation:
     force = length * (b - curvature * (delta - curvature * x))
     if radiation > 0.0:
         square, path = radiated(b, a, curvature, point)
-        loss = radiation * length * path * square
-        keep = (1.0 + delta - loss) / (1.0 + delta)
-        px *= keep
-        py *= keep
+        loss, p = radiation * length * path * square, 1.0 / (1.0 + delta)
+        px -= loss * (px * p)
+        py -= loss * (py * p)
         delta -= loss
     return x, px - force, y, py + length * a, delta, ct + length * curvature * x
+
+
+@embedded
+def kick_slopes(length: float, curvature: float, gradient: float, skew: float) -> Slopes:
+    """Of a kick in a field with the derivative `gradient` + i `skew`: by x and y in px, by y in py, and by delta."""
+    return length * (gradient + curvature * curvature), length * skew, length * gradient, length * curvature
+
+
+@embedded
+def loss_slopes(length: float, curvature: float, high: bool, fields: Floats, radiation: float, point: Point) -> Losses:
+    """Of what a kick takes off delta: by x, px, y, py and delta; its share of the momentum, and the slopes x', y'."""
+    x, px, y, py, delta, _ = point
+    b, a, g, f = field(fields, high, x, y)
+    p = 1.0 / (1.0 + delta)
+    slope_x, slope_y = px * p, py * p
+    w, by = 1.0 + x * curvature, b + curvature
+    cross = a * slope_y - by * slope_x
+    size = w * w + (slope_x * slope_x + slope_y * slope_y)
+    square, path = radiated(b, a, curvature, point)
+    loss = radiation * length * path * square
+    share = 2.0 * radiation * length * path * (1.0 / size)
+    scale = radiation * length * square * (1.0 + delta) * (1.0 + delta)
+    by_b = share * (by * w * w - cross * slope_x)
+    by_a = share * (a * w * w + cross * slope_y)
+    by_w = share * w * (by * by + a * a - square) + scale
+    by_x = (scale * slope_x - share * (cross * by + square * slope_x)) * p
+    by_y = (scale * slope_y + share * (cross * a - square * slope_y)) * p
+    row_x, row_y = by_b * g + by_a * f + by_w * curvature, by_a * g - by_b * f
+    row_d = 2.0 * loss * p - by_x * slope_x - by_y * slope_y
+    return row_x, by_x, row_y, by_y, row_d, loss * p, slope_x, slope_y
+
+
+@embedded
+def kick_column(kick: Slopes, free: Slopes, column: Point) -> Point:
+    """Carry a column of a matrix through a kick without radiation and the free space behind it."""
+    focus, skew, gradient, bend = kick
+    reach, down_x, down_y, down = free
+    dx, dpx, dy, dpy, dd, dct = column
+    dpx = dpx - (focus * dx - skew * dy - bend * dd)
+    dpy = dpy + skew * dx + gradient * dy
+    return (
+        dx + reach * dpx - down_x * dd, dpx, dy + reach * dpy - down_y * dd, dpy, dd,
+        dct + bend * dx + down_x * dpx + down_y * dpy - down * dd,
+    )  # fmt: skip
+
+
+@embedded
+def radiating_column(kick: Slopes, losses: Losses, free: Slopes, column: Point) -> Point:
+    """Carry a column of a matrix through a kick with radiation and the free space behind it.
+
+    What depends on the coordinates that a kick changes last stands last in each sum, which shortens the wait for them.
+    """
+    focus, skew, gradient, bend = kick
+    reach, down_x, down_y, down = free
+    row_x, by_x, row_y, by_y, row_d, share, slope_x, slope_y = losses
+    dx, dpx, dy, dpy, dd, dct = column
+    loss = row_d * dd + by_x * dpx + by_y * dpy + row_x * dx + row_y * dy
+    dpx = dpx - share * (dpx - slope_x * dd) + bend * dd - focus * dx + skew * dy - slope_x * loss
+    dpy = dpy - share * (dpy - slope_y * dd) + skew * dx + gradient * dy - slope_y * loss
+    dd = dd - loss
+    return (
+        dx + reach * dpx - down_x * dd, dpx, dy + reach * dpy - down_y * dd, dpy, dd,
+        dct + bend * dx + down_x * dpx + down_y * dpy - down * dd,
+    )  # fmt: skip
+
+
+@embedded
+def column_of(matrix: Floats, c: int) -> Point:
+    """Column `c` of a matrix."""
+    return matrix[X + c], matrix[PX + c], matrix[Y + c], matrix[PY + c], matrix[DELTA + c], matrix[CT + c]
+
+
+@embedded
+def write_column(column: Point, matrix: Floats, c: int) -> None:
+    """Write column `c` of a matrix."""
+    matrix[X + c], matrix[PX + c], matrix[Y + c], matrix[PY + c], matrix[DELTA + c], matrix[CT + c] = column
 
 
 @compiled
@@ -121,49 +210,70 @@ def kick_matrix(
 
     Together they take little more than half the time of two steps, since the rows stay in registers.
     """
-    x, px, y, py, delta, _ = point
-    b, a, g, f = field(fields, high, x, y)
-    focus, skew, gradient, bend = length * (g + curvature * curvature), length * f, length * g, length * curvature
-    reach, down_x, down_y, down = drift_slopes(free, after)
+    _, _, g, f = field(fields, high, point[0], point[2])
+    kick, behind = kick_slopes(length, curvature, g, f), drift_slopes(free, after)
     if radiation == 0.0:
         for c in range(WIDTH):
-            dx, dy, dd = matrix[X + c], matrix[Y + c], matrix[DELTA + c]
-            dpx = matrix[PX + c] - (focus * dx - skew * dy - bend * dd)
-            dpy = matrix[PY + c] + skew * dx + gradient * dy
-            matrix[X + c] = dx + reach * dpx - down_x * dd
-            matrix[PX + c] = dpx
-            matrix[Y + c] = dy + reach * dpy - down_y * dd
-            matrix[PY + c] = dpy
-            matrix[CT + c] += bend * dx + down_x * dpx + down_y * dpy - down * dd
+            write_column(kick_column(kick, behind, column_of(matrix, c)), matrix, c)
         return
-    p = 1.0 / (1.0 + delta)
-    slope_x, slope_y = px * p, py * p
-    w, by = 1.0 + x * curvature, b + curvature
-    cross = a * slope_y - by * slope_x
-    size = w * w + slope_x * slope_x + slope_y * slope_y
-    square, path = radiated(b, a, curvature, point)
-    loss = radiation * length * path * square
-    keep = (1.0 + delta - loss) * p
-    share = 2.0 * radiation * length * path / size
-    scale = radiation * length * square * (1.0 + delta) * (1.0 + delta)
-    by_b = share * (by * w * w - cross * slope_x)
-    by_a = share * (a * w * w + cross * slope_y)
-    by_w = share * w * (by * by + a * a - square) + scale
-    by_x = (scale * slope_x - share * (cross * by + square * slope_x)) * p
-    by_y = (scale * slope_y + share * (cross * a - square * slope_y)) * p
-    row_x, row_y = by_b * g + by_a * f + by_w * curvature, by_a * g - by_b * f
-    row_d = 2.0 * loss * p - by_x * slope_x - by_y * slope_y
+    losses = loss_slopes(length, curvature, high, fields, radiation, point)
     for c in range(WIDTH):
-        dx, dpx, dy, dpy, dd = matrix[X + c], matrix[PX + c], matrix[Y + c], matrix[PY + c], matrix[DELTA + c]
-        lost = dd - (row_x * dx + by_x * dpx + row_y * dy + by_y * dpy + row_d * dd)
-        dpx = keep * (dpx - slope_x * dd) + slope_x * lost - (focus * dx - skew * dy - bend * dd)
-        dpy = keep * (dpy - slope_y * dd) + slope_y * lost + skew * dx + gradient * dy
-        matrix[X + c] = dx + reach * dpx - down_x * lost
-        matrix[PX + c] = dpx
-        matrix[Y + c] = dy + reach * dpy - down_y * lost
-        matrix[PY + c] = dpy
-        matrix[DELTA + c] = lost
-        matrix[CT + c] += bend * dx + down_x * dpx + down_y * dpy - down * lost
+        write_column(radiating_column(kick, losses, behind, column_of(matrix, c)), matrix, c)
+
+
+@compiled
+def slices_matrix(
+    step: float, slices: int, curvature: float, high: bool, fields: Floats, point: Point, matrix: Floats
+) -> Point:
+    """Carry a particle and a matrix through slices of `step` [m] without radiation, from behind the first free space.
+
+    A slice is one loop, so that a column stays in registers for three kicks.
+    """
+    inner, outer, ahead = KICK_INNER * step, KICK_OUTER * step, DRIFT_INNER * step
+    for number in range(slices):
+        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+        _, _, g, f = field(fields, high, point[0], point[2])
+        point = kick(outer, curvature, high, fields, 0.0, point)
+        kick_1, free_1 = kick_slopes(outer, curvature, g, f), drift_slopes(ahead, point)
+        point = drift(ahead, point)
+        _, _, g, f = field(fields, high, point[0], point[2])
+        point = kick(inner, curvature, high, fields, 0.0, point)
+        kick_2, free_2 = kick_slopes(inner, curvature, g, f), drift_slopes(ahead, point)
+        point = drift(ahead, point)
+        _, _, g, f = field(fields, high, point[0], point[2])
+        point = kick(outer, curvature, high, fields, 0.0, point)
+        kick_3, free_3 = kick_slopes(outer, curvature, g, f), drift_slopes(last, point)
+        point = drift(last, point)
+        for c in range(WIDTH):
+            column = kick_column(kick_1, free_1, column_of(matrix, c))
+            column = kick_column(kick_2, free_2, column)
+            write_column(kick_column(kick_3, free_3, column), matrix, c)
+    return point
+
+
+@compiled
+def radiating_slices_matrix(
+    step: float, slices: int, curvature: float, high: bool, fields: Floats, radiation: float, point: Point,
+    matrix: Floats,
+) -> Point:  # fmt: skip
+    """Carry a particle and a matrix through slices of `step` [m] with radiation, from behind the first free space.
+
+    A loop for each kick: the numbers of three are more than there are registers.
+    """
+    for number in range(slices):
+        last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER
+        for stage in range(3):
+            part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
+            ahead = (DRIFT_INNER if stage < 2 else last) * step
+            _, _, g, f = field(fields, high, point[0], point[2])
+            slopes = kick_slopes(part, curvature, g, f)
+            losses = loss_slopes(part, curvature, high, fields, radiation, point)
+            point = kick(part, curvature, high, fields, radiation, point)
+            free = drift_slopes(ahead, point)
+            point = drift(ahead, point)
+            for c in range(WIDTH):
+                write_column(radiating_column(slopes, losses, free, column_of(matrix, c)), matrix, c)
+    return point
 
 
 @compiled
