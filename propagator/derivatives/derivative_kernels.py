@@ -27,7 +27,7 @@ from gnomon.propagator.live.affine import (
 )
 from gnomon.propagator.live.ends import write_ends
 from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write_frames
-from gnomon.propagator.live.optics import walker
+from gnomon.propagator.live.optics import find_mode, find_traces, walker
 from gnomon.propagator.live.tables import Packed, unpack
 
 #: Step of fourth-order differences of changes of frame, which are linear in the offsets [m], smooth in the roll [rad].
@@ -110,6 +110,18 @@ def chain_maps(packed: Packed, slot: int, out: Floats, orbit: Floats) -> None:
     for row in range(4):
         turn[WIDTH * row + CONSTANT] = start[row]
     walk_matrix(tables, slot, turn, work, orbit, out)
+
+
+@kernel
+def find_modes(matrix: Floats, vectors: Floats, phases: Floats) -> None:
+    """Write eigenvectors (20, as `optics.find_mode`) and phase advances (2) [rad] of a stable turn's matrix (4, 4)."""
+    turn, traces = np.zeros(MAP), np.empty(3)
+    for row in range(4):
+        for column in range(4):
+            turn[WIDTH * row + column] = matrix[row, column]
+    find_traces(turn, traces)
+    for mode in range(2):
+        phases[mode] = find_mode(turn, mode, traces, vectors)
 
 
 @kernel

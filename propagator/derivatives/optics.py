@@ -12,8 +12,8 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import PARAMETERS, Quadrupole, Sextupole
-from gnomon.propagator.compiled import Floats
-from gnomon.propagator.derivatives.turn import POSITIONS, Knobs, Turn, beam_of
+from gnomon.propagator.compiled import Floats, Integers
+from gnomon.propagator.derivatives.turn import POSITIONS, Complexes, Knobs, Modes, Turn, beam_of
 from gnomon.propagator.live.program import ABOVE, BEAM, BELOW
 from gnomon.propagator.propagator import STEP, Propagator
 
@@ -47,9 +47,9 @@ class TuneResponse:
 
 def tune_response(propagate: Propagator, lattice: Lattice) -> TuneResponse:
     """Compute the response of the tunes to all quadrupoles, normal and skew. Raises NoDerivative without a beam."""
-    beam = beam_of(propagate, lattice)
+    beam_of(propagate, lattice)
     names, parameters, knobs = _quadrupoles(lattice)
-    tune = _tunes(Turn(propagate.program, BEAM), knobs, beam.tune)
+    tune = Turn(propagate.program, BEAM).tune_response(knobs)
     return TuneResponse(names, parameters, ("1/(1/m^2)",) * len(names), tune)
 
 
@@ -58,10 +58,10 @@ def chromaticity_response(propagate: Propagator, lattice: Lattice) -> TuneRespon
 
     Raises NoDerivative without a beam or its neighbours in momentum.
     """
-    beam = beam_of(propagate, lattice, neighbours=True)
+    beam_of(propagate, lattice, neighbours=True)
     elements = [i for i, e in enumerate(lattice.ring.elements) if isinstance(e, Sextupole)]
     knobs = _knobs(elements, "b3")
-    above, below = (_tunes(Turn(propagate.program, slot), knobs, beam.tune) for slot in (ABOVE, BELOW))
+    above, below = (Turn(propagate.program, slot).tune_response(knobs) for slot in (ABOVE, BELOW))
     names = tuple(lattice.ring.elements[i].name for i in elements)
     return TuneResponse(names, ("b3",) * len(names), ("1/(1/m^3)",) * len(names), (above - below) / (2.0 * STEP))
 
@@ -71,31 +71,17 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
 
     Raises NoDerivative without a beam or its neighbours in momentum.
     """
-    beam = beam_of(propagate, lattice, neighbours=True)
+    beam_of(propagate, lattice, neighbours=True)
     ring = lattice.ring
     places = np.array(ring.monitors, dtype=np.int64)
     names, parameters, knobs = _quadrupoles(lattice)
     turn = Turn(propagate.program, BEAM)
-    down, own = turn.turn_changes(knobs)
-    values, vectors = turn.modes(beam.tune)
-    total = down.sum(axis=1) + own
-    inner = np.linalg.inv(vectors) @ turn.one_turn @ total @ vectors
-    tune = tune_changes(values, inner)
-    # the changes from the start to each monitor
-    so_far = np.cumsum(down, axis=1)
-    crossed = np.searchsorted(turn.program.tables.bounds, places)
-    until = np.where((crossed > 0)[None, :, None, None], so_far[:, np.maximum(crossed, 1) - 1], 0.0)
-    until = until + np.where((places[None, :] > knobs.elements[:, None])[:, :, None, None], own[:, None], 0.0)
+    moves, own = turn.changes(knobs)
+    modes = turn.modes()
+    tune, inner = turn.tune_change(moves, own, modes)
     beta = np.empty((len(places), 2, len(names)))
     for mode in range(2):
-        j = 2 * mode
-        gaps = values[j] - values
-        gaps[j] = np.inf
-        change = (inner[:, :, j] / gaps) @ vectors.T
-        rows = turn.to[places][:, j, :]
-        here = rows @ vectors[:, j]
-        moved = np.einsum("pi,mi->mp", rows, change) + np.einsum("pi,mpij,j->mp", rows, until, vectors[:, j])
-        beta[:, mode] = (2.0 * (here.conj() * moved).real).T
+        beta[:, mode] = _beta_change(turn, knobs, moves, own, modes, inner, mode, places)
     above, below = (_orbits(Turn(propagate.program, slot), knobs, places) for slot in (ABOVE, BELOW))
     return OpticsResponse(
         names=names,
@@ -120,17 +106,38 @@ def _quadrupoles(lattice: Lattice) -> tuple[tuple[str, ...], tuple[str, ...], Kn
     return names + names, ("b2",) * len(names) + ("a2",) * len(names), both
 
 
-def _orbits(turn: Turn, knobs: Knobs, places: "np.typing.NDArray[np.int64]") -> Floats:
+def _orbits(turn: Turn, knobs: Knobs, places: Integers) -> Floats:
     return turn.orbit_change(knobs.elements, turn.vary(knobs)[0], places, POSITIONS)
 
 
-def _tunes(turn: Turn, knobs: Knobs, tune: Floats) -> Floats:
-    down, own = turn.turn_changes(knobs)
-    values, vectors = turn.modes(tune)
-    return tune_changes(values, np.linalg.inv(vectors) @ turn.one_turn @ (down.sum(axis=1) + own) @ vectors)
+def _beta_change(
+    turn: Turn, knobs: Knobs, moves: Floats, own: Floats, modes: Modes, inner: Complexes, mode: int, places: Integers
+) -> Floats:
+    """Changes (p, m) of a mode's beta at places: by its eigenvector's at the start, and by what has changed on the way.
+
+    With w = T v the mode's coordinate at a place, d(beta) = 2 Re(w* dw). As w* is known, this is a row of eight numbers
+    for each place, times real and imaginary part of what the start's eigenvector changes by: products of matrices, with
+    no list of all changed matrices at all places, which takes longer to get from the system than to fill.
+    """
+    j = 2 * mode
+    vector, gaps = modes.vectors[:, j], modes.values[j] - modes.values
+    gaps[j] = np.inf
+    change = (inner[:, :, j] / gaps) @ modes.vectors.T
+    here = turn.to[places][:, j, :]
+    coordinate = here @ vector
+    row = 2.0 * np.concatenate([coordinate.real[:, None] * here, coordinate.imag[:, None] * here], axis=1)
+    beta: Floats = row @ _parts(change).T
+    passed = row @ _parts(own @ vector).T
+    passed *= places[:, None] > knobs.elements
+    beta += passed
+    bends = _parts(turn.bends @ vector).transpose(1, 0, 2)
+    weights = (row @ bends.reshape(-1, row.shape[1]).T).reshape(len(places), *bends.shape[:2])
+    weights *= places[:, None, None] > turn.program.tables.bounds
+    beta += weights.reshape(len(places), -1) @ moves.reshape(-1, len(own))
+    return beta
 
 
-def tune_changes(values: "np.typing.NDArray[np.complex128]", inner: "np.typing.NDArray[np.complex128]") -> Floats:
-    """Compute changes (2, m) of the tunes from those (m, 4, 4) of the turn in its eigenvectors."""
-    change: Floats = np.stack([(inner[:, j, j] / (1j * values[j])).real / (2.0 * np.pi) for j in (0, 2)])
-    return change
+def _parts(numbers: Complexes) -> Floats:
+    """Return real parts, and behind them the imaginary parts, along the last axis."""
+    parts: Floats = np.concatenate([numbers.real, numbers.imag], axis=-1)
+    return parts

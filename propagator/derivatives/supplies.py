@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.lattice import Lattice, LatticeError, Magnet
-from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.derivatives.optics import tune_changes
 from gnomon.propagator.derivatives.orbit import Hold
 from gnomon.propagator.derivatives.turn import Knobs, Turn, beam_of
 from gnomon.propagator.live.kernels import CHROMATIC, OPTICS
@@ -93,7 +91,7 @@ def supply_response(
     turn = Turn(propagate.program, BEAM)
     shift, _, _, path = turn.vary(knobs)
     orbit = np.einsum("ipm,mn->pin", turn.orbit_change(knobs.elements, shift, where), slopes)
-    tune, above, below = (_tunes(propagate, slot, knobs, beam) @ slopes for slot in (BEAM, ABOVE, BELOW))
+    tune, above, below = (Turn(propagate.program, slot).tune_response(knobs) @ slopes for slot in (BEAM, ABOVE, BELOW))
     chromaticity = (above - below) / (2.0 * STEP)
     delta = np.zeros(len(names))
     if hold == "frequency":
@@ -103,14 +101,6 @@ def supply_response(
         tune = tune + beam.chromaticity[:, None] * delta
         chromaticity = chromaticity + _second_chromaticity(propagate)[:, None] * delta
     return SupplyResponse(names, tuple(where.tolist()), hold, orbit, tune, chromaticity, delta)
-
-
-def _tunes(propagate: Propagator, slot: int, knobs: Knobs, beam: BeamState) -> Floats:
-    """Compute the derivatives (2, knobs) of a slot's tunes with respect to parameters of elements."""
-    turn = Turn(propagate.program, slot)
-    down, own = turn.turn_changes(knobs)
-    values, vectors = turn.modes(beam.tune)
-    return tune_changes(values, np.linalg.inv(vectors) @ turn.one_turn @ (down.sum(axis=1) + own) @ vectors)
 
 
 def _second_chromaticity(propagate: Propagator) -> Floats:

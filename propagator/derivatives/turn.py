@@ -10,6 +10,7 @@ from gnomon.lattice import GnomonError, Lattice
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.derivatives import derivative_kernels as kernels
+from gnomon.propagator.live.affine import MAP, WIDTH
 from gnomon.propagator.live.program import Program
 from gnomon.propagator.propagator import Propagator
 
@@ -32,6 +33,14 @@ class Knobs:
 
     elements: Integers
     columns: Integers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Modes:
+    """Eigenvalues (4,) and vectors (4, 4) of a turn: mode 1, its conjugate, mode 2, its conjugate."""
+
+    values: Complexes
+    vectors: Complexes
 
 
 class Turn:
@@ -83,7 +92,9 @@ class Turn:
         early = np.einsum("mij,mj->im", self.back(elements + 1), shift)
         to = self.to[places][:, rows].transpose(1, 0, 2)
         behind: Floats = to @ (self.resolvent @ early)
-        behind -= (to @ early) * (places[:, None] <= elements)
+        before = to @ early
+        before *= places[:, None] <= elements
+        behind -= before
         return behind
 
     def path_change(self, elements: Integers, shift: Floats, own: Floats) -> Floats:
@@ -106,28 +117,40 @@ class Turn:
         pulled: Floats = self.back(places + 1)[:, None] @ bend @ self.to[places][:, None]
         return pulled
 
-    def turn_changes(self, knobs: Knobs) -> tuple[Floats, Floats]:
-        """Compute the change of all matrices of the ring per unit of each knob, with the orbit's feed-down.
+    def changes(self, knobs: Knobs) -> tuple[Floats, Floats]:
+        """Compute what a unit of each knob changes in the ring, with the orbit's feed-down.
 
-        Returns T^-1 dJ T, carried back to the start: (m, k, 4, 4) of every nonlinear element, and (m, 4, 4) of the
-        knob's own element.
+        Returns the change of the closed orbit (4, k, m) at every nonlinear element, which times `bends` is the change
+        of that element's matrix, and T^-1 dJ T of the knob's own element, carried back to the start (m, 4, 4).
         """
         shift, matrix, _, _ = self.vary(knobs, order=2)
         moves = self.orbit_change(knobs.elements, shift, self.program.tables.bounds)
-        down: Floats = np.einsum("kcij,ckm->mkij", self.bends, moves, optimize=True)
         own: Floats = self.back(knobs.elements + 1) @ matrix @ self.to[knobs.elements]
-        return down, own
+        return moves, own
 
-    def modes(self, tune: Floats) -> tuple[Complexes, Complexes]:
-        """Return eigenvalues (4,) and vectors (4, 4) of both modes and their conjugates, with an invariant of 1."""
-        values, vectors = np.linalg.eig(self.one_turn)
-        chosen = [int(np.abs(values - np.exp(2j * np.pi * q)).argmin()) for q in tune]
-        picked = vectors[:, chosen]
-        norm = np.einsum("im,ij,jm->m", picked.conj(), FORM, picked).imag
-        picked = picked / np.sqrt(0.5 * np.abs(norm))
-        basis = np.stack([picked[:, 0], picked[:, 0].conj(), picked[:, 1], picked[:, 1].conj()], axis=1)
-        pair = values[chosen]
-        return np.array([pair[0], pair[0].conj(), pair[1], pair[1].conj()]), basis
+    def tune_change(self, moves: Floats, own: Floats, modes: Modes) -> tuple[Floats, Complexes]:
+        """Compute the changes (2, m) of the tunes from `changes`, and of the turn (m, 4, 4) in its eigenvectors."""
+        count = len(own)
+        bends = self.bends.transpose(1, 0, 2, 3).reshape(-1, 16)
+        down = (moves.reshape(-1, count).T @ bends).reshape(count, 4, 4)
+        inner: Complexes = np.linalg.inv(modes.vectors) @ self.one_turn @ (down + own) @ modes.vectors
+        change: Floats = np.stack([(inner[:, j, j] / (1j * modes.values[j])).real / (2.0 * np.pi) for j in (0, 2)])
+        return change, inner
+
+    def tune_response(self, knobs: Knobs) -> Floats:
+        """Compute the changes (2, m) of the tunes per unit of each knob."""
+        return self.tune_change(*self.changes(knobs), self.modes())[0]
+
+    def modes(self) -> Modes:
+        """Return both modes and their conjugates, with an invariant of 1, as the live optics find them."""
+        columns, phases = np.empty(MAP), np.empty(2)
+        kernels.find_modes(self.one_turn, columns, phases)
+        parts = columns.reshape(4, WIDTH)
+        vectors = np.empty((4, 4), dtype=np.complex128)
+        vectors[:, 0::2] = parts[:, 0:4:2] + 1j * parts[:, 1:4:2]
+        vectors[:, 1::2] = vectors[:, 0::2].conj()
+        values = np.exp(1j * np.array([phases[0], -phases[0], phases[1], -phases[1]]))
+        return Modes(values, vectors)
 
 
 def beam_of(propagate: Propagator, lattice: Lattice, *, chromatic: bool = False, neighbours: bool = False) -> BeamState:

@@ -19,11 +19,18 @@ from gnomon.propagator.live.affine import (
     KICK_X,
     KICK_Y,
     LENGTH,
+    PX,
+    PY,
+    X,
+    Y,
     dipole_terms,
 )  # fmt: skip
 
-#: Number of second derivatives, and the places of the pairs (u, v), u <= v, of five variables in their list.
-PAIRS = 15
+#: Number of variables, and place of the parameter among them, behind the coordinates.
+VARIABLES, PARAMETER = 5, 4
+
+#: Number of second derivatives, and of the pairs (u, v), u <= v, of variables in their list.
+PAIRS = VARIABLES * (VARIABLES + 1) // 2
 
 
 @compiled
@@ -46,16 +53,16 @@ def drift_variations(
     length: float, weight: float, point: Floats, first: Floats, second: Floats, path: Floats, order: int
 ) -> None:
     """Carry point and derivatives through a drift of `length` [m] / (1 + delta); `weight` is 1 / (1 + delta)."""
-    point[0] += length * point[1]
-    point[2] += length * point[3]
-    for v in range(0 if order > 0 else 4, 5):
-        path[v] += length * weight * (point[1] * first[v, 1] + point[3] * first[v, 3])
-        first[v, 0] += length * first[v, 1]
-        first[v, 2] += length * first[v, 3]
+    point[X] += length * point[PX]
+    point[Y] += length * point[PY]
+    for v in range(0 if order > 0 else PARAMETER, VARIABLES):
+        path[v] += length * weight * (point[PX] * first[v, PX] + point[PY] * first[v, PY])
+        first[v, X] += length * first[v, PX]
+        first[v, Y] += length * first[v, PY]
     if order > 1:
         for pair in range(PAIRS):
-            second[pair, 0] += length * second[pair, 1]
-            second[pair, 2] += length * second[pair, 3]
+            second[pair, X] += length * second[pair, PX]
+            second[pair, Y] += length * second[pair, PY]
 
 
 @compiled
@@ -75,9 +82,9 @@ def kick_variations(
     order: int,
 ) -> None:
     """Carry point and derivatives through a multipole kick."""
-    w = complex(point[0], point[2])
+    w = complex(point[X], point[Y])
     field = slope = bend = complex(0.0, 0.0)
-    for n in range(3, -1, -1):
+    for n in range(KICK_X - B1 - 1, -1, -1):
         c = complex(parameters[B1 + n], parameters[A1 + n]) if n > 0 else complex(normal, skew)
         bend = bend * w + slope
         slope = slope * w + field
@@ -92,27 +99,27 @@ def kick_variations(
     weak = curvature * curvature
     if order > 1:
         pair = 0
-        for u in range(5):
-            du = complex(first[u, 0], first[u, 2])
-            for v in range(u, 5):
-                dv = complex(first[v, 0], first[v, 2])
-                change = bend * du * dv + slope * complex(second[pair, 0], second[pair, 2])
-                if v == 4:
+        for u in range(VARIABLES):
+            du = complex(first[u, X], first[u, Y])
+            for v in range(u, VARIABLES):
+                dv = complex(first[v, X], first[v, Y])
+                change = bend * du * dv + slope * complex(second[pair, X], second[pair, Y])
+                if v == PARAMETER:
                     change += own_slope * du
-                    if u == 4:
+                    if u == PARAMETER:
                         change += own_slope * dv
-                second[pair, 1] -= length * (change.real + weak * second[pair, 0])
-                second[pair, 3] += length * change.imag
+                second[pair, PX] -= length * (change.real + weak * second[pair, X])
+                second[pair, PY] += length * change.imag
                 pair += 1
-    for v in range(0 if order > 0 else 4, 5):
-        change = slope * complex(first[v, 0], first[v, 2])
-        if v == 4:
+    for v in range(0 if order > 0 else PARAMETER, VARIABLES):
+        change = slope * complex(first[v, X], first[v, Y])
+        if v == PARAMETER:
             change += own
-        first[v, 1] -= length * (change.real + weak * first[v, 0])
-        first[v, 3] += length * change.imag
-        path[v] += length * curvature * first[v, 0]
-    point[1] -= length * (field.real - curvature * (delta - curvature * point[0]))
-    point[3] += length * field.imag
+        first[v, PX] -= length * (change.real + weak * first[v, X])
+        first[v, PY] += length * change.imag
+        path[v] += length * curvature * first[v, X]
+    point[PX] -= length * (field.real - curvature * (delta - curvature * point[X]))
+    point[PY] += length * field.imag
 
 
 @compiled
@@ -132,9 +139,9 @@ def vary_body(
     length = geometry[LENGTH]
     normal, skew = dipole_terms(length, parameters)
     changed, coefficient = direction(column, length, parameters)
-    for v in range(5):
+    for v in range(VARIABLES):
         path[v] = 0.0
-        for row in range(4):
+        for row in range(PARAMETER):
             first[v, row] = 1.0 if row == v else 0.0
     if order > 1:
         second[:] = 0.0

@@ -7,9 +7,10 @@ StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass (fringe method 1), ThinMPolePas
 """
 
 import math
+from collections.abc import Callable
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
-from gnomon.propagator.compiled import Floats, compiled, inlined
+from gnomon.propagator.compiled import Floats, compiled, embedded, inlined
 from gnomon.propagator.live.affine import (
     DRIFT_INNER,
     DRIFT_OUTER,
@@ -38,6 +39,9 @@ ROWS = 7
 #: Start of each row.
 PX, Y, PY, DELTA, CT, WEIGHT = (row * LANES for row in range(1, ROWS))
 
+#: The slopes behind a kick: of what the magnet gives it, and x, px, y, py of a particle.
+Kick = Callable[[tuple[float, ...], float, float, float, float], tuple[float, float]]
+
 #: Half angle of the soft-edge correction up to which a series gives its tangent to the last digit.
 SMALL = 0.04
 
@@ -55,90 +59,92 @@ def drift(length: float, s: Floats) -> None:
         s[CT + i] += 0.5 * step * w * (px * px + py * py)
 
 
+def straight(kick: Kick) -> Callable[[float, int, tuple[float, ...], tuple[float, ...], Floats], None]:
+    """Return the compiled slices of a straight magnet with the given kick, which must be `embedded`."""
+
+    @compiled
+    def slices_of(step: float, slices: int, outer: tuple[float, ...], inner: tuple[float, ...], s: Floats) -> None:
+        """Slices of `step` [m]; `outer` and `inner` are what the kick of each strength takes."""
+        d = DRIFT_INNER * step
+        drift(DRIFT_OUTER * step, s)
+        for number in range(slices):
+            last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
+            for i in range(LANES):
+                x = s[i]
+                px = s[PX + i]
+                y = s[Y + i]
+                py = s[PY + i]
+                w = s[WEIGHT + i]
+                dw = d * w
+                lw = last * w
+                px, py = kick(outer, x, px, y, py)
+                x += dw * px
+                y += dw * py
+                squares = px * px + py * py
+                px, py = kick(inner, x, px, y, py)
+                x += dw * px
+                y += dw * py
+                squares = squares + px * px + py * py
+                px, py = kick(outer, x, px, y, py)
+                x += lw * px
+                y += lw * py
+                path = d * squares + last * (px * px + py * py)
+                s[i] = x
+                s[PX + i] = px
+                s[Y + i] = y
+                s[PY + i] = py
+                s[CT + i] += 0.5 * w * w * path
+
+    return slices_of
+
+
+@embedded
+def quadrupole_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
+    """Slopes behind a kick of a normal quadrupole term."""
+    return px - k[0] * x, py + k[0] * y
+
+
+@embedded
+def coupled_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
+    """Slopes behind a kick of a normal and a skew quadrupole term."""
+    return px - k[0] * x + k[1] * y, py + k[0] * y + k[1] * x
+
+
+@embedded
+def sextupole_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
+    """Slopes behind a kick of a normal sextupole term and dipole terms, which are given relative to it."""
+    strength, square, product = k
+    return px - strength * (square + x * x - y * y), py + 2.0 * strength * (product + x * y)
+
+
+quadrupole_slices, coupled_slices, sextupole_slices = (
+    straight(kick) for kick in (quadrupole_kick, coupled_kick, sextupole_kick)
+)
+
+
 @compiled
 def quadrupole(length: float, slices: int, gradient: float, s: Floats) -> None:
     """Pass a straight magnet with only a normal quadrupole term [1/m^2]."""
     step = length / slices
-    d = DRIFT_INNER * step
-    outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
-    drift(DRIFT_OUTER * step, s)
-    for number in range(slices):
-        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
-        for i in range(LANES):
-            x = s[i]
-            px = s[PX + i]
-            y = s[Y + i]
-            py = s[PY + i]
-            w = s[WEIGHT + i]
-            dw = d * w
-            lw = last * w
-            px -= outer * x
-            py += outer * y
-            x += dw * px
-            y += dw * py
-            squares = px * px + py * py
-            px -= inner * x
-            py += inner * y
-            x += dw * px
-            y += dw * py
-            squares = squares + px * px + py * py
-            px -= outer * x
-            py += outer * y
-            x += lw * px
-            y += lw * py
-            path = d * squares + last * (px * px + py * py)
-            s[i] = x
-            s[PX + i] = px
-            s[Y + i] = y
-            s[PY + i] = py
-            s[CT + i] += 0.5 * w * w * path
+    quadrupole_slices(step, slices, (KICK_OUTER * step * gradient,), (KICK_INNER * step * gradient,), s)
 
 
 @compiled
 def coupled(length: float, slices: int, gradient: float, skew: float, s: Floats) -> None:
     """Pass a straight magnet with only quadrupole terms [1/m^2], normal and skew."""
     step = length / slices
-    d = DRIFT_INNER * step
-    outer, inner = KICK_OUTER * step * gradient, KICK_INNER * step * gradient
-    outer_skew, inner_skew = KICK_OUTER * step * skew, KICK_INNER * step * skew
-    drift(DRIFT_OUTER * step, s)
-    for number in range(slices):
-        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
-        for i in range(LANES):
-            x = s[i]
-            px = s[PX + i]
-            y = s[Y + i]
-            py = s[PY + i]
-            w = s[WEIGHT + i]
-            dw = d * w
-            lw = last * w
-            px = px - outer * x + outer_skew * y
-            py = py + outer * y + outer_skew * x
-            x += dw * px
-            y += dw * py
-            squares = px * px + py * py
-            px = px - inner * x + inner_skew * y
-            py = py + inner * y + inner_skew * x
-            x += dw * px
-            y += dw * py
-            squares = squares + px * px + py * py
-            px = px - outer * x + outer_skew * y
-            py = py + outer * y + outer_skew * x
-            x += lw * px
-            y += lw * py
-            path = d * squares + last * (px * px + py * py)
-            s[i] = x
-            s[PX + i] = px
-            s[Y + i] = y
-            s[PY + i] = py
-            s[CT + i] += 0.5 * w * w * path
+    outer, inner = KICK_OUTER * step, KICK_INNER * step
+    coupled_slices(step, slices, (outer * gradient, outer * skew), (inner * gradient, inner * skew), s)
 
 
 @compiled
 def linear(
     length: float, slices: int, normal: float, skew: float, b2: float, a2: float, curvature: float, s: Floats
 ) -> None:
-    """Pass a straight or bent magnet with dipole terms [1/m] and quadrupole terms [1/m^2]."""
+    """Pass a straight or bent magnet with dipole terms [1/m] and quadrupole terms [1/m^2].
+
+    Its slices are not those of `straight`, because straight magnets would then compute a bend's path and dispersion.
+    """
     step = length / slices
     d = DRIFT_INNER * step
     outer, inner = KICK_OUTER * step, KICK_INNER * step
@@ -189,40 +195,9 @@ def linear(
 def sextupole(length: float, slices: int, normal: float, skew: float, b3: float, s: Floats) -> None:
     """Pass a straight magnet with a normal sextupole term [1/m^3], and dipole terms [1/m] not far above it."""
     step = length / slices
-    d = DRIFT_INNER * step
-    outer, inner = KICK_OUTER * step * b3, KICK_INNER * step * b3
-    outer_y, inner_y = 2.0 * outer, 2.0 * inner
     square, product = normal / b3, 0.5 * skew / b3
-    drift(DRIFT_OUTER * step, s)
-    for number in range(slices):
-        last = (2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER) * step
-        for i in range(LANES):
-            x = s[i]
-            px = s[PX + i]
-            y = s[Y + i]
-            py = s[PY + i]
-            w = s[WEIGHT + i]
-            dw = d * w
-            lw = last * w
-            px -= outer * (square + x * x - y * y)
-            py += outer_y * (product + x * y)
-            x += dw * px
-            y += dw * py
-            squares = px * px + py * py
-            px -= inner * (square + x * x - y * y)
-            py += inner_y * (product + x * y)
-            x += dw * px
-            y += dw * py
-            squares = squares + px * px + py * py
-            px -= outer * (square + x * x - y * y)
-            py += outer_y * (product + x * y)
-            x += lw * px
-            y += lw * py
-            s[i] = x
-            s[PX + i] = px
-            s[Y + i] = y
-            s[PY + i] = py
-            s[CT + i] += 0.5 * w * w * (d * squares + last * (px * px + py * py))
+    outer, inner = KICK_OUTER * step * b3, KICK_INNER * step * b3
+    sextupole_slices(step, slices, (outer, square, product), (inner, square, product), s)
 
 
 @compiled

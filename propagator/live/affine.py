@@ -18,6 +18,9 @@ LENGTH, ANGLE, ENTRANCE, EXIT, GAP, FINT_ENTRANCE, FINT_EXIT = range(7)
 #: Columns of a parameter row, `gnomon.lattice.elements.PARAMETERS`.
 A1, A2, A3, A4, B1, B2, B3, B4, KICK_X, KICK_Y, DX, DY, ROLL = range(13)
 
+#: Places of the coordinates in a point, an orbit's row and a dispersion's.
+X, PX, Y, PY = range(4)
+
 #: Numbers of a map, and of a row of it.
 MAP, WIDTH = 20, 5
 

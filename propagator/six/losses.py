@@ -16,7 +16,8 @@ import math
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
-from gnomon.propagator.live.affine import A1, B1, DX, DY, dipole_terms
+from gnomon.propagator.live.affine import A1, B1, DX, DY, PX, PY, X, Y, dipole_terms
+from gnomon.propagator.six import steps
 from gnomon.propagator.six.steps import field
 
 #: Columns of a magnet's row: length, curvature, horizontal strengths of the edges, angle and psi of the entrance.
@@ -60,9 +61,9 @@ def invariant(eta: float, eta_p: float, beta: float, alpha: float) -> float:
 @compiled
 def write_fields(row: Floats, length: float, fields: Floats) -> None:
     """Write b1 to b4 and a1 to a4 of a parameter row, with the coils' kicks."""
-    for k in range(4):
-        fields[k], fields[4 + k] = row[B1 + k], row[A1 + k]
-    fields[0], fields[4] = dipole_terms(length, row)
+    for k in range(B1 - A1):
+        fields[steps.B1 + k], fields[steps.A1 + k] = row[B1 + k], row[A1 + k]
+    fields[steps.B1], fields[steps.A1] = dipole_terms(length, row)
 
 
 @compiled
@@ -78,29 +79,29 @@ def lose_straight(
 ) -> None:  # fmt: skip
     """Add a straight magnet's radiation to the sums; orbit (4), dispersion (4), beta, alpha in x are at both ends."""
     write_fields(row, length, fields)
-    linear = True
-    for k in range(1, 4):
-        linear = linear and fields[k] == 0.0 and fields[4 + k] == 0.0
-    if linear and fields[0] == 0.0 and fields[4] == 0.0:
+    empty = True
+    for k in range(fields.size):
+        empty = empty and fields[k] == 0.0
+    if empty:
         return
-    high = fields[2] != 0.0 or fields[3] != 0.0 or fields[6] != 0.0 or fields[7] != 0.0
-    p_0, p_1 = p * orbit[1], p * after[1]
-    q_0, q_1 = p * orbit[3], p * after[3]
-    e_0, e_1 = p * (eta[1] - p_0), p * (eta_after[1] - p_1)
-    f_0, f_1 = p * (eta[3] - q_0), p * (eta_after[3] - q_1)
+    high = fields[steps.B3] != 0.0 or fields[steps.B4] != 0.0 or fields[steps.A3] != 0.0 or fields[steps.A4] != 0.0
+    p_0, p_1 = p * orbit[PX], p * after[PX]
+    q_0, q_1 = p * orbit[PY], p * after[PY]
+    e_0, e_1 = p * (eta[PX] - p_0), p * (eta_after[PX] - p_1)
+    f_0, f_1 = p * (eta[PY] - q_0), p * (eta_after[PY] - q_1)
     for place in range(3):
         weight = length / 6.0
         if place == 0:
-            x, y, at_x, at_y, slope, b_x, a_x = orbit[0], orbit[2], eta[0], eta[2], e_0, beta, alpha
+            x, y, at_x, at_y, slope, b_x, a_x = orbit[X], orbit[Y], eta[X], eta[Y], e_0, beta, alpha
         elif place == 2:
-            x, y, at_x, at_y, slope = after[0], after[2], eta_after[0], eta_after[2], e_1
+            x, y, at_x, at_y, slope = after[X], after[Y], eta_after[X], eta_after[Y], e_1
             b_x, a_x = beta_after, alpha_after
         else:
             weight *= 4.0
-            x, y = middle(orbit[0], after[0], p_0, p_1, length), middle(orbit[2], after[2], q_0, q_1, length)
-            at_x = middle(eta[0], eta_after[0], e_0, e_1, length)
-            at_y = middle(eta[2], eta_after[2], f_0, f_1, length)
-            slope = 1.5 * (eta_after[0] - eta[0]) / length - 0.25 * (e_0 + e_1)
+            x, y = middle(orbit[X], after[X], p_0, p_1, length), middle(orbit[Y], after[Y], q_0, q_1, length)
+            at_x = middle(eta[X], eta_after[X], e_0, e_1, length)
+            at_y = middle(eta[Y], eta_after[Y], f_0, f_1, length)
+            slope = 1.5 * (eta_after[X] - eta[X]) / length - 0.25 * (e_0 + e_1)
             b_x = middle(beta, beta_after, -2.0 * p * alpha, -2.0 * p * alpha_after, length)
             a_x = -0.75 * (beta_after - beta) / (p * length) - 0.25 * (alpha + alpha_after)
         b, a, g, f = field(fields, high, x - row[DX], y - row[DY])
@@ -121,10 +122,10 @@ def lose_bend(
     """Add a bend's radiation to the sums; orbit (4), dispersion (4), beta and alpha in x are at its entrance."""
     length, h, delta = shape[LENGTH], shape[CURVATURE], 1.0 / p - 1.0
     write_fields(row, length, fields)
-    x, y = orbit[0] - row[DX], orbit[2] - row[DY]
-    px, py = orbit[1], orbit[3]
-    eta, eta_y = dispersion[0], dispersion[2]
-    eta_p, eta_q = dispersion[1] - p * px, dispersion[3] - p * py
+    x, y = orbit[X] - row[DX], orbit[Y] - row[DY]
+    px, py = orbit[PX], orbit[PY]
+    eta, eta_y = dispersion[X], dispersion[Y]
+    eta_p, eta_q = dispersion[PX] - p * px, dispersion[PY] - p * py
     inlet, vertical = shape[INLET], h * math.tan(shape[ANGLE] - p * shape[PSI])
     lose_at_edge(-h * inlet, h, x, eta, invariant(eta, eta_p, beta, alpha), sums)
     px, py = px + inlet * x, py - vertical * y
@@ -183,7 +184,7 @@ def lose(
     `orbit` and `dispersion` (n+1, 4), `beta` and `alpha` (n+1,) in x are those at all entrances and the end. Row c of
     `points` and `weights` is the Gauss-Legendre rule with c points on 0 to 1.
     """
-    p, fields = 1.0 / (1.0 + delta), np.empty(8)
+    p, fields = 1.0 / (1.0 + delta), np.empty(steps.FIELD_COUNT)
     sums[:] = 0.0
     for k in range(which.size):
         i = which[k]

@@ -106,13 +106,12 @@ def pass_magnet(
         point = pass_edge(row, IN_EDGE, radiation, quantum, point, linear, matrix, diffusion)
     step = length / slices
     point = drifted(DRIFT_OUTER * step, point, linear, matrix)
-    if linear and quantum == 0.0:
-        if radiation == 0.0:
-            point = slices_matrix(step, slices, curvature, high, fields, point, matrix)
-        else:
-            point = radiating_slices_matrix(step, slices, curvature, high, fields, radiation, point, matrix)
-        slices = 0
-    for number in range(slices):
+    sliced = slices if quantum > 0.0 or not linear else 0
+    if sliced == 0 and radiation == 0.0:
+        point = slices_matrix(step, slices, curvature, high, fields, point, matrix)
+    elif sliced == 0:
+        point = radiating_slices_matrix(step, slices, curvature, high, fields, radiation, point, matrix)
+    for number in range(sliced):
         for stage in range(3):
             part = (KICK_INNER if stage == 1 else KICK_OUTER) * step
             last = 2.0 * DRIFT_OUTER if number < slices - 1 else DRIFT_OUTER

@@ -43,7 +43,8 @@ MATRIX, WIDTH = 48, 8
 X, PX, Y, PY, DELTA, CT = range(0, MATRIX, WIDTH)
 
 #: Fields of a kick: b1 to b4 and a1 to a4.
-B1, B2, B3, B4, A1, A2, A3, A4 = range(8)
+FIELD_COUNT = 8
+B1, B2, B3, B4, A1, A2, A3, A4 = range(FIELD_COUNT)
 
 Point = tuple[float, float, float, float, float, float]
 
