@@ -113,11 +113,11 @@ def _orbits(turn: Turn, knobs: Knobs, places: Integers) -> Floats:
 def _beta_change(
     turn: Turn, knobs: Knobs, moves: Floats, own: Floats, modes: Modes, inner: Complexes, mode: int, places: Integers
 ) -> Floats:
-    """Changes (p, m) of a mode's beta at places: by its eigenvector's at the start, and by what has changed on the way.
+    """Compute the changes (p, m) of a mode's beta at places: by its eigenvector at the start, and by the maps.
 
-    With w = T v the mode's coordinate at a place, d(beta) = 2 Re(w* dw). As w* is known, this is a row of eight numbers
-    for each place, times real and imaginary part of what the start's eigenvector changes by: products of matrices, with
-    no list of all changed matrices at all places, which takes longer to get from the system than to fill.
+    With w = T v the mode's coordinate at a place, d(beta) = 2 Re(w* dw): a row of eight numbers for each place, times
+    the real and imaginary parts of the changes. A list of all changed matrices at all places would be some megabytes,
+    which takes the system longer to provide than this takes to compute.
     """
     j = 2 * mode
     vector, gaps = modes.vectors[:, j], modes.values[j] - modes.values

@@ -39,7 +39,7 @@ ROWS = 7
 #: Start of each row.
 PX, Y, PY, DELTA, CT, WEIGHT = (row * LANES for row in range(1, ROWS))
 
-#: The slopes behind a kick: of what the magnet gives it, and x, px, y, py of a particle.
+#: px and py after a kick, from its strengths and x, px, y, py of a particle.
 Kick = Callable[[tuple[float, ...], float, float, float, float], tuple[float, float]]
 
 #: Half angle of the soft-edge correction up to which a series gives its tangent to the last digit.
@@ -60,11 +60,11 @@ def drift(length: float, s: Floats) -> None:
 
 
 def straight(kick: Kick) -> Callable[[float, int, tuple[float, ...], tuple[float, ...], Floats], None]:
-    """Return the compiled slices of a straight magnet with the given kick, which must be `embedded`."""
+    """Return the compiled pass through the slices of a straight magnet with an `embedded` kick."""
 
     @compiled
     def slices_of(step: float, slices: int, outer: tuple[float, ...], inner: tuple[float, ...], s: Floats) -> None:
-        """Slices of `step` [m]; `outer` and `inner` are what the kick of each strength takes."""
+        """Pass slices of `step` [m]; `outer` and `inner` are the strengths of the outer and inner kicks."""
         d = DRIFT_INNER * step
         drift(DRIFT_OUTER * step, s)
         for number in range(slices):
@@ -100,19 +100,19 @@ def straight(kick: Kick) -> Callable[[float, int, tuple[float, ...], tuple[float
 
 @embedded
 def quadrupole_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
-    """Slopes behind a kick of a normal quadrupole term."""
+    """Kick by a normal quadrupole term."""
     return px - k[0] * x, py + k[0] * y
 
 
 @embedded
 def coupled_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
-    """Slopes behind a kick of a normal and a skew quadrupole term."""
+    """Kick by a normal and a skew quadrupole term."""
     return px - k[0] * x + k[1] * y, py + k[0] * y + k[1] * x
 
 
 @embedded
 def sextupole_kick(k: tuple[float, ...], x: float, px: float, y: float, py: float) -> tuple[float, float]:
-    """Slopes behind a kick of a normal sextupole term and dipole terms, which are given relative to it."""
+    """Kick by a normal sextupole term, and by dipole terms that are given relative to it."""
     strength, square, product = k
     return px - strength * (square + x * x - y * y), py + 2.0 * strength * (product + x * y)
 

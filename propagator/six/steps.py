@@ -128,13 +128,13 @@ def kick(length: float, curvature: float, high: bool, fields: Floats, radiation:
 
 @embedded
 def kick_slopes(length: float, curvature: float, gradient: float, skew: float) -> Slopes:
-    """Of a kick in a field with the derivative `gradient` + i `skew`: by x and y in px, by y in py, and by delta."""
+    """Return the derivatives of a kick in a field with the derivative `gradient` + i `skew`: by x and y, y, delta."""
     return length * (gradient + curvature * curvature), length * skew, length * gradient, length * curvature
 
 
 @embedded
 def loss_slopes(length: float, curvature: float, high: bool, fields: Floats, radiation: float, point: Point) -> Losses:
-    """Of what a kick takes off delta: by x, px, y, py and delta; its share of the momentum, and the slopes x', y'."""
+    """Return the derivatives of a kick's loss by x, px, y, py and delta, its share of the momentum, and x' and y'."""
     x, px, y, py, delta, _ = point
     b, a, g, f = field(fields, high, x, y)
     p = 1.0 / (1.0 + delta)
@@ -174,7 +174,7 @@ def kick_column(kick: Slopes, free: Slopes, column: Point) -> Point:
 def radiating_column(kick: Slopes, losses: Losses, free: Slopes, column: Point) -> Point:
     """Carry a column of a matrix through a kick with radiation and the free space behind it.
 
-    What depends on the coordinates that a kick changes last stands last in each sum, which shortens the wait for them.
+    In each sum the coordinates that the step before computes last stand last, so that the processor waits for less.
     """
     focus, skew, gradient, bend = kick
     reach, down_x, down_y, down = free
@@ -192,7 +192,7 @@ def radiating_column(kick: Slopes, losses: Losses, free: Slopes, column: Point) 
 
 @embedded
 def column_of(matrix: Floats, c: int) -> Point:
-    """Column `c` of a matrix."""
+    """Return column `c` of a matrix."""
     return matrix[X + c], matrix[PX + c], matrix[Y + c], matrix[PY + c], matrix[DELTA + c], matrix[CT + c]
 
 
