@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gnomon.cli.log.options import journal_to_read
 from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, configure
+from gnomon.cli.served_journal import Asked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,7 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Read the recorded commands from this journal.",
-        show_default="the journal of the configuration",
+        show_default="that of the running server, else of the configuration",
     ),
 ]
 
@@ -117,7 +119,7 @@ def replay(
     if net and pace == "original":
         raise typer.BadParameter("the steps of --net have no recorded times; give seconds", param_hint="--pace")
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
-    path = journal if journal is not None else configure(config).journal()
+    path = journal_to_read(Asked(journal, config))
     run, plan = _plan(path, (first, last), prefix, config, machine, pvs, max_step if net else None, with_faults)
     console = rendering.make_console()
     console.print(

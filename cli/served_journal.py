@@ -34,14 +34,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ServedJournal:
-    """A journal, and the prefix of the server that writes it; offline, the prefix that was given, if any."""
+    """A journal, and the prefix of the server that writes it; offline, the prefix that was given, if any.
+
+    `machine` is what the server serves, and `store` its document store where it runs on this computer; else empty.
+    """
 
     path: Path
     prefix: str | None
+    machine: str = ""
+    store: str = ""
 
 
 def find_served_journal(asked: Asked) -> ServedJournal:
     """Ask the running server for its journal. Raises GnomonError if it does not answer, or writes another one."""
+    from gnomon.clients.errors import NoServerError
     from gnomon.clients.server_choice import choose_server
     from gnomon.recorder import Reader, ReviewError
 
@@ -52,7 +58,10 @@ def find_served_journal(asked: Asked) -> ServedJournal:
     if asked.journal is not None and prefix is None:
         with Reader(asked.journal) as reader:
             prefix = reader.newest_run().prefix
-    target = choose_server(prefix=prefix, machine=asked.machine, config=asked.config, server=asked.server)
+    try:
+        target = choose_server(prefix=prefix, machine=asked.machine, config=asked.config, server=asked.server)
+    except NoServerError as error:
+        raise NoServerError(f"{error}\n--offline reads the journal's file without a server") from error
     answer = ask_journal(target)
     path, name = Path(answer["journal"]), f"the server with prefix {target.prefix!r}"
     if asked.machine is not None and answer["machine"] != Path(asked.machine).stem:
@@ -64,7 +73,8 @@ def find_served_journal(asked: Asked) -> ServedJournal:
     with Reader(path) as reader:
         if reader.newest_run().run != int(answer["run"]):
             raise ReviewError(f"{name} writes run {answer['run']:.0f}, and {path} has run {reader.newest_run().run}")
-    return ServedJournal(path, target.prefix)
+    store = target.server.store if target.server is not None else ""
+    return ServedJournal(path, target.prefix, str(answer["machine"]), store)
 
 
 def ask_journal(target: "Target") -> dict[str, Any]:

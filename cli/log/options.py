@@ -144,10 +144,14 @@ def asked(
 def chosen_journal(
     context: typer.Context, journal: Path | None = None, machine: str | None = None, prefix: str | None = None
 ) -> Path:
+    """Find the journal to read, by the options of a subcommand and those before it; see `journal_to_read`."""
+    return journal_to_read(asked(context, journal, machine, prefix))
+
+
+def journal_to_read(wanted: Asked) -> Path:
     """Find the journal to read: the given file, that of the server that runs here, or that of the configuration."""
     from gnomon.ioc.base.running_servers import running_servers
 
-    wanted = asked(context, journal, machine, prefix)
     if wanted.journal is not None:
         return wanted.journal
     if wanted.config is None and wanted.machine is None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.option_group import with_options
-from gnomon.cli.options import ConfigFile, Machine
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Server
+from gnomon.cli.served_journal import Asked, Offline
 from gnomon.cli.study.running import Wanted, cell, run_study
 
 if TYPE_CHECKING:
@@ -31,8 +32,13 @@ def compare(
     machine: Machine = None,
     journal: Annotated[
         Path | None,
-        typer.Option("--journal", help="Journal of commands and lattice ids.", show_default="that of the machine"),
+        typer.Option(
+            "--journal", help="Journal of commands and lattice ids.", show_default="that of the running server"
+        ),
     ] = None,
+    prefix: Prefix = None,
+    server: Server = None,
+    offline: Offline = False,
     every: Annotated[bool, typer.Option("--all", help="List all settings that differ.")] = False,
     *,
     wanted: Wanted,
@@ -41,13 +47,15 @@ def compare(
     """Compare two lattices: tunes, chromaticities, beta beating, orbit, dispersion, settings.
 
     For example `gnomon compare flat nominal --plot flat.png`, `gnomon compare 120 125` or `gnomon compare flat TWIN:`.
+    Commands are those of the running server, which is asked for its journal; `--offline` reads the file.
     """
-    from gnomon.cli.lattice_options import named_pair
+    from gnomon.cli.lattice_options import ChosenJournal, named_pair
     from gnomon.cli.options import configure
     from gnomon.propagator.studies import Version, plot_comparison, study_comparison
 
-    settings = configure(config, machine, None, journal)
-    a, b = named_pair(settings, machine, one, other)
+    settings = configure(config, machine, prefix, journal)
+    recording = ChosenJournal(settings, Asked(journal, config, machine, prefix, server, offline))
+    a, b = named_pair(settings, machine, one, other, recording)
 
     def study(lattice: "Lattice", origin: str, say: "Say") -> "StudyResult":
         say("comparing", 0, 1)

@@ -1,5 +1,6 @@
 """Versions of the lattice by name: nominal, named optics, snapshots, and points of a journal."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,10 @@ def at_command(config: Config, journal: Path, sequence: int) -> KnownLattice:
     return KnownLattice(ring.nominal.updated(point.settings), f"command {sequence} of {point.run.prefix!r}")
 
 
-def at_id(config: Config, journal: Path, wanted: str) -> KnownLattice:
-    """Find a lattice by its id or the beginning of it: nominal, optics, in the journal, or of a snapshot.
+def at_id(config: Config, find_journal: Callable[[], Path], wanted: str) -> KnownLattice:
+    """Find a lattice by its id or the beginning of it: nominal, optics, of a snapshot, or in the journal.
 
-    Raises UnknownLatticeError when none of them has it.
+    The journal is looked for only when nothing else has the id. Raises UnknownLatticeError when none of them has it.
     """
     if len(wanted) < MIN_ID:
         raise UnknownLatticeError(f"lattice {wanted!r}: give at least the first {MIN_ID} characters of the id")
@@ -77,14 +78,15 @@ def at_id(config: Config, journal: Path, wanted: str) -> KnownLattice:
         known = _with_optics(ring, name)
         if known.lattice.id.startswith(wanted):
             return known
+    for kept in list_snapshots(config):
+        if kept.snapshot.lattice_id.startswith(wanted):
+            return _reproduced(_of_snapshot(config, kept), wanted)
+    journal = find_journal()
     if journal.exists():
         with Reader(journal) as reader:
             sequence = reader.command_of_lattice(wanted)
         if sequence is not None:
             return _reproduced(at_command(config, journal, sequence), wanted)
-    for kept in list_snapshots(config):
-        if kept.snapshot.lattice_id.startswith(wanted):
-            return _reproduced(_of_snapshot(config, kept), wanted)
     raise UnknownLatticeError(
         f"lattice {wanted!r} is neither nominal nor in the journal {journal} nor that of a snapshot; `gnomon log show "
         "N` shows the ids"

@@ -5,12 +5,23 @@ from pathlib import Path
 import pytest
 import typer
 
-from gnomon.cli.lattice_options import LatticeChoice, find_lattice, named_lattice, named_pair
+from gnomon.cli import lattice_options, served_journal
+from gnomon.cli.lattice_options import ChosenJournal, LatticeChoice, find_lattice, named_pair
+from gnomon.cli.served_journal import Asked
+from gnomon.clients.errors import NoServerError
 from gnomon.ioc.app import known_lattices
 from gnomon.ioc.app.known_lattices import KnownLattice, UnknownLatticeError
 from gnomon.ioc.base.config import Config, changed
+from gnomon.ioc.base.running_servers import RunningServer
+from gnomon.recorder import JournalError, RemoteError
+from unit.cli.commands import tell_journal
 from unit.cli.served_lattice import MLS, STEERER, FakeClient
 from unit.recorder.test_steps import Recording, current
+
+
+def named_lattice(config: Config, text: str) -> KnownLattice:
+    """Without a server: commands are those of the configuration's journal."""
+    return lattice_options.named_lattice(config, text, ChosenJournal(config, Asked(config.journal(), offline=True)))
 
 
 def test_names_of_lattices_are_found_by_what_they_are(config: Config) -> None:
@@ -31,7 +42,7 @@ def test_names_of_lattices_are_found_by_what_they_are(config: Config) -> None:
 def test_nominal_means_the_machine_of_the_other_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
     other = KnownLattice(MLS.optics["low_alpha"], "snapshot x")
     monkeypatch.setattr(known_lattices, "at_snapshot", lambda *_: other)
-    a, b = named_pair(Config(), None, "nominal", "x")
+    a, b = named_pair(Config(), None, "nominal", "x", ChosenJournal(Config(), Asked(offline=True)))
     assert (a.lattice.id, b) == (MLS.nominal.id, other)
 
 
@@ -74,7 +85,7 @@ def test_a_recorded_lattice_is_found_by_the_beginning_of_its_id_even_if_it_is_al
     assert (known.lattice.id, known.origin) == (with_steerer(0.25), "command 1 of 'TWIN:'")
     asked: list[str] = []
 
-    def at_id(config: Config, journal: Path, text: str) -> KnownLattice:
+    def at_id(config: Config, journal: object, text: str) -> KnownLattice:
         asked.append(text)
         return known
 
@@ -119,3 +130,53 @@ def test_the_options_choose_the_lattice(recorded: Config, tmp_path: Path) -> Non
 def test_a_lattice_of_another_machine_than_asked_for_is_refused(recorded: Config, tmp_path: Path) -> None:
     with pytest.raises(UnknownLatticeError, match="command 1 of 'TWIN:' is of machine 'mls', not of 'bessy2'"):
         find_lattice(LatticeChoice(machine="bessy2", at=1, journal=tmp_path / "twin.journal"))
+
+
+@pytest.fixture
+def writing(recorded: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A server of the MLS that writes the journal of two commands; the configuration names another journal."""
+    path = recorded.journal()
+    running = RunningServer(
+        prefix="TWIN:", machine="mls", role="twin", pid=4711, ca_address="127.0.0.1:1", pva_address="127.0.0.1:2",
+        environment={}, config="", journal=str(path), store=str(recorded.store_path()),
+    )  # fmt: skip
+    monkeypatch.setattr("gnomon.clients.server_choice.running_servers", lambda *_: [running])
+    monkeypatch.setattr(served_journal, "ask_journal", tell_journal(path))
+    return changed(recorded, {"recorder": {"journal": str(path.with_name("another.journal"))}})
+
+
+def test_commands_and_ids_are_those_of_the_running_server(writing: Config) -> None:
+    for choice in (
+        LatticeChoice(at=1),
+        LatticeChoice(lattice=with_steerer(0.25)[:10]),
+        LatticeChoice(at=1, prefix="TWIN:"),
+    ):
+        assert find_lattice(choice).lattice.id == with_steerer(0.25)
+    journal = ChosenJournal(writing, Asked())
+    assert lattice_options.named_lattice(writing, "2", journal).lattice.id == with_steerer(0.5)
+    a, b = named_pair(Config(), None, "1", with_steerer(0.5)[:10], ChosenJournal(Config(), Asked()))
+    assert (a.lattice.id, b.lattice.id) == (with_steerer(0.25), with_steerer(0.5))
+
+
+def test_a_server_that_does_not_answer_is_refused_unless_the_file_alone_is_asked_for(
+    writing: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(target: object) -> dict[str, object]:
+        raise RemoteError("no server answered")
+
+    monkeypatch.setattr(served_journal, "ask_journal", silent)
+    with pytest.raises(RemoteError, match="no server answered"):
+        find_lattice(LatticeChoice(at=1))
+    with pytest.raises(JournalError, match=r"another\.journal"):
+        lattice_options.named_lattice(writing, "1", ChosenJournal(writing, Asked(writing.journal(), offline=True)))
+
+
+def test_without_a_server_the_way_to_the_file_is_told(recorded: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnomon.clients.server_choice.running_servers", lambda *_: [])
+    for name in ("EPICS_PVA_ADDR_LIST", "EPICS_PVA_NAME_SERVERS", "EPICS_CA_ADDR_LIST", "EPICS_CA_NAME_SERVERS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NoServerError, match=r"no server of this user runs.*\n--offline reads the journal's file"):
+        find_lattice(LatticeChoice(at=1))
+    with pytest.raises(UnknownLatticeError, match=r"is not a snapshot .*in a journal it was not looked for: no server"):
+        lattice_options.named_lattice(recorded, "ffffffff", ChosenJournal(recorded, Asked()))
+    assert find_lattice(LatticeChoice(at=1, journal=recorded.journal())).lattice.id == with_steerer(0.25)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gnomon.cli import replay
+from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.lattice import DocumentError, Outcome, Ring
-from gnomon.recorder import Journal, ReplayError
+from gnomon.recorder import Journal, JournalError, ReplayError
 from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
 from unit.recorder.fake_machine import FakeMachine, FakePv
@@ -129,3 +130,17 @@ def test_replay_never_loads_fault_injection(recording: Path) -> None:
     words = ["gnomon", "replay", "--journal", str(recording), "--from", "1", "--to", "2", "--prefix", "MACH:"]
     child = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
+
+
+def test_the_recording_is_that_of_the_running_server(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    served = RunningServer(
+        pid=1, prefix="TWIN:", machine="bessy2", role="twin", ca_address="", pva_address="", journal=str(recording)
+    )
+    with announced(served):
+        assert "HS4P1D1R" in gnomon("replay", "--from", 1, "--to", 2, "--prefix", "X:").stdout
+    with pytest.raises(JournalError, match="no journal"):
+        gnomon("replay", "--from", 1, "--to", 2, "--prefix", "X:")

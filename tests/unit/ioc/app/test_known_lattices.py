@@ -70,8 +70,8 @@ def test_an_unknown_command_is_refused(config: Config, journal: Path) -> None:
 
 def test_an_id_is_found_in_the_journal_by_its_beginning(config: Config, journal: Path) -> None:
     wanted = expected(with_optics(config).lattice.ring, 0.5).id
-    assert at_id(config, journal, wanted[:8]).origin == "command 1 of 'T:'"
-    assert at_id(config, journal, wanted).lattice.id == wanted
+    assert at_id(config, lambda: journal, wanted[:8]).origin == "command 1 of 'T:'"
+    assert at_id(config, lambda: journal, wanted).lattice.id == wanted
 
 
 def test_an_id_is_found_among_optics_and_snapshots_without_a_journal(config: Config, tmp_path: Path) -> None:
@@ -79,12 +79,12 @@ def test_an_id_is_found_among_optics_and_snapshots_without_a_journal(config: Con
     kept = expected(ring, 0.25)
     keep(config, "quarter", kept)
     nowhere = tmp_path / "nowhere"
-    assert at_id(config, nowhere, ring.nominal.id).origin == "optics nominal"
-    assert at_id(config, nowhere, kept.id[:6]).origin == "snapshot quarter"
+    assert at_id(config, lambda: nowhere, ring.nominal.id).origin == "optics nominal"
+    assert at_id(config, lambda: nowhere, kept.id[:6]).origin == "snapshot quarter"
     with pytest.raises(UnknownLatticeError, match="neither nominal nor in the journal"):
-        at_id(config, nowhere, "ffffffff")
+        at_id(config, lambda: nowhere, "ffffffff")
     with pytest.raises(UnknownLatticeError, match="first 4 characters"):
-        at_id(config, nowhere, "f")
+        at_id(config, lambda: nowhere, "f")
 
 
 def test_a_snapshot_is_its_settings_and_the_rest_nominal(config: Config) -> None:
