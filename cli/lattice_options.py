@@ -122,8 +122,8 @@ def find_lattice(choice: LatticeChoice) -> "KnownLattice":
         ways["--prefix"] = lambda: _running(settings, choice.prefix, choice.machine, choice.server)
     found = next(iter(ways.values()), lambda: known.with_optics(settings))()
     ring = found.lattice.ring
-    if choice.machine is not None and (asked := find_machine(settings).document.name) != ring.name:
-        raise known.UnknownLatticeError(f"{found.origin} is of machine {ring.name!r}, not of {asked!r}")
+    if choice.machine is not None and (wanted := find_machine(settings).document.name) != ring.name:
+        raise known.UnknownLatticeError(f"{found.origin} is of machine {ring.name!r}, not of {wanted!r}")
     return found
 
 
