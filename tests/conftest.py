@@ -140,7 +140,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def no_process_left_behind() -> Iterator[None]:
     """Fail the test that started a process and did not end it. Fixtures of wider scope may keep theirs."""
-    before = set(psutil.Process().children(recursive=True))
+    before = set(_descendants())
     yield
     _, left = psutil.wait_procs(_children_since(before), timeout=GRACE_S)
     names = [f"{process.pid} {' '.join(_command_line(process))}" for process in left]
@@ -154,9 +154,18 @@ def _children_since(before: set[psutil.Process]) -> list[psutil.Process]:
     # multiprocessing keeps one resource tracker (or fork server) until the interpreter ends.
     return [
         process
-        for process in psutil.Process().children(recursive=True)
+        for process in _descendants()
         if process not in before and not any("multiprocessing" in word for word in _command_line(process))
     ]
+
+
+def _descendants() -> list[psutil.Process]:
+    # One call of the system says that there is no child at all; psutil reads of each process of the machine.
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return []
+    return psutil.Process().children(recursive=True)
 
 
 def _command_line(process: psutil.Process) -> list[str]:
