@@ -1,5 +1,6 @@
 """Common parts of all tests: an EPICS environment that reaches nobody else, free ports, no process left behind."""
 
+import gc
 import os
 import random
 import socket
@@ -56,6 +57,13 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out all that was imported; walking through it took a tenth of the unit tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(3_000, 20, 100)
 
 
 @pytest.fixture

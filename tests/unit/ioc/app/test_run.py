@@ -1,7 +1,6 @@
 """A server's process: it stops on a signal, survives a lack of memory, and logs errors as lines."""
 
 import asyncio
-import gc
 import io
 import logging
 import os
@@ -35,11 +34,11 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     asked: list[int] = []
     monkeypatch.setattr(module, "limit_memory_growth", asked.append)
     monkeypatch.setattr(module.log, "_next", 0.0)
+    monkeypatch.setattr(module.gc, "freeze", lambda: None)
     logger = logging.getLogger("asyncio")
     propagate, handlers = logger.propagate, logger.handlers
     yield asked
     logger.propagate, logger.handlers = propagate, handlers
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
