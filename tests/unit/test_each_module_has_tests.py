@@ -129,13 +129,14 @@ def excepted(path: str) -> bool:
     return bool(KERNELS.match(path)) or f"{Path(path).parent}/" in AS_A_WHOLE or path in OTHERWISE
 
 
-def untested() -> list[str]:
-    return [
+@cache
+def untested() -> tuple[str, ...]:
+    return tuple(
         path
         for path in large()
         if module_of(ROOT / path) not in imports_of_tests(Path(path).parent)
         and not (UNIT / Path(path).parent / f"test_{Path(path).name}").exists()
-    ]
+    )
 
 
 def test_each_large_module_is_imported_by_a_test_of_its_folder() -> None:

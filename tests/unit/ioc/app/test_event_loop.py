@@ -19,7 +19,9 @@ STARTERS = {"run", "Runner", "new_event_loop", "run_until_complete", "run_foreve
 
 def starters(source: str) -> list[str]:
     """Names of asyncio, and of its loops, by which a text starts an event loop."""
-    found = []
+    found: list[str] = []
+    if not any(word in source for word in ("asyncio", "run_until_complete", "run_forever")):
+        return found
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "asyncio":
             found += [alias.name for alias in node.names if alias.name in STARTERS]

@@ -15,7 +15,8 @@ from gnomon.ioc.base.config import Config, ShadowConfig, changed
 from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import revolution_frequency
-from gnomon.ioc.shadow import assembly
+from gnomon.ioc.shadow import assembly, follower
+from gnomon.ioc.shadow import shadow as shadow_module
 from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.watched_pvs import choose_watched_pvs
@@ -62,6 +63,8 @@ async def following(
         return links[-1]
 
     monkeypatch.setattr(assembly, "make_link", link)
+    monkeypatch.setattr(follower, "GATHER_S", 0.02)
+    monkeypatch.setattr(shadow_module, "LOOK_S", 0.025)
     shadow = {"addresses": ["machine"], "settle_s": SETTLE_S, "stale_s": STALE_S}
     config = changed(Config(prefix="T:"), {"role": "shadow", "shadow": shadow})
     async with running(folder, compute) as rig:
@@ -143,8 +146,9 @@ async def test_a_value_that_cannot_be_had_is_refused_and_shown(
         assert rig.get("T:CP:rdbk").value == 1.0
         link.say({"CP:set": 1.1})
         await eventually(lambda: rig.get("T:dt:machine:refused").value == 0)
+        await eventually(lambda: rig.get("T:CP:rdbk").value == 1.1)
         assert rig.get("T:CP:set").value == 1.1
-        assert rig.get("T:CP:set").severity is not Severity.INVALID
+        await eventually(lambda: rig.get("T:CP:set").severity is not Severity.INVALID)
     assert [e.outcome and e.outcome.value for e in entries(tmp_path)] == ["applied", "rejected", "applied"]
 
 
