@@ -1,5 +1,6 @@
 """Machine structure: where it is kept, and the PVs that it gets."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from gnomon.lattice import lazy_names
@@ -34,8 +35,9 @@ __getattr__ = lazy_names(
 )
 
 
+@cache
 def shipped_machine(name: str) -> "Ring":
-    """Build the ring of a shipped machine. Raises DocumentError when there is none of that name."""
+    """The ring of a shipped machine, built once in a process. Raises DocumentError when there is none of that name."""
     from gnomon.db.machines import shipped_document
     from gnomon.lattice import Ring
 

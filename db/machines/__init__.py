@@ -1,5 +1,6 @@
 """The machines that gnomon ships: their documents, and the PVs that their facilities give them."""
 
+from functools import cache
 from pathlib import Path
 
 from gnomon.lattice import DocumentError, MachineDocument, read_machine
@@ -12,8 +13,9 @@ def shipped_machines() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.json") if not path.name.endswith(".pvs.json")))
 
 
+@cache
 def shipped_document(name: str) -> MachineDocument:
-    """The document of a shipped machine. Raises DocumentError when there is none of that name."""
+    """Read the document of a shipped machine, once in a process. Raises DocumentError when there is no such machine."""
     if name not in shipped_machines():
         raise DocumentError(f"no machine {name!r} is shipped; there are {', '.join(shipped_machines())}")
     return read_machine(_FOLDER / f"{name}.json")

@@ -16,6 +16,7 @@ from gnomon.db import (
     pv_files,
     read_pvs,
     shipped_document,
+    shipped_machine,
     shipped_machines,
 )
 from gnomon.db.pvs import PvSpec
@@ -42,7 +43,9 @@ class LoadedMachine:
 
     @cached_property
     def ring(self) -> Ring:
-        """The document, built."""
+        """The document, built; that of a shipped machine is built once in a process."""
+        if self.document.name in shipped_machines() and self.document is shipped_document(self.document.name):
+            return shipped_machine(self.document.name)
         return Ring(self.document)
 
 

@@ -7,7 +7,7 @@ import pytest
 from numba import literal_unroll
 
 from gnomon.lattice.elements import Drift, Quadrupole, Sextupole
-from gnomon.propagator.compiled import Floats, compiled
+from gnomon.propagator.compiled import Floats, kernel
 from gnomon.propagator.live.affine import AFFINE, B2, B3, NONLINEAR
 from gnomon.propagator.live.program import SLOTS, Program
 from gnomon.propagator.live.tables import Packed, pack, unpack
@@ -87,7 +87,7 @@ def seen_by_a_kernel(program: Program) -> list[tuple[float, ...]]:
     return [tuple(row) for row in out.tolist()]
 
 
-@compiled
+@kernel
 def look(packed: Packed, out: Floats) -> None:
     """Write a row about each of `NAMES`."""
     t = unpack(packed)
@@ -100,7 +100,7 @@ def look(packed: Packed, out: Floats) -> None:
         row += 1  # noqa: SIM113 - numba unrolls no enumeration
 
 
-@compiled
+@kernel
 def write_points(packed: Packed) -> None:
     """Write a number to one place."""
     unpack(packed).points[-1, 0, 3] = -7.0

@@ -11,10 +11,11 @@ from gnomon.lattice import Lattice, Ring, parse_machine
 from gnomon.lattice.elements import Bend
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator import Propagator
+from gnomon.propagator.compiled import Floats, kernel
 from gnomon.propagator.six import SixD, envelope, radiation_summary
 from gnomon.propagator.six import six_kernels as kernels
 from gnomon.propagator.six.program import Tables
-from gnomon.propagator.six.steps import face, face_matrix
+from gnomon.propagator.six.steps import Point, face, face_matrix
 from unit.lattice.small_ring import DOCUMENT
 from unit.propagator.errors import with_errors, with_misalignments
 
@@ -95,6 +96,12 @@ def test_the_mls_has_its_numbers(mls: Ring) -> None:
     assert radiation_summary(mls.nominal, Propagator(mls)(mls.nominal)).emittance_m == pytest.approx(107.8e-9, rel=1e-3)
 
 
+@kernel
+def pass_magnet(row: Floats, point: Point) -> Point:
+    """Pass a magnet in ten slices, with the loss alone; kept like any kernel, since compiling it takes seconds."""
+    return kernels.pass_magnet(row, 10, False, 1e-4, 0.0, point, False, np.empty(48), np.empty((7, 6)))
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_loss_in_parallel_faces_does_not_depend_on_where_the_particle_enters(sign: float) -> None:
     angle = sign * math.pi / 8.0
@@ -104,9 +111,7 @@ def test_the_loss_in_parallel_faces_does_not_depend_on_where_the_particle_enters
         tables = Tables((bend,), faces)
         for x in (-1e-3, 0.0, 1e-3):
             point = (x, 0.0, 0.0, 0.0, 0.0, 0.0)
-            after = kernels.pass_magnet(
-                tables.rows[0], 10, False, 1e-4, 0.0, point, False, np.empty(48), np.empty((7, 6))
-            )
+            after = pass_magnet(tables.rows[0], point)
             losses[faces, x] = -after[4]
     slope = {f: (losses[f, 1e-3] - losses[f, -1e-3]) / (2e-3 * losses[f, 0.0]) for f in (False, True)}
     assert abs(slope[False]) > 0.3
