@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+import hypothesis
 import psutil
 import pytest
 
@@ -128,6 +129,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
     for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:
         del os.environ[name]
+    # No deadline: an example that another process holds up for a moment has not failed.
+    hypothesis.settings.register_profile(
+        "gnomon", deadline=None, max_examples=500 if config.getoption("--soak") else 50
+    )
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "gnomon")
     config.stash[REPEATER] = repeater = QuietRepeater()
     os.environ |= {
         "EPICS_CA_REPEATER_PORT": str(repeater.port),

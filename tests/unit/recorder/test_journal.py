@@ -221,6 +221,13 @@ def failing(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def impatient(path: Path) -> sqlite3.Connection:
+    """Waits for readers for a moment only."""
+    connection = open_for_writing(path)
+    connection.execute("PRAGMA busy_timeout = 50")
+    return connection
+
+
 @pytest.mark.parametrize(("statement", "after"), [("BEGIN", False), ("COMMIT", False), ("COMMIT", True)])
 def test_after_a_failed_commit_nothing_of_it_is_there_and_the_journal_works_again(
     path: Path, statement: str, after: bool, monkeypatch: pytest.MonkeyPatch
@@ -426,7 +433,7 @@ def test_a_log_that_is_taken_away_is_saved_into_the_journal_before_anything_else
 
 
 def test_a_log_that_is_taken_away_while_a_reader_holds_it_is_saved_when_the_reader_ends(path: Path) -> None:
-    with Journal(path) as journal:
+    with Journal(path, impatient) as journal:
         begin(journal)
         write(journal, applied(1, "Q1", 0.0, 1.0))
         reader = sqlite3.connect(path, isolation_level=None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gnomon.ioc.base import memory_budget
 from gnomon.ioc.base.config import ConfigError, GuardConfig, changed, read_config
 from gnomon.ioc.base.memory_budget import MemoryBudget, to_evict
 
@@ -51,21 +52,25 @@ def test_the_least_is_taken_from_clients_that_together_hold_a_little_too_much() 
     assert len(to_evict(clients, 1000 * MB, LIMIT)) == 1
 
 
-async def test_the_budget_acts_on_growth_and_waits_until_memory_has_come_back() -> None:
+async def test_the_budget_acts_on_growth_and_waits_until_memory_has_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_budget, "CHECK_S", 0.02)
+    monkeypatch.setattr(memory_budget, "SETTLE_S", 0.04)
     grown = [0.0]
     clients = [Client(300 * MB), Client(MB)]
     budget = MemoryBudget(GuardConfig(max_clients_bytes=100 * MB), lambda: 500 * MB + grown[0])
     budget.watch(lambda: [client for client in clients if not client.reasons])
     budget.start()
     try:
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.05)
         assert not clients[0].reasons
         grown[0] = 150.0 * MB
-        await asyncio.sleep(0.15)
+        async with asyncio.timeout(5.0):
+            while not clients[0].reasons:
+                await asyncio.sleep(0.005)
         assert len(clients[0].reasons) == 1
         assert "holds about 286.1 MiB, the most of all" in clients[0].reasons[0]
         assert "guard.max_clients_bytes is 95 MiB" in clients[0].reasons[0]
-        await asyncio.sleep(0.7)  # the memory does not come back: what is left is not the clients'
+        await asyncio.sleep(0.15)  # the memory does not come back: what is left is not the clients'
         assert not clients[1].reasons
     finally:
         budget.stop()

@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
@@ -49,13 +49,28 @@ async def _send(sock: socket.socket, data: bytes) -> None:
     await asyncio.get_running_loop().sock_sendall(sock, data)
 
 
-async def _read(sock: socket.socket, silence_s: float = 0.1) -> bytes:
+async def _read(sock: socket.socket) -> bytes:
     """Read until nothing more comes."""
-    data = b""
-    with suppress(TimeoutError):
-        while got := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2**16), silence_s):
-            data += got
-    return data
+    data = bytearray()
+
+    async def listen() -> None:
+        while got := await asyncio.get_running_loop().sock_recv(sock, 2**16):
+            data.extend(got)
+
+    listening = asyncio.create_task(listen())
+    await _until_still(lambda: len(data))
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+    return bytes(data)
+
+
+async def _until_still(count: Callable[[], int]) -> None:
+    """Wait until a number has stayed the same for many turns of the event loop, in which all parties are."""
+    last, turns = count(), 0
+    while turns < 25:
+        await asyncio.sleep(0.001)
+        last, turns = count(), (turns + 1 if count() == last else 0)
 
 
 def _split(data: bytes) -> list[bytes]:
@@ -92,11 +107,11 @@ async def test_an_answer_stands_between_the_server_s_messages_wherever_they_are_
     stream = UPDATE * 2
     async with joined() as made:
         await _send(made.pvxs, stream[:cut])
-        first = await _read(made.client, 0.02)
+        first = await _read(made.client)
         await _send(made.client, SEARCH)
-        early = await _read(made.client, 0.02)
+        early = await _read(made.client)
         await _send(made.pvxs, stream[cut:])
-        late = await _read(made.client, 0.05)
+        late = await _read(made.client)
     assert (early == ANSWER) == (cut % len(UPDATE) < HEADER_BYTES)
     assert sorted(_split(first + early + late)) == sorted([UPDATE, ANSWER, UPDATE])
 
@@ -134,7 +149,7 @@ async def test_answers_never_stand_inside_a_message_in_either_direction(seed: in
                 one = said.pop(0)
                 await _send(made.pvxs, one)
             await asyncio.sleep(0)
-        await asyncio.sleep(0.2)
+        await _until_still(lambda: len(answered) + len(got))
         for task in (pvxs, listening):
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -154,7 +169,7 @@ async def test_answers_are_left_out_for_a_client_that_does_not_read_them() -> No
     async with joined() as made:
         task = asyncio.create_task(_answer_echoes(made.pvxs, []))
         sending = asyncio.create_task(_send(made.client, SEARCH * 5000))
-        await asyncio.sleep(0.5)
+        await _until_still(lambda: made.relay.waiting_bytes)
         waiting = made.relay.waiting_bytes
         got = await _read(made.client)
         await sending
@@ -186,9 +201,9 @@ async def test_a_client_that_asks_without_reading_is_not_heard_until_it_reads() 
         task = loop.create_task(answer_with_much())
         ask = message(Command.GET_FIELD, bytes(2**14))
         sending = loop.create_task(_send(made.client, HELLO + ask * 100))
-        await asyncio.sleep(0.5)
+        await _until_still(lambda: len(got))
         heard = len(got)
-        answers = await _read(made.client, 0.5)
+        answers = await _read(made.client)
         await sending
         task.cancel()
     assert heard < 50
