@@ -398,13 +398,15 @@ def read_config(path: Path | None = None) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        repeated = _repeated(root)  # before sections that are merged into others (<<) become parts of them
+        data = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: not YAML: too many brackets within each other") from error
-    if (repeated := _repeated(root)) is not None:
+    if repeated is not None:
         raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:
         return _beside(Config.model_validate({} if data is None else data), path.parent)
@@ -470,7 +472,8 @@ def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
     line = node.start_mark.line + 1 if node is not None else 1
     for part in location:
         if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            # A section's own keys are behind those that are merged into it.
+            found = next(((k, v) for k, v in reversed(node.value) if k.value == str(part)), None)
             if found is None:
                 break
             line, node = found[0].start_mark.line + 1, found[1]

@@ -111,6 +111,15 @@ def test_a_fork_has_another_prefix_and_a_journal_beside_ours() -> None:
 
 def test_a_file_of_many_brackets_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "deep.yaml"
-    file.write_text("[" * 2_000, encoding="utf-8")
+    file.write_text("[" * 700, encoding="utf-8")
     with pytest.raises(ConfigError, match="too many brackets within each other"):
         read_config(file)
+
+
+def test_a_key_counts_before_one_that_is_merged_into_its_section(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("guard:\n  <<: {max_connections: 5}\n  max_connections: 7\n")
+    assert read_config(path).guard.max_connections == 7
+    path.write_text("guard:\n  <<: {max_connections: 5}\n  max_connections: many\n")
+    with pytest.raises(ConfigError, match=r"config\.yaml:3: guard\.max_connections: .*'many'"):
+        read_config(path)
