@@ -1,6 +1,7 @@
 """A server's process: it stops on a signal, survives a lack of memory, and logs errors as lines."""
 
 import asyncio
+import gc
 import io
 import logging
 import os
@@ -34,7 +35,7 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     asked: list[int] = []
     monkeypatch.setattr(module, "limit_memory_growth", asked.append)
     monkeypatch.setattr(module.log, "_next", 0.0)
-    monkeypatch.setattr(module.gc, "freeze", lambda: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
     logger = logging.getLogger("asyncio")
     propagate, handlers = logger.propagate, logger.handlers
     yield asked
