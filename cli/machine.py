@@ -13,6 +13,7 @@ from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
 from gnomon.cli.output import Json, print_json, print_table, say
+from gnomon.cli.truth import truth
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
@@ -277,3 +278,6 @@ def export(
     if findings:
         say("\n".join(["not in the file:", *summary(findings)]))
     say(f"{out}: {len(known.lattice.ring.elements)} elements, {known.origin}")
+
+
+app.command()(truth)

@@ -180,6 +180,14 @@ class Lattice:
         return self._setting(spec.slot)
 
     @property
+    def settings(self) -> NDArray[np.float64]:
+        """All settings by their slots, as `of_settings` takes them: a copy, NaN in slots that nothing uses."""
+        settings = np.full(len(self.ring.nominal_settings), np.nan)
+        for number, chunk in enumerate(self._chunks):
+            settings[number * CHUNK : number * CHUNK + len(chunk)] = chunk
+        return settings
+
+    @property
     def rf_frequency(self) -> float:
         """Frequency of the master clock [Hz]."""
         return self["rf", "frequency"] * FREQUENCY_UNITS[self.ring.rf_unit]

@@ -32,6 +32,7 @@ class Announcer:
                 config=self._config_file,
                 journal=str(Path(twin.journal.path).absolute()),
                 store=str(config.store_path().absolute()),
+                imperfections=config.imperfections.model_dump_json() if config.role == "machine" else "",
                 fork=fork,
                 version=__version__,
                 started_ns=time.time_ns(),

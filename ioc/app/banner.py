@@ -62,7 +62,8 @@ def _role(config: Config) -> str:
             link = "Channel Access" if config.shadow.protocol == "ca" else "PV Access"
             return f"shadow of {config.shadow.prefix!r}... at {' '.join(config.shadow.addresses)} ({link}, read only)"
         case "machine":
-            return "machine (stands in for the real machine, without its imperfections)"
+            ideal = config.imperfections.scale == 0.0
+            return f"machine (stands in for the real machine, {'without its imperfections' if ideal else 'imperfect'})"
         case _:
             return "twin (independent)"
 

@@ -2,8 +2,8 @@
 
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gnomon.fault_injection import Injector
@@ -80,10 +80,19 @@ def last_state(ring: Ring, path: Path, prefix: str) -> InitialState | None:
     return found
 
 
-def last_state_or_nominal(ring: Ring, path: Path, prefix: str) -> InitialState:
-    """Return the state in which the last server ended; if the journal has none, the nominal one and a note why."""
+def last_state_or_nominal(
+    ring: Ring, path: Path, prefix: str, otherwise: Callable[[], InitialState] | None = None
+) -> InitialState:
+    """Return the state in which the last server ended; if the journal has none, `otherwise`, and a note why.
+
+    Without `otherwise`, that is the nominal one.
+    """
+    last = last_state(ring, path, prefix)
+    if last is not None:
+        return last
+    start = nominal(ring) if otherwise is None else otherwise()
     unknown = f"nothing to restore: {path} knows no earlier server of {ring.name!r} under {prefix!r}"
-    return last_state(ring, path, prefix) or nominal(ring, unknown)
+    return replace(start, note=f"{unknown}; {start.note}" if start.note else unknown)
 
 
 def record_start(journal: Journal, ring: Ring, prefix: str, start: InitialState) -> None:

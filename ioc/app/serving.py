@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.forks import ForkRequest, Forks
+from gnomon.ioc.app.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.fork import procedures
@@ -19,7 +21,7 @@ from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, Ring
-from gnomon.propagator import Propagator
+from gnomon.propagator import Compute, Propagator
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     ring = machine.ring
     specs = pvs_of(machine, config.prefix)
     names = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
-    make = partial(Propagator, ring, config.model.momentum)
+    make, initial = _model(config, ring)
     try:
         propagator = await asyncio.to_thread(make)
         await asyncio.to_thread(propagator, ring.nominal)
@@ -51,7 +53,7 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     await keep_document(machine, config)
 
     servers = Servers(config)
-    recipe = TwinRecipe(config, machine, specs, propagator, make, partial(_choose_initial_state, config, ring))
+    recipe = TwinRecipe(config, machine, specs, propagator, make, initial)
     twin = await make_twin(recipe, stack)
     announce = None if announcer is None else partial(announcer.announced, servers)
     forks = Forks(config, servers, lambda each: procedures(each, forks), announce)
@@ -67,7 +69,18 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     return Serving(twin, servers, forks)
 
 
-def _choose_initial_state(config: Config, ring: Ring, journal: Path) -> InitialState:
+def _model(config: Config, ring: Ring) -> tuple[Callable[[], Compute], Callable[[Path], InitialState]]:
+    """Return how the server's model is made, and what chooses the initial state by the journal's path."""
+    if config.role == "machine" and config.imperfections.scale > 0.0:
+        machine = ImperfectMachine.of(ring, config.imperfections, config.model.momentum)
+        return machine.propagator, partial(_choose_initial_state, config, ring, lambda: as_operators_left_it(machine))
+    make = partial(Propagator, ring, config.model.momentum)
+    return make, partial(_choose_initial_state, config, ring, lambda: initial_state.nominal(ring))
+
+
+def _choose_initial_state(
+    config: Config, ring: Ring, otherwise: Callable[[], InitialState], journal: Path
+) -> InitialState:
     if not config.recorder.restore:
-        return initial_state.nominal(ring)
-    return initial_state.last_state_or_nominal(ring, journal, config.prefix)
+        return otherwise()
+    return initial_state.last_state_or_nominal(ring, journal, config.prefix, otherwise)

@@ -29,7 +29,7 @@ from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.assembly import make_mode
 from gnomon.ioc.shadow.shadow import TwinServices
-from gnomon.propagator import Propagator, PropagatorService
+from gnomon.propagator import Compute, PropagatorService
 from gnomon.recorder import Journal
 
 
@@ -58,13 +58,13 @@ class Twin:
 @dataclass(frozen=True)
 class TwinRecipe:
     """Parts that a twin is made of. `initial_state` is called with the journal's path; `make` is for another
-    propagator."""
+    propagator of it."""
 
     config: Config
     machine: LoadedMachine
     specs: Sequence[PvSpec]
-    propagator: Propagator
-    make: Callable[[], Propagator]
+    propagator: Compute
+    make: Callable[[], Compute]
     initial_state: Callable[[Path], InitialState]
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
+from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import is_port
@@ -22,6 +24,7 @@ __all__ = [
     "FaultsConfig",
     "ForksConfig",
     "GuardConfig",
+    "ImperfectionsConfig",
     "ModelConfig",
     "NetworkConfig",
     "PublishConfig",
@@ -42,12 +45,6 @@ MAX_BYTES = 2**20
 
 class ConfigError(GnomonError):
     """A configuration that cannot be used: file, line, key and reason."""
-
-
-class Section(BaseModel):
-    """A part of the configuration; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NetworkConfig(Section):
@@ -361,6 +358,7 @@ class Config(Section):
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
     shadow: ShadowConfig = ShadowConfig()
+    imperfections: ImperfectionsConfig = ImperfectionsConfig()
 
     @model_validator(mode="after")
     def _shadow_has_a_machine(self) -> "Config":

@@ -39,6 +39,7 @@ class RunningServer:
     config: str = ""  # path of the configuration file; empty for the shipped one
     journal: str = ""
     store: str = ""
+    imperfections: str = ""  # section `imperfections` of its configuration as JSON, of role machine alone
     fork: str = ""  # name of the fork; empty for the server's own twin
     version: str = ""
     host: str = field(default_factory=socket.gethostname)

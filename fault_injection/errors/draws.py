@@ -1,0 +1,50 @@
+"""Random numbers by name: the same on every machine, and each independent of which others are drawn.
+
+A uniform number is the first 53 bits of SHA-256 over seed, kind and device: a hash is a generator by counter whose
+counter is a text, so that no list of devices gives anybody a place. It becomes normal by the inverse of the cut
+distribution.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.fault_injection.portable_math import normal_quantile
+
+Floats = NDArray[np.float64]
+
+
+def uniforms(seed: int, kind: str, devices: Sequence[str]) -> Floats:
+    """Draw a number (devices,) for each device, strictly between 0 and 1.
+
+    The half step keeps both ends out, and makes the distribution symmetric about 1/2.
+    """
+    words = [hashlib.sha256(f"{seed}\n{kind}\n{device}".encode()).digest()[:8] for device in devices]
+    bits = np.frombuffer(b"".join(words), dtype=">u8") >> np.uint64(11)
+    return (bits.astype(np.float64) + 0.5) * 2.0**-53
+
+
+def cut_normals(seed: int, kind: str, devices: Sequence[str], cut: float) -> Floats:
+    """Draw a number (devices,) for each device, normal with mean 0 and standard deviation 1, cut at +-`cut`.
+
+    What is cut off is spread over the rest: with u uniform, it is the quantile at P(-cut) + u (1 - 2 P(-cut)), so that
+    one number makes one draw. The standard deviation of what is left is smaller than 1: 0.987 with a cut at 3.
+    """
+    below = tail(cut)
+    return np.clip(normal_quantile(below + uniforms(seed, kind, devices) * (1.0 - 2.0 * below)), -cut, cut)
+
+
+@cache
+def tail(cut: float) -> float:
+    """Find the probability P(-cut) of the normal distribution by halving, with the quantile that has the same bits."""
+    low, high = 0.0, 0.5
+    for _ in range(128):
+        middle = 0.5 * (low + high)
+        if normal_quantile(np.array([middle]))[0] < -cut:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)

@@ -1,0 +1,113 @@
+"""The machine of role machine: an ideal lattice to everybody who asks, and a beam that its hidden errors make."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from gnomon.fault_injection.errors import ErrorSizes, MachineErrors, TrueLattices, draw_errors, true_document
+from gnomon.ioc.app import initial_state
+from gnomon.ioc.app.correction import CorrectedMachine, Corrector
+from gnomon.ioc.app.initial_state import InitialState
+from gnomon.ioc.base.config import ImperfectionsConfig
+from gnomon.lattice import DocumentError, GnomonError, Lattice, MachineDocument, Ring
+from gnomon.lattice.exchange import render
+from gnomon.propagator import BeamState, Compute, Propagator
+
+__all__ = [
+    "CorrectionError",
+    "ImperfectMachine",
+    "as_operators_left_it",
+    "error_sizes",
+    "machine_errors",
+    "write_true_document",
+]
+
+#: Smallest step from the ideal machine to the true one, as a part of all errors.
+SMALLEST_STEP = 1.0 / 64.0
+
+
+class CorrectionError(GnomonError):
+    """A machine whose errors are so large that nobody could have stored a beam."""
+
+
+def error_sizes(config: ImperfectionsConfig) -> ErrorSizes:
+    """Return the sizes of the errors that a configuration asks for."""
+    given = config.errors.model_dump()
+    without_units = {name.removesuffix("_rad").removesuffix("_m"): value for name, value in given.items()}
+    gap = without_units.pop("girder_gap")
+    return ErrorSizes(**without_units, girder_gap_m=gap).scaled(config.scale)
+
+
+def machine_errors(document: MachineDocument, config: ImperfectionsConfig) -> MachineErrors:
+    """Draw the hidden errors of the machine that a configuration asks for."""
+    return draw_errors(document, config.seed, error_sizes(config))
+
+
+def write_true_document(document: MachineDocument, errors: MachineErrors, file: Path) -> None:
+    """Write the machine document with the true values. Raises DocumentError where the file cannot be written."""
+    note = f"true values of the machine with seed {errors.seed}: for evaluation alone"
+    true = true_document(document, errors).model_copy(update={"notes": (*document.notes, note)})
+    text = render(json.loads(true.model_dump_json(by_alias=True, exclude_defaults=True)))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(f"{file}: cannot be written: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ImperfectMachine:
+    """A ring and the errors that the machine which it describes really has."""
+
+    ring: Ring
+    errors: MachineErrors
+    momentum: Literal["orbit", "frequency"] = "frequency"
+
+    @classmethod
+    def of(cls, ring: Ring, config: ImperfectionsConfig, momentum: Literal["orbit", "frequency"]) -> "ImperfectMachine":
+        """Make the machine that a configuration asks for."""
+        return cls(ring, machine_errors(ring.document, config), momentum)
+
+    def propagator(self) -> Compute:
+        """Make a function from a version of the ideal lattice to the true beam. Not for several threads at once."""
+        true = TrueLattices(self.ring, self.errors)
+        propagate = Propagator(true.ring, self.momentum)
+
+        def beam(lattice: Lattice) -> BeamState:
+            # To everybody who asks it is the beam of the lattice that was set.
+            return replace(propagate(true(lattice)), lattice_id=lattice.id)
+
+        return beam
+
+    def corrected(self) -> CorrectedMachine:
+        """Correct orbit and tunes from the nominal settings. Raises CorrectionError if that cannot be done.
+
+        Where the whole errors leave no beam, or none that can be corrected, they grow in steps with a correction after
+        each: this is what commissioning does with magnets that it aligns better.
+        """
+        lattice, done, step = self.ring.nominal, 0.0, 1.0
+        tune = Propagator(self.ring, self.momentum)(lattice).tune
+        while True:
+            part = min(1.0, done + step)
+            true = TrueLattices(self.ring, self.errors.scaled(part))
+            corrector = Corrector(true, Propagator(true.ring, self.momentum), lattice, tune)
+            found = corrector.correct(lattice, loosely=part < 1.0)
+            if part == 1.0 and found.good_enough:
+                return found
+            if part < 1.0 and found.reached:
+                lattice, done, step = found.lattice, part, 2.0 * step
+            elif step <= SMALLEST_STEP:
+                raise CorrectionError(
+                    f"{self.ring.name}, seed {self.errors.seed}: no settings were found that store a beam with a "
+                    f"corrected orbit beyond {100 * done:.3g} % of the hidden errors; make imperfections.scale smaller"
+                )
+            else:
+                step = 0.5 * min(step, part - done)
+
+
+def as_operators_left_it(machine: ImperfectMachine) -> InitialState:
+    """Begin with a corrected orbit and the nominal tunes, and say what the monitors then show."""
+    found = machine.corrected()
+    (x, y), (tune_x, tune_y) = found.rms_m, found.tune
+    note = f"corrected: orbit {1e3 * x:.3f} and {1e3 * y:.3f} mm rms, tunes {tune_x:.4f} and {tune_y:.4f}"
+    return initial_state.from_lattice(found.lattice, note)
