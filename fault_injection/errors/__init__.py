@@ -3,9 +3,9 @@
 Nothing here knows clocks, servers or beams. Only the server of role machine and `gnomon machine truth` may import it.
 """
 
-from gnomon.fault_injection.errors.drawn import KINDS, Kind, MachineErrors, draw_errors
-from gnomon.fault_injection.errors.sizes import ErrorSizes
 from gnomon.fault_injection.errors.documents import true_document
+from gnomon.fault_injection.errors.drawn import KINDS, Kind, MachineErrors, draw_errors
 from gnomon.fault_injection.errors.lattices import TrueLattices
+from gnomon.fault_injection.errors.sizes import ErrorSizes
 
 __all__ = ["KINDS", "ErrorSizes", "Kind", "MachineErrors", "TrueLattices", "draw_errors", "true_document"]
