@@ -30,6 +30,10 @@ def serve(
     follow: Follow = None,
     ca_port: CaPort = None,
     pva_port: PvaPort = None,
+    seed: int | None = typer.Option(
+        None, min=0, help="Seed of a machine's hidden errors (role machine).", show_default="imperfections.seed"
+    ),
+    ideal: bool = typer.Option(False, "--ideal", help="Serve a machine without imperfections (role machine)."),
     restore: bool = typer.Option(
         False, "--restore", help="Start with the last settings recorded in the journal, not with nominal settings."
     ),
@@ -55,6 +59,11 @@ def serve(
         settings = changed(settings, {"recorder": {"restore": True}})
     if allow_duplicates:
         settings = changed(settings, {"network": {"check_names": False}})
+    if seed is not None or ideal:
+        if settings.role != "machine":
+            raise typer.BadParameter("--seed and --ideal are for --role machine; other roles have no imperfections")
+        imperfections = ({} if seed is None else {"seed": seed}) | ({"scale": 0.0} if ideal else {})
+        settings = changed(settings, {"imperfections": imperfections})
     log_to_stderr()
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     compile_with_progress(console)

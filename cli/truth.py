@@ -87,14 +87,18 @@ def _settings(config: Path | None, machine: str | None, seed: int | None) -> "tu
 
 
 def _rows(errors: "MachineErrors", patterns: list[str]) -> list[dict[str, Any]]:
-    """List the errors of the devices that match, kind by kind."""
+    """List the errors of the devices that match, and of the girders that they stand on, kind by kind."""
     from gnomon.fault_injection.errors import KINDS
 
+    def wanted(name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    girders = {girder.name for girder in errors.girders if any(wanted(body.name) for body in girder.bodies)}
     return [
         {"kind": kind.name, "device": device, "value": value, "unit": kind.unit}
         for kind in KINDS
         for device, value in errors.values[kind.name].items()
-        if any(fnmatchcase(device, pattern) for pattern in patterns)
+        if (device in girders if kind.of == "girder" else wanted(device))
     ]
 
 

@@ -12,7 +12,7 @@ ROUNDING_M = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One magnet: elements that touch, by their indices in the document. It has the name of its first element."""
+    """One magnet: elements of one type that touch, by their indices in the document. It has its first element's name."""
 
     name: str
     elements: tuple[int, ...]
@@ -27,12 +27,12 @@ class Girder:
 
 
 def bodies_of(document: MachineDocument) -> tuple[Body, ...]:
-    """Magnets of a document in beam order: elements with a field and a length of nothing between them are one.
+    """Magnets of a document in beam order: elements of one type with nothing of any length between them are one.
 
     Lattice files cut a magnet in pieces, at a monitor in its middle or where its field changes along the beam. A
     steerer of its own is not a body: moving it changes nothing, and its coil has a roll of its own.
     """
-    groups = _groups(document.elements, 0.0)
+    groups = _groups(document.elements, 0.0, of_one_type=True)
     return tuple(Body(document.elements[numbers[0]].name, tuple(numbers)) for numbers in groups)
 
 
@@ -50,7 +50,7 @@ def girders_of(document: MachineDocument, gap_m: float) -> tuple[Girder, ...]:
     return tuple(girders)
 
 
-def _groups(elements: Sequence[ElementPart], gap_m: float) -> Iterator[list[int]]:
+def _groups(elements: Sequence[ElementPart], gap_m: float, *, of_one_type: bool = False) -> Iterator[list[int]]:
     """Group magnets by the length of what stands between them and is none."""
     group: list[int] = []
     between = 0.0
@@ -58,7 +58,8 @@ def _groups(elements: Sequence[ElementPart], gap_m: float) -> Iterator[list[int]
         if not isinstance(element, SlicedPart):
             between += getattr(element, "length", 0.0)
             continue
-        if group and between > gap_m + ROUNDING_M:
+        other = of_one_type and bool(group) and element.type != elements[group[-1]].type
+        if group and (between > gap_m + ROUNDING_M or other):
             yield group
             group = []
         group.append(number)

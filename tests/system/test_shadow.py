@@ -76,7 +76,7 @@ class Machine(Served):
         super().__init__(self.start(), self.where, "")
 
     def start(self, *arguments: str) -> TwinProcess:
-        return TwinProcess(self.where.environment, self._folder, "--role", "machine", *arguments)
+        return TwinProcess(self.where.environment, self._folder, "--role", "machine", "--ideal", *arguments)
 
 
 class Shadow(Served):

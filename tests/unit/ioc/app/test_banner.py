@@ -73,7 +73,11 @@ async def test_the_banner_says_where_a_restored_server_begins_and_what_is_left_o
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"role": "machine"}, "role machine (stands in for the real machine, without its imperfections)"),
+        ({"role": "machine"}, "role machine (stands in for the real machine, imperfect)"),
+        (
+            {"role": "machine", "imperfections": {"scale": 0.0}},
+            "role machine (stands in for the real machine, without its imperfections)",
+        ),
         (
             {"role": "shadow", "shadow": {"addresses": ["a", "b:1"], "prefix": "R:"}},
             "role shadow of 'R:'... at a b:1 (Channel Access, read only)",
