@@ -12,7 +12,7 @@ ROUNDING_M = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One magnet: elements of one type that touch, by their indices in the document. It has its first element's name."""
+    """One magnet: elements of one type that touch, by their indices. It has the name of the first."""
 
     name: str
     elements: tuple[int, ...]

@@ -37,6 +37,11 @@ class CorrectedMachine:
     reached: bool
     good_enough: bool
 
+    @property
+    def stored(self) -> bool:
+        """Whether there is a beam."""
+        return bool(np.isfinite(self.rms_m).all())
+
 
 class Corrector:
     """Corrects orbit and tunes of `true` lattices by settings of ideal ones.
@@ -80,7 +85,7 @@ class Corrector:
 
     def _seen(self, lattice: Lattice, beam: BeamState, steps: int, times: float) -> CorrectedMachine:
         x, y = self._readings(beam)
-        rms = float(np.sqrt(np.mean(x**2))), float(np.sqrt(np.mean(y**2)))
+        rms = _rms(x), _rms(y)
         off = np.abs(beam.tune - self._tune)
         reached = max(rms) <= times * ORBIT_RMS_M and bool((off <= times * TUNE).all())
         enough = max(rms) <= ENOUGH * ORBIT_RMS_M and bool((off < TUNE_ENOUGH).all())
@@ -92,6 +97,8 @@ class Corrector:
     def _better(self, lattice: Lattice, beam: BeamState) -> tuple[Lattice, BeamState] | None:
         """Return the settings and beam after one step, or a part of it where the whole is not better."""
         names = [*self.steerers, *self.quadrupoles]
+        if not names:
+            return None
         try:
             response = supply_response(self._propagate, self._true(lattice), names)
         except NoDerivative:
@@ -110,11 +117,14 @@ class Corrector:
     def _distance(self, beam: BeamState) -> float:
         orbit = np.concatenate(self._readings(beam)) / ORBIT_RMS_M
         tunes = (beam.tune - self._tune) / TUNE
-        return float(np.sqrt(np.mean(orbit**2)) + np.sqrt(np.mean(tunes**2)))
+        return _rms(orbit) + _rms(tunes)
 
     def _steering(self, lattice: Lattice, beam: BeamState, response: SupplyResponse) -> Floats:
         """Return steps of the steerers [A]: as few singular values as reach the aim, within their limits."""
         count = len(self.steerers)
+        step = np.zeros(count)
+        if not count or not self._monitors:
+            return step
         orbit = np.concatenate(self._readings(beam))
         matrix = np.concatenate([response.orbit[:, 0, :count], response.orbit[:, 2, :count]])
         now = np.array([lattice[name, "current"] for name in self.steerers])
@@ -127,7 +137,7 @@ class Corrector:
         for used in range(1, int((values > 1e-6 * values[0]).sum()) + 1):
             step = np.clip(right[:used].T @ (wanted[:used] / values[:used]), low, high)
             rest = orbit + matrix @ step
-            if max(np.sqrt(np.mean(rest[:half] ** 2)), np.sqrt(np.mean(rest[half:] ** 2))) <= AIM * ORBIT_RMS_M:
+            if max(_rms(rest[:half]), _rms(rest[half:])) <= AIM * ORBIT_RMS_M:
                 break
         return np.asarray(step)
 
@@ -136,6 +146,10 @@ class Corrector:
         now = np.array([lattice[name, "current"] for name in self.quadrupoles])
         slopes = response.tune[:, len(self.steerers) :] * now
         return np.asarray(now * np.linalg.lstsq(slopes, self._tune - beam.tune, rcond=1e-10)[0])
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
 def _moved(lattice: Lattice, names: list[str], step: Floats) -> Lattice | None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gnomon.fault_injection.errors import ErrorSizes, MachineErrors, TrueLattices, draw_errors, true_document
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.correction import CorrectedMachine, Corrector
@@ -13,6 +16,8 @@ from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.lattice import DocumentError, GnomonError, Lattice, MachineDocument, Ring
 from gnomon.lattice.exchange import render
 from gnomon.propagator import BeamState, Compute, Propagator
+
+Floats = NDArray[np.float64]
 
 __all__ = [
     "CorrectionError",
@@ -79,35 +84,48 @@ class ImperfectMachine:
 
         return beam
 
-    def corrected(self) -> CorrectedMachine:
-        """Correct orbit and tunes from the nominal settings. Raises CorrectionError if that cannot be done.
+    def corrected(self, tune: Floats) -> CorrectedMachine:
+        """Correct the orbit, and the tunes to `tune` (2,), from the nominal settings.
+
+        Raises CorrectionError when no beam can be stored.
 
         Where the whole errors leave no beam, or none that can be corrected, they grow in steps with a correction after
-        each: this is what commissioning does with magnets that it aligns better.
+        each: this is what commissioning does with magnets that it aligns better. What is best then counts.
         """
         lattice, done, step = self.ring.nominal, 0.0, 1.0
-        tune = Propagator(self.ring, self.momentum)(lattice).tune
-        while True:
+        best: CorrectedMachine | None = None
+        while step > SMALLEST_STEP:
             part = min(1.0, done + step)
             true = TrueLattices(self.ring, self.errors.scaled(part))
             corrector = Corrector(true, Propagator(true.ring, self.momentum), lattice, tune)
             found = corrector.correct(lattice, loosely=part < 1.0)
-            if part == 1.0 and found.good_enough:
-                return found
-            if part < 1.0 and found.reached:
+            if part == 1.0:
+                if found.good_enough:
+                    return found
+                if found.stored and (best is None or max(found.rms_m) < max(best.rms_m)):
+                    best = found
+            elif found.reached:
                 lattice, done, step = found.lattice, part, 2.0 * step
-            elif step <= SMALLEST_STEP:
-                raise CorrectionError(
-                    f"{self.ring.name}, seed {self.errors.seed}: no settings were found that store a beam with a "
-                    f"corrected orbit beyond {100 * done:.3g} % of the hidden errors; make imperfections.scale smaller"
-                )
-            else:
-                step = 0.5 * min(step, part - done)
+                continue
+            step = 0.5 * min(step, part - done)
+        if best is None:
+            raise CorrectionError(
+                f"{self.ring.name}, seed {self.errors.seed}: no settings were found that store a beam with more than "
+                f"{100 * done:.3g} % of the hidden errors; make imperfections.scale smaller"
+            )
+        return best
 
 
 def as_operators_left_it(machine: ImperfectMachine) -> InitialState:
-    """Begin with a corrected orbit and the nominal tunes, and say what the monitors then show."""
-    found = machine.corrected()
+    """Begin with a corrected orbit and the nominal tunes, and say what the monitors then show. Raises CorrectionError.
+
+    A ring that stores no beam with nominal settings, not even without errors, begins with these.
+    """
+    ideal = Propagator(machine.ring, machine.momentum)(machine.ring.nominal)
+    if not ideal.found:
+        note = f"nothing was corrected: without errors there is no beam either: {ideal.reason}"
+        return initial_state.nominal(machine.ring, note)
+    found = machine.corrected(ideal.tune)
     (x, y), (tune_x, tune_y) = found.rms_m, found.tune
     note = f"corrected: orbit {1e3 * x:.3f} and {1e3 * y:.3f} mm rms, tunes {tune_x:.4f} and {tune_y:.4f}"
     return initial_state.from_lattice(found.lattice, note)

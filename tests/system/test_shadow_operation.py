@@ -41,7 +41,8 @@ def test_a_shadow_has_the_operation_of_its_machine(ring: str, puts: dict[str, An
     for folder in ("m", "s"):
         (tmp_path / folder).mkdir()
     with ExitStack() as stack:
-        stack.enter_context(TwinProcess(theirs.environment, tmp_path / "m", "--role", "machine", "--ideal", "--machine", ring))
+        options = ("--role", "machine", "--ideal", "--machine", ring)
+        stack.enter_context(TwinProcess(theirs.environment, tmp_path / "m", *options))
         machine = stack.enter_context(reader(theirs))
         for name, value in list(puts.items())[:1]:  # before the shadow comes, and after
             machine.put(name, value, timeout=10.0)

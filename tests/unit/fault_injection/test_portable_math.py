@@ -22,4 +22,14 @@ def test_the_quantiles_are_those_of_the_normal_distribution() -> None:
 
 def test_its_bits_are_those_of_every_other_machine() -> None:
     p = np.array([1e-300, 1e-20, 0.001, 0.07, 0.3, 0.5, 0.71, 0.93, 0.999])
-    assert [value.hex() for value in normal_quantile(p).tolist()] == ['-0x1.286074064c26ep+5', '-0x1.2865170b43a4bp+3', '-0x1.8b8cbb7204470p+1', '-0x1.79cd70d9c27f0p+0', '-0x1.0c7e39582c5fap-1', '0x0.0p+0', '0x1.1b553df1320bdp-1', '0x1.79cd70d9c27f3p+0', '0x1.8b8cbb7204470p+1']
+    assert [value.hex() for value in normal_quantile(p).tolist()] == [
+        "-0x1.286074064c26ep+5",
+        "-0x1.2865170b43a4bp+3",
+        "-0x1.8b8cbb7204470p+1",
+        "-0x1.79cd70d9c27f0p+0",
+        "-0x1.0c7e39582c5fap-1",
+        "0x0.0p+0",
+        "0x1.1b553df1320bdp-1",
+        "0x1.79cd70d9c27f3p+0",
+        "0x1.8b8cbb7204470p+1",
+    ]

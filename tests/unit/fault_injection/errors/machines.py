@@ -1,6 +1,6 @@
 """Documents and errors that several tests use."""
 
-from gnomon.db.machine_files import shipped_document
+from gnomon.db import shipped_document
 from gnomon.fault_injection.errors import ErrorSizes
 from gnomon.ioc.app.imperfect_machine import error_sizes
 from gnomon.ioc.base.config import ImperfectionsConfig

@@ -42,4 +42,9 @@ def test_the_tail_is_that_of_the_normal_distribution(cut: float) -> None:
 
 def test_draws_have_the_same_bits_as_on_every_other_machine() -> None:
     drawn = cut_normals(1, "quadrupole_gradient", ["Q1M1D1R", "Q2M1D1R", "Q3M1D1R", "Q4M1D1R"], 3.0)
-    assert [value.hex() for value in drawn.tolist()] == ['-0x1.b6d29f72d2c43p-1', '-0x1.4c3522d9f5e45p+0', '0x1.fff75371d22a1p-1', '0x1.6ae83f1165114p-1']
+    assert [value.hex() for value in drawn.tolist()] == [
+        "-0x1.b6d29f72d2c43p-1",
+        "-0x1.4c3522d9f5e45p+0",
+        "0x1.fff75371d22a1p-1",
+        "0x1.6ae83f1165114p-1",
+    ]

@@ -127,7 +127,8 @@ async def test_an_unknown_machine_is_refused_with_the_names_of_those_that_exist(
 
 @pytest.fixture
 async def repeating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
-    async with served(tmp_path, monkeypatch, role="machine", publish={"repeat_hz": 50.0}, imperfections={"scale": 0.0}) as serving:
+    more = {"role": "machine", "publish": {"repeat_hz": 50.0}, "imperfections": {"scale": 0.0}}
+    async with served(tmp_path, monkeypatch, **more) as serving:
         yield serving
 
 

@@ -20,7 +20,7 @@ def recipe(folder: Path, initial: InitialState | None = None) -> TwinRecipe:
     machine = find_machine(config)
     state = initial or nominal(machine.ring)
     propagator = beam
-    return TwinRecipe(config, machine, pvs_of(machine, "T:"), propagator, lambda: propagator, lambda _: state)  # type: ignore[arg-type,return-value]
+    return TwinRecipe(config, machine, pvs_of(machine, "T:"), propagator, lambda: propagator, lambda _: state)
 
 
 async def test_a_twin_begins_with_its_result_published(tmp_path: Path) -> None:
