@@ -48,6 +48,8 @@ def serve(*options: object) -> None:
         (("--prefix", "SIM:"), lambda c: c.prefix == "SIM:"),
         (("--role", "machine"), lambda c: (c.role, c.prefix) == ("machine", "")),
         (("--role", "shadow", "--follow", "ring"), lambda c: tuple(c.shadow.addresses) == ("ring",)),
+        (("--role", "machine", "--seed", "7"), lambda c: (c.imperfections.seed, c.imperfections.scale) == (7, 1.0)),
+        (("--role", "machine", "--ideal"), lambda c: c.imperfections.scale == 0.0),
         (("--restore",), lambda c: c.recorder.restore),
         (("--allow-duplicates",), lambda c: not c.network.check_names),
     ],
@@ -73,4 +75,12 @@ def test_a_journal_and_a_file_are_taken(served: list[Config], tmp_path: Path) ->
 def test_a_configuration_that_cannot_be_is_refused_before_anything_is_served(served: list[Any]) -> None:
     with pytest.raises(ConfigError):
         gnomon("serve", "--role", "shadow")
+    assert served == []
+
+
+@pytest.mark.parametrize("option", [("--ideal",), ("--seed", "3")])
+def test_a_twin_has_no_imperfections_to_choose(served: list[Any], option: tuple[str, ...]) -> None:
+    result = gnomon("serve", *option)
+    assert result.exit_code == 2
+    assert "are for --role machine" in result.output
     assert served == []
