@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from gnomon.fault_injection.errors.bodies import Body, Girder, bodies_of, girders_of
-from gnomon.fault_injection.errors.draws import cut_normals
+from gnomon.fault_injection.errors.named_draws import cut_normals
 from gnomon.fault_injection.errors.sizes import ErrorSizes
 from gnomon.lattice import MachineDocument
 from gnomon.lattice.document import (

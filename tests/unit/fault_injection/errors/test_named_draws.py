@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
-from gnomon.fault_injection.errors.draws import cut_normals, tail, uniforms
+from gnomon.fault_injection.errors.named_draws import cut_normals, tail, uniforms
 
 MANY = [f"Q{n}" for n in range(20_000)]
 

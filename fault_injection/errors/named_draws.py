@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.fault_injection.portable_math import normal_quantile
+from gnomon.fault_injection.draws import normal_quantile
 
 Floats = NDArray[np.float64]
 
