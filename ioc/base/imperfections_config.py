@@ -42,7 +42,7 @@ class ImperfectionsConfig(Section):
     """Imperfections of the machine that role `machine` stands in for; other roles have none."""
 
     seed: int = Field(
-        default=1, ge=0, le=2**63 - 1, description="seed of everything random; the same seed gives the same machine"
+        default=1, ge=0, le=2**31 - 1, description="seed of everything random; the same seed gives the same machine"
     )
     scale: float = Field(
         default=1.0, ge=0.0, le=10.0, description="factor on the sizes of all hidden errors; 0: the ideal machine"
