@@ -1,4 +1,4 @@
-"""Which elements of a machine document move together: pieces of one magnet, and the magnets of one girder."""
+"""Elements of a machine document that move together: pieces of one magnet, and the magnets of one girder."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -120,7 +120,7 @@ def _is_bend(document: MachineDocument, body: Body) -> bool:
 
 
 def _has(part: ElementPart, order: int) -> bool:
-    """Whether an element is made for this order, or has a field of it by design."""
+    """Tell whether an element is made for this order, or has a field of it by design."""
     match part:
         case QuadrupolePart():
             return order == 2

@@ -1,4 +1,4 @@
-"""How many times its ideal field each magnet and element really has."""
+"""Factors between the ideal field and the true one, of each magnet and element."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

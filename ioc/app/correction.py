@@ -39,7 +39,7 @@ class CorrectedMachine:
 
     @property
     def stored(self) -> bool:
-        """Whether there is a beam."""
+        """Tell whether there is a beam."""
         return bool(np.isfinite(self.rms_m).all())
 
 

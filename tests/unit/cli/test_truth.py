@@ -24,7 +24,7 @@ def _no_server_and_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def running(tmp_path: Path, seed: int, role: str = "machine") -> RunningServer:
-    """What a server of MLS makes known."""
+    """The description that a server of MLS makes known."""
     imperfections = ImperfectionsConfig(seed=seed).model_dump_json() if role == "machine" else ""
     return RunningServer(
         pid=4711, prefix="", machine="mls", role=role, ca_address="", pva_address="", imperfections=imperfections,

@@ -1,4 +1,4 @@
-"""What moves together: pieces of one magnet, and magnets on one girder."""
+"""Elements that move together: pieces of one magnet, and magnets on one girder."""
 
 import pytest
 

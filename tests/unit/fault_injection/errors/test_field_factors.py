@@ -23,8 +23,8 @@ def test_factors_are_those_of_the_errors() -> None:
     quadrupole, sextupole = of_property["k1"], of_property["b3"]
     assert factors.own[quadrupole.name] == 1.0 + errors.get("quadrupole_gradient", quadrupole.element)
     assert factors.own[sextupole.name] == 1.0 + errors.get("sextupole_strength", sextupole.element)
-    for plane, sign in (("kick_x", 1.0), ("kick_y", -1.0)):
-        name = of_property[plane].name
+    for steerer, sign in ((of_property["kick_x"], 1.0), (of_property["kick_y"], -1.0)):
+        name = steerer.name
         gain, roll = 1.0 + errors.get("corrector_gain", name), errors.get("corrector_roll", name)
         assert factors.own[name] == pytest.approx(gain * math.cos(roll), rel=1e-9)
         assert factors.cross[name] == pytest.approx(sign * gain * math.sin(roll), rel=1e-5)

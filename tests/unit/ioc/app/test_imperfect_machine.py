@@ -115,7 +115,7 @@ def test_each_kind_has_a_size_in_the_configuration() -> None:
 
 
 def steered(lattice: Lattice) -> Lattice:
-    """What operators may set later."""
+    """A state that operators may set later."""
     magnet = next(m for m in lattice.ring.magnets if m.main == "kick")
     return lattice.updated({(magnet.supply, "current"): lattice[magnet.supply, "current"] + 0.05})
 
