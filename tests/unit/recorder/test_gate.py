@@ -11,6 +11,7 @@ from gnomon.recorder.gate import (
     check_step,
     equal,
     judge,
+    smallest_steps,
     tolerance_of,
 )
 from gnomon.recorder.machine import PvState
@@ -48,6 +49,23 @@ def test_a_step_that_is_too_large_is_refused() -> None:
     assert check_step(step("Q", 50.0, 54.0, low=40.0, high=70.0), DRIVE, LIMITS)
 
 
+def test_the_largest_step_is_a_share_of_the_range_not_of_its_upper_end() -> None:
+    (reason,) = check_step(step("Q", 50.0, 52.1), (40.0, 60.0), LIMITS)
+    assert "2.1 A is more than 0.1 of the drive range (2 A)" in reason
+    assert not check_step(step("Q", 50.0, 52.0), (40.0, 60.0), LIMITS)
+
+
+def test_a_step_that_a_readback_cannot_show_is_refused() -> None:
+    (reason,) = check_step(step("Q", 50.0, 50.0 + 5e-8), DRIVE, LIMITS)
+    assert "command 1, Q:set: a step of 5e-08 A is too small to be verified by its readback" in reason
+    assert not check_step(step("Q", 50.0, 50.0 + 2e-7), DRIVE, LIMITS)
+
+
+def test_a_step_to_where_a_pv_stands_does_not_count_among_its_smallest() -> None:
+    steps = (step("Q", 50.0, 50.0), step("Q", 50.0, 52.0), step("Q", 52.0, 51.0))
+    assert smallest_steps(Plan(steps, (FINE,) * 3, ())) == {"Q:set": 1.0, "Q:rdbk": 1.0}
+
+
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 def test_values_and_limits_that_are_not_finite_are_refused(value: float) -> None:
     assert check_step(step("Q", 50.0, value), DRIVE, GateLimits(max_step=1.0))
@@ -66,6 +84,10 @@ def test_a_value_that_is_invalid_refuses(severity: int, refused: bool) -> None:
 def test_an_unknown_value_refuses() -> None:
     assert check_state("Q", None)
     assert check_start(Start("Q", "A", 1.0, 100.0), None, 0.1)
+
+
+def test_a_start_that_is_invalid_is_refused_though_its_value_is_right() -> None:
+    assert check_start(Start("Q", "A", 1.0, 100.0), PvState(1.0, 3), 0.1) == ["Q: its value is INVALID"]
 
 
 def test_a_start_elsewhere_is_refused_with_both_values() -> None:

@@ -31,6 +31,7 @@ def path(tmp_path: Path) -> Path:
         (Filter(client="alice@console1"), [1, 2, 4]),
         (Filter(outcome=Outcome.REJECTED), [3]),
         (Filter(first=2, last=3), [2, 3]),
+        (Filter(changed=True), [1, 2, 4]),
         (Filter(pv="*Q1*", since_ns=MORNING + 2 * SECOND, outcome=Outcome.APPLIED), [4]),
     ],
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gnomon.lattice import Outcome, Ring
 from gnomon.lattice.commands import Change, Record, Settled
 from gnomon.recorder import Journal, ReviewError
+from gnomon.recorder.entries import Effect, Run
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import Nominals, RecordedState, same_machine, state_at, state_before, state_now
 from gnomon.recorder.review import (
@@ -121,6 +122,37 @@ def test_a_command_that_changed_nothing_has_no_inverse(path: Path, outcome: Outc
         journal.append([record(5, current("Q1", 1.0, 2.0))], [settled(5, outcome)] if outcome else [])
     with Reader(path) as reader, pytest.raises(ReviewError, match="nothing to undo"):
         inverse(reader.entry(5))
+
+
+def test_a_command_without_changes_has_no_inverse_and_its_note_says_what_it_was(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        journal.append([record(5, note="fault add abandon")], [settled(5, Outcome.APPLIED)])
+    with Reader(path) as reader, pytest.raises(ReviewError, match=r"command 5 set nothing \(fault add abandon\)"):
+        inverse(reader.entry(5))
+
+
+def test_settings_that_did_not_change_or_did_not_act_are_not_in_the_inverse(path: Path) -> None:
+    asked = [current("Q1", 1.0, 2.0), current("Q2", 5.0, 5.0), current("Q3", 0.0, 1.0)]
+    done = [current("Q1", 1.0, 2.0, 2.0), current("Q2", 5.0, 5.0, 5.0), current("Q3", 0.0, 1.0)]
+    with Journal(path) as journal:
+        begin(journal)
+        journal.append([record(5, *asked)], [settled(5, Outcome.MODIFIED, *done)])
+    with Reader(path) as reader:
+        assert inverse(reader.entry(5)) == (Assignment("Q1", "current", "A", 2.0, 1.0),)
+
+
+def test_nominal_values_come_from_the_first_effect_in_a_run_that_is_known() -> None:
+    run = Run(1, "", "toy", "d1", "", 0, "", {Q2: 7.0})
+    effects = [
+        Effect(1, 9, Q1, "A", 4.0, 5.0),  # of a run of another machine
+        Effect(2, 1, Q1, "A", None, 2.0),
+        Effect(3, 1, Q1, "A", 2.0, 3.0),  # no longer nominal
+        Effect(4, 1, Q2, "A", 7.0, 8.0),  # began elsewhere than nominal
+        Effect(5, 1, ("Q3", "current"), "A", 0.5, 1.0),
+        Effect(6, 1, ("Q3", "current"), "A", 1.0, 2.0),
+    ]
+    assert known_nominals([run], effects) == {("Q3", "current"): 0.5}
 
 
 def test_undoing_several_commands_goes_back_through_what_each_one_left(path: Path) -> None:

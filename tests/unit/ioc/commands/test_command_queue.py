@@ -104,3 +104,34 @@ def test_notes_and_delayed_commands_are_never_refused_nor_put_off() -> None:
     assert due in first
     assert len(queue.drop()) == MAX_PER_TURN
     assert len(queue) == 0
+
+
+def test_a_turn_is_full_at_its_number_of_settings_and_not_before() -> None:
+    queue = CommandQueue()
+    queue.add(command(A, 0, MAX_PER_TURN - 1))
+    queue.add(command(A, 1))
+    assert taken(queue) == [("a", 0), ("a", 1)]
+
+
+def test_a_single_command_is_taken_however_many_settings_it_has() -> None:
+    queue = CommandQueue()
+    assert queue.add(command(A, 0, MAX_PER_CLIENT + 1)) == ""
+    assert queue.add(command(A, 1)) != ""
+
+
+def test_settings_that_were_taken_or_dropped_do_not_count_as_waiting() -> None:
+    queue = CommandQueue()
+    clients = [Client(f"u{i}", "console", "ca") for i in range(10)]
+    for _ in range(2):
+        for client in clients:
+            queue.add(command(client, 0, MAX_WAITING // 10))
+        while len(queue):
+            queue.take()
+    for client in clients:
+        queue.add(command(client, 0, MAX_WAITING // 10))
+    assert len(queue.drop()) == 10
+    for client in clients:
+        assert queue.add(command(client, 0)) == ""
+    share = MAX_PER_CLIENT - 1
+    assert share > MAX_WAITING // 10, "a client of ten would not get this much if the others had not gone"
+    assert queue.add(command(clients[0], 1, share)) == ""
