@@ -69,7 +69,9 @@ def test_a_strength_is_written_through_its_pv_and_a_switch_at_once(recording: Re
     assert ("QSPAZR:cmd1", 1.0, 0.0) in found
     assert [pv for pv, _, _ in found].count("QSPAZR:cmd1") == 1
     ways = [(start, target) for pv, start, target in found if pv == "Q1M1D1R:Cm:set"]
+    assert len(ways) == 2, "as many steps as the steerer: both go together"
     assert ways[0][0] == pytest.approx(strength, rel=1e-12)
+    assert ways[0][1] == ways[1][0] == pytest.approx(strength * 1.005, rel=1e-9)
     assert ways[-1][1] == pytest.approx(strength * 1.01, rel=1e-12)
 
 

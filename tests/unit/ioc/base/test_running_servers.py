@@ -133,3 +133,30 @@ def test_without_a_home_and_with_a_runtime_folder_out_of_reach_no_server_runs(mo
     monkeypatch.setattr(Path, "home", unknown)
     monkeypatch.setattr(Path, "is_dir", denied)
     assert running_servers() == ()
+
+
+def test_looking_for_servers_leaves_no_file_open() -> None:
+    with announced(SERVER):
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            assert running_servers() == (SERVER,)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_server_that_cannot_finish_its_file_leaves_nothing_and_uses_the_next_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    calls: list[int] = []
+
+    def full_at_first(descriptor: int, data: bytes) -> int:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full_at_first)
+    with announced(SERVER):
+        assert list(folder.iterdir()) == []
+        assert len(list((tmp_path / "state" / "gnomon" / "running").iterdir())) == 1
+        assert running_servers() == (SERVER,)

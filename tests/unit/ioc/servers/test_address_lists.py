@@ -11,6 +11,12 @@ def test_searches_go_where_clients_search_and_where_the_server_listens() -> None
     assert search_addresses("PVA", ("0.0.0.0",), environ) == expected
 
 
+def test_the_servers_own_interfaces_are_those_of_its_variable_if_it_is_set() -> None:
+    alone = {"EPICS_PVA_AUTO_ADDR_LIST": "NO"}
+    assert search_addresses("PVA", ("10.0.0.9",), alone) == ("10.0.0.9",)
+    assert search_addresses("PVA", ("10.0.0.9",), alone | {"EPICS_PVAS_INTF_ADDR_LIST": "10.0.0.7"}) == ("10.0.0.7",)
+
+
 def test_networks_are_searched_unless_the_user_says_no() -> None:
     assert set(search_addresses("PVA", (), {})) == {*broadcast_addresses(), "127.0.0.1"}
 
