@@ -1,6 +1,7 @@
 """`gnomon put`: write PVs of a running server, several as one command."""
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 def put(
     settings: Annotated[
         list[str],
-        typer.Argument(metavar="PV=VALUE...", help="Settings, names with or without the prefix; PV VALUE for one."),
+        typer.Argument(
+            metavar="PV=VALUE...",
+            help="Settings, names with or without the prefix; PV+=STEP or PV-=STEP to change by a step; PV VALUE for one.",
+        ),
     ],
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Return when the server has taken the value, before its result is out.")
@@ -29,24 +33,26 @@ def put(
     *,
     connection: Connection,
 ) -> None:
-    """Write values and show old and new ones. For example `gnomon put HS4P1D1R:set=0.1`.
+    """Write values and show old and new ones. For example `gnomon put HS4P1D1R:set=0.1`, `gnomon put Q1PDR:set+=0.05`.
 
     Several settings are one command, over PV Access: all of them or none, with one result. The put ends when the new
-    orbit and optics are out; a readback that is not at its setpoint then is told. A state is written by its name or
-    number.
+    orbit and optics are out; a readback that is not at its setpoint then is told, and the reason if there is no beam. A
+    state is written by its name or number.
 
     Exit codes: 0 done; 1 refused, with the server's reason, or no answer; 2 no such PV, or wrong use.
     """
     from gnomon.cli.output import print_json
+    from gnomon.lattice.text import printable
 
-    values = _settings(settings)
-    together = len(values) > 1 or bool(note)
+    moves = _moves(settings)
+    together = len(moves) > 1 or bool(note)
     if together and connection.protocol == "ca":
         raise typer.BadParameter("several settings as one command, and --note, need PV Access: leave out --protocol ca")
     if together and no_wait:
         raise typer.BadParameter("--no-wait is for a single setting without --note")
-    with connected(connection, list(values)) as client:
-        old = client.get(*values)
+    with connected(connection, list(moves)) as client:
+        old = client.get(*moves)
+        values = {name: move.value_from(present) for (name, move), present in zip(moves.items(), old, strict=True)}
         answer: dict[str, Any] = {}
         if together:
             answer = client.set(values, note)
@@ -55,28 +61,56 @@ def put(
             client.put(name, value, wait=not no_wait)
         new = client.get(*values)
         astray = {} if no_wait else _not_at_setpoint(client, new)
+        trouble = "" if no_wait else client.read_trouble()
         if as_json:
-            print_json(answer | {"settings": [_told(*pair, astray) for pair in zip(old, new, strict=True)]})
+            told = [_told(*pair, astray) for pair in zip(old, new, strict=True)]
+            print_json(answer | {"settings": told} | ({"attention": trouble} if trouble else {}))
         else:
             _print_moves(old, new, answer)
             _print_astray(astray)
+            if trouble:
+                typer.secho(f"attention: {printable(trouble)}", fg="red", bold=True)
 
 
-def _settings(arguments: list[str]) -> dict[str, str]:
-    """Read `PV=VALUE ...`, or `PV VALUE`."""
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What is to be written to a PV: a value, or a step from the present one with the sign +1 or -1."""
+
+    text: str
+    sign: int = 0
+
+    def value_from(self, present: "Reading") -> str:
+        """Return the value to write. Raises ClientError for a step of what is not a number."""
+        from gnomon.clients.errors import ClientError
+        from gnomon.lattice.text import NotANumberError, parse_number
+
+        if not self.sign:
+            return self.text
+        if present.states or isinstance(present.value, bool) or not isinstance(present.value, int | float):
+            raise ClientError(f"{present.name} is not a number that could be changed by a step")
+        try:
+            return repr(present.value + self.sign * parse_number(self.text))
+        except NotANumberError as error:
+            raise ClientError(f"{present.name}: {error}") from error
+
+
+def _moves(arguments: list[str]) -> dict[str, _Move]:
+    """Read `PV=VALUE ...` and `PV+=STEP ...`, or `PV VALUE`."""
     if len(arguments) == 2 and not any("=" in argument for argument in arguments):
-        return {arguments[0]: arguments[1]}
-    values: dict[str, str] = {}
+        return {arguments[0]: _Move(arguments[1])}
+    moves: dict[str, _Move] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
+        sign = {"+": 1, "-": -1}.get(name[-1:], 0)
+        name = name[:-1] if sign else name
         if not (name.strip() and equals and value.strip()):
             raise typer.BadParameter(f"{argument!r} is not PV=VALUE")
         if any(character in name for character in "*?["):
             raise typer.BadParameter(f"{name!r} is a pattern; name each PV that is to be written")
-        if name in values:
+        if name in moves:
             raise typer.BadParameter(f"{name!r} is given twice")
-        values[name] = value
-    return values
+        moves[name] = _Move(value, sign)
+    return moves
 
 
 def _not_at_setpoint(client: "EpicsClient", setpoints: "list[Reading]") -> "dict[str, Reading]":

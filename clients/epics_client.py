@@ -1,7 +1,7 @@
 """A client of one running twin, over PV Access or Channel Access: names without prefix, wildcards, near names."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
@@ -18,6 +18,8 @@ ProtocolName = Literal["pva", "ca"]
 #: Time after which a PV without an answer is looked for in the list of PVs that the server has [s].
 FIRST_WAIT_S = 0.7
 _WILDCARDS = "*?["
+#: Every twin has this PV: why there is no beam.
+REASON = "dt:reason"
 
 
 class PvClient(Protocol):
@@ -107,7 +109,7 @@ class EpicsClient:
                 continue
             fits = [name for name in self.pvs if fnmatchcase(name, whole)]
             if not fits:
-                raise NotFoundError(f"no PV under {self.prefix!r} fits {pattern!r}", [pattern])
+                raise NotFoundError(f"no PV under {self.prefix!r} fits {pattern!r}{self._near(pattern, self.pvs)}", [pattern])
             found += fits
         return list(dict.fromkeys(found))
 
@@ -133,6 +135,11 @@ class EpicsClient:
         """
         (present,) = self.get(name)
         self._pvs.put(present.name, to_send(present, value), self.timeout_s, wait=wait)
+
+    def read_trouble(self) -> str:
+        """Read why the twin has no beam (`dt:reason`); empty when all is well, and for a server without this PV."""
+        (reading,) = self._pvs.get([self.full_name(REASON)], min(FIRST_WAIT_S, self.timeout_s))
+        return str(reading.value) if reading is not None else ""
 
     def set(self, settings: Mapping[str, float | str], note: str = "") -> dict[str, Any]:
         """Write several setpoints as one command, all or none (`dt:set`); returns its sequence and lattice_id.
@@ -190,12 +197,13 @@ class EpicsClient:
             raise NotFoundError("\n".join(self._unknown(name, list(known)) for name in unknown), unknown)
 
     def _unknown(self, name: str, known: Sequence[str]) -> str:
-        from difflib import get_close_matches
-
         bare = canonical_name(name, self.prefix)
-        near = get_close_matches(bare, [each.removeprefix(self.prefix) for each in known], n=3, cutoff=0.5)
-        hint = f"; near names: {', '.join(near)}" if near else ""
-        return f"there is no PV {bare!r} under {self.prefix!r}{hint}"
+        return f"there is no PV {bare!r} under {self.prefix!r}{self._near(bare, known)}"
+
+    def _near(self, bare: str, known: Iterable[str]) -> str:
+        from gnomon.lattice.near_names import near_names_hint
+
+        return near_names_hint(bare, [each.removeprefix(self.prefix) for each in known])
 
     def _no_answer(self, names: Sequence[str]) -> str:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

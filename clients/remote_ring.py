@@ -13,6 +13,7 @@ from gnomon.clients.errors import ClientError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import choose_server
 from gnomon.lattice import NAMED_SETTINGS, Key
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.tables import MatrixTable, Planes, Table, end_name, fitting
 from gnomon.lattice.units import MONITOR_UNITS, OPTICS_UNITS, conversion_factor
 
@@ -323,10 +324,7 @@ class RemoteRing:
             whole = self.client.full_name(name)
             if whole in self.client.pvs:
                 return whole
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, self._devices, n=3, cutoff=0.5)
-            hint = f"; near names: {', '.join(near)}" if near else ""
+            hint = near_names_hint(name, self._devices)
             raise NotFoundError(f"there is no device or PV {name!r} under {self.prefix!r}{hint}", [name])
         settable = [each for each in infos if each.source == "set" and each.property == "current"] or infos
         if len(settable) > 1:

@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.lattice._errors import GnomonError, LatticeError
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.table_text import html_of, number_text, text_of
 from gnomon.lattice.text import shorten
 
@@ -257,10 +257,7 @@ class MatrixTable:
 def unknown_name(owner: str, axis: str, name: object, names: Iterable[str]) -> UnknownNameError:
     """The error of a name that is not there, with near ones."""
     asked = str(name)
-    near = get_close_matches(asked.upper(), {each.upper(): each for each in names}, n=4, cutoff=0.6)
-    spelled = {each.upper(): each for each in names}
-    hint = f"; near names: {', '.join(spelled[each] for each in near)}" if near else ""
-    return UnknownNameError(f"{owner}: there is no {axis} {shorten(asked)}{hint}")
+    return UnknownNameError(f"{owner}: there is no {axis} {shorten(asked)}{near_names_hint(asked, names, 4)}")
 
 
 def end_name(elements: Container[str]) -> str:

@@ -1,11 +1,11 @@
 """Knobs: element properties, by their usual names, that a series or a symbol can replace."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Element
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.propagator.generic.errors import KnobError
 
 #: Device or element, and property: ("Q1M1D1R", "k1"), ("S4M1D1R", "dx").
@@ -67,8 +67,7 @@ def find_place(knob: Knob, lattice: object, elements: tuple[Element, ...], index
         magnet = lattice.ring.magnets[number]
         return Place(magnet.element, PARAMETERS[magnet.column])
     if device not in index:
-        near = difflib.get_close_matches(device, index, 3)
-        hint = f"; near names: {', '.join(near)}" if near else ""
+        hint = near_names_hint(device, index)
         raise KnobError(f"knob {device} {name}: there is no element or magnet {device!r}{hint}")
     element = elements[index[device]]
     known = parameters_of(element)

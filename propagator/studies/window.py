@@ -1,11 +1,11 @@
 """The part of a ring that a picture shows: between two places, or one of the ring's cells."""
 
-from difflib import get_close_matches
 
 import numpy as np
 
 from gnomon.lattice import Ring
 from gnomon.lattice.elements import Bend
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 from gnomon.propagator.studies.result_files import StudyError
 
@@ -59,8 +59,7 @@ def _place(ring: Ring, text: str, end: int) -> float:
     try:
         place = parse_number(text)
     except NotANumberError:
-        near = get_close_matches(text, ring.index, 3)
-        hint = f"; near names: {', '.join(near)}" if near else ""
+        hint = near_names_hint(text, ring.index)
         raise StudyError(f"{shorten(text)} is neither a position [m] nor an element of {ring.name}{hint}") from None
     if not 0.0 <= place <= ring.circumference:
         raise StudyError(f"{place:g} m is outside the ring: it ends at {ring.circumference:g} m")

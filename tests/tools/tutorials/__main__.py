@@ -44,7 +44,7 @@ def _install(folder: Path) -> Path:
     print("installing gnomon into a new environment ...", flush=True)
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", f"{ROOT}[import,study]"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", f"{ROOT}[import,study,watch]"], check=True)
     return folder / "bin"
 
 

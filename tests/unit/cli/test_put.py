@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.clients.errors import ClientError, RefusedError
+from gnomon.clients.reading import Reading
 from unit.cli.commands import gnomon
 from unit.cli.running_client import FakeServer
 
@@ -94,3 +95,25 @@ def test_a_readback_that_is_not_at_the_setpoint_is_told(server: FakeServer) -> N
     assert gnomon("put", "Q1:set=5", "--no-wait").output == "TWIN:Q1:set  4  ->  5 A\n"
     server.pvs.readings["TWIN:Q1:rdbk"] = replace(server.pvs.readings["TWIN:Q1:rdbk"], value=6.0, severity=3)
     assert "TWIN:Q1:rdbk is 6 A" in gnomon("put", "Q1:set=6").output
+
+
+def test_a_step_changes_the_present_value(server: FakeServer) -> None:
+    assert gnomon("put", "Q1:set+=0.25").output == "TWIN:Q1:set  1.5  ->  1.75 A\n"
+    assert gnomon("put", "Q1:set-=0.5").output == "TWIN:Q1:set  1.75  ->  1.25 A\n"
+    server.answer = {"sequence": 3, "lattice_id": "abc"}
+    gnomon("put", "Q1:set+=1", "Q2:set=3")
+    assert server.calls[-1] == ("dt:set", {"names": ["TWIN:Q1:set", "TWIN:Q2:set"], "values": ["2.25", "3"]})
+
+
+@pytest.mark.parametrize("setting", ["mode+=1", "orbit+=1", "Q1:set+=x"])
+def test_a_step_of_what_is_not_a_number_sends_nothing(server: FakeServer, setting: str) -> None:
+    with pytest.raises(ClientError, match="number"):
+        gnomon("put", setting)
+    assert server.pvs.puts == []
+
+
+def test_a_put_that_loses_the_beam_says_so(server: FakeServer) -> None:
+    server.pvs.readings["TWIN:dt:reason"] = Reading("TWIN:dt:reason", "no stable beam: trace 908")
+    result = gnomon("put", "Q1:set=1")
+    assert (result.exit_code, result.output.splitlines()[1]) == (0, "attention: no stable beam: trace 908")
+    assert json.loads(gnomon("put", "Q1:set=2", "--json").output)["attention"] == "no stable beam: trace 908"
