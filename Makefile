@@ -105,7 +105,7 @@ $(python):
 # Dependency groups need pip 25.1.
 $(installed): pyproject.toml | $(python)
 	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(call pip-install,--editable .,gnomon and its libraries)
+	$(call pip-install,--editable '.[study$(comma)watch]',gnomon and its libraries)
 	@touch $@
 
 $(installed-test): pyproject.toml | $(installed)

@@ -1,5 +1,7 @@
 """All commands of `gnomon`, in the order of the help. A command's modules are imported when it runs."""
 
+from typing import ClassVar
+
 import typer
 
 import gnomon
@@ -89,6 +91,7 @@ class Commands(LazyGroup):
     """The commands of gnomon."""
 
     entries = COMMANDS
+    elsewhere: ClassVar = {"undo": "log", "tune": "study", "orm": "study", "match": "study", "aperture": "study"}
 
 
 app = typer.Typer(

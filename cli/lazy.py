@@ -1,6 +1,6 @@
 """Commands that are imported when they are used: the list of all commands costs no import of what they need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +33,8 @@ class LazyGroup(TyperGroup):
     """A group whose commands are placeholders until one of them is resolved."""
 
     entries: Sequence[Entry] = ()
+    #: Commands below another one that are looked for here, and that one's name.
+    elsewhere: Mapping[str, str] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -50,6 +52,9 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments name, and import it."""
+        word = args[0] if args else ""
+        if word not in self.commands and (above := self.elsewhere.get(word)):
+            ctx.fail(f"No such command {word!r}. It is: {ctx.command_path} {above} {word}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and name in self._targets:
             command = self.commands[name] = load(self._targets.pop(name))

@@ -12,11 +12,12 @@ from gnomon.db import sources
 from gnomon.db.sources import Planes
 from gnomon.lattice.text import printable
 from gnomon.recorder import Entry
+from gnomon.recorder.remote import PROCEDURE
 
 #: Width of the names of lines [characters].
 WIDTH = 13
-#: Longest text of a person or another program that is shown [characters].
-MAX_TEXT = 60
+#: Longest text of a person or another program that is shown, and longest note of a command [characters].
+MAX_TEXT, MAX_NOTE = 60, 20
 
 
 def screen_lines(seen: Overview) -> Iterator[str]:
@@ -131,8 +132,8 @@ def _fraction(seen: Overview, plane: str) -> str:
 def _model(seen: Overview) -> str:
     active, last = seen.reading(sources.ACTIVE), seen.reading(sources.MODEL_TIME)
     parts = [] if active is None else [str(active.value)]
-    parts += [] if last is None else [f"last result {_number(last, '.3g')}"]
-    for share, source in (("half within", sources.MODEL_P50), ("99 % within", sources.MODEL_P99)):
+    parts += [] if last is None else [f"last answer took {_number(last, '.3g')}"]
+    for share, source in (("half of them at most", sources.MODEL_P50), ("99 % at most", sources.MODEL_P99)):
         if (reading := seen.reading(source)) is not None:
             parts.append(f"{share} {_number(reading, '.3g')}")
     if hung := seen.value(sources.MODEL_HUNG):
@@ -187,7 +188,10 @@ def command_cells(entry: Entry) -> list[str]:
     if change is not None:
         more = f" +{len(entry.changes) - 1}" if len(entry.changes) > 1 else ""
         old, new = ("-" if value is None else f"{value:.7g}" for value in (change.old, change.new))
-        what = _cut(f"{change.pv}{more} {old} -> {new} {change.unit}")
+        # A command that sets devices by `dt:set` names them, not that.
+        where = change.device if change.device and change.pv.endswith(PROCEDURE) else change.pv
+        note = f"{_cut(entry.note, MAX_NOTE)}: " if entry.note else ""
+        what = _cut(f"{note}{where}{more} {old} -> {new} {change.unit}")
     when = time.strftime("%H:%M:%S", time.localtime(entry.wall_ns / 1e9))
     return [str(entry.sequence), when, what, entry.outcome or "unknown", _cut(entry.client.user, 16)]
 

@@ -11,6 +11,7 @@ from gnomon.recorder.errors import RemoteError
 from gnomon.recorder.review import Assignment
 
 __all__ = [
+    "PROCEDURE",
     "PvaRemote",
     "Remote",
     "Reply",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Number of settings that are named in a refusal.
 MAX_NAMED = 5
+#: What the note of an undo begins with; the numbers of the commands follow.
+UNDO = "undo "
 
 
 def undo(
@@ -72,8 +74,13 @@ def undo(
     if len(ordered) > 1 or last is not None:
         from gnomon.recorder import rendering
 
-        rendering.make_console().print(rendering.entries_table(ordered, states))
-    note = f"undo {' '.join(str(entry.sequence) for entry in ordered)}"
+        console = rendering.make_console()
+        console.print(rendering.entries_table(ordered, states))
+        for entry in ordered:
+            if entry.note.startswith(UNDO):
+                line = f"{entry.sequence} is an undo itself ({entry.note}): its undo sets again what it had taken back"
+                console.print(rendering.clean(line), style="yellow", soft_wrap=True)
+    note = f"{UNDO}{' '.join(str(entry.sequence) for entry in ordered)}"
     send(now.run.prefix, note, assignments, lambda: plan()[2], Sending(dry_run, yes), states)
 
 

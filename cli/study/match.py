@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gnomon.lattice import Lattice
     from gnomon.propagator.studies import Bump, Say, StudyResult
 
+#: Number of supplies up to which the command that sets them is shown.
+MAX_PUT = 12
+
 With = Annotated[
     list[str] | None,
     typer.Option(
@@ -50,7 +53,7 @@ def match(
 
     For example `gnomon study match --tunes +0.01,0 --chromaticities 0,0 --with 'Q3P*,Q4P*,S*'` or `gnomon study match
     --bump BPMZ5D1R=1,0`. What is not given is free. The RF frequency stays; the result is verified with the full
-    model. The exit code is 1 if the changes cannot be made with these supplies within their limits.
+    model. With --prefix, the last line is the command that sets it. The exit code is 1 if the changes cannot be made with these supplies within their limits.
     """
     from gnomon.propagator.studies import Target, plot_comparison, study_match
 
@@ -62,11 +65,11 @@ def match(
     if target == Target():
         raise typer.BadParameter("give --tunes, --chromaticities or --bump")
     patterns = [p.strip() for text in with_ or () for p in text.split(",") if p.strip()]
-    reached: list[bool] = []
+    results: list[StudyResult] = []
 
     def study(present: "Lattice", origin: str, say: "Say") -> "StudyResult":
         result = study_match(present, origin, say, target, patterns)
-        reached.append(bool(result.quantities["reached"].data))
+        results.append(result)
         return result
 
     run_study(
@@ -76,8 +79,10 @@ def match(
         choice,
         wanted,
     )
-    if not reached[0]:
+    if not results[0].quantities["reached"].data:
         raise typer.Exit(1)
+    if choice.prefix is not None and choice.at is None and choice.lattice is None and not wanted.json:
+        _print_put(results[0], choice)
 
 
 def _pair(text: str, option: str) -> tuple[float, float]:
@@ -98,6 +103,30 @@ def _bump(text: str) -> "Bump":
     monitor, _, heights = text.rpartition("=")
     x, y = _pair(heights, "--bump")
     return Bump(monitor, 1e-3 * x, 1e-3 * y)
+
+
+def _print_put(result: "StudyResult", choice: LatticeChoice) -> None:
+    """Print the command that makes the predicted settings on the running server, if it is not too long to be read."""
+    from gnomon.cli.options import running_server
+    from gnomon.clients.epics_client import EpicsClient
+
+    after = {
+        name: float(value)
+        for name, value, before in zip(
+            result.names["supply"], result.quantities["after"].data, result.quantities["before"].data, strict=True
+        )
+        if value != before
+    }
+    if not 0 < len(after) <= MAX_PUT:
+        return
+    with EpicsClient(running_server(machine=choice.machine, prefix=choice.prefix)) as client:
+        pvs = {
+            info.device: info.name
+            for info in client.find_pvs(source="set")
+            if info.property == "current" and info.unit == "A"
+        }
+    if after.keys() <= pvs.keys():
+        typer.echo("to set it: gnomon put " + " ".join(f"{pvs[name]}={value:.9g}" for name, value in after.items()))
 
 
 def _show_match(result: "StudyResult", console: "Console") -> None:

@@ -83,3 +83,10 @@ def test_help_of_the_journals_commands_teaches_with_an_example(command: str) -> 
     result = gnomon(*command.split(), "--help")
     assert result.exit_code == 0
     assert f"example gnomon {command} " in " ".join(result.stdout.replace("│", " ").replace("`", "").split())
+
+
+@pytest.mark.parametrize(("word", "whole"), [("undo", "gnomon log undo"), ("match", "gnomon study match")])
+def test_a_command_that_stands_below_another_is_answered_with_the_whole(word: str, whole: str) -> None:
+    result = gnomon(word)
+    assert result.exit_code == 2
+    assert whole in result.output

@@ -12,8 +12,11 @@ from gnomon.cli import status_text
 from gnomon.clients.errors import NoServerError
 from gnomon.clients.overview import Overview
 from gnomon.clients.server_choice import Target
+from gnomon.lattice import Client
+from gnomon.recorder import Entry
+from gnomon.recorder.entries import StoredChange
 from unit.cli.commands import gnomon
-from unit.cli.fake_overview import overview, server
+from unit.cli.fake_overview import NOW_NS, overview, server
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_lines_have_units_and_states_by_name() -> None:
     assert lines["beam"] == "found, current 149.50 mA"
     assert lines["tunes"] == "x 0.17812  y 0.23199"
     assert lines["rms orbit"] == "x 0.12500  y 0.25000 mm   from reference golden"
-    assert lines["model"] == "computing, last result 0.53 ms"
+    assert lines["model"] == "computing, last answer took 0.53 ms"
     assert lines["journal"] == "recording, 1.25 MB, 17 commands, /tmp/mls.journal"
     assert lines["clients"] == "2 CA, 1 PVA"
     assert lines["faults"] == lines["forks"] == "none"
@@ -106,3 +109,9 @@ def test_commands_are_shown_in_short(tmp_path: Path) -> None:
 
 def test_time_spans_have_two_units() -> None:
     assert [status_text.duration_text(s) for s in (5, 3700, 200000)] == ["0 min 5 s", "1 h 1 min", "2 d 7 h"]
+
+
+def test_a_command_of_devices_names_the_device_and_its_note() -> None:
+    change = StoredChange("TWIN:dt:set", "Q1PDR", "current", "A", 150.0, 218.45846, None, "current", 150.0, None)
+    made = Entry(12, 1, NOW_NS, 0, Client("op", "host", "pva"), "undo 11", "abc", (change, change), ())
+    assert status_text.command_cells(made)[2] == "undo 11: Q1PDR +1 150 -> 218.4585 A"

@@ -1,5 +1,6 @@
 """`gnomon log undo` and `gnomon restore`: what is sent to the server, what is refused, and who is asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,12 @@ def test_a_command_of_another_document_is_not_undone_even_by_force(path: Path, r
     with pytest.raises(ReviewError, match="their settings cannot be compared"):
         gnomon("log", "undo", "--journal", path, 4, "--force", "--yes")
     assert not remote.sent
+
+
+def test_the_undo_of_an_undo_says_what_it_is(path: Path, remote: FakeRemote) -> None:
+    with Journal(path) as journal:
+        begin(journal, Q1=3.0)
+        undone, outcome = applied(5, "Q1", 3.0, 2.0)
+        write(journal, (replace(undone, command=replace(undone.command, note="undo 4")), outcome))
+    output = gnomon("log", "undo", "--journal", path, "--last", 1, "--dry-run").output
+    assert "5 is an undo itself (undo 4): its undo sets again what it had taken back" in " ".join(output.split())
