@@ -15,13 +15,19 @@ from tools.tutorials.play import play
 from tools.tutorials.terminal import programs_here
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "docs" / "tutorials"
+#: Every page whose commands are played.
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "tutorials").glob("your_*.md")),
+    ROOT / "docs" / "how-to" / "run_a_shadow.md",
+    ROOT / "docs" / "how-to" / "snapshots_and_forks.md",
+)
 
 
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pages", nargs="*", type=Path, help="pages to play (all of docs/tutorials)")
+    parser.add_argument("pages", nargs="*", type=Path, help="pages to play (all that are played)")
     parser.add_argument("--write", action="store_true", help="put what was printed into the pages")
     parser.add_argument("--pictures", action="store_true", help="draw the pictures of terminals again")
     parser.add_argument("--fresh", action="store_true", help="install gnomon into a new environment and play there")
@@ -32,7 +38,7 @@ def main() -> int:
         if given.fresh:
             programs, path = _install(Path(stack.enter_context(tempfile.TemporaryDirectory()))), None
         different = 0
-        for page in given.pages or sorted(FOLDER.glob("*.md")):
+        for page in given.pages or PAGES:
             found = play(page.resolve(), programs, path, write=given.write, pictures=given.pictures)
             different += len(found)
             print(*found, f"{page.name}: {len(found)} outputs {'rewritten' if given.write else 'differ'}", sep="\n")
