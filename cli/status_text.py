@@ -132,8 +132,8 @@ def _fraction(seen: Overview, plane: str) -> str:
 def _model(seen: Overview) -> str:
     active, last = seen.reading(sources.ACTIVE), seen.reading(sources.MODEL_TIME)
     parts = [] if active is None else [str(active.value)]
-    parts += [] if last is None else [f"last answer took {_number(last, '.3g')}"]
-    for share, source in (("half of them at most", sources.MODEL_P50), ("99 % at most", sources.MODEL_P99)):
+    parts += [] if last is None else [f"last result {_number(last, '.3g')}"]
+    for share, source in (("half within", sources.MODEL_P50), ("99 % within", sources.MODEL_P99)):
         if (reading := seen.reading(source)) is not None:
             parts.append(f"{share} {_number(reading, '.3g')}")
     if hung := seen.value(sources.MODEL_HUNG):

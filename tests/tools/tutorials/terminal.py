@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +30,8 @@ QUIET_S = 3.0
 COMPILING = "compiling kernels"
 #: Ports that pages show, as they are for a user who gives none: Channel Access, PV Access, its searches.
 PORTS = (5064, 5075, 5076)
+#: Ports that pages name for a second server, in the same order.
+SECOND_PORTS = (5164, 5175, 5176)
 HOME = "/home/operator"
 
 _END = "-- end of command --"
@@ -42,7 +45,7 @@ class Terminal:
     """
 
     def __init__(self, home: Path, programs: Path, python_path: str | None = None, **variables: str) -> None:
-        self._home, self._ports = home, _free_ports()
+        self._home, self._ports, self._second_ports = home, _free_ports(), _free_ports()
         self._background: list[int] = []
         self._count = 0
         self._run = home.parent / "run"
@@ -72,12 +75,15 @@ class Terminal:
 
     def run(self, command: Command) -> tuple[list[str], int]:
         """Run a command; the lines that it printed, as a user with the usual ports sees them, and its status."""
+        line = command.text
+        for port, usual in zip(self._second_ports, SECOND_PORTS, strict=True):
+            line = line.replace(str(usual), str(port))
         if command.stays:
-            text, status = self._start(command.text.removesuffix(" &"), READY), 0
+            text, status = self._start(line.removesuffix(" &"), READY), 0
         elif INTERRUPT in command.shown:
-            text, status = self._interrupted(command)
+            text, status = self._interrupted(replace(command, text=line))
         else:
-            text, status = self._execute(f"{{ {command.text}\n}} < /dev/null")
+            text, status = self._execute(f"{{ {line}\n}} < /dev/null")
         return self.as_shown(text).rstrip().splitlines(), status
 
     def _execute(self, line: str, timeout_s: float = TIMEOUT_S) -> tuple[str, int]:
@@ -138,7 +144,7 @@ class Terminal:
 
     def as_shown(self, text: str) -> str:
         """Put the usual ports and home in place of those of this terminal."""
-        for port, usual in zip(self._ports, PORTS, strict=True):
+        for port, usual in zip(self._ports + self._second_ports, PORTS + SECOND_PORTS, strict=True):
             text = text.replace(str(port), str(usual))
         # What a progress display has overwritten is not on the screen any more.
         lines = [line.rpartition("\r")[2].rstrip() for line in text.replace(str(self._home), HOME).splitlines()]

@@ -55,7 +55,7 @@ def test_lines_have_units_and_states_by_name() -> None:
     assert lines["beam"] == "found, current 149.50 mA"
     assert lines["tunes"] == "x 0.17812  y 0.23199"
     assert lines["rms orbit"] == "x 0.12500  y 0.25000 mm   from reference golden"
-    assert lines["model"] == "computing, last answer took 0.53 ms"
+    assert lines["model"] == "computing, last result 0.53 ms"
     assert lines["journal"] == "recording, 1.25 MB, 17 commands, /tmp/mls.journal"
     assert lines["clients"] == "2 CA, 1 PVA"
     assert lines["faults"] == lines["forks"] == "none"
