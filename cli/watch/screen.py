@@ -72,9 +72,19 @@ def orbit(
     text = Text()
     text.append_text(title)
     for number, row in enumerate(rows):
-        label = f"+{scale:g}" if number == 0 else f"-{scale:g}" if number == height - 1 else ""
+        end = scale_text(scale, AXIS - 2)
+        label = f"+{end}" if number == 0 else f"-{end}" if number == height - 1 else ""
         text.append(f"\n{label.rjust(AXIS - 1)} ", "dim").append(row, style)
     return text, scale
+
+
+def scale_text(scale: float, width: int) -> str:
+    """Format the end of an axis, 1, 2 or 5 times a power of ten, in so many characters: `0.2`, `1e-4`."""
+    text = f"{scale:g}"
+    if len(text) <= width:
+        return text
+    digits, _, power = f"{scale:.0e}".partition("e")
+    return f"{digits}e{int(power)}"
 
 
 def magnets(shown: RingMap | None, window_m: tuple[float, float], width: int, device: str) -> Text:

@@ -144,3 +144,11 @@ def test_faults_leave_room_for_commands() -> None:
     seen = overview(faults__count=9, faults__active=[f"fault {number}" for number in range(9)])
     lines = screen.commands(seen, 40, 6).plain.splitlines()
     assert lines == ["faults fault 0", "       fault 1", "       fault 2", "no commands yet"]
+
+
+@pytest.mark.parametrize("largest", [0.0, 3e-5, 4e-3, 0.7, 12.0, 990.0])
+def test_rows_of_an_orbit_have_the_width_of_the_screen_whatever_its_size(largest: float) -> None:
+    seen = overview(orbit__difference__x=[largest, -largest, 0.0], monitor__s=[1.0, 2.0, 3.0])
+    text, _ = screen.orbit(seen, 0, (0.0, 4.0), (60, 5), 0.0)
+    assert max(map(len, text.plain.splitlines())) <= 60
+    assert text.plain.splitlines()[1].lstrip().startswith("+")
