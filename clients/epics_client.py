@@ -109,7 +109,9 @@ class EpicsClient:
                 continue
             fits = [name for name in self.pvs if fnmatchcase(name, whole)]
             if not fits:
-                raise NotFoundError(f"no PV under {self.prefix!r} fits {pattern!r}{self._near(pattern, self.pvs)}", [pattern])
+                raise NotFoundError(
+                    f"no PV under {self.prefix!r} fits {pattern!r}{self._near(pattern, self.pvs)}", [pattern]
+                )
             found += fits
         return list(dict.fromkeys(found))
 

@@ -1,6 +1,5 @@
 """The part of a ring that a picture shows: between two places, or one of the ring's cells."""
 
-
 import numpy as np
 
 from gnomon.lattice import Ring

@@ -4,7 +4,16 @@ import pytest
 
 from gnomon.lattice.near_names import near_names, near_names_hint
 
-NAMES = ("S1PR:set", "Q1PTR:set", "Q1PDR:set", "Q1PDR:rdbk", "TUNEZR:rdH", "TUNEZR:rdV", "beam:twiss:x:tune", "dt:queue")
+NAMES = (
+    "S1PR:set",
+    "Q1PTR:set",
+    "Q1PDR:set",
+    "Q1PDR:rdbk",
+    "TUNEZR:rdH",
+    "TUNEZR:rdV",
+    "beam:twiss:x:tune",
+    "dt:queue",
+)
 
 
 @pytest.mark.parametrize(
