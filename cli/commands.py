@@ -1,5 +1,6 @@
 """All commands of `gnomon`, in the order of the help. A command's modules are imported when it runs."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import typer
@@ -91,7 +92,10 @@ class Commands(LazyGroup):
     """The commands of gnomon."""
 
     entries = COMMANDS
-    elsewhere: ClassVar = {"undo": "log", "tune": "study", "orm": "study", "match": "study", "aperture": "study"}
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "undo": "log",
+        **dict.fromkeys(("tune", "orm", "match", "aperture"), "study"),
+    }
 
 
 app = typer.Typer(

@@ -22,7 +22,7 @@ def put(
         list[str],
         typer.Argument(
             metavar="PV=VALUE...",
-            help="Settings, names with or without the prefix; PV+=STEP or PV-=STEP to change by a step; PV VALUE for one.",
+            help="Settings, names with or without the prefix; PV+=STEP or PV-=STEP for a step; PV VALUE for one.",
         ),
     ],
     no_wait: Annotated[

@@ -53,7 +53,8 @@ def match(
 
     For example `gnomon study match --tunes +0.01,0 --chromaticities 0,0 --with 'Q3P*,Q4P*,S*'` or `gnomon study match
     --bump BPMZ5D1R=1,0`. What is not given is free. The RF frequency stays; the result is verified with the full
-    model. With --prefix, the last line is the command that sets it. The exit code is 1 if the changes cannot be made with these supplies within their limits.
+    model. With --prefix, the last line is the command that sets it. The exit code is 1 if the
+    changes cannot be made with these supplies within their limits.
     """
     from gnomon.propagator.studies import Target, plot_comparison, study_match
 
