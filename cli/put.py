@@ -74,7 +74,7 @@ def put(
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """Move of a PV: to a value, or a step from the present one with the sign +1 or -1."""
+    """Move of a PV: to a value, or by a step from the present one with the sign +1 or -1."""
 
     text: str
     sign: int = 0
