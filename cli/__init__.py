@@ -5,6 +5,7 @@ This module itself imports next to nothing, so that an interrupt (Ctrl-C) finds 
 
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,11 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
     before = _end_at_an_interrupt()
-    from gnomon import cli
     from gnomon.cli.connection import end_connections_with_process, end_process
 
     end_connections_with_process()
     _take_any_character()
-    app = cli.app
+    app = sys.modules[__name__].app
     try:
         if before is not None:
             signal.signal(signal.SIGINT, before)
@@ -62,7 +62,6 @@ def _end_at_an_interrupt() -> Any:
 def _take_any_character() -> None:
     """Have characters that the output's encoding lacks, as with LANG=C on a remote shell, written as escapes."""
     import io
-    import sys
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
 from gnomon.ioc.base.section import Section
+from gnomon.ioc.base.yaml_lines import line_of, repeated_key
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import is_port
@@ -398,7 +399,7 @@ def read_config(path: Path | None = None) -> Config:
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        repeated = _repeated(root)  # before sections that are merged into others (<<) become parts of them
+        repeated = repeated_key(root)  # before sections that are merged into others (<<) become parts of them
         data = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
@@ -412,7 +413,7 @@ def read_config(path: Path | None = None) -> Config:
         first = error.errors(include_url=False)[0]
         location = first["loc"]
         key = ".".join(str(part) for part in location)
-        line = _line(root, location)
+        line = line_of(root, location)
         if first["type"] == "extra_forbidden":
             reason = f"unknown key {key!r}; known keys: {', '.join(_known(location[:-1]))}"
         else:
@@ -449,38 +450,6 @@ def changed(config: Config, changes: Mapping[str, Any]) -> Config:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}") from error
-
-
-def _repeated(node: yaml.Node | None) -> tuple[str, int] | None:
-    """Find the first key that is given twice in one section, and its line."""
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    seen: set[str] = set()
-    for key, value in node.value:
-        if key.value in seen:
-            return key.value, key.start_mark.line + 1
-        seen.add(key.value)
-        if (inner := _repeated(value)) is not None:
-            return inner
-    return None
-
-
-def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """Find the line of a key, or of the nearest part around it, counted from 1."""
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            # A section's own keys are behind those that are merged into it.
-            found = next(((k, v) for k, v in reversed(node.value) if k.value == str(part)), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:

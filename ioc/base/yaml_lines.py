@@ -1,0 +1,35 @@
+"""Keys of a YAML text and the lines where they stand, for messages about a configuration."""
+
+import yaml
+
+
+def repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
+    """Find the first key that is given twice in one section, and its line."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            return key.value, key.start_mark.line + 1
+        seen.add(key.value)
+        if (inner := repeated_key(value)) is not None:
+            return inner
+    return None
+
+
+def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Find the line of a key, or of the nearest part around it, counted from 1."""
+    line = node.start_mark.line + 1 if node is not None else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            # A section's own keys are behind those that are merged into it.
+            found = next(((k, v) for k, v in reversed(node.value) if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
