@@ -8,7 +8,7 @@ import numpy as np
 from p4p.client.thread import Context
 from p4p.nt import NTURI
 
-from programs.access import caget, pva, pvget
+from programs.access import caget, pva, pva_structures
 
 SUPPLY, OTHER, MONITOR = "HS4P1D1R", "HS1PD1R", "BPMZ1D1R"
 #: A put that has not completed after this time counts as one that never does [s].
@@ -22,6 +22,11 @@ def call(prefix: str, **arguments: Any) -> Any:
     return context.rpc(
         f"{prefix}dt:fault", uri.wrap(f"{prefix}dt:fault", kws={k: str(v) for k, v in arguments.items()})
     )
+
+
+def structure(name: str) -> Any:
+    """The structure of a PV over PV Access."""
+    return pva_structures().get(name, timeout=5.0)
 
 
 def put(prefix: str, protocol: str, device: str, value: float) -> str:
@@ -47,7 +52,7 @@ def put(prefix: str, protocol: str, device: str, value: float) -> str:
 def supplies(prefix: str, protocol: str) -> list[float]:
     """What setpoints and readbacks of both supplies show."""
     names = [f"{prefix}{device}:{what}" for device in (SUPPLY, OTHER) for what in ("set", "rdbk")]
-    return [float(caget(n)) if protocol == "ca" else float(pvget(n).value) for n in names]
+    return [float(caget(n)) if protocol == "ca" else float(structure(n).value) for n in names]
 
 
 def command_fault(prefix: str, protocol: str, keys: dict[str, Any], value: float) -> dict[str, Any]:
@@ -77,7 +82,7 @@ def reading(prefix: str, protocol: str, name: str) -> dict[str, Any]:
         found = pv.get_with_metadata(form="time", timeout=5.0, use_monitor=False)
         value, severity, stamp = found["value"], int(found["severity"]), float(found["timestamp"])
     else:
-        raw = pvget(prefix + name)
+        raw = structure(prefix + name)
         value, severity = raw.value, int(raw.alarm.severity)
         stamp = raw.timeStamp.secondsPastEpoch + 1e-9 * raw.timeStamp.nanoseconds
     numbers = np.atleast_1d(np.asarray(value, dtype=float))
@@ -86,7 +91,7 @@ def reading(prefix: str, protocol: str, name: str) -> dict[str, Any]:
 
 
 def reading_faults(prefix: str, cases: list[tuple[dict[str, Any], str]]) -> list[dict[str, Any]]:
-    """Inject faults of readings one by one, and say what PV `name` shows before, with it, with a beam moved, and after."""
+    """Inject faults of readings one by one, and say what a PV shows with it, once the beam has moved, and after."""
     seen = []
     for keys, name in cases:
         put(prefix, "ca", SUPPLY, 0.0)
