@@ -1,4 +1,4 @@
-"""What clients of both protocols see of injected faults: pyepics and p4p, in one process."""
+"""Injected faults as clients of both protocols see them: pyepics and p4p, in one process."""
 
 import time
 from typing import Any
@@ -50,7 +50,7 @@ def put(prefix: str, protocol: str, device: str, value: float) -> str:
 
 
 def supplies(prefix: str, protocol: str) -> list[float]:
-    """What setpoints and readbacks of both supplies show."""
+    """Read setpoints and readbacks of both supplies."""
     names = [f"{prefix}{device}:{what}" for device in (SUPPLY, OTHER) for what in ("set", "rdbk")]
     return [float(caget(n)) if protocol == "ca" else float(structure(n).value) for n in names]
 
