@@ -26,21 +26,28 @@ Name = Annotated[str, typer.Argument(help="Name of a shipped machine, or file of
 
 
 @app.command("list")
-def list_(config: ConfigFile = None) -> None:
+def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     """List the machines that can be given to --machine by name."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from gnomon.ioc.app.machines import known_machines
 
-    table = Table("machine", "description", "elements", "supplies", "monitors", "source", box=None, pad_edge=False)
-    for loaded in known_machines(configure(config)):
-        document = loaded.document
-        counts = (len(document.elements), len(document.supplies), len(document.monitors))
-        title, origin = escape(printable(document.title)), escape(printable(loaded.origin))
-        table.add_row(document.name, title, *map(str, counts), origin)
-    Console().print(table)
+    rows = [
+        {
+            "machine": loaded.document.name,
+            "title": loaded.document.title,
+            "elements": len(loaded.document.elements),
+            "supplies": len(loaded.document.supplies),
+            "monitors": len(loaded.document.monitors),
+            "origin": loaded.origin,
+        }
+        for loaded in known_machines(configure(config))
+    ]
+    columns = {name: name for name in ("machine", "title", "elements", "supplies", "monitors", "origin")}
+    print_table(
+        rows,
+        columns | {"title": "description", "origin": "source"},
+        as_json=as_json,
+        right=("elements", "supplies", "monitors"),
+    )
 
 
 @app.command()
@@ -135,6 +142,7 @@ def pvs(
     prefix: Prefix = None,
     pvs: Pvs = None,
     names: Annotated[bool, typer.Option("--names", help="List only the names, one per line, for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List a machine's PVs, one per line: name, access, type, drive limits, unit, source and description.
 
@@ -151,11 +159,20 @@ def pvs(
     shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]
     if not shown:
         raise DocumentError(f"{name}: none of the {len(specs)} PVs matches {' '.join(wanted or ())}")
+    if as_json:
+        print_json([spec.name if names else _pv_document(spec) for spec in shown])
+        return
     console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
     rows = [[spec.name] for spec in shown] if names else [list(map(printable, _pv_row(spec))) for spec in shown]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         console.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _pv_document(spec: "PvSpec") -> dict[str, object]:
+    facts = {name: getattr(spec, name) for name in ("name", "source", "description", "device", "property", "unit")}
+    more = {"type": str(spec.kind), "length": spec.length, "writable": spec.writable, "limits": spec.drive}
+    return facts | more | {"states": list(spec.states)}
 
 
 def _pv_row(spec: "PvSpec") -> list[str]:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +14,7 @@ import typer
 
 from gnomon.cli.log.options import journal_to_read
 from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, configure
+from gnomon.cli.output import Json, print_json
 from gnomon.cli.served_journal import Asked
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def replay(
         float,
         typer.Option("--timeout", min=0.1, max=MAX_SECONDS, help="Wait at most this long for one get or put [s]."),
     ] = 5.0,
+    as_json: Json = False,
 ) -> None:
     """Show recorded commands as steps on a machine or, with --arm, write them one step at a time.
 
@@ -118,9 +121,14 @@ def replay(
         )
     if net and pace == "original":
         raise typer.BadParameter("the steps of --net have no recorded times; give seconds", param_hint="--pace")
+    if arm and as_json:
+        raise typer.BadParameter("only the dry run is shown as JSON; leave out --arm", param_hint="--json")
     options = ReplayOptions(GateLimits(max_step, tolerance), timeout, settle, _pace(pace))
     path = journal_to_read(Asked(journal, config))
     run, plan = _plan(path, (first, last), prefix, config, machine, pvs, max_step if net else None, with_faults)
+    if as_json:
+        _print_plan(plan, run, prefix, options.limits)
+        return
     console = rendering.make_console()
     console.print(
         rendering.clean(
@@ -138,6 +146,20 @@ def replay(
         from gnomon.recorder import ReplayError
 
         raise ReplayError("these steps would be refused:\n" + "\n".join(f"  {reason}" for reason in refusals))
+
+
+def _print_plan(plan: "Plan", run: "Run", prefix: str, limits: "GateLimits") -> None:
+    """Print the dry run as JSON; exit with 1 if steps would be refused, as without JSON."""
+    refusals = _static(plan, limits)
+    steps = [
+        asdict(step) | {"predicted": asdict(predicted)}
+        for step, predicted in zip(plan.steps, plan.predictions, strict=True)
+    ]
+    print_json(
+        {"machine": run.machine, "recorded": run.prefix, "prefix": prefix, "steps": steps, "refusals": list(refusals)}
+    )
+    if refusals:
+        raise typer.Exit(1)
 
 
 def make_machine() -> "MachineClient":

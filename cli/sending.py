@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gnomon.cli.output import print_json
 
 if TYPE_CHECKING:
     from gnomon.recorder.remote import Remote, Reply
@@ -24,6 +26,7 @@ class Sending:
 
     dry_run: bool = False
     yes: bool = False
+    as_json: bool = False
 
 
 class RunningRemote:
@@ -58,15 +61,21 @@ def send(
     """Send settings to the running server as one command; None if nothing is sent.
 
     On a terminal, the user is asked first; `again` then plans the settings anew, and nothing is sent if they have
-    changed meanwhile. Raises ReviewError for that, and typer.BadParameter without a terminal and without `yes`.
+    changed meanwhile. Raises ReviewError for that, and typer.BadParameter without a terminal and without `yes`. As
+    JSON, one object has it all, and everything for people goes to standard error.
     """
     from gnomon.recorder import ReviewError, rendering
 
-    console = rendering.make_console()
-    if not assignments:
-        console.print(rendering.clean(f"{note}: nothing to do: all settings already have these values"))
+    console = rendering.make_console(stderr=sending.as_json)
+    told = {"note": note, "prefix": prefix, "settings": list(map(asdict, assignments)), "sent": False, "lattice_id": ""}
+    if not assignments or (sending.dry_run and sending.as_json):
+        if sending.as_json:
+            print_json(told)
+        else:
+            console.print(rendering.clean(f"{note}: nothing to do: all settings already have these values"))
         return None
-    console.print(rendering.assignments_table(assignments, state_name=state_name or rendering.no_state))
+    if not (sending.as_json and sending.yes):
+        console.print(rendering.assignments_table(assignments, state_name=state_name or rendering.no_state))
     if sending.dry_run:
         console.print(
             rendering.clean(f"dry run: nothing was set; these settings would be made on {prefix!r}"), soft_wrap=True
@@ -79,10 +88,13 @@ def send(
                 param_hint="--yes",
             )
         settings = "this setting" if len(assignments) == 1 else f"these {len(assignments)} settings"
-        typer.confirm(f"Make {settings} on {prefix!r}?", abort=True)
+        typer.confirm(f"Make {settings} on {prefix!r}?", abort=True, err=sending.as_json)
         if tuple(again()) != tuple(assignments):
             raise ReviewError(f"{note}: settings were changed while you were asked; nothing was set. Call it again")
     reply = make_remote().send(prefix, assignments, note)
+    if sending.as_json:
+        print_json(told | {"sent": True, "lattice_id": reply.lattice_id})
+        return reply
     state = f"lattice {reply.lattice_id}" if reply.lattice_id else reply.text
     console.print(rendering.clean(f"{note}: done; {state}"), style="green")
     return reply

@@ -198,6 +198,7 @@ def restore(
     journal: JournalOption = None,
     server: Server = None,
     offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
     """Restore a snapshot's settings on the running server, by one command.
 
@@ -216,10 +217,10 @@ def restore(
     def again() -> "Sequence[Assignment]":
         return assignments(snapshot, _present(asked)[1].lattice)
 
-    console = rendering.make_console()
+    console = rendering.make_console(stderr=as_json)
     todo = assignments(snapshot, now.lattice)
     states = RunStates(lambda _: now.run)
-    reply = send(now.run.prefix, f"snapshot restore {name}", todo, again, Sending(dry_run, yes), states)
+    reply = send(now.run.prefix, f"snapshot restore {name}", todo, again, Sending(dry_run, yes, as_json), states)
     same_document = snapshot.complete and snapshot.digest == now.run.digest
     if reply is not None and reply.lattice_id and same_document and reply.lattice_id != snapshot.lattice_id:
         console.print(

@@ -57,10 +57,10 @@ def no_state(run: int, device: str, property: str, value: float) -> str:
     return ""
 
 
-def make_console() -> Console:
+def make_console(*, stderr: bool = False) -> Console:
     """Make a console; piped output is for programs and for grep: one line per command."""
-    console = Console(emoji=False, highlight=False)
-    return console if console.is_terminal else Console(emoji=False, highlight=False, width=240)
+    console = Console(emoji=False, highlight=False, stderr=stderr)
+    return console if console.is_terminal else Console(emoji=False, highlight=False, width=240, stderr=stderr)
 
 
 def make_table(*columns: str, right: tuple[int, ...] = ()) -> Table:

@@ -7,6 +7,7 @@ import typer
 
 from gnomon.cli.log.options import JournalOption, RunStates, asked, ring_of
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server
+from gnomon.cli.output import Json
 from gnomon.cli.sending import DryRun, Sending, Yes, send
 from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
@@ -40,6 +41,7 @@ def undo(
     offline: Offline = False,
     dry_run: DryRun = False,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Undo commands on the running server, newest first, by one new command. For example `gnomon log undo 12 14`.
 
@@ -74,14 +76,14 @@ def undo(
     if len(ordered) > 1 or last is not None:
         from gnomon.recorder import rendering
 
-        console = rendering.make_console()
+        console = rendering.make_console(stderr=as_json)
         console.print(rendering.entries_table(ordered, states))
         for entry in ordered:
             if entry.note.startswith(UNDO):
                 line = f"{entry.sequence} is an undo itself ({entry.note}): its undo sets again what it had taken back"
                 console.print(rendering.clean(line), style="yellow", soft_wrap=True)
     note = f"{UNDO}{' '.join(str(entry.sequence) for entry in ordered)}"
-    send(now.run.prefix, note, assignments, lambda: plan()[2], Sending(dry_run, yes), states)
+    send(now.run.prefix, note, assignments, lambda: plan()[2], Sending(dry_run, yes, as_json), states)
 
 
 def restore(
@@ -97,6 +99,7 @@ def restore(
     offline: Offline = False,
     dry_run: DryRun = False,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Restore the settings that the running server had after a command, by one new command.
 
@@ -119,7 +122,7 @@ def restore(
 
     now, assignments = plan()
     states = RunStates(lambda _: now.run)
-    send(now.run.prefix, f"restore --to {to}", assignments, lambda: plan()[1], Sending(dry_run, yes), states)
+    send(now.run.prefix, f"restore --to {to}", assignments, lambda: plan()[1], Sending(dry_run, yes, as_json), states)
 
 
 def _refuse(clashes: "Sequence[Clash]", reader: "Reader", now: "RecordedState") -> None:

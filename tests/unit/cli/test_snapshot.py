@@ -187,6 +187,15 @@ def test_restore_sends_what_differs_as_one_command(desk: Desk, remote: FakeRemot
     assert "as saved" not in desk.snapshot("restore", "a", "--yes").output
 
 
+def test_a_restore_can_be_read_as_json(desk: Desk, remote: FakeRemote) -> None:
+    desk.server(50.0)
+    desk.snapshot("save", "a")
+    desk.server(50.5)
+    done = json.loads(desk.snapshot("restore", "a", "--yes", "--json").stdout)
+    assert (done["note"], done["sent"], done["lattice_id"]) == ("snapshot restore a", True, "feedc0de")
+    assert [(each["device"], each["now"], each["value"]) for each in done["settings"]] == [(KEY[0], 50.5, 50.0)]
+
+
 def test_restore_of_what_is_there_sends_nothing(desk: Desk, remote: FakeRemote) -> None:
     desk.snapshot("save", "a")
     assert desk.snapshot("restore", "a").output == (

@@ -1,5 +1,6 @@
 """`gnomon log undo` and `gnomon restore`: what is sent to the server, what is refused, and who is asked."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_server_that_does_not_answer_is_refused_with_the_way_out(path: Path, m
 def test_settings_that_changed_while_the_user_was_asked_are_not_overwritten(
     path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def somebody_else_is_faster(question: str, *, abort: bool) -> bool:
+    def somebody_else_is_faster(question: str, *, abort: bool, err: bool) -> bool:
         with Journal(path) as journal:
             begin(journal, Q1=3.0, Q2=5.0)
             write(journal, applied(5, "Q1", 3.0, 4.0))
@@ -226,3 +227,25 @@ def test_the_undo_of_an_undo_says_what_it_is(path: Path, remote: FakeRemote) -> 
         write(journal, (replace(undone, command=replace(undone.command, note="undo 4")), outcome))
     output = gnomon("log", "undo", "--journal", path, "--last", 1, "--dry-run").output
     assert "5 is an undo itself (undo 4): its undo sets again what it had taken back" in " ".join(output.split())
+
+
+def test_what_is_sent_is_one_json_document(path: Path, remote: FakeRemote) -> None:
+    back = [{"device": "Q2", "setting": "current", "unit": "A", "now": 5.0, "value": 0.0}]
+    dry = json.loads(gnomon("log", "--journal", path, "undo", 2, "--dry-run", "--json").stdout)
+    assert dry == {"note": "undo 2", "prefix": "TWIN:", "settings": back, "sent": False, "lattice_id": ""}
+    assert not remote.sent
+    done = gnomon("log", "--journal", path, "undo", "--last", 1, "--yes", "--json")
+    assert json.loads(done.stdout)["sent"] is True
+    done = gnomon("restore", "--journal", path, "--to", 1, "--yes", "--json")
+    assert (json.loads(done.stdout)["lattice_id"], len(remote.sent)) == ("feedc0de", 2)
+    nothing = json.loads(gnomon("restore", "--journal", path, "--to", 4, "--yes", "--json").stdout)
+    assert (nothing["settings"], nothing["sent"]) == ([], False)
+
+
+def test_with_json_the_question_goes_to_standard_error(
+    path: Path, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "is_terminal", lambda: True)
+    result = CliRunner().invoke(app, ["restore", "--journal", str(path), "--to", "1", "--json"], input="y\n")
+    assert json.loads(result.stdout.splitlines()[-1])["sent"] is True  # after the answer, which the runner shows
+    assert "Make th" in result.stderr
