@@ -89,7 +89,7 @@ def test_readings_come_in_the_order_of_the_names_and_none_for_a_name_that_nobody
     assert table is not None
     assert table.value == {"BPM": ["B1", "B2"], "X": [0.5, -1.0]}
     assert orbit is not None
-    assert orbit.value.tolist() == [1.0, 2.5]
+    assert (orbit.value.tolist(), orbit.limits) == ([1.0, 2.5], None)
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,29 @@ def test_a_configuration_gives_prefix_and_ports_of_a_server_that_is_not_found(ru
     file.write_text("{prefix: 'C:', network: {ca_port: 6064, pva_broadcast_port: 6076}}")
     ports = {"EPICS_CA_SERVER_PORT": "6064", "EPICS_PVA_BROADCAST_PORT": "6076"}
     assert choose_server(config=file, environ=running.environ) == Target("C:", ports)
+
+
+def test_the_number_of_a_process_means_its_server_and_not_its_forks(running: Running) -> None:
+    environ = running.add(FORK, TWIN)
+    assert choose_server(server="11", environ=environ).server == TWIN
+    assert choose_server("WHATIF:", server="11", environ=environ).server == FORK
+
+
+def test_a_fork_is_chosen_where_nothing_else_runs(running: Running) -> None:
+    assert choose_server(environ=running.add(FORK)).server == FORK
+
+
+@pytest.mark.parametrize(
+    "variable", ["EPICS_PVA_ADDR_LIST", "EPICS_CA_ADDR_LIST", "EPICS_PVA_NAME_SERVERS", "EPICS_CA_NAME_SERVERS"]
+)
+def test_epics_variables_alone_are_enough_to_search_by_unless_they_are_blank(running: Running, variable: str) -> None:
+    assert choose_server(environ=running.environ | {variable: "192.0.2.7"}) == Target("TWIN:", {variable: "192.0.2.7"})
+    with pytest.raises(NoServerError, match="no server of this user runs"):
+        choose_server(environ=running.environ | {variable: " "})
+
+
+def test_a_target_is_described_by_its_server_or_by_how_it_is_searched_for() -> None:
+    assert Target("SIM:").describe() == "prefix 'SIM:', by the EPICS variables"
+    assert Target("TWIN:", {}, TWIN).describe() == (
+        "prefix 'TWIN:': bessy2, twin, process 11, 127.0.0.1:5064 (CA), 127.0.0.1:5075 (PVA)"
+    )

@@ -64,6 +64,27 @@ def test_a_polynomial_that_turns_in_its_range_is_refused() -> None:
         Polynomial((0.0, 1.0, -0.01), 0.0, 100.0)
 
 
+def test_a_polynomial_over_an_empty_range_is_refused() -> None:
+    for low, high in ((5.0, 5.0), (5.0, 1.0)):
+        with pytest.raises(LatticeError, match=f"range {low} to {high} A is empty"):
+            Polynomial((0.0, 1.0), low, high)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 20.0), (10.0, 20.0), (-20.0, -10.0), (-20.0, 0.0)])
+def test_a_parabola_is_inverted_within_its_range(low: float, high: float) -> None:
+    """It may turn at the very end of its range."""
+    parabola = Polynomial((1.0, 0.0, 0.5), low, high)
+    for current in (low, 0.75 * low + 0.25 * high, high):
+        assert parabola.current(1.0 + 0.5 * current**2) == pytest.approx(current, abs=1e-9)
+
+
+def test_fields_that_fall_with_the_current_are_inverted_too() -> None:
+    falling = Table((0.0, 10.0, 20.0), (5.0, 3.0, -1.0))
+    assert falling.current(falling.field(12.5)) == pytest.approx(12.5, abs=1e-9)
+    line = Polynomial((5.0, -0.25), 0.0, 20.0)
+    assert line.current(1.0) == pytest.approx(16.0, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("currents", "fields", "reason"),
     [

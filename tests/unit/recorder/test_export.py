@@ -76,6 +76,21 @@ def test_the_table_has_one_row_per_change_with_what_became_of_it(path: Path) -> 
     assert rows[-1]["reason"] == "give names"
 
 
+def test_a_setting_that_moved_without_being_asked_for_has_a_row_of_its_own(path: Path) -> None:
+    with Journal(path) as journal:
+        begin(journal)
+        done = (current("Q1", 3.0, 4.0, 4.0), current("Q7", 1.0, 2.0, 2.5))
+        journal.append([record(5, current("Q1", 3.0, 4.0))], [settled(5, Outcome.APPLIED, *done)])
+    out = io.StringIO()
+    with Reader(path) as reader:
+        assert write_csv([reader.entry(5)], out) == 1
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert [(r["pv"], r["old"], r["new"], r["done"], r["setting_done"]) for r in rows] == [
+        ("TWIN:Q1:set", "3.0", "4.0", "4.0", "4.0"),
+        ("TWIN:Q7:set", "1.0", "", "2.5", "2.5"),
+    ]
+
+
 @pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "\u202eabc", "\x7f", "\u2028", "\U000e0001", "µ°é"])
 def test_no_text_of_a_client_acts_on_a_terminal_in_json_lines_and_all_of_it_is_there(path: Path, text: str) -> None:
     with Journal(path) as journal:

@@ -168,6 +168,13 @@ def test_two_values_of_one_setpoint_are_refused_with_both_lines_and_equal_ones_a
     assert [(e.pv, e.value) for e in taken.entries] == [("CP:set", 0.1)]
 
 
+def test_values_of_one_pv_must_be_equal_to_the_last_digit() -> None:
+    file = saved_file({"T:CP:set": "0.1"})
+    file.take(2, "T:CP:set", "0.10000000000000002")
+    with pytest.raises(ReviewError, match=r"CP:set is 0\.1 in line 1, T:CP:set is 0\.10000000000000002 in line 2"):
+        entries_from(file, specs(), PREFIX, PREFIX)
+
+
 def test_a_setpoint_without_a_value_counts_as_unread_and_a_stranger_does_not() -> None:
     text = saved_file({"T:QFP:set": "20"})
     for line, pv in ((2, "T:CP:set"), (3, "OTHER:PV"), (4, "T:CP:rdbk")):

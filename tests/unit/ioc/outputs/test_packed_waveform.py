@@ -42,6 +42,11 @@ def test_counts_are_not_rounded() -> None:
     assert data[0] == 1.23456e-6 * 2**15 / 10e-3
 
 
+def test_a_position_at_full_scale_is_not_clipped() -> None:
+    data, clipped = packed([0.01, 0.0, -0.01, 0.0], [0.0] * 4)
+    assert (data[0], data[4], clipped) == (2**15, -(2**15), False)
+
+
 def test_a_position_beyond_full_scale_is_clipped_and_its_status_set() -> None:
     data, clipped = packed([0.02, 0.0, -0.02, 0.0], [0.0] * 4)
     assert (data[0], data[4]) == (2**15, -(2**15))
