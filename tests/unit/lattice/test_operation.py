@@ -154,3 +154,21 @@ def test_faults_of_a_document_are_named() -> None:
     assert "limits energy: 1.2 to 2 must be above 0 and have 1 between them" in refused(
         limits=LIMITS | {"energy": [1.2, 2.0]}
     )
+
+
+def test_a_ring_without_cavities_has_no_voltage_to_set() -> None:
+    changed = document()
+    changed["elements"] = [element for element in changed["elements"] if element["type"] != "cavity"]
+    spec = Ring(parse_machine(text(changed), "here")).property_spec(*VOLTAGE)
+    assert (spec.low, spec.nominal, spec.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("volts", "high"), [(1e6, 1500.0), (1e5, 1000.0)])
+def test_a_voltage_may_reach_its_limit_or_half_as_much_again_as_nominal(volts: float, high: float) -> None:
+    changed = document()
+    changed["limits"] = changed["limits"] | {"voltage_v": 1e6}
+    changed["rf"] = changed["rf"] | {"voltage_unit": "kV"}
+    cavity = next(element for element in changed["elements"] if element["type"] == "cavity")
+    cavity["voltage"] = volts
+    spec = Ring(parse_machine(text(changed), "here")).property_spec(*VOLTAGE)
+    assert (spec.low, spec.nominal, spec.high, spec.unit) == (0.0, volts / 1e3, high, "kV")

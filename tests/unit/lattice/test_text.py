@@ -53,7 +53,8 @@ def test_a_number_beyond_float64_is_refused_not_infinite() -> None:
     with pytest.raises(NotANumberError, match="too large"):
         parse_number("1e999")
     with pytest.raises(NotANumberError):
-        parse_number("1" * (MAX_NUMBER_LENGTH + 1))
+        parse_number("0" * (MAX_NUMBER_LENGTH + 1))
+    assert parse_number("0" * (MAX_NUMBER_LENGTH - 1) + "1") == 1.0
 
 
 @pytest.mark.parametrize("number", [1.7976931348623157e308, 5e-324, 0.1, -1 / 3])
@@ -78,7 +79,11 @@ def test_characters_that_could_act_on_a_terminal_are_escaped(text: str, shown: s
 
 def test_a_quoted_text_is_short_and_on_one_line() -> None:
     assert shorten("10") == "'10'"
-    assert len(shorten("x" * 1000)) == 60
+    assert shorten("x" * 58) == "'" + "x" * 58 + "'"
+    for length in (59, 60, 1000):
+        assert shorten("x" * length) == "'" + "x" * 56 + "..."
+    assert shorten("\n" * 58) == "'" + "\\n" * 28 + "..."
+    assert shorten("abcdef", 6) == "'ab..."
     assert "\n" not in shorten("a\nb")
 
 

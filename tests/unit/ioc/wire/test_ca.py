@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.ioc.servers.ca.connection import REQUESTS
-from gnomon.ioc.wire.ca import Command, InvalidMessageError, Stream, pack
+from gnomon.ioc.wire.ca import Command, InvalidMessageError, Stream, pack, text
 
 MAX_BYTES = 2**16
 
@@ -47,6 +47,42 @@ def test_long_payloads_and_counts_have_a_long_header(count: int) -> None:
     message = stream.take()
     assert message is not None
     assert (message.count, message.first, message.second) == (count, 7, 8)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "header"),
+    [
+        (5, 1, "0004 0008 0006 0001 00000007 00000009"),
+        (8, 1, "0004 0008 0006 0001 00000007 00000009"),
+        (0, 0xFFFE, "0004 0000 0006 fffe 00000007 00000009"),
+        (0, 0xFFFF, "0004 ffff 0006 0000 00000007 00000009 00000000 0000ffff"),
+        (0xFFF8, 1, "0004 fff8 0006 0001 00000007 00000009"),
+        (0xFFF9, 1, "0004 ffff 0006 0000 00000007 00000009 00010000 00000001"),
+    ],
+)
+def test_a_message_is_filled_up_and_has_the_header_of_the_specification(size: int, count: int, header: str) -> None:
+    payload = b"\x01" * size
+    filled = payload + bytes(-size % 8)
+    assert pack(Command.WRITE, 6, count, 7, 9, payload) == bytes.fromhex(header) + filled
+
+
+def test_a_text_ends_at_its_first_zero_and_keeps_bytes_that_are_not_utf_8_apart() -> None:
+    assert text(b"op\0rest\0") == "op"
+    assert text("µ".encode()) == "µ"
+    assert text(b"\0\0") == ""
+    assert text(b"a\xff") == "a\udcff"
+
+
+def test_bytes_of_messages_that_were_taken_are_not_kept() -> None:
+    stream = Stream(REQUESTS, MAX_BYTES)
+    for _ in range(100):
+        stream.feed(pack(Command.WRITE, 6, 1, 2, 3, bytes(800)) + b"\0")
+        assert stream.take() is not None
+        stream.feed(bytes(15))  # the rest of a message without effect
+        assert stream.take() is not None
+        assert len(stream) == 0
+    stream.feed(b"")
+    assert len(stream._data) == 0
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,23 @@ def test_a_string_is_read_as_it_was_written(text: str) -> None:
     assert text_at(data, 1, ">") == (text.encode(), len(data) - 1)
 
 
+@pytest.mark.parametrize(("length", "size"), [(0, "00"), (253, "fd"), (254, "fe 000000fe"), (300, "fe 0000012c")])
+def test_a_string_has_the_size_of_the_specification_before_it(length: int, size: str) -> None:
+    data = bytes.fromhex(size) + b"x" * length
+    assert string("x" * length) == data
+    assert text_at(data, 0, ">") == (b"x" * length, len(data))
+
+
+def test_a_long_size_is_read_in_the_byte_order_of_the_message_even_of_an_empty_string() -> None:
+    assert text_at(bytes.fromhex("fe 02000000") + b"ab", 0, "<") == (b"ab", 7)
+    assert text_at(bytes.fromhex("fe 00000000"), 0, ">") == (b"", 5)
+
+
+def test_a_header_that_is_cut_off_behind_other_bytes_is_refused() -> None:
+    with pytest.raises(WireError):
+        header(bytes(20) + message(Command.ECHO, b"")[:7], 20)
+
+
 def test_a_null_string_is_empty_and_a_cut_one_is_refused() -> None:
     assert text_at(b"\xff", 0, ">") == (b"", 1)
     for cut in (b"", b"\x03ab", b"\xfe\x00\x00", b"\xfe\x00\x00\x01\x00abc"):
