@@ -23,7 +23,7 @@ from gnomon.propagator import Propagator
 
 RINGS = {name: Ring(shipped_document(name)) for name in ("bessy2", "mls")}
 #: Largest orbit that is left over a hundred seeds [m]; the MLS has 28 steerers only.
-LARGEST_RMS_M = {"bessy2": 1e-4, "mls": 2e-4}
+MAX_RMS_M = {"bessy2": 1e-4, "mls": 2e-4}
 #: What the shadow takes for the noise of a monitor [m].
 NOISE_M = ShadowConfig().monitor_noise_m
 
@@ -48,7 +48,7 @@ def check_boot(one: ImperfectMachine) -> InitialState:
     beam = one.propagator()(start.lattice)
     rms = rms_m(at_monitors(ring, beam.orbit))
     assert beam.found
-    assert 2e-5 < rms.max() <= LARGEST_RMS_M[ring.name]
+    assert 2e-5 < rms.max() <= MAX_RMS_M[ring.name]
     assert np.abs(beam.tune - Propagator(ring)(ring.nominal).tune).max() < 0.01
     assert ring.nominal.updated(start.changes).id == start.lattice.id
     assert f"{1e3 * rms[0]:.3f}" in start.note
