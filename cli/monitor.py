@@ -1,6 +1,7 @@
 """`gnomon monitor`: show PVs of a running server as they change."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, Queue
@@ -14,6 +15,7 @@ from gnomon.cli.options import check_seconds
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
+    from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.reading import Reading
 
 #: Longest time without a look at Ctrl-C and at the end [s].
@@ -40,10 +42,49 @@ def monitor(
     with connected(connection, pvs) as client:
         updates: Queue[tuple[str, Reading | None]] = Queue()
         names = [reading.name for reading in client.get(*pvs)]
-        for name in names:  # they end with the connection
-            client.monitor(name, partial(_keep, updates, name))
+        followed = _Followed(client, connection, names, updates)
         with suppress(KeyboardInterrupt):
-            _print_updates(updates, names, count, duration, everything=everything, as_json=as_json)
+            _print_updates(updates, followed, count, duration, everything=everything, as_json=as_json)
+        followed.close()
+
+
+class _Followed:
+    """The subscriptions; they go to the server's new addresses when it has come back there."""
+
+    def __init__(
+        self,
+        client: "EpicsClient",
+        connection: Connection,
+        names: list[str],
+        updates: "Queue[tuple[str, Reading | None]]",
+    ) -> None:
+        self.names = names
+        self._target, self._connection, self._updates = client.target, connection, updates
+        self._second: EpicsClient | None = None
+        self._stops = self._begin(client)
+
+    def _begin(self, client: "EpicsClient") -> "list[Callable[[], None]]":
+        return [client.monitor(name, partial(_keep, self._updates, name)) for name in self.names]
+
+    def look_again(self) -> None:
+        """Follow the server to other addresses, if it is there now."""
+        from gnomon.clients.epics_client import EpicsClient
+        from gnomon.clients.server_choice import find_again
+
+        found = find_again(self._target)
+        if found is None:
+            return
+        for stop in self._stops:
+            stop()
+        self.close()
+        self._target = found
+        self._second = EpicsClient(found, self._connection.protocol, self._connection.timeout)
+        self._stops = self._begin(self._second)
+
+    def close(self) -> None:
+        """Close what the command's own connection does not."""
+        if self._second is not None:
+            self._second.close()
 
 
 def _keep(updates: "Queue[tuple[str, Reading | None]]", name: str, reading: "Reading | None") -> None:
@@ -52,7 +93,7 @@ def _keep(updates: "Queue[tuple[str, Reading | None]]", name: str, reading: "Rea
 
 def _print_updates(
     updates: "Queue[tuple[str, Reading | None]]",
-    names: list[str],
+    followed: _Followed,
     count: int | None,
     duration: float | None,
     *,
@@ -60,17 +101,22 @@ def _print_updates(
     as_json: bool,
 ) -> None:
     end = None if duration is None else time.monotonic() + duration
+    names = followed.names
     seen: set[str] = set()
+    gone: set[str] = set()
     printed = 0
     while (count is None or printed < count) and (end is None or time.monotonic() < end):
         wait_s = _PERIOD_S if end is None else max(0.0, min(_PERIOD_S, end - time.monotonic()))
         try:
             name, reading = updates.get(timeout=wait_s)
         except Empty:
+            if len(gone) == len(names):
+                followed.look_again()
             continue
         if reading is None and name not in seen:  # not connected yet
             continue
         seen.add(name)
+        (gone.discard if reading is not None else gone.add)(name)
         _print_update(name, reading, max(map(len, map(printable, names))), everything=everything, as_json=as_json)
         printed += 1
 

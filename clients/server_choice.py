@@ -8,7 +8,7 @@ from pathlib import Path
 from gnomon.clients.errors import NoServerError
 from gnomon.ioc.base.running_servers import RunningServer, running_servers
 
-__all__ = ["Target", "choose_server", "choose_servers"]
+__all__ = ["Target", "choose_server", "choose_servers", "find_again"]
 
 #: Stands for a server's number: search as every EPICS client does, by the EPICS variables alone.
 BY_EPICS = "epics"
@@ -83,6 +83,17 @@ def choose_servers(
         "no server of this user runs on this computer. Start one with `gnomon serve`; for a server elsewhere, set "
         "EPICS_PVA_ADDR_LIST or EPICS_CA_ADDR_LIST to its address"
     )
+
+
+def find_again(target: Target, environ: Mapping[str, str] | None = None) -> Target | None:
+    """Find a twin that ran on this computer where it runs now; None if it does not, or is reached as before."""
+    if target.server is None:
+        return None
+    running = running_servers(os.environ if environ is None else environ)
+    found = [each for each in running if (each.prefix, each.machine) == (target.prefix, target.server.machine)]
+    if len(found) != 1 or found[0].environment == target.environment:
+        return None
+    return Target(found[0].prefix, found[0].environment, found[0])
 
 
 def _is_wanted(

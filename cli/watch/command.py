@@ -20,6 +20,7 @@ def watch(connection: Connection) -> None:
     from gnomon.cli.options import configure
     from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.errors import ClientError
+    from gnomon.clients.server_choice import Target, find_again
 
     if find_spec("textual") is None:
         raise ClientError(WITHOUT)
@@ -34,7 +35,10 @@ def watch(connection: Connection) -> None:
     def find_map(_: Feed, monitors: int) -> RingMap | None:
         return ring_map(target, configure(connection.config), monitors)
 
-    feed = Feed(target, lambda: EpicsClient(target, connection.protocol, connection.timeout), socket.gethostname())
+    def connect(to: Target) -> EpicsClient:
+        return EpicsClient(to, connection.protocol, connection.timeout)
+
+    feed = Feed(target, connect, socket.gethostname(), find_again)
     try:
         WatchApp(feed, find_map).run()
     finally:

@@ -35,14 +35,17 @@ RETRY_S = 2.0
 COMMANDS = 8
 
 #: Makes a client; fails as long as the server is not there.
-Connect = Callable[[], EpicsClient]
+Connect = Callable[[Target], EpicsClient]
+#: Finds a twin that has come back at other addresses; None if it has not.
+FindAgain = Callable[[Target], Target | None]
 
 
 class Feed:
     """The newest readings by source. Its threads write, the screen reads: `version` counts the changes."""
 
-    def __init__(self, target: Target, connect: Connect, host: str) -> None:
+    def __init__(self, target: Target, connect: Connect, host: str, find_again: FindAgain = lambda _: None) -> None:
         self._target = target
+        self._find_again = find_again
         self._connect = connect
         self._host = host
         self._lock = threading.Lock()
@@ -65,8 +68,11 @@ class Feed:
         """Connect, however long that takes, then read the journal when it grows; ends with `close`."""
         while not self._closed.is_set():
             try:
+                if self.client is None or sources.HEARTBEAT.name in self._gone:
+                    self._look_again()
                 if self.client is None:
                     self._begin()
+                    self._choose_again()
                 self._read_journal()
                 self._closed.wait(0.5)
             except ClientError as error:
@@ -74,7 +80,7 @@ class Feed:
                 self._closed.wait(RETRY_S)
 
     def _begin(self) -> None:
-        client = self._connect()
+        client = self._connect(self._target)
         try:
             names = pvs_of_sources(client, WATCHED)
             self.setpoints = setpoints(list(client.pvs.values()))
@@ -84,6 +90,24 @@ class Feed:
         self.client = client
         self._tell("")
         self._stops = [client.monitor(name, partial(self._take, source)) for source, name in names.items()]
+
+    def _look_again(self) -> None:
+        """Leave the server if it now runs at other addresses."""
+        found = self._find_again(self._target)
+        if found is None:
+            return
+        self._disconnect()
+        with self._lock:
+            self._target, self.client, self._stops, self._stop_chosen = found, None, [], None
+            self._readings.clear()
+            self._gone.clear()
+            self._commands_of = None
+            self._beat_at = time.monotonic()
+            self.version += 1
+
+    def _choose_again(self) -> None:
+        if self.chosen is not None and self._stop_chosen is None:
+            self.choose(self.chosen.name)
 
     def _take(self, source: str, reading: Reading | None) -> None:
         with self._lock:
@@ -179,6 +203,9 @@ class Feed:
     def close(self) -> None:
         """End the subscriptions and disconnect."""
         self._closed.set()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         for stop in [*self._stops, *([self._stop_chosen] if self._stop_chosen else [])]:
             with suppress(ClientError):
                 stop()

@@ -1,9 +1,14 @@
 """`gnomon monitor`: updates, disconnections, and when it ends."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from gnomon.clients.epics_client import EpicsClient
+from gnomon.clients.reading import Reading
+from gnomon.clients.server_choice import Target
 from unit.cli.commands import gnomon
 from unit.cli.running_client import FakeServer
 
@@ -31,3 +36,31 @@ def test_a_time_that_cannot_be_waited_for_is_wrong_use(server: FakeServer, optio
     result = gnomon("monitor", "tune", "--count", "1", option, seconds)
     reason = "is not a number" if seconds in ("nan", "inf") else "is not a time to wait"
     assert (result.exit_code, reason in " ".join(result.output.split())) == (2, True)
+
+
+def test_monitor_follows_a_server_that_has_come_back_at_other_addresses(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = iter([Target("TWIN:", {"EPICS_PVA_BROADCAST_PORT": "9999"})])
+    connected: list[Target] = []
+
+    def follow(name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
+        callback(server.pvs.readings[name])
+        if not connected:
+            callback(None)
+        return lambda: None
+
+    monkeypatch.setattr("gnomon.cli.monitor._PERIOD_S", 0.01)
+    monkeypatch.setattr("gnomon.clients.server_choice.find_again", lambda target: next(moved, None))
+    monkeypatch.setattr(server.pvs, "monitor", follow)
+    made = EpicsClient.__init__
+
+    def connect(self: EpicsClient, target: Target, *more: Any) -> None:
+        made(self, target, *more)
+        if target.environment.get("EPICS_PVA_BROADCAST_PORT") == "9999":
+            connected.append(target)
+
+    monkeypatch.setattr(EpicsClient, "__init__", connect)
+    lines = gnomon("monitor", "Q1:set", "--count", "3", "--duration", "20").output.splitlines()
+    assert [line.split()[-1] for line in lines] == ["A", "disconnected", "A"]
+    assert len(connected) == 1

@@ -15,6 +15,7 @@ from gnomon.cli.watch import command
 from gnomon.cli.watch.app import WatchApp
 from gnomon.cli.watch.feed import Feed
 from gnomon.clients.errors import ClientError, NoAnswerError
+from gnomon.clients.server_choice import Target
 from unit.cli.commands import gnomon
 from unit.cli.fake_feed import SUPPLY, FakeClient, ring_map
 from unit.cli.fake_overview import reading
@@ -40,7 +41,7 @@ def client() -> FakeClient:
 @pytest.fixture
 def app(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> WatchApp:
     monkeypatch.setattr("gnomon.cli.watch.screen.time.strftime", lambda form: "12:00:00")
-    feed = TestFeed(client.target, lambda: client, "elsewhere")
+    feed = TestFeed(client.target, lambda _: client, "elsewhere")
     feed._begin()
     feed._beat_at = time.monotonic() + 3600.0  # nothing beats in here
     return WatchApp(feed, lambda *_: ring_map())
@@ -234,7 +235,7 @@ def test_a_client_that_finds_nothing_is_closed(client: FakeClient, monkeypatch: 
         raise NoAnswerError("no answer within 5 s")
 
     monkeypatch.setattr(client, "find_pvs", refuse)
-    feed = Feed(client.target, lambda: client, "elsewhere")
+    feed = Feed(client.target, lambda _: client, "elsewhere")
     with pytest.raises(NoAnswerError):
         feed._begin()
     assert client.closed
@@ -245,7 +246,7 @@ def test_a_feed_waits_for_its_server_and_says_why(client: FakeClient, monkeypatc
     monkeypatch.setattr("gnomon.cli.watch.feed.RETRY_S", 0.01)
     tries: list[int] = []
 
-    def connect() -> FakeClient:
+    def connect(_: Target) -> FakeClient:
         tries.append(1)
         if len(tries) < 3:
             raise NoAnswerError("no answer within 5 s")
@@ -263,6 +264,28 @@ def test_a_feed_waits_for_its_server_and_says_why(client: FakeClient, monkeypatc
     assert client.closed
     with pytest.raises(ClientError, match="not possible"):
         Feed(client.target, connect, "elsewhere").step(SUPPLY, 1.0, 1)
+
+
+def test_a_feed_goes_to_the_new_addresses_of_its_server(client: FakeClient) -> None:
+    before, moved = client.target, Target(client.target.prefix, {"EPICS_PVA_BROADCAST_PORT": "9999"})
+    asked: list[Target] = []
+
+    def connect(to: Target) -> FakeClient:
+        asked.append(to)
+        return client
+
+    feed = Feed(before, connect, "elsewhere", lambda target: moved if target == before and asked else None)
+    feed._begin()
+    feed.choose(SUPPLY)
+    feed._look_again()
+    assert (client.closed, feed.client, feed.overview().readings) == (True, None, {})
+    feed._begin()
+    feed._choose_again()
+    feed._look_again()  # it is where it was
+    assert asked == [before, moved]
+    assert feed.client is client
+    assert feed.chosen is not None
+    feed.close()
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

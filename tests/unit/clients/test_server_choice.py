@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.clients.errors import NoServerError
-from gnomon.clients.server_choice import Target, choose_server
+from gnomon.clients.server_choice import Target, choose_server, find_again
 from gnomon.ioc.base.running_servers import RunningServer, announced
 
 NOTHING: dict[str, str] = {}
@@ -129,3 +129,13 @@ def test_a_target_is_described_by_its_server_or_by_how_it_is_searched_for() -> N
     assert Target("TWIN:", {}, TWIN).describe() == (
         "prefix 'TWIN:': bessy2, twin, process 11, 127.0.0.1:5064 (CA), 127.0.0.1:5075 (PVA)"
     )
+
+
+def test_a_twin_is_found_again_at_its_new_addresses_alone(running: Running) -> None:
+    before = Target("TWIN:", TWIN.environment, TWIN)
+    assert find_again(before, running.environ) is None  # it does not run
+    moved = replace(TWIN, pid=99, environment={"EPICS_PVA_ADDR_LIST": "127.0.0.1", "EPICS_PVA_BROADCAST_PORT": "9999"})
+    environ = running.add(moved, MLS)
+    assert find_again(before, environ) == Target("TWIN:", moved.environment, moved)
+    assert find_again(Target("TWIN:", moved.environment, moved), environ) is None  # it is where it was
+    assert find_again(Target("TWIN:", {}), environ) is None  # searched for by the EPICS variables
