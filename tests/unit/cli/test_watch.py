@@ -56,7 +56,7 @@ async def until(pilot: Pilot[None], app: WatchApp, holds: Callable[[str], bool])
     end = time.monotonic() + WAIT_S
     while True:
         app.refresh_screen()
-        await pilot.pause(0.05)
+        await pilot.pause(0.01)
         text = shown(app)
         if holds(text):
             return text
