@@ -118,6 +118,7 @@ def test_a_recording_of_another_document_is_refused(path: Path) -> None:
         gnomon(*arguments, "--machine", "bessy2")
 
 
+@pytest.mark.slow  # a process of its own; tests/unit/test_packaging.py asks the same of the command alone
 def test_replay_never_loads_fault_injection(recording: Path) -> None:
     code = (
         "import sys; sys.argv = sys.argv[1:]\n"

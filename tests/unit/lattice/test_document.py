@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gnomon.lattice import DocumentError, LatticeError, Ring, parse_machine
-from gnomon.lattice.files import MAX_DOCUMENT_BYTES
+from gnomon.lattice.files import MAX_DOCUMENT_BYTES, read_bounded
 from gnomon.lattice.parsing import read_machine
 from tools.schemas import ROOT, SCHEMAS, render
 from unit.lattice import small_ring
@@ -68,15 +68,17 @@ def test_brackets_without_end_are_refused() -> None:
         parse_machine("[" * 200_000, "ring.json")
 
 
-def test_a_file_beyond_any_document_is_not_read_to_its_end(tmp_path: Path) -> None:
-    file = tmp_path / "ring.json"
+def test_a_file_beyond_any_document_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, limit = tmp_path / "ring.json", MAX_DOCUMENT_BYTES // 16
+    assert read_bounded.__defaults__ == (MAX_DOCUMENT_BYTES,) == (256 * 2**20,)
+    monkeypatch.setattr(read_bounded, "__defaults__", (limit,))
     with file.open("wb") as sparse:
-        sparse.truncate(2 * MAX_DOCUMENT_BYTES)
+        sparse.truncate(2 * limit)
     tracemalloc.start()
     try:
-        with pytest.raises(DocumentError, match=r"ring\.json: cannot be read: larger than 256 MiB"):
+        with pytest.raises(DocumentError, match=r"ring\.json: cannot be read: larger than 16 MiB"):
             read_machine(file)
-        assert tracemalloc.get_traced_memory()[1] < 1.5 * MAX_DOCUMENT_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * limit
     finally:
         tracemalloc.stop()
 

@@ -20,7 +20,8 @@ from unit.propagator.pyat_oracle import turn_matrix
 
 ENERGY = 1.7e9
 BUDGET = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=settings().max_examples // 8,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
 

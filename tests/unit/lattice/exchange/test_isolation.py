@@ -34,6 +34,7 @@ def test_an_isolated_import_gives_the_same_document(tmp_path: Path) -> None:
     assert there.findings == here.findings
 
 
+@pytest.mark.slow  # two seconds to load that library
 def test_a_reader_of_another_library_has_the_same_limits(tmp_path: Path) -> None:
     file = saved(small_ring(), tmp_path)
     assert render(import_isolated(file, "at-json").document) == render(import_machine(file, "at-json").document)

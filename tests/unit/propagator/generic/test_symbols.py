@@ -8,7 +8,7 @@ import sympy
 
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole
 from gnomon.propagator.generic import PhaseSpace, Program, propagate
-from gnomon.propagator.generic.integrators import YOSHIDA
+from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
 from gnomon.propagator.generic.symbols import DRIFT_KICK_DRIFT, EXACT_YOSHIDA, symbolic_matrix
 
 k, L, f, D = sympy.symbols("k L f D", positive=True)
@@ -55,15 +55,15 @@ def test_the_natural_chromaticity_of_the_thin_cell_follows_from_delta() -> None:
     assert sympy.simplify(-slope / (2 * sin) + 2 * tan_half) == 0
 
 
-def test_the_thick_fodo_cell_equals_the_propagation_of_floats() -> None:
+@pytest.mark.parametrize("integrator", [DRIFT_KICK_DRIFT, pytest.param(YOSHIDA, marks=pytest.mark.slow)])
+def test_the_thick_fodo_cell_equals_the_propagation_of_floats(integrator: Integrator) -> None:
     values = {k: 1.3, L: 0.4, D: 0.9}
-    for integrator in (DRIFT_KICK_DRIFT, YOSHIDA):
-        formula = symbolic_matrix(Program.of_elements(thick_cell(), THICK, integrator=integrator))
-        exact = np.array(formula.subs(values).evalf(), dtype=float)
-        floats = type(integrator)(tuple(map(float, integrator.drifts)), tuple(map(float, integrator.kicks)))
-        program = Program.of_elements(thick_cell(1.3, 0.4, 0.9), integrator=floats)
-        columns = [propagate(program, PhaseSpace(*np.eye(4)[i].tolist()))[:4] for i in range(4)]
-        assert np.abs(np.array(columns).T - exact).max() < 1e-14
+    formula = symbolic_matrix(Program.of_elements(thick_cell(), THICK, integrator=integrator))
+    exact = np.array(formula.subs(values).evalf(), dtype=float)
+    floats = type(integrator)(tuple(map(float, integrator.drifts)), tuple(map(float, integrator.kicks)))
+    program = Program.of_elements(thick_cell(1.3, 0.4, 0.9), integrator=floats)
+    columns = [propagate(program, PhaseSpace(*np.eye(4)[i].tolist()))[:4] for i in range(4)]
+    assert np.abs(np.array(columns).T - exact).max() < 1e-14
 
 
 def test_a_slice_of_the_fourth_order_is_the_exact_quadrupole_to_its_order() -> None:

@@ -39,8 +39,15 @@ def test_lines_stand_out_from_the_paper(palette: Palette) -> None:
         assert contrast(colour, palette.paper) > 3.0, colour
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("window", [(None, None), (3.0, 9.0)])
+@pytest.mark.parametrize(
+    ("dark", "window"),
+    [
+        (False, (None, None)),
+        (True, (3.0, 9.0)),
+        pytest.param(False, (3.0, 9.0), marks=pytest.mark.slow),
+        pytest.param(True, (None, None), marks=pytest.mark.slow),
+    ],
+)
 def test_a_picture_is_drawn_on_its_paper(
     mls: Ring, compared: StudyResult, tmp_path: Path, dark: bool, window: tuple[float | None, float | None]
 ) -> None:
