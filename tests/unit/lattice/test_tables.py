@@ -115,3 +115,22 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("gnomon.lattice.tables.find_spec", lambda name: None if name == "pandas" else find_spec(name))
     with pytest.raises(MissingLibraryError, match=r"pandas, which is not installed; pip install 'gnomon\[tables\]'"):
         orbit().to_pandas()
+
+
+def test_a_matrix_is_shown_by_the_rms_response_to_each_knob() -> None:
+    lines = repr(response()).splitlines()
+    assert lines[0] == "response: 3 by supply, 2 by monitor; rms by each"
+    assert [line.split() for line in lines[1:]] == [
+        ["supply", "x", "[mm/A]", "y", "[mm/A]"],
+        ["HS1", "2.91548", "2.91548"],
+        ["HS2", "3.80789", "3.80789"],
+        ["VS1", "4.74342", "4.74342"],
+    ]
+    assert "4.74342" in response()._repr_html_()
+
+
+def test_names_and_columns_are_offered_for_completion() -> None:
+    assert orbit()._ipython_key_completions_() == ["BPM1", "BPM2", "BPM3"]
+    assert {"s", "x"} <= set(dir(orbit()))
+    assert {"s", "x"} <= set(dir(orbit()["BPM1"]))
+    assert {"x", "y"} <= set(dir(response()))

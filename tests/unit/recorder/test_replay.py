@@ -80,6 +80,23 @@ def test_the_value_to_put_back_is_on_record_before_each_write() -> None:
     assert run.audit.events[-1][0] == "end"
 
 
+def test_each_value_that_is_put_back_is_on_record_before_its_write() -> None:
+    run = Run(machine())
+    known: list[tuple[float, tuple[str, str]]] = []
+
+    def fail_at_18(pv: str, value: float) -> None:
+        known.append((value, run.audit.events[-1]))
+        run.machine.pvs["A:rdbk"].error = 3.0 if value == 18.0 else 0.0
+
+    run.machine.on_put = fail_at_18
+    run(plan(*THREE))
+    assert known[3:] == [
+        (15.0, ("restore", "A:set")),
+        (20.0, ("restore", "B:set")),
+        (10.0, ("restore", "A:set")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
