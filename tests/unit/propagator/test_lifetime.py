@@ -97,6 +97,33 @@ def test_the_countdown_runs_to_each_top_up_and_the_gate_is_on_around_it() -> Non
     assert beam.current_ma < 250.0
 
 
+@pytest.mark.parametrize("start", [0.0, 1000.0])
+def test_a_top_up_between_two_looks_is_dated_back_to_when_it_was_due(start: float) -> None:
+    beam = StoredBeam(TOP_UP.model_copy(update={"gate_s": 35.0}), 250.0)
+    beam.advance(start, 1.0)
+    beam.advance(start + 20.0, 1.0)
+    assert (beam.countdown_s(), beam.injecting()) == (40.0, False)
+    beam.advance(start + 90.0, 1.0)
+    assert beam.countdown_s() == 30.0
+    assert beam.injecting(), "30 s after one, and 30 s before the next"
+    narrow = StoredBeam(TOP_UP.model_copy(update={"gate_s": 20.0}), 250.0)
+    narrow.advance(start, 1.0)
+    narrow.advance(start + 90.0, 1.0)
+    assert not narrow.injecting()
+
+
+def test_the_gate_goes_off_in_time_after_a_clock_was_set_back() -> None:
+    beam = StoredBeam(TOP_UP.model_copy(update={"gate_s": 1.5}), 250.0)
+    beam.advance(5000.0, 1.0)
+    beam.advance(5060.0, 1.0)
+    assert beam.injecting()
+    shown = []
+    for now in (1000.0, 1001.0, 1002.0, 1030.0):
+        beam.advance(now, 1.0)
+        shown.append(beam.injecting())
+    assert shown == [True, True, False, False]
+
+
 def test_without_top_up_or_without_a_beam_there_is_no_countdown_and_the_gate_is_off() -> None:
     falling, lost = StoredBeam(PART, 150.0), StoredBeam(TOP_UP, 250.0)
     for second in range(61):

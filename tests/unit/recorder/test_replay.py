@@ -353,6 +353,8 @@ def test_a_supply_outside_the_plan_is_watched_all_the_while(when: str) -> None:
     result = run(plan(*THREE, starts=starts), ReplayOptions(timeout_s=1.0, settle_s=1.0, pace=pace))
     assert result.failure == "C:set = 31 A instead of 30 A: someone else has changed it"
     assert result.done == {"before a step": 2, "while it waits": 2, "at the end": 3}[when]
+    if when == "while it waits":
+        assert run.clock.now < 6.0, "found before the next step was due"
     assert not result.left
     assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set", "C:set")] == [10.0, 20.0, 31.0]
 
@@ -389,6 +391,47 @@ def test_other_setpoints_that_a_step_moved_and_are_not_back_are_named() -> None:
     result = run(whole)
     assert sorted(result.restored) == ["A:set", "B:set"]
     assert result.left == ("C:set: should be 30 A: is 35 A, changed by a step that was put back",)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "left"),
+    [
+        (30.004, ()),
+        (30.006, ("C:set: should be 30 A: is 30.006 A, changed by a step that was put back",)),
+        (None, ("C:set: should be 30 A: C:set",)),
+    ],
+)
+def test_a_setpoint_that_a_step_moved_is_back_within_the_tolerance_or_left(
+    ends_at: float | None, left: tuple[str, ...]
+) -> None:
+    run = Run(supplies(A=10.0, B=20.0, C=30.0))
+    c = run.machine.pvs["C:set"]
+    whole = plan(*THREE[:2], starts={"A:set": 10.0, "B:set": 20.0, "C:set": 30.0})
+    whole = replace(whole, moves=({"C:set": 35.0}, {}))
+
+    def act(pv: str, value: float) -> None:
+        run.machine.pvs["B:rdbk"].error = 9.0 if value == 25.0 else 0.0
+        if pv == "A:set":
+            c.value = 35.0 if value == 15.0 else ends_at or 30.0
+            c.connected = value == 15.0 or ends_at is not None
+
+    run.machine.on_put = act
+    result = run(whole)
+    assert len(result.left) == len(left)
+    assert all(found.startswith(begins) for found, begins in zip(result.left, left, strict=True))
+
+
+def test_a_readback_that_has_become_invalid_ends_the_replay_before_its_next_step() -> None:
+    run = Run(machine())
+
+    def spoil(pv: str, value: float) -> None:
+        run.machine.pvs["A:rdbk"].severity = 3 if value == 25.0 else 0
+
+    run.machine.on_put = spoil
+    result = run(plan(*THREE))
+    assert (result.done, result.failure) == (2, "A:rdbk: its value is INVALID")
+    assert ("A:set", 18.0) not in run.machine.puts
+    assert [run.machine.pvs[pv].value for pv in ("A:set", "B:set")] == [10.0, 20.0]
 
 
 @pytest.mark.parametrize("pressed_since", [False, True])
