@@ -27,7 +27,7 @@ class Callback:
         self.got.append(reading)
 
 
-def test_what_an_ended_subscription_called_is_released(client: CaClient) -> None:
+def test_a_callback_is_released_when_its_subscription_ends(client: CaClient) -> None:
     callback = Callback()
     released = weakref.ref(callback)
     end = client.monitor("NOT:THERE", callback)

@@ -101,7 +101,7 @@ async def test_predictions_are_those_of_the_library_and_set_nothing(tmp_path: Pa
         assert served.id == library.id
 
 
-def test_what_a_library_ring_can_do_a_served_one_can() -> None:
+def test_a_served_ring_has_every_method_of_a_library_ring() -> None:
     #: What belongs to settings that exist only in memory.
     in_memory = {"lattice", "beam", "changes", "optics_names", "name", "momentum_deviation", "momentum_compaction"}
     public = {name for name, _ in inspect.getmembers(RingModel) if not name.startswith("_")}

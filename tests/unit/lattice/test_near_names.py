@@ -30,7 +30,7 @@ def test_the_nearest_names_come_first(asked: str, first: list[str]) -> None:
     assert near_names(asked, NAMES)[: len(first)] == first
 
 
-def test_nothing_is_near_to_what_resembles_no_name() -> None:
+def test_a_text_that_resembles_no_name_has_no_near_names() -> None:
     assert near_names("zzz", NAMES) == []
     assert near_names("T", NAMES) == []
     assert near_names_hint("zzz", NAMES) == ""

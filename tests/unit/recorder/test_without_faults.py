@@ -32,7 +32,7 @@ def targets(entries: tuple[Entry, ...], start: Lattice, recording: Recording) ->
     return [(s.sequence, s.pv, s.target) for s in plan.steps]
 
 
-def test_what_faults_lost_and_changed_is_replayed_as_it_was_asked(recording: Recording) -> None:
+def test_commands_that_faults_lost_or_changed_are_replayed_as_they_were_asked(recording: Recording) -> None:
     recording.put(current("HS4P1D1R", 0.5), outcome=Outcome.ABANDONED, reason="fault 2: abandon H*")
     recording.put(current("HS4P1D1R", 1.0), outcome=Outcome.MODIFIED, factor=0.9, reason=FAULT)
     recording.put(current("HS1PD1R", 2.0))
@@ -40,7 +40,7 @@ def test_what_faults_lost_and_changed_is_replayed_as_it_was_asked(recording: Rec
     assert found == [(1, "MACH:HS4P1D1R:set", 0.5), (2, "MACH:HS4P1D1R:set", 1.0), (3, "MACH:HS1PD1R:set", 2.0)]
 
 
-def test_what_faults_have_made_or_refused_is_left_out(recording: Recording) -> None:
+def test_commands_that_faults_made_or_refused_are_left_out(recording: Recording) -> None:
     recording.put(current("HS4P1D1R", 0.5))
     recording.put(current("HS4P1D1R", 0.7), outcome=Outcome.REJECTED, reason="fault 2: refuse H*: local mode")
     recording.put(current("HS4P1D1R", 0.9), outcome=Outcome.FAILED, reason=FAULT + ": outside the limits")

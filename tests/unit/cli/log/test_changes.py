@@ -229,7 +229,7 @@ def test_the_undo_of_an_undo_says_what_it_is(path: Path, remote: FakeRemote) -> 
     assert "5 is an undo itself (undo 4): its undo sets again what it had taken back" in " ".join(output.split())
 
 
-def test_what_is_sent_is_one_json_document(path: Path, remote: FakeRemote) -> None:
+def test_the_answer_to_an_undo_is_one_json_document(path: Path, remote: FakeRemote) -> None:
     back = [{"device": "Q2", "setting": "current", "unit": "A", "now": 5.0, "value": 0.0}]
     dry = json.loads(gnomon("log", "--journal", path, "undo", 2, "--dry-run", "--json").stdout)
     assert dry == {"note": "undo 2", "prefix": "TWIN:", "settings": back, "sent": False, "lattice_id": ""}

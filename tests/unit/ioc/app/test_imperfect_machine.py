@@ -147,7 +147,7 @@ def test_a_true_document_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         write_true_document(one.ring.document, one.errors, tmp_path / "none" / "true.json")
 
 
-def test_what_the_machine_says_of_its_beam_names_the_lattice_that_was_set() -> None:
+def test_the_beam_of_an_imperfect_machine_has_the_id_of_the_lattice_that_was_set() -> None:
     one = machine("mls", 1)
     lattice = steered(RINGS["mls"].nominal)
     assert one.propagator()(lattice).lattice_id == lattice.id
