@@ -1,4 +1,4 @@
-"""Slow drifts of a machine: tides and the temperature of the hall, and magnets that warm up. Functions of time alone."""
+"""Slow drifts of a machine: tides and the temperature of the hall, and magnets that warm up. Pure."""
 
 import math
 from dataclasses import dataclass

@@ -21,8 +21,8 @@ RADII = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5])
 class Hysteresis:
     """Magnets of n supplies: each is a sum of m play operators.
 
-    The standard cycle goes up to `high` (n,) and from there down to the setpoint; calibrations hold on that branch. `radii` (n, m) are those of the operators, in units of the current, and `weights`
-    (n, m) without unit.
+    The standard cycle goes up to `high` (n,) and from there down to the setpoint; calibrations hold on that branch.
+    `radii` (n, m) are those of the operators, in units of the current, and `weights` (n, m) without unit.
     """
 
     high: Floats
