@@ -213,7 +213,10 @@ def _monitors(document: doc.MachineDocument, devices: DeviceTable) -> None:
     ranges = ((-offset, offset), (-offset, offset), limits.monitor_gain, limits.monitor_gain, (-roll, roll))
     devices.monitor_slot = devices.align()
     for monitor in document.monitors:
-        for (name, unit, nominal), (low, high) in zip(SETTINGS, ranges, strict=True):
+        known = monitor.error or doc.MonitorErrorPart()
+        offsets = (1e-3 * known.offset_x_mm, 1e-3 * known.offset_y_mm)
+        nominals = (*offsets, known.gain_x, known.gain_y, known.roll_rad)
+        for (name, unit), (low, high), nominal in zip(SETTINGS, ranges, nominals, strict=True):
             devices.stored(
                 PropertySpec(device=monitor.name, property=name, unit=unit, low=low, high=high, nominal=nominal)
             )

@@ -314,13 +314,27 @@ class PickupPart(Part):
     assumed: bool = True
 
 
+class MonitorErrorPart(Part):
+    """Known errors of a monitor, the nominal values of its settings: gain (position in the rolled axes - offset)."""
+
+    offset_x_mm: float = 0.0
+    offset_y_mm: float = 0.0
+    gain_x: float = 1.0
+    gain_y: float = 1.0
+    roll_rad: float = Field(default=0.0, description="from x to y, as a magnet's roll [rad]")
+
+
 class BpmPart(Part):
-    """A beam position monitor, in beam order; offsets [mm] are used by the role machine alone."""
+    """A beam position monitor, in beam order; its offsets [mm] are those of the hardware, which its readings leave out.
+
+    `error` is for monitors that are known to read wrongly; without it they are ideal.
+    """
 
     name: Name
     slot: int | None = Field(default=None, ge=1, le=128, description="place in the packed waveform, from 1")
     offset_x_mm: float = 0.0
     offset_y_mm: float = 0.0
+    error: MonitorErrorPart | None = None
 
 
 class FamilyPart(Part):

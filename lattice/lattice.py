@@ -38,7 +38,7 @@ class Ring:
     `s` (n+1,) is each element's entrance [m] and the end of the ring; `rf_reference` [Hz] is h c / C; `rigidity` is
     p/c [T m] at the nominal energy; `voltages` are the design's [V] of the fundamental cavities, by element; `monitors`
     are the elements of the beam position monitors, in beam order. Their settings fill the chunks from `monitor_chunk`
-    on, whose digests are `ideal_monitors` when no monitor has an error; those of `operation`, the energy's first, fill
+    on, whose digests are `nominal_monitors` while no monitor was set; those of `operation`, the energy's first, fill
     the chunks from `operation_chunk` on, whose digests are `nominal_operation` while nothing was set.
     `multiplexer_slots` are the settings that act on whatever magnet is connected.
     """
@@ -74,7 +74,7 @@ class Ring:
         self.monitor_chunk = devices.monitor_slot // CHUNK
         self.operation_chunk = devices.operation_slot // CHUNK
         digests = tuple(digest(chunk) for chunk in split(self.nominal_settings))
-        self.ideal_monitors = digests[self.monitor_chunk : self.operation_chunk]
+        self.nominal_monitors = digests[self.monitor_chunk : self.operation_chunk]
         self.nominal_operation = digests[self.operation_chunk :]
         self.voltages = fundamental_voltages(document, self.elements)
         self._strengths = devices.strengths
@@ -107,7 +107,7 @@ class Ring:
         if known is None:
             if len(self._monitor_errors) >= KEPT:
                 self._monitor_errors.clear()
-            known = monitor_errors(chunks, ideal=digests == self.ideal_monitors)
+            known = monitor_errors(chunks)
             self._monitor_errors[digests] = known
         return known
 
@@ -153,7 +153,7 @@ class Lattice:
         self._digests = digests
         counted = digests[: ring.monitor_chunk]
         monitors = digests[ring.monitor_chunk : ring.operation_chunk]
-        if monitors != ring.ideal_monitors:
+        if monitors != ring.nominal_monitors:
             counted += monitors
         if digests[ring.operation_chunk :] != ring.nominal_operation:
             counted += (b"operation", *digests[ring.operation_chunk :])

@@ -10,14 +10,11 @@ from gnomon.lattice.chunks import Chunk
 
 Floats = NDArray[np.float64]
 
-#: Settings of each monitor, in the order of their slots: property, unit and nominal value.
-SETTINGS = (
-    ("offset_x", "m", 0.0),
-    ("offset_y", "m", 0.0),
-    ("gain_x", "", 1.0),
-    ("gain_y", "", 1.0),
-    ("roll", "rad", 0.0),
-)
+#: Settings of each monitor, in the order of their slots: property and unit.
+SETTINGS = (("offset_x", "m"), ("offset_y", "m"), ("gain_x", ""), ("gain_y", ""), ("roll", "rad"))
+
+#: Their values for a monitor that shows the position itself.
+IDEAL = (0.0, 0.0, 1.0, 1.0, 0.0)
 
 #: Sets of monitor errors that a ring keeps.
 KEPT = 16
@@ -54,8 +51,8 @@ class MonitorErrors:
         return gain_x * (x * cos + y * sin), gain_y * (y * cos - x * sin)
 
 
-def monitor_errors(chunks: Sequence[Chunk], *, ideal: bool) -> MonitorErrors:
+def monitor_errors(chunks: Sequence[Chunk]) -> MonitorErrors:
     """The errors that these chunks hold, `SETTINGS` after `SETTINGS`, one set for each monitor."""
     table = np.concatenate([np.empty(0), *chunks]).reshape(-1, len(SETTINGS))
     table.flags.writeable = False
-    return MonitorErrors(table[:, 0:2], table[:, 2:4], table[:, 4], ideal)
+    return MonitorErrors(table[:, 0:2], table[:, 2:4], table[:, 4], ideal=bool((table == IDEAL).all()))
