@@ -206,6 +206,10 @@ REFERENCE_NAMES = _one("reference.names", STRINGS, "", "names of the reference o
 REFERENCE_SAVE = _one(
     "control.reference.save", STRING, "", "save the present orbit as a reference: put its name", "Save present orbit as"
 )
+INJECT = _one(
+    "control.inject", ENUM, "",
+    "inject a beam after the interlock dumped it or it was lost: put 1; of role machine alone", "Inject",
+)  # fmt: skip
 REFERENCE_USE = _one(
     "control.reference.use", STRING, "",
     "reference orbit that is compared with: put its name; zero is the design orbit", "Compare with",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
     from gnomon.lattice.document import MachineDocument
     from gnomon.lattice.lattice import Lattice, Ring
+    from gnomon.lattice.monitors import MonitorErrors
     from gnomon.lattice.operation import ENERGY, NAMED_SETTINGS, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
     from gnomon.lattice.states import fault_in_states
@@ -34,6 +35,7 @@ __all__ = [
     "LatticeError",
     "MachineDocument",
     "Magnet",
+    "MonitorErrors",
     "Outcome",
     "PropertySpec",
     "Record",
@@ -58,6 +60,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("BeamPositionMonitor", "Key", "Magnet", "PropertySpec"), "devices"),
         "MachineDocument": "document",
         **dict.fromkeys(("Lattice", "Ring"), "lattice"),
+        "MonitorErrors": "monitors",
         **dict.fromkeys(("ENERGY", "NAMED_SETTINGS", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
         "fault_in_states": "states",

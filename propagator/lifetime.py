@@ -25,24 +25,31 @@ class StoredBeam:
         self._now_s = self._filled_s = 0.0
         self._injected_s = -math.inf
         self._lifetimes: deque[tuple[float, float]] = deque()
+        self._further = 0.0
         self.current_ma = 0.0
         self.stored = False
 
-    def advance(self, now_s: float, volume: float) -> None:
-        """Advance to `now_s`; `volume` is the beam volume over the nominal one, NaN while no beam can be stored."""
+    def advance(self, now_s: float, volume: float, further_losses: float = 0.0) -> None:
+        """Advance to `now_s`; `volume` is the beam volume over the nominal one, NaN while no beam can be stored.
+
+        `further_losses` is a rate [1/s] that adds to that of gas scattering; inf loses the beam.
+        """
+        self._further = further_losses
         passed_s, self._now_s = now_s - self._now_s, now_s
         if passed_s < 0.0:  # the clock was set back: count no time as passed
             self._filled_s += passed_s
             self._injected_s += passed_s
             self._lifetimes = deque((time_s + passed_s, lifetime) for time_s, lifetime in self._lifetimes)
             passed_s = 0.0
-        if not math.isfinite(volume):
+        if not (math.isfinite(volume) and math.isfinite(further_losses)):
             self.lose()
             return
         if not self.stored:
             self.stored, self._filled_s, self.current_ma = True, now_s, self._nominal_ma
         elif self._part is not None:
             self._fall(passed_s, volume, self._part)
+        elif further_losses > 0.0:
+            self.current_ma *= math.exp(-further_losses * passed_s)
         lifetime_s = self.lifetime_s(volume)
         if math.isfinite(lifetime_s):
             self._lifetimes.append((now_s, lifetime_s))
@@ -89,7 +96,7 @@ class StoredBeam:
     def _rates(self, volume: float, part: StoredBeamPart) -> tuple[float, float]:
         """Return the loss rates by gas [1/s] and by Touschek scattering [1/s per mA]."""
         touschek = 1.0 / (part.touschek_lifetime_h * HOUR_S * self._nominal_ma * volume)
-        return 1.0 / (part.gas_lifetime_h * HOUR_S), touschek
+        return 1.0 / (part.gas_lifetime_h * HOUR_S) + self._further, touschek
 
 
 def decayed(current: float, seconds: float, gas: float, touschek: float) -> float:

@@ -6,6 +6,16 @@ Nothing here knows clocks, servers or beams. Only the server of role machine and
 from gnomon.fault_injection.errors.documents import true_document
 from gnomon.fault_injection.errors.drawn import KINDS, Kind, MachineErrors, draw_errors
 from gnomon.fault_injection.errors.lattices import TrueLattices
+from gnomon.fault_injection.errors.monitors import true_monitor_errors
 from gnomon.fault_injection.errors.sizes import ErrorSizes
 
-__all__ = ["KINDS", "ErrorSizes", "Kind", "MachineErrors", "TrueLattices", "draw_errors", "true_document"]
+__all__ = [
+    "KINDS",
+    "ErrorSizes",
+    "Kind",
+    "MachineErrors",
+    "TrueLattices",
+    "draw_errors",
+    "true_document",
+    "true_monitor_errors",
+]

@@ -9,13 +9,16 @@ from typing import Any
 
 from gnomon.fault_injection.errors.drawn import MachineErrors
 from gnomon.fault_injection.errors.field_factors import FieldFactors
+from gnomon.fault_injection.errors.monitors import true_monitor_errors
 from gnomon.lattice import MachineDocument
 from gnomon.lattice.document import (
     BendPart,
+    BpmPart,
     ConversionPart,
     ElementPart,
     LinearPart,
     MagnetPart,
+    MonitorErrorPart,
     MultipolePart,
     OctupolePart,
     PolynomialPart,
@@ -40,8 +43,18 @@ def true_document(document: MachineDocument, errors: MachineErrors) -> MachineDo
         name: {magnet: value * factors.own[magnet] for magnet, value in strengths.items()}
         for name, strengths in document.optics.items()
     }
-    changed = {"elements": tuple(elements[part.name] for part in document.elements), "magnets": magnets}
+    of_monitors = true_monitor_errors(document, errors)
+    monitors = tuple(_true_monitor(part, of_monitors[part.name]) for part in document.monitors)
+    changed = {
+        "monitors": monitors,
+        "elements": tuple(elements[part.name] for part in document.elements),
+        "magnets": magnets,
+    }
     return document.model_copy(update={**changed, "optics": optics})
+
+
+def _true_monitor(part: BpmPart, error: MonitorErrorPart) -> BpmPart:
+    return part if error == (part.error or MonitorErrorPart()) else part.model_copy(update={"error": error})
 
 
 def _true_element(part: ElementPart, factors: FieldFactors, errors: MachineErrors) -> ElementPart:

@@ -112,6 +112,8 @@ def _devices(document: MachineDocument, girders: tuple[Girder, ...]) -> dict[str
     }
     for of, (names, kinds) in of_each.items():
         found |= {f"{of}_{kind}": names for kind in kinds}
+    monitors = [monitor.name for monitor in document.monitors]
+    found |= dict.fromkeys((kind.name for kind in KINDS if kind.of == "monitor"), monitors)
     return found
 
 

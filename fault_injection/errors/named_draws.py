@@ -37,6 +37,17 @@ def cut_normals(seed: int, kind: str, devices: Sequence[str], cut: float) -> Flo
     return np.clip(normal_quantile(below + uniforms(seed, kind, devices) * (1.0 - 2.0 * below)), -cut, cut)
 
 
+def normals(seed: int, kind: str, number: int, count: int) -> Floats:
+    """Draw numbers (count,), normal with mean 0 and standard deviation 1: those that `kind` has for a reading's number.
+
+    They are Philox4x64-10's (Salmon et al., SC'11, doi:10.1145/2063384.2063405), keyed by the hash and counted by
+    number, since a hash for each number of each reading would take too long.
+    """
+    key = np.frombuffer(hashlib.sha256(f"{seed}\n{kind}".encode()).digest()[:16], dtype="<u8").astype(np.uint64)
+    bits = np.random.Philox(key=key, counter=[0, number, 0, 0]).random_raw(count) >> np.uint64(11)
+    return normal_quantile((bits.astype(np.float64) + 0.5) * 2.0**-53)
+
+
 @cache
 def tail(cut: float) -> float:
     """Find the probability P(-cut) of the normal distribution by halving, with the quantile that has the same bits."""

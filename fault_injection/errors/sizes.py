@@ -24,6 +24,11 @@ class ErrorSizes:
     girder_x: float = 0.0
     girder_y: float = 0.0
     girder_roll: float = 0.0
+    monitor_x: float = 0.0
+    monitor_y: float = 0.0
+    monitor_gain_x: float = 0.0
+    monitor_gain_y: float = 0.0
+    monitor_roll: float = 0.0
     cut: float = 3.0
     girder_gap_m: float = 0.4
 

@@ -41,7 +41,16 @@ def error_sizes(config: ImperfectionsConfig) -> ErrorSizes:
     given = config.errors.model_dump()
     without_units = {name.removesuffix("_rad").removesuffix("_m"): value for name, value in given.items()}
     gap = without_units.pop("girder_gap")
-    return ErrorSizes(**without_units, girder_gap_m=gap).scaled(config.scale)
+    monitors = config.monitors
+    return ErrorSizes(
+        **without_units,
+        girder_gap_m=gap,
+        monitor_x=monitors.offset_m,
+        monitor_y=monitors.offset_m,
+        monitor_gain_x=monitors.gain,
+        monitor_gain_y=monitors.gain,
+        monitor_roll=monitors.roll_rad,
+    ).scaled(config.scale)
 
 
 def machine_errors(document: MachineDocument, config: ImperfectionsConfig) -> MachineErrors:

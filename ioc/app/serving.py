@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, Ring
-from gnomon.propagator import Compute, Propagator
+from gnomon.propagator import Propagator
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     ring = machine.ring
     specs = pvs_of(machine, config.prefix)
     names = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
-    make, initial = _model(config, ring)
+    imperfect = _imperfect(config, ring)
+    make = imperfect.propagator if imperfect else partial(Propagator, ring, config.model.momentum)
     try:
         propagator = await asyncio.to_thread(make)
         await asyncio.to_thread(propagator, ring.nominal)
@@ -53,7 +53,8 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     await keep_document(machine, config)
 
     servers = Servers(config)
-    recipe = TwinRecipe(config, machine, specs, propagator, make, initial)
+    initial = partial(_choose_initial_state, config, ring, imperfect)
+    recipe = TwinRecipe(config, machine, specs, propagator, make, initial, imperfect)
     twin = await make_twin(recipe, stack)
     announce = None if announcer is None else partial(announcer.announced, servers)
     forks = Forks(config, servers, lambda each: procedures(each, forks), announce)
@@ -69,18 +70,19 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     return Serving(twin, servers, forks)
 
 
-def _model(config: Config, ring: Ring) -> tuple[Callable[[], Compute], Callable[[Path], InitialState]]:
-    """Return how the server's model is made, and what chooses the initial state by the journal's path."""
-    if config.role == "machine" and config.imperfections.scale > 0.0:
-        machine = ImperfectMachine.of(ring, config.imperfections, config.model.momentum)
-        return machine.propagator, partial(_choose_initial_state, config, ring, lambda: as_operators_left_it(machine))
-    make = partial(Propagator, ring, config.model.momentum)
-    return make, partial(_choose_initial_state, config, ring, lambda: initial_state.nominal(ring))
+def _imperfect(config: Config, ring: Ring) -> ImperfectMachine | None:
+    """Return the machine that the server stands in for, if it is one with errors."""
+    if config.role != "machine" or config.imperfections.scale == 0.0:
+        return None
+    return ImperfectMachine.of(ring, config.imperfections, config.model.momentum)
 
 
 def _choose_initial_state(
-    config: Config, ring: Ring, otherwise: Callable[[], InitialState], journal: Path
+    config: Config, ring: Ring, imperfect: ImperfectMachine | None, journal: Path
 ) -> InitialState:
+    def without_journal() -> InitialState:
+        return as_operators_left_it(imperfect) if imperfect else initial_state.nominal(ring)
+
     if not config.recorder.restore:
-        return otherwise()
-    return initial_state.last_state_or_nominal(ring, journal, config.prefix, otherwise)
+        return without_journal()
+    return initial_state.last_state_or_nominal(ring, journal, config.prefix, without_journal)

@@ -11,12 +11,15 @@ from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.imperfect.hardware import Hardware
+from gnomon.ioc.app.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.protocols import Model
 from gnomon.ioc.base.tasks import background_task, cancelled
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
@@ -58,7 +61,7 @@ class Twin:
 @dataclass(frozen=True)
 class TwinRecipe:
     """Parts that a twin is made of. `initial_state` is called with the journal's path; `make` is for another
-    propagator of it."""
+    propagator of it. `imperfect` is the machine that it stands for, if it is one with errors."""
 
     config: Config
     machine: LoadedMachine
@@ -66,6 +69,7 @@ class TwinRecipe:
     propagator: Compute
     make: Callable[[], Compute]
     initial_state: Callable[[Path], InitialState]
+    imperfect: ImperfectMachine | None = None
 
 
 async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
@@ -81,19 +85,29 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     bank.disturb(readings)
     outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns, readings)
     outputs.start(initial.lattice)
+    hardware = None
+    if recipe.imperfect is not None:
+        hardware = Hardware(initial.lattice, config.imperfections, recipe.imperfect.errors, state, outputs)
     service = PropagatorService(
         recipe.propagator,
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
-        on_answer=outputs.publish,
+        on_answer=outputs.publish if hardware is None else hardware.take,
         renew=recipe.make,
     )
     stack.callback(service.close)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(ring, outputs.multiplexer)]
-    dispatcher = Dispatcher(bank, initial.lattice, journal, injector, service, outputs, controls, behaviours)
+    model: Model = service
+    if hardware is not None:
+        model = hardware
+        hardware.use(service)
+        hardware.register(controls)
+    dispatcher = Dispatcher(bank, initial.lattice, journal, injector, model, outputs, controls, behaviours)
     stack.push_async_callback(dispatcher.stop)
-    await service.submit(initial.lattice, journal.next_sequence - 1)
+    await model.submit(initial.lattice, journal.next_sequence - 1)
+    if hardware is not None:
+        stack.push_async_callback(cancelled, background_task(hardware.run(), "hardware"))
     activity = Activity(controls, service, outputs)
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
     await ReferenceControls(controls, state, outputs, store).begin()

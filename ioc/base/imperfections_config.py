@@ -5,6 +5,13 @@ Sources of the sizes: docs/explanations/imperfect_machine.md.
 
 from pydantic import Field
 
+from gnomon.ioc.base.dynamics_config import (
+    DriftsConfig,
+    MonitorsConfig,
+    StoredBeamConfig,
+    SuppliesConfig,
+    TuneMeterConfig,
+)
 from gnomon.ioc.base.section import Section
 
 
@@ -48,3 +55,8 @@ class ImperfectionsConfig(Section):
         default=1.0, ge=0.0, le=10.0, description="factor on the sizes of all hidden errors; 0: the ideal machine"
     )
     errors: ErrorsConfig = ErrorsConfig()
+    supplies: SuppliesConfig = SuppliesConfig()
+    monitors: MonitorsConfig = MonitorsConfig()
+    tune_meter: TuneMeterConfig = TuneMeterConfig()
+    drifts: DriftsConfig = DriftsConfig()
+    stored_beam: StoredBeamConfig = StoredBeamConfig()

@@ -17,7 +17,7 @@ from typing import Any
 from gnomon.db.sources import RECORDER_STATE, SET, is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.base.protocols import Model, PutFuture, PutReply
 from gnomon.ioc.base.recent_times import RecentTimes
 from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, JournalNote, WaitingCommand
 from gnomon.ioc.commands.controls import Controls
@@ -29,7 +29,7 @@ from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client, Command, Lattice, Outcome, Record, Setting, Settled
-from gnomon.propagator import Answer, PropagatorService
+from gnomon.propagator import Answer
 from gnomon.recorder import Journal, JournalError
 
 log = logging.getLogger("gnomon.dispatcher")
@@ -60,7 +60,7 @@ class Dispatcher:
         lattice: Lattice,
         journal: Journal,
         injector: Injector,
-        service: PropagatorService,
+        service: Model,
         outputs: Outputs,
         controls: Controls,
         behaviours: Sequence[DeviceBehaviour] = (),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gnomon.ioc.base.recent_times import RecentTimes
-from gnomon.ioc.outputs.readings import Readings
+from gnomon.ioc.outputs.readings import Instruments, Readings
 from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit
 from gnomon.propagator import Answer
 
@@ -12,13 +12,14 @@ class ModelState:
     """State of the beam for commands, the shadow and the status; outputs are written from it and never read back.
 
     `readings` is None while there is no beam; `reference` is the orbit that it is compared with; `times` are those that
-    the last results took.
+    the last results took; `instruments` read the beam, ideally without any.
     """
 
     def __init__(self, monitors: int) -> None:
         self.readings: Readings | None = None
         self.reference = ReferenceOrbit.zero(monitors)
         self.times = RecentTimes()
+        self.instruments: Instruments | None = None
         self._count = 0
 
     def take(self, answer: Answer) -> Readings | None:
@@ -29,7 +30,7 @@ class ModelState:
             self.readings = None
         else:
             self._count += 1
-            self.readings = Readings(answer.lattice, answer.beam, self._count, self.reference)
+            self.readings = Readings(answer.lattice, answer.beam, self._count, self.reference, instruments=self.instruments)
         return self.readings
 
     def read_again(self) -> Readings | None:

@@ -52,7 +52,7 @@ class Outputs:
     """All PVs of the bank that clients cannot set: readbacks of the lattice, readings of the beam, states of gnomon.
 
     They are written here and read by servers alone; `state` is what others ask about the beam. A result changes it
-    before it is published.
+    before it is published. `stored_beam` has the current and what takes it away.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Outputs:
         bpms = {bpm.name: n for n, bpm in enumerate(ring.bpms)}
         self._monitors = {source: Monitors.of(bank, at, bpms) for source in MONITORS if (at := self._by_source[source])}
         of_beam = [i for source in (*MONITORS, *BEAM) for i in self._by_source[source]]
-        self._equilibrium = Equilibrium(bank, ring, lambda: 1e-9 * clock_ns())
+        self.stored_beam = Equilibrium(bank, ring, lambda: 1e-9 * clock_ns())
         self.multiplexer = MultiplexerView(bank, ring, self.show)
-        of_beam += self._equilibrium.of_beam
+        of_beam += self.stored_beam.of_beam
         self._of_beam: Indices = np.array(of_beam, dtype=np.intp)
         self._by_setting: dict[int, list[int]] = defaultdict(list)
         self._by_magnet: dict[int, list[int]] = defaultdict(list)
@@ -129,15 +129,15 @@ class Outputs:
         if readings is None:
             invalid = self._of_beam
             if beam is None:
-                invalid = np.append(invalid, np.array(self._equilibrium.forget(), dtype=np.intp))
+                invalid = np.append(invalid, np.array(self.stored_beam.forget(), dtype=np.intp))
             else:
-                self._equilibrium.lose(publication)
+                self.stored_beam.lose(publication)
             self._send(publication, invalid)
             self._shown = answer.lattice
             return
         self._take_monitors(publication, readings, self._monitors)
         self._take(publication, readings, BEAM)
-        missing = self._equilibrium.put(publication, readings)
+        missing = self.stored_beam.put(publication, readings)
         self._send(publication, np.array(missing, dtype=np.intp))
         self._shown = answer.lattice
 
@@ -153,7 +153,7 @@ class Outputs:
         self._take(publication, readings, REPEATED)
         if each_monitor:
             self._take_monitors(publication, readings, self._monitors)
-        missing = self._equilibrium.again(publication, readings)
+        missing = self.stored_beam.again(publication, readings)
         self._send(publication, np.array(missing, dtype=np.intp))
 
     def set_reference_orbit(self, reference: ReferenceOrbit) -> None:
@@ -248,7 +248,10 @@ class Outputs:
     def _take_monitors(self, publication: Publication, readings: Readings, fed: Iterable[Source]) -> None:
         for source in fed:
             monitors = self._monitors[source]
-            publication.put_many(monitors.indices, MONITORS[source](readings)[monitors.bpms] * monitors.scales)
+            values = MONITORS[source](readings)[monitors.bpms] * monitors.scales
+            if readings.instruments is not None:
+                values[readings.instruments.dead[monitors.bpms]] = np.nan
+            publication.put_many(monitors.indices, values)
 
     def _take(self, publication: Publication, readings: Readings, fed: Iterable[Source]) -> None:
         clipped = (Severity.MINOR, Status.HWLIMIT) if readings.packed.clipped else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,29 @@ from gnomon.propagator import BeamState
 Floats = NDArray[np.float64]
 
 
+class Instruments(Protocol):
+    """Instruments that are not ideal. `dead` (n,) are the monitors that show nothing; in arrays they read 0."""
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """See above."""
+        ...
+
+    def positions(self, x: Floats, y: Floats, count: int) -> tuple[Floats, Floats]:
+        """Measure the monitors' positions x, y (n,) [m], for the reading with this number."""
+        ...
+
+    def tunes(self, tunes: Floats) -> Floats:
+        """Measure the tunes (2,)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Readings:
     """A beam and what its monitors show [m], in beam order; `count` counts the readings taken so far.
 
     `reference` is the orbit that they are compared with; `shown`, if given, what the monitors show in place of it [m].
+    `instruments` show the beam with errors of their own.
     """
 
     lattice: Lattice
@@ -31,6 +49,7 @@ class Readings:
     count: int
     reference: ReferenceOrbit
     shown: tuple[Floats, Floats] | None = None
+    instruments: Instruments | None = None
 
     @property
     def ring(self) -> Ring:
@@ -52,7 +71,15 @@ class Readings:
         if self.shown is not None:
             return self.shown
         at = list(self.ring.monitors)
-        return self.lattice.monitor_errors().readings(self.beam.orbit[at, 0], self.beam.orbit[at, 2])
+        x, y = self.beam.orbit[at, 0], self.beam.orbit[at, 2]
+        if self.instruments is not None:
+            x, y = self.instruments.positions(x, y, self.count)
+        return self.lattice.monitor_errors().readings(x, y)
+
+    @cached_property
+    def tune(self) -> Floats:
+        """Tunes (2,) with their integer parts, as they are measured; NaN where there is no measurement."""
+        return self.beam.tune if self.instruments is None else self.instruments.tunes(self.beam.tune)
 
     @cached_property
     def from_reference_x(self) -> Floats:
@@ -94,7 +121,7 @@ def revolution_frequency(lattice: Lattice) -> float:
 
 
 def _tune_frequency(readings: Readings, plane: int) -> float:
-    return float(readings.beam.tune[plane] % 1.0) * revolution_frequency(readings.lattice)
+    return float(readings.tune[plane] % 1.0) * revolution_frequency(readings.lattice)
 
 
 def _orbit_table(r: Readings) -> dict[str, Any]:
@@ -148,10 +175,10 @@ BEAM: Mapping[Source, Callable[[Readings], Any]] = {
     sources.MONITOR_MODEL: _model_table,
     sources.MONITOR_COUNT: lambda r: r.count,
     **REFERENCED,
-    sources.TUNE.x: lambda r: r.beam.tune[0],
-    sources.TUNE.y: lambda r: r.beam.tune[1],
-    sources.TUNE_FRACTION.x: lambda r: r.beam.tune[0] % 1.0,
-    sources.TUNE_FRACTION.y: lambda r: r.beam.tune[1] % 1.0,
+    sources.TUNE.x: lambda r: r.tune[0],
+    sources.TUNE.y: lambda r: r.tune[1],
+    sources.TUNE_FRACTION.x: lambda r: r.tune[0] % 1.0,
+    sources.TUNE_FRACTION.y: lambda r: r.tune[1] % 1.0,
     sources.TUNE_FREQUENCY.x: lambda r: _tune_frequency(r, 0),
     sources.TUNE_FREQUENCY.y: lambda r: _tune_frequency(r, 1),
     sources.CHROMATICITY.x: lambda r: r.beam.chromaticity[0],

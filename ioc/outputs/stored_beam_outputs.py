@@ -22,12 +22,20 @@ PASSING = (
 )
 
 
+#: Rate of losses [1/s] of a beam beside those by gas and Touschek scattering.
+Losses = Callable[[BeamState, RadiationSummary], float]
+
+
+def _no_losses(beam: BeamState, equilibrium: RadiationSummary) -> float:
+    return 0.0
+
+
 class Equilibrium:
     """Publisher of these PVs: with each result what follows its optics, once a second what passes with time.
 
     `of_beam` are the PVs that are INVALID without a beam, when the current and the injection gate are 0. Without a
-    stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. Nothing is
-    worked out for PVs that are not served.
+    stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. `losses` adds
+    to those of gas and Touschek scattering. Nothing is worked out for PVs that are not served.
     """
 
     def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
@@ -46,8 +54,14 @@ class Equilibrium:
         self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
         self._served = bool(self.of_beam or self._current or self._gate)
         self._known = False
+        self.losses: Losses = _no_losses
         self._beam = StoredBeam(ring.document.stored_beam, ring.document.beam_current_ma)
         self._radiation = Radiation(ring)
+
+    @property
+    def current_ma(self) -> float:
+        """The stored current [mA]."""
+        return self._beam.current_ma
 
     def put(self, publication: Publication, readings: Readings) -> Sequence[int]:
         """Put what follows a result's optics; returns the PVs that have no value."""
@@ -86,7 +100,8 @@ class Equilibrium:
 
     def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
         beam = self._beam
-        beam.advance(self._clock_s(), volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring))
+        relative = volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring)
+        beam.advance(self._clock_s(), relative, self.losses(readings.beam, equilibrium))
         self._known = True
         for i in self._current:
             publication.put(i, beam.current_ma)

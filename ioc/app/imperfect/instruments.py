@@ -31,19 +31,22 @@ class TuneMeter:
 class Instruments:
     """Instruments of one machine, as `Readings` asks them. A measurement is repeatable: its noise depends on its number.
 
-    `current_ma` tells the stored current; `clock_s` the time.
+    `dead` (n,) are monitors that read 0 and are known to be dead; `current_ma` tells the stored current, `clock_s` the
+    time.
     """
 
     def __init__(
         self,
         errors: MonitorErrors,
         noise: MonitorNoise,
+        dead: NDArray[np.bool_],
         tune_meter: TuneMeter,
         normals: Normals,
         *,
         current_ma: Callable[[], float],
         clock_s: Callable[[], float],
     ) -> None:
+        self.dead = dead
         self._errors = errors
         self._noise = noise
         self._tune_meter = tune_meter
@@ -58,7 +61,7 @@ class Instruments:
         """Measure positions (n,) [m] once more: the readings with this number."""
         x, y = self._errors.readings(x, y)
         noise = self._noise.at(self._clock_s(), self._normals("monitors", count, 2 * len(x)).reshape(-1, 2))
-        return x + noise[:, 0], y + noise[:, 1]
+        return np.where(self.dead, 0.0, x + noise[:, 0]), np.where(self.dead, 0.0, y + noise[:, 1])
 
     def tunes(self, tunes: Floats) -> Floats:
         """Measure the tunes (2,), or show the last measurement until the next one is due; NaN with too little beam."""

@@ -9,25 +9,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.fault_injection.dynamics import Drifts, SupplyDynamics, SupplyState
+from gnomon.ioc.base.protocols import Model
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
 
 #: Relative change of fields or circumference by drifts that makes the beam be computed again.
 DRIFTED = 1e-9
 
-
-class Model(Protocol):
-    """What is asked for beams: the propagator's service."""
-
-    def submit(self, lattice: Lattice, sequence: int) -> "asyncio.Future[Answer]":
-        """See `PropagatorService.submit`."""
-        ...
+#: Largest number of states that the model was asked for and has not answered; older ones are forgotten.
+MAX_OPEN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ class MovingSupplies:
         self._state = dynamics.cycled(self._settings[self._slots.currents])
         self._start_s = self._now_s = clock_s()
         self._drifted = (0.0, 0.0)
-        self._sent: deque[_Sent] = deque()
+        self._sent: deque[_Sent] = deque(maxlen=MAX_OPEN)
         self._ripples = bool(dynamics.ripple.any())
 
     def use(self, model: Model) -> None:
@@ -123,11 +118,17 @@ class MovingSupplies:
         if moving or drifting or self._ripples:
             self._ask()
 
+    def ask_again(self) -> "asyncio.Future[Answer]":
+        """Ask for the beam of the present currents, changed or not."""
+        self._advance()
+        return self._ask()
+
     def take(self, answer: Answer) -> None:
         """Publish an answer of the model with the readbacks that belong to it."""
-        while self._sent and self._sent[0].fields is not answer.lattice:
+        found = [n for n, sent in enumerate(self._sent) if sent.fields is answer.lattice]
+        shown = self._sent[found[-1]].shown if found else self._asked
+        for _ in range(found[-1] if found else 0):
             self._sent.popleft()
-        shown = self._sent[0].shown if self._sent else self._asked
         self._publish(replace(answer, lattice=shown))
 
     def _advance(self) -> None:
