@@ -53,7 +53,8 @@ class Hysteresis:
 
     def error(self, state: Floats, currents: Floats) -> Floats:
         """Error (n,) of the field, in units of the current: 0 on the downward branch of the standard cycle."""
-        return np.einsum("ij,ij->i", self.weights, state - self.cycled(currents))
+        error: Floats = (self.weights * (state - self.cycled(currents))).sum(axis=1)
+        return error
 
     def _above(self, currents: Floats) -> Floats:
         return currents[:, np.newaxis] + self.radii

@@ -78,7 +78,8 @@ class SupplyDynamics:
 
     def is_at_rest(self, state: SupplyState) -> NDArray[np.bool_]:
         """Which supplies (n,) have arrived at their setpoints."""
-        return (state.ramp == state.target) & (state.current == state.target)
+        at_rest: NDArray[np.bool_] = (state.ramp == state.target) & (state.current == state.target)
+        return at_rest
 
     def field_currents(self, state: SupplyState, time_s: float) -> Floats:
         """The currents (n,) that would give the magnets' fields without hysteresis and ripple, at a time [s]."""

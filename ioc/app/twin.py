@@ -19,12 +19,12 @@ from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
-from gnomon.ioc.base.protocols import Model
 from gnomon.ioc.base.tasks import background_task, cancelled
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
 from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.commands.model import Model
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank

@@ -1,14 +1,12 @@
-"""Interfaces between servers, commands and model: a sink for the puts of both protocols, and a source of beams."""
+"""Interfaces between the servers and the commands: one sink for the puts of both protocols."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
-from gnomon.lattice import Client, Lattice
-from gnomon.propagator import Answer
+from gnomon.lattice import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,6 @@ class PutFuture(Future[PutReply]):
         """See `Future`."""
         super().set_exception(exception)
         self.show()
-
-
-class Model(Protocol):
-    """Takes lattices and answers with their beams: the propagator's service, or hardware that stands before it."""
-
-    def submit(self, lattice: Lattice, sequence: int) -> "asyncio.Future[Answer]":
-        """See `PropagatorService.submit`."""
-        ...
 
 
 class PutSink(Protocol):

@@ -17,12 +17,13 @@ from typing import Any
 from gnomon.db.sources import RECORDER_STATE, SET, is_control
 from gnomon.fault_injection import Decision, Injector
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.protocols import Model, PutFuture, PutReply
+from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.base.recent_times import RecentTimes
 from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, JournalNote, WaitingCommand
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour, Settings
 from gnomon.ioc.commands.injected_effects import InjectedEffects, undisturbed
+from gnomon.ioc.commands.model import Model
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
 from gnomon.ioc.commands.reservation import Reservation, Right
 from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put

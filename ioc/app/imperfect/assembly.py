@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.fault_injection.dynamics import Drifts, Hysteresis, MonitorNoise, SupplyDynamics
-from gnomon.fault_injection.errors import MachineErrors, true_monitor_errors
-from gnomon.fault_injection.errors.draws import normals, uniforms
+from gnomon.fault_injection.errors import MachineErrors, normals, true_monitor_errors, uniforms
 from gnomon.ioc.app.imperfect.instruments import Instruments, TuneMeter
 from gnomon.ioc.app.imperfect.interlock import Envelope, Interlock
 from gnomon.ioc.app.imperfect.losses import Losses
 from gnomon.ioc.base.config import ImperfectionsConfig
-from gnomon.ioc.base.imperfections_config import DriftsConfig, StoredBeamConfig, SuppliesConfig
+from gnomon.ioc.base.dynamics_config import DriftsConfig, StoredBeamConfig, SuppliesConfig
 from gnomon.lattice import GnomonError, MonitorErrors, Ring
 from gnomon.lattice.document import MonitorErrorPart
 
@@ -53,8 +52,8 @@ def supply_dynamics(ring: Ring, config: SuppliesConfig, seed: int, scale: float)
 
 def drifts(config: DriftsConfig, scale: float) -> Drifts:
     """Make the drifts that a configuration asks for."""
-    sizes = (config.tide, config.temperature, config.warming)
-    return Drifts(*(scale * size for size in sizes), warming_s=3600.0 * config.warming_h)
+    tide, temperature, warming = (scale * size for size in (config.tide, config.temperature, config.warming))
+    return Drifts(tide, temperature, warming, warming_s=3600.0 * config.warming_h)
 
 
 def instruments(

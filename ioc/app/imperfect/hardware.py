@@ -10,8 +10,8 @@ from gnomon.ioc.app.imperfect import assembly
 from gnomon.ioc.app.imperfect.interlock import Interlock
 from gnomon.ioc.app.imperfect.moving_supplies import MovingSupplies
 from gnomon.ioc.base.config import ImperfectionsConfig
-from gnomon.ioc.base.protocols import Model
 from gnomon.ioc.commands.controls import Controls, RefusedControl
+from gnomon.ioc.commands.model import Model
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Client, Lattice

@@ -29,7 +29,7 @@ class TuneMeter:
 
 
 class Instruments:
-    """Instruments of one machine, as `Readings` asks them. A measurement is repeatable: its noise depends on its number.
+    """Instruments of one machine, as `Readings` asks them. The noise of a measurement depends on its number alone.
 
     `dead` (n,) are monitors that read 0 and are known to be dead; `current_ma` tells the stored current, `clock_s` the
     time.

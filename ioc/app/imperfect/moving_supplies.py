@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.fault_injection.dynamics import Drifts, SupplyDynamics, SupplyState
-from gnomon.ioc.base.protocols import Model
+from gnomon.ioc.commands.model import Model
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Answer
 
