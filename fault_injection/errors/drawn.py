@@ -41,6 +41,11 @@ KINDS = (
     Kind("girder_x", "m", "girder"),
     Kind("girder_y", "m", "girder"),
     Kind("girder_roll", "rad", "girder"),
+    Kind("monitor_x", "m", "monitor"),
+    Kind("monitor_y", "m", "monitor"),
+    Kind("monitor_gain_x", "", "monitor"),
+    Kind("monitor_gain_y", "", "monitor"),
+    Kind("monitor_roll", "rad", "monitor"),
 )
 
 #: Order of a multipole by the property that a supply drives, from 1; and the kind of its error.

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from gnomon.propagator import BeamState
-from gnomon.propagator.beam_loss import Resonance, acceptance, quantum_loss_rate, resonance_loss_rate
+from gnomon.propagator import BeamState, Resonance, acceptance, quantum_loss_rate, resonance_loss_rate
 from gnomon.propagator.six import RadiationSummary
 
 #: Resonances of the third order that sextupoles drive, and skew ones: 3 Qx, Qx + 2 Qy, Qx - 2 Qy, 3 Qy, 2 Qx +- Qy.
