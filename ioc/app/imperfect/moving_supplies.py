@@ -145,9 +145,10 @@ class MovingSupplies:
         self._drifted = circumference, fields = self._drift()
         shown = self._with_currents(self._settings, self._state.current)
         currents = self._dynamics.field_currents(self._state, self._now_s) * (1.0 + fields)
-        settings = self._settings.copy()
-        # On a ring that is longer by dC, a frequency asks for the momentum of one that is higher by f dC / C.
-        settings[self._slots.frequency] *= 1.0 + circumference
+        settings = self._settings
+        if circumference:  # on a longer ring, a frequency asks for the momentum of one that is higher by f dC / C
+            settings = settings.copy()
+            settings[self._slots.frequency] *= 1.0 + circumference
         sent = _Sent(self._with_currents(settings, currents), shown)
         self._sent.append(sent)
         return self._model.submit(sent.fields, self._sequence)
