@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import Lattice, LatticeError
+from gnomon.lattice import Lattice, LatticeError, MonitorErrors
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import NoDerivative, SupplyResponse, supply_response
 
@@ -46,11 +46,19 @@ class CorrectedMachine:
 class Corrector:
     """Corrects orbit and tunes of `true` lattices by settings of ideal ones.
 
-    `true` gives the true lattice of an ideal one, `propagate` its beam. The responses are those of the true machine:
-    operators measure them.
+    `true` gives the true lattice of an ideal one, `propagate` its beam, and `monitors` read it, ideally if none are
+    given. The responses are those of the true machine: operators measure them.
     """
 
-    def __init__(self, true: Callable[[Lattice], Lattice], propagate: Propagator, ideal: Lattice, tune: Floats) -> None:
+    def __init__(
+        self,
+        true: Callable[[Lattice], Lattice],
+        propagate: Propagator,
+        ideal: Lattice,
+        tune: Floats,
+        monitors: MonitorErrors | None = None,
+    ) -> None:
+        self._errors = ideal.monitor_errors() if monitors is None else monitors
         self._true = true
         self._propagate = propagate
         self._tune = tune
@@ -92,7 +100,7 @@ class Corrector:
         return CorrectedMachine(lattice, rms, (float(beam.tune[0]), float(beam.tune[1])), steps, reached, enough)
 
     def _readings(self, beam: BeamState) -> tuple[Floats, Floats]:
-        return beam.orbit[self._monitors, 0], beam.orbit[self._monitors, 2]
+        return self._errors.readings(beam.orbit[self._monitors, 0], beam.orbit[self._monitors, 2])
 
     def _better(self, lattice: Lattice, beam: BeamState) -> tuple[Lattice, BeamState] | None:
         """Return the settings and beam after one step, or a part of it where the whole is not better."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gnomon.fault_injection.errors import ErrorSizes, MachineErrors, TrueLattices, draw_errors, true_document
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.correction import CorrectedMachine, Corrector
+from gnomon.ioc.app.imperfect.assembly import monitor_errors
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.lattice import DocumentError, GnomonError, Lattice, MachineDocument, Ring
@@ -105,8 +106,10 @@ class ImperfectMachine:
         best: CorrectedMachine | None = None
         while step > SMALLEST_STEP:
             part = min(1.0, done + step)
-            true = TrueLattices(self.ring, self.errors.scaled(part))
-            corrector = Corrector(true, Propagator(true.ring, self.momentum), lattice, tune)
+            errors = self.errors.scaled(part)
+            true = TrueLattices(self.ring, errors)
+            monitors = monitor_errors(self.ring, errors)
+            corrector = Corrector(true, Propagator(true.ring, self.momentum), lattice, tune, monitors)
             found = corrector.correct(lattice, loosely=part < 1.0)
             if part == 1.0:
                 if found.good_enough:
