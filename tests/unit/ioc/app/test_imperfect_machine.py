@@ -8,6 +8,7 @@ import pytest
 
 from gnomon.db import shipped_document
 from gnomon.fault_injection.errors import KINDS
+from gnomon.ioc.app.imperfect.assembly import monitor_errors
 from gnomon.ioc.app.imperfect_machine import (
     CorrectionError,
     ImperfectMachine,
@@ -41,14 +42,25 @@ def at_monitors(ring: Ring, orbit: np.ndarray) -> np.ndarray:
     return orbit[list(ring.monitors)][:, [0, 2]]
 
 
+def shown(one: ImperfectMachine, orbit: np.ndarray) -> np.ndarray:
+    """What the monitors show, without noise."""
+    x, y = at_monitors(one.ring, orbit).T
+    return np.column_stack(monitor_errors(one.ring, one.errors).readings(x, y))
+
+
 def check_boot(one: ImperfectMachine) -> InitialState:
-    """A machine starts with about 100 um rms, tunes within 0.01, and settings within their limits."""
+    """A machine starts with monitors that show about 100 um rms, tunes within 0.01, and settings within limits."""
     start = as_operators_left_it(one)
     ring = one.ring
     beam = one.propagator()(start.lattice)
-    rms = rms_m(at_monitors(ring, beam.orbit))
     assert beam.found
+<<<<<<< HEAD
     assert 2e-5 < rms.max() <= MAX_RMS_M[ring.name]
+=======
+    rms = rms_m(shown(one, beam.orbit))
+    assert 2e-5 < rms.max() <= 2e-4
+    assert rms_m(at_monitors(ring, beam.orbit)).max() < 3e-4
+>>>>>>> a6c9daf (machine: generated pages; tests of what the monitors show)
     assert np.abs(beam.tune - Propagator(ring)(ring.nominal).tune).max() < 0.01
     assert ring.nominal.updated(start.changes).id == start.lattice.id
     assert f"{1e3 * rms[0]:.3f}" in start.note
@@ -109,9 +121,12 @@ def test_everything_is_zero_on_request() -> None:
 
 
 def test_each_kind_has_a_size_in_the_configuration() -> None:
+    of_monitors = {"monitor_x": "offset_m", "monitor_y": "offset_m", "monitor_gain_x": "gain", "monitor_gain_y": "gain"}
+    of_monitors["monitor_roll"] = "roll_rad"
     for kind in KINDS:
         key = kind.name + (f"_{kind.unit}" if kind.unit else "")
-        config = changed(Config(), {"imperfections": {"errors": {key: 7e-3}}})
+        section = {"monitors": {of_monitors[kind.name]: 7e-3}} if kind.of == "monitor" else {"errors": {key: 7e-3}}
+        config = changed(Config(), {"imperfections": section})
         assert getattr(error_sizes(config.imperfections), kind.name) == 7e-3
     assert error_sizes(ImperfectionsConfig(scale=2.0)).magnet_x == 2.0 * error_sizes(ImperfectionsConfig()).magnet_x
 
@@ -133,11 +148,13 @@ def test_only_the_true_document_explains_the_orbit(ring: str, tmp_path: Path) ->
     write_true_document(one.ring.document, one.errors, tmp_path / "true.json")
     true = Ring(read_machine(tmp_path / "true.json"))
     for lattice in (start := as_operators_left_it(one).lattice, steered(start)):
-        read = at_monitors(one.ring, one.propagator()(lattice).orbit)
+        read = shown(one, one.propagator()(lattice).orbit)
         setpoints = {(s.name, "current"): lattice[s.name, "current"] for s in one.ring.document.supplies}
         ideal = at_monitors(one.ring, Propagator(one.ring)(one.ring.nominal.updated(setpoints)).orbit)
         assert rms_m(read - ideal).min() > 50.0 * NOISE_M
-        explained = at_monitors(true, Propagator(true)(true.nominal.updated(setpoints)).orbit)
+        known = true.nominal.updated(setpoints)
+        x, y = at_monitors(true, Propagator(true)(known).orbit).T
+        explained = np.column_stack(known.monitor_errors().readings(x, y))
         assert rms_m(read - explained).max() < 1e-3 * NOISE_M
 
 
