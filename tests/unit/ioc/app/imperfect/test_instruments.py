@@ -38,7 +38,8 @@ def instruments(
 
 def test_ideal_monitors_show_the_positions() -> None:
     x, y = instruments().positions(X, Y, 1)
-    assert (x == X).all() and (y == Y).all()
+    assert (x == X).all()
+    assert (y == Y).all()
 
 
 def test_monitors_show_gain_times_the_distance_from_their_centre() -> None:

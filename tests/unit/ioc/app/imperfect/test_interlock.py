@@ -41,7 +41,8 @@ def test_a_beam_within_the_envelope_passes_as_it_is(beam: BeamState) -> None:
 def test_a_beam_outside_is_dumped_with_place_value_and_limit(beam: BeamState) -> None:
     guarded = interlock()
     dumped = guarded.passed(answer(displaced(beam, -1.5e-3))).beam
-    assert dumped is not None and not dumped.found
+    assert dumped is not None
+    assert not dumped.found
     assert f"x = -1.500 mm at {RING.bpms[3].name}, outside +-1 mm" in dumped.reason
     assert "dt:inject" in dumped.reason
 
@@ -50,17 +51,20 @@ def test_no_beam_is_back_before_somebody_injects(beam: BeamState) -> None:
     guarded = interlock()
     guarded.passed(answer(displaced(beam, 2e-3)))
     still = guarded.passed(answer(beam)).beam
-    assert still is not None and not still.found
+    assert still is not None
+    assert not still.found
     guarded.inject()
     back = guarded.passed(answer(beam)).beam
-    assert back is not None and back.found
+    assert back is not None
+    assert back.found
 
 
 def test_a_beam_without_a_closed_orbit_has_to_be_injected_again(beam: BeamState) -> None:
     guarded = interlock()
     guarded.passed(answer(replace(beam, found=False, reason="no closed orbit")))
     again = guarded.passed(answer(beam)).beam
-    assert again is not None and not again.found
+    assert again is not None
+    assert not again.found
     assert "no closed orbit" in again.reason
 
 
@@ -78,4 +82,5 @@ def test_a_current_that_has_decayed_is_noticed_once(beam: BeamState) -> None:
     current[0] = 0.0
     assert [guarded.is_all_lost() for _ in range(3)] == [True, False, False]
     lost = guarded.passed(answer(beam)).beam
-    assert lost is not None and not lost.found
+    assert lost is not None
+    assert not lost.found
