@@ -1,0 +1,77 @@
+"""The imperfect machine over the network: ramps, noise, a tune meter, and a beam that the interlock dumps."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+from p4p.client.thread import Context, RemoteError
+
+from system.test_shadow_operation import ports, reader, until
+from system.twin_process import TwinProcess
+
+SUPPLY, STEERER, TUNE = "Q1PDR", "HS1PD1R", "TUNEZR:rdH"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    where, folder = ports(), tmp_path_factory.mktemp("machine")
+    config = folder / "machine.yaml"
+    config.write_text(
+        "role: machine\nprefix: ''\npublish: {repeat_hz: 10.0}\nimperfections: {supplies: {ramp_s: 200.0}}\n"
+    )
+    with ExitStack() as stack:
+        stack.enter_context(TwinProcess(where.environment, folder, "--config", str(config)))
+        yield stack.enter_context(reader(where))
+
+
+def get(machine: Context, name: str) -> float:
+    return float(machine.get(name, timeout=10.0))
+
+
+def reason(machine: Context) -> str:
+    value = machine.get("dt:reason", timeout=10.0)
+    return str(value.raw.value)
+
+
+def test_it_boots_with_a_corrected_orbit(machine: Context) -> None:
+    for plane in ("x", "y"):
+        assert 0.01 < get(machine, f"dt:orbit:diff:rms:{plane}") < 0.15  # mm
+    assert get(machine, f"{STEERER}:set") != 0.0
+    assert reason(machine) == ""
+
+
+def test_a_put_completes_at_once_and_the_readback_ramps(machine: Context) -> None:
+    before = get(machine, f"{SUPPLY}:rdbk")
+    began = time.monotonic()
+    machine.put(f"{SUPPLY}:set", before + 1.0, wait=True, timeout=10.0)
+    soon = get(machine, f"{SUPPLY}:rdbk")
+    assert time.monotonic() - began > 0.6 or soon < before + 0.99  # the ramp of 1 A takes 0.6 s
+    until(lambda: abs(get(machine, f"{SUPPLY}:rdbk") - before - 1.0) < 0.01)
+    machine.put(f"{SUPPLY}:set", before, wait=True, timeout=10.0)
+    until(lambda: abs(get(machine, f"{SUPPLY}:rdbk") - before) < 0.01)
+
+
+def test_readings_are_noisy_and_repeat(machine: Context) -> None:
+    orbits = []
+    for _ in range(12):
+        orbits.append(np.asarray(machine.get("dt:orbit:diff:x", timeout=10.0)))
+        time.sleep(0.15)
+    scatter = 1e3 * np.std(orbits, axis=0).mean()  # um
+    assert 0.3 < scatter < 3.0
+
+
+def test_the_interlock_dumps_the_beam_and_somebody_injects(machine: Context) -> None:
+    setpoint = get(machine, f"{STEERER}:set")
+    machine.put(f"{STEERER}:set", setpoint + 5.0, wait=True, timeout=10.0)
+    until(lambda: "the interlock dumped the beam" in reason(machine))
+    machine.put(f"{STEERER}:set", setpoint, wait=True, timeout=10.0)
+    time.sleep(1.5)
+    assert "dumped" in reason(machine)
+    assert machine.get(TUNE, timeout=10.0).severity == 3
+    machine.put("dt:inject", 1, wait=True, timeout=10.0)
+    until(lambda: machine.get(TUNE, timeout=10.0).severity == 0)
+    assert reason(machine) == ""
+    with pytest.raises(RemoteError, match="stored already"):
+        machine.put("dt:inject", 1, wait=True, timeout=10.0)
