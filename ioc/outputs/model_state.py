@@ -30,7 +30,9 @@ class ModelState:
             self.readings = None
         else:
             self._count += 1
-            self.readings = Readings(answer.lattice, answer.beam, self._count, self.reference, instruments=self.instruments)
+            self.readings = Readings(
+                answer.lattice, answer.beam, self._count, self.reference, instruments=self.instruments
+            )
         return self.readings
 
     def read_again(self) -> Readings | None:
