@@ -77,7 +77,7 @@ class SupplyDynamics:
         return SupplyState(state.target, ramp, current, self.hysteresis.moved(iron, current))
 
     def is_at_rest(self, state: SupplyState) -> NDArray[np.bool_]:
-        """Which supplies (n,) have arrived at their setpoints."""
+        """Tell which supplies (n,) have arrived at their setpoints."""
         at_rest: NDArray[np.bool_] = (state.ramp == state.target) & (state.current == state.target)
         return at_rest
 

@@ -258,7 +258,7 @@ class FaultsConfig(Section):
     seed: int = Field(
         default=0,
         ge=0,
-        lt=2**63,
+        le=2**31 - 1,
         description="seed of everything random in faults; the same seed draws the same numbers on every machine",
     )
 

@@ -1,4 +1,4 @@
-"""What the dispatcher asks for beams."""
+"""The source of beams that the dispatcher asks."""
 
 import asyncio
 from typing import Protocol

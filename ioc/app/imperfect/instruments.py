@@ -1,4 +1,4 @@
-"""What the instruments of an imperfect machine show of its beam: monitors with errors and noise, and a tune meter."""
+"""Instruments of an imperfect machine: monitors with errors and noise, and a tune meter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

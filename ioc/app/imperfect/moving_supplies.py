@@ -27,7 +27,7 @@ MAX_OPEN = 256
 
 @dataclass(frozen=True, slots=True)
 class SupplySlots:
-    """Where the currents of a ring's supplies stand among its settings (n,), and that of the master clock."""
+    """Places of the currents of a ring's supplies (n,) and of the master clock among its settings."""
 
     names: tuple[str, ...]
     currents: NDArray[np.intp]

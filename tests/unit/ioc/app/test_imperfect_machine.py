@@ -43,7 +43,7 @@ def at_monitors(ring: Ring, orbit: np.ndarray) -> np.ndarray:
 
 
 def shown(one: ImperfectMachine, orbit: np.ndarray) -> np.ndarray:
-    """What the monitors show, without noise."""
+    """Readings of the monitors without noise."""
     x, y = at_monitors(one.ring, orbit).T
     return np.column_stack(monitor_errors(one.ring, one.errors).readings(x, y))
 
