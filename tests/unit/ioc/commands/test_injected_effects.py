@@ -180,7 +180,7 @@ async def mixed(folder: Path, count: int) -> None:
         replies = []
         for n in range(0, count, 500):
             puts = [rig.start_put("T:CP:set", 1e-3 * (k % 1000)) for k in range(n, min(n + 500, count))]
-            replies += await asyncio.wait_for(asyncio.gather(*puts), 60.0)
+            replies += await asyncio.wait_for(asyncio.gather(*puts), 300.0)
         await asyncio.sleep(0.3)  # the last duplicates
     found = entries(folder)
     own = [entry for entry in found if entry.client.protocol != "fault"]
