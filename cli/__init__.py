@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.cli.commands import COMMANDS, app
+    from gnomon.cli.command_list import COMMANDS, app
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -20,9 +20,9 @@ INTERRUPTED = 130
 
 def __getattr__(name: str) -> Any:
     if name in ("COMMANDS", "app"):
-        from gnomon.cli import commands
+        from gnomon.cli import command_list
 
-        return getattr(commands, name)
+        return getattr(command_list, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from epics import PV, ca
 
 from gnomon.recorder.errors import MachineError
-from gnomon.recorder.machine import PvState
+from gnomon.recorder.replay_machine import PvState
 
 __all__ = ["EpicsMachine"]
 

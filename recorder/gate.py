@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gnomon.recorder.machine import INVALID, PvState
-from gnomon.recorder.steps import Plan, Prediction, Start, Step
+from gnomon.recorder.replay_machine import INVALID, PvState
+from gnomon.recorder.replay_steps import Plan, Prediction, Start, Step
 
 #: Largest difference that counts as equal, as a fraction of a step.
 SHARE = 0.1

@@ -12,7 +12,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Lattice
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.errors import ReplayError
-from gnomon.recorder.steps import Beam, Plan, Put, Setpoints, plan_of_puts, same_run
+from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_puts, same_run
 
 #: Rounds at most: a range that needs more is one that no step size fits.
 MAX_ROUNDS = 1000

@@ -20,10 +20,10 @@ from gnomon.recorder.gate import (
     equal,
     judge,
 )
-from gnomon.recorder.machine import MachineClient, PvState
 from gnomon.recorder.net_steps import make_net_plan
+from gnomon.recorder.replay_machine import MachineClient, PvState
+from gnomon.recorder.replay_steps import Plan, Step, make_plan
 from gnomon.recorder.rollback import Report, RollBack, Written, facts
-from gnomon.recorder.steps import Plan, Step, make_plan
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
 from gnomon.recorder.watch import StartWatch
 from gnomon.recorder.without_faults import without_faults

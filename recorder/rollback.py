@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.errors import MachineError, MissedError, ReplayError
 from gnomon.recorder.gate import GateLimits, tolerance_of
-from gnomon.recorder.machine import MachineClient
-from gnomon.recorder.steps import Step
+from gnomon.recorder.replay_machine import MachineClient
+from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.verifying import Clock, Verifier
 
 #: Time before another try to put back a value [s]: the first one, and the longest.

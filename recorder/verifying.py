@@ -6,8 +6,8 @@ from typing import Protocol
 
 from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits, check_state, equal
-from gnomon.recorder.machine import MachineClient
-from gnomon.recorder.steps import Step
+from gnomon.recorder.replay_machine import MachineClient
+from gnomon.recorder.replay_steps import Step
 
 #: Time between readings of a PV that does not have the wanted value yet [s].
 POLL_S = 0.05

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits, check_state, smallest_steps, tolerance_of
-from gnomon.recorder.machine import MachineClient, PvState
-from gnomon.recorder.steps import Plan, Start
+from gnomon.recorder.replay_machine import MachineClient, PvState
+from gnomon.recorder.replay_steps import Plan, Start
 
 
 class StartWatch:

@@ -42,9 +42,9 @@ def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Nois
 def make_link(settings: ShadowConfig) -> Link:
     """The link to the configured machine."""
     if settings.protocol == "ca":
-        from gnomon.ioc.shadow.client.ca import CaLink
+        from gnomon.ioc.shadow.client.ca_link import CaLink
 
         return CaLink(settings.addresses, settings.timeout_s)
-    from gnomon.ioc.shadow.client.pva import PvaLink
+    from gnomon.ioc.shadow.client.pva_link import PvaLink
 
     return PvaLink(settings.addresses, settings.timeout_s)

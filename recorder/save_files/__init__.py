@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gnomon.lattice.text import printable
 from gnomon.recorder.errors import SaveFileError
-from gnomon.recorder.save_files import autosave, burt, pairs, phoebus
+from gnomon.recorder.save_files import autosave, burt, phoebus, pv_value_lines
 from gnomon.recorder.save_files.decoding import read_text
 from gnomon.recorder.save_files.saved import About, OmittedPv, Saved, UnreadLine, Value, ValueText
 
@@ -42,7 +42,7 @@ FORMATS: Mapping[str, Format] = {
     "autosave": Format("synApps autosave", (".sav",), autosave.is_format, autosave.parse, autosave.render),
     "burt": Format("BURT", (".snp", ".snap"), burt.is_format, burt.parse, burt.render),
     "phoebus": Format("Phoebus save and restore", (".csv", ".bms"), phoebus.is_format, phoebus.parse, phoebus.render),
-    "pairs": Format("name,value", (".txt",), pairs.is_format, pairs.parse, pairs.render),
+    "pairs": Format("name,value", (".txt",), pv_value_lines.is_format, pv_value_lines.parse, pv_value_lines.render),
 }
 
 

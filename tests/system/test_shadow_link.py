@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import EpicsPorts
 
-from gnomon.ioc.shadow.client.ca import CaLink
+from gnomon.ioc.shadow.client.ca_link import CaLink
 from gnomon.ioc.shadow.link import INVALID, Update
 
 DATABASE = """

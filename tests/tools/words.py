@@ -48,6 +48,8 @@ WORDS = {
     r"gnomon\.ioc\.shadow\.(?:subjects|measured)\b": "the new module",
     r"gnomon\.ioc\.servers\.(?:accepting|ca\.partings|pva\.unshown|pva\.guard\.following)\b": "the new module",
     r"gnomon\.propagator\.(?:bodies|chromatic|pairs|reasons|rebuild)\b": "the module in propagator.live",
+    r"gnomon\.(?:recorder\.(?:machine|steps)|ioc\.(?:wire|shadow\.client)\.(?:ca|pva))\b": "the new module",
+    r"gnomon\.lattice\.exchange\.madx\.(?:commands|conditions|errors|files|program|reader)\b": "the new module",
     r"gnomon\.(?:ioc\.panels\.(?:found|lines)|recorder\.(?:points|document))\b": "the new module",
 }
 

@@ -12,15 +12,15 @@ from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.servers.access import AccessRules, Rights
 from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca.client_transport import Connection, log
 from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
-from gnomon.ioc.servers.ca.connection import Connection, log
 from gnomon.ioc.servers.ca.dbr import NotATextError, Unconvertible
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
 from gnomon.ioc.servers.ca.points import Point, put_value
 from gnomon.ioc.servers.ca.publisher import Subscription
 from gnomon.ioc.servers.ca.udp_search import reply
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import (
+from gnomon.ioc.wire.ca_framing import (
     BAD_COUNT,
     BAD_TYPE,
     GET_FAILED,

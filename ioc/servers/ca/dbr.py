@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.ioc.wire.ca import EPOCH_S
+from gnomon.ioc.wire.ca_framing import EPOCH_S
 from gnomon.lattice.text import NotANumberError, parse_number
 
 STRING, SHORT, FLOAT, ENUM, CHAR, LONG, DOUBLE = range(7)

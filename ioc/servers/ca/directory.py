@@ -6,7 +6,7 @@ from gnomon.ioc.base.protocols import PutSink
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca.points import Point, find
 from gnomon.ioc.servers.ca.publisher import Publisher
-from gnomon.ioc.wire.ca import MAX_NAME_BYTES
+from gnomon.ioc.wire.ca_framing import MAX_NAME_BYTES
 
 
 class Hosted:

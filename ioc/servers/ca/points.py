@@ -9,10 +9,10 @@ import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca import dbr, filters
+from gnomon.ioc.servers.ca import channel_filters, dbr
+from gnomon.ioc.servers.ca.channel_filters import Filters
 from gnomon.ioc.servers.ca.dbr import Facts, NotATextError, State
 from gnomon.ioc.servers.ca.fields import Field, field
-from gnomon.ioc.servers.ca.filters import Filters
 
 NATIVE = {
     Kind.FLOAT: dbr.DOUBLE, Kind.FLOATS: dbr.DOUBLE, Kind.INT: dbr.LONG, Kind.INTS: dbr.LONG, Kind.ENUM: dbr.ENUM,
@@ -91,7 +91,7 @@ def find(bank: Bank, name: str) -> Point:
     while at > 0:
         try:
             inner = _unfiltered(bank, name[:at])
-            wanted = filters.parse(name[at:])
+            wanted = channel_filters.parse(name[at:])
         except (KeyError, ValueError, RecursionError):
             at = name.find(opening, at + 1)
         else:

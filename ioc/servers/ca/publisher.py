@@ -19,7 +19,7 @@ from gnomon.db.pvs import Kind
 from gnomon.ioc.outputs.bank import Bank, Indices
 from gnomon.ioc.servers.ca.dbr import TIME_DOUBLE, Unconvertible
 from gnomon.ioc.servers.ca.points import NO_FILTERS, Point
-from gnomon.ioc.wire.ca import EPOCH_S, GET_FAILED, NORMAL, Command, pack
+from gnomon.ioc.wire.ca_framing import EPOCH_S, GET_FAILED, NORMAL, Command, pack
 
 #: Alarm, time stamp and value of a DBR_TIME_DOUBLE; the same for all clients.
 BODY = np.dtype(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
-from gnomon.ioc.wire.ca import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSION, Command, text
+from gnomon.ioc.wire.ca_framing import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSION, Command, text
 
 REPLY = struct.Struct(">HHHHIIHHI")
 #: Replies that fit into one datagram of the size that clients read at least.

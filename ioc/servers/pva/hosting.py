@@ -21,7 +21,7 @@ from gnomon.ioc.servers.pva.permits import Permits
 from gnomon.ioc.servers.pva.poster import Poster
 from gnomon.ioc.servers.pva.record_fields import FieldChannel
 from gnomon.ioc.servers.pva.values import opening, procedure_value
-from gnomon.ioc.wire.ca import MAX_NAME_BYTES
+from gnomon.ioc.wire.ca_framing import MAX_NAME_BYTES
 from gnomon.lattice import Client
 
 _BYTES_OF_ONE = {Kind.FLOATS: 8, Kind.INTS: 4, Kind.STRINGS: 40, Kind.TABLE: 2**16}

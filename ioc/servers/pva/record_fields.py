@@ -13,8 +13,8 @@ from p4p.server.raw import SharedPV
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca.channel_filters import Filters
 from gnomon.ioc.servers.ca.dbr import NotATextError
-from gnomon.ioc.servers.ca.filters import Filters
 from gnomon.ioc.servers.ca.points import Point, put_value
 from gnomon.ioc.servers.pva.channel_host import ChannelHost
 from gnomon.ioc.servers.pva.structures import FORMS, array_type, menu_type, scalar_type, type_of

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from gnomon.ioc.wire.pva import (
+from gnomon.ioc.wire.pva_framing import (
     CONTROL,
     FROM_SERVER,
     HEADER_BYTES,

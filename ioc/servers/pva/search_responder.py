@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from gnomon.ioc.servers.pva.listening import ANCILLARY_BYTES, LOCAL_GROUP, Listening, asked_at
 from gnomon.ioc.servers.pva.search_messages import Question, answer, beacon, handed_on, question, question_of
-from gnomon.ioc.wire.pva import WireError
+from gnomon.ioc.wire.pva_framing import WireError
 
 _MAX_DATAGRAM_BYTES = 2**16
 _PERIOD_S, _SHARE = 0.05, 0.2  # in each period, so much of it

@@ -17,12 +17,12 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.pva.doorbell import Doorbell
 from gnomon.ioc.servers.pva.guard.guard import Guard
-from gnomon.ioc.servers.pva.guard.inspection import SERVER_CHANNEL
+from gnomon.ioc.servers.pva.guard.message_inspection import SERVER_CHANNEL
 from gnomon.ioc.servers.pva.hosting import Hosted
 from gnomon.ioc.servers.pva.listening import listening
-from gnomon.ioc.servers.pva.listing import Listing
 from gnomon.ioc.servers.pva.permits import Permits
 from gnomon.ioc.servers.pva.pvxs_log import quieten
+from gnomon.ioc.servers.pva.server_channel import Listing
 from gnomon.ioc.servers.pva.settings import Endpoint, PvaError, Settings, endpoint, private_conf, server_conf
 from gnomon.ioc.servers.pva.values import procedure_value
 from gnomon.lattice import Client

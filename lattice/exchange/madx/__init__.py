@@ -4,6 +4,6 @@ A file is a program: `source` finds its statements, `interpreter` carries them o
 `sequences` expand the ring, and `toolbox_words` says what each element is here.
 """
 
-from gnomon.lattice.exchange.madx.reader import read_madx
+from gnomon.lattice.exchange.madx.madx_ring import read_madx
 
 __all__ = ["read_madx"]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gnomon.lattice.exchange.madx.classes import TEXTS
-from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression, parse_expression
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.tokens import Token, join
 from gnomon.lattice.text import shorten
 

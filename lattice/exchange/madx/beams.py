@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.variables import CONSTANTS
 
 #: Rest energy [GeV] and charge of the particles that MAD-X 5.09 knows by name; any other name has an electron's mass.

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.tokens import Token, join
 from gnomon.lattice.text import shorten
 

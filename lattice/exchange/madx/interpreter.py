@@ -5,16 +5,16 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from gnomon.lattice.exchange.madx import commands
+from gnomon.lattice.exchange.madx import command_effects
 from gnomon.lattice.exchange.madx.attributes import Attribute, split_attributes, text_of, value_of
 from gnomon.lattice.exchange.madx.beams import Beam
-from gnomon.lattice.exchange.madx.conditions import holds
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.called_files import Files
 from gnomon.lattice.exchange.madx.expressions import parse_expression
-from gnomon.lattice.exchange.madx.files import Files
+from gnomon.lattice.exchange.madx.if_conditions import holds
 from gnomon.lattice.exchange.madx.lines import parse_line
 from gnomon.lattice.exchange.madx.macros import Macro, expand_macro, parse_exec
-from gnomon.lattice.exchange.madx.program import Program
+from gnomon.lattice.exchange.madx.madx_error import MadxError
+from gnomon.lattice.exchange.madx.madx_run import Program
 from gnomon.lattice.exchange.madx.source import Source, Statement, statements
 from gnomon.lattice.exchange.madx.tokens import Token, join, tokens
 from gnomon.lattice.text import shorten
@@ -158,7 +158,7 @@ class Interpreter:
         if len(words) > 1 and words[1].text != ",":
             raise MadxError(place, f"not MAD-X: {shorten(join(words))}")
         name = words[0].text.lower()
-        idle = commands.is_idle(name) and name != "twiss" and name not in self.program.elements
+        idle = command_effects.is_idle(name) and name != "twiss" and name not in self.program.elements
         self.command(name, [] if idle else split_attributes(words[2:], place), place, folders, depth)
 
     def labelled(self, label: re.Match[str], rest: str, place: str) -> None:
@@ -222,7 +222,7 @@ class Interpreter:
         program = self.program
         self.recognised += 1
         given = {a.name: a for a in attributes}
-        if name in commands.END:
+        if name in command_effects.END:
             raise _End
         if program.current is not None and (name in program.elements or name in program.sequences):
             ignored = sorted(given.keys() - {"at", "from"})
@@ -258,13 +258,14 @@ class Interpreter:
     def other(self, name: str, given: dict[str, Attribute], place: str) -> None:
         """A command that is not carried out."""
         program = self.program
-        if name in commands.ALTERING:
-            program.note(name, "command", f"{commands.ALTERING[name]}; {commands.REMEDY}", place, changes_beam=True)
+        if name in command_effects.ALTERING:
+            reason = f"{command_effects.ALTERING[name]}; {command_effects.REMEDY}"
+            program.note(name, "command", reason, place, changes_beam=True)
         elif name == "twiss" and "tapering" in given:
-            program.note(name, "tapering", f"alters magnets; {commands.REMEDY}", place, changes_beam=True)
+            program.note(name, "tapering", f"alters magnets; {command_effects.REMEDY}", place, changes_beam=True)
         elif program.current is not None:
             raise MadxError(place, f"{name} in the sequence {program.current.name} is not defined")
-        elif commands.is_idle(name) or name == "endmatch":
+        elif command_effects.is_idle(name) or name == "endmatch":
             program.note(name, "command", "not carried out; the ring stays as it is", place)
         else:
             self.recognised -= 1

@@ -6,7 +6,7 @@ A negative sign turns the order round, also that of what is within; the faces of
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.tokens import Token, join
 from gnomon.lattice.text import shorten
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.text import shorten
 
 #: Longest text of a macro with its arguments [characters].

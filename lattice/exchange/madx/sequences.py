@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gnomon.lattice.exchange.madx.attributes import Scalar
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 
 #: What MAD-X takes for no gap and for no overlap [m].
 TOLERANCE = 1e-6

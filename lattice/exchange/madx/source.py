@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.text import shorten
 
 _COMMENT = re.compile(r"""(?P<text>"[^"\n]*"|'[^'\n]*')|/\*.*?(?:\*/|\Z)|(?:!|//)[^\n]*""", re.DOTALL)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.text import shorten
 
 _TOKEN = re.compile(

@@ -10,9 +10,9 @@ from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.exchange.foreign import ForeignElement
 from gnomon.lattice.exchange.madx.attributes import Value
 from gnomon.lattice.exchange.madx.classes import CLASSES, NEUTRAL
-from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression
-from gnomon.lattice.exchange.madx.program import Definition, Program
+from gnomon.lattice.exchange.madx.madx_error import MadxError
+from gnomon.lattice.exchange.madx.madx_run import Definition, Program
 from gnomon.lattice.exchange.placing import PLACED
 
 STRAIGHT, BENT, THIN = "StrMPoleSymplectic4Pass", "BndMPoleSymplectic4Pass", "ThinMPolePass"

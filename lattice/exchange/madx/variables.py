@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression, Variable, evaluate
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 
 #: Constants of MAD-X 5.09: lengths in m, masses in GeV.
 CONSTANTS = {

@@ -16,7 +16,7 @@ from gnomon.ioc.base.config import AccessConfig
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.pva.name_search import find_pva_servers
-from gnomon.ioc.wire.pva import Command, message, string
+from gnomon.ioc.wire.pva_framing import Command, message, string
 from gnomon.lattice import Client
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of
 from system.pva.test_guard import HELLO

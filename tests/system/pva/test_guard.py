@@ -20,7 +20,7 @@ from conftest import EpicsPorts
 from p4p import Type, Value
 from p4p.client.thread import Context, RemoteError
 
-from gnomon.ioc.wire.pva import FIRST, LAST, Command, header, message, string
+from gnomon.ioc.wire.pva_framing import FIRST, LAST, Command, header, message, string
 from system.pva.stage import wait_for
 
 pytestmark = pytest.mark.slow  # servers and commands started one by one

@@ -11,7 +11,7 @@ import pytest
 from p4p import listRefs
 
 from gnomon.ioc.servers.pva.search_messages import search_datagrams
-from gnomon.ioc.wire.pva import Command, message, string
+from gnomon.ioc.wire.pva_framing import Command, message, string
 from system.pva.stage import Served, wait_for
 from system.pva.test_guard import HELLO, MB, Start, start, subscribed
 

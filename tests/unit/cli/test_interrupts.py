@@ -29,7 +29,7 @@ main()
         ("gnomon.cli.connection", ("--help",)),
         ("typer", ("--help",)),
         ("gnomon.cli.lazy", ("--help",)),
-        ("gnomon.cli.commands", ("get", "X")),
+        ("gnomon.cli.command_list", ("get", "X")),
         ("gnomon.cli.get", ("get", "X")),
         ("pydantic", ("config", "path")),
         ("yaml", ("config", "show")),

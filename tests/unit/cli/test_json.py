@@ -13,7 +13,7 @@ from gnomon.cli import COMMANDS
 from gnomon.cli.lazy import load
 from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
-from unit.recorder.test_steps import Recording, current
+from unit.recorder.test_replay_steps import Recording, current
 
 #: Commands that print no table: they run, write files, or answer with a line or two. All others have --json.
 WITHOUT = {

@@ -16,7 +16,7 @@ from gnomon.ioc.base.running_servers import RunningServer
 from gnomon.recorder import JournalError, RemoteError
 from unit.cli.commands import tell_journal
 from unit.cli.served_lattice import MLS, STEERER, FakeClient
-from unit.recorder.test_steps import Recording, current
+from unit.recorder.test_replay_steps import Recording, current
 
 
 def named_lattice(config: Config, text: str) -> KnownLattice:

@@ -15,8 +15,8 @@ from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
 from unit.recorder.fake_machine import FakeMachine, FakePv
 from unit.recorder.records import applied, small_journal, write
-from unit.recorder.test_steps import Recording, specs
-from unit.recorder.test_steps import current as put_current
+from unit.recorder.test_replay_steps import Recording, specs
+from unit.recorder.test_replay_steps import current as put_current
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_replay_never_loads_fault_injection(recording: Path) -> None:
         "from gnomon.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "assert 'gnomon.recorder.steps' in sys.modules\n"
+        "assert 'gnomon.recorder.replay_steps' in sys.modules\n"
         "assert not [m for m in sys.modules if m.startswith('gnomon.fault_injection')]\n"
     )
     words = ["gnomon", "replay", "--journal", str(recording), "--from", "1", "--to", "2", "--prefix", "MACH:"]

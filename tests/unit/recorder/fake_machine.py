@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gnomon.recorder import MachineError
-from gnomon.recorder.machine import PvState
-from gnomon.recorder.steps import Step
+from gnomon.recorder.replay_machine import PvState
+from gnomon.recorder.replay_steps import Step
 
 
 @dataclass

@@ -5,7 +5,7 @@ without limits, `c:bad` = 3 with severity INVALID, `c:text` that is not a number
 """
 
 from gnomon.recorder import MachineError
-from gnomon.recorder.machine import MachineClient, PvState
+from gnomon.recorder.replay_machine import MachineClient, PvState
 
 TIMEOUT = 5.0
 PVS = ("c:set", "c:rdbk", "c:free", "c:bad", "c:text")

@@ -14,8 +14,8 @@ from gnomon.recorder.gate import (
     smallest_steps,
     tolerance_of,
 )
-from gnomon.recorder.machine import PvState
-from gnomon.recorder.steps import Plan, Prediction, Start
+from gnomon.recorder.replay_machine import PvState
+from gnomon.recorder.replay_steps import Plan, Prediction, Start
 from unit.recorder.fake_machine import step
 
 LIMITS = GateLimits(max_step=0.1, tolerance=1e-3)

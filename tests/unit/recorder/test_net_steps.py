@@ -11,8 +11,8 @@ from gnomon.recorder.gate import GateLimits, check_step
 from gnomon.recorder.net_steps import make_net_plan
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import state_before
-from gnomon.recorder.steps import Plan
-from unit.recorder.test_steps import Recording, current, fake_beam, specs
+from gnomon.recorder.replay_steps import Plan
+from unit.recorder.test_replay_steps import Recording, current, fake_beam, specs
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from gnomon.recorder import MachineError, ReplayError
 from gnomon.recorder.gate import GateLimits
-from gnomon.recorder.machine import PvState
 from gnomon.recorder.replay import ReplayOptions, Result, carry_out, examine
-from gnomon.recorder.steps import Plan, Prediction, Start, Step
+from gnomon.recorder.replay_machine import PvState
+from gnomon.recorder.replay_steps import Plan, Prediction, Start, Step
 from unit.recorder.fake_machine import FakeClock, FakeMachine, FakePv, ListAudit, step, supplies, writes
 
 FINE = Prediction(True, "", (0.1, 0.0), (0.1, 0.0), (0.0, 0.0))

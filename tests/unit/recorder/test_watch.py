@@ -7,8 +7,8 @@ import pytest
 
 from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits
-from gnomon.recorder.machine import INVALID, MachineClient, PvState
-from gnomon.recorder.steps import Plan, Start, Step
+from gnomon.recorder.replay_machine import INVALID, MachineClient, PvState
+from gnomon.recorder.replay_steps import Plan, Start, Step
 from gnomon.recorder.watch import StartWatch
 
 

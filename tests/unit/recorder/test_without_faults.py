@@ -7,9 +7,9 @@ import pytest
 from gnomon.lattice import Client, Lattice, Outcome, Ring
 from gnomon.recorder import Filter, Reader, ReplayError
 from gnomon.recorder.entries import Entry
-from gnomon.recorder.steps import make_plan
+from gnomon.recorder.replay_steps import make_plan
 from gnomon.recorder.without_faults import BY_FAULT, disturbed, without_faults
-from unit.recorder.test_steps import Recording, current, fake_beam, specs
+from unit.recorder.test_replay_steps import Recording, current, fake_beam, specs
 
 FAULT = "fault 1: modify H* to 0.9 * value"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.servers.acceptor import Acceptor
-from gnomon.ioc.servers.pva.guard.inspection import Inspector, Limits
+from gnomon.ioc.servers.pva.guard.message_inspection import Inspector, Limits
 from gnomon.ioc.servers.pva.guard.relay import Relay
 from gnomon.ioc.servers.pva.listening import Listening, limit_waiting, tcp_sockets, udp_socket
 from gnomon.ioc.servers.pva.pending_puts import PendingPuts

@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from gnomon.ioc.servers.pva.guard.inspection import Breach, Inspector
+from gnomon.ioc.servers.pva.guard.message_inspection import Breach, Inspector
 from gnomon.ioc.servers.pva.guard.server_stream import ServerStream, ServerStreamError
 from gnomon.ioc.servers.pva.pending_puts import PendingPuts
-from gnomon.ioc.wire.pva import Command, message
+from gnomon.ioc.wire.pva_framing import Command, message
 
 _FROM_CLIENT_BYTES = 2**16
 _FROM_SERVER_BYTES = 2**18

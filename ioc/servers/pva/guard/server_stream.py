@@ -7,7 +7,7 @@ which channels there are, and the echo that the guard has asked for, which is ta
 import struct
 from collections.abc import Callable
 
-from gnomon.ioc.wire.pva import BIG_ENDIAN, CONTROL, FIRST, HEADER_BYTES, MAGIC, MIDDLE, SEGMENT, Command
+from gnomon.ioc.wire.pva_framing import BIG_ENDIAN, CONTROL, FIRST, HEADER_BYTES, MAGIC, MIDDLE, SEGMENT, Command
 from gnomon.lattice import GnomonError
 
 _SIZE = (struct.Struct("<I").unpack_from, struct.Struct(">I").unpack_from)

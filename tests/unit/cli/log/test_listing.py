@@ -12,7 +12,7 @@ from gnomon.recorder.reader import Followed
 from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
 from unit.recorder.records import begin, current, record, settled
-from unit.recorder.test_steps import Recording
+from unit.recorder.test_replay_steps import Recording
 
 
 def test_log_lists_the_newest_commands_with_who_what_and_outcome(path: Path) -> None:

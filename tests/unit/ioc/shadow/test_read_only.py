@@ -30,11 +30,11 @@ def test_a_single_module_imports_a_client_library() -> None:
         )
         if module.partition(".")[0] in clients
     }
-    assert importing == {"client/pva.py"}
+    assert importing == {"client/pva_link.py"}
 
 
 def test_only_monitors_of_the_client_library_are_used() -> None:
-    tree = parsed()["client/pva.py"]
+    tree = parsed()["client/pva_link.py"]
     context = {
         node.attr
         for node in ast.walk(tree)

@@ -8,9 +8,9 @@ import pytest
 
 from gnomon.lattice.exchange import ExchangeError
 from gnomon.lattice.exchange.madx import read_madx
-from gnomon.lattice.exchange.madx.files import Files
+from gnomon.lattice.exchange.madx.called_files import Files
 from gnomon.lattice.exchange.madx.interpreter import Interpreter
-from gnomon.lattice.exchange.madx.program import Program
+from gnomon.lattice.exchange.madx.madx_run import Program
 from unit.lattice.exchange.madx_oracle import MadxSession, needs_madx, our_text, session
 
 

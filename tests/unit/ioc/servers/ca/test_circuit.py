@@ -14,12 +14,12 @@ from gnomon.ioc.base.config import AccessConfig, AccessRule, GuardConfig
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.ca import circuit, connection, dbr
+from gnomon.ioc.servers.ca import circuit, client_transport, dbr
 from gnomon.ioc.servers.ca.circuit import Circuit
 from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.directory import Directory, Hosted
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import (
+from gnomon.ioc.wire.ca_framing import (
     BAD_COUNT,
     BAD_TYPE,
     GET_FAILED,
@@ -111,8 +111,8 @@ class Talk:
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No turn of others comes between two messages, and no line of the log is held back."""
-    monkeypatch.setattr(connection, "TURN_S", 10.0)
-    monkeypatch.setattr(connection.log, "_next", 0.0)
+    monkeypatch.setattr(client_transport, "TURN_S", 10.0)
+    monkeypatch.setattr(client_transport.log, "_next", 0.0)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gnomon.ioc.servers.ca import dbr, publisher
 from gnomon.ioc.servers.ca.dbr import TIME_DOUBLE
 from gnomon.ioc.servers.ca.points import find
 from gnomon.ioc.servers.ca.publisher import MAX_PATTERNS, Publisher, Subscription
-from gnomon.ioc.wire.ca import EPOCH_S, GET_FAILED, NORMAL, Command, Message, Stream
+from gnomon.ioc.wire.ca_framing import EPOCH_S, GET_FAILED, NORMAL, Command, Message, Stream
 
 VALUE, LOG, ALARM = 1, 2, 4
 STAMP_NS = (EPOCH_S + 1000) * 10**9 + 7

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.ioc.servers.ca.udp_search import replies
-from gnomon.ioc.wire.ca import Command, pack
+from gnomon.ioc.wire.ca_framing import Command, pack
 
 
 def searches(*names: str) -> bytes:

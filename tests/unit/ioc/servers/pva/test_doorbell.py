@@ -12,7 +12,7 @@ import pytest
 
 from gnomon.ioc.servers.pva import doorbell
 from gnomon.ioc.servers.pva.doorbell import Doorbell
-from gnomon.ioc.wire.pva import CONTROL, FROM_SERVER, HEADER_BYTES, Command, header, message
+from gnomon.ioc.wire.pva_framing import CONTROL, FROM_SERVER, HEADER_BYTES, Command, header, message
 from unit.ioc.servers.pva.fake_operation import FakeOperation
 
 SID = 77

@@ -17,7 +17,7 @@ from gnomon.ioc.servers.pva.search_messages import (
     question_of,
     search_datagrams,
 )
-from gnomon.ioc.wire.pva import WireError
+from gnomon.ioc.wire.pva_framing import WireError
 
 
 def _answer(order: str, ids: tuple[int, ...], address: bytes = bytes(16), found: bool = True) -> bytes:

@@ -18,7 +18,7 @@ from gnomon.ioc.servers.pva.guard.guard import Guard
 from gnomon.ioc.servers.pva.listening import Listening
 from gnomon.ioc.servers.pva.pvxs_log import log
 from gnomon.ioc.servers.pva.search_messages import answers, search_datagrams
-from gnomon.ioc.wire.pva import FROM_SERVER, Command, message, string
+from gnomon.ioc.wire.pva_framing import FROM_SERVER, Command, message, string
 
 pytestmark = pytest.mark.network
 

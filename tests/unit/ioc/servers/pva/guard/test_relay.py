@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, closing, suppress
 import pytest
 
 from gnomon.ioc.base.protocols import PutFuture
-from gnomon.ioc.servers.pva.guard.inspection import Inspector, Limits
+from gnomon.ioc.servers.pva.guard.message_inspection import Inspector, Limits
 from gnomon.ioc.servers.pva.guard.relay import Relay
 from gnomon.ioc.servers.pva.pending_puts import PendingPuts
-from gnomon.ioc.wire.pva import FIRST, FROM_SERVER, HEADER_BYTES, LAST, Command, header, message, string
+from gnomon.ioc.wire.pva_framing import FIRST, FROM_SERVER, HEADER_BYTES, LAST, Command, header, message, string
 
 ANSWER = message(Command.SEARCH_RESPONSE, bytes(1000), FROM_SERVER)
 SEARCH = message(Command.SEARCH, b"")

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from gnomon.ioc.servers.pva.guard.server_stream import ServerStream, ServerStreamError
-from gnomon.ioc.wire.pva import CONTROL, FIRST, FROM_SERVER, LAST, MIDDLE, Command, message
+from gnomon.ioc.wire.pva_framing import CONTROL, FIRST, FROM_SERVER, LAST, MIDDLE, Command, message
 
 UPDATE = message(Command.MONITOR, bytes(72), FROM_SERVER)
 ANSWER = message(Command.SEARCH_RESPONSE, b"ours", FROM_SERVER)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from gnomon.lattice.exchange.findings import ExchangeError, Finding
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
-from gnomon.lattice.exchange.madx.errors import MadxError
-from gnomon.lattice.exchange.madx.files import Files
+from gnomon.lattice.exchange.madx.called_files import Files
 from gnomon.lattice.exchange.madx.interpreter import Interpreter
 from gnomon.lattice.exchange.madx.lines import expand_line
-from gnomon.lattice.exchange.madx.program import Program
+from gnomon.lattice.exchange.madx.madx_error import MadxError
+from gnomon.lattice.exchange.madx.madx_run import Program
 from gnomon.lattice.exchange.madx.sequences import Expander
 from gnomon.lattice.exchange.madx.toolbox_words import BENT, Numbers, arc_length, to_toolbox
 from gnomon.lattice.exchange.madx.variables import CONSTANTS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from unittest.mock import Mock
 
 from gnomon.ioc.shadow.client import ca_messages as ca
-from gnomon.ioc.shadow.client.ca import CaLink
+from gnomon.ioc.shadow.client.ca_link import CaLink
 from gnomon.ioc.shadow.link import Update
 
 

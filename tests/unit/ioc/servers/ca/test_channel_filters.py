@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
+from gnomon.ioc.servers.ca.channel_filters import Filters, parse
 from gnomon.ioc.servers.ca.dbr import State
-from gnomon.ioc.servers.ca.filters import Filters, parse
 
 WAVE = np.arange(10.0)
 

@@ -4,7 +4,7 @@ import pytest
 from p4p import Type, Value
 
 from gnomon import __version__
-from gnomon.ioc.servers.pva.listing import MAX_KEPT, Listing
+from gnomon.ioc.servers.pva.server_channel import MAX_KEPT, Listing
 from gnomon.lattice import Client
 from unit.ioc.servers.pva.fake_operation import FakeOperation, NotText, client_of
 

@@ -9,7 +9,7 @@ from p4p.nt import NTScalar
 from p4p.server import Server
 from p4p.server.thread import SharedPV
 
-from gnomon.ioc.shadow.client.pva import PvaLink
+from gnomon.ioc.shadow.client.pva_link import PvaLink
 from gnomon.ioc.shadow.link import Update
 
 

@@ -3,8 +3,8 @@
 import operator
 from collections.abc import Callable
 
-from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression, parse_expression
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.tokens import Token, join
 from gnomon.lattice.text import shorten
 

@@ -6,9 +6,9 @@ from gnomon.lattice.exchange.findings import Finding
 from gnomon.lattice.exchange.madx.attributes import Attribute, Value, text_of, value_of
 from gnomon.lattice.exchange.madx.beams import Beam, updated
 from gnomon.lattice.exchange.madx.classes import CLASSES
-from gnomon.lattice.exchange.madx.errors import MadxError
 from gnomon.lattice.exchange.madx.expressions import Expression, Variable
 from gnomon.lattice.exchange.madx.lines import Line
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.sequences import Node, Sequence
 from gnomon.lattice.exchange.madx.variables import Variables
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.ioc.wire.pva import (
+from gnomon.ioc.wire.pva_framing import (
     FROM_SERVER,
     Command,
     WireError,

@@ -19,7 +19,7 @@ from gnomon.recorder import Journal, ReplayError
 from gnomon.recorder.filters import Filter
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import state_before
-from gnomon.recorder.steps import Beam, Plan, make_plan, predict
+from gnomon.recorder.replay_steps import Beam, Plan, make_plan, predict
 from unit.recorder.conftest import bessy2
 from unit.recorder.records import CLIENT, MORNING, SECOND
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.ioc.servers.ca.connection import REQUESTS
-from gnomon.ioc.wire.ca import Command, InvalidMessageError, Stream, pack, text
+from gnomon.ioc.servers.ca.client_transport import REQUESTS
+from gnomon.ioc.wire.ca_framing import Command, InvalidMessageError, Stream, pack, text
 
 MAX_BYTES = 2**16
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gnomon.ioc.base.config import GuardConfig
-from gnomon.ioc.servers.ca import connection
-from gnomon.ioc.servers.ca.connection import BATCH, CONNECTION_BYTES, Connection
+from gnomon.ioc.servers.ca import client_transport
+from gnomon.ioc.servers.ca.client_transport import BATCH, CONNECTION_BYTES, Connection
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import Command, InvalidMessageError, Message, pack
+from gnomon.ioc.wire.ca_framing import Command, InvalidMessageError, Message, pack
 from unit.ioc.servers.ca.fake_transport import FakeTransport
 
 GUARD = GuardConfig(max_connections=2, max_connections_per_address=1, handshake_s=0.02, stalled_s=10.0)
@@ -74,14 +74,14 @@ class Joined:
 
 @pytest.fixture
 async def joined(monkeypatch: pytest.MonkeyPatch) -> Joined:
-    monkeypatch.setattr(connection, "TURN_S", 10.0)  # no turn of others comes in between
+    monkeypatch.setattr(client_transport, "TURN_S", 10.0)  # no turn of others comes in between
     return Joined()
 
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The log, whose line is not held back because another test has just written one."""
-    monkeypatch.setattr(connection.log, "_next", 0.0)
+    monkeypatch.setattr(client_transport.log, "_next", 0.0)
     caplog.set_level(logging.WARNING)
     return caplog
 
@@ -188,7 +188,7 @@ async def test_a_message_that_has_to_wait_keeps_its_place(joined: Joined) -> Non
 
 
 async def test_many_messages_are_worked_off_in_turns(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "TURN_S", -1.0)
+    monkeypatch.setattr(client_transport, "TURN_S", -1.0)
     joined.connection.data_received(echo(1) + echo(2))
     joined.connection.data_received(echo(3))  # does not have its turn early
     assert joined.connection.taken == [1]

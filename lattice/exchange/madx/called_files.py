@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gnomon.lattice.exchange.madx.errors import MadxError
+from gnomon.lattice.exchange.madx.madx_error import MadxError
 from gnomon.lattice.exchange.madx.source import Source
 from gnomon.lattice.files import read_bytes
 from gnomon.lattice.text import shorten

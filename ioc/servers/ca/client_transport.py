@@ -10,7 +10,7 @@ from typing import Any
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.servers.connection_limits import Admission
-from gnomon.ioc.wire.ca import Command, InvalidMessageError, Message, Stream, pack
+from gnomon.ioc.wire.ca_framing import Command, InvalidMessageError, Message, Stream, pack
 
 log = SparingLog(logging.getLogger("gnomon.ca"))
 

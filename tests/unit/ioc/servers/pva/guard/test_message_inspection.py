@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from gnomon.ioc.servers.pva.guard.inspection import Breach, Inspector, Limits, user_of
-from gnomon.ioc.wire.pva import BIG_ENDIAN, FIRST, LAST, MIDDLE, Command, message, string
+from gnomon.ioc.servers.pva.guard.message_inspection import Breach, Inspector, Limits, user_of
+from gnomon.ioc.wire.pva_framing import BIG_ENDIAN, FIRST, LAST, MIDDLE, Command, message, string
 
 HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
 ECHO = message(Command.ECHO, b"are you there")

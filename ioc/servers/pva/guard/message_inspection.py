@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gnomon.ioc.servers.pva.guard.contents import Contents, ContentsError
-from gnomon.ioc.wire import pva as wire
-from gnomon.ioc.wire.pva import Command, Header, WireError
+from gnomon.ioc.wire import pva_framing as wire
+from gnomon.ioc.wire.pva_framing import Command, Header, WireError
 from gnomon.lattice import GnomonError
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
