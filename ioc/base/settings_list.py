@@ -125,7 +125,8 @@ def _limits(field: FieldInfo) -> str:
     """Write the bounds of a number, and of the length of a text or list."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "max_length": "at most"}
     found = [
-        f"{word} {bound:.15g}" + (" characters" if name == "max_length" else "")
+        f"{word} {bound if isinstance(bound, int) else format(bound, '.15g')}"
+        + (" characters" if name == "max_length" else "")
         for part in field.metadata
         for name, word in words.items()
         if (bound := getattr(part, name, None)) is not None

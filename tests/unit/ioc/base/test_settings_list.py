@@ -31,7 +31,7 @@ def accepts(key: str, value: Any) -> bool:
 
 def bounds() -> list[tuple[str, str, float, bool]]:
     return [
-        (setting.key, word, float(number), bool(characters))
+        (setting.key, word, int(number) if number.isdecimal() else float(number), bool(characters))
         for setting in SETTINGS
         for word, number, characters in BOUND.findall(setting.limits)
     ]
