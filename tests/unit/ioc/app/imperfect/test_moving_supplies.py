@@ -99,7 +99,7 @@ async def test_the_model_is_left_alone_once_everything_has_arrived() -> None:
     assert len(machine.model.asked) == asked
 
 
-async def test_what_is_not_a_supply_takes_effect_at_once() -> None:
+async def test_a_setting_without_a_supply_takes_effect_at_once() -> None:
     machine = Machine(ramp_s=10.0)
     frequency = RING.nominal["rf", "frequency"] + 0.5
     both = changed(0.1 * RANGE).updated({("rf", "frequency"): frequency})
