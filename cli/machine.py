@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.import_options import ImportChoice, show_findings
+from gnomon.cli.init import CONFIG
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
@@ -100,7 +101,9 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
     for switch in document.switches:
         states = ", ".join(map(printable, switch.states)) or f"{switch.low} to {switch.high}"
         console.print(f"switch {switch.name}: {states}", markup=False)
-    console.print(f"PVs under {settings.prefix!r}: {len(pvs_of(loaded, settings.prefix))}", markup=False)
+    known = served_prefix(name, config, prefix)
+    under = f"PVs under {known!r}" if known is not None else "PVs"
+    console.print(f"{under}: {len(pvs_of(loaded, settings.prefix))}", markup=False)
     print_table(
         [_supply_row(supply) for supply in supply_facts(ring.nominal)],
         {"name": "supply", "family": "family", "drives": "drives", "s": "s [m]", "nominal": "nominal [A]",
@@ -108,6 +111,24 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
         right=("nominal",),
         empty="no supplies",
     )  # fmt: skip
+
+
+def served_prefix(name: str, config: Path | None, prefix: str | None) -> str | None:
+    """Find the prefix under which a machine would be served: as given, or of the configuration beside its file.
+
+    None for a file without one: whoever serves it gives the prefix.
+    """
+    from gnomon.ioc.base.config import ConfigError
+
+    file = Path(name)
+    if prefix is not None or config is not None or not file.is_file():
+        return configure(config, machine=name, prefix=prefix).prefix
+    beside = file.with_name(CONFIG)
+    try:
+        settings = configure(beside) if beside.is_file() else None
+    except ConfigError:
+        return None
+    return settings.prefix if settings is not None and Path(settings.machine).absolute() == file.absolute() else None
 
 
 def _supply_row(supply: "SupplyFacts") -> dict[str, str]:
@@ -153,7 +174,7 @@ def pvs(
     from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.lattice import DocumentError
 
-    settings = configure(config, machine=name, prefix=prefix, pvs=pvs)
+    settings = configure(config, machine=name, prefix=served_prefix(name, config, prefix), pvs=pvs)
     specs = pvs_of(find_machine(settings), settings.prefix)
     patterns = [head + pattern for pattern in wanted or ["*"] for head in {"", settings.prefix}]
     shown = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in patterns)]

@@ -7,6 +7,7 @@ import typer
 from gnomon.cli.lattice_options import LatticeChoice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.study.running import Wanted, cell, run_study
+from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -160,4 +161,6 @@ def _show_match(result: "StudyResult", console: "Console") -> None:
     show_beams(result, console)
     if not data["reached"]:
         console.print("not reached with these supplies within their limits; this is the nearest", style="yellow")
+        if reason := result.facts.get("not reached"):
+            console.print(printable(reason), style="yellow", markup=False, soft_wrap=True)
     console.print("predicted only: nothing was set")

@@ -98,7 +98,8 @@ class RingModel:
             nearest = ", ".join(f"{row.name} {row.found:+.4g} of {row.wanted:+.4g}" for row in found.rows)
             raise LatticeError(
                 f"{self.name}: these supplies cannot make the change; the nearest is {nearest}"
-                + (f"; at their limits: {at_limit}" if at_limit else "; give more supplies")
+                + (f"; at their limits: {at_limit}" if at_limit else "" if found.reason else "; give more supplies")
+                + (f"; {found.reason}" if found.reason else "")
             )
         return RingModel(found.lattice, self._origin)
 

@@ -26,6 +26,7 @@ def study_match(lattice: Lattice, origin: str, say: Say, target: Target, pattern
     return replace(
         compared,
         study="match",
+        facts={**compared.facts, **({"not reached": found.reason} if found.reason else {})},
         names={
             **compared.names,
             "condition": tuple(row.name for row in rows),

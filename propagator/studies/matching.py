@@ -20,6 +20,7 @@ from gnomon.propagator.derivatives import SupplyResponse, supplies_of, supply_re
 from gnomon.propagator.studies.bumps import closing_place, nearest_steerers
 from gnomon.propagator.studies.common import Say, stored_beam
 from gnomon.propagator.studies.result_files import StudyError
+from gnomon.propagator.studies.shortcoming import shortcoming
 
 #: Differences that have equal weight, and end the search: of tunes, of chromaticities, of positions [m] and angles
 #: [rad]. REACHED is the factor on them within which a target counts as reached.
@@ -86,6 +87,7 @@ class Match:
     before: BeamState
     after: BeamState
     reached: bool
+    reason: str = ""  # why it was not reached, where the responses of the supplies tell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +181,7 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
     wanted, scale = conditions.wanted, conditions.scale
     places = () if target.bump is None else (conditions.monitor, conditions.closing)
     present, beam, left = lattice, before, wanted.copy()
-    linear = np.zeros(len(wanted))
+    linear, ranges = np.zeros(len(wanted)), np.zeros((len(wanted), len(supplies)))
     for number in range(STEPS):
         say("matching", number, STEPS)
         response = supply_response(propagate, present, supplies, places=places)
@@ -189,7 +191,7 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
         )
         step[np.abs(step) < NO_CHANGE * size] = 0.0
         if number == 0:
-            linear = slopes @ step
+            linear, ranges = slopes @ step, slopes * size / scale[:, None]
         better = _better(propagate, lattice, supplies, conditions, current, step, left)
         if better is None:
             break
@@ -203,7 +205,9 @@ def match(lattice: Lattice, target: Target, supplies: Sequence[str], say: Say) -
         for (name, unit, want, _), line, have in zip(conditions.names, linear, found, strict=True)
     )
     moves = tuple(map(Move, supplies, start.tolist(), current.tolist(), low.tolist(), high.tolist()))
-    return Match(present, moves, rows, before, beam, bool(np.abs(left / scale).max() < REACHED))
+    reached = bool(np.abs(left / scale).max() < REACHED)
+    reason = "" if reached else shortcoming([row.name for row in rows], ranges)
+    return Match(present, moves, rows, before, beam, reached, reason)
 
 
 def chosen_supplies(lattice: Lattice, patterns: Iterable[str], target: Target) -> tuple[str, ...]:

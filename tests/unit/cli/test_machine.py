@@ -49,6 +49,20 @@ def test_list_has_each_shipped_machine_with_its_size() -> None:
         assert rows[name][-4:] == [*map(str, (len(d.elements), len(d.supplies), len(d.monitors))), "shipped"]
 
 
+def test_show_and_pvs_of_a_file_have_the_prefix_under_which_it_would_be_served(tmp_path: Path) -> None:
+    file = small(tmp_path)
+    shown = gnomon("machine", "show", file).output
+    assert any(line.startswith("PVs: ") for line in shown.splitlines())
+    assert "TWIN:" not in shown
+    beside = tmp_path / "ioc_config.yaml"
+    beside.write_text("machine: ring.json\nprefix: 'MINE:'\n", encoding="utf-8")
+    assert "PVs under 'MINE:': " in gnomon("machine", "show", file).output
+    assert gnomon("machine", "pvs", file, "CP:set", "--names").output == "MINE:CP:set\n"
+    beside.write_text("machine: another.json\nprefix: 'MINE:'\n", encoding="utf-8")
+    assert "MINE:" not in gnomon("machine", "show", file).output
+    assert "PVs under 'TWIN:': " in gnomon("machine", "show", "mls").output
+
+
 def test_show_tells_a_machine_and_each_supply_with_its_limits(tmp_path: Path) -> None:
     lines = gnomon("machine", "show", small(tmp_path), "--prefix", "A:").output.splitlines()
     assert any(f"harmonic number {RING.harmonic_number}" in line and RING.nominal.id in line for line in lines)
