@@ -1,4 +1,4 @@
-"""Why supplies cannot meet the conditions of a match, as their responses tell."""
+"""The reason why supplies cannot meet the conditions of a match, as their responses tell."""
 
 from collections.abc import Sequence
 
