@@ -8,7 +8,7 @@ from typing import Any
 
 from gnomon.lattice.exchange.elegant_tables import PASSIVE, TYPES, Table, find_attribute, find_types
 from gnomon.lattice.exchange.elegant_text import Definition, expand, read_elegant_text
-from gnomon.lattice.exchange.findings import ExchangeError, Finding
+from gnomon.lattice.exchange.findings import ExchangeError, Finding, MissingEnergyError
 from gnomon.lattice.exchange.foreign import EXACT, ForeignElement, ForeignRing, fundamental, with_harmonic_numbers
 from gnomon.lattice.exchange.placing import PLACED
 from gnomon.lattice.exchange.powering import ELECTRON_EV
@@ -48,7 +48,7 @@ class ReadElement:
 def read_elegant(file: Path, use: str | None, energy_ev: float | None) -> ForeignRing:
     """Read a file. Raises ExchangeError with file, line and construct."""
     if energy_ev is None:
-        raise ExchangeError(f"{file}: an elegant lattice does not say the beam energy: give --energy-ev [eV]")
+        raise MissingEnergyError(f"{file}: an elegant lattice does not say the beam energy: give --energy-ev [eV]")
     found = read_elegant_text(file)
     name = use or (RING if RING in found.lines else found.use) or RING
     there = {n.upper(): n for n in found.lines}

@@ -10,6 +10,10 @@ class ExchangeError(LatticeError):
     """A lattice that cannot be read or written as asked: what, where, why and what to do."""
 
 
+class MissingEnergyError(ExchangeError):
+    """A file that does not say the beam energy, which was not given either."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something of an element that has no place on the other side.

@@ -10,7 +10,7 @@ from gnomon.lattice.build import build_elements
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.exchange.document_text import render
 from gnomon.lattice.exchange.element_names import unique_names
-from gnomon.lattice.exchange.findings import ExchangeError, Finding, RefusedLattice, summary
+from gnomon.lattice.exchange.findings import ExchangeError, Finding, MissingEnergyError, RefusedLattice, summary
 from gnomon.lattice.exchange.foreign import MAX_ELEMENTS, ForeignElement, ForeignRing
 from gnomon.lattice.exchange.momentum import frequency_findings
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
@@ -19,6 +19,8 @@ from gnomon.lattice.exchange.slicing import SLICED, choose_slices
 from gnomon.lattice.exchange.translate import driven, empty, translate
 from gnomon.lattice.parsing import parse_machine
 
+#: Energy with which a file is read to find out what else it lacks [eV].
+PROBE_EV = 1e9
 ADVICE = (
     "Nothing was written. Leave elements out as free space with --drop NAME (patterns like 'ID*' may be given, several "
     "times), or take the nearest that can be had for all of them with --approximate."
@@ -63,8 +65,22 @@ def import_machine(file: Path, format: str, options: ImportOptions | None = None
     not say what a ring needs.
     """
     options = options or ImportOptions()
-    ring = read_ring(file, format, options.use, options.energy_ev, options.harmonic_number)
+    try:
+        ring = read_ring(file, format, options.use, options.energy_ev, options.harmonic_number)
+    except MissingEnergyError as error:
+        raise ExchangeError(f"{error}{_further_need(file, format, options)}") from error
     return build_import(ring, str(file), options)
+
+
+def _further_need(file: Path, format: str, options: ImportOptions) -> str:
+    """Say that the harmonic number is needed besides the energy, if the file does not say it for any energy."""
+    if options.harmonic_number is not None:
+        return ""
+    try:
+        known = read_ring(file, format, options.use, PROBE_EV, None).harmonic_number
+    except ExchangeError:
+        return ""  # it is told when the energy is given
+    return "" if known else " and --harmonic-number, which is not in the file either"
 
 
 def build_import(ring: ForeignRing, where: str, options: ImportOptions) -> Imported:

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from gnomon.lattice.exchange.findings import ExchangeError, Finding
+from gnomon.lattice.exchange.findings import ExchangeError, Finding, MissingEnergyError
 from gnomon.lattice.exchange.foreign import ForeignElement, ForeignRing
 from gnomon.lattice.exchange.madx.called_files import Files
 from gnomon.lattice.exchange.madx.interpreter import Interpreter
@@ -46,7 +46,7 @@ def _ring(program: Program, file: Path, use: str | None, energy_ev: float | None
     others = [] if use else [other for other in _outer(program) if other != name]
     beam = program.beams.get(name, program.beams[""])
     if energy_ev is None and not beam.stated:
-        raise ExchangeError(f"{file}: no BEAM gives the energy: give --energy-ev [eV]")
+        raise MissingEnergyError(f"{file}: no BEAM gives the energy: give --energy-ev [eV]")
     if abs(beam.bv) != 1.0:
         raise ExchangeError(f"{file}: bv={beam.bv:g} of the beam: it must be 1 or -1")
     made: dict[str, ForeignElement] = {}

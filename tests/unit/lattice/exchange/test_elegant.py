@@ -183,6 +183,14 @@ def test_no_energy_says_what_to_give(tmp_path: Path) -> None:
         imported(written(tmp_path, RING), "elegant")
 
 
+def test_all_that_is_needed_is_said_at_once(tmp_path: Path) -> None:
+    file = written(tmp_path, "d: drift, l=1\nq: quad, l=0.5, k1=1\nring: line=(d, q)\nuse, ring")
+    with pytest.raises(ExchangeError, match=r"give --energy-ev \[eV\] and --harmonic-number, which is not in the file"):
+        import_machine(file, "elegant", ImportOptions())
+    with pytest.raises(ExchangeError, match=r"give --energy-ev \[eV\]$"):
+        import_machine(file, "elegant", ImportOptions(harmonic_number=10))
+
+
 def test_a_cavity_has_500_mhz_and_the_nearest_harmonic_number(tmp_path: Path) -> None:
     text = RING.replace("VOLT=5e5", "VOLT=5e5, FREQ={}")
     ring = read(tmp_path, RING)
