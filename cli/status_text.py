@@ -81,7 +81,7 @@ def _figures(seen: Overview) -> Iterator[tuple[str, str]]:
     yield "chromaticity", _both(seen, sources.CHROMATICITY, ".3f")
     reference = _cut(str(seen.value(sources.REFERENCE_USE) or "zero"), 20)
     yield "rms orbit", f"{_both(seen, sources.ORBIT_DIFFERENCE_RMS, '.5f')}   from reference {reference}"
-    if places := [_largest(seen, plane) for plane in (0, 1) if seen.value(sources.ORBIT_DIFFERENCE_LARGEST[plane])]:
+    if places := [_largest(seen, plane) for plane in (0, 1) if _has_orbit(seen, plane)]:
         yield "  largest", ", ".join(places)
     yield "model", _model(seen)
     count, faults = seen.value(sources.FAULTS_COUNT), seen.value(sources.FAULTS_ACTIVE) or []
@@ -115,6 +115,11 @@ def _both(seen: Overview, planes: Planes, form: str) -> str:
         return typer.style("INVALID", fg="red") + f" ({_why(seen, known[0][1])})"
     texts = [f"{plane} {_number(reading, form, unit=False)}" for plane, reading in known]
     return f"{'  '.join(texts)} {printable(known[0][1].unit)}".rstrip()
+
+
+def _has_orbit(seen: Overview, plane: int) -> bool:
+    """Tell whether an orbit is as large as the digits that are shown."""
+    return abs(seen.value(sources.ORBIT_DIFFERENCE_LARGEST[plane]) or 0.0) >= 5e-6
 
 
 def _largest(seen: Overview, plane: int) -> str:
