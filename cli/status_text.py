@@ -119,7 +119,7 @@ def _both(seen: Overview, planes: Planes, form: str) -> str:
 
 def _has_orbit(seen: Overview, plane: int) -> bool:
     """Tell whether an orbit is as large as the digits that are shown."""
-    return abs(seen.value(sources.ORBIT_DIFFERENCE_LARGEST[plane]) or 0.0) >= 5e-6
+    return bool(abs(seen.value(sources.ORBIT_DIFFERENCE_LARGEST[plane]) or 0.0) >= 5e-6)
 
 
 def _largest(seen: Overview, plane: int) -> str:
