@@ -110,4 +110,4 @@ def _show(console: Console, compile_all: Callable[["Progress"], None]) -> None:
 if __name__ == "__main__":
     if SECOND in sys.argv[1:]:
         sys.exit(_second_process())
-    compile_all_with_progress(Console())
+    compile_all_with_progress(Console(emoji=False))

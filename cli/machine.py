@@ -81,7 +81,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
         return
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     origin = escape(printable(loaded.origin))
-    console.print(f"[bold]{document.name}[/]: {escape(printable(document.title))} ({origin})")
+    console.print(f"[bold]{escape(printable(document.name))}[/]: {escape(printable(document.title))} ({origin})")
     console.print(f"source: {escape(printable(document.source))}")
     for note in document.notes:
         console.print(f"  - {escape(printable(note))}")
@@ -90,17 +90,19 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
         f"RF {ring.rf_reference / 1e3:.4f} kHz; nominal lattice {ring.nominal.id}"
     )
     console.print("elements: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
-    console.print(f"monitors: {len(document.monitors)}; optics: {', '.join(document.optics) or 'nominal only'}")
+    optics = ", ".join(map(printable, document.optics)) or "nominal only"
+    console.print(f"monitors: {len(document.monitors)}; optics: {optics}", markup=False)
     for name, lattice in ring.optics.items():
         if name in document.operating:
-            console.print(f"  {name}: {lattice.energy_ev / 1e6:g} MeV, cavity voltage {lattice.voltage_v / 1e3:g} kV")
+            energy, voltage = f"{lattice.energy_ev / 1e6:g} MeV", f"{lattice.voltage_v / 1e3:g} kV"
+            console.print(f"  {printable(name)}: {energy}, cavity voltage {voltage}", markup=False)
     console.print(
         f"cavity voltage {ring.nominal.voltage_v / 1e3:g} kV; vertical emittance {document.coupling:g} of the "
         "horizontal one"
     )
     for switch in document.switches:
         states = ", ".join(map(printable, switch.states)) or f"{switch.low} to {switch.high}"
-        console.print(f"switch {switch.name}: {states}", markup=False)
+        console.print(f"switch {printable(switch.name)}: {states}", markup=False)
     known = served_prefix(name, config, prefix)
     under = f"PVs under {known!r}" if known is not None else "PVs"
     console.print(f"{under}: {len(pvs_of(loaded, settings.prefix))}", markup=False)

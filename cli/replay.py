@@ -230,7 +230,7 @@ def _show(plan: "Plan", console: "Console") -> None:
             rendering.clean(step.pv),
             f"{step.start:.9g}",
             f"{step.target:.9g}",
-            step.unit,
+            rendering.clean(step.unit),
             *millimetres,
             *(f"{v:+.6f}" for v in prediction.tune),
             rendering.clean(remark),

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -28,7 +29,8 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
         f"[bold]gnomon[/] {escape(printable(document.title))}: {len(ring.elements)} elements, "
         f"{len(document.supplies)} supplies, {len(ring.bpms)} monitors"
     )
-    console.print(
+    say = partial(console.print, markup=False)  # brackets of names, prefixes and paths are brackets
+    say(
         f"  {len(twin.bank.specs)} PVs as {config.prefix!r}...{f', named by {config.pvs}' if config.pvs else ''}, "
         f"lattice {twin.initial_state.lattice.id}, "
         f"role {_role(config)}"
@@ -36,24 +38,24 @@ def introduce(serving: Serving, console: Console, seconds: float) -> None:
     _say_where_it_begins(twin, console)
     ca = f"{servers.ca.where.interfaces[0]}:{servers.ca.port}"
     pva = f"{servers.pva_endpoint.interfaces[0]}:{servers.pva_endpoint.port}"
-    console.print(f"  Channel Access {ca}, PV Access {pva}")
-    console.print(f"  journal {twin.journal.path}")
+    say(f"  Channel Access {ca}, PV Access {pva}")
+    say(f"  journal {twin.journal.path}")
     for fork in serving.forks.all():
-        console.print(
+        say(
             f"  fork {fork.name}: {len(fork.twin.bank.specs)} PVs as {fork.twin.prefix!r}..., "
             f"lattice {fork.twin.initial_state.lattice.id}, journal {fork.twin.journal.path}"
         )
     variables = {**servers.ca.client_variables, **servers.pva_endpoint.client_variables}
-    console.print(f"  other clients need {_environment(variables)}")
-    console.print("  try:")
+    say(f"  other clients need {_environment(variables)}")
+    say("  try:")
     residual = next((s for s in twin.bank.specs if s.source == sources.RESIDUAL_RMS.x.name), None)
     if config.role == "shadow" and residual is not None:
-        console.print(f"    {_program('gnomon')} get {residual.name}")
+        say(f"    {_program('gnomon')} get {residual.name}")
     elif setpoint is not None:
-        console.print(f"    {_program('gnomon')} put {setpoint.name}=0.1")
+        say(f"    {_program('gnomon')} put {setpoint.name}=0.1")
     if reading is not None:
-        console.print(f"    {_program('gnomon')} get {reading.name}")
-    console.print(f"ready after {seconds:.2f} s; stop with Ctrl-C")
+        say(f"    {_program('gnomon')} get {reading.name}")
+    say(f"ready after {seconds:.2f} s; stop with Ctrl-C")
 
 
 def _role(config: Config) -> str:
@@ -71,9 +73,9 @@ def _role(config: Config) -> str:
 def _say_where_it_begins(twin: Twin, console: Console) -> None:
     start = twin.initial_state
     if start.changes:
-        console.print(f"  {start.note}: settings that are not nominal: {len(start.changes)}")
+        console.print(f"  {start.note}: settings that are not nominal: {len(start.changes)}", markup=False)
     elif start.note:
-        console.print(f"  {start.note}")
+        console.print(f"  {start.note}", markup=False)
     for reason in start.left_out:
         console.print(f"  [yellow]not restored:[/] {escape(reason)}")
 

@@ -110,21 +110,32 @@ def dt4acc_bessy2() -> Peer:
     return replace(peer, watched=sorted(names - set(peer.monitored)))
 
 
-def _listed(peer: Peer, prefix: str, patience_s: float = 10.0) -> set[str]:
-    """List the PVs that `dbl` on the console of a soft IOC shows."""
+#: For a soft IOC's Python console: write the names of its PVs to a file. On the console itself, C's output, which has a
+#: buffer of its own, may come after Python's, or between lines of the log.
+LIST_PVS = """
+import ctypes, os
+flush = ctypes.CDLL(None).fflush
+flush(None), os.dup2(1, 99), os.dup2(os.open("unfinished", os.O_CREAT | os.O_WRONLY), 1), None
+dbl(), flush(None), os.dup2(99, 1), os.rename("unfinished", "names"), None
+"""
+
+
+def _listed(peer: Peer, prefix: str, patience_s: float = 60.0) -> set[str]:
+    """List the PVs that the console of a soft IOC knows. Raises RuntimeError when it does not say within the time."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = loopback_environment() | peer.environment
-        with Server(peer.command, environment, peer.ready_text, Path(folder), log_lines=100_000) as server:
+        environment, names = loopback_environment() | peer.environment, Path(folder) / "names"
+        with Server(peer.command, environment, peer.ready_text, Path(folder)) as server:
             server.await_ready()
             assert server.process.stdin is not None
-            server.process.stdin.write("dbl()\nprint('end of ' 'list')\n")
+            server.process.stdin.write(LIST_PVS)
             server.process.stdin.flush()
             end = time.monotonic() + patience_s
-            while time.monotonic() < end and not any("end of list" in line for line in tuple(server.last_lines)):
+            while not names.exists():
+                if time.monotonic() > end:
+                    raise RuntimeError(f"{peer.name} did not list its PVs within {patience_s:g} s")
                 time.sleep(0.1)
-            lines = tuple(server.last_lines)
-    found = (re.fullmatch(rf"(?:>>> )?({prefix}[\w:]+)", line.strip()) for line in lines)
-    return {match[1] for match in found if match}
+            lines = names.read_text().split()
+    return {line for line in lines if re.fullmatch(rf"{prefix}[\w:]+", line)}
 
 
 def built_load_clients() -> None:

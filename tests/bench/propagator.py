@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--write-docs", action="store_true", help="keep the table in docs/performance.md")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     args = parser.parse_args()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 120)
     with console.status("building both rings") as status:
         pair = Pair(ring_with_orbit(shipped_machine("bessy2")))
         measured = rows(pair, args.seconds, status.update)

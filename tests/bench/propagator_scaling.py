@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="for the timed calls, about (default %(default)s)")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     args = parser.parse_args()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 140)
     with console.status("building the rings") as status:
         measured = rows(args.seconds, status.update)
     table = Table(

@@ -51,7 +51,7 @@ def main() -> None:
     thread = peers.counted(peers.gnomon_bessy2())
     _, *arguments = thread.command
     process = replace(thread, name="process", command=[sys.executable, str(PROTOTYPE), *arguments])
-    console = Console()
+    console = Console(emoji=False)
     for rate in args.rates:
         runs: dict[str, list[Numbers]] = {"thread": [], "process": []}
         for _ in range(args.repeat):

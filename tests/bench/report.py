@@ -73,7 +73,8 @@ class Report:
         text = "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
         extra = "".join(f"- {label}: {cell}\n" for label, cell in self._extra())
         where = "".join(f"- {name}: {value}\n" for name, value in self.where.items())
-        missing = "".join(f"- not measured: {name}\n" for name in self.missing)
+        failed = self.missing.items()
+        missing = "".join(f"- not measured: {name}: {reason.splitlines()[0]}\n" for name, reason in failed)
         heading = "Times are medians, with p90 and p99 in parentheses where there are at least 100 samples."
         return f"{heading}\n\n{text}\n{extra}{missing}\nMeasured on:\n\n{where}"
 

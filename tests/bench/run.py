@@ -172,7 +172,7 @@ def main() -> int:
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # an exception, so that servers are stopped too
 
-    console, where = Console(), described_machine()
+    console, where = Console(emoji=False), described_machine()
     with console.status("looking for what to compare with (installs dt4acc the first time)"):
         targets, missing = all_targets()
     if args.only:

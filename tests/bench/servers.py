@@ -146,7 +146,8 @@ def table(findings: Findings) -> Table:
 def markdown(findings: Findings, where: dict[str, str]) -> str:
     lines = [HEADER, ["---"] * 2 + ["---:"] * 5, *(row.cells(findings.medians) for row in ROWS)]
     text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    missing = "".join(f"- not measured: {name}\n" for name in findings.failures)
+    failed = findings.failures.items()
+    missing = "".join(f"- not measured: {name}: {reason.splitlines()[0]}\n" for name, reason in failed)
     measured = "; ".join(f"{name} {value}" for name, value in where.items())
     return f"Measured: {measured}.\n\n{text}{missing}\n{stream_text(findings.stream)}\n"
 
@@ -163,7 +164,7 @@ def main() -> int:
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # an exception, so that servers are stopped too
 
-    console, where, findings = Console(), described_machine(), Findings()
+    console, where, findings = Console(emoji=False), described_machine(), Findings()
     console.width = max(console.width, TABLE_WIDTH)
     begin = time.monotonic()
 

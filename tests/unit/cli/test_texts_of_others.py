@@ -1,5 +1,7 @@
 """Output of commands: texts of others cannot act on the terminal, whichever command shows them."""
 
+import ast
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from gnomon.clients.errors import NoServerError
 from unit.cli.commands import gnomon
 from unit.cli.fake_overview import overview, server
 from unit.cli.running_client import FakeServer
+from unit.lattice import small_ring
 
 EVIL, SHOWN = "\x1b[2J\u202ebad", "\\x1b[2J\\u202ebad"
 
@@ -55,3 +58,35 @@ def test_a_file_s_name_is_escaped(tmp_path: Path) -> None:
 def test_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
     output.say(f"first\n{EVIL}")
     assert capsys.readouterr().out == f"first\n{SHOWN}\n"
+
+
+#: Rich would make a cross of `:x:`, and a style of `[bold]`.
+MARKED = "beam:orbit:x: [bold] of all"
+
+
+def test_colons_and_brackets_in_the_texts_of_a_machine_are_shown_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gnomon.ioc.app.machines import find_machine
+    from gnomon.ioc.base.config import Config
+
+    file = tmp_path / "ring.json"
+    file.write_text(json.dumps(json.loads(small_ring.text()) | {"title": MARKED}))
+    loaded = find_machine(Config(machine=str(file)))
+    monkeypatch.setattr("gnomon.ioc.app.machines.known_machines", lambda config: iter([loaded]))
+    assert f" {MARKED} " in gnomon("machine", "list").output
+    assert f": {MARKED} (" in gnomon("machine", "show", file).output
+
+
+@pytest.mark.parametrize("folder", [Path(output.__file__).parent, Path(__file__).parents[2] / "bench"])
+def test_no_console_makes_pictures_of_the_names_of_pvs(folder: Path) -> None:
+    calls = [
+        (path.name, call)
+        for path in folder.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Console"
+    ]
+    assert calls
+    for name, call in calls:
+        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg == "emoji"}
+        assert given == {"emoji": False}, f"{name}:{call.lineno}"

@@ -68,6 +68,9 @@ async def test_the_banner_says_where_a_restored_server_begins_and_what_is_left_o
         assert "  not restored: [bold]GONE[/] current = 1 A" in shown
         empty = lines(with_twin(serving, initial_state=InitialState(RING.nominal, {}, "nothing to restore")))
         assert "  nothing to restore" in empty
+        here = serving.twin.initial_state.lattice
+        asked = lines(with_twin(serving, initial_state=InitialState(here, {}, "from [bold]a.json")))
+        assert "  from [bold]a.json" in asked
 
 
 @pytest.mark.parametrize(
