@@ -1,0 +1,68 @@
+"""Two shadows of one imperfect machine: residuals show its hidden errors, and noise to the shadow that knows them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from p4p.client.thread import Context
+
+from gnomon.ioc.base.config import ShadowConfig
+from system.test_shadow_operation import ports, reader, until
+from system.twin_process import TwinProcess
+from unit.cli.commands import gnomon
+
+#: Noise of a monitor that the shadow expects [mm].
+NOISE_MM = 1e3 * ShadowConfig().monitor_noise_m
+
+MACHINE = """
+role: machine
+machine: mls
+prefix: ''
+"""
+#: What the machine shows of calibrations and strengths is ideal, and not for a shadow that knows better.
+SHADOW = """
+role: shadow
+machine: {machine}
+pvs: mls
+prefix: 'SHADOW:'
+shadow: {{addresses: ['127.0.0.1:{port}'], leave_alone: ['*:par:hw2phys', '*:Cm:set']}}
+"""
+
+
+@pytest.fixture(scope="module")
+def shadows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Context]]:
+    """Clients of the machine, and of the shadows with the ideal and with the true document."""
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "machine.yaml").write_text(MACHINE)
+    true = folder / "true.json"
+    assert gnomon("machine", "truth", "--config", folder / "machine.yaml", "--document", true).exit_code == 0
+    theirs = ports()
+    with ExitStack() as stack:
+        stack.enter_context(TwinProcess(theirs.environment, folder, "--config", str(folder / "machine.yaml")))
+        found = {"machine": stack.enter_context(reader(theirs))}
+        for name, machine in (("ideal", "mls"), ("true", str(true))):
+            where, own = ports(), Path(folder / name)
+            own.mkdir()
+            (own / "shadow.yaml").write_text(SHADOW.format(machine=machine, port=theirs.ca))
+            stack.enter_context(TwinProcess(where.environment, own, "--config", str(own / "shadow.yaml")))
+            found[name] = stack.enter_context(reader(where))
+        yield found
+
+
+def residual_rms_mm(shadow: Context) -> list[float]:
+    """The rms of the residuals in both planes, over some readings."""
+    return [
+        float(np.mean([float(shadow.get(f"SHADOW:dt:residual:{plane}:rms", timeout=10.0)) for _ in range(5)]))
+        for plane in ("x", "y")
+    ]
+
+
+@pytest.mark.slow
+def test_residuals_show_hidden_errors_and_are_noise_with_the_true_document(shadows: dict[str, Context]) -> None:
+    for name in ("ideal", "true"):
+        until(lambda name=name: int(shadows[name].get("SHADOW:dt:machine:connected", timeout=10.0)) == 3)  # type: ignore[misc]
+        until(lambda name=name: shadows[name].get("SHADOW:dt:residual:x:rms", timeout=10.0).severity == 0)  # type: ignore[misc]
+    assert min(residual_rms_mm(shadows["ideal"])) > 50.0 * NOISE_MM
+    assert max(residual_rms_mm(shadows["true"])) < 1.1 * NOISE_MM
