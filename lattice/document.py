@@ -26,6 +26,7 @@ __all__ = [
     "LinearPart",
     "MagnetPart",
     "MarkerPart",
+    "MonitorErrorPart",
     "MonitorPart",
     "MultiplexerPart",
     "MultipolePart",
