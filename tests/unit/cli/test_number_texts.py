@@ -55,7 +55,6 @@ def test_every_number_of_every_command_is_read_in_one_spelling(path: tuple[str, 
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--settle", "1e300"),
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--timeout", "1e300"),
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--pace", "1_0"),
-        ("fault", "add", "delay", "Q1", "--delay", "nan"),
         ("init", "ring.lte", "--energy-ev", "inf"),
     ],
 )

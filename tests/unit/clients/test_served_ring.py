@@ -46,6 +46,12 @@ class BankClient(EpicsClient):
         raise NotImplementedError
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> None:
+    """Compile the model before a twin has to answer in time."""
+    Propagator(RING)(RING.nominal)
+
+
 @pytest.fixture
 def document(tmp_path: Path) -> str:
     file = tmp_path / "ring.json"
@@ -63,7 +69,7 @@ def alike(served: Table, library: Table, without: tuple[str, ...] = ()) -> None:
 
 
 async def test_orbit_optics_tunes_and_identity_are_those_of_the_library(tmp_path: Path, document: str) -> None:
-    async with running(tmp_path, lambda lattice: Propagator(RING)(lattice)) as rig:
+    async with running(tmp_path, lambda lattice: Propagator(RING)(lattice), timeout_s=60.0) as rig:
         for name, value in {"CP": 0.5, "QFP": 80.5}.items():
             assert (await rig.put(f"T:{name}:set", value)).accepted
         served, library = RemoteRing(BankClient(rig)), gnomon.ring(RING.nominal).set(CP=0.5, QFP=80.5)
@@ -84,7 +90,7 @@ async def test_orbit_optics_tunes_and_identity_are_those_of_the_library(tmp_path
 
 
 async def test_predictions_are_those_of_the_library_and_set_nothing(tmp_path: Path, document: str) -> None:
-    async with running(tmp_path, lambda lattice: Propagator(RING)(lattice)) as rig:
+    async with running(tmp_path, lambda lattice: Propagator(RING)(lattice), timeout_s=60.0) as rig:
         assert (await rig.put("T:QFP:set", 80.5)).accepted
         served, library = RemoteRing(BankClient(rig)), gnomon.ring(RING.nominal).set(QFP=80.5)
         there = served.model(document)
