@@ -96,6 +96,7 @@ class Outputs:
             sources.MULTIPLEXER_HEALTHY: 1,
             sources.MULTIPLEXER_DISABLED: 0,
             sources.MULTIPLEXER_RELAY: 1,
+            sources.INJECT: 0,
         }
         for source, value in constant.items():
             self._put(publication, source, value)

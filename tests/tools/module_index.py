@@ -1,0 +1,42 @@
+"""Write docs/reference/modules.md: every module in one line, by the first line of its docstring."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/reference/modules.md"
+
+#: Folders in the order of the layers, from the top.
+FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
+
+HEADING = """# All modules
+
+The first line of each module's docstring, in the order of the layers; written by `cd tests && python -m tools.module_index`. Which to change for what, by example:
+[architecture](../explanations/architecture.md).
+"""
+
+
+def first_line(module: Path) -> str:
+    """First sentence of a module's docstring, up to its first line break, fit for a table."""
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].replace("|", "\\|")
+
+
+def page() -> str:
+    """Build the page: a table for each package with modules of its own."""
+    parts = [HEADING]
+    for folder in FOLDERS:
+        packages = sorted({module.parent for module in (ROOT / folder).rglob("*.py")})
+        for package in packages:
+            modules = sorted(package.glob("*.py"), key=lambda module: (module.stem != "__init__", module.stem))
+            name = package.relative_to(ROOT).as_posix()
+            rows = [f"| `{module.name}` | {first_line(module)} |" for module in modules if module.stem != "__init__"]
+            about = first_line(package / "__init__.py") if (package / "__init__.py").exists() else ""
+            parts.append(f"\n## {name}/\n\n{about}\n")
+            if rows:
+                parts.append("\n| module | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
