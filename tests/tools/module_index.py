@@ -11,8 +11,8 @@ FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator",
 
 HEADING = """# All modules
 
-The first line of each module's docstring, in the order of the layers; written by `cd tests && python -m tools.module_index`. Which to change for what, by example:
-[architecture](../explanations/architecture.md).
+The first line of each module's docstring, in the order of the layers; written by `cd tests && python -m
+tools.module_index`. Which to change for what, by example: [architecture](../explanations/architecture.md).
 """
 
 
