@@ -1,4 +1,4 @@
-"""Archiving of a running server's journal when it has grown, or its oldest command is old enough."""
+"""Look at the journal from time to time, and archive what `recorder/rotation.py` says is due."""
 
 import asyncio
 import logging

@@ -22,6 +22,12 @@ def first_line(module: Path) -> str:
     return docstring.partition("\n")[0].replace("|", "\\|")
 
 
+def has_code(module: Path) -> bool:
+    """Tell whether a module defines something: a package's own usually only says what is public."""
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, defined) for node in ast.parse(module.read_text(encoding="utf-8")).body)
+
+
 def page() -> str:
     """Build the page: a table for each package with modules of its own."""
     parts = [HEADING]
@@ -30,7 +36,11 @@ def page() -> str:
         for package in packages:
             modules = sorted(package.glob("*.py"), key=lambda module: (module.stem != "__init__", module.stem))
             name = package.relative_to(ROOT).as_posix()
-            rows = [f"| `{module.name}` | {first_line(module)} |" for module in modules if module.stem != "__init__"]
+            rows = [
+                f"| `{module.name}` | {first_line(module)} |"
+                for module in modules
+                if module.stem != "__init__" or has_code(module)
+            ]
             about = first_line(package / "__init__.py") if (package / "__init__.py").exists() else ""
             parts.append(f"\n## {name}/\n\n{about}\n")
             if rows:
