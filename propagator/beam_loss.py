@@ -32,7 +32,7 @@ class Resonance:
 def acceptance(orbit: Floats, beta: Floats, half_aperture_m: float) -> float:
     """Acceptance [m rad] of one plane around an orbit (n,) [m] with beta function (n,) [m]; 0 if it hits the aperture.
 
-    The smallest (a - |x|)^2 / beta along the ring.
+    The smallest (a - abs(x))^2 / beta along the ring.
     """
     clearance = np.maximum(half_aperture_m - np.abs(orbit), 0.0)
     return float((clearance**2 / beta).min())
