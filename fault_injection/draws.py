@@ -7,15 +7,20 @@ times 2^-53. Logarithm and normal distribution are made of +, -, *, / and sqrt a
 everywhere; those of the system's library differ between machines in the last bit.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
 #: Largest seed.
 MAX_SEED = 2**63 - 1
+
+#: Half the distance of two numbers in [0, 1): added, it keeps both ends out, symmetrically about 1/2.
+HALF_STEP = 2.0**-54
 
 _LN2 = 0.6931471805599453
 
@@ -40,8 +45,7 @@ class Draws:
 
     def uniforms(self, fault: int, number: int, lane: Lane, count: int) -> Floats:
         """Draw numbers (count,) in [0, 1)."""
-        bits = np.random.Philox(key=[self.seed, fault], counter=[0, number, int(lane), 0])
-        return (bits.random_raw(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return philox_uniforms([self.seed, fault], [0, number, int(lane), 0], count)
 
     def uniform(self, fault: int, number: int, lane: Lane) -> float:
         """Draw one number in [0, 1)."""
@@ -66,7 +70,17 @@ class Draws:
 
     def _inside(self, fault: int, number: int, lane: Lane, count: int) -> Floats:
         """Draw numbers strictly between 0 and 1."""
-        return self.uniforms(fault, number, lane, count) + 2.0**-54
+        return self.uniforms(fault, number, lane, count) + HALF_STEP
+
+
+def philox_uniforms(key: Sequence[int] | Words, counter: Sequence[int], count: int) -> Floats:
+    """Draw numbers (count,) in [0, 1) of Philox4x64-10 with this key (2,) and counter (4,)."""
+    return unit_interval(np.random.Philox(key=key, counter=counter).random_raw(count))
+
+
+def unit_interval(words: Words) -> Floats:
+    """Turn words of 64 random bits into numbers in [0, 1), by their upper 53 bits."""
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def logarithm(x: Floats) -> Floats:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from gnomon.lattice.operation import ENERGY, NAMED_SETTINGS, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
     from gnomon.lattice.states import fault_in_states
-    from gnomon.lattice.supply_table import SupplyFacts, family_of, supply_facts
+    from gnomon.lattice.supply_table import KICKS, SupplyFacts, family_of, properties_by_supply, supply_facts
 
 __all__ = [
     "ENERGY",
+    "KICKS",
     "NAMED_SETTINGS",
     "OPTICS",
     "VOLTAGE",
@@ -49,6 +50,7 @@ __all__ = [
     "lazy_names",
     "parse_document",
     "parse_machine",
+    "properties_by_supply",
     "read_machine",
     "supply_facts",
 ]
@@ -64,6 +66,6 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("ENERGY", "NAMED_SETTINGS", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
         "fault_in_states": "states",
-        **dict.fromkeys(("SupplyFacts", "family_of", "supply_facts"), "supply_table"),
+        **dict.fromkeys(("KICKS", "SupplyFacts", "family_of", "properties_by_supply", "supply_facts"), "supply_table"),
     },
 )

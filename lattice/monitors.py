@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,13 @@ class MonitorErrors:
     rolls: Floats
     ideal: bool
 
+    @classmethod
+    def of_table(cls, values: Floats) -> Self:
+        """Take the errors from a table, one row of `SETTINGS` for each monitor, which becomes read-only."""
+        table = values.reshape(-1, len(SETTINGS))
+        table.flags.writeable = False
+        return cls(table[:, 0:2], table[:, 2:4], table[:, 4], ideal=bool((table == IDEAL).all()))
+
     def readings(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return what monitors show [m] of positions x, y (n,) [m]: gain x (position in the rolled axes - offset)."""
         if self.ideal:
@@ -53,6 +61,4 @@ class MonitorErrors:
 
 def monitor_errors(chunks: Sequence[Chunk]) -> MonitorErrors:
     """The errors that these chunks hold, `SETTINGS` after `SETTINGS`, one set for each monitor."""
-    table = np.concatenate([np.empty(0), *chunks]).reshape(-1, len(SETTINGS))
-    table.flags.writeable = False
-    return MonitorErrors(table[:, 0:2], table[:, 2:4], table[:, 4], ideal=bool((table == IDEAL).all()))
+    return MonitorErrors.of_table(np.concatenate([np.empty(0), *chunks]))

@@ -4,11 +4,15 @@ import re
 from dataclasses import dataclass
 
 from gnomon.lattice.build import COLUMN
+from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import PARAMETERS
 from gnomon.lattice.lattice import Lattice
 
 #: Property that a magnet has in a machine document, by the column of its field.
 PROPERTY = {PARAMETERS.index(column): name for name, column in COLUMN.items()}
+
+#: Properties of magnets that steer.
+KICKS = frozenset({"kick_x", "kick_y"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,14 @@ class SupplyFacts:
     magnets: tuple[str, ...]
     s_m: tuple[float, ...]
     slopes: tuple[float, ...]
+
+
+def properties_by_supply(document: MachineDocument) -> dict[str, set[str]]:
+    """Find the properties of magnets that each supply drives, by its name; supplies without magnets are missing."""
+    found: dict[str, set[str]] = {}
+    for magnet in document.magnets:
+        found.setdefault(magnet.supply, set()).add(magnet.property)
+    return found
 
 
 def family_of(name: str) -> str:

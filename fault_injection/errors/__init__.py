@@ -6,7 +6,7 @@ Nothing here knows clocks, servers or beams. Only the server of role machine and
 from gnomon.fault_injection.errors.documents import true_document
 from gnomon.fault_injection.errors.drawn import KINDS, Kind, MachineErrors, draw_errors
 from gnomon.fault_injection.errors.lattices import TrueLattices
-from gnomon.fault_injection.errors.monitors import true_monitor_errors
+from gnomon.fault_injection.errors.monitors import hidden_monitor_errors
 from gnomon.fault_injection.errors.named_draws import normals, uniforms
 from gnomon.fault_injection.errors.sizes import ErrorSizes
 
@@ -17,8 +17,8 @@ __all__ = [
     "MachineErrors",
     "TrueLattices",
     "draw_errors",
+    "hidden_monitor_errors",
     "normals",
     "true_document",
-    "true_monitor_errors",
     "uniforms",
 ]

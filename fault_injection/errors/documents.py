@@ -9,7 +9,7 @@ from typing import Any
 
 from gnomon.fault_injection.errors.drawn import MachineErrors
 from gnomon.fault_injection.errors.field_factors import FieldFactors
-from gnomon.fault_injection.errors.monitors import true_monitor_errors
+from gnomon.fault_injection.errors.monitors import hidden_monitor_errors
 from gnomon.lattice import MachineDocument
 from gnomon.lattice.document import (
     BendPart,
@@ -43,8 +43,8 @@ def true_document(document: MachineDocument, errors: MachineErrors) -> MachineDo
         name: {magnet: value * factors.own[magnet] for magnet, value in strengths.items()}
         for name, strengths in document.optics.items()
     }
-    of_monitors = true_monitor_errors(document, errors)
-    monitors = tuple(_true_monitor(part, of_monitors[part.name]) for part in document.monitors)
+    hidden = hidden_monitor_errors(document, errors)
+    monitors = tuple(_true_monitor(part, hidden[part.name]) for part in document.monitors)
     changed = {
         "monitors": monitors,
         "elements": tuple(elements[part.name] for part in document.elements),
@@ -53,8 +53,17 @@ def true_document(document: MachineDocument, errors: MachineErrors) -> MachineDo
     return document.model_copy(update={**changed, "optics": optics})
 
 
-def _true_monitor(part: BpmPart, error: MonitorErrorPart) -> BpmPart:
-    return part if error == (part.error or MonitorErrorPart()) else part.model_copy(update={"error": error})
+def _true_monitor(part: BpmPart, hidden: MonitorErrorPart) -> BpmPart:
+    """Return a monitor with its hidden errors in addition to those that the document knows."""
+    known = part.error or MonitorErrorPart()
+    error = MonitorErrorPart(
+        offset_x_mm=known.offset_x_mm + hidden.offset_x_mm,
+        offset_y_mm=known.offset_y_mm + hidden.offset_y_mm,
+        gain_x=known.gain_x * hidden.gain_x,
+        gain_y=known.gain_y * hidden.gain_y,
+        roll_rad=known.roll_rad + hidden.roll_rad,
+    )
+    return part if error == known else part.model_copy(update={"error": error})
 
 
 def _true_element(part: ElementPart, factors: FieldFactors, errors: MachineErrors) -> ElementPart:

@@ -12,19 +12,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.fault_injection.draws import normal_quantile
+from gnomon.fault_injection.draws import HALF_STEP, normal_quantile, philox_uniforms, unit_interval
 
 Floats = NDArray[np.float64]
 
 
 def uniforms(seed: int, kind: str, devices: Sequence[str]) -> Floats:
-    """Draw a number (devices,) for each device, strictly between 0 and 1.
-
-    The half step keeps both ends out, and makes the distribution symmetric about 1/2.
-    """
+    """Draw a number (devices,) for each device, strictly between 0 and 1."""
     words = [hashlib.sha256(f"{seed}\n{kind}\n{device}".encode()).digest()[:8] for device in devices]
-    bits = np.frombuffer(b"".join(words), dtype=">u8") >> np.uint64(11)
-    return (bits.astype(np.float64) + 0.5) * 2.0**-53
+    return unit_interval(np.frombuffer(b"".join(words), dtype=">u8")) + HALF_STEP
 
 
 def cut_normals(seed: int, kind: str, devices: Sequence[str], cut: float) -> Floats:
@@ -44,8 +40,7 @@ def normals(seed: int, kind: str, number: int, count: int) -> Floats:
     number, since a hash for each number of each reading would take too long.
     """
     key = np.frombuffer(hashlib.sha256(f"{seed}\n{kind}".encode()).digest()[:16], dtype="<u8").astype(np.uint64)
-    bits = np.random.Philox(key=key, counter=[0, number, 0, 0]).random_raw(count) >> np.uint64(11)
-    return normal_quantile((bits.astype(np.float64) + 0.5) * 2.0**-53)
+    return normal_quantile(philox_uniforms(key, [0, number, 0, 0], count) + HALF_STEP)
 
 
 @cache

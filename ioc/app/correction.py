@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import Lattice, LatticeError, MonitorErrors
+from gnomon.lattice import KICKS, Lattice, LatticeError, MonitorErrors, properties_by_supply
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import NoDerivative, SupplyResponse, supply_response
 
@@ -63,10 +63,8 @@ class Corrector:
         self._propagate = propagate
         self._tune = tune
         self._monitors = list(ideal.ring.monitors)
-        fed: dict[str, set[str]] = {}
-        for magnet in ideal.ring.document.magnets:
-            fed.setdefault(magnet.supply, set()).add(magnet.property)
-        self.steerers = [name for name, of in fed.items() if of <= {"kick_x", "kick_y"}]
+        fed = properties_by_supply(ideal.ring.document)
+        self.steerers = [name for name, of in fed.items() if of <= KICKS]
         self.quadrupoles = [name for name, of in fed.items() if of == {"k1"} and ideal[name, "current"] != 0.0]
 
     def beam(self, lattice: Lattice) -> BeamState:

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.fault_injection.dynamics import Drifts, Hysteresis, MonitorNoise, SupplyDynamics
-from gnomon.fault_injection.errors import MachineErrors, normals, true_monitor_errors, uniforms
+from gnomon.fault_injection.errors import MachineErrors, hidden_monitor_errors, normals, uniforms
 from gnomon.ioc.app.imperfect.instruments import Instruments, TuneMeter
 from gnomon.ioc.app.imperfect.interlock import Envelope, Interlock
-from gnomon.ioc.app.imperfect.losses import Losses
+from gnomon.ioc.app.imperfect.losses import THIRD_ORDER, Losses
 from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.ioc.base.dynamics_config import DriftsConfig, StoredBeamConfig, SuppliesConfig
-from gnomon.lattice import GnomonError, MonitorErrors, Ring
-from gnomon.lattice.document import MonitorErrorPart
+from gnomon.lattice import KICKS, GnomonError, MonitorErrors, Ring, properties_by_supply
+from gnomon.propagator import Resonance
 
 Floats = NDArray[np.float64]
 
@@ -27,14 +27,12 @@ class UnknownMonitor(GnomonError):
 
 def supply_dynamics(ring: Ring, config: SuppliesConfig, seed: int, scale: float) -> SupplyDynamics:
     """Make the dynamics of a ring's supplies, in the order of its document, in amperes and seconds."""
-    fed: dict[str, set[str]] = {}
-    for magnet in ring.document.magnets:
-        fed.setdefault(magnet.supply, set()).add(magnet.property)
+    fed = properties_by_supply(ring.document)
     names = [supply.name for supply in ring.document.supplies]
     specs = [ring.property_spec(name, "current") for name in names]
     low, high = np.array([spec.low for spec in specs]), np.array([spec.high for spec in specs])
     span = high - low
-    steering = np.array([fed.get(name, set()) <= {"kick_x", "kick_y"} for name in names])
+    steering = np.array([fed.get(name, set()) <= KICKS for name in names])
     ramp_s = np.where(steering, config.steerer_ramp_s, config.ramp_s)
     with np.errstate(divide="ignore"):
         rate = np.where(ramp_s > 0.0, span / ramp_s, np.inf)
@@ -84,16 +82,9 @@ def instruments(
 
 def monitor_errors(ring: Ring, errors: MachineErrors) -> MonitorErrors:
     """Return the hidden errors of a ring's monitors, in beam order, beside those that its document knows."""
-    parts = true_monitor_errors(ring.document, errors).values()
-    known = [monitor.error or MonitorErrorPart() for monitor in ring.document.monitors]
-    offsets = 1e-3 * np.array(
-        [(p.offset_x_mm - k.offset_x_mm, p.offset_y_mm - k.offset_y_mm) for p, k in zip(parts, known, strict=True)]
-    ).reshape(-1, 2)
-    gains = np.array([(p.gain_x / k.gain_x, p.gain_y / k.gain_y) for p, k in zip(parts, known, strict=True)])
-    gains = gains.reshape(-1, 2)
-    rolls = np.array([p.roll_rad - k.roll_rad for p, k in zip(parts, known, strict=True)])
-    ideal = not (offsets.any() or rolls.any() or (gains != 1.0).any())
-    return MonitorErrors(offsets, gains, rolls, ideal)
+    hidden = hidden_monitor_errors(ring.document, errors).values()
+    rows = [(1e-3 * e.offset_x_mm, 1e-3 * e.offset_y_mm, e.gain_x, e.gain_y, e.roll_rad) for e in hidden]
+    return MonitorErrors.of_table(np.array(rows, dtype=float))
 
 
 def monitor_noise(names: Sequence[str], config: ImperfectionsConfig) -> MonitorNoise:
@@ -112,8 +103,7 @@ def losses(ring: Ring, config: StoredBeamConfig) -> Losses:
         config.half_aperture_x_m,
         config.half_aperture_y_m,
         ring.document.coupling,
-        config.resonance_rate,
-        config.resonance_width,
+        tuple(Resonance(m, n, config.resonance_rate, config.resonance_width) for m, n in THIRD_ORDER),
     )
 
 

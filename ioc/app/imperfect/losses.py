@@ -16,8 +16,7 @@ class Losses:
     half_x_m: float
     half_y_m: float
     coupling: float
-    resonance_rate: float
-    resonance_width: float
+    resonances: tuple[Resonance, ...]
 
     def __call__(self, beam: BeamState, equilibrium: RadiationSummary) -> float:
         """See `Losses`; inf where the orbit touches the aperture."""
@@ -27,5 +26,4 @@ class Losses:
         for plane, half_m in enumerate((self.half_x_m, self.half_y_m)):
             around = acceptance(beam.orbit[:, 2 * plane], beam.beta[:, plane], half_m)
             rate += quantum_loss_rate(around, emittances[plane], float(equilibrium.damping_times_s[plane]))
-        lines = [Resonance(m, n, self.resonance_rate, self.resonance_width) for m, n in THIRD_ORDER]
-        return rate + resonance_loss_rate(lines, float(beam.tune[0]), float(beam.tune[1]))
+        return rate + resonance_loss_rate(self.resonances, float(beam.tune[0]), float(beam.tune[1]))

@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gnomon.ioc.app.imperfect.losses import Losses
+from gnomon.ioc.app.imperfect.assembly import losses
 from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.dynamics_config import StoredBeamConfig
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.six import Radiation, RadiationSummary
 
 RING = find_machine(Config(machine="bessy2")).ring
-CHAMBER = Losses(25e-3, 8e-3, RING.document.coupling, 0.02, 0.004)
+CHAMBER = losses(RING, StoredBeamConfig())
 
 
 @pytest.fixture(scope="module")
