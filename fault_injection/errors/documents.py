@@ -31,7 +31,6 @@ from gnomon.lattice.units import SPEED_OF_LIGHT
 ROLLED = ".roll"
 
 _OTHER: Mapping[str, Any] = {"kick_x": "kick_y", "kick_y": "kick_x"}
-_KICKS = tuple(_OTHER)
 
 
 def true_document(document: MachineDocument, errors: MachineErrors) -> MachineDocument:
@@ -110,7 +109,7 @@ def _true_magnets(
         firsts.setdefault((magnet.element, magnet.property), magnet.name)
     nominal = {
         m.name: getattr(design[m.element], m.property) * rigidity
-        if m.property in _KICKS and firsts[m.element, m.property] == m.name
+        if m.property in _OTHER and firsts[m.element, m.property] == m.name
         else 0.0
         for m in document.magnets
     }
@@ -127,7 +126,7 @@ def _true_magnets(
         conversion = _conversion(magnet.conversion, cross, -cross * nominal[magnet.name])
         rolled.append(magnet.model_copy(update={"name": name, "property": plane, "conversion": conversion}))
     for (element, plane), first in firsts.items():
-        if plane in _KICKS:
+        if plane in _OTHER:
             kick = nominal[first] * factors.own[first] if first in nominal else 0.0
             elements[element] = elements[element].model_copy(update={plane: (kick + offset[first]) / rigidity})
     return tuple(

@@ -7,7 +7,7 @@ from typing import Self
 from gnomon.fault_injection.errors.bodies import Body, Girder, bodies_of, girders_of
 from gnomon.fault_injection.errors.named_draws import cut_normals
 from gnomon.fault_injection.errors.sizes import ErrorSizes
-from gnomon.lattice import MachineDocument
+from gnomon.lattice import KICKS, MachineDocument
 from gnomon.lattice.document import (
     BendPart,
     ElementPart,
@@ -51,7 +51,6 @@ KINDS = (
 #: Order of a multipole by the property that a supply drives, from 1; and the kind of its error.
 ORDER = {"k1": 2, "k1s": 2, "b3": 3, "b4": 4}
 KIND_OF_ORDER = {2: "quadrupole_gradient", 3: "sextupole_strength", 4: "octupole_strength"}
-KICKS = ("kick_x", "kick_y")
 
 
 @dataclass(frozen=True, slots=True)

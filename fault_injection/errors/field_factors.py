@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from gnomon.fault_injection.errors.drawn import KICKS, KIND_OF_ORDER, ORDER, MachineErrors
-from gnomon.lattice import MachineDocument
+from gnomon.fault_injection.errors.drawn import KIND_OF_ORDER, ORDER, MachineErrors
+from gnomon.lattice import KICKS, MachineDocument
 from gnomon.lattice.document import MagnetPart
 
 Orders = tuple[float, float, float, float]

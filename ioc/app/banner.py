@@ -15,6 +15,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.ioc.app.serving import Serving
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
+from gnomon.lattice import KICKS
 from gnomon.lattice.text import printable
 
 
@@ -82,8 +83,7 @@ def _say_where_it_begins(twin: Twin, console: Console) -> None:
 
 def _example(twin: Twin) -> PvSpec | None:
     """Choose a setpoint that can be set to 0.1 without harm: the current of a steerer, if there is one."""
-    kicks = ("kick_x", "kick_y")
-    steerers = {magnet.supply for magnet in twin.machine.document.magnets if magnet.property in kicks}
+    steerers = {magnet.supply for magnet in twin.machine.document.magnets if magnet.property in KICKS}
     harmless = [
         spec
         for spec in twin.bank.specs
