@@ -37,7 +37,7 @@ def truth(
     Without options they are those of the machine that runs on this computer, if one does, else those of the
     configuration. For example `gnomon machine truth 'Q4*'`. Without a pattern, a summary of each kind.
     """
-    from gnomon.ioc.app.imperfect_machine import machine_errors, write_true_document
+    from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors, write_true_document
     from gnomon.ioc.app.machines import find_machine
 
     settings, whose = _settings(config, machine, seed)

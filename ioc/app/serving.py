@@ -10,7 +10,7 @@ from pathlib import Path
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.forks import ForkRequest, Forks
-from gnomon.ioc.app.imperfect_machine import ImperfectMachine, as_operators_left_it
+from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.fork import procedures

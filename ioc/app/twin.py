@@ -12,7 +12,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.imperfect.hardware import Hardware
-from gnomon.ioc.app.imperfect_machine import ImperfectMachine
+from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.machines import LoadedMachine

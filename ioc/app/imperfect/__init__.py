@@ -1,1 +1,1 @@
-"""The machine of role machine in time: its supplies, its monitors, its beam. Composed of pure parts."""
+"""The machine of role machine: how it starts, and its supplies, monitors and beam in time. Composed of pure parts."""

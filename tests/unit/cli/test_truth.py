@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.db import shipped_document
 from gnomon.fault_injection.errors import KINDS
-from gnomon.ioc.app.imperfect_machine import machine_errors
+from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors
 from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.lattice import Ring, read_machine

@@ -2,7 +2,7 @@
 
 from gnomon.db import shipped_document
 from gnomon.fault_injection.errors import ErrorSizes
-from gnomon.ioc.app.imperfect_machine import error_sizes
+from gnomon.ioc.app.imperfect.imperfect_machine import error_sizes
 from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.lattice import parse_machine
 from unit.lattice import small_ring

@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.db import sources
 from gnomon.ioc.app.imperfect.hardware import Hardware
-from gnomon.ioc.app.imperfect_machine import machine_errors
+from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors
 from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config, ImperfectionsConfig
 from gnomon.ioc.commands.controls import RefusedControl

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gnomon.db import shipped_document
-from gnomon.ioc.app.correction import ORBIT_RMS_M, SHARE, TUNE, Corrector
+from gnomon.ioc.app.imperfect.correction import ORBIT_RMS_M, SHARE, TUNE, Corrector
 from gnomon.lattice import Lattice, Ring
 from gnomon.propagator import Propagator
 

@@ -9,7 +9,7 @@ import pytest
 from gnomon.db import shipped_document
 from gnomon.fault_injection.errors import KINDS
 from gnomon.ioc.app.imperfect.assembly import monitor_errors
-from gnomon.ioc.app.imperfect_machine import (
+from gnomon.ioc.app.imperfect.imperfect_machine import (
     CorrectionError,
     ImperfectMachine,
     as_operators_left_it,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gnomon.fault_injection.errors import ErrorSizes, MachineErrors, TrueLattices, draw_errors, true_document
 from gnomon.ioc.app import initial_state
-from gnomon.ioc.app.correction import CorrectedMachine, Corrector
 from gnomon.ioc.app.imperfect.assembly import monitor_errors
+from gnomon.ioc.app.imperfect.correction import CorrectedMachine, Corrector
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.base.config import ImperfectionsConfig
 from gnomon.lattice import DocumentError, GnomonError, Lattice, MachineDocument, Ring
