@@ -74,7 +74,7 @@ lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/mypy -p gnomon
 	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p programs -m conftest -m epics_tools
 	@$(bin)/lint-imports
-	@$(python) tests/tools/words.py
+	@PYTHONPATH=tests $(python) -m tools.words
 
 tutorials: $(installed-test) $(kernels)  ## play the tutorials, and put what their commands print, and pictures of it, into docs/tutorials
 	@PYTHONPATH=tests $(python) -m tools.tutorials --write --pictures $(ARGS)

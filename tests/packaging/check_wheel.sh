@@ -36,7 +36,7 @@ assert tops == expected, f"top level holds {sorted(tops)}, expected {sorted(expe
 scripts = [name for name in files if name.startswith("..")]
 assert [name.split("/")[-1] for name in scripts] == ["gnomon"], f"outside site-packages: {scripts}"
 folders = {name.split("/")[1] for name in files if name.startswith("gnomon/") and name.count("/") > 1}
-packages = {"cli", "clients", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder"}
+packages = {"cli", "clients", "db", "fault_injection", "ioc", "lattice", "procedures", "propagator", "recorder", "testing"}
 assert folders - {"__pycache__"} == packages, f"gnomon holds {sorted(folders)}, expected {sorted(packages)}"
 for needed in ("gnomon/py.typed", "gnomon/ioc_config.yaml"):
     assert needed in files, f"{needed} does not ship"

@@ -3,11 +3,9 @@
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/reference/modules.md"
+from tools.folders import FOLDERS, ROOT
 
-#: Folders in the order of the layers, from the top.
-FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
+PAGE = ROOT / "docs/reference/modules.md"
 
 HEADING = """# All modules
 

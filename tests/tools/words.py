@@ -11,8 +11,8 @@ from bisect import bisect
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("lattice", "propagator", "db", "recorder", "fault_injection", "ioc", "clients", "cli", "tests", "docs")
+from tools.folders import FOLDERS, ROOT
+
 SUFFIXES = {".md", ".py", ".toml", ".yaml"}
 NOT_READ = ("tests/tools/words.py", "tests/unit/test_words.py", "docs/decisions/", "CHANGELOG.md")
 
@@ -115,7 +115,7 @@ def openings(source: str) -> Iterator[tuple[int, str, str]]:
 def texts() -> Iterator[Path]:
     """Every file that people read: sources, tests, documentation, settings."""
     yield from (path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES)
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, "tests", "docs"):
         yield from (path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in SUFFIXES)
 
 

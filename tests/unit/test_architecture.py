@@ -1,13 +1,12 @@
 """The architecture page is true: what it names exists, and what it says to search for is found once."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tools.folders import FOLDERS, ROOT
+
 PAGE = ROOT / "docs" / "explanations" / "architecture.md"
-FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
 
 
 def named() -> list[str]:

@@ -10,9 +10,9 @@ import re
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tools.folders import FOLDERS, ROOT
+
 UNIT = ROOT / "tests" / "unit"
-FOLDERS = ("cli", "clients", "ioc", "recorder", "fault_injection", "propagator", "db", "lattice")
 LARGE = 40
 
 #: Compiled by numba: the modules that call them are tested, against pyAT and against the other descriptions.

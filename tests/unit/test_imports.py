@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("cli", "clients", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
+from tools.folders import FOLDERS, ROOT
 
 
 def name_of(path: Path) -> str:

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 import gnomon
+from tools.folders import FOLDERS, ROOT
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("cli", "clients", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -10,9 +10,8 @@ from gnomon.ioc.app import snapshot_store
 from gnomon.ioc.app.machines import LoadedMachine, find_machine, keep_document, known_machines
 from gnomon.ioc.base.config import Config
 from gnomon.recorder.snapshots import Snapshot
+from tools.folders import FOLDERS, ROOT
 
-ROOT = Path(__file__).parents[4]
-FOLDERS = ("cli", "db", "fault_injection", "ioc", "lattice", "propagator", "recorder")
 #: What starts an event loop, or waits for one, from plain calls.
 STARTERS = {"run", "Runner", "new_event_loop", "run_until_complete", "run_forever"}
 
