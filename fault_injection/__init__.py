@@ -22,6 +22,14 @@ from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
 from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
+from gnomon.fault_injection.kinds.gnomon_itself import (
+    JournalFull,
+    ModelCrashed,
+    ModelHung,
+    ModelSlow,
+    OwnFault,
+    StoreUnreachable,
+)
 from gnomon.fault_injection.kinds.readings import (
     OF_VALUES,
     Dead,
@@ -48,11 +56,17 @@ __all__ = [
     "FaultError",
     "FaultRequest",
     "Injector",
+    "JournalFull",
     "Lane",
     "Late",
     "Memory",
+    "ModelCrashed",
+    "ModelHung",
+    "ModelSlow",
+    "OwnFault",
     "Phase",
     "ReadingFault",
+    "StoreUnreachable",
     "Swap",
     "Swapped",
     "WrongLength",

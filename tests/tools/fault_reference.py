@@ -22,7 +22,11 @@ Keys of every kind: when the fault acts, for how long and how often. Random numb
 configuration, the fault's number and that of the command or reading: the same seed, the same faults and the same
 commands give the same draws on every machine."""
 
-TITLES = {"commands": "Faults of commands", "readings": "Faults of readings"}
+TITLES = {
+    "commands": "Faults of commands",
+    "readings": "Faults of readings",
+    "gnomon": "Faults of gnomon itself",
+}
 
 
 def render() -> str:
