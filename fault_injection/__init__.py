@@ -22,6 +22,14 @@ from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
 from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
+from gnomon.fault_injection.kinds.connections import (
+    ConnectionDenied,
+    ConnectionFault,
+    ConnectionLost,
+    ConnectionPutHangs,
+    ConnectionSlow,
+    Outage,
+)
 from gnomon.fault_injection.kinds.gnomon_itself import (
     JournalFull,
     ModelCrashed,
@@ -49,6 +57,11 @@ __all__ = [
     "OF_VALUES",
     "Active",
     "CommandFault",
+    "ConnectionDenied",
+    "ConnectionFault",
+    "ConnectionLost",
+    "ConnectionPutHangs",
+    "ConnectionSlow",
     "Dead",
     "Decision",
     "Draws",
@@ -63,6 +76,7 @@ __all__ = [
     "ModelCrashed",
     "ModelHung",
     "ModelSlow",
+    "Outage",
     "OwnFault",
     "Phase",
     "ReadingFault",

@@ -79,7 +79,10 @@ class FaultRequest(BaseModel):
         "and dt:queue < 2`",
     )  # fmt: skip
     probability: Number = Field(
-        default=1.0, gt=0, le=1, description="probability to act, drawn for each command or reading"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="probability to act, drawn for each command, reading, or what the kind counts",
     )
     for_s: Number | None = Field(
         default=None,
@@ -88,8 +91,9 @@ class FaultRequest(BaseModel):
         description="end after this time [s]; by default, it stays until it is cleared",
     )
     count: Count | None = Field(
-        default=None, ge=1, le=MAX_COUNT, description="number of commands or readings to act on; by default, all"
-    )
+        default=None, ge=1, le=MAX_COUNT,
+        description="number of times to act: of commands, readings, or what the kind counts; by default, all",
+    )  # fmt: skip
 
     @field_validator("at")
     @classmethod

@@ -8,13 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, TypeAdapter
 
-from gnomon.fault_injection.kinds import commands, gnomon_itself, readings
+from gnomon.fault_injection.kinds import commands, connections, gnomon_itself, readings
 from gnomon.fault_injection.request import FaultError, FaultRequest, near, read
 from gnomon.lattice.text import shorten
 
 #: The groups of kinds, in the order of the reference page.
 GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType(
-    {"commands": commands.KINDS, "readings": readings.KINDS, "gnomon": gnomon_itself.KINDS}
+    {
+        "commands": commands.KINDS,
+        "readings": readings.KINDS,
+        "connections": connections.KINDS,
+        "gnomon": gnomon_itself.KINDS,
+    }
 )
 #: The kinds by name.
 KINDS: Mapping[str, type[FaultRequest]] = MappingProxyType(

@@ -25,6 +25,7 @@ commands give the same draws on every machine."""
 TITLES = {
     "commands": "Faults of commands",
     "readings": "Faults of readings",
+    "connections": "Faults of connections",
     "gnomon": "Faults of gnomon itself",
 }
 
@@ -92,6 +93,8 @@ def _type(field: FieldInfo) -> str:
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
     if get_origin(field.annotation) is Literal:
         return ", ".join(f"`{kind}`" for kind in kinds)
+    if kinds == [bool]:
+        return "true or false"
     limits = _limits([*field.metadata, *(m for kind in kinds for m in getattr(kind, "__metadata__", ()))])
     bare = {getattr(kind, "__origin__", kind) for kind in kinds}
     name = "number" if float in bare else "whole number" if int in bare else "text"
