@@ -21,6 +21,7 @@ from gnomon.fault_injection.draws import Draws, Lane
 from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
 from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
+from gnomon.fault_injection.kinds.beam import BeamDump, BeamFault, BeamJump, BeamLifetime, BeamLoss, BeamNoOrbit
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
 from gnomon.fault_injection.kinds.connections import (
     ConnectionDenied,
@@ -48,6 +49,16 @@ from gnomon.fault_injection.kinds.readings import (
     WrongSeverity,
     WrongTime,
 )
+from gnomon.fault_injection.kinds.repeated import RepeatedFault
+from gnomon.fault_injection.kinds.supplies import (
+    SupplyFault,
+    SupplyHysteresis,
+    SupplyLimitCycle,
+    SupplyReadback,
+    SupplyRipple,
+    SupplySlow,
+    SupplyTrip,
+)
 from gnomon.fault_injection.reading_effects import Memory, disturbed
 from gnomon.fault_injection.request import FaultError, FaultRequest
 
@@ -56,6 +67,12 @@ __all__ = [
     "KINDS",
     "OF_VALUES",
     "Active",
+    "BeamDump",
+    "BeamFault",
+    "BeamJump",
+    "BeamLifetime",
+    "BeamLoss",
+    "BeamNoOrbit",
     "CommandFault",
     "ConnectionDenied",
     "ConnectionFault",
@@ -80,7 +97,15 @@ __all__ = [
     "OwnFault",
     "Phase",
     "ReadingFault",
+    "RepeatedFault",
     "StoreUnreachable",
+    "SupplyFault",
+    "SupplyHysteresis",
+    "SupplyLimitCycle",
+    "SupplyReadback",
+    "SupplyRipple",
+    "SupplySlow",
+    "SupplyTrip",
     "Swap",
     "Swapped",
     "WrongLength",

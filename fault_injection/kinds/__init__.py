@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, TypeAdapter
 
-from gnomon.fault_injection.kinds import commands, connections, gnomon_itself, readings
+from gnomon.fault_injection.kinds import beam, commands, connections, gnomon_itself, readings, supplies
 from gnomon.fault_injection.request import FaultError, FaultRequest, near, read
 from gnomon.lattice.text import shorten
 
@@ -18,6 +18,8 @@ GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType(
         "commands": commands.KINDS,
         "readings": readings.KINDS,
         "connections": connections.KINDS,
+        "supplies": supplies.KINDS,
+        "beam": beam.KINDS,
         "gnomon": gnomon_itself.KINDS,
     }
 )

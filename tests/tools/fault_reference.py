@@ -26,6 +26,8 @@ TITLES = {
     "commands": "Faults of commands",
     "readings": "Faults of readings",
     "connections": "Faults of connections",
+    "supplies": "Faults of power supplies",
+    "beam": "Faults of the beam",
     "gnomon": "Faults of gnomon itself",
 }
 
