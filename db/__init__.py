@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
-    from gnomon.db.document_file import DocumentFile
+    from gnomon.db.document_file import Connect, DocumentFile, open_documents
     from gnomon.db.machines import pv_document, shipped_document, shipped_machines
     from gnomon.db.sqlite_store import SqliteStore
     from gnomon.db.templates import expand, pv_files, read_pvs
     from gnomon.lattice import Ring
 
 __all__ = [
+    "Connect",
     "DocumentFile",
     "SqliteStore",
     "expand",
+    "open_documents",
     "pv_document",
     "pv_files",
     "read_pvs",
@@ -27,7 +29,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "DocumentFile": "document_file",
+        **dict.fromkeys(("Connect", "DocumentFile", "open_documents"), "document_file"),
         "SqliteStore": "sqlite_store",
         **dict.fromkeys(("expand", "pv_files", "read_pvs"), "templates"),
         **dict.fromkeys(("pv_document", "shipped_document", "shipped_machines"), "machines"),

@@ -20,7 +20,12 @@ from gnomon.db.store import (
     not_found,
 )
 
+__all__ = ["Connect", "DocumentFile", "open_documents"]
+
 T = TypeVar("T")
+
+#: Opens the file of a path.
+Connect = Callable[[str], sqlite3.Connection]
 
 #: Marks the file as a document store of gnomon, so that a journal given by mistake is refused ("GnDo").
 APPLICATION_ID = 0x476E446F
@@ -44,11 +49,14 @@ class DocumentFile:
     """Synchronous document store in one file, or in memory for ":memory:", with the promises of a MachineStore.
 
     One thread at a time may use it, the same one from the first call to `close`. Raises StoreError from the first call
-    when the file cannot be opened or is something else.
+    when the file cannot be opened or is something else; `connect` opens it.
     """
 
-    def __init__(self, path: str | Path, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, path: str | Path, *, clock_ns: Callable[[], int] = time.time_ns, connect: Connect | None = None
+    ) -> None:
         self._path = str(path)
+        self._connect = connect or open_documents
         self._clock_ns = clock_ns
         self._connection: sqlite3.Connection | None = None
 
@@ -88,7 +96,7 @@ class DocumentFile:
     def _guarded(self, call: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = _open(self._path)
+                self._connection = self._connect(self._path)
             return call(self._connection)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self._path}: the document store failed: {error}") from error
@@ -108,7 +116,8 @@ class DocumentFile:
         return new
 
 
-def _open(path: str) -> sqlite3.Connection:
+def open_documents(path: str) -> sqlite3.Connection:
+    """Open or create the file of a document store. Raises StoreError, sqlite3.Error, OSError."""
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)

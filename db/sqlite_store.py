@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from gnomon.db.document_file import DocumentFile
+from gnomon.db.document_file import Connect, DocumentFile
 from gnomon.db.store import Revision, StoredDocument, StoreError
 
 T = TypeVar("T")
@@ -20,9 +20,11 @@ class SqliteStore:
     Raises StoreError from the first call when the file cannot be opened or is something else.
     """
 
-    def __init__(self, path: str | Path, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, path: str | Path, *, clock_ns: Callable[[], int] = time.time_ns, connect: Connect | None = None
+    ) -> None:
         self._path = str(path)
-        self._file = DocumentFile(path, clock_ns=clock_ns)
+        self._file = DocumentFile(path, clock_ns=clock_ns, connect=connect)
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gnomon-store")
 

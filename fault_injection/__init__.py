@@ -9,6 +9,7 @@ How a kind is added:
 2. Its effect, as a pure function: for commands in `decisions.py`, for readings in
    `reading_effects.py`. Random numbers come from `Draws` alone, keyed by the fault's id and the number of the command
    or reading, in a `Lane` of its own.
+   A kind that does one thing for a while (a computation that hangs) is `lasting`: `Injector.lasts` and `finished`.
 3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,
    `Injector.acting(group, number)`, through a protocol or a callable that `ioc/app` passes in.
 

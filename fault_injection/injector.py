@@ -19,12 +19,17 @@ from gnomon.lattice import Lattice, Outcome, Setting
 
 @dataclass(slots=True)
 class Running:
-    """One fault as it goes on; `passed` counts the commands that it matched, `holding` those that it lets pass."""
+    """One fault as it goes on; `passed` counts the commands that it matched, `holding` those that it lets pass.
+
+    It `waits` for `begin`. `under_way` counts what it acts on at this time, if that lasts.
+    """
 
     fault: Fault
     window: Window
     passed: int = 0
     holding: int = 0
+    waits: bool = False
+    under_way: int = 0
 
     @property
     def used_up(self) -> bool:
@@ -78,10 +83,11 @@ class Injector:
             self._suspended = reason
             self._version += 1
 
-    def add(self, fault: Fault) -> int:
+    def add(self, fault: Fault, *, waits: bool = False) -> int:
         """Make a fault active from the next command on; return its id, which is never given twice.
 
-        Raises FaultError for a time that has passed, and while the injector is suspended.
+        If it `waits`, it does not act before `begin`. Raises FaultError for a time that has passed, and while the
+        injector is suspended.
         """
         with self._lock:
             if self.suspended:
@@ -90,9 +96,15 @@ class Injector:
             commands = 0 if own else self._commands
             window = Window.of(fault.request, self._clock_s(), self._wall_ns(), commands)
             number = next(self._ids)
-            self._running[number] = Running(replace(fault, id=number), window)
+            self._running[number] = Running(replace(fault, id=number), window, waits=waits)
             self._changed()
             return number
+
+    def begin(self, fault_id: int) -> None:
+        """Let a fault act that was added to wait, if it is still there."""
+        with self._lock:
+            if (each := self._running.get(fault_id)) is not None:
+                each.waits = False
 
     def clear(self, fault_id: int | None = None) -> tuple[Fault, ...]:
         """Remove one fault, or all of them; return the removed ones. Raises FaultError for an id that is not active.
@@ -167,6 +179,8 @@ class Injector:
     def acting(self, group: str, number: int, only: Collection[int] | None = None) -> tuple[Active, ...]:
         """List the faults of another group than commands that act now, by id, and count it against them.
 
+        What a lasting one acts on lasts until the caller says `finished`.
+
         `number` is what their probabilities are drawn for: that of the reading, or a count of the caller's own. With
         `only`, others than these ids are not asked, nor counted.
         """
@@ -177,17 +191,31 @@ class Injector:
             found: list[Active] = []
             for each in [each for each in self._running.values() if each.fault.request.group == group]:
                 window = each.window
-                if only is not None and each.fault.id not in only:
+                if each.waits or each.used_up or (only is not None and each.fault.id not in only):
                     continue
                 if not window.begun(now_s, self._commands) or window.over(now_s) or not self._acts(each, number):
                     continue
                 found.append(Active(each.fault, now_s - window.begins_s, each.passed))
                 each.passed += 1
+                each.under_way += each.fault.request.lasting
                 if each.fault.remaining is not None:
                     each.fault = replace(each.fault, remaining=each.fault.remaining - 1)
-                    if each.used_up:
+                    if each.used_up and not each.under_way:
                         self._remove(each.fault.id)
             return tuple(found)
+
+    def lasts(self, fault_id: int) -> bool:
+        """Return whether what a lasting fault acts on goes on: until it is cleared, or its time is over."""
+        each = self._running.get(fault_id)
+        return each is not None and not self.suspended and not each.window.over(self._clock_s())
+
+    def finished(self, fault_id: int) -> None:
+        """Hear that something that a lasting fault acted on is over; used up and with nothing under way, it goes."""
+        with self._lock:
+            if (each := self._running.get(fault_id)) is not None:
+                each.under_way -= 1
+                if each.used_up and not each.under_way:
+                    self._remove(fault_id)
 
     def _acts(self, each: Running, number: int) -> bool:
         condition, probability = each.window.condition, each.fault.request.probability

@@ -63,6 +63,8 @@ class FaultRequest(BaseModel):
     group: ClassVar[str]
     #: What the counts of a kind are about: "command" or "reading".
     counted: ClassVar[str] = "command"
+    #: True if what it does to one use lasts; it then stays in the list for as long (`Injector.lasts`, `finished`).
+    lasting: ClassVar[bool] = False
 
     after_s: Number | None = Field(default=None, ge=0, le=MAX_TIME_S, description="begin after this time [s]")
     at: str | None = Field(

@@ -157,6 +157,11 @@ class PropagatorService:
         self._paused = ""
         return self.submit(*self._newest)
 
+    def retry(self) -> None:
+        """Compute the newest state again, if it has no result because the model failed."""
+        if self._failing and not self._paused and self._running is None and self._worker is not None and self._newest:
+            self.submit(*self._newest)
+
     def close(self) -> None:
         """Answer all open submissions as failed and let the thread end; the result that it is computing is dropped."""
         if self._closed:

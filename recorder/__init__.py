@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.journal import Journal
     from gnomon.recorder.reader import Reader
     from gnomon.recorder.rotation import Rotation, archive, due
+    from gnomon.recorder.schema import open_for_writing
     from gnomon.recorder.state_names import StateNames
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StateNames",
     "archive",
     "due",
+    "open_for_writing",
 ]
 
 __getattr__ = lazy_names(
@@ -45,5 +47,6 @@ __getattr__ = lazy_names(
         "StateNames": "state_names",
         "archive": "rotation",
         "due": "rotation",
+        "open_for_writing": "schema",
     },
 )

@@ -120,12 +120,12 @@ def decode_settings(stored: str) -> dict[tuple[str, str], float]:
     return {(device, setting): float(v) for device, inner in nested.items() for setting, v in inner.items()}
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open or create a journal so that a commit returns only once it is on the disk.
+def open_for_writing(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """Open or create a journal so that a commit returns only once it is on the disk; `factory` makes the connection.
 
     Raises JournalError if it is from a newer gnomon or not a journal, and sqlite3.Error if SQLite cannot open it.
     """
-    connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False, factory=factory)
     try:
         version = check_version(connection, path)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -14,8 +14,6 @@ class OwnFault(FaultRequest):
     """A fault of a part of gnomon. It has no target: each kind is about one part, which a server has once."""
 
     group: ClassVar[str] = "gnomon"
-    #: True if what a use begins lasts for a while; the fault stays in the list for as long.
-    lasting: ClassVar[bool] = False
 
     def effect(self) -> str:
         """See `FaultRequest`."""

@@ -1,6 +1,7 @@
 """The active faults as PVs, and the values of PVs for the conditions of faults."""
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,10 +20,16 @@ PERIOD_S = 0.5
 
 
 class ActiveFaults:
-    """Publisher of the faults that are active, each time that they differ from those shown."""
+    """Publisher of the faults that are active, each time that they differ from those shown.
 
-    def __init__(self, injector: Injector, outputs: Outputs, readings: InjectedReadings) -> None:
+    `retry` lets the model try again, if faults that made it fail have ended.
+    """
+
+    def __init__(
+        self, injector: Injector, outputs: Outputs, readings: InjectedReadings, retry: Callable[[], None]
+    ) -> None:
         self._injector = injector
+        self._retry = retry
         self._readings = readings
         self._outputs = outputs
         self._shown: list[str] = []
@@ -34,6 +41,7 @@ class ActiveFaults:
             self._shown = texts
             self._outputs.show(sources.FAULTS_COUNT, len(texts))
             self._outputs.show(sources.FAULTS_ACTIVE, texts[: sources.MAX_LISTED])
+        self._retry()
         if self._readings.refresh():
             self._outputs.repeat(each_monitor=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnomon.db import DocumentFile
+from gnomon.db import Connect, DocumentFile
 from gnomon.db.pvs import PvSpec
 from gnomon.db.store import NEW, NotFoundError, StoredDocument
 from gnomon.ioc.app.machines import pvs_of, recorded_machine
@@ -109,9 +109,12 @@ def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Sto
     return StoredSnapshot(name, put.revision, snapshot)
 
 
-def find(config: Config, name: str, revision: int | None = None) -> StoredSnapshot:
-    """Find a snapshot by name, the newest revision or a given one. Raises SnapshotError with the existing names."""
-    with DocumentFile(config.store_path()) as store:
+def find(config: Config, name: str, revision: int | None = None, *, connect: Connect | None = None) -> StoredSnapshot:
+    """Find a snapshot by name, the newest revision or a given one; `connect` opens the store's file.
+
+    Raises SnapshotError with the existing names, StoreError when the store fails.
+    """
+    with DocumentFile(config.store_path(), connect=connect) as store:
         stored = store.get(KIND, name, revision) if revision is not None else _newest(store, name)
     if stored is None or stored.document.get("deleted"):
         names = ", ".join(kept.name for kept in list_snapshots(config)) or "none"

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.failing_parts import FailingParts
 from gnomon.ioc.app.imperfect.hardware import Hardware
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
@@ -48,6 +50,7 @@ class Twin:
     outputs: Outputs
     injector: Injector
     faults: ActiveFaults
+    parts: FailingParts
     journal: Journal
     service: PropagatorService
     dispatcher: Dispatcher
@@ -75,11 +78,12 @@ class TwinRecipe:
 async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
     config, ring = recipe.config, recipe.machine.ring
-    journal, initial = await asyncio.to_thread(_open_journal, recipe)
-    stack.callback(journal.close)
     bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
-    state = ModelState(len(ring.bpms))
     injector = Injector(config.faults.seed, value_of=PvValues(bank, config.prefix))
+    parts = FailingParts(injector)
+    journal, initial = await asyncio.to_thread(_open_journal, recipe, parts)
+    stack.callback(journal.close)
+    state = ModelState(len(ring.bpms))
     readings = InjectedReadings(bank, ring, config.prefix, injector)
     stack.callback(readings.stop)
     bank.disturb(readings)
@@ -89,13 +93,14 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     if recipe.imperfect is not None:
         hardware = Hardware(initial.lattice, config.imperfections, recipe.imperfect.errors, state, outputs)
     service = PropagatorService(
-        recipe.propagator,
+        parts.model(recipe.propagator),
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
         on_answer=outputs.publish if hardware is None else hardware.take,
-        renew=recipe.make,
+        renew=lambda: parts.model(recipe.make()),
     )
     stack.callback(service.close)
+    stack.callback(parts.stop)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(ring, outputs.multiplexer)]
     model: Model = service
@@ -109,20 +114,23 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     if hardware is not None:
         stack.push_async_callback(cancelled, background_task(hardware.run(), "hardware"))
     activity = Activity(controls, service, outputs)
-    store = ReferenceStore(config.store_path(), ring.name, config.prefix, [bpm.name for bpm in ring.bpms])
+    monitors = [bpm.name for bpm in ring.bpms]
+    store = ReferenceStore(config.store_path(), ring.name, config.prefix, monitors, parts.open_documents)
     await ReferenceControls(controls, state, outputs, store).begin()
     mode = make_mode(config, ring, TwinServices(bank.specs, state, outputs, dispatcher, activity), controls)
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    faults = ActiveFaults(injector, outputs, readings)
-    return Twin(config, recipe.machine, initial, bank, state, outputs, injector, faults, journal, service, dispatcher)
+    faults = ActiveFaults(injector, outputs, readings, partial(parts.retry, service))
+    return Twin(
+        config, recipe.machine, initial, bank, state, outputs, injector, faults, parts, journal, service, dispatcher
+    )
 
 
-def _open_journal(recipe: TwinRecipe) -> tuple[Journal, InitialState]:
+def _open_journal(recipe: TwinRecipe, parts: FailingParts) -> tuple[Journal, InitialState]:
     path = recipe.config.journal()
     path.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(path)
+    journal = Journal(path, parts.open_journal)
     try:
         initial = recipe.initial_state(path)
         initial_state.record_start(journal, recipe.machine.ring, recipe.config.prefix, initial)

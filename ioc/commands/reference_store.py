@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from gnomon.db import SqliteStore
+from gnomon.db import Connect, SqliteStore
 from gnomon.db.store import ConflictError, Document, NotFoundError
 from gnomon.ioc.outputs.reference_orbit import ZERO, Floats, ReferenceOrbit
 from gnomon.lattice import GnomonError
@@ -24,10 +25,13 @@ class ReferenceStore:
     """The saved reference orbits of one machine. Twins of the same machine share them; each chooses its own.
 
     Every save of a name is a revision of its document, so none is lost. Methods raise StoreError when the store fails.
+    `connect` opens the store's file.
     """
 
-    def __init__(self, path: Path, machine: str, prefix: str, monitors: Sequence[str]) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, machine: str, prefix: str, monitors: Sequence[str], connect: Connect | None = None
+    ) -> None:
+        self._store = partial(SqliteStore, path, connect=connect)
         self._machine = machine
         self._chooser = f"{machine}/{prefix}"
         self._monitors = list(monitors)
@@ -56,7 +60,7 @@ class ReferenceStore:
         """A reference orbit by its name. Raises OrbitError when there is none, or when the monitors are others."""
         if name == ZERO:
             return self.zero()
-        async with SqliteStore(self._path) as store:
+        async with self._store() as store:
             try:
                 document = (await store.get(KIND, f"{self._machine}/{name}")).document
             except NotFoundError as error:
@@ -71,7 +75,7 @@ class ReferenceStore:
 
     async def names(self) -> list[str]:
         """The names that can be chosen."""
-        async with SqliteStore(self._path) as store:
+        async with self._store() as store:
             saved = [revision.name.partition("/") for revision in await store.list(KIND)]
         return [ZERO, *(name for machine, _, name in saved if machine == self._machine)]
 
@@ -81,7 +85,7 @@ class ReferenceStore:
 
     async def chosen(self) -> str:
         """Return the name of the reference orbit that was chosen last."""
-        async with SqliteStore(self._path) as store:
+        async with self._store() as store:
             try:
                 return str((await store.get(IN_USE, self._chooser)).document["name"])
             except NotFoundError:
@@ -89,7 +93,7 @@ class ReferenceStore:
 
     async def _put(self, kind: str, name: str, document: Document) -> None:
         """Put the next revision, whoever else puts one at the same time."""
-        async with SqliteStore(self._path) as store:
+        async with self._store() as store:
             for _ in range(10):
                 try:
                     latest = (await store.get(kind, name)).revision

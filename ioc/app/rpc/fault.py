@@ -7,7 +7,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
-from gnomon.fault_injection import Fault, FaultError, Injector
+from gnomon.fault_injection import Fault, FaultError, Injector, JournalFull
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.rpc.fault_targets import without_target
 from gnomon.ioc.base.log_limits import SparingLog
@@ -64,13 +64,15 @@ class FaultProcedure:
         asked = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
         if reason := without_target(asked.request, self._ring, self._values):
             raise FaultError(reason)
-        number = self._injector.add(asked)
+        # On a full disk it could not be recorded.
+        number = self._injector.add(asked, waits=isinstance(asked.request, JournalFull))
         fault = next((f for f in self._injector.active() if f.id == number), None)
         text = fault.describe() if fault else f"fault {number}: {asked.request.describe()}"  # used up already
         _log.info("%s, added by %s", text, asked.created_by)
 
         def recorded(reply: PutReply) -> None:
             if reply.accepted:
+                self._injector.begin(number)
                 answer.set_result(fault.to_json() if fault else {"id": number})
                 return
             with suppress(FaultError):  # it may have acted for the last time

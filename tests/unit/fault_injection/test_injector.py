@@ -196,3 +196,40 @@ def test_the_same_seed_decides_the_same_bit_for_bit(requests: list[dict[str, Any
         return [decide(faults, *map(setting, names), sequence=n) for n, names in enumerate(commands)]
 
     assert decided() == decided()
+
+
+def test_a_lasting_fault_stays_while_something_is_under_way_and_then_goes() -> None:
+    faults = injector({"kind": "model_hung", "count": 1})
+    assert [active.fault.id for active in faults.acting("gnomon", 1)] == [1]
+    assert faults.lasts(1)
+    assert [f.remaining for f in faults.active()] == [0]
+    assert faults.acting("gnomon", 2) == ()
+    faults.finished(1)
+    assert faults.active() == ()
+    assert not faults.lasts(1)
+    faults.finished(1)  # it may have been cleared meanwhile
+
+
+@pytest.mark.parametrize("end", ["cleared", "its time is over", "suspended"])
+def test_what_a_lasting_fault_acts_on_ends_with_it(end: str) -> None:
+    clock = Clock()
+    faults = injector({"kind": "model_hung", "for_s": 5}, clock_s=clock)
+    assert len(faults.acting("gnomon", 1)) == 1
+    assert faults.lasts(1)
+    match end:
+        case "cleared":
+            faults.clear()
+        case "suspended":
+            faults.suspended = "a machine is followed"
+        case _:
+            clock.s += 5.0
+    assert not faults.lasts(1)
+
+
+def test_a_fault_that_waits_does_not_act_before_it_begins() -> None:
+    faults = Injector()
+    number = faults.add(Fault.from_request({"kind": "journal_full", "count": 1}), waits=True)
+    assert (faults.acting("gnomon", 1), [f.id for f in faults.active()]) == ((), [1])
+    faults.begin(number)
+    assert [active.fault.id for active in faults.acting("gnomon", 2)] == [1]
+    faults.begin(number)  # it has gone

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.failing_parts import FailingParts
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
@@ -85,6 +87,7 @@ class Rig:
         injector: Injector,
         status: Status,
         readings: InjectedReadings,
+        retry: Callable[[], None],
     ) -> None:
         self.services = services
         self.bank = bank
@@ -94,7 +97,7 @@ class Rig:
         self.injector = injector
         self.status = status
         self.readings = readings
-        self.faults = ActiveFaults(injector, services.outputs, readings)
+        self.faults = ActiveFaults(injector, services.outputs, readings, retry)
         self.published: list[tuple[str, ...]] = []
         self.bank.listen(lambda indices: self.published.append(tuple(self.bank.specs[i].name for i in indices)))
 
@@ -104,8 +107,9 @@ class Rig:
     async def put(self, name: str, value: Any) -> PutReply:
         return await asyncio.wait_for(self.start_put(name, value), 5.0)
 
-    def inject(self, kind: str, device: str = "CP", **keys: Any) -> int:
-        return self.injector.add(Fault.from_request({"kind": kind, "device": device} | keys))
+    def inject(self, kind: str, device: str | None = "CP", **keys: Any) -> int:
+        target = {} if device is None else {"device": device}
+        return self.injector.add(Fault.from_request({"kind": kind} | target | keys))
 
     def get(self, name: str) -> Reading:
         return self.bank.reading(self.bank.index[name])
@@ -119,23 +123,26 @@ async def running(
     timeout_s: float = 2.0,
 ) -> AsyncIterator[Rig]:
     """A rig with its first result published."""
-    kept = journal or Journal(folder / "journal")
-    kept.begin_run(machine="small", digest=RING.digest, prefix="T:", lattice_id=RING.nominal.id, baseline={})
     bank = Bank(specs(), time.time_ns())
-    state = ModelState(len(RING.bpms))
     injector = Injector(value_of=PvValues(bank, "T:"))
+    parts = FailingParts(injector)
+    kept = journal or Journal(folder / "journal", parts.open_journal)
+    kept.begin_run(machine="small", digest=RING.digest, prefix="T:", lattice_id=RING.nominal.id, baseline={})
+    state = ModelState(len(RING.bpms))
     readings = InjectedReadings(bank, RING, "T:", injector)
     bank.disturb(readings)
     outputs = Outputs(bank, RING, state, time.time_ns, readings)
     outputs.start(RING.nominal)
-    service = PropagatorService(compute, timeout_s=timeout_s, on_answer=outputs.publish)
+    service = PropagatorService(parts.model(compute), timeout_s=timeout_s, on_answer=outputs.publish)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(RING, outputs.multiplexer)]
     dispatcher = Dispatcher(bank, RING.nominal, kept, injector, service, outputs, controls, behaviours)
     try:
         await service.submit(RING.nominal, 0)
         activity = Activity(controls, service, outputs)
-        store = ReferenceStore(folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms])
+        store = ReferenceStore(
+            folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms], parts.open_documents
+        )
         await ReferenceControls(controls, state, outputs, store).begin()
         clients: Figures = {
             sources.CA_CLIENTS: lambda: 2,
@@ -144,10 +151,11 @@ async def running(
         }
         status = Status(outputs, figures(state, dispatcher, service, kept, clients))
         services = TwinServices(bank.specs, state, outputs, dispatcher, activity)
-        yield Rig(bank, services, controls, kept, injector, status, readings)
+        yield Rig(bank, services, controls, kept, injector, status, readings, partial(parts.retry, service))
     finally:
         await controls.stop()
         readings.stop()
         await dispatcher.stop()
+        parts.stop()
         service.close()
         kept.close()

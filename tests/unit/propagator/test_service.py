@@ -259,6 +259,25 @@ async def test_a_paused_service_answers_at_once_and_computes_the_newest_state_wh
     service.close()
 
 
+async def test_a_failed_state_is_computed_again_when_asked_and_a_good_one_is_not(model: FakeModel) -> None:
+    answers: list[Answer] = []
+    service: Any = PropagatorService(model, on_answer=answers.append)
+    (a,) = states("a")
+    service.retry()  # nothing has been submitted
+    model.error = RuntimeError("no")
+    assert (await service.submit(a, 3)).beam is None
+    model.error = None
+    service.retry()
+    await until(lambda: len(answers) == 2)
+    assert (answers[1].generation, answers[1].sequence, answers[1].beam) == (2, 3, "beam of a")
+    service.retry()
+    service.pause("paused")
+    service.retry()
+    await asyncio.sleep(0.02)
+    assert model.asked == ["a", "a"]
+    service.close()
+
+
 async def test_the_log_has_one_line_when_the_model_begins_to_fail_and_one_when_it_works_again(
     model: FakeModel, caplog: pytest.LogCaptureFixture
 ) -> None:
