@@ -191,7 +191,7 @@ class Injector:
             found: list[Active] = []
             for each in [each for each in self._running.values() if each.fault.request.group == group]:
                 window = each.window
-                if each.waits or each.used_up or (only is not None and each.fault.id not in only):
+                if each.waits or each.fault.remaining == 0 or (only is not None and each.fault.id not in only):
                     continue
                 if not window.begun(now_s, self._commands) or window.over(now_s) or not self._acts(each, number):
                     continue

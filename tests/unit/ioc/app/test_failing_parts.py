@@ -17,7 +17,8 @@ from gnomon.lattice import Outcome
 from gnomon.recorder import Reader
 from unit.ioc.rig import CLIENT, RING, Rig, beam, running
 
-TIMEOUT_S = 0.15
+#: Time limit of a computation [s]; tests of what must end within it have the default, of 2 s.
+TIMEOUT_S = 0.25
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def test_a_hung_computation_is_left_behind_by_the_watchdog_and_ends_with_t
     before = hanging()
     rig.inject("model_hung", None, count=1)
     reply = await rig.put("T:CP:set", 1.0)
-    assert "the model took longer than 0.15 s; its thread was left behind" in reply.message
+    assert "the model took longer than 0.25 s; its thread was left behind" in reply.message
     assert rig.get("T:beam:orbit:x").severity is Severity.INVALID
     rig.status.beat()
     assert rig.get("T:dt:model:hung").value == 1
@@ -70,10 +71,11 @@ async def test_after_four_hung_computations_nothing_is_computed_until_the_fault_
     assert rig.get("T:beam:orbit:x").value[0] == pytest.approx(5e-3)
 
 
-async def test_a_hung_computation_whose_fault_ends_in_time_gives_its_result(rig: Rig) -> None:
-    rig.inject("model_hung", None, for_s=0.05)
-    assert (await rig.put("T:CP:set", 1.0)).accepted
-    assert rig.injector.active() == ()
+async def test_a_hung_computation_whose_fault_ends_in_time_gives_its_result(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        rig.inject("model_hung", None, for_s=0.05)
+        assert (await rig.put("T:CP:set", 1.0)).accepted
+        assert rig.injector.active() == ()
 
 
 @pytest.mark.parametrize(
@@ -108,30 +110,26 @@ async def test_a_crashed_computation_fails_the_put_and_the_next_one_is_done(rig:
     )
 
 
-@pytest.mark.parametrize(("keys", "accepted"), [({"delay_s": 0.05}, True), ({"delay_s": 60}, False)])
-async def test_a_slow_computation_takes_longer_and_beyond_the_limit_is_left_behind(
-    rig: Rig, keys: dict[str, Any], accepted: bool
-) -> None:
+async def test_a_computation_slower_than_the_limit_is_left_behind_until_the_fault_is_cleared(rig: Rig) -> None:
     before = hanging()
-    rig.inject("model_slow", None, count=1, **keys)
-    began_s = time.monotonic()
-    reply = await rig.put("T:CP:set", 1.0)
-    assert 0.05 <= time.monotonic() - began_s < 1.0
-    assert reply.accepted is accepted
-    assert bool(rig.injector.clear()) is not accepted
+    rig.inject("model_slow", None, count=1, delay_s=60)
+    assert "the model took longer than 0.25 s" in (await rig.put("T:CP:set", 1.0)).message
+    assert len(rig.injector.clear()) == 1
     await until(lambda: hanging() == before)
 
 
-async def test_a_model_can_be_slow_by_a_factor(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keys", [{"delay_s": 0.1}, {"factor": 6}])
+async def test_a_slow_computation_takes_longer_by_a_time_or_a_factor(tmp_path: Path, keys: dict[str, Any]) -> None:
     def slow_by_itself(lattice: Any) -> Any:
         time.sleep(0.02)
         return beam(lattice)
 
     async with running(tmp_path, slow_by_itself) as rig:
-        rig.inject("model_slow", None, factor=5)
+        rig.inject("model_slow", None, count=1, **keys)
         began_s = time.monotonic()
         assert (await rig.put("T:CP:set", 1.0)).accepted
-        assert 0.1 <= time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s > 0.11
+        assert rig.injector.active() == ()
 
 
 async def test_on_a_full_disk_commands_fail_and_nothing_moves_until_it_has_space(rig: Rig) -> None:
