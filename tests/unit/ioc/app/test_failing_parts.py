@@ -189,10 +189,10 @@ async def test_faults_are_listed_and_cleared_while_all_parts_fail_at_once(rig: R
     ]
     for keys in kinds:
         await call(rig, do="add", **keys)
-    for n in range(4):
+    for n in range(6):
         rig.start_put("T:CP:set", float(n))
         await asyncio.sleep(0.02)
-    await until(lambda: rig.get("T:dt:recorder").severity is Severity.MAJOR or not rig.start_put("T:CP:set", 9.0))
+    await until(lambda: rig.get("T:dt:recorder").severity is Severity.MAJOR)
     assert [f["id"] for f in await call(rig, do="list")] == list(range(1, 9))
     assert len(await call(rig, do="clear")) == 8
     assert await call(rig, do="list") == []
