@@ -1,0 +1,23 @@
+"""Momentum deviation that follows from a change of the RF frequency, as an analysis uses it. Pure."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.procedures.documents import Floats, Part, quantity
+
+__all__ = ["Momentum"]
+
+
+class Momentum(Part):
+    """Momentum deviation delta = sum of coefficients[k] (f/f0 - 1)^(k+1), f0 being `rf_hz`, and where it comes from."""
+
+    rf_hz: float
+    coefficients: Floats = quantity("", "order")
+    source: str = ""
+
+    def deviation(self, rf_hz: Floats) -> NDArray[np.float64]:
+        """Return the momentum deviation at RF frequencies."""
+        change = rf_hz / self.rf_hz - 1.0
+        powers = change[:, None] ** np.arange(1, len(self.coefficients) + 1)
+        deviation: NDArray[np.float64] = powers @ self.coefficients
+        return deviation
