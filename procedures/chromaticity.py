@@ -1,6 +1,7 @@
 """Chromaticity of first and second order, from tunes at several RF frequencies. Pure."""
 
 import numpy as np
+from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
@@ -37,6 +38,7 @@ class ChromaticityOutcome(Outcome):
     second_error: Floats = quantity("", "plane")
     noise: Floats = quantity("", "plane", description="noise of one tune about the polynomial")
     momentum_span: float
+    scale_error: float = Field(description="standard deviation of a common factor, from the momentum compaction")
 
 
 def analyse(data: ChromaticityData, parameters: ChromaticityParameters) -> ChromaticityOutcome:
@@ -56,4 +58,5 @@ def analyse(data: ChromaticityData, parameters: ChromaticityParameters) -> Chrom
         second_error=2.0 * errors[2] if parameters.degree > 1 else missing,
         noise=noise,
         momentum_span=float(np.ptp(delta)),
+        scale_error=parameters.momentum.relative_error,
     )

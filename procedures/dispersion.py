@@ -1,6 +1,7 @@
 """Dispersion at the monitors, from orbits at several RF frequencies. Pure."""
 
 import numpy as np
+from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
@@ -42,6 +43,7 @@ class DispersionOutcome(Outcome):
     x_per_khz: Floats = quantity("mm/kHz", "monitors", description="change of the readings with the RF frequency")
     y_per_khz: Floats = quantity("mm/kHz", "monitors", description="change of the readings with the RF frequency")
     momentum_span: float
+    scale_error: float = Field(description="standard deviation of a common factor, from the momentum compaction")
 
 
 def analyse(data: DispersionData, parameters: DispersionParameters) -> DispersionOutcome:
@@ -67,4 +69,5 @@ def analyse(data: DispersionData, parameters: DispersionParameters) -> Dispersio
         x_per_khz=per_khz[:count],
         y_per_khz=per_khz[count:],
         momentum_span=float(np.ptp(delta)),
+        scale_error=parameters.momentum.relative_error,
     )

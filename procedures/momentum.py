@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pydantic import Field
+
 from gnomon.procedures.documents import Floats, Part, quantity
 
 __all__ = ["Momentum"]
@@ -14,6 +16,7 @@ class Momentum(Part):
     rf_hz: float
     coefficients: Floats = quantity("", "order")
     source: str = ""
+    relative_error: float = Field(default=0.0, description="of the momentum compaction: a common factor of all results")
 
     def deviation(self, rf_hz: Floats) -> NDArray[np.float64]:
         """Return the momentum deviation at RF frequencies."""
