@@ -51,7 +51,9 @@ def solve(
     """
     rows = np.isfinite(matrix).all(axis=1) & np.isfinite(wanted)
     if not rows.any() or matrix.shape[1] == 0:
-        raise ProcedureError("no reading is left to correct" if matrix.shape[1] else "no setting is left to correct with")
+        raise ProcedureError(
+            "no reading is left to correct" if matrix.shape[1] else "no setting is left to correct with"
+        )
     if (low > 0.0).any() or (high < 0.0).any():
         raise ProcedureError("a setting is outside its limits already; bring it back first")
     sizes = np.ones(matrix.shape[1]) if scale is None else scale

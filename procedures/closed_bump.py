@@ -87,7 +87,8 @@ def analyse(data: ClosedBumpData, parameters: ClosedBumpParameters) -> ClosedBum
         room = data.high[worst] - data.settings[worst] if changes[worst] > 0 else data.low[worst] - data.settings[worst]
         raise ProcedureError(
             f"{data.steerers[worst]} would need {proposed[worst]:.4g} {data.setting_unit}, beyond its limits of "
-            f"{data.low[worst]:g} to {data.high[worst]:g}; at most {abs(room / changes[worst]):.0%} of this bump is possible"
+            f"{data.low[worst]:g} to {data.high[worst]:g}; "
+            f"at most {abs(room / changes[worst]):.0%} of this bump is possible"
         )
     expected = data.measured_mm + data.response @ change
     return ClosedBumpOutcome(

@@ -38,8 +38,12 @@ class DispersionOutcome(Outcome):
     y_m: Floats = quantity("m", "monitors", description="dispersion, vertical")
     x_error_m: Floats = quantity("m", "monitors")
     y_error_m: Floats = quantity("m", "monitors")
-    second_x_m: Floats = quantity("m", "monitors", description="half the second derivative of the orbit; NaN if not fitted")
-    second_y_m: Floats = quantity("m", "monitors", description="half the second derivative of the orbit; NaN if not fitted")
+    second_x_m: Floats = quantity(
+        "m", "monitors", description="half the second derivative of the orbit; NaN if not fitted"
+    )
+    second_y_m: Floats = quantity(
+        "m", "monitors", description="half the second derivative of the orbit; NaN if not fitted"
+    )
     x_per_khz: Floats = quantity("mm/kHz", "monitors", description="change of the readings with the RF frequency")
     y_per_khz: Floats = quantity("mm/kHz", "monitors", description="change of the readings with the RF frequency")
     momentum_span: float

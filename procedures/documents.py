@@ -106,7 +106,9 @@ class Provenance(Part):
     machine: str = ""
     prefix: str = ""
     lattice_id: str = Field(default="", description="version of the lattice before the run")
-    lattice_id_after: str = Field(default="", description="the same after the run; equal if the machine was left as it was")
+    lattice_id_after: str = Field(
+        default="", description="the same after the run; equal if the machine was left as it was"
+    )
     generation: int = Field(default=0, description="generation of the outputs before the run")
     first_command: int = Field(default=0, description="number in the journal of the last command before the run")
     last_command: int = Field(default=0, description="number in the journal of the last command of the run")
@@ -156,7 +158,9 @@ def quantities(part: Part) -> dict[str, Quantity]:
         assert isinstance(axes, list)
         if len(axes) != values.ndim:
             raise ProcedureError(f"{name} has {values.ndim} dimensions, and not the {len(axes)} of its document")
-        found[name] = Quantity(values, str(extra["unit"]).format(**facts), tuple(map(str, axes)), field.description or "")
+        found[name] = Quantity(
+            values, str(extra["unit"]).format(**facts), tuple(map(str, axes)), field.description or ""
+        )
     return found
 
 

@@ -66,7 +66,7 @@ def fit_slopes(
                 information[some, knob] += weight
                 weighted[some, knob] += weight * found[place]
     with np.errstate(divide="ignore", invalid="ignore"):
-        estimated = np.sqrt(squares / freedom)
+        estimated = np.where(freedom > 0, np.sqrt(squares / freedom), np.nan)
         if noise is not None:
             estimated = np.where(freedom > 0, estimated, noise)
         slopes = weighted / information

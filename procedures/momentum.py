@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-
 from pydantic import Field
 
 from gnomon.procedures.documents import Floats, Part, quantity

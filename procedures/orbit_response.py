@@ -10,7 +10,7 @@ __all__ = ["OrbitResponseData", "OrbitResponseOutcome", "OrbitResponseParameters
 
 
 class OrbitResponseData(Data):
-    """Orbits at settings of steerers. Rows of a group share a base orbit: a slow drift between groups does not count."""
+    """Orbits at settings of steerers. Rows of a group share a base orbit: drifts between groups do not count."""
 
     steerers: tuple[str, ...]
     setting_unit: str = "A"

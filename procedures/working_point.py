@@ -1,4 +1,4 @@
-"""Corrections of the tunes and of the chromaticities: which currents of supplies bring them where they should be. Pure."""
+"""Corrections of tunes and chromaticities: currents of supplies that bring them where they should be. Pure."""
 
 from typing import Literal
 
@@ -55,7 +55,8 @@ def analyse(data: WorkingPointData, parameters: WorkingPointParameters) -> Worki
     """Propose the smallest relative changes of the currents. Raises ProcedureError if both cannot be moved."""
     if np.linalg.matrix_rank(data.response, tol=1e-9) < 2:
         raise ProcedureError(
-            f"{', '.join(data.supplies)}: they cannot move the {data.kind} in both planes; choose supplies of two families"
+            f"{', '.join(data.supplies)}: they cannot move the {data.kind} in both planes; "
+            "choose supplies of two families"
         )
     scale = np.maximum(np.abs(data.settings), SMALL * (data.high - data.low))
     missing = data.wanted - data.measured

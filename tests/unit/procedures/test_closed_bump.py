@@ -13,7 +13,7 @@ from gnomon.propagator.derivatives import OrbitResponse, frequency_response, sup
 from gnomon.propagator.studies import steering_supplies
 from unit.procedures.noisy_ring import NoisyRing, imperfect
 
-#: Plane, number of its steerers in a row, whether the RF frequency helps, and what is asked for at a monitor between them.
+#: Plane, number of its steerers in a row, if the RF frequency helps, and what is asked for between them.
 CASES = {
     "3 steerers and the RF frequency, position": ("x", 3, True, [0.5]),
     "4 steerers and the RF frequency, position and angle": ("x", 4, True, [0.5, 0.05]),
@@ -112,9 +112,7 @@ def test_after_one_iteration_the_bump_leaks_less_than_a_percent(bessy2: Ring, ca
 def test_too_few_steerers_and_limits_are_refused_with_what_is_possible(bessy2: Ring) -> None:
     bump = Bump(NoisyRing(bessy2.nominal, 1), "y", 3, False, [0.3])
     with pytest.raises(ProcedureError, match="position and angle needs 4 steerers at least, not 3"):
-        closed_bump.analyse(
-            bump.data.model_copy(update={"targets": ("position", "angle")}), ClosedBumpParameters()
-        )
+        closed_bump.analyse(bump.data.model_copy(update={"targets": ("position", "angle")}), ClosedBumpParameters())
     narrow = bump.data.model_copy(update={"low": np.full(3, -1e-3), "high": np.full(3, 1e-3)})
     with pytest.raises(ProcedureError, match=r"beyond its limits of -0.001 to 0.001; at most \d+% of this bump"):
         closed_bump.analyse(narrow, ClosedBumpParameters())

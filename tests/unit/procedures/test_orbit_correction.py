@@ -17,7 +17,9 @@ LIMIT_A = 1.0
 PARAMETERS = OrbitCorrectionParameters(strength=1e-4)
 
 
-def measured(ring: NoisyRing, steerers: tuple[str, ...], response: np.ndarray, limit: float = LIMIT_A) -> OrbitCorrectionData:
+def measured(
+    ring: NoisyRing, steerers: tuple[str, ...], response: np.ndarray, limit: float = LIMIT_A
+) -> OrbitCorrectionData:
     x, y = ring.orbit()
     rf = frequency_response(ring.propagate, ring.lattice)
     frequency = ring.lattice[RF]
@@ -39,7 +41,9 @@ def measured(ring: NoisyRing, steerers: tuple[str, ...], response: np.ndarray, l
     )
 
 
-def correct(ring: NoisyRing, response: np.ndarray, parameters: OrbitCorrectionParameters, steps: int, limit: float = LIMIT_A) -> None:
+def correct(
+    ring: NoisyRing, response: np.ndarray, parameters: OrbitCorrectionParameters, steps: int, limit: float = LIMIT_A
+) -> None:
     steerers = steering_supplies(ring.lattice.ring.nominal)
     for _ in range(steps):
         found = orbit_correction.analyse(measured(ring, steerers, response, limit), parameters)
@@ -68,7 +72,9 @@ def floor(ring: NoisyRing) -> float:
     steerers = steering_supplies(ring.lattice.ring.nominal)
     settings = np.array([ring.lattice[name, "current"] for name in steerers])
     orbit, response = ring.true_orbit().ravel(), ring.response(steerers)
-    found = lsq_linear(response.reshape(orbit.size, -1), -orbit, (-LIMIT_A - settings, LIMIT_A - settings), method="bvls")
+    found = lsq_linear(
+        response.reshape(orbit.size, -1), -orbit, (-LIMIT_A - settings, LIMIT_A - settings), method="bvls"
+    )
     return float(np.sqrt(2.0 * found.cost / orbit.size))
 
 

@@ -17,7 +17,9 @@ from unit.procedures.noisy_ring import NoisyRing, imperfect
 QUADRUPOLES = ("Q1PDR", "Q1PTR", "Q2PDR", "Q2PTR")
 
 
-def proposed(ring: NoisyRing, kind: str, names: tuple[str, ...], measured: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def proposed(
+    ring: NoisyRing, kind: str, names: tuple[str, ...], measured: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
     ideal = ring.lattice.ring.nominal
     response = supply_response(Propagator(ideal.ring), ideal, names)
     specs = [ideal.ring.property_spec(name, "current") for name in names]
