@@ -69,6 +69,60 @@ class PutSink(Protocol):
         ...
 
 
+class ConnectionGate(Protocol):
+    """Injected faults of the connections to the PVs of a bank, as servers ask for them; names are those of records.
+
+    Whoever puts it up tells the servers when channels have to end, or rights to be told anew.
+    """
+
+    @property
+    def idle(self) -> bool:
+        """True while nothing is disconnected, late or denied: nothing else needs to be asked."""
+        ...
+
+    def is_lost(self, name: str) -> bool:
+        """Return whether no client may find a name or have a channel to it. Safe to call from any thread."""
+        ...
+
+    def is_denied(self, name: str, *, reading: bool = False) -> bool:
+        """Return whether a name may not be written, or not even be read. Safe to call from any thread."""
+        ...
+
+    def search_delay_s(self, name: str) -> float:
+        """Return the time by which the answer to this search for a name is late [s]; counts as an answer."""
+        ...
+
+    def channel_delay_s(self, name: str) -> float:
+        """Return the time by which this channel to a name is made late [s]; counts as a channel."""
+        ...
+
+
+class OpenGate:
+    """No faults of connections."""
+
+    idle = True
+
+    def is_lost(self, name: str) -> bool:
+        """See `ConnectionGate`."""
+        return False
+
+    def is_denied(self, name: str, *, reading: bool = False) -> bool:
+        """See `ConnectionGate`."""
+        return False
+
+    def search_delay_s(self, name: str) -> float:
+        """See `ConnectionGate`."""
+        return 0.0
+
+    def channel_delay_s(self, name: str) -> float:
+        """See `ConnectionGate`."""
+        return 0.0
+
+
+#: The gate of a bank whose connections are never disturbed.
+OPEN_GATE = OpenGate()
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """An answer that is a table: columns of equal length, by name."""

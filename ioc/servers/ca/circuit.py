@@ -8,10 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
+
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.servers.access import AccessRules, Rights
 from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca.channel import Channel, rights_to
 from gnomon.ioc.servers.ca.client_transport import Connection, log
 from gnomon.ioc.servers.ca.closing_circuits import ClosingCircuits
 from gnomon.ioc.servers.ca.dbr import NotATextError, Unconvertible
@@ -59,20 +62,6 @@ def claimed(payload: bytes) -> str:
     return payload.split(b"\0", 1)[0].decode(errors="replace")[:MAX_CLAIM]
 
 
-class Channel:
-    """A client's channel to something."""
-
-    __slots__ = ("cid", "hosted", "point", "rights", "sid", "subscriptions")
-
-    def __init__(self, sid: int, cid: int, hosted: Hosted, point: Point, rights: Rights) -> None:
-        self.sid = sid
-        self.cid = cid
-        self.hosted = hosted
-        self.point = point
-        self.rights = rights
-        self.subscriptions: set[int] | None = None  # most channels have none
-
-
 class ChannelWithdrawnError(Exception):
     """A message about a channel that no longer exists: it may have crossed the news of that, and means nothing."""
 
@@ -102,6 +91,7 @@ class Circuit(Connection):
         self._events_on = True
         self._puts = 0
         self._pending_puts = 0  # puts that their PVs do not show yet
+        self._late: set[asyncio.TimerHandle] = set()  # channels that an injected fault lets be made late
         self._user = self._host = ""
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
@@ -140,6 +130,9 @@ class Circuit(Connection):
         for hosted in self._directory:
             hosted.publisher.forget(self)
         self._channels.clear()
+        for timer in self._late:
+            timer.cancel()
+        self._late.clear()
 
     def caught_up(self) -> None:
         """Send the newest values of what the client has missed."""
@@ -152,12 +145,56 @@ class Circuit(Connection):
         claims = "@".join(claim for claim in (self._user, self._host) if claim)
         return f"{self.address} ({claims})" if claims else self.address
 
-    def withdraw(self, hosted: Hosted) -> None:
-        """Tell the client that the channels to a bank no longer exist."""
-        gone = [channel for channel in self._channels.values() if channel.hosted is hosted]
+    def withdraw(
+        self, hosted: Hosted, is_gone: Callable[[Point], bool] = lambda point: True, close: bool = False
+    ) -> None:
+        """Tell the client that channels to a bank no longer exist: all, or those to what is gone.
+
+        With `close`, the connection ends instead if no other channel is left.
+        """
+        gone = [each for each in self._channels.values() if each.hosted is hosted and is_gone(each.point)]
+        if close and gone and len(gone) == len(self._channels):
+            self.end()
+            return
         for channel in gone:
             self._forget(channel)
             self.send(Command.SERVER_DISCONN, 0, 0, channel.cid, 0)
+        if gone and not self._channels:
+            self._closing.emptied(self.address, id(self))
+
+    def review_rights(self, hosted: Hosted) -> None:
+        """Tell the client of changed rights to a bank's PVs, as EPICS's own server does when access security changes.
+
+        Subscriptions get the present value again; or they hear that they may not read, and go on when they may.
+        """
+        publisher, renewed = hosted.publisher, []
+        for channel in [each for each in self._channels.values() if each.hosted is hosted]:
+            before = channel.rights
+            channel.rights = rights_to(hosted, channel.point, self._access, self._user, self.address)
+            if channel.rights == before:
+                continue
+            if not channel.rights & Rights.READ:
+                for number in sorted(channel.subscriptions or ()):
+                    self._refuse_reading(channel, publisher.unsubscribe(self, (channel.sid, number), channel.point))
+            elif channel.unreadable is not None:
+                waiting, channel.unreadable = channel.unreadable, None
+                for wanted in waiting.values():
+                    publisher.subscribe(self, wanted)
+            elif channel.subscriptions:
+                renewed.append(channel.point.index)
+            self.send(Command.ACCESS_RIGHTS, 0, 0, channel.cid, channel.shown_rights)
+        if renewed:
+            publisher.renew(self, np.unique(renewed))
+
+    def _refuse_reading(self, channel: Channel, wanted: Subscription | None) -> None:
+        """Keep a subscription until its channel may be read, and say that it may not."""
+        if wanted is None:
+            return
+        number = wanted.key[1]
+        if channel.unreadable is None:
+            channel.unreadable = {}
+        channel.unreadable[number] = wanted
+        self.send(Command.EVENT_ADD, wanted.data_type, 0, NO_READ, number, bytes(8))
 
     def take(self, message: Message) -> None:
         """See `Connection.take`. What the client sent to a channel before it heard of its end is passed over."""
@@ -182,11 +219,32 @@ class Circuit(Connection):
         self.send(message.command, 0, 0, 0, 0)
 
     def _search(self, message: Message) -> None:
-        if self._directory.serves(text(message.payload)):
-            self.write(reply(message.first, self._port))
+        delay_s = self._directory.search_delay_s(text(message.payload))
+        if delay_s is None:
+            return
+        answer = reply(message.first, self._port)
+        if delay_s:
+            self._later(delay_s, lambda: self.write(answer))
+        else:
+            self.write(answer)
+
+    def _later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Do something late, unless the client has gone by then, or has left too much waiting already."""
+        if len(self._late) >= self.guard.max_subscriptions:
+            return
+
+        def due() -> None:
+            self._late.discard(timer)
+            act()
+
+        timer = self._loop.call_later(delay_s, due)
+        self._late.add(timer)
 
     def _create(self, message: Message) -> None:
-        cid = message.first
+        self._make(message.first, text(message.payload))
+
+    def _make(self, cid: int, name: str, *, is_late: bool = False) -> None:
+        """Make a channel, if there is something of this name; later, if an injected fault says so."""
         try:
             if len(self._channels) >= self.guard.max_subscriptions:
                 log.warning(
@@ -195,22 +253,20 @@ class Circuit(Connection):
                     len(self._channels),
                 )
                 raise KeyError
-            hosted, point = self._directory.find(text(message.payload))
+            hosted, point = self._directory.find(name)
         except KeyError:
             self.send(Command.CREATE_CH_FAIL, 0, 0, cid, 0)
             return
-        spec = hosted.bank.specs[point.index]
-        rights = self._access.rights(spec.name, self._user, self.address)
-        if point.field is not None and not point.field.processes:
-            rights &= ~Rights.WRITE
-        writable = spec.writable or (point.field is not None and point.field.processes)
-        shown = rights if writable else rights & ~Rights.WRITE
+        if not (is_late or hosted.gate.idle) and (delay_s := hosted.gate.channel_delay_s(hosted.name_of(point))):
+            self._later(delay_s, lambda: self._make(cid, name, is_late=True))
+            return
         sid = self._next_sid
         self._next_sid += 1
         if not self._channels:
             self._closing.used(self.address, id(self))
-        self._channels[sid] = Channel(sid, cid, hosted, point, rights)
-        self.send(Command.ACCESS_RIGHTS, 0, 0, cid, shown)
+        rights = rights_to(hosted, point, self._access, self._user, self.address)
+        channel = self._channels[sid] = Channel(sid, cid, hosted, point, rights)
+        self.send(Command.ACCESS_RIGHTS, 0, 0, cid, channel.shown_rights)
         self.send(Command.CREATE_CHAN, point.native, point.length, cid, sid)
 
     def _clear(self, message: Message) -> None:
@@ -227,9 +283,7 @@ class Circuit(Connection):
         if not dbr.is_readable(message.data_type):
             raise InvalidMessageError(f"subscribed to type {message.data_type}, which does not exist")
         status = NORMAL
-        if not channel.rights & Rights.READ:
-            status = NO_READ
-        elif message.count > max(channel.point.length, 1):
+        if message.count > max(channel.point.length, 1):
             status = BAD_COUNT
         elif self._subscriptions >= self.guard.max_subscriptions:
             status = TOO_MANY
@@ -249,7 +303,10 @@ class Circuit(Connection):
         channel.subscriptions.add(number)
         self._subscriptions += 1
         wanted = Subscription((channel.sid, number), channel.point, message.data_type, message.count, mask)
-        channel.hosted.publisher.subscribe(self, wanted)
+        if channel.rights & Rights.READ:
+            channel.hosted.publisher.subscribe(self, wanted)
+        else:
+            self._refuse_reading(channel, wanted)
 
     def _unsubscribe(self, message: Message) -> None:
         channel = self._channel(message)
@@ -257,7 +314,9 @@ class Circuit(Connection):
         if channel.subscriptions is not None and number in channel.subscriptions:
             channel.subscriptions.remove(number)
             self._subscriptions -= 1
-            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point)
+            if channel.unreadable is not None:
+                channel.unreadable.pop(number, None)
         self.send(Command.EVENT_ADD, message.data_type, 0, channel.cid, number)
 
     def _events_off(self, message: Message) -> None:
@@ -345,7 +404,8 @@ class Circuit(Connection):
     def _put_answered(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
         self._puts -= 1
         if self.admitted:
-            self._answer(message, channel, *_end_of(done))
+            if channel.sid in self._channels:  # nobody answers on a channel that has ended
+                self._answer(message, channel, *_end_of(done))
             if self._puts == MAX_PUTS // 2:
                 self.go_on()
 
@@ -376,7 +436,7 @@ class Circuit(Connection):
         del self._channels[channel.sid]
         for number in channel.subscriptions or ():
             self._subscriptions -= 1
-            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point.index)
+            channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point)
 
 
 def _end_of(done: "Future[PutReply]") -> tuple[int, str]:

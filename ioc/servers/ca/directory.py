@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from gnomon.ioc.base.protocols import PutSink
+from gnomon.ioc.base.protocols import OPEN_GATE, ConnectionGate, PutSink
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca.points import Point, find
 from gnomon.ioc.servers.ca.publisher import Publisher
@@ -10,11 +10,12 @@ from gnomon.ioc.wire.ca_framing import MAX_NAME_BYTES
 
 
 class Hosted:
-    """A bank that is served: where its puts go, and who sends what it publishes."""
+    """A bank that is served: where its puts go, who sends what it publishes, and what disturbs its connections."""
 
-    def __init__(self, bank: Bank, sink: PutSink) -> None:
+    def __init__(self, bank: Bank, sink: PutSink, gate: ConnectionGate = OPEN_GATE) -> None:
         self.bank = bank
         self.sink = sink
+        self.gate = gate
         self.publisher = Publisher(bank)
         self._points: dict[str, Point] = {}  # of the bank's own names alone, so nobody can make it grow
         self._unlisten: Callable[[], None] | None = None
@@ -27,6 +28,10 @@ class Hosted:
             if name in self.bank.index:
                 self._points[name] = point
         return point
+
+    def name_of(self, point: Point) -> str:
+        """Return the name of the record of something."""
+        return self.bank.specs[point.index].name
 
     def open(self) -> None:
         """Send on what the bank publishes."""
@@ -47,22 +52,29 @@ class Directory:
         self.hosted: list[Hosted] = []
 
     def find(self, name: str) -> tuple[Hosted, Point]:
-        """The bank of a name and what it stands for there. Raises KeyError."""
+        """The bank of a name and what it stands for there. Raises KeyError, also for what is disconnected."""
         if len(name) <= MAX_NAME_BYTES:
             for hosted in self.hosted:
                 try:
-                    return hosted, hosted.find(name)
+                    point = hosted.find(name)
                 except KeyError:
                     continue
+                if not hosted.gate.idle and hosted.gate.is_lost(hosted.name_of(point)):
+                    break
+                return hosted, point
         raise KeyError(name)
 
     def serves(self, name: str) -> bool:
         """Tell whether a name stands for something here."""
+        return self.search_delay_s(name) is not None
+
+    def search_delay_s(self, name: str) -> float | None:
+        """Return the time by which a search for a name is answered late [s], or None if it is not answered."""
         try:
-            self.find(name)
+            hosted, point = self.find(name)
         except KeyError:
-            return False
-        return True
+            return None
+        return 0.0 if hosted.gate.idle else hosted.gate.search_delay_s(hosted.name_of(point))
 
     def items(self) -> tuple[()]:
         """caproto looks for channels with hooks at start; there are none."""

@@ -206,17 +206,31 @@ class Publisher:
         else:
             self._postpone(plan, np.array([index]))
 
-    def unsubscribe(self, receiver: Receiver, key: Key, index: int) -> None:
-        """Forget a subscription of a client; nothing is sent for it from now on."""
+    def unsubscribe(self, receiver: Receiver, key: Key, point: Point) -> Subscription | None:
+        """Forget a subscription of a client, and return it; nothing is sent for it from now on."""
+        plan, index = self._plans.get(receiver), point.index
+        if plan is None:
+            return None
+        plan.changed()
+        plan.late.pop(key, None)
+        if plan.fast.pop(key, None) is not None:
+            return Subscription(key, point, TIME_DOUBLE, 1, VALUE | ALARM)
+        found = None
+        if (slow := plan.slow.get(index)) is not None:
+            found = slow.pop(key, None)
+            if not slow:
+                del plan.slow[index]
+        return found
+
+    def renew(self, receiver: Receiver, indices: Indices) -> None:
+        """Send a client the present state of PVs that it has subscribed to once more."""
         plan = self._plans.get(receiver)
         if plan is None:
             return
-        plan.changed()
-        plan.late.pop(key, None)
-        if plan.fast.pop(key, None) is None and (slow := plan.slow.get(index)) is not None:
-            slow.pop(key, None)
-            if not slow:
-                del plan.slow[index]
+        if receiver.ready:
+            self._send([(receiver, plan)], indices)
+        else:
+            self._postpone(plan, indices)
 
     def forget(self, receiver: Receiver) -> None:
         """A client has gone."""

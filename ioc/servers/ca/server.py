@@ -18,7 +18,7 @@ from caproto.asyncio.server import Context
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.memory_budget import MemoryBudget
-from gnomon.ioc.base.protocols import PutSink
+from gnomon.ioc.base.protocols import OPEN_GATE, ConnectionGate, PutSink
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.acceptor import Acceptor
 from gnomon.ioc.servers.access import AccessRules
@@ -105,6 +105,7 @@ class ServerContext(Context):
         self.listening = asyncio.Event()
         self.searchable = asyncio.Event()
         self.our_circuits: set[Circuit] = set()
+        self._called = asyncio.Event()
         self._access = access
         self._guard = guard
         self._admission = Admission(guard)
@@ -138,7 +139,7 @@ class ServerContext(Context):
 
     async def _create_broadcaster_transport(self, interface: str) -> None:
         """Hear searches on one interface, those to all hosts of its network too, which a system keeps apart."""
-        searches = Searches(self.pvdb.serves, lambda: self.port, self.ignore_addresses, self._closing)
+        searches = Searches(self.pvdb.search_delay_s, lambda: self.port, self.ignore_addresses, self._closing)
         for address, port in search_sockets(interface, self.ca_server_port, self.port):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setblocking(False)
@@ -148,6 +149,24 @@ class ServerContext(Context):
             sock.bind((address, port))
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: searches, sock=sock)
             self.udp_socks[address] = transport
+
+    async def broadcast_beacon_loop(self) -> None:
+        """Send beacons as caproto does, and begin anew, with short pauses, each time that clients are called."""
+        while True:
+            self._called.clear()
+            called = asyncio.ensure_future(self._called.wait())
+            beacons = asyncio.ensure_future(super().broadcast_beacon_loop())
+            try:
+                await asyncio.wait((called, beacons), return_when=asyncio.FIRST_COMPLETED)
+                if beacons.done():
+                    beacons.result()
+            finally:
+                called.cancel()
+                beacons.cancel()
+
+    def call_clients(self) -> None:
+        """See `CaServer.call_clients`."""
+        self._called.set()
 
     async def broadcaster_receive_loop(self) -> None:
         """caproto starts this once all its sockets are bound; here it looks after clients that do not move."""
@@ -188,27 +207,54 @@ class CaServer:
         self._context = ServerContext(self._directory, where, self.access, self.guard)
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, bank: Bank, sink: PutSink) -> None:
+    def add(self, bank: Bank, sink: PutSink, gate: ConnectionGate = OPEN_GATE) -> None:
         """Serve a bank, whose puts go to `sink`. Raises CaError when a name is served already; nothing has changed."""
         for other in self._directory:
             if taken := sorted(bank.index.keys() & other.bank.index.keys()):
                 raise CaError(
                     f"{len(taken)} of these names are served already, the first is {taken[0]}: give another prefix."
                 )
-        hosted = Hosted(bank, sink)
+        hosted = Hosted(bank, sink, gate)
         self._directory.hosted.append(hosted)
         if self._task is not None:
             hosted.open()
 
     def remove(self, bank: Bank) -> None:
         """Serve a bank no longer: clients are told that its channels are gone. Raises CaError when it is not served."""
-        hosted = next((h for h in self._directory if h.bank is bank), None)
-        if hosted is None:
-            raise CaError("This bank is not served over Channel Access: add it before it is removed.")
+        hosted = self._hosted(bank)
         hosted.close()
         self._directory.hosted.remove(hosted)
         for circuit in list(self._context.our_circuits):
             circuit.withdraw(hosted)
+
+    def disconnect(self, bank: Bank, *, close: bool) -> None:
+        """End the channels that the bank's gate says are lost.
+
+        With `close`, circuits on which no other channel is left are closed, as a server does that ends.
+        """
+        hosted = self._hosted(bank)
+        for circuit in list(self._context.our_circuits):
+            circuit.withdraw(hosted, lambda point: hosted.gate.is_lost(hosted.name_of(point)), close=close)
+
+    def review_rights(self, bank: Bank) -> None:
+        """Tell clients of rights to the PVs of a bank that its gate has changed."""
+        hosted = self._hosted(bank)
+        for circuit in list(self._context.our_circuits):
+            circuit.review_rights(hosted)
+
+    def send_puts(self, bank: Bank, sink: PutSink) -> None:
+        """Send the puts to a bank's PVs to another sink from now on."""
+        self._hosted(bank).sink = sink
+
+    def call_clients(self) -> None:
+        """Send beacons quickly, as a server does that has just started: clients search for what they miss."""
+        self._context.call_clients()
+
+    def _hosted(self, bank: Bank) -> Hosted:
+        hosted = next((h for h in self._directory if h.bank is bank), None)
+        if hosted is None:
+            raise CaError("This bank is not served over Channel Access: add it before it is removed.")
+        return hosted
 
     @property
     def port(self) -> int:

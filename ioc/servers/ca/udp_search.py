@@ -13,6 +13,8 @@ from gnomon.ioc.wire.ca_framing import ANY_ADDRESS, HEADER, LONG, PROTOCOL_VERSI
 REPLY = struct.Struct(">HHHHIIHHI")
 #: Replies that fit into one datagram of the size that clients read at least.
 REPLIES = (1024 - HEADER.size) // REPLY.size
+#: Datagrams that an injected fault may hold back; what comes on top is lost, and clients ask again.
+MAX_LATE = 1000
 
 
 class Searches(asyncio.DatagramProtocol):
@@ -23,12 +25,13 @@ class Searches(asyncio.DatagramProtocol):
 
     def __init__(
         self,
-        serves: Callable[[str], bool],
+        delay_s: Callable[[str], float | None],
         port: Callable[[], int],
         ignored: Collection[str],
         closing: ClosingCircuits,
     ) -> None:
-        self._serves = serves
+        self._delay_s = delay_s
+        self._late = 0
         self._closing = closing
         self._port = port
         self._ignored = ignored
@@ -43,19 +46,32 @@ class Searches(asyncio.DatagramProtocol):
         if addr[0] in self._ignored:
             return
         with suppress(struct.error, ValueError):
-            for message in replies(data, self._serves, self._port()):
-                self._closing.answer(addr[0], partial(self._transport.sendto, message, addr))
+            for message, delay_s in replies(data, self._delay_s, self._port()):
+                self._answer(message, addr, delay_s)
+
+    def _answer(self, message: bytes, addr: Any, delay_s: float) -> None:
+        if not delay_s:
+            self._closing.answer(addr[0], partial(self._transport.sendto, message, addr))
+        elif self._late < MAX_LATE:
+            self._late += 1
+            asyncio.get_running_loop().call_later(delay_s, self._answer_late, message, addr)
+
+    def _answer_late(self, message: bytes, addr: Any) -> None:
+        self._late -= 1
+        if not self._transport.is_closing():
+            self._transport.sendto(message, addr)
 
     def error_received(self, exc: Exception) -> None:
         """A client has gone before it was answered: it will search again if it wants to."""
 
 
-def replies(data: bytes, serves: Callable[[str], bool], port: int) -> Iterator[bytes]:
-    """The datagrams that answer one; the client's sequence number is echoed as EPICS's own server does.
+def replies(data: bytes, delay_s: Callable[[str], float | None], port: int) -> Iterator[tuple[bytes, float]]:
+    """The datagrams that answer one, and how much later each is sent [s].
 
-    Raises ValueError for what is not a search.
+    `delay_s` says it of a name; None for one that is not answered. The client's sequence number is echoed as EPICS's
+    own server does. Raises ValueError for what is not a search.
     """
-    cids: list[int] = []
+    found: dict[float, list[int]] = {}
     version = b""
     start = 0
     while start < len(data):
@@ -67,12 +83,13 @@ def replies(data: bytes, serves: Callable[[str], bool], port: int) -> Iterator[b
         if command == Command.VERSION:
             version = HEADER.pack(Command.VERSION, 0, data_type, PROTOCOL_VERSION, first, 0)
         elif command == Command.SEARCH:
-            if serves(text(data[begin:start])):
-                cids.append(first)
+            if (late_s := delay_s(text(data[begin:start]))) is not None:
+                found.setdefault(late_s, []).append(first)
         elif command not in (Command.ECHO, Command.READ_SYNC):
             raise ValueError(f"command {command} is not a search")
-    for number in range(0, len(cids), REPLIES):
-        yield version + b"".join(reply(cid, port) for cid in cids[number : number + REPLIES])
+    for late_s, cids in found.items():
+        for number in range(0, len(cids), REPLIES):
+            yield version + b"".join(reply(cid, port) for cid in cids[number : number + REPLIES]), late_s
 
 
 def reply(cid: int, port: int) -> bytes:

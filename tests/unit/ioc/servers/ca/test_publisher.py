@@ -143,7 +143,7 @@ def test_patterns_that_repeat_have_the_newest_values_and_change_with_the_subscri
     client.taken()
     served.put(x=3.0, y=4.0)
     assert sorted(shown(client)) == [(1, 3.0), (2, 4.0)]
-    served.publisher.unsubscribe(client, (1, 1), 0)
+    served.publisher.unsubscribe(client, (1, 1), find(served.bank, "x"))
     served.put(x=5.0, y=6.0)
     assert shown(client) == [(2, 6.0)]
 
@@ -183,10 +183,10 @@ def test_subscriptions_to_the_same_pv_end_one_by_one(served: Served) -> None:
     for place in (1, 2):
         served.subscribe(client, "why", place, dbr.STRING)
     client.taken()
-    served.publisher.unsubscribe(client, (1, 1), served.bank.index["why"])
+    served.publisher.unsubscribe(client, (1, 1), find(served.bank, "why"))
     served.put(why="new")
     assert [message.second for message in client.taken()] == [2]
-    served.publisher.unsubscribe(client, (1, 2), served.bank.index["why"])
+    served.publisher.unsubscribe(client, (1, 2), find(served.bank, "why"))
     served.put(why="newer")
     assert client.writes == []
 
@@ -306,7 +306,7 @@ def test_a_late_update_of_an_ended_subscription_is_not_sent(served: Served) -> N
     client.patience = 1
     served.put(wave=np.ones(20_000))
     client.taken()
-    served.publisher.unsubscribe(client, (1, 2), served.bank.index["wave"])
+    served.publisher.unsubscribe(client, (1, 2), find(served.bank, "wave"))
     client.ready, client.patience = True, -1
     served.publisher.catch_up(client)
     assert [message.second for message in client.taken()] == [3]
@@ -354,7 +354,7 @@ def test_clients_that_have_gone_get_nothing_more(served: Served) -> None:
     served.put(x=1.0)
     assert gone.writes == []
     assert shown(left) == [(1, 1.0)]
-    served.publisher.unsubscribe(gone, (1, 1), 0)
+    served.publisher.unsubscribe(gone, (1, 1), find(served.bank, "x"))
     served.publisher.catch_up(gone)
     served.publisher.stop()
     served.put(x=2.0)

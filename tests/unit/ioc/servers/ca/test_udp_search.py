@@ -17,14 +17,15 @@ def searches(*names: str) -> bytes:
 
 def test_known_names_are_answered_with_the_sequence_number_and_no_more_bytes_than_asked() -> None:
     data = searches("a", "b", "a", "c")
-    (answer,) = replies(data, {"a", "c"}.__contains__, 5064)
+    ((answer, late_s),) = replies(data, {"a": 0.0, "c": 0.0}.get, 5064)
+    assert late_s == 0.0
     assert struct.unpack_from(">HHHHI", answer) == (0, 0, 1, 13, 77)
     assert [struct.unpack_from(">HHHHII", answer, 16 + 24 * i)[5] for i in range(3)] == [0, 2, 3]
     assert len(answer) <= len(data)
 
 
 def test_unknown_names_are_not_answered() -> None:
-    assert list(replies(searches("a"), set().__contains__, 5064)) == []
+    assert list(replies(searches("a"), lambda name: None, 5064)) == []
 
 
 @pytest.mark.parametrize(
@@ -32,13 +33,23 @@ def test_unknown_names_are_not_answered() -> None:
 )
 def test_an_invalid_search_is_refused(data: bytes) -> None:
     with pytest.raises((ValueError, struct.error)):
-        list(replies(data, {"a"}.__contains__, 5064))
+        list(replies(data, {"a": 0.0}.get, 5064))
 
 
 @given(st.binary(max_size=300))
 def test_whatever_arrives_is_answered_or_refused_and_never_amplified(data: bytes) -> None:
     try:
-        answers = list(replies(data, lambda _: True, 5064))
+        answers = [answer for answer, _ in replies(data, lambda _: 0.0, 5064)]
     except (ValueError, struct.error):
         return
     assert sum(map(len, answers)) <= 2 * len(data)
+
+
+def test_names_that_are_late_are_answered_by_datagrams_of_their_own() -> None:
+    late_s = {"a": 0.0, "b": 1.5, "c": 1.5, "d": 0.0}
+    answers = dict((delay_s, answer) for answer, delay_s in replies(searches(*"abcd"), late_s.get, 5064))
+    cids = {
+        delay_s: [struct.unpack_from(">I", answer, 16 + 24 * i + 12)[0] for i in range(2)]
+        for delay_s, answer in answers.items()
+    }
+    assert cids == {0.0: [0, 3], 1.5: [1, 2]}
