@@ -10,7 +10,7 @@ from p4p import _p4p
 from p4p.server.raw import SharedPV
 
 from gnomon.db.pvs import Kind
-from gnomon.ioc.base.protocols import PutFuture, PutSink, RpcHandler
+from gnomon.ioc.base.protocols import OPEN_GATE, ConnectionGate, PutFuture, PutSink, RpcHandler
 from gnomon.ioc.outputs.bank import Bank, Indices
 from gnomon.ioc.servers.ca.points import NO_FILTERS, find
 from gnomon.ioc.servers.pva.channel_host import FieldListener
@@ -48,9 +48,11 @@ class Hosted:
         permits: Permits,
         in_loop: Callable[[Callable[[], None]], None],
         order: Callable[[Any, PutFuture], None],
+        gate: ConnectionGate = OPEN_GATE,
     ) -> None:
         self.bank = bank
         self.sink = sink
+        self.gate = gate
         self.client_of = client_of
         self.permits = permits
         self._rpcs = dict(rpcs)
@@ -91,6 +93,10 @@ class Hosted:
             return self.bank.specs[find(self.bank, name).index].name if len(name) <= MAX_NAME_BYTES else None
         except KeyError:
             return None
+
+    def is_lost(self, name: str) -> bool:
+        """Tell whether an injected fault has disconnected a name of ours."""
+        return not self.gate.idle and (record := self.record_of(name)) is not None and self.gate.is_lost(record)
 
     def field(self, name: str) -> Any:
         """p4p's PV for a field or filter of ours. Called in pvxs' thread. Raises KeyError."""

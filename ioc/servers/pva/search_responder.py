@@ -18,46 +18,81 @@ from gnomon.ioc.wire.pva_framing import WireError
 _MAX_DATAGRAM_BYTES = 2**16
 _PERIOD_S, _SHARE = 0.05, 0.2  # in each period, so much of it
 _BEACON_S, _QUICK_BEACONS, _LATER_BEACON_S = 15.0, 10, 180.0
+#: Answers that an injected fault may hold back; what comes on top is lost, and clients ask again.
+MAX_LATE = 1000
 _log = logging.getLogger(__name__)
 
 
 class Searches:
-    """The UDP side of a server. `serves` says whether a client, by its address, may find a name here."""
+    """The UDP side of a server. `delay_s` says by how much the answer about a name is late [s] to a client, by its
+    address; None for a name that the client may not find here."""
 
     def __init__(
-        self, sock: socket.socket, where: Listening, guid: bytes, port: int, serves: Callable[[str, str], bool]
+        self,
+        sock: socket.socket,
+        where: Listening,
+        guid: bytes,
+        port: int,
+        delay_s: Callable[[str, str], float | None],
     ) -> None:
         self._sock = sock
         self._where = where
         self._ours = frozenset(host for host, _ in where.interfaces)
         self._guid = guid
         self._port = port
-        self._serves = serves
+        self._delay_s = delay_s
         self._loop = asyncio.get_running_loop()
         self._spent_s = 0.0
         self._period_s = 0.0
         self._beacons = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._late: set[asyncio.TimerHandle] = set()
         self._loop.add_reader(sock, self._readable)
         self._beacon()
 
     def close(self) -> None:
         """Hear and say nothing more."""
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *self._late):
             timer.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()
 
-    def reply(self, asked: Question, address: str) -> bytes | None:
-        """The answer to a client's question; None when it is to get none."""
-        ids = [identity for identity, name in asked.names if self._knows(name, address)]
-        return answer(self._guid, asked, ids, self._port) if ids or asked.must_reply else None
+    def answer(self, asked: Question, address: str, send: Callable[[bytes], None]) -> None:
+        """Have a client's question answered, if it is to get an answer; about some names late, by an injected fault."""
+        found: dict[float, list[int]] = {}
+        for identity, name in asked.names:
+            if (delay_s := self._delay_of(name, address)) is not None:
+                found.setdefault(delay_s, []).append(identity)
+        if not found and asked.must_reply:
+            found[0.0] = []
+        for delay_s, ids in found.items():
+            if delay_s:
+                self._later(delay_s, asked, ids, send)
+            else:
+                send(answer(self._guid, asked, ids, self._port))
 
-    def _knows(self, name: bytes, address: str) -> bool:
+    def call_clients(self, guid: bytes) -> None:
+        """Send beacons as a server does that has just started: clients search for what they miss."""
+        self._guid, self._beacons = guid, 0
+        self._timers["beacon"].cancel()
+        self._beacon()
+
+    def _later(self, delay_s: float, asked: Question, ids: list[int], send: Callable[[bytes], None]) -> None:
+        if len(self._late) >= MAX_LATE:
+            return
+
+        def due() -> None:
+            self._late.discard(timer)
+            send(answer(self._guid, asked, ids, self._port))
+
+        timer = self._loop.call_later(delay_s, due)
+        self._late.add(timer)
+
+    def _delay_of(self, name: bytes, address: str) -> float | None:
         try:
-            return self._serves(name.decode(), address)
+            return self._delay_s(name.decode(), address)
         except UnicodeDecodeError:
-            return False
+            return None
 
     def _readable(self) -> None:
         began = time.perf_counter()
@@ -101,10 +136,11 @@ class Searches:
         client = (asked.host or sender[0], asked.port)
         if any(host == client[0] and port in (0, client[1]) for host, port in self._where.ignored):
             return
-        reply = self.reply(asked, asked.host if origin else sender[0])
-        if reply is not None:
-            with suppress(OSError, OverflowError):  # the client has gone; it will search again
-                self._sock.sendto(reply, client)
+        self.answer(asked, asked.host if origin else sender[0], lambda reply: self._send(reply, client))
+
+    def _send(self, reply: bytes, client: tuple[str, int]) -> None:
+        with suppress(OSError, OverflowError):  # the client has gone; it will search again
+            self._sock.sendto(reply, client)
 
     def _beacon(self) -> None:
         datagram = beacon(self._guid, self._beacons, self._port)

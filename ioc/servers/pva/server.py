@@ -12,7 +12,7 @@ from p4p.server.raw import SharedPV
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.memory_budget import MemoryBudget
-from gnomon.ioc.base.protocols import PutFuture, PutSink, RpcHandler
+from gnomon.ioc.base.protocols import OPEN_GATE, ConnectionGate, PutFuture, PutSink, RpcHandler
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.pva.doorbell import Doorbell
@@ -60,8 +60,14 @@ class PvaServer:
         self._provider: Any = None
         self._fields: Any = None  # kept here, since p4p does not
 
-    def add(self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler] | None = None) -> None:
-        """Serve a bank, whose puts go to `sink`, and remote procedures by name.
+    def add(
+        self,
+        bank: Bank,
+        sink: PutSink,
+        rpcs: Mapping[str, RpcHandler] | None = None,
+        gate: ConnectionGate = OPEN_GATE,
+    ) -> None:
+        """Serve a bank, whose puts go to `sink`, and remote procedures by name; `gate` disturbs their connections.
 
         Raises PvaError when a name is served already; then nothing has changed.
         """
@@ -75,6 +81,7 @@ class PvaServer:
             self._permits,
             self._in_loop,
             self._order,
+            gate,
         )
         for other in self._hosted:
             if taken := sorted(hosted.names & other.names):
@@ -91,15 +98,42 @@ class PvaServer:
 
         Raises PvaError when it is not served.
         """
-        hosted = next((h for h in self._hosted if h.bank is bank), None)
-        if hosted is None:
-            raise PvaError("This bank is not served over PV Access: add it before it is removed.")
+        hosted = self._host_of(bank)
         self._hosted.remove(hosted)
         self._listing.forget()
         if self._server is not None:
             for name in hosted.names:
                 self._provider.remove(name)
         hosted.stop_posting()
+
+    def disconnect(self, bank: Bank, *, close: bool) -> None:
+        """End the channels that the bank's gate says are lost.
+
+        With `close`, connections on which no other channel is left are closed, as a server does that ends.
+        """
+        hosted = self._host_of(bank)
+        if self._guard is not None:
+            self._guard.disconnect(hosted.is_lost, close=close)
+
+    def review_rights(self, bank: Bank) -> None:
+        """Refuse from now on the puts and calls that the gates deny. Channels stay: nothing else is told over PVA."""
+        denies = any(not hosted.gate.idle for hosted in self._hosted)
+        self._permits.is_denied = self._is_denied if denies else None
+
+    def send_puts(self, bank: Bank, sink: PutSink) -> None:
+        """Send the puts to a bank's PVs to another sink from now on."""
+        self._host_of(bank).sink = sink
+
+    def call_clients(self) -> None:
+        """Let clients search for what they miss, as when a server has just started."""
+        if self._guard is not None:
+            self._guard.call_clients()
+
+    def _host_of(self, bank: Bank) -> Hosted:
+        hosted = next((h for h in self._hosted if h.bank is bank), None)
+        if hosted is None:
+            raise PvaError("This bank is not served over PV Access: add it before it is removed.")
+        return hosted
 
     def start(self) -> Endpoint:
         """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
@@ -121,7 +155,9 @@ class PvaServer:
             providers=[self._provider, (self._fields, 1)], conf=private_conf(self._conf), useenv=False
         )
         behind = ("127.0.0.1", int(self._server.conf()["EPICS_PVAS_SERVER_PORT"]))
-        self._guard = Guard(self._limits, self._may_read, self._value_bytes)
+        self._guard = Guard(
+            self._limits, self._may_read, self._value_bytes, self._search_delay_s, self._channel_delay_s
+        )
         try:
             port, broadcast_port = self._guard.start(where, behind)
         except OSError as error:
@@ -160,8 +196,29 @@ class PvaServer:
         return Client(operation.account(), host or UNKNOWN, "pva", operation.peer())
 
     def _may_read(self, name: str, user: str, host: str) -> bool:
-        record = next((r for hosted in self._hosted if (r := hosted.record_of(name)) is not None), None)
-        return record is not None and self._permits.may_read(record, user, host)
+        hosted, record = self._find(name)
+        if hosted is None or (not hosted.gate.idle and hosted.gate.is_lost(record)):
+            return False
+        return self._permits.may_read(record, user, host)
+
+    def _find(self, name: str) -> tuple[Hosted | None, str]:
+        """The bank that has a name, and the record that it belongs to."""
+        for hosted in tuple(self._hosted):
+            if (record := hosted.record_of(name)) is not None:
+                return hosted, record
+        return None, ""
+
+    def _search_delay_s(self, name: str) -> float:
+        hosted, record = self._find(name)
+        return 0.0 if hosted is None or hosted.gate.idle else hosted.gate.search_delay_s(record)
+
+    def _channel_delay_s(self, name: str) -> float:
+        hosted, record = self._find(name)
+        return 0.0 if hosted is None or hosted.gate.idle else hosted.gate.channel_delay_s(record)
+
+    def _is_denied(self, name: str) -> bool:
+        hosted, record = self._find(name)
+        return hosted is not None and hosted.gate.is_denied(record)
 
     def _readable_by(self, client: Client) -> list[str]:
         names = (name for hosted in tuple(self._hosted) for name in sorted(hosted.names))

@@ -24,6 +24,7 @@ from gnomon.ioc.servers.pva.search_messages import question
 from gnomon.ioc.servers.pva.search_responder import Searches
 
 _REMEMBERED_S = 10.0  # pvxs may still be working on what a client sent before it went
+_SETTLED_S = 0.3  # by then a channel that was asked for before a name was lost is made
 _SWEEPS = 5  # looks at each connection in the shortest of the times allowed
 
 
@@ -39,7 +40,8 @@ class Guard:
     """All connections and searches of one server. Everything runs in the event loop in which it was made.
 
     `may_read` says whether a user at an address may have the channel of a name that is served; the user is unknown
-    ("") in searches. `value_bytes` says how large an update of a name is, about.
+    ("") in searches. `value_bytes` says how large an update of a name is, about. `search_delay_s` and `channel_delay_s`
+    say by how much the answer to a search for a name, and its channel, are late.
     """
 
     def __init__(
@@ -47,10 +49,14 @@ class Guard:
         limits: GuardConfig,
         may_read: Callable[[str, str, str], bool],
         value_bytes: Callable[[str], int] = lambda name: 0,
+        search_delay_s: Callable[[str], float] = lambda name: 0.0,
+        channel_delay_s: Callable[[str], float] = lambda name: 0.0,
     ) -> None:
         self._limits = limits
         self._may_read = may_read
         self._value_bytes = value_bytes
+        self._search_delay_s = search_delay_s
+        self._channel_delay_s = channel_delay_s
         self._guid = os.urandom(12)
         self._loop = asyncio.get_running_loop()
         self._pvxs = ("127.0.0.1", 0)
@@ -62,6 +68,7 @@ class Guard:
         self._of_address: Counter[str] = Counter()
         self._peers: dict[int, _Peer] = {}  # by our port on the way to pvxs
         self._timer: asyncio.TimerHandle | None = None
+        self._late = 0  # channels that are made late
 
     def start(self, where: Listening, pvxs: tuple[str, int]) -> tuple[int, int]:
         """Listen for clients of the pvxs server at `pvxs`; the ports of TCP and UDP. Raises OSError."""
@@ -74,7 +81,7 @@ class Guard:
         except OSError:
             self.stop()
             raise
-        self._searches = Searches(heard, where, self._guid, port, lambda name, host: self._may_read(name, "", host))
+        self._searches = Searches(heard, where, self._guid, port, self._found_after_s)
         broadcast_port = int(heard.getsockname()[1])
         self._accepting = [Acceptor(sock, self._accept, log) for sock in self._listening]
         self._sweep()
@@ -95,6 +102,25 @@ class Guard:
             task.cancel()
         for relay in tuple(self._relays):
             relay.close()
+
+    def disconnect(self, is_lost: Callable[[str], bool], *, close: bool) -> None:
+        """End the channels to names that are lost; with `close`, connections on which no other channel is left.
+
+        Those that are just being made end when they are there.
+        """
+        for relay in tuple(self._relays):
+            relay.withdraw(is_lost, close=close)
+        self._loop.call_later(_SETTLED_S, self._end_late, is_lost)
+
+    def _end_late(self, is_lost: Callable[[str], bool]) -> None:
+        for relay in tuple(self._relays):
+            relay.withdraw(is_lost, close=False)
+
+    def call_clients(self) -> None:
+        """Let clients search for what they miss: for them this is another server, which has just started."""
+        self._guid = os.urandom(12)
+        if self._searches is not None:
+            self._searches.call_clients(self._guid)
 
     @property
     def clients(self) -> int:
@@ -161,6 +187,8 @@ class Guard:
             lambda name: self._may_read(name, inspector.user, host),
             lambda body, order: self._search(relay, host, body, order),
             self._value_bytes,
+            self._channel_delay_s,
+            lambda delay_s, wish: self._make_late(relay, delay_s, wish),
         )
         relay = Relay(
             client,
@@ -175,9 +203,19 @@ class Guard:
     def _search(self, relay: Relay, host: str, body: bytes, order: str) -> None:
         """Answer a search that came over a connection."""
         if self._searches is not None:
-            reply = self._searches.reply(question(body, order), host)
-            if reply is not None:
-                relay.say(reply)
+            self._searches.answer(question(body, order), host, relay.say)
+
+    def _found_after_s(self, name: str, host: str) -> float | None:
+        return self._search_delay_s(name) if self._may_read(name, "", host) else None
+
+    def _make_late(self, relay: Relay, delay_s: float, wish: bytes) -> None:
+        if self._late < self._limits.max_subscriptions:
+            self._late += 1
+            self._loop.call_later(delay_s, self._make, relay, wish)
+
+    def _make(self, relay: Relay, wish: bytes) -> None:
+        self._late -= 1
+        relay.make_late(wish)
 
     def _ended(self, relay: Relay, peer: "_Peer", port: int, reason: str | None) -> None:
         self._relays.discard(relay)

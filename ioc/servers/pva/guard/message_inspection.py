@@ -9,6 +9,7 @@ beginning of an operation and as the argument of a call, is walked through (`con
 """
 
 import struct
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,17 +33,21 @@ _LISTS = frozenset({Command.SEARCH, Command.CREATE_CHANNEL})
 _MAX_LIST = 2**16  # bytes of names in one message, which are looked up one by one; as many as in a datagram
 _PUTS = frozenset({Command.PUT, Command.PUT_GET})
 _ENDINGS = frozenset({Command.DESTROY_REQUEST, Command.DESTROY_CHANNEL, Command.CANCEL_REQUEST})
-_LOOKED_AT = _WHOLE | _OPERATIONS | _ENDINGS
+_TO_CHANNELS = _OPERATIONS | _ENDINGS | {Command.GET_FIELD}  # those that begin with the number of a channel
+_LOOKED_AT = _WHOLE | _TO_CHANNELS
 _BEFORE_VALIDATION = frozenset({Command.VALIDATION, Command.ECHO, Command.SEARCH})
 _FROM_SERVER_ONLY = frozenset({Command.BEACON, Command.SEARCH_RESPONSE, Command.VALIDATED, Command.MULTIPLE_DATA})
 #: Longest queue that a client may have its updates kept in; pvxs keeps as many as it is told.
 MAX_QUEUE = 10_000
 _DEFAULT_QUEUE = 4
 #: What pvxs and we keep for a channel, and for an operation [bytes]; measured, rounded up.
-CHANNEL_BYTES, OPERATION_BYTES = 800, 3500
+CHANNEL_BYTES, OPERATION_BYTES = 1000, 3500
 UPDATE_BYTES = 600  # an update in a queue, besides its value
 _ANSWER_BYTES = 500  # an answer without a value: at most a type
 
+
+#: Channels whose end the server has caused and the client may not have heard of.
+_MAX_WITHDRAWN = 10_000
 
 #: What pvxs knows the list of PVs as, which clients know as `server`; as long as that.
 SERVER_CHANNEL = "\x01erver"
@@ -64,8 +69,9 @@ class Inspector:
     """Inspector of one client's bytes, in pieces of any size.
 
     `readable` says whether the client may have the channel of a name; `search` is called with the body and byte order
-    of a search; `value_bytes` says how large an update of a name is. The server's side tells which channels there are
-    (`created`, `destroyed`).
+    of a search; `value_bytes` says how large an update of a name is. `delay_s` says by how much the channel of a name
+    is made late; `wait` is then called with that time and a wish to give to `late_channel` after it. The server's side
+    tells which channels there are (`created`, `destroyed`).
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class Inspector:
         readable: Callable[[str], bool],
         search: Callable[[bytes, str], None],
         value_bytes: Callable[[str], int] = lambda name: 0,
+        delay_s: Callable[[str], float] = lambda name: 0.0,
+        wait: Callable[[float, bytes], None] = lambda delay_s, wish: None,
     ) -> None:
         self.validated = False
         self.user = ""
@@ -86,12 +94,16 @@ class Inspector:
         self._readable = readable
         self._search = search
         self._value_bytes = value_bytes
+        self._delay_s = delay_s
+        self._wait = wait
         self._data = bytearray()  # the beginning of a message, and what follows when no more may pass
         self._needed = 0  # bytes until there is something to do
         self._segmented: Header | None = None
         self._segments = bytearray()
-        self._awaited: dict[int, list[int]] = {}  # size of an update of the channels asked for, by the client's number
+        self._awaited: dict[int, list[tuple[int, str]]] = {}  # by the client's number: size of an update, and the name
         self._awaited_count = 0
+        self._names: dict[int, tuple[int, str]] = {}  # of the channels there are: the client's number, and the name
+        self._withdrawn: dict[int, None] = {}  # channels that we have ended: what still comes for them does not pass
         self._channels: dict[int, int] = {}  # the same of those that there are, by the server's number
         self._operations: dict[int, dict[int, int]] = {}  # by channel: the length of each one's queue
         self._contents = Contents()
@@ -130,18 +142,41 @@ class Inspector:
 
     def created(self, cid: int, sid: int | None) -> None:
         """The server has answered the wish for a channel; `sid` is None when there is none. Raises Breach."""
-        sizes = self._awaited.get(cid)
-        if not sizes:
+        wishes = self._awaited.get(cid)
+        if not wishes:
             return
-        size = sizes.pop(0)
+        size, name = wishes.pop(0)
         self._awaited_count -= 1
-        if not sizes:
+        if not wishes:
             del self._awaited[cid]
         if sid is not None:
             self._channels[sid] = size + UPDATE_BYTES
+            self._names[sid] = cid, name
+
+    def channels_to(self, is_meant: Callable[[str], bool]) -> list[tuple[int, int]]:
+        """List the channels to some names, by the server's and the client's number."""
+        return [(sid, cid) for sid, (cid, name) in self._names.items() if is_meant(name)]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that there are."""
+        return len(self._channels)
+
+    def withdraw(self, sid: int) -> None:
+        """Let nothing pass to a channel any more; the server is about to end it."""
+        self._withdrawn[sid] = None
+        if len(self._withdrawn) > _MAX_WITHDRAWN:
+            del self._withdrawn[next(iter(self._withdrawn))]
+
+    def late_channel(self, wish: bytes) -> bytes:
+        """Return the message for a channel that is made late; none if the client has too many by now."""
+        if self._awaited_count + len(self._channels) >= self._limits.subscriptions:
+            return b""
+        return wire.message(Command.CREATE_CHANNEL, self._granted(wish, ">", late=True))
 
     def destroyed(self, sid: int) -> None:
         """The server has ended a channel, by itself or because the client wished so."""
+        self._names.pop(sid, None)
         operations = self._operations.pop(sid, {})
         for operation in operations:
             self._acknowledged_s.pop((sid, operation), None)
@@ -243,6 +278,8 @@ class Inspector:
 
     def _whole(self, head: Header, body: bytes) -> bytes | None:
         command = head.command
+        if self._withdrawn and command in _TO_CHANNELS and self._is_withdrawn(body, head.order):
+            return b""
         try:
             if command in _OPERATIONS:
                 self._operate(head, body)
@@ -256,6 +293,8 @@ class Inspector:
                 return b""
             elif command == Command.CREATE_CHANNEL:
                 granted = self._granted(body, head.order)
+                if granted == bytes(2):  # all of them are made late
+                    return b""
                 flags = head.version, head.flags, command
                 return struct.pack(head.order + "BBBBI", wire.MAGIC, *flags, len(granted)) + granted
             elif command == Command.VALIDATION:
@@ -267,6 +306,9 @@ class Inspector:
         except (WireError, ContentsError) as error:
             raise Breach(f"sent {Command(command).name} in which {error}") from None
         return None
+
+    def _is_withdrawn(self, body: bytes, order: str) -> bool:
+        return len(body) >= _U32[order].size and _U32[order].unpack_from(body)[0] in self._withdrawn
 
     def _operate(self, head: Header, body: bytes) -> None:
         """Keep count of what the client has open, and look through what it describes."""
@@ -325,25 +367,35 @@ class Inspector:
             if not operations:
                 del self._operations[sid]
 
-    def _granted(self, body: bytes, order: str) -> bytes:
-        """The channels asked for; names that the client may not have are made such that no PV has them."""
+    def _granted(self, body: bytes, order: str, *, late: bool = False) -> bytes:
+        """The channels asked for; names that the client may not have are made such that no PV has them.
+
+        Those that an injected fault makes late are left out, unless their time has come (`late`).
+        """
         if len(body) < 2:
             raise WireError("the number of channels is missing")
         (count,) = struct.unpack_from(order + "H", body)
         if self._awaited_count + len(self._channels) + count > self._limits.subscriptions:
             raise Breach(f"has more than {self._limits.subscriptions} channels")
-        granted, at = bytearray(body), 2
+        granted: list[bytes] = []
+        at = 2
         for _ in range(count):
             name, after = wire.text_at(body, at + 4, order)
-            text = name.decode(errors="replace")
-            if not self._readable(text):
-                nobody_s = SERVER_CHANNEL.encode() if name == b"server" else b"\x01" * len(name)
-                granted[after - len(name) : after] = nobody_s
+            text, wish = name.decode(errors="replace"), body[at:after]
             (cid,) = _U32[order].unpack_from(body, at)
-            self._awaited.setdefault(cid, []).append(self._value_bytes(text))
+            if not self._readable(text):
+                text = ""
+                nobody_s = SERVER_CHANNEL.encode() if name == b"server" else b"\x01" * len(name)
+                wish = wish[: len(wish) - len(name)] + nobody_s
+            elif not late and (delay_s := self._delay_s(text)):
+                self._wait(delay_s, struct.pack(">HI", 1, cid) + wire.string(text))
+                at = after
+                continue
+            granted.append(wish)
+            self._awaited.setdefault(cid, []).append((self._value_bytes(text), sys.intern(text)))
             self._awaited_count += 1
             at = after
-        return bytes(granted)
+        return struct.pack(order + "H", len(granted)) + b"".join(granted) + body[at:]
 
 
 def _check_mask(head: Header, body: bytes, at: int) -> None:

@@ -12,6 +12,7 @@ reading waits until their PVs show them.
 import asyncio
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -119,6 +120,27 @@ class Relay:
             self._send([answer])
         else:
             self._answers += answer
+
+    def withdraw(self, is_lost: Callable[[str], bool], *, close: bool) -> None:
+        """End the channels to names that are lost: as pvxs does, which is told that the client wishes so.
+
+        With `close`, the connection ends instead if no other channel is left.
+        """
+        gone = self.inspector.channels_to(is_lost)
+        if not gone or self._ended is None:
+            return
+        if close and len(gone) == self.inspector.channels:
+            self.close()
+            return
+        for sid, _ in gone:
+            self.inspector.withdraw(sid)
+        wishes = (message(Command.DESTROY_CHANNEL, struct.pack(">II", sid, cid)) for sid, cid in gone)
+        self._pass_on(b"".join((self._to_server, *wishes)))
+
+    def make_late(self, wish: bytes) -> None:
+        """Pass on a client's wish for a channel that is made late."""
+        if self._ended is not None and (passing := self.inspector.late_channel(wish)):
+            self._pass_on(self._to_server + passing)
 
     def close(self, reason: str | None = None) -> None:
         """End both connections. A second call does nothing."""

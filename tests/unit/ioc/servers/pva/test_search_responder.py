@@ -64,11 +64,11 @@ class Asked:
             tuple((host, 5075) for host in interfaces), 5076, tuple((host, 5076) for host in beacons), ignored
         )
         self.clients: list[tuple[str, str]] = []
-        self.searches = Searches(self.socket, where, GUID, TCP_PORT, self._serves)  # type: ignore[arg-type]
+        self.searches = Searches(self.socket, where, GUID, TCP_PORT, self._delay_s)  # type: ignore[arg-type]
 
-    def _serves(self, name: str, host: str) -> bool:
+    def _delay_s(self, name: str, host: str) -> float | None:
         self.clients.append((name, host))
-        return name.startswith("T:")
+        return (0.05 if name == "T:late" else 0.0) if name.startswith("T:") else None
 
     async def hear(
         self,
