@@ -8,10 +8,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gnomon.fault_injection.request import MAX_DELAY_S, MAX_TIME_S, FaultRequest, Number, Pattern
-
-#: Shortest time that an outage lasts, and the shortest from one to the next [s].
-MIN_DOWN_S, MIN_EVERY_S = 0.1, 0.5
+from gnomon.fault_injection.kinds.repeated import RepeatedFault
+from gnomon.fault_injection.request import MAX_DELAY_S, FaultRequest, Number, Pattern
 
 
 class ConnectionFault(FaultRequest):
@@ -53,33 +51,10 @@ class ConnectionFault(FaultRequest):
         return f"{self.kind} {self.where()}"  # type: ignore[attr-defined]
 
 
-class Outage(ConnectionFault):
-    """A fault of connections that lasts, once or again and again. `count` and `probability` are about outages."""
+class Outage(RepeatedFault, ConnectionFault):
+    """A fault of connections that lasts, once or again and again: its occasions are outages."""
 
     counted: ClassVar[str] = "outage"
-
-    every_s: Number | None = Field(
-        default=None, ge=MIN_EVERY_S, le=MAX_TIME_S,
-        description="time from the beginning of one outage to that of the next [s]; by default, there is one, as long "
-        "as the fault acts",
-    )  # fmt: skip
-    down_s: Number | None = Field(
-        default=None, ge=MIN_DOWN_S, le=MAX_TIME_S, description="how long each outage lasts, with every_s [s]"
-    )
-
-    @model_validator(mode="after")
-    def _has_both_times(self) -> Self:
-        if self.every_s is None and self.down_s is not None:
-            raise ValueError("down_s needs every_s; a single outage lasts for_s")
-        if self.every_s is not None and self.down_s is None:
-            raise ValueError("every_s needs down_s: how long each outage lasts")
-        if self.every_s is not None and self.down_s is not None and self.down_s >= self.every_s:
-            raise ValueError(f"down_s is {self.down_s:g} s: it must be less than every_s, which is {self.every_s:g} s")
-        return self
-
-    def again(self) -> str:
-        """Describe the repetition, for texts."""
-        return "" if self.every_s is None else f" for {self.down_s:g} s every {self.every_s:g} s"
 
 
 class ConnectionLost(Outage):

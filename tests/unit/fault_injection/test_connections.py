@@ -11,7 +11,7 @@ EXAMPLES: list[tuple[dict[str, Any], str]] = [
     ({"kind": "connection_lost", "for_s": 30}, "connection_lost everything, for 30 s"),
     ({"kind": "connection_lost", "device": "BPMZ*", "after_commands": 2}, "connection_lost BPMZ*, after 2 commands"),
     (
-        {"kind": "connection_lost", "pv": "*:set", "every_s": "10", "down_s": "2", "probability": 0.5},
+        {"kind": "connection_lost", "pv": "*:set", "every_s": "10", "lasts_s": "2", "probability": 0.5},
         "connection_lost *:set for 2 s every 10 s, with probability 0.5",
     ),
     ({"kind": "connection_slow", "delay_s": 2}, "connection_slow everything: search 2 s late"),
@@ -40,10 +40,9 @@ def test_there_is_an_example_of_each_kind() -> None:
     ("keys", "reason"),
     [
         ({"kind": "connection_lost", "device": "*", "pv": "*"}, "give device or pv, or neither for everything"),
-        ({"kind": "connection_lost", "down_s": 1}, "down_s needs every_s; a single outage lasts for_s"),
-        ({"kind": "connection_denied", "every_s": 5}, "every_s needs down_s"),
-        ({"kind": "connection_lost", "every_s": 5, "down_s": 5}, "down_s is 5 s: it must be less than every_s"),
-        ({"kind": "connection_lost", "every_s": 0.1, "down_s": 0.05}, "every_s: .*greater than or equal to 0.5"),
+        ({"kind": "connection_lost", "lasts_s": 1}, "lasts_s needs every_s; what begins once lasts for_s"),
+        ({"kind": "connection_denied", "every_s": 5, "lasts_s": 5}, "lasts_s is 5 s: it must be less than every_s"),
+        ({"kind": "connection_lost", "every_s": 0.1, "lasts_s": 0.05}, "every_s: .*greater than or equal to 0.5"),
         ({"kind": "connection_slow"}, "delay_s: Field required"),
         ({"kind": "connection_slow", "delay_s": -1}, "delay_s: .*greater than 0, not -1"),
         ({"kind": "connection_slow", "delay_s": 1, "step": "chanel"}, "step: .*'search' or 'channel', not 'chanel'"),
