@@ -47,7 +47,7 @@ def test_whatever_arrives_is_answered_or_refused_and_never_amplified(data: bytes
 
 def test_names_that_are_late_are_answered_by_datagrams_of_their_own() -> None:
     late_s = {"a": 0.0, "b": 1.5, "c": 1.5, "d": 0.0}
-    answers = dict((delay_s, answer) for answer, delay_s in replies(searches(*"abcd"), late_s.get, 5064))
+    answers = {delay_s: answer for answer, delay_s in replies(searches(*"abcd"), late_s.get, 5064)}
     cids = {
         delay_s: [struct.unpack_from(">I", answer, 16 + 24 * i + 12)[0] for i in range(2)]
         for delay_s, answer in answers.items()
