@@ -151,7 +151,7 @@ class ServerContext(Context):
             self.udp_socks[address] = transport
 
     async def broadcast_beacon_loop(self) -> None:
-        """Send beacons as caproto does, and begin anew, with short pauses, each time that clients are called."""
+        """Send beacons as caproto does, and start again with short pauses each time that clients are called."""
         while True:
             self._called.clear()
             called = asyncio.ensure_future(self._called.wait())
