@@ -1,6 +1,5 @@
 """`gnomon config`: show, check and explain the configuration."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,15 +89,15 @@ def explain(
     """
     from gnomon.ioc.base.config import ConfigError
     from gnomon.ioc.base.settings_list import list_settings
+    from gnomon.lattice.near_names import near_names_hint
 
     settings = list_settings(configure(config))
     found = [s for s in settings if s.key == key or s.key.startswith(f"{key}.")]
     found = found or [s for s in settings if s.key.rpartition(".")[2] == key]
     if not found:
         names = {name for s in settings for name in (s.key, s.key.partition(".")[0], s.key.rpartition(".")[2])}
-        near = get_close_matches(key, sorted(names), 3, 0.6)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ConfigError(f"no setting or section {key!r}{hint or ';'} `gnomon config show` lists all settings")
+        hint = near_names_hint(key, sorted(names))
+        raise ConfigError(f"no setting or section {key!r}{hint}; `gnomon config show` lists all settings")
     typer.echo("\n\n".join(_explained(setting) for setting in found))
 
 

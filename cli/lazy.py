@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -61,8 +62,9 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
 
+@cache
 def load(entry: Entry) -> Any:
-    """Import a command; the result is what typer makes of it."""
+    """Import a command; the result is what typer makes of it, the same each time, since commands keep no state."""
     module, _, attribute = entry.target.partition(":")
     found: typer.Typer | Callable[..., None] = getattr(import_module(f"gnomon.cli.{module}"), attribute)
     holder = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)

@@ -8,7 +8,6 @@ begins with `control.` is about gnomon itself: clients can write it, and no comm
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +33,7 @@ from gnomon.lattice import OPTICS, DocumentError, LatticeError, PropertySpec, Ri
 from gnomon.lattice.document import Part
 from gnomon.lattice.elements import Cavity
 from gnomon.lattice.files import read_bounded
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.units import FREQUENCY_UNITS, VOLTAGE_UNITS
 
 Each = Literal["", "supply", "magnet", "bpm", "cavity", "multiplexer", "multiplexed"]
@@ -135,8 +135,7 @@ def pv_files(name: str, find: Callable[[str], Path]) -> dict[str, Path]:
 def _fault(template: PvTemplate) -> str | None:
     """Find what is wrong with a template, whatever the ring."""
     if template.source not in SOURCES:
-        near = get_close_matches(template.source, SOURCES, n=3, cutoff=0.5)
-        return f"there is no source {template.source!r}" + (f"; do you mean {' or '.join(near)}?" if near else "")
+        return f"there is no source {template.source!r}{near_names_hint(template.source, SOURCES)}"
     if template.unit is not None and (size := len(template.unit.encode(errors="replace"))) > MAX_UNIT_BYTES:
         return f"the unit {template.unit!r} has {size} bytes; Channel Access has room for {MAX_UNIT_BYTES}"
     if template.each == "magnet" and template.property not in MAGNET_PROPERTIES:

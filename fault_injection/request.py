@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -18,6 +17,7 @@ from pydantic import (
 
 from gnomon.fault_injection.conditions import parse_condition
 from gnomon.lattice import GnomonError
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 #: Longest time in a fault [s]: a day. A client that puts with wait gives up long before.
@@ -149,19 +149,12 @@ def explain(error: ValidationError, model: type[FaultRequest]) -> str:
         if detail["type"] == "extra_forbidden":
             known = list(model.model_fields)
             place = place[:MAX_PATTERN]
-            reason = f"unknown key{near(place, known)}; known keys: {', '.join(known)}"
+            reason = f"unknown key{near_names_hint(place, known, 1)}; known keys: {', '.join(known)}"
         elif place and detail["type"] != "missing":
             given = detail["input"]
             reason = f"{reason}, not {shorten(given) if isinstance(given, str) else repr(given)}"
         complaints.append(f"{place}: {reason}" if place else reason)
     return "; ".join(complaints)
-
-
-def near(given: str, known: list[str], *, number: int = 1) -> str:
-    """Name what is written in nearly the same way, as `; did you mean delay_s?`; empty if nothing is."""
-    lower = {name.lower(): name for name in known}
-    found = [lower[name] for name in get_close_matches(given.lower(), lower, number, 0.6)]
-    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def read(model: type[FaultRequest], keys: Mapping[str, Any]) -> FaultRequest:
@@ -172,4 +165,4 @@ def read(model: type[FaultRequest], keys: Mapping[str, Any]) -> FaultRequest:
         raise FaultError(f"invalid fault: {explain(error, model)}") from error
 
 
-__all__ = ["Count", "FaultError", "FaultRequest", "NotANumberError", "Number", "Pattern", "explain", "near", "read"]
+__all__ = ["Count", "FaultError", "FaultRequest", "NotANumberError", "Number", "Pattern", "explain", "read"]

@@ -194,12 +194,14 @@ def _multiplexer(document: doc.MachineDocument, devices: DeviceTable) -> None:
 
 
 def _errors(document: doc.MachineDocument, devices: DeviceTable, elements: Sequence[Element]) -> None:
+    driven: dict[str, set[str]] = defaultdict(set)
+    for magnet in document.magnets:
+        driven[magnet.name].add(magnet.property)
     for i, element in enumerate(elements):
         if not isinstance(element, Multipole):
             continue
-        driven = {m.property for m in document.magnets if m.name == element.name}
         for name, column, unit, limit_name in (*ERRORS, ROLL):
-            if name in driven:
+            if name in driven[element.name]:
                 continue  # a skew quadrupole magnet's own strength
             limit = getattr(document.limits, limit_name)
             spec = PropertySpec(device=element.name, property=name, unit=unit, low=-limit, high=limit, nominal=0.0)
@@ -309,10 +311,12 @@ def _reach(devices: DeviceTable, document: doc.MachineDocument) -> None:
     for element, errors in devices.errors_of.items():
         for _, slot in errors:
             elements[slot].add(element)
-    for slot in range(len(devices.nominals)):
-        reached = sorted(magnets[slot])
-        ranged = tuple(n for n in reached if not isinstance(devices.magnets[n].conversion, Linear))
-        devices.affects[slot] = Affected(tuple(sorted(elements[slot])), tuple(reached), ranged)
+    curved = {n for n, magnet in enumerate(devices.magnets) if not isinstance(magnet.conversion, Linear)}
+    for slot, numbers in elements.items():
+        reached = magnets.get(slot, set())
+        devices.affects[slot] = Affected(
+            tuple(sorted(numbers)), tuple(sorted(reached)), tuple(sorted(reached & curved))
+        )
 
 
 def _ranged(device: str, name: str, unit: str, nominal: float, part: doc.RangePart) -> PropertySpec:

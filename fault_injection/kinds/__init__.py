@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Discriminator, TypeAdapter
 
 from gnomon.fault_injection.kinds import beam, commands, connections, gnomon_itself, readings, supplies
-from gnomon.fault_injection.request import FaultError, FaultRequest, near, read
+from gnomon.fault_injection.request import FaultError, FaultRequest, read
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten
 
 #: The groups of kinds, in the order of the reference page.
@@ -33,9 +34,10 @@ def find_kind(kind: object) -> type[FaultRequest]:
     """Find the model of a kind. Raises FaultError, with the nearest right spelling."""
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        given, known = str(kind), list(KINDS)
+        given = str(kind)
         raise FaultError(
-            f"invalid fault: kind: {shorten(given)} is not a kind{near(given, known)}; known kinds: {', '.join(known)}"
+            f"invalid fault: kind: {shorten(given)} is not a kind{near_names_hint(given, KINDS, 1)}; "
+            f"known kinds: {', '.join(KINDS)}"
         )
     return model
 

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from tools.folders import FOLDERS, ROOT
+from tools.syntax import docstring
 
 PAGE = ROOT / "docs/reference/modules.md"
 
@@ -16,8 +17,7 @@ tools.module_index`. Which to change for what, by example: [architecture](../exp
 
 def first_line(module: Path) -> str:
     """First sentence of a module's docstring, up to its first line break, fit for a table."""
-    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0].replace("|", "\\|")
+    return docstring(module).partition("\n")[0].replace("|", "\\|")
 
 
 def has_code(module: Path) -> bool:

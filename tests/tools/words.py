@@ -1,4 +1,4 @@
-"""Phrases, names and openings of docstrings that must not come back, with better ones; `make lint` runs this.
+"""Phrases, names and openings of sentences that must not come back, with better ones; `make lint` runs this.
 
 Patterns are regular expressions in which capitals count. Decision records and the changelog are not read: they tell
 what was so at their time.
@@ -80,14 +80,24 @@ NAMES = {
 }
 
 PATTERNS = WORDS | {rf"\b{name}\b": new for name, new in NAMES.items()}
-#: Of each pattern: letters that are in all that it finds (most texts have none of them), itself, and the better words.
-SEARCHES = tuple(
-    (match.group(1) if (match := re.match(r"\\b(\w*)(?![?*])", pattern)) else "", re.compile(pattern), better)
-    for pattern, better in PATTERNS.items()
-)
 
-#: First words that no docstring has: name the noun first, or say in the imperative what the function does.
-OPENING = re.compile(r"(?:What|Whether|Where|Who|Whose|How|Which|When|Why)\b")
+
+def letters_of(pattern: str) -> str:
+    """Return letters that are in everything that a pattern finds, as many as stand together; most texts lack them."""
+    variable = r"\((?:[^()]|\([^()]*\))*\)[?*+]?|\[[^]]*\][?*+]?|\\.[?*+]?|.[?*+]"
+    fixed = re.sub(variable, "\0", pattern)
+    return "" if "|" in fixed else max(fixed.split("\0"), key=len)
+
+
+#: Of each pattern: the letters that are in all that it finds, itself, and the better words.
+SEARCHES = tuple((letters_of(pattern), re.compile(pattern), better) for pattern, better in PATTERNS.items())
+
+#: First words that no docstring and no test has: name the noun first, or say in the imperative what the function does.
+QUESTION = "What|Whatever|Whether|Where|Wherever|Who|Whose|How|Which|When|Whenever|Why"
+OPENING = re.compile(rf"(?:{QUESTION})\b")
+#: What a file with such a docstring contains; only such files are parsed.
+QUOTED_OPENING = re.compile(rf'"""\s*(?:{QUESTION})\b')
+TEST_OPENING = re.compile(rf"\bdef (test_(?:{QUESTION.lower()})_\w*)")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -107,9 +117,17 @@ def findings(text: str) -> Iterator[tuple[int, str, str]]:
 
 def openings(source: str) -> Iterator[tuple[int, str, str]]:
     """Yield line number, first word and advice for each docstring of a module that opens with a question word."""
+    if not QUOTED_OPENING.search(source):
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, DOCUMENTED) and (match := OPENING.match(ast.get_docstring(node) or "")):
             yield node.body[0].lineno, match.group(), "the noun first, or the imperative"
+
+
+def openings_of_test_names(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, name and advice for each test whose name opens with a question word."""
+    for match in TEST_OPENING.finditer(source):
+        yield source.count("\n", 0, match.start()) + 1, match.group(1), "the noun first, and what is promised of it"
 
 
 def texts() -> Iterator[Path]:
@@ -127,7 +145,9 @@ def main() -> int:
         if path.is_symlink() or name.startswith(NOT_READ):
             continue
         text = path.read_text(encoding="utf-8")
-        found_here = [*findings(text), *(openings(text) if path.suffix == ".py" else ())]
+        found_here = [*findings(text)]
+        if path.suffix == ".py":
+            found_here += [*openings(text), *openings_of_test_names(text)]
         for line, found, better in sorted(found_here):
             print(f"{name}:{line}: '{found}': write: {better}")
             count += 1

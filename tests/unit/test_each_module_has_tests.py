@@ -7,10 +7,12 @@ name counts, too.
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from tools.folders import FOLDERS, ROOT
+from tools.syntax import imports
 
 UNIT = ROOT / "tests" / "unit"
 LARGE = 40
@@ -58,21 +60,29 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imported_by(path: Path) -> frozenset[str]:
-    """Modules that a file imports, and names that it takes from them, as `module.name`."""
+    """Modules that a file imports or runs as a command, and names that it takes from them, as `module.name`."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+    return frozenset(found | set(commands(path.read_text(encoding="utf-8"))))
+
+
+def commands(source: str) -> Iterator[str]:
+    """Modules of the command line that calls like `gnomon("log", "show", ...)` run."""
+    if "gnomon(" not in source:
+        return
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             first = node.args[0] if node.args else None
             if called == "gnomon" and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 words = [a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-                found |= {f"gnomon.cli.{first.value}", f"gnomon.cli.{'.'.join(words)}"}
-    return frozenset(found)
+                yield f"gnomon.cli.{first.value}"
+                yield f"gnomon.cli.{'.'.join(words)}"
 
 
 @cache
@@ -81,7 +91,7 @@ def faces() -> dict[str, str]:
     shown: dict[str, str] = {}
     for name, path in modules().items():
         if path.name == "__init__.py":
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in imports(path):
                 if isinstance(node, ast.ImportFrom) and node.module:
                     shown.update({f"{name}.{alias.asname or alias.name}": node.module for alias in node.names})
     return shown

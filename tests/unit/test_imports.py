@@ -1,13 +1,14 @@
 """Imports have a direction: no module imports itself, however long the way around."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tools.folders import FOLDERS, ROOT
+from tools.syntax import Import, imports, imports_of
 
 
 def name_of(path: Path) -> str:
@@ -19,31 +20,34 @@ def name_of(path: Path) -> str:
 FILES = {name_of(path): path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
 
 
-def imported(source: str, files: frozenset[str]) -> Iterator[str]:
-    """Modules that a text imports anywhere: on its first level, for types alone, within functions."""
-    for node in ast.walk(ast.parse(source)):
+def imported(statements: Iterable[Import], files: Container[str]) -> Iterator[str]:
+    """Modules among `files` that statements import."""
+    for node in statements:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in files)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 if (known := name if name in files else node.module) in files:
                     yield known
 
 
-def circle(sources: dict[str, str]) -> list[str]:
-    """The modules of a circle of imports in these texts, empty if there is none."""
-    files = frozenset(sources)
+def circle(statements: Mapping[str, Iterable[Import]]) -> list[str]:
+    """The modules of a circle of imports, given those of each module; empty if there is none."""
     try:
-        TopologicalSorter({name: set(imported(source, files)) for name, source in sources.items()}).prepare()
+        TopologicalSorter({name: set(imported(those, statements)) for name, those in statements.items()}).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []
 
 
+def circle_of_texts(**sources: str) -> list[str]:
+    return circle({name.replace("__", "."): tuple(imports_of(source)) for name, source in sources.items()})
+
+
 def test_no_module_imports_itself_around_any_corner() -> None:
     assert len(FILES) > 300
-    assert circle({name: path.read_text(encoding="utf-8") for name, path in FILES.items()}) == []
+    assert circle({name: imports(path) for name, path in FILES.items()}) == []
 
 
 @pytest.mark.parametrize(
@@ -56,9 +60,9 @@ def test_no_module_imports_itself_around_any_corner() -> None:
     ],
 )
 def test_a_circle_is_found_wherever_the_import_stands(back: str) -> None:
-    assert set(circle({"p": "", "p.a": "from p.b import B", "p.b": back})) == {"p.a", "p.b"}
-    assert circle({"p": "", "p.a": "from p.b import B", "p.b": ""}) == []
+    assert set(circle_of_texts(p="", p__a="from p.b import B", p__b=back)) == {"p.a", "p.b"}
+    assert circle_of_texts(p="", p__a="from p.b import B", p__b="") == []
 
 
 def test_a_package_and_its_module_are_a_circle_too() -> None:
-    assert circle({"p": "from p.a import A", "p.a": "from p import B"})
+    assert circle_of_texts(p="from p.a import A", p__a="from p import B")

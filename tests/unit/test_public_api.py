@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.syntax import imports
+
 ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 PROTECTED = {c["protected_modules"][0].split(".")[1]: c for c in CONTRACTS if c["type"] == "protected"}
@@ -55,7 +57,7 @@ def test_folders_import_names_that_public_modules_list() -> None:
     unlisted = []
     for folder in (*PROTECTED, "cli"):
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in imports(path):
                 if not isinstance(node, ast.ImportFrom):
                     continue
                 name = node.module or ""

@@ -1,7 +1,6 @@
 """Targets of faults: refused, with similar names, if this server has nothing of the kind."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from gnomon.db.sources import READBACK
@@ -9,6 +8,7 @@ from gnomon.fault_injection import CommandFault, FaultRequest, ReadingFault, Swa
 from gnomon.ioc.app.active_faults import NUMBERS, PvValues
 from gnomon.ioc.app.reading_targets import find_target, is_reading
 from gnomon.lattice import Ring
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten
 
 #: Number of names that a refusal lists.
@@ -39,7 +39,7 @@ def no_number(values: PvValues, pv: str) -> str:
     index = values.find(pv)
     if index is None:
         prefix = values.prefix
-        return f"condition: no PV {shorten(pv)}{_near(prefix + pv.removeprefix(prefix), list(values.bank.index))}"
+        return f"condition: no PV {shorten(pv)}{near_names_hint(prefix + pv.removeprefix(prefix), values.bank.index)}"
     spec = values.bank.specs[index]
     return "" if spec.kind in NUMBERS else f"condition: {spec.name} is not a single number"
 
@@ -51,19 +51,19 @@ def shows_nothing(request: ReadingFault, ring: Ring, values: PvValues) -> str:
     if isinstance(request, Swapped):
         for name in (request.device, request.other):
             if name not in monitors:
-                return f"there is no monitor {shorten(str(name))} in {ring.name}{_near(str(name), monitors)}"
+                return f"there is no monitor {shorten(str(name))} in {ring.name}{near_names_hint(str(name), monitors)}"
     if not find_target(request, ring, specs, values.prefix).nothing:
         return ""
     if request.pv is not None:
         what = "array that shows" if isinstance(request, WrongLength) else "PV that shows"
         names = [spec.name for spec in specs if is_reading(spec)]
         bare = values.prefix + request.pv.removeprefix(values.prefix)
-        return f"no {what} a reading matches {shorten(request.pv)}{_near(bare, names)}"
+        return f"no {what} a reading matches {shorten(request.pv)}{near_names_hint(bare, names)}"
     device = request.device or ""
     names = [*monitors, *dict.fromkeys(spec.device for spec in specs if spec.source == READBACK.name)]
     fitting = {name for name in names if fnmatchcase(name, device)}
     if not fitting:
-        return f"no device of {ring.name} with a reading matches {shorten(device)}{_near(device, names)}"
+        return f"no device of {ring.name} with a reading matches {shorten(device)}{near_names_hint(device, names)}"
     known = ["x", "y"] if fitting & set(monitors) else []
     known += dict.fromkeys(s.property for s in specs if s.source == READBACK.name and s.device in fitting)
     return (
@@ -77,19 +77,9 @@ def fits_nothing(ring: Ring, device: str, property: str) -> str:
     names = list(dict.fromkeys(name for name, _ in ring.properties))
     fitting = {name for name in names if fnmatchcase(name, device)}
     if not fitting:
-        return f"no device of {ring.name} matches {shorten(device)}{_near(device, names)}"
+        return f"no device of {ring.name} matches {shorten(device)}{near_names_hint(device, names)}"
     known = list(dict.fromkeys(kind for name, kind in ring.properties if name in fitting))
     if any(fnmatchcase(kind, property) for kind in known):
         return ""
-    near = _near(property, known) or f"; known properties: {', '.join(known[:MAX_NAMES])}"
+    near = near_names_hint(property, known) or f"; known properties: {', '.join(known[:MAX_NAMES])}"
     return f"no device that matches {shorten(device)} has a property that matches {shorten(property)}{near}"
-
-
-def _near(pattern: str, names: list[str]) -> str:
-    """Name what is written in nearly the same way, whatever the case."""
-    lower = {name.lower(): name for name in names}
-    bare = pattern.lower()
-    found = [lower[name] for name in get_close_matches(bare, lower, MAX_NAMES, 0.6)]
-    found += [name for name in names if fnmatchcase(name.lower(), bare)][:MAX_NAMES]
-    near = list(dict.fromkeys(found))[:MAX_NAMES]
-    return f"; near names: {', '.join(near)}" if near else ""

@@ -103,7 +103,7 @@ def test_explain_gives_meaning_limits_and_values(file: Path) -> None:
 
 
 def test_explain_of_an_unknown_key_names_near_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no setting or section 'acess'; did you mean access"):
+    with pytest.raises(ConfigError, match=r"no setting or section 'acess'; near names: access"):
         gnomon("config", "explain", "acess")
 
 

@@ -59,7 +59,7 @@ def test_the_keys_of_a_kind_are_listed_with_their_meaning() -> None:
     output = gnomon("fault", "kinds", "quantise").output
     assert "Round the value to whole steps" in output
     assert "required" in next(line for line in output.splitlines() if line.startswith("step"))
-    with pytest.raises(FaultError, match="did you mean quantise"):
+    with pytest.raises(FaultError, match="near names: quantise"):
         gnomon("fault", "kinds", "quantize")
 
 

@@ -87,7 +87,7 @@ async def test_the_names_of_a_served_machine_are_kept_with_it(tmp_path: Path) ->
         ),
         ({"pvs": [SETPOINT | {"pv": "{name:02}"}]}, "pvs[0] '{name:02}': device 'Q1P1K1RP': {name:02} needs a number"),
         ({"pvs": [SETPOINT | {"each": ""}]}, "pvs[0] '{name}:set': a placeholder needs a device: give `each`"),
-        ({"pvs": [SETPOINT | {"source": "sett"}]}, "pvs[0] '{name}:set': there is no source 'sett'; do you mean set?"),
+        ({"pvs": [SETPOINT | {"source": "sett"}]}, "pvs[0] '{name}:set': there is no source 'sett'; near names: set"),
         ({"pvs": [SETPOINT | {"property": "curent"}]}, "pvs[0] '{name}:set': mls: device 'Q1P1K1RP' has no property"),
         ({"pvs": [SETPOINT | {"eech": 1}]}, "pvs[0] eech: extra inputs are not permitted"),
         ({"pvs": [SETPOINT | {"pv": "X"}]}, "PV 'X' is given twice: for Q1P2K1RP here, for Q1P1K1RP by 'X'"),

@@ -51,14 +51,14 @@ def test_there_is_an_example_of_each_kind_of_commands() -> None:
     [
         ({"device": "*"}, "kind: it is missing; known kinds: abandon, delay"),
         ({"kind": "explode", "device": "*"}, "kind: 'explode' is not a kind; known kinds: abandon, "),
-        ({"kind": "abandn", "device": "*"}, r"kind: 'abandn' is not a kind; did you mean abandon\?; known kinds"),
+        ({"kind": "abandn", "device": "*"}, r"kind: 'abandn' is not a kind; near names: abandon; known kinds"),
         ({"kind": 3, "device": "*"}, "kind: '3' is not a kind"),
         ({"kind": "abandon"}, "device: Field required"),
         (request(device=""), "device: .*at least 1 character"),
         (request(device="x" * 300), "device: a pattern has at most 200 characters"),
         (request(device="\x1b[2J"), "device: a pattern has at most 200 characters, without control characters"),
         (request(colour="red"), "colour: unknown key; known keys: after_s, at"),
-        (request(propperty="k1"), r"propperty: unknown key; did you mean property\?"),
+        (request(propperty="k1"), r"propperty: unknown key; near names: property"),
         (request(delay_s=1), "delay_s: unknown key"),
         ({"kind": "delay", "device": "*"}, "a fixed delay needs delay_s"),
         ({"kind": "delay", "device": "*", "delay_s": 0}, "delay_s: .*greater than 0, not 0"),
@@ -179,7 +179,7 @@ def test_each_kind_says_what_it_does_and_what_its_keys_mean(kind: str) -> None:
         ({"kind": "reading_severity", "device": "B*", "severity": "BAD"}, "severity: .*'INVALID', not 'BAD'"),
         ({"kind": "reading_swapped", "device": "A", "other": "B?"}, "B. is a pattern; reading_swapped needs"),
         ({"kind": "reading_length", "device": "A", "length": 3}, "pv: Field required"),
-        ({"kind": "reading_stuk", "device": "A"}, r"kind: 'reading_stuk' is not a kind; did you mean reading_stuck\?"),
+        ({"kind": "reading_stuk", "device": "A"}, r"kind: 'reading_stuk' is not a kind; near names: reading_stuck"),
     ],
 )
 def test_an_invalid_fault_of_readings_is_refused_with_the_reason(request_: dict[str, Any], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a client sends, the log stays one line for one event, and short of what a terminal obeys."""
+"""A log stays one line for one event, and short of what a terminal obeys, whatever a client sends."""
 
 import io
 import logging

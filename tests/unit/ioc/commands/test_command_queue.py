@@ -79,7 +79,7 @@ def test_a_client_is_refused_at_its_limit_and_another_one_is_not() -> None:
     assert queue.add(command(B, 0)) == ""
 
 
-def test_when_many_wait_those_with_more_than_their_share_are_refused_and_newcomers_are_not() -> None:
+def test_in_a_full_queue_those_with_more_than_their_share_are_refused_and_newcomers_are_not() -> None:
     queue = CommandQueue()
     clients = [Client(f"u{i}", "console", "ca") for i in range(5)]
     for client in clients:

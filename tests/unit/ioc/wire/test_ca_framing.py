@@ -108,7 +108,7 @@ def test_another_protocol_is_known_by_two_bytes(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_arrives_is_messages_or_broken_and_nothing_else(data: bytes) -> None:
+def test_any_bytes_are_messages_or_broken_and_nothing_else(data: bytes) -> None:
     stream = Stream(REQUESTS, MAX_BYTES)
     stream.feed(data)
     try:

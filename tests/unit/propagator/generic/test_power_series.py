@@ -99,7 +99,7 @@ def test_the_estimate_of_the_memory_is_not_exceeded() -> None:
         (lambda s: s.variable("x") * TpsSpace(2, ("x",)).variable("x"), "different spaces"),
     ],
 )
-def test_what_cannot_be_is_refused(make: Any, text: str) -> None:
+def test_impossible_spaces_variables_and_products_are_refused(make: Any, text: str) -> None:
     with pytest.raises(SeriesError, match=text):
         make(TpsSpace(2, ("x", "y")))
 

@@ -20,7 +20,7 @@ TUNES = ("tune x", "tune y")
         ([[0.5, 1.0], [1.0, 1.7]], "one kind: each moves tune x and tune y in the same direction"),
     ],
 )
-def test_what_supplies_lack_is_told(slopes: list[list[float]], reason: str) -> None:
+def test_the_condition_that_supplies_cannot_meet_is_told(slopes: list[list[float]], reason: str) -> None:
     assert reason in shortcoming(TUNES, np.array(slopes))
 
 

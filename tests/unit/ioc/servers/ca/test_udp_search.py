@@ -37,7 +37,7 @@ def test_an_invalid_search_is_refused(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_arrives_is_answered_or_refused_and_never_amplified(data: bytes) -> None:
+def test_any_bytes_are_answered_or_refused_and_never_amplified(data: bytes) -> None:
     try:
         answers = [answer for answer, _ in replies(data, lambda _: 0.0, 5064)]
     except (ValueError, struct.error):
