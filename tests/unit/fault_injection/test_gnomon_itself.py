@@ -36,7 +36,7 @@ def test_there_is_an_example_of_each_kind() -> None:
         ({"kind": "model_slow", "delay_s": -1}, "delay_s: .*greater than 0, not -1"),
         ({"kind": "model_hung", "device": "*"}, "device: unknown key"),
         ({"kind": "model_crashed", "message": "a\nb"}, "message: without control characters"),
-        ({"kind": "journal_ful"}, r"kind: 'journal_ful' is not a kind; did you mean journal_full\?"),
+        ({"kind": "journal_ful"}, r"kind: 'journal_ful' is not a kind; near names: journal_full"),
     ],
 )
 def test_an_invalid_fault_is_refused_with_the_reason(keys: dict[str, Any], reason: str) -> None:

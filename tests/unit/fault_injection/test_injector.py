@@ -211,7 +211,7 @@ def test_a_lasting_fault_stays_while_something_is_under_way_and_then_goes() -> N
 
 
 @pytest.mark.parametrize("end", ["cleared", "its time is over", "suspended"])
-def test_what_a_lasting_fault_acts_on_ends_with_it(end: str) -> None:
+def test_the_effect_of_a_lasting_fault_ends_with_it(end: str) -> None:
     clock = Clock()
     faults = injector({"kind": "model_hung", "for_s": 5}, clock_s=clock)
     assert len(faults.acting("gnomon", 1)) == 1

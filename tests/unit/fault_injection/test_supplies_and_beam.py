@@ -61,7 +61,7 @@ def test_there_is_an_example_of_each_kind() -> None:
         ({"kind": "beam_loss", "fraction": 1}, "fraction: .*less than 1, not 1"),
         ({"kind": "beam_lifetime", "factor": 2}, "factor: .*less than 1, not 2"),
         ({"kind": "beam_jump", "kick_mrad": 0}, "kick_mrad is 0: give the angle of the kick"),
-        ({"kind": "beam_dmp"}, "did you mean beam_dump"),
+        ({"kind": "beam_dmp"}, "near names: beam_dump"),
     ],
 )
 def test_contradictions_and_numbers_out_of_range_are_refused(keys: dict[str, Any], reason: str) -> None:
