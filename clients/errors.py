@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from gnomon.lattice import GnomonError
 
-__all__ = ["ClientError", "NoAnswerError", "NoServerError", "NotFoundError", "RefusedError"]
+__all__ = [
+    "ClientError",
+    "NoAnswerError",
+    "NoBeamError",
+    "NoDeviceError",
+    "NoServerError",
+    "NotFoundError",
+    "NotReachedError",
+    "RefusedError",
+    "StaleReadingError",
+]
 
 
 class ClientError(GnomonError):
@@ -31,3 +41,21 @@ class RefusedError(ClientError):
 
 class NoAnswerError(ClientError):
     """A server that did not answer in time."""
+
+
+class NoDeviceError(NotFoundError, KeyError):
+    """A device that a machine does not have; the text has the nearest names."""
+
+    __str__ = Exception.__str__
+
+
+class NotReachedError(ClientError, TimeoutError):
+    """A readback that did not arrive at its setpoint in time."""
+
+
+class StaleReadingError(ClientError, TimeoutError):
+    """No reading came that is newer than the last setting."""
+
+
+class NoBeamError(ClientError):
+    """A reading is INVALID: there is no beam, or no measurement; the text says why, where the server does."""

@@ -1,0 +1,32 @@
+"""Devices for Bluesky, made from a machine document and a PV document: ophyd-async, over both protocols.
+
+`gnomon.clients.devices` makes them. This package needs the extra `gnomon[bluesky]`.
+"""
+
+from gnomon.clients.bluesky_devices.machine_pvs import MachinePvs, SettingPvs, find_machine_pvs
+from gnomon.clients.bluesky_devices.measurement import Measurement
+from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
+from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
+from gnomon.clients.bluesky_devices.ring_devices import Group, RingDevices, make_devices
+from gnomon.clients.bluesky_devices.session import ServerKind
+from gnomon.clients.bluesky_devices.setting import Setting
+from gnomon.clients.bluesky_devices.signals import Protocol
+
+__all__ = [
+    "Current",
+    "Group",
+    "MachinePvs",
+    "Magnet",
+    "Measurement",
+    "Monitors",
+    "Multiplexer",
+    "Protocol",
+    "ReferenceOrbit",
+    "RingDevices",
+    "ServerKind",
+    "Setting",
+    "SettingPvs",
+    "Tunes",
+    "find_machine_pvs",
+    "make_devices",
+]

@@ -1,0 +1,228 @@
+"""Devices of ophyd-async without a server: names, units, limits, refusals, and when a reading counts as fresh."""
+
+import asyncio
+from functools import partial
+
+import numpy as np
+import pytest
+from ophyd_async.core import NotConnectedError, callback_on_mock_put, set_mock_put_proceeds, set_mock_value
+from ophyd_async.testing import assert_configuration, assert_reading, partial_reading
+
+from gnomon.clients.bluesky_devices import RingDevices, find_machine_pvs
+from gnomon.clients.bluesky_devices import measurement as measuring
+from gnomon.clients.errors import (
+    ClientError,
+    NoBeamError,
+    NoDeviceError,
+    NotReachedError,
+    RefusedError,
+    StaleReadingError,
+)
+
+STEERER = "HS4P1D1R"
+
+
+@pytest.fixture
+def ring() -> RingDevices:
+    return RingDevices(find_machine_pvs("bessy2", "TWIN:"))
+
+
+@pytest.fixture
+async def twin(ring: RingDevices) -> RingDevices:
+    """Mock signals whose freshness counts, as those of a twin."""
+    return await as_served(ring)
+
+
+async def as_served(ring: RingDevices, kind: str = "twin") -> RingDevices:
+    monitors, generation = ring.monitors, ring.session.generation
+    assert monitors is not None
+    assert generation is not None
+    await asyncio.gather(*(each.connect(mock=True) for each in (monitors, generation, ring.supplies[STEERER])))
+    ring.session.is_mock, ring.session._kind = False, kind  # type: ignore[assignment]
+    set_mock_value(generation, 7)
+    set_mock_value(monitors.positions, np.arange(246.0))
+    return ring
+
+
+def test_devices_have_the_names_of_the_control_room(ring: RingDevices) -> None:
+    assert ring.supplies[STEERER].name == STEERER
+    assert ring.supplies[STEERER].setpoint.name == f"{STEERER}-setpoint"
+    assert [device.name for device in ring.supplies.match("HS4P1D[12]R")] == ["HS4P1D1R", "HS4P1D2R"]
+    assert ring[STEERER] is ring.supplies[STEERER]
+    assert ring["monitors"] is ring.monitors
+    assert ring.magnets["Q1M2D1R"].supply == "Q1PDR"
+    other = RingDevices(find_machine_pvs("bessy2", ""), name="machine")
+    assert (other.supplies[STEERER].name, other["tunes"].name) == (f"machine-{STEERER}", "machine-tunes")
+
+
+def test_an_unknown_device_names_the_nearest(ring: RingDevices) -> None:
+    with pytest.raises(NoDeviceError, match=r"no power supply 'HS4P1D1'; near names: HS4P1D1R"):
+        ring.supplies["HS4P1D1"]
+    with pytest.raises(NoDeviceError, match="has no device 'monitor'; near names: monitors"):
+        ring["monitor"]
+    with pytest.raises(NoDeviceError, match=r"no power supply fits 'HS9\*'"):
+        ring.supplies.match("HS4*", "HS9*")
+    assert "HS4P1D1" not in ring.supplies
+
+
+def test_what_a_ring_does_not_have_is_none() -> None:
+    mls = RingDevices(find_machine_pvs("mls", ""))
+    assert mls.multiplexer is None
+    assert mls.monitors is not None
+    assert len(mls.magnets) == 0
+    assert list(mls.others)[:2] == ["rf-voltage", "phase_modulation-state"]
+
+
+async def test_a_supply_passes_the_checks_of_ophyd_async(ring: RingDevices) -> None:
+    supply = ring.supplies[STEERER]
+    await supply.connect(mock=True)
+    await assert_configuration(supply, {f"{STEERER}-tolerance": partial_reading(0.001)})
+    # The mock of a movable device is instantly there; limits are those of the machine document.
+    await supply.set(0.25)
+    await assert_reading(supply, {STEERER: partial_reading(0.25), f"{STEERER}-setpoint": partial_reading(0.25)})
+    for value in (20.0, float("nan")):
+        with pytest.raises(RefusedError, match=r"A: outside the drive limits -10 to 10 A; nothing was changed"):
+            await supply.set(value)
+    assert (await supply.locate())["setpoint"] == 0.25
+
+
+async def test_a_readback_that_does_not_arrive_is_told_with_all_numbers(ring: RingDevices) -> None:
+    supply = ring.supplies[STEERER]
+    await supply.connect(mock=True)
+    await supply.set(0.25)
+    callback_on_mock_put(supply.setpoint, lambda value: None)
+    set_mock_put_proceeds(supply.setpoint, False)  # a put that never completes
+    with pytest.raises(NotReachedError, match=r"= 0\.5 A: the put was not completed within 0\.05 s; .*rdbk is 0\.25 A"):
+        await supply.set(0.5, timeout=0.05)
+    set_mock_put_proceeds(supply.setpoint, True)
+    callback_on_mock_put(supply.setpoint, lambda value: set_mock_value(supply.readback, value - 0.002))
+    with pytest.raises(NotReachedError, match=r"rdbk is 0\.498 A \(tolerance 0\.001 A\)"):
+        await supply.set(0.5, timeout=0.05)
+    # A step that is small has to be seen, too.
+    callback_on_mock_put(supply.setpoint, lambda value: None)
+    with pytest.raises(NotReachedError, match=r"tolerance 0\.0001 A"):
+        await supply.set(0.4985, timeout=0.05)
+
+
+async def test_readings_of_a_twin_are_of_the_generation_that_is_shown(twin: RingDevices) -> None:
+    monitors, generation = twin.monitors, twin.session.generation
+    assert monitors is not None
+    assert generation is not None
+    await monitors.trigger()
+    read = await monitors.read()
+    assert read["monitors-generation"]["value"] == 7
+    np.testing.assert_allclose(read["monitors-x"]["value"], 1e-6 * np.arange(0, 246, 2))  # nm to mm
+    np.testing.assert_allclose(read["monitors-y"]["value"], 1e-6 * np.arange(1, 246, 2))
+    set_mock_value(generation, 8)  # later than the positions
+    status = monitors.trigger()
+    await asyncio.sleep(0.05)
+    assert not status.done
+    set_mock_value(monitors.positions, np.ones(246))
+    await status
+    read = await monitors.read()
+    assert (read["monitors-generation"]["value"], read["monitors-x_rms"]["value"]) == (8, pytest.approx(1e-6))
+
+
+async def test_readings_of_a_machine_are_later_than_the_last_setting_and_new(ring: RingDevices) -> None:
+    await as_served(ring, "machine")
+    monitors = ring.monitors
+    assert monitors is not None
+    await monitors.settle.set(0.05)
+    await monitors.trigger()
+    status = monitors.trigger()  # the same reading again is not a new one
+    await asyncio.sleep(0.05)
+    assert not status.done
+    set_mock_value(monitors.counter, 1)
+    set_mock_value(monitors.positions, np.ones(246))
+    await status
+    await ring.supplies[STEERER].set(0.1)  # settles in 0.5 s, and in 0.05 s of the monitors
+    settled_s = ring.session.settled_s
+    status = monitors.trigger()
+    for number in range(2, 100):
+        if status.done:
+            break
+        set_mock_value(monitors.counter, number)
+        set_mock_value(monitors.positions, np.full(246, number))
+        await asyncio.sleep(0.02)
+    await status
+    read = await monitors.read()
+    assert settled_s + 0.05 <= read["monitors-x"]["timestamp"] < settled_s + 0.2
+
+
+async def test_several_samples_are_averaged(twin: RingDevices) -> None:
+    monitors = twin.monitors
+    assert monitors is not None
+    await monitors.samples.set(3)
+    set_mock_value(monitors.positions, np.full(246, 1e6))
+    status = monitors.trigger()
+    for value in (2e6, 3e6):
+        await asyncio.sleep(0.06)
+        set_mock_value(monitors.counter, int(value))
+        set_mock_value(monitors.positions, np.full(246, value))
+    await status
+    read, described = await monitors.read(), await monitors.describe()
+    assert read["monitors-x"]["value"][0] == pytest.approx(2.0)
+    assert read["monitors-y_std"]["value"][122] == pytest.approx(1.0)
+    assert described.keys() == read.keys()
+
+
+async def test_monitors_describe_themselves(twin: RingDevices) -> None:
+    monitors = twin.monitors
+    assert monitors is not None
+    await monitors.trigger()
+    described = await monitors.describe()
+    assert described.keys() == (await monitors.read()).keys()
+    assert described["monitors-x"] | {"source": ""} == {
+        "dtype": "array", "shape": [123], "dtype_numpy": "<f8", "units": "mm", "precision": 6, "source": "",
+    }  # fmt: skip
+    configuration = await monitors.read_configuration()
+    assert configuration["monitors-monitor_names"]["value"][0] == monitors.names[0]
+    assert monitors.hints == {"fields": ["monitors-x_rms", "monitors-y_rms"]}
+
+
+async def test_an_old_reading_and_one_of_another_length_are_told(
+    twin: RingDevices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitors, generation = twin.monitors, twin.session.generation
+    assert monitors is not None
+    assert generation is not None
+    monkeypatch.setattr(measuring, "FRESH_S", 0.05)
+    set_mock_value(generation, 8)
+    with pytest.raises(StaleReadingError, match=r"monitors: no reading of .*ORBITCC:rdPos came within 0\.05 s"):
+        await monitors.trigger()
+    set_mock_value(monitors.positions, np.ones(240))
+    with pytest.raises(ClientError, match="240 values, of 123 monitors in the machine document 246 are expected"):
+        await monitors.trigger()
+
+
+async def test_without_a_beam_there_is_no_reading(twin: RingDevices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitors = twin.monitors
+    assert monitors is not None
+    backend = monitors.positions._connector.backend
+    reading = await backend.get_reading()
+    invalid = partial(asyncio.sleep, 0.0, reading | {"alarm_severity": -1})
+    monkeypatch.setattr(backend, "get_reading", invalid)
+    monkeypatch.setattr(twin.session, "trouble", partial(asyncio.sleep, 0.0, "the RF is off"))
+    with pytest.raises(NoBeamError, match=r"monitors: .*ORBITCC:rdPos is INVALID: the RF is off"):
+        await monitors.trigger()
+
+
+async def test_tunes_are_fractional_whatever_the_machine_shows() -> None:
+    for machine, shown, frequency in (("bessy2", 17.85, 0.0), ("mls", 1e-3 * 0.178 * 499654e3 / 80, 499654.0)):
+        ring = RingDevices(find_machine_pvs(machine, ""))
+        tunes = ring.tunes
+        assert tunes is not None
+        await tunes.connect(mock=True)
+        for signal in (tunes.x, tunes.y):
+            set_mock_value(signal, shown)
+        if frequency:
+            set_mock_value(tunes.frequency, frequency)
+        await tunes.trigger()
+        assert (await tunes.read())["tunes-x"]["value"] == pytest.approx(0.85 if machine == "bessy2" else 0.178)
+
+
+async def test_what_does_not_answer_is_told_in_a_line(ring: RingDevices) -> None:
+    with pytest.raises(NotConnectedError) as told:
+        await ring.supplies.connect(timeout=0.01)
+    assert len(str(told.value)) < 300
+    assert "ca://TWIN:S1PR:rdbk" in str(told.value)
