@@ -21,6 +21,6 @@ def test_without_the_extra_the_error_names_it(missing: str, monkeypatch: pytest.
     for name in [name for name in sys.modules if name.startswith((missing, "gnomon.clients.bluesky_devices"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(clients, "bluesky_devices", raising=False)
-    monkeypatch.setitem(sys.modules, missing, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ClientError, match=rf"needs {missing}, which is not installed: pip install 'gnomon\[bluesky\]'"):
         clients.devices("bessy2", prefix="T:")
