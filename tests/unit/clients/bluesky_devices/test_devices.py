@@ -65,7 +65,7 @@ def test_an_unknown_device_names_the_nearest(ring: RingDevices) -> None:
     assert "HS4P1D1" not in ring.supplies
 
 
-def test_what_a_ring_does_not_have_is_none() -> None:
+def test_a_device_that_the_ring_does_not_have_is_none() -> None:
     mls = RingDevices(find_machine_pvs("mls", ""))
     assert mls.multiplexer is None
     assert mls.monitors is not None
@@ -221,7 +221,7 @@ async def test_tunes_are_fractional_whatever_the_machine_shows() -> None:
         assert (await tunes.read())["tunes-x"]["value"] == pytest.approx(0.85 if machine == "bessy2" else 0.178)
 
 
-async def test_what_does_not_answer_is_told_in_a_line(ring: RingDevices) -> None:
+async def test_pvs_that_do_not_answer_are_told_in_a_line(ring: RingDevices) -> None:
     with pytest.raises(NotConnectedError) as told:
         await ring.supplies.connect(timeout=0.01)
     assert len(str(told.value)) < 300
