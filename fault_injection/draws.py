@@ -35,6 +35,7 @@ class Lane(IntEnum):
     SPIKE = 4
     SPIKE_SIGN = 5
     CHOICE = 6
+    PHASE = 7
 
 
 class Draws:

@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gnomon.fault_injection.conditions import ValueOf
@@ -12,6 +12,8 @@ from gnomon.fault_injection.decisions import Decision, decide
 from gnomon.fault_injection.draws import Draws, Lane
 from gnomon.fault_injection.fault import Fault, Phase
 from gnomon.fault_injection.kinds.commands import CommandFault, Reorder
+from gnomon.fault_injection.kinds.repeated import RepeatedFault
+from gnomon.fault_injection.occasions import Look, Occasions
 from gnomon.fault_injection.request import FaultError
 from gnomon.fault_injection.when import Window
 from gnomon.lattice import Lattice, Outcome, Setting
@@ -30,6 +32,7 @@ class Running:
     holding: int = 0
     waits: bool = False
     under_way: int = 0
+    occasions: Occasions = field(default_factory=Occasions)
 
     @property
     def used_up(self) -> bool:
@@ -217,11 +220,58 @@ class Injector:
                 if each.used_up and not each.under_way:
                     self._remove(fault_id)
 
-    def _acts(self, each: Running, number: int) -> bool:
-        condition, probability = each.window.condition, each.fault.request.probability
-        if condition is not None and not condition.holds(self._value_of):
+    def on_occasion(self, group: str) -> tuple[Active, ...]:
+        """List the faults of a group of `RepeatedFault` that act now, by id; one caller alone asks for a group.
+
+        Each occasion counts once, when it begins, and `times` is its number. A fault that is momentary is listed when
+        its occasions begin; any other stays until its last one is over.
+        """
+        if group not in self._groups or self.suspended:
+            return ()
+        with self._lock:
+            now_s = self._clock_s()
+            found: list[Active] = []
+            for each in [each for each in self._running.values() if each.fault.request.group == group]:
+                request, occasions = each.fault.request, each.occasions
+                if not isinstance(request, RepeatedFault):
+                    continue
+                look = occasions.look(
+                    request, now_s, each.window.begins_s, holds=self._holds(each, now_s), draw=self._drawn_for(each)
+                )
+                if look is Look.BEGINS and each.fault.remaining is not None:
+                    each.fault = replace(each.fault, remaining=each.fault.remaining - 1)
+                if look is Look.BEGINS or (look is Look.GOES_ON and not request.momentary):
+                    found.append(Active(each.fault, now_s - occasions.began_s, occasions.number))
+                if each.used_up and (look is Look.QUIET or request.momentary):
+                    self._remove(each.fault.id)
+            return tuple(found)
+
+    def end_occasion(self, fault_id: int) -> None:
+        """Let a fault's present occasion be over; without another to come, the fault is."""
+        with self._lock:
+            if (each := self._running.get(fault_id)) is not None:
+                each.occasions.acts = False
+                request = each.fault.request
+                once = isinstance(request, RepeatedFault) and request.every_s is None and request.condition is None
+                if once or each.used_up:
+                    self._remove(fault_id)
+
+    def _holds(self, each: Running, now_s: float) -> bool:
+        window = each.window
+        if each.waits or not window.begun(now_s, self._commands) or window.over(now_s):
             return False
-        return probability >= 1.0 or self.draws.uniform(each.fault.id, number, Lane.PROBABILITY) < probability
+        return window.condition is None or window.condition.holds(self._value_of)
+
+    def _drawn_for(self, each: Running) -> Callable[[int], bool]:
+        return lambda number: not each.used_up and self._drawn(each.fault, number)
+
+    def _acts(self, each: Running, number: int) -> bool:
+        condition = each.window.condition
+        return (condition is None or condition.holds(self._value_of)) and self._drawn(each.fault, number)
+
+    def _drawn(self, fault: Fault, number: int) -> bool:
+        probability = fault.request.probability
+        return probability >= 1.0 or self.draws.uniform(fault.id, number, Lane.PROBABILITY) < probability
 
     def _count(self, decision: Decision) -> None:
         for number in decision.fault_ids:
