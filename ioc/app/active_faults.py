@@ -9,6 +9,7 @@ from gnomon.db import sources
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import Kind
 from gnomon.fault_injection import Injector
+from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.outputs.bank import Bank, Severity
 from gnomon.ioc.outputs.outputs import Outputs
@@ -26,16 +27,23 @@ class ActiveFaults:
     """
 
     def __init__(
-        self, injector: Injector, outputs: Outputs, readings: InjectedReadings, retry: Callable[[], None]
+        self,
+        injector: Injector,
+        outputs: Outputs,
+        readings: InjectedReadings,
+        retry: Callable[[], None],
+        connections: InjectedConnections,
     ) -> None:
         self._injector = injector
         self._retry = retry
         self._readings = readings
+        self._connections = connections
         self._outputs = outputs
         self._shown: list[str] = []
 
     def show(self) -> None:
-        """Publish the active faults, if they are others than before, and the readings that they disturb."""
+        """Publish the active faults, if they are others than before, and what they disturb."""
+        self._connections.refresh()
         texts = [fault.describe() for fault in self._injector.active()]
         if texts != self._shown:
             self._shown = texts

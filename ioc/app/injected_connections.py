@@ -1,4 +1,4 @@
-"""Faults of connections: which PVs are lost, late or denied at this time, and the word to the servers when that changes.
+"""Faults of connections: which PVs are lost, late or denied now, and the word to the servers when that changes.
 
 What ends faults is never disturbed: `dt:fault`, and the PVs that show which faults are active.
 """
@@ -8,6 +8,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -89,7 +90,7 @@ class InjectedConnections:
 
     def __init__(self, bank: Bank, prefix: str, injector: Injector, dispatcher: Notes) -> None:
         self._bank = bank
-        self._prefix = prefix
+        self.prefix = prefix
         self._injector = injector
         self._dispatcher = dispatcher
         self._doors: Doors | None = None
@@ -104,6 +105,12 @@ class InjectedConnections:
         self._loop = asyncio.get_running_loop()
 
     @property
+    def always_there(self) -> tuple[str, ...]:
+        """The names that are never disturbed."""
+        shown = (spec.name for spec in self._bank.specs if spec.source in _ALWAYS_THERE)
+        return self.prefix + PROCEDURE, *shown
+
+    @property
     def names(self) -> Mapping[str, str]:
         """The names that faults can be about, with their devices."""
         return MappingProxyType(self._names)
@@ -111,7 +118,7 @@ class InjectedConnections:
     def serve(self, doors: Doors, procedures: Iterable[str]) -> None:
         """Begin to act on servers, which serve these procedures too."""
         self._doors = doors
-        self._names.update((name, "") for name in procedures if name != self._prefix + PROCEDURE)
+        self._names.update((name, "") for name in procedures if name != self.prefix + PROCEDURE)
         self.refresh()
 
     def named(self, request: ConnectionFault) -> frozenset[str]:
@@ -120,7 +127,7 @@ class InjectedConnections:
         return frozenset(
             name
             for name, device in self._names.items()
-            if request.matches_pv(name, self._prefix, device)
+            if request.matches_pv(name, self.prefix, device)
             and (name in writable or not isinstance(request, ConnectionPutHangs))
         )
 
@@ -163,8 +170,9 @@ class InjectedConnections:
         put = self._dispatcher.put(index, value, client)
         put.when_shown(future.show)
 
-        def ended(done: "Any") -> None:
-            reply = done.result()
+        def ended(done: "Future[PutReply]") -> None:
+            failed = done.cancelled() or done.exception() is not None
+            reply = PutReply(False, "the put has failed") if failed else done.result()
             if reply.accepted:
                 self._hang(future)
             else:

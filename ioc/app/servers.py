@@ -9,7 +9,8 @@ from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.open_files import raise_open_file_limit
-from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.ioc.base.protocols import PutSink, RpcHandler
+from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca.server import CaError, CaServer
 from gnomon.ioc.servers.ca.server import settings as ca_settings
@@ -55,17 +56,19 @@ class Servers:
 
         Raises GnomonError when one of its names is served already.
         """
-        self._pva.add(twin.bank, twin.dispatcher, rpcs)
+        self._pva.add(twin.bank, twin.dispatcher, rpcs, twin.connections)
         try:
-            self.ca.add(twin.bank, twin.dispatcher)
+            self.ca.add(twin.bank, twin.dispatcher, twin.connections)
         except CaError:
             self._pva.remove(twin.bank)
             raise
         self._twins.append(twin)
+        twin.connections.serve(TwinDoors(self.ca, self._pva, twin.bank), rpcs)
 
     def remove(self, twin: Twin) -> None:
         """Show a twin no longer: its clients are disconnected at once."""
         self._twins.remove(twin)
+        twin.connections.stop()
         self.ca.remove(twin.bank)
         self._pva.remove(twin.bank)
 
@@ -76,3 +79,32 @@ class Servers:
         stack.callback(self._pva.stop)
         await self.ca.start()
         stack.push_async_callback(self.ca.stop)
+
+
+class TwinDoors:
+    """What faults of connections do to the clients of one twin, over both protocols (`Doors`)."""
+
+    def __init__(self, ca: CaServer, pva: PvaServer, bank: Bank) -> None:
+        self._ca = ca
+        self._pva = pva
+        self._bank = bank
+
+    def disconnect(self, *, close: bool) -> None:
+        """See `Doors`."""
+        self._ca.disconnect(self._bank, close=close)
+        self._pva.disconnect(self._bank, close=close)
+
+    def review_rights(self) -> None:
+        """See `Doors`."""
+        self._pva.review_rights()
+        self._ca.review_rights(self._bank)
+
+    def send_puts(self, sink: PutSink) -> None:
+        """See `Doors`."""
+        self._ca.send_puts(self._bank, sink)
+        self._pva.send_puts(self._bank, sink)
+
+    def call_clients(self) -> None:
+        """See `Doors`."""
+        self._ca.call_clients()
+        self._pva.call_clients()

@@ -16,6 +16,7 @@ from gnomon.ioc.app.failing_parts import FailingParts
 from gnomon.ioc.app.imperfect.hardware import Hardware
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
+from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
@@ -51,6 +52,7 @@ class Twin:
     injector: Injector
     faults: ActiveFaults
     parts: FailingParts
+    connections: InjectedConnections
     journal: Journal
     service: PropagatorService
     dispatcher: Dispatcher
@@ -121,9 +123,23 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again
     mode.begin()
-    faults = ActiveFaults(injector, outputs, readings, partial(parts.retry, service))
+    connections = InjectedConnections(bank, config.prefix, injector, dispatcher)
+    stack.callback(connections.stop)
+    faults = ActiveFaults(injector, outputs, readings, partial(parts.retry, service), connections)
     return Twin(
-        config, recipe.machine, initial, bank, state, outputs, injector, faults, parts, journal, service, dispatcher
+        config,
+        recipe.machine,
+        initial,
+        bank,
+        state,
+        outputs,
+        injector,
+        faults,
+        parts,
+        connections,
+        journal,
+        service,
+        dispatcher,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from gnomon.fault_injection import Fault, FaultError, Injector, JournalFull
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.injected_connections import InjectedConnections
+from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
 from gnomon.ioc.app.rpc.fault_targets import without_target
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import PutReply
@@ -30,13 +32,20 @@ class FaultProcedure:
     """
 
     def __init__(
-        self, injector: Injector, shown: ActiveFaults, values: PvValues, ring: Ring, dispatcher: Dispatcher
+        self,
+        injector: Injector,
+        shown: ActiveFaults,
+        values: PvValues,
+        ring: Ring,
+        dispatcher: Dispatcher,
+        connections: InjectedConnections,
     ) -> None:
         self._injector = injector
         self._shown = shown
         self._values = values
         self._ring = ring
         self._dispatcher = dispatcher
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
 
     def __call__(self, arguments: dict[str, Any], client: Client) -> "Future[Any]":
@@ -62,7 +71,8 @@ class FaultProcedure:
 
     def _add(self, arguments: dict[str, Any], client: Client, answer: "Future[Any]") -> None:
         asked = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")
-        if reason := without_target(asked.request, self._ring, self._values):
+        reason = without_target(asked.request, self._ring, self._values)
+        if reason := reason or disturbs_nothing(asked.request, self._connections):
             raise FaultError(reason)
         # On a full disk it could not be recorded.
         number = self._injector.add(asked, waits=isinstance(asked.request, JournalFull))

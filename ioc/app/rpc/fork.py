@@ -7,6 +7,7 @@ from typing import Any
 
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
+from gnomon.ioc.app.injected_connections import PROCEDURE
 from gnomon.ioc.app.rpc.fault import FaultProcedure
 from gnomon.ioc.app.rpc.journal import ArchiveProcedure, JournalProcedure
 from gnomon.ioc.app.rpc.pvs import PvsProcedure
@@ -84,8 +85,13 @@ def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
     """All remote procedures of a twin, by PV name."""
     return {
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
-        f"{twin.prefix}dt:fault": FaultProcedure(
-            twin.injector, twin.faults, PvValues(twin.bank, twin.prefix), twin.machine.ring, twin.dispatcher
+        f"{twin.prefix}{PROCEDURE}": FaultProcedure(
+            twin.injector,
+            twin.faults,
+            PvValues(twin.bank, twin.prefix),
+            twin.machine.ring,
+            twin.dispatcher,
+            twin.connections,
         ),
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
         f"{twin.prefix}dt:journal": JournalProcedure(twin),

@@ -115,7 +115,7 @@ class PvaServer:
         if self._guard is not None:
             self._guard.disconnect(hosted.is_lost, close=close)
 
-    def review_rights(self, bank: Bank) -> None:
+    def review_rights(self) -> None:
         """Refuse from now on the puts and calls that the gates deny. Channels stay: nothing else is told over PVA."""
         denies = any(not hosted.gate.idle for hosted in self._hosted)
         self._permits.is_denied = self._is_denied if denies else None

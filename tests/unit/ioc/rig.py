@@ -18,6 +18,7 @@ from gnomon.db.templates import Placed, PvTemplate, expand, read_pvs
 from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.failing_parts import FailingParts
+from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.protocols import PutReply
@@ -97,7 +98,8 @@ class Rig:
         self.injector = injector
         self.status = status
         self.readings = readings
-        self.faults = ActiveFaults(injector, services.outputs, readings, retry)
+        self.connections = InjectedConnections(bank, "T:", injector, services.dispatcher)
+        self.faults = ActiveFaults(injector, services.outputs, readings, retry, self.connections)
         self.published: list[tuple[str, ...]] = []
         self.bank.listen(lambda indices: self.published.append(tuple(self.bank.specs[i].name for i in indices)))
 

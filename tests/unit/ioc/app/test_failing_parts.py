@@ -35,7 +35,9 @@ async def until(holds: Callable[[], bool], within_s: float = 3.0) -> None:
 
 
 async def call(rig: Rig, **arguments: Any) -> Any:
-    procedure = FaultProcedure(rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher)
+    procedure = FaultProcedure(
+        rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher, rig.connections
+    )
     return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
 
 

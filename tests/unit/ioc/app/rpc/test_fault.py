@@ -27,7 +27,9 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 async def call(rig: Rig, **arguments: Any) -> Any:
-    procedure = FaultProcedure(rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher)
+    procedure = FaultProcedure(
+        rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher, rig.connections
+    )
     return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
 
 

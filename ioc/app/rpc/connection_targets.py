@@ -1,0 +1,26 @@
+"""Targets of faults of connections: refused, with similar names, if this server has nothing of the kind."""
+
+from fnmatch import fnmatchcase
+
+from gnomon.fault_injection import ConnectionFault, ConnectionPutHangs, FaultRequest
+from gnomon.ioc.app.injected_connections import InjectedConnections
+from gnomon.lattice.near_names import near_names_hint
+from gnomon.lattice.text import shorten
+
+
+def disturbs_nothing(request: FaultRequest, connections: InjectedConnections) -> str:
+    """Give the reason if a fault of connections is about no PV, with near names; else empty."""
+    if not isinstance(request, ConnectionFault) or connections.named(request):
+        return ""
+    names, prefix = connections.names, connections.prefix
+    what = "PV that can be written" if isinstance(request, ConnectionPutHangs) else "PV"
+    if request.device is not None:
+        devices = list(dict.fromkeys(filter(None, names.values())))
+        if any(fnmatchcase(device, request.device) for device in devices):
+            return f"no device that matches {shorten(request.device)} has a {what}"
+        return f"no device with PVs matches {shorten(request.device)}{near_names_hint(request.device, devices)}"
+    pattern = request.pv or ""
+    for name in connections.always_there:
+        if fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix(prefix), pattern):
+            return f"{name} is never disturbed, so that faults can be listed and cleared"
+    return f"no {what} matches {shorten(pattern)}{near_names_hint(prefix + pattern.removeprefix(prefix), names)}"
