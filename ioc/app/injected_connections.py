@@ -28,7 +28,6 @@ from gnomon.ioc.base.protocols import PutFuture, PutReply, PutSink
 from gnomon.ioc.commands.injected_effects import BY_FAULT
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client
-from gnomon.lattice.text import shorten
 
 GROUP = "connections"
 #: The procedure that ends faults, behind a prefix.
@@ -161,11 +160,10 @@ class InjectedConnections:
         future = PutFuture()
         future.set_running_or_notify_cancel()
         lost = next((each for each in acting if not _is_accepted(each)), None)
-        what = shorten(str(value)) if isinstance(value, int | float | str) else "a value"
+        what = f"the put of {value:g}" if isinstance(value, int | float) else "a put"
         if lost is not None:
-            self._dispatcher.note(f"fault {lost.fault.id}: the put of {what} to {name} is lost, and hangs", client)
-            self._hang(future)
             future.show()
+            self._hang(future, client, f"fault {lost.fault.id}: {what} to {name} is lost, and hangs")
             return future
         put = self._dispatcher.put(index, value, client)
         put.when_shown(future.show)
@@ -174,12 +172,11 @@ class InjectedConnections:
             failed = done.cancelled() or done.exception() is not None
             reply = PutReply(False, "the put has failed") if failed else done.result()
             if reply.accepted:
-                self._hang(future)
+                self._hang(future, client, f"fault {acting[0].fault.id}: {what} to {name} hangs")
             else:
                 future.set_result(reply)
 
         put.add_done_callback(ended)
-        self._dispatcher.note(f"fault {acting[0].fault.id}: the put of {what} to {name} hangs", client)
         return future
 
     def refresh(self) -> None:
@@ -270,7 +267,8 @@ class InjectedConnections:
         only = [number for number, (request, names) in self._targets.items() if is_meant(request) and name in names]
         return self._injector.acting(GROUP, next(self._numbers), only=only) if only else ()
 
-    def _hang(self, future: PutFuture) -> None:
+    def _hang(self, future: PutFuture, client: Client, text: str) -> None:
+        self._dispatcher.note(text, client)
         self._hanging.append(future)
         if len(self._hanging) > MAX_HANGING:
             self._hanging.popleft().set_result(PutReply(False, "an injected fault: the put has never completed"))

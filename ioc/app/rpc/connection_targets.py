@@ -18,7 +18,11 @@ def disturbs_nothing(request: FaultRequest, connections: InjectedConnections) ->
         devices = list(dict.fromkeys(filter(None, names.values())))
         if any(fnmatchcase(device, request.device) for device in devices):
             return f"no device that matches {shorten(request.device)} has a {what}"
-        return f"no device with PVs matches {shorten(request.device)}{near_names_hint(request.device, devices)}"
+        hint = near_names_hint(request.device, devices)
+        bare = (name.removeprefix(prefix) for name in names)
+        if not hint and any(fnmatchcase(name, f"{request.device}:*") for name in bare):
+            hint = f"; PVs begin with it: give pv={request.device}:*"
+        return f"no device with PVs matches {shorten(request.device)}{hint}"
     pattern = request.pv or ""
     for name in connections.always_there:
         if fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix(prefix), pattern):

@@ -217,3 +217,19 @@ async def test_after_the_end_nothing_is_heard(asked: Asked) -> None:
     descriptor = other.socket.fileno()
     other.searches.close()
     assert not asyncio.get_running_loop().remove_reader(descriptor)
+
+
+async def test_a_late_name_is_answered_late_and_the_others_at_once(asked: Asked) -> None:
+    ((reply, _),) = await asked.hear(search("T:a", "T:late"))
+    assert [found.ids for found in answers(reply)] == [(0,)]
+    await asyncio.sleep(0.1)
+    assert [found.ids for reply, _ in asked.socket.sent[1:] for found in answers(reply)] == [(1,)]
+
+
+async def test_called_clients_hear_the_beacon_of_another_server() -> None:
+    asked = Asked(beacons=("10.0.0.255",))
+    asked.socket.sent.clear()
+    asked.searches.call_clients(b"another one.")
+    ((beacon, address),) = asked.socket.sent
+    assert (beacon[8:20], address) == (b"another one.", ("10.0.0.255", 5076))
+    asked.searches.close()

@@ -257,3 +257,40 @@ def test_byte_order_is_each_messages_own() -> None:
     with pytest.raises(Breach, match="2000 bytes"):
         Watched().passed(HELLO, little)
     assert HELLO[2] & BIG_ENDIAN
+
+
+def test_channels_are_known_by_name_and_nothing_passes_to_one_that_is_withdrawn() -> None:
+    watched = Watched()
+    watched.passed(HELLO, _create("T:a", "T:b"))
+    for cid, sid in ((0, 11), (1, 12)):
+        watched.inspector.created(cid, sid)
+    assert watched.inspector.channels_to(lambda name: name == "T:b") == [(12, 1)]
+    watched.inspector.withdraw(12)
+    lost = _operation(Command.GET, 12, 1, 0x08) + message(Command.DESTROY_CHANNEL, struct.pack(">II", 12, 1))
+    lost += message(Command.GET_FIELD, struct.pack(">II", 12, 5) + b"\x00")
+    kept = _operation(Command.GET, 11, 2, 0x08)
+    assert watched.passed(lost + kept + lost) == kept
+    watched.inspector.destroyed(12)
+    assert watched.inspector.channels_to(lambda name: True) == [(11, 0)]
+    assert watched.inspector.channels == 1
+
+
+def test_a_late_channel_is_held_back_and_made_when_its_time_has_come() -> None:
+    waiting: list[tuple[float, bytes]] = []
+    inspector = Inspector(
+        Limits(1000, 3),
+        lambda name: name != "hidden",
+        lambda body, order: None,
+        delay_s=lambda name: 1.5 if name.startswith("T:late") else 0.0,
+        wait=lambda delay_s, wish: waiting.append((delay_s, wish)),
+    )
+    inspector.feed(HELLO)
+    assert b"".join(inspector.feed(_create("T:late"))) == b""
+    assert b"".join(inspector.feed(_create("T:late2", "T:a"))).endswith(struct.pack(">HI", 1, 1) + string("T:a"))
+    assert [delay_s for delay_s, _ in waiting] == [1.5, 1.5]
+    made = inspector.late_channel(waiting[0][1])
+    assert made == message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 0) + string("T:late"))
+    inspector.created(0, 7)
+    assert inspector.channels_to(lambda name: name == "T:late") == [(7, 0)]
+    inspector.feed(_create("T:b"))
+    assert inspector.late_channel(waiting[1][1]) == b""  # three channels are its limit

@@ -244,3 +244,36 @@ async def test_a_get_behind_a_put_that_no_handler_took_waits_for_the_echo_alone(
         assert await _read(made.pvxs) == GET
         await _send(made.client, GET)
         assert await _read(made.pvxs) == GET
+
+
+CREATED = message(Command.CREATE_CHANNEL, struct.pack(">II", 1, 11) + b"\xff", FROM_SERVER)
+
+
+async def _with_channel(join: Joined) -> None:
+    create = message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 1) + string("T:a"))
+    await _send(join.client, HELLO + create)
+    assert await _read(join.pvxs) == HELLO + create
+    await _send(join.pvxs, CREATED)
+    assert await _read(join.client) == CREATED
+
+
+async def test_a_lost_channel_is_ended_by_the_server_itself_between_whole_messages() -> None:
+    async with joined() as join:
+        await _with_channel(join)
+        echo = message(Command.ECHO, b"12345")
+        await _send(join.client, echo[:9])
+        join.relay.withdraw(lambda name: name == "T:a", close=False)
+        await _send(join.client, echo[9:])
+        ended = message(Command.DESTROY_CHANNEL, struct.pack(">II", 11, 1))
+        assert await _read(join.pvxs) == ended + echo
+        join.relay.withdraw(lambda name: name == "T:b", close=True)
+        assert join.ends == []
+
+
+async def test_a_connection_with_nothing_but_lost_channels_is_closed() -> None:
+    async with joined() as join:
+        join.relay.withdraw(lambda name: True, close=True)
+        assert join.ends == []  # it has no channel, and may want one that is there
+        await _with_channel(join)
+        join.relay.withdraw(lambda name: True, close=True)
+        assert join.ends == [None]
