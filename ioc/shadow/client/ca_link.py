@@ -26,7 +26,7 @@ _ROUND_S = 0.05
 _FIRST_RETRY_S, _MAX_RETRY_S = 0.1, 10.0
 #: While nothing at all answers, the machine as a whole is away: searched for at least this often [s].
 _AWAY_RETRY_S = 2.0
-#: A channel that its server has, but does not open or let us read, is tried again after this long [s].
+#: A channel that its server has, but does not open, is tried again after this long [s].
 _REFUSED_RETRY_S = 2.0
 
 Address = tuple[str, int]
@@ -250,6 +250,8 @@ class _Circuit(asyncio.Protocol):
                     channel, first = message.second, message.second in self._waiting
                     self._waiting.discard(channel)
                     updates.append(Update(channel, *ca.reading(message), first))
+                elif message.first == ca.NO_READ:
+                    self._wait_for_access(message.second, updates)
                 else:
                     self._lose(message.second)
             case ca.CREATE_CHAN if message.first in self._channels:
@@ -271,8 +273,18 @@ class _Circuit(asyncio.Protocol):
         count = 0 if self._minor >= ca.MINOR_VERSION else message.count
         self._transport.write(ca.watch(message.first, message.second, kind, count))
 
+    def _wait_for_access(self, channel: int, updates: list[Update]) -> None:
+        """Keep a channel that we may not read: the server sends its value as soon as we may.
+
+        To open it again and again would leave one channel after another with the server.
+        """
+        updates[:] = [update for update in updates if update.channel != channel]
+        self._waiting.add(channel)
+        if self._link.sink is not None:
+            self._link.sink.lost([channel])
+
     def _lose(self, channel: int) -> None:
-        """A channel that the server takes away, or does not let us read, is searched for again."""
+        """A channel that the server takes away, or does not open, is searched for again."""
         self._channels.discard(channel)
         self._waiting.discard(channel)
         self._link.forget([channel], _REFUSED_RETRY_S)

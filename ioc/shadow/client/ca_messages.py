@@ -16,6 +16,7 @@ CLIENT_NAME, HOST_NAME, ACCESS_RIGHTS, ECHO, CREATE_FAILED, SERVER_DISCONNECTS =
 
 MINOR_VERSION = 13
 NORMAL = 1  # ECA_NORMAL
+NO_READ = 368  # ECA_NORDACCESS
 STRING = 0  # DBR_STRING
 TIME_STRING, TIME_DOUBLE = 14, 20
 #: Longest message that a machine may send: a larger one is not a reading of ours.

@@ -46,3 +46,25 @@ async def test_a_channel_that_goes_at_once_after_its_value_is_not_connected() ->
         assert sink.connected == {1}
     finally:
         link.close()
+
+
+async def test_a_channel_that_may_not_be_read_is_kept_and_connected_again_with_its_next_value() -> None:
+    link, sink = CaLink(("127.0.0.1:1",), 2.0), Sink()
+    link.start(("A", "B"), sink)
+    try:
+        where = ("127.0.0.1", 2)
+        link.found(where, 0)
+        circuit = link._circuits[where]
+        transport = Mock(spec=asyncio.Transport)
+        circuit.connection_made(transport)
+        circuit.data_received(message(ca.CREATE_CHAN, 6, 1, 0, 10))
+        value = message(ca.EVENT_ADD, ca.TIME_DOUBLE, 1, ca.NORMAL, 0, struct.pack(">HHIIxxxxd", 0, 0, 1, 0, 1.5))
+        denied = message(ca.EVENT_ADD, ca.TIME_DOUBLE, 0, ca.NO_READ, 0, bytes(8))
+        circuit.data_received(value + denied)
+        assert sink.connected == set()
+        asked = len(transport.write.mock_calls)
+        circuit.data_received(denied + value)
+        assert sink.connected == {0}
+        assert len(transport.write.mock_calls) == asked
+    finally:
+        link.close()
