@@ -134,7 +134,7 @@ class Injector:
 
         It counts against the faults that act; those that are used up go.
         """
-        if not self._running or self.suspended:
+        if not self._running or self.suspended or not settings:  # a note of an act without settings
             return Decision(Outcome.APPLIED, settings)
         with self._lock:
             self._commands += 1
@@ -235,9 +235,8 @@ class Injector:
                 request, occasions = each.fault.request, each.occasions
                 if not isinstance(request, RepeatedFault):
                     continue
-                look = occasions.look(
-                    request, now_s, each.window.begins_s, holds=self._holds(each, now_s), draw=self._drawn_for(each)
-                )
+                holds = self._holds(each, now_s)
+                look = occasions.look(request, now_s, each.window.begins_s, holds=holds, draw=self._drawn_for(each))
                 if look is Look.BEGINS and each.fault.remaining is not None:
                     each.fault = replace(each.fault, remaining=each.fault.remaining - 1)
                 if look is Look.BEGINS or (look is Look.GOES_ON and not request.momentary):
