@@ -82,7 +82,7 @@ class Servers:
 
 
 class TwinDoors:
-    """What faults of connections do to the clients of one twin, over both protocols (`Doors`)."""
+    """Effects of faults of connections on the clients of one twin, over both protocols (`Doors`)."""
 
     def __init__(self, ca: CaServer, pva: PvaServer, bank: Bank) -> None:
         self._ca = ca

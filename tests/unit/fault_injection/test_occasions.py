@@ -65,7 +65,7 @@ def test_a_condition_that_becomes_true_is_an_occasion() -> None:
     assert rig.injector.active() == ()
 
 
-def test_what_happens_at_once_is_told_once_and_goes() -> None:
+def test_momentary_fault_is_told_once_and_goes() -> None:
     rig = Rig(LOSS)
     assert rig.looks(3) == [(0.0, 1), None, None]
     assert rig.injector.active() == ()

@@ -93,7 +93,7 @@ class Stage:
         self.connections.refresh()
 
     def at(self, time_s: float) -> list[str]:
-        """What is lost, some time after the beginning."""
+        """Names that are lost some time after the beginning."""
         self.now_s = 100.0 + time_s
         self.connections.refresh()
         return self.lost()
@@ -123,7 +123,7 @@ async def stage() -> AsyncIterator[Stage]:
         ({}, ["HS1:set", "HS1:rdbk", "B1:rdX", "dt:queue", "dt:set"], "close"),
     ],
 )
-async def test_what_is_lost_returns_and_what_ends_faults_is_never_lost(
+async def test_lost_pvs_return_and_those_that_end_faults_are_never_lost(
     stage: Stage, keys: dict[str, Any], lost: list[str], told: str
 ) -> None:
     idle = [stage.connections.idle]
