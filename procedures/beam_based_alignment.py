@@ -1,0 +1,226 @@
+"""Beam based alignment: where the beam is in each quadrupole, and what the monitors beside them should show there. Pure.
+
+The gradient of one quadrupole is changed both ways; the orbit moves as by a kick that is proportional to the distance u
+between the beam and the magnetic centre. The pattern of this kick at all monitors, from the model, gives u. Orbits that
+pass the quadrupole at several places give the reading of the nearest monitor for u = 0, in which the size of the
+pattern does not matter. What the beam does between quadrupole and monitor follows from its positions in all quadrupoles
+between two bending magnets, where it is straight but for kicks that are known (`AlignmentModel`).
+"""
+
+import numpy as np
+from pydantic import Field
+
+from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, Part, quantity
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.linear_fit import fit_slopes
+
+__all__ = [
+    "AlignmentData",
+    "AlignmentModel",
+    "AlignmentOutcome",
+    "AlignmentParameters",
+    "analyse",
+]
+
+
+class AlignmentData(Data):
+    """Readings at changes of one quadrupole's gradient after the other, on several orbits each.
+
+    A row belongs to `quadrupole` (index), to `orbit` (0: the beam as it was found; others: steered away) and to a
+    change of the gradient. `steerer_settings` are those of the beam as it was found.
+    """
+
+    quadrupoles: tuple[str, ...]
+    monitors: tuple[str, ...]
+    steerers: tuple[str, ...]
+    change_unit: str = "A"
+    steerer_unit: str = "A"
+    quadrupole: Floats = quantity("", "row", description="index of the quadrupole")
+    orbit: Floats = quantity("", "row", description="number of the orbit; 0: as it was found")
+    change: Floats = quantity("{change_unit}", "row", description="change of the quadrupole's setting")
+    x_mm: Floats = quantity("mm", "row", "monitors")
+    y_mm: Floats = quantity("mm", "row", "monitors")
+    steerer_settings: Floats = quantity("{steerer_unit}", "steerers")
+    time_s: Floats = quantity("s", "row", description="time of the reading since the start of the run")
+
+
+class AlignmentModel(Part):
+    """Everything that the analysis takes from a model of the ring.
+
+    `pattern_x`, `pattern_y` (quadrupoles, monitors): change of the readings per change of the setting and per mm of u.
+    `monitor` (quadrupoles): index of the monitor beside the quadrupole, -1 without one. `ratio_x`, `ratio_y`:
+    movement in the quadrupole per movement at that monitor when the beam is steered. `straight_x`, `straight_y`
+    (quadrupoles, quadrupoles): position at that monitor less position in the quadrupole, per mm of u in each
+    quadrupole; `straight_error` in mm per mm of the quadrupoles' misalignment; `steered_x`, `steered_y`: the same
+    difference per unit of each steerer.
+    """
+
+    quadrupoles: tuple[str, ...]
+    monitors: tuple[str, ...]
+    pattern_x: Floats = quantity("", "quadrupoles", "monitors")
+    pattern_y: Floats = quantity("", "quadrupoles", "monitors")
+    monitor: Floats = quantity("", "quadrupoles")
+    distance_m: Floats = quantity("m", "quadrupoles", description="from the quadrupole's centre to that monitor")
+    ratio_x: Floats = quantity("", "quadrupoles")
+    ratio_y: Floats = quantity("", "quadrupoles")
+    straight_x: Floats = quantity("", "quadrupoles", "quadrupoles")
+    straight_y: Floats = quantity("", "quadrupoles", "quadrupoles")
+    straight_error: Floats = quantity("", "quadrupoles")
+    steered_x: Floats = quantity("", "quadrupoles", "steerers")
+    steered_y: Floats = quantity("", "quadrupoles", "steerers")
+    source: str = ""
+
+
+class AlignmentParameters(Parameters):
+    """Parameters of the analysis, with what is known of the machine's errors (standard deviations)."""
+
+    model: AlignmentModel
+    pattern_error: float = Field(default=0.05, description="relative, of the size of a pattern: beta beating")
+    misalignment_mm: float = Field(default=0.03, description="of quadrupoles between two bending magnets")
+    gain_error: float = Field(default=0.01, description="relative, of monitors")
+    max_distance_m: float = Field(default=0.5, description="from a quadrupole to a monitor whose offset is wanted")
+
+
+class AlignmentOutcome(Outcome):
+    """Positions of the beam relative to magnetic centres, and offsets of monitors, with standard deviations.
+
+    An offset is the reading of the monitor when the beam passes on the axis of the quadrupole beside it; NaN without
+    a monitor beside it.
+    """
+
+    quadrupoles: tuple[str, ...]
+    x_mm: Floats = quantity("mm", "quadrupoles", description="beam less magnetic centre, as it was found")
+    y_mm: Floats = quantity("mm", "quadrupoles", description="beam less magnetic centre, as it was found")
+    x_error_mm: Floats = quantity("mm", "quadrupoles")
+    y_error_mm: Floats = quantity("mm", "quadrupoles")
+    monitors: tuple[str, ...] = Field(description="the monitor beside each quadrupole; empty without one")
+    distance_m: Floats = quantity("m", "quadrupoles", description="from the quadrupole's centre to that monitor")
+    offset_x_mm: Floats = quantity("mm", "quadrupoles", description="reading of the monitor on the quadrupole's axis")
+    offset_y_mm: Floats = quantity("mm", "quadrupoles", description="reading of the monitor on the quadrupole's axis")
+    offset_x_error_mm: Floats = quantity("mm", "quadrupoles")
+    offset_y_error_mm: Floats = quantity("mm", "quadrupoles")
+    noise_mm: float = Field(description="noise of one reading, from all residuals")
+
+
+def analyse(data: AlignmentData, parameters: AlignmentParameters) -> AlignmentOutcome:
+    """Find positions and offsets. Raises ProcedureError for a quadrupole without two different changes."""
+    model, count = parameters.model, len(data.quadrupoles)
+    if data.quadrupoles != model.quadrupoles or data.monitors != model.monitors:
+        raise ProcedureError("the model's quadrupoles and monitors are not those of the data")
+    position, position_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
+    zero, zero_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
+    found = np.full((2, count), np.nan)
+    groups = _groups(data)
+    fit = fit_slopes(data.change[:, None], groups, np.hstack((data.x_mm, data.y_mm)), curvature=True)
+    noise = float(np.sqrt(np.nanmean(fit.noise**2)))
+    for number in range(count):
+        beside = int(model.monitor[number])
+        if beside >= 0 and model.distance_m[number] > parameters.max_distance_m:
+            beside = -1
+        for plane, (readings, pattern) in enumerate(
+            ((data.x_mm, model.pattern_x[number]), (data.y_mm, model.pattern_y[number]))
+        ):
+            scan = _Scan(data, number, readings, pattern, noise)
+            u, sigma = scan.u[scan.base], scan.u_error[scan.base]
+            relative = parameters.pattern_error
+            if beside >= 0 and scan.spread > 10 * sigma:
+                zero[plane, number], zero_error[plane, number] = scan.crossing(beside)
+                ratio = (model.ratio_x, model.ratio_y)[plane][number]
+                found[plane, number] = scan.readings[scan.base, beside]
+                u = ratio * (found[plane, number] - zero[plane, number])
+                sigma, relative = np.hypot(zero_error[plane, number], scan.reading_error), parameters.gain_error
+            position[plane, number] = u
+            position_error[plane, number] = np.hypot(sigma, relative * u)
+    offset, offset_error = _offsets(data, parameters, position, position_error, zero, zero_error, found)
+    names = [
+        data.monitors[int(index)] if index >= 0 and np.isfinite(value) else ""
+        for index, value in zip(model.monitor, offset[0], strict=True)
+    ]
+    return AlignmentOutcome(
+        quadrupoles=data.quadrupoles,
+        x_mm=position[0],
+        y_mm=position[1],
+        x_error_mm=position_error[0],
+        y_error_mm=position_error[1],
+        monitors=tuple(names),
+        distance_m=model.distance_m,
+        offset_x_mm=offset[0],
+        offset_y_mm=offset[1],
+        offset_x_error_mm=offset_error[0],
+        offset_y_error_mm=offset_error[1],
+        noise_mm=noise,
+    )
+
+
+class _Scan:
+    """One quadrupole in one plane: u on each of its orbits, and the readings of all monitors there."""
+
+    def __init__(self, data: AlignmentData, number: int, readings: Floats, pattern: Floats, noise: float) -> None:
+        mine = data.quadrupole == number
+        orbits = np.unique(data.orbit[mine])
+        used = np.isfinite(pattern) & np.isfinite(readings[mine]).all(axis=0)
+        if orbits.size == 0 or not used.any() or not np.abs(pattern[used]).max() > 0.0:
+            raise ProcedureError(f"{data.quadrupoles[number]}: there are no readings with an effect of its gradient")
+        found, errors, means, counts = [], [], [], []
+        square = float(pattern[used] @ pattern[used])
+        for orbit in orbits:
+            rows = mine & (data.orbit == orbit)
+            change = data.change[rows] - data.change[rows].mean()
+            size = float(change @ change)
+            if size == 0.0:
+                raise ProcedureError(f"{data.quadrupoles[number]}: its gradient was not changed on orbit {orbit:g}")
+            slope = change @ readings[rows] / size
+            found.append(float(pattern[used] @ slope[used]) / square)
+            errors.append(noise / np.sqrt(size * square))
+            # The orbit without a change of the gradient, also if the changes are not symmetric.
+            means.append(readings[rows].mean(axis=0) - slope * data.change[rows].mean())
+            counts.append(int(rows.sum()))
+        self.u, self.u_error = np.array(found), np.array(errors)
+        self.readings = np.array(means)
+        self.reading_error = noise / np.sqrt(min(counts))
+        self.base = int(np.argmin(np.abs(orbits)))
+        self.spread = float(np.ptp(self.u))
+
+    def crossing(self, monitor: int) -> tuple[float, float]:
+        """Fit the monitor's reading by u: the reading for u = 0, and its standard deviation.
+
+        With three orbits or more by a parabola: steered beams are elsewhere in the sextupoles, so that the size of the
+        pattern, and u with it, changes a little from orbit to orbit.
+        """
+        at, seen = self.u, self.readings[:, monitor]
+        design = at[:, None] ** np.arange(min(3, at.size))
+        fitted = np.linalg.lstsq(design, seen, rcond=None)[0]
+        inverse = np.linalg.inv(design.T @ design)
+        each = np.hypot(self.reading_error, fitted[1] * self.u_error.max())
+        return float(fitted[0]), float(each * np.sqrt(inverse[0, 0]))
+
+
+def _offsets(
+    data: AlignmentData,
+    parameters: AlignmentParameters,
+    position: Floats,
+    position_error: Floats,
+    zero: Floats,
+    zero_error: Floats,
+    found: Floats,
+) -> tuple[Floats, Floats]:
+    """Take away the beam's way from quadrupole to monitor on the orbit through the magnetic centre."""
+    model = parameters.model
+    offset, error = np.full_like(zero, np.nan), np.full_like(zero, np.nan)
+    angle_error = parameters.misalignment_mm * model.straight_error
+    known = np.nan_to_num(position_error)
+    for plane, (straight, steered, ratio) in enumerate(
+        ((model.straight_x, model.steered_x, model.ratio_x), (model.straight_y, model.steered_y, model.ratio_y))
+    ):
+        way = straight @ position[plane] + steered @ data.steerer_settings
+        there = way + (1.0 - ratio) * (zero[plane] - found[plane])
+        offset[plane] = zero[plane] - there
+        error[plane] = np.sqrt(zero_error[plane] ** 2 + angle_error**2 + straight**2 @ known[plane] ** 2)
+    return offset, error
+
+
+def _groups(data: AlignmentData) -> Floats:
+    """Number the rows by quadrupole and orbit."""
+    pairs = np.column_stack((data.quadrupole, data.orbit))
+    number: Floats = np.unique(pairs, axis=0, return_inverse=True)[1].ravel().astype(float)
+    return number
