@@ -1,4 +1,4 @@
-"""Beam based alignment: where the beam is in each quadrupole, and what the monitors beside them should show there. Pure.
+"""Beam based alignment: the beam in each quadrupole, and what the monitors beside them should show there. Pure.
 
 The gradient of one quadrupole is changed both ways; the orbit moves as by a kick that is proportional to the distance u
 between the beam and the magnetic centre. The pattern of this kick at all monitors, from the model, gives u. Orbits that
