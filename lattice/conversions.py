@@ -4,6 +4,7 @@ The field is the integrated or local coefficient whose quotient with the magneti
 T/m^2 for b3, T/m^3 for b4 and T m for a kick.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -27,6 +28,10 @@ class Conversion(Protocol):
 
     def derivative(self, current: float) -> float:
         """Derivative of the field with respect to the current, per A, at `current` [A]."""
+        ...
+
+    def currents_known(self) -> tuple[float, float]:
+        """Lowest and highest current [A] whose field is known."""
         ...
 
 
@@ -53,6 +58,10 @@ class Linear:
         """See `Conversion`."""
         _finite(current, "current", "A")
         return self.slope
+
+    def currents_known(self) -> tuple[float, float]:
+        """See `Conversion`."""
+        return -math.inf, math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,10 @@ class Polynomial:
         _inside(current, self.low, self.high, "current", "A")
         return float(np.polynomial.Polynomial(self.coefficients).deriv()(current))
 
+    def currents_known(self) -> tuple[float, float]:
+        """See `Conversion`."""
+        return self.low, self.high
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -127,6 +140,10 @@ class Table:
         """See `Conversion`."""
         _inside(current, self.currents[0], self.currents[-1], "current", "A")
         return float(self._curve(current, 1))
+
+    def currents_known(self) -> tuple[float, float]:
+        """See `Conversion`."""
+        return self.currents[0], self.currents[-1]
 
 
 def _real_roots(polynomial: np.polynomial.Polynomial) -> list[float]:

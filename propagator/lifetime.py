@@ -10,13 +10,17 @@ HOUR_S = 3600.0
 #: Maximum time over which a lifetime is averaged [s].
 MAX_DURATION_S = 100.0
 
+#: Part of the nominal current from which on nothing is injected.
+FULL = 0.999
+
 
 class StoredBeam:
     """A stored current [mA] that decays by gas and Touschek scattering, with or without top-up, until the beam is lost.
 
     1 / lifetime = 1 / gas + (current / nominal) / (volume / nominal volume) / touschek; `decayed` is its solution in
-    closed form. A twin has no injector: the nominal current returns as soon as a beam can be stored. If the machine
-    document has no such part, the current does not fall and there is no lifetime. Times are in s.
+    closed form. A twin needs no injection: the nominal current returns as soon as a beam can be stored. If the machine
+    document has no such part, the current does not fall and there is no lifetime. `lifetime_factor` is one on the
+    lifetime, for what shortens it besides. Times are in s.
     """
 
     def __init__(self, part: StoredBeamPart | None, nominal_ma: float) -> None:
@@ -26,6 +30,7 @@ class StoredBeam:
         self._injected_s = -math.inf
         self._lifetimes: deque[tuple[float, float]] = deque()
         self._further = 0.0
+        self.lifetime_factor = 1.0
         self.current_ma = 0.0
         self.stored = False
 
@@ -49,7 +54,7 @@ class StoredBeam:
         elif self._part is not None:
             self._fall(passed_s, volume, self._part)
         elif further_losses > 0.0:
-            self.current_ma *= math.exp(-further_losses * passed_s)
+            self.current_ma *= math.exp(-further_losses / self.lifetime_factor * passed_s)
         lifetime_s = self.lifetime_s(volume)
         if math.isfinite(lifetime_s):
             self._lifetimes.append((now_s, lifetime_s))
@@ -60,6 +65,17 @@ class StoredBeam:
         """Lose the beam."""
         self.stored, self.current_ma, self._injected_s = False, 0.0, -math.inf
         self._lifetimes.clear()
+
+    def lose_part(self, fraction: float) -> None:
+        """Lose a part of the current at once."""
+        self.current_ma *= 1.0 - fraction
+
+    def fill(self) -> bool:
+        """Inject up to the nominal current, as a top-up does; False if no beam is stored, or hardly anything misses."""
+        if not self.stored or self.current_ma >= FULL * self._nominal_ma:
+            return False
+        self.current_ma, self._filled_s, self._injected_s = self._nominal_ma, self._now_s, self._now_s
+        return True
 
     def countdown_s(self) -> float:
         """Time to the next top-up [s]; NaN if there will be none."""
@@ -96,7 +112,8 @@ class StoredBeam:
     def _rates(self, volume: float, part: StoredBeamPart) -> tuple[float, float]:
         """Return the loss rates by gas [1/s] and by Touschek scattering [1/s per mA]."""
         touschek = 1.0 / (part.touschek_lifetime_h * HOUR_S * self._nominal_ma * volume)
-        return 1.0 / (part.gas_lifetime_h * HOUR_S) + self._further, touschek
+        gas = 1.0 / (part.gas_lifetime_h * HOUR_S) + self._further
+        return gas / self.lifetime_factor, touschek / self.lifetime_factor
 
 
 def decayed(current: float, seconds: float, gas: float, touschek: float) -> float:

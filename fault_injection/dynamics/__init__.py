@@ -4,5 +4,15 @@ from gnomon.fault_injection.dynamics.drifts import Drifts
 from gnomon.fault_injection.dynamics.hysteresis import Hysteresis
 from gnomon.fault_injection.dynamics.monitor_noise import MonitorNoise
 from gnomon.fault_injection.dynamics.supplies import SupplyDynamics, SupplyState
+from gnomon.fault_injection.dynamics.supply_effects import SupplyEffects, fitting, supply_effects
 
-__all__ = ["Drifts", "Hysteresis", "MonitorNoise", "SupplyDynamics", "SupplyState"]
+__all__ = [
+    "Drifts",
+    "Hysteresis",
+    "MonitorNoise",
+    "SupplyDynamics",
+    "SupplyEffects",
+    "SupplyState",
+    "fitting",
+    "supply_effects",
+]

@@ -1,6 +1,7 @@
 """Power supplies: quantised setpoints, ramps at a limited rate, and a lag of first order, solved exactly."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,13 @@ class SupplyDynamics:
     ripple_hz: Floats
     ripple_phase: Floats
     hysteresis: Hysteresis
+
+    @classmethod
+    def ideal(cls, low: Floats, high: Floats) -> Self:
+        """Supplies that are at their setpoints at once, and iron without hysteresis; `low` and `high` (n,) [unit]."""
+        zero = np.zeros_like(low)
+        none = Hysteresis.of_remanence(low, high, zero)
+        return cls(np.full_like(low, np.inf), zero, zero, zero, zero, zero, none)
 
     def cycled(self, setpoints: Floats) -> SupplyState:
         """Supplies at rest at `setpoints` (n,), after the standard cycle of their magnets."""

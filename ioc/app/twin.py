@@ -1,6 +1,7 @@
 """One running twin, between its journal and the bank that the servers show; a server process may hold several."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -13,7 +14,7 @@ from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.failing_parts import FailingParts
-from gnomon.ioc.app.imperfect.hardware import Hardware
+from gnomon.ioc.app.imperfect.hardware import Hardware, Imperfect
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.injected_connections import InjectedConnections
@@ -23,11 +24,11 @@ from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import background_task, cancelled
+from gnomon.ioc.base.user import user_name
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
 from gnomon.ioc.commands.dispatcher import Dispatcher
-from gnomon.ioc.commands.model import Model
 from gnomon.ioc.commands.reference_controls import ReferenceControls
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.ioc.outputs.bank import Bank
@@ -35,6 +36,7 @@ from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.assembly import make_mode
 from gnomon.ioc.shadow.shadow import TwinServices
+from gnomon.lattice import Client
 from gnomon.propagator import Compute, PropagatorService
 from gnomon.recorder import Journal
 
@@ -90,31 +92,31 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
     stack.callback(readings.stop)
     bank.disturb(readings)
     outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns, readings)
+    await asyncio.to_thread(outputs.stored_beam.prepare)  # here nobody waits for a compiler yet
     outputs.start(initial.lattice)
-    hardware = None
-    if recipe.imperfect is not None:
-        hardware = Hardware(initial.lattice, config.imperfections, recipe.imperfect.errors, state, outputs)
+    us = Client(user_name(), socket.gethostname(), "internal")
+    errors = None if recipe.imperfect is None else Imperfect(config.imperfections, recipe.imperfect.errors)
+    hardware = Hardware(initial.lattice, state, outputs, injector, us, errors)
     service = PropagatorService(
         parts.model(recipe.propagator),
         timeout_s=config.model.timeout_s,
         max_wait_s=config.model.max_wait_s,
-        on_answer=outputs.publish if hardware is None else hardware.take,
+        on_answer=hardware.take,
         renew=lambda: parts.model(recipe.make()),
     )
     stack.callback(service.close)
     stack.callback(parts.stop)
     controls = Controls(bank)
     behaviours = [MultiplexerSwitching(ring, outputs.multiplexer)]
-    model: Model = service
-    if hardware is not None:
-        model = hardware
-        hardware.use(service)
-        hardware.register(controls)
-    dispatcher = Dispatcher(bank, initial.lattice, journal, injector, model, outputs, controls, behaviours)
+    hardware.use(service)
+    hardware.register(controls)
+    dispatcher = Dispatcher(
+        bank, initial.lattice, journal, injector, hardware, outputs, controls, behaviours, listener=hardware
+    )
     stack.push_async_callback(dispatcher.stop)
-    await model.submit(initial.lattice, journal.next_sequence - 1)
-    if hardware is not None:
-        stack.push_async_callback(cancelled, background_task(hardware.run(), "hardware"))
+    hardware.begin(dispatcher.note)
+    await hardware.submit(initial.lattice, journal.next_sequence - 1)
+    stack.push_async_callback(cancelled, background_task(hardware.run(), "hardware"))
     activity = Activity(controls, service, outputs)
     monitors = [bpm.name for bpm in ring.bpms]
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, monitors, parts.open_documents)

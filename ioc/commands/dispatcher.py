@@ -23,7 +23,7 @@ from gnomon.ioc.commands.command_queue import CommandQueue, DueCommand, Item, Jo
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import DeviceBehaviour, Settings
 from gnomon.ioc.commands.injected_effects import InjectedEffects, undisturbed
-from gnomon.ioc.commands.model import Model
+from gnomon.ioc.commands.model import CommandListener, Model
 from gnomon.ioc.commands.planning import Step, apply, keep, plan, refuse
 from gnomon.ioc.commands.reservation import Reservation, Right
 from gnomon.ioc.commands.validation import UNCHANGED, SetpointRequest, parse_put
@@ -66,6 +66,7 @@ class Dispatcher:
         controls: Controls,
         behaviours: Sequence[DeviceBehaviour] = (),
         wall_ns: Callable[[], int] = time.time_ns,
+        listener: CommandListener | None = None,
     ) -> None:
         self._bank = bank
         self._lattice = lattice
@@ -75,6 +76,7 @@ class Dispatcher:
         self._outputs = outputs
         self._controls = controls
         self._behaviours = behaviours
+        self._listener = listener
         self._wall_ns = wall_ns
         self._setpoints = {(s.device, s.property): i for i, s in enumerate(bank.specs) if s.source == SET.name}
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -336,6 +338,9 @@ class Dispatcher:
             else:
                 complete.append(Applied(due.sequence, due.done))
                 self._last = max(self._last, due.sequence)
+        if self._listener is not None and self._listener.listens:
+            for settled in (*(step.settled for step, _ in steps), *(outcome for outcome, _ in dues)):
+                self._listener.acted(settled.changes)
         # The model works while the setpoints go out.
         answer = self._service.submit(self._lattice, self._last) if complete else None
         if setpoints or answer is not None:

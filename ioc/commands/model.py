@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from gnomon.lattice import Lattice
+from gnomon.lattice import Change, Lattice
 from gnomon.propagator import Answer
 
 
@@ -12,4 +12,17 @@ class Model(Protocol):
 
     def submit(self, lattice: Lattice, sequence: int) -> "asyncio.Future[Answer]":
         """See `PropagatorService.submit`."""
+        ...
+
+
+class CommandListener(Protocol):
+    """Hears which settings have acted, also those that changed no value; asked only while it `listens`."""
+
+    @property
+    def listens(self) -> bool:
+        """True if it wants to hear of commands now."""
+        ...
+
+    def acted(self, changes: tuple[Change, ...]) -> None:
+        """Hear what a command has set, before the model is asked for its beam."""
         ...

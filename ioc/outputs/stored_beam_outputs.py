@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from gnomon.ioc.outputs.bank import Bank, indices_by_source
 from gnomon.ioc.outputs.publication import Publication
 from gnomon.ioc.outputs.readings import Readings, revolution_frequency
 from gnomon.lattice import Lattice, Ring
-from gnomon.propagator import HOUR_S, BeamState, Propagator, StoredBeam
+from gnomon.propagator import HOUR_S, BeamState, Propagator, StoredBeam, compile_kernels
 from gnomon.propagator.six import Radiation, RadiationSummary, SourcePoint
 
 PASSING = (
@@ -31,11 +32,12 @@ def _no_losses(beam: BeamState, equilibrium: RadiationSummary) -> float:
 
 
 class Equilibrium:
-    """Publisher of these PVs: with each result what follows its optics, once a second what passes with time.
+    """Publisher of these PVs with each result, or again and again in time, and keeper of the stored beam.
 
     `of_beam` are the PVs that are INVALID without a beam, when the current and the injection gate are 0. Without a
     stable synchrotron phase the orbit is fine and those that need one are INVALID, and no beam is stored. `losses` adds
-    to those of gas and Touschek scattering. Nothing is worked out for PVs that are not served.
+    to those of gas and Touschek scattering, and `lifetime_factor` is one on all of it. The stored beam lives and dies
+    whether or not a PV shows it; optics are worked out for PVs that are served.
     """
 
     def __init__(self, bank: Bank, ring: Ring, clock_s: Callable[[], float]) -> None:
@@ -54,20 +56,44 @@ class Equilibrium:
         self.of_beam = (*self._frequency, *(i for i, _, _ in self._sizes), *passing)
         self._served = bool(self.of_beam or self._current or self._gate)
         self._known = False
+        self._looked_s = -math.inf
         self.losses: Losses = _no_losses
         self._beam = StoredBeam(ring.document.stored_beam, ring.document.beam_current_ma)
         self._radiation = Radiation(ring)
+        self._last: _Rates | None = None
+
+    def prepare(self) -> None:
+        """Compile what results need, and work out what is the same for all. Not in an event loop: it takes its time."""
+        compile_kernels()
+        nominal_volume(self._ring)
 
     @property
     def current_ma(self) -> float:
         """The stored current [mA]."""
         return self._beam.current_ma
 
+    @property
+    def stored(self) -> bool:
+        """True if a beam is stored."""
+        return self._beam.stored
+
+    def set_lifetime_factor(self, factor: float) -> None:
+        """Let the beam live this many times as long from now on as it would."""
+        self._beam.lifetime_factor = factor
+
+    def lose_part(self, fraction: float) -> None:
+        """Lose a part of the current at once."""
+        self._beam.lose_part(fraction)
+
+    def fill(self) -> bool:
+        """Inject up to the nominal current; False if nothing is missing, or no beam is stored."""
+        return self._beam.fill()
+
     def put(self, publication: Publication, readings: Readings) -> Sequence[int]:
         """Put what follows a result's optics; returns the PVs that have no value."""
-        if not self._served:
+        if not self._served and self._known:
             return ()
-        equilibrium = self._radiation(readings.lattice, readings.beam)
+        equilibrium = self._rates(readings).equilibrium
         missing: list[int] = []
         frequency = equilibrium.synchrotron_tune * revolution_frequency(readings.lattice)
         for i in self._frequency:
@@ -78,14 +104,19 @@ class Equilibrium:
                 sizes[point] = point.sizes(readings.lattice, readings.beam, equilibrium)
             _put(publication, i, sizes[point][plane], missing)
         if not self._known or self._beam.stored != math.isfinite(equilibrium.bunch_length_m):
-            missing += self._pass(publication, readings, equilibrium)
+            self._pass(readings)
+            missing += self._put_passing(publication)
         return missing
 
     def again(self, publication: Publication, readings: Readings) -> Sequence[int]:
         """Put what passes with time, for the beam of the last result; returns the PVs that have no value."""
-        if not (self._current or self._gate or any(self._passing)):
-            return ()
-        return self._pass(publication, readings, self._radiation(readings.lattice, readings.beam))
+        self._pass(readings)
+        return self._put_passing(publication)
+
+    def keep_up(self, readings: Readings, period_s: float) -> None:
+        """Let time pass for the stored beam, if nobody has looked at it for so long."""
+        if not 0.0 <= self._clock_s() - self._looked_s < period_s:
+            self._pass(readings)
 
     def lose(self, publication: Publication) -> None:
         """Put the current of a beam that is lost: nothing is injected either."""
@@ -98,11 +129,22 @@ class Equilibrium:
         self._known = False
         return (*self._current, *self._gate)
 
-    def _pass(self, publication: Publication, readings: Readings, equilibrium: RadiationSummary) -> list[int]:
-        beam = self._beam
-        relative = volume(readings.lattice, readings.beam, equilibrium) / nominal_volume(self._ring)
-        beam.advance(self._clock_s(), relative, self.losses(readings.beam, equilibrium))
+    def _rates(self, readings: Readings) -> "_Rates":
+        """Work out what the optics of a result say about the stored beam; kept until there is another result."""
+        last, lattice, beam = self._last, readings.lattice, readings.beam
+        if last is None or last.beam is not beam or last.lattice is not lattice:
+            equilibrium = self._radiation(lattice, beam)
+            relative = volume(lattice, beam, equilibrium) / nominal_volume(self._ring)
+            last = self._last = _Rates(lattice, beam, equilibrium, relative, self.losses(beam, equilibrium))
+        return last
+
+    def _pass(self, readings: Readings) -> None:
+        rates, self._looked_s = self._rates(readings), self._clock_s()
+        self._beam.advance(self._looked_s, rates.volume, rates.losses)
         self._known = True
+
+    def _put_passing(self, publication: Publication) -> list[int]:
+        beam = self._beam
         for i in self._current:
             publication.put(i, beam.current_ma)
         for i in self._gate:
@@ -114,6 +156,17 @@ class Equilibrium:
             for i in which:
                 _put(publication, i, value, missing)
         return missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What a result says about the stored beam: its equilibrium, its relative volume, and further losses [1/s]."""
+
+    lattice: Lattice
+    beam: BeamState
+    equilibrium: RadiationSummary
+    volume: float
+    losses: float
 
 
 @lru_cache(maxsize=4)  # forks of a twin share its ring

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 LINES_HZ = (50.0, 10.0)
 
+NO_DRIFTS = Drifts()
+
 
 class UnknownMonitor(GnomonError):
     """A monitor in the configuration that the ring does not have."""

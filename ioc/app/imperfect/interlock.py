@@ -46,14 +46,17 @@ class Interlock:
         self._stored = False
         self.reason = ""
 
-    def passed(self, answer: Answer) -> Answer:
-        """Return an answer as clients may see it: dumped, if the orbit is outside, was outside, or does not exist."""
+    def passed(self, answer: Answer, dumped: str = "") -> Answer:
+        """Return an answer as clients may see it: dumped, if the orbit is outside, was outside, or does not exist.
+
+        `dumped` is another reason for a dump, if there is one.
+        """
         beam = answer.beam
         if beam is None:
             return answer
         if not self.reason:
-            self.reason = self._lost(beam)
-        if self.reason and beam.found:
+            self.reason = dumped or self._lost(beam)
+        if self.reason and (beam.found or dumped):
             return replace(answer, beam=replace(beam, found=False, reason=f"{self.reason}; {INJECT}"))
         return answer
 

@@ -1,11 +1,23 @@
 """Targets of faults: refused, with similar names, if this server has nothing of the kind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from gnomon.db.sources import READBACK
-from gnomon.fault_injection import CommandFault, FaultRequest, ReadingFault, Swap, Swapped, WrongLength, parse_condition
+from gnomon.fault_injection import (
+    BeamJump,
+    BeamLifetime,
+    CommandFault,
+    FaultRequest,
+    ReadingFault,
+    SupplyFault,
+    Swap,
+    Swapped,
+    WrongLength,
+    parse_condition,
+)
 from gnomon.ioc.app.active_faults import NUMBERS, PvValues
+from gnomon.ioc.app.injected_beam import kicking_magnets
 from gnomon.ioc.app.reading_targets import find_target, is_reading
 from gnomon.lattice import Ring
 from gnomon.lattice.near_names import near_names_hint
@@ -30,8 +42,37 @@ def _reasons(request: FaultRequest, ring: Ring, values: PvValues) -> Iterator[st
             yield fits_nothing(ring, request.other, request.property)
         case CommandFault():
             yield fits_nothing(ring, request.device, request.property)
+        case SupplyFault():
+            yield is_no_supply(ring, request.device)
+        case BeamJump():
+            yield kicks_nothing(ring, request)
+        case BeamLifetime() if ring.document.stored_beam is None:
+            yield f"the document of {ring.name} has no stored_beam, and so its beam has no lifetime that could drop"
         case ReadingFault():
             yield shows_nothing(request, ring, values)
+
+
+def is_no_supply(ring: Ring, device: str) -> str:
+    """Give the reason if a pattern matches no power supply of a ring, with near names; else empty."""
+    names = [supply.name for supply in ring.document.supplies]
+    if any(fnmatchcase(name, device) for name in names):
+        return ""
+    fed = dict.fromkeys(magnet.supply for magnet in ring.magnets if fnmatchcase(magnet.name, device))
+    if fed:
+        return f"no power supply of {ring.name} matches {shorten(device)}, a magnet; fed by {', '.join(_some(fed))}"
+    return f"no power supply of {ring.name} matches {shorten(device)}{near_names_hint(device, names)}"
+
+
+def kicks_nothing(ring: Ring, request: BeamJump) -> str:
+    """Give the reason if a fault lets no magnet kick the beam, with near names; else empty."""
+    if kicking_magnets(ring, request):
+        return ""
+    names = [magnet.name for magnet in kicking_magnets(ring, request.model_copy(update={"device": "*"}))]
+    what = "horizontally" if request.plane == "x" else "vertically"
+    return (
+        f"no steerer or quadrupole of {ring.name} that kicks {what} matches {shorten(request.device)}"
+        f"{near_names_hint(request.device, names)}"
+    )
 
 
 def no_number(values: PvValues, pv: str) -> str:
@@ -83,3 +124,8 @@ def fits_nothing(ring: Ring, device: str, property: str) -> str:
         return ""
     near = near_names_hint(property, known) or f"; known properties: {', '.join(known[:MAX_NAMES])}"
     return f"no device that matches {shorten(device)} has a property that matches {shorten(property)}{near}"
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    listed = list(names)
+    return [*listed[:MAX_NAMES], "..."] if len(listed) > MAX_NAMES else listed
