@@ -136,9 +136,9 @@ class Outputs:
             self._send(publication, invalid)
             self._shown = answer.lattice
             return
+        missing = self.stored_beam.put(publication, readings)  # first: instruments ask for the current
         self._take_monitors(publication, readings, self._monitors)
         self._take(publication, readings, BEAM)
-        missing = self.stored_beam.put(publication, readings)
         self._send(publication, np.array(missing, dtype=np.intp))
         self._shown = answer.lattice
 

@@ -136,3 +136,36 @@ def test_without_top_up_or_without_a_beam_there_is_no_countdown_and_the_gate_is_
         assert not beam.injecting()
     lost.advance(62.0, 1.0)
     assert (lost.countdown_s(), lost.injecting()) == (60.0, False)
+
+
+@pytest.mark.parametrize("part", [PART, TOP_UP, None])
+def test_a_part_of_the_current_is_lost_at_once_and_can_be_filled_up(part: StoredBeamPart | None) -> None:
+    beam = StoredBeam(part, 150.0)
+    assert not beam.fill()
+    beam.advance(0.0, 1.0)
+    assert not beam.fill()
+    beam.lose_part(0.2)
+    assert beam.current_ma == pytest.approx(120.0)
+    assert beam.fill()
+    assert beam.current_ma == 150.0
+
+
+def test_a_top_up_fills_what_was_lost() -> None:
+    beam = StoredBeam(TOP_UP, 150.0)
+    beam.advance(0.0, 1.0)
+    beam.lose_part(0.5)
+    beam.advance(59.0, 1.0)
+    assert beam.current_ma < 75.0
+    beam.advance(61.0, 1.0)
+    assert beam.current_ma > 149.9
+
+
+def test_a_factor_on_the_lifetime_is_one_on_all_that_takes_the_beam() -> None:
+    beams = [StoredBeam(PART, 150.0), StoredBeam(PART, 150.0)]
+    for beam, factor in zip(beams, (1.0, 0.1), strict=True):
+        beam.advance(0.0, 1.0, 1e-5)
+        beam.lifetime_factor = factor
+    assert beams[1].lifetime_s(1.0) == pytest.approx(0.1 * beams[0].lifetime_s(1.0))
+    for beam, seconds in zip(beams, (1000.0, 100.0), strict=True):
+        beam.advance(seconds, 1.0, 1e-5)
+    assert beams[1].current_ma == pytest.approx(beams[0].current_ma)

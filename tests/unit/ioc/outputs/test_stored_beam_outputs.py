@@ -1,10 +1,14 @@
 """Synchrotron motion, beam sizes, current and lifetime of the MLS, as its PVs show them after results."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from gnomon.db import shipped_document, shipped_machine
 from gnomon.db.machines import pv_document
 from gnomon.db.templates import expand, read_pvs
+from gnomon.ioc.outputs import stored_beam_outputs
 from gnomon.ioc.outputs.bank import Bank, Reading, Severity
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
@@ -136,3 +140,35 @@ def test_a_size_at_no_source_point_is_refused_with_the_template() -> None:
     bare = Ring(shipped_document("mls").model_copy(update={"source_points": ()}))
     with pytest.raises(DocumentError, match="mls: there is no source point 'QPD01ZL2RP'"):
         expand(read_pvs("mls", pv_document), bare, "")
+
+
+def test_the_beam_lives_and_dies_whether_or_not_a_pv_shows_it() -> None:
+    bank = Bank(expand(read_pvs("plain", pv_document), RING, ""), 0)
+    assert not any(spec.source.startswith("beam.current") for spec in bank.specs)
+    seconds = 1000.0
+    state = ModelState(len(RING.bpms))
+    outputs = Outputs(bank, RING, state, lambda: int(seconds * 1e9))
+    outputs.stored_beam.losses = lambda beam, equilibrium: 1e-2
+    outputs.start(RING.nominal)
+    beam = Propagator(RING)(RING.nominal)
+    outputs.publish(Answer(1, 1, RING.nominal, beam, "", 1e-3))
+    assert outputs.stored_beam.current_ma == RING.document.beam_current_ma
+    assert state.readings is not None
+    for _ in range(100):
+        seconds += 0.1
+        outputs.stored_beam.keep_up(state.readings, 1.0)
+    expected = RING.document.beam_current_ma * math.exp(-0.1)
+    assert outputs.stored_beam.current_ma == pytest.approx(expected, rel=0.01)
+    outputs.publish(Answer(2, 1, RING.nominal, replace(beam, found=False, reason="lost"), "", 1e-3))
+    assert outputs.stored_beam.current_ma == 0.0
+    outputs.publish(Answer(3, 1, RING.nominal, beam, "", 1e-3))
+    outputs.repeat()
+    assert outputs.stored_beam.current_ma == RING.document.beam_current_ma
+
+
+def test_nobody_waits_for_a_compiler_in_the_event_loop(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(stored_beam_outputs, "compile_kernels", lambda: called.append("compiled"))
+    monkeypatch.setattr(stored_beam_outputs, "nominal_volume", lambda ring: called.append(ring.name))
+    shown.outputs.stored_beam.prepare()
+    assert called == ["compiled", "mls"]
