@@ -160,7 +160,7 @@ class Equilibrium:
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """What a result says about the stored beam: its equilibrium, its relative volume, and further losses [1/s]."""
+    """Effects of a result on the stored beam: its equilibrium, its relative volume, and further losses [1/s]."""
 
     lattice: Lattice
     beam: BeamState

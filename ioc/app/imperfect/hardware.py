@@ -34,7 +34,7 @@ BEAM_PERIOD_S = 1.0
 
 @dataclass(frozen=True)
 class Imperfect:
-    """What makes a machine imperfect: sizes of its dynamics, and its hidden errors."""
+    """Sizes of the dynamics of an imperfect machine, and its hidden errors."""
 
     config: ImperfectionsConfig
     errors: MachineErrors

@@ -66,7 +66,7 @@ def test_a_supply_that_trips_again_and_again_does_so_after_each_reset() -> None:
     assert len(rig.injector.active()) == 1
 
 
-def test_what_has_ended_is_forgotten() -> None:
+def test_a_trip_that_has_ended_is_forgotten() -> None:
     rig = Rig(kind="supply_trip", device="Q1P", reset="setpoint", for_s=5)
     assert rig.off == ["Q1P"]
     rig.now_s += 6.0
