@@ -4,7 +4,7 @@ from gnomon.fault_injection.dynamics.drifts import Drifts
 from gnomon.fault_injection.dynamics.hysteresis import Hysteresis
 from gnomon.fault_injection.dynamics.monitor_noise import MonitorNoise
 from gnomon.fault_injection.dynamics.supplies import SupplyDynamics, SupplyState
-from gnomon.fault_injection.dynamics.supply_effects import SupplyEffects, fitting, supply_effects
+from gnomon.fault_injection.dynamics.supply_effects import SupplyEffects, combined_effects, fitting
 
 __all__ = [
     "Drifts",
@@ -13,6 +13,6 @@ __all__ = [
     "SupplyDynamics",
     "SupplyEffects",
     "SupplyState",
+    "combined_effects",
     "fitting",
-    "supply_effects",
 ]

@@ -83,7 +83,7 @@ class SupplyEffects:
         return np.where(self.off, 0.0, self.swing)
 
 
-def supply_effects(acting: Sequence[tuple[Active, Booleans]], span: Floats, draws: Draws) -> SupplyEffects:
+def combined_effects(acting: Sequence[tuple[Active, Booleans]], span: Floats, draws: Draws) -> SupplyEffects:
     """Work out the effects of faults on the supplies in their masks (n,); `span` (n,) is the range of a current [A]."""
     effects = SupplyEffects.none(len(span))
     for active, mask in acting:

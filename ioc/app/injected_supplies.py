@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.fault_injection import Active, Injector, SupplyFault, SupplyTrip
-from gnomon.fault_injection.dynamics import SupplyEffects, fitting, supply_effects
+from gnomon.fault_injection.dynamics import SupplyEffects, combined_effects, fitting
 from gnomon.ioc.app.fault_notes import FaultNotes
 from gnomon.lattice import Change
 
@@ -50,7 +50,7 @@ class InjectedSupplies:
             del self._masks[old]
         self._waiting = {number: key for number, key in self._waiting.items() if key in keys}
         return (
-            supply_effects([(a, self._mask(a)) for a in acting], self._span, self._injector.draws) if acting else None
+            combined_effects([(a, self._mask(a)) for a in acting], self._span, self._injector.draws) if acting else None
         )
 
     def acted(self, changes: Iterable[Change]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gnomon.fault_injection import Active, Draws, Fault, SupplyFault
-from gnomon.fault_injection.dynamics import Hysteresis, SupplyDynamics, SupplyEffects, fitting, supply_effects
+from gnomon.fault_injection.dynamics import Hysteresis, SupplyDynamics, SupplyEffects, combined_effects, fitting
 
 NAMES = ("A", "B", "C")
 LOW, HIGH = np.full(3, -10.0), np.full(3, 10.0)
@@ -23,7 +23,7 @@ def effects(*faults: dict[str, Any], since_s: float = 1.0) -> SupplyEffects:
         assert isinstance(request, SupplyFault)
         active = Active(Fault(request, id=number), since_s, 1)
         acting.append((active, fitting(request, NAMES)))
-    return supply_effects(acting, SPAN, Draws(1))
+    return combined_effects(acting, SPAN, Draws(1))
 
 
 def fields(found: SupplyEffects) -> list[float]:
