@@ -1,0 +1,62 @@
+"""The judge of a soak: no value that looks fresh may be stale. Pure; observations and times are passed in.
+
+By docs/reference/behaviour.md, a PV whose source has stopped is INVALID, and keeps its old value and time stamp.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+INVALID = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One PV as a client sees it: value, severity, and time stamp [s]."""
+
+    value: float
+    severity: int
+    time_s: float
+
+    @property
+    def valid(self) -> bool:
+        """True unless it is INVALID."""
+        return self.severity < INVALID
+
+
+@dataclass
+class Judge:
+    """What is wrong with what has been seen, line by line.
+
+    `repeated` are PVs that are published again at least once a second as long as they are valid. They may be
+    `max_age_s` old, which has room for a busy machine.
+    """
+
+    repeated: frozenset[str]
+    max_age_s: float
+    complaints: list[str] = field(default_factory=list)
+    looks: int = 0
+    _stamps: dict[str, float] = field(default_factory=dict)
+
+    def look(self, seen: Mapping[str, Seen], now_s: float) -> None:
+        """Take what a client has read at one moment."""
+        self.looks += 1
+        for name, one in seen.items():
+            if not one.valid or name not in self.repeated:
+                continue
+            age_s = now_s - one.time_s
+            if age_s > self.max_age_s:
+                self.complain(f"{name} is valid with a time stamp {age_s:.1f} s old")
+            if one.time_s < self._stamps.get(name, 0.0):
+                self.complain(
+                    f"{name} is valid with a time stamp {self._stamps[name] - one.time_s:.3f} s before its last"
+                )
+            self._stamps[name] = one.time_s
+
+    def stopped(self, seen: Mapping[str, Seen], what: str) -> None:
+        """Take what a client has read when the source of all of it has been silent for long enough."""
+        for name in sorted(name for name, one in seen.items() if one.valid):
+            self.complain(f"{name} is valid although {what}")
+
+    def complain(self, text: str) -> None:
+        """Take a complaint."""
+        self.complaints.append(text)
