@@ -15,10 +15,12 @@ from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.banner import introduce
 from gnomon.ioc.app.serving import start
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.garbage import collect_garbage
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
 from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.service_manager import notify_service_manager
+from gnomon.ioc.base.tasks import background_task, cancelled
 
 __all__ = ["run"]
 
@@ -43,6 +45,7 @@ async def run(config: Config, console: Console, started: float | None = None, co
         limit_memory_growth(config.guard.max_growth_bytes)
         # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
         gc.freeze()
+        stack.push_async_callback(cancelled, background_task(collect_garbage(), "garbage"))
         introduce(serving, console, time.perf_counter() - began)
         notify_service_manager("READY=1")
         await stop.wait()

@@ -1,11 +1,16 @@
-"""Machine and shadow side by side under a mix of faults of all groups, with clients: no traceback, leak or stale value."""
+"""Machine and shadow side by side under a mix of faults of all groups: no traceback, no leak, no stale value."""
 
-from collections.abc import Mapping
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fault.soak.oracle import Judge, Seen
 from fault.soak.plan import MAKERS, Targets
 from fault.soak.servers import Server
 from fault.soak.stage import Soak
@@ -13,11 +18,24 @@ from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import KINDS
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.recorder.reader import Reader
+from programs import soak_clients
+from programs.__main__ import MARK
 from system.test_shadow_operation import ports, until
 from system.twin_process import TwinProcess
 
-#: How long everything goes on, in a soak and otherwise [s].
-SOAK_S, SHORT_S = 3600.0, 45.0
+#: A server that shows the stacks of its threads in its log when it is sent SIGUSR1.
+PROGRAM = [
+    sys.executable,
+    "-c",
+    "import faulthandler, signal; faulthandler.register(signal.SIGUSR1); from gnomon.cli import main; main()",
+]
+#: How long everything goes on, in a soak and otherwise, and how long before that what is made once is made [s].
+SOAK_S, SHORT_S, BEFORE_S = 3600.0, 45.0, 15.0
+#: Both servers are healthy so long after all faults are cleared [s].
+RECOVER_S = 10.0
+#: A process may have grown by so much [MB, open files, threads].
+MEMORY_MB, FILES, THREADS = 40.0, 10, 5
 SEED = 8
 
 MACHINE = "{{role: machine, machine: {ring}, prefix: '', faults: {{seed: {seed}}}}}"
@@ -33,6 +51,20 @@ def test_every_kind_of_fault_is_in_the_mix() -> None:
     assert MAKERS.keys() == KINDS.keys()
 
 
+def test_a_stale_value_is_one_that_is_valid_and_old() -> None:
+    judge = Judge({"x": 4.0})
+    judge.look({"x": Seen(1.0, 0, 100.0), "y": Seen(1.0, 0, 0.0)}, 103.0)
+    judge.look({"x": Seen(1.0, 3, 50.0)}, 200.0)
+    assert not judge.complaints
+    judge.look({"x": Seen(1.0, 2, 99.0)}, 104.0)
+    judge.stopped({"x": Seen(1.0, 3, 0.0), "y": Seen(1.0, 0, 0.0)}, "its source is silent")
+    assert judge.complaints == [
+        "x is valid with a time stamp 5.0 s old",
+        "x is valid with a time stamp 1.000 s before its last",
+        "y is valid although its source is silent",
+    ]
+
+
 @pytest.mark.slow
 def test_machine_and_shadow_stay_honest_under_a_mix_of_faults_and_recover(tmp_path: Path, soak: bool) -> None:
     run(tmp_path, "bessy2" if soak else "mls", SOAK_S if soak else SHORT_S, SEED)
@@ -42,9 +74,10 @@ def run(folder: Path, ring: str, for_s: float, seed: int) -> Mapping[str, int]:
     """Run a soak; the numbers of what happened."""
     found = find_machine(Config(machine=ring))
     specs = pvs_of(found, "")
-    by_setting = {(s.device, s.property): s.name for s in specs if s.source == "set"}
-    readback = "*:rdbk" if ring == "bessy2" else "*:rdCur"
-    targets = Targets.of(found.ring, readback)
+    targets = Targets.of(found.ring, "*:rdbk" if ring == "bessy2" else "*:rdCur")
+    by_device = {s.device: s.name for s in specs if s.source == "set" and s.property == "current"}
+    setpoints = [by_device[name] for name in (*targets.steerers, *targets.quadrupoles)]
+    watched = beam_pvs(specs, targets)
     with ExitStack() as stack:
         servers: list[Server] = []
         theirs = ports()
@@ -53,41 +86,85 @@ def run(folder: Path, ring: str, for_s: float, seed: int) -> Mapping[str, int]:
             own = folder / name
             own.mkdir()
             (own / "config.yaml").write_text(text.format(ring=ring, port=theirs.ca, seed=seed))
-            twin = stack.enter_context(TwinProcess(where.environment, own, "--config", str(own / "config.yaml")))
+            twin = stack.enter_context(
+                TwinProcess(where.environment, own, "--config", str(own / "config.yaml"), program=PROGRAM)
+            )
             servers.append(Server(name, twin, where, "SHADOW:" if servers else ""))
             stack.callback(servers[-1].close)
         machine, shadow = servers
         until(lambda: int(shadow.value("dt:machine:connected")) == 3)
         until(lambda: shadow.value("dt:residual:x:rms").severity == 0)
-        soaking = Soak(machine, shadow, targets, lambda device: by_setting[device, "current"], seed)
-        soaking.begin(watched(specs, targets))
-        assert all(len(judge.repeated) > 5 for judge in soaking.judges.values())
-        soaking.run(for_s / 4)  # what is made once is made here
+        soaking = Soak(machine, shadow, targets, setpoints[:-1], setpoints[-1], seed)
+        soaking.begin(watched)
+        assert all(len(judge.limits) > 5 for judge in soaking.judges.values())
+        few = {name: soaking.baseline[name] for name in setpoints[:20]}
+        repeated = [*soaking.judges[machine].limits][:60], [f"SHADOW:{n}" for n in soaking.judges[shadow].limits][:60]
+        end = folder / "end"
+        clients = [
+            stack.enter_context(client(machine, soak_clients.over_ca, repeated[0], few, str(end), seed + 10)),
+            stack.enter_context(client(machine, soak_clients.over_pva, repeated[0], few, str(end), seed + 11)),
+            stack.enter_context(client(shadow, soak_clients.over_ca, repeated[1], {}, str(end), seed + 12)),
+            stack.enter_context(client(shadow, soak_clients.over_pva, repeated[1], {}, str(end), seed + 13)),
+        ]
+        stack.callback(end.touch)
+        soaking.run(BEFORE_S)
         before = {server: server.usage() for server in servers}
         soaking.run(for_s)
-        took_s = soaking.recover(10.0)
+        end.touch()
+        took_s = soaking.recover(RECOVER_S)
         after = {server: server.usage() for server in servers}
-        print(f"recovered in {took_s:.1f} s", before, after, soaking.counts)
         problems = soaking.complaints()
+        told = [told_by(each) for each in clients]
+        problems += [f"client {n} hears nothing of {each['silent']}" for n, each in enumerate(told) if each["silent"]]
         for server in servers:
             was, now = before[server], after[server]
-            if now.memory_mb > was.memory_mb + 30.0 or now.files > was.files + 10 or now.threads > was.threads + 5:
-                problems.append(f"{server.name}: a leak, from {was} to {now}")
+            print(f"{server.name}: {was} before, {now} after")
+            grown = now.memory_mb - was.memory_mb, now.files - was.files, now.threads - was.threads
+            if any(more > most for more, most in zip(grown, (MEMORY_MB, FILES, THREADS), strict=True)):
+                problems.append(f"{server.name}: it has grown by {grown}")
             if (status := server.twin.stop()) != 0:
                 problems.append(f"{server.name}: it ended with {status}")
             log = server.twin.log.read_text()
             problems += [f"{server.name}: {word} in the log" for word in ("Traceback", "internal error") if word in log]
+            with Reader(server.twin.journal) as reader:
+                entries = list(reader.entries())
+            assert [e.sequence for e in entries] == list(range(1, len(entries) + 1))
+            assert all(e.outcomes for e in entries)
+        print(f"healthy after {took_s:.1f} s; {len(entries)} commands; {dict(soaking.counts)}; clients: {told}")
         assert not problems, "\n".join(problems)
         return soaking.counts
 
 
-def watched(specs: tuple[PvSpec, ...], targets: Targets) -> list[str]:
+def client(server: Server, program: Callable[..., Any], *arguments: object) -> "subprocess.Popen[str]":
+    """Start a client program against a server."""
+    name = f"{program.__module__}.{program.__qualname__}"
+    started = subprocess.Popen(
+        [sys.executable, "-m", "programs", name],
+        env=server.twin.client_environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdin is not None
+    started.stdin.write(json.dumps([arguments, {}]))
+    started.stdin.close()
+    started.stdin = None
+    return started
+
+
+def told_by(program: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What a client program returned."""
+    out, complaint = program.communicate(timeout=30.0)
+    lines = [line for line in out.splitlines() if line.startswith(MARK)]
+    assert lines, complaint[-3000:]
+    told: dict[str, Any] = json.loads(lines[-1].removeprefix(MARK))
+    return told
+
+
+def beam_pvs(specs: Sequence[PvSpec], targets: Targets) -> list[str]:
     """PVs that show the beam, and that no fault of readings gives a wrong time stamp."""
-    of_beam = ("beam", "orbit", "tune", "monitor", "residual", "packed", "twiss")
-    return [
-        s.name
-        for s in specs
-        if s.source.partition(".")[0] in of_beam
-        and s.device not in targets.monitors
-        and s.kind in (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.FLOATS, Kind.INTS)
-    ][:120]
+    of_beam = ("orbit", "tune", "monitor", "residual", "twiss")
+    numbers = (Kind.FLOAT, Kind.INT, Kind.FLOATS, Kind.INTS)
+    found = [s for s in specs if s.source.partition(".")[0] in of_beam and s.kind in numbers]
+    return [s.name for s in found if s.device not in targets.monitors][:150]

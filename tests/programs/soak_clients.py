@@ -1,8 +1,13 @@
-"""Clients of a soak: they put and monitor all the time, over one protocol, whatever the server answers."""
+"""Clients of a soak: they put and monitor all the time, over one protocol, whatever the server answers.
+
+They go on until a file `end` appears; then they put no more, and say which of the PVs that they monitor are silent.
+"""
 
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import epics
@@ -10,59 +15,75 @@ from p4p.client.thread import Context, Disconnected
 
 #: A put that has not completed after this time is given up [s].
 PATIENCE_S = 1.5
+#: A PV that is repeated once a second and sends nothing for this time is silent [s].
+SILENT_S = 4.0
 
 
-def over_ca(monitored: list[str], setpoints: dict[str, float], for_s: float, seed: int) -> dict[str, int]:
-    """Monitor PVs and put to setpoints near their values, with pyepics; the numbers of what happened."""
-    counts: Counter[str] = Counter()
+def over_ca(monitored: list[str], setpoints: dict[str, float], end: str, seed: int) -> dict[str, Any]:
+    """Monitor PVs and put to setpoints near their values, with pyepics; see `_work`."""
+    events: Counter[str] = Counter()
 
-    def connected(conn: bool, **_: Any) -> None:
-        counts["connected" if conn else "disconnected"] += 1
+    def event(pvname: str, **_: Any) -> None:
+        events[pvname] += 1
 
-    def event(**_: Any) -> None:
-        counts["events"] += 1
-
-    watched = [epics.PV(name, form="time", callback=event, connection_callback=connected) for name in monitored]
+    watched = [epics.PV(name, form="time", callback=event) for name in monitored]
     pvs = {name: epics.PV(name) for name in setpoints}
-    chance, end = random.Random(seed), time.monotonic() + for_s
-    while time.monotonic() < end:
-        name = chance.choice(list(setpoints))
-        if not pvs[name].connected:
-            counts["not connected"] += 1
-            epics.ca.poll(0.05)
-            continue
-        try:
-            done = pvs[name].put(_near(setpoints[name], chance), wait=True, timeout=PATIENCE_S)
-        except Exception:  # noqa: BLE001  access may be denied, channels may go
-            done = None
-        counts["put" if done == 1 else "not put"] += 1
-        epics.ca.poll(0.02)
-    return dict(counts) | {"watched": len(watched)}
+
+    def put(name: str, value: float) -> bool:
+        done = pvs[name].connected and pvs[name].put(value, wait=True, timeout=PATIENCE_S)
+        return bool(done == 1)
+
+    found = _work(put, epics.ca.poll, events, monitored, setpoints, Path(end), seed)
+    return found | {"connected": sum(pv.connected for pv in watched)}
 
 
-def over_pva(monitored: list[str], setpoints: dict[str, float], for_s: float, seed: int) -> dict[str, int]:
-    """Monitor PVs and put to setpoints near their values, with p4p; the numbers of what happened."""
-    counts: Counter[str] = Counter()
+def over_pva(monitored: list[str], setpoints: dict[str, float], end: str, seed: int) -> dict[str, Any]:
+    """Monitor PVs and put to setpoints near their values, with p4p; see `_work`."""
+    events: Counter[str] = Counter()
 
-    def event(value: Any) -> None:
-        counts["disconnected" if isinstance(value, Disconnected) else "events"] += 1
+    def listener(name: str) -> Callable[[Any], None]:
+        def event(value: Any) -> None:
+            events["disconnected" if isinstance(value, Disconnected) else name] += 1
 
-    chance, end = random.Random(seed), time.monotonic() + for_s
+        return event
+
     with Context("pva") as client:
-        watched = [client.monitor(name, event, notify_disconnect=True) for name in monitored]
-        while time.monotonic() < end:
-            name = chance.choice(list(setpoints))
-            try:
-                client.put(name, _near(setpoints[name], chance), timeout=PATIENCE_S)
-                counts["put"] += 1
-            except Exception:  # noqa: BLE001  whatever the server answers, or does not
-                counts["not put"] += 1
-            time.sleep(0.02)
+        watched = [client.monitor(name, listener(name), notify_disconnect=True) for name in monitored]
+
+        def put(name: str, value: float) -> bool:
+            client.put(name, value, timeout=PATIENCE_S)
+            return True
+
+        found = _work(put, time.sleep, events, monitored, setpoints, Path(end), seed)
         for subscription in watched:
             subscription.close()
-    return dict(counts) | {"watched": len(watched)}
+    return found
 
 
-def _near(value: float, chance: random.Random) -> float:
-    """A value that the beam survives."""
-    return value + chance.uniform(-0.01, 0.01)
+def _work(
+    put: Callable[[str, float], bool],
+    wait: Callable[[float], object],
+    events: Counter[str],
+    monitored: list[str],
+    setpoints: dict[str, float],
+    end: Path,
+    seed: int,
+) -> dict[str, Any]:
+    """Put until the end; numbers of puts and of events, and the PVs that are silent after it."""
+    chance, counts = random.Random(seed), Counter[str]()
+    while not end.exists():
+        wait(0.02)
+        if not setpoints:
+            continue
+        name = chance.choice(list(setpoints))
+        try:
+            done = put(name, setpoints[name] + chance.uniform(-0.01, 0.01))
+        except Exception:  # noqa: BLE001  access may be denied, channels may go, puts may time out
+            done = False
+        counts["put" if done else "not put"] += 1
+    counts["events"] = sum(events.values())
+    events.clear()
+    end_s = time.monotonic() + SILENT_S
+    while time.monotonic() < end_s:
+        wait(0.05)
+    return dict(counts) | {"silent": [name for name in monitored if not events[name]]}

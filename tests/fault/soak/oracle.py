@@ -27,12 +27,11 @@ class Seen:
 class Judge:
     """What is wrong with what has been seen, line by line.
 
-    `repeated` are PVs that are published again at least once a second as long as they are valid. They may be
-    `max_age_s` old, which has room for a busy machine.
+    `limits` are the PVs that are published again and again as long as they are valid, and how old each may look [s],
+    which has room for a busy computer.
     """
 
-    repeated: frozenset[str]
-    max_age_s: float
+    limits: Mapping[str, float]
     complaints: list[str] = field(default_factory=list)
     looks: int = 0
     _stamps: dict[str, float] = field(default_factory=dict)
@@ -41,10 +40,10 @@ class Judge:
         """Take what a client has read at one moment."""
         self.looks += 1
         for name, one in seen.items():
-            if not one.valid or name not in self.repeated:
+            if not one.valid or name not in self.limits:
                 continue
             age_s = now_s - one.time_s
-            if age_s > self.max_age_s:
+            if age_s > self.limits[name]:
                 self.complain(f"{name} is valid with a time stamp {age_s:.1f} s old")
             if one.time_s < self._stamps.get(name, 0.0):
                 self.complain(

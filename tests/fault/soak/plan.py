@@ -99,7 +99,7 @@ MAKERS: Mapping[str, Maker] = {
     "beam_dump": lambda c, t: {"for_s": c.uniform(0.1, 1.5)},
     "beam_loss": lambda c, t: {"fraction": c.uniform(0.1, 0.9)},
     "beam_lifetime": lambda c, t: {"factor": c.uniform(0.01, 0.9)},
-    "beam_jump": lambda c, t: {"device": c.choice(t.steerers[:1] or t.magnets), "kick_mrad": c.uniform(-0.05, 0.05) or 0.01},
+    "beam_jump": lambda c, t: {"device": "*", "kick_mrad": c.choice([-0.05, 0.02]), "plane": c.choice("xy")},
     "beam_no_orbit": lambda c, t: {"for_s": c.uniform(0.1, 1.5)},
     "model_slow": lambda c, t: c.choice([{"delay_s": c.choice([0.05, 0.3, 5.0])}, {"factor": 5.0}]),
     "model_hung": lambda c, t: c.choice([{"for_s": c.uniform(0.1, 4.0)}, {"count": c.randint(1, 5)}]),
