@@ -75,8 +75,8 @@ class Shadow:
         self._client = Client(f"shadow-of {label}", where, settings.protocol)
         self._follower = Follower(watched, services.dispatcher, self._client, self._show_setpoints)
         self._connected: set[int] = set()
-        self._lost: set[int] = set()  # connected once, and not now
         self._needed = frozenset(c for c, s in watched.setpoints.items() if s.required)
+        self._lost = set(self._needed)  # not connected yet, though every machine has it, or not any more
         self._told: dict[Source, Any] = {}
         self._right: Right | None = None
         self._task: asyncio.Task[None] | None = None

@@ -76,7 +76,7 @@ def run(folder: Path, ring: str, for_s: float, seed: int) -> Mapping[str, int]:
     specs = pvs_of(found, "")
     targets = Targets.of(found.ring, "*:rdbk" if ring == "bessy2" else "*:rdCur")
     by_device = {s.device: s.name for s in specs if s.source == "set" and s.property == "current"}
-    setpoints = [by_device[name] for name in (*targets.steerers, *targets.quadrupoles)]
+    setpoints = [by_device[name] for name in (*targets.quadrupoles, *targets.steerers)]
     watched = beam_pvs(specs, targets)
     with ExitStack() as stack:
         servers: list[Server] = []
@@ -97,7 +97,7 @@ def run(folder: Path, ring: str, for_s: float, seed: int) -> Mapping[str, int]:
         soaking = Soak(machine, shadow, targets, setpoints[:-1], setpoints[-1], seed)
         soaking.begin(watched)
         assert all(len(judge.limits) > 5 for judge in soaking.judges.values())
-        few = {name: soaking.baseline[name] for name in setpoints[:20]}
+        few = {name: soaking.baseline[name] for name in setpoints[-21:-1]}
         repeated = [*soaking.judges[machine].limits][:60], [f"SHADOW:{n}" for n in soaking.judges[shadow].limits][:60]
         end = folder / "end"
         clients = [

@@ -32,7 +32,7 @@ class Targets:
         quadrupoles = tuple(name for name in names if drives.get(name) == "k1")
         magnets = tuple(magnet.name for magnet in ring.document.magnets)
         monitors = tuple(bpm.name for bpm in ring.bpms)
-        return cls(steerers, quadrupoles, magnets, monitors[: len(monitors) // 2], readbacks, "beam:orbit:y0")
+        return cls(steerers, quadrupoles, magnets, monitors[: len(monitors) // 2], readbacks, "beam:orbit:y")
 
 
 def _supply(chance: random.Random, targets: Targets) -> str:

@@ -47,9 +47,10 @@ class Soak:
         self.problems: list[str] = []
         self.judges: dict[Server, Judge] = {}
         self.baseline = {name: one.value for name, one in machine.look([*setpoints, probe], 10.0).items()}
-        self._following = True
+        self._following = 0  # an even number while the shadow follows, another one each time
         self._stopped = False
         self._resumed_s = 0.0
+        self._running = threading.Event()
 
     def begin(self, watched: Sequence[str], healthy_s: float = 4.0) -> None:
         """Find what is repeated while all is well, on both servers."""
@@ -66,6 +67,7 @@ class Soak:
     def run(self, for_s: float) -> None:
         """Let everybody work for a time."""
         end_s = time.monotonic() + for_s
+        self._running.set()
         roles = (
             self._sabotage,
             self._sabotage_shadow,
@@ -81,6 +83,7 @@ class Soak:
             thread.join(end_s - time.monotonic() + 60.0)
             if thread.is_alive():
                 self.problems.append(f"{thread.name} has not ended")
+        self._running.clear()
 
     def complaints(self) -> list[str]:
         """What was wrong with answers and with what was read."""
@@ -155,7 +158,7 @@ class Soak:
         chance, ids = random.Random(self.seed + 1), list[str]()
         while time.monotonic() + 12.0 < end_s:
             time.sleep(7.0)
-            self._following = False
+            self._following += 1
             self.shadow.put("par:mode", "twin")
             for _ in range(8):
                 self._add(self.shadow, draw(chance, self.targets, f"{self.probe} > -100"), ids)
@@ -164,7 +167,7 @@ class Soak:
             if chance.random() < 0.5:
                 self._ask(self.shadow, "clear")
             self.shadow.put("par:mode", "shadow")
-            self._following = True
+            self._following += 1
             self.counts["was a twin"] += 1
 
     def _add(self, server: Server, keys: Keys, ids: list[str]) -> None:
@@ -207,7 +210,7 @@ class Soak:
                 self.counts["archived"] += 1
 
     def _set_back(self) -> None:
-        names = [name for name in self.baseline if name != self.probe or not self._following]
+        names = [name for name in self.baseline if name != self.probe or not self._running.is_set()]
         try:
             self.machine.call("dt:set", names=names, values=tuple(self.baseline[name] for name in names))
             self.counts["set back"] += 1
@@ -226,11 +229,11 @@ class Soak:
             try:
                 time.sleep(SILENT_S)
                 found = self.shadow.look([*self.judges[self.shadow].limits, *self.baseline], 2.0)
-                followed = followed and self._following
+                found = found if followed == self._following and not followed % 2 else {}
             finally:
                 self.machine.send_signal(signal.SIGCONT)
                 self._stopped, self._resumed_s = False, time.monotonic()
-            if followed:
+            if found:
                 self.judges[self.shadow].stopped(found, f"the machine has been silent for {SILENT_S:g} s")
                 self.counts["silenced"] += 1
 
@@ -265,7 +268,7 @@ class Soak:
                 continue
             time.sleep(FOLLOWED_S)
             ours = self.shadow.look([self.probe]).get(self.probe)
-            if not (followed and self._following) or ours is None:
+            if followed != self._following or followed % 2 or ours is None:
                 continue
             self.counts["probe compared" if ours.valid else "probe INVALID"] += 1
             if ours.valid and ours.value != value:

@@ -283,6 +283,25 @@ async def test_some_setpoints_out_of_reach_are_invalid_alone(tmp_path: Path, mon
         assert rig.get("T:dt:machine:connected").severity is Severity.MINOR
 
 
+async def test_setpoints_that_have_not_been_found_are_invalid_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(tmp_path, monkeypatch) as (rig, link):
+        assert rig.get("T:CP:set").severity is Severity.INVALID
+        link.say({name: value for name, value in STATE.items() if name != "QFP:set"})
+        await caught_up(rig)
+        assert rig.get("T:CP:set").severity is Severity.MINOR  # above its limit
+        assert rig.get("T:QDP:set").severity is Severity.NO_ALARM  # nothing was to be changed
+        assert rig.get("T:QFP:set").severity is Severity.INVALID
+        link.say({"QFP:set": QFP})
+        await eventually(lambda: rig.get("T:QFP:set").severity is Severity.NO_ALARM)
+        assert (await rig.put("T:par:mode", "twin")).accepted
+        assert (await rig.put("T:par:mode", "shadow")).accepted
+        assert rig.get("T:QFP:set").severity is Severity.INVALID
+        assert (await rig.put("T:par:mode", "twin")).accepted
+        assert rig.get("T:QFP:set").severity is Severity.NO_ALARM
+
+
 async def test_residuals_are_measured_minus_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with following(tmp_path, monkeypatch) as (rig, link):
         link.say(STATE)
