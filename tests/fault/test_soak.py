@@ -154,7 +154,7 @@ def client(server: Server, program: Callable[..., Any], *arguments: object) -> "
 
 
 def told_by(program: "subprocess.Popen[str]") -> dict[str, Any]:
-    """What a client program returned."""
+    """Wait for a client program, and read what it returned."""
     out, complaint = program.communicate(timeout=30.0)
     lines = [line for line in out.splitlines() if line.startswith(MARK)]
     assert lines, complaint[-3000:]

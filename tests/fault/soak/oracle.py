@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass
 class Judge:
-    """What is wrong with what has been seen, line by line.
+    """Complaints about what has been seen, line by line.
 
     `limits` are the PVs that are published again and again as long as they are valid, and how old each may look [s],
     which has room for a busy computer.

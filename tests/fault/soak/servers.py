@@ -20,7 +20,7 @@ _TYPES = {str: "s", list: "as", tuple: "ad"}
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process takes: memory [MB], open files, threads."""
+    """Use of a process: memory [MB], open files, threads."""
 
     memory_mb: float
     files: int
@@ -74,7 +74,7 @@ class Server:
 
 
 def seen(value: Any) -> Seen:
-    """What p4p has read of a PV; of an array the first value, of a text its length."""
+    """Make an observation of what p4p has read; of an array the first value, of a text its length."""
     if isinstance(value, str):
         number = float(len(value))
     else:

@@ -86,7 +86,7 @@ class Soak:
         self._running.clear()
 
     def complaints(self) -> list[str]:
-        """What was wrong with answers and with what was read."""
+        """List what was wrong with answers and with what was read."""
         return [
             *self.problems,
             *(f"{server.name}: {c}" for server, judge in self.judges.items() for c in judge.complaints),
@@ -109,7 +109,7 @@ class Soak:
         return time.monotonic() - began_s
 
     def _troubles(self) -> list[str]:
-        """What an operator would see amiss on either server."""
+        """List what an operator would see amiss on either server."""
         wanted = {FOUND: 1.0, "dt:recorder": 0.0, "dt:faults:count": 0.0, "dt:reason": 0.0, "dt:model:hung": 0.0}
         found = []
         for server, judge in self.judges.items():

@@ -23,7 +23,7 @@ class Loop:
         self.freed.append(threading.get_ident())
 
 
-async def test_what_other_threads_throw_away_is_freed_by_the_event_loop_alone() -> None:
+async def test_garbage_of_other_threads_is_freed_by_the_event_loop_alone() -> None:
     Loop.freed.clear()
     collecting = asyncio.create_task(garbage.collect_garbage())
     await asyncio.sleep(0)
