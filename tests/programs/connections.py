@@ -104,7 +104,7 @@ class Watched:
         return run(tool, "-w", f"{wait_s}", self.name, *more, environment=self.environment)
 
     def taken(self) -> list[str]:
-        """What was told since the last call; its order differs between the two threads of EPICS's server."""
+        """Take the words since the last call; their order differs between the two threads of EPICS's server."""
         told, self.told = sorted(self.told), []
         return told
 

@@ -31,6 +31,16 @@ TITLES = {
     "gnomon": "Faults of gnomon itself",
 }
 
+#: Paragraphs below the titles.
+NOTES = {
+    "connections": """\
+`dt:fault`, `dt:faults:count` and `dt:faults:active` are never disturbed, so that `gnomon fault list` and
+`gnomon fault clear --all` always work, and so that a second server with these names is still refused. A fault is about
+one twin: the PVs of forks beside it stay. Clients see over both protocols what they see of a C IOC in that state
+([decision 75](../decisions/0075-as-a-c-ioc.md)). The beginning and the end of each outage, and each put that hangs,
+stand in the journal.""",
+}
+
 
 def render() -> str:
     """Render the page."""
@@ -50,6 +60,9 @@ def _lines() -> Iterator[str]:
     for group, kinds in GROUPS.items():
         yield ""
         yield f"## {TITLES[group]}"
+        if group in NOTES:
+            yield ""
+            yield from NOTES[group].splitlines()
         shared = _shared(kinds)
         if shared:
             yield ""
