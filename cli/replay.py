@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gnomon.cli.log.options import journal_to_read
+from gnomon.cli.log.log_options import journal_to_read
 from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, configure
 from gnomon.cli.output import Json, print_json
 from gnomon.cli.served_journal import Asked
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gnomon.recorder import Run
-    from gnomon.recorder.replay import GateLimits, MachineClient, Plan, ReplayOptions, Result, Step
+    from gnomon.recorder.replay_execution import GateLimits, MachineClient, Plan, ReplayOptions, Result, Step
 
 #: Longest time between two interrupts by which an operator takes over [s].
 TAKE_OVER_S = 5
@@ -113,7 +113,7 @@ def replay(
     Checks of limits are not machine protection, and no confidence bound is checked yet.
     """
     from gnomon.recorder import rendering
-    from gnomon.recorder.replay import NO_BOUND, GateLimits, ReplayOptions
+    from gnomon.recorder.replay_execution import NO_BOUND, GateLimits, ReplayOptions
 
     if last < first:
         raise typer.BadParameter(
@@ -187,7 +187,7 @@ def _plan(
     from gnomon.propagator import Propagator
     from gnomon.recorder import Filter, Reader, ReplayError
     from gnomon.recorder.recorded_states import state_before
-    from gnomon.recorder.replay import make_net_plan, make_plan, without_faults
+    from gnomon.recorder.replay_execution import make_net_plan, make_plan, without_faults
 
     with Reader(path) as reader:
         first, last = numbers
@@ -242,7 +242,7 @@ def _show(plan: "Plan", console: "Console") -> None:
 
 def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
     """List the reasons to refuse the steps that need no connection; the document's limits stand for the machine's."""
-    from gnomon.recorder.replay import check_prediction, check_step
+    from gnomon.recorder.replay_execution import check_prediction, check_step
 
     reasons: list[str] = []
     for step, prediction in zip(plan.steps, plan.predictions, strict=True):
@@ -252,7 +252,7 @@ def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
 
 def _carry_out(plan: "Plan", options: "ReplayOptions", journal: Path, console: "Console") -> None:
     from gnomon.recorder import rendering
-    from gnomon.recorder.replay import AuditFile, carry_out
+    from gnomon.recorder.replay_execution import AuditFile, carry_out
 
     audit = AuditFile(journal.with_name(journal.name + ".replays.jsonl"))
 

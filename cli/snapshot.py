@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.log.options import RunStates
+from gnomon.cli.log.log_options import RunStates
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.sending import DryRun, Sending, Yes, send

@@ -19,7 +19,7 @@ The injector knows which faults act: windows in time and commands, conditions, p
 from gnomon.fault_injection.conditions import parse_condition
 from gnomon.fault_injection.decisions import Decision, decide
 from gnomon.fault_injection.draws import Draws, Lane
-from gnomon.fault_injection.fault import Fault, Phase
+from gnomon.fault_injection.injected_fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
 from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
 from gnomon.fault_injection.kinds.beam import BeamDump, BeamFault, BeamJump, BeamLifetime, BeamLoss, BeamNoOrbit

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gnomon.fault_injection.draws import Draws, Lane
-from gnomon.fault_injection.fault import Fault
+from gnomon.fault_injection.injected_fault import Fault
 from gnomon.fault_injection.kinds.commands import (
     Abandon,
     Acknowledge,

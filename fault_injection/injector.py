@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gnomon.fault_injection.conditions import ValueOf
 from gnomon.fault_injection.decisions import Decision, decide
 from gnomon.fault_injection.draws import Draws, Lane
-from gnomon.fault_injection.fault import Fault, Phase
+from gnomon.fault_injection.injected_fault import Fault, Phase
 from gnomon.fault_injection.kinds.commands import CommandFault, Reorder
 from gnomon.fault_injection.kinds.repeated import RepeatedFault
 from gnomon.fault_injection.occasions import Look, Occasions

@@ -8,12 +8,12 @@ import numpy as np
 from gnomon.lattice import Lattice, LatticeError, Ring
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.live import report as place
-from gnomon.propagator.live.kernels import CHROMATIC, FOLLOW, OPTICS, PATH
+from gnomon.propagator.live import kernel_report as place
+from gnomon.propagator.live.kernel_report import FOUND, MOVED, UNSTABLE
+from gnomon.propagator.live.live_kernels import CHROMATIC, FOLLOW, OPTICS, PATH
+from gnomon.propagator.live.live_program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
 from gnomon.propagator.live.momentum_from_rf import Momentum, find_momentum, path_difference
-from gnomon.propagator.live.program import ABOVE, BEAM, BELOW, REFERENCE, SLOTS, Program
-from gnomon.propagator.live.reasons import why_no_beam
-from gnomon.propagator.live.report import FOUND, MOVED, UNSTABLE
+from gnomon.propagator.live.no_beam_reasons import why_no_beam
 
 #: Half the step in momentum of central differences; the same as pyAT's at a DPStep of 1e-5.
 STEP = 5e-6

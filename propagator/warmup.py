@@ -6,12 +6,12 @@ import numpy as np
 
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole, Sextupole
 from gnomon.propagator.compiled import cache_folder
-from gnomon.propagator.live import kernels
-from gnomon.propagator.live.affine import B2
-from gnomon.propagator.live.kernels import OPTICS
-from gnomon.propagator.live.program import BEAM, Program
-from gnomon.propagator.live.report import REPORT
-from gnomon.propagator.six.losses import MANY, SHAPE, SUMS, lose
+from gnomon.propagator.live import live_kernels
+from gnomon.propagator.live.affine_maps import B2
+from gnomon.propagator.live.kernel_report import REPORT
+from gnomon.propagator.live.live_kernels import OPTICS
+from gnomon.propagator.live.live_program import BEAM, Program
+from gnomon.propagator.six.radiation_losses import MANY, SHAPE, SUMS, lose
 
 #: File that is written when all kernels are in the cache; the folder's name depends on sources, numba and processor.
 MARK = "complete"
@@ -56,7 +56,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
     if progress is not None:
         progress("kernels", len(steps), len(steps))
     folder = cache_folder()
-    if kernels.find.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
+    if live_kernels.find.stats.cache_path and folder.is_dir():  # type: ignore[attr-defined]
         (folder / MARK).touch()
 
 

@@ -3,7 +3,14 @@
 from typing import TYPE_CHECKING
 
 from gnomon.lattice import lazy_names
-from gnomon.recorder.errors import JournalError, MachineError, RemoteError, ReplayError, ReviewError, SaveFileError
+from gnomon.recorder.recorder_errors import (
+    JournalError,
+    MachineError,
+    RemoteError,
+    ReplayError,
+    ReviewError,
+    SaveFileError,
+)
 
 if TYPE_CHECKING:
     from gnomon.recorder.entries import Entry, Key, Run

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 
 
 class Audit(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 
 from epics import PV, ca
 
-from gnomon.recorder.errors import MachineError
+from gnomon.recorder.recorder_errors import MachineError
 from gnomon.recorder.replay_machine import PvState
 
 __all__ = ["EpicsMachine"]

@@ -16,9 +16,9 @@ from typing import Self
 
 from gnomon.lattice import Change, Record, Settled
 from gnomon.recorder.entries import Key
-from gnomon.recorder.errors import JournalError
 from gnomon.recorder.lock import Identity, RecorderLock
 from gnomon.recorder.parts import parts_of
+from gnomon.recorder.recorder_errors import JournalError
 from gnomon.recorder.schema import (
     Number,
     encode,

@@ -8,7 +8,7 @@ from typing import Any
 
 from gnomon.lattice import Client, Outcome
 from gnomon.recorder.entries import Entry, Run, StoredChange, StoredOutcome
-from gnomon.recorder.errors import JournalError
+from gnomon.recorder.recorder_errors import JournalError
 from gnomon.recorder.schema import decode, decode_physics, decode_settings
 
 #: After the last number of all commands.

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from gnomon.recorder.errors import JournalError
+from gnomon.recorder.recorder_errors import JournalError
 
 #: Device and inode.
 Identity = tuple[int, int]

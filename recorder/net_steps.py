@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Lattice
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
-from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_puts, same_run
 
 #: Rounds at most: a range that needs more is one that no step size fits.

@@ -12,10 +12,10 @@ from typing import NamedTuple, Self
 
 from gnomon.lattice import Outcome
 from gnomon.recorder.entries import Effect, Entry, Key, Run
-from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.filters import CHANGED, EVERYTHING, Filter
 from gnomon.recorder.journal_file import JournalFile, entries_of, run_of
 from gnomon.recorder.parts import parts_of
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.schema import decode, open_for_reading
 
 __all__ = ["Followed", "Reader"]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gnomon.lattice import LatticeError, Ring
 from gnomon.recorder.entries import Key, Run
-from gnomon.recorder.errors import ReviewError
 from gnomon.recorder.reader import Reader
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.review import Settings, known_nominals
 
 __all__ = [

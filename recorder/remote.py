@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gnomon.recorder.errors import RemoteError
+from gnomon.recorder.recorder_errors import RemoteError
 from gnomon.recorder.review import Assignment
 
 __all__ = [

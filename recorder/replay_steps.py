@@ -16,7 +16,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.sources import READBACK, SET, SETTING, in_force
 from gnomon.lattice import Lattice, LatticeError
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange, key_of
-from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gnomon.recorder.entries import Effect, Entry, Key, Run, StoredChange, key_of
-from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.recorder_errors import ReviewError
 
 __all__ = [
     "Assignment",

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gnomon.recorder.audit import Audit
-from gnomon.recorder.errors import MachineError, MissedError, ReplayError
 from gnomon.recorder.gate import GateLimits, tolerance_of
+from gnomon.recorder.recorder_errors import MachineError, MissedError, ReplayError
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.verifying import Clock, Verifier

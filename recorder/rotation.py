@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnomon.recorder.errors import JournalError
 from gnomon.recorder.journal import Journal, sync_folder
 from gnomon.recorder.parts import Part, part_of, parts_of
+from gnomon.recorder.recorder_errors import JournalError
 from gnomon.recorder.schema import create_part, open_for_reading
 
 __all__ = ["Rotation", "archive", "due"]

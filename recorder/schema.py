@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from gnomon.recorder.errors import JournalError
+from gnomon.recorder.recorder_errors import JournalError
 
 #: `PRAGMA user_version` of the tables below; a change of them raises it.
 VERSION = 1

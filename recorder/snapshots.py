@@ -18,7 +18,7 @@ from gnomon.lattice import OPTICS, Lattice, LatticeError
 from gnomon.lattice.document import Property
 from gnomon.lattice.text import NotANumberError, parse_number, printable
 from gnomon.recorder.entries import Key
-from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.review import Assignment
 from gnomon.recorder.save_files import Saved, ValueText
 

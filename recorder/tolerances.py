@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
-from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.snapshots import Entry
 
 __all__ = ["parse_tolerances"]

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits, check_state, equal
+from gnomon.recorder.recorder_errors import MissedError
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Step
 

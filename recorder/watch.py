@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits, check_state, smallest_steps, tolerance_of
+from gnomon.recorder.recorder_errors import MissedError
 from gnomon.recorder.replay_machine import MachineClient, PvState
 from gnomon.recorder.replay_steps import Plan, Start
 

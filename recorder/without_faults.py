@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gnomon.lattice import Lattice, LatticeError, Outcome
 from gnomon.recorder.entries import Entry, StoredChange, StoredOutcome
-from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 
 #: Protocol of commands that a fault has made, such as duplicates.
 BY_FAULT = "fault"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, chosen_journal
+from gnomon.cli.log.log_options import JournalOption, chosen_journal
 from gnomon.cli.options import Machine, Prefix, check_seconds
 from gnomon.lattice.text import printable
 

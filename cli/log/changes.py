@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, RunStates, asked, ring_of
+from gnomon.cli.log.log_options import JournalOption, RunStates, asked, ring_of
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server
 from gnomon.cli.output import Json
 from gnomon.cli.sending import DryRun, Sending, Yes, send

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.log.options import JournalOption, RunStates, chosen_journal, ring_of, with_filter
+from gnomon.cli.log.log_options import JournalOption, RunStates, chosen_journal, ring_of, with_filter
 from gnomon.cli.options import Machine, Prefix
 from gnomon.cli.output import Json, print_json, say
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gnomon.cli.log.options import (
+from gnomon.cli.log.log_options import (
     Chosen,
     FollowOption,
     JournalOption,

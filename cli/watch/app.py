@@ -18,7 +18,7 @@ from textual.widgets import Footer, Input, OptionList, Static
 from gnomon.cli.watch import screen
 from gnomon.cli.watch.feed import Feed
 from gnomon.cli.watch.magnets import LEGEND, RingMap
-from gnomon.cli.watch.steps import find_setpoints, first_size, larger, smaller
+from gnomon.cli.watch.supply_steps import find_setpoints, first_size, larger, smaller
 from gnomon.clients.epics_client import PvInfo
 from gnomon.clients.overview import Overview
 from gnomon.db import sources

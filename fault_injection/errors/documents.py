@@ -7,9 +7,9 @@ a rolled coil of a steerer becomes a second magnet on the same supply that kicks
 from collections.abc import Mapping
 from typing import Any
 
+from gnomon.fault_injection.errors.displaced_monitors import hidden_monitor_errors
 from gnomon.fault_injection.errors.drawn import MachineErrors
 from gnomon.fault_injection.errors.field_factors import FieldFactors
-from gnomon.fault_injection.errors.monitors import hidden_monitor_errors
 from gnomon.lattice import MachineDocument
 from gnomon.lattice.document import (
     BendPart,

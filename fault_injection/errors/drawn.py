@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from gnomon.fault_injection.errors.bodies import Body, Girder, bodies_of, girders_of
+from gnomon.fault_injection.errors.error_sizes import ErrorSizes
+from gnomon.fault_injection.errors.moving_together import Body, Girder, bodies_of, girders_of
 from gnomon.fault_injection.errors.named_draws import cut_normals
-from gnomon.fault_injection.errors.sizes import ErrorSizes
 from gnomon.lattice import KICKS, MachineDocument
 from gnomon.lattice.document import (
     BendPart,

@@ -12,9 +12,9 @@ from gnomon.ioc.base.open_files import raise_open_file_limit
 from gnomon.ioc.base.protocols import PutSink, RpcHandler
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.ca.server import CaError, CaServer
-from gnomon.ioc.servers.ca.server import settings as ca_settings
-from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.ca.ca_server import CaError, CaServer
+from gnomon.ioc.servers.ca.ca_server import settings as ca_settings
+from gnomon.ioc.servers.pva.pva_server import PvaServer
 from gnomon.ioc.servers.pva.settings import Endpoint, Settings
 
 

@@ -13,7 +13,7 @@ from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
-from gnomon.ioc.app.rpc.fork import procedures
+from gnomon.ioc.app.rpc.dt_fork import procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
 from gnomon.ioc.base.config import Config

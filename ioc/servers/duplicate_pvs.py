@@ -16,8 +16,8 @@ async def refuse_duplicate_pvs(names: Sequence[str], network: NetworkConfig) -> 
     """Search for `names` over both protocols, for at most `check_timeout_s`. Raises DuplicatePvError."""
     if not network.check_names:
         return
-    from gnomon.ioc.servers.ca.name_search import find_ca_servers
-    from gnomon.ioc.servers.pva.name_search import find_pva_servers
+    from gnomon.ioc.servers.ca.ca_name_search import find_ca_servers
+    from gnomon.ioc.servers.pva.pva_name_search import find_pva_servers
 
     timeout_s, interfaces = network.check_timeout_s, network.interfaces
     ca_port, pva_port = search_port("CA", network.ca_port), search_port("PVA", network.pva_broadcast_port)

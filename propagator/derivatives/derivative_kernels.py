@@ -3,8 +3,8 @@
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
-from gnomon.propagator.derivatives.variations import PAIRS, vary_body
-from gnomon.propagator.live.affine import (
+from gnomon.propagator.derivatives.body_variations import PAIRS, vary_body
+from gnomon.propagator.live.affine_maps import (
     AFFINE,
     ANGLE,
     CONSTANT,
@@ -25,10 +25,10 @@ from gnomon.propagator.live.affine import (
     set_identity,
     steer,
 )
-from gnomon.propagator.live.ends import write_ends
+from gnomon.propagator.live.coupled_optics import find_mode, find_traces, walker
+from gnomon.propagator.live.live_tables import Packed, unpack
+from gnomon.propagator.live.magnet_ends import write_ends
 from gnomon.propagator.live.misalignment import COLUMNS, FRAME_PATH, ROWS, write_frames
-from gnomon.propagator.live.optics import find_mode, find_traces, walker
-from gnomon.propagator.live.tables import Packed, unpack
 
 #: Step of fourth-order differences of changes of frame, which are linear in the offsets [m], smooth in the roll [rad].
 FRAME_STEP = 1e-3
@@ -114,7 +114,7 @@ def chain_maps(packed: Packed, slot: int, out: Floats, orbit: Floats) -> None:
 
 @kernel
 def find_modes(matrix: Floats, vectors: Floats, phases: Floats) -> None:
-    """Write eigenvectors (20, as `optics.find_mode`) and phase advances (2) [rad] of a stable turn's matrix (4, 4)."""
+    """Write eigenvectors (20, as `coupled_optics.find_mode`) and phase advances (2) [rad] of a stable turn (4, 4)."""
     turn, traces = np.zeros(MAP), np.empty(3)
     for row in range(4):
         for column in range(4):

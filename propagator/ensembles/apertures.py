@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gnomon.lattice import Ring
-from gnomon.propagator.ensembles.errors import TrackingError
+from gnomon.propagator.ensembles.tracking_errors import TrackingError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
+from gnomon.propagator.ensembles.tracking_errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.wake import Resonance, bunch_wake
 
 

@@ -10,9 +10,9 @@ from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.aperture_search import TOUCH, find_edges, half_bucket
 from gnomon.propagator.ensembles.apertures import Apertures
-from gnomon.propagator.ensembles.errors import checked_count, checked_number
-from gnomon.propagator.ensembles.start import closed_orbits
+from gnomon.propagator.ensembles.starting_points import closed_orbits
 from gnomon.propagator.ensembles.tracking import MAX_TURNS, ParticleBlocks, Runner
+from gnomon.propagator.ensembles.tracking_errors import checked_count, checked_number
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.ensembles.errors import TrackingError
+from gnomon.propagator.ensembles.tracking_errors import TrackingError
 
 #: Rows of the coordinates, pyAT's order.
 COORDINATES = ("x", "px", "y", "py", "delta", "ct")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats, compiled, embedded, inlined
-from gnomon.propagator.live.affine import (
+from gnomon.propagator.live.affine_maps import (
     DRIFT_INNER,
     DRIFT_OUTER,
     KICK_INNER,

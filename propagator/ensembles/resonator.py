@@ -1,7 +1,7 @@
 """A broad-band resonator: the wake of particles ahead decelerates those behind them in the bunch."""
 
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.ensembles.errors import checked_count, checked_number
+from gnomon.propagator.ensembles.tracking_errors import checked_count, checked_number
 from gnomon.propagator.ensembles.wake import Resonance, bunch_wake
 
 

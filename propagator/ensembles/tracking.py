@@ -12,8 +12,8 @@ from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.apertures import Apertures, check_names
 from gnomon.propagator.ensembles.ensemble import Ensemble, Losses, Tracked
-from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.lanes import LANES, ROWS
+from gnomon.propagator.ensembles.tracking_errors import TrackingError, checked_count, checked_number
 from gnomon.propagator.ensembles.tracking_kernels import run_blocks
 from gnomon.propagator.ensembles.tracking_table import TrackingTable
 from gnomon.propagator.warmup import Progress

@@ -6,7 +6,7 @@ from gnomon.lattice import Lattice
 from gnomon.lattice.elements import PARAMETERS, Bend, Cavity, Corrector, Multipole
 from gnomon.propagator.compiled import Floats, Integers
 from gnomon.propagator.ensembles.apertures import NO_CHAMBER, Apertures, Elliptic, check_names
-from gnomon.propagator.ensembles.errors import TrackingError
+from gnomon.propagator.ensembles.tracking_errors import TrackingError
 from gnomon.propagator.ensembles.tracking_kernels import (
     A1,
     A2,
@@ -41,7 +41,7 @@ from gnomon.propagator.ensembles.tracking_kernels import (
     WAVE_END,
     frame_rows,
 )
-from gnomon.propagator.live import affine
+from gnomon.propagator.live import affine_maps
 from gnomon.propagator.live.momentum_from_rf import path_difference
 
 #: A strength above this is a mistake.
@@ -106,7 +106,8 @@ class TrackingTable:
         self.places: Integers = np.array(places, dtype=np.int64)
         self.shapes: Integers = np.array(shapes, dtype=np.int64)
         self.openings: Floats = np.array(openings)
-        errors = np.array([present[i][affine.DX : affine.ROLL + 1] if i in present else np.zeros(3) for i in places])
+        shifts = slice(affine_maps.DX, affine_maps.ROLL + 1)
+        errors = np.array([present[i][shifts] if i in present else np.zeros(3) for i in places])
         angles = np.array([getattr(ring.elements[i], "angle", 0.0) for i in places])
         self.has_frame: Integers = np.where(np.any(errors != 0.0, axis=1), 1, 0).astype(np.int64)
         self.frames: Floats = frame_rows(self.has_frame, angles, errors)
@@ -121,8 +122,8 @@ class TrackingTable:
 def _magnet(element: Multipole, row: Floats, out: Floats) -> int:
     """Fill a magnet's row; return its kind."""
     length = element.length
-    a, b = row[affine.A1 : affine.B1], row[affine.B1 : affine.KICK_X]
-    kick_x, kick_y = float(row[affine.KICK_X]), float(row[affine.KICK_Y])
+    a, b = row[affine_maps.A1 : affine_maps.B1], row[affine_maps.B1 : affine_maps.KICK_X]
+    kick_x, kick_y = float(row[affine_maps.KICK_X]), float(row[affine_maps.KICK_Y])
     if isinstance(element, Corrector):
         out[KICK_X], out[KICK_Y] = kick_x, kick_y
         return CORRECTOR

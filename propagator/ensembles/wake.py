@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.ensembles.errors import TrackingError, checked_count, checked_number
+from gnomon.propagator.ensembles.tracking_errors import TrackingError, checked_count, checked_number
 
 #: Maximum phase of the resonance from slice to slice [rad] for which sums approximate the integrals (error about 1e-3).
 COARSEST = 0.15

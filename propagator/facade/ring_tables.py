@@ -20,7 +20,7 @@ from gnomon.propagator.derivatives import (
 )
 from gnomon.propagator.facade.named_settings import name_of
 from gnomon.propagator.propagator import Propagator
-from gnomon.propagator.studies.comparison import changed_settings
+from gnomon.propagator.studies.lattice_comparison import changed_settings
 from gnomon.propagator.studies.orm_study import steering_supplies
 
 #: Properties that are errors; the table of settings shows them only if they are not nominal.

@@ -1,14 +1,14 @@
 """A propagator for any type of number: floats, arrays of particles, power series and symbols.
 
 `preprocessor` turns a lattice into a program, `processor` runs a phase space through it, `postprocessor` collects the
-results that were asked for. `elements` describes the physics of each element, once. Symbols are in `generic.symbols`,
-which needs sympy.
+results that were asked for. `element_physics` describes each element, once. Symbols are in `generic.symbols`, which
+needs sympy.
 """
 
 from gnomon.propagator.generic import power_series
 from gnomon.propagator.generic.closed_orbit import closed_orbit
-from gnomon.propagator.generic.elements import describes
-from gnomon.propagator.generic.errors import KnobError, ProgramError, PropagationError, SeriesError
+from gnomon.propagator.generic.element_physics import describes
+from gnomon.propagator.generic.generic_errors import KnobError, ProgramError, PropagationError, SeriesError
 from gnomon.propagator.generic.normal_form import program_tune_shift, tune_shift_with_amplitude
 from gnomon.propagator.generic.number_types import register_number
 from gnomon.propagator.generic.one_turn import OneTurnMap, one_turn_map

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 from gnomon.lattice.elements import Bend, Element, Multipole, Octupole, Quadrupole, Sextupole
-from gnomon.propagator.generic.errors import ProgramError
+from gnomon.propagator.generic.generic_errors import ProgramError
 from gnomon.propagator.generic.knobs import UNITS, unit_of
 from gnomon.propagator.generic.number_types import Number, is_plain, is_zero
 

@@ -8,7 +8,7 @@ This is four times as fast as power series.
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.propagator.generic.errors import PropagationError
+from gnomon.propagator.generic.generic_errors import PropagationError
 from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.preprocessor import Program
 from gnomon.propagator.generic.processor import propagate

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Element
 from gnomon.lattice.near_names import near_names_hint
-from gnomon.propagator.generic.errors import KnobError
+from gnomon.propagator.generic.generic_errors import KnobError
 
 #: Device or element, and property: ("Q1M1D1R", "k1"), ("S4M1D1R", "dx").
 Knob = tuple[str, str]

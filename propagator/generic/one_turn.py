@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import Lattice
 from gnomon.propagator.generic.closed_orbit import TRANSVERSE, closed_orbit
-from gnomon.propagator.generic.errors import SeriesError
+from gnomon.propagator.generic.generic_errors import SeriesError
 from gnomon.propagator.generic.knobs import Knob
-from gnomon.propagator.generic.modes import find_modes
+from gnomon.propagator.generic.normal_modes import find_modes
 from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.power_series import TpsSpace, TruncatedPowerSeries, Variable, acos, sqrt
 from gnomon.propagator.generic.preprocessor import Program, knob_places

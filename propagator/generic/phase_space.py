@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnomon.propagator.generic.errors import PropagationError
+from gnomon.propagator.generic.generic_errors import PropagationError
 from gnomon.propagator.generic.number_types import Number, is_plain
 
 #: The coordinates, in order.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.propagator.generic.errors import SeriesError
+from gnomon.propagator.generic.generic_errors import SeriesError
 from gnomon.propagator.generic.knobs import Knob
 from gnomon.propagator.generic.monomials import (
     MAX_ORDER,

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend, Element, Monitor
 from gnomon.propagator.generic.checks import check_closure, check_element
-from gnomon.propagator.generic.elements import Description, description_of
-from gnomon.propagator.generic.errors import KnobError
+from gnomon.propagator.generic.element_physics import Description, description_of
+from gnomon.propagator.generic.generic_errors import KnobError
 from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
 from gnomon.propagator.generic.knobs import Knob, Place, find_place
 from gnomon.propagator.generic.number_types import Number

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnomon.propagator.generic.errors import PropagationError
+from gnomon.propagator.generic.generic_errors import PropagationError
 from gnomon.propagator.generic.phase_space import PhaseSpace, check_phase_space
 from gnomon.propagator.generic.postprocessor import Observer
 from gnomon.propagator.generic.preprocessor import Program

@@ -9,7 +9,7 @@ along the dispersive orbit is taken kick by kick.
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import (
+from gnomon.propagator.live.affine_maps import (
     AFFINE,
     CONSTANT,
     CORRECTOR,
@@ -32,7 +32,9 @@ from gnomon.propagator.live.affine import (
     multiply_row,
     solve_fixed_point,
 )
-from gnomon.propagator.live.nonlinear import (
+from gnomon.propagator.live.live_tables import LiveTables
+from gnomon.propagator.live.map_pairs import SLOPE, by_delta, carry_slope
+from gnomon.propagator.live.nonlinear_bodies import (
     A_1,
     A_2,
     A_3,
@@ -55,8 +57,6 @@ from gnomon.propagator.live.nonlinear import (
     Y,
     fill_state,
 )
-from gnomon.propagator.live.pairs import SLOPE, by_delta, carry_slope
-from gnomon.propagator.live.tables import LiveTables
 
 #: Columns of a state after the orbit: dispersion, and the eigenvectors of both modes.
 DISPERSION, REAL_1, IMAGINARY_1, REAL_2, IMAGINARY_2 = range(COLUMN, 6 * COLUMN, COLUMN)

@@ -9,7 +9,7 @@ rolled bend has a small spurious dispersion.
 import math
 
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import CONSTANT, OF_PX, OF_PY, OF_X, OF_Y, WIDTH
+from gnomon.propagator.live.affine_maps import CONSTANT, OF_PX, OF_PY, OF_X, OF_Y, WIDTH
 
 #: Rows x, px, y, py, ct and columns x, px, y, py, delta, constant of a change of frame.
 ROWS, COLUMNS = 5, 6

@@ -1,12 +1,12 @@
 """Search for a closed orbit from several starting points, and the orbit around the ring."""
 
 from gnomon.propagator.compiled import Floats, compiled
-from gnomon.propagator.live.affine import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, carry
-from gnomon.propagator.live.closed_orbit import CAUTIOUS, FREE, close_orbit
-from gnomon.propagator.live.nonlinear import STATE
-from gnomon.propagator.live.optics import find_traces
-from gnomon.propagator.live.report import CHANGE, FOUND, ITERATIONS, LENGTHENING, STABLE, TRACE_1
-from gnomon.propagator.live.tables import LiveTables
+from gnomon.propagator.live.affine_maps import AFFINE, CORRECTOR, DRIFT, LENGTH, NONLINEAR, carry
+from gnomon.propagator.live.coupled_optics import find_traces
+from gnomon.propagator.live.kernel_report import CHANGE, FOUND, ITERATIONS, LENGTHENING, STABLE, TRACE_1
+from gnomon.propagator.live.live_tables import LiveTables
+from gnomon.propagator.live.multiple_shooting import CAUTIOUS, FREE, close_orbit
+from gnomon.propagator.live.nonlinear_bodies import STATE
 
 
 @compiled
@@ -24,7 +24,7 @@ def find_closed_orbit(tables: LiveTables, slot: int, work: Floats, exact: bool, 
             if points[slot, k, row] != 0.0:
                 attempt = 0
     why, iterations, change = FOUND, 0.0, 0.0
-    # true from a found orbit until a nonlinear element of this slot is rebuilt (`rebuild.rebuild`)
+    # true from a found orbit until a nonlinear element of this slot is rebuilt (`map_building.rebuild`)
     found_before = bodies_valid[slot]
     bodies_valid[slot] = 0
     while attempt < 3:

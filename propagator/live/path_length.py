@@ -6,7 +6,7 @@ times the momentum compaction.
 """
 
 from gnomon.propagator.compiled import Floats, Integers, compiled, inlined
-from gnomon.propagator.live.affine import (
+from gnomon.propagator.live.affine_maps import (
     CORRECTOR,
     DRIFT,
     DRIFT_INNER,
@@ -20,8 +20,10 @@ from gnomon.propagator.live.affine import (
     multiply_row,
     steer,
 )
+from gnomon.propagator.live.live_tables import LiveTables
+from gnomon.propagator.live.map_pairs import PAIR, carry_slope, edge_pair, frame_pair, move_pair
 from gnomon.propagator.live.misalignment import FRAME_CONSTANT, FRAME_PATH, OF_DELTA
-from gnomon.propagator.live.nonlinear import (
+from gnomon.propagator.live.nonlinear_bodies import (
     A_1,
     A_2,
     A_3,
@@ -43,8 +45,6 @@ from gnomon.propagator.live.nonlinear import (
     fill_state,
     horner,
 )
-from gnomon.propagator.live.pairs import PAIR, carry_slope, edge_pair, frame_pair, move_pair
-from gnomon.propagator.live.tables import LiveTables
 
 #: Start in a state, after the point, of its momentum derivative, of the path [m] and of the path's derivative [m].
 SLOPE, PATH, PATH_SLOPE = COLUMN, 2 * COLUMN, 2 * COLUMN + LANES

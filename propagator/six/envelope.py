@@ -10,9 +10,9 @@ import numpy as np
 
 from gnomon.lattice import Lattice
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.six.beam import SixDBeam
-from gnomon.propagator.six.constants import diffusion_constant
-from gnomon.propagator.six.sixd import SixD
+from gnomon.propagator.six.radiation_constants import diffusion_constant
+from gnomon.propagator.six.six_beam import SixDBeam
+from gnomon.propagator.six.six_search import SixD
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from gnomon.propagator.compiled import Floats, Integers, borrowed, compiled, kernel
-from gnomon.propagator.live.affine import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, solve
-from gnomon.propagator.live.optics import angle_of, count_turns
-from gnomon.propagator.live.report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
-from gnomon.propagator.six.steps import (
+from gnomon.propagator.live.affine_maps import DRIFT_INNER, DRIFT_OUTER, KICK_INNER, KICK_OUTER, solve
+from gnomon.propagator.live.coupled_optics import angle_of, count_turns
+from gnomon.propagator.live.kernel_report import FOUND, LOST, NO_FIXED_POINT, NOT_CONVERGED
+from gnomon.propagator.six.six_elements import (
     CT,
     DELTA,
     MATRIX,
@@ -307,7 +307,7 @@ def search(
     radiation: float, path: float, max_steps: int, reach: float, start: Floats, turn: Floats, known: bool, near: bool,
     orbit: Floats, matrices: Floats, report: Floats,
 ) -> int:  # fmt: skip
-    """Find the closed orbit whose path is longer than the ring by `path` [m]; return one of `report`'s outcomes.
+    """Find the closed orbit whose path is longer than the ring by `path` [m]; return one of `kernel_report`'s outcomes.
 
     `start` (6) holds the guess and gets the orbit's start; `turn` (48) gets the one-turn matrix. If `turn` is `known`
     from a neighbour, it is used for cheap steps without matrices until a step is expected to be nearly the last one

@@ -1,12 +1,12 @@
 """Studies of a machine without a server: computations, result files and pictures."""
 
 from gnomon.propagator.studies.aperture_study import aperture_result
-from gnomon.propagator.studies.common import Say
-from gnomon.propagator.studies.comparison import Version, study_comparison
 from gnomon.propagator.studies.fixed_momentum import Inside, optics_inside, tune_scan
+from gnomon.propagator.studies.lattice_comparison import Version, study_comparison
 from gnomon.propagator.studies.match_result import study_match
 from gnomon.propagator.studies.matching import Bump, Match, Target, chosen_supplies, match, settings_of
 from gnomon.propagator.studies.orm_study import steering_supplies, study_orm
+from gnomon.propagator.studies.picture_window import cells_of, window_of
 from gnomon.propagator.studies.pictures import Frame, plot_aperture, plot_comparison, plot_orm, plot_tune
 from gnomon.propagator.studies.result_files import (
     Quantity,
@@ -17,6 +17,7 @@ from gnomon.propagator.studies.result_files import (
     result_document,
     write_result,
 )
+from gnomon.propagator.studies.study_parts import Say
 from gnomon.propagator.studies.study_warmup import (
     compile_response_kernels,
     compile_study_kernels,
@@ -25,7 +26,6 @@ from gnomon.propagator.studies.study_warmup import (
     study_kernels_are_cached,
 )
 from gnomon.propagator.studies.tune_study import study_tune
-from gnomon.propagator.studies.window import cells_of, window_of
 
 __all__ = [
     "Bump",

@@ -3,9 +3,9 @@
 import numpy as np
 
 from gnomon.lattice import Lattice
-from gnomon.propagator.ensembles.study import ApertureStudy
-from gnomon.propagator.studies.common import facts_of
+from gnomon.propagator.ensembles.aperture_scan import ApertureStudy
 from gnomon.propagator.studies.result_files import Quantity, StudyResult
+from gnomon.propagator.studies.study_parts import facts_of
 
 
 def aperture_result(found: ApertureStudy, lattice: Lattice, origin: str) -> StudyResult:

@@ -10,10 +10,10 @@ from gnomon.lattice import Lattice
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Bend, Drift, Element, Multipole
 from gnomon.propagator.beam import BeamState
 from gnomon.propagator.compiled import Floats, Integers
-from gnomon.propagator.live.kernels import CHROMATIC, OPTICS
-from gnomon.propagator.live.program import BEAM, Program
-from gnomon.propagator.live.reasons import why_no_beam
-from gnomon.propagator.live.report import REPORT
+from gnomon.propagator.live.kernel_report import REPORT
+from gnomon.propagator.live.live_kernels import CHROMATIC, OPTICS
+from gnomon.propagator.live.live_program import BEAM, Program
+from gnomon.propagator.live.no_beam_reasons import why_no_beam
 
 #: Minimum number of pieces of a magnet that has a length, and maximum of any element.
 MIN_PIECES, MAX_PIECES = 5, 100

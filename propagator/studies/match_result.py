@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from gnomon.lattice import Lattice
-from gnomon.propagator.studies.common import Say
-from gnomon.propagator.studies.comparison import Version, study_comparison
+from gnomon.propagator.studies.lattice_comparison import Version, study_comparison
 from gnomon.propagator.studies.matching import Target, chosen_supplies, match
 from gnomon.propagator.studies.result_files import Quantity, StudyResult
+from gnomon.propagator.studies.study_parts import Say
 
 
 def study_match(lattice: Lattice, origin: str, say: Say, target: Target, patterns: Iterable[str]) -> StudyResult:

@@ -18,9 +18,9 @@ from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives import SupplyResponse, supplies_of, supply_response
 from gnomon.propagator.studies.bumps import closing_place, nearest_steerers
-from gnomon.propagator.studies.common import Say, stored_beam
 from gnomon.propagator.studies.result_files import StudyError
 from gnomon.propagator.studies.shortcoming import shortcoming
+from gnomon.propagator.studies.study_parts import Say, stored_beam
 
 #: Differences that have equal weight, and end the search: of tunes, of chromaticities, of positions [m] and angles
 #: [rad]. REACHED is the factor on them within which a target counts as reached.

@@ -13,8 +13,8 @@ from gnomon.propagator.derivatives import (
     supplies_of,
     supply_response,
 )
-from gnomon.propagator.studies.common import Say, facts_of, stored_beam
 from gnomon.propagator.studies.result_files import Quantity, StudyResult
+from gnomon.propagator.studies.study_parts import Say, facts_of, stored_beam
 
 #: Part of its range that a valid steerer must be able to move in both directions.
 ROOM = 0.01

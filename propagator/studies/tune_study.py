@@ -6,9 +6,9 @@ from gnomon.lattice import GnomonError, Lattice, supply_facts
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.compiled import Floats
 from gnomon.propagator.derivatives import chromaticity_response, supplies_of, supply_response, tune_response
-from gnomon.propagator.studies.common import Say, facts_of, stored_beam
 from gnomon.propagator.studies.fixed_momentum import optics_inside, tune_scan
 from gnomon.propagator.studies.result_files import Quantity, StudyResult
+from gnomon.propagator.studies.study_parts import Say, facts_of, stored_beam
 
 #: Number of momentum deviations of a scan.
 SCAN = 81

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.lattice.text import printable
-from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.recorder_errors import SaveFileError
 from gnomon.recorder.save_files import autosave, burt, phoebus, pv_value_lines
 from gnomon.recorder.save_files.decoding import read_text
 from gnomon.recorder.save_files.saved import About, OmittedPv, Saved, UnreadLine, Value, ValueText

@@ -5,7 +5,7 @@ Format: synApps autosave documentation, "save files"; header of R5. Autosave its
 
 from collections.abc import Iterable
 
-from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.recorder_errors import SaveFileError
 from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 
 END = "<END>"

@@ -4,7 +4,7 @@ import codecs
 from pathlib import Path
 
 from gnomon.lattice.files import read_bytes
-from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.recorder_errors import SaveFileError
 
 #: Largest file [bytes] and number of lines that are read: a hundred times the setpoints of the largest rings.
 MAX_BYTES = 16 * 2**20

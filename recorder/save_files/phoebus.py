@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gnomon.lattice.text import shorten
-from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.recorder_errors import SaveFileError
 from gnomon.recorder.save_files.cells import cells_of, with_decimal_point
 from gnomon.recorder.save_files.saved import About, Saved, Value, lines_of, number_text
 

@@ -21,7 +21,7 @@ from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.app import servers
 from gnomon.ioc.base.protocols import PutFuture, PutReply, PutSink, RpcHandler
 from gnomon.ioc.outputs.bank import Bank, Indices
-from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.pva_server import PvaServer
 from gnomon.ioc.servers.pva.settings import Endpoint, Settings
 from gnomon.lattice import Client
 

@@ -8,7 +8,7 @@ from typing import Any
 import epics
 from p4p.client.thread import Disconnected
 
-from gnomon.recorder.errors import RemoteError
+from gnomon.recorder.recorder_errors import RemoteError
 from gnomon.recorder.remote import call_procedure
 from programs.access import caget, caput, pva, pvput
 from programs.restoring import lattice

@@ -1,4 +1,4 @@
-"""The bank's PVs over Channel Access: `server` serves them, `presence` finds servers that already answer their names.
+"""The bank's PVs over Channel Access: `ca_server` serves them, `ca_name_search` finds other servers of their names.
 
-Nothing is imported here, since `presence` runs while everything else still loads.
+Nothing is imported here, since `ca_name_search` runs while everything else still loads.
 """

@@ -1,9 +1,9 @@
 """Pictures of studies in one style, light and dark. They are drawn to files; matplotlib is imported on first use."""
 
-from gnomon.propagator.studies.pictures.aperture import plot_aperture
-from gnomon.propagator.studies.pictures.comparison import plot_comparison
-from gnomon.propagator.studies.pictures.orm import plot_orm
+from gnomon.propagator.studies.pictures.aperture_picture import plot_aperture
+from gnomon.propagator.studies.pictures.comparison_picture import plot_comparison
+from gnomon.propagator.studies.pictures.orm_picture import plot_orm
 from gnomon.propagator.studies.pictures.style import Frame
-from gnomon.propagator.studies.pictures.tune import plot_tune
+from gnomon.propagator.studies.pictures.tune_picture import plot_tune
 
 __all__ = ["Frame", "plot_aperture", "plot_comparison", "plot_orm", "plot_tune"]

@@ -14,7 +14,7 @@ import numpy as np
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca.server import CaServer, CaSettings
+from gnomon.ioc.servers.ca.ca_server import CaServer, CaSettings
 from system.fake_sink import FakeSink
 
 LENGTH = 100_000

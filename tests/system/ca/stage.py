@@ -13,7 +13,7 @@ import numpy as np
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.ca.server import CaServer, CaSettings
+from gnomon.ioc.servers.ca.ca_server import CaServer, CaSettings
 from system.fake_sink import FakeSink
 
 START_NS = 1_700_000_000_123_456_789

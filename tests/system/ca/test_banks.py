@@ -5,7 +5,7 @@ import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca.server import CaError
+from gnomon.ioc.servers.ca.ca_server import CaError
 from system.ca.stage import CLEAR, EVENT_ADD, START_NS, RawClient, Served
 from system.fake_sink import FakeSink
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import EpicsPorts
 
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca.server import CaServer, CaSettings
+from gnomon.ioc.servers.ca.ca_server import CaServer, CaSettings
 from gnomon.ioc.servers.interfaces import _networks
 from system.ca.stage import HEADER, SPECS, START_NS
 from system.fake_sink import FakeSink

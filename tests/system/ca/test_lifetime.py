@@ -10,8 +10,8 @@ from conftest import EpicsPorts
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.open_files import raise_open_file_limit
-from gnomon.ioc.servers.ca.name_search import find_ca_servers
-from gnomon.ioc.servers.ca.server import settings
+from gnomon.ioc.servers.ca.ca_name_search import find_ca_servers
+from gnomon.ioc.servers.ca.ca_server import settings
 from system.ca.stage import EVENT_ADD, HEADER, RawClient, Served
 
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import EpicsPorts
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.servers.ca.name_search import find_ca_servers
+from gnomon.ioc.servers.ca.ca_name_search import find_ca_servers
 from gnomon.ioc.servers.interfaces import LOOPBACK_BROADCAST
 from system.ca.stage import HEADER, Served
 

@@ -20,7 +20,7 @@ from gnomon.ioc.base.config import AccessConfig, GuardConfig
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.pva_server import PvaServer
 from gnomon.ioc.servers.pva.settings import Settings
 from gnomon.lattice import Client
 

@@ -14,7 +14,7 @@ from p4p.client.thread import Context
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.pva.pva_server import PvaServer
 from gnomon.ioc.servers.pva.settings import Endpoint, PvaError, Settings
 from gnomon.lattice import Client, GnomonError
 from system.fake_sink import FakeSink

@@ -15,7 +15,7 @@ from p4p.nt import NTURI
 from gnomon.ioc.base.config import AccessConfig
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.pva.name_search import find_pva_servers
+from gnomon.ioc.servers.pva.pva_name_search import find_pva_servers
 from gnomon.ioc.wire.pva_framing import Command, message, string
 from gnomon.lattice import Client
 from system.pva.stage import SPECS, START_NS, FakeSink, Served, procedure, server_of

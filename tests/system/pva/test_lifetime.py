@@ -12,7 +12,7 @@ from p4p.client.thread import Context
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.address_lists import search_addresses
-from gnomon.ioc.servers.pva.name_search import find_pva_servers
+from gnomon.ioc.servers.pva.pva_name_search import find_pva_servers
 from gnomon.ioc.servers.pva.settings import PvaError, Settings
 from system.pva.stage import FREE, SPECS, START_NS, LoopServer, Served, server_of
 

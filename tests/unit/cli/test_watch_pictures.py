@@ -7,7 +7,7 @@ import pytest
 from gnomon.cli.watch import screen
 from gnomon.cli.watch.braille import Canvas, draw_bars, scale_for
 from gnomon.cli.watch.magnets import BEND, CHOSEN, FOCUSING, draw_magnets, map_of
-from gnomon.cli.watch.steps import (
+from gnomon.cli.watch.supply_steps import (
     Step,
     find_setpoints,
     first_size,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gnomon.propagator.live.optics import angle_of
+from gnomon.propagator.live.coupled_optics import angle_of
 
 
 def test_angle_agrees_with_the_library() -> None:

@@ -113,4 +113,4 @@ def test_an_entry_point_that_only_got_a_new_time_changes_the_name_of_the_cache(t
 
 def test_the_modules_of_this_installation_name_its_cache() -> None:
     assert source_digest.__wrapped__(PROPAGATOR) == source_digest()
-    assert {"six/steps.py", "ensembles/lanes.py", "derivatives/variations.py"} <= set(MODULES)
+    assert {"six/six_elements.py", "ensembles/lanes.py", "derivatives/body_variations.py"} <= set(MODULES)

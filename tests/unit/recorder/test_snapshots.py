@@ -13,7 +13,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
 from gnomon.ioc.app.initial_state import from_lattice
 from gnomon.lattice import Lattice, Ring
-from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.save_files import FORMATS, About, Saved, Value
 from gnomon.recorder.save_files.saved import number_text
 from gnomon.recorder.snapshots import (

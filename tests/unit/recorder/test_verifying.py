@@ -3,8 +3,8 @@
 import pytest
 
 from gnomon.recorder import MachineError
-from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits
+from gnomon.recorder.recorder_errors import MissedError
 from gnomon.recorder.verifying import POLL_S, Verifier
 from unit.recorder.fake_machine import FakeClock, FakeMachine, step, supplies
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gnomon.recorder.errors import MissedError
 from gnomon.recorder.gate import GateLimits
+from gnomon.recorder.recorder_errors import MissedError
 from gnomon.recorder.replay_machine import INVALID, MachineClient, PvState
 from gnomon.recorder.replay_steps import Plan, Start, Step
 from gnomon.recorder.watch import StartWatch

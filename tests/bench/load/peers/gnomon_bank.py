@@ -11,9 +11,9 @@ from common import STOP_SIGNALS, Settings, announce_ready, parse_settings
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca.server import CaServer
-from gnomon.ioc.servers.ca.server import settings as ca_settings
-from gnomon.ioc.servers.pva.server import PvaServer
+from gnomon.ioc.servers.ca.ca_server import CaServer
+from gnomon.ioc.servers.ca.ca_server import settings as ca_settings
+from gnomon.ioc.servers.pva.pva_server import PvaServer
 from gnomon.lattice import Client
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.failing_parts import FailingParts
-from gnomon.ioc.app.rpc.fault import FaultProcedure
+from gnomon.ioc.app.rpc.dt_fault import FaultProcedure
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.lattice import Outcome
 from gnomon.recorder import Reader

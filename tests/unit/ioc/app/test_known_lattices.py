@@ -13,7 +13,7 @@ from gnomon.ioc.base.config import Config
 from gnomon.ioc.commands.planning import plan
 from gnomon.lattice import Client, Command, DocumentError, Lattice, Ring, Setting
 from gnomon.recorder import Journal
-from gnomon.recorder.errors import ReviewError
+from gnomon.recorder.recorder_errors import ReviewError
 from gnomon.recorder.snapshots import Signature, Snapshot, entries_of
 from unit.lattice import small_ring
 

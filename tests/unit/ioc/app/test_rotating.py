@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from gnomon.ioc.app.rotating import rotate
-from gnomon.ioc.app.rpc.journal import ArchiveProcedure, JournalProcedure, JournalQueryError
+from gnomon.ioc.app.rpc.dt_journal import ArchiveProcedure, JournalProcedure, JournalQueryError
 from gnomon.ioc.app.twin import Twin
 from gnomon.ioc.base.config import RotateConfig
 from gnomon.recorder import Reader, rotation

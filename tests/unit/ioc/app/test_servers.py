@@ -8,7 +8,7 @@ import pytest
 
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca.server import CaError
+from gnomon.ioc.servers.ca.ca_server import CaError
 from gnomon.ioc.servers.pva.settings import PvaError
 from system.fake_sink import FakeSink
 from unit.ioc.app.serving_stage import config_in

@@ -15,7 +15,7 @@ from gnomon.ioc.base.config import Config, ShadowConfig, changed
 from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import revolution_frequency
-from gnomon.ioc.shadow import assembly, follower
+from gnomon.ioc.shadow import follower, shadow_assembly
 from gnomon.ioc.shadow import shadow as shadow_module
 from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
@@ -62,13 +62,13 @@ async def following(
         links.append(FakeLink())
         return links[-1]
 
-    monkeypatch.setattr(assembly, "make_link", link)
+    monkeypatch.setattr(shadow_assembly, "make_link", link)
     monkeypatch.setattr(follower, "GATHER_S", 0.02)
     monkeypatch.setattr(shadow_module, "LOOK_S", 0.025)
     shadow = {"addresses": ["machine"], "settle_s": SETTLE_S, "stale_s": STALE_S}
     config = changed(Config(prefix="T:"), {"role": "shadow", "shadow": shadow})
     async with running(folder, compute) as rig:
-        mode = assembly.make_mode(config, RING, rig.services, rig.controls)
+        mode = shadow_assembly.make_mode(config, RING, rig.services, rig.controls)
         mode.begin()
         try:
             yield rig, links[0]
@@ -402,7 +402,7 @@ async def test_a_paused_shadow_stays_paused_whatever_the_machine_does(
 @pytest.mark.parametrize(("role", "words"), [("twin", "shadow.addresses"), ("machine", "stands in for")])
 async def test_a_mode_that_cannot_be_had_is_refused_with_what_to_do(tmp_path: Path, role: str, words: str) -> None:
     async with running(tmp_path) as rig:
-        mode = assembly.make_mode(changed(Config(prefix="T:"), {"role": role}), RING, rig.services, rig.controls)
+        mode = shadow_assembly.make_mode(changed(Config(prefix="T:"), {"role": role}), RING, rig.services, rig.controls)
         assert isinstance(mode, Mode)
         mode.begin()
         reply = await rig.put("T:par:mode", "shadow")
@@ -420,8 +420,9 @@ def test_a_shadow_without_a_machine_is_refused_as_a_configuration() -> None:
 
 def test_noise_of_a_monitor_that_is_not_there_is_refused() -> None:
     with pytest.raises(Exception, match="no monitor 'BPM9'"):
-        assembly.make_noise(ShadowConfig(monitor_noise_of={"BPM9": 1e-6}), RING)
-    assert assembly.make_noise(ShadowConfig(monitor_noise_of={"BPM1": 2e-6}), RING).monitors == pytest.approx([2e-6])
+        shadow_assembly.make_noise(ShadowConfig(monitor_noise_of={"BPM9": 1e-6}), RING)
+    noise = shadow_assembly.make_noise(ShadowConfig(monitor_noise_of={"BPM1": 2e-6}), RING)
+    assert noise.monitors == pytest.approx([2e-6])
 
 
 def test_pvs_left_alone_are_not_watched_and_the_others_keep_their_place() -> None:

@@ -32,7 +32,7 @@ from gnomon.propagator.generic import (
     describes,
     propagate,
 )
-from gnomon.propagator.generic.elements import description_of
+from gnomon.propagator.generic.element_physics import description_of
 from unit.propagator.small_ring import FreeLattice, SmallRing, small_elements
 
 QUADRUPOLE = Quadrupole(name="Q", length=0.3, b=(0.0, 1.9, 0.0, 0.0))
@@ -193,7 +193,7 @@ def test_an_element_without_description_is_named() -> None:
 
 
 def test_no_field_of_an_element_is_unknown_to_its_description() -> None:
-    # a new field needs its physics in generic/elements.py first, or what it means is ignored in silence
+    # a new field needs its physics in generic/element_physics.py first, or what it means is ignored in silence
     element = {"name", "length"}
     multipole = element | {"a", "b", "kick_x", "kick_y", "dx", "dy", "roll", "slices"}
     bend = multipole | {"angle", "entrance_angle", "exit_angle", "gap", "fint_entrance", "fint_exit"}

@@ -24,7 +24,7 @@ from gnomon.propagator.generic import (
     propagate,
     tune_shift_with_amplitude,
 )
-from gnomon.propagator.generic.modes import find_modes
+from gnomon.propagator.generic.normal_modes import find_modes
 from unit.propagator.errors import with_errors, with_misalignments
 from unit.propagator.pyat_oracle import pyat_lattice
 from unit.propagator.small_ring import FreeLattice, SmallRing

@@ -14,8 +14,8 @@ from gnomon.propagator import Propagator
 from gnomon.propagator.compiled import Floats, kernel
 from gnomon.propagator.six import SixD, envelope, radiation_summary
 from gnomon.propagator.six import six_kernels as kernels
-from gnomon.propagator.six.program import Tables
-from gnomon.propagator.six.steps import Point, face, face_matrix
+from gnomon.propagator.six.six_elements import Point, face, face_matrix
+from gnomon.propagator.six.six_tables import Tables
 from unit.lattice.small_ring import DOCUMENT
 from unit.propagator.errors import with_errors, with_misalignments
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.recorder.errors import SaveFileError
+from gnomon.recorder.recorder_errors import SaveFileError
 from gnomon.recorder.save_files import FORMATS, About, Value, format_of, read, write
 from gnomon.recorder.save_files.decoding import MAX_BYTES, MAX_LINES
 

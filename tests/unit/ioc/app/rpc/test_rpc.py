@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.app.rpc.set import SetProcedure
+from gnomon.ioc.app.rpc.dt_set import SetProcedure
 from gnomon.ioc.base.protocols import Writer
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.bank import Bank

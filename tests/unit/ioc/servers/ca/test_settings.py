@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnomon.ioc.servers.ca.server import CaError, CaSettings, beacon_variables, settings
+from gnomon.ioc.servers.ca.ca_server import CaError, CaSettings, beacon_variables, settings
 
 
 def test_the_environment_wins_over_the_configuration() -> None:

@@ -1,0 +1,262 @@
+"""The execution of a plan on a machine: one step at a time, verified, and rolled back if anything is wrong.
+
+Nothing here depends on faults or servers; the machine, the clock and the record of events are passed in.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from gnomon.recorder.audit import Audit, AuditFile
+from gnomon.recorder.gate import (
+    NO_BOUND,
+    GateLimits,
+    Verdict,
+    check_prediction,
+    check_state,
+    check_step,
+    equal,
+    judge,
+)
+from gnomon.recorder.net_steps import make_net_plan
+from gnomon.recorder.recorder_errors import MachineError, ReplayError
+from gnomon.recorder.replay_machine import MachineClient, PvState
+from gnomon.recorder.replay_steps import Plan, Step, make_plan
+from gnomon.recorder.rollback import Report, RollBack, Written, facts
+from gnomon.recorder.verifying import Clock, SystemClock, Verifier
+from gnomon.recorder.watch import StartWatch
+from gnomon.recorder.without_faults import without_faults
+
+__all__ = [
+    "NO_BOUND",
+    "AuditFile",
+    "GateLimits",
+    "MachineClient",
+    "Plan",
+    "PvState",
+    "ReplayOptions",
+    "Report",
+    "Result",
+    "Step",
+    "Verdict",
+    "carry_out",
+    "check_prediction",
+    "check_step",
+    "make_net_plan",
+    "make_plan",
+    "without_faults",
+]
+
+#: Time between checks of the start state while the next step is not due [s].
+WATCH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """Options: `timeout_s` bounds each call, `settle_s` the time of a readback; `pace` is the time between steps.
+
+    `pace` "original" keeps the recorded times, a number is the time from one step to the next [s], and None goes on as
+    soon as a step is verified.
+    """
+
+    limits: GateLimits = field(default_factory=GateLimits)
+    timeout_s: float = 5.0
+    settle_s: float = 5.0
+    pace: float | Literal["original"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of a replay: `done` steps were verified; `failure` is the reason why it stopped, or empty.
+
+    `restored` are the PVs put back, in order; `left` those that could not be, each with the value that it should have.
+    """
+
+    done: int
+    failure: str = ""
+    restored: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def examine(plan: Plan, machine: MachineClient, options: ReplayOptions) -> Verdict:
+    """Connect to every PV of the plan, read it, and judge. Writes nothing; machine errors become reasons."""
+    names = [start.pv for start in plan.starts]
+    for step in plan.steps:
+        names += [step.pv, step.readback, *filter(None, [step.back_pv])]
+    names = list(dict.fromkeys(names))
+    missing = machine.connect(names, options.timeout_s)
+    if missing:
+        return Verdict(tuple(f"{pv}: not connected" for pv in missing))
+    states: dict[str, PvState] = {}
+    drives: dict[str, tuple[float, float]] = {}
+    troubles: list[str] = []
+    try:
+        states |= machine.get_all(names, options.timeout_s)
+        for step in plan.steps:
+            if step.pv not in drives:
+                drives[step.pv] = machine.limits(step.pv, options.timeout_s)
+    except MachineError as error:
+        troubles.append(str(error))
+    return Verdict((*troubles, *judge(plan, states, drives, options.limits).reasons))
+
+
+def carry_out(
+    plan: Plan,
+    machine: MachineClient,
+    options: ReplayOptions,
+    audit: Audit,
+    report: Report,
+    clock: Clock | None = None,
+    uninterrupted: Callable[[], object] | None = None,
+    taken_over: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Write the steps, each verified before the next; on any failure put back what was written, in reverse order.
+
+    The start state of the recording is watched throughout. Putting back continues until all of it is verified, or until
+    `taken_over` is true because an operator has taken over the machine; values set by someone else are left alone.
+
+    `report` is called for each step ("write", "verified", "restored", "waiting", "left") with a remark. `uninterrupted`
+    is called before putting back, so that a second interrupt does not stop it. Raises ReplayError if the gate refuses,
+    before anything is written. An interrupt also puts back and gives a result.
+    """
+    verdict = examine(plan, machine, options)
+    if not verdict.accepted:
+        raise ReplayError("replay refused, nothing was written:\n" + "\n".join(f"  {r}" for r in verdict.reasons))
+    run = _Replay(plan, machine, options, audit, report, clock or SystemClock(), taken_over)
+    audit.note("begin", {"steps": len(plan.steps)})
+    failure = "unexpected error"
+    restored: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    try:
+        run.forward()
+        failure = ""
+    except KeyboardInterrupt:
+        failure = "interrupted"
+    except (MachineError, ReplayError) as error:
+        failure = str(error)
+    finally:  # whatever went wrong, the machine goes back first
+        if failure:
+            restored, left = run.back(failure, uninterrupted or (lambda: None))
+    if not failure:
+        audit.note("end", {"done": run.done})
+    return Result(run.done, failure, restored, left)
+
+
+class _Replay:
+    def __init__(
+        self,
+        plan: Plan,
+        machine: MachineClient,
+        options: ReplayOptions,
+        audit: Audit,
+        report: Report,
+        clock: Clock,
+        taken_over: Callable[[], bool],
+    ) -> None:
+        self.plan = plan
+        self.machine = machine
+        self.options = options
+        self.audit = audit
+        self.report = report
+        self.clock = clock
+        self.taken_over = taken_over
+        self.watch = StartWatch(plan, machine, options.limits, options.timeout_s)
+        self.verifier = Verifier(machine, options.limits, options.timeout_s, options.settle_s, clock)
+        self.written: list[Written] = []
+        self.done = 0
+
+    def forward(self) -> None:
+        """Write all steps. Raises MachineError, ReplayError."""
+        begin = self.clock.monotonic()
+        for number, step in enumerate(self.plan.steps):
+            self._wait_for(begin + _due(self.plan.steps, number, self.options.pace))
+            self.watch.check()
+            shown, before = self._check_start_of(step)
+            self.audit.note("write", {**facts(step), "put_back": before})
+            self.report("write", step, "")
+            self.written.append(Written(step, shown, before))
+            self.machine.put(step.pv, step.target, self.options.timeout_s)
+            self.verifier.verify(step, step.target, partial(self.watch.check_moved, number))
+            self.watch.advance(number)
+            self.done += 1
+            self.audit.note("verified", facts(step))
+            self.report("verified", step, "")
+        self.watch.check()
+
+    def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Put back in reverse order; return the PVs restored and, each with its value to be set, those left."""
+        roll_back = RollBack(
+            self.written,
+            self.machine,
+            self.verifier,
+            self.options.limits,
+            self.audit,
+            self.report,
+            self.clock,
+            self.taken_over,
+        )
+        begun = False
+        while True:
+            try:
+                uninterrupted()
+                if not begun:
+                    begun = True
+                    roll_back.note("failed", {"reason": failure})
+                roll_back.run()
+                left = [*roll_back.left, *self._moved_besides()]
+                roll_back.note("end", {"done": self.done, "left": len(left)})
+                return tuple(roll_back.restored), tuple(left)
+            except KeyboardInterrupt:  # only an operator who takes over ends this
+                continue
+
+    def _moved_besides(self) -> list[str]:
+        """List PVs that steps changed without writing them, as an optics changes supplies, and that are not back."""
+        own = {pv for w in self.written for pv in (w.step.pv, w.step.readback)}
+        besides = {pv for number in range(len(self.written)) for pv in self.watch.moved_by(number)} - own
+        left = []
+        for start in self.plan.starts:
+            if start.pv in besides:
+                try:
+                    stands = self.machine.get(start.pv, self.options.timeout_s).value
+                except MachineError as error:
+                    left.append(f"{start.pv}: should be {start.value:.9g} {start.unit}: {error}")
+                    continue
+                if not abs(stands - start.value) <= self.options.limits.tolerance * start.range:
+                    left.append(
+                        f"{start.pv}: should be {start.value:.9g} {start.unit}: is {stands:.9g} {start.unit}, "
+                        "changed by a step that was put back"
+                    )
+        return left
+
+    def _check_start_of(self, step: Step) -> tuple[float, float]:
+        """Read a setpoint's value before a step, and find the value to put back.
+
+        Raises MachineError unless the PV has the value that it had in the recording.
+        """
+        limits, timeout = self.options.limits, self.options.timeout_s
+        state = self.machine.get(step.readback, timeout)
+        for reason in check_state(step.readback, state):
+            raise MachineError(reason)
+        if not equal(state.value, step.start, step, limits):
+            raise MachineError(
+                f"{step.readback} = {state.value:.9g} {step.unit}, but the step begins at "
+                f"{step.start:.9g} {step.unit}: someone else has changed it"
+            )
+        setpoint = self.machine.get(step.pv, timeout).value
+        return setpoint, setpoint if equal(setpoint, step.start, step, limits) else step.start
+
+    def _wait_for(self, moment: float) -> None:
+        """Wait until a moment, and watch the start state meanwhile."""
+        while (rest := moment - self.clock.monotonic()) > 0.0:
+            self.clock.sleep(min(rest, WATCH_S))
+            self.watch.check()
+
+
+def _due(steps: Sequence[Step], number: int, pace: float | Literal["original"] | None) -> float:
+    """Calculate when a step is due, from the beginning [s]."""
+    if pace is None:
+        return 0.0
+    if pace == "original":
+        return max(0, steps[number].wall_ns - steps[0].wall_ns) / 1e9
+    return pace * number
