@@ -81,7 +81,7 @@ class _Move:
 
     def value_from(self, present: "Reading") -> str:
         """Return the value to write. Raises ClientError for a step of what is not a number."""
-        from gnomon.clients.client_errors import ClientError
+        from gnomon.clients.errors import ClientError
         from gnomon.lattice.text import NotANumberError, parse_number
 
         if not self.sign:
@@ -119,7 +119,7 @@ def _not_at_setpoint(client: "EpicsClient", setpoints: "list[Reading]") -> "dict
     A put that the server has accepted may have been lost on its way to the device: the readback is what tells. Nothing
     is found on a server that does not list its PVs.
     """
-    from gnomon.clients.client_errors import ClientError
+    from gnomon.clients.errors import ClientError
 
     try:
         return _compare_readbacks(client, setpoints)

@@ -47,7 +47,7 @@ class ServedJournal:
 
 def find_served_journal(asked: Asked) -> ServedJournal:
     """Ask the running server for its journal. Raises GnomonError if it does not answer, or writes another one."""
-    from gnomon.clients.client_errors import NoServerError
+    from gnomon.clients.errors import NoServerError
     from gnomon.clients.server_choice import choose_server
     from gnomon.recorder import Reader, ReviewError
 

@@ -32,7 +32,7 @@ def status(
     """
     from gnomon.cli.output import print_error, print_json
     from gnomon.cli.status_text import list_lines, screen_lines
-    from gnomon.clients.client_errors import NoAnswerError, NoServerError
+    from gnomon.clients.errors import NoAnswerError, NoServerError
     from gnomon.clients.server_choice import choose_servers
 
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from caproto import CaprotoError, ChannelType, ErrorResponse
 from caproto.threading.client import Context, SharedBroadcaster
 
-from gnomon.clients.client_errors import NoAnswerError, RefusedError
+from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.reading import Reading
 from gnomon.lattice.text import is_port
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
 
-from gnomon.clients.client_errors import ClientError, NoAnswerError, NotFoundError
+from gnomon.clients.errors import ClientError, NoAnswerError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target
 from gnomon.db.canonical_name import canonical_name

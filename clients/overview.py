@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gnomon.clients.client_errors import ClientError, NoAnswerError
 from gnomon.clients.epics_client import EpicsClient
+from gnomon.clients.errors import ClientError, NoAnswerError
 from gnomon.clients.reading import Reading, jsonable
 from gnomon.clients.server_choice import Target
 from gnomon.db import sources

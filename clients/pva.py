@@ -10,7 +10,7 @@ from p4p.client import raw
 from p4p.client.thread import Context, Disconnected, RemoteError
 from p4p.nt import NTURI
 
-from gnomon.clients.client_errors import NoAnswerError, RefusedError
+from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.pv_values import reading_of
 from gnomon.clients.pva_subscriptions import Subscriptions
 from gnomon.clients.reading import Reading

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gnomon.clients.client_errors import ClientError, NotFoundError
 from gnomon.clients.epics_client import EpicsClient, ProtocolName, PvInfo
+from gnomon.clients.errors import ClientError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import choose_server
 from gnomon.lattice import NAMED_SETTINGS, Key

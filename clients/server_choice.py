@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gnomon.clients.client_errors import NoServerError
+from gnomon.clients.errors import NoServerError
 from gnomon.ioc.base.running_servers import RunningServer, running_servers
 
 __all__ = ["Target", "choose_server", "choose_servers", "find_again"]

@@ -18,8 +18,8 @@ def watch(connection: Connection) -> None:
     import socket
 
     from gnomon.cli.options import configure
-    from gnomon.clients.client_errors import ClientError
     from gnomon.clients.epics_client import EpicsClient
+    from gnomon.clients.errors import ClientError
     from gnomon.clients.server_choice import Target, find_again
 
     if find_spec("textual") is None:

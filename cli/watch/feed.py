@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from gnomon.cli.watch.supply_steps import Step, setpoints, stepped, undo_refusal
-from gnomon.clients.client_errors import ClientError
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import ClientError
 from gnomon.clients.overview import Overview, last_commands, pvs_of_sources
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target

@@ -16,7 +16,7 @@ from conftest import EpicsPorts, free_port
 from epics_tools import run
 
 import gnomon
-from gnomon.clients.client_errors import NotFoundError, RefusedError
+from gnomon.clients.errors import NotFoundError, RefusedError
 from gnomon.clients.remote_ring import RemoteRing
 from gnomon.lattice.tables import UnknownNameError
 from system.twin_process import GNOMON, TwinProcess

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gnomon.cli.watch.magnets import Magnet, RingMap
-from gnomon.clients.client_errors import RefusedError
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import RefusedError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target
 from unit.cli.fake_overview import healthy, reading, server

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gnomon.clients.client_errors import RefusedError
+from gnomon.clients.errors import RefusedError
 from gnomon.clients.reading import Reading
 
 PVS = (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gnomon.cli.get import reading_lines
-from gnomon.clients.client_errors import NoAnswerError, NotFoundError
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import NoAnswerError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target
 from unit.cli.commands import gnomon

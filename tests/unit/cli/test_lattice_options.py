@@ -8,7 +8,7 @@ import typer
 from gnomon.cli import lattice_options, served_journal
 from gnomon.cli.lattice_options import ChosenJournal, LatticeChoice, find_lattice, named_pair
 from gnomon.cli.served_journal import Asked
-from gnomon.clients.client_errors import NoServerError
+from gnomon.clients.errors import NoServerError
 from gnomon.ioc.app import known_lattices
 from gnomon.ioc.app.known_lattices import KnownLattice, UnknownLatticeError
 from gnomon.ioc.base.config import Config, changed

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gnomon.clients.client_errors import ClientError, RefusedError
+from gnomon.clients.errors import ClientError, RefusedError
 from gnomon.clients.reading import Reading
 from unit.cli.commands import gnomon
 from unit.cli.running_client import FakeServer

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gnomon.cli import status as command
 from gnomon.cli import status_text
-from gnomon.clients.client_errors import NoServerError
+from gnomon.clients.errors import NoServerError
 from gnomon.clients.overview import Overview
 from gnomon.clients.server_choice import Target
 from gnomon.lattice import Client

@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.cli import output
 from gnomon.cli.status_text import list_lines
-from gnomon.clients.client_errors import NoServerError
+from gnomon.clients.errors import NoServerError
 from unit.cli.commands import gnomon
 from unit.cli.fake_overview import overview, server
 from unit.cli.running_client import FakeServer

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from gnomon.cli.watch import command
 from gnomon.cli.watch.app import WatchApp
 from gnomon.cli.watch.feed import Feed
-from gnomon.clients.client_errors import ClientError, NoAnswerError
+from gnomon.clients.errors import ClientError, NoAnswerError
 from gnomon.clients.server_choice import Target
 from unit.cli.commands import gnomon
 from unit.cli.fake_feed import SUPPLY, FakeClient, ring_map

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gnomon.clients.client_errors import NoAnswerError, RefusedError
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.overview import Overview, last_commands, read_overview
 from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target

@@ -12,7 +12,7 @@ from p4p.server import Server
 from p4p.server.raw import ServOpWrap
 from p4p.server.thread import SharedPV
 
-from gnomon.clients.client_errors import NoAnswerError, RefusedError
+from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.pva import PvaClient
 from gnomon.clients.reading import Reading
 

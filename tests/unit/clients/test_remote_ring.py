@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gnomon.clients.client_errors import ClientError, NotFoundError
 from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import ClientError, NotFoundError
 from gnomon.clients.reading import Reading
 from gnomon.clients.remote_ring import RemoteRing
 from gnomon.clients.server_choice import Target

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.clients.client_errors import NoServerError
+from gnomon.clients.errors import NoServerError
 from gnomon.clients.server_choice import Target, choose_server, find_again
 from gnomon.ioc.base.running_servers import RunningServer, announced
 
