@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.fault_injection.errors.documents import ROLLED, true_document
 from gnomon.fault_injection.errors.drawn import MachineErrors
 from gnomon.fault_injection.errors.field_factors import FieldFactors
+from gnomon.fault_injection.errors.true_documents import ROLLED, true_document
 from gnomon.lattice import Lattice, Ring
 
 

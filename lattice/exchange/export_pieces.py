@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gnomon.lattice.elements import NO_FIELD, ORDERS, Bend, Cavity, Corrector, Drift, Element, Multipole, Quadrupole
 from gnomon.lattice.exchange.findings import Finding
-from gnomon.lattice.exchange.momentum import momentum_compaction, velocity
+from gnomon.lattice.exchange.momentum_compaction import momentum_compaction, velocity
 from gnomon.lattice.lattice import Lattice
 from gnomon.lattice.units import SPEED_OF_LIGHT
 

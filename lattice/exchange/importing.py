@@ -12,7 +12,7 @@ from gnomon.lattice.exchange.document_text import render
 from gnomon.lattice.exchange.element_names import unique_names
 from gnomon.lattice.exchange.findings import ExchangeError, Finding, MissingEnergyError, RefusedLattice, summary
 from gnomon.lattice.exchange.foreign import MAX_ELEMENTS, ForeignElement, ForeignRing
-from gnomon.lattice.exchange.momentum import frequency_findings
+from gnomon.lattice.exchange.momentum_compaction import frequency_findings
 from gnomon.lattice.exchange.powering import ELECTRON_EV, LIMITS, power, rigidity
 from gnomon.lattice.exchange.readers import read_ring
 from gnomon.lattice.exchange.slicing import SLICED, choose_slices

@@ -1,5 +1,11 @@
 """First derivatives of orbit and optics in closed form: the effect of small changes, without making them."""
 
+from gnomon.propagator.derivatives.closed_orbit_response import (
+    OrbitResponse,
+    frequency_response,
+    misalignment_response,
+    orbit_response,
+)
 from gnomon.propagator.derivatives.linear_turn import NoDerivative
 from gnomon.propagator.derivatives.optics_response import (
     OpticsResponse,
@@ -7,12 +13,6 @@ from gnomon.propagator.derivatives.optics_response import (
     chromaticity_response,
     optics_response,
     tune_response,
-)
-from gnomon.propagator.derivatives.orbit_response import (
-    OrbitResponse,
-    frequency_response,
-    misalignment_response,
-    orbit_response,
 )
 from gnomon.propagator.derivatives.supply_response import SupplyResponse, fed_by, supplies_of, supply_response
 

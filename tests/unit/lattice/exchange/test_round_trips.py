@@ -12,7 +12,7 @@ from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.elements import Bend, Corrector, Multipole, Octupole, Quadrupole, Sextupole
 from gnomon.lattice.exchange import RefusedLattice, export_machine, import_machine
 from gnomon.lattice.exchange.export_pieces import split_element
-from gnomon.lattice.exchange.momentum import momentum_compaction
+from gnomon.lattice.exchange.momentum_compaction import momentum_compaction
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import imported, saved, small_cell, small_ring, turn_of
 
