@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gnomon.lattice.devices import BeamPositionMonitor, Key, Magnet, PropertySpec
     from gnomon.lattice.document import MachineDocument
     from gnomon.lattice.lattice import Lattice, Ring
-    from gnomon.lattice.monitors import MonitorErrors
+    from gnomon.lattice.monitor_errors import MonitorErrors
     from gnomon.lattice.operation import ENERGY, NAMED_SETTINGS, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
     from gnomon.lattice.states import fault_in_states

@@ -23,7 +23,7 @@ from gnomon.lattice.elements import (
     Quadrupole,
     Sextupole,
 )
-from gnomon.lattice.monitors import SETTINGS
+from gnomon.lattice.monitor_errors import SETTINGS
 from gnomon.lattice.named_optics import optics_stiffness
 from gnomon.lattice.operation import add_operation
 from gnomon.lattice.units import FREQUENCY_UNITS

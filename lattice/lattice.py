@@ -22,7 +22,7 @@ from gnomon.lattice.devices import Key, Magnet, PropertySpec, checked
 from gnomon.lattice.document import MachineDocument
 from gnomon.lattice.elements import ORDERS, PARAMETERS, Cavity, Element, Multipole
 from gnomon.lattice.gathering import Gathering, gathering
-from gnomon.lattice.monitors import KEPT, MonitorErrors, monitor_errors
+from gnomon.lattice.monitor_errors import KEPT, MonitorErrors, monitor_errors
 from gnomon.lattice.named_optics import named_optics_settings
 from gnomon.lattice.operation import ENERGY, OPTICS, VOLTAGE, fundamental_voltages
 from gnomon.lattice.tables import unknown_name

@@ -35,8 +35,8 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import TwinServices
-from gnomon.lattice import Client
 from gnomon.ioc.shadow.shadow_assembly import make_mode
+from gnomon.lattice import Client
 from gnomon.propagator import Compute, PropagatorService
 from gnomon.recorder import Journal
 
