@@ -1,20 +1,20 @@
 """First derivatives of orbit and optics in closed form: the effect of small changes, without making them."""
 
-from gnomon.propagator.derivatives.closed_orbit_response import (
-    OrbitResponse,
-    frequency_response,
-    misalignment_response,
-    orbit_response,
-)
 from gnomon.propagator.derivatives.linear_turn import NoDerivative
-from gnomon.propagator.derivatives.optics_response import (
+from gnomon.propagator.derivatives.optics_derivatives import (
     OpticsResponse,
     TuneResponse,
     chromaticity_response,
     optics_response,
     tune_response,
 )
-from gnomon.propagator.derivatives.supply_response import SupplyResponse, fed_by, supplies_of, supply_response
+from gnomon.propagator.derivatives.orbit_derivatives import (
+    OrbitResponse,
+    frequency_response,
+    misalignment_response,
+    orbit_response,
+)
+from gnomon.propagator.derivatives.supply_derivatives import SupplyResponse, fed_by, supplies_of, supply_response
 
 __all__ = [
     "NoDerivative",

@@ -12,8 +12,8 @@ import numpy as np
 
 from gnomon.lattice import Lattice, LatticeError, Magnet
 from gnomon.propagator.compiled import Floats
-from gnomon.propagator.derivatives.closed_orbit_response import Hold
 from gnomon.propagator.derivatives.linear_turn import Knobs, Turn, beam_of
+from gnomon.propagator.derivatives.orbit_derivatives import Hold
 from gnomon.propagator.live.kernel_report import REPORT
 from gnomon.propagator.live.live_kernels import CHROMATIC, OPTICS
 from gnomon.propagator.live.live_program import ABOVE, BEAM, BELOW
