@@ -65,6 +65,17 @@ class Servers:
         self._twins.append(twin)
         twin.connections.serve(TwinDoors(self.ca, self._pva, twin.bank), rpcs)
 
+    def replace(self, before: Twin, after: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
+        """Show another twin through the same bank: puts and calls go to it from now on, and clients stay connected."""
+        self._twins[self._twins.index(before)] = after
+        doors = TwinDoors(self.ca, self._pva, after.bank)
+        self._pva.redirect(after.bank, after.dispatcher, rpcs, after.connections)
+        self.ca.redirect(after.bank, after.dispatcher, after.connections)
+        after.connections.serve(doors, rpcs)
+        if not before.connections.idle:  # clients get back what faults had taken from them
+            doors.review_rights()
+            doors.call_clients()
+
     def remove(self, twin: Twin) -> None:
         """Show a twin no longer: its clients are disconnected at once."""
         self._twins.remove(twin)

@@ -79,10 +79,14 @@ class TwinRecipe:
     imperfect: ImperfectMachine | None = None
 
 
-async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack) -> Twin:
-    """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError."""
+async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack, bank: Bank | None = None) -> Twin:
+    """Make a twin with its first result published; `stack` ends it, in reverse order. Raises JournalError.
+
+    It shows its PVs in `bank`, which an earlier twin of the same PVs had, or in a new one.
+    """
     config, ring = recipe.config, recipe.machine.ring
-    bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
+    if bank is None:
+        bank = await asyncio.to_thread(Bank, recipe.specs, time.time_ns())
     injector = Injector(config.faults.seed, value_of=PvValues(bank, config.prefix))
     parts = FailingParts(injector)
     journal, initial = await asyncio.to_thread(_open_journal, recipe, parts)

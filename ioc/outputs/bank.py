@@ -70,15 +70,30 @@ class Bank:
         self.index: dict[str, int] = {spec.name: i for i, spec in enumerate(self.specs)}
         n = len(self.specs)
         self.values = np.zeros(n)
-        self.objects: list[Any] = [_empty(spec) for spec in self.specs]
-        self.severity = np.full(n, Severity.INVALID, dtype=np.uint8)
-        self.status = np.full(n, Status.UDF, dtype=np.uint8)
-        self.time_ns = np.full(n, time_ns, dtype=np.int64)
+        self.objects: list[Any] = [None] * n
+        self.severity = np.zeros(n, dtype=np.uint8)
+        self.status = np.zeros(n, dtype=np.uint8)
+        self.time_ns = np.zeros(n, dtype=np.int64)
         self.generation = np.zeros(n, dtype=np.int64)
         self._limits = _alarm_limits(self.specs)
         self._listeners: list[Listener] = []
         self._filter: ReadingFilter | None = None
         self._lock = Lock()  # held while arrays are written or one PV is read, never while listeners run
+        self.forget(time_ns)
+
+    def forget(self, time_ns: int) -> None:
+        """Be as a new bank: no PV has a value, and no filter changes anything. Listeners stay, and are told nothing."""
+        self._filter = None
+        with self._lock:
+            self.values[:] = 0.0
+            self.objects[:] = [_empty(spec) for spec in self.specs]
+            self.severity[:], self.status[:] = Severity.INVALID, Status.UDF
+            self.time_ns[:] = time_ns
+            self.generation[:] = 0
+
+    def tell_what_is_empty(self) -> None:
+        """Tell the listeners of the PVs that have no value yet."""
+        self._tell(np.flatnonzero(self.status == Status.UDF))
 
     def disturb(self, reading_filter: ReadingFilter) -> None:
         """Let a filter change everything that is published from now on."""

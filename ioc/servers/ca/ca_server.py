@@ -256,6 +256,11 @@ class CaServer:
             raise CaError("This bank is not served over Channel Access: add it before it is removed.")
         return hosted
 
+    def redirect(self, bank: Bank, sink: PutSink, gate: ConnectionGate = OPEN_GATE) -> None:
+        """Hand the puts to a bank that is served to another sink, and let another gate disturb its connections."""
+        hosted = self._hosted(bank)
+        hosted.sink, hosted.gate = sink, gate
+
     @property
     def port(self) -> int:
         """The TCP port, which is another than wanted when that was taken; searches announce it."""

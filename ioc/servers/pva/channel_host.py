@@ -3,6 +3,7 @@
 from threading import Lock
 from typing import Any, Protocol
 
+from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.pva.permits import Permits
 from gnomon.lattice import Client
@@ -48,6 +49,10 @@ class ChannelHost(Protocol):
 
     def put(self, operation: Any, index: int, value: Any, client: Client) -> None:
         """Hand on a put, and have the client answered."""
+        ...
+
+    def procedure(self, name: str) -> RpcHandler | None:
+        """Return the procedure behind a name, if there is one."""
         ...
 
     def process(self, index: int) -> None:

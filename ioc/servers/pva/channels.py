@@ -17,10 +17,9 @@ NO_TEXT = "a text that is not UTF-8; nothing was changed"
 class BankChannel:
     """The handler of a PV of the bank: it is open, and costs something, only while a client is connected."""
 
-    def __init__(self, host: ChannelHost, index: int, procedure: RpcHandler | None = None) -> None:
+    def __init__(self, host: ChannelHost, index: int) -> None:
         self._host = host
         self._index = index
-        self._procedure = procedure
 
     def onFirstConnect(self, pv: Any) -> None:
         """Open the PV; p4p calls this before the client can ask for anything."""
@@ -45,18 +44,19 @@ class BankChannel:
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call the procedure of this name, if there is one."""
-        if self._procedure is None:
+        procedure = self._host.procedure(self._host.bank.specs[self._index].name)
+        if procedure is None:
             operation.done(error=f"{operation.name()} is not a remote procedure: read, monitor or write it.")
         else:
-            _call(self._host, self._procedure, operation)
+            _call(self._host, procedure, operation)
 
 
 class ProcedureChannel:
     """The handler of a PV that is a remote procedure and nothing else."""
 
-    def __init__(self, host: ChannelHost, procedure: RpcHandler) -> None:
+    def __init__(self, host: ChannelHost, name: str) -> None:
         self._host = host
-        self._procedure = procedure
+        self._name = name
 
     def put(self, pv: Any, operation: Any) -> None:
         """Say what to do instead."""
@@ -64,7 +64,9 @@ class ProcedureChannel:
 
     def rpc(self, pv: Any, operation: Any) -> None:
         """Call it."""
-        _call(self._host, self._procedure, operation)
+        procedure = self._host.procedure(self._name)
+        assert procedure is not None  # that of a name never goes
+        _call(self._host, procedure, operation)
 
 
 def _call(host: ChannelHost, procedure: RpcHandler, operation: Any) -> None:

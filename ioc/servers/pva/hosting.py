@@ -131,6 +131,15 @@ class Hosted:
         """Have a PV published once more. Called in any thread."""
         self._in_loop(lambda: self.bank.process(index, time.time_ns()))
 
+    def redirect(self, sink: PutSink, rpcs: Mapping[str, RpcHandler], gate: ConnectionGate) -> None:
+        """Hand puts and calls to others from now on; the procedures have the names of those before."""
+        self.sink, self.gate = sink, gate
+        self._rpcs.update(rpcs)
+
+    def procedure(self, name: str) -> RpcHandler | None:
+        """The procedure behind a name, if there is one."""
+        return self._rpcs.get(name)
+
     @property
     def connected(self) -> int:
         """Number of PVs that have at least one client."""
@@ -139,13 +148,13 @@ class Hosted:
     def channels(self) -> Iterator[tuple[str, Any]]:
         """Name and p4p's PV, new ones, of all that is served."""
         self._pvs = [
-            SharedPV(handler=BankChannel(self, index, self._rpcs.get(spec.name)))
+            SharedPV(handler=BankChannel(self, index))
             for index, spec in enumerate(self.bank.specs)
         ]
         yield from zip((spec.name for spec in self.bank.specs), self._pvs, strict=True)
-        for name, procedure in self._rpcs.items():
+        for name in self._rpcs:
             if name not in self.bank.index:
-                yield name, SharedPV(handler=ProcedureChannel(self, procedure), initial=procedure_value())
+                yield name, SharedPV(handler=ProcedureChannel(self, name), initial=procedure_value())
 
     def listen(self) -> None:
         """Post from now on what the bank publishes. To be called before the first client can open a PV."""

@@ -135,6 +135,15 @@ class PvaServer:
             raise PvaError("This bank is not served over PV Access: add it before it is removed.")
         return hosted
 
+    def redirect(
+        self, bank: Bank, sink: PutSink, rpcs: Mapping[str, RpcHandler], gate: ConnectionGate = OPEN_GATE
+    ) -> None:
+        """Hand the puts to a bank that is served, and calls to procedures of the same names, to others from now on.
+
+        Another gate disturbs its connections.
+        """
+        self._host_of(bank).redirect(sink, rpcs, gate)
+
     def start(self) -> Endpoint:
         """Listen and answer, in the running event loop. Raises PvaError when no address can be used.
 
