@@ -53,6 +53,14 @@ class RingServer:
         return {"ca_port": ports.ca, "pva_port": ports.pva, "pva_broadcast_port": ports.pva_broadcast}
 
     @property
+    def configuration(self) -> dict[str, Any]:
+        """The whole configuration with which the present ring is served."""
+        from gnomon.ioc.base.config import changed, read_config
+
+        file = self._request["file"]
+        return changed(read_config(Path(file) if file else None), self._request["changes"]).model_dump(mode="json")
+
+    @property
     def running(self) -> bool:
         """True while the process runs."""
         return self._process is not None and self._process.poll() is None

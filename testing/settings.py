@@ -37,7 +37,12 @@ class RingSettings:
             raise SettingsError(f"gnomon({unknown[0]}=...): unknown; known are {', '.join(known)}")
         if given.get("role", "twin") not in ("twin", "machine"):
             raise SettingsError(f"gnomon(role={given['role']!r}): it must be 'twin' or 'machine'")
-        return replace(self, **{**given, "folder": folder if {"machine", "config"} & given.keys() else self.folder})
+        try:
+            seed = int(given.get("seed", self.seed))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"gnomon(seed={given['seed']!r}): it must be a whole number") from error
+        own = {"folder": folder} if {"machine", "config"} & given.keys() else {}
+        return replace(self, **{**given, "seed": seed, **own})
 
     @property
     def served_prefix(self) -> str:
@@ -61,4 +66,4 @@ class RingSettings:
     def _file(self, name: str) -> str:
         """Complete the name of a file; the name of a shipped machine stays."""
         path = Path(name).expanduser()
-        return str(self.folder / path) if path.suffix else name
+        return str((self.folder / path).absolute()) if path.suffix else name
