@@ -57,7 +57,11 @@ class Faults:
         """
         given: dict[str, Any] = {"kind": kind, **({} if device is None else {"device": device}), **keys}
         texts = {key: _text(value) for key, value in given.items()}
-        added = self._call("dt:fault", {"do": "add", **texts})
+        __tracebackhide__ = True  # a test's author has to see the call, and the reason
+        try:
+            added = self._call("dt:fault", {"do": "add", **texts})
+        except RefusedError as error:
+            raise RefusedError(str(error)) from None
         number = int(added["id"])
         return Fault(number, str(added.get("text", f"fault {number}")), self._call)
 

@@ -53,7 +53,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     if any(FIXTURES & set(getattr(item, "fixturenames", ())) for item in session.items):
-        _session(session.config)
+        _session(session.config).get_ready()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -45,6 +45,7 @@ class RingServer:
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
         self._request: Mapping[str, Any] = {}
+        self._asked = False
 
     @property
     def network(self) -> dict[str, Any]:
@@ -70,12 +71,13 @@ class RingServer:
 
         Raises ServerError.
         """
-        if self.running and self._has_the_same_pvs(request):
+        if self._asked and self.running and self._has_the_same_pvs(request):
             with suppress(ServerError):  # hung, crashed or broken by a fault of a test: another one then
                 self._ask(request, RENEW_S)
                 return True
-        self.stop()
-        self._start()
+        if self._asked or not self.running:  # else it was started before, and waits for its first request
+            self.stop()
+            self.start()
         try:
             self._ask(request, START_S)
         except BaseException:
@@ -129,7 +131,9 @@ class RingServer:
 
         return of_the_server(request) == of_the_server(self._request)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the process, which gets ready while the tests do; it serves nothing yet."""
+        self._asked = False
         folder = self._folder = Path(tempfile.mkdtemp(prefix="gnomon-test-"))
         environment = without_epics(os.environ)
         places = {name: str(folder) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")}
@@ -148,7 +152,7 @@ class RingServer:
         """Send a request and wait for its answer. Raises ServerError."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._request = request
+        self._request, self._asked = request, True
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

@@ -39,6 +39,14 @@ class Session:
         # gnomon's own commands find the ring as other EPICS clients do, and not the one that the user runs.
         environ.update(self.variables | {"GNOMON_SERVER": "epics"})
 
+    def get_ready(self) -> None:
+        """Start the first server's process, which is ready sooner then when a test needs it."""
+        from gnomon.testing.server import RingServer
+
+        if not self._slots:
+            self._slots.append(_Slot(RingServer(self._ports[0], self._say)))
+            self._slots[0].server.start()
+
     @contextmanager
     def ring(self, settings: "RingSettings") -> Iterator["ServedRing"]:
         """Serve a fresh ring while the context lasts. Raises ServerError, SettingsError."""
@@ -87,7 +95,7 @@ class Session:
         """Find the server of a prefix, or a place for it, where necessary that of a server that nobody uses."""
         from gnomon.testing.server import RingServer, ServerError
 
-        found = next((slot for slot in self._slots if slot.prefix == prefix), None)
+        found = next((slot for slot in self._slots if slot.prefix in (prefix, None)), None)
         if found is not None and found.in_use:
             raise ServerError(
                 f"two rings of one test have the prefix {prefix!r}: `ring` and `machine` of one test are "
