@@ -89,7 +89,8 @@ class Commands(Sequence[Command]):
 
     def by(self, client: str) -> "Commands":
         """Those of one client: a pattern for `user@host`, its user or its host."""
-        chosen = [c for c in self._commands if any(fnmatchcase(name, client) for name in (c.client, *c.client.split("@")))]
+        names = {name: (name, *name.split("@")) for name in {command.client for command in self._commands}}
+        chosen = [c for c in self._commands if any(fnmatchcase(name, client) for name in names[c.client])]
         return Commands(chosen, f"{self._pattern} by {client}", self._others + len(self._commands) - len(chosen))
 
     def __repr__(self) -> str:
@@ -99,7 +100,8 @@ class Commands(Sequence[Command]):
         lines = [str(command) for command in self._commands[:MAX_SHOWN]]
         if len(self._commands) > MAX_SHOWN:
             lines.append(f"... and {len(self._commands) - MAX_SHOWN} more")
-        return f"<{len(self._commands)} command{'s' if len(self._commands) != 1 else ''} {what}:\n  " + "\n  ".join(lines) + ">"
+        plural = "s" if len(self._commands) != 1 else ""
+        return f"<{len(self._commands)} command{plural} {what}:\n  " + "\n  ".join(lines) + ">"
 
 
 class Journal:
@@ -145,9 +147,9 @@ def _is_own(entry: Entry) -> bool:
 
 
 def _commands(entry: Entry) -> Iterator[Command]:
-    effects = {(each.device, each.setting): each.setting_done for each in entry.applied.effects} if entry.applied else {}
+    applied = entry.applied
+    done = {effect.pv: effect.done for effect in applied.effects} if applied is not None else {}
     for change in entry.changes:
-        done = next((each.done for each in entry.applied.effects if each.pv == change.pv), None) if entry.applied else None
         yield Command(
             sequence=entry.sequence,
             time=datetime.fromtimestamp(entry.wall_ns / 1e9).astimezone(),
@@ -158,7 +160,7 @@ def _commands(entry: Entry) -> Iterator[Command]:
             property=change.property,
             old=change.old,
             value=change.new,
-            done=done if done is not None else effects.get((change.device, change.setting)),
+            done=done.get(change.pv),
             unit=change.unit,
             outcome=entry.outcome.value if entry.outcome else "",
             reason=entry.reason,

@@ -132,4 +132,3 @@ class ServedRing:
 
     def __repr__(self) -> str:
         return f"<{self.machine}, {self.role}, prefix {self.prefix!r}>"
-

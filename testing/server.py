@@ -4,7 +4,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -181,10 +180,5 @@ class RingServer:
 
     def _trouble(self, what: str) -> ServerError:
         said = self.log()[-QUOTED:].strip()
-        return ServerError(f"the server of the test does not serve: {what}" + (f". Its log ends:\n{said}" if said else ""))
-
-    def kill(self) -> None:
-        """End the process at once, as a crash does."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+        log = f". Its log ends:\n{said}" if said else ""
+        return ServerError(f"the server of the test does not serve: {what}{log}")

@@ -2,8 +2,8 @@
 
 It reads requests from standard input, a line of JSON each: `{"file": CONFIGURATION or null, "changes": {...}}`. The
 first one starts the server; each further one lets a fresh twin take the place of the present one, behind the same PVs.
-It answers each with a line, `{"journal": PATH}` or `{"error": TEXT}`, before which there may be a `{"compiling": true}`.
-It ends at the end of its input, also of a test session that was killed, and removes the folder, which has all its files.
+It answers each with a line, `{"journal": PATH}` or `{"error": TEXT}`, and may say `{"compiling": true}` before it.
+It ends at the end of its input, also of a test session that was killed, and removes the folder with all its files.
 """
 
 import asyncio

@@ -17,7 +17,10 @@ class WaitedTooLong(AssertionError):
 
 
 def wait_until(
-    condition: Callable[[], Found], timeout_s: float = 5.0, what: str = "", clock_s: Callable[[], float] = time.monotonic
+    condition: Callable[[], Found],
+    timeout_s: float = 5.0,
+    what: str = "",
+    clock_s: Callable[[], float] = time.monotonic,
 ) -> Found:
     """Wait until a function returns something true, and return that.
 

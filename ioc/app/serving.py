@@ -59,8 +59,9 @@ class Serving:
     async def renew(self, config: Config) -> None:
         """Let a new twin take the place of the present one, whose forks end too; clients stay connected.
 
-        It is as after a new start with this configuration: settings, faults, journal, reference orbit and beam, all is
-        made anew but the values' places (`Bank`) and the servers. Raises RenewalError where PVs or ports would be others.
+        It is as after a new start with this configuration: all but the bank and the servers is made anew, so that
+        nothing of settings, faults, journal, reference orbit and beam is left. Raises RenewalError where PVs or ports
+        would be others.
         """
         before = self.recipe
         if others := [key for key in OF_THE_SERVER if getattr(config, key) != getattr(before.config, key)]:
