@@ -1,7 +1,9 @@
 """A server from its configuration to clients, in this process: what is served, kept, restored and let go of."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,10 +11,13 @@ from typing import Any
 
 import pytest
 from p4p.client.thread import Context
+from p4p.nt import NTURI
 
+from gnomon.fault_injection import Fault
 from gnomon.ioc.app import serving as module
 from gnomon.ioc.app.machines import known_machines
-from gnomon.ioc.app.serving import Serving, start
+from gnomon.ioc.app.serving import RenewalError, Serving, start
+from gnomon.ioc.base.config import Config, changed
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError
 from gnomon.lattice import DocumentError
 from gnomon.recorder import JournalError
@@ -140,3 +145,54 @@ async def test_each_monitor_of_a_machine_reads_on_and_on_and_keeps_its_value(rep
         while bank.reading(index).time_ns == first.time_ns:
             await asyncio.sleep(0.002)
     assert bank.reading(index).value == first.value
+
+
+def other_files(serving: Serving, folder: Path, **more: Any) -> Config:
+    own = {"recorder": {"journal": str(folder / "next.journal")}, "store": {"path": str(folder / "next.sqlite")}}
+    return changed(serving.recipe.config, {**own, **more})
+
+
+async def test_a_fresh_twin_takes_the_place_of_one_that_was_changed_and_clients_stay_connected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, monkeypatch, forks={"start": {"WHATIF": "W:"}}) as serving:
+        client = Context("pva", conf=dict(serving.servers.pva_endpoint.client_variables), useenv=False, nt=False)
+        seen: list[Any] = []
+        watching = client.monitor("T:BPM1:rdX", seen.append, notify_disconnect=True)
+        await put(serving, "T:CP:set", 0.5)
+        serving.twin.injector.add(Fault.from_request({"kind": "abandon", "device": "CP"}))
+        await asyncio.to_thread(client.put, "T:dt:orbit:ref:save", "mine")
+        await asyncio.to_thread(client.put, "T:dt:orbit:ref:use", "mine")
+        before = weakref.ref(serving.twin.dispatcher)
+        await serving.renew(other_files(serving, tmp_path))
+        try:
+            bank = serving.twin.bank
+            assert bank.values[bank.index["T:CP:set"]] == 0.0
+            assert bank.reading(bank.index["T:BPM1:rdX"]).value == 0.0
+            assert bank.reading(bank.index["T:dt:orbit:ref:use"]).value == "zero"
+            assert serving.twin.injector.active() == ()
+            assert [fork.name for fork in serving.forks.all()] == ["WHATIF"]
+            assert serving.twin.journal.next_sequence == 1
+            await asyncio.to_thread(client.put, "T:CP:set", 0.25)  # the fault is gone, the commands go to the new one
+            async with asyncio.timeout(5.0):
+                while not seen or float(seen[-1]["value"]) != pytest.approx(0.25):
+                    await asyncio.sleep(0.01)
+            assert sum(isinstance(each, Exception) for each in seen) <= 1  # before the first connection alone
+            told = await asyncio.to_thread(client.rpc, "T:dt:journal", NTURI([]).wrap("T:dt:journal", scheme="pva"))
+            assert told["journal"] == str(tmp_path / "next.journal")
+        finally:
+            watching.close()
+            client.close()
+        gc.collect()
+        assert before() is None
+    with Reader(tmp_path / "next.journal") as reader:
+        assert [entry.sequence for entry in reader.entries()] == [1]
+
+
+async def test_a_twin_with_other_pvs_or_ports_cannot_take_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        with pytest.raises(RenewalError, match="another prefix needs another server"):
+            await serving.renew(other_files(serving, tmp_path, prefix="OTHER:"))
+        assert await get(serving, "T:CP:set") == 0.0
