@@ -1,4 +1,4 @@
-"""What client programs asked of the ring, as its journal has it: `journal.commands("HS*")`."""
+"""Commands that client programs sent to the ring, as its journal has them: `journal.commands("HS*")`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -105,7 +105,7 @@ def journal(request: pytest.FixtureRequest) -> "Journal":
 
 @pytest.fixture
 def truth(request: pytest.FixtureRequest) -> "Truth":
-    """What no program could know of the test's ring: its orbit without errors of monitors, and its hidden errors."""
+    """The truth about the test's ring, which no program could know: the orbit of the beam itself, hidden errors."""
     return _session(request.config).truth(_ring_of(request))
 
 

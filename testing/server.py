@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from gnomon.testing.ports import Ports, without_epics
 
 __all__ = ["RingServer", "ServerError"]
 
+#: The server's process; its argument is the folder for its files.
+PROGRAM = (sys.executable, "-m", "gnomon.testing.server_process")
 #: Time for a start [s]; with compiled kernels it takes about a second.
 START_S = 60.0
 #: Time for a fresh twin [s]; a server that needs longer is replaced by another one.
@@ -37,14 +39,18 @@ class ServerError(GnomonError):
 class RingServer:
     """A server on ports of its own. `say` is told what takes long."""
 
-    def __init__(self, ports: Ports, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, ports: Ports, say: Callable[[str], None] = lambda text: None, program: Sequence[str] = PROGRAM
+    ) -> None:
         self.ports = ports
+        self._program = program
         self.journal = Path()
         self._say = say
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         self._request: Mapping[str, Any] = {}
         self._asked = False
+        self._unread = b""
 
     @property
     def network(self) -> dict[str, Any]:
@@ -132,18 +138,17 @@ class RingServer:
 
     def start(self) -> None:
         """Start the process, which gets ready while the tests do; it serves nothing yet."""
-        self._asked = False
+        self._asked, self._unread = False, b""
         folder = self._folder = Path(tempfile.mkdtemp(prefix="gnomon-test-"))
         environment = without_epics(os.environ)
         places = {name: str(folder) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")}
         with (folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gnomon.testing.server_process", str(folder)],
+                [*self._program, str(folder)],
                 env={**environment, **places, "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
                 start_new_session=True,  # Ctrl-C is for the tests
             )
 
@@ -153,7 +158,7 @@ class RingServer:
         assert self._process.stdin is not None
         self._request, self._asked = request, True
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
             raise self._trouble("it has ended") from error
@@ -168,13 +173,16 @@ class RingServer:
     def _answer(self, timeout_s: float) -> Mapping[str, Any]:
         assert self._process is not None
         assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
         end = time.monotonic() + timeout_s
-        while not select.select([self._process.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
-            if time.monotonic() > end:
+        while b"\n" not in self._unread:
+            if not select.select([pipe], [], [], max(0.0, end - time.monotonic()))[0]:
                 raise self._trouble(f"no answer within {timeout_s:g} s")
-        line = self._process.stdout.readline()
-        if not line:
-            raise self._trouble("it has ended")
+            read = os.read(pipe, 65536)
+            if not read:
+                raise self._trouble("it has ended")
+            self._unread += read
+        line, _, self._unread = self._unread.partition(b"\n")
         answer: Mapping[str, Any] = json.loads(line)
         return answer
 

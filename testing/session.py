@@ -71,7 +71,7 @@ class Session:
                 self._environ["GNOMON_PREFIX"] = before
 
     def truth(self, ring: "ServedRing") -> "Truth":
-        """What only the server of a ring knows."""
+        """Return what no client of a ring could know."""
         from gnomon.testing.truth import Truth
 
         slot = next(slot for slot in self._slots if slot.remote is ring.remote)

@@ -1,4 +1,4 @@
-"""What no client of a real machine could know: for checks of what a program has done, never for the program itself."""
+"""The truth about a ring: for checks of what a program has done, never for the program itself."""
 
 import json
 import os

@@ -45,6 +45,7 @@ OTHERWISE = {
     "recorder/epics_machine.py": "pyepics keeps one context a process: its contract is tested in a process of its own",
     "recorder/lock.py": "one journal has one writer: through `Journal`",
     "recorder/rollback.py": "what was written goes back: through `Replay`",
+    "testing/truth.py": "a running machine and `gnomon machine truth`: system tests of the plugin",
 }
 
 

@@ -36,9 +36,9 @@ class FakeServer:
 
 def test_keys_go_as_the_command_line_sends_them() -> None:
     server = FakeServer()
-    Faults(server.call)("modify", "HS*", scale=1.1, count=3, probability=0.5, plane="x")
+    Faults(server.call)("modify", "HS*", scale=1.1, count=3, probability=0.5)
     assert server.asked == [
-        {"do": "add", "kind": "modify", "device": "HS*", "scale": "1.1", "count": "3", "probability": "0.5", "plane": "x"}
+        {"do": "add", "kind": "modify", "device": "HS*", "scale": "1.1", "count": "3", "probability": "0.5"}
     ]  # fmt: skip
     Faults(server.call)("beam_dump")
     assert server.asked[-1] == {"do": "add", "kind": "beam_dump"}
@@ -48,8 +48,9 @@ def test_a_fault_ends_with_its_block_or_when_it_is_cleared_and_only_once() -> No
     server = FakeServer()
     faults = Faults(server.call)
     with faults("delay", "HS*", delay_s=2.0) as fault:
-        assert fault.active
+        assert faults.active()[0] == fault.text
         assert faults.active() == ["fault 1: delay"]
+    assert faults.active() == []
     assert not fault.active
     fault.clear()
     faults("abandon", "HS*")
