@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gnomon.clients.reading import Reading
 from gnomon.clients.remote_ring import RemoteRing, SetOutcome
+from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.tables import Planes
 from gnomon.testing.faults import Faults
 from gnomon.testing.journal import OWN_NOTE, Journal
@@ -50,6 +51,8 @@ class Orbit:
 
     def at(self, monitor: str) -> tuple[float, float]:
         """Return x and y [mm] at a monitor. Raises ValueError for one that is not there."""
+        if monitor not in self.names:
+            raise ValueError(f"there is no monitor {monitor!r}{near_names_hint(monitor, self.names)}")
         place = self.names.index(monitor)
         return float(self.x[place]), float(self.y[place])
 
