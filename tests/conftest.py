@@ -4,9 +4,7 @@ import gc
 import os
 import random
 import socket
-import struct
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +12,8 @@ from dataclasses import dataclass
 import hypothesis
 import psutil
 import pytest
+
+from gnomon.testing.quiet_repeater import QuietRepeater
 
 #: Below the range that the system hands to outgoing connections, so a port found free stays free.
 PORTS = range(20_000, 32_000)
@@ -71,38 +71,6 @@ def pytest_collection_finish() -> None:
 def epics_ports() -> EpicsPorts:
     """Fresh ports; hand `epics_ports.environment` to the processes of the test."""
     return EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
-
-
-class QuietRepeater:
-    """Holds a private Channel Access repeater port and confirms every registration.
-
-    A client that finds the port taken starts no repeater of its own, which would outlive the tests.
-    """
-
-    REGISTER, CONFIRM = 24, 17
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(type=socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, name="quiet-repeater", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        confirmation = struct.pack(">HHHHI4s", self.CONFIRM, 0, 0, 0, 0, socket.inet_aton("127.0.0.1"))
-        while True:
-            message, client = self._socket.recvfrom(2048)
-            if message == b"stop":
-                return
-            # An empty datagram registers too: the oldest clients do so.
-            if len(message) < 16 or struct.unpack_from(">H", message)[0] == self.REGISTER:
-                self._socket.sendto(confirmation, client)
-
-    def stop(self) -> None:
-        with closing(socket.socket(type=socket.SOCK_DGRAM)) as sender:
-            sender.sendto(b"stop", ("127.0.0.1", self.port))
-        self._thread.join()
-        self._socket.close()
 
 
 HOMES = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
