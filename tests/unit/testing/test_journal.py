@@ -61,7 +61,7 @@ def test_commands_of_one_client_are_selected_by_its_user_its_host_or_both(journa
     assert not journal.commands().by("nobody")
 
 
-def test_what_was_there_can_be_forgotten(journal: Journal) -> None:
+def test_commands_so_far_can_be_forgotten(journal: Journal) -> None:
     journal.forget()
     assert not journal.commands()
 

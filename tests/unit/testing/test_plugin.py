@@ -15,7 +15,7 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
-def test_what_pytest_loads_is_the_plugin_alone() -> None:
+def test_pytest_loads_the_plugin_alone() -> None:
     done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["gnomon", "gnomon._version", "gnomon.testing", "gnomon.testing.plugin"]
 

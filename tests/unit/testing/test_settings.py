@@ -56,6 +56,6 @@ def test_a_marker_changes_what_it_names_and_leaves_the_rest(tmp_path: Path) -> N
         ({"seed": "three"}, r"gnomon\(seed='three'\): it must be a whole number"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(given: dict[str, str], message: str) -> None:
+def test_a_word_or_value_that_cannot_be_is_refused_by_name(given: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         RingSettings().with_marker(given, Path())

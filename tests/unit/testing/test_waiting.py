@@ -5,7 +5,7 @@ import pytest
 from gnomon.testing.waiting import WaitedTooLong, wait_until
 
 
-def test_what_the_condition_returns_is_returned_once_it_is_true() -> None:
+def test_the_first_true_value_of_the_condition_is_returned() -> None:
     answers = iter([0, "", [], "ready"])
     assert wait_until(lambda: next(answers)) == "ready"
 
