@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gnomon.testing.client_commands import Command, Commands, Journal
     from gnomon.testing.faults import Fault, Faults
-    from gnomon.testing.journal import Command, Commands, Journal
     from gnomon.testing.ring import Orbit, ServedRing
     from gnomon.testing.truth import HiddenError, Truth
     from gnomon.testing.waiting import WaitedTooLong, wait_until
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Command": "journal",
-    "Commands": "journal",
+    "Command": "client_commands",
+    "Commands": "client_commands",
     "Fault": "faults",
     "Faults": "faults",
     "HiddenError": "truth",
-    "Journal": "journal",
+    "Journal": "client_commands",
     "Orbit": "ring",
     "ServedRing": "ring",
     "Truth": "truth",

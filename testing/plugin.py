@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from gnomon.testing.journal import Journal
+    from gnomon.testing.client_commands import Journal
     from gnomon.testing.ring import ServedRing
+    from gnomon.testing.ring_settings import RingSettings
     from gnomon.testing.session import Session
-    from gnomon.testing.settings import RingSettings
     from gnomon.testing.truth import Truth
 
 #: The fixtures that serve a ring.
@@ -134,7 +134,7 @@ def _settings(request: pytest.FixtureRequest, role: str | None = None) -> "RingS
     """Put together what the project and the markers of the test say, the nearest marker last."""
     from dataclasses import replace
 
-    from gnomon.testing.settings import RingSettings, SettingsError
+    from gnomon.testing.ring_settings import RingSettings, SettingsError
 
     config = request.config
     of_project: dict[str, Any] = {name.removeprefix("gnomon_"): config.getini(name) for name in OPTIONS}

@@ -11,8 +11,8 @@ from gnomon.clients.reading import Reading
 from gnomon.clients.remote_ring import RemoteRing, SetOutcome
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.tables import Planes
+from gnomon.testing.client_commands import OWN_NOTE, Journal
 from gnomon.testing.faults import Faults
-from gnomon.testing.journal import OWN_NOTE, Journal
 from gnomon.testing.waiting import Found, wait_until
 
 __all__ = ["Orbit", "ServedRing"]

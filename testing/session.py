@@ -12,8 +12,8 @@ from gnomon.testing.quiet_repeater import QuietRepeater
 if TYPE_CHECKING:
     from gnomon.clients.remote_ring import RemoteRing
     from gnomon.testing.ring import ServedRing
+    from gnomon.testing.ring_settings import RingSettings
     from gnomon.testing.server import RingServer
-    from gnomon.testing.settings import RingSettings
     from gnomon.testing.truth import Truth
 
 #: Servers at a time: a twin, and a machine with other names beside it.
@@ -50,7 +50,7 @@ class Session:
     @contextmanager
     def ring(self, settings: "RingSettings") -> Iterator["ServedRing"]:
         """Serve a fresh ring while the context lasts. Raises ServerError, SettingsError."""
-        from gnomon.testing.journal import Journal
+        from gnomon.testing.client_commands import Journal
         from gnomon.testing.ring import ServedRing
 
         slot = self._slot(settings.served_prefix)

@@ -16,9 +16,9 @@ from p4p.client.thread import Context
 from p4p.nt import NTURI
 
 from gnomon.ioc.base.config import NetworkConfig
-from gnomon.ioc.servers.ca.name_search import find_ca_servers
+from gnomon.ioc.servers.ca.ca_name_search import find_ca_servers
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
-from gnomon.ioc.servers.pva.name_search import find_pva_servers
+from gnomon.ioc.servers.pva.pva_name_search import find_pva_servers
 from programs import connections
 from system.twin_process import TwinProcess
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gnomon.testing.journal import Journal
+from gnomon.testing.client_commands import Journal
 from gnomon.testing.ring import Orbit, ServedRing
 
 ORBIT = Orbit(("M1", "M2", "M3"), np.array([1.0, 2.0, 3.0]), np.array([0.3, -0.4, np.nan]), np.zeros(3))

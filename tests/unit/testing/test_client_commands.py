@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.lattice import Client, Outcome
 from gnomon.recorder import Journal as Written
-from gnomon.testing.journal import Journal
+from gnomon.testing.client_commands import Journal
 from unit.recorder.records import applied, begin, current, record, settled, write
 
 BOB = Client("bob", "office2", "pva")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.testing.settings import REPEAT_HZ, RingSettings, SettingsError
+from gnomon.testing.ring_settings import REPEAT_HZ, RingSettings, SettingsError
 
 NETWORK = {"ca_port": 1, "pva_port": 2, "pva_broadcast_port": 3}
 
