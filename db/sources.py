@@ -206,6 +206,9 @@ REFERENCE_NAMES = _one("reference.names", STRINGS, "", "names of the reference o
 REFERENCE_SAVE = _one(
     "control.reference.save", STRING, "", "save the present orbit as a reference: put its name", "Save present orbit as"
 )
+FAULTS_CLEAR = _one(
+    "control.faults.clear", ENUM, "", "clear all injected faults: put 1; it always works", "Clear faults"
+)
 INJECT = _one(
     "control.inject", ENUM, "",
     "inject a beam after the interlock dumped it or it was lost: put 1; of role machine alone", "Inject",
@@ -293,6 +296,16 @@ RESIDUAL_TUNE_Z = _planes(
 # Faults and journal.
 FAULTS_COUNT = _one("faults.count", INT, "", "injected faults that are active", "Faults injected")
 FAULTS_ACTIVE = _one("faults.active", STRINGS, "", "the injected faults, one line each", "  which", _LIST)
+FAULTS_TABLE = _one(
+    "faults.table", TABLE, "", "the injected faults as a table: number, state, uses left, what it does, who added it",
+    length=_LIST,
+    columns=tuple(
+        (name, label, "string")
+        for name, label in (
+            ("number", "Number"), ("state", "State"), ("left", "Left"), ("fault", "Fault"), ("by", "Added by")
+        )
+    ),
+)  # fmt: skip
 RECORDER_STATE = _one("recorder.state", ENUM, "", "state of the journal", "Journal")
 
 # The stored beam.

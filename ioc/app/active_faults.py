@@ -1,19 +1,21 @@
 """The active faults as PVs, and the values of PVs for the conditions of faults."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from gnomon.db import sources
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import Kind
-from gnomon.fault_injection import Injector
+from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.outputs.bank import Bank, Severity
 from gnomon.ioc.outputs.outputs import Outputs
 
+#: Columns of texts by name.
+Table = dict[str, list[str]]
 #: Kinds of PVs that a condition can be about.
 NUMBERS = (Kind.FLOAT, Kind.INT, Kind.ENUM)
 #: Time between two looks for faults that have ended or begun by themselves [s].
@@ -39,16 +41,19 @@ class ActiveFaults:
         self._readings = readings
         self._connections = connections
         self._outputs = outputs
-        self._shown: list[str] = []
+        self._count = 0
+        self._shown: Table = {name: [] for name, *_ in sources.FAULTS_TABLE.columns}
 
     def show(self) -> None:
         """Publish the active faults, if they are others than before, and what they disturb."""
         self._connections.refresh()
-        texts = [fault.describe() for fault in self._injector.active()]
-        if texts != self._shown:
-            self._shown = texts
-            self._outputs.show(sources.FAULTS_COUNT, len(texts))
-            self._outputs.show(sources.FAULTS_ACTIVE, texts[: sources.MAX_LISTED])
+        faults = self._injector.active()
+        rows = table_of(faults[: sources.MAX_LISTED])
+        if rows != self._shown or len(faults) != self._count:
+            self._shown, self._count = rows, len(faults)
+            listed = [fault.describe() for fault in faults[: sources.MAX_LISTED]]
+            shown = {sources.FAULTS_COUNT: len(faults), sources.FAULTS_ACTIVE: listed, sources.FAULTS_TABLE: rows}
+            self._outputs.show_many(shown)
         self._retry()
         if self._readings.refresh():
             self._outputs.repeat(each_monitor=True)
@@ -58,6 +63,22 @@ class ActiveFaults:
         while True:
             await asyncio.sleep(PERIOD_S)
             self.show()
+
+
+def table_of(faults: Iterable[Fault]) -> Table:
+    """Make the columns of `dt:faults:table`."""
+    rows = [
+        (
+            str(fault.id),
+            fault.phase.value,
+            "all" if fault.remaining is None else str(fault.remaining),
+            fault.request.describe(),
+            fault.created_by,
+        )
+        for fault in faults
+    ]
+    names = [name for name, *_ in sources.FAULTS_TABLE.columns]
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
 class PvValues:

@@ -37,7 +37,9 @@ PERIOD_S = 0.1
 #: Puts that may hang; before one more, the oldest fails. Fewer than one client may have under way.
 MAX_HANGING = 2000
 
-_ALWAYS_THERE = (sources.FAULTS_COUNT.name, sources.FAULTS_ACTIVE.name)
+_ALWAYS_THERE = tuple(
+    source.name for source in (sources.FAULTS_COUNT, sources.FAULTS_ACTIVE, sources.FAULTS_TABLE, sources.FAULTS_CLEAR)
+)
 _NOTHING: frozenset[str] = frozenset()
 _log = SparingLog(logging.getLogger("gnomon.faults"))
 

@@ -46,6 +46,8 @@ class Status:
                 sources.RECORDER_STATE: 0,
                 sources.FAULTS_COUNT: 0,
                 sources.FAULTS_ACTIVE: [],
+                sources.FAULTS_TABLE: {name: [] for name, *_ in sources.FAULTS_TABLE.columns},
+                sources.FAULTS_CLEAR: 0,
             }
         )
         self.beat()

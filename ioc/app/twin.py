@@ -58,6 +58,7 @@ class Twin:
     journal: Journal
     service: PropagatorService
     dispatcher: Dispatcher
+    controls: Controls
 
     @property
     def prefix(self) -> str:
@@ -146,6 +147,7 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack, bank: Bank | None
         journal,
         service,
         dispatcher,
+        controls,
     )
 
 

@@ -1,6 +1,7 @@
 """The panels of a machine: overview, orbit, monitors, one for each family of supplies, and the server's own state."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
@@ -8,11 +9,20 @@ from gnomon.db.sources import Source
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
-from gnomon.ioc.panels.rows import connect_line, heads, pair_line, value_lines
+from gnomon.ioc.panels.rows import (
+    connect_line,
+    heads,
+    pair_line,
+    press_line,
+    supply_line,
+    table_of,
+    value_lines,
+)
 from gnomon.ioc.panels.served_pvs import Monitor, ServedPvs, Supply
 from gnomon.ioc.panels.widgets import (
     BUTTON,
     CARD,
+    CARD_BAR,
     GOOD,
     SMALL,
     TAB_HEIGHT,
@@ -21,6 +31,7 @@ from gnomon.ioc.panels.widgets import (
     Widget,
     area,
     button,
+    card,
     display,
     label,
     tabs,
@@ -65,6 +76,8 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
     files |= {family: f"{family.lower().replace(' ', '_')}.bob" for family in supplies}
     if served.each(sources.MULTIPLEXER_SELECT):
         files["Multiplexer"] = "multiplexer.bob"
+    if served.each(sources.FAULTS_TABLE):
+        files["Faults"] = "faults.bob"
     files["Status"] = "status.bob"
     makers: dict[str, Callable[[], list[Widget]]] = {
         "Overview": lambda: _overview(served),
@@ -72,6 +85,7 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
         "Shadow": lambda: _shadow(served),
         "Monitors": lambda: _listed("monitors", _monitors(monitors), 5),
         "Multiplexer": lambda: _listed("multiplexer", _multiplexer(served), 6),
+        "Faults": lambda: _faults(served),
         "Status": lambda: _listed("status", _status(served), 4),
     }
     made = {}
@@ -138,6 +152,26 @@ def _shadow(served: ServedPvs) -> list[Widget]:
     return _beside(cards, [*plots, monitors_plot(served, noise, sources.RESIDUAL_Z)])
 
 
+def _faults(served: ServedPvs) -> list[Widget]:
+    """The injected faults one by one, a button that clears all, and what shows their effects."""
+    cleared = [press_line("All faults", "clear", spec) for spec in served.each(sources.FAULTS_CLEAR)]
+    cards = {
+        "Faults": [*value_lines(served.some(sources.FAULTS_COUNT)), *cleared],
+        "Model": value_lines(served.some(sources.BEAM_FOUND, sources.BEAM_REASON, "model.*", sources.MODEL_HUNG)),
+        "Journal": value_lines(served.some(sources.RECORDER_STATE, "status.journal.last", sources.QUEUE)),
+    }
+    side = BODY._replace(width=440)
+    room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)
+    sections = [Section(title, rows) for title, rows in cards.items() if rows]
+    listed = [partial(_faults_table, spec) for spec in served.each(sources.FAULTS_TABLE)]
+    return [*pages(sections, side, 1)[0], *stacked(room, listed)]
+
+
+def _faults_table(spec: PvSpec, box: Box) -> Widget:
+    inside = Box(2, 2, box.width - 4, box.height - CARD_BAR - 4)
+    return card("Injected faults", box, [table_of(spec, (0.07, 0.08, 0.07, 0.6, 0.18))(inside)])
+
+
 def _beside(cards: Mapping[str, Sequence[PvSpec]], plots: Sequence[Maker | None]) -> list[Widget]:
     """Cards on the left, plots on the right."""
     side = BODY._replace(width=440)
@@ -162,8 +196,8 @@ def _family(title: str, supplies: Sequence[Supply]) -> list[Section]:
     unit = supplies[0].setpoint.unit
     by_magnet: dict[str, list[Row]] = {}
     for supply in supplies:
-        by_magnet.setdefault(supply.family, []).append(pair_line(supply.name, supply.setpoint, supply.readback))
-    head = heads("supply", f"setpoint [{unit}]", f"readback [{unit}]")
+        by_magnet.setdefault(supply.family, []).append(supply_line(supply.name, supply.setpoint, supply.readback))
+    head = heads("supply", f"setpoint [{unit}]", f"readback [{unit}]", "difference")
     return [Section(f"{magnet} {title.lower()}", rows, head) for magnet, rows in sorted(by_magnet.items())]
 
 

@@ -1,6 +1,6 @@
 """Lines of cards: a name, and what can be read or set."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
@@ -14,11 +14,17 @@ from gnomon.ioc.panels.widgets import (
     SMALL,
     Box,
     Widget,
+    address,
+    computed,
+    computed_lamp,
+    digits,
     entry,
     label,
     lamp,
     press,
     reading,
+    step,
+    table,
 )
 
 #: What is shown with a lamp: its colours in the states 0 and 1.
@@ -74,13 +80,49 @@ def pair_line(name: str, first: PvSpec, second: PvSpec | None) -> Row:
     return row
 
 
-def heads(*titles: str) -> Row:
-    """The line above pairs that says what stands where."""
+def supply_line(name: str, setpoint: PvSpec, readback: PvSpec | None) -> Row:
+    """A line of a supply: setpoint, readback, and their difference, with a lamp that is lit while that is large."""
+    if readback is None or readback.unit != setpoint.unit or setpoint.drive is None:
+        return pair_line(name, setpoint, readback)
+    difference, tolerance = f"`{address(readback)}` - `{address(setpoint)}`", step(setpoint.drive)
 
     def row(box: Box) -> list[Widget]:
+        left, set_box, read_box, difference_box, light = _supply(box)
+        what = f"{readback.name} less {setpoint.name}; lit beyond {tolerance:g} {setpoint.unit}"
+        return [
+            label(name, left),
+            entry(setpoint, set_box, units=False),
+            reading(readback, read_box, units=False),
+            computed(f"{name} difference", f"={difference}", what, difference_box, digits(tolerance) + 1),
+            computed_lamp(f"{name} moves", f"=abs({difference}) > {tolerance:g} ? 1 : 0", what, light),
+        ]
+
+    return row
+
+
+def table_of(spec: PvSpec, shares: Sequence[float]) -> Callable[[Box], Widget]:
+    """A table whose columns have these shares of its width."""
+    return lambda box: table(spec, box, [int(share * (box.width - 20)) for share in shares])
+
+
+def press_line(name: str, verb: str, spec: PvSpec) -> Row:
+    """A line with a button that puts 1."""
+
+    def row(box: Box) -> list[Widget]:
+        place, value = _split(box)
+        return [label(name, place), press(verb, spec, 1, value)]
+
+    return row
+
+
+def heads(*titles: str) -> Row:
+    """The line above pairs, or lines of supplies, that says what stands where."""
+
+    def row(box: Box) -> list[Widget]:
+        places = _thirds(box) if len(titles) == 3 else _supply(box)[: len(titles)]
         return [
             label(t, b, SMALL, FAINT, align=0 if i == 0 else 1)
-            for i, (t, b) in enumerate(zip(titles, _thirds(box), strict=True))
+            for i, (t, b) in enumerate(zip(titles, places, strict=True))
         ]
 
     return row
@@ -101,6 +143,19 @@ def _thirds(box: Box) -> tuple[Box, Box, Box]:
         Box(box.x + name, box.y, value, height),
         Box(box.x + name + value + 8, box.y, value, height),
     )
+
+
+def _supply(box: Box) -> tuple[Box, Box, Box, Box, Box]:
+    """Places of name, setpoint, readback, difference and lamp."""
+    name, value, lamp_width, gap = int(box.width * 0.29), int(box.width * 0.25), 20, 4
+    height = ROW - 4
+    places = [Box(box.x, box.y, name - 4, height)]
+    at = box.x + name
+    for width in (value, value, box.width - name - 2 * value - lamp_width - 3 * gap):
+        places.append(Box(at, box.y, width, height))
+        at += width + gap
+    first, second, third, fourth = places
+    return first, second, third, fourth, Box(at, box.y + 2, lamp_width, lamp_width)
 
 
 def connect_line(name: str, spec: PvSpec, verb: str) -> Row:

@@ -48,6 +48,7 @@ READ = Colour(243, 246, 249)
 WRITE = Colour(255, 250, 224)
 GOOD = Colour(46, 160, 67)
 BAD = Colour(207, 34, 46)
+MOVES = Colour(227, 138, 0)
 TRACES = (Colour(9, 105, 218), Colour(207, 34, 46), Colour(31, 136, 61), Colour(154, 103, 0))
 
 TITLE = Font(18, bold=True)
@@ -146,6 +147,29 @@ def lamp(spec: PvSpec, box: Box, *, off: Colour, on: Colour) -> Widget:
     return Widget("led", spec.name, box, {"pv_name": address(spec), **colours, "tooltip": tooltip(spec)})
 
 
+def computed(name: str, formula: str, what: str, box: Box, precision: int) -> Widget:
+    """A number that Phoebus computes from PVs."""
+    properties: dict[str, Value] = {
+        "pv_name": formula,
+        "font": Font(),
+        "foreground_color": INK,
+        "background_color": READ,
+        "format": 1,
+        "precision": precision,
+        "show_units": False,
+        "horizontal_alignment": 2,
+        "vertical_alignment": 1,
+        "tooltip": what,
+    }
+    return Widget("textupdate", name, box, properties)
+
+
+def computed_lamp(name: str, formula: str, what: str, box: Box) -> Widget:
+    """A lamp that is lit while what Phoebus computes from PVs is 1."""
+    colours: dict[str, Value] = {"off_color": DARK, "on_color": MOVES}
+    return Widget("led", name, box, {"pv_name": formula, **colours, "tooltip": what})
+
+
 def entry(spec: PvSpec, box: Box, *, units: bool = True) -> Widget:
     """Widget for what an operator sets: a choice of states, a number with arrows, or a text."""
     shared: dict[str, Value] = {"pv_name": address(spec), "font": Font(), "tooltip": tooltip(spec)}
@@ -164,6 +188,11 @@ def step(drive: tuple[float, float]) -> float:
     exact = f"{target:.0e}"
     digit, power = int(exact[0]), exact[2:]
     return float(f"{max(d for d in (1, 2, 5) if d <= digit)}e{power}")
+
+
+def digits(size: float) -> int:
+    """Number of decimals that show a number of this size."""
+    return max(0, -int(f"{size:.0e}".partition("e")[2]))
 
 
 def button(text: str, file: str, box: Box, colour: Colour = BUTTON, ink: Colour = INK) -> Widget:
@@ -197,6 +226,25 @@ def press(text: str, spec: PvSpec, value: int, box: Box) -> Widget:
         "tooltip": tooltip(spec),
     }
     return Widget("action_button", spec.name, box, properties, version="3.0.0", more=[actions])
+
+
+def table(spec: PvSpec, box: Box, widths: Sequence[int]) -> Widget:
+    """A table that is shown, with the widths of its columns."""
+    columns = ElementTree.Element("columns")
+    for (_, title, _), width in zip(spec.columns, widths, strict=True):
+        column = ElementTree.SubElement(columns, "column")
+        for key, value in (("name", title), ("width", width), ("editable", False)):
+            _text(column, key, value)
+    properties: dict[str, Value] = {
+        "pv_name": address(spec),
+        "font": Font(),
+        "foreground_color": INK,
+        "background_color": READ,
+        "show_toolbar": False,
+        "editable": False,
+        "tooltip": tooltip(spec),
+    }
+    return Widget("table", spec.name, box, properties, more=[columns])
 
 
 @dataclass(frozen=True)
@@ -249,8 +297,8 @@ TAB_HEIGHT = 30
 
 
 def address(spec: PvSpec) -> str:
-    """The PV as Phoebus finds it: texts over PV Access, since Channel Access cuts them at 40 characters."""
-    return ("pva://" if spec.kind in (Kind.STRING, Kind.STRINGS) else "ca://") + spec.name
+    """The PV as Phoebus finds it: texts and tables over PV Access, as Channel Access cuts texts and has no tables."""
+    return ("pva://" if spec.kind in (Kind.STRING, Kind.STRINGS, Kind.TABLE) else "ca://") + spec.name
 
 
 def tooltip(spec: PvSpec) -> str:

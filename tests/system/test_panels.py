@@ -1,5 +1,6 @@
 """Panels next to a running server: every field of every panel connects, over the protocol that it names."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +16,8 @@ def test_every_field_of_the_panels_connects(epics_ports: EpicsPorts, tmp_path: P
         assert done.returncode == 0, done.stderr
         files = list((tmp_path / "panels").glob("*.bob"))
         elements = (element for file in files for element in ElementTree.parse(file).iter())
-        fields = {e.text or "" for e in elements if e.tag in ("pv_name", "x_pv", "y_pv")}
+        texts = [e.text or "" for e in elements if e.tag in ("pv_name", "x_pv", "y_pv")]
+        fields = {name for text in texts for name in (re.findall("`([^`]*)`", text) if text[:1] == "=" else [text])}
         ca, pva = (sorted(f.removeprefix(p) for f in fields if f.startswith(p)) for p in ("ca://", "pva://"))
         assert len(ca) > 200
         assert len(pva) > 5

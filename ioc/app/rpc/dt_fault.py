@@ -58,6 +58,14 @@ class FaultProcedure:
         self._show()
         return answer
 
+    async def clear_all(self, value: float, client: Client) -> None:
+        """Take a put to the control that clears all faults."""
+        if value:
+            answer: Future[Any] = Future()
+            self._clear(None, client, answer)
+            self._shown.show()
+            await asyncio.wrap_future(answer)
+
     def _do(self, arguments: dict[str, Any], client: Client, answer: "Future[Any]") -> None:
         match arguments.pop("do", "list"):
             case "add":

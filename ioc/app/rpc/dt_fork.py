@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from gnomon.db import sources
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.injected_connections import PROCEDURE
@@ -82,17 +83,13 @@ def _yes_or_no(nominal: object) -> bool:
 
 
 def procedures(twin: Twin, forks: Forks) -> Mapping[str, RpcHandler]:
-    """All remote procedures of a twin, by PV name."""
+    """All remote procedures of a twin, by PV name; one of them has a control, too."""
+    values = PvValues(twin.bank, twin.prefix)
+    faults = FaultProcedure(twin.injector, twin.faults, values, twin.machine.ring, twin.dispatcher, twin.connections)
+    twin.controls.register(sources.FAULTS_CLEAR, faults.clear_all)
     return {
         f"{twin.prefix}dt:set": SetProcedure(twin.bank, twin.machine.ring, twin.prefix, twin.dispatcher),
-        f"{twin.prefix}{PROCEDURE}": FaultProcedure(
-            twin.injector,
-            twin.faults,
-            PvValues(twin.bank, twin.prefix),
-            twin.machine.ring,
-            twin.dispatcher,
-            twin.connections,
-        ),
+        f"{twin.prefix}{PROCEDURE}": faults,
         f"{twin.prefix}dt:fork": ForkProcedure(twin, forks),
         f"{twin.prefix}dt:journal": JournalProcedure(twin),
         f"{twin.prefix}dt:archive": ArchiveProcedure(twin),

@@ -1,5 +1,6 @@
 """Panels for Phoebus: every PV in them is served, nothing overlaps or leaves its place, every link leads somewhere."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
@@ -37,7 +38,8 @@ def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
 
 def addresses(display: ElementTree.Element) -> list[str]:
     tags = ("pv_name", "x_pv", "y_pv")
-    return [e.text for tag in tags for e in display.iter(tag) if e.text and e.text != "$(pv_name)"]
+    found = [e.text for tag in tags for e in display.iter(tag) if e.text and e.text != "$(pv_name)"]
+    return [name for text in found for name in (re.findall("`([^`]*)`", text) if text.startswith("=") else [text])]
 
 
 def box(widget: ElementTree.Element) -> Box:
@@ -61,7 +63,7 @@ def test_every_pv_in_the_panels_is_served(made: tuple[Panels, Mapping[str, PvSpe
         for address in addresses(display):
             protocol, _, pv = address.partition("://")
             assert pv in served, f"{name}: {address}"
-            texts = served[pv].kind in (Kind.STRING, Kind.STRINGS)
+            texts = served[pv].kind in (Kind.STRING, Kind.STRINGS, Kind.TABLE)
             assert protocol == ("pva" if texts else "ca"), f"{name}: {address}"
 
 
@@ -114,6 +116,33 @@ def test_the_overview_shows_what_an_operator_looks_for_first(machine: str) -> No
     assert {"led", "spinner", "textupdate", "xyplot", "action_button", "label", "group"} <= kinds
 
 
+def test_every_supply_has_its_readback_beside_it_and_the_difference(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    formulas = [e.text or "" for display in panels.values() for e in display.iter("pv_name") if e.text]
+    readbacks = {(s.device, s.property): s.name for s in served.values() if s.source == "readback"}
+    pairs = [
+        (s.name, readbacks[s.device, s.property])
+        for s in served.values()
+        if s.source == "set" and s.property == "current" and (s.device, s.property) in readbacks
+    ]
+    missing = [pair for pair in pairs if f"=`ca://{pair[1]}` - `ca://{pair[0]}`" not in formulas]
+    assert len(pairs) > 60
+    assert len(missing) <= 1  # the multiplexer's supply has a panel of its own
+
+
+def test_the_panel_of_faults_lists_them_and_clears_all(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    faults = panels["faults.bob"]
+    (table,) = (w for w in faults.iter("widget") if w.get("type") == "table")
+    (spec,) = (s for s in served.values() if s.source == "faults.table")
+    assert table.findtext("pv_name") == f"pva://{spec.name}"
+    assert [c.findtext("name") for c in table.iter("column")] == ["Number", "State", "Left", "Fault", "Added by"]
+    assert sum(int(c.findtext("width", "")) for c in table.iter("column")) <= box(table).width
+    (button,) = (w for w in faults.iter("widget") if w.findtext("text") == "clear")
+    assert button.findtext("pv_name", "").endswith("dt:faults:clear")
+    assert button.findtext("actions/action/value") == "1"
+
+
 @pytest.mark.parametrize(
     ("drive", "expected"), [((-10.0, 10.0), 0.02), ((0.0, 400.0), 0.2), ((0.0, 1.0), 0.001), ((-4.0, 5.0), 0.005)]
 )
@@ -125,7 +154,7 @@ def test_a_ring_without_monitors_and_supplies_has_panels_too() -> None:
     bare: dict[str, object] = {"supplies": [], "magnets": [], "monitors": [], "multiplexer": None}
     ring = Ring(parse_machine(small_ring.text(small_ring.document() | bare), "ring.json"))
     made = make_panels(ring, expand(read_pvs("plain", pv_document), ring, ""), "")
-    assert made.keys() == {"overview.bob", "orbit.bob", "shadow.bob", "status.bob"}
+    assert made.keys() == {"overview.bob", "orbit.bob", "shadow.bob", "faults.bob", "status.bob"}
 
 
 def test_many_lines_need_several_pages_and_none_is_lost() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gnomon.db import sources
 from gnomon.fault_injection import FaultError
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.rpc.dt_fault import FaultProcedure
@@ -161,3 +162,36 @@ async def test_faults_are_cleared_while_the_journal_hangs(rig: Rig, monkeypatch:
     (cleared,) = await call(rig, do="clear")
     hangs.set()
     assert cleared["unrecorded"] == "the journal has not answered within 0.05 s"
+
+
+async def test_a_put_to_the_control_clears_all_faults_and_is_done_when_that_is_recorded(rig: Rig) -> None:
+    procedure = FaultProcedure(
+        rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher, rig.connections
+    )
+    rig.controls.register(sources.FAULTS_CLEAR, procedure.clear_all)
+    await call(rig, do="add", kind="abandon", device="CP")
+    await call(rig, do="add", kind="delay", device="*", delay_s=2.0)
+    assert (await rig.put("T:dt:faults:clear", 0)).accepted
+    assert len(rig.injector.active()) == 2
+    assert (await rig.put("T:dt:faults:clear", "clear")).accepted
+    assert (rig.injector.active(), rig.get("T:dt:faults:count").value) == ((), 0)
+    assert recorded(rig)[-1].note == "cleared fault 1: abandon CP; fault 2: delay * by 2 s"
+    assert (await rig.put("T:dt:faults:clear", 1)).accepted  # nothing was left
+
+
+async def test_the_table_of_faults_shows_state_and_uses_left_of_each(rig: Rig) -> None:
+    await call(rig, do="add", kind="abandon", device="CP", count=2)
+    await call(rig, do="add", kind="model_hung", after_s=60)
+    await rig.put("T:CP:set", 1.0)
+    rig.faults.show()
+    by = f"{CLIENT.user}@{CLIENT.host}"
+    assert rig.get("T:dt:faults:table").value == {
+        "number": ["1", "2"],
+        "state": ["active", "waiting"],
+        "left": ["1", "all"],
+        "fault": ["abandon CP", "model_hung, after 60 s"],
+        "by": [by, by],
+    }
+    await call(rig, do="clear")
+    await asyncio.sleep(0)
+    assert rig.get("T:dt:faults:table").value["number"] == []
