@@ -52,7 +52,7 @@ def _target(chance: random.Random, targets: Targets) -> Keys:
 
 
 def _outage(chance: random.Random) -> Keys:
-    return chance.choice([{"for_s": chance.uniform(0.2, 2.0)}, {"every_s": 1.5, "down_s": 0.5, "for_s": 4.0}])
+    return chance.choice([{"for_s": chance.uniform(0.2, 2.0)}, {"every_s": 1.5, "lasts_s": 0.5, "for_s": 4.0}])
 
 
 Maker = Callable[[random.Random, Targets], Keys]
@@ -89,7 +89,7 @@ MAKERS: Mapping[str, Maker] = {
     "connection_lost": lambda c, t: _target(c, t) | _outage(c),
     "connection_slow": lambda c, t: _target(c, t) | {"delay_s": 0.5, "step": c.choice(["search", "channel"])},
     "connection_denied": lambda c, t: _target(c, t) | {"allow": c.choice(["read", "none"])} | _outage(c),
-    "connection_put_hangs": lambda c, t: _target(c, t) | {"accepted": c.choice([True, False])},
+    "connection_put_hangs": lambda c, t: {"device": _supply(c, t), "accepted": c.choice([True, False])},
     "supply_trip": lambda c, t: {"device": c.choice(t.steerers), "reset": c.choice(["cleared", "setpoint"])},
     "supply_limit_cycle": lambda c, t: {"device": c.choice(t.steerers), "amplitude_a": 0.02, "period_s": 2.0},
     "supply_ripple": lambda c, t: {"device": c.choice(t.steerers), "amplitude_a": 0.01, "frequency_hz": 7.0},
