@@ -62,7 +62,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("BeamPositionMonitor", "Key", "Magnet", "PropertySpec"), "devices"),
         "MachineDocument": "document",
         **dict.fromkeys(("Lattice", "Ring"), "lattice"),
-        "MonitorErrors": "monitors",
+        "MonitorErrors": "monitor_errors",
         **dict.fromkeys(("ENERGY", "NAMED_SETTINGS", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
         "fault_in_states": "states",
