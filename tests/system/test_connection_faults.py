@@ -4,7 +4,8 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from gnomon.ioc.base.config import NetworkConfig
 from gnomon.ioc.servers.ca.ca_name_search import find_ca_servers
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
 from gnomon.ioc.servers.pva.pva_name_search import find_pva_servers
+from gnomon.ioc.shadow.client.ca_link import CaLink
+from gnomon.ioc.shadow.client.pva_link import PvaLink
+from gnomon.ioc.shadow.link import Update
 from programs import connections
 from system.twin_process import TwinProcess
 
@@ -182,3 +186,48 @@ def test_faults_are_listed_and_cleared_while_all_connections_are_disturbed(twin:
     assert len(json.loads(twin.gnomon("fault", "list", "--json").stdout)) == 6
     assert len(json.loads(twin.gnomon("fault", "clear", "--all", "--json").stdout)) == 6
     assert _found("dt:queue") == {protocol: ["dt:queue"] for protocol in ("ca", "pva")}
+
+
+class Followed:
+    """Two PVs as a shadow's link follows them: the newest update of each, and whether it is connected."""
+
+    def __init__(self) -> None:
+        self.newest: dict[int, Update] = {}
+
+    def updated(self, updates: Sequence[Update]) -> None:
+        self.newest |= {update.channel: update for update in updates}
+
+    def lost(self, channels: Sequence[int]) -> None:
+        for channel in channels:
+            self.newest.pop(channel, None)
+
+    async def until(self, connected: set[int]) -> None:
+        async with asyncio.timeout(20.0):
+            while self.newest.keys() != connected:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("protocol", ["ca", "pva"])
+async def test_a_shadow_takes_a_lost_or_denied_pv_as_lost_and_goes_on_with_fresh_values(
+    twin: TwinProcess, protocol: str
+) -> None:
+    link: CaLink | PvaLink = CaLink([f"127.0.0.1:{PORTS.ca}"], 2.0)
+    if protocol == "pva":
+        link = PvaLink([f"127.0.0.1:{PORTS.pva_udp}"], 2.0)
+    followed = Followed()
+    link.start((f"TWIN:{MONITOR}:rdX", "TWIN:TUNEZR:rdH"), followed)
+    states = [({"kind": "connection_lost", "device": MONITOR}, {1}), ({"kind": "connection_lost"}, set[int]())]
+    if protocol == "ca":  # over PV Access reading is never denied
+        states.append(({"kind": "connection_denied", "pv": "TUNEZR:*", "allow": "none"}, {0}))
+    try:
+        for keys, left in states:
+            await followed.until({0, 1})
+            await asyncio.to_thread(_fault, do="add", **keys)
+            await followed.until(left)
+            began_ns = time.time_ns()
+            await asyncio.to_thread(_fault, do="clear")
+            await followed.until({0, 1})
+            if 1 not in left:  # it is published every second
+                assert followed.newest[1].time_ns > began_ns - 1_500_000_000
+    finally:
+        link.close()

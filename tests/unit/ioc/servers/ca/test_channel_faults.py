@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca import dbr
 from gnomon.ioc.servers.ca.channel import rights_to
+from gnomon.ioc.servers.ca.directory import Hosted
 from gnomon.ioc.wire.ca_framing import NO_READ, NO_WRITE, NORMAL, Command, Message
-from unit.ioc.servers.ca.test_circuit import RULES, Talk
+from unit.ioc.servers.ca.test_circuit import RULES, Talk, pv
 from unit.ioc.servers.fake_gate import FakeGate
 
 READ, WRITE = 1, 2
@@ -73,6 +75,16 @@ async def test_a_connection_closes_with_everything_on_it_and_stays_while_somethi
     assert not talk.transport.is_closing()
     assert talk.lose("reading", close=True) == []
     assert talk.transport.is_closing()
+
+
+async def test_the_channels_of_a_fork_stay_when_everything_of_its_origin_is_lost(talk: Disturbed) -> None:
+    fork = Hosted(Bank([pv("fork:x")], 0), talk.sink)
+    talk.directory.hosted.append(fork)
+    talk.open("x")
+    kept = talk.open("fork:x")
+    assert kinds(talk.lose("x", close=True)) == [(Command.SERVER_DISCONN, 0)]
+    assert talk.get(kept) != []
+    assert not talk.transport.is_closing()
 
 
 async def test_a_connection_without_channels_stays(talk: Disturbed) -> None:
