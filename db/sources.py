@@ -211,7 +211,7 @@ FAULTS_CLEAR = _one(
 )
 INJECT = _one(
     "control.inject", ENUM, "",
-    "inject a beam after the interlock dumped it or it was lost: put 1; of role machine alone", "Inject",
+    "inject a beam that was dumped or lost, or the part of it that is missing: put 1", "Inject",
 )  # fmt: skip
 REFERENCE_USE = _one(
     "control.reference.use", STRING, "",

@@ -103,3 +103,60 @@ def reading_faults(prefix: str, cases: list[tuple[dict[str, Any], str]]) -> list
         time.sleep(0.1)
         seen.append({"with": with_it, "after": {p: reading(prefix, p, name) for p in ("ca", "pva")}})
     return seen
+
+
+def hardware_faults(prefix: str, cases: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
+    """Inject faults of supplies and of the beam one by one, with the supply at 0.5 A, and read PVs with and after each.
+
+    `moves_s` of a case is how long PVs are looked at; `put` is put to the supply meanwhile. Readings are listed by
+    protocol and PV, in time.
+    """
+    seen = []
+    for case in cases:
+        keys = dict(case)
+        moves_s, then = keys.pop("moves_s", 0.3), keys.pop("put", None)
+        put(prefix, "ca", SUPPLY, 0.5)
+        call(prefix, do="add", **keys)
+        time.sleep(0.25)
+        answers = {} if then is None else {protocol: put(prefix, protocol, SUPPLY, then) for protocol in ("ca", "pva")}
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {p: {name: [] for name in names} for p in ("ca", "pva")}
+        end = time.monotonic() + moves_s
+        while not found["pva"][names[-1]] or time.monotonic() < end:
+            for name in names:
+                for protocol in ("ca", "pva"):
+                    found[protocol][name].append(reading(prefix, protocol, name))
+            time.sleep(0.05)
+        call(prefix, do="list")  # it shows what it lists
+        time.sleep(0.05)
+        active = [str(each) for each in structure(f"{prefix}dt:faults:active").value]
+        call(prefix, do="clear")
+        time.sleep(0.25)
+        after = {p: {name: reading(prefix, p, name) for name in names} for p in ("ca", "pva")}
+        seen.append({"with": found, "after": after, "answers": answers, "active": active})
+    return seen
+
+
+def shown_with(prefix: str, name: str, **keys: Any) -> dict[str, str]:
+    """Inject a fault instead of all others, and read a PV as a text over both protocols a little later."""
+    call(prefix, do="clear")
+    time.sleep(0.3)
+    call(prefix, do="add", **keys)
+    time.sleep(0.3)
+    return {"ca": str(caget(prefix + name, as_string=True)), "pva": str(structure(prefix + name).value)}
+
+
+def combined_faults(prefix: str, cases: list[list[dict[str, Any]]], value: float) -> list[dict[str, list[float]]]:
+    """Add several faults, put to the supply, and read the setpoint, the readback and that without faults."""
+    seen = []
+    for case in cases:
+        put(prefix, "ca", SUPPLY, 0.0)
+        for keys in case:
+            call(prefix, do="add", **keys)
+        time.sleep(0.25)
+        put(prefix, "ca", SUPPLY, value)
+        time.sleep(0.25)
+        with_it = {protocol: supplies(prefix, protocol)[:2] for protocol in ("ca", "pva")}
+        call(prefix, do="clear")
+        time.sleep(0.3)
+        seen.append({p: [*with_it[p], supplies(prefix, p)[1]] for p in ("ca", "pva")})
+    return seen

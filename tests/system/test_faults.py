@@ -1,6 +1,7 @@
 """Injected faults on a whole server, as clients see them over Channel Access and PV Access."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import EpicsPorts, free_port
 from epics_tools import run
 
+from gnomon.recorder import Reader
 from programs import faults
 from system.twin_process import TwinProcess
 
@@ -47,6 +49,38 @@ READINGS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "reading_time", "device": faults.MONITOR, "offset_s": -3600}, X),
     ({"kind": "reading_late", "pv": f"{faults.SUPPLY}:rdbk", "delay_s": 5}, f"{faults.SUPPLY}:rdbk"),
     ({"kind": "reading_length", "pv": ROW, "length": 10}, ROW),
+]
+SET, RDBK = f"{faults.SUPPLY}:set", f"{faults.SUPPLY}:rdbk"
+CURRENT = "MDIZ3T5G:current"
+#: Each fault of supplies and of the beam, with the supply at 0.5 A: its keys, how long it is watched, what is put then.
+HARDWARE: list[dict[str, Any]] = [
+    {"kind": "supply_trip", **STEERER, "decay_s": 0.02, "moves_s": 0.5},
+    {"kind": "supply_trip", **STEERER, "decay_s": 0.0, "reset": "setpoint", "put": 0.5},
+    {"kind": "supply_limit_cycle", **STEERER, "amplitude_a": 0.2, "period_s": 1.0, "moves_s": 1.1},
+    {"kind": "supply_ripple", **STEERER, "amplitude_a": 0.2, "frequency_hz": 0.7, "moves_s": 1.0},
+    {"kind": "supply_readback", **STEERER, "scale": 2.0, "offset_a": 0.1},
+    {"kind": "supply_readback", **STEERER, "offset_a": 0.1, "field": "readback"},
+    {"kind": "supply_slow", **STEERER, "ramp_s": 100.0, "put": 0.9, "moves_s": 0.5},
+    {"kind": "supply_hysteresis", **STEERER, "width": 0.1, "grow_s": 0.1, "put": 0.9},
+    {"kind": "beam_loss", "fraction": 0.4},
+    {"kind": "beam_dump"},
+    {"kind": "beam_lifetime", "factor": 1e-4, "moves_s": 1.5},
+    {"kind": "beam_jump", "device": "HS1MD1R", "kick_mrad": 0.2},
+    {"kind": "beam_no_orbit"},
+]
+#: Faults of several groups on one supply to which 0.5 A is put: set, rdbk, and rdbk when they are cleared.
+COMBINED: list[tuple[list[dict[str, Any]], list[float]]] = [
+    (
+        [
+            {"kind": "reading_offset", "pv": RDBK, "offset": 0.01},
+            {"kind": "supply_readback", **STEERER, "scale": 2.0},
+            {"kind": "modify", **STEERER, "offset": 0.1},
+        ],
+        [0.5, 1.21, 0.6],
+    ),
+    ([{"kind": "abandon", **STEERER}, {"kind": "supply_readback", **STEERER, "offset_a": 0.1}], [0.5, 0.1, 0.0]),
+    ([{"kind": "supply_trip", **STEERER, "decay_s": 0}, {"kind": "reading_stuck", "pv": RDBK}], [0.5, 0.0, 0.5]),
+    ([{"kind": "acknowledge", **STEERER}, {"kind": "supply_trip", **STEERER}], [0.5, 0.5, 0.5]),
 ]
 
 
@@ -107,6 +141,80 @@ def test_every_fault_of_readings_looks_the_same_over_both_protocols(twin: TwinPr
                     assert (one["value"], true["value"]) == (0.0, 0.5), what
                 case "reading_length":
                     assert one["length"] == 10 < true["length"], what
+
+
+def test_every_fault_of_supplies_and_of_the_beam_looks_the_same_over_both_protocols(twin: TwinProcess) -> None:
+    names = [SET, RDBK, X, CURRENT]
+    seen = twin.client(faults.hardware_faults, "TWIN:", HARDWARE, names)
+    for keys, found in zip(HARDWARE, seen, strict=True):
+        for protocol in ("ca", "pva"):
+            what = f"{keys} over {protocol}: {found}"
+            value = {name: [one["value"] for one in found["with"][protocol][name]] for name in names}
+            severity = {name: [one["severity"] for one in found["with"][protocol][name]] for name in names}
+            after = found["after"][protocol]
+            asked = keys.get("put", 0.5)
+            assert set(value[SET]) == {asked}, what
+            assert (after[RDBK]["value"], after[X]["severity"]) == (pytest.approx(asked), 0), what
+            assert found["answers"].get(protocol, "done") == "done", what
+            gone = keys["kind"] == "beam_loss" or keys.get("reset") == "setpoint"
+            assert found["active"] == [] if gone else keys["kind"] in found["active"][0], what
+            moved = max(value[X]) - min(value[X]), max(abs(x - after[X]["value"]) for x in value[X])
+            match keys["kind"]:
+                case "supply_trip" if gone:
+                    assert value[RDBK][-1] == 0.5, what
+                case "supply_trip":
+                    assert value[RDBK][-1] == pytest.approx(0.0, abs=1e-3), what
+                    assert moved[1] > 1e-3, what
+                case "supply_limit_cycle":
+                    assert 0.3 - 1e-9 < min(value[RDBK]) < 0.4 < 0.6 < max(value[RDBK]) < 0.7 + 1e-9, what
+                    assert moved[0] > 1e-3, what
+                case "supply_ripple":
+                    assert set(value[RDBK]) == {0.5}, what
+                    assert moved[0] > 1e-3, what
+                case "supply_readback" if "field" in keys:
+                    assert value[RDBK][-1] == pytest.approx(0.6), what
+                    assert moved[1] > 1e-3, what
+                case "supply_readback":
+                    assert value[RDBK][-1] == pytest.approx(1.1), what
+                    assert moved[1] < 1e-6, what
+                case "supply_slow":
+                    assert 0.5 <= value[RDBK][0] < value[RDBK][-1] < 0.8, what
+                case "supply_hysteresis":
+                    assert value[RDBK][-1] == 0.9, what
+                    assert moved[1] > 1e-3, what
+                case "beam_loss":
+                    assert value[CURRENT][-1] == pytest.approx(150.0, abs=1.0), what
+                case "beam_dump" | "beam_no_orbit":
+                    assert (value[CURRENT][-1], severity[X][-1]) == (0.0, 3), what
+                    assert after[CURRENT]["value"] == pytest.approx(250.0, abs=0.1), what
+                case "beam_lifetime":
+                    assert value[CURRENT][-1] < after[CURRENT]["value"] + 1e-9 < 249.0, what
+                case "beam_jump":
+                    assert moved[1] > 1e-3, what
+
+
+def test_faults_of_several_groups_act_one_after_the_other_on_one_supply(twin: TwinProcess) -> None:
+    seen = twin.client(faults.combined_faults, "TWIN:", [case for case, _ in COMBINED], 0.5)
+    for (case, expected), found in zip(COMBINED, seen, strict=True):
+        assert found["ca"] == pytest.approx(expected, abs=1e-6), f"{case}: {found}"
+        assert found["pva"] == pytest.approx(expected, abs=1e-6), f"{case}: {found}"
+
+
+def test_a_dump_is_told_as_a_machine_would_and_current_that_was_lost_is_injected_again(twin: TwinProcess) -> None:
+    reason = twin.client(faults.shown_with, "TWIN:", "dt:reason", kind="beam_dump")
+    assert reason == dict.fromkeys(("ca", "pva"), "the beam was dumped")
+    output, complaint = run("pvput", "TWIN:dt:inject", "1", environment=twin.environment)
+    assert "no beam could be stored" in output + complaint
+    left = twin.client(faults.shown_with, "TWIN:", CURRENT, kind="beam_loss", fraction=0.9)
+    assert [float(left[protocol]) for protocol in ("ca", "pva")] == pytest.approx([25.0, 25.0], abs=0.5)
+    run("caput", "-c", "TWIN:dt:inject", "1", environment=twin.environment)
+    output, _ = run("caget", "-t", f"TWIN:{CURRENT}", environment=twin.environment)
+    assert float(output) > 249.0
+    with Reader(twin.journal) as reader:
+        notes = [(entry.note, entry.client.protocol) for entry in reader.entries()]
+    (note, protocol) = notes[-1]
+    assert re.fullmatch(r"fault \d+ acts: beam_loss: 2\d\d\.\d+ mA fell to 2\d\.\d+ mA", note)
+    assert protocol == "fault"
 
 
 def test_the_tools_of_epics_see_a_refusal_and_a_silence_as_of_an_ioc(twin: TwinProcess) -> None:

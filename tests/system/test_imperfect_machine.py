@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 from p4p.client.thread import Context, RemoteError
+from p4p.nt import NTURI
 
 from system.test_shadow_operation import ports, reader, until
 from system.twin_process import TwinProcess
@@ -33,6 +34,10 @@ def get(machine: Context, name: str) -> float:
 def reason(machine: Context) -> str:
     value = machine.get("dt:reason", timeout=10.0)
     return str(value.raw.value)
+
+
+def fault(machine: Context, **keys: str) -> None:
+    machine.rpc("dt:fault", NTURI([(key, "s") for key in keys]).wrap("dt:fault", kws=keys), timeout=10.0)
 
 
 def test_it_boots_with_a_corrected_orbit(machine: Context) -> None:
@@ -75,3 +80,27 @@ def test_the_interlock_dumps_the_beam_and_somebody_injects(machine: Context) -> 
     assert reason(machine) == ""
     with pytest.raises(RemoteError, match="stored already"):
         machine.put("dt:inject", 1, wait=True, timeout=10.0)
+
+
+def test_a_supply_that_tripped_ramps_back_when_its_fault_is_cleared(machine: Context) -> None:
+    setpoint = get(machine, f"{STEERER}:set")
+    machine.put(f"{STEERER}:set", 0.2, wait=True, timeout=10.0)
+    until(lambda: abs(get(machine, f"{STEERER}:rdbk") - 0.2) < 1e-3)
+    fault(machine, do="add", kind="supply_trip", device=STEERER, decay_s="0.05")
+    until(lambda: abs(get(machine, f"{STEERER}:rdbk")) < 1e-3)
+    assert get(machine, f"{STEERER}:set") == 0.2
+    fault(machine, do="clear")
+    until(lambda: abs(get(machine, f"{STEERER}:rdbk") - 0.2) < 1e-3)
+    machine.put(f"{STEERER}:set", setpoint, wait=True, timeout=10.0)
+
+
+def test_a_beam_that_a_fault_dumped_stays_away_until_somebody_injects_after_it(machine: Context) -> None:
+    fault(machine, do="add", kind="beam_dump")
+    until(lambda: "the beam was dumped" in reason(machine))
+    with pytest.raises(RemoteError, match="no beam could be stored: the beam was dumped"):
+        machine.put("dt:inject", 1, wait=True, timeout=10.0)
+    fault(machine, do="clear")
+    time.sleep(0.3)
+    assert reason(machine) == "the beam was dumped; put 1 to dt:inject to inject again"
+    machine.put("dt:inject", 1, wait=True, timeout=10.0)
+    assert reason(machine) == ""
