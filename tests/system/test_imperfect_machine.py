@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from conftest import EpicsPorts
 from p4p.client.thread import Context, RemoteError
 from p4p.nt import NTURI
 
@@ -16,15 +16,26 @@ SUPPLY, STEERER, TUNE = "Q1PDR", "HS1PD1R", "TUNEZR:rdH"
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EpicsPorts]:
     where, folder = ports(), tmp_path_factory.mktemp("machine")
     config = folder / "machine.yaml"
     config.write_text(
         "role: machine\nprefix: ''\npublish: {repeat_hz: 10.0}\nimperfections: {supplies: {ramp_s: 200.0}}\n"
     )
-    with ExitStack() as stack:
-        stack.enter_context(TwinProcess(where.environment, folder, "--config", str(config)))
-        yield stack.enter_context(reader(where))
+    with TwinProcess(where.environment, folder, "--config", str(config)):
+        yield where
+
+
+@pytest.fixture(scope="module")
+def machine(where: EpicsPorts) -> Iterator[Context]:
+    with reader(where) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def procedures(where: EpicsPorts) -> Iterator[Context]:
+    with reader(where) as context:  # of its own: after a call, a context of p4p no longer gives plain values
+        yield context
 
 
 def get(machine: Context, name: str) -> float:
@@ -36,8 +47,8 @@ def reason(machine: Context) -> str:
     return str(value.raw.value)
 
 
-def fault(machine: Context, **keys: str) -> None:
-    machine.rpc("dt:fault", NTURI([(key, "s") for key in keys]).wrap("dt:fault", kws=keys), timeout=10.0)
+def fault(procedures: Context, **keys: str) -> None:
+    procedures.rpc("dt:fault", NTURI([(key, "s") for key in keys]).wrap("dt:fault", kws=keys), timeout=10.0)
 
 
 def test_it_boots_with_a_corrected_orbit(machine: Context) -> None:
@@ -82,24 +93,24 @@ def test_the_interlock_dumps_the_beam_and_somebody_injects(machine: Context) -> 
         machine.put("dt:inject", 1, wait=True, timeout=10.0)
 
 
-def test_a_supply_that_tripped_ramps_back_when_its_fault_is_cleared(machine: Context) -> None:
+def test_a_supply_that_tripped_ramps_back_when_its_fault_is_cleared(machine: Context, procedures: Context) -> None:
     setpoint = get(machine, f"{STEERER}:set")
     machine.put(f"{STEERER}:set", 0.2, wait=True, timeout=10.0)
     until(lambda: abs(get(machine, f"{STEERER}:rdbk") - 0.2) < 1e-3)
-    fault(machine, do="add", kind="supply_trip", device=STEERER, decay_s="0.05")
+    fault(procedures, do="add", kind="supply_trip", device=STEERER, decay_s="0.05")
     until(lambda: abs(get(machine, f"{STEERER}:rdbk")) < 1e-3)
     assert get(machine, f"{STEERER}:set") == 0.2
-    fault(machine, do="clear")
+    fault(procedures, do="clear")
     until(lambda: abs(get(machine, f"{STEERER}:rdbk") - 0.2) < 1e-3)
     machine.put(f"{STEERER}:set", setpoint, wait=True, timeout=10.0)
 
 
-def test_a_beam_that_a_fault_dumped_stays_away_until_somebody_injects_after_it(machine: Context) -> None:
-    fault(machine, do="add", kind="beam_dump")
+def test_a_beam_that_a_fault_dumped_stays_away_until_somebody_injects(machine: Context, procedures: Context) -> None:
+    fault(procedures, do="add", kind="beam_dump")
     until(lambda: "the beam was dumped" in reason(machine))
     with pytest.raises(RemoteError, match="no beam could be stored: the beam was dumped"):
         machine.put("dt:inject", 1, wait=True, timeout=10.0)
-    fault(machine, do="clear")
+    fault(procedures, do="clear")
     time.sleep(0.3)
     assert reason(machine) == "the beam was dumped; put 1 to dt:inject to inject again"
     machine.put("dt:inject", 1, wait=True, timeout=10.0)
