@@ -73,7 +73,7 @@ class Hardware:
         self._of_supplies = InjectedSupplies(slots.names, slots.low, slots.high, injector, self._notes)
         self._of_beam = InjectedBeam(ring, injector, self._notes)
         self._version = -1
-        self._faulty = False
+        self._faulty = self._reset = False
         self._beam: BeamEffects = NONE
 
     def use(self, model: Model) -> None:
@@ -90,7 +90,8 @@ class Hardware:
 
     def submit(self, lattice: Lattice, sequence: int) -> "asyncio.Future[Answer]":
         """See `PropagatorService.submit`."""
-        self._look()
+        if self._injector.version != self._version or self._reset:  # else it is looked at often enough
+            self._look()
         return self.supplies.submit(lattice, sequence)
 
     def take(self, answer: Answer) -> None:
@@ -105,6 +106,7 @@ class Hardware:
     def acted(self, changes: tuple[Change, ...]) -> None:
         """See `CommandListener`."""
         self._of_supplies.acted(changes)
+        self._reset = True
 
     async def run(self) -> None:
         """Let time pass, until cancelled."""
@@ -132,6 +134,7 @@ class Hardware:
             self._faulty = self._faulty or bool(faults)
         if not self._faulty:
             return False
+        self._reset = False
         effects, before = self._of_supplies.effects(), self._beam
         self._beam = self._of_beam.effects(self.supplies.asked)
         self._faulty = bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))
@@ -160,7 +163,8 @@ class Hardware:
                 raise RefusedControl(f"no beam could be stored: {answer.failure}")
             return
         if self._state.readings is None:
-            raise RefusedControl("no beam could be stored: there is none with these settings; see dt:reason")
+            why = self._beam.gone or "there is none with these settings, see dt:reason"
+            raise RefusedControl(f"no beam could be stored: {why}")
         if not self._outputs.stored_beam.stored:
             raise RefusedControl("no beam could be stored: the RF voltage gives no stable phase")
         if not self._outputs.stored_beam.fill():
@@ -169,8 +173,8 @@ class Hardware:
         self._outputs.show(sources.INJECT, 0)
 
     def _publish(self, answer: Answer) -> None:
-        gone = self._beam.gone
-        answer = without_beam(answer, gone)
+        if gone := self._beam.gone:
+            answer = without_beam(answer, gone)
         if self.interlock is not None:
             answer = self.interlock.passed(answer, gone if gone == DUMPED else "")
         self._outputs.publish(answer)

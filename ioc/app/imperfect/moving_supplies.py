@@ -184,13 +184,15 @@ class MovingSupplies:
 
     def take(self, answer: Answer) -> None:
         """Publish an answer of the model with the readbacks that belong to it."""
-        found = [n for n, sent in enumerate(self._sent) if sent.fields is answer.lattice]
+        found = [n for n, sent in enumerate(self._sent) if sent.fields is answer.lattice] if self._sent else ()
         if not found and self._ideal:  # asked for when nothing was disturbed
             self._publish(answer)
             return
         shown = self._sent[found[-1]].shown if found else self._asked
         for _ in range(found[-1] if found else 0):
             self._sent.popleft()
+        if self._direct and len(self._sent) == 1:
+            self._sent.clear()
         self._publish(replace(answer, lattice=shown))
 
     def _accept(self) -> None:
