@@ -1,8 +1,9 @@
 """Notes in the journal of what faults have done by themselves, without any command."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from gnomon.fault_injection import Active, Fault
 from gnomon.ioc.commands.injected_effects import BY_FAULT
 from gnomon.lattice import Client
 
@@ -14,27 +15,39 @@ Note = Callable[[str, Client], object]
 
 
 class FaultNotes:
-    """Writer of such notes, a limited number for each fault; the next one tells how many were left out."""
+    """Writer of such notes, a limited number for each fault; the next one tells how many were left out.
 
-    def __init__(self, client: Client, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._client = Client(client.user, client.host, BY_FAULT)
+    They are acts of the client that added the fault, with the protocol by which a replay knows what faults have done.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
         self._note: Note | None = None
         self._counts: dict[int, tuple[float, int]] = {}
+        self._acting: dict[str, dict[int, Active]] = {}
 
     def begin(self, note: Note) -> None:
         """Write with this from now on; what comes before is not written."""
         self._note = note
 
-    def add(self, fault_id: int, text: str) -> None:
+    def occasions(self, group: str, acting: Iterable[Active]) -> None:
+        """Note that occasions of the faults of a group are over, now that these act."""
+        now = {active.fault.id: active for active in acting}
+        for number, active in self._acting.get(group, {}).items():
+            if number not in now or now[number].times != active.times:
+                self.add(active.fault, "is over")
+        self._acting[group] = now
+
+    def add(self, fault: Fault, text: str) -> None:
         """Note what a fault has done."""
         now_s = self._clock_s()
-        began_s, count = self._counts.get(fault_id, (now_s, 0))
+        began_s, count = self._counts.get(fault.id, (now_s, 0))
         left_out = max(count - MAX_NOTES, 0)
         if now_s >= began_s + TIME_S:
             began_s, count = now_s, 0
-        self._counts[fault_id] = (began_s, count + 1)
+        self._counts[fault.id] = (began_s, count + 1)
         if self._note is None or count >= MAX_NOTES:
             return
         more = f"; {left_out} notes before it were left out" if left_out and not count else ""
-        self._note(f"fault {fault_id} acts: {text}{more}", self._client)
+        user, _, host = fault.created_by.rpartition("@")
+        self._note(f"fault {fault.id} {text}{more}", Client(user, host, BY_FAULT))

@@ -11,6 +11,7 @@ from gnomon.fault_injection import (
     BeamLifetime,
     BeamLoss,
     BeamNoOrbit,
+    Fault,
     Injector,
     Lane,
 )
@@ -34,16 +35,16 @@ class BeamEffects:
     """Effects of faults on the beam at one time.
 
     `kicks` are added to settings, by slot; `gone` is the reason why there is no beam, empty if there may be one;
-    `lifetime` is a factor on it; `lost` are the fractions of the current that are lost now, by the faults' numbers.
+    `lifetime` is a factor on it; `lost` are the fractions of the current that faults take now.
     """
 
     kicks: Mapping[int, float]
     gone: str
     lifetime: float
-    lost: Mapping[int, float]
+    lost: tuple[tuple[Fault, float], ...]
 
 
-NONE = BeamEffects({}, "", 1.0, {})
+NONE = BeamEffects({}, "", 1.0, ())
 
 
 def kicking_magnets(ring: Ring, request: BeamJump) -> list[Magnet]:
@@ -91,6 +92,7 @@ class InjectedBeam:
     def effects(self, lattice: Lattice) -> BeamEffects:
         """Return what faults do to the beam now; `lattice` is that of the setpoints."""
         acting = self._injector.on_occasion(GROUP)
+        self._notes.occasions(GROUP, [active for active in acting if not isinstance(active.fault.request, BeamLoss)])
         keys = {(active.fault.id, active.times) for active in acting}
         for old in self._kicks.keys() - keys:
             del self._kicks[old]
@@ -98,7 +100,7 @@ class InjectedBeam:
             self._noted.clear()
             return NONE
         kicks: dict[int, float] = {}
-        lost: dict[int, float] = {}
+        lost: list[tuple[Fault, float]] = []
         gone, lifetime = "", 1.0
         for active in acting:
             match active.fault.request:
@@ -115,20 +117,20 @@ class InjectedBeam:
                     slot, by = self._kick(active, request, lattice)
                     kicks[slot] = kicks.get(slot, 0.0) + by
                 case BeamLoss() as request:
-                    lost[active.fault.id] = request.fraction
+                    lost.append((active.fault, request.fraction))
         self._noted &= keys
-        return BeamEffects(kicks, gone, lifetime, lost)
+        return BeamEffects(kicks, gone, lifetime, tuple(lost))
 
-    def note_loss(self, fault_id: int, before_ma: float, after_ma: float) -> None:
+    def note_loss(self, fault: Fault, before_ma: float, after_ma: float) -> None:
         """Note that a fault has taken a part of the current."""
         text = f"{before_ma:.3f} mA fell to {after_ma:.3f} mA" if before_ma > 0.0 else "no beam was there to be lost"
-        self._notes.add(fault_id, f"beam_loss: {text}")
+        self._notes.add(fault, f"acts: beam_loss: {text}")
 
     def _begins(self, active: Active) -> None:
         key = (active.fault.id, active.times)
         if key not in self._noted:
             self._noted.add(key)
-            self._notes.add(active.fault.id, active.fault.request.effect())
+            self._notes.add(active.fault, f"acts: {active.fault.request.effect()}")
 
     def _kick(self, active: Active, request: BeamJump, lattice: Lattice) -> tuple[int, float]:
         """Return the kick of a fault's occasion: its magnet is drawn, and moved, once."""
@@ -138,9 +140,8 @@ class InjectedBeam:
             drawn = self._injector.draws.uniform(active.fault.id, active.times, Lane.CHOICE)
             magnet = magnets[int(drawn * len(magnets))]
             self._kicks[key] = kick(lattice, magnet, request)
-            self._notes.add(
-                active.fault.id, f"beam_jump of {request.kick_mrad:g} mrad in {request.plane} by {magnet.name}"
-            )
+            text = f"acts: beam_jump of {request.kick_mrad:g} mrad in {request.plane} by {magnet.name}"
+            self._notes.add(active.fault, text)
         return self._kicks[key]
 
 

@@ -35,7 +35,7 @@ class InjectedSupplies:
         self._injector = injector
         self._notes = notes
         self._masks: dict[tuple[int, int], Booleans] = {}
-        self._waiting: dict[int, tuple[int, int]] = {}
+        self._waiting: dict[int, Active] = {}
 
     @property
     def listens(self) -> bool:
@@ -45,10 +45,11 @@ class InjectedSupplies:
     def effects(self) -> SupplyEffects | None:
         """Return what faults do to the supplies now; None if there are none."""
         acting = self._injector.on_occasion(GROUP)
+        self._notes.occasions(GROUP, acting)
         keys = {(active.fault.id, active.times) for active in acting}
         for old in self._masks.keys() - keys:
             del self._masks[old]
-        self._waiting = {number: key for number, key in self._waiting.items() if key in keys}
+        self._waiting = {n: active for n, active in self._waiting.items() if (n, active.times) in keys}
         return (
             combined_effects([(a, self._mask(a)) for a in acting], self._span, self._injector.draws) if acting else None
         )
@@ -61,13 +62,14 @@ class InjectedSupplies:
         for change in changes:
             if change.property == "current" and change.device in self._place:
                 put[self._place[change.device]] = True
-        for number, key in list(self._waiting.items()):
+        for number, active in list(self._waiting.items()):
+            key = (number, active.times)
             mask = self._masks[key]
             on = mask & put
             if not on.any():
                 continue
             self._masks[key] = mask & ~put
-            self._notes.add(number, f"switched on again: {self._called(on)}")
+            self._notes.add(active.fault, f"lets its supplies be switched on again: {self._called(on)}")
             if not self._masks[key].any():
                 del self._waiting[number]
                 self._injector.end_occasion(number)
@@ -81,8 +83,8 @@ class InjectedSupplies:
             assert isinstance(request, SupplyFault)
             mask = self._masks[key] = fitting(request, self._names)
             if isinstance(request, SupplyTrip) and request.reset == "setpoint":
-                self._waiting[active.fault.id] = key
-            self._notes.add(active.fault.id, f"{request.effect()}: {self._called(mask)}")
+                self._waiting[active.fault.id] = active
+            self._notes.add(active.fault, f"acts: {request.effect()}: {self._called(mask)}")
         return mask
 
     def _called(self, mask: Booleans) -> str:

@@ -1,7 +1,6 @@
 """One running twin, between its journal and the bank that the servers show; a server process may hold several."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -24,7 +23,6 @@ from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.tasks import background_task, cancelled
-from gnomon.ioc.base.user import user_name
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching
@@ -36,7 +34,6 @@ from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import TwinServices
 from gnomon.ioc.shadow.shadow_assembly import make_mode
-from gnomon.lattice import Client
 from gnomon.propagator import Compute, PropagatorService
 from gnomon.recorder import Journal
 
@@ -99,9 +96,8 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack, bank: Bank | None
     outputs = await asyncio.to_thread(Outputs, bank, ring, state, time.time_ns, readings)
     await asyncio.to_thread(outputs.stored_beam.prepare)  # here nobody waits for a compiler yet
     outputs.start(initial.lattice)
-    us = Client(user_name(), socket.gethostname(), "internal")
     errors = None if recipe.imperfect is None else Imperfect(config.imperfections, recipe.imperfect.errors)
-    hardware = Hardware(initial.lattice, state, outputs, injector, us, errors)
+    hardware = Hardware(initial.lattice, state, outputs, injector, errors)
     service = PropagatorService(
         parts.model(recipe.propagator),
         timeout_s=config.model.timeout_s,

@@ -215,6 +215,7 @@ def test_a_dump_is_told_as_a_machine_would_and_current_that_was_lost_is_injected
     (note, protocol) = notes[-1]
     assert re.fullmatch(r"fault \d+ acts: beam_loss: 2\d\d\.\d+ mA fell to 2\d\.\d+ mA", note)
     assert protocol == "fault"
+    assert any(re.fullmatch(r"fault \d+ acts: beam_dump", text) for text, _ in notes)
 
 
 def test_the_tools_of_epics_see_a_refusal_and_a_silence_as_of_an_ioc(twin: TwinProcess) -> None:

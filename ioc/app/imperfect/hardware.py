@@ -52,7 +52,6 @@ class Hardware:
         state: ModelState,
         outputs: Outputs,
         injector: Injector,
-        client: Client,
         imperfect: Imperfect | None = None,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
@@ -68,7 +67,7 @@ class Hardware:
             outputs.stored_beam.losses = assembly.losses(ring, config.stored_beam)
             state.instruments = assembly.instruments(ring, config, errors, current_ma=self._current_ma, clock_s=clock_s)
         self.supplies = MovingSupplies(ring, dynamics, drifts, lattice, publish=self._publish, clock_s=clock_s)
-        self._notes = FaultNotes(client)
+        self._notes = FaultNotes()
         slots = self.supplies.slots
         self._of_supplies = InjectedSupplies(slots.names, slots.low, slots.high, injector, self._notes)
         self._of_beam = InjectedBeam(ring, injector, self._notes)
@@ -141,10 +140,10 @@ class Hardware:
         self.supplies.disturb(effects, self._beam.kicks)
         stored_beam = self._outputs.stored_beam
         stored_beam.set_lifetime_factor(self._beam.lifetime)
-        for fault_id, fraction in self._beam.lost.items():
+        for fault, fraction in self._beam.lost:
             current_ma = stored_beam.current_ma
             stored_beam.lose_part(fraction)
-            self._of_beam.note_loss(fault_id, current_ma, stored_beam.current_ma)
+            self._of_beam.note_loss(fault, current_ma, stored_beam.current_ma)
         if self._beam.lost:
             self._outputs.repeat()
         return self._beam.gone != before.gone

@@ -8,7 +8,6 @@ import numpy as np
 from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app.fault_notes import FaultNotes
 from gnomon.ioc.app.injected_supplies import InjectedSupplies
-from gnomon.lattice import Client
 
 NAMES = tuple(f"Q{n}P" for n in range(1, 8))
 
@@ -18,7 +17,7 @@ class Rig:
         self.now_s = 1.0
         self.noted: list[str] = []
         self.injector = Injector(clock_s=lambda: self.now_s)
-        notes = FaultNotes(Client("us", "here", "internal"))
+        notes = FaultNotes()
         notes.begin(lambda text, client: self.noted.append(text))
         self.faults = InjectedSupplies(NAMES, np.zeros(7), np.ones(7), self.injector, notes)
         self.injector.add(Fault.from_request(keys))
@@ -53,7 +52,8 @@ def test_supplies_are_reset_one_by_one_and_the_fault_ends_with_the_last() -> Non
     assert rig.off == ["Q2P"]
     rig.put("Q2P")
     assert (rig.off, rig.faults.listens, rig.injector.active()) == ([], False, ())
-    assert rig.noted[1:] == ["fault 1 acts: switched on again: Q1P", "fault 1 acts: switched on again: Q2P"]
+    again = "fault 1 lets its supplies be switched on again"
+    assert rig.noted[1:] == [f"{again}: Q1P", f"{again}: Q2P", "fault 1 is over"]
 
 
 def test_a_supply_that_trips_again_and_again_does_so_after_each_reset() -> None:

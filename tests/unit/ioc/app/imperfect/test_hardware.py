@@ -88,9 +88,7 @@ class Rig:
         )
         imperfect = None if twin else Imperfect(config, machine_errors(RING.document, config))
         outputs: Any = self.outputs
-        self.hardware = Hardware(
-            RING.nominal, self.state, outputs, self.injector, CLIENT, imperfect, lambda: self.now_s
-        )
+        self.hardware = Hardware(RING.nominal, self.state, outputs, self.injector, imperfect, lambda: self.now_s)
         self.hardware.use(self)
         self.hardware.begin(lambda text, client: self.noted.append(f"{client.protocol}: {text}"))
         controls: Any = SimpleNamespace(register=lambda source, handler: self.handlers.update({source.name: handler}))
@@ -218,7 +216,8 @@ async def test_a_twin_hands_everything_on_until_a_fault_disturbs_it_and_again_af
     rig.tick()
     assert (await rig.put(RING.nominal)).lattice is RING.nominal
     assert len(rig.asked) == asked + 1
-    assert rig.noted == [f"fault: fault 1 acts: supply_readback {SUPPLY} off by 2 A: {SUPPLY}"]
+    acts = f"fault: fault 1 acts: supply_readback {SUPPLY} off by 2 A: {SUPPLY}"
+    assert rig.noted == [acts, "fault: fault 1 is over"]
 
 
 async def test_a_supply_that_trips_falls_and_keeps_its_setpoint(good: BeamState) -> None:
@@ -263,7 +262,10 @@ async def test_a_put_of_its_setpoint_resets_a_supply_that_can_be_reset(good: Bea
     await rig.put(RING.nominal)
     assert (rig.readback, rig.hardware.listens) == (NOMINAL, False)
     assert rig.injector.active() == ()
-    assert rig.noted[-1] == f"fault: fault 1 acts: switched on again: {SUPPLY}"
+    assert rig.noted[1:] == [
+        f"fault: fault 1 lets its supplies be switched on again: {SUPPLY}",
+        "fault: fault 1 is over",
+    ]
 
 
 async def test_a_slow_supply_ramps_on_a_twin_and_the_slower_ramp_counts_on_a_machine(good: BeamState) -> None:
