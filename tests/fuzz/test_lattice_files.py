@@ -28,7 +28,16 @@ def test_a_damaged_file_of_each_format_through_the_command(tmp_path: Path) -> No
         file = tmp_path / f"damaged.{format}"
         file.write_bytes(content)
         command = [sys.executable, "-c", "from gnomon.cli import main; main()", "machine", "import", str(file)]
-        given = ["--format", format, "--energy-ev", "1.7e9", "--harmonic-number", "80", "-o", str(tmp_path / "out.json")]
+        given = [
+            "--format",
+            format,
+            "--energy-ev",
+            "1.7e9",
+            "--harmonic-number",
+            "80",
+            "-o",
+            str(tmp_path / "out.json"),
+        ]
         done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=90, check=False)
         assert done.returncode in (0, 1), done.stderr
         assert "Traceback" not in done.stderr

@@ -10,9 +10,11 @@ PAGE = ROOT / "docs" / "explanations" / "architecture.md"
 
 
 def named() -> list[str]:
-    """Every file or folder of the product that the page names."""
-    pieces = re.findall(r"`([a-z_]+/[\w/.]*)`", PAGE.read_text(encoding="utf-8"))
-    return sorted({piece for piece in pieces if piece.split("/")[0] in FOLDERS})
+    """Every file or folder of the repository that the page names."""
+    pieces = re.findall(r"`([\w.]+/[\w/.]*)`", PAGE.read_text(encoding="utf-8"))
+    return sorted(
+        {piece for piece in pieces if piece.split("/")[0] in (*FOLDERS, "tests", "docs", "src", ".ci", ".github")}
+    )
 
 
 def concepts() -> list[tuple[str, str]]:
@@ -38,6 +40,12 @@ def matches(words: str) -> list[str]:
 def test_every_module_that_the_page_names_exists() -> None:
     assert len(named()) > 30
     assert [name for name in named() if not (ROOT / name).exists()] == []
+
+
+def test_the_page_leads_to_every_folder_with_modules() -> None:
+    parents = {parent for name in named() for parent in (ROOT / name, *(ROOT / name).parents)}
+    folders = {path.parent for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    assert sorted(str(folder.relative_to(ROOT)) for folder in folders - parents) == []
 
 
 @pytest.mark.parametrize(("words", "module"), concepts())
