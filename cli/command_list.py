@@ -73,6 +73,7 @@ COMMANDS = (
         "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
         "panels:panels",
     ),
+    Entry("export", MACHINES, "Write a machine's devices for other packages: happi, ophyd.", "export:app"),
     Entry(
         "study",
         STUDY,

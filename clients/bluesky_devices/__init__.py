@@ -3,7 +3,6 @@
 `gnomon.clients.devices` makes them. This package needs the extra `gnomon[bluesky]`.
 """
 
-from gnomon.clients.bluesky_devices.machine_pvs import MachinePvs, SettingPvs, find_machine_pvs
 from gnomon.clients.bluesky_devices.measurement import Measurement
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
@@ -15,7 +14,6 @@ from gnomon.clients.bluesky_devices.signals import Protocol
 __all__ = [
     "Current",
     "Group",
-    "MachinePvs",
     "Magnet",
     "Measurement",
     "Monitors",
@@ -25,8 +23,6 @@ __all__ = [
     "RingDevices",
     "ServerKind",
     "Setting",
-    "SettingPvs",
     "Tunes",
-    "find_machine_pvs",
     "make_devices",
 ]

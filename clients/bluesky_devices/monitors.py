@@ -17,10 +17,10 @@ from ophyd_async.core import (
 )
 from ophyd_async.core import StandardReadableFormat as Format
 
-from gnomon.clients.bluesky_devices.machine_pvs import MachinePvs
 from gnomon.clients.bluesky_devices.measurement import INVALID, Measurement, Readings
 from gnomon.clients.bluesky_devices.session import Session
 from gnomon.clients.errors import ClientError
+from gnomon.clients.machine_pvs import MachinePvs
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice.units import FREQUENCY_UNITS
@@ -54,7 +54,7 @@ class Monitors(Measurement):
             self.positions = session.readable(Array1D[np.float64], specs[0])
         else:
             self.position = DeviceVector({n: session.readable(float, spec) for n, spec in enumerate(specs)})
-        count = _count_of(specs, pvs)
+        count = pvs.counter_of(specs[0]) if len(specs) == 1 else None
         if count is not None:
             self.counter = session.readable(int, count)
         with self.add_children_as_readables(Format.CONFIG_SIGNAL):
@@ -133,15 +133,6 @@ def _positions(pvs: MachinePvs) -> tuple[Sequence[PvSpec], Callable[[Floats], Or
     specs = [plane[name] for plane in planes for name in names]
     factors = np.array([MM / spec.scale for spec in specs])
     return specs, lambda values: ((factors * values)[:count], (factors * values)[count:])
-
-
-def _count_of(specs: Sequence[PvSpec], pvs: MachinePvs) -> PvSpec | None:
-    """Find the counter of an array of positions: the one whose name has the most in common with the array's."""
-    counts = pvs.all_of(sources.MONITOR_COUNT)
-    if len(specs) != 1 or not counts:
-        return None
-    record, _, _ = specs[0].name.rpartition(":")
-    return next((each for each in counts if each.name.startswith(f"{record}:")), counts[0])
 
 
 def _value_of(reading: Reading[Any]) -> float:

@@ -17,10 +17,10 @@ from ophyd_async.core import (
 )
 from ophyd_async.core import StandardReadableFormat as Format
 
-from gnomon.clients.bluesky_devices.machine_pvs import MachinePvs, SettingPvs
 from gnomon.clients.bluesky_devices.session import Served, Session, read_now
 from gnomon.clients.bluesky_devices.setting import Setting
 from gnomon.clients.errors import ClientError, NotReachedError, RefusedError
+from gnomon.clients.machine_pvs import MachinePvs, SettingPvs
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice.near_names import near_names_hint

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from ophyd_async.core import DEFAULT_TIMEOUT, Device, DeviceMap, DeviceMock, wait_for_connection
 
-from gnomon.clients.bluesky_devices.machine_pvs import MachinePvs, SettingPvs, find_machine_pvs
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
 from gnomon.clients.bluesky_devices.reach import reach_server
@@ -16,6 +15,7 @@ from gnomon.clients.bluesky_devices.session import ServerKind, Session, in_few_w
 from gnomon.clients.bluesky_devices.setting import Setting
 from gnomon.clients.bluesky_devices.signals import Protocol
 from gnomon.clients.errors import ClientError, NoDeviceError
+from gnomon.clients.machine_pvs import MachinePvs, SettingPvs, find_machine_pvs
 from gnomon.db import sources
 from gnomon.lattice.near_names import near_names_hint
 

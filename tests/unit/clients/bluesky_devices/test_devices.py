@@ -8,7 +8,7 @@ import pytest
 from ophyd_async.core import NotConnectedError, callback_on_mock_put, set_mock_put_proceeds, set_mock_value
 from ophyd_async.testing import assert_configuration, assert_reading, partial_reading
 
-from gnomon.clients.bluesky_devices import RingDevices, find_machine_pvs
+from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.clients.bluesky_devices import measurement as measuring
 from gnomon.clients.errors import (
     ClientError,
@@ -18,6 +18,7 @@ from gnomon.clients.errors import (
     RefusedError,
     StaleReadingError,
 )
+from gnomon.clients.machine_pvs import find_machine_pvs
 
 STEERER = "HS4P1D1R"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.clients.bluesky_devices import find_machine_pvs
+from gnomon.clients.machine_pvs import find_machine_pvs
 from gnomon.db import sources
 from gnomon.lattice import DocumentError
 

@@ -93,6 +93,12 @@ class MachinePvs:
         """List the PVs of a source."""
         return self._by_source.get(source.name, ())
 
+    def counter_of(self, positions: PvSpec) -> PvSpec | None:
+        """Find the counter of an array of positions: that of the same record, or the first one."""
+        record, _, _ = positions.name.rpartition(":")
+        counts = self.all_of(pv_sources.MONITOR_COUNT)
+        return next((each for each in counts if each.name.startswith(f"{record}:")), next(iter(counts), None))
+
     def each(self, source: Source) -> Mapping[str, PvSpec]:
         """The PVs of a source that many devices have, by device."""
         return {spec.device: spec for spec in self.all_of(source)}
