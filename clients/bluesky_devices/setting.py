@@ -98,7 +98,7 @@ class SettingLogic(MovableLogic[Any]):
         except TimeoutError as error:
             seen = (await read_now(self.readback, 1.0))["value"]
             raise NotReachedError(
-                f"{self._asked(wanted)}: the put was not completed within {limit_s:.2g} s; "
+                f"{self._asked(wanted)}: the put was not completed within {limit_s:.2f} s; "
                 f"{self.pvs.readback.name if self.pvs.readback.name != pv else 'it'} is {self._shown(seen)}"
             ) from error
 

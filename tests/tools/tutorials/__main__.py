@@ -21,6 +21,7 @@ PAGES = (
     *sorted((ROOT / "docs" / "tutorials").glob("your_*.md")),
     ROOT / "docs" / "how-to" / "run_a_shadow.md",
     ROOT / "docs" / "how-to" / "snapshots_and_forks.md",
+    ROOT / "docs" / "how-to" / "use_bluesky.md",
 )
 
 
