@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,17 @@ from bluesky.protocols import Location, Movable
 from ophyd_async.core import (
     Array1D,
     AsyncStatus,
-    DeviceMap,
     SignalR,
+    SignalRW,
     StandardReadable,
     soft_signal_r_and_setter,
 )
 from ophyd_async.core import StandardReadableFormat as Format
 
+from gnomon.clients.bluesky_devices.group import Group
 from gnomon.clients.bluesky_devices.session import Served, Session, read_now
 from gnomon.clients.bluesky_devices.setting import Setting
-from gnomon.clients.errors import ClientError, NotReachedError, RefusedError
+from gnomon.clients.errors import ClientError, NoDeviceError, NotReachedError, RefusedError
 from gnomon.clients.machine_pvs import MachinePvs, SettingPvs
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
@@ -56,7 +58,7 @@ class Current(StandardReadable):
 class Magnet(StandardReadable):
     """A magnet: `k1`, `b3`, `dx` ... that can be set are `Setting`s, those that can only be read are signals.
 
-    `supply` is the name of the power supply that feeds it, `s_m` its place.
+    `magnet["k1"]` is the same as `magnet.k1`. `supply` is the name of the power supply that feeds it, `s_m` its place.
     """
 
     def __init__(
@@ -78,7 +80,14 @@ class Magnet(StandardReadable):
                 setattr(self, key, session.readable(float, spec))
         with self.add_children_as_readables(Format.CONFIG_SIGNAL):
             self.s, _ = soft_signal_r_and_setter(float, s_m, units="m", precision=5)
+        self.properties = (*sets, *reads)
         super().__init__(name=name)
+
+    def __getitem__(self, property: str) -> Any:
+        """Return the device or the signal of a property. Raises NoDeviceError with those that there are."""
+        if property not in self.properties:
+            raise NoDeviceError(f"{self.name} has no {property!r}; it has {', '.join(self.properties)}", [property])
+        return getattr(self, property)
 
 
 class Multiplexer(Served, StandardReadable, Movable[str]):
@@ -102,7 +111,8 @@ class Multiplexer(Served, StandardReadable, Movable[str]):
         with self.add_children_as_readables(Format.HINTED_UNCACHED_SIGNAL):
             self.connected = session.readable(str, shown)
         self.off = session.settable(str, off)
-        self.button = DeviceMap({magnet: session.settable(str, spec) for magnet, spec in buttons.items()})
+        make = {magnet: partial(session.settable, str, spec) for magnet, spec in buttons.items()}
+        self.button: Group[SignalRW[Any]] = Group("magnet", make, f"{name}-")
         self._on = {spec.device: spec.states[1] for spec in buttons.values()} | {self.OFF: off.states[1]}
         super().__init__(name=name)
 

@@ -32,7 +32,7 @@ def _engine() -> tuple[Any, list[tuple[str, Any]]]:
         documents.append((name, document))
 
     engine = RunEngine(call_returns_result=True)
-    engine.subscribe(keep)
+    engine.subscribe(keep)  # type: ignore[no-untyped-call]
     return engine, documents
 
 
@@ -77,13 +77,14 @@ def twin(protocol: Any) -> dict[str, Any]:
     engine(bp.rel_scan([monitors, ring.tunes], steerer, -0.05, 0.05, 5))
     events = _events(documents)
     told["scan"] = [(each[STEERER], each["monitors-x"][at], each["monitors-generation"]) for each in events]
-    engine(bp.list_scan([monitors], clock, [499636.6302, 499636.7302]))
+    frequencies: Any = (clock, [499636.6302, 499636.7302])
+    engine(bp.list_scan([monitors], *frequencies))
     told["dispersion"] = [float(np.std(each["monitors-x"])) for each in _events(documents)]
     engine(bps.mv(clock, 499636.63017))
     engine(bps.mv(mux, "Q1M2D1R"))
     engine(bps.mv(ring.supplies["QSPAZR"], 1.0))
     told["multiplexer"] = engine(bps.rd(mux)).plan_result
-    told["current of the magnet"] = engine(bps.rd(quadrupole.current)).plan_result
+    told["current of the magnet"] = engine(bps.rd(quadrupole["current"])).plan_result
     engine(bps.mv(mux, mux.OFF))
     told["multiplexer off"] = engine(bps.rd(mux)).plan_result
     with connect() as client:

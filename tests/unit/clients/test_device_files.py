@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from happi import Client
 from happi.backends.json_db import JSONBackend
+from ophyd import Device
 
-from gnomon.clients import classic
-from gnomon.clients.device_files import happi_database, ophyd_file
+from gnomon.clients.device_files import FileKind, happi_database, ophyd_file
 from gnomon.clients.machine_pvs import find_machine_pvs
 
 
@@ -34,15 +34,16 @@ def test_a_file_of_ophyd_devices_needs_no_gnomon() -> None:
     assert list(names["devices"]) == list(table)
     make, arguments = table["HS4P1D1R"]
     assert (make, arguments["readback_pv"], arguments["limits"]) == ("Setting", "TWIN:HS4P1D1R:rdbk", [-10.0, 10.0])
-    assert issubclass(names[make], classic.Device)
+    assert issubclass(names[make], Device)
     assert table["monitors"][1]["count_pv"] == "TWIN:ORBITCC:count"
 
 
 def test_devices_for_a_machine_wait_longer() -> None:
     pvs = find_machine_pvs("bessy2", "")
     waits = {}
-    for kind in ("twin", "machine"):
-        items = json.loads(happi_database(pvs, kind))  # type: ignore[arg-type]
+    kinds: tuple[FileKind, ...] = ("twin", "machine")
+    for kind in kinds:
+        items = json.loads(happi_database(pvs, kind))
         waits[kind] = (items["HS4P1D1R"]["kwargs"]["settle_s"], items["monitors"]["kwargs"]["updates"])
     assert waits == {"twin": (0.0, 0), "machine": (0.5, 2)}
 

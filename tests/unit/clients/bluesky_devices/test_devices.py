@@ -36,7 +36,6 @@ async def twin(ring: RingDevices) -> RingDevices:
 
 async def as_served(ring: RingDevices, kind: str = "twin") -> RingDevices:
     monitors, generation = ring.monitors, ring.session.generation
-    assert monitors is not None
     assert generation is not None
     await asyncio.gather(*(each.connect(mock=True) for each in (monitors, generation, ring.supplies[STEERER])))
     ring.session.is_mock, ring.session._kind = False, kind  # type: ignore[assignment]
@@ -51,7 +50,10 @@ def test_devices_have_the_names_of_the_control_room(ring: RingDevices) -> None:
     assert [device.name for device in ring.supplies.match("HS4P1D[12]R")] == ["HS4P1D1R", "HS4P1D2R"]
     assert ring[STEERER] is ring.supplies[STEERER]
     assert ring["monitors"] is ring.monitors
-    assert ring.magnets["Q1M2D1R"].supply == "Q1PDR"
+    magnet = ring.magnets["Q1M2D1R"]
+    assert (magnet.supply, magnet["k1"].name) == ("Q1PDR", "Q1M2D1R-k1")
+    with pytest.raises(NoDeviceError, match="Q1M2D1R has no 'b3'; it has k1, hw2phys, dx, dy, roll, current"):
+        magnet["b3"]
     other = RingDevices(find_machine_pvs("bessy2", ""), name="machine")
     assert (other.supplies[STEERER].name, other["tunes"].name) == (f"machine-{STEERER}", "machine-tunes")
 
@@ -66,10 +68,11 @@ def test_an_unknown_device_names_the_nearest(ring: RingDevices) -> None:
     assert "HS4P1D1" not in ring.supplies
 
 
-def test_a_device_that_the_ring_does_not_have_is_none() -> None:
+def test_a_device_that_the_ring_does_not_have_is_told() -> None:
     mls = RingDevices(find_machine_pvs("mls", ""))
-    assert mls.multiplexer is None
-    assert mls.monitors is not None
+    assert ("multiplexer" in mls, "monitors" in mls, "Q1P1K1RP" in mls) == (False, True, True)
+    with pytest.raises(NoDeviceError, match="mls has no multiplexer"):
+        mls.multiplexer  # noqa: B018
     assert len(mls.magnets) == 0
     assert list(mls.others)[:2] == ["rf-voltage", "phase_modulation-state"]
 
@@ -107,7 +110,6 @@ async def test_a_readback_that_does_not_arrive_is_told_with_all_numbers(ring: Ri
 
 async def test_readings_of_a_twin_are_of_the_generation_that_is_shown(twin: RingDevices) -> None:
     monitors, generation = twin.monitors, twin.session.generation
-    assert monitors is not None
     assert generation is not None
     await monitors.trigger()
     read = await monitors.read()
@@ -127,7 +129,6 @@ async def test_readings_of_a_twin_are_of_the_generation_that_is_shown(twin: Ring
 async def test_readings_of_a_machine_are_later_than_the_last_setting_and_new(ring: RingDevices) -> None:
     await as_served(ring, "machine")
     monitors = ring.monitors
-    assert monitors is not None
     await monitors.settle.set(0.05)
     await monitors.trigger()
     status = monitors.trigger()  # the same reading again is not a new one
@@ -152,7 +153,6 @@ async def test_readings_of_a_machine_are_later_than_the_last_setting_and_new(rin
 
 async def test_several_samples_are_averaged(twin: RingDevices) -> None:
     monitors = twin.monitors
-    assert monitors is not None
     await monitors.samples.set(3)
     set_mock_value(monitors.positions, np.full(246, 1e6))
     status = monitors.trigger()
@@ -169,7 +169,6 @@ async def test_several_samples_are_averaged(twin: RingDevices) -> None:
 
 async def test_monitors_describe_themselves(twin: RingDevices) -> None:
     monitors = twin.monitors
-    assert monitors is not None
     await monitors.trigger()
     described = await monitors.describe()
     assert described.keys() == (await monitors.read()).keys()
@@ -185,7 +184,6 @@ async def test_an_old_reading_and_one_of_another_length_are_told(
     twin: RingDevices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monitors, generation = twin.monitors, twin.session.generation
-    assert monitors is not None
     assert generation is not None
     monkeypatch.setattr(measuring, "FRESH_S", 0.05)
     set_mock_value(generation, 8)
@@ -198,7 +196,6 @@ async def test_an_old_reading_and_one_of_another_length_are_told(
 
 async def test_without_a_beam_there_is_no_reading(twin: RingDevices, monkeypatch: pytest.MonkeyPatch) -> None:
     monitors = twin.monitors
-    assert monitors is not None
     backend = monitors.positions._connector.backend
     reading = await backend.get_reading()
     invalid = partial(asyncio.sleep, 0.0, reading | {"alarm_severity": -1})
@@ -212,7 +209,6 @@ async def test_tunes_are_fractional_whatever_the_machine_shows() -> None:
     for machine, shown, frequency in (("bessy2", 17.85, 0.0), ("mls", 1e-3 * 0.178 * 499654e3 / 80, 499654.0)):
         ring = RingDevices(find_machine_pvs(machine, ""))
         tunes = ring.tunes
-        assert tunes is not None
         await tunes.connect(mock=True)
         for signal in (tunes.x, tunes.y):
             set_mock_value(signal, shown)
