@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -98,6 +98,7 @@ class InjectedConnections:
         self._names = {spec.name: spec.device for spec in bank.specs if spec.source not in _ALWAYS_THERE}
         self._version = -1
         self._targets: Mapping[int, tuple[ConnectionFault, frozenset[str]]] = {}
+        self._uses: dict[tuple[str, str], tuple[int, ...]] = {}  # the faults that match, by use and name
         self._state = _State()
         self._outages: dict[int, tuple[Active, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -156,7 +157,7 @@ class InjectedConnections:
     def put(self, index: int, value: Any, client: Client) -> PutFuture:
         """See `PutSink`: let a put hang that a fault matches. One that is refused is told so."""
         name = self._bank.specs[index].name
-        acting = self._acting(name, lambda request: isinstance(request, ConnectionPutHangs))
+        acting = self._acting(name, "put")
         if not acting:
             return self._dispatcher.put(index, value, client)
         future = PutFuture()
@@ -204,12 +205,13 @@ class InjectedConnections:
             self._hanging.popleft().set_result(PutReply(False, "the server is stopping; the put has not completed"))
 
     def _find_targets(self) -> None:
-        known, self._targets = self._targets, {}
+        known = self._targets
         found: dict[int, tuple[ConnectionFault, frozenset[str]]] = {}
         for fault in self._injector.of_group(GROUP):
             if isinstance(fault.request, ConnectionFault):
                 found[fault.id] = known.get(fault.id) or (fault.request, self.named(fault.request))
         self._targets = found
+        self._uses = {}
 
     def _act(self) -> None:
         """Compare what acts now with what has acted so far, and tell the servers."""
@@ -261,12 +263,16 @@ class InjectedConnections:
         self._dispatcher.note(text, Client(user, host, BY_FAULT))
 
     def _delay_s(self, name: str, step: str) -> float:
-        acting = self._acting(name, lambda request: isinstance(request, ConnectionSlow) and request.step == step)
+        acting = self._acting(name, step)
         return sum(each.fault.request.delay_s for each in acting if isinstance(each.fault.request, ConnectionSlow))
 
-    def _acting(self, name: str, is_meant: Callable[[ConnectionFault], bool]) -> tuple[Active, ...]:
-        """List the faults that act on this use of a name, and count it against them."""
-        only = [number for number, (request, names) in self._targets.items() if is_meant(request) and name in names]
+    def _acting(self, name: str, use: str) -> tuple[Active, ...]:
+        """List the faults that act on a use of a name, `search`, `channel` or `put`, and count it against them."""
+        uses = self._uses  # before the targets: what is found for old ones is then kept in the old dictionary
+        only = uses.get((use, name))
+        if only is None:
+            matching = (n for n, (request, names) in self._targets.items() if _use_of(request) == use and name in names)
+            only = uses[use, name] = tuple(matching)
         return self._injector.acting(GROUP, next(self._numbers), only=only) if only else ()
 
     def _hang(self, future: PutFuture, client: Client, text: str) -> None:
@@ -274,6 +280,13 @@ class InjectedConnections:
         self._hanging.append(future)
         if len(self._hanging) > MAX_HANGING:
             self._hanging.popleft().set_result(PutReply(False, "an injected fault: the put has never completed"))
+
+
+def _use_of(request: ConnectionFault) -> str:
+    """Return the use of a name that a fault disturbs one by one; empty for outages."""
+    if isinstance(request, ConnectionSlow):
+        return request.step
+    return "put" if isinstance(request, ConnectionPutHangs) else ""
 
 
 def _is_accepted(active: Active) -> bool:

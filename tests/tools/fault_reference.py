@@ -34,7 +34,7 @@ TITLES = {
 #: Paragraphs below the titles.
 NOTES = {
     "connections": """\
-`dt:fault`, `dt:faults:count` and `dt:faults:active` are never disturbed, so that `gnomon fault list` and
+`dt:fault` and `dt:faults:*` are never disturbed, so that `gnomon fault list` and
 `gnomon fault clear --all` always work, and so that a second server with these names is still refused. A fault is about
 one twin: the PVs of forks beside it stay. Clients see over both protocols what they see of a C IOC in that state
 ([decision 75](../decisions/0075-as-a-c-ioc.md)). The beginning and the end of each outage, and each put that hangs,
