@@ -10,6 +10,7 @@ How a kind is added:
    `reading_effects.py`. Random numbers come from `Draws` alone, keyed by the fault's id and the number of the command
    or reading, in a `Lane` of its own.
    A kind that does one thing for a while (a computation that hangs) is `lasting`: `Injector.lasts` and `finished`.
+   Faults that last (`RepeatedFault`: supplies, beam) act on occasions, `Injector.on_occasion(group)`.
 3. For a new group: whoever can make it happen (in `ioc/`) asks the `Injector` which faults of the group act now,
    `Injector.acting(group, number)`, through a protocol or a callable that `ioc/app` passes in.
 
