@@ -24,7 +24,7 @@ from gnomon.fault_injection import (
     Injector,
 )
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.protocols import PutFuture, PutReply, PutSink
+from gnomon.ioc.base.protocols import HangingPut, PutFuture, PutReply, PutSink
 from gnomon.ioc.commands.injected_effects import BY_FAULT
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client
@@ -103,7 +103,7 @@ class InjectedConnections:
         self._outages: dict[int, tuple[Active, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
-        self._hanging: deque[PutFuture] = deque()
+        self._hanging: deque[HangingPut] = deque()
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -160,7 +160,7 @@ class InjectedConnections:
         acting = self._acting(name, "put")
         if not acting:
             return self._dispatcher.put(index, value, client)
-        future = PutFuture()
+        future = HangingPut()
         future.set_running_or_notify_cancel()
         lost = next((each for each in acting if not _is_accepted(each)), None)
         what = f"the put of {value:g}" if isinstance(value, int | float) else "a put"
@@ -202,7 +202,7 @@ class InjectedConnections:
         if self._timer is not None:
             self._timer.cancel()
         while self._hanging:
-            self._hanging.popleft().set_result(PutReply(False, "the server is stopping; the put has not completed"))
+            self._fail_oldest("the server is stopping; the put has not completed")
 
     def _find_targets(self) -> None:
         known = self._targets
@@ -275,11 +275,16 @@ class InjectedConnections:
             only = uses[use, name] = tuple(matching)
         return self._injector.acting(GROUP, next(self._numbers), only=only) if only else ()
 
-    def _hang(self, future: PutFuture, client: Client, text: str) -> None:
+    def _hang(self, future: HangingPut, client: Client, text: str) -> None:
         self._dispatcher.note(text, client)
         self._hanging.append(future)
         if len(self._hanging) > MAX_HANGING:
-            self._hanging.popleft().set_result(PutReply(False, "an injected fault: the put has never completed"))
+            self._fail_oldest("an injected fault: the put has never completed")
+
+    def _fail_oldest(self, reason: str) -> None:
+        future = self._hanging.popleft()
+        if not future.done():  # another one may have taken its place
+            future.set_result(PutReply(False, reason))
 
 
 def _use_of(request: ConnectionFault) -> str:

@@ -55,6 +55,18 @@ class PutFuture(Future[PutReply]):
         self.show()
 
 
+class HangingPut(PutFuture):
+    """A put that an injected fault never lets complete; `replaced` once another one has taken its place."""
+
+    replaced = False
+
+    def replace(self) -> None:
+        """End it, because another put with completion has waited long enough for it."""
+        if not self.done():
+            self.replaced = True
+            self.set_result(PutReply(False, "another put has taken its place"))
+
+
 class PutSink(Protocol):
     """Takes puts from any thread; the order of calls is the order of commands."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.ioc.base.config import GuardConfig
-from gnomon.ioc.base.protocols import PutReply
+from gnomon.ioc.base.protocols import HangingPut, PutReply
 from gnomon.ioc.servers.access import AccessRules, Rights
 from gnomon.ioc.servers.ca import dbr
 from gnomon.ioc.servers.ca.channel import Channel, rights_to
@@ -33,6 +33,7 @@ from gnomon.ioc.wire.ca_framing import (
     NORMAL,
     PROTOCOL_VERSION,
     PUT_FAILED,
+    PUT_IN_PROGRESS,
     TOO_MANY,
     Command,
     InvalidMessageError,
@@ -45,6 +46,9 @@ from gnomon.lattice import Client
 MASK = struct.Struct(">12xH2x")
 #: Puts of one client under way; its next messages wait until some have ended.
 MAX_PUTS = 4096
+#: Longest time that a second put with completion, and all that follows it, waits for one to the same channel that
+#: hangs; EPICS's own server then ends the first one [s].
+PUT_PATIENCE_S = 60.0
 #: What is answered with values.
 READS = frozenset((Command.READ, Command.READ_NOTIFY, Command.EVENT_ADD))
 #: Why nobody can acknowledge an alarm.
@@ -91,6 +95,8 @@ class Circuit(Connection):
         self._events_on = True
         self._puts = 0
         self._pending_puts = 0  # puts that their PVs do not show yet
+        self._hanging: dict[int, HangingPut] = {}  # puts that never complete, by channel
+        self._waits_for_put: asyncio.TimerHandle | None = None
         self._late: set[asyncio.TimerHandle] = set()  # channels that an injected fault lets be made late
         self._user = self._host = ""
         self._thread = threading.get_ident()
@@ -104,7 +110,8 @@ class Circuit(Connection):
     @property
     def held(self) -> bool:
         """True while the client's next messages have to wait."""
-        return self._full or self._puts >= MAX_PUTS or (self._kept is not None and self._pending_puts > 0)
+        waits = self._pending_puts > 0 or self._waits_for_put is not None
+        return self._full or self._puts >= MAX_PUTS or (self._kept is not None and waits)
 
     @property
     def held_bytes(self) -> int:
@@ -115,6 +122,10 @@ class Circuit(Connection):
 
     def has_to_wait(self, message: Message) -> bool:
         """See `Connection.has_to_wait`: what a client reads shows what it has put before."""
+        if self._hanging and message.command == Command.WRITE_NOTIFY and message.first in self._hanging:
+            hanging = self._hanging[message.first]
+            self._waits_for_put = self._loop.call_later(PUT_PATIENCE_S, hanging.replace)
+            return True
         return self._pending_puts > 0 and message.command in READS
 
     def opened(self) -> None:
@@ -130,9 +141,10 @@ class Circuit(Connection):
         for hosted in self._directory:
             hosted.publisher.forget(self)
         self._channels.clear()
-        for timer in self._late:
+        for timer in (*self._late, *filter(None, (self._waits_for_put,))):
             timer.cancel()
         self._late.clear()
+        self._hanging.clear()
 
     def caught_up(self) -> None:
         """Send the newest values of what the client has missed."""
@@ -379,6 +391,8 @@ class Circuit(Connection):
         if future.done():
             self._answer(message, channel, *_end_of(future))
             return
+        if isinstance(future, HangingPut) and message.command == Command.WRITE_NOTIFY:
+            self._hanging[channel.sid] = future
         message.payload = b""  # it may be long, and thousands of puts may wait
         self._puts += 1
         self._pending_puts += 1
@@ -403,11 +417,22 @@ class Circuit(Connection):
 
     def _put_answered(self, message: Message, channel: Channel, done: "Future[PutReply]") -> None:
         self._puts -= 1
+        if self._hanging.get(channel.sid) is done:
+            self._stop_waiting(channel.sid)
         if self.admitted:
             if channel.sid in self._channels:  # nobody answers on a channel that has ended
                 self._answer(message, channel, *_end_of(done))
             if self._puts == MAX_PUTS // 2:
                 self.go_on()
+
+    def _stop_waiting(self, sid: int) -> None:
+        """Let no put of a channel hang any more, and go on if one has waited for that."""
+        self._hanging.pop(sid, None)
+        if self._waits_for_put is not None and self._kept is not None and self._kept.first == sid:
+            self._waits_for_put.cancel()
+            self._waits_for_put = None
+            if self.admitted:
+                self._loop.call_soon(self.go_on)
 
     def _answer(self, message: Message, channel: Channel, status: int, reason: str = "") -> None:
         """The end of a put; one without notice is answered only when it has failed, and with the reason."""
@@ -434,6 +459,8 @@ class Circuit(Connection):
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.sid]
+        if self._hanging:
+            self._stop_waiting(channel.sid)
         for number in channel.subscriptions or ():
             self._subscriptions -= 1
             channel.hosted.publisher.unsubscribe(self, (channel.sid, number), channel.point)
@@ -443,6 +470,8 @@ def _end_of(done: "Future[PutReply]") -> tuple[int, str]:
     """The status of a put that has ended, and why it has failed."""
     if done.cancelled() or done.exception() is not None:
         return PUT_FAILED, ""
+    if isinstance(done, HangingPut) and done.replaced:
+        return PUT_IN_PROGRESS, ""
     reply = done.result()
     return (NORMAL, "") if reply.accepted else (PUT_FAILED, reply.message)
 

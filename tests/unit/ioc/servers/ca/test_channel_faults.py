@@ -2,17 +2,20 @@
 
 import asyncio
 import struct
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from gnomon.ioc.base.protocols import PutFuture, PutReply
+from gnomon.ioc.base.protocols import HangingPut, PutFuture, PutReply
 from gnomon.ioc.outputs.bank import Bank
-from gnomon.ioc.servers.ca import dbr
+from gnomon.ioc.servers.ca import circuit, dbr
 from gnomon.ioc.servers.ca.channel import rights_to
 from gnomon.ioc.servers.ca.directory import Hosted
-from gnomon.ioc.wire.ca_framing import NO_READ, NO_WRITE, NORMAL, Command, Message
-from unit.ioc.servers.ca.test_circuit import RULES, Talk, pv
+from gnomon.ioc.wire.ca_framing import NO_READ, NO_WRITE, NORMAL, PUT_IN_PROGRESS, Command, Message
+from gnomon.lattice import Client
+from unit.ioc.servers.ca.test_circuit import RULES, Talk, alone, pv  # noqa: F401  alone: no turn of others in between
 from unit.ioc.servers.fake_gate import FakeGate
 
 READ, WRITE = 1, 2
@@ -172,3 +175,48 @@ async def test_a_client_that_has_gone_gets_nothing_late(talk: Disturbed) -> None
     talk.circuit.connection_lost(None)
     await asyncio.sleep(0.05)
     assert talk.said() == []
+
+
+async def test_a_second_put_waits_for_one_that_hangs_and_then_takes_its_place(
+    talk: Disturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit, "PUT_PATIENCE_S", 0.05)
+    hanging = [HangingPut(), HangingPut()]
+    puts = iter(hanging)
+
+    class Sink:
+        def put(self, index: int, value: Any, client: Client) -> PutFuture:
+            future = next(puts)
+            future.show()
+            return future
+
+    talk.hosted.sink = Sink()
+    sid, other = talk.open("x"), talk.open("reading")
+    talk.subscribe(other, 5)
+    assert talk.put(sid, 3.0) == []
+    assert talk.get(sid)[0].first == NORMAL  # other requests go on
+    assert talk.put(sid, 4.0) == []
+    assert talk.get(other) == []
+    talk.bank.publish((np.array([1]), np.array([9.0])), {}, time_ns=10**18 + 1, generation=2)
+    assert kinds(talk.said()) == [(Command.EVENT_ADD, 5)]  # and so do monitors
+    await asyncio.sleep(0.1)
+    told = talk.said()
+    assert [(m.command, m.first) for m in told] == [
+        (Command.WRITE_NOTIFY, PUT_IN_PROGRESS),
+        (Command.READ_NOTIFY, NORMAL),
+    ]
+    hanging[1].set_result(PutReply(True))
+    assert [(m.command, m.first) for m in talk.said()] == [(Command.WRITE_NOTIFY, NORMAL)]
+
+
+async def test_a_put_that_waits_for_one_that_hangs_goes_on_when_its_channel_is_lost(talk: Disturbed) -> None:
+    future = HangingPut()
+    future.show()
+    talk.hosted.sink = Mock(put=Mock(return_value=future))
+    sid, other = talk.open("x"), talk.open("reading")
+    talk.put(sid, 3.0)
+    talk.put(sid, 4.0)
+    assert talk.get(other) == []
+    talk.lose("x")
+    await asyncio.sleep(0.01)
+    assert [m.command for m in talk.said()] == [Command.READ_NOTIFY]
