@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ophyd_async.core import DEFAULT_TIMEOUT, Device, DeviceMap, DeviceMock, wait_for_connection
 
-from gnomon.clients.bluesky_devices.session import in_few_words
+from gnomon.clients.bluesky_devices.server_session import in_few_words
 from gnomon.clients.errors import NoDeviceError
 from gnomon.lattice.near_names import near_names_hint
 

@@ -17,7 +17,7 @@ from ophyd_async.core import (
 )
 from ophyd_async.core import StandardReadableFormat as Format
 
-from gnomon.clients.bluesky_devices.session import Served, Session, age_of, read_now
+from gnomon.clients.bluesky_devices.server_session import Served, Session, age_of, read_now
 from gnomon.clients.errors import NoBeamError, StaleReadingError
 
 __all__ = ["INVALID", "Measurement"]

@@ -18,7 +18,7 @@ from ophyd_async.core import (
 from ophyd_async.core import StandardReadableFormat as Format
 
 from gnomon.clients.bluesky_devices.measurement import INVALID, Measurement, Readings
-from gnomon.clients.bluesky_devices.session import Session
+from gnomon.clients.bluesky_devices.server_session import Session
 from gnomon.clients.errors import ClientError
 from gnomon.clients.machine_pvs import MachinePvs
 from gnomon.db import sources

@@ -11,7 +11,7 @@ from gnomon.clients.bluesky_devices.group import Group
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
 from gnomon.clients.bluesky_devices.reach import reach_server
-from gnomon.clients.bluesky_devices.session import ServerKind, Session, in_few_words
+from gnomon.clients.bluesky_devices.server_session import ServerKind, Session, in_few_words
 from gnomon.clients.bluesky_devices.setting import Setting
 from gnomon.clients.bluesky_devices.signals import Protocol
 from gnomon.clients.errors import ClientError, NoDeviceError

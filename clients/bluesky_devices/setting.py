@@ -19,7 +19,7 @@ from ophyd_async.core import (
 )
 from ophyd_async.core import StandardReadableFormat as Format
 
-from gnomon.clients.bluesky_devices.session import Served, Session, read_now
+from gnomon.clients.bluesky_devices.server_session import Served, Session, read_now
 from gnomon.clients.errors import NoAnswerError, NotReachedError, RefusedError
 from gnomon.clients.machine_pvs import SettingPvs
 from gnomon.db.pvs import Kind
