@@ -128,7 +128,7 @@ class SupplyHysteresis(SupplyFault):
     """Let the iron's hysteresis grow: the field depends on where the current came from, and no readback shows it.
 
     The error is 0 after the standard cycle, and reaches the width half way up a ramp over the whole range. On a twin
-    the magnets have just been cycled when the fault begins.
+    magnets count as cycled when the first fault of supplies begins.
     """
 
     kind: Literal["supply_hysteresis"] = "supply_hysteresis"

@@ -67,6 +67,11 @@ class Equilibrium:
         compile_kernels()
         nominal_volume(self._ring)
 
+    def assume_current(self, nominal_ma: float) -> None:
+        """Store this nominal current from the beginning, if the machine document has none."""
+        if self._ring.document.beam_current_ma == 0.0:
+            self._beam = StoredBeam(self._ring.document.stored_beam, nominal_ma)
+
     @property
     def current_ma(self) -> float:
         """The stored current [mA]."""

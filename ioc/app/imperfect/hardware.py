@@ -64,6 +64,7 @@ class Hardware:
             dynamics = assembly.supply_dynamics(ring, config.supplies, config.seed, config.scale)
             drifts = assembly.drifts(config.drifts, config.scale)
             self.interlock = assembly.interlock(ring, config.stored_beam, self._current_ma)
+            outputs.stored_beam.assume_current(config.stored_beam.current_ma)
             outputs.stored_beam.losses = assembly.losses(ring, config.stored_beam)
             state.instruments = assembly.instruments(ring, config, errors, current_ma=self._current_ma, clock_s=clock_s)
         self.supplies = MovingSupplies(ring, dynamics, drifts, lattice, publish=self._publish, clock_s=clock_s)

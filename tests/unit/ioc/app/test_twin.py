@@ -1,5 +1,6 @@
 """A twin without servers: made with its first result published, and a journal that is let go of when it fails."""
 
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from gnomon.ioc.app.initial_state import InitialState, nominal
 from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.app.twin import TwinRecipe, make_twin
 from gnomon.ioc.outputs.bank import Severity
+from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.ioc.outputs.stored_beam_outputs import Equilibrium
 from gnomon.lattice import GnomonError
+from gnomon.propagator import Answer
 from gnomon.recorder import Journal
 from unit.ioc.app.serving_stage import config_in
 from unit.ioc.rig import RING, beam
@@ -44,3 +48,22 @@ async def test_a_twin_that_cannot_begin_lets_go_of_its_journal(tmp_path: Path) -
         with pytest.raises(GnomonError, match="no such state"):
             await make_twin(TwinRecipe(**(vars(broken) | {"initial_state": fail})), stack)
     Journal(broken.config.journal()).close()
+
+
+async def test_what_must_be_compiled_is_compiled_in_a_thread_before_the_first_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    loop_thread = threading.get_ident()
+
+    def prepare(self: Equilibrium) -> None:
+        seen.append("in the loop" if threading.get_ident() == loop_thread else "in a thread")
+
+    def publish(self: Outputs, answer: Answer) -> None:
+        seen.append("a result")
+
+    monkeypatch.setattr(Equilibrium, "prepare", prepare)
+    monkeypatch.setattr(Outputs, "publish", publish)
+    async with AsyncExitStack() as stack:
+        await make_twin(recipe(tmp_path), stack)
+    assert seen[:2] == ["in a thread", "a result"]

@@ -166,6 +166,16 @@ def test_the_beam_lives_and_dies_whether_or_not_a_pv_shows_it() -> None:
     assert outputs.stored_beam.current_ma == RING.document.beam_current_ma
 
 
+@pytest.mark.parametrize(("of_document", "stored"), [(0.0, 100.0), (150.0, 150.0)])
+def test_a_current_is_assumed_where_the_document_has_none(of_document: float, stored: float) -> None:
+    document = shipped_document("mls").model_copy(update={"beam_current_ma": of_document, "stored_beam": None})
+    ring = Ring(document)
+    outputs = Outputs(Bank((), 0), ring, ModelState(len(ring.bpms)), lambda: 10**12)
+    outputs.stored_beam.assume_current(100.0)
+    outputs.publish(Answer(1, 1, ring.nominal, Propagator(ring)(ring.nominal), "", 1e-3))
+    assert outputs.stored_beam.current_ma == stored
+
+
 def test_nobody_waits_for_a_compiler_in_the_event_loop(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
     called: list[str] = []
     monkeypatch.setattr(stored_beam_outputs, "compile_kernels", lambda: called.append("compiled"))

@@ -33,6 +33,9 @@ class FakeStoredBeam:
         self.current_ma, self.stored, self.factor, self.kept_up = 200.0, True, 1.0, 0
         self.losses: Any = None
 
+    def assume_current(self, nominal_ma: float) -> None:
+        self.assumed_ma = nominal_ma
+
     def set_lifetime_factor(self, factor: float) -> None:
         self.factor = factor
 
