@@ -50,7 +50,7 @@ async def test_a_twin_that_cannot_begin_lets_go_of_its_journal(tmp_path: Path) -
     Journal(broken.config.journal()).close()
 
 
-async def test_what_must_be_compiled_is_compiled_in_a_thread_before_the_first_result(
+async def test_kernels_are_compiled_in_a_thread_before_the_first_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
