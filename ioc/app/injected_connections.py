@@ -102,6 +102,7 @@ class InjectedConnections:
         self._state = _State()
         self._outages: dict[int, tuple[Active, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
         self._numbers = itertools.count(1)
         self._hanging: deque[HangingPut] = deque()
         self._loop = asyncio.get_running_loop()
@@ -184,7 +185,7 @@ class InjectedConnections:
 
     def refresh(self) -> None:
         """Look at what acts now, and act on what has changed; look again soon while there are such faults."""
-        if self._injector.version == self._version and not self._targets:
+        if self._stopped or (self._injector.version == self._version and not self._targets):
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -198,7 +199,7 @@ class InjectedConnections:
 
     def stop(self) -> None:
         """Look no more, and answer the puts that hang."""
-        self._doors = None
+        self._doors, self._stopped = None, True
         if self._timer is not None:
             self._timer.cancel()
         while self._hanging:

@@ -68,6 +68,7 @@ class Servers:
     def replace(self, before: Twin, after: Twin, rpcs: Mapping[str, RpcHandler]) -> None:
         """Show another twin through the same bank: puts and calls go to it from now on, and clients stay connected."""
         self._twins[self._twins.index(before)] = after
+        before.connections.stop()
         doors = TwinDoors(self.ca, self._pva, after.bank)
         self._pva.redirect(after.bank, after.dispatcher, rpcs, after.connections)
         self.ca.redirect(after.bank, after.dispatcher, after.connections)

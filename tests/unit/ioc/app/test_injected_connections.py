@@ -247,6 +247,19 @@ async def test_no_fault_acts_while_the_twin_follows_a_machine(stage: Stage) -> N
     assert stage.doors.told == ["close", "call"]
 
 
+async def test_a_twin_that_has_ended_tells_the_servers_nothing_more(stage: Stage) -> None:
+    stage.inject("put_hangs")
+    stage.inject("lost", every_s=1, lasts_s=0.5)
+    stage.connections.stop()
+    stage.doors.told.clear()
+    stage.doors.sink = FakeDispatcher()
+    sink = stage.doors.sink
+    notes = list(stage.dispatcher.notes)
+    stage.at(0.6)
+    stage.at(1.1)
+    assert (stage.doors.told, stage.doors.sink, stage.dispatcher.notes) == ([], sink, notes)
+
+
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
