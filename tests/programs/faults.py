@@ -160,3 +160,46 @@ def combined_faults(prefix: str, cases: list[list[dict[str, Any]]], value: float
         time.sleep(0.3)
         seen.append({p: [*with_it[p], supplies(prefix, p)[1]] for p in ("ca", "pva")})
     return seen
+
+
+def own_fault(prefix: str, protocol: str, keys: dict[str, Any], value: float) -> dict[str, Any]:
+    """Inject a fault of gnomon itself, put, and say what is seen then and after it: answers, orbit, journal."""
+    save = f"{prefix}dt:orbit:ref:save"
+    call(prefix, do="add", **keys)
+    began = time.monotonic()
+    answer = put(prefix, protocol, SUPPLY, value)
+    took_s = time.monotonic() - began
+    with_it = {name: reading(prefix, protocol, name)["severity"] for name in ("beam:orbit:x", "dt:recorder")}
+    try:
+        pva().put(save, "of a test", timeout=5.0)
+        saved = "done"
+    except Exception as error:  # noqa: BLE001  whatever the client library tells its user
+        saved = str(error)
+    setpoint = supplies(prefix, protocol)[0]
+    call(prefix, do="clear")
+    end = time.monotonic() + 5.0
+    while reading(prefix, protocol, "beam:orbit:x")["severity"] and time.monotonic() < end:
+        time.sleep(0.05)
+    recovered = {"beam:orbit:x": reading(prefix, protocol, "beam:orbit:x")["severity"]}
+    again = put(prefix, protocol, SUPPLY, value + 0.01)
+    recovered["dt:recorder"] = reading(prefix, protocol, "dt:recorder")["severity"]
+    return {
+        "answer": answer, "took_s": took_s, "with": with_it, "saved": saved, "setpoint": setpoint, "again": again,
+        "after": recovered,
+    }  # fmt: skip
+
+
+def own_faults(prefix: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """See `own_fault`, for several faults and both protocols."""
+    values = iter(range(1, 100))
+    return [{p: own_fault(prefix, p, keys, 0.02 * next(values)) for p in ("ca", "pva")} for keys in cases]
+
+
+def clear_by_put(prefix: str, protocol: str) -> int:
+    """Put 1 to the PV that clears all faults; the number of faults that are left."""
+    name = f"{prefix}dt:faults:clear"
+    if protocol == "ca":
+        assert epics.caput(name, 1, wait=True, timeout=10.0) == 1
+        return int(epics.caget(f"{prefix}dt:faults:count", timeout=5.0, use_monitor=False))
+    pva().put(name, 1, timeout=10.0)
+    return int(structure(f"{prefix}dt:faults:count").value)

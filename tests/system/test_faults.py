@@ -83,6 +83,37 @@ COMBINED: list[tuple[list[dict[str, Any]], list[float]]] = [
     ([{"kind": "acknowledge", **STEERER}, {"kind": "supply_trip", **STEERER}], [0.5, 0.5, 0.5]),
 ]
 
+#: Each fault of gnomon itself, and what a put over PV Access is answered with.
+OWN: list[dict[str, Any]] = [
+    {"kind": "model_slow", "delay_s": 0.3},
+    {"kind": "model_crashed", "message": "singular matrix"},
+    {"kind": "model_hung"},
+    {"kind": "journal_full"},
+    {"kind": "store_unreachable"},
+]
+TOLD = {
+    "model_slow": "done",
+    "model_crashed": "the model failed: RuntimeError: singular matrix",
+    "model_hung": "the model took longer than 0.8 s",
+    "journal_full": "database or disk is full; nothing of this was recorded",
+    "store_unreachable": "done",
+}
+#: Faults that together make everything fail; that of the journal comes last, since after it none can be recorded.
+AT_ONCE = (
+    ("refuse", "Q*"),
+    ("unacknowledged", "*"),
+    ("reading_dead", "pv=*"),
+    ("connection_denied", "allow=none"),
+    ("connection_lost",),
+    ("supply_trip", "H*"),
+    ("beam_no_orbit",),
+    ("model_slow", "delay_s=60"),
+    ("model_hung",),
+    ("model_crashed",),
+    ("store_unreachable",),
+    ("journal_full",),
+)
+
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinProcess]:
@@ -247,6 +278,43 @@ def test_faults_are_cleared_from_a_server_on_which_everything_fails(twin: TwinPr
     cleared = json.loads(twin.gnomon("fault", "clear", "--all", "--json").stdout)
     assert len(cleared) == 4
     assert json.loads(twin.gnomon("fault", "list", "--json").stdout) == []
+    assert twin.gnomon("put", f"{faults.SUPPLY}:set=0.3").returncode == 0
+    assert "INVALID" not in twin.gnomon("get", f"{faults.MONITOR}:rdX").stdout
+
+
+def test_every_fault_of_gnomon_itself_looks_like_the_real_failure_over_both_protocols(twin: TwinProcess) -> None:
+    twin.gnomon("fault", "clear", "--all")
+    seen = twin.client(faults.own_faults, "TWIN:", OWN)
+    for keys, found in zip(OWN, seen, strict=True):
+        for protocol in ("ca", "pva"):
+            one, what = found[protocol], f"{keys} over {protocol}: {found[protocol]}"
+            assert one["after"] == {"beam:orbit:x": 0, "dt:recorder": 0}, what
+            assert one["again"] == "done", what
+            invalid = 3 if keys["kind"] in ("model_hung", "model_crashed") else 0
+            assert one["with"] == {"beam:orbit:x": invalid, "dt:recorder": 2 * (keys["kind"] == "journal_full")}, what
+            assert ("the document store failed" in one["saved"]) is (keys["kind"] == "store_unreachable"), what
+            match keys["kind"]:
+                case "model_slow":
+                    assert (one["answer"], one["took_s"] > 0.3) == ("done", True), what
+                case "model_hung":
+                    assert 0.7 < one["took_s"] < 3.0, what
+            if protocol == "pva":
+                assert TOLD[keys["kind"]] in one["answer"], what
+
+
+def test_faults_of_all_groups_at_once_are_listed_and_cleared(twin: TwinProcess) -> None:
+    for protocol in ("command line", "ca", "pva"):
+        for fault in AT_ONCE:
+            added = twin.gnomon("fault", "add", *fault)
+            assert added.returncode == 0, added.stderr
+        twin.gnomon("put", f"{faults.SUPPLY}:set=0.3", "--timeout", "1")
+        listed = json.loads(twin.gnomon("fault", "list", "--json").stdout)
+        assert [each["kind"] for each in listed] == [name for name, *_ in AT_ONCE]
+        if protocol == "command line":
+            assert len(json.loads(twin.gnomon("fault", "clear", "--all", "--json").stdout)) == len(AT_ONCE)
+        else:
+            assert twin.client(faults.clear_by_put, "TWIN:", protocol) == 0
+        assert json.loads(twin.gnomon("fault", "list", "--json").stdout) == []
     assert twin.gnomon("put", f"{faults.SUPPLY}:set=0.3").returncode == 0
     assert "INVALID" not in twin.gnomon("get", f"{faults.MONITOR}:rdX").stdout
 
