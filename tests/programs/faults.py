@@ -162,30 +162,37 @@ def combined_faults(prefix: str, cases: list[list[dict[str, Any]]], value: float
     return seen
 
 
+def severity(prefix: str, protocol: str, name: str) -> int:
+    """The severity of a PV."""
+    if protocol == "pva":
+        return int(structure(prefix + name).alarm.severity)
+    pv = epics.get_pv(prefix + name, form="time", connect=True, timeout=5.0)
+    return int(pv.get_with_metadata(form="time", timeout=5.0, use_monitor=False)["severity"])
+
+
 def own_fault(prefix: str, protocol: str, keys: dict[str, Any], value: float) -> dict[str, Any]:
     """Inject a fault of gnomon itself, put, and say what is seen then and after it: answers, orbit, journal."""
-    save = f"{prefix}dt:orbit:ref:save"
+    orbit, recorder = "beam:orbit:x", "dt:recorder"
     call(prefix, do="add", **keys)
     began = time.monotonic()
     answer = put(prefix, protocol, SUPPLY, value)
     took_s = time.monotonic() - began
-    with_it = {name: reading(prefix, protocol, name)["severity"] for name in ("beam:orbit:x", "dt:recorder")}
+    with_it = {name: severity(prefix, protocol, name) for name in (orbit, recorder)}
     try:
-        pva().put(save, "of a test", timeout=5.0)
+        pva().put(f"{prefix}dt:orbit:ref:save", "of a test", timeout=5.0)
         saved = "done"
     except Exception as error:  # noqa: BLE001  whatever the client library tells its user
         saved = str(error)
-    setpoint = supplies(prefix, protocol)[0]
     call(prefix, do="clear")
     end = time.monotonic() + 5.0
-    while reading(prefix, protocol, "beam:orbit:x")["severity"] and time.monotonic() < end:
+    while severity(prefix, protocol, orbit) and time.monotonic() < end:
         time.sleep(0.05)
-    recovered = {"beam:orbit:x": reading(prefix, protocol, "beam:orbit:x")["severity"]}
+    after = severity(prefix, protocol, orbit)
     again = put(prefix, protocol, SUPPLY, value + 0.01)
-    recovered["dt:recorder"] = reading(prefix, protocol, "dt:recorder")["severity"]
+    recorded = severity(prefix, protocol, recorder)
     return {
-        "answer": answer, "took_s": took_s, "with": with_it, "saved": saved, "setpoint": setpoint, "again": again,
-        "after": recovered,
+        "answer": answer, "took_s": took_s, "with": with_it, "saved": saved, "again": again,
+        "after": {orbit: after, recorder: recorded},
     }  # fmt: skip
 
 
@@ -195,11 +202,23 @@ def own_faults(prefix: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]
     return [{p: own_fault(prefix, p, keys, 0.02 * next(values)) for p in ("ca", "pva")} for keys in cases]
 
 
-def clear_by_put(prefix: str, protocol: str) -> int:
-    """Put 1 to the PV that clears all faults; the number of faults that are left."""
-    name = f"{prefix}dt:faults:clear"
-    if protocol == "ca":
-        assert epics.caput(name, 1, wait=True, timeout=10.0) == 1
-        return int(epics.caget(f"{prefix}dt:faults:count", timeout=5.0, use_monitor=False))
-    pva().put(name, 1, timeout=10.0)
-    return int(structure(f"{prefix}dt:faults:count").value)
+def all_at_once(prefix: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add all faults, and clear them by the procedure and over both protocols: kinds as they are listed, left after."""
+    seen = []
+    for way in ("procedure", "ca", "pva"):
+        for keys in cases:
+            call(prefix, do="add", **keys)
+        put(prefix, "pva", SUPPLY, 0.3)
+        listed = [str(each) for each in call(prefix, do="list").value.kind]
+        if way == "procedure":
+            call(prefix, do="clear")
+        elif way == "ca":
+            assert epics.caput(f"{prefix}dt:faults:clear", 1, wait=True, timeout=10.0) == 1
+        else:
+            pva().put(f"{prefix}dt:faults:clear", 1, timeout=10.0)
+        left = int(structure(f"{prefix}dt:faults:count").value)
+        end = time.monotonic() + 10.0
+        while (answer := put(prefix, "pva", SUPPLY, 0.2)) != "done" and time.monotonic() < end:
+            time.sleep(0.1)
+        seen.append({"listed": listed, "left": left, "answer": answer, "x": severity(prefix, "pva", f"{MONITOR}:rdX")})
+    return seen

@@ -99,20 +99,20 @@ TOLD = {
     "store_unreachable": "done",
 }
 #: Faults that together make everything fail; that of the journal comes last, since after it none can be recorded.
-AT_ONCE = (
-    ("refuse", "Q*"),
-    ("unacknowledged", "*"),
-    ("reading_dead", "pv=*"),
-    ("connection_denied", "allow=none"),
-    ("connection_lost",),
-    ("supply_trip", "H*"),
-    ("beam_no_orbit",),
-    ("model_slow", "delay_s=60"),
-    ("model_hung",),
-    ("model_crashed",),
-    ("store_unreachable",),
-    ("journal_full",),
-)
+AT_ONCE: list[dict[str, Any]] = [
+    {"kind": "refuse", "device": "Q*"},
+    {"kind": "unacknowledged", "device": "*"},
+    {"kind": "reading_dead", "pv": "*"},
+    {"kind": "connection_denied", "allow": "none"},
+    {"kind": "connection_lost"},
+    {"kind": "supply_trip", "device": "H*"},
+    {"kind": "beam_no_orbit"},
+    {"kind": "model_slow", "delay_s": 60},
+    {"kind": "model_hung"},
+    {"kind": "model_crashed"},
+    {"kind": "store_unreachable"},
+    {"kind": "journal_full"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -303,20 +303,9 @@ def test_every_fault_of_gnomon_itself_looks_like_the_real_failure_over_both_prot
 
 
 def test_faults_of_all_groups_at_once_are_listed_and_cleared(twin: TwinProcess) -> None:
-    for protocol in ("command line", "ca", "pva"):
-        for fault in AT_ONCE:
-            added = twin.gnomon("fault", "add", *fault)
-            assert added.returncode == 0, added.stderr
-        twin.gnomon("put", f"{faults.SUPPLY}:set=0.3", "--timeout", "1")
-        listed = json.loads(twin.gnomon("fault", "list", "--json").stdout)
-        assert [each["kind"] for each in listed] == [name for name, *_ in AT_ONCE]
-        if protocol == "command line":
-            assert len(json.loads(twin.gnomon("fault", "clear", "--all", "--json").stdout)) == len(AT_ONCE)
-        else:
-            assert twin.client(faults.clear_by_put, "TWIN:", protocol) == 0
-        assert json.loads(twin.gnomon("fault", "list", "--json").stdout) == []
-    assert twin.gnomon("put", f"{faults.SUPPLY}:set=0.3").returncode == 0
-    assert "INVALID" not in twin.gnomon("get", f"{faults.MONITOR}:rdX").stdout
+    for found in twin.client(faults.all_at_once, "TWIN:", AT_ONCE):
+        assert found["listed"] == [keys["kind"] for keys in AT_ONCE]
+        assert (found["left"], found["answer"], found["x"]) == (0, "done", 0)
 
 
 def test_a_lost_put_ends_as_any_other_and_the_readback_is_told(twin: TwinProcess) -> None:

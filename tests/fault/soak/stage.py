@@ -239,12 +239,17 @@ class Soak:
 
     def _judge_freshness(self, end_s: float) -> None:
         lost_s: dict[Server, float] = {}
+        looked_s: dict[Server, float] = {}
         while time.monotonic() < end_s:
             time.sleep(0.2)
             for server, judge in self.judges.items():
                 asked_s, asked_steady_s = time.time(), time.monotonic()
                 found = server.look([*judge.limits, FOUND], 1.0)
+                if asked_steady_s > looked_s.get(server, 0.0) + 1.0:  # a beam may have come and gone
+                    lost_s.pop(server, None)
+                looked_s[server] = asked_steady_s
                 if server is self.machine and (self._stopped or asked_steady_s < self._resumed_s + 2.0):
+                    lost_s.pop(server, None)
                     continue
                 judge.look(found, asked_s)
                 beam = found.pop(FOUND, None)
