@@ -132,9 +132,9 @@ class Hardware:
             self._version = self._injector.version
             faults = (*self._injector.of_group("supplies"), *self._injector.of_group("beam"))
             self._faulty = self._faulty or bool(faults)
+        self._reset = False
         if not self._faulty:
             return False
-        self._reset = False
         effects, before = self._of_supplies.effects(), self._beam
         self._beam = self._of_beam.effects(self.supplies.asked)
         self._faulty = bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))

@@ -1,18 +1,20 @@
 """Supplies between dispatcher and model: what the model is asked for, and what readbacks show meanwhile."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gnomon.fault_injection.dynamics import Drifts, SupplyDynamics
+from gnomon.fault_injection.dynamics import Drifts, SupplyDynamics, SupplyEffects
 from gnomon.ioc.app.imperfect.assembly import supply_dynamics
 from gnomon.ioc.app.imperfect.moving_supplies import MovingSupplies
 from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.dynamics_config import SuppliesConfig
-from gnomon.lattice import Lattice
+from gnomon.lattice import Lattice, Ring, parse_machine
 from gnomon.propagator import Answer
+from unit.lattice import small_ring
 
 RING = find_machine(Config(machine="mls")).ring
 SUPPLY = next(s.name for s in RING.document.supplies if RING.property_spec(s.name, "current").high > 50.0)
@@ -153,3 +155,20 @@ async def test_answers_that_come_late_show_the_readbacks_of_their_time() -> None
 def _held(held: list[tuple[Lattice, int]], lattice: Lattice, sequence: int) -> "asyncio.Future[Answer]":
     held.append((lattice, sequence))
     return asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("scale", [-3.0, 5.0])
+async def test_a_disturbed_current_stays_where_the_fields_of_its_magnets_are_known(scale: float) -> None:
+    ring = Ring(parse_machine(small_ring.text(), "ring.json"))
+    model, shown = FakeModel(), list[Answer]()
+    supplies = MovingSupplies(ring, None, Drifts(), ring.nominal, publish=shown.append, clock_s=lambda: 1.0)
+    model.supplies = supplies
+    supplies.use(model)
+    n = len(supplies.slots.names)
+    none = SupplyEffects.none(n)
+    supplies.disturb(replace(none, scale=np.full(n, scale), field_scale=np.full(n, scale)), {})
+    await supplies.submit(ring.nominal, 1)
+    currents = {name: shown[-1].lattice[name, "current"] for name in supplies.slots.names}
+    assert (currents["QDP"], currents["SFP"]) == ((0.0, 0.0) if scale < 0.0 else (150.0, 100.0))
+    assert currents["QFP"] == pytest.approx(scale * ring.nominal["QFP", "current"])
+    assert [lattice.strength(m) for lattice in (model.asked[-1], shown[-1].lattice) for m in ring.magnets]
