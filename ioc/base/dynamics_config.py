@@ -70,7 +70,7 @@ class StoredBeamConfig(Section):
     """Losses of the stored beam, and the interlock that dumps it."""
 
     current_ma: float = Field(
-        default=100.0, gt=0.0, le=1e5, description="nominal current of a machine whose document has none [mA]"
+        default=100.0, ge=0.0, le=1e5, description="nominal current of a machine whose document has none; 0: none [mA]"
     )
     half_aperture_x_m: float = Field(default=0.025, gt=0.0, le=1.0, description="half aperture, horizontal [m]")
     half_aperture_y_m: float = Field(default=0.008, gt=0.0, le=1.0, description="half aperture, vertical [m]")
