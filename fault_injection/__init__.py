@@ -62,7 +62,7 @@ from gnomon.fault_injection.kinds.supplies import (
     SupplyTrip,
 )
 from gnomon.fault_injection.reading_effects import Memory, disturbed
-from gnomon.fault_injection.request import FaultError, FaultRequest
+from gnomon.fault_injection.request import Count, FaultError, FaultRequest, Number, Pattern
 
 __all__ = [
     "GROUPS",
@@ -81,6 +81,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionPutHangs",
     "ConnectionSlow",
+    "Count",
     "Dead",
     "Decision",
     "Draws",
@@ -95,8 +96,10 @@ __all__ = [
     "ModelCrashed",
     "ModelHung",
     "ModelSlow",
+    "Number",
     "Outage",
     "OwnFault",
+    "Pattern",
     "Phase",
     "ReadingFault",
     "RepeatedFault",

@@ -2,6 +2,8 @@
 
 import yaml
 
+__all__ = ["line_of", "repeated_key"]
+
 
 def repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
     """Find the first key that is given twice in one section, and its line."""

@@ -1,0 +1,33 @@
+"""Targets of faults without a server: what a machine and its PV document would accept."""
+
+from functools import cached_property
+
+from gnomon.db.pvs import PvSpec
+from gnomon.fault_injection import FaultRequest
+from gnomon.ioc.app.active_faults import PvValues
+from gnomon.ioc.app.machines import LoadedMachine, pvs_of
+from gnomon.ioc.app.rpc.fault_targets import without_target
+from gnomon.ioc.outputs.bank import Bank
+
+__all__ = ["OfflineTargets"]
+
+
+class OfflineTargets:
+    """Everything that a fault can be about on a server of this machine, under a prefix."""
+
+    def __init__(self, machine: LoadedMachine, prefix: str) -> None:
+        self._machine = machine
+        self._prefix = prefix
+
+    @cached_property
+    def specs(self) -> tuple[PvSpec, ...]:
+        """All PVs. Raises DocumentError."""
+        return pvs_of(self._machine, self._prefix)
+
+    def without_target(self, request: FaultRequest) -> str:
+        """Give the reason if a fault names something that there is not, with near names; else empty."""
+        return without_target(request, self._machine.ring, self._values)
+
+    @cached_property
+    def _values(self) -> PvValues:
+        return PvValues(Bank(self.specs, 0), self._prefix)
