@@ -58,7 +58,12 @@ COMMANDS = (
         "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",
         "replay:replay",
     ),
-    Entry("fault", CHANGE, "Add, list and clear faults of a running server.", "fault:app"),
+    Entry(
+        "fault",
+        CHANGE,
+        "Add, list and clear faults of a running server; play scenarios of failures.",
+        "fault:app",
+    ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
     Entry(
         "init",

@@ -1,14 +1,17 @@
-"""`gnomon fault`: make a running server fail on purpose, and end that."""
+"""`gnomon fault`: make a running server fail on purpose, and end that; scenarios are in `scenarios`."""
 
 from typing import Annotated, Any
 
 import typer
 
+from gnomon.cli import scenarios
 from gnomon.cli.connection import RunningTwin, call_running
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
 
-app = typer.Typer(no_args_is_help=True, help="Add, list and clear faults of a running server.")
+app = typer.Typer(
+    no_args_is_help=True, help="Add, list and clear faults of a running server; play scenarios of failures."
+)
 
 
 @app.command()
@@ -91,6 +94,10 @@ def kinds(
                 default = "" if field.default is None else "required" if field.is_required() else str(field.default)
                 table.add_row(name, default, clean(field.description or ""))
     console.print(table)
+
+
+for command in (scenarios.check, scenarios.scenarios, scenarios.show, scenarios.run):
+    app.command()(command)
 
 
 def _keys(arguments: list[str]) -> dict[str, str]:

@@ -54,7 +54,10 @@ def _application(steps: tuple[Step, ...]) -> Iterator[Found]:
                 yield here, "the application is not started before; add the step `start: application`"
             asked = step.expect_application
             if asked is not None and asked.needs_end and not ended:
-                yield here, "this holds only after its end: add the step `finish: {within_s: 60}`, or `stop: application`"
+                yield (
+                    here,
+                    "this holds only after its end: add the step `finish: {within_s: 60}`, or `stop: application`",
+                )
             ended = ended or asked is None
 
 

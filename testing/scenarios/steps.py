@@ -115,7 +115,10 @@ class ExpectJournal(Part):
     max_step: Number | None = Field(default=None, gt=0, description="largest change of a command [unit of the PV]")
     max_per_s: Count | None = Field(default=None, ge=1, description="largest number of commands in any second")
     order: tuple[Pattern, ...] | None = Field(
-        default=None, min_length=2, max_length=50, description="patterns: commands to these must have come in this order"
+        default=None,
+        min_length=2,
+        max_length=50,
+        description="patterns: commands to these must have come in this order",
     )
     within_s: Wait = Field(default=0.0, description=WITHIN)
     for_s: Wait = Field(default=0.0, description=FOR)

@@ -1,0 +1,132 @@
+"""A server that is started for a scenario: free ports, a journal and a store of its own, and nothing left behind."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import yaml
+
+from gnomon.clients.server_choice import Target, choose_server
+from gnomon.ioc.base.config import changed, read_config
+from gnomon.lattice import GnomonError
+
+#: Time for a server to start, kernels to be compiled included [s].
+START_S = 300.0
+#: Time for it to end [s].
+END_S = 10.0
+LOG = "log.txt"
+#: Below the range that the system hands to outgoing connections, so that a port found free stays free.
+PORTS = range(20_000, 32_000)
+
+
+class StartError(GnomonError):
+    """A server that did not start; the text has what it printed."""
+
+
+class OwnServer:
+    """A running server; use as a context manager, which gives the twin to talk to."""
+
+    def __init__(self, machine: str, role: str = "twin", seed: int = 1, prefix: str = "SCENARIO:") -> None:
+        self._machine = machine
+        self._role = role
+        self._seed = seed
+        self._prefix = prefix
+        self._folder = tempfile.TemporaryDirectory(prefix="gnomon-scenario-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Target:
+        try:
+            return self._start()
+        except BaseException:
+            self._stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self) -> Target:
+        folder = Path(self._folder.name)
+        config = folder / "ioc_config.yaml"
+        ca, pva, broadcast = _free_ports(3)
+        settings = changed(
+            read_config(),
+            {
+                "machine": self._machine,
+                "role": self._role,
+                "prefix": self._prefix,
+                "network": {"ca_port": ca, "pva_port": pva, "pva_broadcast_port": broadcast},
+                "recorder": {"journal": str(folder / "journal.sqlite")},
+                "store": {"path": str(folder / "documents.sqlite")},
+                "faults": {"seed": self._seed},
+                "imperfections": {"seed": self._seed},
+            },
+        )
+        config.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
+        self._log = (folder / LOG).open("wb")
+        # Made known in its own folder: other programs of this user do not find it by chance.
+        own = {"XDG_STATE_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPICS_", "GNOMON_"))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from gnomon.cli import main; main()", "serve", "--config", str(config)],
+            env=kept | own | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._wait()
+        return choose_server(server=str(self._process.pid), environ=own)
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        end, said = time.monotonic() + START_S, ""
+        while time.monotonic() < end:
+            ended = self._process.poll() is not None
+            said = (Path(self._folder.name) / LOG).read_text(encoding="utf-8", errors="replace")
+            if any(line.startswith("ready") for line in said.splitlines()):
+                return
+            if ended:
+                break
+            time.sleep(0.05)
+        raise StartError(f"the server for the scenario did not start:\n{said.strip()}")
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_S)
+                    break
+        if self._log is not None:
+            self._log.close()
+        self._folder.cleanup()
+
+
+def _free_ports(number: int) -> list[int]:
+    """Find ports that nobody holds, over TCP or UDP."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with (
+            closing(socket.socket(type=socket.SOCK_STREAM)) as tcp,
+            closing(socket.socket(type=socket.SOCK_DGRAM)) as udp,
+            suppress(OSError),
+        ):
+            tcp.bind(("", port))
+            udp.bind(("", port))
+            found.append(port)
+        if len(found) == number:
+            return found
+    raise StartError(f"no {number} free ports between {PORTS.start} and {PORTS.stop}")
