@@ -295,7 +295,8 @@ def _fitting_journal(client: EpicsClient, scenario: Scenario, target: Target) ->
         return ServedJournal(client)
     except GnomonError as error:
         raise UnplayableError(
-            f"the journal of the server, {told['journal']}, cannot be read: {error}. Play scenarios where the server runs"
+            f"the journal of the server, {told['journal']}, cannot be read: {error}. Play scenarios on the computer of "
+            "the server"
         ) from error
 
 

@@ -130,10 +130,14 @@ def _unwanted(text: str) -> tuple[int, str] | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            return event.start_mark.line + 1, f"brackets or indents within each other, deeper than {MAX_DEPTH}"
+            return _line(event), f"brackets or indents within each other, deeper than {MAX_DEPTH}"
         if isinstance(event, yaml.AliasEvent):
-            return event.start_mark.line + 1, "a scenario has no references (*name); write it out"
+            return _line(event), "a scenario has no references (*name); write it out"
     return None
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 1
 
 
 def _wrong_faults(data: Mapping[str, Any], source: Source) -> Iterator[Finding]:

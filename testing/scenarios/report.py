@@ -45,7 +45,10 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Outcome of a scenario. `restored` is empty if the ring is as it was found, else what is not; `ended` why early."""
+    """Outcome of a scenario.
+
+    `restored` is empty if the ring is as it was found, else what is not; `ended` is the reason for an early end.
+    """
 
     name: str
     title: str

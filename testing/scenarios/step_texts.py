@@ -59,8 +59,8 @@ def _journal(asked: ExpectJournal) -> str:
     said = []
     if asked.count is not None:
         said.append("no commands" if asked.count == 0 else f"{asked.count} commands")
-    said += [f"{words} {number} commands" for words, number in (("at least", asked.at_least), ("at most", asked.at_most))
-             if number is not None]  # fmt: skip
+    said += [] if asked.at_least is None else [f"at least {asked.at_least} commands"]
+    said += [] if asked.at_most is None else [f"at most {asked.at_most} commands"]
     said += [f"no step above {asked.max_step:g}"] if asked.max_step is not None else []
     said += [f"at most {asked.max_per_s} commands in a second"] if asked.max_per_s is not None else []
     said += [f"in the order {', '.join(asked.order)}"] if asked.order else []
