@@ -22,7 +22,7 @@ def check(
 ) -> None:
     """Check scenarios without a server: each mistake with file, line, key and the nearest right spelling.
 
-    For example `gnomon fault check my_scenario.yaml`. Names of devices and PVs are looked for in the scenario's machine.
+    For example `gnomon fault check my_scenario.yaml`. Names are looked for in the scenario's machine.
     """
     from gnomon.testing.scenarios import ScenarioError, check_scenario, describe_step, find_scenario
 

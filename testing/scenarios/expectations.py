@@ -60,7 +60,7 @@ def _same(reading: Reading, value: float | str, tolerance: float) -> bool:
 
 
 def judge_journal(asked: ExpectJournal, entries: Iterable[Entry]) -> Judgement:
-    """Judge the commands of others; those that set nothing, the scenario's own and a fault's repetitions do not count."""
+    """Judge the commands of others; those that set nothing, the scenario's own and a fault's do not count."""
     found = [entry for entry in entries if is_of_others(entry) and _is_meant(entry, asked)]
     number = len(found)
     right = [
