@@ -1,0 +1,17 @@
+"""The same measurement by one reading before and one after the step."""
+
+import os
+
+import epics
+
+PREFIX = os.environ.get("GNOMON_PREFIX", "TWIN:")
+STEERER, STEP_A = "HS4P1D1R", 0.05
+
+names = [str(name) for name in epics.caget(f"{PREFIX}ORBITCC:rdBpmNames")]
+before = epics.caget(f"{PREFIX}ORBITCC:rdPos")
+epics.caput(f"{PREFIX}{STEERER}:set", STEP_A, wait=True, timeout=5)
+after = epics.caget(f"{PREFIX}ORBITCC:rdPos")
+epics.caput(f"{PREFIX}{STEERER}:set", 0.0, wait=True, timeout=5)
+for name in ("BPMZ5D1R", "BPMZ6D1R", "BPMZ1T1R"):
+    at = 2 * names.index(name)
+    print(f"response {name} {(after[at] - before[at]) * 1e-6 / STEP_A:+.2f} mm/A")
