@@ -13,7 +13,7 @@ BUMP = {"HS4P2T1R": 1.0, "HS4P1D2R": 0.515, "HS4P2D2R": -1.478}
 HEIGHT_MM_PER_A = 6.45
 STEPS, STEP_A = 3, 0.02
 #: Monitors between the steerers, where the orbit is to move; the largest rms outside [mm].
-INSIDE, LEAK_MM = slice(14, 25), 0.02
+INSIDE, LEAK_MM = slice(8, 16), 0.005
 
 
 def bump() -> None:

@@ -8,7 +8,7 @@ import time
 from careful import Trouble, main, put, read, restored
 
 STEP_A = 0.02
-MONITORS = ("BPMZ5D1R", "BPMZ6D1R", "BPMZ1T1R", "BPMZ3T1R", "BPMZ6T1R")
+MONITORS = ("BPMZ5D1R", "BPMZ6D1R", "BPMZ1T1R", "BPMZ3T1R", "BPMZ5T1R")
 #: Response of each steerer at the monitors, from the model [mm/A], and the largest relative error that is allowed.
 EXPECTED = {
     "HS4P1D1R": (9.88, 5.18, -12.44, 8.87, -7.97),

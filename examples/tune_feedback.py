@@ -8,7 +8,7 @@ import time
 from careful import Trouble, main, put, put_back, read
 
 QUADRUPOLES, TUNE = "Q1PDR", "TUNEZR:rdH"
-SLOPE_KHZ_PER_A, GAIN = 6.15, 0.5
+SLOPE_KHZ_PER_A, GAIN = 61.4, 0.5
 #: Deviations that are left alone [kHz], the largest step and the largest way from the start [A].
 DEADBAND_KHZ, STEP_A, RANGE_A = 0.3, 0.05, 0.3
 #: Time between two steps [s]; steps in the same direction without an answer of the tune, after which it gives up.

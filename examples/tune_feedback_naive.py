@@ -12,6 +12,6 @@ try:
     while True:
         error = epics.caget(f"{PREFIX}TUNEZR:rdH") - target
         present = epics.caget(f"{PREFIX}Q1PDR:set")
-        epics.caput(f"{PREFIX}Q1PDR:set", present - 0.5 * error / 6.15, wait=True, timeout=2)
+        epics.caput(f"{PREFIX}Q1PDR:set", present - 0.5 * error / 61.4, wait=True, timeout=2)
 except KeyboardInterrupt:
     print("ended", flush=True)

@@ -11,7 +11,7 @@ from careful import PATIENCE_S, Trouble, main, put, read, restored
 QUADRUPOLES, TUNE, CURRENT, LIFETIME = "Q1PDR", "TUNEZR:rdH", "MDIZ3T5G:current", "MDIZ3T5G:lt10"
 STEPS_A = np.linspace(-0.08, 0.08, 5)
 #: Change of the tune by the current, from the model [kHz/A]; the smallest part of it that counts as an answer.
-SLOPE_KHZ_PER_A, LEAST = 6.15, 0.3
+SLOPE_KHZ_PER_A, LEAST = 61.4, 0.3
 
 
 def scan() -> None:

@@ -159,7 +159,7 @@ class ExpectApplication(Part):
     @property
     def needs_end(self) -> bool:
         """True if it can hold only when the application has ended."""
-        return self.fails or bool(self.given("exit_code", "took_less_than_s")) or self.running is False
+        return self.fails or bool(self.given("exit_code", "took_less_than_s"))
 
 
 ACTIONS = ("put", "fault", "clear", "wait_s", "until", "start", "finish", "stop")

@@ -1,0 +1,76 @@
+"""Every shipped scenario against the programs of `examples/`: the careful one passes, and the naive one fails.
+
+One server plays them all, so that each finds the ring as the one before has left it.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from programs.running import python_path
+
+from gnomon.clients.server_choice import Target
+from gnomon.testing.scenarios import OwnServer, Player, Report, find_scenario, shipped_scenarios
+from gnomon.testing.scenarios.document import Scenario
+from unit.testing.quiet import QuietProgress
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCENARIOS = {name: find_scenario(name).scenario for name in shipped_scenarios()}
+WITH_NAIVE = [name for name, each in SCENARIOS.items() if each.examples is not None and each.examples.naive]
+
+
+class Servers:
+    """One server for each machine and role that the scenarios are for, started when it is first asked for."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._started: dict[tuple[str, str], Target] = {}
+
+    def of(self, scenario: Scenario) -> Target:
+        key = (scenario.ring.machine, scenario.ring.role)
+        if key not in self._started:
+            self._started[key] = self._stack.enter_context(OwnServer(*key))
+        return self._started[key]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(stack)
+
+
+def play(servers: Servers, name: str, program: str) -> Report:
+    scenario = SCENARIOS[name]
+    file, *arguments = program.split()
+    command = [sys.executable, str(EXAMPLES / file), *arguments]
+    environment = os.environ | {"PYTHONPATH": python_path()}
+    return Player(servers.of(scenario), command, environment).play(scenario, name, QuietProgress())
+
+
+def told(report: Report) -> str:
+    steps = [f"{r.number} {r.verdict} {r.text}: {r.found}" for r in report.results]
+    return "\n".join([*steps, f"restored: {report.restored!r}", report.output])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_careful_program_passes(servers: Servers, name: str) -> None:
+    examples = SCENARIOS[name].examples
+    assert examples is not None
+    report = play(servers, name, examples.careful)
+    assert report.passed, told(report)
+
+
+@pytest.mark.parametrize("name", WITH_NAIVE)
+def test_a_naive_program_fails_for_the_reason_that_is_stated(servers: Servers, name: str) -> None:
+    examples = SCENARIOS[name].examples
+    assert examples is not None
+    assert examples.naive is not None
+    report = play(servers, name, examples.naive)
+    failed = {result.name for result in report.failed}
+    assert set(examples.naive_fails) <= failed, told(report)
+    assert not report.restored, told(report)
