@@ -1,4 +1,4 @@
-"""The same measurement by one reading before and one after the step."""
+"""The same measurement by one reading above and one below."""
 
 import os
 
@@ -8,10 +8,11 @@ PREFIX = os.environ.get("GNOMON_PREFIX", "TWIN:")
 STEERER, STEP_A = "HS4P1D1R", 0.05
 
 names = [str(name) for name in epics.caget(f"{PREFIX}ORBITCC:rdBpmNames")]
-before = epics.caget(f"{PREFIX}ORBITCC:rdPos")
 epics.caput(f"{PREFIX}{STEERER}:set", STEP_A, wait=True, timeout=5)
-after = epics.caget(f"{PREFIX}ORBITCC:rdPos")
+up = epics.caget(f"{PREFIX}ORBITCC:rdPos")
+epics.caput(f"{PREFIX}{STEERER}:set", -STEP_A, wait=True, timeout=5)
+down = epics.caget(f"{PREFIX}ORBITCC:rdPos")
 epics.caput(f"{PREFIX}{STEERER}:set", 0.0, wait=True, timeout=5)
 for name in ("BPMZ5D1R", "BPMZ6D1R", "BPMZ1T1R"):
     at = 2 * names.index(name)
-    print(f"response {name} {(after[at] - before[at]) * 1e-6 / STEP_A:+.2f} mm/A")
+    print(f"response {name} {(up[at] - down[at]) * 1e-6 / (2 * STEP_A):+.2f} mm/A")

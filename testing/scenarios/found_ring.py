@@ -97,13 +97,13 @@ class FoundRing:
         while clock() < end:
             try:
                 self.clear(ALL)
-                self._put_back()
                 trouble = "; ".join(self._differences())
+                if not trouble:
+                    return ""
+                self._put_back()
             except (ClientError, JournalError, ReviewError) as error:
-                trouble = f"{type(error).__name__.removesuffix('Error')}: {error}"
-            if not trouble:
-                return ""
-            time.sleep(0.2)
+                trouble = str(error)
+            time.sleep(0.1)
         return trouble
 
     def _put_back(self) -> None:

@@ -14,7 +14,6 @@ from programs.running import python_path
 
 from gnomon.clients.server_choice import Target
 from gnomon.testing.scenarios import OwnServer, Player, Report, find_scenario, shipped_scenarios
-from gnomon.testing.scenarios.document import Scenario
 from unit.testing.quiet import QuietProgress
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
@@ -24,24 +23,15 @@ SCENARIOS = {name: find_scenario(name).scenario for name in shipped_scenarios()}
 WITH_NAIVE = [name for name, each in SCENARIOS.items() if each.examples is not None and each.examples.naive]
 
 
-class Servers:
-    """One server for each machine and role that the scenarios are for, started when it is first asked for."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._started: dict[tuple[str, str], Target] = {}
-
-    def of(self, scenario: Scenario) -> Target:
-        key = (scenario.ring.machine, scenario.ring.role)
-        if key not in self._started:
-            self._started[key] = self._stack.enter_context(OwnServer(*key))
-        return self._started[key]
+Servers = dict[tuple[str, str], Target]
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
+    """A server for each machine and role that the scenarios are for."""
+    wanted = dict.fromkeys((each.ring.machine, each.ring.role) for each in SCENARIOS.values())
     with ExitStack() as stack:
-        yield Servers(stack)
+        yield {key: stack.enter_context(OwnServer(*key)) for key in wanted}
 
 
 def play(servers: Servers, name: str, program: str) -> Report:
@@ -49,7 +39,8 @@ def play(servers: Servers, name: str, program: str) -> Report:
     file, *arguments = program.split()
     command = [sys.executable, str(EXAMPLES / file), *arguments]
     environment = os.environ | {"PYTHONPATH": python_path()}
-    return Player(servers.of(scenario), command, environment).play(scenario, name, QuietProgress())
+    target = servers[scenario.ring.machine, scenario.ring.role]
+    return Player(target, command, environment).play(scenario, name, QuietProgress())
 
 
 def told(report: Report) -> str:
