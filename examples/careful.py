@@ -40,7 +40,10 @@ def pv(name: str) -> epics.PV:
 
 def read(name: str, *, fresh: bool = False) -> float | np.ndarray:
     """Read a value that may be used: there, valid, finite and, if it must be, fresh."""
-    got = pv(name).get_with_metadata(use_monitor=False, timeout=CONNECT_S)
+    try:
+        got = pv(name).get_with_metadata(use_monitor=False, timeout=CONNECT_S)
+    except epics.ca.ChannelAccessException:
+        got = None
     if got is None or got["value"] is None:
         raise Trouble(f"{name} does not answer")
     value = np.asarray(got["value"], dtype=float)
@@ -59,7 +62,10 @@ def put(name: str, value: float) -> None:
     setpoint = pv(f"{name}:set")
     if not setpoint.write_access:
         raise Trouble(f"{name}: no right to write")
-    status = setpoint.put(value, wait=True, timeout=PUT_S)
+    try:
+        status = setpoint.put(value, wait=True, timeout=PUT_S)
+    except epics.ca.ChannelAccessException as error:
+        raise Trouble(f"{name}: no put: the connection or the right to write is gone") from error
     if status is None or status < 0:
         raise Trouble(f"{name}: the put of {value:g} A did not complete within {PUT_S:g} s")
     if abs(read(f"{name}:set") - value) > 1e-6:

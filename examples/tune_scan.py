@@ -9,7 +9,7 @@ import numpy as np
 from careful import PATIENCE_S, Trouble, main, put, read, restored
 
 QUADRUPOLES, TUNE, CURRENT, LIFETIME = "Q1PDR", "TUNEZR:rdH", "MDIZ3T5G:current", "MDIZ3T5G:lt10"
-STEPS_A = np.linspace(-0.08, 0.08, 5)
+STEPS_A, DWELL_S = np.linspace(-0.08, 0.08, 5), 0.3
 #: Change of the tune by the current, from the model [kHz/A]; the smallest part of it that counts as an answer.
 SLOPE_KHZ_PER_A, LEAST = 61.4, 0.3
 
@@ -33,6 +33,7 @@ def point(current_a: float, stored: float, lifetime: float) -> float:
     while True:
         try:
             put(QUADRUPOLES, current_a)
+            time.sleep(DWELL_S)
             now = read(CURRENT, fresh=True)
             if now < 0.9 * stored:
                 raise SystemExit(f"stopped: beam lost, {now:.1f} of {stored:.1f} mA are left")
@@ -40,7 +41,7 @@ def point(current_a: float, stored: float, lifetime: float) -> float:
                 raise SystemExit(f"stopped: the lifetime has dropped from {lifetime:.1f} to {read(LIFETIME):.1f} h")
             return float(read(TUNE, fresh=True))
         except Trouble as trouble:
-            passing = "connect" in str(trouble) or "answer" in str(trouble) or "write" in str(trouble)
+            passing = any(word in str(trouble) for word in ("connect", "answer", "write"))
             if not passing or time.monotonic() > end:
                 raise
             print(f"waiting: {trouble}", flush=True)
