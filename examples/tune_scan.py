@@ -37,7 +37,7 @@ def point(current_a: float, stored: float, lifetime: float) -> float:
             now = read(CURRENT, fresh=True)
             if now < 0.9 * stored:
                 raise SystemExit(f"stopped: beam lost, {now:.1f} of {stored:.1f} mA are left")
-            if read(LIFETIME) < 0.5 * lifetime:
+            if read(LIFETIME) < 0.9 * lifetime:
                 raise SystemExit(f"stopped: the lifetime has dropped from {lifetime:.1f} to {read(LIFETIME):.1f} h")
             return float(read(TUNE, fresh=True))
         except Trouble as trouble:
