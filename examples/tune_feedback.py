@@ -32,7 +32,9 @@ def feedback() -> None:
                 step = max(-STEP_A, min(STEP_A, -GAIN * error / SLOPE_KHZ_PER_A))
                 wanted = read(f"{QUADRUPOLES}:set") + step
                 if abs(wanted - start) > RANGE_A:
-                    raise Trouble(f"{QUADRUPOLES} would be {wanted - start:+.2f} A from the start; the limit is {RANGE_A}")
+                    raise Trouble(
+                        f"{QUADRUPOLES} would be {wanted - start:+.2f} A from the start; the limit is {RANGE_A}"
+                    )
                 put(QUADRUPOLES, wanted)
             time.sleep(PERIOD_S)
     except Trouble:

@@ -37,7 +37,7 @@ PERIOD_S = 0.1
 #: Puts that may hang; before one more, the oldest fails. Fewer than one client may have under way.
 MAX_HANGING = 2000
 
-_ALWAYS_THERE = tuple(
+ALWAYS_THERE = tuple(
     source.name for source in (sources.FAULTS_COUNT, sources.FAULTS_ACTIVE, sources.FAULTS_TABLE, sources.FAULTS_CLEAR)
 )
 _NOTHING: frozenset[str] = frozenset()
@@ -95,7 +95,7 @@ class InjectedConnections:
         self._injector = injector
         self._dispatcher = dispatcher
         self._doors: Doors | None = None
-        self._names = {spec.name: spec.device for spec in bank.specs if spec.source not in _ALWAYS_THERE}
+        self._names = {spec.name: spec.device for spec in bank.specs if spec.source not in ALWAYS_THERE}
         self._version = -1
         self._targets: Mapping[int, tuple[ConnectionFault, frozenset[str]]] = {}
         self._uses: dict[tuple[str, str], tuple[int, ...]] = {}  # the faults that match, by use and name
@@ -110,7 +110,7 @@ class InjectedConnections:
     @property
     def always_there(self) -> tuple[str, ...]:
         """The names that are never disturbed."""
-        shown = (spec.name for spec in self._bank.specs if spec.source in _ALWAYS_THERE)
+        shown = (spec.name for spec in self._bank.specs if spec.source in ALWAYS_THERE)
         return self.prefix + PROCEDURE, *shown
 
     @property

@@ -1,11 +1,14 @@
 """Targets of faults without a server: what a machine and its PV document would accept."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from gnomon.db.pvs import PvSpec
-from gnomon.fault_injection import FaultRequest
+from gnomon.fault_injection import ConnectionFault, ConnectionPutHangs, FaultRequest
 from gnomon.ioc.app.active_faults import PvValues
+from gnomon.ioc.app.injected_connections import ALWAYS_THERE
 from gnomon.ioc.app.machines import LoadedMachine, pvs_of
+from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
 from gnomon.ioc.app.rpc.fault_targets import without_target
 from gnomon.ioc.outputs.bank import Bank
 
@@ -26,8 +29,29 @@ class OfflineTargets:
 
     def without_target(self, request: FaultRequest) -> str:
         """Give the reason if a fault names something that there is not, with near names; else empty."""
+        if isinstance(request, ConnectionFault):
+            return disturbs_nothing(request, _Names(self.specs, self._prefix))
         return without_target(request, self._machine.ring, self._values)
 
     @cached_property
     def _values(self) -> PvValues:
         return PvValues(Bank(self.specs, 0), self._prefix)
+
+
+class _Names:
+    """The names that faults of connections could be about; see `ServedNames`."""
+
+    def __init__(self, specs: Sequence[PvSpec], prefix: str) -> None:
+        self.prefix = prefix
+        self.always_there = tuple(spec.name for spec in specs if spec.source in ALWAYS_THERE)
+        self.names = {spec.name: spec.device for spec in specs if spec.source not in ALWAYS_THERE}
+        self._writable = {spec.name for spec in specs if spec.writable}
+
+    def named(self, request: ConnectionFault) -> frozenset[str]:
+        """See `ServedNames`."""
+        return frozenset(
+            name
+            for name, device in self.names.items()
+            if request.matches_pv(name, self.prefix, device)
+            and (name in self._writable or not isinstance(request, ConnectionPutHangs))
+        )

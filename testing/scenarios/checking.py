@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
+from gnomon.db import shipped_machines
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import find_kind
-from gnomon.ioc.app.machines import LoadedMachine, find_machine
+from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.app.offline_targets import OfflineTargets
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import DocumentError
@@ -22,7 +24,7 @@ SINGLE = (Kind.FLOAT, Kind.INT, Kind.ENUM, Kind.STRING)
 
 def check_scenario(read: ReadScenario) -> None:
     """Check a scenario against its machine. Raises ScenarioError with every name that the machine does not have."""
-    targets = OfflineTargets(_machine(read), PREFIX)
+    targets = _targets(read)
     specs = targets.specs
     named = {spec.name.removeprefix(PREFIX): spec for spec in specs}
     findings: list[Finding] = []
@@ -38,15 +40,24 @@ def check_scenario(read: ReadScenario) -> None:
     read.refuse(findings)
 
 
-def _machine(read: ReadScenario) -> LoadedMachine:
+def _targets(read: ReadScenario) -> OfflineTargets:
     name = read.scenario.ring.machine
-    if name.endswith(".json"):
-        name = str(read.folder / name)
     try:
-        return find_machine(Config(machine=name))
+        if name in shipped_machines():
+            return _of_shipped(name)
+        return OfflineTargets(find_machine(Config(machine=str(read.folder / name) if _is_file(name) else name)), PREFIX)
     except DocumentError as error:
         read.refuse([read.source.finding(("ring", "machine"), str(error))])
         raise
+
+
+@lru_cache(maxsize=4)
+def _of_shipped(name: str) -> OfflineTargets:
+    return OfflineTargets(find_machine(Config(machine=name)), PREFIX)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".json")
 
 
 def _key_of(reason: str, step: Step) -> str:

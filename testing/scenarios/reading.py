@@ -165,8 +165,12 @@ def _wrong_faults(data: Mapping[str, Any], source: Source) -> Iterator[Finding]:
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Location, str]]:
     """Yield place and reason of each mistake."""
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
         location = detail["loc"]
+        if detail["type"] == "too_short" and any(each["loc"][: len(location)] == location for each in details
+                                                 if each is not detail):  # fmt: skip
+            continue  # only since its items are wrong
         reason = detail["msg"].removeprefix("Value error, ")
         reason = f"{reason[0].lower()}{reason[1:]}"
         if detail["type"] == "extra_forbidden":

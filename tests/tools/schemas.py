@@ -11,6 +11,7 @@ from gnomon.fault_injection import schema as fault_schema
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import MachineDocument
 from gnomon.recorder.snapshots import Snapshot
+from gnomon.testing.scenarios import schema as scenario_schema
 
 ROOT = Path(__file__).parents[2]
 #: The JSON schema of each committed file.
@@ -20,6 +21,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "db/schemas/config.schema.json": partial(Config.model_json_schema, by_alias=True),
     "recorder/schemas/snapshot.json": partial(Snapshot.model_json_schema, by_alias=True),
     "fault_injection/schemas/fault.schema.json": fault_schema,
+    "testing/schemas/scenario.schema.json": scenario_schema,
 }
 
 

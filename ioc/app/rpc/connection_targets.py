@@ -1,14 +1,35 @@
 """Targets of faults of connections: refused, with similar names, if this server has nothing of the kind."""
 
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from gnomon.fault_injection import ConnectionFault, ConnectionPutHangs, FaultRequest
-from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten
 
 
-def disturbs_nothing(request: FaultRequest, connections: InjectedConnections) -> str:
+class ServedNames(Protocol):
+    """Names of PVs that faults of connections can be about; see `InjectedConnections`."""
+
+    prefix: str
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names, with their devices."""
+        ...
+
+    @property
+    def always_there(self) -> Sequence[str]:
+        """The names that are never disturbed."""
+        ...
+
+    def named(self, request: ConnectionFault) -> frozenset[str]:
+        """Return the names that a fault is about."""
+        ...
+
+
+def disturbs_nothing(request: FaultRequest, connections: ServedNames) -> str:
     """Give the reason if a fault of connections is about no PV, with near names; else empty."""
     if not isinstance(request, ConnectionFault) or connections.named(request):
         return ""
