@@ -54,14 +54,14 @@ def response(steerer: str) -> list[float]:
     with restored(steerer):
         start, before = read(f"{steerer}:set"), positions()
         put(steerer, start + STEP_A)
-        after = positions()
+        after = positions(fresh=True)
     return [(b - a) / STEP_A for a, b in zip(before, after, strict=True)]
 
 
-def positions() -> list[float]:
-    """Positions at the monitors [mm], read when they have had time to settle."""
+def positions(*, fresh: bool = False) -> list[float]:
+    """Positions at the monitors [mm], read when they have had time to settle; after a step they must be fresh."""
     time.sleep(0.1)
-    return [float(read(f"{name}:rdX", fresh=True)) for name in MONITORS]
+    return [float(read(f"{name}:rdX", fresh=fresh)) for name in MONITORS]
 
 
 def _factors(measured: dict[str, list[float]]) -> dict[str, list[float]]:

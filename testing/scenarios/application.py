@@ -57,8 +57,9 @@ class Application:
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        while block := os.read(self._process.stdout.fileno(), 4096):
-            self._output.append(block)
+        with self._process.stdout as stream:
+            while block := os.read(stream.fileno(), 4096):
+                self._output.append(block)
 
     def poll(self) -> int | None:
         """Return its exit code, None while it runs; that of a shell, 128 + number, if a signal has ended it."""
@@ -85,7 +86,7 @@ class Application:
 
     @property
     def output(self) -> str:
-        """What it has printed, the newest part of it."""
+        """The newest part of all that it has printed."""
         return b"".join(list(self._output)).decode(errors="replace")
 
     def end(self, number: int = signal.SIGTERM) -> None:

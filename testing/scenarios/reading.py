@@ -152,7 +152,7 @@ def _wrong_faults(data: Mapping[str, Any], source: Source) -> Iterator[Finding]:
         model = KINDS.get(kind) if isinstance(kind, str) else None
         if model is None:
             given = "it is missing" if kind is None else f"{shorten(str(kind))} is not a kind{_near(str(kind), KINDS)}"
-            yield source.finding((*here, "kind"), f"{given}; known kinds: {', '.join(KINDS)}")
+            yield source.finding((*here, "kind"), f"{given}; `gnomon fault kinds` lists them")
             continue
         if "at" in fault:
             yield source.finding((*here, "at"), "a scenario has no date: use after_s")

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from programs.running import python_path
 
 from gnomon.clients.server_choice import Target
 from gnomon.testing.scenarios import OwnServer, Player, Report, find_scenario, shipped_scenarios
+from programs.running import python_path
 from unit.testing.quiet import QuietProgress
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]

@@ -45,6 +45,7 @@ OTHERWISE = {
     "recorder/epics_machine.py": "pyepics keeps one context a process: its contract is tested in a process of its own",
     "recorder/lock.py": "one journal has one writer: through `Journal`",
     "recorder/rollback.py": "what was written goes back: through `Replay`",
+    "testing/scenarios/own_server.py": "a server: system/test_scenario_library.py plays on it",
     "testing/truth.py": "a running machine and `gnomon machine truth`: system tests of the plugin",
 }
 

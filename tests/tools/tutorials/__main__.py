@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = (
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "tutorials").glob("your_*.md")),
+    ROOT / "docs" / "how-to" / "inject_faults.md",
     ROOT / "docs" / "how-to" / "run_a_shadow.md",
     ROOT / "docs" / "how-to" / "snapshots_and_forks.md",
     ROOT / "docs" / "how-to" / "use_bluesky.md",

@@ -15,6 +15,7 @@ VOLATILE = (
     (re.compile(r"\b(?:process|pid) \d+(?: on \S+?(?=,|$))?"), "PROCESS"),
     (re.compile(r"\b(EPICS_\w+)=\S+"), r"\1=VALUE"),
     (re.compile(r"(?<![\w.])\d+(?:\.\d+)? (?:ms|MB|kB)\b"), "FIGURE"),
+    (re.compile(r"^ +\d+\.\d\d s\b|(?<=held, )\d+\.\d s$"), "TIME"),
     (re.compile(r"\b(after|since|for|up|took)(?: \d+(?:\.\d+)? (?:s|min|h|d)\b)+"), r"\1 TIME"),
     (re.compile(rf"\b(?:root|{re.escape(getpass.getuser())})(?=\s|$)"), "USER"),
 )

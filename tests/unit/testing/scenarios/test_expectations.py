@@ -103,7 +103,7 @@ def test_commands_of_others_are_counted_measured_and_ordered(asked: dict[str, ob
     assert judged.holds is holds, judged.found
 
 
-def test_what_was_found_names_the_step_and_the_last_command() -> None:
+def test_the_finding_names_the_largest_step_and_the_last_command() -> None:
     judged = judge_journal(ExpectJournal(max_step=1.0), ENTRIES)
     assert judged.found == "3 commands, the largest step 3 (T:HS2:set); the last is 3, to 'T:Q1:set'"
     assert judge_journal(ExpectJournal(count=1), []).found == "no commands"

@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.fault_injection import GROUPS, KINDS
 from gnomon.testing.scenarios import describe_step, find_scenario, shipped_scenarios
+from gnomon.testing.scenarios.document import MAX_STEPS
 from tools.scenario_reference import PAGE, render
 
 ROOT = Path(__file__).parents[4]
@@ -34,6 +35,7 @@ def test_its_reference_application_is_there(name: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_it_expects_something_of_the_ring_and_each_step_reads_well(name: str) -> None:
     steps = SCENARIOS[name].steps
+    assert 2 < len(steps) <= MAX_STEPS
     assert any(step.expect_pv is not None or step.expect_journal is not None for step in steps)
     assert all(len(describe_step(step)) < 140 for step in steps)
 
