@@ -1,6 +1,7 @@
 """Playing a scenario: what each step does, what is counted, and the ring as it was found, however it ends."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_an_interrupt_ends_it_and_the_ring_is_restored(
             raise KeyboardInterrupt
 
     steps = '  - put: {"Q1:set": 3}\n  - fault: {kind: abandon, device: Q1}\n  - wait_s: 60\n'
-    monkeypatch.setattr(player_module.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     report = play(tmp_path, steps)
     assert report.interrupted
     assert verdicts(report) == ["done", "done", Verdict.SKIPPED]
