@@ -27,7 +27,7 @@ def reason(**keys: Any) -> str:
         {"kind": "reading_stuck", "device": "BPMZ5K1RP"},
     ],
 )
-def test_what_a_server_would_take_has_a_target(keys: dict[str, Any]) -> None:
+def test_faults_that_a_server_would_take_have_a_target(keys: dict[str, Any]) -> None:
     assert reason(**keys) == ""
 
 

@@ -141,7 +141,7 @@ def test_a_wait_ends_when_its_condition_holds_or_fails_after_its_time(tmp_path: 
     assert report.took_s < 5.0
 
 
-def test_what_is_not_possible_ends_the_scenario_and_the_rest_is_skipped(tmp_path: Path, twin: FakeTwin) -> None:
+def test_an_impossible_step_ends_the_scenario_and_the_rest_is_skipped(tmp_path: Path, twin: FakeTwin) -> None:
     progress = QuietProgress()
     steps = '  - fault: {kind: model_crashed}\n  - expect_pv: {pv: "Q1:set", value: 0}\n'
     report = play(tmp_path, steps, progress=progress)
@@ -173,7 +173,7 @@ def test_an_interrupt_ends_it_and_the_ring_is_restored(
         ('  - expect_pv: {pv: "Q9:set", value: 0}\n', "toy", "the server has no PV Q9:set"),
     ],
 )
-def test_what_does_not_fit_the_server_is_refused_before_anything_is_done(
+def test_a_scenario_for_another_server_is_refused_before_anything_is_done(
     tmp_path: Path, twin: FakeTwin, steps: str, machine: str, reason: str
 ) -> None:
     twin.machine = machine
