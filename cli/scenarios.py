@@ -11,8 +11,7 @@ from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_error, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from gnomon.testing.scenarios import Report
-    from gnomon.testing.scenarios.document import Scenario
+    from gnomon.testing.scenarios import Report, Scenario
 
 Asked = Annotated[str, typer.Argument(metavar="SCENARIO", help="Name of a shipped scenario, or file (.yaml).")]
 

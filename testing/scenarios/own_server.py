@@ -1,14 +1,12 @@
 """A server that is started for a scenario: free ports, a journal and a store of its own, and nothing left behind."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -18,14 +16,13 @@ import yaml
 from gnomon.clients.server_choice import Target, choose_server
 from gnomon.ioc.base.config import changed, read_config
 from gnomon.lattice import GnomonError
+from gnomon.testing.ports import free_ports, without_epics
 
 #: Time for a server to start, kernels to be compiled included [s].
 START_S = 300.0
 #: Time for it to end [s].
 END_S = 10.0
 LOG = "log.txt"
-#: Below the range that the system hands to outgoing connections, so that a port found free stays free.
-PORTS = range(20_000, 32_000)
 
 
 class StartError(GnomonError):
@@ -59,7 +56,7 @@ class OwnServer:
     def _start(self) -> Target:
         folder = Path(self._folder.name)
         config = folder / "ioc_config.yaml"
-        ca, pva, broadcast = _free_ports(3)
+        ca, pva, broadcast = free_ports(3)
         settings = changed(
             read_config(),
             {
@@ -77,10 +74,9 @@ class OwnServer:
         self._log = (folder / LOG).open("wb")
         # Made known in its own folder: other programs of this user do not find it by chance.
         own = {"XDG_STATE_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPICS_", "GNOMON_"))}
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from gnomon.cli import main; main()", "serve", "--config", str(config)],
-            env=kept | own | {"OMP_NUM_THREADS": "1"},
+            env=without_epics(os.environ) | own | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -113,20 +109,3 @@ class OwnServer:
         if self._log is not None:
             self._log.close()
         self._folder.cleanup()
-
-
-def _free_ports(number: int) -> list[int]:
-    """Find ports that nobody holds, over TCP or UDP."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
-        with (
-            closing(socket.socket(type=socket.SOCK_STREAM)) as tcp,
-            closing(socket.socket(type=socket.SOCK_DGRAM)) as udp,
-            suppress(OSError),
-        ):
-            tcp.bind(("", port))
-            udp.bind(("", port))
-            found.append(port)
-        if len(found) == number:
-            return found
-    raise StartError(f"no {number} free ports between {PORTS.start} and {PORTS.stop}")
