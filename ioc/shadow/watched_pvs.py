@@ -69,6 +69,8 @@ def choose_watched_pvs(
     `left_alone` are patterns of names, without any prefix, that are not watched.
     """
     index = {spec.name: i for i, spec in enumerate(specs)}
+    # A setpoint that is left alone has no other PV that tells it: what it sets is left alone.
+    settable = {(s.device, s.property) for s in specs if s.source == sources.SET.name}
     specs = [s for s in specs if not any(fnmatchcase(s.name.removeprefix(prefix), p) for p in left_alone)]
     names: list[str] = []
     channels: dict[str, int] = {}
@@ -83,7 +85,6 @@ def choose_watched_pvs(
     readback_of = {(s.device, s.property): s for s in specs if s.source == sources.READBACK.name}
     setpoints: dict[int, Setpoint] = {}
     readbacks: dict[int, int] = {}
-    settable = {(s.device, s.property) for s in specs if s.source == sources.SET.name}
     for one in specs:
         spec = _followed(one, ring, settable)
         if spec is None:

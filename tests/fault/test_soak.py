@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fault.soak.oracle import Judge, Seen
+from fault.soak.oracle import FOUND, Judge, LostBeam, Seen
 from fault.soak.plan import MAKERS, Targets
 from fault.soak.servers import Server
 from fault.soak.stage import Soak
@@ -63,6 +63,15 @@ def test_a_stale_value_is_one_that_is_valid_and_old() -> None:
         "x is valid with a time stamp 1.000 s before its last",
         "y is valid although its source is silent",
     ]
+
+
+def test_readings_that_stay_valid_without_a_beam_are_found() -> None:
+    lost = LostBeam()
+    none, stays = {FOUND: Seen(0.0, 0, 0.0)}, {"x": Seen(1.0, 0, 0.0), "y": Seen(1.0, 3, 0.0)}
+    looks = [lost.still_valid(none | stays, 0.5 * n) for n in range(8)]
+    assert [list(found) for found in looks] == [[]] * 6 + [["x"]] * 2
+    assert not lost.still_valid({FOUND: Seen(1.0, 0, 0.0)} | stays, 4.0)
+    assert not lost.still_valid(none | stays, 4.5)
 
 
 @pytest.mark.slow
@@ -155,7 +164,7 @@ def client(server: Server, program: Callable[..., Any], *arguments: object) -> "
 
 def told_by(program: "subprocess.Popen[str]") -> dict[str, Any]:
     """Wait for a client program, and read what it returned."""
-    out, complaint = program.communicate(timeout=30.0)
+    out, complaint = program.communicate(timeout=60.0)
     lines = [line for line in out.splitlines() if line.startswith(MARK)]
     assert lines, complaint[-3000:]
     told: dict[str, Any] = json.loads(lines[-1].removeprefix(MARK))

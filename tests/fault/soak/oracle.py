@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 INVALID = 3
+FOUND = "beam:orbit:found"
+#: Time after which everything shows that there is no beam, and the longest time between two looks that see it all [s].
+NO_BEAM_S, GAP_S = 2.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,33 @@ class Judge:
     def complain(self, text: str) -> None:
         """Take a complaint."""
         self.complaints.append(text)
+
+
+@dataclass
+class LostBeam:
+    """Readings of the beam that are valid although it has been lost for a while.
+
+    PVs are read one by one, and a beam may come and go meanwhile; so they must be valid twice in a row.
+    """
+
+    for_long: bool = False
+    _since_s: float | None = None
+    _looked_s: float = 0.0
+    _valid: frozenset[str] = frozenset()
+
+    def still_valid(self, seen: Mapping[str, Seen], now_s: float) -> Mapping[str, Seen]:
+        """Take what a client has read, `FOUND` last; the readings that should not be valid."""
+        beam = seen.get(FOUND)
+        if beam is None or beam.value or not beam.valid or now_s > self._looked_s + GAP_S:
+            self._since_s = None
+        self._looked_s = now_s
+        if beam is None or beam.value or not beam.valid:
+            self.for_long, self._valid = False, frozenset()
+            return {}
+        self._since_s = now_s if self._since_s is None else self._since_s
+        self.for_long = self._since_s + NO_BEAM_S < now_s
+        before = self._valid
+        self._valid = (
+            frozenset(n for n, one in seen.items() if one.valid and n != FOUND) if self.for_long else frozenset()
+        )
+        return {name: seen[name] for name in self._valid & before}

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from p4p.client.thread import Disconnected, RemoteError
 
-from fault.soak.oracle import Judge
+from fault.soak.oracle import FOUND, NO_BEAM_S, Judge, LostBeam
 from fault.soak.plan import Keys, Targets, draw
 from fault.soak.servers import Server
 
@@ -24,9 +24,6 @@ SILENT_S = 3.5 + 1.5
 REPEATED_S, RESIDUAL_S = 1.0 + 3.0, 5.0 + 2.0
 #: Time after which a shadow has what was put to its machine, or says that it has not [s].
 FOLLOWED_S = 4.0
-#: Time from which on there has been no beam long enough for everything to show it [s].
-NO_BEAM_S = 2.0
-FOUND = "beam:orbit:found"
 
 
 class Soak:
@@ -238,26 +235,19 @@ class Soak:
                 self.counts["silenced"] += 1
 
     def _judge_freshness(self, end_s: float) -> None:
-        lost_s: dict[Server, float] = {}
-        looked_s: dict[Server, float] = {}
+        lost = {server: LostBeam() for server in self.judges}
         while time.monotonic() < end_s:
             time.sleep(0.2)
             for server, judge in self.judges.items():
                 asked_s, asked_steady_s = time.time(), time.monotonic()
                 found = server.look([*judge.limits, FOUND], 1.0)
-                if asked_steady_s > looked_s.get(server, 0.0) + 1.0:  # a beam may have come and gone
-                    lost_s.pop(server, None)
-                looked_s[server] = asked_steady_s
                 if server is self.machine and (self._stopped or asked_steady_s < self._resumed_s + 2.0):
-                    lost_s.pop(server, None)
+                    lost[server] = LostBeam()
                     continue
-                judge.look(found, asked_s)
-                beam = found.pop(FOUND, None)
-                if beam is None or beam.value or not beam.valid:
-                    lost_s.pop(server, None)
-                elif lost_s.setdefault(server, asked_steady_s) + NO_BEAM_S < asked_steady_s:
-                    judge.stopped(found, f"there has been no beam for {NO_BEAM_S:g} s")
-                    self.counts[f"{server.name} without beam"] += 1
+                judge.look({name: one for name, one in found.items() if name != FOUND}, asked_s)
+                stale = lost[server].still_valid(found, asked_steady_s)
+                judge.stopped(stale, f"there has been no beam for {NO_BEAM_S:g} s")
+                self.counts[f"{server.name} without beam"] += lost[server].for_long
 
     def _judge_following(self, end_s: float) -> None:
         """Put to the machine; the shadow's setpoint has the value soon, or is INVALID."""

@@ -434,6 +434,13 @@ def test_pvs_left_alone_are_not_watched_and_the_others_keep_their_place() -> Non
     assert not by_name["M:QF:Cm:set"].required
 
 
+def test_a_strength_that_is_left_alone_is_not_taken_from_its_readback() -> None:
+    assert any(s.spec.property == "k1" for s in choose_watched_pvs(specs(), RING, "T:", "M:").setpoints.values())
+    found = choose_watched_pvs(specs(), RING, "T:", "M:", ("*:Cm:set",))
+    assert not [name for name in found.names if ":Cm:" in name]
+    assert {s.spec.property for s in found.setpoints.values()}.isdisjoint({"k1", "b3", "kick"})
+
+
 async def test_strengths_found_before_their_currents_are_taken_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
