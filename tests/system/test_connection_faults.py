@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts, free_port
 from epics_tools import tools
-from p4p.client.thread import Context
+from p4p.client.thread import Context, RemoteError
 from p4p.nt import NTURI
 
 from gnomon.ioc.base.config import NetworkConfig
@@ -50,7 +50,7 @@ def test_clients_see_what_they_see_of_epics_own_server(twin: TwinProcess, tmp_pa
     for state in (*states, *(f"puts, {state}" for state in states[::2][:2])):
         assert found[state]["gnomon"] == found[state]["epics"], f"{state}: {text}"
     assert found["hangs"]["gnomon"] == found["hangs"]["epics"], text
-    assert found["not accepted"] == ["-1", "0.2", "TimeoutError", "0.2"], text
+    assert found["not accepted"] == ["-1", "0.0", "TimeoutError", "0.0"], text
     assert found["not found"]["gnomon"] == found["not found"]["epics"], text
     back = found["everything back"]
     # pyepics says the rights before the connection; how often p4p has tried in between is the client's affair.
@@ -61,7 +61,7 @@ def test_clients_see_what_they_see_of_epics_own_server(twin: TwinProcess, tmp_pa
     assert found["others"] == [], text
     assert found["one back"] == [found["true"]] * 2, text
     assert abs(float(found["true"])) > 0.01, text
-    assert found["slow"]["took_s"] >= 4 * 0.5, text
+    assert found["slow"]["took_s"] >= 4 * 0.3, text
     assert all(" 0" in line for line in found["slow"]["late"]), text
 
 
@@ -181,8 +181,8 @@ def test_faults_are_listed_and_cleared_while_all_connections_are_disturbed(twin:
         {"kind": "connection_lost", "pv": "*"},
     ):
         _fault(do="add", **keys)
-    refused = twin.gnomon("fault", "add", "connection_lost", "pv=dt:fault*")
-    assert "TWIN:dt:fault is never disturbed, so that faults can be listed and cleared" in refused.stderr
+    with pytest.raises(RemoteError, match="TWIN:dt:fault is never disturbed, so that faults can be listed and cleared"):
+        _fault(do="add", kind="connection_lost", pv="dt:fault*")
     assert len(json.loads(twin.gnomon("fault", "list", "--json").stdout)) == 6
     assert len(json.loads(twin.gnomon("fault", "clear", "--all", "--json").stdout)) == 6
     assert _found("dt:queue") == {protocol: ["dt:queue"] for protocol in ("ca", "pva")}
