@@ -59,6 +59,22 @@ def _plain(array: NDArray[np.float64]) -> Any:
     return plain.tolist()
 
 
+def _jsonable(value: Any) -> Any:
+    """Turn a document of a procedure into what JSON has: arrays into lists, numbers that are not finite into None."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.astype(np.float64))
+    if isinstance(value, list | tuple):
+        return [_jsonable(each) for each in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+#: A document of a procedure within a run, as JSON has it.
+Plain = Annotated[dict[str, Any], BeforeValidator(_jsonable)]
+
 #: An array of a document.
 Floats = Annotated[
     NDArray[np.float64],
@@ -130,9 +146,9 @@ class Run(Part):
     reason: str = Field(default="", description="the reason why it failed or was stopped")
     note: str = ""
     provenance: Provenance = Provenance()
-    data: dict[str, Any]
-    parameters: dict[str, Any]
-    outcome: dict[str, Any] | None = None
+    data: Plain
+    parameters: Plain
+    outcome: Plain | None = None
 
     model_config = ConfigDict(populate_by_name=True)
 

@@ -1,0 +1,148 @@
+"""One HDF5 file for a run, by NeXus conventions: NXentry with raw data, parameters and outcome, NXdata with the plot.
+
+Arrays are datasets with units and the names of their axes, all else of a document is JSON beside them, so that the file
+holds the whole run, bit for bit. Needs h5py (`pip install 'gnomon[study]'`).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+import gnomon
+from gnomon.procedures.documents import Part, Run, quantities
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.registry import find_procedure, typed
+
+__all__ = ["read_run", "require_h5py", "write_run"]
+
+#: Parts of a run that are documents of the procedure, by their group.
+PARTS = ("data", "parameters", "outcome")
+#: Group names: the raw data are not NXdata, which is the plot.
+GROUPS = {"data": "raw_data", "parameters": "parameters", "outcome": "outcome"}
+#: Arrays with fewer values are not compressed.
+LARGE = 4096
+
+
+def require_h5py() -> Any:
+    """Import h5py. Raises ProcedureError with the command that installs it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ProcedureError(
+            "files of results need h5py, which is not installed; pip install 'gnomon[study]'"
+        ) from error
+    return h5py
+
+
+def write_run(run: Run, path: Path) -> None:
+    """Write a run to a new file. Raises ProcedureError if the file exists, or cannot be written."""
+    h5py = require_h5py()
+    procedure = find_procedure(run.procedure)
+    parts = dict(zip(PARTS, typed(run), strict=True))
+    told = run.provenance
+    try:
+        with h5py.File(path, "x") as file:
+            file.attrs.update({"NX_class": "NXroot", "default": "entry", "file_name": path.name, "creator": "gnomon"})
+            file.attrs["file_time"] = told.ended or told.started
+            entry = _group(file, "entry", "NXentry")
+            entry.attrs["default"] = "plot"
+            facts = {
+                "title": procedure.title,
+                "entry_identifier": run.name,
+                "start_time": told.started,
+                "end_time": told.ended,
+                "experiment_description": run.note,
+            }
+            for name, text in facts.items():
+                if text:
+                    entry[name] = text
+            entry["program_name"] = "gnomon"
+            entry["program_name"].attrs["version"] = gnomon.__version__
+            whole = run.model_dump(mode="json", by_alias=True, exclude=set(PARTS))
+            source = _group(entry, "run", "NXcollection")
+            source["document"] = json.dumps(whole, sort_keys=True)
+            for name, fact in told.model_dump(mode="json").items():
+                source[name] = json.dumps(fact, sort_keys=True) if isinstance(fact, dict) else fact
+            for name, part in parts.items():
+                if part is not None:
+                    _write_part(entry, GROUPS[name], part)
+            if parts[procedure.plot[0]] is not None:
+                _write_plot(entry, procedure.plot, parts[procedure.plot[0]], procedure.title)
+    except OSError as error:
+        raise ProcedureError(f"{path}: cannot be written: {error}") from error
+
+
+def read_run(path: Path) -> Run:
+    """Read a run from its file. Raises ProcedureError if it is not one."""
+    h5py = require_h5py()
+    try:
+        with h5py.File(path, "r") as file:
+            entry = file["entry"]
+            whole = json.loads(entry["run/document"][()])
+            parts = {name: _read_part(entry[group]) if group in entry else None for name, group in GROUPS.items()}
+        return Run.model_validate({**whole, **parts})
+    except (OSError, KeyError, ValueError, ValidationError) as error:
+        raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
+
+
+def _group(parent: Any, name: str, kind: str) -> Any:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = kind
+    return group
+
+
+def _write_part(parent: Any, name: str, part: Part) -> None:
+    group = _group(parent, name, "NXcollection")
+    arrays, rest = quantities(part), {}
+    for field, value in part:
+        if field in arrays:
+            quantity = arrays[field]
+            more = {"compression": "gzip", "shuffle": True} if quantity.values.size > LARGE else {}
+            dataset = group.create_dataset(field, data=quantity.values, **more)
+            dataset.attrs["units"] = quantity.unit
+            dataset.attrs["axes_names"] = list(quantity.axes)
+            if quantity.description:
+                dataset.attrs["long_name"] = quantity.description
+        elif isinstance(value, Part):
+            _write_part(group, field, value)
+        else:
+            rest[field] = value.tolist() if isinstance(value, np.ndarray) else value
+    group["values"] = json.dumps(rest, sort_keys=True)
+
+
+def _read_part(group: Any) -> dict[str, Any]:
+    found: dict[str, Any] = dict(json.loads(group["values"][()]))
+    for name, item in group.items():
+        if name != "values":
+            found[name] = _read_part(item) if hasattr(item, "keys") else item[()]
+    return found
+
+
+def _write_plot(entry: Any, plot: tuple[str, tuple[str, ...], str], part: Part | None, title: str) -> None:
+    """Link the default plot's arrays; an axis without numbers of its own is counted."""
+    assert part is not None
+    kind, signals, abscissa = plot
+    group = _group(entry, "plot", "NXdata")
+    arrays = quantities(part)
+    first = arrays[signals[0]]
+    axes = []
+    for dimension, axis in enumerate(first.axes):
+        if axis == abscissa or (abscissa and dimension == 0):
+            group[abscissa] = entry[f"{GROUPS[kind]}/{abscissa}"]
+            name = abscissa
+        else:
+            name = f"{axis}_number"
+            group[name] = np.arange(1, first.values.shape[dimension] + 1)
+            group[name].attrs.update({"units": "", "long_name": f"number of the {axis.rstrip('s')}"})
+        group.attrs[f"{name}_indices"] = dimension
+        axes.append(name)
+    for signal in signals:
+        group[signal] = entry[f"{GROUPS[kind]}/{signal}"]
+    group.attrs["signal"] = signals[0]
+    if len(signals) > 1:
+        group.attrs["auxiliary_signals"] = list(signals[1:])
+    group.attrs["axes"] = axes
+    group["title"] = title
