@@ -1,0 +1,24 @@
+"""Plans for Bluesky: what each measurement does with the devices of `gnomon.clients.devices`.
+
+This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as it found it (`restoring`).
+"""
+
+from gnomon.procedures.plans.alignment import alignment_plan
+from gnomon.procedures.plans.recording import Recording, Row
+from gnomon.procedures.plans.restoring import NotRestoredError, restoring
+from gnomon.procedures.plans.running import Interrupted, run_plan
+from gnomon.procedures.plans.scans import chromaticity_plan, dispersion_plan, orm_plan, tune_response_plan
+
+__all__ = [
+    "Interrupted",
+    "NotRestoredError",
+    "Recording",
+    "Row",
+    "alignment_plan",
+    "chromaticity_plan",
+    "dispersion_plan",
+    "orm_plan",
+    "restoring",
+    "run_plan",
+    "tune_response_plan",
+]
