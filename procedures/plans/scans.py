@@ -42,7 +42,8 @@ def orm_plan(
         for group, (name, device) in enumerate(zip(names, devices, strict=True)):
             base[name] = yield from setpoint_of(device)
             for offset in _offsets(points):
-                yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
+                if offset:
+                    yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
                 yield from read_orbit(recording, monitors, {name: base[name] + offset * steps[name]}, group, readings)
             yield from bps.abs_set(device, base[name], wait=True)
 
@@ -74,7 +75,8 @@ def tune_response_plan(
         for group, (name, device) in enumerate(zip(names, devices, strict=True)):
             base[name] = yield from setpoint_of(device)
             for offset in _offsets(points):
-                yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
+                if offset:
+                    yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
                 yield from read_tunes(recording, tunes, {name: base[name] + offset * steps[name]}, group, readings)
             yield from bps.abs_set(device, base[name], wait=True)
 
@@ -147,7 +149,8 @@ def _rf_scan(
     def scan() -> Plan:
         base = yield from setpoint_of(clock)
         for offset in _offsets(points):
-            yield from bps.abs_set(clock, base + offset * span, wait=True)
+            if offset:
+                yield from bps.abs_set(clock, base + offset * span, wait=True)
             yield from read(base + offset * span)
 
     yield from connected_run(name, [detector], [clock], scan)
@@ -177,11 +180,11 @@ def read_tunes(recording: Recording, tunes: Any, knobs: Mapping[str, float], gro
 
 
 def _offsets(points: int) -> Sequence[float]:
-    """Fractions of a step from -1 to 1."""
+    """List fractions of a step from -1 to 1: the present setting first, which needs no setting, then in order."""
     if points < 2:
         raise ProcedureError(f"{points} settings do not show a slope; use 2 or more, better 3")
-    offsets: Sequence[float] = np.linspace(-1.0, 1.0, points).tolist()
-    return offsets
+    offsets: list[float] = np.linspace(-1.0, 1.0, points).tolist()
+    return sorted(offsets, key=lambda offset: (offset != 0.0, offset))
 
 
 def _tunes_of(ring: RingDevices) -> Any:
