@@ -8,7 +8,7 @@ import typer
 import gnomon
 from gnomon.cli.lazy import Entry, LazyGroup
 
-RUN, LOOK, CHANGE, MACHINES, STUDY = "Run", "Look", "Change", "Machines", "Study"
+RUN, LOOK, CHANGE, MEASURE, MACHINES, STUDY = "Run", "Look", "Change", "Measure", "Machines", "Study"
 
 #: All commands, in the order of the help. A test compares each help line with that of the command itself.
 COMMANDS = (
@@ -63,6 +63,18 @@ COMMANDS = (
         CHANGE,
         "Add, list and clear faults of a running server; play scenarios of failures.",
         "fault:app",
+    ),
+    Entry(
+        "measure",
+        MEASURE,
+        "Measure on a running machine: orbit response, dispersion, chromaticity, tune response, beam based alignment.",
+        "measure:app",
+    ),
+    Entry(
+        "results",
+        MEASURE,
+        "List, show, compare and export results of measurements and corrections.",
+        "results:app",
     ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
     Entry(

@@ -41,14 +41,15 @@ def write_run(run: Run, path: Path) -> None:
     """Write a run to a new file. Raises ProcedureError if the file exists, or cannot be written."""
     h5py = require_h5py()
     procedure = find_procedure(run.procedure)
-    parts = dict(zip(PARTS, typed(run), strict=True))
+    parts = _parts(run)
     told = run.provenance
     try:
         with h5py.File(path, "x") as file:
             file.attrs.update({"NX_class": "NXroot", "default": "entry", "file_name": path.name, "creator": "gnomon"})
             file.attrs["file_time"] = told.ended or told.started
             entry = _group(file, "entry", "NXentry")
-            entry.attrs["default"] = "plot"
+            if run.status == "done":
+                entry.attrs["default"] = "plot"
             facts = {
                 "title": procedure.title,
                 "entry_identifier": run.name,
@@ -67,10 +68,12 @@ def write_run(run: Run, path: Path) -> None:
             for name, fact in told.model_dump(mode="json").items():
                 source[name] = json.dumps(fact, sort_keys=True) if isinstance(fact, dict) else fact
             for name, part in parts.items():
-                if part is not None:
+                if isinstance(part, Part):
                     _write_part(entry, GROUPS[name], part)
-            if parts[procedure.plot[0]] is not None:
-                _write_plot(entry, procedure.plot, parts[procedure.plot[0]], procedure.title)
+                elif part is not None:
+                    _group(entry, GROUPS[name], "NXcollection")["values"] = json.dumps(part, sort_keys=True)
+            if isinstance(part := parts[procedure.plot[0]], Part):
+                _write_plot(entry, procedure.plot, part, procedure.title)
     except OSError as error:
         raise ProcedureError(f"{path}: cannot be written: {error}") from error
 
@@ -86,6 +89,13 @@ def read_run(path: Path) -> Run:
         return Run.model_validate({**whole, **parts})
     except (OSError, KeyError, ValueError, ValidationError) as error:
         raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
+
+
+def _parts(run: Run) -> dict[str, Part | dict[str, Any] | None]:
+    """Return the run's documents as their types; of a run that failed, rows and all else as they are."""
+    if run.status == "done":
+        return dict(zip(PARTS, typed(run), strict=True))
+    return {"data": run.data, "parameters": run.parameters, "outcome": run.outcome}
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:
@@ -121,9 +131,8 @@ def _read_part(group: Any) -> dict[str, Any]:
     return found
 
 
-def _write_plot(entry: Any, plot: tuple[str, tuple[str, ...], str], part: Part | None, title: str) -> None:
+def _write_plot(entry: Any, plot: tuple[str, tuple[str, ...], str], part: Part, title: str) -> None:
     """Link the default plot's arrays; an axis without numbers of its own is counted."""
-    assert part is not None
     kind, signals, abscissa = plot
     group = _group(entry, "plot", "NXdata")
     arrays = quantities(part)

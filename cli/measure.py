@@ -1,0 +1,214 @@
+"""`gnomon measure`: measurements on a running machine, with a live table; raw data and result are kept."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnomon.cli.connection import Connection, connected_to
+from gnomon.cli.option_group import with_options
+from gnomon.cli.output import Json, print_json, say
+from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
+
+if TYPE_CHECKING:
+    from gnomon.procedures.measuring import MeasureOptions
+    from gnomon.procedures.plans import Row
+
+#: Rows of the live table.
+SHOWN = 10
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure on a running machine: orbit response, dispersion, chromaticity, tune response, beam based alignment.",
+)
+
+Points = Annotated[int | None, typer.Option(min=2, help="Number of settings of each.", show_default="by measurement")]
+Readings = Annotated[int, typer.Option(min=1, help="Number of readings at each setting.")]
+Move = Annotated[float, typer.Option("--move-mm", min=1e-4, help="Move the orbit by this at most [mm].")]
+Note = Annotated[str, typer.Option(help="Keep this text with the result.")]
+Span = Annotated[
+    float | None,
+    typer.Option(
+        help="Change the RF frequency by this both ways, in the master clock's unit.", show_default="by measurement"
+    ),
+]
+Patterns = Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Names or patterns.")]
+Measuring = partial(Connection, timeout=10.0)
+
+
+@app.command()
+@with_options("connection", Measuring)
+def orm(
+    steerers: Patterns = None,
+    points: Points = None,
+    readings: Readings = 1,
+    move_mm: Move = 0.2,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Measure the orbit response matrix, one steerer at a time. For example `gnomon measure orm 'HS*' --readings 3`."""
+    _measure("orm", connection, results, as_json, _options(steerers, points, readings, note, move_mm=move_mm))
+
+
+@app.command()
+@with_options("connection", Measuring)
+def dispersion(
+    span: Span = None,
+    points: Points = None,
+    readings: Readings = 1,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Measure the dispersion at the monitors by the RF frequency. For example `gnomon measure dispersion`."""
+    _measure("dispersion", connection, results, as_json, _options(None, points, readings, note, span=span))
+
+
+@app.command()
+@with_options("connection", Measuring)
+def chromaticity(
+    span: Span = None,
+    points: Points = None,
+    readings: Readings = 1,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Measure chromaticities, first and second order, by the RF frequency. For example `gnomon measure chromaticity`."""
+    _measure("chromaticity", connection, results, as_json, _options(None, points, readings, note, span=span))
+
+
+@app.command("tune-response")
+@with_options("connection", Measuring)
+def tune_response(
+    supplies: Patterns = None,
+    points: Points = None,
+    readings: Readings = 1,
+    step: Annotated[float, typer.Option(min=1e-6, help="Change a tune by this at most.")] = 0.002,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Measure the tunes by supplies of quadrupoles. For example `gnomon measure tune-response 'Q1*'`."""
+    _measure("tune-response", connection, results, as_json, _options(supplies, points, readings, note, tune_step=step))
+
+
+@app.command()
+@with_options("connection", Measuring)
+def bba(
+    quadrupoles: Patterns = None,
+    move_mm: Move = 0.2,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Find the beam in quadrupoles and the offsets of monitors beside them. For example `gnomon measure bba 'Q1M*'`.
+
+    Each quadrupole is changed alone, through the multiplexer or by a supply of its own.
+    """
+    _measure("bba", connection, results, as_json, _options(quadrupoles, None, 1, note, move_mm=move_mm))
+
+
+def _options(patterns: list[str] | None, points: int | None, readings: int, note: str, **more: Any) -> "MeasureOptions":
+    from gnomon.procedures.measuring import MeasureOptions
+
+    return MeasureOptions(devices=tuple(patterns or ("*",)), points=points, readings=readings, note=note, **more)
+
+
+def _measure(name: str, connection: Connection, folder: Path | None, as_json: bool, options: "MeasureOptions") -> None:
+    """Measure, show, keep; the machine is left as it was found. A run that fails keeps its raw data."""
+    from gnomon.clients import devices
+    from gnomon.procedures.measuring import measure
+    from gnomon.procedures.nexus import require_h5py
+    from gnomon.procedures.session import MachineSession
+    from gnomon.procedures.summaries import summarise
+
+    require_h5py()
+    results = results_of(folder, connection.config)
+    target = connection.target()
+    machine = connection.machine or (target.server.machine if target.server else None)
+    if machine is None:
+        raise typer.BadParameter("the server does not run on this computer: name its machine", param_hint="--machine")
+    with connected_to(target, connection.protocol, connection.timeout) as client:
+        session = MachineSession(client, machine)
+        ring = devices(machine, prefix=target.prefix, protocol=connection.protocol)
+        with _live(name, quiet=as_json) as listener:
+            run, failure = measure(
+                name, session, ring, options, listener, interrupted=partial(say, _INTERRUPTED, err=True)
+            )
+    path = results.save(run)
+    if as_json:
+        told = run.model_dump(mode="json", by_alias=True, exclude={"data", "parameters"})
+        print_json(told | {"file": str(path), "summary": [line._asdict() for line in summarise(run)]})
+    else:
+        show_lines(summarise(run))
+        say(f"{run.name}: {run.status}; {path}")
+    if failure is not None:
+        raise failure
+    if run.provenance.lattice_id != run.provenance.lattice_id_after:
+        say(
+            f"attention: the lattice was {run.provenance.lattice_id} and is {run.provenance.lattice_id_after}: "
+            "somebody else has set something meanwhile; `gnomon log` shows it",
+            err=True,
+        )
+
+
+_INTERRUPTED = "interrupted: putting the machine back ..."
+
+
+@contextmanager
+def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[Row, int], None] | None]":
+    """Show rows as they come: a table and a bar on a terminal, nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
+    )
+    task = progress.add_task(name)
+    rows: list[Row] = []
+
+    def show(row: "Row", total: int) -> None:
+        rows.append(row)
+        progress.update(task, total=total, completed=len(rows))
+        live.update(Group(_table(rows), progress))
+
+    with Live(progress, console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
+        yield show
+
+
+def _table(rows: "list[Row]") -> Any:
+    import numpy as np
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    arrays = np.ndim(rows[-1].values["x"]) > 0
+    unit = " rms [mm]" if arrays else ""
+    for title in ("", "set", *(f"{'' if arrays else 'tune '}{plane}{unit}" for plane in "xy")):
+        table.add_column(title, justify="left" if title == "set" else "right")
+    for number in range(max(0, len(rows) - SHOWN), len(rows)):
+        row = rows[number]
+        knobs = ", ".join(f"{name} {value:.8g}" for name, value in row.knobs.items())
+        values = [row.values[plane] for plane in "xy"]
+        shown = [np.sqrt(np.nanmean(np.square(each))) if arrays else each for each in values]
+        table.add_row(str(number + 1), knobs, *(f"{each:.5f}" for each in shown))
+    return table

@@ -1,0 +1,139 @@
+"""`gnomon results`: what was measured, shown, compared and exported."""
+
+from pathlib import Path
+from shutil import copyfile
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile
+from gnomon.cli.output import Json, print_json, print_table, say
+from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
+
+app = typer.Typer(no_args_is_help=True, help="List, show, compare and export results of measurements and corrections.")
+
+Name = Annotated[str, typer.Argument(help="Name of a result, its file, or a procedure for its newest result.")]
+
+
+@app.command("list")
+def list_(results: ResultsFolder = None, config: ConfigFile = None, as_json: Json = False) -> None:
+    """List all results, the oldest first."""
+    rows = [
+        {
+            "name": run.name,
+            "status": run.status,
+            "machine": run.provenance.machine,
+            "prefix": run.provenance.prefix,
+            "lattice": run.provenance.lattice_id,
+            "user": run.provenance.user,
+            "note": run.note,
+        }
+        for run in results_of(results, config).all()
+    ]
+    print_table(
+        rows,
+        {each: each for each in ("name", "status", "machine", "prefix", "lattice", "user", "note")},
+        as_json=as_json,
+        empty="no results yet; `gnomon measure orm` makes one",
+    )
+
+
+@app.command()
+def show(
+    name: Name,
+    again: Annotated[bool, typer.Option("--again", help="Analyse the raw data again, and compare.")] = False,
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show a result: where it comes from, and its outcome. For example `gnomon results show orm --again`.
+
+    The exit code is 1 if --again gives another outcome.
+    """
+    from gnomon.procedures.registry import reanalyse, typed
+    from gnomon.procedures.summaries import Line, summarise
+
+    run = results_of(results, config).load(name)
+    told = run.provenance
+    same = None
+    if again:
+        outcome = typed(run)[2] if run.outcome is not None else None
+        same = outcome is not None and reanalyse(run).model_dump_json() == outcome.model_dump_json()
+    if as_json:
+        print_json(run.model_dump(mode="json", by_alias=True) | ({} if same is None else {"same again": same}))
+    else:
+        show_lines(
+            [
+                Line("result", f"{run.name}, {run.status}" + (f": {run.reason}" if run.reason else "")),
+                Line("measured", f"{told.started} to {told.ended}, by {told.user}"),
+                Line("machine", f"{told.machine} at {told.prefix!r}, {told.role or 'no role'}, over {told.protocol}"),
+                Line("lattice", f"{told.lattice_id}, generation {told.generation}; after it {told.lattice_id_after}"),
+                Line("commands", f"{told.first_command + 1} to {told.last_command} of the journal"),
+                Line("versions", ", ".join(f"{program} {number}" for program, number in told.versions.items())),
+                *([Line("note", run.note)] if run.note else []),
+                *summarise(run),
+            ]
+        )
+        if same is not None:
+            say("analysed again: the same outcome, bit for bit" if same else "analysed again: another outcome")
+    if same is False:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    first: Name,
+    second: Name,
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the outcomes of two results of one procedure, array by array, also in their standard deviations."""
+    from gnomon.procedures.results import compare as differences
+
+    folder = results_of(results, config)
+    rows = [
+        {
+            "array": each.field,
+            "largest": f"{each.largest:.4g}",
+            "rms": f"{each.rms:.4g}",
+            "unit": each.unit,
+            "in errors": "" if each.in_errors != each.in_errors else f"{each.in_errors:.3g}",
+        }
+        for each in differences(folder.load(first), folder.load(second))
+    ]
+    titles = {
+        "array": "array",
+        "largest": "largest difference",
+        "rms": "rms difference",
+        "unit": "unit",
+        "in errors": "rms in standard deviations",
+    }
+    print_table(rows, titles, as_json=as_json, right=("largest", "rms", "in errors"), empty="nothing to compare")
+
+
+@app.command()
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="File to write: .json for the whole document, .h5 for NeXus.")],
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write a result to a file. For example `gnomon results export orm orm.json`."""
+    folder = results_of(results, config)
+    run = folder.load(name)
+    if file.exists():
+        raise typer.BadParameter(f"{file} exists; choose another name", param_hint="FILE")
+    if file.suffix == ".json":
+        file.write_text(run.to_json() + "\n")
+    elif file.suffix == ".h5":
+        from gnomon.procedures.nexus import write_run
+
+        source = folder.folder / f"{run.name}.h5"
+        if source.exists():
+            copyfile(source, file)
+        else:
+            write_run(run, file)
+    else:
+        raise typer.BadParameter(f"{file}: results are written as .json or .h5", param_hint="FILE")
+    say(f"{run.name}: {file}")

@@ -1,0 +1,42 @@
+"""The folder of results, and outcomes as lines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import configure
+from gnomon.cli.output import aligned_lines
+
+if TYPE_CHECKING:
+    from gnomon.procedures.results import Results
+    from gnomon.procedures.summaries import Line
+
+ResultsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        envvar="GNOMON_RESULTS",
+        metavar="FOLDER",
+        help="Folder of the results.",
+        show_default="`results` beside the document store",
+    ),
+]
+
+
+def results_of(folder: Path | None, config: Path | None) -> "Results":
+    """Find the folder of results and the document store of the configuration."""
+    from gnomon.procedures.results import Results
+
+    store = configure(config).store_path()
+    return Results(store.parent / "results" if folder is None else folder.expanduser(), store)
+
+
+def show_lines(lines: "Sequence[Line]") -> None:
+    """Print an outcome's lines."""
+    from gnomon.lattice.text import printable
+
+    rows = [[printable(line.name), printable(f"{line.value} {line.unit}".rstrip())] for line in lines]
+    for line in aligned_lines(rows, [False, False]):
+        typer.echo(line)

@@ -1,0 +1,271 @@
+"""Measurements from beginning to end: settings from options and the model, the plan, the analysis, the document."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gnomon.lattice import Lattice, Magnet
+from gnomon.lattice.near_names import near_names_hint
+from gnomon.lattice.units import FREQUENCY_UNITS
+from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
+from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParameters
+from gnomon.procedures.chromaticity import ChromaticityParameters
+from gnomon.procedures.dispersion import DispersionParameters
+from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.model_values import momentum_of
+from gnomon.procedures.orbit_response import OrbitResponseParameters
+from gnomon.procedures.registry import find_procedure
+from gnomon.procedures.results import new_name
+from gnomon.procedures.session import MachineSession
+from gnomon.procedures.tune_response import TuneResponseParameters
+from gnomon.propagator import Propagator
+from gnomon.propagator.derivatives import fed_by, supplies_of, supply_response
+from gnomon.propagator.studies import steering_supplies
+
+if TYPE_CHECKING:
+    from gnomon.clients.bluesky_devices import RingDevices
+    from gnomon.procedures.plans import Recording, Row
+    from gnomon.procedures.plans.alignment import QuadrupoleChange
+
+__all__ = ["MEASUREMENTS", "MeasureOptions", "measure"]
+
+#: Change of a quadrupole's gradient in beam based alignment, relative.
+GRADIENT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """Options of a measurement; None is the default of each.
+
+    `devices`: patterns of steerers, supplies or quadrupoles. `move_mm`: largest movement of the orbit by a steerer, or
+    in a quadrupole. `tune_step`: change of a tune by a supply. `span`: of the RF frequency, in the master clock's unit.
+    """
+
+    devices: tuple[str, ...] = ("*",)
+    points: int | None = None
+    readings: int = 1
+    move_mm: float = 0.2
+    tune_step: float = 0.002
+    span: float | None = None
+    note: str = ""
+
+
+def measure(
+    name: str,
+    session: MachineSession,
+    devices: "RingDevices",
+    options: MeasureOptions,
+    listener: "Callable[[Row, int], None] | None" = None,
+    documents: Callable[[str, dict[str, Any]], None] | None = None,
+    interrupted: Callable[[], None] | None = None,
+) -> tuple[Run, BaseException | None]:
+    """Carry out a measurement; `listener` gets each row with the number of rows to come.
+
+    Returns the run, with its raw data also if it failed or was interrupted, and the exception then. Raises
+    ProcedureError and ClientError for what is found before anything is set.
+    """
+    from gnomon.lattice import GnomonError
+    from gnomon.procedures.plans import Interrupted, Recording, run_plan
+
+    if name not in MEASUREMENTS:
+        raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
+    lattice = session.present_lattice()
+    recording = Recording()
+    if listener is not None:
+        recording.listener = lambda row: listener(row, recording.total)
+    plan, finish = MEASUREMENTS[name](lattice, devices, options, recording)
+    before, started = session.state(), now()
+    failure: BaseException | None = None
+    data: Data | None = None
+    try:
+        data = run_plan(plan, documents, notice=interrupted)
+    except (GnomonError, OSError, TimeoutError) as error:
+        failure = error
+    outcome: Outcome | None = None
+    parameters: Parameters | None = None
+    if data is not None:
+        parameters = finish(data)
+        outcome = find_procedure(name).analyse(data, parameters)
+    run = _document(name, data, parameters, outcome, options.note, failure, isinstance(failure, Interrupted), recording)
+    return run.model_copy(update={"provenance": session.provenance(before, session.state(), started)}), failure
+
+
+def _document(
+    name: str,
+    data: Data | None,
+    parameters: Parameters | None,
+    outcome: Outcome | None,
+    note: str,
+    failure: BaseException | None,
+    stopped: bool,
+    recording: "Recording",
+) -> Run:
+    """Make the run's document; of a run that failed, the rows are its data."""
+    kept: dict[str, Any] = (
+        data.model_dump()
+        if data is not None
+        else {
+            "rows": [{"knobs": dict(r.knobs), "group": r.group, "time_s": r.time_s, **r.values} for r in recording.rows]
+        }
+    )
+    return Run(
+        name=new_name(name),
+        procedure=name,
+        status="done" if failure is None else "stopped" if stopped else "failed",
+        reason="" if failure is None else f"{failure}",
+        note=note,
+        data=kept,
+        parameters={} if parameters is None else parameters.model_dump(),
+        outcome=None if outcome is None else outcome.model_dump(),
+    )
+
+
+Prepared = tuple[Any, Callable[[Any], Parameters]]
+
+
+def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
+    found = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in found):
+            raise ProcedureError(f"no {what} fits {pattern!r}{near_names_hint(pattern, list(names))}")
+    return found
+
+
+def _orm(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+    from gnomon.procedures.plans import orm_plan
+
+    names = _chosen(steering_supplies(lattice), options.devices, "steering power supply")
+    response = 1e3 * supply_response(Propagator(lattice.ring), lattice, names).orbit[:, ::2]
+    largest = np.abs(response).max(axis=(0, 1))
+    steps = {
+        name: _step(lattice, name, options.move_mm / by) for name, by in zip(names, largest, strict=True) if by > 0.0
+    }
+    plan = orm_plan(devices, steps, recording, options.points or 3, options.readings)
+    return plan, lambda _: OrbitResponseParameters()
+
+
+def _tune_response(
+    lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> Prepared:
+    from gnomon.procedures.plans import tune_response_plan
+
+    known = [
+        n for n in supplies_of(lattice) if n in devices.supplies and any(m.main == "k1" for m, _ in fed_by(lattice, n))
+    ]
+    names = _chosen(known, options.devices, "power supply of quadrupoles")
+    response = np.abs(supply_response(Propagator(lattice.ring), lattice, names, places=()).tune).max(axis=0)
+    steps = {name: _step(lattice, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}
+    plan = tune_response_plan(devices, steps, recording, options.points or 3, options.readings)
+    return plan, lambda _: TuneResponseParameters()
+
+
+def _dispersion(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+    from gnomon.procedures.plans import dispersion_plan
+
+    span, hz, relative = _span(lattice, options.span, 2e-3)
+    points = options.points or 5
+    plan = dispersion_plan(devices, span, recording, points, options.readings, hz)
+    momentum = momentum_of(lattice, relative)
+    return plan, lambda _: DispersionParameters(momentum=momentum, degree=min(3, points - 1))
+
+
+def _chromaticity(
+    lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> Prepared:
+    from gnomon.procedures.plans import chromaticity_plan
+
+    span, hz, relative = _span(lattice, options.span, 5e-3)
+    points = options.points or 11
+    plan = chromaticity_plan(devices, span, recording, points, options.readings, hz)
+    momentum = momentum_of(lattice, relative)
+    return plan, lambda _: ChromaticityParameters(momentum=momentum, degree=min(4, points - 1))
+
+
+def _alignment(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+    from gnomon.procedures.plans import alignment_plan
+
+    changes, magnets = _quadrupole_changes(lattice, options.devices)
+    steerers = steering_supplies(lattice)
+    by_name = {change.quadrupole: change for change in changes}
+    mux = lattice.ring.multiplexer
+
+    def settings(quadrupole: str, step: float) -> dict[tuple[str, str], float]:
+        change = by_name[quadrupole]
+        key = (change.supply, "current")
+        moved = {key: lattice[key] + step}
+        if change.by_multiplexer:
+            assert mux is not None
+            moved[mux.name, "selected"] = float(magnets[quadrupole].selection or 0)
+        return moved
+
+    def finish(_: AlignmentData | None) -> Parameters:
+        names, steps = tuple(by_name), np.array([change.step for change in changes])
+        return AlignmentParameters(model=alignment_model(lattice, names, settings, steps))
+
+    plan = alignment_plan(devices, changes, steerers, options.move_mm, recording)
+    return plan, finish
+
+
+def _quadrupole_changes(
+    lattice: Lattice, patterns: Sequence[str]
+) -> "tuple[tuple[QuadrupoleChange, ...], dict[str, Magnet]]":
+    """Find the way to change each quadrupole: through the multiplexer, else by a supply that feeds it alone."""
+    from gnomon.procedures.plans.alignment import QuadrupoleChange
+
+    ring, mux = lattice.ring, lattice.ring.multiplexer
+    magnets = {m.name: m for m in ring.magnets if m.main == "k1"}
+    alone = {fed[0][0].name: name for name in supplies_of(lattice) if len(fed := fed_by(lattice, name)) == 1}
+    reachable = [n for n, m in magnets.items() if n in alone or (mux is not None and m.selection is not None)]
+    if not reachable:
+        raise ProcedureError(
+            f"{ring.name} has no quadrupole that can be changed alone: no multiplexer, no supply of a single one"
+        )
+    names = _chosen(reachable, patterns, "quadrupole that can be changed alone")
+    changes = []
+    for name, steerers in zip(names, alignment_steerers(lattice, names), strict=True):
+        magnet = magnets[name]
+        by_multiplexer = mux is not None and magnet.selection is not None
+        if mux is not None and by_multiplexer:
+            supply, slope = mux.supply, mux.factor * lattice.slope(magnet)
+        else:
+            supply, slope = alone[name], lattice.slope(magnet)
+        step = _step(lattice, supply, abs(GRADIENT * lattice.strength(magnet) / slope))
+        changes.append(QuadrupoleChange(name, supply, by_multiplexer, step, steerers))
+    return tuple(changes), magnets
+
+
+def _step(lattice: Lattice, supply: str, wanted: float) -> float:
+    """Bound a step so that the supply stays within its limits both ways. Raises ProcedureError if it has no room."""
+    spec, present = lattice.ring.property_spec(supply, "current"), lattice[supply, "current"]
+    room = min(spec.high - present, present - spec.low)
+    if not room > 0.0:
+        raise ProcedureError(
+            f"{supply} is at {present:g} {spec.unit}, at its limit: it cannot be moved both ways; leave it out"
+        )
+    return float(min(wanted, room))
+
+
+def _span(lattice: Lattice, wanted: float | None, momentum: float) -> tuple[float, float, float]:
+    """Return the span of the RF frequency in the master clock's unit, Hz per unit, and the span relative to it."""
+    ring = lattice.ring
+    spec, present = ring.property_spec("rf", "frequency"), lattice["rf", "frequency"]
+    compaction = abs(Propagator(ring)(lattice).momentum_compaction)
+    span = momentum * compaction * present if wanted is None else wanted
+    span = min(span, spec.high - present, present - spec.low)
+    if not span > 0.0:
+        raise ProcedureError(f"the RF frequency is at {present:.10g} {spec.unit}, at its limit")
+    return span, FREQUENCY_UNITS[ring.rf_unit], span / present
+
+
+#: Measurements by the name of their procedure: what prepares the plan, and the analysis's parameters.
+MEASUREMENTS: dict[str, Callable[[Lattice, Any, MeasureOptions, Any], Prepared]] = {
+    "orm": _orm,
+    "dispersion": _dispersion,
+    "chromaticity": _chromaticity,
+    "tune-response": _tune_response,
+    "bba": _alignment,
+}

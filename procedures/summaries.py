@@ -1,0 +1,133 @@
+"""Outcomes in a few lines for people: name, value, standard deviation and unit."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gnomon.procedures.documents import Run
+from gnomon.procedures.registry import typed
+
+__all__ = ["Line", "summarise"]
+
+
+class Line(NamedTuple):
+    """A line about an outcome."""
+
+    name: str
+    value: str
+    unit: str = ""
+
+
+def summarise(run: Run) -> Sequence[Line]:
+    """Summarise a run's outcome."""
+    if run.outcome is None:
+        return [Line(run.status, run.reason)]
+    lines: Sequence[Line] = _SUMMARIES[run.procedure](typed(run)[2])
+    return lines
+
+
+def _pm(value: float, error: float) -> str:
+    """Show a value with the digits that its standard deviation leaves."""
+    if not np.isfinite(error) or error <= 0.0:
+        return f"{value:.6g}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _orm(found: Any) -> list[Line]:
+    unit = f"mm/{found.setting_unit}"
+    lines = [Line("steerers, monitors", f"{len(found.steerers)}, {len(found.monitors)}")]
+    for plane in "xy":
+        values, errors = getattr(found, plane), getattr(found, f"{plane}_error")
+        lines.append(Line(f"largest response {plane}", f"{np.nanmax(np.abs(values)):.4g}", unit))
+        if np.isfinite(errors).any():
+            lines.append(Line(f"median error {plane}", f"{np.nanmedian(errors):.2g}", unit))
+    noise = [np.nanmedian(each) for each in (found.noise_x_mm, found.noise_y_mm) if np.isfinite(each).any()]
+    if noise:
+        lines.append(Line("noise of a reading", ", ".join(f"{1e3 * each:.2g}" for each in noise), "um"))
+    return lines
+
+
+def _dispersion(found: Any) -> list[Line]:
+    lines = []
+    for plane in "xy":
+        values, errors = getattr(found, f"{plane}_m"), getattr(found, f"{plane}_error_m")
+        lines.append(Line(f"largest dispersion {plane}", f"{np.nanmax(np.abs(values)):.4g}", "m"))
+        lines.append(Line(f"rms dispersion {plane}", f"{np.sqrt(np.nanmean(values**2)):.4g}", "m"))
+        if np.isfinite(errors).any():
+            lines.append(Line(f"median error {plane}", f"{np.nanmedian(errors):.2g}", "m"))
+    return [*lines, Line("common factor", f"1 ± {found.scale_error:.2g}")]
+
+
+def _chromaticity(found: Any) -> list[Line]:
+    lines = []
+    for row, plane in enumerate("xy"):
+        lines.append(Line(f"tune {plane}", _pm(found.tune[row], found.tune_error[row])))
+        lines.append(Line(f"chromaticity {plane}", _pm(found.chromaticity[row], found.chromaticity_error[row])))
+        lines.append(Line(f"second derivative {plane}", _pm(found.second[row], found.second_error[row])))
+    return [*lines, Line("common factor", f"1 ± {found.scale_error:.2g}")]
+
+
+def _tune_response(found: Any) -> list[Line]:
+    unit = f"1/{found.setting_unit}"
+    return [
+        Line(f"{name} {plane}", _pm(found.tune[row, k], found.tune_error[row, k]), unit)
+        for k, name in enumerate(found.supplies)
+        for row, plane in enumerate("xy")
+    ]
+
+
+def _alignment(found: Any) -> list[Line]:
+    lines = [Line("quadrupoles, monitors beside them", f"{len(found.quadrupoles)}, {sum(map(bool, found.monitors))}")]
+    for plane in "xy":
+        position, offset = getattr(found, f"{plane}_mm"), getattr(found, f"offset_{plane}_mm")
+        lines.append(Line(f"beam in quadrupoles {plane}, rms", f"{1e3 * np.sqrt(np.nanmean(position**2)):.3g}", "um"))
+        if np.isfinite(offset).any():
+            error = 1e3 * np.nanmedian(getattr(found, f"offset_{plane}_error_mm"))
+            lines.append(Line(f"offsets of monitors {plane}, rms", f"{1e3 * np.sqrt(np.nanmean(offset**2)):.3g}", "um"))
+            lines.append(Line(f"error of an offset {plane}, median", f"{error:.2g}", "um"))
+    return lines
+
+
+def _changes(found: Any) -> list[Line]:
+    names = getattr(found, "steerers", None) or found.supplies
+    largest = int(np.argmax(np.abs(found.changes)))
+    return [Line("largest change", f"{names[largest]} {found.changes[largest]:+.5g}", found.setting_unit)]
+
+
+def _orbit(found: Any) -> list[Line]:
+    before, after = ((f"x {1e3 * x:.4g}, y {1e3 * y:.4g}") for x, y in (found.rms_before_mm, found.rms_expected_mm))
+    lines = [Line("rms orbit", before, "um"), Line("rms orbit expected", after, "um"), *_changes(found)]
+    if found.rf_change_khz:
+        lines.append(Line("RF frequency", f"{1e3 * found.rf_change_khz:+.4g}", "Hz"))
+    lines.append(Line("directions used", f"{found.directions} of {len(found.singular_values)}"))
+    return [*lines, Line("at their limits", ", ".join(found.at_limit) or "none")]
+
+
+def _working_point(found: Any) -> list[Line]:
+    lines = [
+        Line(f"{found.kind} {plane} expected", f"{found.expected[row]:.5f} ({found.missing[row]:+.5f})")
+        for row, plane in enumerate("xy")
+    ]
+    return [*lines, *_changes(found), Line("at their limits", ", ".join(found.at_limit) or "none")]
+
+
+def _bump(found: Any) -> list[Line]:
+    return [
+        Line("leak expected", f"{found.leak:.2%}"),
+        Line("leak measured", f"{found.measured_leak:.2%}"),
+        *_changes(found),
+    ]
+
+
+_SUMMARIES: dict[str, Callable[[Any], list[Line]]] = {
+    "orm": _orm,
+    "dispersion": _dispersion,
+    "chromaticity": _chromaticity,
+    "tune-response": _tune_response,
+    "bba": _alignment,
+    "orbit": _orbit,
+    "working-point": _working_point,
+    "bump": _bump,
+}
