@@ -85,7 +85,7 @@ def chromaticity(
     *,
     connection: Connection,
 ) -> None:
-    """Measure chromaticities, first and second order, by the RF frequency. For example `gnomon measure chromaticity`."""
+    """Measure chromaticities of two orders by the RF frequency. For example `gnomon measure chromaticity`."""
     _measure("chromaticity", connection, results, as_json, _options(None, points, readings, note, span=span))
 
 

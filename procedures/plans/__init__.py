@@ -4,8 +4,8 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 """
 
 from gnomon.procedures.plans.alignment import alignment_plan
+from gnomon.procedures.plans.putting_back import NotRestoredError, restoring
 from gnomon.procedures.plans.recording import Recording, Row
-from gnomon.procedures.plans.restoring import NotRestoredError, restoring
 from gnomon.procedures.plans.running import Interrupted, run_plan
 from gnomon.procedures.plans.scans import chromaticity_plan, dispersion_plan, orm_plan, tune_response_plan
 

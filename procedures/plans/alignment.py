@@ -12,8 +12,8 @@ from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.procedures.alignment_model import AlignmentSteerers
 from gnomon.procedures.beam_based_alignment import AlignmentData
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.plans.putting_back import setpoint_of
 from gnomon.procedures.plans.recording import Recording
-from gnomon.procedures.plans.restoring import setpoint_of
 from gnomon.procedures.plans.scans import connected_run, read_orbit
 
 __all__ = ["QuadrupoleChange", "alignment_plan"]

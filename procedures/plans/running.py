@@ -1,9 +1,11 @@
 """A Run Engine for one plan: Ctrl-C ends it after the machine was put back, errors are those of the devices."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Any, TypeVar
 
 from bluesky import RunEngine
@@ -33,6 +35,7 @@ def run_plan(
     The first Ctrl-C ends the plan, which puts the machine back; `notice` is called then, and further ones do nothing.
     Raises Interrupted after it, and what the devices raised.
     """
+    logging.getLogger("bluesky").setLevel(logging.CRITICAL)  # what it logs is raised
     engine: Any = RunEngine(metadata or {}, call_returns_result=True, context_managers=[])
     if documents is not None:
         engine.subscribe(documents)
@@ -53,6 +56,11 @@ def run_plan(
     return found[0]
 
 
+def _abort(engine: Any) -> None:
+    with redirect_stdout(StringIO()):  # it prints
+        engine.abort("interrupted")
+
+
 @contextmanager
 def _interrupts(engine: Any, notice: Callable[[], None] | None) -> Iterator[threading.Event]:
     """Abort the engine at the first interrupt; only the main thread gets them."""
@@ -66,7 +74,7 @@ def _interrupts(engine: Any, notice: Callable[[], None] | None) -> Iterator[thre
             interrupted.set()
             if notice is not None:
                 notice()
-            threading.Thread(target=engine.abort, args=("interrupted",), daemon=True).start()
+            threading.Thread(target=_abort, args=(engine,), daemon=True).start()
 
     before = signal.signal(signal.SIGINT, end)
     try:

@@ -14,8 +14,8 @@ from gnomon.procedures.chromaticity import ChromaticityData
 from gnomon.procedures.dispersion import DispersionData
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_response import OrbitResponseData
+from gnomon.procedures.plans.putting_back import restoring, setpoint_of
 from gnomon.procedures.plans.recording import Recording
-from gnomon.procedures.plans.restoring import restoring, setpoint_of
 from gnomon.procedures.tune_response import TuneResponseData
 
 __all__ = ["chromaticity_plan", "connected_run", "dispersion_plan", "orm_plan", "read_orbit", "tune_response_plan"]

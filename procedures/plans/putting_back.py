@@ -27,7 +27,9 @@ class NotRestoredError(ProcedureError):
         self.settings = settings
 
 
-def restoring(plan: Plan[T], devices: Iterable[Any], *, patience_s: float = PATIENCE_S) -> Plan[T]:
+def restoring(
+    plan: Plan[T], devices: Iterable[Any], *, patience_s: float = PATIENCE_S, pause_s: float = PAUSE_S
+) -> Plan[T]:
     """Run a plan that moves `devices`; then put each back to its setpoint from before, and check that it is there.
 
     So it ends after success, an exception, Ctrl-C, a lost beam, and a lost connection, which is waited for. One device
@@ -36,7 +38,7 @@ def restoring(plan: Plan[T], devices: Iterable[Any], *, patience_s: float = PATI
     found: list[tuple[Any, Any]] = []
     for device in devices:
         found.append((device, (yield from setpoint_of(device))))
-    result: T = yield from finalize_wrapper(plan, lambda: _put_back(found, patience_s))  # type: ignore[no-untyped-call]
+    result: T = yield from finalize_wrapper(plan, lambda: _put_back(found, patience_s, pause_s))  # type: ignore[no-untyped-call]
     return result
 
 
@@ -46,7 +48,7 @@ def setpoint_of(device: Any) -> Plan[Any]:
     return location["setpoint"]
 
 
-def _put_back(found: list[tuple[Any, Any]], patience_s: float) -> Plan[None]:
+def _put_back(found: list[tuple[Any, Any]], patience_s: float, pause_s: float) -> Plan[None]:
     end = time.monotonic() + patience_s
     # The last that was moved goes back first, as one takes down what one has built.
     left = [*reversed(found)]
@@ -65,7 +67,7 @@ def _put_back(found: list[tuple[Any, Any]], patience_s: float) -> Plan[None]:
             told = ", ".join(f"{name} to {value}" for name, value in settings.items())
             raise NotRestoredError(f"not put back: {told}; {reason}. Set by hand", settings)
         if left:
-            yield from bps.sleep(PAUSE_S)
+            yield from bps.sleep(pause_s)
 
 
 def _put_one_back(device: Any, before: Any) -> Plan[None]:
