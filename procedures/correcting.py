@@ -1,0 +1,264 @@
+"""Corrections from beginning to end: what was measured, a proposal, what the full model expects of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import NAMED_SETTINGS, Key, Lattice
+from gnomon.lattice.elements import PARAMETERS
+from gnomon.lattice.near_names import near_names_hint
+from gnomon.procedures import closed_bump, orbit_correction, working_point
+from gnomon.procedures.closed_bump import ClosedBumpData, ClosedBumpParameters
+from gnomon.procedures.documents import Data, Outcome, Parameters
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.orbit_correction import OrbitCorrectionData, OrbitCorrectionParameters
+from gnomon.procedures.orbit_response import OrbitResponseOutcome
+from gnomon.procedures.tune_response import TuneResponseOutcome
+from gnomon.procedures.working_point import WorkingPointData, WorkingPointParameters, nearest_tunes
+from gnomon.propagator import BeamState, Propagator
+from gnomon.propagator.derivatives import fed_by, frequency_response, supplies_of, supply_response
+from gnomon.propagator.studies import steering_supplies
+
+__all__ = ["Expectation", "Proposal", "propose_bump", "propose_orbit", "propose_working_point"]
+
+Array = NDArray[np.float64]
+RF = NAMED_SETTINGS["rf_frequency"]
+#: Room of the RF frequency in an orbit correction, both ways, relative.
+RF_ROOM = 2e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the full model expects: tunes before and after, rms and largest change of the readings [mm] (2,)."""
+
+    found: bool
+    reason: str
+    tune_before: Array
+    tune_after: Array
+    rms_mm: Array
+    largest_mm: Array
+    change_mm: Array = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Settings to make, by key, with the documents of their analysis, and the model's expectation."""
+
+    procedure: Literal["orbit", "working-point", "bump"]
+    data: Data
+    parameters: Parameters
+    outcome: Outcome
+    settings: Mapping[Key, float]
+    expectation: Expectation
+
+
+def propose_orbit(
+    lattice: Lattice,
+    orbit_mm: Array,
+    parameters: OrbitCorrectionParameters,
+    patterns: Sequence[str] = ("*",),
+    response: OrbitResponseOutcome | None = None,
+) -> Proposal:
+    """Propose settings of steerers for an orbit (2, monitors) [mm], relative to where it should be.
+
+    Without a measured `response` the model's is used, at the present settings. Raises ProcedureError.
+    """
+    ring = lattice.ring
+    known = steering_supplies(lattice) if response is None else response.steerers
+    names = _chosen(known, patterns, "steering power supply")
+    if response is None:
+        found = supply_response(Propagator(ring), lattice, names)
+        x, y = 1e3 * np.array(lattice.monitor_errors().changes(found.orbit[:, 0], found.orbit[:, 2]))
+    else:
+        if response.monitors != tuple(bpm.name for bpm in ring.bpms):
+            raise ProcedureError("the monitors of the measured response are not those of this machine")
+        columns = [response.steerers.index(name) for name in names]
+        x, y = response.x[:, columns], response.y[:, columns]
+    rf = frequency_response(Propagator(ring), lattice)
+    frequency = lattice[RF]
+    hz = lattice.rf_frequency / frequency
+    low, high = _limits(lattice, names)
+    spec = ring.property_spec(*RF)
+    data = OrbitCorrectionData(
+        monitors=tuple(bpm.name for bpm in ring.bpms),
+        steerers=names,
+        setting_unit=ring.property_spec(names[0], "current").unit,
+        x_mm=orbit_mm[0],
+        y_mm=orbit_mm[1],
+        response_x=x,
+        response_y=y,
+        settings=np.array([lattice[name, "current"] for name in names]),
+        low=low,
+        high=high,
+        rf_response_x=1e6 * rf.x[:, 0],
+        rf_response_y=1e6 * rf.y[:, 0],
+        rf_khz=1e-3 * lattice.rf_frequency,
+        rf_low_khz=1e-3 * hz * max(spec.low, frequency * (1.0 - RF_ROOM)),
+        rf_high_khz=1e-3 * hz * min(spec.high, frequency * (1.0 + RF_ROOM)),
+    )
+    outcome = orbit_correction.analyse(data, parameters)
+    settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
+    if parameters.use_rf:
+        settings[RF] = float(outcome.rf_proposed_khz * 1e3 / hz)
+    return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings))
+
+
+def propose_working_point(
+    lattice: Lattice,
+    kind: Literal["tune", "chromaticity"],
+    measured: Array,
+    wanted: Array,
+    patterns: Sequence[str],
+    response: TuneResponseOutcome | None = None,
+    fraction: float = 1.0,
+) -> Proposal:
+    """Propose currents of supplies for the tunes, or the chromaticities. Raises ProcedureError."""
+    ring = lattice.ring
+    main = "k1" if kind == "tune" else "b3"
+    if response is not None and kind == "tune":
+        known = response.supplies
+    else:
+        known = tuple(n for n in supplies_of(lattice) if any(m.main == main for m, _ in fed_by(lattice, n)))
+        known = tuple(n for n in known if ring.multiplexer is None or n != ring.multiplexer.supply)
+    names = _chosen(known, patterns, f"power supply that moves the {kind}")
+    if response is not None and kind == "tune":
+        slopes = response.tune[:, [response.supplies.index(name) for name in names]]
+    else:
+        found = supply_response(Propagator(ring), lattice, names, places=())
+        slopes = found.tune if kind == "tune" else found.chromaticity
+    low, high = _limits(lattice, names)
+    data = WorkingPointData(
+        kind=kind,
+        supplies=names,
+        setting_unit=ring.property_spec(names[0], "current").unit,
+        measured=nearest_tunes(measured, wanted) if kind == "tune" else measured,
+        wanted=wanted,
+        response=slopes,
+        settings=np.array([lattice[name, "current"] for name in names]),
+        low=low,
+        high=high,
+    )
+    parameters = WorkingPointParameters(fraction=fraction)
+    outcome = working_point.analyse(data, parameters)
+    settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
+    return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings))
+
+
+def propose_bump(
+    lattice: Lattice,
+    monitor: str,
+    plane: Literal["x", "y"],
+    wanted: Mapping[Literal["position", "angle"], float],
+    count: int,
+    with_rf: bool = False,
+) -> Proposal:
+    """Propose a closed bump: position [mm], angle [mrad] or both at a monitor, by its `count` nearest steerers.
+
+    As many of them stand before the monitor as behind it, one more behind if `count` is odd. `with_rf`: the RF
+    frequency is one more knob, which a horizontal bump in dispersion needs. Raises ProcedureError.
+    """
+    ring, row = lattice.ring, 2 * "xy".index(plane)
+    monitors = tuple(bpm.name for bpm in ring.bpms)
+    if monitor not in monitors:
+        raise ProcedureError(f"{ring.name} has no monitor {monitor!r}{near_names_hint(monitor, monitors)}")
+    place = ring.monitors[monitors.index(monitor)]
+    names, first, last = _around(lattice, place, plane, count)
+    propagate = Propagator(ring)
+    response = 1e3 * supply_response(propagate, lattice, names).orbit[:, row]
+    there = 1e3 * supply_response(propagate, lattice, names, places=(place,)).orbit[0]
+    rows = [row + ("position", "angle").index(name) for name in wanted]
+    targets, settings = there[rows], np.array([lattice[name, "current"] for name in names])
+    low, high = _limits(lattice, names)
+    keys: list[Key] = [(name, "current") for name in names]
+    if with_rf:
+        rf, beam, spec = frequency_response(propagate, lattice), propagate(lattice), ring.property_spec(*RF)
+        per_unit = lattice.rf_frequency / lattice[RF]
+        response = np.column_stack((response, 1e3 * per_unit * (rf.x if plane == "x" else rf.y)[:, 0]))
+        targets = np.column_stack((targets, 1e3 * per_unit * rf.delta[0] * beam.dispersion[place][rows]))
+        settings, low, high = (
+            np.append(settings, lattice[RF]), np.append(low, spec.low), np.append(high, spec.high)
+        )  # fmt: skip
+        keys.append(RF)
+    s = ring.s[list(ring.monitors)]
+    begin, length = ring.s[first], (ring.s[last] + ring.elements[last].length - ring.s[first]) % ring.circumference
+    data = ClosedBumpData(
+        steerers=tuple(device if key_ == "current" else "rf_frequency" for device, key_ in keys),
+        setting_unit=ring.property_spec(names[0], "current").unit,
+        monitors=monitors,
+        outside=((s - begin) % ring.circumference > length).astype(float),
+        response=response,
+        targets=tuple(wanted),
+        target_response=targets,
+        wanted=np.array(list(wanted.values()), dtype=float),
+        settings=settings,
+        low=low,
+        high=high,
+        made=np.zeros(len(keys)),
+        measured_mm=np.zeros(len(monitors)),
+        measured_target=np.zeros(len(wanted)),
+    )
+    parameters = ClosedBumpParameters()
+    outcome = closed_bump.analyse(data, parameters)
+    proposed = _changed(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
+    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed))
+
+
+def expect(lattice: Lattice, settings: Mapping[Key, float]) -> Expectation:
+    """Ask the full model for the beam with these settings."""
+    propagate = Propagator(lattice.ring)
+    before, after = propagate(lattice), propagate(lattice.updated(settings))
+    nothing = np.full(2, np.nan)
+    for beam, when in ((before, "now"), (after, "with these settings")):
+        if not beam.found:
+            return Expectation(False, f"the model has no beam {when}: {beam.reason}", *[nothing] * 5)
+    change = _readings(lattice, after) - _readings(lattice, before)
+    return Expectation(
+        True, "", before.tune, after.tune, np.sqrt((change**2).mean(axis=1)), np.abs(change).max(axis=1), change
+    )
+
+
+def _readings(lattice: Lattice, beam: BeamState) -> Array:
+    at = list(lattice.ring.monitors)
+    return 1e3 * np.array(lattice.monitor_errors().readings(beam.orbit[at, 0], beam.orbit[at, 2]))
+
+
+def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
+    found = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in found):
+            raise ProcedureError(f"no {what} fits {pattern!r}{near_names_hint(pattern, list(names))}")
+    return found
+
+
+def _limits(lattice: Lattice, names: Sequence[str]) -> tuple[Array, Array]:
+    specs = [lattice.ring.property_spec(name, "current") for name in names]
+    return np.array([spec.low for spec in specs]), np.array([spec.high for spec in specs])
+
+
+def _changed(lattice: Lattice, settings: Mapping[Key, float]) -> dict[Key, float]:
+    return {key: float(value) for key, value in settings.items() if float(value) != lattice[key]}
+
+
+def _around(lattice: Lattice, place: int, plane: str, count: int) -> tuple[tuple[str, ...], int, int]:
+    """Find the nearest steerers of a plane with a supply of their own: names, and the first and last element."""
+    ring = lattice.ring
+    places: dict[int, str] = {}
+    for name in steering_supplies(lattice):
+        fed = fed_by(lattice, name)
+        if len(fed) == 1 and _kicks(lattice, name, plane):
+            places.setdefault(fed[0][0].element, name)
+    if not 3 <= count <= len(places):
+        raise ProcedureError(f"a closed bump needs 3 to {len(places)} steerers here, not {count}")
+    total = len(ring.elements)
+    behind = sorted(places, key=lambda element: (element - place) % total)
+    before = count // 2
+    chosen = [*behind[len(behind) - before :], *behind[: count - before]]
+    return tuple(places[element] for element in chosen), chosen[0], chosen[-1]
+
+
+def _kicks(lattice: Lattice, supply: str, plane: str) -> bool:
+    return all(PARAMETERS[magnet.column] == f"kick_{plane}" for magnet, _ in fed_by(lattice, supply))

@@ -1,0 +1,156 @@
+"""The one way in which a correction acts: settings on a target, a twin as one command, a machine with replay checks.
+
+A twin takes all of them or none. On a machine each is written by itself, in steps of the allowed size, verified before
+the next, and all of it is put back when a check fails: what a replay does.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Protocol
+
+from gnomon.db.pvs import PvSpec
+from gnomon.lattice import Key, Lattice
+from gnomon.recorder.audit import Audit
+from gnomon.recorder.entries import Run, StoredChange
+from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.remote import Remote
+from gnomon.recorder.replay import ReplayOptions, carry_out
+from gnomon.recorder.replay_machine import MachineClient
+from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_puts
+from gnomon.recorder.review import Assignment
+from gnomon.recorder.rollback import Report
+
+__all__ = ["Applied", "MachineTarget", "SetStep", "Target", "TwinTarget", "apply", "plan_of_steps"]
+
+#: Share of the largest allowed step that is used, so that rounding does not make it too large.
+SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class SetStep:
+    """A setting to make, in the unit of the machine document."""
+
+    key: Key
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result: number of settings made and verified, id of the new lattice if the target tells it."""
+
+    done: int
+    lattice_id: str = ""
+    text: str = ""
+
+
+class Target(Protocol):
+    """Where settings go."""
+
+    def make(self, steps: Sequence[SetStep], note: str) -> Applied:
+        """Make all settings, or none. Raises RemoteError or ReplayError; what was written is put back then."""
+        ...
+
+
+@dataclass(frozen=True)
+class TwinTarget:
+    """A twin: one command (`dt:set`), one lattice, one result. `present` has the settings now, for the journal."""
+
+    remote: Remote
+    prefix: str
+    present: Lattice
+
+    def make(self, steps: Sequence[SetStep], note: str) -> Applied:
+        """See `Target`."""
+        ring = self.present.ring
+        assignments = [
+            Assignment(device, ring.property_spec(device, name).setting, ring.property_spec(device, name).unit,
+                       self.present[device, name], step.value)
+            for step in steps for device, name in (step.key,)
+        ]  # fmt: skip
+        reply = self.remote.send(self.prefix, assignments, note)
+        return Applied(len(assignments), reply.lattice_id, reply.text)
+
+
+@dataclass(frozen=True)
+class MachineTarget:
+    """A machine: the checks of a replay at each step. `present` are its settings now, `specs` its PVs."""
+
+    machine: MachineClient
+    prefix: str
+    present: Lattice
+    specs: Sequence[PvSpec]
+    propagate: Callable[[Lattice], Beam]
+    audit: Audit
+    report: Report
+    options: ReplayOptions = field(default_factory=ReplayOptions)
+    uninterrupted: Callable[[], object] | None = None
+
+    def make(self, steps: Sequence[SetStep], note: str) -> Applied:
+        """See `Target`."""
+        plan = plan_of_steps(steps, self.prefix, self.present, self.specs, self.propagate, self.options.limits.max_step)
+        self.audit.note("apply", {"note": note, "prefix": self.prefix, "lattice_id": self.present.id})
+        result = carry_out(plan, self.machine, self.options, self.audit, self.report, uninterrupted=self.uninterrupted)
+        if result.failure:
+            left = f"; NOT put back: {', '.join(result.left)}" if result.left else ""
+            raise ReplayError(
+                f"stopped after {result.done} of {len(plan.steps)} steps: {result.failure}; put back: "
+                f"{', '.join(result.restored) or 'nothing'}{left}"
+            )
+        return Applied(len(steps), text=f"{result.done} steps written and verified")
+
+
+def apply(steps: Sequence[SetStep], target: Target, note: str = "") -> Applied:
+    """Make settings on a target: all of them, or none. Every correction that acts does it through this function.
+
+    Settings that change nothing are left out by the caller. Raises RemoteError if a twin refuses, ReplayError if a
+    machine's checks do.
+    """
+    if not steps:
+        return Applied(0)
+    if len({step.key for step in steps}) < len(steps):
+        raise ReplayError("a setting is given twice")
+    return target.make(steps, note)
+
+
+def plan_of_steps(
+    steps: Sequence[SetStep],
+    prefix: str,
+    present: Lattice,
+    specs: Sequence[PvSpec],
+    propagate: Callable[[Lattice], Beam],
+    max_step: float,
+) -> Plan:
+    """Plan the writes that bring the settings from `present` to their values, together, none larger than allowed.
+
+    As many rounds are made as the largest change needs, and each goes the same part of the way with every setting, so
+    that the beam follows a straight line between the two. Raises ReplayError, also for a setting without a PV.
+    """
+    changes = {step.key: (present[step.key], step.value) for step in steps if step.value != present[step.key]}
+    rounds = max((_rounds(present, key, *way, max_step) for key, way in changes.items()), default=0)
+    if rounds == 0:
+        raise ReplayError("all settings have these values already: there is nothing to do")
+    at = {key: old for key, (old, _) in changes.items()}
+    puts: list[Put] = []
+    for number in range(1, rounds + 1):
+        for key, (old, new) in changes.items():
+            value = new if number == rounds else old + (new - old) * number / rounds
+            puts.append(Put(len(puts) + 1, time.time_ns(), (_change(present, key, at[key], value),)))
+            at[key] = value
+    run = Run(0, "", present.ring.name, present.ring.digest, prefix, time.time_ns(), present.id, _NO_BASELINE)
+    return plan_of_puts(puts, run, prefix, present, Setpoints(specs), propagate)
+
+
+_NO_BASELINE: Mapping[Key, float] = {}
+
+
+def _rounds(present: Lattice, key: Key, old: float, new: float, max_step: float) -> int:
+    spec = present.ring.property_spec(*key)
+    width = spec.high - spec.low
+    return ceil(abs(new - old) / (SHARE * max_step * width)) if width > 0.0 else 1
+
+
+def _change(present: Lattice, key: Key, old: float, new: float) -> StoredChange:
+    spec = present.ring.property_spec(*key)
+    return StoredChange("", *key, spec.unit, old, new, new, spec.setting, old, new)
