@@ -71,6 +71,13 @@ COMMANDS = (
         "measure:app",
     ),
     Entry(
+        "correct",
+        MEASURE,
+        "Propose settings that correct orbit, tunes or chromaticities, and make them.",
+        "correct:app",
+    ),
+    Entry("bump", MEASURE, "Make a closed bump by the steerers nearest to a monitor.", "bump:bump"),
+    Entry(
         "results",
         MEASURE,
         "List, show, compare and export results of measurements and corrections.",

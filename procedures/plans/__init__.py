@@ -7,7 +7,14 @@ from gnomon.procedures.plans.alignment import alignment_plan
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring
 from gnomon.procedures.plans.recording import Recording, Row
 from gnomon.procedures.plans.running import Interrupted, run_plan
-from gnomon.procedures.plans.scans import chromaticity_plan, dispersion_plan, orm_plan, tune_response_plan
+from gnomon.procedures.plans.scans import (
+    chromaticity_plan,
+    dispersion_plan,
+    orbit_plan,
+    orm_plan,
+    tune_response_plan,
+    tunes_plan,
+)
 
 __all__ = [
     "Interrupted",
@@ -17,8 +24,10 @@ __all__ = [
     "alignment_plan",
     "chromaticity_plan",
     "dispersion_plan",
+    "orbit_plan",
     "orm_plan",
     "restoring",
     "run_plan",
     "tune_response_plan",
+    "tunes_plan",
 ]

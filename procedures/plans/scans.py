@@ -18,7 +18,16 @@ from gnomon.procedures.plans.putting_back import restoring, setpoint_of
 from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.tune_response import TuneResponseData
 
-__all__ = ["chromaticity_plan", "connected_run", "dispersion_plan", "orm_plan", "read_orbit", "tune_response_plan"]
+__all__ = [
+    "chromaticity_plan",
+    "connected_run",
+    "dispersion_plan",
+    "orbit_plan",
+    "orm_plan",
+    "read_orbit",
+    "tune_response_plan",
+    "tunes_plan",
+]
 
 Plan = Generator[Msg, Any, Any]
 
@@ -129,6 +138,22 @@ def chromaticity_plan(
         tune_y=recording.column("y"),
         time_s=recording.times,
     )
+
+
+def orbit_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Plan:
+    """Read the orbit, `readings` times; nothing is set."""
+    monitors = ring.monitors
+    if monitors is None:
+        raise ProcedureError(f"{ring.name} has no beam position monitors")
+    recording.total = readings
+    yield from connected_run("orbit", [monitors], [], lambda: read_orbit(recording, monitors, {}, 0, readings))
+
+
+def tunes_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Plan:
+    """Read the tunes, `readings` times; nothing is set."""
+    tunes = _tunes_of(ring)
+    recording.total = readings
+    yield from connected_run("tunes", [tunes], [], lambda: read_tunes(recording, tunes, {}, 0, readings))
 
 
 def _rf_scan(
