@@ -96,7 +96,7 @@ def tune(
     *,
     connection: Connection,
 ) -> None:
-    """Bring the tunes to values, with or without integer part. For example `gnomon correct tune --to .85,.73 --apply`."""
+    """Bring the tunes to values, their integer part left out. For example `gnomon correct tune --to .85,.73`."""
     import numpy as np
 
     from gnomon.procedures.correcting import propose_working_point

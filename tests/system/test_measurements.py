@@ -34,7 +34,7 @@ def measured(twin: TwinProcess, *arguments: str) -> dict[str, object]:
 
 
 def last_state(twin: TwinProcess) -> str:
-    return str(json.loads(twin.gnomon("get", "P:dt:lattice:id", "--prefix", "P:", "--json").stdout)[0]["value"])
+    return str(json.loads(twin.gnomon("get", "P:dt:lattice", "--prefix", "P:", "--json").stdout)[0]["value"])
 
 
 def test_the_orbit_response_is_the_models_and_its_raw_data_give_it_again(twin: TwinProcess) -> None:
@@ -98,3 +98,33 @@ def test_a_lost_beam_ends_the_measurement_and_the_settings_go_back(twin: TwinPro
     assert last_state(twin) == before
     assert "INVALID" in done.stderr or "no beam" in done.stderr
     assert json.loads(done.stdout)["status"] == "failed"
+
+
+def corrected(twin: TwinProcess, *arguments: str) -> list[dict[str, object]]:
+    done = twin.gnomon(*arguments, "--prefix", "P:", "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def value(twin: TwinProcess, name: str) -> float:
+    return float(json.loads(twin.gnomon("get", f"P:{name}", "--prefix", "P:", "--json").stdout)[0]["value"])
+
+
+def test_corrections_act_only_with_apply_and_on_a_twin_as_one_command_each(twin: TwinProcess) -> None:
+    assert twin.gnomon("put", "P:HS4P1D1R:set=0.1", "P:VS3P1D1R:set=0.1").returncode == 0
+    before = last_state(twin)
+    first = twin.gnomon("correct", "orbit", "--prefix", "P:")
+    assert first.returncode == 0, first.stderr
+    assert "nothing was set" in first.stdout
+    assert last_state(twin) == before
+    steps = corrected(twin, "correct", "orbit", "--strength", "1e-4", "--apply", "--steps", "2")
+    assert [step["applied"] for step in steps] == [112, 112]
+    assert value(twin, "dt:orbit:diff:rms:x") < 0.005
+    (step,) = corrected(twin, "correct", "tune", "--to", "0.850,0.730", "--apply")
+    assert last_state(twin) == step["lattice_id"]
+    assert abs(value(twin, "beam:twiss:x:tune") - 0.850) < 2e-4
+    (bump,) = corrected(twin, "bump", "BPMZ5D1R", "--y", "0.3", "--apply", "--note", "for the scraper")
+    assert bump["applied"] == 4
+    assert abs(value(twin, "BPMZ5D1R:rdY") - 0.3) < 0.01
+    assert "for the scraper" in twin.gnomon("log", "--last", "1").stdout
