@@ -13,6 +13,7 @@ from conftest import EpicsPorts, free_port
 
 import gnomon
 from gnomon.procedures.nexus import read_run
+from gnomon.procedures.orbit_response import OrbitResponseData, OrbitResponseOutcome
 from gnomon.procedures.registry import typed
 from system.twin_process import GNOMON, TwinProcess
 
@@ -41,10 +42,13 @@ def test_the_orbit_response_is_the_models_and_its_raw_data_give_it_again(twin: T
     before = last_state(twin)
     run = measured(twin, "orm", "HS4P1*", "VS3P1D1R", "--note", "first", "--protocol", "ca")
     data, _, found = typed(read_run(Path(str(run["file"]))))
+    assert isinstance(data, OrbitResponseData)
+    assert isinstance(found, OrbitResponseOutcome)
     truth = gnomon.ring("bessy2").orm()
-    rows = [truth.knobs.index(name) for name in found.steerers]  # type: ignore[union-attr]
-    np.testing.assert_allclose(found.x, truth.columns["x"][:, rows], atol=2e-3 * np.abs(truth.columns["x"]).max())  # type: ignore[union-attr]
-    assert data.x_mm.shape == (3 * len(rows), 123)  # type: ignore[attr-defined]
+    rows = [truth.knobs.index(name) for name in found.steerers]
+    x = truth.columns["x"]
+    np.testing.assert_allclose(found.x, x[:, rows], atol=2e-3 * float(np.abs(x).max()))
+    assert data.x_mm.shape == (3 * len(rows), 123)
     assert last_state(twin) == before
     provenance = run["provenance"]
     assert isinstance(provenance, dict)
@@ -56,6 +60,7 @@ def test_the_orbit_response_is_the_models_and_its_raw_data_give_it_again(twin: T
     assert "first" in twin.gnomon("results", "list").stdout
 
 
+@pytest.mark.slow
 def test_chromaticities_are_the_models(twin: TwinProcess) -> None:
     outcome = measured(twin, "chromaticity", "--points", "7")["outcome"]
     assert isinstance(outcome, dict)
@@ -72,6 +77,7 @@ def test_alignment_of_a_few_quadrupoles_finds_the_beam_in_their_centres(twin: Tw
     assert last_state(twin) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_raw_data_and_leaves_the_machine_as_it_was(twin: TwinProcess) -> None:
     before = last_state(twin)
     with subprocess.Popen(
@@ -111,6 +117,7 @@ def value(twin: TwinProcess, name: str) -> float:
     return float(json.loads(twin.gnomon("get", f"P:{name}", "--prefix", "P:", "--json").stdout)[0]["value"])
 
 
+@pytest.mark.slow
 def test_corrections_act_only_with_apply_and_on_a_twin_as_one_command_each(twin: TwinProcess) -> None:
     assert twin.gnomon("put", "P:HS4P1D1R:set=0.1", "P:VS3P1D1R:set=0.1").returncode == 0
     before = last_state(twin)

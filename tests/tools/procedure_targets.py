@@ -1,6 +1,6 @@
 """The figures that procedures reach against truth, as the page docs/procedures.md has them: several seeds, with noise.
 
-`python -m tools.procedure_targets` computes them, by the same helpers as the tests that assert them, and writes the page.
+`python -m tools.procedure_targets` computes them by the helpers of the tests that assert them, and writes the page.
 """
 
 from collections.abc import Callable, Iterable
@@ -164,22 +164,25 @@ FIGURES: tuple[Callable[[], list[Row]], ...] = (orm, off, tunes, orbit, bump, bb
 
 HEAD = """# Procedures against truth
 
-Figures of the analyses on BESSY II with errors that the model does not know: gradients off by 0.1 %, quadrupoles displaced by 10 um (for the orbit correction so
-that the orbit is 1 mm rms off, for the alignment by 30 um, and monitors by 0.1 mm), 1 um noise of a reading, 2e-5 of a tune. Truth is computed by the propagator.
-Each is the worst of {count} seeds, and in brackets the median. The targets are asserted by the tests in `tests/unit/procedures/`; `python -m
-tools.procedure_targets` in `tests/` writes this page.
+Figures of the analyses on BESSY II with errors that the model does not know: gradients off by 0.1 %, quadrupoles
+displaced by 10 um (for the orbit correction so that the orbit is 1 mm rms off, for the alignment by 30 um, and
+monitors by 0.1 mm), 1 um noise of a reading, 2e-5 of a tune. Truth is computed by the propagator. Each is the worst
+of {count} seeds, and in brackets the median. The targets are asserted by the tests in `tests/unit/procedures/`;
+`python -m tools.procedure_targets` in `tests/` writes this page.
 
 | figure | target | worst (median) |
 |---|---|---|
 """
 
 TAIL = """
-Dispersion and chromaticity are changes with the momentum deviation, which is not measured: it follows from the RF frequency and the momentum compaction of the
-model. That of the machine differs, by 0.7 % rms where gradients are off by 0.1 %, and it is a common factor of all of them; each outcome states it (`scale_error`).
-The rows with the true momentum compaction show what the measurement itself does.
+Dispersion and chromaticity are changes with the momentum deviation, which is not measured: it follows from the RF
+frequency and the momentum compaction of the model. That of the machine differs, by 0.7 % rms where gradients are
+off by 0.1 %, and it is a common factor of all of them; each outcome states it (`scale_error`). The rows with the
+true momentum compaction show what the measurement itself does.
 
-A horizontal bump of three or four steerers that stand in dispersion lengthens the orbit, and at a fixed RF frequency changes the momentum: without the RF
-frequency as one more knob, or more steerers, it leaks a quarter to a half of its height in BESSY II.
+A horizontal bump of three or four steerers that stand in dispersion lengthens the orbit, and at a fixed RF
+frequency changes the momentum: without the RF frequency as one more knob, or more steerers, it leaks a quarter to a
+half of its height in BESSY II.
 
 How the measurements are made, and what they need: [measure and correct](how-to/measure_and_correct.md).
 """

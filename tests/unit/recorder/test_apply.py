@@ -78,8 +78,9 @@ def machine(bessy2: Ring) -> FakeMachine:
     for spec in specs(bessy2):
         if spec.source == "set" and spec.drive is not None:
             value = bessy2.nominal[spec.device, spec.property] * spec.scale
-            pvs[spec.name] = FakePv(value, *spec.drive)
-            pvs[spec.name.replace(":set", ":rdbk")] = FakePv(value, *spec.drive, follows=spec.name)
+            low, high = spec.drive
+            pvs[spec.name] = FakePv(value, low, high)
+            pvs[spec.name.replace(":set", ":rdbk")] = FakePv(value, low, high, follows=spec.name)
     return FakeMachine(pvs)
 
 
