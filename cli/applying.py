@@ -1,4 +1,4 @@
-"""What corrections share on the command line: reading, showing a proposal, and acting through one function."""
+"""Parts that corrections share on the command line: reading, showing a proposal, and acting through one function."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -33,7 +33,7 @@ RF_ROOM = 2e-6
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the full model expects: tunes before and after, rms and largest change of the readings [mm] (2,)."""
+    """The full model's expectation: tunes before and after, rms and largest change of the readings [mm] (2,)."""
 
     found: bool
     reason: str

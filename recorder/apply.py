@@ -46,7 +46,7 @@ class Applied:
 
 
 class Target(Protocol):
-    """Where settings go."""
+    """A twin or a machine, to which settings go."""
 
     def make(self, steps: Sequence[SetStep], note: str) -> Applied:
         """Make all settings, or none. Raises RemoteError or ReplayError; what was written is put back then."""

@@ -25,6 +25,7 @@ AS_A_WHOLE = {
     "ioc/panels/": "panels as files, through `make_panels`",
     "lattice/exchange/": "readers and writers: on files, against MAD-X, elegant and AT",
     "lattice/exchange/madx/": "the reader of MAD-X: whole files, against MAD-X itself",
+    "procedures/plans/": "plans: through `measure`, on devices of a model in the test's process",
     "propagator/generic/": "the description for every type of number: against pyAT and the live model",
     "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",

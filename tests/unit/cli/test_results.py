@@ -1,0 +1,80 @@
+"""`gnomon results` on a folder, and measurements and corrections that are refused before a machine is asked."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gnomon.cli import applying, results_folder
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.results import Results
+from unit.cli import commands
+from unit.procedures.test_results import orm_run
+
+FIRST, SECOND = "orm-20261127T100000.000", "orm-20261127T110000.000"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    results = Results(tmp_path / "results")
+    results.save(orm_run(1, FIRST))
+    results.save(orm_run(2, SECOND))
+    return results.folder
+
+
+def test_list_has_all_results_the_oldest_first(folder: Path, tmp_path: Path) -> None:
+    listed = commands.gnomon("results", "list", "--results", folder)
+    assert [line.split()[0] for line in listed.output.splitlines()[1:]] == [FIRST, SECOND]
+    assert "no results yet" in commands.gnomon("results", "list", "--results", tmp_path / "none").output
+
+
+def test_show_has_origin_and_outcome_and_analyses_again(folder: Path) -> None:
+    shown = commands.gnomon("results", "show", "orm", "--again", "--results", folder)
+    assert shown.exit_code == 0
+    for text in (SECOND, "bessy2", "a note", "largest response x", "the same outcome, bit for bit"):
+        assert text in shown.output
+    told = json.loads(commands.gnomon("results", "show", FIRST, "--json", "--results", folder).output)
+    assert told["schema"] == "gnomon.procedure/1"
+
+
+def test_compare_shows_differences_in_standard_deviations(folder: Path) -> None:
+    rows = json.loads(commands.gnomon("results", "compare", FIRST, SECOND, "--json", "--results", folder).output)
+    assert {row["array"] for row in rows} >= {"x", "y"}
+    assert 0.2 < float(rows[0]["in errors"]) < 3.0
+
+
+def test_export_writes_json_and_nexus_and_no_file_twice(folder: Path, tmp_path: Path) -> None:
+    for name in ("a.json", "a.h5"):
+        assert commands.gnomon("results", "export", FIRST, tmp_path / name, "--results", folder).exit_code == 0
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert np.shape(document["data"]["settings"]) == (12, 2)
+    again = commands.gnomon("results", "export", FIRST, tmp_path / "a.json", "--results", folder)
+    assert again.exit_code == 2
+    assert commands.gnomon("results", "export", FIRST, tmp_path / "a.txt", "--results", folder).exit_code == 2
+
+
+def test_an_unknown_result_is_refused(folder: Path) -> None:
+    with pytest.raises(ProcedureError, match="there is no result 'orn'"):
+        commands.gnomon("results", "show", "orn", "--results", folder)
+
+
+def test_wrong_use_is_refused_before_a_machine_is_asked() -> None:
+    refused = {
+        "give --x or --y": commands.gnomon("bump", "BPMZ5D1R"),
+        "one of them": commands.gnomon("bump", "BPMZ5D1R", "--x", "1", "--y", "1"),
+        "is not a pair": commands.gnomon("correct", "tune", "--to", "0.85"),
+        "--fraction": commands.gnomon("correct", "orbit", "--fraction", "2"),
+        "--points": commands.gnomon("measure", "orm", "--points", "1"),
+    }
+    for message, done in refused.items():
+        assert done.exit_code == 2
+        assert message in done.output
+
+
+def test_results_stand_beside_the_document_store_unless_told_otherwise(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"machine: mls\nstore: {{path: {tmp_path / 'documents.sqlite'}}}\n")
+    assert results_folder.results_of(None, config).folder == tmp_path / "results"
+    assert results_folder.results_of(tmp_path / "other", config).folder == tmp_path / "other"
+    assert applying.SHOWN > 0
