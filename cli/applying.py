@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.lattice import Lattice
     from gnomon.procedures.correcting import Proposal
+    from gnomon.procedures.machine_session import MachineSession
     from gnomon.procedures.results import Results
-    from gnomon.procedures.session import MachineSession
     from gnomon.recorder.apply import Applied
 
 Apply = Annotated[bool, typer.Option("--apply", help="Make the settings; without it they are only shown.")]
@@ -72,7 +72,7 @@ class Desk:
         from gnomon.ioc.app.machines import find_machine, pvs_of
         from gnomon.propagator import Propagator
         from gnomon.recorder.apply import MachineTarget
-        from gnomon.recorder.replay import AuditFile
+        from gnomon.recorder.replay_execution import AuditFile
 
         for name, value in self.session.client.target.environment.items():
             os.environ.setdefault(name, value)
@@ -104,7 +104,7 @@ def _report(event: str, step: Any, remark: str) -> None:
 @contextmanager
 def open_desk(connection: Connection, folder: Path | None) -> Iterator[Desk]:
     """Connect to the machine that the options mean. Raises NoServerError, and typer.BadParameter without a machine."""
-    from gnomon.procedures.session import MachineSession
+    from gnomon.procedures.machine_session import MachineSession
 
     target = connection.target()
     machine = connection.machine or (target.server.machine if target.server else None)

@@ -133,9 +133,9 @@ def _options(patterns: list[str] | None, points: int | None, readings: int, note
 def _measure(name: str, connection: Connection, folder: Path | None, as_json: bool, options: "MeasureOptions") -> None:
     """Measure, show, keep; the machine is left as it was found. A run that fails keeps its raw data."""
     from gnomon.clients import devices
+    from gnomon.procedures.machine_session import MachineSession
     from gnomon.procedures.measuring import measure
     from gnomon.procedures.nexus import require_h5py
-    from gnomon.procedures.session import MachineSession
     from gnomon.procedures.summaries import summarise
 
     require_h5py()

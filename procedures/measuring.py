@@ -16,11 +16,11 @@ from gnomon.procedures.chromaticity import ChromaticityParameters
 from gnomon.procedures.dispersion import DispersionParameters
 from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.model_values import momentum_of
 from gnomon.procedures.orbit_response import OrbitResponseParameters
 from gnomon.procedures.registry import find_procedure
 from gnomon.procedures.results import new_name
-from gnomon.procedures.session import MachineSession
 from gnomon.procedures.tune_response import TuneResponseParameters
 from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import fed_by, supplies_of, supply_response

@@ -14,9 +14,9 @@ from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.entries import Run, StoredChange
-from gnomon.recorder.errors import ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.remote import Remote
-from gnomon.recorder.replay import ReplayOptions, carry_out
+from gnomon.recorder.replay_execution import ReplayOptions, carry_out
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_puts
 from gnomon.recorder.review import Assignment

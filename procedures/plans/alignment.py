@@ -11,7 +11,6 @@ from bluesky.utils import Msg
 from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.procedures.alignment_model import AlignmentSteerers
 from gnomon.procedures.beam_based_alignment import AlignmentData
-from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.plans.putting_back import setpoint_of
 from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run, read_orbit
@@ -47,15 +46,12 @@ def alignment_plan(
     `steerers` are those whose present settings the analysis needs. Raises what the devices raise, after everything was
     put back.
     """
-    monitors, mux = ring.monitors, ring.multiplexer
-    if monitors is None:
-        raise ProcedureError(f"{ring.name} has no beam position monitors")
-    if mux is None and any(change.by_multiplexer for change in changes):
-        raise ProcedureError(f"{ring.name} has no multiplexer")
+    monitors = ring.monitors
+    mux = ring.multiplexer if any(change.by_multiplexer for change in changes) else None
     names = {change.supply for change in changes} | {name for c in changes for name in c.steerers.names}
     moved = {name: ring.supplies[name] for name in sorted({*names, *steerers})}
     # The current of the multiplexer's supply goes back before the multiplexer itself.
-    devices = [*([mux] if mux is not None and any(c.by_multiplexer for c in changes) else []), *moved.values()]
+    devices = [*([mux] if mux is not None else []), *moved.values()]
     recording.total = len(changes) * len(ORBITS) * len(CHANGES)
     base: dict[str, float] = {}
 

@@ -41,8 +41,6 @@ def orm_plan(
     """
     names = tuple(steps)
     monitors = ring.monitors
-    if monitors is None:
-        raise ProcedureError(f"{ring.name} has no beam position monitors")
     devices = [ring.supplies[name] for name in names]
     recording.total = len(names) * points * readings
     base: dict[str, float] = {}
@@ -75,7 +73,7 @@ def tune_response_plan(
 ) -> Generator[Msg, Any, TuneResponseData]:
     """Measure the response of the tunes to supplies, one at a time, at `points` settings from -step to +step."""
     names = tuple(steps)
-    tunes = _tunes_of(ring)
+    tunes = ring.tunes
     devices = [ring.supplies[name] for name in names]
     recording.total = len(names) * points * readings
     base: dict[str, float] = {}
@@ -106,8 +104,6 @@ def dispersion_plan(
 ) -> Generator[Msg, Any, DispersionData]:
     """Measure orbits at RF frequencies from -span to +span about the present one, in the master clock's unit."""
     monitors = ring.monitors
-    if monitors is None:
-        raise ProcedureError(f"{ring.name} has no beam position monitors")
 
     def read(frequency: float) -> Plan:
         yield from read_orbit(recording, monitors, {"rf": frequency}, 0, readings)
@@ -126,7 +122,7 @@ def chromaticity_plan(
     ring: RingDevices, span: float, recording: Recording, points: int = 9, readings: int = 1, hz_per_unit: float = 1e3
 ) -> Generator[Msg, Any, ChromaticityData]:
     """Measure tunes at RF frequencies from -span to +span about the present one, in the master clock's unit."""
-    tunes = _tunes_of(ring)
+    tunes = ring.tunes
 
     def read(frequency: float) -> Plan:
         yield from read_tunes(recording, tunes, {"rf": frequency}, 0, readings)
@@ -143,15 +139,13 @@ def chromaticity_plan(
 def orbit_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Plan:
     """Read the orbit, `readings` times; nothing is set."""
     monitors = ring.monitors
-    if monitors is None:
-        raise ProcedureError(f"{ring.name} has no beam position monitors")
     recording.total = readings
     yield from connected_run("orbit", [monitors], [], lambda: read_orbit(recording, monitors, {}, 0, readings))
 
 
 def tunes_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Plan:
     """Read the tunes, `readings` times; nothing is set."""
-    tunes = _tunes_of(ring)
+    tunes = ring.tunes
     recording.total = readings
     yield from connected_run("tunes", [tunes], [], lambda: read_tunes(recording, tunes, {}, 0, readings))
 
@@ -167,8 +161,6 @@ def _rf_scan(
     read: Any,
 ) -> Plan:
     clock = ring.master_clock
-    if clock is None:
-        raise ProcedureError(f"{ring.name} has no master clock that can be set")
     recording.total = points * readings
 
     def scan() -> Plan:
@@ -210,9 +202,3 @@ def _offsets(points: int) -> Sequence[float]:
         raise ProcedureError(f"{points} settings do not show a slope; use 2 or more, better 3")
     offsets: list[float] = np.linspace(-1.0, 1.0, points).tolist()
     return sorted(offsets, key=lambda offset: (offset != 0.0, offset))
-
-
-def _tunes_of(ring: RingDevices) -> Any:
-    if ring.tunes is None:
-        raise ProcedureError(f"{ring.name} has no PVs for the tunes")
-    return ring.tunes

@@ -11,7 +11,7 @@ from gnomon.propagator import Propagator
 from gnomon.recorder import RemoteError, ReplayError
 from gnomon.recorder.apply import Applied, MachineTarget, SetStep, TwinTarget, apply, plan_of_steps
 from gnomon.recorder.remote import Reply
-from gnomon.recorder.replay import ReplayOptions
+from gnomon.recorder.replay_execution import ReplayOptions
 from gnomon.recorder.review import Assignment
 from unit.recorder.fake_machine import FakeMachine, FakePv, ListAudit
 

@@ -11,8 +11,8 @@ from ophyd.status import Status
 
 from gnomon.clients.errors import NoBeamError
 from gnomon.lattice import Key
+from gnomon.procedures.machine_session import State
 from gnomon.procedures.model_values import RF
-from gnomon.procedures.session import State
 from unit.procedures.noisy_ring import NoisyRing
 
 
