@@ -7,8 +7,9 @@ from typing import Any
 
 __all__ = ["RingSettings", "SettingsError"]
 
-#: How often readings are repeated with a new time stamp, where no configuration says otherwise [Hz].
-REPEAT_HZ = 10.0
+#: Readings are repeated ten times a second with a new time stamp, of each monitor too, where no configuration says
+#: otherwise: programs wait for fresh readings, as they do at a real machine.
+PUBLISH = {"repeat_hz": 10.0, "each_monitor": True}
 
 
 class SettingsError(ValueError):
@@ -54,7 +55,7 @@ class RingSettings:
     def request(self, network: Mapping[str, Any]) -> dict[str, Any]:
         """Make the request to the server's process; `network` has its ports."""
         sections = {} if isinstance(self.config, str) else dict(self.config)
-        changes: dict[str, Any] = {"publish": {"repeat_hz": REPEAT_HZ}} if not isinstance(self.config, str) else {}
+        changes: dict[str, Any] = {"publish": PUBLISH} if not isinstance(self.config, str) else {}
         for key, value in sections.items():
             changes[key] = {**changes.get(key, {}), **value} if isinstance(value, Mapping) else value
         changes["network"] = {**changes.get("network", {}), **network, "check_names": False}

@@ -169,8 +169,10 @@ def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     stack.push_async_callback(cancelled, background_task(rotate(twin.journal, twin.config.recorder.rotate), "rotate"))
     rate_hz = twin.config.publish.repeat_hz
     if rate_hz > 0.0:
-        # Monitors of a real machine read on and on, each of them.
-        repeating = _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=twin.config.role == "machine")
+        each_monitor = twin.config.publish.each_monitor
+        if each_monitor is None:  # monitors of a real machine read on and on, each of them
+            each_monitor = twin.config.role == "machine"
+        repeating = _repeat(twin.outputs, 1.0 / rate_hz, each_monitor=each_monitor)
         stack.push_async_callback(cancelled, background_task(repeating, "repeat"))
 
 

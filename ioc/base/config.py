@@ -94,6 +94,11 @@ class PublishConfig(Section):
         le=50.0,
         description="rate at which orbit and tune readings are repeated with a new time stamp [Hz]; 0: never",
     )
+    each_monitor: bool | None = Field(
+        default=None,
+        description="repeat the PVs of each monitor too, as monitors of a real machine read on; by default, role machine "
+        "does",
+    )
 
 
 class RotateConfig(Section):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.testing.ring_settings import REPEAT_HZ, RingSettings, SettingsError
+from gnomon.testing.ring_settings import PUBLISH, RingSettings, SettingsError
 
 NETWORK = {"ca_port": 1, "pva_port": 2, "pva_broadcast_port": 3}
 
@@ -23,13 +23,13 @@ def test_the_request_has_machine_role_prefix_ports_and_seed_and_searches_for_nob
     assert (changes["machine"], changes["role"], changes["prefix"]) == ("mls", "machine", "")
     assert changes["network"] == NETWORK | {"check_names": False}
     assert changes["faults"] == changes["imperfections"] == {"seed": 7}
-    assert changes["publish"] == {"repeat_hz": REPEAT_HZ}
+    assert changes["publish"] == PUBLISH
 
 
 def test_sections_of_a_configuration_go_before_what_tests_have_by_default() -> None:
     given = {"publish": {"repeat_hz": 1.0}, "imperfections": {"scale": 2.0, "seed": 3}, "model": {"timeout_s": 2.0}}
     changes = RingSettings(config=given).request(NETWORK)["changes"]
-    assert changes["publish"] == {"repeat_hz": 1.0}
+    assert changes["publish"] == PUBLISH | {"repeat_hz": 1.0}
     assert changes["imperfections"] == {"scale": 2.0, "seed": 3}
     assert changes["model"] == {"timeout_s": 2.0}
 

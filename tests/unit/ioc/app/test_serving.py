@@ -130,14 +130,16 @@ async def test_an_unknown_machine_is_refused_with_the_names_of_those_that_exist(
             await start(config_in(tmp_path, machine="nothing"), stack)
 
 
-@pytest.fixture
-async def repeating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
-    more = {"role": "machine", "publish": {"repeat_hz": 50.0}, "imperfections": {"scale": 0.0}}
-    async with served(tmp_path, monkeypatch, **more) as serving:
-        yield serving
+@pytest.mark.parametrize("more", [{"role": "machine"}, {"publish": {"repeat_hz": 50.0, "each_monitor": True}}])
+async def test_each_monitor_of_a_machine_or_on_request_reads_on_and_on_and_keeps_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    asked = {"publish": {"repeat_hz": 50.0}, "imperfections": {"scale": 0.0}} | more
+    async with served(tmp_path, monkeypatch, **asked) as repeating:
+        await reads_on(repeating)
 
 
-async def test_each_monitor_of_a_machine_reads_on_and_on_and_keeps_its_value(repeating: Serving) -> None:
+async def reads_on(repeating: Serving) -> None:
     bank = repeating.twin.bank
     index = bank.index["T:BPM1:rdX"]
     first = bank.reading(index)
