@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 import weakref
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
