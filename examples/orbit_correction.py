@@ -1,9 +1,8 @@
-"""An orbit correction that looks at what it does: `python orbit_correction.py`. It corrects the horizontal orbit by a few
-steerers.
+"""A horizontal orbit correction by a few steerers that looks at what it does: `python orbit_correction.py`.
 
 1. It reads monitors only if they are there, valid, finite and fresh; it names the others and goes on without them.
-2. It measures the response by small steps before it uses it. A steerer with the wrong sign is used with the sign that it
-   has, one that does not move the beam is left alone, a monitor that does not answer is left out, and each is named.
+2. It measures the response by small steps before it uses it. A steerer with the wrong sign is used with the sign that
+   it has, one that does not move the beam is left alone, a monitor that does not answer is left out; each is named.
 3. It checks each put (completion, setpoint, readback) and each step: the orbit must become flatter.
 4. Whatever goes wrong, Ctrl-C included: all steerers go back to where they were, and the exit code is not 0.
 """
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import epics
 import numpy as np
-from careful import Trouble, main, pv, put, put_back, read
+from careful import Trouble, main, put, put_back, pv, read
 
 #: Goal for the orbit at the good monitors, root mean square [mm], and the number of steps to reach it.
 GOAL_MM, STEPS = 0.02, 5

@@ -3,9 +3,9 @@
     pip install gnomon pytest
     pytest examples
 
-Each test has a fresh ring with a disturbed orbit and one thing wrong with it. A good program either makes the orbit flat,
-or leaves the ring as it was and says what is wrong; it never makes the orbit worse. The naive one fails each time: its
-tests are here to show how, and would not be in a project of your own.
+Each test has a fresh ring with a disturbed orbit and one thing wrong with it. A good program either makes the orbit
+flat, or leaves the ring as it was; it says what is wrong, and never makes the orbit worse. The naive one fails each
+time: its tests are here to show how, and would not be in a project of your own.
 """
 
 import signal
