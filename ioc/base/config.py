@@ -96,8 +96,8 @@ class PublishConfig(Section):
     )
     each_monitor: bool | None = Field(
         default=None,
-        description="repeat the PVs of each monitor too, as monitors of a real machine read on; by default, role machine "
-        "does",
+        description="repeat the PVs of each monitor too, as monitors of a real machine read on; by default, role "
+        "machine does",
     )
 
 
