@@ -15,7 +15,8 @@ Every kind of fault that can be injected into a running server, generated from t
 them, `gnomon fault kinds KIND` says the same as here, and `fault_injection/schemas/fault.schema.json` is the JSON
 schema. `gnomon fault add KIND DEVICE KEY=VALUE ...` adds one, as does `dt:fault` with the same keys
 ([procedures](procedures.md)); `gnomon fault list` shows what is active, `gnomon fault clear --all` ends it. How several
-faults combine on one command stands in [decision 67](../decisions/0067-faults-of-commands.md)."""
+faults combine on one command stands in [decision 67](../decisions/0067-faults-of-commands.md), on one supply and from
+one group to the next in [decision 76](../decisions/0076-faults-of-supplies-and-beam.md)."""
 
 COMMON = """\
 Keys of every kind: when the fault acts, for how long and how often. Random numbers follow from `faults.seed` of the
