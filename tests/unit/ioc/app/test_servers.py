@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gnomon.fault_injection import Injector
+from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca.ca_server import CaError
@@ -18,7 +20,9 @@ from unit.ioc.servers.pva.hosting_stage import Procedure, pv
 def twin(prefix: str, *names: str) -> Any:
     """As much of a twin as servers use."""
     bank = Bank([pv(f"{prefix}{name}") for name in names], 0)
-    return SimpleNamespace(prefix=prefix, bank=bank, dispatcher=FakeSink(bank))
+    sink: Any = FakeSink(bank)
+    connections = InjectedConnections(bank, prefix, Injector(), sink)
+    return SimpleNamespace(prefix=prefix, bank=bank, dispatcher=sink, connections=connections)
 
 
 @pytest.fixture
