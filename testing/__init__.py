@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.testing.client_commands import Command, Commands, Journal
     from gnomon.testing.faults import Fault, Faults
+    from gnomon.testing.playing import ScenarioFailed
     from gnomon.testing.ring import Orbit, ServedRing
     from gnomon.testing.truth import HiddenError, Truth
     from gnomon.testing.waiting import WaitedTooLong, wait_until
@@ -22,6 +23,7 @@ __all__ = [
     "HiddenError",
     "Journal",
     "Orbit",
+    "ScenarioFailed",
     "ServedRing",
     "Truth",
     "WaitedTooLong",
@@ -36,6 +38,7 @@ _MODULES = {
     "HiddenError": "truth",
     "Journal": "client_commands",
     "Orbit": "ring",
+    "ScenarioFailed": "playing",
     "ServedRing": "ring",
     "Truth": "truth",
     "WaitedTooLong": "waiting",

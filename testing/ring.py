@@ -13,6 +13,8 @@ from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.tables import Planes
 from gnomon.testing.client_commands import OWN_NOTE, Journal
 from gnomon.testing.faults import Faults
+from gnomon.testing.playing import ScenarioFailed, play_scenario
+from gnomon.testing.scenarios import Report
 from gnomon.testing.waiting import Found, wait_until
 
 __all__ = ["Orbit", "ServedRing"]
@@ -132,6 +134,18 @@ class ServedRing:
     def wait_until(self, condition: Callable[[], Found], timeout_s: float = 5.0, what: str = "") -> Found:
         """Wait until a function gives something true, or its assertions hold; see `wait_until`."""
         return wait_until(condition, timeout_s, what)
+
+    def play(self, scenario: str, command: Sequence[str]) -> Report:
+        """Play a scenario with a program under test, given as its command, as `gnomon fault run` does.
+
+        `scenario` is the name of a shipped one or a file. Returns the report if every expectation held. Raises
+        ScenarioFailed, which is an AssertionError, with what did not, and ScenarioError for one that is not right.
+        """
+        __tracebackhide__ = True
+        report = play_scenario(self.remote.client.target, scenario, command)
+        if not report.passed:
+            raise ScenarioFailed(report)
+        return report
 
     def __repr__(self) -> str:
         return f"<{self.machine}, {self.role}, prefix {self.prefix!r}>"

@@ -20,8 +20,8 @@ __all__ = ["RingServer", "ServerError"]
 
 #: The server's process; its argument is the folder for its files.
 PROGRAM = (sys.executable, "-m", "gnomon.testing.server_process")
-#: Time for a start [s]; with compiled kernels it takes about a second.
-START_S = 60.0
+#: Time for a start [s]; with compiled kernels it takes a second or two.
+START_S = 180.0
 #: Time for a fresh twin [s]; a server that needs longer is replaced by another one.
 RENEW_S = 10.0
 #: Time to compile the kernels, once for each version of gnomon [s].

@@ -7,7 +7,6 @@ It ends at the end of its input, also of a test session that was killed, and rem
 """
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -19,14 +18,12 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from gnomon.ioc.app.run import bound_memory
 from gnomon.ioc.app.serving import Serving, start
 from gnomon.ioc.base.config import Config, changed, read_config
 from gnomon.ioc.base.log_limits import log_to_stderr
 from gnomon.lattice import GnomonError
 from gnomon.propagator import compile_kernels, kernels_are_cached
-
-#: Twins after which what is left of the earlier ones is collected: it would grow, and a collection takes 50 ms.
-COLLECTED = 20
 
 log = logging.getLogger("gnomon.testing")
 
@@ -46,16 +43,13 @@ class RenewedServer:
         config = self._config(request, self._number)
         if self._serving is None:
             self._serving = await start(config, self._stack)
-            # Objects made so far stay for good; searching all of them for garbage would delay every client.
-            gc.freeze()
+            bound_memory(self._serving, self._stack)
         else:
             before = self._serving.recipe.config
             await self._serving.renew(config)
             for path in (before.journal(), before.store_path()):
                 for file in path.parent.glob(f"{path.name}*"):
                     file.unlink(missing_ok=True)
-            if self._number % COLLECTED == 0:
-                gc.collect()
         log.info("twin %d: %s, role %s, prefix %r", self._number, config.machine, config.role, config.prefix)
         return {"journal": str(config.journal())}
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.banner import introduce
-from gnomon.ioc.app.serving import start
+from gnomon.ioc.app.serving import Serving, start
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.garbage import collect_garbage
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
@@ -22,7 +22,7 @@ from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.service_manager import notify_service_manager
 from gnomon.ioc.base.tasks import background_task, cancelled
 
-__all__ = ["run"]
+__all__ = ["bound_memory", "run"]
 
 log = SparingLog(logging.getLogger("gnomon.app"))
 
@@ -41,17 +41,22 @@ async def run(config: Config, console: Console, started: float | None = None, co
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         serving = await start(config, stack, Announcer(config_file))
-        survive_memory_errors(loop, serving.servers.budget)
-        limit_memory_growth(config.guard.max_growth_bytes)
-        # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
-        gc.freeze()
-        stack.push_async_callback(cancelled, background_task(collect_garbage(), "garbage"))
+        bound_memory(serving, stack)
         introduce(serving, console, time.perf_counter() - began)
         notify_service_manager("READY=1")
         await stop.wait()
         notify_service_manager("STOPPING=1")
         with suppress(OSError):  # the terminal has gone
             console.print("stopping")
+
+
+def bound_memory(serving: Serving, stack: AsyncExitStack) -> None:
+    """Let a server that has started survive a lack of memory, limit what it takes, and collect its garbage."""
+    survive_memory_errors(asyncio.get_running_loop(), serving.servers.budget)
+    limit_memory_growth(serving.recipe.config.guard.max_growth_bytes)
+    # Objects made so far stay for good. Searching all of them for garbage would delay every client by 70 ms.
+    gc.freeze()
+    stack.push_async_callback(cancelled, background_task(collect_garbage(), "garbage"))
 
 
 def survive_memory_errors(loop: asyncio.AbstractEventLoop, budget: MemoryBudget) -> None:

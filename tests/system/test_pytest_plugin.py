@@ -83,6 +83,11 @@ async def test_another_one_is_there(ring, journal):
                           capture_output=True, text=True, timeout=30)
     assert done.stdout.strip() == "0.05", done
 
+def test_a_scenario_is_played(ring, journal):
+    with pytest.raises(AssertionError, match="(?s)it fails.*exit code 0.*all is well") as failed:
+        ring.play("polarity_after_repair", [sys.executable, "-c", "print('all is well')"])
+    assert not ring.faults
+
 @pytest.mark.gnomon(machine="mls", prefix="M:")
 def test_another_machine(ring):
     assert ring.machine == "mls" and ring.prefix == "M:" and ring.has_beam
@@ -134,7 +139,7 @@ def test_each_test_has_a_fresh_ring_and_failures_can_be_read_and_nothing_is_left
     outcomes = dict(re.findall(r"::(test_\w+) (PASSED|FAILED|ERROR)", said))
     wrong = {"test_a_failure_is_told": "FAILED", "test_a_wrong_word": "ERROR"}
     assert outcomes == dict.fromkeys(outcomes, "PASSED") | wrong, said
-    assert len(outcomes) == 7
+    assert len(outcomes) == 8
     assert "assert <no command to 'VS*'; 1 other>" in said
     assert "TWIN:HS4P1D1R:set: 0 -> 20 A rejected" in said  # in the journal that the report shows
     assert "gnomon(maschine=...): unknown; known are machine, role, prefix, seed, config" in said
