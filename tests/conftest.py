@@ -13,6 +13,7 @@ import hypothesis
 import psutil
 import pytest
 
+from gnomon.cli.light_imports import import_p4p_without_setuptools
 from gnomon.testing.quiet_repeater import QuietRepeater
 
 #: Below the range that the system hands to outgoing connections, so a port found free stays free.
@@ -93,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Nor does any see the user's journals, documents and running servers.
     """
+    import_p4p_without_setuptools()
     homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
     for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:

@@ -8,11 +8,14 @@ import json
 import os
 import sys
 
+from gnomon.cli.light_imports import import_p4p_without_setuptools
+
 MARK = "RESULT"
 
 
 def main(program: str) -> None:
     """Run it, and leave at once: threads of client libraries need not end."""
+    import_p4p_without_setuptools()
     module, _, function = program.rpartition(".")
     values, named = json.load(sys.stdin)
     result = getattr(importlib.import_module(module), function)(*values, **named)
