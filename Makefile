@@ -54,7 +54,8 @@ test: $(installed-test) $(kernels)  ## set up if needed, then run all but the sl
 	@$(pytest) --maxprocesses 4 -m "not slow" $(ARGS)
 
 coverage: $(installed-test) $(kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
-	@$(pytest) --maxprocesses 4 --cov=gnomon --cov-report=term tests/unit $(ARGS)
+	@$(if $(shell $(python) -c 'import sys; sys.version_info < (3, 12) or print(1)'),COVERAGE_CORE=sysmon )\
+	$(pytest) --maxprocesses 4 --cov=gnomon --cov-report=term tests/unit $(ARGS)
 
 bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--write-docs" keeps the table)
 	@$(python) tests/bench/run.py $(ARGS)
