@@ -158,7 +158,7 @@ def _faults(served: ServedPvs) -> list[Widget]:
     cards = {
         "Faults": [*value_lines(served.some(sources.FAULTS_COUNT)), *cleared],
         "Model": value_lines(served.some(sources.BEAM_FOUND, sources.BEAM_REASON, "model.*", sources.MODEL_HUNG)),
-        "Journal": value_lines(served.some(sources.RECORDER_STATE, "status.journal.last", sources.QUEUE)),
+        "Journal": value_lines(served.some(sources.RECORDER_STATE, sources.JOURNAL_LAST, sources.QUEUE)),
     }
     side = BODY._replace(width=440)
     room = Box(BODY.x + side.width + GAP, BODY.y, BODY.width - side.width - GAP, BODY.height)

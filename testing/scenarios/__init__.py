@@ -1,7 +1,8 @@
 """Scenarios: failures that control rooms know, played against a running server with the application under test.
 
-A scenario is a YAML document (`document`, `steps`; `reading` names line and key of an error, `checking` looks for its
-names in a machine). `player` plays one over the network and leaves the ring as it found it; `report` says what held.
+A scenario is a YAML document (`scenario_document`, `steps`); `scenario_reading` names line and key of an error, and
+`scenario_checking` looks for its names in a machine. `player` plays one over the network and leaves the ring as it
+found it; `report` says what held.
 """
 
 from typing import TYPE_CHECKING
@@ -10,12 +11,12 @@ from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
     from gnomon.testing.scenarios.application import Application
-    from gnomon.testing.scenarios.checking import check_scenario
-    from gnomon.testing.scenarios.document import Scenario, schema
     from gnomon.testing.scenarios.own_server import OwnServer
     from gnomon.testing.scenarios.player import Player
-    from gnomon.testing.scenarios.reading import Finding, ScenarioError, read_scenario
     from gnomon.testing.scenarios.report import Report, StepResult, junit
+    from gnomon.testing.scenarios.scenario_checking import check_scenario
+    from gnomon.testing.scenarios.scenario_document import Scenario, schema
+    from gnomon.testing.scenarios.scenario_reading import Finding, ScenarioError, read_scenario
     from gnomon.testing.scenarios.shipped import find_scenario, shipped_scenarios
     from gnomon.testing.scenarios.step_texts import describe_step
 
@@ -41,19 +42,19 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Application": "application",
-        "Finding": "reading",
+        "Finding": "scenario_reading",
         "OwnServer": "own_server",
         "Player": "player",
         "Report": "report",
-        "Scenario": "document",
-        "ScenarioError": "reading",
+        "Scenario": "scenario_document",
+        "ScenarioError": "scenario_reading",
         "StepResult": "report",
-        "check_scenario": "checking",
+        "check_scenario": "scenario_checking",
         "describe_step": "step_texts",
         "find_scenario": "shipped",
         "junit": "report",
-        "read_scenario": "reading",
-        "schema": "document",
+        "read_scenario": "scenario_reading",
+        "schema": "scenario_document",
         "shipped_scenarios": "shipped",
     },
 )

@@ -14,10 +14,10 @@ from gnomon.db import sources
 from gnomon.fault_injection import parse_condition
 from gnomon.lattice import GnomonError
 from gnomon.testing.scenarios.application import Application
-from gnomon.testing.scenarios.document import Scenario
 from gnomon.testing.scenarios.expectations import OWN_NOTE, Judgement, judge_application, judge_journal, judge_pv
 from gnomon.testing.scenarios.found_ring import FoundRing, ServedJournal
 from gnomon.testing.scenarios.report import INTERRUPTED, MAX_OUTPUT, Report, StepResult, Verdict
+from gnomon.testing.scenarios.scenario_document import Scenario
 from gnomon.testing.scenarios.step_texts import describe_step
 from gnomon.testing.scenarios.steps import Step
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
-from gnomon.testing.scenarios.document import Scenario
+from gnomon.testing.scenarios.scenario_document import Scenario
 from gnomon.testing.scenarios.steps import Step
 
 ALL = "all"

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from gnomon.lattice.near_names import near_names_hint
-from gnomon.testing.scenarios.reading import Finding, ReadScenario, ScenarioError, read_scenario
+from gnomon.testing.scenarios.scenario_reading import Finding, ReadScenario, ScenarioError, read_scenario
 
 LIBRARY = Path(__file__).parent / "library"
 SUFFIXES = (".yaml", ".yml")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.testing.scenarios import describe_step, find_scenario, shipped_scenarios
-from gnomon.testing.scenarios.document import Scenario
+from gnomon.testing.scenarios.scenario_document import Scenario
 from gnomon.testing.scenarios.steps import ACTIONS, EXPECTATIONS, Step
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "scenarios.md"

@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.fault_injection import GROUPS, KINDS
 from gnomon.testing.scenarios import describe_step, find_scenario, shipped_scenarios
-from gnomon.testing.scenarios.document import MAX_STEPS
+from gnomon.testing.scenarios.scenario_document import MAX_STEPS
 from tools.scenario_reference import PAGE, render
 
 ROOT = Path(__file__).parents[4]

@@ -14,8 +14,8 @@ from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.near_names import near_names
 from gnomon.lattice.text import printable, shorten
-from gnomon.testing.scenarios.document import Scenario
 from gnomon.testing.scenarios.references import wrong_references
+from gnomon.testing.scenarios.scenario_document import Scenario
 
 #: Largest scenario that is read [bytes].
 MAX_BYTES = 2**18

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.testing.scenarios import ScenarioError, find_scenario, read_scenario
-from gnomon.testing.scenarios.reading import MAX_BYTES, MAX_DEPTH
 from gnomon.testing.scenarios.references import wrong_references
+from gnomon.testing.scenarios.scenario_reading import MAX_BYTES, MAX_DEPTH
 from unit.testing.scenarios.made import HEAD, complaints, write
 
 #: A step, its key, and a part of the reason for which it is refused.

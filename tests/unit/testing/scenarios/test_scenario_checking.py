@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.testing.scenarios import checking, find_scenario, shipped_scenarios
+from gnomon.testing.scenarios import find_scenario, scenario_checking, shipped_scenarios
 from unit.testing.scenarios.made import HEAD, complaints, write
 
 WRONG = [
@@ -50,4 +50,4 @@ def test_names_are_those_of_the_scenarios_machine(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_shipped_scenario_is_valid(name: str) -> None:
-    checking.check_scenario(find_scenario(name))
+    scenario_checking.check_scenario(find_scenario(name))

@@ -14,7 +14,7 @@ from gnomon.ioc.base.config import Config
 from gnomon.lattice import DocumentError
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten
-from gnomon.testing.scenarios.reading import Finding, Location, ReadScenario
+from gnomon.testing.scenarios.scenario_reading import Finding, Location, ReadScenario
 from gnomon.testing.scenarios.steps import ExpectJournal, ExpectPv, Step
 
 #: Any prefix does, since a scenario has none.
