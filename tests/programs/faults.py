@@ -114,10 +114,10 @@ def hardware_faults(prefix: str, cases: list[dict[str, Any]], names: list[str]) 
     seen = []
     for case in cases:
         keys = dict(case)
-        moves_s, then = keys.pop("moves_s", 0.3), keys.pop("put", None)
+        moves_s, then = keys.pop("moves_s", 0.0), keys.pop("put", None)
         put(prefix, "ca", SUPPLY, 0.5)
         call(prefix, do="add", **keys)
-        time.sleep(0.25)
+        time.sleep(0.2)
         answers = {} if then is None else {protocol: put(prefix, protocol, SUPPLY, then) for protocol in ("ca", "pva")}
         found: dict[str, dict[str, list[dict[str, Any]]]] = {p: {name: [] for name in names} for p in ("ca", "pva")}
         end = time.monotonic() + moves_s
