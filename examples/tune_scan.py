@@ -9,7 +9,7 @@ import numpy as np
 from careful import PATIENCE_S, Trouble, main, put, read, restored
 
 QUADRUPOLES, TUNE, CURRENT, LIFETIME = "Q1PDR", "TUNEZR:rdH", "MDIZ3T5G:current", "MDIZ3T5G:lt10"
-STEPS_A, DWELL_S = np.linspace(-0.08, 0.08, 5), 0.3
+STEPS_A, DWELL_S = np.linspace(-0.08, 0.08, 5), 0.5
 #: Change of the tune by the current, from the model [kHz/A]; the smallest part of it that counts as an answer.
 SLOPE_KHZ_PER_A, LEAST = 61.4, 0.3
 
