@@ -14,7 +14,7 @@ STEERER, STEP_A, MONITORS = "HS4P1D1R", 0.05, 123
 ROUNDS, SCATTER_MM = 5, 0.03
 #: Largest way of the orbit during the measurement [mm].
 DRIFT_MM = 0.05
-TRIES, PAUSE_S, SETTLE_S = 5, 0.7, 0.05
+TRIES, PAUSE_S, SETTLE_S = 4, 0.7, 0.05
 
 
 class Unquiet(Trouble):

@@ -6,7 +6,7 @@ import time
 import epics
 
 PREFIX = os.environ.get("GNOMON_PREFIX", "TWIN:")
-STEERER, STEP_A, SETTLE_S = "HS4P1D1R", 0.05, 1.0
+STEERER, STEP_A, SETTLE_S = "HS4P1D1R", 0.05, 0.7
 
 names = [str(name) for name in epics.caget(f"{PREFIX}ORBITCC:rdBpmNames")]
 epics.caput(f"{PREFIX}{STEERER}:set", STEP_A, wait=True, timeout=5)

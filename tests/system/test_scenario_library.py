@@ -23,8 +23,8 @@ SCENARIOS = {name: find_scenario(name).scenario for name in shipped_scenarios()}
 WITH_NAIVE = [name for name, each in SCENARIOS.items() if each.examples is not None and each.examples.naive]
 #: Naive programs that take long to fail: with --soak.
 LONG = (
-    "access_denied", "client_that_floods", "feedback_on_a_frozen_tune", "group_applied_in_part", "ioc_restarts", "local_mode",
-    "orbit_jumps", "propagator_hung", "put_lost_in_a_bump", "put_never_completes", "supply_trips",
+    "access_denied", "client_that_floods", "feedback_on_a_frozen_tune", "group_applied_in_part", "ioc_restarts",
+    "local_mode", "orbit_jumps", "propagator_hung", "put_lost_in_a_bump", "put_never_completes", "supply_trips",
 )  # fmt: skip
 
 
