@@ -161,9 +161,13 @@ class Soak:
                 self._add(self.shadow, draw(chance, self.targets, f"{self.probe} > -100"), ids)
                 with suppress(*TROUBLE):
                     self.shadow.put(self.probe, self.baseline[self.probe] + chance.uniform(-0.01, 0.01), 1.0)
+            try:
+                self.shadow.put("par:mode", "shadow")
+            except TROUBLE:  # a fault may deny it, and has to be cleared first
+                self._ask(self.shadow, "clear")
+                self.shadow.put("par:mode", "shadow")
             if chance.random() < 0.5:
                 self._ask(self.shadow, "clear")
-            self.shadow.put("par:mode", "shadow")
             self._following += 1
             self.counts["was a twin"] += 1
 
