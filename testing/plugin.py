@@ -126,7 +126,8 @@ def _session(config: pytest.Config) -> "Session":
                 with capture.global_and_fixture_disabled():
                     reporter.write_line(text)
 
-        config.stash[SESSION] = Session(say)
+        prefix = config.getini("gnomon_prefix")
+        config.stash[SESSION] = Session(say, "TWIN:" if prefix is None else prefix)
     return config.stash[SESSION]
 
 

@@ -26,7 +26,12 @@ class Session:
     Ports stay the same for the whole session, because libca reads its variables once in a process.
     """
 
-    def __init__(self, say: Callable[[str], None], environ: "os._Environ[str] | dict[str, str]" = os.environ) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        prefix: str = "TWIN:",
+        environ: "os._Environ[str] | dict[str, str]" = os.environ,
+    ) -> None:
         self._say = say
         self._environ = environ
         self._ports = reserve(MAX_SERVERS)
@@ -37,7 +42,7 @@ class Session:
         for name in self._before:
             del environ[name]
         # gnomon's own commands find the ring as other EPICS clients do, and not the one that the user runs.
-        environ.update(self.variables | {"GNOMON_SERVER": "epics"})
+        environ.update(self.variables | {"GNOMON_SERVER": "epics", "GNOMON_PREFIX": prefix})
 
     def get_ready(self) -> None:
         """Start the first server's process, which is ready sooner then when a test needs it."""
