@@ -13,6 +13,8 @@ __all__ = ["Command", "Commands", "Journal"]
 
 #: Begins the notes of commands of the test itself: they are not what the program under test did.
 OWN_NOTE = "test: "
+#: Protocols of commands that no client sent: of the server itself, and of faults that repeat a command.
+NOT_CLIENTS = ("internal", "fault")
 #: Commands that a message lists.
 MAX_SHOWN = 12
 
@@ -143,7 +145,7 @@ class Journal:
 
 
 def _is_own(entry: Entry) -> bool:
-    return entry.client.protocol == "internal" or entry.note.startswith(OWN_NOTE)
+    return entry.client.protocol in NOT_CLIENTS or entry.note.startswith(OWN_NOTE)
 
 
 def _commands(entry: Entry) -> Iterator[Command]:
