@@ -87,6 +87,30 @@ step "gnomon watch without its extra"
 said=$("$work/venv/bin/gnomon" watch 2>&1) && fail "gnomon watch runs without textual"
 grep -qF "gnomon[watch]" <<<"$said" || fail "gnomon watch does not name its extra but says: $said"
 
+step "the pytest plugin, with nothing but pytest beside it"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check --prefer-binary pytest
+mkdir "$work/project"
+cat >"$work/project/test_ring.py" <<'PY'
+def test_a_steerer_moves_the_beam(ring, journal):
+    import epics
+
+    assert epics.caput(ring.pv("HS4P1D1R:set"), 0.1, wait=True, timeout=10) == 1
+    assert ring.orbit.rms_x > 0.1
+    assert journal.commands("HS*").values == [0.1]
+PY
+cat >"$work/project/test_none.py" <<'PY'
+import sys
+
+
+def test_the_plugin_waits():
+    assert "gnomon.testing.plugin" in sys.modules
+    assert not {"numpy", "p4p", "caproto", "gnomon.lattice"} & set(sys.modules)
+PY
+for test in none ring; do
+  (cd "$work/project" && "$work/venv/bin/python" -m pytest -q -p no:cacheprovider "test_$test.py" >"$work/$test.log" 2>&1) ||
+    { cat "$work/$test.log" >&2; fail "the pytest plugin does not work: test_$test.py"; }
+done
+
 [ -z "$(ls -A)" ] || fail "gnomon machine list left files behind: $(ls -A)"
 
 step "the wheel is good: $(basename "$wheel"), $(du -k "$wheel" | cut -f1) kB"
