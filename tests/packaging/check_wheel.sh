@@ -54,13 +54,19 @@ from importlib.resources import files
 import gnomon
 
 assert gnomon.__file__.startswith(sys.prefix), f"not the installed gnomon: {gnomon.__file__}"
-for module in pkgutil.walk_packages(gnomon.__path__, "gnomon."):
+#: Modules that need another package, beside which they stand: their commands name the extra, pytest loads its plugin.
+OTHERS = {
+    "gnomon.cli.watch.app": "textual",
+    "gnomon.clients.bluesky_devices": "ophyd_async",
+    "gnomon.testing.plugin": "pytest",
+}
+for module in pkgutil.walk_packages(gnomon.__path__, "gnomon.", onerror=lambda name: None):
     if not module.name.endswith("__main__"):
         try:
             importlib.import_module(module.name)
         except ImportError as error:  # what an extra brings is not there, and the module must say which
-            if module.name == "gnomon.cli.watch.app" and error.name == "textual":
-                continue  # its command says so, as is looked at below
+            if any(module.name.startswith(name) and error.name == other for name, other in OTHERS.items()):
+                continue
             assert error.name == "sympy" and "gnomon[symbols]" in str(error), f"{module.name}: {error}"
 
 
