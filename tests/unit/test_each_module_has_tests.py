@@ -21,6 +21,7 @@ LARGE = 40
 KERNELS = re.compile(r"propagator/(live|six|derivatives|ensembles)/|propagator/(worker|warmup)\.py")
 #: Folders whose modules are pieces of one function, which is tested as a whole.
 AS_A_WHOLE = {
+    "clients/gym/": "environments: through `RingEnvironment`, with gymnasium's own check",
     "clients/bluesky_devices/": "devices of a ring: through `RingDevices`, with ophyd-async's mock signals",
     "ioc/panels/": "panels as files, through `make_panels`",
     "lattice/exchange/": "readers and writers: on files, against MAD-X, elegant and AT",
