@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 
-from programs import bluesky_client
+from programs import bluesky_client, gym_client
 from system.twin_process import TwinProcess
 
 pytestmark = pytest.mark.network
@@ -76,6 +76,13 @@ def test_devices_of_both_exports_connect_and_scan(twin: TwinProcess, tmp_path: P
         assert x[0] == pytest.approx(-x[2], rel=0.05)
         assert abs(x[0]) > 0.1
         assert told[f"{face} units"] == ["A", "mm"]
+
+
+def test_an_agent_sees_the_same_on_the_server_as_on_the_model(twin: TwinProcess) -> None:
+    without_addresses(twin)
+    told: dict[str, Any] = twin.client(gym_client.same_on_both)
+    assert max(told["differences"]) < 1e-5
+    assert (told["moved"], told["back"]) == (True, True)
 
 
 def test_a_scan_waits_for_ramps_on_a_machine_and_its_end_is_an_error(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "inject_faults.md",
     ROOT / "docs" / "how-to" / "run_a_shadow.md",
     ROOT / "docs" / "how-to" / "snapshots_and_forks.md",
+    ROOT / "docs" / "how-to" / "train_an_agent.md",
     ROOT / "docs" / "how-to" / "use_bluesky.md",
 )
 
