@@ -22,7 +22,7 @@ def same_on_both() -> dict[str, Any]:
         seen = [each.reset(seed=4)[0] for each in environments]
         for step in range(STEPS):
             differences.append(float(np.abs(seen[0] - seen[1]).max()))
-            action = np.full(environments[0].action_space.shape, 0.3 * (-1) ** step, dtype=np.float32)
+            action = np.full(len(environments[0].plant.supplies), 0.3 * (-1) ** step, dtype=np.float32)
             seen = [each.step(action)[0] for each in environments]
         moved = ring.get("HS*:set") != before
         environments[1].close()

@@ -41,7 +41,7 @@ def test_all_112_steerers_of_bessy_ii_move_at_once() -> None:
 
 def solve(environment: RingEnvironment, seen: Any, values: Any, steps: int) -> float:
     """Correct by the response of what is seen, found by moving each current a little; the last reward."""
-    size = environment.action_space.shape[0]
+    size = len(environment.plant.supplies)
     start = environment.currents
     response = np.empty((len(values(seen)), size))
     for n in range(size):
@@ -89,7 +89,7 @@ def test_faults_are_there_on_request() -> None:
     environment.reset(seed=1, options={"imperfections": Imperfections(dead=(dead,), stuck=(stuck,))})
     assert environment.state.x[3] == environment.state.y[3] == 0.0
     before = environment.state.x
-    action = np.zeros(environment.action_space.shape[0], dtype=np.float32)
+    action = np.zeros(len(environment.plant.supplies), dtype=np.float32)
     action[2] = 1.0
     environment.step(action)
     np.testing.assert_allclose(environment.state.x, before, atol=1e-9)
