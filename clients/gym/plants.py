@@ -41,7 +41,7 @@ class PlantState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imperfections:
-    """What makes an episode's ring differ from its document. `scale` multiplies the errors of role machine; 0: none.
+    """Differences of an episode's ring from its document. `scale` multiplies the errors of role machine; 0: none.
 
     An episode has one of `machines` different machines, none of them a server's. `noise_mm` is that of a reading,
     `tune_noise` that of a tune. `dead` are monitors that read 0, `stuck` power supplies that do not move.
