@@ -29,10 +29,11 @@ def add(
     running: RunningTwin,
     as_json: Json = False,
 ) -> None:
-    """Add a fault: make commands to some devices go wrong.
+    """Add a fault: make commands, readings, connections or other things go wrong.
 
     For example `gnomon fault add abandon 'Q1P*' count=3`, `gnomon fault add delay HS4P1D1R delay_s=2`,
-    `gnomon fault add modify 'HS*' scale=1.1 after_s=10 for_s=60 probability=0.5`.
+    `gnomon fault add modify 'HS*' scale=1.1 after_s=10 for_s=60 probability=0.5`,
+    `gnomon fault add connection_lost for_s=30`.
     """
     arguments = {"do": "add", "kind": kind} | _keys(keys or [])
     _show([call_running("dt:fault", arguments, running)], "added", as_json)
