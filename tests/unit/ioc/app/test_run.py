@@ -50,7 +50,7 @@ async def test_a_signal_stops_the_server_and_all_of_it(
 
     async def start(config: Config, stack: AsyncExitStack, *_: Any, **__: Any) -> Any:
         stack.callback(events.append, "stopped")
-        return SimpleNamespace(servers=SimpleNamespace(budget=Budget()))
+        return SimpleNamespace(servers=SimpleNamespace(budget=Budget()), recipe=SimpleNamespace(config=config))
 
     def introduce(serving: Any, console: Console, seconds: float) -> None:
         assert 0.0 <= seconds < 60.0
