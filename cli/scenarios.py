@@ -143,6 +143,7 @@ def run(
             target = stack.enter_context(OwnServer(machine, asked.ring.role, asked.seed))
         else:
             target = choose_server(prefix=running.prefix, config=running.config, server=running.server)
+        display.say("reading the ring as it is ...")
         report = Player(target, command or ()).play(asked, name, display)
     if junit is not None:
         junit.write_text(render([report]), encoding="utf-8")
@@ -213,6 +214,8 @@ class _Display:
 
 def _print_report(report: "Report") -> None:
     """Print the verdict and, if something failed, the end of what the application printed."""
+    if report.others:
+        say(f"attention: faults of others act, too: {report.others}")
     if not report.passed and report.output:
         say("the application printed:")
         for line in report.output.rstrip().splitlines()[-20:]:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from gnomon.clients.epics_client import EpicsClient
@@ -16,7 +17,7 @@ from gnomon.lattice import GnomonError
 from gnomon.testing.scenarios.application import Application
 from gnomon.testing.scenarios.expectations import OWN_NOTE, Judgement, judge_application, judge_journal, judge_pv
 from gnomon.testing.scenarios.found_ring import FoundRing, ServedJournal
-from gnomon.testing.scenarios.report import INTERRUPTED, MAX_OUTPUT, Report, StepResult, Verdict
+from gnomon.testing.scenarios.report import INTERRUPTED, MAX_OUTPUT, OTHERS, Report, StepResult, Verdict
 from gnomon.testing.scenarios.scenario_document import Scenario
 from gnomon.testing.scenarios.step_texts import describe_step
 from gnomon.testing.scenarios.steps import Step
@@ -82,11 +83,13 @@ class Player:
         ):
             journal = _fitting_journal(client, scenario, self._target)
             _refuse_unknown_pvs(client, scenario)
+            others = "; ".join(str(fault["text"]) for fault in client.call("dt:fault", {"do": "list"}))
             play = _Play(
                 client, looking, journal, FoundRing(client, journal, name),
                 Application(self._command, self._environment), name, self._clock,
             )  # fmt: skip
-            return play.run(scenario, progress, self._target.describe())
+            report = play.run(scenario, progress, self._target.describe())
+            return replace(report, properties={OTHERS: others}) if others else report
 
 
 class _Play:

@@ -9,6 +9,8 @@ from gnomon.lattice.text import printable
 
 #: Reason why a scenario ended early.
 INTERRUPTED = "interrupted"
+#: Property of a report: the faults that were there before.
+OTHERS = "faults of others"
 #: Longest output of an application in a report [characters].
 MAX_OUTPUT = 20_000
 
@@ -65,6 +67,11 @@ class Report:
     def passed(self) -> bool:
         """True if every expectation held, every action was done, and the ring is as it was found."""
         return not self.restored and not self.ended and all(result.good for result in self.results)
+
+    @property
+    def others(self) -> str:
+        """Faults that acted besides those of the scenario; empty if there were none."""
+        return self.properties.get(OTHERS, "")
 
     @property
     def interrupted(self) -> bool:

@@ -89,6 +89,9 @@ for machine in bessy2 mls; do
   grep -q "$machine" <<<"$listed" || fail "gnomon machine list does not show $machine but: $listed"
 done
 
+step "scenarios ship, and are valid"
+"$work/venv/bin/gnomon" fault check polarity_after_repair >/dev/null || fail "a shipped scenario is not valid"
+
 step "gnomon watch without its extra"
 said=$("$work/venv/bin/gnomon" watch 2>&1) && fail "gnomon watch runs without textual"
 grep -qF "gnomon[watch]" <<<"$said" || fail "gnomon watch does not name its extra but says: $said"

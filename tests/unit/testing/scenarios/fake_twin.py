@@ -92,6 +92,8 @@ class FakeTwin:
             for device, value in zip(given["devices"], given["values"], strict=True):
                 self.command(device, value, given["note"])
             return {}
+        if given["do"] == "list":
+            return [{"text": f"fault {number}"} for number in self.faults]
         if given["do"] == "clear":
             self.calls.append(f"clear {given['id']}")
             if int(given["id"]) not in self.faults:

@@ -59,6 +59,14 @@ def test_settings_and_faults_are_taken_back(tmp_path: Path, twin: FakeTwin) -> N
     assert all(note.startswith("scenario made") for note in twin.notes)
 
 
+def test_faults_of_others_are_told_and_stay(tmp_path: Path, twin: FakeTwin) -> None:
+    twin.faults[7] = {"kind": "abandon"}
+    report = play(tmp_path, "  - wait_s: 0\n")
+    assert report.passed
+    assert report.others == "fault 7"
+    assert list(twin.faults) == [7]
+
+
 def test_a_setpoint_that_shows_what_never_acted_is_put_back_too(tmp_path: Path, twin: FakeTwin) -> None:
     found = FoundRing(twin, ServedJournal(twin), "made")  # type: ignore[arg-type]
     twin.shown["Q1"] = 5.0  # a put that a fault has lost
