@@ -5,10 +5,10 @@ arguments. This package needs the extra `gnomon[gym]`.
 """
 
 from gnomon.clients.gym.epics_plant import EpicsPlant
+from gnomon.clients.gym.learning_tasks import TASKS, Task
 from gnomon.clients.gym.model_plant import ModelPlant
 from gnomon.clients.gym.plants import Imperfections, Plant, PlantState
 from gnomon.clients.gym.ring_environment import RingEnvironment, register_environments
-from gnomon.clients.gym.tasks import TASKS, Task
 
 __all__ = [
     "TASKS",

@@ -37,7 +37,7 @@ class EpicsPlant:
         self._before: Floats = np.array(list(found.values()) if isinstance(found, dict) else [found], dtype=float)
         self._stuck = indices((), ())
 
-    def begin(self, imperfections: Imperfections, random: np.random.Generator) -> None:
+    def begin(self, imperfections: Imperfections, number: int, random: np.random.Generator) -> None:
         """Begin an episode: supplies that are to be stuck are not moved; all else is the server's."""
         self._stuck = indices(self.supplies, imperfections.stuck)
 
@@ -50,7 +50,7 @@ class EpicsPlant:
         time.sleep(self._settle_s)
         if not self._ring.has_beam:
             return no_beam(self._ring.reason, len(self.monitors))
-        orbit, optics, tunes = self._ring.orbit, self._ring.optics, self._ring.tunes
+        orbit, optics, tunes = self._ring.orbit.columns, self._ring.optics.columns, self._ring.tunes
         chromaticities = self._ring.chromaticities
         beta = np.column_stack([np.asarray(optics[f"beta_{plane}"])[self._at] for plane in "xy"])
         return PlantState(

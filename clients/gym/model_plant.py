@@ -73,16 +73,15 @@ class ModelPlant:
         self._dead = self._stuck = indices((), ())
         self.design = self.apply(self.nominal)
 
-    def begin(self, imperfections: Imperfections, random: np.random.Generator) -> None:
-        """Begin an episode with a machine that is drawn anew. Without a closed orbit, its errors are halved."""
+    def begin(self, imperfections: Imperfections, number: int, random: np.random.Generator) -> None:
+        """Begin an episode on the machine with a number. Without a closed orbit, its errors are halved."""
         self._imperfections, self._random = imperfections, random
         self._dead = indices(self.monitors, imperfections.dead)
         self._stuck = indices(self.supplies, imperfections.stuck)
         self._true, scale = None, imperfections.scale
-        seed = int(random.integers(imperfections.machines))
         self._propagator = self._fresh()
         while scale > SMALLEST:
-            self._true = self._machine(seed, scale)
+            self._true = self._machine(number, scale)
             self._propagator = self._fresh()
             if self._beam(self.nominal).found:
                 return

@@ -83,8 +83,8 @@ class Plant(Protocol):
         """The beam of the ideal ring with nominal currents."""
         ...
 
-    def begin(self, imperfections: Imperfections, random: np.random.Generator) -> None:
-        """Begin an episode: with errors drawn anew, where the ring has such a thing."""
+    def begin(self, imperfections: Imperfections, number: int, random: np.random.Generator) -> None:
+        """Begin an episode: with the errors of the machine with a number, where the ring has such a thing."""
         ...
 
     def apply(self, currents: Floats) -> PlantState:

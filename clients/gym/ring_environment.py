@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.clients.errors import ClientError
+from gnomon.clients.gym.learning_tasks import TASKS
 from gnomon.clients.gym.model_plant import ModelPlant, supply_names
 from gnomon.clients.gym.plants import Floats, Imperfections, Plant, PlantState
-from gnomon.clients.gym.tasks import TASKS
 from gnomon.lattice.near_names import near_names_hint
 
 __all__ = ["RingEnvironment", "register_environments"]
@@ -76,7 +76,8 @@ class RingEnvironment(gymnasium.Env[Seen, NDArray[np.float32]]):
         super().reset(seed=seed)
         options = options or {}
         random = self.np_random
-        self.plant.begin(options.get("imperfections", self.imperfections), random)
+        imperfections = options.get("imperfections", self.imperfections)
+        self.plant.begin(imperfections, int(random.integers(imperfections.machines)), random)
         drawn = self.plant.design.tune + random.uniform(-self.task.target, self.task.target, 2)
         self._target = np.asarray(options.get("target", drawn), dtype=float) % 1.0
         away = self.task.start * self._range * random.standard_normal(len(self._range))
