@@ -4,7 +4,6 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any, Literal
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,11 @@ from gnomon.clients.gym.learning_tasks import TASKS
 from gnomon.clients.gym.model_plant import ModelPlant, supply_names
 from gnomon.clients.gym.plants import Floats, Imperfections, Plant, PlantState
 from gnomon.lattice.near_names import near_names_hint
+
+try:
+    import gymnasium
+except ImportError as missing:
+    raise ImportError("environments need gymnasium: pip install 'gnomon[gym]'", name="gymnasium") from missing
 
 __all__ = ["RingEnvironment", "register_environments"]
 

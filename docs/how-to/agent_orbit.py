@@ -1,9 +1,10 @@
 """An agent that corrects the orbit with the response that it has measured."""
 
-import gymnasium
 import numpy as np
 
-environment = gymnasium.make("gnomon/OrbitCorrection-v0").unwrapped
+from gnomon.clients.gym import RingEnvironment
+
+environment = RingEnvironment("orbit")
 seen, info = environment.reset(seed=1)
 readings = 2 * len(environment.plant.monitors)
 steerers = len(environment.plant.supplies)

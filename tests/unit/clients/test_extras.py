@@ -24,3 +24,9 @@ def test_without_the_extra_the_error_names_it(missing: str, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ClientError, match=rf"needs {missing}, which is not installed: pip install 'gnomon\[bluesky\]'"):
         clients.devices("bessy2", prefix="T:")
+
+
+def test_without_gymnasium_the_error_names_its_extra() -> None:
+    code = "import sys; sys.modules['gymnasium'] = None; import gnomon.clients.gym"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("ImportError: environments need gymnasium: pip install 'gnomon[gym]'\n")
