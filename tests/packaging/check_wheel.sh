@@ -58,6 +58,7 @@ assert gnomon.__file__.startswith(sys.prefix), f"not the installed gnomon: {gnom
 OTHERS = {
     "gnomon.cli.watch.app": "textual",
     "gnomon.clients.bluesky_devices": "ophyd_async",
+    "gnomon.clients.classic": "ophyd",
     "gnomon.testing.plugin": "pytest",
 }
 for module in pkgutil.walk_packages(gnomon.__path__, "gnomon.", onerror=lambda name: None):
