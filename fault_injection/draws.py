@@ -129,7 +129,9 @@ def normal_quantile(p: Floats) -> Floats:
     inside = np.abs(q) <= 0.425
     result = q * _ratio(_CENTRE, np.where(inside, centre, 0.0))
     r = np.sqrt(-logarithm(np.where(inside, 0.25, np.minimum(p, 1.0 - p))))
-    outside = np.where(r <= 5.0, _ratio(_MIDDLE, r - 1.6), _ratio(_TAIL, r - 5.0))
+    outside, far = _ratio(_MIDDLE, r - 1.6), r > 5.0
+    if far.any():  # one of 10^11
+        outside = np.where(far, _ratio(_TAIL, r - 5.0), outside)
     return np.where(inside, result, np.where(q < 0.0, -outside, outside))
 
 

@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.cli.light_imports import import_p4p_without_setuptools
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.config import AccessConfig, GuardConfig
 from gnomon.ioc.base.protocols import PutFuture, PutReply
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
-from gnomon.ioc.servers.pva.pva_server import PvaServer
-from gnomon.ioc.servers.pva.settings import Settings
 from gnomon.lattice import Client
 
 LENGTH, SCALARS, RATE_HZ = 100_000, 100, 50.0
@@ -53,6 +52,9 @@ def call(arguments: dict[str, Any], client: Client) -> "Future[str]":
 
 
 async def serve(limits: GuardConfig, port: int, broadcast_port: int, access: AccessConfig) -> None:
+    from gnomon.ioc.servers.pva.pva_server import PvaServer
+    from gnomon.ioc.servers.pva.settings import Settings
+
     specs = [
         PvSpec(name="G:set", kind=Kind.FLOAT, source="", description="", writable=True),
         PvSpec(name="G:wave", kind=Kind.FLOATS, source="", description="", length=LENGTH),
@@ -77,6 +79,7 @@ async def serve(limits: GuardConfig, port: int, broadcast_port: int, access: Acc
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
+    import_p4p_without_setuptools()
     given = json.loads(sys.argv[1])
     rules = AccessConfig.model_validate({"rules": [{"allow": given.pop("allow", "write")}]})
     asyncio.run(serve(GuardConfig(**given), int(sys.argv[2]), int(sys.argv[3]), rules))
