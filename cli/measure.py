@@ -192,7 +192,7 @@ def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[Row, int], None] | N
         progress.update(task, total=total, completed=len(rows))
         live.update(Group(_table(rows), progress))
 
-    with Live(progress, console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
+    with Live(progress, console=Console(stderr=True, emoji=False), refresh_per_second=8, transient=True) as live:
         yield show
 
 

@@ -14,13 +14,13 @@ from rich.console import Console
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.banner import introduce
 from gnomon.ioc.app.serving import Serving, start
+from gnomon.ioc.base.background_tasks import background_task, cancelled
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.garbage import collect_garbage
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
 from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.service_manager import notify_service_manager
-from gnomon.ioc.base.tasks import background_task, cancelled
 
 __all__ = ["bound_memory", "run"]
 

@@ -21,8 +21,8 @@ from gnomon.ioc.app.injected_readings import InjectedReadings
 from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
+from gnomon.ioc.base.background_tasks import background_task, cancelled
 from gnomon.ioc.base.config import Config
-from gnomon.ioc.base.tasks import background_task, cancelled
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching

@@ -9,8 +9,8 @@ from typing import Any
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.db.sources import Source, in_force
+from gnomon.ioc.base.background_tasks import background_task
 from gnomon.ioc.base.config import ShadowConfig
-from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.commands.reservation import Right

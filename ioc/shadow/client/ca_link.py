@@ -10,8 +10,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gnomon.ioc.base.background_tasks import background_task
 from gnomon.ioc.base.log_limits import SparingLog
-from gnomon.ioc.base.tasks import background_task
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.address_lists import resolve
 from gnomon.ioc.shadow.client import ca_messages as ca

@@ -19,7 +19,7 @@ from unit.recorder.test_replay_steps import Recording, current
 WITHOUT = {
     "serve", "watch", "panels", "init", "config path", "config check", "config explain", "machine check",
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
-    "snapshot export", "snapshot import", "fault run", "fault check", "export happi", "export ophyd",
+    "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
 }  # fmt: skip
 
 
