@@ -16,6 +16,7 @@ from gnomon.recorder import Entry, Filter, JournalError, Reader, ReviewError
 from gnomon.recorder.recorded_states import Nominals, state_now
 from gnomon.recorder.review import Settings, restoration
 from gnomon.testing.scenarios.expectations import OWN_NOTE
+from gnomon.testing.scenarios.interrupts import deferred
 from gnomon.testing.scenarios.references import ALL
 
 #: Time that the server has to take everything back [s].
@@ -68,11 +69,12 @@ class FoundRing:
     def add_fault(self, keys: Mapping[str, Any], label: str | None) -> str:
         """Inject a fault that is to be cleared at the end; returns its text. Raises ClientError."""
         texts = {key: "true" if value is True else str(value) for key, value in keys.items()}
-        fault = self._client.call("dt:fault", {"do": "add", **texts})
-        if label is None:
-            self._unnamed.append(int(fault["id"]))
-        else:
-            self._faults[label] = int(fault["id"])
+        with deferred():  # a fault whose number nobody knows could not be cleared
+            fault = self._client.call("dt:fault", {"do": "add", **texts})
+            if label is None:
+                self._unnamed.append(int(fault["id"]))
+            else:
+                self._faults[label] = int(fault["id"])
         return str(fault.get("text", f"fault {fault['id']}"))
 
     def clear(self, label: str) -> None:
@@ -123,9 +125,8 @@ class FoundRing:
         setpoints = {r.name: self._shown[r.name] for r in self._read_setpoints() if r.value != self._shown[r.name]}
         if setpoints:
             self._client.set(setpoints, self._note)
-        for name, before in self._controls.items():
-            if self._client.get(name)[0].value != before.value:
-                self._client.put(name, before.value if before.index is None else before.index)
+        for before in self._changed_controls():
+            self._client.put(before.name, before.value if before.index is None else before.index)
         if self._beam and not self._beam_found():
             for info in self._client.find_pvs(source=sources.INJECT.name):
                 self._client.put(info.name, 1)
@@ -142,6 +143,7 @@ class FoundRing:
                 != self._settings.get((device, setting), nominals.find((device, setting)))
             ]  # fmt: skip
         wrong += [r.name for r in self._read_setpoints() if r.value != self._shown[r.name]]
+        wrong += [before.name for before in self._changed_controls()]
         if wrong:
             more = f" and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
             yield f"{', '.join(wrong[:MAX_NAMED])}{more} not as before"
@@ -154,6 +156,11 @@ class FoundRing:
             yield f"command {', '.join(map(str, waiting[:MAX_NAMED]))} has not acted yet, and will"
         if self._beam and not self._beam_found():
             yield "there is no beam, and there was one"
+
+    def _changed_controls(self) -> list[Reading]:
+        """Return the readings, from before the scenario, of controls that show something else now."""
+        kept = self._controls.values()
+        return [before for before in kept if self._client.get(before.name)[0].value != before.value]
 
     def _read_setpoints(self) -> list[Reading]:
         names = [info.name for info in self._client.pvs.values() if info.source == sources.SET.name]

@@ -17,6 +17,7 @@ from gnomon.lattice import GnomonError
 from gnomon.testing.scenarios.application import Application
 from gnomon.testing.scenarios.expectations import OWN_NOTE, Judgement, judge_application, judge_journal, judge_pv
 from gnomon.testing.scenarios.found_ring import FoundRing, ServedJournal
+from gnomon.testing.scenarios.interrupts import uninterrupted
 from gnomon.testing.scenarios.report import INTERRUPTED, MAX_OUTPUT, OTHERS, Report, StepResult, Verdict
 from gnomon.testing.scenarios.scenario_document import Scenario
 from gnomon.testing.scenarios.step_texts import describe_step
@@ -132,7 +133,7 @@ class _Play:
         except KeyboardInterrupt:
             ended = INTERRUPTED
         finally:
-            with _Uninterrupted():
+            with uninterrupted():
                 progress.restoring()
                 self._application.end()
                 restored = self._found.restore(self._clock)
@@ -145,9 +146,9 @@ class _Play:
 
     def _play(self, number: int, step: Step, began: float) -> StepResult:
         start = self._clock()
-        if step.name:
-            self._since[step.name] = self._journal.last + 1
         try:
+            if step.name:
+                self._since[step.name] = self._journal.last + 1
             if step.expects:
                 judged = self._expect(step, start)
                 verdict, found = (Verdict.HELD if judged.holds else Verdict.FAILED), judged.found
@@ -262,22 +263,6 @@ class _Play:
         names = list(dict.fromkeys(each.pv for each in asked))
         if names:
             self._before = dict(zip(names, self._client.get(*names), strict=True))
-
-
-class _Uninterrupted:
-    """A time in which Ctrl-C and SIGTERM do not stop the way back."""
-
-    def __enter__(self) -> None:
-        self._handlers = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._handlers[number] = signal.signal(number, signal.SIG_IGN)
-            except ValueError:  # not the main thread, which alone gets them
-                return
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
 
 
 def _fitting_journal(client: EpicsClient, scenario: Scenario, target: Target) -> ServedJournal:

@@ -1,6 +1,7 @@
 """Playing a scenario: what each step does, what is counted, and the ring as it was found, however it ends."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,29 @@ def test_controls_and_beam_come_back(tmp_path: Path, twin: FakeTwin) -> None:
     twin.active, twin.beam = "off", False
     assert found.restore() == ""
     assert twin.calls == ["put dt:active 1", "put dt:inject 1"]
+
+
+def test_a_control_alone_comes_back(tmp_path: Path, twin: FakeTwin) -> None:
+    report = play(tmp_path, '  - put: {"dt:active": "off"}\n')
+    assert report.passed
+    assert twin.calls == ["put dt:active off", "put dt:active 1"]
+
+
+def test_a_fault_that_is_being_added_when_an_interrupt_comes_is_cleared(
+    tmp_path: Path, twin: FakeTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = twin.call
+
+    def interrupted(procedure: str, arguments: dict[str, str] | None = None) -> object:
+        answer = call(procedure, arguments)
+        if (arguments or {}).get("do") == "add":
+            signal.raise_signal(signal.SIGINT)
+        return answer
+
+    monkeypatch.setattr(twin, "call", interrupted)
+    report = play(tmp_path, "  - fault: {kind: abandon, device: Q1}\n  - wait_s: 60\n")
+    assert report.interrupted
+    assert twin.calls == ["add abandon", "clear 1"]
 
 
 def test_a_ring_that_cannot_be_restored_is_told(
