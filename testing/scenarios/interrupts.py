@@ -29,7 +29,7 @@ def deferred() -> Iterator[None]:
 @contextmanager
 def _handlers(handler: Handler) -> Iterator[None]:
     """Handle both signals in another way. They come to the main thread alone; in others nothing has to be done."""
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.signal(number, handler)
