@@ -86,7 +86,7 @@ def test_an_interrupt_leaves_everything_as_it_was(ring):
     disturb(ring)
     program = subprocess.Popen([sys.executable, FOLDER / "orbit_correction.py"], stderr=subprocess.DEVNULL)
     try:
-        ring.wait_until(lambda: ring.journal.commands("HS1PT2R"), what="the program measures")
+        ring.wait_until(lambda: ring.journal.commands("HS1PT2R"), timeout_s=30.0, what="the program measures")
         program.send_signal(signal.SIGINT)
         assert program.wait(20.0) != 0
     finally:
@@ -98,7 +98,9 @@ def test_an_interrupt_leaves_everything_as_it_was(ring):
 def test_an_imperfect_machine_is_corrected(machine):
     before = machine.orbit
     machine.set({name: machine.get(name) + change for name, change in DISTURBED.items()})
-    machine.wait_until(lambda: machine.orbit.rms_x > before.rms_x + 0.1, what="the supplies have ramped")
+    machine.wait_until(
+        lambda: machine.orbit.rms_x > before.rms_x + 0.1, timeout_s=20.0, what="the supplies have ramped"
+    )
     done = run("orbit_correction.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert machine.orbit.rms_x < before.rms_x + 0.05

@@ -61,7 +61,7 @@ def test_everything_is_back(ring, journal):
     began = time.monotonic()
     assert epics.caget(SETPOINT) == 0.0 and events == [True]  # never disconnected
     assert client[0].get("TWIN:Q1PDR:set") == ring.get("Q1PDR")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
     assert not ring.faults and not journal.commands() and journal.notes() == []
     assert ring.get("dt:orbit:ref:use") == "zero" and ring.get("dt:orbit:ref:names") == ["zero"]
     assert ring.orbit.rms_x < 1e-6
