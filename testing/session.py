@@ -45,7 +45,7 @@ class Session:
         environ.update(self.variables | {"GNOMON_SERVER": "epics", "GNOMON_PREFIX": prefix})
 
     def get_ready(self) -> None:
-        """Start the first server's process, which is ready sooner then when a test needs it."""
+        """Start the first server's process, so that it is ready sooner when a test needs it."""
         from gnomon.testing.server import RingServer
 
         if not self._slots:
@@ -83,8 +83,8 @@ class Session:
         return Truth(ring.remote, slot.server.configuration, slot.server.journal.parent)
 
     def log(self) -> str:
-        """Read what the servers have logged during the present test."""
-        return "".join(slot.server.log(slot.log_from) for slot in self._slots)
+        """Read what the servers of the present test have logged during it."""
+        return "".join(slot.server.log(slot.log_from) for slot in self._slots if slot.in_use)
 
     def close(self) -> None:
         """End the servers, and put the environment back as it was."""
