@@ -223,3 +223,9 @@ async def test_pvs_that_do_not_answer_are_told_in_a_line(ring: RingDevices) -> N
         await ring.supplies.connect(timeout=0.01)
     assert len(str(told.value)) < 300
     assert "ca://TWIN:S1PR:rdbk" in str(told.value)
+
+
+async def test_a_ring_connects_whole_with_and_without_magnets() -> None:
+    mls = RingDevices(find_machine_pvs("mls", ""))
+    await mls.connect(mock=True)
+    assert (await mls.supplies["Q1P1K1RP"].locate())["setpoint"] == 0.0
