@@ -47,10 +47,11 @@ class Desk:
         """Read orbit (2, monitors) [mm] or tunes (2,), averaged over readings."""
         import numpy as np
 
+        ring = self.devices()  # says so if Bluesky is missing
         from gnomon.procedures.plans import Recording, orbit_plan, run_plan, tunes_plan
 
         recording = Recording()
-        run_plan((orbit_plan if what == "orbit" else tunes_plan)(self.devices(), recording, readings))
+        run_plan((orbit_plan if what == "orbit" else tunes_plan)(ring, recording, readings))
         return np.array([recording.column(plane).mean(axis=0) for plane in "xy"])
 
     def act(self, lattice: "Lattice", proposal: "Proposal", note: str) -> "Applied":
