@@ -59,7 +59,7 @@ class Desk:
         from gnomon.recorder.apply import SetStep, TwinTarget, apply
 
         steps = [SetStep(key, value) for key, value in proposal.settings.items()]
-        if self.session.state().role == "twin":
+        if self.session.role == "twin":
             from gnomon.cli.sending import make_remote
 
             return apply(steps, TwinTarget(make_remote(), self.session.prefix, lattice), note)

@@ -50,6 +50,6 @@ def bump(
     with open_desk(connection, results) as desk:
 
         def propose(lattice: "Lattice") -> "Proposal":
-            return propose_bump(lattice, monitor, plane, wanted, steerers, rf)
+            return propose_bump(lattice, monitor, plane, wanted, steerers, rf, desk.session.model_lattice(lattice))
 
         correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)

@@ -76,7 +76,8 @@ def orbit(
 
         def propose(lattice: "Lattice") -> "Proposal":
             away = desk.read("orbit", readings) - _reference(desk)
-            return propose_orbit(lattice, away, parameters, tuple(steerers or ("*",)), measured)
+            model = desk.session.model_lattice(lattice)
+            return propose_orbit(lattice, away, parameters, tuple(steerers or ("*",)), measured, model)
 
         correct(desk, propose, act=act, steps=steps, note=note, as_json=as_json)
 
@@ -107,7 +108,8 @@ def tune(
 
         def propose(lattice: "Lattice") -> "Proposal":
             tunes = desk.read("tunes", readings)
-            return propose_working_point(lattice, "tune", tunes, wanted, _patterns(supplies), measured)
+            model = desk.session.model_lattice(lattice)
+            return propose_working_point(lattice, "tune", tunes, wanted, _patterns(supplies), measured, model)
 
         correct(desk, propose, act=act, steps=steps, note=note, as_json=as_json)
 
@@ -143,11 +145,12 @@ def chromaticity(
     with open_desk(connection, results) as desk:
 
         def propose(lattice: "Lattice") -> "Proposal":
+            model = desk.session.model_lattice(lattice)
             if measured is None:
-                present = Propagator(lattice.ring)(lattice).chromaticity
+                present = Propagator(model.ring)(model).chromaticity
             else:
                 present = _measured_chromaticity(desk, measured)
-            return propose_working_point(lattice, "chromaticity", present, wanted, _patterns(supplies))
+            return propose_working_point(lattice, "chromaticity", present, wanted, _patterns(supplies), model=model)
 
         correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
 

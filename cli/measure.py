@@ -160,12 +160,8 @@ def _measure(name: str, connection: Connection, folder: Path | None, as_json: bo
         say(f"{run.name}: {run.status}; {path}")
     if failure is not None:
         raise failure
-    if run.provenance.lattice_id != run.provenance.lattice_id_after:
-        say(
-            f"attention: the lattice was {run.provenance.lattice_id} and is {run.provenance.lattice_id_after}: "
-            "somebody else has set something meanwhile; `gnomon log` shows it",
-            err=True,
-        )
+    if run.provenance.settings_id != run.provenance.settings_id_after:
+        say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
 
 
 _INTERRUPTED = "interrupted: putting the machine back ..."

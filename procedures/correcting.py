@@ -62,23 +62,25 @@ def propose_orbit(
     parameters: OrbitCorrectionParameters,
     patterns: Sequence[str] = ("*",),
     response: OrbitResponseOutcome | None = None,
+    model: Lattice | None = None,
 ) -> Proposal:
     """Propose settings of steerers for an orbit (2, monitors) [mm], relative to where it should be.
 
-    Without a measured `response` the model's is used, at the present settings. Raises ProcedureError.
+    Without a measured `response` the model's is used, about the settings of `model` (None: the present ones). Raises
+    ProcedureError.
     """
-    ring = lattice.ring
+    ring, model = lattice.ring, lattice if model is None else model
     known = steering_supplies(lattice) if response is None else response.steerers
     names = _chosen(known, patterns, "steering power supply")
     if response is None:
-        found = supply_response(Propagator(ring), lattice, names)
+        found = supply_response(Propagator(ring), model, names)
         x, y = 1e3 * np.array(lattice.monitor_errors().changes(found.orbit[:, 0], found.orbit[:, 2]))
     else:
         if response.monitors != tuple(bpm.name for bpm in ring.bpms):
             raise ProcedureError("the monitors of the measured response are not those of this machine")
         columns = [response.steerers.index(name) for name in names]
         x, y = response.x[:, columns], response.y[:, columns]
-    rf = frequency_response(Propagator(ring), lattice)
+    rf = frequency_response(Propagator(ring), model)
     frequency = lattice[RF]
     hz = lattice.rf_frequency / frequency
     low, high = _limits(lattice, names)
@@ -104,7 +106,7 @@ def propose_orbit(
     settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
     if parameters.use_rf:
         settings[RF] = float(outcome.rf_proposed_khz * 1e3 / hz)
-    return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings))
+    return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings, model))
 
 
 def propose_working_point(
@@ -114,10 +116,10 @@ def propose_working_point(
     wanted: Array,
     patterns: Sequence[str],
     response: TuneResponseOutcome | None = None,
-    fraction: float = 1.0,
+    model: Lattice | None = None,
 ) -> Proposal:
-    """Propose currents of supplies for the tunes, or the chromaticities. Raises ProcedureError."""
-    ring = lattice.ring
+    """Propose currents for the tunes, or the chromaticities; `model` as of an orbit. Raises ProcedureError."""
+    ring, model = lattice.ring, lattice if model is None else model
     main = "k1" if kind == "tune" else "b3"
     if response is not None and kind == "tune":
         known = response.supplies
@@ -128,7 +130,7 @@ def propose_working_point(
     if response is not None and kind == "tune":
         slopes = response.tune[:, [response.supplies.index(name) for name in names]]
     else:
-        found = supply_response(Propagator(ring), lattice, names, places=())
+        found = supply_response(Propagator(ring), model, names, places=())
         slopes = found.tune if kind == "tune" else found.chromaticity
     low, high = _limits(lattice, names)
     data = WorkingPointData(
@@ -142,10 +144,10 @@ def propose_working_point(
         low=low,
         high=high,
     )
-    parameters = WorkingPointParameters(fraction=fraction)
+    parameters = WorkingPointParameters()
     outcome = working_point.analyse(data, parameters)
     settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
-    return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings))
+    return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings, model))
 
 
 def propose_bump(
@@ -155,12 +157,15 @@ def propose_bump(
     wanted: Mapping[Literal["position", "angle"], float],
     count: int,
     with_rf: bool = False,
+    model: Lattice | None = None,
 ) -> Proposal:
     """Propose a closed bump: position [mm], angle [mrad] or both at a monitor, by its `count` nearest steerers.
 
     As many of them stand before the monitor as behind it, one more behind if `count` is odd. `with_rf`: the RF
-    frequency is one more knob, which a horizontal bump in dispersion needs. Raises ProcedureError.
+    frequency is one more knob, which a horizontal bump in dispersion needs; `model` as of an orbit. Raises
+    ProcedureError.
     """
+    model = lattice if model is None else model
     ring, row = lattice.ring, 2 * "xy".index(plane)
     monitors = tuple(bpm.name for bpm in ring.bpms)
     if monitor not in monitors:
@@ -168,14 +173,14 @@ def propose_bump(
     place = ring.monitors[monitors.index(monitor)]
     names, first, last = _around(lattice, place, plane, count)
     propagate = Propagator(ring)
-    response = 1e3 * supply_response(propagate, lattice, names).orbit[:, row]
-    there = 1e3 * supply_response(propagate, lattice, names, places=(place,)).orbit[0]
+    response = 1e3 * supply_response(propagate, model, names).orbit[:, row]
+    there = 1e3 * supply_response(propagate, model, names, places=(place,)).orbit[0]
     rows = [row + ("position", "angle").index(name) for name in wanted]
     targets, settings = there[rows], np.array([lattice[name, "current"] for name in names])
     low, high = _limits(lattice, names)
     keys: list[Key] = [(name, "current") for name in names]
     if with_rf:
-        rf, beam, spec = frequency_response(propagate, lattice), propagate(lattice), ring.property_spec(*RF)
+        rf, beam, spec = frequency_response(propagate, model), propagate(model), ring.property_spec(*RF)
         per_unit = lattice.rf_frequency / lattice[RF]
         response = np.column_stack((response, 1e3 * per_unit * (rf.x if plane == "x" else rf.y)[:, 0]))
         targets = np.column_stack((targets, 1e3 * per_unit * rf.delta[0] * beam.dispersion[place][rows]))
@@ -204,18 +209,20 @@ def propose_bump(
     parameters = ClosedBumpParameters()
     outcome = closed_bump.analyse(data, parameters)
     proposed = _changed(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
-    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed))
+    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed, model))
 
 
-def expect(lattice: Lattice, settings: Mapping[Key, float]) -> Expectation:
-    """Ask the full model for the beam with these settings."""
-    propagate = Propagator(lattice.ring)
-    before, after = propagate(lattice), propagate(lattice.updated(settings))
+def expect(lattice: Lattice, settings: Mapping[Key, float], model: Lattice | None = None) -> Expectation:
+    """Ask the full model for the beam with these settings; about those of `model`, changed by as much."""
+    model = lattice if model is None else model
+    propagate = Propagator(model.ring)
+    changed = {key: model[key] + (value - lattice[key]) for key, value in settings.items()}
+    before, after = propagate(model), propagate(model.updated(changed))
     nothing = np.full(2, np.nan)
     for beam, when in ((before, "now"), (after, "with these settings")):
         if not beam.found:
             return Expectation(False, f"the model has no beam {when}: {beam.reason}", *[nothing] * 5)
-    change = _readings(lattice, after) - _readings(lattice, before)
+    change = _readings(model, after) - _readings(model, before)
     return Expectation(
         True, "", before.tune, after.tune, np.sqrt((change**2).mean(axis=1)), np.abs(change).max(axis=1), change
     )

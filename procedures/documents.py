@@ -122,7 +122,9 @@ class Provenance(Part):
     machine: str = ""
     prefix: str = ""
     lattice_id: str = Field(default="", description="version of the lattice before the run")
-    lattice_id_after: str = Field(
+    lattice_id_after: str = Field(default="", description="the same after the run")
+    settings_id: str = Field(default="", description="id of the model's lattice at the setpoints before the run")
+    settings_id_after: str = Field(
         default="", description="the same after the run; equal if the machine was left as it was"
     )
     generation: int = Field(default=0, description="generation of the outputs before the run")

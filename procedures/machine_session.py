@@ -15,6 +15,7 @@ from gnomon.db.machine_files import find_document
 from gnomon.lattice import Key, Lattice, LatticeError, Ring
 from gnomon.procedures.documents import Provenance, now
 from gnomon.procedures.errors import ProcedureError
+from gnomon.propagator.studies import steering_supplies
 
 __all__ = ["MachineSession", "State"]
 
@@ -24,12 +25,17 @@ PROGRAMS = ("numpy", "scipy", "bluesky", "ophyd-async", "p4p", "aioca")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The server's state: lattice, generation, last command in the journal; empty and 0 where it does not tell."""
+    """The server's state: lattice, generation, last command in the journal; empty and 0 where it does not tell.
+
+    `settings_id` is the id of the model's lattice at its setpoints: on a machine, `lattice_id` names readbacks, which
+    arrive later.
+    """
 
     lattice_id: str = ""
     generation: int = 0
     command: int = 0
     role: str = ""
+    settings_id: str = ""
 
 
 @dataclass
@@ -39,6 +45,7 @@ class MachineSession:
     client: EpicsClient
     machine: str
     _ring: Ring | None = field(default=None, init=False)
+    _role: str | None = field(default=None, init=False)
 
     @property
     def prefix(self) -> str:
@@ -73,6 +80,26 @@ class MachineSession:
         except LatticeError as error:
             raise ProcedureError(f"{self.prefix}: the model cannot take the present settings: {error}") from error
 
+    def model_lattice(self, present: Lattice) -> Lattice:
+        """Choose the lattice about which the model's responses are computed.
+
+        Of a twin they are those at its `present` settings. On a machine, steerers correct errors that the model does
+        not have: without these, they would only spoil its orbit, so they are at their nominal currents.
+        """
+        if self.role == "twin":
+            return present
+        nominal = self.ring.nominal
+        keys = [(name, "current") for name in steering_supplies(present)]
+        return present.updated({key: nominal[key] for key in keys if present[key] != nominal[key]})
+
+    @property
+    def role(self) -> str:
+        """Role of the server: twin or machine; empty where it does not tell."""
+        if self._role is None:
+            names = [info.name for info in self.client.pvs.values() if info.source == "machine.role"]
+            self._role = str(self.client.get(names[0])[0].value) if names else ""
+        return self._role
+
     def state(self) -> State:
         """Read the server's state."""
         names = {i.source: i.name for i in self.client.pvs.values() if i.source in _STATE}
@@ -82,7 +109,7 @@ class MachineSession:
             command = int(self.client.call("dt:journal")["last"])
         return State(
             str(shown.get("lattice.id", "")), int(shown.get("model.generation", 0)), command,
-            str(shown.get("machine.role", "")),
+            self.role, self.present_lattice().id,
         )  # fmt: skip
 
     def provenance(self, before: State, after: State, started: str) -> Provenance:
@@ -92,6 +119,8 @@ class MachineSession:
             prefix=self.prefix,
             lattice_id=before.lattice_id,
             lattice_id_after=after.lattice_id,
+            settings_id=before.settings_id,
+            settings_id_after=after.settings_id,
             generation=before.generation,
             first_command=before.command,
             last_command=after.command,
@@ -104,7 +133,7 @@ class MachineSession:
         )
 
 
-_STATE = ("lattice.id", "model.generation", "machine.role")
+_STATE = ("lattice.id", "model.generation")
 
 
 def _number(reading: Reading) -> float | None:

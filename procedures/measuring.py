@@ -73,11 +73,11 @@ def measure(
 
     if name not in MEASUREMENTS:
         raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
-    lattice = session.present_lattice()
+    present = session.present_lattice()
     recording = Recording()
     if listener is not None:
         recording.listener = lambda row: listener(row, recording.total)
-    plan, finish = MEASUREMENTS[name](lattice, devices, options, recording)
+    plan, finish = MEASUREMENTS[name](present, session.model_lattice(present), devices, options, recording)
     before, started = session.state(), now()
     failure: BaseException | None = None
     data: Data | None = None
@@ -135,68 +135,76 @@ def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[s
     return found
 
 
-def _orm(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+def _orm(
+    present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> Prepared:
     from gnomon.procedures.plans import orm_plan
 
-    names = _chosen(steering_supplies(lattice), options.devices, "steering power supply")
-    response = 1e3 * supply_response(Propagator(lattice.ring), lattice, names).orbit[:, ::2]
+    names = _chosen(steering_supplies(model), options.devices, "steering power supply")
+    response = 1e3 * supply_response(Propagator(model.ring), model, names).orbit[:, ::2]
     largest = np.abs(response).max(axis=(0, 1))
     steps = {
-        name: _step(lattice, name, options.move_mm / by) for name, by in zip(names, largest, strict=True) if by > 0.0
+        name: _step(present, name, options.move_mm / by) for name, by in zip(names, largest, strict=True) if by > 0.0
     }
     plan = orm_plan(devices, steps, recording, options.points or 3, options.readings)
-    return plan, lambda _: OrbitResponseParameters()
+    # Three readings alone are fitted by a line: with a square nothing is left that tells the noise.
+    curvature = (options.points or 3) * options.readings > 3
+    return plan, lambda _: OrbitResponseParameters(curvature=curvature)
 
 
 def _tune_response(
-    lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+    present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
 ) -> Prepared:
     from gnomon.procedures.plans import tune_response_plan
 
     known = [
-        n for n in supplies_of(lattice) if n in devices.supplies and any(m.main == "k1" for m, _ in fed_by(lattice, n))
+        n for n in supplies_of(model) if n in devices.supplies and any(m.main == "k1" for m, _ in fed_by(model, n))
     ]
     names = _chosen(known, options.devices, "power supply of quadrupoles")
-    response = np.abs(supply_response(Propagator(lattice.ring), lattice, names, places=()).tune).max(axis=0)
-    steps = {name: _step(lattice, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}
+    response = np.abs(supply_response(Propagator(model.ring), model, names, places=()).tune).max(axis=0)
+    steps = {name: _step(present, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}
     plan = tune_response_plan(devices, steps, recording, options.points or 3, options.readings)
     return plan, lambda _: TuneResponseParameters()
 
 
-def _dispersion(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+def _dispersion(
+    present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> Prepared:
     from gnomon.procedures.plans import dispersion_plan
 
-    span, hz, relative = _span(lattice, options.span, 2e-3)
+    span, hz, relative = _span(present, model, options.span, 2e-3)
     points = options.points or 5
     plan = dispersion_plan(devices, span, recording, points, options.readings, hz)
-    momentum = momentum_of(lattice, relative)
-    return plan, lambda _: DispersionParameters(momentum=momentum, degree=min(3, points - 1))
+    momentum = momentum_of(model, relative)
+    return plan, lambda _: DispersionParameters(momentum=momentum, degree=max(1, min(3, points - 2)))
 
 
 def _chromaticity(
-    lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+    present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
 ) -> Prepared:
     from gnomon.procedures.plans import chromaticity_plan
 
-    span, hz, relative = _span(lattice, options.span, 5e-3)
+    span, hz, relative = _span(present, model, options.span, 5e-3)
     points = options.points or 11
     plan = chromaticity_plan(devices, span, recording, points, options.readings, hz)
-    momentum = momentum_of(lattice, relative)
-    return plan, lambda _: ChromaticityParameters(momentum=momentum, degree=min(4, points - 1))
+    momentum = momentum_of(model, relative)
+    return plan, lambda _: ChromaticityParameters(momentum=momentum, degree=max(1, min(4, points - 2)))
 
 
-def _alignment(lattice: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording") -> Prepared:
+def _alignment(
+    present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> Prepared:
     from gnomon.procedures.plans import alignment_plan
 
-    changes, magnets = _quadrupole_changes(lattice, options.devices)
-    steerers = steering_supplies(lattice)
+    changes, magnets = _quadrupole_changes(present, model, options.devices)
+    steerers = steering_supplies(model)
     by_name = {change.quadrupole: change for change in changes}
-    mux = lattice.ring.multiplexer
+    mux = model.ring.multiplexer
 
     def settings(quadrupole: str, step: float) -> dict[tuple[str, str], float]:
         change = by_name[quadrupole]
         key = (change.supply, "current")
-        moved = {key: lattice[key] + step}
+        moved = {key: model[key] + step}
         if change.by_multiplexer:
             assert mux is not None
             moved[mux.name, "selected"] = float(magnets[quadrupole].selection or 0)
@@ -204,21 +212,21 @@ def _alignment(lattice: Lattice, devices: "RingDevices", options: MeasureOptions
 
     def finish(_: AlignmentData | None) -> Parameters:
         names, steps = tuple(by_name), np.array([change.step for change in changes])
-        return AlignmentParameters(model=alignment_model(lattice, names, settings, steps))
+        return AlignmentParameters(model=alignment_model(model, names, settings, steps))
 
     plan = alignment_plan(devices, changes, steerers, options.move_mm, recording)
     return plan, finish
 
 
 def _quadrupole_changes(
-    lattice: Lattice, patterns: Sequence[str]
+    present: Lattice, model: Lattice, patterns: Sequence[str]
 ) -> "tuple[tuple[QuadrupoleChange, ...], dict[str, Magnet]]":
     """Find the way to change each quadrupole: through the multiplexer, else by a supply that feeds it alone."""
     from gnomon.procedures.plans.alignment import QuadrupoleChange
 
-    ring, mux = lattice.ring, lattice.ring.multiplexer
+    ring, mux = model.ring, model.ring.multiplexer
     magnets = {m.name: m for m in ring.magnets if m.main == "k1"}
-    alone = {fed[0][0].name: name for name in supplies_of(lattice) if len(fed := fed_by(lattice, name)) == 1}
+    alone = {fed[0][0].name: name for name in supplies_of(model) if len(fed := fed_by(model, name)) == 1}
     reachable = [n for n, m in magnets.items() if n in alone or (mux is not None and m.selection is not None)]
     if not reachable:
         raise ProcedureError(
@@ -226,14 +234,14 @@ def _quadrupole_changes(
         )
     names = _chosen(reachable, patterns, "quadrupole that can be changed alone")
     changes = []
-    for name, steerers in zip(names, alignment_steerers(lattice, names), strict=True):
+    for name, steerers in zip(names, alignment_steerers(model, names), strict=True):
         magnet = magnets[name]
         by_multiplexer = mux is not None and magnet.selection is not None
         if mux is not None and by_multiplexer:
-            supply, slope = mux.supply, mux.factor * lattice.slope(magnet)
+            supply, slope = mux.supply, mux.factor * model.slope(magnet)
         else:
-            supply, slope = alone[name], lattice.slope(magnet)
-        step = _step(lattice, supply, abs(GRADIENT * lattice.strength(magnet) / slope))
+            supply, slope = alone[name], model.slope(magnet)
+        step = _step(present, supply, abs(GRADIENT * model.strength(magnet) / slope))
         changes.append(QuadrupoleChange(name, supply, by_multiplexer, step, steerers))
     return tuple(changes), magnets
 
@@ -249,20 +257,20 @@ def _step(lattice: Lattice, supply: str, wanted: float) -> float:
     return float(min(wanted, room))
 
 
-def _span(lattice: Lattice, wanted: float | None, momentum: float) -> tuple[float, float, float]:
+def _span(present: Lattice, model: Lattice, wanted: float | None, momentum: float) -> tuple[float, float, float]:
     """Return the span of the RF frequency in the master clock's unit, Hz per unit, and the span relative to it."""
-    ring = lattice.ring
-    spec, present = ring.property_spec("rf", "frequency"), lattice["rf", "frequency"]
-    compaction = abs(Propagator(ring)(lattice).momentum_compaction)
-    span = momentum * compaction * present if wanted is None else wanted
-    span = min(span, spec.high - present, present - spec.low)
+    ring = present.ring
+    spec, frequency = ring.property_spec("rf", "frequency"), present["rf", "frequency"]
+    compaction = abs(Propagator(ring)(model).momentum_compaction)
+    span = momentum * compaction * frequency if wanted is None else wanted
+    span = min(span, spec.high - frequency, frequency - spec.low)
     if not span > 0.0:
-        raise ProcedureError(f"the RF frequency is at {present:.10g} {spec.unit}, at its limit")
-    return span, FREQUENCY_UNITS[ring.rf_unit], span / present
+        raise ProcedureError(f"the RF frequency is at {frequency:.10g} {spec.unit}, at its limit")
+    return span, FREQUENCY_UNITS[ring.rf_unit], span / frequency
 
 
 #: Measurements by the name of their procedure: what prepares the plan, and the analysis's parameters.
-MEASUREMENTS: dict[str, Callable[[Lattice, Any, MeasureOptions, Any], Prepared]] = {
+MEASUREMENTS: dict[str, Callable[[Lattice, Lattice, Any, MeasureOptions, Any], Prepared]] = {
     "orm": _orm,
     "dispersion": _dispersion,
     "chromaticity": _chromaticity,

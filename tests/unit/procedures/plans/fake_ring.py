@@ -135,6 +135,9 @@ class FakeSession:
     def present_lattice(self) -> Any:
         return self.model
 
+    def model_lattice(self, present: Any) -> Any:
+        return present
+
     def state(self) -> State:
         return State(lattice_id=self.ring_now.lattice.id, role="twin")
 
