@@ -16,6 +16,7 @@ from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
+    from gnomon.clients.epics_client import EpicsClient
     from gnomon.lattice import Lattice
     from gnomon.procedures.correcting import Proposal
     from gnomon.procedures.machine_session import MachineSession
@@ -104,15 +105,31 @@ def _report(event: str, step: Any, remark: str) -> None:
 
 @contextmanager
 def open_desk(connection: Connection, folder: Path | None) -> Iterator[Desk]:
-    """Connect to the machine that the options mean. Raises NoServerError, and typer.BadParameter without a machine."""
+    """Connect to the machine that the options mean. Raises NoServerError, and what `machine_of` raises."""
     from gnomon.procedures.machine_session import MachineSession
 
     target = connection.target()
-    machine = connection.machine or (target.server.machine if target.server else None)
-    if machine is None:
-        raise typer.BadParameter("the server does not run on this computer: name its machine", param_hint="--machine")
     with connected_to(target, connection.protocol, connection.timeout) as client:
-        yield Desk(MachineSession(client, machine), connection, results_of(folder, connection.config))
+        session = MachineSession(client, machine_of(connection, client))
+        yield Desk(session, connection, results_of(folder, connection.config))
+
+
+def machine_of(connection: Connection, client: "EpicsClient") -> str:
+    """Find the machine's name or document: as given, as the server made known, or as it answers.
+
+    Raises typer.BadParameter if nothing tells it.
+    """
+    from gnomon.clients.errors import ClientError
+
+    if connection.machine is not None:
+        return connection.machine
+    if client.target.server is not None:
+        return client.target.server.machine
+    try:
+        return str(client.call("dt:journal")["machine"])
+    except (ClientError, KeyError, TypeError) as error:
+        text = f"the server does not tell its machine, name it: {error}"
+        raise typer.BadParameter(text, param_hint="--machine") from error
 
 
 def correct(

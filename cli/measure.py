@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gnomon.cli.applying import machine_of
 from gnomon.cli.connection import Connection, connected_to
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
@@ -141,10 +142,8 @@ def _measure(name: str, connection: Connection, folder: Path | None, as_json: bo
     require_h5py()
     results = results_of(folder, connection.config)
     target = connection.target()
-    machine = connection.machine or (target.server.machine if target.server else None)
-    if machine is None:
-        raise typer.BadParameter("the server does not run on this computer: name its machine", param_hint="--machine")
     with connected_to(target, connection.protocol, connection.timeout) as client:
+        machine = machine_of(connection, client)
         session = MachineSession(client, machine)
         ring = devices(machine, prefix=target.prefix, protocol=connection.protocol)
         with _live(name, quiet=as_json) as listener:
