@@ -68,6 +68,7 @@ def test_chromaticities_are_the_models(twin: TwinProcess) -> None:
     np.testing.assert_allclose(outcome["chromaticity"], [truth.x, truth.y], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_alignment_of_a_few_quadrupoles_finds_the_beam_in_their_centres(twin: TwinProcess) -> None:
     before = last_state(twin)
     outcome = measured(twin, "bba", "Q3M2T7R", "Q4M2T7R")["outcome"]
@@ -119,7 +120,7 @@ def value(twin: TwinProcess, name: str) -> float:
 
 @pytest.mark.slow
 def test_corrections_act_only_with_apply_and_on_a_twin_as_one_command_each(twin: TwinProcess) -> None:
-    assert twin.gnomon("put", "P:HS4P1D1R:set=0.1", "P:VS3P1D1R:set=0.1").returncode == 0
+    assert twin.gnomon("put", "P:HS4P1D1R:set=0.1", "P:VS3P1D1R:set=0.1", "--prefix", "P:").returncode == 0
     before = last_state(twin)
     first = twin.gnomon("correct", "orbit", "--prefix", "P:")
     assert first.returncode == 0, first.stderr
@@ -134,4 +135,4 @@ def test_corrections_act_only_with_apply_and_on_a_twin_as_one_command_each(twin:
     (bump,) = corrected(twin, "bump", "BPMZ5D1R", "--y", "0.3", "--apply", "--note", "for the scraper")
     assert bump["applied"] == 4
     assert abs(value(twin, "BPMZ5D1R:rdY") - 0.3) < 0.01
-    assert "for the scraper" in twin.gnomon("log", "--last", "1").stdout
+    assert "for the scraper" in twin.gnomon("log", "--last", "1", "--journal", str(twin.journal)).stdout
