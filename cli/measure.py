@@ -17,7 +17,7 @@ from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
 
 if TYPE_CHECKING:
     from gnomon.procedures.measuring import MeasureOptions
-    from gnomon.procedures.plans import Row
+    from gnomon.procedures.plans import MeasuredRow
 
 #: Rows of the live table.
 SHOWN = 10
@@ -167,7 +167,7 @@ _INTERRUPTED = "interrupted: putting the machine back ..."
 
 
 @contextmanager
-def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[Row, int], None] | None]":
+def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[MeasuredRow, int], None] | None]":
     """Show rows as they come: a table and a bar on a terminal, nothing in a pipe."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -180,9 +180,9 @@ def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[Row, int], None] | N
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
     )
     task = progress.add_task(name)
-    rows: list[Row] = []
+    rows: list[MeasuredRow] = []
 
-    def show(row: "Row", total: int) -> None:
+    def show(row: "MeasuredRow", total: int) -> None:
         rows.append(row)
         progress.update(task, total=total, completed=len(rows))
         live.update(Group(_table(rows), progress))
@@ -191,7 +191,7 @@ def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[Row, int], None] | N
         yield show
 
 
-def _table(rows: "list[Row]") -> Any:
+def _table(rows: "list[MeasuredRow]") -> Any:
     import numpy as np
     from rich.table import Table
 

@@ -28,7 +28,7 @@ from gnomon.propagator.studies import steering_supplies
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
-    from gnomon.procedures.plans import Recording, Row
+    from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.procedures.plans.alignment import QuadrupoleChange
 
 __all__ = ["MEASUREMENTS", "MeasureOptions", "measure"]
@@ -59,7 +59,7 @@ def measure(
     session: MachineSession,
     devices: "RingDevices",
     options: MeasureOptions,
-    listener: "Callable[[Row, int], None] | None" = None,
+    listener: "Callable[[MeasuredRow, int], None] | None" = None,
     documents: Callable[[str, dict[str, Any]], None] | None = None,
     interrupted: Callable[[], None] | None = None,
 ) -> tuple[Run, BaseException | None]:

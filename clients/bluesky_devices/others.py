@@ -56,7 +56,7 @@ class Current(StandardReadable):
 
 
 class Magnet(StandardReadable):
-    """A magnet: `k1`, `b3`, `dx` ... that can be set are `Setting`s, those that can only be read are signals.
+    """A magnet: `k1`, `b3`, `dx` ... that can be set are of class `Setting`, those that can only be read are signals.
 
     `magnet["k1"]` is the same as `magnet.k1`. `supply` is the name of the power supply that feeds it, `s_m` its place.
     """

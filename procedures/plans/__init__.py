@@ -5,7 +5,7 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 
 from gnomon.procedures.plans.alignment import alignment_plan
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring
-from gnomon.procedures.plans.recording import Recording, Row
+from gnomon.procedures.plans.recording import MeasuredRow, Recording
 from gnomon.procedures.plans.running import Interrupted, run_plan
 from gnomon.procedures.plans.scans import (
     chromaticity_plan,
@@ -18,9 +18,9 @@ from gnomon.procedures.plans.scans import (
 
 __all__ = [
     "Interrupted",
+    "MeasuredRow",
     "NotRestoredError",
     "Recording",
-    "Row",
     "alignment_plan",
     "chromaticity_plan",
     "dispersion_plan",

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Recording", "Row"]
+__all__ = ["MeasuredRow", "Recording"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MeasuredRow:
     """One reading: settings of the knobs that moved, number of the group, values by name, time since the start [s]."""
 
     knobs: Mapping[str, float]
@@ -27,14 +27,14 @@ class Row:
 class Recording:
     """Rows of a run; `listener` is called with each new one. `total` is how many are expected."""
 
-    listener: Callable[[Row], None] | None = None
+    listener: Callable[[MeasuredRow], None] | None = None
     total: int = 0
-    rows: list[Row] = field(default_factory=list)
+    rows: list[MeasuredRow] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
 
     def add(self, knobs: Mapping[str, float], group: int, **values: Any) -> None:
         """Add a row."""
-        row = Row(dict(knobs), group, values, time.monotonic() - self._start)
+        row = MeasuredRow(dict(knobs), group, values, time.monotonic() - self._start)
         self.rows.append(row)
         if self.listener is not None:
             self.listener(row)

@@ -14,7 +14,7 @@ from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.measuring import MEASUREMENTS, MeasureOptions, measure
 from gnomon.procedures.orbit_response import OrbitResponseOutcome
-from gnomon.procedures.plans import Row
+from gnomon.procedures.plans import MeasuredRow
 from gnomon.procedures.registry import reanalyse, typed
 from gnomon.procedures.summaries import summarise
 from gnomon.procedures.tune_response import TuneResponseOutcome
@@ -88,7 +88,7 @@ def test_alignment_through_the_multiplexer_and_by_own_supplies(bessy2: Ring) -> 
 def test_a_lost_beam_keeps_the_rows_and_the_reason_and_puts_back(bessy2: Ring) -> None:
     ring = NoisyRing(bessy2.nominal, 1)
     before = ring.lattice.id
-    rows: list[tuple[Row, int]] = []
+    rows: list[tuple[MeasuredRow, int]] = []
     session: Any = FakeSession(ring)
     options = MeasureOptions(devices=("HS4P1D1R", "HS4P2D1R"), move_mm=150.0)
     run, failure = measure("orm", session, fake_devices(ring), options, lambda row, total: rows.append((row, total)))
