@@ -4,7 +4,7 @@ pytest imports this module in every project of an environment that has gnomon, s
 does nothing until a test asks for one of its fixtures, or the project sets one of its options.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,7 +52,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Set the EPICS variables before the first test if any test needs them: libca reads them once in a process."""
     if session.config.option.collectonly:
         return
-    if any(FIXTURES & set(getattr(item, "fixturenames", ())) for item in session.items):
+    if any(_asks_for_ours(item) for item in session.items):
         _session(session.config).get_ready()
 
 
@@ -107,6 +107,23 @@ def journal(request: pytest.FixtureRequest) -> "Journal":
 def truth(request: pytest.FixtureRequest) -> "Truth":
     """The truth about the test's ring, which no program could know: the orbit of the beam itself, hidden errors."""
     return _session(request.config).truth(_ring_of(request))
+
+
+def _asks_for_ours(item: pytest.Item) -> bool:
+    """Return whether a test uses fixtures of this module: a project may have its own of the same names."""
+    information = getattr(item, "_fixtureinfo", None)
+    known = {} if information is None else information.name2fixturedefs
+    return any(_is_ours(name, known[name]) for name in FIXTURES & known.keys())
+
+
+def _is_ours(name: str, definitions: "Sequence[pytest.FixtureDef[Any]]") -> bool:
+    """Follow a fixture from the definition that a test gets through those that it stands on."""
+    for definition in reversed(definitions):
+        if definition.func.__module__ == __name__:
+            return True
+        if name not in definition.argnames:
+            return False
+    return False
 
 
 def _ring_of(request: pytest.FixtureRequest) -> "ServedRing":
