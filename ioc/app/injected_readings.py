@@ -32,6 +32,8 @@ from gnomon.lattice import Ring
 Floats = NDArray[np.float64]
 GROUP = "readings"
 MM = 1e3
+#: Groups of readings that a fault holds back at a time; readings of one group come together, with the last values.
+MAX_HELD = 100
 _TEXTS = (Kind.STRING, Kind.STRINGS, Kind.TABLE)
 
 
@@ -80,7 +82,9 @@ class InjectedReadings:
         self._count = -1
         self._shown: tuple[Floats, Floats] | None = None
         self._publications = 0
-        self._late: set[asyncio.TimerHandle] = set()
+        self._late: dict[tuple[int, int], dict[int, Published]] = {}  # by fault and group: by PV
+        self._timers: dict[tuple[int, int], asyncio.TimerHandle] = {}
+        self._never_came: set[int] = set()
 
     @property
     def idle(self) -> bool:
@@ -119,6 +123,7 @@ class InjectedReadings:
             self._truth[i] = _alone(published, changes, i)
         for i in published.invalid.tolist():
             self._truth.pop(i, None)
+        self._overtake(published.invalid.tolist())
         if not touched:
             return published
         self._publications += 1
@@ -150,7 +155,8 @@ class InjectedReadings:
         Returns whether monitors are concerned, so that they have to be read again.
         """
         self._look()
-        again: set[int] = set(self._ended)
+        again: set[int] = self._ended | self._never_came
+        self._overtake(self._ended)
         late = {fault.id for fault in self._injector.of_group(GROUP) if isinstance(fault.request, Late)}
         for number, target in self._targets.items():
             if number not in late:
@@ -159,6 +165,7 @@ class InjectedReadings:
         for i in self._ended:
             self._truth.pop(i, None)
         self._ended.clear()
+        self._never_came.clear()
         if truths:
             self._bank.show(_together(truths, time.time_ns()))
         reread, self._reread = self._reread, any(len(target.monitors) for target in self._targets.values())
@@ -166,8 +173,9 @@ class InjectedReadings:
 
     def stop(self) -> None:
         """Give up what was going to be published late."""
-        for timer in self._late:
+        for timer in self._timers.values():
             timer.cancel()
+        self._timers.clear()
         self._late.clear()
 
     def _look(self) -> bool:
@@ -193,6 +201,9 @@ class InjectedReadings:
         for kept in (self._memory, self._frozen):
             for key in [key for key in kept if key[0] not in self._targets]:
                 del kept[key]
+        for held_by in [each for each in self._late if each[0] not in self._targets]:
+            self._timers.pop(held_by).cancel()
+            self._never_came.update(self._late.pop(held_by))
         self._count = -1
         self._reread = self._reread or any(len(target.monitors) for target in known.values())
         self._of_monitors = tuple(a for a in self._of_monitors if a.fault.id in self._targets)
@@ -232,7 +243,7 @@ class InjectedReadings:
         request, fault = active.fault.request, active.fault.id
         now_s, draws, number = self._clock_s(), self._injector.draws, self._publications
         if isinstance(request, Late):
-            self._publish_late(at, changes, published, request.delay_s)
+            self._publish_late(active.fault.id, at, changes, published, request.delay_s)
             return
         places = {i: n for n, i in enumerate(self._targets[fault].pvs.tolist())}
         scalars = [i for i in at if self._bank.specs[i].kind in SCALARS]
@@ -277,18 +288,28 @@ class InjectedReadings:
                 made[:n] = array[:n]
                 changes.objects[index] = made
 
-    def _publish_late(self, at: Iterable[int], changes: _Changes, published: Published, delay_s: float) -> None:
-        held = [_alone(published, changes, i) for i in at]
+    def _publish_late(
+        self, fault: int, at: Iterable[int], changes: _Changes, published: Published, delay_s: float
+    ) -> None:
+        key = fault, int(self._clock_s() * MAX_HELD / delay_s)
+        held = self._late.setdefault(key, {})
         for i in at:
+            held[i] = _alone(published, changes, i)
             changes.take_out(i)
 
         def due() -> None:
-            self._late.discard(timer)
-            for each in held:
+            del self._timers[key]
+            for each in self._late.pop(key).values():
                 self._bank.store(each)
 
-        timer = asyncio.get_running_loop().call_later(delay_s, due)
-        self._late.add(timer)
+        if key not in self._timers:
+            self._timers[key] = asyncio.get_running_loop().call_later(delay_s, due)
+
+    def _overtake(self, indices: Iterable[int]) -> None:
+        """Forget what is held back of PVs that have shown something newer: INVALID, or the truth."""
+        for held in self._late.values():
+            for i in indices:
+                held.pop(i, None)
 
 
 def _whole(values: Floats) -> Floats:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gnomon.fault_injection import Fault
-from gnomon.ioc.outputs.bank import Severity
+from gnomon.ioc.app import injected_readings
+from gnomon.ioc.outputs.bank import NOTHING, Severity
 from unit.ioc.rig import Rig, running
 
 BPM = "T:BPM1:rdX"
@@ -152,6 +153,42 @@ async def test_a_late_readback_comes_with_its_own_time_stamp(tmp_path: Path) -> 
         await asyncio.sleep(0.2)
         assert rig.get("T:CP:rdbk").value == 2.0
         assert rig.get("T:CP:rdbk").time_ns <= put
+
+
+async def test_what_is_late_never_comes_after_something_newer(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        number = inject(rig, "reading_late", device="CP", delay_s=0.2)
+        await rig.put("T:CP:set", 2.0)
+        await rig.put("T:CP:set", 3.0)
+        rig.injector.clear(number)
+        rig.faults.show()
+        assert rig.get("T:CP:rdbk").value == 3.0
+        shown = rig.get("T:CP:rdbk").time_ns
+        await asyncio.sleep(0.3)
+        assert (rig.get("T:CP:rdbk").value, rig.get("T:CP:rdbk").time_ns) == (3.0, shown)
+
+
+async def test_what_is_late_does_not_make_valid_what_is_invalid_by_then(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        index = rig.bank.index["T:beam:orbit:x"]
+        inject(rig, "reading_late", pv="beam:orbit:x", delay_s=0.2)
+        await rig.put("T:CP:set", 2.0)
+        rig.bank.publish((NOTHING, np.zeros(0)), {}, time_ns=time.time_ns(), generation=9, invalid=np.array([index]))
+        await asyncio.sleep(0.3)
+        assert rig.get("T:beam:orbit:x").severity is Severity.INVALID
+
+
+async def test_many_late_readings_are_held_in_a_limited_number_of_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(injected_readings, "MAX_HELD", 1)
+    async with running(tmp_path) as rig:
+        inject(rig, "reading_late", device="CP", delay_s=0.3)
+        for n in range(50):
+            await rig.put("T:CP:set", 0.1 * n)
+        await asyncio.sleep(0.7)
+        assert rig.get("T:CP:rdbk").value == pytest.approx(4.9)
+        assert 0 < sum("T:CP:rdbk" in names for names in rig.published) < 25
 
 
 async def test_late_monitors_show_what_was_there(tmp_path: Path) -> None:
