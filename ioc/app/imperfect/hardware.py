@@ -137,7 +137,9 @@ class Hardware:
             return False
         effects, before = self._of_supplies.effects(), self._beam
         self._beam = self._of_beam.effects(self.supplies.asked)
-        self._faulty = bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))
+        # What acts now is taken back by another look, also if its fault has been cleared in another thread meanwhile.
+        acts = effects is not None or self._beam is not NONE
+        self._faulty = acts or bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))
         self.supplies.disturb(effects, self._beam.kicks)
         stored_beam = self._outputs.stored_beam
         stored_beam.set_lifetime_factor(self._beam.lifetime)

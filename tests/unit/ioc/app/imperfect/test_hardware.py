@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gnomon.db import sources
-from gnomon.fault_injection import Fault, Injector
+from gnomon.fault_injection import Active, Fault, Injector
 from gnomon.ioc.app.imperfect.hardware import Hardware, Imperfect
 from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors
 from gnomon.ioc.app.machines import find_machine
@@ -326,6 +326,27 @@ async def test_a_twins_beam_is_back_when_a_fault_is_over(good: BeamState, kind: 
     with pytest.raises(RefusedControl, match="no beam could be stored"):
         await rig.inject()
     rig.clear()
+    assert rig.shown.beam is good
+
+
+async def test_a_fault_that_is_cleared_while_it_begins_is_taken_back(
+    good: BeamState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(good, twin=True)
+    await rig.put(RING.nominal)
+    rig.add("beam_dump")
+    on_occasion = rig.injector.on_occasion
+
+    def cleared_by_another_thread(group: str) -> tuple[Active, ...]:
+        found = on_occasion(group)
+        if found:
+            rig.injector.clear()
+        return found
+
+    monkeypatch.setattr(rig.injector, "on_occasion", cleared_by_another_thread)
+    rig.tick()
+    assert not rig.shown.beam.found  # type: ignore[union-attr]
+    rig.tick()
     assert rig.shown.beam is good
 
 
