@@ -10,6 +10,9 @@ from gnomon.lattice import Client
 #: Number of notes of one fault in a time [s]: a condition that comes and goes must not fill the disk.
 MAX_NOTES, TIME_S = 10, 10.0
 
+#: Faults whose notes are counted; before one more, those without a recent note are forgotten.
+MAX_COUNTED = 1000
+
 #: Records a text as an act of a client.
 Note = Callable[[str, Client], object]
 
@@ -45,6 +48,8 @@ class FaultNotes:
         left_out = max(count - MAX_NOTES, 0)
         if now_s >= began_s + TIME_S:
             began_s, count = now_s, 0
+        if len(self._counts) >= MAX_COUNTED:
+            self._counts = {n: each for n, each in self._counts.items() if now_s < each[0] + TIME_S}
         self._counts[fault.id] = (began_s, count + 1)
         if self._note is None or count >= MAX_NOTES:
             return

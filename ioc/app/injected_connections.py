@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from gnomon.db import sources
+from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import (
     Active,
     ConnectionDenied,
@@ -23,9 +24,9 @@ from gnomon.fault_injection import (
     ConnectionSlow,
     Injector,
 )
+from gnomon.ioc.app.fault_notes import FaultNotes
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.protocols import HangingPut, PutFuture, PutReply, PutSink
-from gnomon.ioc.commands.injected_effects import BY_FAULT
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.lattice import Client
 
@@ -94,6 +95,8 @@ class InjectedConnections:
         self.prefix = prefix
         self._injector = injector
         self._dispatcher = dispatcher
+        self._notes = FaultNotes()
+        self._notes.begin(dispatcher.note)
         self._doors: Doors | None = None
         self._names = {spec.name: spec.device for spec in bank.specs if spec.source not in ALWAYS_THERE}
         self._version = -1
@@ -126,13 +129,7 @@ class InjectedConnections:
 
     def named(self, request: ConnectionFault) -> frozenset[str]:
         """Return the names that a fault is about."""
-        writable = {spec.name for spec in self._bank.specs if spec.writable}
-        return frozenset(
-            name
-            for name, device in self._names.items()
-            if request.matches_pv(name, self.prefix, device)
-            and (name in writable or not isinstance(request, ConnectionPutHangs))
-        )
+        return names_meant(request, self._names, self._bank.specs, self.prefix)
 
     @property
     def idle(self) -> bool:
@@ -249,19 +246,18 @@ class InjectedConnections:
         for number, (active, text) in list(self._outages.items()):
             if number not in acting or acting[number].times != active.times:
                 del self._outages[number]
-                self._note(active, f"{text} is over")
+                self._note(active, f"ends {text}")
         for number, active in acting.items():
             if number not in self._outages:
                 what = "lost" if isinstance(active.fault.request, ConnectionLost) else "denied"
-                text = f"fault {number}: outage {active.times}"
+                text = f"outage {active.times}"
                 count = len(self._targets[number][1]) if number in self._targets else 0
                 self._outages[number] = active, text
-                self._note(active, f"{text} begins: {count} PVs {what}")
+                self._note(active, f"begins {text}: {count} PV{'s' if count != 1 else ''} {what}")
 
     def _note(self, active: Active, text: str) -> None:
-        user, _, host = active.fault.created_by.rpartition("@")
-        _log.info("%s", text)
-        self._dispatcher.note(text, Client(user, host, BY_FAULT))
+        _log.info("fault %d %s", active.fault.id, text)
+        self._notes.add(active.fault, text)
 
     def _delay_s(self, name: str, step: str) -> float:
         acting = self._acting(name, step)
@@ -286,6 +282,16 @@ class InjectedConnections:
         future = self._hanging.popleft()
         if not future.done():  # another one may have taken its place
             future.set_result(PutReply(False, reason))
+
+
+def names_meant(
+    request: ConnectionFault, names: Mapping[str, str], specs: Iterable[PvSpec], prefix: str
+) -> frozenset[str]:
+    """Return which of these names, given with their devices, a fault is about: puts hang where something is put."""
+    found = frozenset(name for name, device in names.items() if request.matches_pv(name, prefix, device))
+    if isinstance(request, ConnectionPutHangs):
+        return found & {spec.name for spec in specs if spec.writable}
+    return found
 
 
 def _use_of(request: ConnectionFault) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from gnomon.db.pvs import PvSpec
-from gnomon.fault_injection import ConnectionFault, ConnectionPutHangs, FaultRequest
+from gnomon.fault_injection import ConnectionFault, FaultRequest
 from gnomon.ioc.app.active_faults import PvValues
-from gnomon.ioc.app.injected_connections import ALWAYS_THERE
+from gnomon.ioc.app.injected_connections import ALWAYS_THERE, names_meant
 from gnomon.ioc.app.machines import LoadedMachine, pvs_of
 from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
 from gnomon.ioc.app.rpc.fault_targets import without_target
@@ -45,13 +45,8 @@ class _Names:
         self.prefix = prefix
         self.always_there = tuple(spec.name for spec in specs if spec.source in ALWAYS_THERE)
         self.names = {spec.name: spec.device for spec in specs if spec.source not in ALWAYS_THERE}
-        self._writable = {spec.name for spec in specs if spec.writable}
+        self._specs = specs
 
     def named(self, request: ConnectionFault) -> frozenset[str]:
         """See `ServedNames`."""
-        return frozenset(
-            name
-            for name, device in self.names.items()
-            if request.matches_pv(name, self.prefix, device)
-            and (name in self._writable or not isinstance(request, ConnectionPutHangs))
-        )
+        return names_meant(request, self.names, self._specs, self.prefix)

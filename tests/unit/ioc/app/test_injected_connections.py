@@ -9,6 +9,7 @@ from gnomon.db import sources
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import Fault, Injector
 from gnomon.ioc.app import injected_connections
+from gnomon.ioc.app.fault_notes import MAX_NOTES
 from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
 from gnomon.ioc.base.protocols import PutFuture, PutReply, PutSink
@@ -141,8 +142,16 @@ async def test_an_outage_comes_again_and_again_and_stands_in_the_journal(stage: 
     assert [stage.at(t) for t in (20.1, 30.1)] == [[], []]
     assert stage.injector.active() == ()
     assert stage.connections.idle
-    texts = ["outage 1 begins: 1 PVs lost", "outage 1 is over", "outage 2 begins: 1 PVs lost", "outage 2 is over"]
-    assert stage.dispatcher.notes == [f"fault: fault 1: {text}" for text in texts]
+    texts = ["begins outage 1: 1 PV lost", "ends outage 1", "begins outage 2: 1 PV lost", "ends outage 2"]
+    assert stage.dispatcher.notes == [f"fault: fault 1 {text}" for text in texts]
+
+
+async def test_a_condition_that_comes_and_goes_does_not_fill_the_journal(stage: Stage) -> None:
+    stage.inject("lost", device="B1", condition="beam < 100")
+    for n in range(100):
+        stage.beam = 50.0 if n % 2 else 300.0
+        stage.at(0.01 * n)
+    assert len(stage.dispatcher.notes) == MAX_NOTES
 
 
 async def test_outages_follow_a_condition_and_a_probability(stage: Stage) -> None:
