@@ -103,8 +103,8 @@ class FaultRequest(BaseModel):
     def _is_a_time(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                datetime.fromisoformat(value)
-            except ValueError as error:
+                datetime.fromisoformat(value).astimezone().timestamp()
+            except (ValueError, OverflowError, OSError) as error:  # the latter for years that no clock has
                 raise ValueError("it must be a time like 2026-11-27T14:30:00+01:00") from error
         return value
 

@@ -34,6 +34,12 @@ def test_a_time_that_has_passed_is_refused() -> None:
         window(at="1970-01-01T00:01:00Z", wall_ns=100_000_000_000)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00", "soon"])
+def test_a_time_that_no_clock_shows_is_refused(at: str) -> None:
+    with pytest.raises(FaultError, match=f"at: it must be a time like .*, not '{at}'"):
+        window(at=at)
+
+
 def test_a_fault_that_waits_for_commands_lasts_from_their_last() -> None:
     counted = window(after_commands=2, for_s=10, commands=5)
     assert [counted.begun(101.0, 6), counted.over(200.0)] == [False, False]
