@@ -91,12 +91,14 @@ class FaultProcedure:
         def recorded(reply: PutReply) -> None:
             if reply.accepted:
                 self._injector.begin(number)
-                answer.set_result(fault.to_json() if fault else {"id": number})
+                with suppress(InvalidStateError):  # the client has gone
+                    answer.set_result(fault.to_json() if fault else {"id": number})
                 return
             with suppress(FaultError):  # it may have acted for the last time
                 self._injector.clear(number)
             self._show()
-            answer.set_exception(FaultError(f"{text} is not added: it cannot be recorded: {reply.message}"))
+            with suppress(InvalidStateError):
+                answer.set_exception(FaultError(f"{text} is not added: it cannot be recorded: {reply.message}"))
 
         self._dispatcher.note(f"added {text}", client).add_done_callback(lambda done: recorded(done.result()))
 
