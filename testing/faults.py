@@ -1,4 +1,4 @@
-"""Faults in the hands of a test: `ring.fault("stuck", "BPMZ6D1R")`, with the keys and errors of `gnomon fault add`."""
+"""Faults in the hands of a test: `ring.fault("reading_stuck", "BPMZ6D1R")`, with the keys of `gnomon fault add`."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -52,7 +52,7 @@ class Faults:
     def __call__(self, kind: str, device: str | None = None, **keys: float | str | bool) -> Fault:
         """Add a fault: its kind, a pattern of devices where the kind has one, and further keys.
 
-        For example `ring.fault("abandon", "HS*", count=3)`, `ring.fault("offset", "BPMZ6D1R", offset=0.3, plane="x")`.
+        For example `ring.fault("abandon", "HS*", count=3)`, `ring.fault("reading_offset", "BPMZ6D1R", offset=0.3)`.
         `gnomon fault kinds` lists the kinds and keys. Raises RefusedError, with the nearest right spelling.
         """
         given: dict[str, Any] = {"kind": kind, **({} if device is None else {"device": device}), **keys}
