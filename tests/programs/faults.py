@@ -105,6 +105,26 @@ def reading_faults(prefix: str, cases: list[tuple[dict[str, Any], str]]) -> list
     return seen
 
 
+def kept_field(prefix: str) -> dict[str, list[Any]]:
+    """Put to a supply whose current reaches no magnet, and then to a whole one.
+
+    Gives the answer, setpoint, readback and a monitor's x, by protocol, and for the whole one (`whole`).
+    """
+    names = [f"{SUPPLY}:set", f"{SUPPLY}:rdbk", f"{MONITOR}:rdX"]
+
+    def put_and_read(protocol: str) -> list[Any]:
+        answer = put(prefix, protocol, SUPPLY, 0.5)
+        seen = [answer, *(reading(prefix, protocol, name)["value"] for name in names)]
+        put(prefix, protocol, SUPPLY, 0.0)
+        return seen
+
+    put(prefix, "ca", SUPPLY, 0.0)
+    call(prefix, do="add", kind="partial_supply", device=SUPPLY, magnets="*")
+    seen = {protocol: put_and_read(protocol) for protocol in ("ca", "pva")}
+    call(prefix, do="clear")
+    return {**seen, "whole": put_and_read("pva")}
+
+
 def hardware_faults(prefix: str, cases: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
     """Inject faults of supplies and of the beam one by one, with the supply at 0.5 A, and read PVs with and after each.
 

@@ -47,6 +47,7 @@ READINGS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "reading_nan", "device": faults.MONITOR}, X),
     ({"kind": "reading_severity", "device": faults.MONITOR, "severity": "MAJOR"}, X),
     ({"kind": "reading_time", "device": faults.MONITOR, "offset_s": -3600}, X),
+    ({"kind": "reading_time", "device": faults.MONITOR, "frozen": "true"}, X),
     ({"kind": "reading_late", "pv": f"{faults.SUPPLY}:rdbk", "delay_s": 5}, f"{faults.SUPPLY}:rdbk"),
     ({"kind": "reading_length", "pv": ROW, "length": 10}, ROW),
 ]
@@ -166,12 +167,22 @@ def test_every_fault_of_readings_looks_the_same_over_both_protocols(twin: TwinPr
                     assert (one["severity"], one["value"] != one["value"]) == (3, True), what
                 case "reading_severity":
                     assert (one["severity"], one["value"]) == (2, pytest.approx(true["value"])), what
+                case "reading_time" if "frozen" in keys:
+                    assert (one["value"], one["age_s"] > 0.1) == (pytest.approx(true["value"]), True), what
                 case "reading_time":
                     assert one["age_s"] == pytest.approx(3600.0, abs=30.0), what
                 case "reading_late":
                     assert (one["value"], true["value"]) == (0.0, 0.5), what
                 case "reading_length":
                     assert one["length"] == 10 < true["length"], what
+
+
+def test_a_supply_whose_current_reaches_no_magnet_answers_and_moves_no_beam(twin: TwinProcess) -> None:
+    seen = twin.client(faults.kept_field, "TWIN:")
+    for protocol in ("ca", "pva"):
+        assert seen[protocol] == ["done", 0.5, 0.5, pytest.approx(0.0, abs=1e-6)], seen
+    assert seen["whole"][:3] == ["done", 0.5, 0.5], seen
+    assert abs(seen["whole"][3]) > 1e-3, seen
 
 
 def test_every_fault_of_supplies_and_of_the_beam_looks_the_same_over_both_protocols(twin: TwinProcess) -> None:
