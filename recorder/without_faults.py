@@ -8,7 +8,7 @@ from gnomon.lattice import Lattice, LatticeError, Outcome
 from gnomon.recorder.entries import Entry, StoredChange, StoredOutcome
 from gnomon.recorder.recorder_errors import ReplayError
 
-#: Protocol of commands that a fault has made, such as duplicates.
+#: Protocol of commands and notes that a fault has made, such as duplicates.
 BY_FAULT = "fault"
 #: Beginning of the reason of an outcome in which a fault acted.
 _FAULT = re.compile(r"fault \d+: ")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import overload
 
 from gnomon.recorder import Entry, Filter, Reader
+from gnomon.recorder.without_faults import BY_FAULT
 
 __all__ = ["Command", "Commands", "Journal"]
 
 #: Begins the notes of commands of the test itself: they are not what the program under test did.
 OWN_NOTE = "test: "
 #: Protocols of commands that no client sent: of the server itself, and of faults that repeat a command.
-NOT_CLIENTS = ("internal", "fault")
+NOT_CLIENTS = ("internal", BY_FAULT)
 #: Commands that a message lists.
 MAX_SHOWN = 12
 

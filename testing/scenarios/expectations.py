@@ -9,12 +9,11 @@ from typing import NamedTuple
 from gnomon.clients.reading import Reading
 from gnomon.lattice.text import shorten
 from gnomon.recorder import Entry
+from gnomon.recorder.without_faults import BY_FAULT
 from gnomon.testing.scenarios.steps import ExpectApplication, ExpectJournal, ExpectPv
 
 #: Note of a scenario's own commands, which the journal does not count as those of an application.
 OWN_NOTE = "scenario "
-#: Protocol of commands that a fault has repeated.
-BY_A_FAULT = "fault"
 
 
 class Judgement(NamedTuple):
@@ -88,7 +87,7 @@ def judge_journal(asked: ExpectJournal, entries: Iterable[Entry]) -> Judgement:
 
 def is_of_others(entry: Entry) -> bool:
     """Return whether a command is an application's, not the scenario's own or a fault's."""
-    ours = entry.note.startswith(OWN_NOTE) or entry.client.protocol == BY_A_FAULT
+    ours = entry.note.startswith(OWN_NOTE) or entry.client.protocol == BY_FAULT
     return bool(entry.changes) and not ours
 
 
