@@ -155,7 +155,7 @@ async def test_a_late_readback_comes_with_its_own_time_stamp(tmp_path: Path) -> 
         assert rig.get("T:CP:rdbk").time_ns <= put
 
 
-async def test_what_is_late_never_comes_after_something_newer(tmp_path: Path) -> None:
+async def test_a_late_reading_never_comes_after_something_newer(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         number = inject(rig, "reading_late", device="CP", delay_s=0.2)
         await rig.put("T:CP:set", 2.0)
@@ -168,7 +168,7 @@ async def test_what_is_late_never_comes_after_something_newer(tmp_path: Path) ->
         assert (rig.get("T:CP:rdbk").value, rig.get("T:CP:rdbk").time_ns) == (3.0, shown)
 
 
-async def test_what_is_late_does_not_make_valid_what_is_invalid_by_then(tmp_path: Path) -> None:
+async def test_a_late_reading_does_not_make_valid_what_is_invalid_by_then(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         index = rig.bank.index["T:beam:orbit:x"]
         inject(rig, "reading_late", pv="beam:orbit:x", delay_s=0.2)
