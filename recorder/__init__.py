@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from gnomon.recorder.rotation import Rotation, archive, due
     from gnomon.recorder.schema import open_for_writing
     from gnomon.recorder.state_names import StateNames
+    from gnomon.recorder.without_faults import BY_FAULT
 
 __all__ = [
+    "BY_FAULT",
     "Entry",
     "Filter",
     "Journal",
@@ -44,6 +46,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "BY_FAULT": "without_faults",
         "Entry": "entries",
         "Filter": "filters",
         "Journal": "journal",

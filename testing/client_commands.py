@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import overload
 
-from gnomon.recorder import Entry, Filter, Reader
-from gnomon.recorder.without_faults import BY_FAULT
+from gnomon.recorder import BY_FAULT, Entry, Filter, Reader
 
 __all__ = ["Command", "Commands", "Journal"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from gnomon.fault_injection import Active, Fault
 from gnomon.lattice import Client
-from gnomon.recorder.without_faults import BY_FAULT
+from gnomon.recorder import BY_FAULT
 
 #: Number of notes of one fault in a time [s]: a condition that comes and goes must not fill the disk.
 MAX_NOTES, TIME_S = 10, 10.0

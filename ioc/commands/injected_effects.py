@@ -14,7 +14,7 @@ from gnomon.ioc.commands.planning import Step
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.lattice import Lattice, Outcome, Setting
-from gnomon.recorder.without_faults import BY_FAULT
+from gnomon.recorder import BY_FAULT
 
 #: Puts that may wait for an answer that never comes; before one more, the oldest fails.
 MAX_SILENT = 10_000

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from gnomon.clients.reading import Reading
 from gnomon.lattice.text import shorten
-from gnomon.recorder import Entry
-from gnomon.recorder.without_faults import BY_FAULT
+from gnomon.recorder import BY_FAULT, Entry
 from gnomon.testing.scenarios.steps import ExpectApplication, ExpectJournal, ExpectPv
 
 #: Note of a scenario's own commands, which the journal does not count as those of an application.
