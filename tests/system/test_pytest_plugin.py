@@ -151,13 +151,19 @@ def test_each_test_has_a_fresh_ring_and_failures_can_be_read_and_nothing_is_left
 def test_nothing_is_left_when_a_session_is_interrupted_or_killed(tmp_path: Path, number: signal.Signals) -> None:
     test = "import time\ndef test_long(ring):\n    print('begun', flush=True)\n    time.sleep(60)\n"
     project(tmp_path, test_long=test)
-    session = subprocess.Popen(command("-s", "-q"), cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE)
+    session = subprocess.Popen(
+        command("-s", "-q"), cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     try:
         assert session.stdout is not None
         assert any(b"begun" in line for line in session.stdout)
         assert len(left(tmp_path)) == 2  # the server's folder and process
         session.send_signal(number)
-        session.wait(20.0)
+        try:
+            session.wait(30.0)
+        except subprocess.TimeoutExpired:
+            session.send_signal(signal.SIGABRT)  # pytest shows the stacks of all threads
+            pytest.fail(session.communicate()[0].decode())
     finally:
         session.kill()
         session.communicate()

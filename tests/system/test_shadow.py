@@ -158,8 +158,9 @@ def test_a_shadow_begins_with_the_machines_state_and_follows_its_puts(machine: M
     machine.set(names=["HS1PD1R:set", "VS3P2T5R:set"], values=[0.1, -0.1])
     machine.put("Q1M1D1R:Cm:set", 2.44)
     until(shadow.equals_machine, 10.0)
-    last = shadow.commands()[-1]
-    assert (last["note"], last["changes"][0]["pv"]) == ("follow", "TWIN:Q1M1D1R:Cm:set")
+    last = shadow.commands()[-1]  # what the machine does in one go may come together, or in pieces
+    assert last["note"] == "follow"
+    assert "TWIN:Q1M1D1R:Cm:set" in [change["pv"] for change in last["changes"]]
 
 
 def test_an_offset_of_a_monitor_of_the_machine_shows_as_residual(machine: Machine, shadow: Shadow) -> None:
