@@ -1,0 +1,6 @@
+"""Services over HTTP: lattices, beam, optics, responses, and stored results, for any language.
+
+Needs the extra `services`; importing this package does not. `gnomon services` starts it.
+"""
+
+__all__: list[str] = []

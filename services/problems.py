@@ -1,0 +1,99 @@
+"""Errors as problem documents (RFC 9457): what happened, which field, value, unit, limit, and what to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from gnomon.lattice import GnomonError, Lattice, LatticeError, RefusedValue
+from gnomon.lattice.text import printable, shorten
+
+#: Media type of a problem document.
+PROBLEM_JSON = "application/problem+json"
+
+TITLES = {
+    400: "The request cannot be read",
+    401: "No valid token",
+    403: "The token is read-only",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "No beam",
+    410: "No longer kept",
+    413: "The request is too large",
+    422: "Refused",
+    500: "Internal error",
+    503: "Busy",
+    504: "The calculation took too long",
+}
+
+
+class Problem(BaseModel):
+    """An error: what happened (`detail`), where (`field`), with which value, unit and limit, and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    field: str | None = Field(default=None, description="place in the request, such as `updates[0].value`")
+    value: float | int | str | None = None
+    unit: str | None = None
+    limit: str | None = None
+    action: str | None = Field(default=None, description="what to do")
+
+
+class ProblemError(GnomonError):
+    """A request that cannot be answered as asked; becomes a problem document."""
+
+    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        title = TITLES.get(status, "Error")
+        self.problem = Problem(title=title, status=status, detail=printable(detail), **members)
+        self.headers = dict(headers or {})
+
+
+def of_error(error: GnomonError) -> ProblemError:
+    """Turn an error that a user can act on into a problem."""
+    return error if isinstance(error, ProblemError) else ProblemError(422, str(error))
+
+
+def of_setting(lattice: Lattice, key: tuple[str, str], value: float, field: str) -> ProblemError | None:
+    """Say what is wrong with one setting, with the limits; None if it can be set by itself."""
+    try:
+        spec = lattice.ring.property_spec(*key)
+    except LatticeError as error:
+        return ProblemError(422, str(error), field=field, action="use a device and a property of this machine")
+    try:
+        lattice.updated({key: value})
+    except RefusedValue as error:
+        return ProblemError(
+            422,
+            str(error),
+            field=f"{field}.value",
+            value=value,
+            unit=spec.unit or "1",
+            limit=f"{spec.low:g} to {spec.high:g}" + (", whole numbers" if spec.whole else ""),
+            action="give a value within the limit",
+        )
+    except LatticeError as error:
+        return ProblemError(422, str(error), field=field, value=value, unit=spec.unit or "1")
+    return None
+
+
+def of_validation(errors: Sequence[Any]) -> ProblemError:
+    """Turn pydantic's errors of a request into a problem about the first one."""
+    first = errors[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:]).lstrip(".")
+    where = str(first["loc"][0]) if first["loc"] else "request"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    given = first.get("input")
+    plain = given is not None and not isinstance(given, dict | list)
+    limits = {name: bound for name, bound in first.get("ctx", {}).items() if isinstance(bound, int | float | str)}
+    status = 400 if first["type"].startswith("json") else 422
+    return ProblemError(
+        status,
+        f"{place or where}: {first['msg'][:1].lower()}{first['msg'][1:]}{more}",
+        field=printable(place or where)[:200],
+        value=shorten(str(given)) if plain else None,
+        limit=", ".join(f"{name} {bound}" for name, bound in limits.items()) or None,
+        action="see the schema of this request in /openapi.json",
+    )

@@ -1,0 +1,37 @@
+"""Settings of the services: address, tokens, folder of results, limits."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gnomon.services.access_tokens import Tokens
+
+__all__ = ["ServiceLimits", "ServiceSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """Limits that protect the process from its clients.
+
+    `body_bytes` is the largest request, `lattices` and `rings` the numbers that are kept, `calculation_s` the time of
+    one calculation [s], `together` the number that run at the same time, `waiting` that of those that wait, and `hung`
+    that of abandoned ones that still run.
+    """
+
+    body_bytes: int = 8 * 2**20
+    lattices: int = 200
+    rings: int = 16
+    calculation_s: float = 30.0
+    together: int = 2
+    waiting: int = 64
+    hung: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Settings of the services; `results` is the folder of stored runs."""
+
+    tokens: Tokens
+    results: Path
+    host: str = "127.0.0.1"
+    port: int = 8290
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
