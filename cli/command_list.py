@@ -25,6 +25,12 @@ COMMANDS = (
         "fork:app",
     ),
     Entry(
+        "services",
+        RUN,
+        "Serve lattices, beam, optics, responses and stored results over HTTP (REST) until Ctrl-C.",
+        "services:services",
+    ),
+    Entry(
         "status",
         LOOK,
         "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",

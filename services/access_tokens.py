@@ -29,10 +29,12 @@ class TokenError(GnomonError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokens:
-    """The tokens that are accepted; without a second one there is no read-only role."""
+    """The tokens that are accepted, and where they come from; without a second one there is no read-only role."""
 
     full: str
     read: str | None = None
+    source: str = ""
+    read_source: str = "none"
 
     def role(self, authorization: str | None) -> Role | None:
         """Return the role that the header `Authorization` gives; None if it holds no valid token."""
@@ -52,19 +54,19 @@ def find_tokens(
     `kept` is made with a random token, for its owner alone, if it is missing. Raises TokenError.
     """
     if file is not None:
-        full = _read(file)
+        full, source = _read(file), str(file)
     elif VARIABLE in environment:
-        full = _checked(environment[VARIABLE], VARIABLE)
+        full, source = _checked(environment[VARIABLE], VARIABLE), f"environment variable {VARIABLE}"
     else:
-        full = _read(kept) if kept.exists() else _make(kept)
-    read = None
+        full, source = _read(kept) if kept.exists() else _make(kept), str(kept)
+    read, read_source = None, "none"
     if read_file is not None:
-        read = _read(read_file)
+        read, read_source = _read(read_file), str(read_file)
     elif READ_VARIABLE in environment:
-        read = _checked(environment[READ_VARIABLE], READ_VARIABLE)
+        read, read_source = _checked(environment[READ_VARIABLE], READ_VARIABLE), f"environment variable {READ_VARIABLE}"
     if read is not None and _equal(read, full):
         raise TokenError("the read-only token is the same as the full one: use another one")
-    return Tokens(full, read)
+    return Tokens(full, read, source, read_source)
 
 
 def _equal(one: str, other: str) -> bool:

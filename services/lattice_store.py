@@ -34,12 +34,17 @@ class LatticeStore:
         self._dropped: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
+    def __len__(self) -> int:
+        return len(self._models)
+
     def create(self, document: MachineDocument) -> tuple[RingModel, bool]:
         """Make the nominal lattice of a machine; True if it was not kept already. Raises LatticeError."""
         ring = Ring(document)
+        nominal = ring.nominal
         with self._lock:
-            known = next((m.lattice.ring for m in self._models.values() if m.lattice.ring.digest == ring.digest), ring)
-            return self._keep(RingModel(known.nominal))
+            rings = (model.lattice.ring for model in self._models.values())
+            known = next((each.nominal for each in rings if each.digest == ring.digest), nominal)
+            return self._keep(RingModel(known))
 
     def get(self, name: str) -> RingModel:
         """Find a lattice by its id. Raises ProblemError: 404, or 410 if it was dropped."""
@@ -51,36 +56,36 @@ class LatticeStore:
         with self._lock:
             return list(reversed(self._models.values()))
 
-    def update(self, updates: Sequence[Update]) -> list[tuple[str, RingModel, bool]]:
+    def update(self, updates: Sequence[Update]) -> list[tuple[str, RingModel]]:
         """Make new lattices, one for each that is named, with all of its updates together, or none at all.
 
-        Returns the id of the base, the new lattice, and True if it was not kept already. Raises ProblemError.
+        Returns the id of each base and the new lattice. Raises ProblemError.
         """
-        with self._lock:
-            grouped: dict[str, dict[tuple[str, str], float]] = {}
-            for number, update in enumerate(updates):
-                values = grouped.setdefault(update.lattice, {})
-                if (update.device, update.property) in values:
-                    raise ProblemError(
-                        422,
-                        f"{update.device} {update.property} of lattice {update.lattice} is given twice; nothing was "
-                        "changed",
-                        field=f"updates[{number}]",
-                        action="give each property once",
-                    )
-                values[update.device, update.property] = update.value
-            if len(grouped) > self.max_lattices:
+        grouped: dict[str, dict[tuple[str, str], float]] = {}
+        for number, update in enumerate(updates):
+            values = grouped.setdefault(update.lattice, {})
+            if (update.device, update.property) in values:
                 raise ProblemError(
                     422,
-                    f"{len(grouped)} lattices in one request are more than are kept",
-                    field="updates",
-                    value=len(grouped),
-                    limit=str(self.max_lattices),
-                    action="send several requests",
+                    f"{update.device} {update.property} of lattice {update.lattice} is given twice; nothing was changed",
+                    field=f"updates[{number}]",
+                    action="give each property once",
                 )
+            values[update.device, update.property] = update.value
+        if len(grouped) > self.max_lattices:
+            raise ProblemError(
+                422,
+                f"{len(grouped)} lattices in one request are more than are kept",
+                field="updates",
+                value=len(grouped),
+                limit=f"{self.max_lattices} lattices",
+                action="send several requests",
+            )
+        with self._lock:
             bases = {name: self._get(name) for name in grouped}
-            made = [(name, _updated(bases[name], updates, values)) for name, values in grouped.items()]
-            return [(name, *self._keep(model)) for name, model in made]
+        made = [(name, _updated(bases[name], updates, values)) for name, values in grouped.items()]
+        with self._lock:
+            return [(name, self._keep(model)[0]) for name, model in made]
 
     def _get(self, name: str) -> RingModel:
         model = self._models.get(name)

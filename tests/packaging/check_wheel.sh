@@ -36,7 +36,7 @@ assert tops == expected, f"top level holds {sorted(tops)}, expected {sorted(expe
 scripts = [name for name in files if name.startswith("..")]
 assert [name.split("/")[-1] for name in scripts] == ["gnomon"], f"outside site-packages: {scripts}"
 folders = {name.split("/")[1] for name in files if name.startswith("gnomon/") and name.count("/") > 1}
-packages = {"cli", "clients", "db", "fault_injection", "ioc", "lattice", "procedures", "propagator", "recorder", "testing"}
+packages = {"cli", "clients", "db", "fault_injection", "ioc", "lattice", "procedures", "propagator", "recorder", "services", "testing"}
 assert folders - {"__pycache__"} == packages, f"gnomon holds {sorted(folders)}, expected {sorted(packages)}"
 for needed in ("gnomon/py.typed", "gnomon/ioc_config.yaml"):
     assert needed in files, f"{needed} does not ship"
@@ -60,6 +60,7 @@ OTHERS = {
     "gnomon.clients.bluesky_devices": "ophyd_async",
     "gnomon.clients.classic": "ophyd",
     "gnomon.procedures.plans": "bluesky",
+    "gnomon.services": "fastapi",
     "gnomon.testing.plugin": "pytest",
 }
 for module in pkgutil.walk_packages(gnomon.__path__, "gnomon.", onerror=lambda name: None):
@@ -97,6 +98,10 @@ step "scenarios ship, and are valid"
 step "gnomon watch without its extra"
 said=$("$work/venv/bin/gnomon" watch 2>&1) && fail "gnomon watch runs without textual"
 grep -qF "gnomon[watch]" <<<"$said" || fail "gnomon watch does not name its extra but says: $said"
+
+step "gnomon services without its extra"
+said=$("$work/venv/bin/gnomon" services 2>&1) && fail "gnomon services runs without fastapi"
+grep -qF "gnomon[services]" <<<"$said" || fail "gnomon services does not name its extra but says: $said"
 
 step "the pytest plugin, with nothing but pytest beside it"
 "$work/venv/bin/python" -m pip install -qq --disable-pip-version-check --prefer-binary pytest

@@ -6,6 +6,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "cli",
     "testing",
+    "services",
     "procedures",
     "clients",
     "ioc",

@@ -1,0 +1,65 @@
+"""`gnomon services`: lattices, beam, optics, responses and results over HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import ConfigFile, configure
+from gnomon.cli.results_folder import ResultsFolder
+
+
+def services(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port (TCP); 0 takes a free one.")] = 8290,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token.", show_default="GNOMON_SERVICES_TOKEN, else a file beside the document store"
+        ),
+    ] = None,
+    read_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with a second token, which can only read.", show_default="GNOMON_SERVICES_READ_TOKEN, else none"
+        ),
+    ] = None,
+    results: ResultsFolder = None,
+    max_lattices: Annotated[int, typer.Option(min=1, max=100_000, help="Number of lattices that are kept.")] = 200,
+    max_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Time of one calculation [s].")] = 30.0,
+    config: ConfigFile = None,
+) -> None:
+    """Serve lattices, beam, optics, responses and stored results over HTTP (REST) until Ctrl-C.
+
+    For example `gnomon services --port 8290`. Only programs on this computer can connect, unless --host says otherwise.
+    Each request needs the token; /openapi.json describes all of them.
+    """
+    from rich.console import Console
+
+    from gnomon.cli.compile_kernels import compile_all_with_progress
+    from gnomon.services.access_tokens import find_tokens
+    from gnomon.services.service_settings import ServiceLimits, ServiceSettings
+    from gnomon.services.web_server import check_installed, is_loopback, serve_services, warm_up
+
+    check_installed()
+    data = configure(config).store_path().parent
+    tokens = find_tokens(data / "services.token", token_file, read_token_file)
+    settings = ServiceSettings(
+        tokens=tokens,
+        results=data / "results" if results is None else results.expanduser(),
+        host=host,
+        port=port,
+        limits=ServiceLimits(lattices=max_lattices, calculation_s=max_seconds),
+    )
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    compile_all_with_progress(console)
+    warm_up()
+
+    def ready(url: str) -> None:
+        console.print(f"gnomon services at {url}, described in {url}/openapi.json", markup=False)
+        console.print(f"token: {tokens.source}; read-only token: {tokens.read_source}", markup=False)
+        if not is_loopback(host):
+            console.print("warning: tokens and data are not encrypted; put a proxy with TLS in front", markup=False)
+        console.print("ready", markup=False)
+
+    serve_services(settings, ready)

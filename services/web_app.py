@@ -1,0 +1,99 @@
+"""The application: routes, tokens, limits, and every error as a problem document."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from gnomon import __version__
+from gnomon.lattice import GnomonError
+from gnomon.services.calculations import Calculations
+from gnomon.services.lattice_routes import lattice_router
+from gnomon.services.lattice_store import LatticeStore
+from gnomon.services.problems import PROBLEM_JSON, TITLES, ProblemError, of_error, of_validation
+from gnomon.services.result_routes import result_router
+from gnomon.services.route_parts import problems
+from gnomon.services.service_documents import Ready
+from gnomon.services.service_settings import ServiceSettings
+
+log = logging.getLogger("gnomon.services")
+
+DESCRIPTION = """Lattices, beam, optics, responses and stored results of gnomon.
+
+A lattice never changes: an update makes a new one, whose id is a hash of its content. Send the token as
+`Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
+
+
+def make_app(settings: ServiceSettings) -> FastAPI:
+    """Make the application. Its pages of interactive documentation are left out: they would load from the internet."""
+    app = FastAPI(
+        title="gnomon",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.limits.body_bytes,
+    )
+    store = LatticeStore(settings.limits.lattices, settings.limits.rings)
+    calculations = Calculations(settings.limits)
+    _answer_errors(app, settings)
+
+    @app.get("/healthz", tags=["state"])
+    async def is_alive() -> Ready:
+        """Say that the process answers. Needs no token."""
+        return Ready(version=__version__, lattices=len(store))
+
+    @app.get("/readyz", tags=["state"], responses=problems(503))
+    async def is_ready() -> Ready:
+        """Say that calculations are made: kernels are compiled, and not too many hang. Needs no token."""
+        from gnomon.propagator import kernels_are_cached
+
+        if not kernels_are_cached():
+            raise ProblemError(503, "the kernels are not compiled yet", action="wait a minute")
+        if calculations.stuck:
+            raise ProblemError(503, f"{calculations.hung} calculations hang", action="wait, or restart the services")
+        return Ready(version=__version__, lattices=len(store))
+
+    app.include_router(lattice_router(settings, store, calculations))
+    app.include_router(result_router(settings, calculations))
+    return app
+
+
+def _answer_errors(app: FastAPI, settings: ServiceSettings) -> None:
+    def answer(error: ProblemError) -> Response:
+        text = error.problem.model_dump_json(exclude_none=True)
+        return Response(text, error.problem.status, error.headers, PROBLEM_JSON)
+
+    @app.exception_handler(GnomonError)
+    async def refused(_: Request, error: GnomonError) -> Response:
+        return answer(of_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return answer(of_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def other(_: Request, error: HTTPException) -> Response:
+        members: dict[str, Any] = {}
+        if error.status_code == 413:
+            members = {
+                "unit": "byte",
+                "limit": f"{settings.limits.body_bytes}",
+                "action": "send less, in several requests",
+            }
+        detail = TITLES.get(error.status_code, str(error.detail))
+        return answer(ProblemError(error.status_code, detail, headers=error.headers, **members))
+
+    @app.middleware("http")
+    async def catch(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Answer an error of gnomon itself, which the log shows, as a problem, too."""
+        try:
+            return await proceed(request)
+        except Exception:
+            log.exception("%s %s", request.method, request.url.path)
+            return answer(ProblemError(500, "an error of gnomon itself; its log has the details", action="report it"))

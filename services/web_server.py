@@ -1,0 +1,101 @@
+"""Serving the application with uvicorn until a signal."""
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from gnomon.lattice import GnomonError
+from gnomon.services.service_settings import ServiceSettings
+
+__all__ = ["MissingServicesError", "check_installed", "is_loopback", "serve_services", "warm_up"]
+
+#: Libraries of the extra.
+LIBRARIES = ("fastapi", "uvicorn", "h5py")
+#: The ring with which kernels are loaded.
+SMALL_RING = "mls"
+#: Time that requests have to end after a signal [s].
+GRACE_S = 1
+
+
+class MissingServicesError(GnomonError):
+    """A library of the extra `services` is not installed; the text says which."""
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only programs on this computer can reach an address or name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_installed() -> None:
+    """Raise MissingServicesError unless the libraries of the extra `services` are installed."""
+    for name in LIBRARIES:
+        if find_spec(name) is None:
+            raise MissingServicesError(
+                f"gnomon services needs {name}, which is in an extra: pip install 'gnomon[services]'"
+            )
+
+
+def warm_up() -> None:
+    """Load the kernels of beam, response and tracking into the process, so that no request waits for them."""
+    from gnomon.db import shipped_machine
+    from gnomon.propagator.facade import RingModel
+    from gnomon.services import beam_answers
+    from gnomon.services.service_documents import Particle, PropagateRequest
+
+    model = RingModel(shipped_machine(SMALL_RING).nominal)
+    beam_answers.propagate(model, PropagateRequest(phase_space=[Particle()]), 60.0)
+    beam_answers.response(model, "supply", "frequency")
+
+
+def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called with the URL when the port is open.
+
+    Port 0 takes a free one. Raises OSError if the address cannot be listened on.
+    """
+    import uvicorn
+
+    from gnomon.services.web_app import make_app
+
+    config = uvicorn.Config(
+        make_app(settings),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=200,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = uvicorn.Server(config)
+    listening = _listen(settings.host, settings.port)
+    # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        host, port = listening.getsockname()[:2]
+        ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        asyncio.run(server.serve(sockets=[listening]))
+    finally:
+        listening.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(address)
+            opened.listen(128)
+        except BaseException:
+            opened.close()
+            raise
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error}; use another --host or --port") from error
+    return opened
