@@ -80,7 +80,7 @@ def propagate(model: RingModel, asked: PropagateRequest, time_limit_s: float) ->
         closed = ClosedOrbit(x=x, px=px, y=y, py=py, delta=beam.delta)
         observe = wanted.observe
         observations = Observations(
-            orbit=_table(orbit_table(lattice, beam), "monitor", list(range(len(lattice.ring.bpms)))) if "orbit" in observe else None,
+            orbit=_orbit(lattice, beam) if "orbit" in observe else None,
             tunes=_planes(beam.tune) if "tunes" in observe else None,
             chromaticities=_planes(beam.chromaticity) if "chromaticities" in observe else None,
             monitor_optics=_optics(lattice, beam, "monitors") if "monitor_optics" in observe else None,
@@ -166,6 +166,11 @@ def _tracked(lattice: Lattice, asked: PropagateRequest, time_limit_s: float) -> 
             )
         ],
     )
+
+
+def _orbit(lattice: Lattice, beam: BeamState) -> TableAnswer:
+    """Tabulate the orbit as the monitors show it."""
+    return _table(orbit_table(lattice, beam), "monitor", list(range(len(lattice.ring.bpms))))
 
 
 def _optics(lattice: Lattice, beam: BeamState, at: Literal["elements", "monitors"]) -> TableAnswer:

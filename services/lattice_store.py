@@ -67,7 +67,7 @@ class LatticeStore:
             if (update.device, update.property) in values:
                 raise ProblemError(
                     422,
-                    f"{update.device} {update.property} of lattice {update.lattice} is given twice; nothing was changed",
+                    f"{update.device} {update.property} is given twice for one lattice; nothing was changed",
                     field=f"updates[{number}]",
                     action="give each property once",
                 )

@@ -86,7 +86,7 @@ def of_validation(errors: Sequence[Any]) -> ProblemError:
     where = str(first["loc"][0]) if first["loc"] else "request"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     given = first.get("input")
-    plain = given is not None and not isinstance(given, dict | list)
+    plain = isinstance(given, str | int | float)
     limits = {name: bound for name, bound in first.get("ctx", {}).items() if isinstance(bound, int | float | str)}
     status = 400 if first["type"].startswith("json") else 422
     return ProblemError(

@@ -63,8 +63,6 @@ def _lines(results: Results, first: int, count: int) -> ResultList:
 def _document(results: Results, name: str) -> dict[str, Any]:
     # Only names of the folder itself: `load` takes the path of a file, too.
     if name not in results.names() or name.endswith(".h5"):
-        raise ProblemError(
-            404, f"there is no result {shorten(name)}", field="name", action="GET /v1/results lists all"
-        )
+        raise ProblemError(404, f"there is no result {shorten(name)}", field="name", action="GET /v1/results lists all")
     document: dict[str, Any] = results.load(name).model_dump(mode="json", by_alias=True)
     return document

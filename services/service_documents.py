@@ -43,7 +43,7 @@ class UpdatesRequest(Request):
 
 
 class Particle(Request):
-    """Coordinates of a particle at the ring's start: positions [m], momenta by the reference momentum, delta, ct [m]."""
+    """Coordinates of a particle at the ring's start: x, y, ct [m], px, py by the reference momentum, and delta."""
 
     x: FiniteFloat = 0.0
     px: FiniteFloat = 0.0

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,10 +10,11 @@ from starlette.exceptions import HTTPException
 
 from gnomon import __version__
 from gnomon.lattice import GnomonError
+from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
 from gnomon.services.lattice_routes import lattice_router
 from gnomon.services.lattice_store import LatticeStore
-from gnomon.services.problems import PROBLEM_JSON, TITLES, ProblemError, of_error, of_validation
+from gnomon.services.problems import TITLES, ProblemError, of_error, of_validation
 from gnomon.services.result_routes import result_router
 from gnomon.services.route_parts import problems
 from gnomon.services.service_documents import Ready
@@ -37,11 +37,10 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.limits.body_bytes,
     )
     store = LatticeStore(settings.limits.lattices, settings.limits.rings)
     calculations = Calculations(settings.limits)
-    _answer_errors(app, settings)
+    _answer_errors(app)
 
     @app.get("/healthz", tags=["state"])
     async def is_alive() -> Ready:
@@ -61,33 +60,23 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
+    app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes)
     return app
 
 
-def _answer_errors(app: FastAPI, settings: ServiceSettings) -> None:
-    def answer(error: ProblemError) -> Response:
-        text = error.problem.model_dump_json(exclude_none=True)
-        return Response(text, error.problem.status, error.headers, PROBLEM_JSON)
-
+def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(GnomonError)
     async def refused(_: Request, error: GnomonError) -> Response:
-        return answer(of_error(error))
+        return answer_of(of_error(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return answer(of_validation(error.errors()))
+        return answer_of(of_validation(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
-        members: dict[str, Any] = {}
-        if error.status_code == 413:
-            members = {
-                "unit": "byte",
-                "limit": f"{settings.limits.body_bytes}",
-                "action": "send less, in several requests",
-            }
         detail = TITLES.get(error.status_code, str(error.detail))
-        return answer(ProblemError(error.status_code, detail, headers=error.headers, **members))
+        return answer_of(ProblemError(error.status_code, detail, headers=error.headers))
 
     @app.middleware("http")
     async def catch(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -96,4 +85,6 @@ def _answer_errors(app: FastAPI, settings: ServiceSettings) -> None:
             return await proceed(request)
         except Exception:
             log.exception("%s %s", request.method, request.url.path)
-            return answer(ProblemError(500, "an error of gnomon itself; its log has the details", action="report it"))
+            return answer_of(
+                ProblemError(500, "an error of gnomon itself; its log has the details", action="report it")
+            )

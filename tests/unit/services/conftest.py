@@ -1,0 +1,35 @@
+"""The services in the test's process, and a client of them."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gnomon.services.access_tokens import Tokens
+from gnomon.services.service_settings import ServiceLimits, ServiceSettings
+from gnomon.services.web_app import make_app
+
+FULL, READ = "f" * 20, "r" * 20
+Connect = Callable[..., httpx.AsyncClient]
+
+
+def client_of(folder: Path, token: str | None = FULL, limits: ServiceLimits | None = None) -> httpx.AsyncClient:
+    # Kernels may have to be compiled in this process first.
+    limits = ServiceLimits(calculation_s=280.0) if limits is None else limits
+    app = make_app(ServiceSettings(Tokens(FULL, READ), folder, limits=limits))
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://services", headers=headers)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def mls(client: httpx.AsyncClient) -> str:
+    made = await client.post("/v1/lattices", json={"machine": "mls"})
+    assert made.status_code == 201
+    return str(made.json()["id"])

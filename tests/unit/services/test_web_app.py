@@ -1,0 +1,146 @@
+"""Tokens, limits and errors of the services, and their own description of themselves."""
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from gnomon.procedures.documents import Run
+from gnomon.procedures.results import Results
+from gnomon.services.access_tokens import TokenError, Tokens, find_tokens
+from gnomon.services.calculations import Calculations
+from gnomon.services.problems import ProblemError
+from gnomon.services.service_settings import ServiceLimits, ServiceSettings
+from gnomon.services.web_app import make_app
+from unit.services.conftest import FULL, READ, client_of
+
+UPDATE = {"updates": [{"lattice": "x", "device": "x", "property": "x", "value": 1}]}
+
+
+@pytest.mark.parametrize("token", [None, "wrong", "f" * 19, FULL + "f"])
+async def test_without_a_valid_token_nothing_is_told(tmp_path: Path, token: str | None) -> None:
+    async with client_of(tmp_path, token) as client:
+        for path in ("/v1/lattices", "/v1/machines", "/v1/results", "/v1/results/x", "/v1/lattices/x/optics"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert (await client.get("/healthz")).json()["status"] == "ok"
+
+
+async def test_the_read_only_token_reads_and_makes_nothing(tmp_path: Path) -> None:
+    async with client_of(tmp_path, READ) as client:
+        assert (await client.get("/v1/machines")).json() == {"machines": ["bessy2", "mls"]}
+        assert (await client.post("/v1/lattices", json={"machine": "mls"})).status_code == 403
+        assert (await client.post("/v1/updates", json=UPDATE)).status_code == 403
+        assert (await client.post("/v1/lattices/x/propagate", json={})).status_code == 404
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+async def test_a_request_that_is_too_large_is_refused(tmp_path: Path, says_length: bool) -> None:
+    async with client_of(tmp_path, limits=ServiceLimits(body_bytes=1000)) as client:
+
+        async def pieces():
+            for _ in range(30):
+                yield b" " * 100
+
+        answer = await client.post("/v1/lattices", content=b" " * 1001 if says_length else pieces())
+        assert (answer.status_code, answer.json()["limit"]) == (413, "1000")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [("{", 422), ('{"machine": 1}', 422), ('{"machine": "mls", "x": 1}', 422), ("[" * 9999, 400)]
+)
+async def test_what_cannot_be_read_is_answered_with_the_field(
+    client: httpx.AsyncClient, body: str, status: int
+) -> None:
+    answer = await client.post("/v1/lattices", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (status, 400)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+async def test_numbers_that_are_not_finite_are_refused(client: httpx.AsyncClient, mls: str) -> None:
+    body = json.dumps(UPDATE).replace('"value": 1', '"value": NaN')
+    answer = await client.post("/v1/updates", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "updates[0].value")
+
+
+async def test_the_least_recently_used_lattice_goes_and_its_id_says_so(tmp_path: Path) -> None:
+    async with client_of(tmp_path, limits=ServiceLimits(lattices=1, calculation_s=280.0)) as client:
+        first = (await client.post("/v1/lattices", json={"machine": "mls"})).json()["id"]
+        await client.post("/v1/lattices", json={"machine": "bessy2"})
+        gone = await client.get(f"/v1/lattices/{first}")
+        assert (gone.status_code, gone.json()["limit"]) == (410, "1 lattices of 16 machines")
+        assert (await client.post("/v1/lattices", json={"machine": "mls"})).json()["id"] == first
+        assert (await client.get(f"/v1/lattices/{first}")).status_code == 200
+
+
+async def test_a_ring_too_many_takes_the_oldest_ring_with_it(tmp_path: Path) -> None:
+    async with client_of(tmp_path, limits=ServiceLimits(rings=1, calculation_s=280.0)) as client:
+        await client.post("/v1/lattices", json={"machine": "mls"})
+        await client.post("/v1/lattices", json={"machine": "bessy2"})
+        assert [each["machine"] for each in (await client.get("/v1/lattices")).json()["lattices"]] == ["bessy2"]
+
+
+async def test_a_calculation_that_hangs_is_abandoned_and_then_counted() -> None:
+    calculations = Calculations(ServiceLimits(calculation_s=0.05, hung=1))
+    ended = threading.Event()
+    with pytest.raises(ProblemError, match="not done after") as late:
+        await calculations.run("a test", ended.wait)
+    with pytest.raises(ProblemError, match="nothing is computed") as busy:
+        await calculations.run("a test", int)
+    assert (late.value.problem.status, busy.value.problem.status) == (504, 503)
+    ended.set()
+    while calculations.stuck:
+        await asyncio.sleep(0.001)
+    assert await calculations.run("a test", int) == 0
+
+
+async def test_stored_runs_are_listed_and_read_and_no_other_files(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert (await client.get("/v1/results")).json() == {"results": [], "total": 0}
+    folder = Results(tmp_path)
+    for number in (1, 2):
+        failed = {"status": "failed", "reason": "a test", "data": {}, "parameters": {}}
+        folder.save(Run(name=f"orm-20261127T10000{number}.000", procedure="orm", **failed))
+    listed = (await client.get("/v1/results", params={"count": 1})).json()
+    assert ([each["name"] for each in listed["results"]], listed["total"]) == (["orm-20261127T100002.000"], 2)
+    read = (await client.get("/v1/results/orm-20261127T100001.000")).json()
+    assert (read["procedure"], read["status"]) == ("orm", "failed")
+    for other in ("orm", "..%2Fx", str(tmp_path / "orm-20261127T100001.000.h5").replace("/", "%2F")):
+        assert (await client.get(f"/v1/results/{other}")).status_code == 404
+
+
+def test_tokens_come_from_file_environment_or_are_made(tmp_path: Path) -> None:
+    kept, file = tmp_path / "a" / "kept", tmp_path / "file"
+    made = find_tokens(kept, environment={})
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert find_tokens(kept, environment={}).full == made.full
+    assert made.full not in repr(made)
+    assert find_tokens(kept, environment={"GNOMON_SERVICES_TOKEN": FULL}).full == FULL
+    file.write_text(READ + "\n")
+    file.chmod(0o644)
+    with pytest.raises(TokenError, match="chmod 600"):
+        find_tokens(kept, file, environment={})
+    file.chmod(0o600)
+    assert find_tokens(kept, None, file, {}).role(f"bearer {READ}") == "read"
+    with pytest.raises(TokenError, match="the same"):
+        find_tokens(kept, file, file, {})
+    with pytest.raises(TokenError, match="3 characters"):
+        find_tokens(kept, environment={"GNOMON_SERVICES_TOKEN": "abc"})
+
+
+api = schemathesis.openapi.from_asgi(
+    "/openapi.json",
+    make_app(ServiceSettings(Tokens(FULL, READ), Path("/nonexistent"), limits=ServiceLimits(calculation_s=280.0))),
+)
+
+
+@api.parametrize()
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_answers_are_those_of_the_openapi_document(case: schemathesis.Case) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {FULL}"})
