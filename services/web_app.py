@@ -74,9 +74,11 @@ def _answer_errors(app: FastAPI) -> None:
         return answer_of(of_validation(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def other(_: Request, error: HTTPException) -> Response:
-        detail = TITLES.get(error.status_code, str(error.detail))
-        return answer_of(ProblemError(error.status_code, detail, headers=error.headers))
+    async def other(request: Request, error: HTTPException) -> Response:
+        detail, headers = TITLES.get(error.status_code, str(error.detail)), dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _methods(app, request.url.path)
+        return answer_of(ProblemError(error.status_code, detail, headers=headers))
 
     @app.middleware("http")
     async def catch(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
