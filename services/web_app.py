@@ -87,6 +87,11 @@ def _answer_errors(app: FastAPI) -> None:
             return await proceed(request)
         except Exception:
             log.exception("%s %s", request.method, request.url.path)
-            return answer_of(
-                ProblemError(500, "an error of gnomon itself; its log has the details", action="report it")
-            )
+            return answer_of(ProblemError(500, "an error of gnomon itself", action="report it, with the log"))
+
+
+def _methods(app: FastAPI, path: str) -> str:
+    """List the methods of a path: several routes may have it, each with a method of its own."""
+    described = app.openapi()["paths"].items()
+    fitting = (methods for route, methods in described if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path))
+    return ", ".join(sorted(method.upper() for methods in fitting for method in methods))

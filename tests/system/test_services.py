@@ -21,8 +21,8 @@ def test_services_start_answer_and_end(tmp_path: Path, number: signal.Signals) -
     process = subprocess.Popen(
         [*GNOMON, "services", "--port", "0"], env=os.environ | environment, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         told = ""
         while not told.endswith("ready\n"):
             line = process.stdout.readline()

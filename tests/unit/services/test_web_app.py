@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -45,7 +46,7 @@ async def test_the_read_only_token_reads_and_makes_nothing(tmp_path: Path) -> No
 async def test_a_request_that_is_too_large_is_refused(tmp_path: Path, says_length: bool) -> None:
     async with client_of(tmp_path, limits=ServiceLimits(body_bytes=1000)) as client:
 
-        async def pieces():
+        async def pieces() -> AsyncIterator[bytes]:
             for _ in range(30):
                 yield b" " * 100
 
