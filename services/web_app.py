@@ -1,6 +1,7 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request

@@ -30,6 +30,7 @@ AS_A_WHOLE = {
     "propagator/generic/": "the description for every type of number: against pyAT and the live model",
     "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",
+    "services/": "services over HTTP: through the application, with a client in the test's process",
     "recorder/save_files/": "files of other programs, through `read` and `write`",
 }
 #: Single modules, and how they are tested.

@@ -17,7 +17,7 @@ from unit.recorder.test_replay_steps import Recording, current
 
 #: Commands that print no table: they run, write files, or answer with a line or two. All others have --json.
 WITHOUT = {
-    "serve", "watch", "panels", "init", "config path", "config check", "config explain", "machine check",
+    "serve", "services", "watch", "panels", "init", "config path", "config check", "config explain", "machine check",
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
 }  # fmt: skip

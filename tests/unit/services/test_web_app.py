@@ -57,7 +57,7 @@ async def test_a_request_that_is_too_large_is_refused(tmp_path: Path, says_lengt
 @pytest.mark.parametrize(
     ("body", "status"), [("{", 422), ('{"machine": 1}', 422), ('{"machine": "mls", "x": 1}', 422), ("[" * 9999, 400)]
 )
-async def test_what_cannot_be_read_is_answered_with_the_field(
+async def test_a_request_that_cannot_be_read_is_answered_with_the_reason(
     client: httpx.AsyncClient, body: str, status: int
 ) -> None:
     answer = await client.post("/v1/lattices", content=body, headers={"Content-Type": "application/json"})
