@@ -54,6 +54,16 @@ def _pattern(value: str) -> str:
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 
 
+def _message(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("without control characters")
+    return value
+
+
+#: A text that people are shown.
+Message = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN), AfterValidator(_message)]
+
+
 class FaultRequest(BaseModel):
     """A fault as a client requests it. Each kind is a model of its own, which adds its keys to these."""
 
@@ -166,4 +176,4 @@ def read(model: type[FaultRequest], keys: Mapping[str, Any]) -> FaultRequest:
         raise FaultError(f"invalid fault: {explain(error, model)}") from error
 
 
-__all__ = ["Count", "FaultError", "FaultRequest", "NotANumberError", "Number", "Pattern", "explain", "read"]
+__all__ = ["Count", "FaultError", "FaultRequest", "Message", "NotANumberError", "Number", "Pattern", "explain", "read"]

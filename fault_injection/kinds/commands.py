@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gnomon.fault_injection.request import MAX_DELAY_S, MAX_PATTERN, Count, FaultRequest, Number, Pattern
+from gnomon.fault_injection.request import MAX_DELAY_S, Count, FaultRequest, Message, Number, Pattern
 
 
 class CommandFault(FaultRequest):
@@ -55,16 +55,10 @@ class Refuse(CommandFault):
     """Refuse the command with an error, as a device in local mode does; nothing moves, the setpoint neither."""
 
     kind: Literal["refuse"] = "refuse"
-    message: str = Field(
-        default="the device does not accept the value", min_length=1, max_length=MAX_PATTERN,
+    message: Message = Field(
+        default="the device does not accept the value",
         description="reason that the client is told, after the PV's name",
-    )  # fmt: skip
-
-    @model_validator(mode="after")
-    def _can_be_shown(self) -> Self:
-        if not self.message.isprintable():
-            raise ValueError("message: without control characters")
-        return self
+    )
 
 
 class Delay(CommandFault):

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gnomon.fault_injection.request import MAX_DELAY_S, MAX_PATTERN, FaultRequest, Number
+from gnomon.fault_injection.request import MAX_DELAY_S, FaultRequest, Message, Number
 
 #: Longest factor on the time of a computation.
 MAX_FACTOR = 1e6
@@ -61,16 +61,9 @@ class ModelCrashed(OwnFault):
     kind: Literal["model_crashed"] = "model_crashed"
     counted: ClassVar[str] = "computation"
 
-    message: str = Field(
-        default="the computation broke off", min_length=1, max_length=MAX_PATTERN,
-        description="text of the error, as `dt:reason` shows it",
-    )  # fmt: skip
-
-    @model_validator(mode="after")
-    def _can_be_shown(self) -> Self:
-        if not self.message.isprintable():
-            raise ValueError("message: without control characters")
-        return self
+    message: Message = Field(
+        default="the computation broke off", description="text of the error, as `dt:reason` shows it"
+    )
 
 
 class JournalFull(OwnFault):
