@@ -138,6 +138,7 @@ class InjectedReadings:
         for active in acting:
             at = [i for i in self._targets[active.fault.id].pvs.tolist() if changes.holds(i)]
             self._disturb(active, at, changes, published)
+        self._overtake([i for i in touched if changes.holds(i)])
         return Published(
             np.fromiter(changes.values, dtype=np.intp, count=len(changes.values)),
             np.fromiter(changes.values.values(), dtype=float, count=len(changes.values)),
@@ -306,7 +307,7 @@ class InjectedReadings:
             self._timers[key] = asyncio.get_running_loop().call_later(delay_s, due)
 
     def _overtake(self, indices: Iterable[int]) -> None:
-        """Forget what is held back of PVs that have shown something newer: INVALID, or the truth."""
+        """Forget what is held back of PVs that show something newer: a reading that is not late, INVALID, the truth."""
         for held in self._late.values():
             for i in indices:
                 held.pop(i, None)

@@ -83,7 +83,9 @@ MAKERS: Mapping[str, Maker] = {
     "reading_dead": lambda c, t: c.choice([{"device": _monitor(c, t)}, {"pv": "*"}]),
     "reading_nan": lambda c, t: c.choice([{"device": _monitor(c, t)}, {"pv": t.readbacks}]),
     "reading_severity": lambda c, t: {"device": _monitor(c, t), "severity": c.choice(["MINOR", "MAJOR", "INVALID"])},
-    "reading_late": lambda c, t: {"device": _monitor(c, t), "delay_s": c.uniform(0.1, 3.0)},
+    "reading_late": lambda c, t: (
+        c.choice([{"device": _monitor(c, t)}, {"pv": t.readbacks}]) | {"delay_s": c.uniform(0.1, 3.0)}
+    ),
     "reading_time": lambda c, t: {"device": _monitor(c, t)} | c.choice([{"frozen": True}, {"offset_s": -3600.0}]),
     "reading_length": lambda c, t: {"pv": t.row, "length": c.randint(0, 500)},
     "connection_lost": lambda c, t: _target(c, t) | _outage(c),

@@ -168,6 +168,17 @@ async def test_a_late_reading_never_comes_after_something_newer(tmp_path: Path) 
         assert (rig.get("T:CP:rdbk").value, rig.get("T:CP:rdbk").time_ns) == (3.0, shown)
 
 
+async def test_a_reading_that_is_in_time_ends_the_wait_for_a_late_one(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        inject(rig, "reading_late", device="CP", delay_s=0.2, condition="CP:set < 2.5")
+        await rig.put("T:CP:set", 2.0)
+        assert rig.get("T:CP:rdbk").value == 0.0
+        await rig.put("T:CP:set", 3.0)
+        assert rig.get("T:CP:rdbk").value == 3.0
+        await asyncio.sleep(0.3)
+        assert rig.get("T:CP:rdbk").value == 3.0
+
+
 async def test_a_late_reading_does_not_make_valid_what_is_invalid_by_then(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         index = rig.bank.index["T:beam:orbit:x"]
