@@ -20,7 +20,8 @@ MAX_PER_TURN = 500
 class WaitingCommand:
     """A command in the queue; it gets its number when its turn comes. `refusal` is why it is going to be refused.
 
-    `right` is the one to command alone, where the client has it; `repeated`, that a fault made it of another command.
+    `right` is the one to command alone, where the client has it. `repeats` are the settings that the client asked for
+    in the command of which a fault has made this one; empty for a client's own.
     """
 
     settings: tuple[Setting, ...]
@@ -32,7 +33,7 @@ class WaitingCommand:
     done: PutFuture
     kept: tuple[tuple[str, str, str], ...] = ()
     right: Right | None = None
-    repeated: bool = False
+    repeats: tuple[Setting, ...] = ()
 
     @property
     def weight(self) -> int:

@@ -280,7 +280,7 @@ class Dispatcher:
             return keep(command, item.kept, lattice, self._wall_ns())
         # On the machine that is followed, the hardware has already taken its time.
         alone = self._reservation.holds(item.right)
-        decide = undisturbed if alone else self._of_devices if item.repeated else self._decide
+        decide = undisturbed if alone else self._of_devices if item.repeats else self._decide
         return plan(command, lattice, decide, self._wall_ns())
 
     def _decide(self, sequence: int, lattice: Lattice, settings: Settings) -> Decision:
@@ -318,7 +318,7 @@ class Dispatcher:
                 done = self._injected.take(step, item)
                 done.set_result(PutReply(False, step.told, command.sequence, step.lattice.id))
                 continue
-            setpoints |= self._asked(command, step.lattice)
+            setpoints |= self._asked(item.repeats or command.settings, step.lattice)
             done = self._injected.take(step, item)
             if step.delay_s > 0.0:
                 self._delay(step, item, done)
@@ -351,10 +351,10 @@ class Dispatcher:
         if answer is not None:
             answer.add_done_callback(lambda future: self._complete(complete, future.result()))
 
-    def _asked(self, command: Command, after: Lattice) -> dict[int, float]:
+    def _asked(self, settings: Settings, after: Lattice) -> dict[int, float]:
         """Find the values that setpoint PVs show now; a setting behind a strength shows as that strength."""
         shown: dict[int, float] = {}
-        for setting in command.settings:
+        for setting in settings:
             index = self._setpoints.get((setting.device, setting.property))
             if index is not None:
                 shown[index] = setting.value * self._bank.specs[index].scale

@@ -111,7 +111,7 @@ class InjectedEffects:
             client=replace(item.client, protocol=BY_FAULT),
             note=f"duplicate of command {sequence}, {text}",
             done=done,
-            repeated=True,
+            repeats=item.settings,
         )
 
         def due() -> None:

@@ -81,6 +81,16 @@ async def test_an_unacknowledged_put_acts_and_does_not_complete_until_the_server
     assert entries(tmp_path)[0].outcome is Outcome.APPLIED
 
 
+async def test_a_duplicate_of_a_changed_command_leaves_the_setpoint_as_it_was_asked_for(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        rig.inject("modify", offset=0.5)
+        rig.inject("duplicate", delay_s=0.05)
+        await rig.put("T:CP:set", 1.0)
+        await asyncio.sleep(0.2)
+        assert len(entries(tmp_path)) == 2
+        assert (rig.get("T:CP:set").value, rig.get("T:CP:rdbk").value) == (1.0, 1.5)
+
+
 async def test_a_duplicate_is_a_command_of_its_own_that_undoes_a_later_one(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         rig.inject("duplicate", delay_s=0.05, count=1)
