@@ -20,7 +20,8 @@ def _paragraph(text: str) -> str:
 
 
 def _program(text: str) -> str:
-    if PurePath(text.split()[0]).name != text.split()[0]:
+    file = next(iter(text.split()), "")
+    if not file or PurePath(file).name != file:
         raise ValueError("the file's name alone, without a folder, then its arguments")
     return text
 

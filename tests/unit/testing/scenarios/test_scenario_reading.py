@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gnomon.testing.scenarios import ScenarioError, find_scenario, read_scenario
 from gnomon.testing.scenarios.references import wrong_references
+from gnomon.testing.scenarios.scenario_document import Examples
 from gnomon.testing.scenarios.scenario_reading import MAX_BYTES, MAX_DEPTH
 from unit.testing.scenarios.made import HEAD, complaints, write
 
@@ -95,3 +97,9 @@ def test_numbers_are_those_of_a_command_line(tmp_path: Path) -> None:
     assert step.expect_pv is not None
     assert (step.expect_pv.value, step.expect_pv.tolerance) == (1e-3, 1e-6)
     assert not list(wrong_references(read.scenario))
+
+
+@pytest.mark.parametrize("program", ["", " ", "folder/program.py"])
+def test_a_program_without_a_file_name_of_its_own_is_refused(program: str) -> None:
+    with pytest.raises(ValidationError):
+        Examples.model_validate({"careful": program})
