@@ -50,11 +50,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     @app.get("/readyz", tags=["state"], responses=problems(503))
     async def is_ready() -> Ready:
-        """Say that calculations are made: kernels are compiled, and not too many hang. Needs no token."""
-        from gnomon.propagator import kernels_are_cached
-
-        if not kernels_are_cached():
-            raise ProblemError(503, "the kernels are not compiled yet", action="wait a minute")
+        """Say that calculations are made: not too many hang. Kernels are compiled before the port is open. No token."""
         if calculations.stuck:
             raise ProblemError(503, f"{calculations.hung} calculations hang", action="wait, or restart the services")
         return Ready(version=__version__, lattices=len(store))
