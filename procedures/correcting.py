@@ -23,7 +23,17 @@ from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import fed_by, frequency_response, supplies_of, supply_response
 from gnomon.propagator.studies import steering_supplies
 
-__all__ = ["Expectation", "Proposal", "propose_bump", "propose_orbit", "propose_working_point"]
+__all__ = [
+    "Expectation",
+    "Proposal",
+    "changed_settings",
+    "chosen_names",
+    "expect",
+    "limits_of",
+    "propose_bump",
+    "propose_orbit",
+    "propose_working_point",
+]
 
 Array = NDArray[np.float64]
 RF = NAMED_SETTINGS["rf_frequency"]
@@ -48,7 +58,7 @@ class Expectation:
 class Proposal:
     """Settings to make, by key, with the documents of their analysis, and the model's expectation."""
 
-    procedure: Literal["orbit", "working-point", "bump"]
+    procedure: Literal["orbit", "working-point", "bump", "optics"]
     data: Data
     parameters: Parameters
     outcome: Outcome
@@ -71,7 +81,7 @@ def propose_orbit(
     """
     ring, model = lattice.ring, lattice if model is None else model
     known = steering_supplies(lattice) if response is None else response.steerers
-    names = _chosen(known, patterns, "steering power supply")
+    names = chosen_names(known, patterns, "steering power supply")
     if response is None:
         found = supply_response(Propagator(ring), model, names)
         x, y = 1e3 * np.array(lattice.monitor_errors().changes(found.orbit[:, 0], found.orbit[:, 2]))
@@ -83,7 +93,7 @@ def propose_orbit(
     rf = frequency_response(Propagator(ring), model)
     frequency = lattice[RF]
     hz = lattice.rf_frequency / frequency
-    low, high = _limits(lattice, names)
+    low, high = limits_of(lattice, names)
     spec = ring.property_spec(*RF)
     data = OrbitCorrectionData(
         monitors=tuple(bpm.name for bpm in ring.bpms),
@@ -103,7 +113,7 @@ def propose_orbit(
         rf_high_khz=1e-3 * hz * min(spec.high, frequency * (1.0 + RF_ROOM)),
     )
     outcome = orbit_correction.analyse(data, parameters)
-    settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
+    settings = changed_settings(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
     if parameters.use_rf:
         settings[RF] = float(outcome.rf_proposed_khz * 1e3 / hz)
     return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings, model))
@@ -126,13 +136,13 @@ def propose_working_point(
     else:
         known = tuple(n for n in supplies_of(lattice) if any(m.main == main for m, _ in fed_by(lattice, n)))
         known = tuple(n for n in known if ring.multiplexer is None or n != ring.multiplexer.supply)
-    names = _chosen(known, patterns, f"power supply that moves the {kind}")
+    names = chosen_names(known, patterns, f"power supply that moves the {kind}")
     if response is not None and kind == "tune":
         slopes = response.tune[:, [response.supplies.index(name) for name in names]]
     else:
         found = supply_response(Propagator(ring), model, names, places=())
         slopes = found.tune if kind == "tune" else found.chromaticity
-    low, high = _limits(lattice, names)
+    low, high = limits_of(lattice, names)
     data = WorkingPointData(
         kind=kind,
         supplies=names,
@@ -146,7 +156,7 @@ def propose_working_point(
     )
     parameters = WorkingPointParameters()
     outcome = working_point.analyse(data, parameters)
-    settings = _changed(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
+    settings = changed_settings(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
     return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings, model))
 
 
@@ -177,7 +187,7 @@ def propose_bump(
     there = 1e3 * supply_response(propagate, model, names, places=(place,)).orbit[0]
     rows = [row + ("position", "angle").index(name) for name in wanted]
     targets, settings = there[rows], np.array([lattice[name, "current"] for name in names])
-    low, high = _limits(lattice, names)
+    low, high = limits_of(lattice, names)
     keys: list[Key] = [(name, "current") for name in names]
     if with_rf:
         rf, beam, spec = frequency_response(propagate, model), propagate(model), ring.property_spec(*RF)
@@ -208,7 +218,7 @@ def propose_bump(
     )
     parameters = ClosedBumpParameters()
     outcome = closed_bump.analyse(data, parameters)
-    proposed = _changed(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
+    proposed = changed_settings(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
     return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed, model))
 
 
@@ -233,7 +243,8 @@ def _readings(lattice: Lattice, beam: BeamState) -> Array:
     return 1e3 * np.array(lattice.monitor_errors().readings(beam.orbit[at, 0], beam.orbit[at, 2]))
 
 
-def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
+def chosen_names(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
+    """Choose the names that fit patterns. Raises ProcedureError for a pattern that none fits."""
     found = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in found):
@@ -241,12 +252,14 @@ def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[s
     return found
 
 
-def _limits(lattice: Lattice, names: Sequence[str]) -> tuple[Array, Array]:
+def limits_of(lattice: Lattice, names: Sequence[str]) -> tuple[Array, Array]:
+    """Return the lowest and the highest currents of supplies."""
     specs = [lattice.ring.property_spec(name, "current") for name in names]
     return np.array([spec.low for spec in specs]), np.array([spec.high for spec in specs])
 
 
-def _changed(lattice: Lattice, settings: Mapping[Key, float]) -> dict[Key, float]:
+def changed_settings(lattice: Lattice, settings: Mapping[Key, float]) -> dict[Key, float]:
+    """Return the settings that are not those of the lattice."""
     return {key: float(value) for key, value in settings.items() if float(value) != lattice[key]}
 
 
