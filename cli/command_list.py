@@ -79,7 +79,7 @@ COMMANDS = (
     Entry(
         "correct",
         MEASURE,
-        "Propose settings that correct orbit, tunes or chromaticities, and make them.",
+        "Propose settings that correct orbit, tunes, chromaticities or optics, and make them.",
         "correct:app",
     ),
     Entry("bump", MEASURE, "Make a closed bump by the steerers nearest to a monitor.", "bump:bump"),

@@ -1,4 +1,4 @@
-"""`gnomon correct`: bring orbit, tunes and chromaticities where they should be; acts only with --apply."""
+"""`gnomon correct`: bring orbit, tunes, chromaticities and optics where they should be; acts only with --apply."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gnomon.procedures.tune_response import TuneResponseOutcome
 
 app = typer.Typer(
-    no_args_is_help=True, help="Propose settings that correct orbit, tunes or chromaticities, and make them."
+    no_args_is_help=True, help="Propose settings that correct orbit, tunes, chromaticities or optics, and make them."
 )
 
 Patterns = Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Names or patterns of steerers.")]
@@ -151,6 +151,43 @@ def chromaticity(
             else:
                 present = _measured_chromaticity(desk, measured)
             return propose_working_point(lattice, "chromaticity", present, wanted, _patterns(supplies), model=model)
+
+        correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
+
+
+@app.command()
+@with_options("connection", Correcting)
+def optics(
+    supplies: Supplies = "*",
+    fit: Annotated[str, typer.Option(help="Correct what this fit found, a result's name.")] = "optics-fit",
+    strength: Annotated[
+        float, typer.Option(min=1e-6, max=0.99, help="Regularise: relative to the largest singular value.")
+    ] = 3e-3,
+    fraction: Annotated[float, typer.Option(min=0.01, max=1.0, help="Propose this part of the changes.")] = 1.0,
+    act: Apply = False,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Bring the beta functions to the model's by quadrupoles, after `gnomon measure optics`.
+
+    For example `gnomon correct optics --with 'Q3*,Q4*'`. The model is the one from which the fit started.
+    """
+    import numpy as np
+
+    from gnomon.procedures.correcting_optics import propose_optics
+    from gnomon.procedures.optics_correction import OpticsCorrectionParameters
+    from gnomon.procedures.optics_fit import OpticsFitOutcome
+
+    with open_desk(connection, results) as desk:
+        found = OpticsFitOutcome.model_validate(_outcome(desk, fit, "optics-fit"))
+        error = float(np.sqrt(np.mean(found.beating_error**2)))
+        parameters = OpticsCorrectionParameters(strength=strength, error=error, fraction=fraction)
+
+        def propose(lattice: "Lattice") -> "Proposal":
+            return propose_optics(lattice, found, parameters, _patterns(supplies), desk.session.model_lattice(lattice))
 
         correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
 

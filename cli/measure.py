@@ -16,6 +16,7 @@ from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
 
 if TYPE_CHECKING:
+    from gnomon.procedures.documents import Run
     from gnomon.procedures.measuring import MeasureOptions
     from gnomon.procedures.plans import MeasuredRow
 
@@ -125,6 +126,45 @@ def bba(
     _measure("bba", connection, results, as_json, _options(quadrupoles, None, 1, note, move_mm=move_mm))
 
 
+@app.command()
+@with_options("connection", Measuring)
+def optics(
+    orm: Annotated[str, typer.Option("--from", help="Fit this orbit response, a result's name.")] = "orm",
+    dispersion: Annotated[str, typer.Option(help="Fit this dispersion, too; '' for none.")] = "dispersion",
+    by_supply: Annotated[
+        bool, typer.Option("--by-supply", help="Fit one gradient for all quadrupoles of a supply.")
+    ] = False,
+    gradient: Annotated[
+        float, typer.Option(min=1e-6, help="Standard deviation of gradients before the fit, relative.")
+    ] = 3e-3,
+    note: Note = "",
+    results: ResultsFolder = None,
+    as_json: Json = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Fit gradients, skews, gains and rolls to what was measured. For example `gnomon measure optics --from orm`.
+
+    Nothing is set: orbit response and dispersion are results, measured at the present settings.
+    """
+    from gnomon.procedures.documents import now
+    from gnomon.procedures.fitting_optics import fit_optics
+    from gnomon.procedures.machine_session import MachineSession
+    from gnomon.procedures.nexus import require_h5py
+
+    require_h5py()
+    folder = results_of(results, connection.config)
+    measured = folder.load(orm), folder.load(dispersion) if dispersion else None
+    target = connection.target()
+    with connected_to(target, connection.protocol, connection.timeout) as client:
+        session = MachineSession(client, machine_of(connection, client))
+        before, started, present = session.state(), now(), session.present_lattice()
+        model = session.model_lattice(present)
+        run = fit_optics(present, model, *measured, note, by_supply=by_supply, gradient=gradient)
+        run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
+    _show(run, folder.save(run), as_json)
+
+
 def _options(patterns: list[str] | None, points: int | None, readings: int, note: str, **more: Any) -> "MeasureOptions":
     from gnomon.procedures.measuring import MeasureOptions
 
@@ -137,7 +177,6 @@ def _measure(name: str, connection: Connection, folder: Path | None, as_json: bo
     from gnomon.procedures.machine_session import MachineSession
     from gnomon.procedures.measuring import measure
     from gnomon.procedures.nexus import require_h5py
-    from gnomon.procedures.summaries import summarise
 
     require_h5py()
     results = results_of(folder, connection.config)
@@ -150,17 +189,22 @@ def _measure(name: str, connection: Connection, folder: Path | None, as_json: bo
             run, failure = measure(
                 name, session, ring, options, listener, interrupted=partial(say, _INTERRUPTED, err=True)
             )
-    path = results.save(run)
+    _show(run, results.save(run), as_json)
+    if failure is not None:
+        raise failure
+    if run.provenance.settings_id != run.provenance.settings_id_after:
+        say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
+
+
+def _show(run: "Run", path: Path, as_json: bool) -> None:
+    from gnomon.procedures.summaries import summarise
+
     if as_json:
         told = run.model_dump(mode="json", by_alias=True, exclude={"data", "parameters"})
         print_json(told | {"file": str(path), "summary": [line._asdict() for line in summarise(run)]})
     else:
         show_lines(summarise(run))
         say(f"{run.name}: {run.status}; {path}")
-    if failure is not None:
-        raise failure
-    if run.provenance.settings_id != run.provenance.settings_id_after:
-        say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
 
 
 _INTERRUPTED = "interrupted: putting the machine back ..."

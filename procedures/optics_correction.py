@@ -36,7 +36,7 @@ class OpticsCorrectionParameters(Parameters):
     `fraction` the part of the changes to propose.
     """
 
-    strength: float = Field(default=1e-3, gt=0.0, lt=1.0)
+    strength: float = Field(default=3e-3, gt=0.0, lt=1.0)
     error: float = Field(default=0.0, ge=0.0)
     fraction: float = Field(default=1.0, gt=0.0, le=1.0)
 

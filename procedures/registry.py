@@ -10,6 +10,8 @@ from gnomon.procedures import (
     chromaticity,
     closed_bump,
     dispersion,
+    optics_correction,
+    optics_fit,
     orbit_correction,
     orbit_response,
     tune_response,
@@ -106,6 +108,24 @@ _ALL = (
         closed_bump.ClosedBumpOutcome,
         closed_bump.analyse,
         ("outcome", ("expected_mm",), ""),
+    ),
+    Procedure(
+        "optics-fit",
+        "optics from closed orbits",
+        optics_fit.OpticsFitData,
+        optics_fit.OpticsFitParameters,
+        optics_fit.OpticsFitOutcome,
+        optics_fit.analyse,
+        ("outcome", ("beating",), ""),
+    ),
+    Procedure(
+        "optics",
+        "correction of the optics",
+        optics_correction.OpticsCorrectionData,
+        optics_correction.OpticsCorrectionParameters,
+        optics_correction.OpticsCorrectionOutcome,
+        optics_correction.analyse,
+        ("outcome", ("changes",), ""),
     ),
 )
 

@@ -121,6 +121,33 @@ def _bump(found: Any) -> list[Line]:
     ]
 
 
+def _optics_fit(found: Any) -> list[Line]:
+    lines = []
+    for row, plane in enumerate("xy"):
+        beating, error = (np.sqrt(np.nanmean(each[row] ** 2)) for each in (found.beating, found.beating_error))
+        lines.append(Line(f"beta beating {plane}, rms", f"{beating:.2%} ± {error:.2%}"))
+    lines += [Line(f"tune {plane} of the fitted model", f"{found.tune[row]:.5f}") for row, plane in enumerate("xy")]
+    lines.append(Line("largest gradient error", _largest(found.knobs, found.gradient, found.gradient_error)))
+    lines.append(Line("gains of monitors, rms from their mean", f"{np.std(found.monitor_gain):.2%}"))
+    lines.append(Line("gains of steerers, rms from their mean", f"{np.std(found.steerer_gain):.2%}"))
+    lines.append(Line("readings over their errors, rms", f"{found.residual_before:.3g} -> {found.residual:.3g}"))
+    done = "" if found.converged else ", not converged: allow more"
+    return [*lines, Line("steps", f"{found.steps}{done}")]
+
+
+def _largest(names: tuple[str, ...], values: Any, errors: Any) -> str:
+    number = int(np.argmax(np.abs(values)))
+    return f"{names[number]} {values[number]:+.3%} ± {errors[number]:.3%}"
+
+
+def _optics(found: Any) -> list[Line]:
+    lines = [
+        Line(f"beta beating {plane}, rms", f"{before:.2%} -> {after:.2%} expected")
+        for plane, before, after in zip("xy", found.beating_before, found.beating_expected, strict=True)
+    ]
+    return [*lines, *_changes(found), Line("at their limits", ", ".join(found.at_limit) or "none")]
+
+
 _SUMMARIES: dict[str, Callable[[Any], list[Line]]] = {
     "orm": _orm,
     "dispersion": _dispersion,
@@ -130,4 +157,6 @@ _SUMMARIES: dict[str, Callable[[Any], list[Line]]] = {
     "orbit": _orbit,
     "working-point": _working_point,
     "bump": _bump,
+    "optics-fit": _optics_fit,
+    "optics": _optics,
 }
