@@ -73,7 +73,7 @@ COMMANDS = (
     Entry(
         "measure",
         MEASURE,
-        "Measure on a running machine: orbit response, dispersion, chromaticity, tune response, beam based alignment.",
+        "Measure on a running machine: orbit response, dispersion, chromaticity, tune response, alignment, optics.",
         "measure:app",
     ),
     Entry(

@@ -25,7 +25,7 @@ SHOWN = 10
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure on a running machine: orbit response, dispersion, chromaticity, tune response, beam based alignment.",
+    help="Measure on a running machine: orbit response, dispersion, chromaticity, tune response, alignment, optics.",
 )
 
 Points = Annotated[int | None, typer.Option(min=2, help="Number of settings of each.", show_default="by measurement")]

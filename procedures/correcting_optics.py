@@ -1,4 +1,4 @@
-"""Correction of the optics from a fit to a proposal: the fitted model, the response of its beta, and its expectation."""
+"""Correction of the optics from a fit to a proposal: the fitted model, the response of its beta, what it expects."""
 
 from collections.abc import Sequence
 

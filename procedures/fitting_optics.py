@@ -1,4 +1,4 @@
-"""A fit of the optics from stored results: the documents of an orbit response and a dispersion become those of a fit."""
+"""Optics from stored results: the outcomes of an orbit response and a dispersion become the data of a fit."""
 
 from typing import Any
 
@@ -17,7 +17,9 @@ from gnomon.procedures.results import new_name
 __all__ = ["fit_data", "fit_optics"]
 
 
-def fit_data(orm: OrbitResponseOutcome, dispersion: DispersionOutcome | None, sources: tuple[str, ...]) -> OpticsFitData:
+def fit_data(
+    orm: OrbitResponseOutcome, dispersion: DispersionOutcome | None, sources: tuple[str, ...]
+) -> OpticsFitData:
     """Collect what was measured; without a dispersion the fit has to do without. Raises ProcedureError."""
     if dispersion is None:
         readings = errors = np.full((2, len(orm.monitors)), np.nan)

@@ -20,9 +20,7 @@ from unit.procedures.test_optics_fit import fitted, rms
 def known(ring: DistortedOptics) -> OpticsFitOutcome:
     """Return the outcome of a fit that found the truth; only what a correction uses."""
     nominal = ring.lattice.ring.nominal
-    keys: list[Key] = [
-        (m.name, name) for m in nominal.ring.magnets if m.main == "k1" for name in ("k1_trim", "k1s")
-    ]
+    keys: list[Key] = [(m.name, name) for m in nominal.ring.magnets if m.main == "k1" for name in ("k1_trim", "k1s")]
     beating = ring.beating(ring.lattice, nominal)[:, list(nominal.ring.monitors)]
     return OpticsFitOutcome.model_construct(
         monitors=ring.data.monitors, beta_m=ring.optics.beta, beating=beating,

@@ -43,14 +43,14 @@ def test_the_model_gives_the_propagators_responses(bessy2: Ring) -> None:
 
 
 def test_a_rolled_steerer_kicks_in_the_other_plane(bessy2: Ring) -> None:
-    steerers = ("HS4M2D1R", "VS3P1D1R")
+    steerers = ("HS4P1D1R", "VS3P1D1R")
     found = OpticsModel(bessy2.nominal, steerers, ()).optics(bessy2.nominal)
     assert np.abs(found.response[1, :, 0]).max() < 1e-9 < np.abs(found.rolled[1, :, 0]).max()
     assert np.abs(found.response[0, :, 1]).max() < 1e-9 < np.abs(found.rolled[0, :, 1]).max()
 
 
 def test_differences_by_gradients_are_the_true_derivative_of_beta(bessy2: Ring) -> None:
-    model = OpticsModel(bessy2.nominal, ("HS4M2D1R",), (gradient_knobs(bessy2.nominal, 1e-4, by_supply=False),))
+    model = OpticsModel(bessy2.nominal, ("HS4P1D1R",), (gradient_knobs(bessy2.nominal, 1e-4, by_supply=False),))
     base, exact = model.optics(bessy2.nominal), optics_response(Propagator(bessy2), bessy2.nominal)
     name = model.knobs[0].names[40]
     magnet = next(m for m in bessy2.magnets if m.name == name)
@@ -73,8 +73,8 @@ def test_a_quick_fit_by_supply_finds_beating_gains_and_rolls_from_a_stored_run(b
     data, nominal = ring.data, bessy2.nominal
     nothing = np.full(len(data.monitors), 1e-3)
     orm = OrbitResponseOutcome(
-        **{name: getattr(data, name) for name in ("steerers", "setting_unit", "monitors", "x", "y", "x_error", "y_error")},
-        noise_x_mm=nothing, noise_y_mm=nothing,
+        steerers=data.steerers, setting_unit="A", monitors=data.monitors, x=data.x, y=data.y,
+        x_error=data.x_error, y_error=data.y_error, noise_x_mm=nothing, noise_y_mm=nothing,
     )  # fmt: skip
     x, y = data.dispersion
     dispersion = DispersionOutcome(
