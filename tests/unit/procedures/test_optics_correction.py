@@ -66,7 +66,6 @@ def test_a_fit_of_another_machine_is_refused(bessy2: Ring) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 3])
-def test_a_correction_by_a_fit_comes_within_a_fifth_of_the_floor(bessy2: Ring, seed: int) -> None:
-    ring = DistortedOptics(bessy2, seed, every=4)
+def test_a_correction_by_a_fit_comes_within_a_fifth_of_the_floor(bessy2: Ring) -> None:
+    ring = DistortedOptics(bessy2, 1, every=4)
     assert left(ring, fitted(ring)) < 1.2 * left(ring, known(ring))
