@@ -199,9 +199,10 @@ HEAD = """# Procedures against truth
 
 Figures of the analyses on BESSY II with errors that the model does not know: gradients off by 0.1 %, quadrupoles
 displaced by 10 um (for the orbit correction so that the orbit is 1 mm rms off, for the alignment by 30 um, and
-monitors by 0.1 mm; for the optics gradients by 0.15 %, gains by 2 %, rolls by 5 mrad), 1 um noise of a reading, 2e-5 of a tune. Truth is computed by the propagator. Each is the worst
-of {count} seeds, and in brackets the median. The targets are asserted by the tests in `tests/unit/procedures/`;
-`python -m tools.procedure_targets` in `tests/` writes this page.
+monitors by 0.1 mm; for the optics gradients off by 0.15 %, gains by 2 %, rolls by 5 mrad), 1 um noise of a reading,
+2e-5 of a tune. Truth is computed by the propagator. Each is the worst of {count} seeds, and in brackets the median.
+The targets are asserted by the tests in `tests/unit/procedures/`; `python -m tools.procedure_targets` in `tests/`
+writes this page.
 
 | figure | target | worst (median) |
 |---|---|---|
