@@ -39,7 +39,6 @@ def test_the_model_gives_the_propagators_responses(bessy2: Ring) -> None:
     np.testing.assert_allclose(found.response, 1e3 * response, atol=1e-12)
     rf = frequency_response(Propagator(bessy2), bessy2.nominal)
     np.testing.assert_allclose(found.dispersion, 1e6 * np.array([rf.x[:, 0], rf.y[:, 0]]), atol=1e-12)
-    np.testing.assert_allclose(found.rolled[:, :, :1].shape, (2, 123, 1))
 
 
 def test_a_rolled_steerer_kicks_in_the_other_plane(bessy2: Ring) -> None:
@@ -98,7 +97,7 @@ def test_a_quick_fit_by_supply_finds_beating_gains_and_rolls_from_a_stored_run(b
     assert rms(outcome.monitor_roll - truth.rolls) < 0.7 * rms(truth.rolls)
     assert 0.8 < rms((outcome.monitor_roll - truth.rolls) / outcome.monitor_roll_error) < 1.25
     assert outcome.residual < 0.2 * outcome.residual_before
-    run = run.model_copy(update={"outcome": outcome.model_dump()})
+    run = Run.model_validate(run.model_dump(by_alias=True) | {"outcome": outcome.model_dump()})
     assert any(line.name == "beta beating x, rms" for line in summarise(Run.model_validate_json(run.to_json())))
     assert typed(Run.model_validate_json(run.to_json()))[2].model_dump_json() == outcome.model_dump_json()  # type: ignore[union-attr]
 
