@@ -50,12 +50,15 @@ def propose_optics(
     low, high = limits_of(lattice, names)
     present = np.array([lattice[name, "current"] for name in names])
     wanted, values = fit.beta_m / (1.0 + fit.beating), present
+    first: Array | None = None
     for _ in range(PASSES):
         beating, response = _response(fitted, names, present, values, wanted, low, high)
+        first = beating if first is None else first
         data = OpticsCorrectionData(
             supplies=names,
             setting_unit=ring.property_spec(names[0], "current").unit,
             monitors=fit.monitors,
+            present=first,
             beating=beating - response @ (values - present),
             response=response,
             settings=present,

@@ -22,6 +22,7 @@ class OpticsCorrectionData(Data):
     supplies: tuple[str, ...]
     setting_unit: str = "A"
     monitors: tuple[str, ...]
+    present: Floats = quantity("", "plane", "monitors", description="beating with the present settings")
     beating: Floats = quantity("", "plane", "monitors")
     response: Floats = quantity("1/{setting_unit}", "plane", "monitors", "supplies")
     settings: Floats = quantity("{setting_unit}", "supplies", description="present settings")
@@ -72,7 +73,7 @@ def analyse(data: OpticsCorrectionData, parameters: OpticsCorrectionParameters) 
         changes=changes,
         change_errors=parameters.fraction * parameters.error * np.sqrt(np.diag(found.covariance)),
         proposed=np.clip(data.settings + changes, data.low, data.high),
-        beating_before=np.sqrt(np.nanmean(data.beating**2, axis=1)),
+        beating_before=np.sqrt(np.nanmean(data.present**2, axis=1)),
         beating_expected=np.sqrt(np.nanmean(after**2, axis=1)),
         at_limit=tuple(name for name, limit in zip(data.supplies, found.at_limit, strict=True) if limit),
     )

@@ -45,11 +45,13 @@ def test_a_known_distortion_is_corrected_to_what_supplies_leave(bessy2: Ring) ->
     np.testing.assert_allclose(found.outcome.beating_expected, [rms(each) for each in true], rtol=0.02)
     assert rms(true) < 0.012
     assert found.expectation.found
+    np.testing.assert_allclose(found.outcome.beating_before, [rms(each) for each in known(ring).beating], rtol=1e-6)
 
 
 def test_a_supply_stays_within_its_limits_and_is_named() -> None:
     data = OpticsCorrectionData(
-        supplies=("A", "B"), monitors=("M", "N"), beating=np.array([[0.1, 0.0], [0.0, 0.1]]),
+        supplies=("A", "B"), monitors=("M", "N"),
+        present=np.array([[0.1, 0.0], [0.0, 0.1]]), beating=np.array([[0.1, 0.0], [0.0, 0.1]]),
         response=np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]]), settings=np.array([5.0, 5.0]),
         low=np.array([4.95, 0.0]), high=np.array([10.0, 10.0]),
     )  # fmt: skip
