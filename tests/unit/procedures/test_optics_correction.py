@@ -22,7 +22,7 @@ def known(ring: DistortedOptics) -> OpticsFitOutcome:
     nominal = ring.lattice.ring.nominal
     keys: list[Key] = [(m.name, name) for m in nominal.ring.magnets if m.main == "k1" for name in ("k1_trim", "k1s")]
     beating = ring.beating(ring.lattice, nominal)[:, list(nominal.ring.monitors)]
-    return OpticsFitOutcome.model_construct(
+    return OpticsFitOutcome.model_construct(  # type: ignore[call-arg]
         monitors=ring.data.monitors, beta_m=ring.optics.beta, beating=beating,
         settings=tuple((*key, ring.lattice[key]) for key in keys),
     )  # fmt: skip

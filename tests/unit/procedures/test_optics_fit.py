@@ -29,7 +29,7 @@ def rms(values: np.ndarray) -> float:
 
 def fitted(ring: DistortedOptics, **options: object) -> OpticsFitOutcome:
     nominal = ring.lattice.ring.nominal
-    return optics_fit.analyse(ring.data, OpticsFitParameters(model=settings_of(nominal), **options))  # type: ignore[arg-type]
+    return optics_fit.analyse(ring.data, OpticsFitParameters(model=settings_of(nominal), **options))
 
 
 def test_the_model_gives_the_propagators_responses(bessy2: Ring) -> None:
