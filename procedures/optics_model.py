@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from gnomon.lattice import Key, Lattice
 from gnomon.lattice.elements import PARAMETERS
 from gnomon.propagator import Propagator
-from gnomon.propagator.derivatives import fed_by, supplies_of
-from gnomon.propagator.derivatives.linear_turn import POSITIONS, Knobs, Turn, beam_of
-from gnomon.propagator.live.live_program import BEAM
+from gnomon.propagator.derivatives import fed_by, kick_response, supplies_of
 
 __all__ = ["MagnetKnobs", "Optics", "OpticsModel", "feed_down_knobs", "gradient_knobs", "skew_knobs"]
 
@@ -27,7 +25,6 @@ Array = NDArray[np.float64]
 SMALL = 0.1
 #: Difference from which derivatives by a magnet are taken, in standard deviations of the prior.
 DIFFERENCE = 0.1
-KICKS = tuple(PARAMETERS.index(f"kick_{plane}") for plane in "xy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +113,15 @@ class OpticsModel:
 
     def optics(self, lattice: Lattice) -> Optics:
         """Compute the optics of a lattice, the RF frequency held. Raises NoDerivative without a beam."""
-        elements, columns, slopes, turned = self._kicks
-        beam = beam_of(self.propagate, lattice, chromatic=True)
-        places = np.array(lattice.ring.monitors, dtype=np.int64)
-        turn = Turn(self.propagate.program, BEAM)
-        shift, _, _, path = turn.vary(Knobs(elements, columns))
-        orbit = turn.orbit_change(elements, shift, places, POSITIONS)
-        compaction = beam.momentum_compaction
+        elements, slopes, turned = self._kicks
+        beam, orbit = kick_response(self.propagate, lattice, elements)
+        places = list(lattice.ring.monitors)
+        orbit = 1e3 * orbit.reshape(2, len(places), -1)
         eta = beam.dispersion[places, ::2].T
-        delta = -turn.path_change(elements, shift, path) / (compaction * lattice.ring.circumference)
-        orbit = 1e3 * (orbit + eta[:, :, None] * delta)
         return Optics(
             response=orbit @ slopes,
             rolled=orbit @ turned,
-            dispersion=-1e6 * eta / (lattice.rf_frequency * compaction),
+            dispersion=-1e6 * eta / (lattice.rf_frequency * beam.momentum_compaction),
             beta=beam.beta[places].T,
             tune=np.array(beam.tune),
         )
@@ -143,14 +135,14 @@ class OpticsModel:
             yield number, self.optics(self.changed(moved)), step
 
     @cached_property
-    def _kicks(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array]:
-        """Elements and columns of all kicks, both planes, and what a unit of each supply makes: as it is, rolled."""
+    def _kicks(self) -> tuple[NDArray[np.int64], Array, Array]:
+        """Elements that kick, and the kicks in x, then in y, that a unit of each supply makes: as it is, rolled."""
         fed = [(number, m, slope) for number, s in enumerate(self.steerers) for m, slope in fed_by(self.lattice, s)]
-        elements = np.repeat(np.array([m.element for _, m, _ in fed], dtype=np.int64), 2)
-        columns = np.array(KICKS * len(fed), dtype=np.int64)
-        slopes, turned = np.zeros((2, len(elements), len(self.steerers)))
+        slopes, turned = np.zeros((2, 2, len(fed), len(self.steerers)))
         for row, (number, magnet, slope) in enumerate(fed):
-            plane = KICKS.index(magnet.column)
-            slopes[2 * row + plane, number] = slope
-            turned[2 * row + 1 - plane, number] = -slope if plane else slope
-        return elements, columns, slopes, turned
+            plane = ("kick_x", "kick_y").index(PARAMETERS[magnet.column])
+            slopes[plane, row, number] = slope
+            turned[1 - plane, row, number] = -slope if plane else slope
+        shape = (2 * len(fed), len(self.steerers))
+        elements = np.array([m.element for _, m, _ in fed], dtype=np.int64)
+        return elements, slopes.reshape(shape), turned.reshape(shape)

@@ -1,5 +1,6 @@
 """First derivatives of orbit and optics in closed form: the effect of small changes, without making them."""
 
+from gnomon.propagator.derivatives.kick_derivatives import kick_response
 from gnomon.propagator.derivatives.linear_turn import NoDerivative
 from gnomon.propagator.derivatives.optics_derivatives import (
     OpticsResponse,
@@ -25,6 +26,7 @@ __all__ = [
     "chromaticity_response",
     "fed_by",
     "frequency_response",
+    "kick_response",
     "misalignment_response",
     "optics_response",
     "orbit_response",
