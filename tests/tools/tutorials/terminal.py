@@ -17,6 +17,7 @@ from types import TracebackType
 
 import psutil
 
+from gnomon.testing.quiet_repeater import QuietRepeater
 from tools.tutorials.pages import INTERRUPT, Command
 
 COLUMNS = 110
@@ -51,7 +52,10 @@ class Terminal:
         self._run = home.parent / "run"
         home.mkdir(parents=True, exist_ok=True)
         self._run.mkdir(mode=0o700, exist_ok=True)
-        self.environment = environment(home, programs, self._ports, python_path) | variables
+        # With a repeater there, no program starts EPICS's own, which would stay.
+        self._repeater = QuietRepeater()
+        own = {"EPICS_CA_REPEATER_PORT": str(self._repeater.port)}
+        self.environment = environment(home, programs, self._ports, python_path) | own | variables
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
@@ -71,7 +75,12 @@ class Terminal:
         for pid in reversed(self._background):
             _end(pid)
         self._shell.kill()
-        self._shell.communicate()
+        for pipe in (self._shell.stdin, self._shell.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()  # not read to its end: what a program has left behind may hold it open
+        self._shell.wait()
+        self._repeater.stop()
 
     def run(self, command: Command) -> tuple[list[str], int]:
         """Run a command; the lines that it printed, as a user with the usual ports sees them, and its status."""
