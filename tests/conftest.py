@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -95,6 +96,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Nor does any see the user's journals, documents and running servers.
     """
     import_p4p_without_setuptools()
+    # A shell that runs this in the background has Ctrl-C ignored, and every program that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
     for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:

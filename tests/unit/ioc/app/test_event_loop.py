@@ -36,6 +36,7 @@ def test_only_programs_that_serve_start_an_event_loop() -> None:
     found = {str(path.relative_to(ROOT)): starters(path.read_text(encoding="utf-8")) for path in files}
     assert {name: there for name, there in found.items() if there} == {
         "cli/serve.py": ["run"],
+        "services/web_server.py": ["run"],
         "testing/server_process.py": ["run"],
     }
 

@@ -9,18 +9,27 @@ import pytest
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.servers import Servers
+from gnomon.ioc.base.protocols import PutFuture
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.ca.ca_server import CaError
 from gnomon.ioc.servers.pva.settings import PvaError
+from gnomon.lattice import Client
 from system.fake_sink import FakeSink
 from unit.ioc.app.serving_stage import config_in
 from unit.ioc.servers.pva.hosting_stage import Procedure, pv
 
 
+class SinkOfNotes(FakeSink):
+    """One that faults could tell what they do; here are none."""
+
+    def note(self, text: str, client: Client) -> PutFuture:
+        raise AssertionError(f"{client}: {text}")
+
+
 def twin(prefix: str, *names: str) -> Any:
     """As much of a twin as servers use."""
     bank = Bank([pv(f"{prefix}{name}") for name in names], 0)
-    sink: Any = FakeSink(bank)
+    sink: Any = SinkOfNotes(bank)
     connections = InjectedConnections(bank, prefix, Injector(), sink)
     return SimpleNamespace(prefix=prefix, bank=bank, dispatcher=sink, connections=connections)
 
