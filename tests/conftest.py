@@ -96,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Nor does any see the user's journals, documents and running servers.
     """
     import_p4p_without_setuptools()
-    # A shell that runs this in the background has Ctrl-C ignored, and every program that tests start would inherit that.
+    # A shell that runs this in the background ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
