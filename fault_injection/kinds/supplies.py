@@ -73,8 +73,10 @@ class SupplyLimitCycle(SupplyFault):
 
 
 class SupplyRipple(SupplyFault):
-    """Add a ripple to the field. The readback is averaged and does not show it; what the beam shows is looked at ten
-    times a second, so that a fast ripple looks like noise."""
+    """Add a ripple to the field. The readback, which is averaged, does not show it.
+
+    The beam is looked at ten times a second, so that a fast ripple looks like noise.
+    """
 
     kind: Literal["supply_ripple"] = "supply_ripple"
 
