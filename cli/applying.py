@@ -4,14 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gnomon.cli.connection import Connection, connected_to
-from gnomon.cli.output import aligned_lines, print_json, say
-from gnomon.cli.results_folder import results_of, show_lines
+from gnomon.cli.output import Json, aligned_lines, print_json, say
+from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
@@ -25,6 +24,20 @@ if TYPE_CHECKING:
 
 Apply = Annotated[bool, typer.Option("--apply", help="Make the settings; without it they are only shown.")]
 Steps = Annotated[int, typer.Option(min=1, max=20, help="Measure, correct and repeat this often, with --apply.")]
+
+Note = Annotated[str, typer.Option(help="Keep this text with the command and the result.")]
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Options of a correction that acts or is only shown, and of what is kept of it: a group for `with_options`."""
+
+    steps: Steps = 1
+    act: Apply = False
+    note: Note = ""
+    results: ResultsFolder = None
+    as_json: Json = False
+
 
 #: Settings that are shown one by one.
 SHOWN = 12
@@ -104,14 +117,14 @@ def _report(event: str, step: Any, remark: str) -> None:
 
 
 @contextmanager
-def open_desk(connection: Connection, folder: Path | None) -> Iterator[Desk]:
+def open_desk(connection: Connection, acting: Acting) -> Iterator[Desk]:
     """Connect to the machine that the options mean. Raises NoServerError, and what `machine_of` raises."""
     from gnomon.procedures.machine_session import MachineSession
 
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
         session = MachineSession(client, machine_of(connection, client))
-        yield Desk(session, connection, results_of(folder, connection.config))
+        yield Desk(session, connection, results_of(acting.results, connection.config))
 
 
 def machine_of(connection: Connection, client: "EpicsClient") -> str:
@@ -132,26 +145,24 @@ def machine_of(connection: Connection, client: "EpicsClient") -> str:
         raise typer.BadParameter(text, param_hint="--machine") from error
 
 
-def correct(
-    desk: Desk, propose: "Callable[[Lattice], Proposal]", *, act: bool, steps: int, note: str, as_json: bool
-) -> None:
+def correct(desk: Desk, propose: "Callable[[Lattice], Proposal]", acting: Acting) -> None:
     """Propose, show, and with `act` make the settings, `steps` times; keep each step's document that acted."""
     from gnomon.procedures.documents import Run, now
     from gnomon.procedures.results import new_name
     from gnomon.procedures.summaries import summarise
 
     told: list[dict[str, Any]] = []
-    for number in range(1, (steps if act else 1) + 1):
+    for number in range(1, (acting.steps if acting.act else 1) + 1):
         before, started, lattice = desk.session.state(), now(), desk.session.present_lattice()
         proposal = propose(lattice)
         run = Run(
-            name=new_name(proposal.procedure), procedure=proposal.procedure, note=note,
+            name=new_name(proposal.procedure), procedure=proposal.procedure, note=acting.note,
             data=proposal.data.model_dump(), parameters=proposal.parameters.model_dump(),
             outcome=proposal.outcome.model_dump(),
         )  # fmt: skip
-        if not as_json:
-            if act and steps > 1:
-                say(f"step {number} of {steps}")
+        if not acting.as_json:
+            if acting.act and acting.steps > 1:
+                say(f"step {number} of {acting.steps}")
             _show(lattice, proposal)
             show_lines(summarise(run))
         line = {
@@ -161,17 +172,17 @@ def correct(
         }
         if not proposal.expectation.found:
             raise _refusal(proposal.expectation.reason)
-        if act and proposal.settings:
-            applied = desk.act(lattice, proposal, note or f"correct {proposal.procedure}")
+        if acting.act and proposal.settings:
+            applied = desk.act(lattice, proposal, acting.note or f"correct {proposal.procedure}")
             run = run.model_copy(update={"provenance": desk.session.provenance(before, desk.session.state(), started)})
             path = desk.results.save(run)
             line |= {"applied": applied.done, "lattice_id": applied.lattice_id, "file": str(path)}
-            if not as_json:
+            if not acting.as_json:
                 say(f"{run.name}: {applied.done} settings made {applied.lattice_id}; {path}")
         told.append(line)
-    if as_json:
+    if acting.as_json:
         print_json(told)
-    elif not act:
+    elif not acting.act:
         say("nothing was set; --apply makes these settings")
 
 

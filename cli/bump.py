@@ -1,15 +1,12 @@
 """`gnomon bump`: a closed bump of 3, 4 or more steerers at a monitor; acts only with --apply."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gnomon.cli.applying import Apply, correct, open_desk
-from gnomon.cli.connection import Connection
+from gnomon.cli.applying import Acting, correct, open_desk
+from gnomon.cli.connection import Connection, PatientConnection
 from gnomon.cli.option_group import with_options
-from gnomon.cli.output import Json
-from gnomon.cli.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
     from gnomon.lattice import Lattice
@@ -18,7 +15,8 @@ if TYPE_CHECKING:
 Millimetres = Annotated[float | None, typer.Option(help="Position at the monitor, relative to now [mm].")]
 
 
-@with_options("connection", partial(Connection, timeout=10.0))
+@with_options("acting", Acting, without=("steps",))
+@with_options("connection", PatientConnection)
 def bump(
     monitor: Annotated[str, typer.Argument(help="Name of the monitor.")],
     x: Millimetres = None,
@@ -26,11 +24,8 @@ def bump(
     angle: Annotated[float | None, typer.Option(help="Angle there, relative to now [mrad].")] = None,
     steerers: Annotated[int, typer.Option(min=3, help="Number of steerers.")] = 4,
     rf: Annotated[bool, typer.Option("--rf", help="Use the RF frequency, too: a horizontal bump leaks less.")] = False,
-    act: Apply = False,
-    note: Annotated[str, typer.Option(help="Keep this text with the command and the result.")] = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    acting: Acting,
     connection: Connection,
 ) -> None:
     """Make a closed bump by the steerers nearest to a monitor. For example `gnomon bump BPMZ5D1R --y 0.3 --apply`.
@@ -47,9 +42,9 @@ def bump(
     if angle is not None:
         wanted["angle"] = angle
 
-    with open_desk(connection, results) as desk:
+    with open_desk(connection, acting) as desk:
 
         def propose(lattice: "Lattice") -> "Proposal":
             return propose_bump(lattice, monitor, plane, wanted, steerers, rf, desk.session.model_lattice(lattice))
 
-        correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
+        correct(desk, propose, acting)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Server, Timeout
@@ -61,6 +62,10 @@ class Connection:
         return choose_server(
             prefix=self.prefix, machine=self.machine, config=self.config, server=self.server, names=names
         )
+
+
+#: The same, with time for commands that set something and wait for it.
+PatientConnection = partial(Connection, timeout=10.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
 """`gnomon correct`: bring orbit, tunes, chromaticities and optics where they should be; acts only with --apply."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gnomon.cli.applying import Apply, Desk, Steps, correct, open_desk
-from gnomon.cli.connection import Connection
+from gnomon.cli.applying import Acting, Desk, correct, open_desk
+from gnomon.cli.connection import Connection, PatientConnection
 from gnomon.cli.option_group import with_options
-from gnomon.cli.output import Json
-from gnomon.cli.results_folder import ResultsFolder
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 if TYPE_CHECKING:
@@ -33,12 +30,11 @@ Response = Annotated[
     str | None, typer.Option(help="Use this measured response, a result's name.", show_default="the model's")
 ]
 Readings = Annotated[int, typer.Option(min=1, help="Number of readings to average.")]
-Note = Annotated[str, typer.Option(help="Keep this text with the command and the result.")]
-Correcting = partial(Connection, timeout=10.0)
 
 
 @app.command()
-@with_options("connection", Correcting)
+@with_options("acting", Acting)
+@with_options("connection", PatientConnection)
 def orbit(
     steerers: Patterns = None,
     method: Annotated[Literal["svd", "tikhonov"], typer.Option(help="Method of the correction.")] = "svd",
@@ -53,12 +49,8 @@ def orbit(
     ] = None,
     response: Response = None,
     readings: Readings = 1,
-    steps: Steps = 1,
-    act: Apply = False,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    acting: Acting,
     connection: Connection,
 ) -> None:
     """Bring the orbit to the server's reference. For example `gnomon correct orbit --apply --steps 3`.
@@ -71,7 +63,7 @@ def orbit(
     parameters = OrbitCorrectionParameters(
         method=method, strength=strength, fraction=fraction, use_rf=rf, dead=tuple(dead or ()), max_step=max_step
     )
-    with open_desk(connection, results) as desk:
+    with open_desk(connection, acting) as desk:
         measured = _orbit_response(desk, response)
 
         def propose(lattice: "Lattice") -> "Proposal":
@@ -79,22 +71,19 @@ def orbit(
             model = desk.session.model_lattice(lattice)
             return propose_orbit(lattice, away, parameters, tuple(steerers or ("*",)), measured, model)
 
-        correct(desk, propose, act=act, steps=steps, note=note, as_json=as_json)
+        correct(desk, propose, acting)
 
 
 @app.command()
-@with_options("connection", Correcting)
+@with_options("acting", Acting)
+@with_options("connection", PatientConnection)
 def tune(
     to: To,
     supplies: Supplies = "Q1*,Q2*",
     response: Response = None,
     readings: Readings = 1,
-    steps: Steps = 1,
-    act: Apply = False,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    acting: Acting,
     connection: Connection,
 ) -> None:
     """Bring the tunes to values, their integer part left out. For example `gnomon correct tune --to .85,.73`."""
@@ -103,7 +92,7 @@ def tune(
     from gnomon.procedures.correcting import propose_working_point
 
     wanted = np.array(_pair(to, "--to")) % 1.0
-    with open_desk(connection, results) as desk:
+    with open_desk(connection, acting) as desk:
         measured = _tune_response(desk, response)
 
         def propose(lattice: "Lattice") -> "Proposal":
@@ -111,11 +100,12 @@ def tune(
             model = desk.session.model_lattice(lattice)
             return propose_working_point(lattice, "tune", tunes, wanted, _patterns(supplies), measured, model)
 
-        correct(desk, propose, act=act, steps=steps, note=note, as_json=as_json)
+        correct(desk, propose, acting)
 
 
 @app.command()
-@with_options("connection", Correcting)
+@with_options("acting", Acting, without=("steps",))
+@with_options("connection", PatientConnection)
 def chromaticity(
     to: To,
     supplies: Supplies = "S1*,S2*",
@@ -125,11 +115,8 @@ def chromaticity(
             help="Use this measured chromaticity, a result's name.", show_default="the model's at its settings"
         ),
     ] = None,
-    act: Apply = False,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    acting: Acting,
     connection: Connection,
 ) -> None:
     """Bring the chromaticities to values. For example `gnomon correct chromaticity --to 2,2 --measured chromaticity`.
@@ -142,7 +129,7 @@ def chromaticity(
     from gnomon.propagator import Propagator
 
     wanted = np.array(_pair(to, "--to"))
-    with open_desk(connection, results) as desk:
+    with open_desk(connection, acting) as desk:
 
         def propose(lattice: "Lattice") -> "Proposal":
             model = desk.session.model_lattice(lattice)
@@ -152,11 +139,12 @@ def chromaticity(
                 present = _measured_chromaticity(desk, measured)
             return propose_working_point(lattice, "chromaticity", present, wanted, _patterns(supplies), model=model)
 
-        correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
+        correct(desk, propose, acting)
 
 
 @app.command()
-@with_options("connection", Correcting)
+@with_options("acting", Acting, without=("steps",))
+@with_options("connection", PatientConnection)
 def optics(
     supplies: Supplies = "*",
     fit: Annotated[str, typer.Option(help="Correct what this fit found, a result's name.")] = "optics-fit",
@@ -164,11 +152,8 @@ def optics(
         float, typer.Option(min=1e-6, max=0.99, help="Regularise: relative to the largest singular value.")
     ] = 3e-3,
     fraction: Annotated[float, typer.Option(min=0.01, max=1.0, help="Propose this part of the changes.")] = 1.0,
-    act: Apply = False,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    acting: Acting,
     connection: Connection,
 ) -> None:
     """Bring the beta functions to the model's by quadrupoles, after `gnomon measure optics`.
@@ -181,7 +166,7 @@ def optics(
     from gnomon.procedures.optics_correction import OpticsCorrectionParameters
     from gnomon.procedures.optics_fit import OpticsFitOutcome
 
-    with open_desk(connection, results) as desk:
+    with open_desk(connection, acting) as desk:
         found = OpticsFitOutcome.model_validate(_outcome(desk, fit, "optics-fit"))
         error = float(np.sqrt(np.mean(found.beating_error**2)))
         parameters = OpticsCorrectionParameters(strength=strength, error=error, fraction=fraction)
@@ -189,7 +174,7 @@ def optics(
         def propose(lattice: "Lattice") -> "Proposal":
             return propose_optics(lattice, found, parameters, _patterns(supplies), desk.session.model_lattice(lattice))
 
-        correct(desk, propose, act=act, steps=1, note=note, as_json=as_json)
+        correct(desk, propose, acting)
 
 
 def _reference(desk: Desk) -> "np.typing.NDArray[np.float64]":

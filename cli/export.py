@@ -1,10 +1,12 @@
 """`gnomon export`: configuration of a machine's devices that other packages load."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
 from gnomon.cli.output import say
 
@@ -23,14 +25,30 @@ Kind = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class DocumentChoice:
+    """Options for the machine and its PVs: a group for `with_options`."""
+
+    machine: Machine = None
+    prefix: Prefix = None
+    pvs: Pvs = None
+    config: ConfigFile = None
+
+    def find(self) -> "MachinePvs":
+        """Read both documents."""
+        from gnomon.clients.machine_pvs import find_machine_pvs
+
+        settings = configure(self.config, machine=self.machine, prefix=self.prefix, pvs=self.pvs)
+        return find_machine_pvs(settings.machine, settings.prefix, settings.pvs or None)
+
+
 @app.command()
+@with_options("choice", DocumentChoice)
 def happi(
     out: Out = Path("happi.json"),
     kind: Kind = "twin",
-    machine: Machine = None,
-    prefix: Prefix = None,
-    pvs: Pvs = None,
-    config: ConfigFile = None,
+    *,
+    choice: DocumentChoice,
 ) -> None:
     """Write a database for happi (JSON): power supplies, master clock, monitors, tunes and current.
 
@@ -39,17 +57,16 @@ def happi(
     """
     from gnomon.clients.device_files import happi_database
 
-    _write(out, happi_database(_find(machine, prefix, pvs, config), kind), "load it with happi.Client(path=...)")
+    _write(out, happi_database(choice.find(), kind), "load it with happi.Client(path=...)")
 
 
 @app.command()
+@with_options("choice", DocumentChoice)
 def ophyd(
     out: Out = Path("ophyd_devices.py"),
     kind: Kind = "twin",
-    machine: Machine = None,
-    prefix: Prefix = None,
-    pvs: Pvs = None,
-    config: ConfigFile = None,
+    *,
+    choice: DocumentChoice,
 ) -> None:
     """Write a Python file of classic ophyd devices, which needs ophyd alone.
 
@@ -57,14 +74,7 @@ def ophyd(
     """
     from gnomon.clients.device_files import ophyd_file
 
-    _write(out, ophyd_file(_find(machine, prefix, pvs, config), kind), "devices[NAME] makes a device")
-
-
-def _find(machine: str | None, prefix: str | None, pvs: str | None, config: Path | None) -> "MachinePvs":
-    from gnomon.clients.machine_pvs import find_machine_pvs
-
-    settings = configure(config, machine=machine, prefix=prefix, pvs=pvs)
-    return find_machine_pvs(settings.machine, settings.prefix, settings.pvs or None)
+    _write(out, ophyd_file(choice.find(), kind), "devices[NAME] makes a device")
 
 
 def _write(out: Path, text: str, then: str) -> None:

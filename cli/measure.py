@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gnomon.cli.applying import machine_of
-from gnomon.cli.connection import Connection, connected_to
+from gnomon.cli.connection import Connection, PatientConnection, connected_to
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
@@ -39,95 +40,107 @@ Span = Annotated[
     ),
 ]
 Patterns = Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Names or patterns.")]
-Measuring = partial(Connection, timeout=10.0)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Number of settings, and of readings at each: a group for `with_options`."""
+
+    points: Points = None
+    readings: Readings = 1
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Text and folder of a result, and its form on the terminal: a group for `with_options`."""
+
+    note: Note = ""
+    results: ResultsFolder = None
+    as_json: Json = False
 
 
 @app.command()
-@with_options("connection", Measuring)
+@with_options("scan", Scan)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def orm(
     steerers: Patterns = None,
-    points: Points = None,
-    readings: Readings = 1,
     move_mm: Move = 0.2,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    scan: Scan,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure the orbit response matrix, one steerer at a time. For example `gnomon measure orm 'HS*' --readings 3`."""
-    _measure("orm", connection, results, as_json, _options(steerers, points, readings, note, move_mm=move_mm))
+    _measure("orm", connection, keeping, _options(steerers, keeping, scan, move_mm=move_mm))
 
 
 @app.command()
-@with_options("connection", Measuring)
+@with_options("scan", Scan)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def dispersion(
     span: Span = None,
-    points: Points = None,
-    readings: Readings = 1,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    scan: Scan,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure the dispersion at the monitors by the RF frequency. For example `gnomon measure dispersion`."""
-    _measure("dispersion", connection, results, as_json, _options(None, points, readings, note, span=span))
+    _measure("dispersion", connection, keeping, _options(None, keeping, scan, span=span))
 
 
 @app.command()
-@with_options("connection", Measuring)
+@with_options("scan", Scan)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def chromaticity(
     span: Span = None,
-    points: Points = None,
-    readings: Readings = 1,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    scan: Scan,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure chromaticities of two orders by the RF frequency. For example `gnomon measure chromaticity`."""
-    _measure("chromaticity", connection, results, as_json, _options(None, points, readings, note, span=span))
+    _measure("chromaticity", connection, keeping, _options(None, keeping, scan, span=span))
 
 
 @app.command("tune-response")
-@with_options("connection", Measuring)
+@with_options("scan", Scan)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def tune_response(
     supplies: Patterns = None,
-    points: Points = None,
-    readings: Readings = 1,
     step: Annotated[float, typer.Option(min=1e-6, help="Change a tune by this at most.")] = 0.002,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    scan: Scan,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure the tunes by supplies of quadrupoles. For example `gnomon measure tune-response 'Q1*'`."""
-    _measure("tune-response", connection, results, as_json, _options(supplies, points, readings, note, tune_step=step))
+    _measure("tune-response", connection, keeping, _options(supplies, keeping, scan, tune_step=step))
 
 
 @app.command()
-@with_options("connection", Measuring)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def bba(
     quadrupoles: Patterns = None,
     move_mm: Move = 0.2,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Find the beam in quadrupoles and the offsets of monitors beside them. For example `gnomon measure bba 'Q1M*'`.
 
     Each quadrupole is changed alone, through the multiplexer or by a supply of its own.
     """
-    _measure("bba", connection, results, as_json, _options(quadrupoles, None, 1, note, move_mm=move_mm))
+    _measure("bba", connection, keeping, _options(quadrupoles, keeping, move_mm=move_mm))
 
 
 @app.command()
-@with_options("connection", Measuring)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
 def optics(
     orm: Annotated[str, typer.Option("--from", help="Fit this orbit response, a result's name.")] = "orm",
     dispersion: Annotated[str, typer.Option(help="Fit this dispersion, too; '' for none.")] = "dispersion",
@@ -137,10 +150,8 @@ def optics(
     gradient: Annotated[
         float, typer.Option(min=1e-6, help="Standard deviation of gradients before the fit, relative.")
     ] = 3e-3,
-    note: Note = "",
-    results: ResultsFolder = None,
-    as_json: Json = False,
     *,
+    keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Fit gradients, skews, gains and rolls to what was measured. For example `gnomon measure optics --from orm`.
@@ -153,25 +164,26 @@ def optics(
     from gnomon.procedures.nexus import require_h5py
 
     require_h5py()
-    folder = results_of(results, connection.config)
+    folder = results_of(keeping.results, connection.config)
     measured = folder.load(orm), folder.load(dispersion) if dispersion else None
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
         session = MachineSession(client, machine_of(connection, client))
         before, started, present = session.state(), now(), session.present_lattice()
         model = session.model_lattice(present)
-        run = fit_optics(present, model, *measured, note, by_supply=by_supply, gradient=gradient)
+        run = fit_optics(present, model, *measured, keeping.note, by_supply=by_supply, gradient=gradient)
         run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
-    _show(run, folder.save(run), as_json)
+    _show(run, folder.save(run), keeping.as_json)
 
 
-def _options(patterns: list[str] | None, points: int | None, readings: int, note: str, **more: Any) -> "MeasureOptions":
+def _options(patterns: list[str] | None, keeping: Keeping, scan: Scan = Scan(), **more: Any) -> "MeasureOptions":
     from gnomon.procedures.measuring import MeasureOptions
 
-    return MeasureOptions(devices=tuple(patterns or ("*",)), points=points, readings=readings, note=note, **more)
+    devices = tuple(patterns or ("*",))
+    return MeasureOptions(devices=devices, points=scan.points, readings=scan.readings, note=keeping.note, **more)
 
 
-def _measure(name: str, connection: Connection, folder: Path | None, as_json: bool, options: "MeasureOptions") -> None:
+def _measure(name: str, connection: Connection, keeping: Keeping, options: "MeasureOptions") -> None:
     """Measure, show, keep; the machine is left as it was found. A run that fails keeps its raw data."""
     from gnomon.clients import devices
     from gnomon.procedures.machine_session import MachineSession
@@ -179,17 +191,17 @@ def _measure(name: str, connection: Connection, folder: Path | None, as_json: bo
     from gnomon.procedures.nexus import require_h5py
 
     require_h5py()
-    results = results_of(folder, connection.config)
+    results = results_of(keeping.results, connection.config)
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
         machine = machine_of(connection, client)
         session = MachineSession(client, machine)
         ring = devices(machine, prefix=target.prefix, protocol=connection.protocol)
-        with _live(name, quiet=as_json) as listener:
+        with _live(name, quiet=keeping.as_json) as listener:
             run, failure = measure(
                 name, session, ring, options, listener, interrupted=partial(say, _INTERRUPTED, err=True)
             )
-    _show(run, results.save(run), as_json)
+    _show(run, results.save(run), keeping.as_json)
     if failure is not None:
         raise failure
     if run.provenance.settings_id != run.provenance.settings_id_after:

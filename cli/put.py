@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.connection import Connection, connected
+from gnomon.cli.connection import Connection, PatientConnection, connected
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from gnomon.clients.reading import Reading
 
 
-@with_options("connection", partial(Connection, timeout=10.0))
+@with_options("connection", PatientConnection)
 def put(
     settings: Annotated[
         list[str],
