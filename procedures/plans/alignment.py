@@ -13,7 +13,7 @@ from gnomon.procedures.alignment_model import AlignmentSteerers
 from gnomon.procedures.beam_based_alignment import AlignmentData
 from gnomon.procedures.plans.putting_back import setpoint_of
 from gnomon.procedures.plans.recording import Recording
-from gnomon.procedures.plans.scans import connected_run, read_orbit
+from gnomon.procedures.plans.scans import connected_run, read_planes
 
 __all__ = ["QuadrupoleChange", "alignment_plan"]
 
@@ -76,7 +76,7 @@ def alignment_plan(
                     yield from bps.abs_set(supply, base[change.supply] + way * change.step, wait=True)
                 last = way
                 knobs = {"quadrupole": float(number), "orbit": float(orbit), "change": way * change.step}
-                yield from read_orbit(recording, monitors, knobs, number, 1)
+                yield from read_planes(recording, monitors, knobs, number, 1)
             yield from bps.abs_set(supply, base[change.supply], wait=True)
         for device, name in zip(pair, change.steerers.names, strict=True):
             yield from bps.abs_set(device, base[name], group="back")

@@ -7,6 +7,7 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import Msg
+from numpy.typing import NDArray
 from ophyd_async.plan_stubs import ensure_connected
 
 from gnomon.clients.bluesky_devices import RingDevices
@@ -24,7 +25,7 @@ __all__ = [
     "dispersion_plan",
     "orbit_plan",
     "orm_plan",
-    "read_orbit",
+    "read_planes",
     "tune_response_plan",
     "tunes_plan",
 ]
@@ -39,26 +40,11 @@ def orm_plan(
 
     `steps` by name of the supply, in its unit. Raises what the devices raise, after everything was put back.
     """
-    names = tuple(steps)
     monitors = ring.monitors
-    devices = [ring.supplies[name] for name in names]
-    recording.total = len(names) * points * readings
-    base: dict[str, float] = {}
-
-    def scan() -> Plan:
-        for group, (name, device) in enumerate(zip(names, devices, strict=True)):
-            base[name] = yield from setpoint_of(device)
-            for offset in _offsets(points):
-                if offset:
-                    yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
-                yield from read_orbit(recording, monitors, {name: base[name] + offset * steps[name]}, group, readings)
-            yield from bps.abs_set(device, base[name], wait=True)
-
-    yield from connected_run("orm", [monitors], devices, scan)
-    settings = recording.knobs(names, base)
+    unit, settings = yield from _supply_scan("orm", ring, monitors, steps, recording, points, readings)
     return OrbitResponseData(
-        steerers=names,
-        setting_unit=devices[0].unit if devices else "A",
+        steerers=tuple(steps),
+        setting_unit=unit,
         monitors=monitors.names,
         settings=settings,
         group=recording.groups,
@@ -72,26 +58,11 @@ def tune_response_plan(
     ring: RingDevices, steps: Mapping[str, float], recording: Recording, points: int = 3, readings: int = 1
 ) -> Generator[Msg, Any, TuneResponseData]:
     """Measure the response of the tunes to supplies, one at a time, at `points` settings from -step to +step."""
-    names = tuple(steps)
-    tunes = ring.tunes
-    devices = [ring.supplies[name] for name in names]
-    recording.total = len(names) * points * readings
-    base: dict[str, float] = {}
-
-    def scan() -> Plan:
-        for group, (name, device) in enumerate(zip(names, devices, strict=True)):
-            base[name] = yield from setpoint_of(device)
-            for offset in _offsets(points):
-                if offset:
-                    yield from bps.abs_set(device, base[name] + offset * steps[name], wait=True)
-                yield from read_tunes(recording, tunes, {name: base[name] + offset * steps[name]}, group, readings)
-            yield from bps.abs_set(device, base[name], wait=True)
-
-    yield from connected_run("tune-response", [tunes], devices, scan)
+    unit, settings = yield from _supply_scan("tune-response", ring, ring.tunes, steps, recording, points, readings)
     return TuneResponseData(
-        supplies=names,
-        setting_unit=devices[0].unit if devices else "A",
-        settings=recording.knobs(names, base),
+        supplies=tuple(steps),
+        setting_unit=unit,
+        settings=settings,
         group=recording.groups,
         tune_x=recording.column("x"),
         tune_y=recording.column("y"),
@@ -104,11 +75,7 @@ def dispersion_plan(
 ) -> Generator[Msg, Any, DispersionData]:
     """Measure orbits at RF frequencies from -span to +span about the present one, in the master clock's unit."""
     monitors = ring.monitors
-
-    def read(frequency: float) -> Plan:
-        yield from read_orbit(recording, monitors, {"rf": frequency}, 0, readings)
-
-    yield from _rf_scan("dispersion", ring, monitors, span, recording, points, readings, read)
+    yield from _rf_scan("dispersion", ring, monitors, span, recording, points, readings)
     return DispersionData(
         monitors=monitors.names,
         rf_hz=hz_per_unit * recording.knobs(("rf",), {"rf": np.nan})[:, 0],
@@ -122,12 +89,7 @@ def chromaticity_plan(
     ring: RingDevices, span: float, recording: Recording, points: int = 9, readings: int = 1, hz_per_unit: float = 1e3
 ) -> Generator[Msg, Any, ChromaticityData]:
     """Measure tunes at RF frequencies from -span to +span about the present one, in the master clock's unit."""
-    tunes = ring.tunes
-
-    def read(frequency: float) -> Plan:
-        yield from read_tunes(recording, tunes, {"rf": frequency}, 0, readings)
-
-    yield from _rf_scan("chromaticity", ring, tunes, span, recording, points, readings, read)
+    yield from _rf_scan("chromaticity", ring, ring.tunes, span, recording, points, readings)
     return ChromaticityData(
         rf_hz=hz_per_unit * recording.knobs(("rf",), {"rf": np.nan})[:, 0],
         tune_x=recording.column("x"),
@@ -140,37 +102,63 @@ def orbit_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Pl
     """Read the orbit, `readings` times; nothing is set."""
     monitors = ring.monitors
     recording.total = readings
-    yield from connected_run("orbit", [monitors], [], lambda: read_orbit(recording, monitors, {}, 0, readings))
+    yield from connected_run("orbit", [monitors], [], lambda: read_planes(recording, monitors, {}, 0, readings))
 
 
 def tunes_plan(ring: RingDevices, recording: Recording, readings: int = 1) -> Plan:
     """Read the tunes, `readings` times; nothing is set."""
     tunes = ring.tunes
     recording.total = readings
-    yield from connected_run("tunes", [tunes], [], lambda: read_tunes(recording, tunes, {}, 0, readings))
+    yield from connected_run("tunes", [tunes], [], lambda: read_planes(recording, tunes, {}, 0, readings))
 
 
-def _rf_scan(
+def _supply_scan(
     name: str,
     ring: RingDevices,
     detector: Any,
-    span: float,
+    steps: Mapping[str, float],
     recording: Recording,
     points: int,
     readings: int,
-    read: Any,
+) -> Generator[Msg, Any, tuple[str, NDArray[np.float64]]]:
+    """Scan one supply after the other; return the unit, and the settings (rows, supplies)."""
+    devices = {supply: ring.supplies[supply] for supply in steps}
+    recording.total = len(steps) * points * readings
+    base: dict[str, float] = {}
+
+    def scan() -> Plan:
+        for group, (supply, device) in enumerate(devices.items()):
+            base[supply] = yield from _scan_one(
+                device, supply, steps[supply], detector, recording, group, points, readings
+            )
+            yield from bps.abs_set(device, base[supply], wait=True)
+
+    yield from connected_run(name, [detector], list(devices.values()), scan)
+    unit = next((device.unit for device in devices.values()), "A")
+    return unit, recording.knobs(tuple(steps), base)
+
+
+def _rf_scan(
+    name: str, ring: RingDevices, detector: Any, span: float, recording: Recording, points: int, readings: int
 ) -> Plan:
     clock = ring.master_clock
     recording.total = points * readings
+    yield from connected_run(
+        name, [detector], [clock], lambda: _scan_one(clock, "rf", span, detector, recording, 0, points, readings)
+    )
 
-    def scan() -> Plan:
-        base = yield from setpoint_of(clock)
-        for offset in _offsets(points):
-            if offset:
-                yield from bps.abs_set(clock, base + offset * span, wait=True)
-            yield from read(base + offset * span)
 
-    yield from connected_run(name, [detector], [clock], scan)
+def _scan_one(
+    device: Any, knob: str, step: float, detector: Any, recording: Recording, group: int, points: int, readings: int
+) -> Plan:
+    """Read at `points` settings from -step to +step about the present one, which is returned; it is not put back."""
+    base = yield from setpoint_of(device)
+    for offset in _offsets(points):
+        setting = base + offset * step
+        if offset:
+            yield from bps.abs_set(device, setting, wait=True)
+        yield from read_planes(recording, detector, {knob: setting}, group, readings)
+    return base
 
 
 def connected_run(name: str, detectors: Sequence[Any], devices: Sequence[Any], scan: Any) -> Plan:
@@ -182,18 +170,11 @@ def connected_run(name: str, detectors: Sequence[Any], devices: Sequence[Any], s
     yield from restoring(run, devices)
 
 
-def read_orbit(recording: Recording, monitors: Any, knobs: Mapping[str, float], group: int, readings: int) -> Plan:
-    """Take orbits into the recording, and as events."""
+def read_planes(recording: Recording, detector: Any, knobs: Mapping[str, float], group: int, readings: int) -> Plan:
+    """Take orbits, or tunes, into the recording, and as events."""
     for _ in range(readings):
-        found = yield from bps.trigger_and_read([monitors])
-        recording.add(knobs, group, x=found[f"{monitors.name}-x"]["value"], y=found[f"{monitors.name}-y"]["value"])
-
-
-def read_tunes(recording: Recording, tunes: Any, knobs: Mapping[str, float], group: int, readings: int) -> Plan:
-    """Take tunes into the recording, and as events."""
-    for _ in range(readings):
-        found = yield from bps.trigger_and_read([tunes])
-        recording.add(knobs, group, x=found[f"{tunes.name}-x"]["value"], y=found[f"{tunes.name}-y"]["value"])
+        found = yield from bps.trigger_and_read([detector])
+        recording.add(knobs, group, x=found[f"{detector.name}-x"]["value"], y=found[f"{detector.name}-y"]["value"])
 
 
 def _offsets(points: int) -> Sequence[float]:
