@@ -4,8 +4,6 @@ import numpy as np
 from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
-from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.linear_fit import fit_polynomials
 from gnomon.procedures.momentum import Momentum
 
 __all__ = ["ChromaticityData", "ChromaticityOutcome", "ChromaticityParameters", "analyse"]
@@ -43,11 +41,8 @@ class ChromaticityOutcome(Outcome):
 
 def analyse(data: ChromaticityData, parameters: ChromaticityParameters) -> ChromaticityOutcome:
     """Fit polynomials of the momentum deviation to the tunes. Raises ProcedureError for too few frequencies."""
-    distinct = np.unique(data.rf_hz).size
-    if parameters.degree < 1 or distinct <= parameters.degree:
-        raise ProcedureError(f"degree {parameters.degree} needs more than {distinct} different RF frequencies")
-    delta = parameters.momentum.deviation(data.rf_hz)
-    found, errors, noise = fit_polynomials(delta, np.column_stack((data.tune_x, data.tune_y)), parameters.degree)
+    tunes = np.column_stack((data.tune_x, data.tune_y))
+    found, errors, noise, span = parameters.momentum.fit(data.rf_hz, tunes, parameters.degree)
     missing = np.full(2, np.nan)
     return ChromaticityOutcome(
         tune=found[0],
@@ -57,6 +52,6 @@ def analyse(data: ChromaticityData, parameters: ChromaticityParameters) -> Chrom
         second=2.0 * found[2] if parameters.degree > 1 else missing,
         second_error=2.0 * errors[2] if parameters.degree > 1 else missing,
         noise=noise,
-        momentum_span=float(np.ptp(delta)),
+        momentum_span=span,
         scale_error=parameters.momentum.relative_error,
     )

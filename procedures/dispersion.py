@@ -4,7 +4,6 @@ import numpy as np
 from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
-from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.linear_fit import fit_polynomials
 from gnomon.procedures.momentum import Momentum
 
@@ -52,14 +51,10 @@ class DispersionOutcome(Outcome):
 
 def analyse(data: DispersionData, parameters: DispersionParameters) -> DispersionOutcome:
     """Fit polynomials of the momentum deviation to the readings. Raises ProcedureError for too few frequencies."""
-    distinct = np.unique(data.rf_hz).size
-    if parameters.degree < 1 or distinct <= parameters.degree:
-        raise ProcedureError(f"degree {parameters.degree} needs more than {distinct} different RF frequencies")
-    delta = parameters.momentum.deviation(data.rf_hz)
     count = len(data.monitors)
     gains = [np.ones(count) if gain is None else gain for gain in (parameters.gain_x, parameters.gain_y)]
     readings = np.hstack((data.x_mm / gains[0], data.y_mm / gains[1]))
-    found, errors, _ = fit_polynomials(delta, readings, parameters.degree)
+    found, errors, _, span = parameters.momentum.fit(data.rf_hz, readings, parameters.degree)
     per_khz = fit_polynomials(1e-3 * (data.rf_hz - parameters.momentum.rf_hz), readings, parameters.degree)[0][1]
     second = 1e-3 * found[2] if parameters.degree > 1 else np.full(2 * count, np.nan)
     return DispersionOutcome(
@@ -72,6 +67,6 @@ def analyse(data: DispersionData, parameters: DispersionParameters) -> Dispersio
         second_y_m=second[count:],
         x_per_khz=per_khz[:count],
         y_per_khz=per_khz[count:],
-        momentum_span=float(np.ptp(delta)),
+        momentum_span=span,
         scale_error=parameters.momentum.relative_error,
     )
