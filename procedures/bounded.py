@@ -9,13 +9,15 @@ from scipy.optimize import lsq_linear
 
 from gnomon.procedures.errors import ProcedureError
 
-__all__ = ["Method", "Solution", "solve"]
+__all__ = ["Method", "Solution", "setting_sizes", "solve"]
 
 Method = Literal["svd", "tikhonov"]
 Array = NDArray[np.float64]
 
 #: Directions below this fraction of the largest singular value stay still, also where limits make others move.
 STILL = 1e-6
+#: Settings near zero count as this fraction of their range.
+SMALL = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,3 +88,8 @@ def solve(
     changes = np.clip(sizes * scaled, low, high)
     room = 1e-9 * (high - low)
     return Solution(changes, values, count, (changes <= low + room) | (changes >= high - room), gain @ gain.T)
+
+
+def setting_sizes(settings: Array, low: Array, high: Array) -> Array:
+    """Return the sizes of settings, of which changes are relative: their own, or a small part of their range."""
+    return np.maximum(np.abs(settings), SMALL * (high - low))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.procedures import optics_correction
+from gnomon.procedures.bounded import setting_sizes
 from gnomon.procedures.correcting import Proposal, changed_settings, chosen_names, expect, limits_of
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.optics_correction import OpticsCorrectionData, OpticsCorrectionParameters
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 
 #: The response is computed so often, each time about what is proposed.
 PASSES = 3
-#: Change of a current from which the response is computed, relative to the current or to a hundredth of its range.
+#: Change of a current from which the response is computed, relative to the current's size.
 DIFFERENCE = 1e-4
 
 
@@ -94,7 +95,7 @@ def _response(
 
     here = beta(values)
     response = np.empty((*here.shape, len(names)))
-    steps = DIFFERENCE * np.maximum(np.abs(values), 0.01 * (high - low))
+    steps = DIFFERENCE * setting_sizes(values, low, high)
     steps = np.where(values + steps > high, -steps, steps)
     for number, step in enumerate(steps):
         moved = values.copy()

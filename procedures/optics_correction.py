@@ -3,13 +3,10 @@
 import numpy as np
 from pydantic import Field
 
-from gnomon.procedures.bounded import solve
+from gnomon.procedures.bounded import setting_sizes, solve
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 
 __all__ = ["OpticsCorrectionData", "OpticsCorrectionOutcome", "OpticsCorrectionParameters", "analyse"]
-
-#: Currents near zero count as this fraction of their range.
-SMALL = 0.01
 
 
 class OpticsCorrectionData(Data):
@@ -63,7 +60,7 @@ def analyse(data: OpticsCorrectionData, parameters: OpticsCorrectionParameters) 
         data.low - data.settings,
         data.high - data.settings,
         strength=parameters.strength,
-        scale=np.maximum(np.abs(data.settings), SMALL * (data.high - data.low)),
+        scale=setting_sizes(data.settings, data.low, data.high),
     )
     changes = parameters.fraction * found.changes
     after = data.beating + data.response @ changes

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from gnomon.procedures.bounded import solve
+from gnomon.procedures.bounded import setting_sizes, solve
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
 
@@ -12,8 +12,6 @@ __all__ = ["WorkingPointData", "WorkingPointOutcome", "WorkingPointParameters", 
 
 #: Directions below this fraction of the largest singular value stay still.
 STRENGTH = 1e-4
-#: Currents near zero count as this fraction of their range.
-SMALL = 0.01
 
 
 class WorkingPointData(Data):
@@ -58,10 +56,14 @@ def analyse(data: WorkingPointData, parameters: WorkingPointParameters) -> Worki
             f"{', '.join(data.supplies)}: they cannot move the {data.kind} in both planes; "
             "choose supplies of two families"
         )
-    scale = np.maximum(np.abs(data.settings), SMALL * (data.high - data.low))
     missing = data.wanted - data.measured
     found = solve(
-        data.response, missing, data.low - data.settings, data.high - data.settings, strength=STRENGTH, scale=scale
+        data.response,
+        missing,
+        data.low - data.settings,
+        data.high - data.settings,
+        strength=STRENGTH,
+        scale=setting_sizes(data.settings, data.low, data.high),
     )
     changes = parameters.fraction * found.changes
     return WorkingPointOutcome(
