@@ -9,7 +9,6 @@ MAX_UPDATES, MAX_PARTICLES, MAX_TURNS = 10_000, 10_000, 10_000
 
 Observation = Literal["orbit", "tunes", "chromaticities", "monitor_optics"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Coordinate = FiniteFloat | None
 #: A column of a table: numbers, or texts.
 Column = list[float | None] | list[str]
 

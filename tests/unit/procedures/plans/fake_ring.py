@@ -1,7 +1,6 @@
 """Devices of a ring as plans see them, on the model in this process: no server, no EPICS."""
 
 import time
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -147,6 +146,3 @@ class FakeSession:
         return Provenance(
             machine="bessy2", lattice_id=before.lattice_id, lattice_id_after=after.lattice_id, started=started
         )
-
-
-Settings = Mapping[Key, float]
