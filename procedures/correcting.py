@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from gnomon.lattice.elements import PARAMETERS
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures import closed_bump, orbit_correction, working_point
 from gnomon.procedures.closed_bump import ClosedBumpData, ClosedBumpParameters
+from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.documents import Data, Outcome, Parameters
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_correction import OrbitCorrectionData, OrbitCorrectionParameters
@@ -20,14 +20,13 @@ from gnomon.procedures.orbit_response import OrbitResponseOutcome
 from gnomon.procedures.tune_response import TuneResponseOutcome
 from gnomon.procedures.working_point import WorkingPointData, WorkingPointParameters, nearest_tunes
 from gnomon.propagator import BeamState, Propagator
-from gnomon.propagator.derivatives import fed_by, frequency_response, supplies_of, supply_response
+from gnomon.propagator.derivatives import fed_by, frequency_response, supply_response
 from gnomon.propagator.studies import steering_supplies
 
 __all__ = [
     "Expectation",
     "Proposal",
     "changed_settings",
-    "chosen_names",
     "expect",
     "limits_of",
     "propose_bump",
@@ -130,12 +129,10 @@ def propose_working_point(
 ) -> Proposal:
     """Propose currents for the tunes, or the chromaticities; `model` as of an orbit. Raises ProcedureError."""
     ring, model = lattice.ring, lattice if model is None else model
-    main = "k1" if kind == "tune" else "b3"
     if response is not None and kind == "tune":
         known = response.supplies
     else:
-        known = tuple(n for n in supplies_of(lattice) if any(m.main == main for m, _ in fed_by(lattice, n)))
-        known = tuple(n for n in known if ring.multiplexer is None or n != ring.multiplexer.supply)
+        known = supplies_that_drive(lattice, "k1" if kind == "tune" else "b3")
     names = chosen_names(known, patterns, f"power supply that moves the {kind}")
     if response is not None and kind == "tune":
         slopes = response.tune[:, [response.supplies.index(name) for name in names]]
@@ -241,15 +238,6 @@ def expect(lattice: Lattice, settings: Mapping[Key, float], model: Lattice | Non
 def _readings(lattice: Lattice, beam: BeamState) -> Array:
     at = list(lattice.ring.monitors)
     return 1e3 * np.array(lattice.monitor_errors().readings(beam.orbit[at, 0], beam.orbit[at, 2]))
-
-
-def chosen_names(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
-    """Choose the names that fit patterns. Raises ProcedureError for a pattern that none fits."""
-    found = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in found):
-            raise ProcedureError(f"no {what} fits {pattern!r}{near_names_hint(pattern, list(names))}")
-    return found
 
 
 def limits_of(lattice: Lattice, names: Sequence[str]) -> tuple[Array, Array]:

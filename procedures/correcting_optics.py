@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.procedures import optics_correction
 from gnomon.procedures.bounded import setting_sizes
-from gnomon.procedures.correcting import Proposal, changed_settings, chosen_names, expect, limits_of
+from gnomon.procedures.correcting import Proposal, changed_settings, expect, limits_of
+from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.optics_correction import OpticsCorrectionData, OpticsCorrectionParameters
 from gnomon.procedures.optics_fit import OpticsFitOutcome, fitted_lattice
 from gnomon.propagator import Propagator
-from gnomon.propagator.derivatives import fed_by, supplies_of
 
 __all__ = ["propose_optics"]
 
@@ -40,13 +40,7 @@ def propose_optics(
     ring, model = lattice.ring, lattice if model is None else model
     if fit.monitors != tuple(bpm.name for bpm in ring.bpms):
         raise ProcedureError(f"the monitors of the fit are not those of {ring.name}")
-    mux = ring.multiplexer
-    known = [
-        name
-        for name in supplies_of(lattice)
-        if any(m.main == "k1" for m, _ in fed_by(lattice, name)) and (mux is None or name != mux.supply)
-    ]
-    names = chosen_names(known, patterns, "power supply of quadrupoles")
+    names = chosen_names(supplies_that_drive(lattice, "k1"), patterns, "power supply of quadrupoles")
     fitted = fitted_lattice(model, fit)
     low, high = limits_of(lattice, names)
     present = np.array([lattice[name, "current"] for name in names])

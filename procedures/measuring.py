@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from gnomon.lattice.units import FREQUENCY_UNITS
 from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
 from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParameters
 from gnomon.procedures.chromaticity import ChromaticityParameters
+from gnomon.procedures.device_choice import chosen_names
 from gnomon.procedures.dispersion import DispersionParameters
 from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
@@ -127,20 +127,12 @@ def _document(
 Prepared = tuple[Any, Callable[[Any], Parameters]]
 
 
-def _chosen(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
-    found = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in found):
-            raise ProcedureError(f"no {what} fits {pattern!r}{near_names_hint(pattern, list(names))}")
-    return found
-
-
 def _orm(
     present: Lattice, model: Lattice, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
 ) -> Prepared:
     from gnomon.procedures.plans import orm_plan
 
-    names = _chosen(steering_supplies(model), options.devices, "steering power supply")
+    names = chosen_names(steering_supplies(model), options.devices, "steering power supply")
     response = 1e3 * supply_response(Propagator(model.ring), model, names).orbit[:, ::2]
     largest = np.abs(response).max(axis=(0, 1))
     steps = {
@@ -160,7 +152,7 @@ def _tune_response(
     known = [
         n for n in supplies_of(model) if n in devices.supplies and any(m.main == "k1" for m, _ in fed_by(model, n))
     ]
-    names = _chosen(known, options.devices, "power supply of quadrupoles")
+    names = chosen_names(known, options.devices, "power supply of quadrupoles")
     response = np.abs(supply_response(Propagator(model.ring), model, names, places=()).tune).max(axis=0)
     steps = {name: _step(present, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}
     plan = tune_response_plan(devices, steps, recording, options.points or 3, options.readings)
@@ -232,7 +224,7 @@ def _quadrupole_changes(
         raise ProcedureError(
             f"{ring.name} has no quadrupole that can be changed alone: no multiplexer, no supply of a single one"
         )
-    names = _chosen(reachable, patterns, "quadrupole that can be changed alone")
+    names = chosen_names(reachable, patterns, "quadrupole that can be changed alone")
     changes = []
     for name, steerers in zip(names, alignment_steerers(model, names), strict=True):
         magnet = magnets[name]
