@@ -38,15 +38,7 @@ class AlignmentSteerers:
 
 def alignment_steerers(lattice: Lattice, quadrupoles: tuple[str, ...]) -> tuple[AlignmentSteerers, ...]:
     """Choose the steerers for each quadrupole: those with the largest effect on the beam in it."""
-    steerers, moved = _moved(lattice, _magnets(lattice, quadrupoles))
-    best = np.abs(moved).argmax(axis=2)
-    return tuple(
-        AlignmentSteerers(
-            (steerers[best[0, q]], steerers[best[1, q]]),
-            (float(moved[0, q, best[0, q]]), float(moved[1, q, best[1, q]])),
-        )
-        for q in range(len(quadrupoles))
-    )
+    return _best(*_moved(lattice, _magnets(lattice, quadrupoles)))
 
 
 def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Change, step: Array) -> AlignmentModel:
@@ -58,21 +50,21 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
     """
     ring = lattice.ring
     magnets = _magnets(lattice, quadrupoles)
+    steerers, moved = _moved(lattice, magnets)
     propagate = Propagator(ring, chromatic=False)
     pattern = np.array(
         [
             _pattern(propagate, lattice, magnet, steerer, partial(change, magnet.name), float(each))
-            for magnet, steerer, each in zip(magnets, alignment_steerers(lattice, quadrupoles), step, strict=True)
+            for magnet, steerer, each in zip(magnets, _best(steerers, moved), step, strict=True)
         ]
     )
     centres = np.array([_centre(lattice, m) for m in magnets])
     monitor_s = ring.s[list(ring.monitors)]
-    away = np.abs((monitor_s[None, :] - centres[:, None] + 0.5 * ring.circumference) % ring.circumference
-                  - 0.5 * ring.circumference)  # fmt: skip
+    away = np.abs(_signed(monitor_s[None, :] - centres[:, None], ring.circumference))
     nearest = away.argmin(axis=1) if monitor_s.size else np.full(len(magnets), -1)
     distance = away[np.arange(len(magnets)), nearest] if monitor_s.size else np.full(len(magnets), np.nan)
     straight, steered, error = _ways(lattice, magnets, nearest)
-    ratio = _ratios(lattice, magnets, nearest)
+    ratio = _ratios(lattice, steerers, moved, nearest)
     return AlignmentModel(
         quadrupoles=quadrupoles,
         monitors=tuple(bpm.name for bpm in ring.bpms),
@@ -148,11 +140,22 @@ def _moved(lattice: Lattice, magnets: list[Magnet]) -> tuple[tuple[str, ...], Ar
     return steerers, moved.transpose(1, 0, 2)
 
 
-def _ratios(lattice: Lattice, magnets: list[Magnet], nearest: NDArray[np.int64]) -> Array:
+def _best(steerers: tuple[str, ...], moved: Array) -> tuple[AlignmentSteerers, ...]:
+    """Choose the steerers with the largest movement (2, quadrupoles, steerers), as `_moved` has it."""
+    best = np.abs(moved).argmax(axis=2)
+    return tuple(
+        AlignmentSteerers(
+            (steerers[best[0, q]], steerers[best[1, q]]),
+            (float(moved[0, q, best[0, q]]), float(moved[1, q, best[1, q]])),
+        )
+        for q in range(moved.shape[1])
+    )
+
+
+def _ratios(lattice: Lattice, steerers: tuple[str, ...], moved: Array, nearest: NDArray[np.int64]) -> Array:
     """Compute the movement in the quadrupole per movement at its monitor (2, quadrupoles), for the steerers chosen."""
-    steerers, moved = _moved(lattice, magnets)
     orbit = 1e3 * supply_response(Propagator(lattice.ring), lattice, steerers).orbit
-    ratios = np.ones((2, len(magnets)))
+    ratios = np.ones((2, len(nearest)))
     for plane in range(2):
         for q, monitor in enumerate(nearest):
             best = int(np.abs(moved[plane, q]).argmax())
@@ -208,7 +211,7 @@ def _ways(lattice: Lattice, magnets: list[Magnet], nearest: NDArray[np.int64]) -
                     pushed[:, column] += np.maximum(0.0, at - place) * slope
             for k, magnet in enumerate(known):
                 q = index[magnet.name]
-                there = at[k] + _signed(monitor_s[nearest[q]] - _centre(lattice, magnet), ring.circumference)
+                there = at[k] + float(_signed(monitor_s[nearest[q]] - _centre(lattice, magnet), ring.circumference))
                 way = there - at[k]
                 if not complete:
                     error[q] = UNKNOWN_ANGLE * abs(way)
@@ -233,5 +236,6 @@ def _sections(bends: list[int], count: int) -> list[tuple[int, int]]:
     return [((first + 1) % count, second % count) for first, second in pairs if second - first > 1]
 
 
-def _signed(distance: float, circumference: float) -> float:
-    return float((distance + 0.5 * circumference) % circumference - 0.5 * circumference)
+def _signed(distance: Array, circumference: float) -> Array:
+    """Return distances along the ring on its shorter way, from -C / 2 to C / 2."""
+    return (distance + 0.5 * circumference) % circumference - 0.5 * circumference
