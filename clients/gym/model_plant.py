@@ -11,7 +11,7 @@ from gnomon.clients.gym.plants import Floats, Imperfections, PlantState, indices
 from gnomon.db import shipped_machine, shipped_machines
 from gnomon.db.machine_files import find_document
 from gnomon.fault_injection.errors import ErrorSizes, TrueLattices, draw_errors, hidden_monitor_errors
-from gnomon.lattice import KICKS, Lattice, Ring, properties_by_supply
+from gnomon.lattice import KICKS, Lattice, MonitorErrors, Ring, properties_by_supply
 from gnomon.propagator import BeamState, Propagator
 
 __all__ = ["ModelPlant"]
@@ -36,9 +36,9 @@ class _Machine:
         errors = draw_errors(ring.document, FIRST_SEED + seed, SIZES.scaled(scale))
         self.lattice = TrueLattices(ring, errors)
         hidden = hidden_monitor_errors(ring.document, errors)
-        self.offsets = np.array([(each.offset_x_mm, each.offset_y_mm) for each in hidden.values()])
-        self.gains = np.array([(each.gain_x, each.gain_y) for each in hidden.values()])
-        self.rolls = np.array([each.roll_rad for each in hidden.values()])
+        rows = [(e.offset_x_mm, e.offset_y_mm, e.gain_x, e.gain_y, e.roll_rad) for e in hidden.values()]
+        #: Their offsets are in mm: `readings` takes and returns mm.
+        self.monitors = MonitorErrors.of_table(np.array(rows, dtype=float))
 
 
 class ModelPlant:
@@ -112,13 +112,8 @@ class ModelPlant:
 
     def _readings(self, beam: BeamState) -> tuple[Floats, Floats]:
         x, y = MM * beam.orbit[self._at, 0], MM * beam.orbit[self._at, 2]
-        true = self._true
-        if true is not None:
-            cos, sin = np.cos(true.rolls), np.sin(true.rolls)
-            x, y = (
-                true.gains[:, 0] * (x * cos + y * sin - true.offsets[:, 0]),
-                true.gains[:, 1] * (y * cos - x * sin - true.offsets[:, 1]),
-            )
+        if self._true is not None:
+            x, y = self._true.monitors.readings(x, y)
         if self._imperfections.noise_mm:
             noise = self._imperfections.noise_mm * self._random.standard_normal((2, len(x)))
             x, y = x + noise[0], y + noise[1]
