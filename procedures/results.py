@@ -77,9 +77,13 @@ class Results:
         """Yield all runs, the oldest first; files that are not runs are left out."""
         for name in self.names():
             try:
-                yield read_run(self.folder / f"{name}.h5")
+                yield self.read(name)
             except ProcedureError:
                 continue
+
+    def read(self, name: str) -> Run:
+        """Read a run of this folder by its whole name. Raises ProcedureError if its file is not one."""
+        return read_run(self.folder / f"{name}.h5")
 
     def load(self, name: str) -> Run:
         """Load a run by its name, by its file, or the newest of a procedure by the procedure's name.
@@ -98,7 +102,7 @@ class Results:
                     "`gnomon results list` shows all"
                 )
             name = newest[-1]
-        return read_run(self.folder / f"{name}.h5")
+        return self.read(name)
 
 
 def new_name(procedure: str, at: datetime | None = None) -> str:

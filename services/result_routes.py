@@ -41,7 +41,7 @@ def _lines(results: Results, first: int, count: int) -> ResultList:
     lines = []
     for name in names[first : first + count]:
         try:
-            run = results.load(name)
+            run = results.read(name)
         except ProcedureError:
             continue
         told = run.provenance
@@ -61,8 +61,7 @@ def _lines(results: Results, first: int, count: int) -> ResultList:
 
 
 def _document(results: Results, name: str) -> dict[str, Any]:
-    # Only names of the folder itself: `load` takes the path of a file, too.
-    if name not in results.names() or name.endswith(".h5"):
+    if name not in results.names():
         raise ProblemError(404, f"there is no result {shorten(name)}", field="name", action="GET /v1/results lists all")
-    document: dict[str, Any] = results.load(name).model_dump(mode="json", by_alias=True)
+    document: dict[str, Any] = results.read(name).model_dump(mode="json", by_alias=True)
     return document
