@@ -141,6 +141,9 @@ def _stored(model: RingModel) -> BeamState:
 
 
 def _beam(model: RingModel, momentum: Literal["frequency", "orbit"]) -> BeamState:
+    """Find the beam; the one at the RF frequency is kept with the model."""
+    if momentum == "frequency" and model.has_beam:
+        return model.beam
     return Propagator(model.lattice.ring, momentum)(model.lattice)
 
 
