@@ -82,7 +82,7 @@ def _answer_errors(app: FastAPI) -> None:
         """Answer an error of gnomon itself, which the log shows, as a problem, too."""
         try:
             return await proceed(request)
-        except Exception:
+        except Exception:  # of any kind: nothing above answers it, and a client gets problems alone
             log.exception("%s %s", request.method, request.url.path)
             return answer_of(ProblemError(500, "an error of gnomon itself", action="report it, with the log"))
 

@@ -117,6 +117,22 @@ async def test_stored_runs_are_listed_and_read_and_no_other_files(client: httpx.
         assert (await client.get(f"/v1/results/{other}")).status_code == 404
 
 
+async def test_an_error_of_gnomon_itself_is_a_problem_too_and_the_log_has_its_traceback(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Results) -> list[str]:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Results, "names", fail)
+    answer = await client.get("/v1/results")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "broken" not in answer.text
+    (logged,) = [record for record in caplog.records if record.name == "gnomon.services"]
+    assert logged.getMessage() == "GET /v1/results"
+    assert logged.exc_info is not None
+    assert isinstance(logged.exc_info[1], RuntimeError)
+
+
 def test_tokens_come_from_file_environment_or_are_made(tmp_path: Path) -> None:
     kept, file = tmp_path / "a" / "kept", tmp_path / "file"
     made = find_tokens(kept, environment={})
