@@ -25,6 +25,7 @@ kernels := $(VENV)/.kernels
 
 # A file of tests stays in one process, because its tests share servers.
 pytest = $(bin)/pytest --numprocesses auto --dist loadfile
+# The examples have a session of their own, as a reader's tests have: our plugin sets its EPICS variables.
 
 # $(1) goes to pip install, $(2) to the user. pip talks line by line; the user sees the present one, and all of it when it fails.
 define pip-install
@@ -52,6 +53,7 @@ setup: $(kernels)  ## create .venv, install gnomon into it and compile the kerne
 
 test: $(installed-test) $(kernels)  ## set up if needed, then run all but the slow tests (ARGS="-k orbit" is handed to pytest)
 	@$(pytest) --maxprocesses 4 -m "not slow" $(ARGS)
+	@$(if $(ARGS),,$(pytest) --maxprocesses 4 examples)
 
 coverage: $(installed-test) $(kernels)  ## set up if needed, then run the unit tests and show what they cover; less than the floor fails
 	@$(if $(shell $(python) -c 'import sys; sys.version_info < (3, 12) or print(1)'),COVERAGE_CORE=sysmon )\
