@@ -151,7 +151,7 @@ class Injector:
                     each.holding -= 1
                     if not each.holding:
                         passing.append(each.fault.id)
-                elif begun and not each.window.over(now_s) and self._acts(each, sequence):
+                elif begun and not each.window.over(now_s) and self._is_met(each) and self._drawn(each.fault, sequence):
                     acting.append(each.fault)
             decision = decide(acting, sequence, lattice, settings, self.draws)
             if passing:
@@ -193,12 +193,11 @@ class Injector:
             now_s = self._clock_s()
             found: list[Active] = []
             for each in [each for each in self._running.values() if each.fault.request.group == group]:
-                window = each.window
-                if each.waits or each.fault.remaining == 0 or (only is not None and each.fault.id not in only):
+                if each.fault.remaining == 0 or (only is not None and each.fault.id not in only):
                     continue
-                if not window.begun(now_s, self._commands) or window.over(now_s) or not self._acts(each, number):
+                if not self._holds(each, now_s) or not self._drawn(each.fault, number):
                     continue
-                found.append(Active(each.fault, now_s - window.begins_s, each.passed))
+                found.append(Active(each.fault, now_s - each.window.begins_s, each.passed))
                 each.passed += 1
                 each.under_way += each.fault.request.lasting
                 if each.fault.remaining is not None:
@@ -256,17 +255,15 @@ class Injector:
                     self._remove(fault_id)
 
     def _holds(self, each: Running, now_s: float) -> bool:
-        window = each.window
-        if each.waits or not window.begun(now_s, self._commands) or window.over(now_s):
-            return False
-        return window.condition is None or window.condition.holds(self._value_of)
+        begun = not each.waits and each.window.begun(now_s, self._commands)
+        return begun and not each.window.over(now_s) and self._is_met(each)
 
     def _drawn_for(self, each: Running) -> Callable[[int], bool]:
         return lambda number: not each.used_up and self._drawn(each.fault, number)
 
-    def _acts(self, each: Running, number: int) -> bool:
+    def _is_met(self, each: Running) -> bool:
         condition = each.window.condition
-        return (condition is None or condition.holds(self._value_of)) and self._drawn(each.fault, number)
+        return condition is None or condition.holds(self._value_of)
 
     def _drawn(self, fault: Fault, number: int) -> bool:
         probability = fault.request.probability
