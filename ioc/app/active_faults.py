@@ -42,7 +42,7 @@ class ActiveFaults:
         self._connections = connections
         self._outputs = outputs
         self._count = 0
-        self._shown: Table = {name: [] for name, *_ in sources.FAULTS_TABLE.columns}
+        self._shown = table_of(())
 
     def show(self) -> None:
         """Publish the active faults, if they are others than before, and what they disturb."""

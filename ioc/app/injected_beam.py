@@ -96,8 +96,8 @@ class InjectedBeam:
         keys = {(active.fault.id, active.times) for active in acting}
         for old in self._kicks.keys() - keys:
             del self._kicks[old]
+        self._noted &= keys
         if not acting:
-            self._noted.clear()
             return NONE
         kicks: dict[int, float] = {}
         lost: list[tuple[Fault, float]] = []
@@ -118,7 +118,6 @@ class InjectedBeam:
                     kicks[slot] = kicks.get(slot, 0.0) + by
                 case BeamLoss() as request:
                     lost.append((active.fault, request.fraction))
-        self._noted &= keys
         return BeamEffects(kicks, gone, lifetime, tuple(lost))
 
     def note_loss(self, fault: Fault, before_ma: float, after_ma: float) -> None:

@@ -103,7 +103,7 @@ class InjectedConnections:
         self._targets: Mapping[int, tuple[ConnectionFault, frozenset[str]]] = {}
         self._uses: dict[tuple[str, str], tuple[int, ...]] = {}  # the faults that match, by use and name
         self._state = _State()
-        self._outages: dict[int, tuple[Active, str]] = {}
+        self._outages: dict[int, Active] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
         self._numbers = itertools.count(1)
@@ -243,17 +243,16 @@ class InjectedConnections:
     def _tell(self, outages: Iterable[Active]) -> None:
         """Record outages that have begun or ended."""
         acting = {active.fault.id: active for active in outages}
-        for number, (active, text) in list(self._outages.items()):
+        for number, active in list(self._outages.items()):
             if number not in acting or acting[number].times != active.times:
                 del self._outages[number]
-                self._note(active, f"ends {text}")
+                self._note(active, f"ends outage {active.times}")
         for number, active in acting.items():
             if number not in self._outages:
                 what = "lost" if isinstance(active.fault.request, ConnectionLost) else "denied"
-                text = f"outage {active.times}"
                 count = len(self._targets[number][1]) if number in self._targets else 0
-                self._outages[number] = active, text
-                self._note(active, f"begins {text}: {count} PV{'s' if count != 1 else ''} {what}")
+                self._outages[number] = active
+                self._note(active, f"begins outage {active.times}: {count} PV{'s' if count != 1 else ''} {what}")
 
     def _note(self, active: Active, text: str) -> None:
         _log.info("fault %d %s", active.fault.id, text)

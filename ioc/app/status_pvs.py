@@ -13,6 +13,7 @@ from typing import Any
 from gnomon._version import __version__
 from gnomon.db import sources
 from gnomon.db.sources import Source
+from gnomon.ioc.app.active_faults import table_of
 from gnomon.ioc.base.memory import resident_bytes
 from gnomon.ioc.commands.dispatcher import Dispatcher
 from gnomon.ioc.outputs.model_state import ModelState
@@ -46,7 +47,7 @@ class Status:
                 sources.RECORDER_STATE: 0,
                 sources.FAULTS_COUNT: 0,
                 sources.FAULTS_ACTIVE: [],
-                sources.FAULTS_TABLE: {name: [] for name, *_ in sources.FAULTS_TABLE.columns},
+                sources.FAULTS_TABLE: table_of(()),
                 sources.FAULTS_CLEAR: 0,
             }
         )

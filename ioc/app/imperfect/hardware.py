@@ -130,8 +130,7 @@ class Hardware:
         """Let the faults act as they do now; returns whether the beam must be asked for again."""
         if self._injector.version != self._version:
             self._version = self._injector.version
-            faults = (*self._injector.of_group("supplies"), *self._injector.of_group("beam"))
-            self._faulty = self._faulty or bool(faults)
+            self._faulty = self._faulty or self._has_faults()
         self._reset = False
         if not self._faulty:
             return False
@@ -139,7 +138,7 @@ class Hardware:
         self._beam = self._of_beam.effects(self.supplies.asked)
         # What acts now is taken back by another look, also if its fault has been cleared in another thread meanwhile.
         acts = effects is not None or self._beam is not NONE
-        self._faulty = acts or bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))
+        self._faulty = acts or self._has_faults()
         self.supplies.disturb(effects, self._beam.kicks)
         stored_beam = self._outputs.stored_beam
         stored_beam.set_lifetime_factor(self._beam.lifetime)
@@ -150,6 +149,9 @@ class Hardware:
         if self._beam.lost:
             self._outputs.repeat()
         return self._beam.gone != before.gone
+
+    def _has_faults(self) -> bool:
+        return bool(self._injector.of_group("supplies") or self._injector.of_group("beam"))
 
     async def _inject(self, value: float, client: Client) -> None:
         """End when the beam is there. Raises RefusedControl when none is missing, or none can be stored."""

@@ -47,7 +47,6 @@ class SupplySlots:
     def of(cls, ring: Ring) -> "SupplySlots":
         """Find the slots of all supplies of the ring's document, in its order."""
         names = tuple(supply.name for supply in ring.document.supplies)
-        slots = [ring.property_spec(name, "current").slot for name in names]
         frequency = ring.property_spec("rf", "frequency").slot
         assert frequency is not None
         specs = [ring.property_spec(name, "current") for name in names]
@@ -58,7 +57,7 @@ class SupplySlots:
             n = place[magnet.supply]
             lowest, highest = magnet.conversion.currents_known()
             known[n] = max(known[n, 0], lowest), min(known[n, 1], highest)
-        currents = np.array([slot for slot in slots if slot is not None], dtype=np.intp)
+        currents = np.array([spec.slot for spec in specs if spec.slot is not None], dtype=np.intp)
         return cls(names, currents, frequency, limits[:, 0], limits[:, 1], known[:, 0], known[:, 1])
 
 

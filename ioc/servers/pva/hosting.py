@@ -147,7 +147,7 @@ class Hosted:
 
     def channels(self) -> Iterator[tuple[str, Any]]:
         """Name and p4p's PV, new ones, of all that is served."""
-        self._pvs = [SharedPV(handler=BankChannel(self, index)) for index, spec in enumerate(self.bank.specs)]
+        self._pvs = [SharedPV(handler=BankChannel(self, index)) for index in range(len(self.bank.specs))]
         yield from zip((spec.name for spec in self.bank.specs), self._pvs, strict=True)
         for name in self._rpcs:
             if name not in self.bank.index:
