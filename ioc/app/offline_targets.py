@@ -29,13 +29,15 @@ class OfflineTargets:
 
     def without_target(self, request: FaultRequest) -> str:
         """Give the reason if a fault names something that there is not, with near names; else empty."""
-        if isinstance(request, ConnectionFault):
-            return disturbs_nothing(request, _Names(self.specs, self._prefix))
-        return without_target(request, self._machine.ring, self._values)
+        return without_target(request, self._machine.ring, self._values) or disturbs_nothing(request, self._names)
 
     @cached_property
     def _values(self) -> PvValues:
         return PvValues(Bank(self.specs, 0), self._prefix)
+
+    @cached_property
+    def _names(self) -> "_Names":
+        return _Names(self.specs, self._prefix)
 
 
 class _Names:

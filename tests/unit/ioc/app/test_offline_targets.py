@@ -38,6 +38,7 @@ def test_faults_that_a_server_would_take_have_a_target(keys: dict[str, Any]) -> 
         ({"kind": "connection_lost", "pv": "HS1P2K1RP:setCor"}, "near names: X:HS1P2K1RP:setCur"),
         ({"kind": "connection_put_hangs", "pv": "HS1P2K1RP:rdCur"}, "no PV that can be written matches"),
         ({"kind": "connection_lost", "pv": "dt:faults:count"}, "is never disturbed"),
+        ({"kind": "connection_lost", "condition": "dt:queu > 2"}, "condition: no PV 'dt:queu'"),
     ],
 )
 def test_other_targets_are_refused_with_near_names(keys: dict[str, Any], said: str) -> None:
