@@ -129,10 +129,10 @@ class RingServer:
         return None if self._folder is None else self._folder / "log.txt"
 
     def _has_the_same_pvs(self, request: Mapping[str, Any]) -> bool:
+        from gnomon.ioc.base.config import OF_THE_SERVER
+
         def of_the_server(of: Mapping[str, Any]) -> list[Any]:
-            changes = of["changes"]
-            keys = ("machine", "pvs", "prefix", "network", "access", "guard")
-            return [of["file"], *(changes.get(key) for key in keys)]
+            return [of["file"], *(of["changes"].get(key) for key in OF_THE_SERVER)]
 
         return of_the_server(request) == of_the_server(self._request)
 

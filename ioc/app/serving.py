@@ -3,31 +3,29 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
+from gnomon.db.pvs import PvSpec
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
-from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
+from gnomon.ioc.app.machines import LoadedMachine, find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.dt_fork import procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
-from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.config import OF_THE_SERVER, Config
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Ring
 from gnomon.propagator import Compute, Propagator
 
 __all__ = ["RenewalError", "Serving", "start"]
-
-#: Parts of the configuration on which PVs and ports depend, so that a twin with others needs another server.
-OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard")
 
 
 class RenewalError(GnomonError):
@@ -70,8 +68,7 @@ class Serving:
         origin = self._origin if same else _origin(config, before.machine.ring)
         propagator = await asyncio.to_thread(_propagator, origin, before.machine.ring)
         await keep_document(before.machine, config)
-        initial = partial(_choose_initial_state, config, before.machine.ring, origin.without_journal)
-        recipe = TwinRecipe(config, before.machine, before.specs, propagator, origin.make, initial, origin.imperfect)
+        recipe = _recipe(config, before.machine, before.specs, propagator, origin)
         us = _us()
         for fork in self.forks.all():
             await self.forks.drop(fork.name, us)
@@ -113,8 +110,7 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     await keep_document(machine, config)
 
     servers = Servers(config)
-    initial = partial(_choose_initial_state, config, machine.ring, origin.without_journal)
-    recipe = TwinRecipe(config, machine, specs, propagator, origin.make, initial, origin.imperfect)
+    recipe = _recipe(config, machine, specs, propagator, origin)
     made = await stack.enter_async_context(AsyncExitStack())
     twin = await make_twin(recipe, made)
     announce = None if announcer is None else partial(announcer.announced, servers)
@@ -140,6 +136,13 @@ def _propagator(origin: _Origin, ring: Ring) -> Compute:
     propagator = origin.make()
     propagator(ring.nominal)
     return propagator
+
+
+def _recipe(
+    config: Config, machine: LoadedMachine, specs: Sequence[PvSpec], propagator: Compute, origin: _Origin
+) -> TwinRecipe:
+    initial = partial(_choose_initial_state, config, machine.ring, origin.without_journal)
+    return TwinRecipe(config, machine, specs, propagator, origin.make, initial, origin.imperfect)
 
 
 def _choose_initial_state(

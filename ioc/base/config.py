@@ -17,6 +17,7 @@ from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import is_port
 
 __all__ = [
+    "OF_THE_SERVER",
     "SHIPPED",
     "AccessConfig",
     "AccessRule",
@@ -39,6 +40,9 @@ __all__ = [
 
 #: The shipped configuration, which is used unless another one is given.
 SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
+
+#: Parts of the configuration on which PVs and ports depend, so that a twin with others needs another server.
+OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard")
 
 #: Largest configuration that is read [bytes].
 MAX_BYTES = 2**20
