@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gnomon.clients.reading import Reading
 from gnomon.lattice.text import shorten
 from gnomon.recorder import BY_FAULT, Entry
+from gnomon.testing.scenarios.step_texts import describe_value
 from gnomon.testing.scenarios.steps import ExpectApplication, ExpectJournal, ExpectPv
 
 #: Note of a scenario's own commands, which the journal does not count as those of an application.
@@ -26,35 +27,32 @@ def judge_pv(asked: ExpectPv, reading: Reading | None, before: Reading | None) -
     """Judge a reading; None where no server answered. `before` is that before the scenario."""
     if reading is None:
         return Judgement(False, "no server answered")
-    shown = reading.value if isinstance(reading.value, str) else f"{reading.value:.9g}"
-    found = f"{asked.pv} is {shown} {reading.unit}".rstrip()
+    found = f"{asked.pv} is {describe_value(reading.value)} {reading.unit}".rstrip()
     found += f" {reading.severity_name}" if reading.severity else ""
     right = [asked.severity in (None, reading.severity_name)]
     if asked.unchanged:
         if before is None:
             return Judgement(False, f"{found}; before the scenario, no server answered")
-        was = before.value if isinstance(before.value, str) else f"{before.value:.9g}"
-        found += f", before it was {was}"
+        found += f", before it was {describe_value(before.value)}"
         right.append(_same(reading, before.value, asked.tolerance))
     if asked.value is not None:
         right.append(_same(reading, asked.value, asked.tolerance))
-    number = float(reading.index if reading.index is not None else reading.value) if _is_number(reading) else math.nan
+    number = _number(reading)
     right += [number > asked.above] if asked.above is not None else []
     right += [number < asked.below] if asked.below is not None else []
     return Judgement(all(right), found)
 
 
-def _is_number(reading: Reading) -> bool:
-    return reading.index is not None or not isinstance(reading.value, str)
+def _number(reading: Reading) -> float:
+    """Return the number that a PV shows, of a state its own; NaN for a text."""
+    value = reading.value if reading.index is None else reading.index
+    return math.nan if isinstance(value, str) else float(value)
 
 
 def _same(reading: Reading, value: float | str, tolerance: float) -> bool:
     if isinstance(value, str):
         return str(reading.value) == value
-    if not _is_number(reading):
-        return False
-    shown = float(reading.index if reading.index is not None else reading.value)
-    return abs(shown - float(value)) <= tolerance
+    return abs(_number(reading) - float(value)) <= tolerance
 
 
 def judge_journal(asked: ExpectJournal, entries: Iterable[Entry]) -> Judgement:

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gnomon.clients.epics_client import EpicsClient
-from gnomon.clients.errors import ClientError, RefusedError
+from gnomon.clients.errors import ClientError
 from gnomon.clients.reading import Reading
 from gnomon.db import sources
 from gnomon.db.machine_files import find_document
@@ -15,6 +16,7 @@ from gnomon.lattice import DocumentError, Outcome, Ring
 from gnomon.recorder import Entry, Filter, JournalError, Reader, ReviewError
 from gnomon.recorder.recorded_states import Nominals, state_now
 from gnomon.recorder.review import Settings, restoration
+from gnomon.testing.faults import Fault, Faults
 from gnomon.testing.scenarios.expectations import OWN_NOTE
 from gnomon.testing.scenarios.interrupts import deferred
 from gnomon.testing.scenarios.references import ALL
@@ -62,31 +64,30 @@ class FoundRing:
         self._settings = journal.settings()
         self._shown = {reading.name: reading.value for reading in self._read_setpoints()}
         self._beam = self._beam_found()
-        self._faults: dict[str, int] = {}
-        self._unnamed: list[int] = []
+        self._fault = Faults(client.call)
+        self._faults: dict[str, Fault] = {}
+        self._unnamed: list[Fault] = []
         self._controls: dict[str, Reading] = {}
 
     def add_fault(self, keys: Mapping[str, Any], label: str | None) -> str:
         """Inject a fault that is to be cleared at the end; returns its text. Raises ClientError."""
-        texts = {key: "true" if value is True else str(value) for key, value in keys.items()}
         with deferred():  # a fault whose number nobody knows could not be cleared
-            fault = self._client.call("dt:fault", {"do": "add", **texts})
+            fault = self._fault(**keys)
             if label is None:
-                self._unnamed.append(int(fault["id"]))
+                self._unnamed.append(fault)
             else:
-                self._faults[label] = int(fault["id"])
-        return str(fault.get("text", f"fault {fault['id']}"))
+                self._faults[label] = fault
+        return fault.text
 
     def clear(self, label: str) -> None:
         """Clear a fault of its own, or all of them; one that is over by itself is cleared already."""
         if label == ALL:
-            ids = [*self._faults.values(), *self._unnamed]
+            faults = [*self._faults.values(), *self._unnamed]
             self._faults, self._unnamed = {}, []
         else:
-            ids = [self._faults.pop(label)]
-        for number in ids:
-            with suppress(RefusedError):
-                self._client.call("dt:fault", {"do": "clear", "id": str(number)})
+            faults = [self._faults.pop(label)]
+        for fault in faults:
+            fault.clear()
 
     def keep_control(self, reading: Reading) -> None:
         """Keep the value of something that is not a setting, before the scenario changes it."""
@@ -112,7 +113,7 @@ class FoundRing:
         """Restore what the journal says that acted, then what setpoints still show otherwise, controls and beam."""
         with Reader(self._journal.path) as reader:
             now = state_now(reader)
-            nominals = Nominals(reader, now.run, self._ring())
+            nominals = Nominals(reader, now.run, self._ring)
             way = restoration(now.settings, self._settings, nominals, reader.units())
         if way:
             arguments = {
@@ -136,7 +137,7 @@ class FoundRing:
         now = self._journal.settings()
         changed = [key for key in now.keys() | self._settings.keys() if now.get(key) != self._settings.get(key)]
         with Reader(self._journal.path) as reader:
-            nominals = Nominals(reader, reader.newest_run(), self._ring())
+            nominals = Nominals(reader, reader.newest_run(), self._ring)
             wrong = [
                 f"{device} {setting}" for device, setting in sorted(changed)
                 if now.get((device, setting), nominals.find((device, setting)))
@@ -172,6 +173,7 @@ class FoundRing:
                 return self._client.get(info.name)[0].index == 1
         return True
 
+    @cached_property
     def _ring(self) -> Ring | None:
         """Build the machine, for nominal values; None if its document is not here."""
         with suppress(DocumentError, OSError):

@@ -14,6 +14,7 @@ from gnomon.clients.server_choice import Target
 from gnomon.db import sources
 from gnomon.fault_injection import parse_condition
 from gnomon.lattice import GnomonError
+from gnomon.testing.faults import Faults
 from gnomon.testing.scenarios.application import Application
 from gnomon.testing.scenarios.expectations import OWN_NOTE, Judgement, judge_application, judge_journal, judge_pv
 from gnomon.testing.scenarios.found_ring import FoundRing, ServedJournal
@@ -84,7 +85,7 @@ class Player:
         ):
             journal = _fitting_journal(client, scenario, self._target)
             _refuse_unknown_pvs(client, scenario)
-            others = "; ".join(str(fault["text"]) for fault in client.call("dt:fault", {"do": "list"}))
+            others = "; ".join(Faults(client.call).active())
             play = _Play(
                 client, looking, journal, FoundRing(client, journal, name),
                 Application(self._command, self._environment), name, self._clock,

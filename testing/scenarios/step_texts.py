@@ -11,7 +11,7 @@ def describe_step(step: Step) -> str:
     """Describe a step in a line."""
     match step.kind:
         case "put":
-            puts = [f"{name} = {_value(value)}" for name, value in (step.put or {}).items()]
+            puts = [f"{name} = {describe_value(value)}" for name, value in (step.put or {}).items()]
             more = f" and {len(puts) - MAX_NAMED} more" if len(puts) > MAX_NAMED else ""
             return f"put {', '.join(puts[:MAX_NAMED])}{more}"
         case "fault":
@@ -44,7 +44,7 @@ def _expectation(step: Step) -> str:
 def _pv(asked: ExpectPv) -> str:
     said = []
     if asked.value is not None:
-        said.append(f"is {_value(asked.value)}{f' +- {asked.tolerance:g}' if asked.tolerance else ''}")
+        said.append(f"is {describe_value(asked.value)}{f' +- {asked.tolerance:g}' if asked.tolerance else ''}")
     if asked.unchanged:
         said.append(f"is as before{f' +- {asked.tolerance:g}' if asked.tolerance else ''}")
     said += [f"is {sign} {limit:g}" for sign, limit in ((">", asked.above), ("<", asked.below)) if limit is not None]
@@ -80,7 +80,8 @@ def _application(asked: ExpectApplication) -> str:
     return f"application: {', '.join(said)}"
 
 
-def _value(value: float | str) -> str:
+def describe_value(value: float | str) -> str:
+    """Write the value of a PV."""
     return value if isinstance(value, str) else f"{value:.9g}"
 
 
