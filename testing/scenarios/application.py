@@ -93,12 +93,17 @@ class Application:
         """Ask it to end by a signal, and kill it with all that it started if it does not."""
         if self._process is None:
             return
-        for each, patience_s in ((number, GRACE_S), (signal.SIGKILL, GRACE_S)):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, each)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience_s)
-                break
+        end_group(self._process, number, GRACE_S)
         self.poll()
         with suppress(ProcessLookupError):  # what it started and left behind
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def end_group(process: "subprocess.Popen[bytes]", number: int, patience_s: float) -> None:
+    """Ask the group of a process to end by a signal, and kill it if the process has not ended after a time."""
+    for each in (number, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, each)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+            return

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -17,6 +16,7 @@ from gnomon.clients.server_choice import Target, choose_server
 from gnomon.ioc.base.config import changed, read_config
 from gnomon.lattice import GnomonError
 from gnomon.testing.ports import free_ports, without_epics
+from gnomon.testing.scenarios.application import end_group
 
 #: Time for a server to start, kernels to be compiled included [s].
 START_S = 300.0
@@ -100,12 +100,7 @@ class OwnServer:
 
     def _stop(self) -> None:
         if self._process is not None:
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, number)
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(END_S)
-                    break
+            end_group(self._process, signal.SIGTERM, END_S)
         if self._log is not None:
             self._log.close()
         self._folder.cleanup()
