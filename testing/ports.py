@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 #: Below the range that the system hands to outgoing connections, so that a port found free stays free.
 PORTS = range(20_000, 32_000)
+#: Ports that are tried for each that is wanted, at random.
+TRIES = 200
 #: Variables that would lead a program elsewhere, or the server to other addresses.
 PREFIX = "EPICS_"
 
@@ -22,10 +24,10 @@ class Ports:
 
 
 def free_ports(number: int) -> list[int]:
-    """Find ports that nobody holds, over TCP or UDP, on any address. Raises OSError if there are not enough."""
+    """Find ports that nobody holds, over TCP or UDP, on any address. Raises OSError if it finds too few."""
     found: list[int] = []
     with ExitStack() as held:
-        for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        for port in random.SystemRandom().sample(PORTS, min(TRIES * number, len(PORTS))):
             tcp = held.enter_context(socket.socket(type=socket.SOCK_STREAM))
             udp = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
             with suppress(OSError):
@@ -34,7 +36,7 @@ def free_ports(number: int) -> list[int]:
                 found.append(port)
             if len(found) == number:
                 return found
-    raise OSError(f"there are not {number} free ports between {PORTS.start} and {PORTS.stop}")
+    raise OSError(f"no {number} free ports were found between {PORTS.start} and {PORTS.stop}")
 
 
 def reserve(servers: int) -> tuple[Ports, ...]:

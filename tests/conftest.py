@@ -2,12 +2,9 @@
 
 import gc
 import os
-import random
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 import hypothesis
@@ -15,10 +12,9 @@ import psutil
 import pytest
 
 from gnomon.cli.light_imports import import_p4p_without_setuptools
+from gnomon.testing.ports import free_ports
 from gnomon.testing.quiet_repeater import QuietRepeater
 
-#: Below the range that the system hands to outgoing connections, so a port found free stays free.
-PORTS = range(20_000, 32_000)
 GRACE_S = 3.0
 
 
@@ -48,18 +44,7 @@ class EpicsPorts:
 
 def free_port() -> int:
     """A port that nobody holds, over TCP or UDP, on any address."""
-    for port in random.SystemRandom().sample(PORTS, 200):
-        with (
-            closing(socket.socket(type=socket.SOCK_STREAM)) as tcp,
-            closing(socket.socket(type=socket.SOCK_DGRAM)) as udp,
-        ):
-            try:
-                tcp.bind(("", port))
-                udp.bind(("", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError(f"no free port between {PORTS.start} and {PORTS.stop}")
+    return free_ports(1)[0]
 
 
 def pytest_collection_finish() -> None:
