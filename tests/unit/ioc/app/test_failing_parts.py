@@ -203,7 +203,7 @@ async def test_faults_are_listed_and_cleared_while_all_parts_fail_at_once(rig: R
     assert rig.get("T:dt:recorder").severity is Severity.NO_ALARM
 
 
-def test_without_faults_a_model_is_asked_and_nothing_else(tmp_path: Path) -> None:
+def test_without_faults_a_model_is_asked_and_nothing_else() -> None:
     class Quiet:
         def of_group(self, group: str) -> tuple[()]:
             return ()
