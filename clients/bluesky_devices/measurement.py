@@ -74,7 +74,7 @@ class Measurement(Served, StandardReadable, Triggerable):
 
     async def describe(self) -> dict[str, DataKey]:
         """Describe what `read` returns."""
-        own = await self._describe_values()
+        own = {**await self._describe_values(), **self._describe_number()}
         return {**await super().describe(), **{f"{self.name}-{key}": told for key, told in own.items()}}
 
     @property

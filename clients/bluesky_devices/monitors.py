@@ -110,8 +110,7 @@ class Monitors(Measurement):
             shown["limits"] = {"display": {"low": low, "high": high}}
         arrays = ["x", "y"] + (["x_std", "y_std"] if await self.samples.get_value() > 1 else [])
         told = {key: make_datakey(Array1D[np.float64], array, source, shown) for key in arrays}
-        told |= {key: make_datakey(float, 0.0, source, shown) for key in ("x_rms", "y_rms")}
-        return told | self._describe_number()
+        return told | {key: make_datakey(float, 0.0, source, shown) for key in ("x_rms", "y_rms")}
 
 
 def _positions(pvs: MachinePvs) -> tuple[Sequence[PvSpec], Callable[[Floats], Orbit]]:
@@ -185,8 +184,7 @@ class Tunes(Measurement):
 
     async def _describe_values(self) -> Mapping[str, DataKey]:
         signals = {"x": self.x, "y": self.y}
-        told = {key: make_datakey(float, 0.0, signal.source, {"precision": 6}) for key, signal in signals.items()}
-        return told | self._describe_number()
+        return {key: make_datakey(float, 0.0, signal.source, {"precision": 6}) for key, signal in signals.items()}
 
 
 _FREQUENCIES = {source.name for source in sources.TUNE_FREQUENCY}
