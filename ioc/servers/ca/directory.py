@@ -64,10 +64,6 @@ class Directory:
                 return hosted, point
         raise KeyError(name)
 
-    def serves(self, name: str) -> bool:
-        """Tell whether a name stands for something here."""
-        return self.search_delay_s(name) is not None
-
     def search_delay_s(self, name: str) -> float | None:
         """Return the time by which a search for a name is answered late [s], or None if it is not answered."""
         try:

@@ -70,10 +70,10 @@ def test_searches_leave_no_names_in_memory() -> None:
     directory = Directory()
     directory.hosted.append(Hosted(BANK, FakeSink(BANK)))
     for number in range(1000):
-        assert not directory.serves(f"A:nobody{number}")
-        assert directory.serves(f"A:wave[{number}:{number}]")
-    assert directory.serves("A:x")
-    assert not directory.serves("A:x" + " " * 10_000)
+        assert directory.search_delay_s(f"A:nobody{number}") is None
+        assert directory.search_delay_s(f"A:wave[{number}:{number}]") == 0.0
+    assert directory.search_delay_s("A:x") == 0.0
+    assert directory.search_delay_s("A:x" + " " * 10_000) is None
     assert list(directory.hosted[0]._points) == ["A:x"]
 
 
