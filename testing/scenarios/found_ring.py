@@ -32,9 +32,10 @@ Clock = Callable[[], float]
 class ServedJournal:
     """The journal that the server writes, read from its file, which must be on this computer."""
 
-    def __init__(self, client: EpicsClient) -> None:
-        self.told: Mapping[str, Any] = client.call("dt:journal")
-        self.path = Path(str(self.told["journal"]))
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        """Use what `dt:journal` has told."""
+        self.told = told
+        self.path = Path(str(told["journal"]))
         self.first = self.last + 1
 
     @property
@@ -134,10 +135,10 @@ class FoundRing:
 
     def _differences(self) -> Iterator[str]:
         """Name what is not as it was."""
-        now = self._journal.settings()
-        changed = [key for key in now.keys() | self._settings.keys() if now.get(key) != self._settings.get(key)]
         with Reader(self._journal.path) as reader:
-            nominals = Nominals(reader, reader.newest_run(), self._ring)
+            state = state_now(reader)
+            now, nominals = state.settings, Nominals(reader, state.run, self._ring)
+            changed = [key for key in now.keys() | self._settings.keys() if now.get(key) != self._settings.get(key)]
             wrong = [
                 f"{device} {setting}" for device, setting in sorted(changed)
                 if now.get((device, setting), nominals.find((device, setting)))

@@ -281,7 +281,7 @@ def _fitting_journal(client: EpicsClient, scenario: Scenario, target: Target) ->
             "with --start, or choose another with --server"
         )
     try:
-        return ServedJournal(client)
+        return ServedJournal(told)
     except GnomonError as error:
         raise UnplayableError(
             f"the journal of the server, {told['journal']}, cannot be read: {error}. Play scenarios on the computer of "

@@ -69,14 +69,14 @@ def test_faults_of_others_are_told_and_stay(tmp_path: Path, twin: FakeTwin) -> N
 
 
 def test_a_setpoint_that_shows_what_never_acted_is_put_back_too(twin: FakeTwin) -> None:
-    found = FoundRing(twin, ServedJournal(twin), "made")  # type: ignore[arg-type]
+    found = FoundRing(twin, ServedJournal(twin.call("dt:journal")), "made")  # type: ignore[arg-type]
     twin.shown["Q1"] = 5.0  # a put that a fault has lost
     assert found.restore() == ""
     assert twin.shown["Q1"] == 0.0
 
 
 def test_controls_and_beam_come_back(twin: FakeTwin) -> None:
-    found = FoundRing(twin, ServedJournal(twin), "made")  # type: ignore[arg-type]
+    found = FoundRing(twin, ServedJournal(twin.call("dt:journal")), "made")  # type: ignore[arg-type]
     found.keep_control(twin.get("dt:active")[0])
     twin.active, twin.beam = "off", False
     assert found.restore() == ""
@@ -107,7 +107,7 @@ def test_a_fault_that_is_being_added_when_an_interrupt_comes_is_cleared(
 
 
 def test_a_ring_that_cannot_be_restored_is_told(twin: FakeTwin, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = FoundRing(twin, ServedJournal(twin), "made")  # type: ignore[arg-type]
+    found = FoundRing(twin, ServedJournal(twin.call("dt:journal")), "made")  # type: ignore[arg-type]
     twin.command("Q1", 2.0)
     monkeypatch.setattr(twin, "call", lambda *_: {})
     monkeypatch.setattr(twin, "set", lambda *_: {})
