@@ -22,6 +22,11 @@ class Ports:
     pva: int
     pva_broadcast: int
 
+    @property
+    def network(self) -> dict[str, int]:
+        """The ports, as the configuration of a server has them."""
+        return {"ca_port": self.ca, "pva_port": self.pva, "pva_broadcast_port": self.pva_broadcast}
+
 
 def free_ports(number: int) -> list[int]:
     """Find ports that nobody holds, over TCP or UDP, on any address. Raises OSError if it finds too few."""

@@ -53,12 +53,6 @@ class RingServer:
         self._unread = b""
 
     @property
-    def network(self) -> dict[str, Any]:
-        """Its ports, as the configuration has them."""
-        ports = self.ports
-        return {"ca_port": ports.ca, "pva_port": ports.pva, "pva_broadcast_port": ports.pva_broadcast}
-
-    @property
     def configuration(self) -> dict[str, Any]:
         """The whole configuration with which the present ring is served."""
         from gnomon.ioc.base.config import changed, read_config

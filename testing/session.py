@@ -59,7 +59,7 @@ class Session:
         from gnomon.testing.ring import ServedRing
 
         slot = self._slot(settings.served_prefix)
-        request = settings.request(slot.server.network)
+        request = settings.request(slot.server.ports.network)
         slot.serve(request, self.variables)
         remote = slot.remote
         assert remote is not None

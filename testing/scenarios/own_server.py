@@ -15,7 +15,7 @@ import yaml
 from gnomon.clients.server_choice import Target, choose_server
 from gnomon.ioc.base.config import changed, read_config
 from gnomon.lattice import GnomonError
-from gnomon.testing.ports import free_ports, without_epics
+from gnomon.testing.ports import reserve, without_epics
 from gnomon.testing.scenarios.application import end_group
 
 #: Time for a server to start, kernels to be compiled included [s].
@@ -56,14 +56,14 @@ class OwnServer:
     def _start(self) -> Target:
         folder = Path(self._folder.name)
         config = folder / "ioc_config.yaml"
-        ca, pva, broadcast = free_ports(3)
+        (ports,) = reserve(1)
         settings = changed(
             read_config(),
             {
                 "machine": self._machine,
                 "role": self._role,
                 "prefix": self._prefix,
-                "network": {"ca_port": ca, "pva_port": pva, "pva_broadcast_port": broadcast},
+                "network": ports.network,
                 "recorder": {"journal": str(folder / "journal.sqlite")},
                 "store": {"path": str(folder / "documents.sqlite")},
                 "faults": {"seed": self._seed},
