@@ -32,6 +32,7 @@ class FakeStoredBeam:
     def __init__(self) -> None:
         self.current_ma, self.stored, self.factor, self.kept_up = 200.0, True, 1.0, 0
         self.losses: Any = None
+        self.assumed_ma: float | None = None
 
     def assume_current(self, nominal_ma: float) -> None:
         self.assumed_ma = nominal_ma
@@ -145,6 +146,11 @@ def far_out(beam: BeamState) -> BeamState:
     orbit = beam.orbit.copy()
     orbit[RING.monitors[3], 0] = 8e-3
     return replace(beam, orbit=orbit)
+
+
+def test_a_machine_assumes_the_current_of_its_configuration_and_a_twin_none() -> None:
+    assert Rig(None).outputs.stored_beam.assumed_ma == 100.0
+    assert Rig(None, twin=True).outputs.stored_beam.assumed_ma is None
 
 
 async def test_a_beam_outside_the_envelope_is_lost_until_somebody_injects(good: BeamState) -> None:
