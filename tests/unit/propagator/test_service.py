@@ -131,13 +131,13 @@ async def test_a_model_that_raises_is_a_failed_answer_and_the_next_state_is_comp
 async def test_a_hung_model_is_left_behind_replaced_and_its_late_result_dropped(model: FakeModel) -> None:
     seen: list[Answer] = []
     spare = FakeModel()
-    service: Any = PropagatorService(model, timeout_s=0.05, on_answer=seen.append, renew=lambda: spare)
+    service: Any = PropagatorService(model, timeout_s=0.3, on_answer=seen.append, renew=lambda: spare)
     model.open.clear()
     a, b, c = states("a", "b", "c")
     first, second = service.submit(a, 1), service.submit(b, 2)
     failed = await first
     assert failed.beam is None
-    assert "longer than 0.05 s" in failed.failure
+    assert "longer than 0.3 s" in failed.failure
     assert (await second).beam == "beam of b"
     model.open.set()
     await asyncio.sleep(0.02)
@@ -156,7 +156,7 @@ async def test_a_submission_never_waits_longer_than_its_bound_and_its_state_is_s
     first = service.submit(a, 1)
     begin = asyncio.get_running_loop().time()
     late = await service.submit(b, 2)
-    assert asyncio.get_running_loop().time() - begin < 0.5
+    assert asyncio.get_running_loop().time() - begin < 5.0
     assert late.beam is None
     assert late.failure == "waited longer than 0.05 s for the model"
     assert (await first).beam is None
@@ -178,7 +178,7 @@ async def test_a_submission_s_bound_holds_on_while_its_state_is_computed(model: 
     second = service.submit(b, 2)
     assert "longer than 0.1 s; its thread" in (await first).failure
     assert (await second).failure == "waited longer than 0.1 s for the model"
-    assert 0.09 < asyncio.get_running_loop().time() - begin < 0.5
+    assert 0.09 < asyncio.get_running_loop().time() - begin < 5.0
     service.close()
 
 
@@ -226,7 +226,7 @@ async def test_a_new_model_that_cannot_be_made_is_a_failure_and_is_tried_again(m
             raise MemoryError("no room")
         return lambda lattice: f"new beam of {lattice.id}"
 
-    service: Any = PropagatorService(model, timeout_s=0.05, renew=renew)
+    service: Any = PropagatorService(model, timeout_s=0.3, renew=renew)
     model.open.clear()
     a, b, c = states("a", "b", "c")
     await service.submit(a, 1)

@@ -96,16 +96,16 @@ async def test_a_readback_that_does_not_arrive_is_told_with_all_numbers(ring: Ri
     await supply.set(0.25)
     callback_on_mock_put(supply.setpoint, lambda value: None)
     set_mock_put_proceeds(supply.setpoint, False)  # a put that never completes
-    with pytest.raises(NotReachedError, match=r"= 0\.5 A: the put was not completed within 0\.05 s; .*rdbk is 0\.25 A"):
-        await supply.set(0.5, timeout=0.05)
+    with pytest.raises(NotReachedError, match=r"= 0\.5 A: the put was not completed within 0\.20 s; .*rdbk is 0\.25 A"):
+        await supply.set(0.5, timeout=0.2)
     set_mock_put_proceeds(supply.setpoint, True)
     callback_on_mock_put(supply.setpoint, lambda value: set_mock_value(supply.readback, value - 0.002))
     with pytest.raises(NotReachedError, match=r"rdbk is 0\.498 A \(tolerance 0\.001 A\)"):
-        await supply.set(0.5, timeout=0.05)
+        await supply.set(0.5, timeout=0.2)
     # A step that is small has to be seen, too.
     callback_on_mock_put(supply.setpoint, lambda value: None)
     with pytest.raises(NotReachedError, match=r"tolerance 0\.0001 A"):
-        await supply.set(0.4985, timeout=0.05)
+        await supply.set(0.4985, timeout=0.2)
 
 
 async def test_readings_of_a_twin_are_of_the_generation_that_is_shown(twin: RingDevices) -> None:

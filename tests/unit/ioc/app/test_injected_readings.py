@@ -225,9 +225,9 @@ async def test_an_array_can_have_another_length(tmp_path: Path, length: int) -> 
 
 async def test_a_fault_that_ends_by_itself_leaves_the_truth(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        inject(rig, "reading_offset", pv="CP:rdbk", offset=1.0, for_s=0.05)
+        inject(rig, "reading_offset", pv="CP:rdbk", offset=1.0, for_s=0.3)
         assert rig.get("T:CP:rdbk").value == 1.0
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.4)
         rig.faults.show()
         assert rig.get("T:CP:rdbk").value == 0.0
 

@@ -93,15 +93,15 @@ async def test_a_duplicate_of_a_changed_command_leaves_the_setpoint_as_it_was_as
 
 async def test_a_duplicate_is_a_command_of_its_own_that_undoes_a_later_one(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        rig.inject("duplicate", delay_s=0.05, count=1)
+        rig.inject("duplicate", delay_s=0.3, count=1)
         await rig.put("T:CP:set", 1.0)
         await rig.put("T:CP:set", 2.0)
         assert current(rig) == (2.0, 2.0, 2.0)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
         assert current(rig) == (1.0, 1.0, 1.0)
     first, _, third = entries(tmp_path)
     assert (third.note, third.client.protocol) == (
-        "duplicate of command 1, fault 1: duplicate CP after 0.05 s",
+        "duplicate of command 1, fault 1: duplicate CP after 0.3 s",
         "fault",
     )
     assert (first.outcome, third.outcome) == (Outcome.APPLIED, Outcome.APPLIED)

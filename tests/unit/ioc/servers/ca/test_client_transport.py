@@ -14,7 +14,7 @@ from gnomon.ioc.servers.connection_limits import Admission
 from gnomon.ioc.wire.ca_framing import Command, InvalidMessageError, Message, pack
 from unit.ioc.servers.ca.fake_transport import FakeTransport
 
-GUARD = GuardConfig(max_connections=2, max_connections_per_address=1, handshake_s=0.02, stalled_s=10.0)
+GUARD = GuardConfig(max_connections=2, max_connections_per_address=1, handshake_s=60.0, stalled_s=10.0)
 
 
 def echo(number: int, payload: bytes = b"") -> bytes:
@@ -24,8 +24,8 @@ def echo(number: int, payload: bytes = b"") -> bytes:
 class Echoing(Connection):
     """Answers each message with its number, and does what a test says besides."""
 
-    def __init__(self, admission: Admission) -> None:
-        super().__init__(GUARD, admission)
+    def __init__(self, admission: Admission, guard: GuardConfig) -> None:
+        super().__init__(guard, admission)
         self.taken: list[int] = []
         self.caught = 0
         self.holding = False
@@ -54,9 +54,14 @@ class Echoing(Connection):
 class Joined:
     """A connection and the transport that it writes to."""
 
-    def __init__(self, admission: Admission | None = None, peer: tuple[str, int] = ("10.0.0.7", 4040)) -> None:
+    def __init__(
+        self,
+        admission: Admission | None = None,
+        peer: tuple[str, int] = ("10.0.0.7", 4040),
+        guard: GuardConfig = GUARD,
+    ) -> None:
         self.transport = FakeTransport(peer)
-        self.connection = Echoing(admission or Admission(GUARD))
+        self.connection = Echoing(admission or Admission(guard), guard)
         self.connection.connection_made(self.transport)
 
     def closed(self) -> bool:
@@ -125,9 +130,10 @@ def test_a_client_that_breaks_the_rules_is_dropped_with_one_line(
 
 
 async def test_a_client_that_says_nothing_is_dropped_and_one_that_speaks_is_not() -> None:
-    silent, speaks = Joined(), Joined()
+    guard = GuardConfig(handshake_s=0.02)
+    silent, speaks = Joined(guard=guard), Joined(guard=guard)
     speaks.connection.data_received(echo(1))
-    await asyncio.sleep(2 * GUARD.handshake_s)
+    await asyncio.sleep(2 * guard.handshake_s)
     assert (silent.transport.closing, speaks.transport.closing) == (True, False)
 
 
@@ -272,7 +278,7 @@ def test_a_transport_without_a_peer_has_no_address() -> None:
             return None if name == "peername" else super().get_extra_info(name)
 
     async def join() -> Echoing:
-        made = Echoing(Admission(GUARD))
+        made = Echoing(Admission(GUARD), GUARD)
         made.connection_made(Nowhere())
         made.connection_lost(None)
         return made
