@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import hypothesis
 import psutil
 import pytest
+from debian_programs import running_redis
 
 from gnomon.cli.light_imports import import_p4p_without_setuptools
 from gnomon.testing.ports import free_ports
@@ -58,6 +59,13 @@ def pytest_collection_finish() -> None:
 def epics_ports() -> EpicsPorts:
     """Fresh ports; hand `epics_ports.environment` to the processes of the test."""
     return EpicsPorts(ca=free_port(), pva_tcp=free_port(), pva_udp=free_port())
+
+
+@pytest.fixture(scope="module")
+def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run redis for a module, HOST:PORT. Without Debian's redis-server the test is skipped, or fails in .ci/run."""
+    with running_redis(tmp_path_factory.mktemp("redis"), free_port()) as address:
+        yield address
 
 
 HOMES = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
