@@ -84,7 +84,7 @@ class Desk:
     def _machine(self, lattice: "Lattice") -> Iterator[Any]:
         from gnomon.cli.options import configure
         from gnomon.cli.replay import make_machine
-        from gnomon.ioc.app.machines import find_machine, pvs_of
+        from gnomon.ioc.base.machines import find_machine, pvs_of
         from gnomon.propagator import Propagator
         from gnomon.recorder.apply import MachineTarget
         from gnomon.recorder.replay_execution import AuditFile

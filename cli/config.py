@@ -64,7 +64,7 @@ def check(
 
     For example `gnomon config check my_ring.yaml`.
     """
-    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.ioc.base.settings_list import list_settings
 
     for file in files:

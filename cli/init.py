@@ -44,8 +44,8 @@ def init(
 
     from rich.console import Console
 
-    from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import read_config
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.ioc.panels import make_panels
     from gnomon.lattice.exchange import render
     from gnomon.propagator import Propagator

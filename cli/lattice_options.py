@@ -98,7 +98,7 @@ class ChosenJournal:
 def find_lattice(choice: LatticeChoice) -> "KnownLattice":
     """Find the lattice that was chosen. Raises GnomonError, and BadParameter for options that exclude each other."""
     from gnomon.ioc.app import known_lattices as known
-    from gnomon.ioc.app.machines import find_machine
+    from gnomon.ioc.base.machines import find_machine
 
     settings = configure(choice.config, choice.machine, choice.prefix, choice.journal)
     asked = Asked(choice.journal, choice.config, choice.machine, choice.prefix, choice.server, choice.offline)
@@ -135,7 +135,7 @@ def named_lattice(settings: "Config", text: str, recording: ChosenJournal) -> "K
     Raises UnknownLatticeError when it is none of them.
     """
     from gnomon.ioc.app import known_lattices as known
-    from gnomon.ioc.app.snapshot_store import SnapshotError, list_snapshots
+    from gnomon.ioc.base.snapshot_store import SnapshotError, list_snapshots
     from gnomon.lattice import GnomonError
     from gnomon.lattice.text import shorten
 

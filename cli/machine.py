@@ -29,7 +29,7 @@ Name = Annotated[str, typer.Argument(help="Name of a shipped machine, or file of
 @app.command("list")
 def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     """List the machines that can be given to --machine by name."""
-    from gnomon.ioc.app.machines import known_machines
+    from gnomon.ioc.base.machines import known_machines
 
     rows = [
         {
@@ -60,7 +60,7 @@ def show(name: Name, config: ConfigFile = None, prefix: Prefix = None, as_json: 
     from rich.console import Console
     from rich.markup import escape
 
-    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.lattice import supply_facts
 
     settings = configure(config, machine=name, prefix=prefix)
@@ -173,7 +173,7 @@ def pvs(
     """
     from rich.console import Console
 
-    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.lattice import DocumentError
 
     settings = configure(config, machine=name, prefix=served_prefix(name, config, prefix), pvs=pvs)
@@ -218,8 +218,8 @@ def check(
     from rich.console import Console
     from rich.markup import escape
 
-    from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import Config
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.lattice import DocumentError
     from gnomon.propagator import Propagator
 

@@ -23,7 +23,7 @@ def panels(
     For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the same
     --machine, --prefix and --pvs as to `gnomon serve`.
     """
-    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.ioc.panels import make_panels
     from gnomon.lattice import DocumentError
 

@@ -183,7 +183,7 @@ def _plan(
 
     With `with_faults`, as they acted; without, as they were asked for.
     """
-    from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
+    from gnomon.ioc.base.machines import find_machine, pvs_of, recorded_machine
     from gnomon.propagator import Propagator
     from gnomon.recorder import Filter, Reader, ReplayError
     from gnomon.recorder.recorded_states import state_before

@@ -48,8 +48,8 @@ def _lattice_id(client: "EpicsClient") -> str:
 
 def _from_journal(settings: "Config", target: "Target") -> "Lattice | None":
     """The last settings in the journal of a server on this computer; None when it cannot be read."""
-    from gnomon.ioc.app.snapshot_store import read_present_state
     from gnomon.ioc.base.config import changed
+    from gnomon.ioc.base.snapshot_store import read_present_state
     from gnomon.lattice import GnomonError
 
     server = target.server
@@ -64,8 +64,8 @@ def _from_journal(settings: "Config", target: "Target") -> "Lattice | None":
 
 def _from_pvs(settings: "Config", client: "EpicsClient") -> "Lattice":
     """The lattice that the setpoint PVs show."""
-    from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import changed
+    from gnomon.ioc.base.machines import find_machine, pvs_of
 
     server = client.target.server
     if server is not None:

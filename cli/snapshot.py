@@ -13,8 +13,8 @@ from gnomon.cli.sending import DryRun, Sending, Yes, send
 from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
-    from gnomon.ioc.app.snapshot_store import PresentState, StoredSnapshot
     from gnomon.ioc.base.config import Config
+    from gnomon.ioc.base.snapshot_store import PresentState, StoredSnapshot
     from gnomon.recorder.review import Assignment
     from gnomon.recorder.snapshots import Entry, Snapshot
 
@@ -56,7 +56,7 @@ def save(
     offline: Offline = False,
 ) -> None:
     """Save the running server's present settings. For example `gnomon snapshot save flat -m 'before the bump'`."""
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
 
     settings, now = _present(Asked(journal, config, machine, prefix, server, offline))
     kept = store.save(settings, name, store.snapshot_of(now, comment), replace=replace)
@@ -70,7 +70,7 @@ def save(
 @app.command("list")
 def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     """List all snapshots."""
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import rendering
 
     table = rendering.make_table(
@@ -99,7 +99,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a snapshot: its origin, and its settings that are not nominal. For example `gnomon snapshot show flat`."""
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import rendering
 
     settings = configure(config)
@@ -157,7 +157,7 @@ def diff(
     by name, without prefix, or a kind of setting (current, frequency, voltage, k1_trim, ...). Values are in the PV's
     unit, or in percent of the value in A. If several tolerances match, the last one counts.
     """
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import ReviewError, rendering
     from gnomon.recorder.snapshots import differences
     from gnomon.recorder.tolerances import parse_tolerances
@@ -205,7 +205,7 @@ def restore(
     For example `gnomon snapshot restore flat --dry-run`. Only settings that differ are sent; either all of them are
     made or none. On a terminal, asks first.
     """
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import rendering
     from gnomon.recorder.snapshots import assignments
 
@@ -233,7 +233,7 @@ def restore(
 @app.command()
 def delete(name: Name, config: ConfigFile = None) -> None:
     """Delete a snapshot; its revisions stay in the document store."""
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
 
     kept = store.delete(configure(config), name)
     say(f"snapshot {name} is deleted; `gnomon snapshot show {name} --revision {kept.revision}` still shows it")
@@ -257,7 +257,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a snapshot as a file of another program. For example `gnomon snapshot export flat flat.sav --prefix ''`."""
-    from gnomon.ioc.app import snapshot_store as store
+    from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder.save_files import FORMATS, About, Value, write
     from gnomon.recorder.snapshots import exported
 
@@ -298,8 +298,8 @@ def import_(
     remaining setpoints are imported, and the exit code is 3. Nothing is imported if a setpoint has two values, or a
     value that it cannot have.
     """
-    from gnomon.ioc.app import snapshot_store as store
-    from gnomon.ioc.app.machines import find_machine, pvs_of
+    from gnomon.ioc.base import snapshot_store as store
+    from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.lattice.text import printable
     from gnomon.recorder.save_files import read
     from gnomon.recorder.snapshots import Snapshot, entries_from
@@ -359,7 +359,7 @@ def _tell(what: str, names: list[str]) -> None:
 
 def _present(asked: Asked) -> "tuple[Config, PresentState]":
     """Read the configuration, and the present settings of the running server that the options select."""
-    from gnomon.ioc.app.snapshot_store import read_present_state
+    from gnomon.ioc.base.snapshot_store import read_present_state
 
     settings = configure(asked.config, asked.machine, asked.prefix, asked.journal)
     served = find_served_journal(asked)
@@ -368,7 +368,7 @@ def _present(asked: Asked) -> "tuple[Config, PresentState]":
 
 def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":
     """Select the entries that differ from the nominal lattice of the snapshot's machine; all if it is not available."""
-    from gnomon.ioc.app.machines import recorded_machine
+    from gnomon.ioc.base.machines import recorded_machine
     from gnomon.lattice import LatticeError
 
     try:

@@ -38,7 +38,7 @@ def truth(
     configuration. For example `gnomon machine truth 'Q4*'`. Without a pattern, a summary of each kind.
     """
     from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors, write_true_document
-    from gnomon.ioc.app.machines import find_machine
+    from gnomon.ioc.base.machines import find_machine
 
     settings, whose = _settings(config, machine, seed)
     found = find_machine(settings)

@@ -167,7 +167,7 @@ def journal_to_read(wanted: Asked) -> Path:
 
 def ring_of(run: "Run") -> "Ring | None":
     """Build the ring of a run; None if its machine document is no longer available."""
-    from gnomon.ioc.app.machines import recorded_machine
+    from gnomon.ioc.base.machines import recorded_machine
     from gnomon.lattice import LatticeError
 
     try:
@@ -195,7 +195,7 @@ class RunStates:
 
 
 def _state_names(run: "Run") -> "StateNames | None":
-    from gnomon.ioc.app.machines import pvs_of, recorded_machine
+    from gnomon.ioc.base.machines import pvs_of, recorded_machine
     from gnomon.lattice import LatticeError
     from gnomon.recorder import StateNames
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.clients.server_choice import Target
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config, changed
+from gnomon.ioc.base.machines import find_machine
 from gnomon.lattice import GnomonError, Ring
 from gnomon.lattice.elements import Bend, Element, Quadrupole, Sextupole
 

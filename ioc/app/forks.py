@@ -17,12 +17,12 @@ from typing import Any
 
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.initial_state import InitialState
-from gnomon.ioc.app.machines import pvs_of
 from gnomon.ioc.app.servers import Servers
-from gnomon.ioc.app.snapshot_store import find
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import pvs_of
 from gnomon.ioc.base.protocols import RpcHandler
+from gnomon.ioc.base.snapshot_store import find
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Lattice
 from gnomon.propagator import Propagator

@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnomon.ioc.app.machines import find_machine, recorded_machine
-from gnomon.ioc.app.snapshot_store import StoredSnapshot, find, list_snapshots
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, recorded_machine
+from gnomon.ioc.base.snapshot_store import StoredSnapshot, find, list_snapshots
 from gnomon.lattice import GnomonError, Lattice, LatticeError, Ring
 from gnomon.recorder import Reader, ReviewError
 from gnomon.recorder.recorded_states import state_at

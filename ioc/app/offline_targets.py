@@ -7,9 +7,9 @@ from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import ConnectionFault, FaultRequest
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.injected_connections import ALWAYS_THERE, names_meant
-from gnomon.ioc.app.machines import LoadedMachine, pvs_of
 from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
 from gnomon.ioc.app.rpc.fault_targets import without_target
+from gnomon.ioc.base.machines import LoadedMachine, pvs_of
 from gnomon.ioc.outputs.bank import Bank
 
 __all__ = ["OfflineTargets"]

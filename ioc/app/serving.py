@@ -15,11 +15,11 @@ from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
-from gnomon.ioc.app.machines import LoadedMachine, find_machine, keep_document, pvs_of
 from gnomon.ioc.app.rpc.dt_fork import procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
 from gnomon.ioc.base.config import OF_THE_SERVER, Config
+from gnomon.ioc.base.machines import LoadedMachine, find_machine, keep_document, pvs_of
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Ring

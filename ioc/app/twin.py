@@ -18,11 +18,11 @@ from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.injected_readings import InjectedReadings
-from gnomon.ioc.app.machines import LoadedMachine
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.background_tasks import background_task, cancelled
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import LoadedMachine
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
 from gnomon.ioc.commands.device_behaviours import MultiplexerSwitching

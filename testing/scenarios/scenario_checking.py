@@ -8,9 +8,9 @@ from gnomon.db import shipped_machines
 from gnomon.db.canonical_name import canonical_name
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import find_kind
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.app.offline_targets import OfflineTargets
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine
 from gnomon.lattice import DocumentError
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten

@@ -16,8 +16,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from gnomon.ioc.app.machines import find_machine, pvs_of  # noqa: E402
 from gnomon.ioc.base.config import Config  # noqa: E402
+from gnomon.ioc.base.machines import find_machine, pvs_of  # noqa: E402
 from system.test_shadow_operation import ports  # noqa: E402
 from system.twin_process import TwinProcess  # noqa: E402
 

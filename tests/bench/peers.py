@@ -63,8 +63,8 @@ def python_softioc(count: int, *options: str) -> Peer:
 def gnomon_bessy2() -> Peer:
     """All of gnomon, with its journal on disk. Tables are left out: Channel Access has none."""
     from gnomon.db.pvs import Kind
-    from gnomon.ioc.app.machines import find_machine, pvs_of
     from gnomon.ioc.base.config import Config
+    from gnomon.ioc.base.machines import find_machine, pvs_of
 
     prefix = "TWIN:"
     config = Config()

@@ -16,8 +16,8 @@ from fault.soak.servers import Server
 from fault.soak.stage import Soak
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.fault_injection import KINDS
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.recorder.reader import Reader
 from programs import soak_clients
 from programs.__main__ import MARK

@@ -7,8 +7,8 @@ import pytest
 from conftest import EpicsPorts
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from programs import every_pv
 from system.twin_process import TwinProcess
 

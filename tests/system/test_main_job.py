@@ -13,8 +13,8 @@ import pytest
 from conftest import EpicsPorts, free_port
 
 from gnomon.db import shipped_machine
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from programs import access, setpoints
 from system.twin_process import TwinProcess
 from unit.propagator.pyat_oracle import TIGHT, pyat_lattice

@@ -11,8 +11,8 @@ import pytest
 import typer.main
 
 from gnomon.cli import app
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from tools.pv_reference import PAGE, render
 
 ROOT = Path(__file__).parents[2]

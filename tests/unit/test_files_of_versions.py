@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from gnomon.cli import app
-from gnomon.ioc.app import snapshot_store
 from gnomon.ioc.app.initial_state import last_state_or_nominal
-from gnomon.ioc.app.machines import find_machine, pvs_of, recorded_machine
+from gnomon.ioc.base import snapshot_store
 from gnomon.ioc.base.config import Config, StoreConfig, read_config
+from gnomon.ioc.base.machines import find_machine, pvs_of, recorded_machine
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.lattice import Outcome, Ring, parse_machine
 from gnomon.propagator import Propagator

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from tools.tutorials.comparison import same_line, same_output
 from tools.tutorials.pages import Command, Picture, read_page, with_outputs
 from tools.tutorials.pictures import without_fonts

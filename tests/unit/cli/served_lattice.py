@@ -6,8 +6,8 @@ from gnomon.clients.reading import Reading
 from gnomon.clients.server_choice import Target
 from gnomon.db import shipped_machine
 from gnomon.db.pvs import PvSpec
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.lattice import Lattice
 
 MLS = shipped_machine("mls")

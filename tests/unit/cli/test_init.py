@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import read_config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.lattice import DocumentError
 from gnomon.lattice.exchange import ExchangeError, guess_format
 from unit.cli.commands import gnomon

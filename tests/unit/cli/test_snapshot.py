@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from gnomon.cli import sending, served_journal
 from gnomon.db import shipped_machine
-from gnomon.ioc.app.snapshot_store import SnapshotError
+from gnomon.ioc.base.snapshot_store import SnapshotError
 from gnomon.lattice import Ring
 from gnomon.recorder import Journal, ReviewError
 from gnomon.recorder.remote import Reply

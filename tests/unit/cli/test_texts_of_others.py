@@ -67,13 +67,13 @@ MARKED = "beam:orbit:x: [bold] of all"
 def test_colons_and_brackets_in_the_texts_of_a_machine_are_shown_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gnomon.ioc.app.machines import find_machine
     from gnomon.ioc.base.config import Config
+    from gnomon.ioc.base.machines import find_machine
 
     file = tmp_path / "ring.json"
     file.write_text(json.dumps(json.loads(small_ring.text()) | {"title": MARKED}))
     loaded = find_machine(Config(machine=str(file)))
-    monkeypatch.setattr("gnomon.ioc.app.machines.known_machines", lambda config: iter([loaded]))
+    monkeypatch.setattr("gnomon.ioc.base.machines.known_machines", lambda config: iter([loaded]))
     assert f" {MARKED} " in gnomon("machine", "list").output
     assert f": {MARKED} (" in gnomon("machine", "show", file).output
 

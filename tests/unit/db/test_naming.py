@@ -12,8 +12,8 @@ from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.app.machines import find_machine, keep_document, pvs_of
 from gnomon.ioc.base.config import Config, StoreConfig
+from gnomon.ioc.base.machines import find_machine, keep_document, pvs_of
 from gnomon.lattice import DocumentError
 from unit.lattice import small_ring
 

@@ -13,8 +13,8 @@ from gnomon.cli.log import app
 from gnomon.cli.log.log_options import Chosen, RunStates, asked, chosen_journal, make_filter, ring_of
 from gnomon.cli.served_journal import Asked
 from gnomon.db import shipped_machine
-from gnomon.ioc.app.machines import LoadedMachine, find_machine
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import LoadedMachine, find_machine
 from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.lattice import DocumentError, Outcome
 from gnomon.recorder import Filter, JournalError, Run
@@ -172,7 +172,7 @@ def test_states_have_names_where_a_value_can_be_one_and_each_document_is_loaded_
             raise DocumentError("has changed since it was recorded")
         return find_machine(Config(machine=name))
 
-    monkeypatch.setattr("gnomon.ioc.app.machines.recorded_machine", load)
+    monkeypatch.setattr("gnomon.ioc.base.machines.recorded_machine", load)
     runs = {1: run_of("bessy2", "a"), 2: run_of("bessy2", "a", 2), 3: run_of("bessy2", "gone", 3)}
     name = RunStates(runs.__getitem__)
     assert [name(1, "QSPAZR", "on", value) for value in (0.5, -1.0, 1000.0, float("nan"))] == [""] * 4

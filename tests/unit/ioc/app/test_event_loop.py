@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gnomon.db import shipped_document
-from gnomon.ioc.app import snapshot_store
-from gnomon.ioc.app.machines import LoadedMachine, find_machine, keep_document, known_machines
+from gnomon.ioc.base import snapshot_store
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import LoadedMachine, find_machine, keep_document, known_machines
 from gnomon.recorder.snapshots import Snapshot
 from tools.folders import FOLDERS, ROOT
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from gnomon.fault_injection import Injector
-from gnomon.ioc.app import snapshot_store
 from gnomon.ioc.app.initial_state import nominal, record_start
 from gnomon.ioc.app.known_lattices import UnknownLatticeError, at_command, at_id, at_snapshot, with_optics
-from gnomon.ioc.app.snapshot_store import SnapshotError
+from gnomon.ioc.base import snapshot_store
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.snapshot_store import SnapshotError
 from gnomon.ioc.commands.planning import plan
 from gnomon.lattice import Client, Command, DocumentError, Lattice, Ring, Setting
 from gnomon.recorder import Journal

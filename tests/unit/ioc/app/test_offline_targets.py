@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from gnomon.fault_injection import find_kind
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.app.offline_targets import OfflineTargets
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine
 
 TARGETS = OfflineTargets(find_machine(Config(machine="mls")), "X:")
 

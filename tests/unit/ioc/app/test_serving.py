@@ -14,9 +14,9 @@ from p4p.nt import NTURI
 
 from gnomon.fault_injection import Fault
 from gnomon.ioc.app import serving as module
-from gnomon.ioc.app.machines import known_machines
 from gnomon.ioc.app.serving import RenewalError, Serving, start
 from gnomon.ioc.base.config import Config, changed
+from gnomon.ioc.base.machines import known_machines
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError
 from gnomon.lattice import DocumentError
 from gnomon.recorder import JournalError

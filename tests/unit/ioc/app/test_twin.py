@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.ioc.app.initial_state import InitialState, nominal
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.app.twin import TwinRecipe, make_twin
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.outputs.stored_beam_outputs import Equilibrium

@@ -13,8 +13,8 @@ from gnomon.cli import app
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.app.machines import find_machine, pvs_of
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.ioc.panels import make_panels
 from gnomon.ioc.panels.flow import Row, Section, pages
 from gnomon.ioc.panels.widgets import Box, label, step

@@ -12,8 +12,8 @@ from gnomon.db import sources
 from gnomon.fault_injection import Active, Fault, Injector
 from gnomon.ioc.app.imperfect.hardware import Hardware, Imperfect
 from gnomon.ioc.app.imperfect.imperfect_machine import machine_errors
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config, ImperfectionsConfig
+from gnomon.ioc.base.machines import find_machine
 from gnomon.ioc.commands.controls import RefusedControl
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.lattice import Client, Lattice

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gnomon.ioc.app.imperfect.interlock import Envelope, Interlock
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import find_machine
 from gnomon.propagator import Answer, BeamState, Propagator
 
 RING = find_machine(Config(machine="mls")).ring

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gnomon.ioc.app.imperfect.assembly import losses
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.dynamics_config import StoredBeamConfig
+from gnomon.ioc.base.machines import find_machine
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.six import Radiation, RadiationSummary
 

@@ -9,9 +9,9 @@ import pytest
 from gnomon.fault_injection.dynamics import Drifts, SupplyDynamics, SupplyEffects
 from gnomon.ioc.app.imperfect.assembly import supply_dynamics
 from gnomon.ioc.app.imperfect.moving_supplies import MovingSupplies
-from gnomon.ioc.app.machines import find_machine
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.dynamics_config import SuppliesConfig
+from gnomon.ioc.base.machines import find_machine
 from gnomon.lattice import Lattice, Ring, parse_machine
 from gnomon.propagator import Answer
 from unit.lattice import small_ring

@@ -8,8 +8,8 @@ import at
 import pytest
 
 from gnomon.db import shipped_document
-from gnomon.ioc.app.machines import LoadedMachine, keep_document, recorded_machine
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import LoadedMachine, keep_document, recorded_machine
 from gnomon.lattice import MachineDocument, Ring, parse_machine
 from gnomon.lattice.exchange import ImportOptions, import_machine
 from unit.lattice.exchange import rings, test_elegant, test_lattice_json, test_tracy

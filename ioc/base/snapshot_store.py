@@ -9,8 +9,8 @@ from pathlib import Path
 from gnomon.db import Connect, DocumentFile
 from gnomon.db.pvs import PvSpec
 from gnomon.db.store import NEW, NotFoundError, StoredDocument
-from gnomon.ioc.app.machines import pvs_of, recorded_machine
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.machines import pvs_of, recorded_machine
 from gnomon.ioc.base.user import user_name
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.recorder import Reader, ReviewError, Run
