@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.lattice.monitor_errors import MonitorErrors
     from gnomon.lattice.operation import ENERGY, NAMED_SETTINGS, OPTICS, VOLTAGE
     from gnomon.lattice.parsing import parse_document, parse_machine, read_machine
+    from gnomon.lattice.resonances import ResonanceLine, nearest_line, resonance_lines
     from gnomon.lattice.states import fault_in_states
     from gnomon.lattice.supply_table import KICKS, SupplyFacts, family_of, properties_by_supply, supply_facts
 
@@ -41,6 +42,7 @@ __all__ = [
     "PropertySpec",
     "Record",
     "RefusedValue",
+    "ResonanceLine",
     "Ring",
     "Setting",
     "Settled",
@@ -48,10 +50,12 @@ __all__ = [
     "family_of",
     "fault_in_states",
     "lazy_names",
+    "nearest_line",
     "parse_document",
     "parse_machine",
     "properties_by_supply",
     "read_machine",
+    "resonance_lines",
     "supply_facts",
 ]
 
@@ -65,6 +69,7 @@ __getattr__ = lazy_names(
         "MonitorErrors": "monitor_errors",
         **dict.fromkeys(("ENERGY", "NAMED_SETTINGS", "OPTICS", "VOLTAGE"), "operation"),
         **dict.fromkeys(("parse_document", "parse_machine", "read_machine"), "parsing"),
+        **dict.fromkeys(("ResonanceLine", "nearest_line", "resonance_lines"), "resonances"),
         "fault_in_states": "states",
         **dict.fromkeys(("KICKS", "SupplyFacts", "family_of", "properties_by_supply", "supply_facts"), "supply_table"),
     },

@@ -9,10 +9,11 @@ from rich.text import Text
 from gnomon.cli.status_text import command_cells
 from gnomon.cli.watch.braille import draw_bars, scale_for
 from gnomon.cli.watch.magnets import RingMap, draw_magnets
-from gnomon.cli.watch.tune_diagram import draw_tunes, nearest
+from gnomon.cli.watch.tune_diagram import draw_tunes
 from gnomon.clients.overview import INVALID, Overview
 from gnomon.clients.reading import Reading
 from gnomon.db import sources
+from gnomon.lattice import nearest_line
 from gnomon.lattice.text import printable
 
 #: Width of the scale at the left of the orbits [characters].
@@ -107,7 +108,7 @@ def tunes(seen: Overview, width: int, height: int) -> Text:
     text = Text(f"Qx {x:.5f}  Qy {y:.5f}", "bold")
     if height < 5 or width < 12:
         return text
-    line = nearest(x, y)
+    line = nearest_line(x, y)
     rows, (column, row) = draw_tunes(x, y, width, height - 2)
     for number, cells in enumerate(rows):
         text.append("\n")

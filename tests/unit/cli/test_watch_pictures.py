@@ -17,7 +17,7 @@ from gnomon.cli.watch.supply_steps import (
     stepped,
     undo_refusal,
 )
-from gnomon.cli.watch.tune_diagram import Resonance, draw_tunes, nearest, resonances
+from gnomon.cli.watch.tune_diagram import draw_tunes
 from gnomon.clients.epics_client import PvInfo
 from gnomon.clients.reading import Reading
 from gnomon.db import shipped_document
@@ -55,19 +55,6 @@ def test_the_scale_is_round_and_keeps_still() -> None:
     assert scale_for([0.09], 0.5) == 0.1
     assert scale_for([0.6], 0.5) == 1.0
     assert scale_for([math.nan]) == scale_for([]) == 1e-4
-
-
-def test_resonances_are_those_of_low_order_once_each() -> None:
-    found = [str(each) for each in resonances((0.0, 0.5), (0.0, 0.5))]
-    assert len(found) == len(set(found))
-    assert {"Qx = 0", "3 Qx = 1", "Qx + Qy = 0", "Qx + Qy = 1", "2 Qx + Qy = 1", "Qx - Qy = 0"} <= set(found)
-    assert "2 Qx + 2 Qy = 1" not in found  # of fourth order
-
-
-def test_the_nearest_resonance_of_a_working_point() -> None:
-    line = nearest(17.848, 6.727)
-    assert line == Resonance(2, -1, 29)
-    assert line.distance(17.848, 6.727) == pytest.approx(abs(2 * 17.848 - 6.727 - 29) / math.sqrt(5))
 
 
 def test_the_working_point_stands_where_it_is_in_its_square() -> None:
