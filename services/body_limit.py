@@ -1,4 +1,6 @@
-"""A limit on the size of requests, whether or not they say their length first."""
+"""Limits on requests: their size, whether or not they say it first, and the time in which they must have arrived."""
+
+import asyncio
 
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,11 +14,12 @@ def answer_of(error: ProblemError) -> Response:
 
 
 class BodyLimit:
-    """Reads a request's body before anything else sees it, and refuses one of more than `max_bytes`."""
+    """Reads a request's body before anything else sees it; refuses one of more than `max_bytes`, or a slow one."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_s: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_s = max_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -25,18 +28,19 @@ class BodyLimit:
             return
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if length.isdigit() and len(length) < 20 and int(length) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+            await answer_of(self._too_large())(scope, receive, send)
             return
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":  # the client has left
-                return
-            body += message.get("body", b"")
-            if len(body) > self._max_bytes:
-                await self._refuse(scope, receive, send)
-                return
-            more = message.get("more_body", False)
+        try:
+            async with asyncio.timeout(self._max_s):
+                body = await self._read(receive)
+        except TimeoutError:
+            await answer_of(self._too_slow())(scope, receive, send)
+            return
+        except ProblemError as error:
+            await answer_of(error)(scope, receive, send)
+            return
+        if body is None:
+            return
         given = False
 
         async def give() -> Message:
@@ -44,12 +48,25 @@ class BodyLimit:
             if given:
                 return await receive()
             given = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, give, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = ProblemError(
+    async def _read(self, receive: Receive) -> bytes | None:
+        """Read the body; None if the client has left. Raises ProblemError if it is too large."""
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                raise self._too_large()
+            more = message.get("more_body", False)
+        return bytes(body)
+
+    def _too_large(self) -> ProblemError:
+        return ProblemError(
             413,
             f"the request has more than {self._max_bytes} bytes",
             unit="byte",
@@ -57,4 +74,13 @@ class BodyLimit:
             action="send less, in several requests",
             headers={"Connection": "close"},
         )
-        await answer_of(error)(scope, receive, send)
+
+    def _too_slow(self) -> ProblemError:
+        return ProblemError(
+            408,
+            f"the request has not arrived within {self._max_s:g} s",
+            unit="s",
+            limit=f"{self._max_s:g}",
+            action="send it faster, or in several requests",
+            headers={"Connection": "close"},
+        )

@@ -17,6 +17,7 @@ TITLES = {
     403: "The token is read-only",
     404: "Not found",
     405: "Method not allowed",
+    408: "The request was too slow",
     409: "No beam",
     410: "No longer kept",
     413: "The request is too large",

@@ -1,8 +1,6 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
-import logging
 import re
-from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from gnomon import __version__
 from gnomon.lattice import GnomonError
+from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
 from gnomon.services.lattice_routes import lattice_router
@@ -20,8 +19,6 @@ from gnomon.services.result_routes import result_router
 from gnomon.services.route_parts import problems
 from gnomon.services.service_documents import Ready
 from gnomon.services.service_settings import ServiceSettings
-
-log = logging.getLogger("gnomon.services")
 
 DESCRIPTION = """Lattices, beam, optics, responses and stored results of gnomon.
 
@@ -57,7 +54,8 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
+    app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
     return app
 
 
@@ -76,15 +74,6 @@ def _answer_errors(app: FastAPI) -> None:
         if error.status_code == 405:
             headers["Allow"] = _methods(app, request.url.path)
         return answer_of(ProblemError(error.status_code, detail, headers=headers))
-
-    @app.middleware("http")
-    async def catch(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Answer an error of gnomon itself, which the log shows, as a problem, too."""
-        try:
-            return await proceed(request)
-        except Exception:  # of any kind: nothing above answers it, and a client gets problems alone
-            log.exception("%s %s", request.method, request.url.path)
-            return answer_of(ProblemError(500, "an error of gnomon itself", action="report it, with the log"))
 
 
 def _methods(app: FastAPI, path: str) -> str:

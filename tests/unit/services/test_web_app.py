@@ -11,10 +11,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.types import Message, Receive, Scope, Send
 
 from gnomon.procedures.documents import Run
 from gnomon.procedures.results import Results
 from gnomon.services.access_tokens import TokenError, Tokens, find_tokens
+from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.calculations import Calculations
 from gnomon.services.problems import ProblemError
 from gnomon.services.service_settings import ServiceLimits, ServiceSettings
@@ -52,6 +54,30 @@ async def test_a_request_that_is_too_large_is_refused(tmp_path: Path, says_lengt
 
         answer = await client.post("/v1/lattices", content=b" " * 1001 if says_length else pieces())
         assert (answer.status_code, answer.json()["limit"]) == (413, "1000")
+
+
+async def test_a_request_that_does_not_arrive_is_not_waited_for(tmp_path: Path) -> None:
+    async with client_of(tmp_path, limits=ServiceLimits(body_s=0.01)) as client:
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.Event().wait()
+
+        answer = await client.post("/v1/lattices", content=pieces())
+        assert (answer.status_code, answer.json()["limit"]) == (408, "0.01")
+
+
+async def test_a_client_that_takes_no_answer_is_not_waited_for() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    await AnswerGuard(app, 0.01)({"type": "http", "method": "GET", "path": "/"}, receive, send)
 
 
 @pytest.mark.parametrize(
