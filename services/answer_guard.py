@@ -12,7 +12,10 @@ _log = logging.getLogger("gnomon.services")
 
 
 class AnswerGuard:
-    """Ends an answer of which the client takes nothing for `max_s`, and answers an error that nothing else has."""
+    """Ends an answer of which the client takes nothing for `max_s`, and answers an error that nothing else has.
+
+    The server closes the connection of an answer that is not complete.
+    """
 
     def __init__(self, app: ASGIApp, max_s: float) -> None:
         self._app = app
@@ -38,12 +41,11 @@ class AnswerGuard:
         where = f"{scope['method']} {scope['path']}"
         try:
             await self._app(scope, receive, give)
-        except Exception:  # of any kind: nothing above answers it, and a client gets problems alone
-            if slow:  # the server closes the connection, since the answer is not complete
+        except Exception as error:  # noqa: BLE001 - of any kind: nothing above answers it
+            if slow:
                 _log.info("%s: the client has taken nothing for %g s", where, self._max_s)
                 return
-            _log.exception("%s", where)
-            if started:
-                return
-            problem = ProblemError(500, "an error of gnomon itself", action="report it, with the log")
-            await answer_of(problem)(scope, receive, send)
+            _log.error("%s", where, exc_info=error)
+            if not started:
+                problem = ProblemError(500, "an error of gnomon itself", action="report it, with the log")
+                await answer_of(problem)(scope, receive, send)

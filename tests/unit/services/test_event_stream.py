@@ -29,7 +29,7 @@ async def sent(streams: EventStreams, events: AsyncIterator[Event], most: int = 
     answer = streams.answer(events)
     try:
         await answer({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send)
-    except Exception:  # as the server does: the client has left
+    except Exception:  # noqa: BLE001 - as the server does: the client has left
         assert len(told) >= most
     return b"".join(told)
 
