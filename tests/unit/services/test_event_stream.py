@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Message
 
 from gnomon.lattice import GnomonError
 from gnomon.services import event_stream
@@ -21,10 +22,10 @@ async def sent(streams: EventStreams, events: AsyncIterator[Event], most: int = 
         await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         if len(told) >= most:
             raise OSError("the client has left")
-        told.append(bytes(message.get("body", b"")))  # type: ignore[call-overload]
+        told.append(message.get("body", b""))
 
     answer = streams.answer(events)
     try:
