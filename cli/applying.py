@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from gnomon.lattice.text import printable
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.clients.epics_client import EpicsClient
+    from gnomon.clients.server_choice import Target
     from gnomon.lattice import Lattice
     from gnomon.procedures.correcting import Proposal
     from gnomon.procedures.machine_session import MachineSession
@@ -55,7 +57,12 @@ class Desk:
         """Make the devices of the ring."""
         from gnomon.clients import devices
 
-        return devices(self.session.machine, prefix=self.session.prefix, protocol=self.connection.protocol)
+        return devices(
+            self.session.machine,
+            prefix=self.session.prefix,
+            protocol=self.connection.protocol,
+            pvs=self.session.pvs_document,
+        )
 
     def read(self, what: str, readings: int) -> Any:
         """Read orbit (2, monitors) [mm] or tunes (2,), averaged over readings."""
@@ -123,7 +130,7 @@ def open_desk(connection: Connection, acting: Acting) -> Iterator[Desk]:
 
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
-        session = MachineSession(client, machine_of(connection, client))
+        session = MachineSession(client, machine_of(connection, client), pvs_document_of(connection, target))
         yield Desk(session, connection, results_of(acting.results, connection.config))
 
 
@@ -143,6 +150,16 @@ def machine_of(connection: Connection, client: "EpicsClient") -> str:
     except (ClientError, KeyError, TypeError) as error:
         text = f"the server does not tell its machine, name it: {error}"
         raise typer.BadParameter(text, param_hint="--machine") from error
+
+
+def pvs_document_of(connection: Connection, target: "Target") -> str | None:
+    """Find the PV document that a configuration names: the one given, or the running server's. None: the machine's."""
+    from gnomon.ioc.base.config import read_config
+
+    file = connection.config
+    if file is None and target.server is not None and target.server.config:
+        file = Path(target.server.config)
+    return (read_config(file).pvs or None) if file is not None else None
 
 
 def correct(desk: Desk, propose: "Callable[[Lattice], Proposal]", acting: Acting) -> None:

@@ -181,13 +181,14 @@ def _reference(desk: Desk) -> "np.typing.NDArray[np.float64]":
     """Read the server's reference orbit (2, monitors) [mm]; 0 where there is none."""
     import numpy as np
 
-    found = {info.source: info.name for info in desk.session.client.pvs.values()}
-    names = [found.get(f"reference.{plane}") for plane in "xy"]
-    if None in names:
-        return np.zeros((2, 1))
+    from gnomon.db import sources
     from gnomon.lattice.units import conversion_factor
 
-    readings = desk.session.client.get(*(name for name in names if name is not None))
+    specs = [desk.session.pvs.first(source) for source in sources.REFERENCE]
+    names = [spec.name for spec in specs if spec is not None]
+    if not desk.session.role or len(names) < len(specs):
+        return np.zeros((2, 1))
+    readings = desk.session.client.get(*names)
     return np.array([conversion_factor(each.unit, "mm") * np.asarray(each.value, dtype=float) for each in readings])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.applying import machine_of
+from gnomon.cli.applying import machine_of, pvs_document_of
 from gnomon.cli.connection import Connection, PatientConnection, connected_to
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
@@ -168,7 +168,7 @@ def optics(
     measured = folder.load(orm), folder.load(dispersion) if dispersion else None
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
-        session = MachineSession(client, machine_of(connection, client))
+        session = MachineSession(client, machine_of(connection, client), pvs_document_of(connection, target))
         before, started, present = session.state(), now(), session.present_lattice()
         model = session.model_lattice(present)
         run = fit_optics(present, model, *measured, keeping.note, by_supply=by_supply, gradient=gradient)
@@ -195,8 +195,8 @@ def _measure(name: str, connection: Connection, keeping: Keeping, options: "Meas
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
         machine = machine_of(connection, client)
-        session = MachineSession(client, machine)
-        ring = devices(machine, prefix=target.prefix, protocol=connection.protocol)
+        session = MachineSession(client, machine, pvs_document_of(connection, target))
+        ring = devices(machine, prefix=target.prefix, protocol=connection.protocol, pvs=session.pvs_document)
         with _live(name, quiet=keeping.as_json) as listener:
             run, failure = measure(
                 name, session, ring, options, listener, interrupted=partial(say, _INTERRUPTED, err=True)

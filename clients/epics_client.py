@@ -130,6 +130,26 @@ class EpicsClient:
             raise NoAnswerError(self._no_answer(missing))
         return found
 
+    def find(
+        self, names: Sequence[str], required: Sequence[str] = (), timeout_s: float | None = None
+    ) -> dict[str, Reading]:
+        """Read those PVs, by full name, that a server has; it need not list its PVs, as gnomon's do.
+
+        Once all `required` ones have answered, others are not waited for much longer. Raises NoAnswerError for required
+        ones.
+        """
+        limit = self.timeout_s if timeout_s is None else timeout_s
+        end, found = time.monotonic() + limit, dict[str, Reading]()
+        wait = min(FIRST_WAIT_S, limit) if timeout_s is None else limit
+        while True:
+            left = [name for name in names if name not in found]
+            readings = self._pvs.get(left, wait)
+            found |= {name: reading for name, reading in zip(left, readings, strict=True) if reading is not None}
+            if not (missing := [name for name in required if name not in found]):
+                return found
+            if (wait := end - time.monotonic()) <= 0.0:
+                raise NoAnswerError(self._no_answer(missing))
+
     def put(self, name: str, value: float | str | Sequence[Any], *, wait: bool = True) -> None:
         """Write one PV, a state by name or number. With `wait`, return when the result is out.
 

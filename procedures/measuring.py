@@ -12,7 +12,7 @@ from gnomon.lattice.units import FREQUENCY_UNITS
 from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
 from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParameters
 from gnomon.procedures.chromaticity import ChromaticityParameters
-from gnomon.procedures.device_choice import chosen_names
+from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.dispersion import DispersionParameters
 from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
@@ -149,9 +149,7 @@ def _tune_response(
 ) -> Prepared:
     from gnomon.procedures.plans import tune_response_plan
 
-    known = [
-        n for n in supplies_of(model) if n in devices.supplies and any(m.main == "k1" for m, _ in fed_by(model, n))
-    ]
+    known = [name for name in supplies_that_drive(model, "k1") if name in devices.supplies]
     names = chosen_names(known, options.devices, "power supply of quadrupoles")
     response = np.abs(supply_response(Propagator(model.ring), model, names, places=()).tune).max(axis=0)
     steps = {name: _step(present, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}

@@ -54,7 +54,14 @@ class RingDevices(Device):
         clock = pvs.others.get(("rf", "frequency"))
         rest = {f"{key}-{property}": each for (key, property), each in pvs.others.items() if each is not clock}
         self.others = settings("setting", rest)
-        single = {name: found for name, kind in _SINGLE.items() if (found := _made(kind, pvs, session)) is not None}
+        single: dict[str, Device] = {}
+        #: Why the ring does not have each of the others, by name.
+        self._missing: dict[str, str] = {}
+        for single_name, make in _SINGLE.items():
+            try:
+                single[single_name] = make(pvs, session)
+            except ClientError as error:
+                self._missing[single_name] = f"{error}"
         if clock is not None:
             single["master_clock"] = Setting(clock, session)
         self.single: Group[Device] = Group(
@@ -113,7 +120,8 @@ class RingDevices(Device):
 
     def _one(self, name: str, kind: type[DeviceT]) -> DeviceT:
         if name not in self.single:
-            raise NoDeviceError(f"{self.pvs.ring.name} has no {name.replace('_', ' ')}", [name])
+            why = f"{self.pvs.ring.name} has no {name.replace('_', ' ')}: its PV document has no PV for it"
+            raise NoDeviceError(self._missing.get(name, why), [name])
         device = self.single[name]
         assert isinstance(device, kind)
         return device
@@ -141,14 +149,6 @@ _SINGLE: dict[str, Callable[[MachinePvs, Session], Device]] = {
     "multiplexer": Multiplexer,
     "reference_orbit": ReferenceOrbit,
 }
-
-
-def _made(kind: Callable[[MachinePvs, Session], Device], pvs: MachinePvs, session: Session) -> Device | None:
-    """Make a device; None where the ring or its PV document has none."""
-    try:
-        return kind(pvs, session)
-    except ClientError:
-        return None
 
 
 def _itself(device: Device) -> Device:

@@ -70,6 +70,16 @@ def test_the_tune_response(bessy2: Ring) -> None:
     assert (np.abs(found.tune - truth) < 5 * found.tune_error).all()
 
 
+def test_the_tune_response_is_of_supplies_of_the_magnets_though_the_multiplexer_is_connected(bessy2: Ring) -> None:
+    mux = bessy2.multiplexer
+    assert mux is not None
+    ring = NoisyRing(bessy2.nominal.updated({(mux.name, "selected"): 1.0}), 1)
+    session: Any = FakeSession(ring)
+    session.model = ring.lattice
+    with pytest.raises(ProcedureError, match="no power supply of quadrupoles fits"):
+        measure("tune-response", session, fake_devices(ring), MeasureOptions(devices=(mux.supply,)))
+
+
 def test_alignment_through_the_multiplexer_and_by_own_supplies(bessy2: Ring) -> None:
     quadrupoles = ("Q3M2T7R", "Q4M2T7R", "Q5M1T6R")
     places = {(name, "dx"): 3e-6 * (number + 1) for number, name in enumerate(quadrupoles)}
