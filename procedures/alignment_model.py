@@ -24,6 +24,10 @@ Change = Callable[[str, float], Mapping[Key, float]]
 #: Movement of the beam in a quadrupole by which the effect of its gradient is computed [mm].
 MOVE_MM = 0.1
 _KICK_X = PARAMETERS.index("kick_x")
+#: Monitors on each side of a quadrupole by which the beam's movement in it is found.
+AROUND = 2
+#: Noise of a reading relative to a movement, and the smallest effect of a steerer that counts, relative to the largest.
+NOISE, SMALL = 5e-3, 1e-2
 #: Angle of a beam [mm/m] that counts as known where nothing tells it, in units of the quadrupoles' misalignment.
 UNKNOWN_ANGLE = 3.0
 
@@ -37,8 +41,10 @@ class AlignmentSteerers:
 
 
 def alignment_steerers(lattice: Lattice, quadrupoles: tuple[str, ...]) -> tuple[AlignmentSteerers, ...]:
-    """Choose the steerers for each quadrupole: those with the largest effect on the beam in it."""
-    return _best(*_moved(lattice, _magnets(lattice, quadrupoles)))
+    """Choose the steerers for each quadrupole: those elsewhere with the largest effect on the beam in it."""
+    magnets = _magnets(lattice, quadrupoles)
+    steerers, moved = _moved(lattice, magnets)
+    return _best(steerers, moved, _elsewhere(lattice, magnets, steerers))
 
 
 def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Change, step: Array) -> AlignmentModel:
@@ -51,11 +57,12 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
     ring = lattice.ring
     magnets = _magnets(lattice, quadrupoles)
     steerers, moved = _moved(lattice, magnets)
+    elsewhere = _elsewhere(lattice, magnets, steerers)
     propagate = Propagator(ring, chromatic=False)
     pattern = np.array(
         [
             _pattern(propagate, lattice, magnet, steerer, partial(change, magnet.name), float(each))
-            for magnet, steerer, each in zip(magnets, _best(steerers, moved), step, strict=True)
+            for magnet, steerer, each in zip(magnets, _best(steerers, moved, elsewhere), step, strict=True)
         ]
     )
     centres = np.array([_centre(lattice, m) for m in magnets])
@@ -64,7 +71,7 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
     nearest = away.argmin(axis=1) if monitor_s.size else np.full(len(magnets), -1)
     distance = away[np.arange(len(magnets)), nearest] if monitor_s.size else np.full(len(magnets), np.nan)
     straight, steered, error = _ways(lattice, magnets, nearest)
-    ratio = _ratios(lattice, steerers, moved, nearest)
+    between = _between(lattice, magnets, steerers, moved, elsewhere)
     return AlignmentModel(
         quadrupoles=quadrupoles,
         monitors=tuple(bpm.name for bpm in ring.bpms),
@@ -72,8 +79,8 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
         pattern_y=pattern[:, 1],
         monitor=nearest,
         distance_m=distance,
-        ratio_x=ratio[0],
-        ratio_y=ratio[1],
+        between_x=between[0],
+        between_y=between[1],
         straight_x=straight[0],
         straight_y=straight[1],
         straight_error=error,
@@ -140,9 +147,11 @@ def _moved(lattice: Lattice, magnets: list[Magnet]) -> tuple[tuple[str, ...], Ar
     return steerers, moved.transpose(1, 0, 2)
 
 
-def _best(steerers: tuple[str, ...], moved: Array) -> tuple[AlignmentSteerers, ...]:
+def _best(
+    steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]
+) -> tuple[AlignmentSteerers, ...]:
     """Choose the steerers with the largest movement (2, quadrupoles, steerers), as `_moved` has it."""
-    best = np.abs(moved).argmax(axis=2)
+    best = np.where(elsewhere, np.abs(moved), 0.0).argmax(axis=2)
     return tuple(
         AlignmentSteerers(
             (steerers[best[0, q]], steerers[best[1, q]]),
@@ -152,16 +161,53 @@ def _best(steerers: tuple[str, ...], moved: Array) -> tuple[AlignmentSteerers, .
     )
 
 
-def _ratios(lattice: Lattice, steerers: tuple[str, ...], moved: Array, nearest: NDArray[np.int64]) -> Array:
-    """Compute the movement in the quadrupole per movement at its monitor (2, quadrupoles), for the steerers chosen."""
-    orbit = 1e3 * supply_response(Propagator(lattice.ring), lattice, steerers).orbit
-    ratios = np.ones((2, len(nearest)))
-    for plane in range(2):
-        for q, monitor in enumerate(nearest):
-            best = int(np.abs(moved[plane, q]).argmax())
-            there = orbit[monitor, 2 * plane, best]
-            ratios[plane, q] = moved[plane, q, best] / there if there else np.nan
-    return ratios
+def _around(lattice: Lattice, magnet: Magnet) -> NDArray[np.int64]:
+    """Return the numbers of the monitors around a magnet: AROUND before it, from the farthest, and as many behind."""
+    ahead = (np.array(lattice.ring.monitors, dtype=int) - magnet.element) % len(lattice.ring.elements)
+    order = ahead.argsort()
+    count = min(AROUND, order.size // 2)
+    return np.concatenate((order[order.size - count :], order[:count]))
+
+
+def _elsewhere(lattice: Lattice, magnets: list[Magnet], steerers: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell for each quadrupole which steerers kick nowhere between the monitors around it (quadrupoles, steerers).
+
+    All of them where there is none.
+    """
+    total, at = len(lattice.ring.elements), np.array(lattice.ring.monitors, dtype=int)
+    found = np.ones((len(magnets), len(steerers)), dtype=bool)
+    fed = [np.array([m.element for m, _ in fed_by(lattice, name)]) for name in steerers]
+    for q, magnet in enumerate(magnets):
+        around = at[_around(lattice, magnet)]
+        if around.size:
+            span = (around[-1] - around[0]) % total
+            found[q] = [bool(((places - around[0]) % total > span).all()) for places in fed]
+    found[~found.any(axis=1)] = True
+    return found
+
+
+def _between(
+    lattice: Lattice, magnets: list[Magnet], steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]
+) -> Array:
+    """Compute the weights (2, quadrupoles, monitors) by which movements at monitors make that in a quadrupole.
+
+    Least squares over what all steerers elsewhere do, with as little of the monitors' noise as that allows.
+    """
+    orbit = 1e3 * supply_response(Propagator(lattice.ring), lattice, steerers).orbit[:, ::2]
+    weights = np.zeros((2, len(magnets), orbit.shape[0]))
+    for q, magnet in enumerate(magnets):
+        around = _around(lattice, magnet)
+        for plane in range(2):
+            seen, there = orbit[around, plane][:, elsewhere[q]], moved[plane, q, elsewhere[q]]
+            size = np.sqrt((seen**2).sum(axis=0) + there**2)
+            kicks = size > SMALL * size.max(initial=0.0)
+            if not kicks.any():
+                continue
+            still = NOISE * np.sqrt(kicks.sum()) * np.eye(around.size)
+            design = np.vstack(((seen / np.where(kicks, size, 1.0))[:, kicks].T, still))
+            target = np.concatenate(((there / np.where(kicks, size, 1.0))[kicks], np.zeros(around.size)))
+            weights[plane, q, around] = np.linalg.lstsq(design, target, rcond=None)[0]
+    return weights
 
 
 def _ways(lattice: Lattice, magnets: list[Magnet], nearest: NDArray[np.int64]) -> tuple[Array, Array, Array]:

@@ -1,10 +1,12 @@
 """Beam based alignment: the beam in each quadrupole, and what the monitors beside them should show there. Pure.
 
 The gradient of one quadrupole is changed both ways; the orbit moves as by a kick that is proportional to the distance u
-between the beam and the magnetic centre. The pattern of this kick at all monitors, from the model, gives u. Orbits that
-pass the quadrupole at several places give the reading of the nearest monitor for u = 0, in which the size of the
-pattern does not matter. What the beam does between quadrupole and monitor follows from its positions in all quadrupoles
-between two bending magnets, where it is straight but for kicks that are known (`AlignmentModel`).
+between the beam and the magnetic centre. The pattern of this kick at all monitors, from the model, gives u but for its
+size, which beta beating changes. Orbits that pass the quadrupole at several places give the size: the beam's movement
+in the quadrupole follows from the monitors on both sides of it, by the magnets between them alone. In the same way they
+give the reading of the nearest monitor for u = 0. What the beam does between quadrupole and monitor follows from its
+positions in all quadrupoles between two bending magnets, where it is straight but for kicks that are known
+(`AlignmentModel`).
 """
 
 import numpy as np
@@ -48,8 +50,9 @@ class AlignmentModel(Part):
     """Everything that the analysis takes from a model of the ring.
 
     `pattern_x`, `pattern_y` (quadrupoles, monitors): change of the readings per change of the setting and per mm of u.
-    `monitor` (quadrupoles): index of the monitor beside the quadrupole, -1 without one. `ratio_x`, `ratio_y`:
-    movement in the quadrupole per movement at that monitor when the beam is steered. `straight_x`, `straight_y`
+    `monitor` (quadrupoles): index of the monitor beside the quadrupole, -1 without one. `between_x`, `between_y`
+    (quadrupoles, monitors): the sum of movements at monitors, with these weights, is the movement in the quadrupole
+    when the beam is steered elsewhere; 0 but for the monitors around it. `straight_x`, `straight_y`
     (quadrupoles, quadrupoles): position at that monitor less position in the quadrupole, per mm of u in each
     quadrupole; `straight_error` in mm per mm of the quadrupoles' misalignment; `steered_x`, `steered_y`: the same
     difference per unit of each steerer.
@@ -61,8 +64,8 @@ class AlignmentModel(Part):
     pattern_y: Floats = quantity("", "quadrupoles", "monitors")
     monitor: Floats = quantity("", "quadrupoles")
     distance_m: Floats = quantity("m", "quadrupoles", description="from the quadrupole's centre to that monitor")
-    ratio_x: Floats = quantity("", "quadrupoles")
-    ratio_y: Floats = quantity("", "quadrupoles")
+    between_x: Floats = quantity("", "quadrupoles", "monitors")
+    between_y: Floats = quantity("", "quadrupoles", "monitors")
     straight_x: Floats = quantity("", "quadrupoles", "quadrupoles")
     straight_y: Floats = quantity("", "quadrupoles", "quadrupoles")
     straight_error: Floats = quantity("", "quadrupoles")
@@ -75,7 +78,13 @@ class AlignmentParameters(Parameters):
     """Parameters of the analysis, with what is known of the machine's errors (standard deviations)."""
 
     model: AlignmentModel
-    pattern_error: float = Field(default=0.05, description="relative, of the size of a pattern: beta beating")
+    pattern_error: float = Field(
+        default=0.1, description="relative, of the size of a pattern where no orbits tell it: beta beating"
+    )
+    between_error: float = Field(default=0.005, description="relative, of a movement between monitors: gradients there")
+    coupling_error: float = Field(
+        default=0.007, description="share of a change of the orbit in one plane that appears in the other: sextupoles"
+    )
     misalignment_mm: float = Field(default=0.03, description="of quadrupoles between two bending magnets")
     gain_error: float = Field(default=0.01, description="relative, of monitors")
     max_distance_m: float = Field(default=0.5, description="from a quadrupole to a monitor whose offset is wanted")
@@ -109,7 +118,7 @@ def analyse(data: AlignmentData, parameters: AlignmentParameters) -> AlignmentOu
         raise ProcedureError("the model's quadrupoles and monitors are not those of the data")
     position, position_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
     zero, zero_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
-    found = np.full((2, count), np.nan)
+    found, sizes = np.full((2, count), np.nan), np.full((2, count), np.nan)
     groups = _groups(data)
     fit = fit_slopes(data.change[:, None], groups, np.hstack((data.x_mm, data.y_mm)), curvature=True)
     noise = float(np.sqrt(np.nanmean(fit.noise**2)))
@@ -123,14 +132,19 @@ def analyse(data: AlignmentData, parameters: AlignmentParameters) -> AlignmentOu
             scan = _Scan(data, number, readings, pattern, noise)
             u, sigma = scan.u[scan.base], scan.u_error[scan.base]
             relative = parameters.pattern_error
-            if beside >= 0 and scan.spread > 10 * sigma:
-                zero[plane, number], zero_error[plane, number] = scan.crossing(beside)
-                ratio = (model.ratio_x, model.ratio_y)[plane][number]
-                found[plane, number] = scan.readings[scan.base, beside]
-                u = ratio * (found[plane, number] - zero[plane, number])
-                sigma, relative = np.hypot(zero_error[plane, number], scan.reading_error), parameters.gain_error
+            between = (model.between_x, model.between_y)[plane][number]
+            if scan.spread > 10 * sigma and between.any():
+                u, sigma = scan.position(between)
+                relative = float(np.hypot(parameters.gain_error, parameters.between_error))
+                if beside >= 0:
+                    zero[plane, number], zero_error[plane, number] = scan.crossing(beside)
+                    found[plane, number] = scan.readings[scan.base, beside]
             position[plane, number] = u
             position_error[plane, number] = np.hypot(sigma, relative * u)
+            sizes[plane, number] = scan.size
+    # Half of an orbit's change that sextupoles turn into the other plane looks like the pattern there.
+    other = np.abs(position[::-1]) * sizes[::-1] / sizes
+    position_error = np.hypot(position_error, parameters.coupling_error * other)
     offset, offset_error = _offsets(data, parameters, position, position_error, zero, zero_error, found)
     names = [
         data.monitors[int(index)] if index >= 0 and np.isfinite(value) else ""
@@ -161,38 +175,53 @@ class _Scan:
         used = np.isfinite(pattern) & np.isfinite(readings[mine]).all(axis=0)
         if orbits.size == 0 or not used.any() or not np.abs(pattern[used]).max() > 0.0:
             raise ProcedureError(f"{data.quadrupoles[number]}: there are no readings with an effect of its gradient")
-        found, errors, means, counts = [], [], [], []
+        found, errors, orbit_errors, seen = [], [], [], []
         square = float(pattern[used] @ pattern[used])
         for orbit in orbits:
             rows = mine & (data.orbit == orbit)
-            change = data.change[rows] - data.change[rows].mean()
-            size = float(change @ change)
-            if size == 0.0:
+            change = data.change[rows]
+            size = float(np.abs(change).max())
+            distinct = np.unique(change).size
+            if distinct < 2:
                 raise ProcedureError(f"{data.quadrupoles[number]}: its gradient was not changed on orbit {orbit:g}")
-            slope = change @ readings[rows] / size
+            # A large change moves the tunes: the orbit is not a straight line of it.
+            design = (change[:, None] / size) ** np.arange(min(3, distinct))
+            fitted = np.linalg.lstsq(design, readings[rows], rcond=None)[0]
+            inverse = np.linalg.inv(design.T @ design)
+            slope = fitted[1] / size
             found.append(float(pattern[used] @ slope[used]) / square)
-            errors.append(noise / np.sqrt(size * square))
-            # The orbit without a change of the gradient, also if the changes are not symmetric.
-            means.append(readings[rows].mean(axis=0) - slope * data.change[rows].mean())
-            counts.append(int(rows.sum()))
+            errors.append(noise * np.sqrt(inverse[1, 1] / square) / size)
+            seen.append(fitted[0])
+            orbit_errors.append(noise * np.sqrt(inverse[0, 0]))
         self.u, self.u_error = np.array(found), np.array(errors)
-        self.readings = np.array(means)
-        self.reading_error = noise / np.sqrt(min(counts))
+        self.readings, self.reading_error = np.array(seen), float(max(orbit_errors))
         self.base = int(np.argmin(np.abs(orbits)))
-        self.spread = float(np.ptp(self.u))
+        self.spread, self.size = float(np.ptp(self.u)), float(np.sqrt(square))
 
     def crossing(self, monitor: int) -> tuple[float, float]:
-        """Fit the monitor's reading by u: the reading for u = 0, and its standard deviation.
+        """Fit the monitor's reading by u: the reading for u = 0, and its standard deviation."""
+        weights, slope = self._at_zero(self.readings[:, monitor])
+        error = np.linalg.norm(weights) * np.hypot(self.reading_error, slope * self.u_error.max())
+        return float(weights @ self.readings[:, monitor]), float(error)
+
+    def position(self, between: Floats) -> tuple[float, float]:
+        """Find u of the base orbit by the movements at the monitors around, and its standard deviation."""
+        moved = (self.readings - self.readings[self.base])[:, between != 0.0] @ between[between != 0.0]
+        weights, slope = self._at_zero(moved)
+        # All movements are relative to the base orbit, whose noise they share.
+        own = weights - (np.arange(moved.size) == self.base)
+        noise = self.reading_error * np.linalg.norm(between) * np.linalg.norm(own)
+        error = np.hypot(noise, slope * np.linalg.norm(weights) * self.u_error.max())
+        return float(-weights @ moved), float(error)
+
+    def _at_zero(self, values: Floats) -> tuple[Floats, float]:
+        """Return the weights of orbits that give a value for u = 0, and its slope there.
 
         With three orbits or more by a parabola: steered beams are elsewhere in the sextupoles, so that the size of the
         pattern, and u with it, changes a little from orbit to orbit.
         """
-        at, seen = self.u, self.readings[:, monitor]
-        design = at[:, None] ** np.arange(min(3, at.size))
-        fitted = np.linalg.lstsq(design, seen, rcond=None)[0]
-        inverse = np.linalg.inv(design.T @ design)
-        each = np.hypot(self.reading_error, fitted[1] * self.u_error.max())
-        return float(fitted[0]), float(each * np.sqrt(inverse[0, 0]))
+        inverse = np.linalg.pinv(self.u[:, None] ** np.arange(min(3, self.u.size)))
+        return inverse[0], float(inverse[1] @ values)
 
 
 def _offsets(
@@ -209,11 +238,11 @@ def _offsets(
     offset, error = np.full_like(zero, np.nan), np.full_like(zero, np.nan)
     angle_error = parameters.misalignment_mm * model.straight_error
     known = np.nan_to_num(position_error)
-    for plane, (straight, steered, ratio) in enumerate(
-        ((model.straight_x, model.steered_x, model.ratio_x), (model.straight_y, model.steered_y, model.ratio_y))
+    for plane, (straight, steered) in enumerate(
+        ((model.straight_x, model.steered_x), (model.straight_y, model.steered_y))
     ):
         way = straight @ position[plane] + steered @ data.steerer_settings
-        there = way + (1.0 - ratio) * (zero[plane] - found[plane])
+        there = way + zero[plane] - found[plane] + position[plane]
         offset[plane] = zero[plane] - there
         error[plane] = np.sqrt(zero_error[plane] ** 2 + angle_error**2 + straight**2 @ known[plane] ** 2)
     return offset, error

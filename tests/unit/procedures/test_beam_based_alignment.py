@@ -96,7 +96,9 @@ def assert_targets(ring: NoisyRing, found: AlignmentOutcome) -> None:
     position, offset = truth(ring, found)
     errors = np.array([found.x_mm, found.y_mm]) - position
     assert np.median(np.abs(errors)) < 3e-3
-    assert 0.8 < np.std(errors / np.array([found.x_error_mm, found.y_error_mm])) < 1.25
+    pulls = errors / np.array([found.x_error_mm, found.y_error_mm])
+    assert 0.75 < np.std(pulls) < 1.1
+    assert np.abs(pulls).max() < 5.0  # also in quadrupoles far from a monitor, whatever the beta beating
     there = np.isfinite(offset)
     wrong = np.abs(np.array([found.offset_x_mm, found.offset_y_mm]) - offset)[there]
     assert np.median(wrong) < 3e-3
