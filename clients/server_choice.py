@@ -76,8 +76,8 @@ def choose_servers(
     if wanted:
         return tuple(Target(each.prefix, each.environment, each) for each in wanted)
     # A machine alone chooses among those that run; with a prefix that none of them has, it is elsewhere.
-    named = machine is None or (prefix is not None and all(each.prefix != prefix for each in running))
-    if server is None and named and (prefix is not None or config is not None or _has_epics(environ)):
+    elsewhere = machine is None or (prefix is not None and all(each.prefix != prefix for each in running))
+    if server is None and elsewhere and (prefix is not None or config is not None or _has_epics(environ)):
         return (_by_epics(prefix, config, environ),)
     if running:
         raise NoServerError("none of the running servers is the one that was chosen. Running:\n" + _list(running))

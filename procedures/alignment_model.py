@@ -147,9 +147,7 @@ def _moved(lattice: Lattice, magnets: list[Magnet]) -> tuple[tuple[str, ...], Ar
     return steerers, moved.transpose(1, 0, 2)
 
 
-def _best(
-    steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]
-) -> tuple[AlignmentSteerers, ...]:
+def _best(steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]) -> tuple[AlignmentSteerers, ...]:
     """Choose the steerers with the largest movement (2, quadrupoles, steerers), as `_moved` has it."""
     best = np.where(elsewhere, np.abs(moved), 0.0).argmax(axis=2)
     return tuple(

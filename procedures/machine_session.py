@@ -14,8 +14,8 @@ from typing import Any
 import gnomon
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.errors import ClientError
-from gnomon.clients.reading import Reading
 from gnomon.clients.machine_pvs import MachinePvs, find_machine_pvs
+from gnomon.clients.reading import Reading
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice, LatticeError, Ring
