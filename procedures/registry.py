@@ -6,10 +6,14 @@ from typing import Any
 
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures import (
+    aperture,
     beam_based_alignment,
     chromaticity,
     closed_bump,
     dispersion,
+    lifetime,
+    local_beta,
+    loss_map,
     optics_correction,
     optics_fit,
     orbit_correction,
@@ -126,6 +130,42 @@ _ALL = (
         optics_correction.OpticsCorrectionOutcome,
         optics_correction.analyse,
         ("outcome", ("changes",), ""),
+    ),
+    Procedure(
+        "beta",
+        "local beta functions by quadrupole scans",
+        local_beta.LocalBetaData,
+        local_beta.LocalBetaParameters,
+        local_beta.LocalBetaOutcome,
+        local_beta.analyse,
+        ("outcome", ("beta_x_m", "beta_y_m"), "s_m"),
+    ),
+    Procedure(
+        "lifetime",
+        "lifetime of the stored beam",
+        lifetime.LifetimeData,
+        lifetime.LifetimeParameters,
+        lifetime.LifetimeOutcome,
+        lifetime.analyse,
+        ("data", ("current_ma",), "time_s"),
+    ),
+    Procedure(
+        "aperture",
+        "aperture and lifetime by a closed bump",
+        aperture.ApertureData,
+        aperture.ApertureParameters,
+        aperture.ApertureOutcome,
+        aperture.analyse,
+        ("outcome", ("rate",), "displacement_mm"),
+    ),
+    Procedure(
+        "losses",
+        "losses over a region of working points",
+        loss_map.LossMapData,
+        loss_map.LossMapParameters,
+        loss_map.LossMapOutcome,
+        loss_map.analyse,
+        ("outcome", ("rate",), ""),
     ),
 )
 

@@ -11,6 +11,10 @@ from gnomon.procedures.registry import typed
 __all__ = ["Line", "summarise"]
 
 
+#: Beta functions of so many knobs are listed one by one.
+MAX_KNOBS = 12
+
+
 class Line(NamedTuple):
     """A line about an outcome."""
 
@@ -148,6 +152,67 @@ def _optics(found: Any) -> list[Line]:
     return [*lines, *_changes(found), Line("at their limits", ", ".join(found.at_limit) or "none")]
 
 
+def _beta(found: Any) -> list[Line]:
+    if len(found.knobs) <= MAX_KNOBS:
+        lines = [
+            Line(f"beta {plane} in {name}", _pm(value, error) + f" (model {model:.4g})", "m")
+            for plane in "xy"
+            for name, value, error, model in zip(
+                found.knobs,
+                *(getattr(found, field.format(plane)) for field in ("beta_{}_m", "beta_{}_error_m", "model_{}_m")),
+                strict=True,
+            )
+        ]
+    else:
+        lines = [Line("quadrupoles", f"{len(found.knobs)}")]
+        for plane in "xy":
+            beating = getattr(found, f"beating_{plane}")
+            error = np.median(getattr(found, f"beta_{plane}_error_m") / getattr(found, f"beta_{plane}_m"))
+            lines.append(Line(f"beta beating {plane}, rms", f"{np.sqrt(np.mean(beating**2)):.2%} ± {error:.2%}"))
+    worst = f"x {np.abs(found.left_behind[0]).max():.1e}, y {np.abs(found.left_behind[1]).max():.1e}"
+    return [*lines, Line("largest tune change left behind", worst)]
+
+
+def _lifetime(found: Any) -> list[Line]:
+    lines = [Line("lifetime", _pm(found.lifetime_h, found.lifetime_error_h), "h")]
+    if not np.isfinite(found.lifetime_h) or found.lifetime_error_h > 0.3 * found.lifetime_h:
+        lines.append(Line("at least", f"{found.lowest_h:.4g}", "h"))
+    if np.isfinite(found.shown_h):
+        lines.append(Line("the machine shows", f"{found.shown_h:.4g}", "h"))
+    lines.append(Line("current", f"{found.current_ma:.5g}", "mA"))
+    lines.append(Line("measured for", f"{found.duration_s:.3g}", "s"))
+    return [*lines, Line("injections cut out", f"{found.injections}")] if found.injections else lines
+
+
+def _aperture(found: Any) -> list[Line]:
+    lines = []
+    for side, name in enumerate(("low", "high")):
+        lines.append(Line(f"{name} side: reached", f"{found.reached_mm[side]:.4g}", "mm"))
+        if np.isfinite(found.wall_mm[side]):
+            limit = _pm(found.at_lifetime_mm[side], found.at_lifetime_error_mm[side])
+            lines.append(Line(f"{name} side: lifetime {found.lifetime_h:g} h at", limit, "mm"))
+            lines.append(Line(f"{name} side: wall", _pm(found.wall_mm[side], found.wall_error_mm[side]), "mm"))
+        lines.append(Line(f"{name} side: ended", found.ends[side]))
+    if np.isfinite(found.full_mm):
+        lines.append(Line("from wall to wall", f"{found.full_mm:.4g}", "mm"))
+    return lines
+
+
+def _losses(found: Any) -> list[Line]:
+    lines = [
+        Line("points, with losses, lost", f"{len(found.rate)}, {found.has_losses.sum():g}, {found.lost.sum():g}"),
+        Line("rate of losses elsewhere", f"{found.base_rate:.3g}", "1/s"),
+    ]
+    lines += [
+        Line(name, _pm(rate, error), "1/s")
+        for name, rate, error in zip(found.resonances, found.resonance_rate, found.resonance_rate_error, strict=True)
+    ]
+    if found.resonances:
+        lines.append(Line("width of the resonances", f"{found.width:.2g}"))
+    lines.append(Line("points with losses, unexplained", f"{found.unexplained}"))
+    return [*lines, Line("ended early", found.end)] if found.end else lines
+
+
 _SUMMARIES: dict[str, Callable[[Any], list[Line]]] = {
     "orm": _orm,
     "dispersion": _dispersion,
@@ -159,4 +224,8 @@ _SUMMARIES: dict[str, Callable[[Any], list[Line]]] = {
     "bump": _bump,
     "optics-fit": _optics_fit,
     "optics": _optics,
+    "beta": _beta,
+    "lifetime": _lifetime,
+    "aperture": _aperture,
+    "losses": _losses,
 }
