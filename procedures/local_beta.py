@@ -74,7 +74,7 @@ class LocalBetaOutcome(Outcome):
     beating_x: Floats = quantity("", "knobs", description="beta over that of the model, less 1")
     beating_y: Floats = quantity("", "knobs", description="beta over that of the model, less 1")
     tune_change: Floats = quantity("", "plane", "knobs", description="largest change of the tune that was made")
-    left_behind: Floats = quantity(
+    tune_left: Floats = quantity(
         "", "plane", "knobs", description="tune at the end less at the beginning, both at the first setting"
     )
     noise: Floats = quantity("", "plane", description="noise of one tune, from all residuals")
@@ -131,6 +131,6 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
         beating_x=beta[0] / model.beta_x_m - 1.0,
         beating_y=beta[1] / model.beta_y_m - 1.0,
         tune_change=moved,
-        left_behind=behind,
+        tune_left=behind,
         noise=noise,
     )

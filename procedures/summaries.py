@@ -169,7 +169,7 @@ def _beta(found: Any) -> list[Line]:
             beating = getattr(found, f"beating_{plane}")
             error = np.median(getattr(found, f"beta_{plane}_error_m") / getattr(found, f"beta_{plane}_m"))
             lines.append(Line(f"beta beating {plane}, rms", f"{np.sqrt(np.mean(beating**2)):.2%} ± {error:.2%}"))
-    worst = f"x {np.abs(found.left_behind[0]).max():.1e}, y {np.abs(found.left_behind[1]).max():.1e}"
+    worst = f"x {np.abs(found.tune_left[0]).max():.1e}, y {np.abs(found.tune_left[1]).max():.1e}"
     return [*lines, Line("largest tune change left behind", worst)]
 
 

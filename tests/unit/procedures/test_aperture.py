@@ -42,7 +42,7 @@ def found(data: ApertureData, wrong: float = 1.2) -> ApertureOutcome:
 
 
 def limit(plane: str, wall: float) -> float:
-    """Where the lifetime is 0.1 h, in readings."""
+    """Reading at which the lifetime is 0.1 h."""
     return GAIN * (wall - np.sqrt(2.0 * xi_of_rate(1.0 / 360.0, PLANES[plane][2])) * size(plane))
 
 

@@ -20,7 +20,7 @@ def test_rates_are_true_and_their_stated_errors_have_unit_width() -> None:
     assert np.mean([each.noise_ma for each in found]) == pytest.approx(5e-3, rel=0.1)
 
 
-def test_what_is_injected_meanwhile_is_cut_out() -> None:
+def test_injections_meanwhile_are_cut_out() -> None:
     times, rate = np.arange(30.0), 1e-4
     seen = current(rate, times, 1e-4, 1)
     seen[12:] += 0.4
