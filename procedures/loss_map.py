@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.optimize import minimize_scalar, nnls
 
-from gnomon.lattice.resonances import ResonanceLine, resonance_lines
+from gnomon.lattice import ResonanceLine, resonance_lines
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_rates import fit_loss_rate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnomon.ioc.app.imperfect.losses import THIRD_ORDER
-from gnomon.lattice.resonances import ResonanceLine, resonance_lines
+from gnomon.lattice import ResonanceLine, resonance_lines
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_map import LossMapData, LossMapOutcome, LossMapParameters, analyse
 from gnomon.propagator import Resonance, resonance_loss_rate
