@@ -1,0 +1,106 @@
+"""A machine at which procedures are carried out: its session and devices, its readings, and the way to act on it."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import Key, Lattice
+from gnomon.lattice.units import conversion_factor
+from gnomon.procedures.documents import Run
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.machine_session import MachineSession
+from gnomon.procedures.results import Results
+
+if TYPE_CHECKING:
+    from gnomon.clients.bluesky_devices import RingDevices
+    from gnomon.recorder.apply import Applied
+
+__all__ = ["Bench"]
+
+Report = Callable[[str, Any, str], None]
+
+
+@dataclass
+class Bench:
+    """A machine, the folder of results, and the protocol of the devices.
+
+    `pvs` is another PV document than the machine's own. `report` is told each write to a machine: event, step, remark.
+    """
+
+    session: MachineSession
+    results: Results
+    protocol: Literal["pva", "ca"] = "pva"
+    pvs: str | None = None
+    report: Report = lambda event, step, remark: None
+
+    def devices(self) -> "RingDevices":
+        """Make the devices of the ring. Raises ClientError without Bluesky."""
+        from gnomon.clients import devices
+
+        return devices(self.session.machine, prefix=self.session.prefix, protocol=self.protocol, pvs=self.pvs)
+
+    def read(
+        self, what: Literal["orbit", "tunes"], readings: int, interrupted: Callable[[], None] | None = None
+    ) -> NDArray[np.float64]:
+        """Read orbit (2, monitors) [mm] or tunes (2,), averaged over readings."""
+        ring = self.devices()  # says so if Bluesky is missing
+        from gnomon.procedures.plans import Recording, orbit_plan, run_plan, tunes_plan
+
+        recording = Recording()
+        run_plan((orbit_plan if what == "orbit" else tunes_plan)(ring, recording, readings), notice=interrupted)
+        return np.array([recording.column(plane).mean(axis=0) for plane in "xy"])
+
+    def reference_mm(self) -> NDArray[np.float64]:
+        """Read the server's reference orbit (2, monitors) [mm]; 0 where there is none."""
+        found = {info.source: info.name for info in self.session.client.pvs.values()}
+        names = [found.get(f"reference.{plane}") for plane in "xy"]
+        known = [name for name in names if name is not None]
+        if len(known) < len(names):
+            return np.zeros((2, 1))
+        readings = self.session.client.get(*known)
+        return np.array([conversion_factor(each.unit, "mm") * np.asarray(each.value, dtype=float) for each in readings])
+
+    def outcome_of(self, name: str, procedure: str) -> tuple[Run, Mapping[str, Any]]:
+        """Load a stored result of a procedure, and its outcome. Raises ProcedureError."""
+        run = self.results.load(name)
+        if run.procedure != procedure or run.outcome is None:
+            raise ProcedureError(f"{run.name} is not a finished result of {procedure}")
+        return run, run.outcome
+
+    def act(self, present: Lattice, settings: Mapping[Key, float], note: str) -> "Applied":
+        """Make settings: on a twin as one command, on a machine one by one with a replay's checks."""
+        from gnomon.recorder.apply import SetStep, TwinTarget, apply
+        from gnomon.recorder.remote import PvaRemote
+
+        steps = [SetStep(key, value) for key, value in settings.items()]
+        if self.session.role == "twin":
+            remote = PvaRemote(environment=self.session.client.target.environment)
+            return apply(steps, TwinTarget(remote, self.session.prefix, present), note)
+        with self._machine(present) as target:
+            return apply(steps, target, note)
+
+    @contextmanager
+    def _machine(self, present: Lattice) -> Iterator[Any]:
+        from gnomon.clients.machine_pvs import find_machine_pvs
+        from gnomon.propagator import Propagator
+        from gnomon.recorder.apply import MachineTarget
+        from gnomon.recorder.epics_machine import EpicsMachine
+        from gnomon.recorder.replay_execution import AuditFile
+
+        for name, value in self.session.client.target.environment.items():
+            os.environ.setdefault(name, value)
+        session = self.session
+        specs = find_machine_pvs(session.machine, session.prefix, self.pvs).specs
+        self.results.folder.mkdir(parents=True, exist_ok=True)
+        audit = AuditFile(self.results.folder / "applied.jsonl")
+        try:
+            yield MachineTarget(
+                EpicsMachine(), session.prefix, present, specs, Propagator(present.ring), audit, self.report
+            )
+        finally:
+            audit.close()

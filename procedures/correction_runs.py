@@ -1,0 +1,132 @@
+"""Corrections at a machine: each reads what it corrects, and proposes; `runnable` shows, applies and keeps it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from gnomon.lattice import Lattice
+from gnomon.procedures.bench import Bench
+from gnomon.procedures.chromaticity import ChromaticityOutcome
+from gnomon.procedures.correcting import Proposal, propose_bump, propose_orbit, propose_working_point
+from gnomon.procedures.correcting_optics import propose_optics
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.optics_correction import OpticsCorrectionParameters
+from gnomon.procedures.optics_fit import OpticsFitOutcome
+from gnomon.procedures.orbit_correction import OrbitCorrectionParameters
+from gnomon.procedures.orbit_response import OrbitResponseOutcome
+from gnomon.procedures.procedure_options import (
+    BumpOptions,
+    ChromaticityCorrectionOptions,
+    CorrectionOptions,
+    OpticsCorrectionOptions,
+    OrbitCorrectionOptions,
+    TuneCorrectionOptions,
+)
+from gnomon.procedures.tune_response import TuneResponseOutcome
+from gnomon.propagator import Propagator
+
+__all__ = ["CORRECTIONS", "Correction", "Propose"]
+
+#: Reads, and proposes settings about the present lattice.
+Propose = Callable[[Lattice], Proposal]
+
+
+class Correction(NamedTuple):
+    """A correction: title, options, and what prepares it. `prepare` gets what is to be called on an interrupt."""
+
+    title: str
+    options: type[CorrectionOptions]
+    prepare: Callable[[Bench, Any, Callable[[], None]], Propose]
+
+
+def _orbit(bench: Bench, options: OrbitCorrectionOptions, interrupted: Callable[[], None]) -> Propose:
+    parameters = OrbitCorrectionParameters(
+        method=options.method, strength=options.strength, fraction=options.fraction, use_rf=options.rf,
+        dead=options.dead, max_step=options.max_step,
+    )  # fmt: skip
+    measured: OrbitResponseOutcome | None = None
+    if options.response is not None:
+        measured = OrbitResponseOutcome.model_validate(bench.outcome_of(options.response, "orm")[1])
+
+    def propose(present: Lattice) -> Proposal:
+        away = bench.read("orbit", options.readings, interrupted) - bench.reference_mm()
+        model = bench.session.model_lattice(present)
+        return propose_orbit(present, away, parameters, options.devices, measured, model)
+
+    return propose
+
+
+def _tune(bench: Bench, options: TuneCorrectionOptions, interrupted: Callable[[], None]) -> Propose:
+    wanted = np.array(options.to) % 1.0
+    measured: TuneResponseOutcome | None = None
+    if options.response is not None:
+        measured = TuneResponseOutcome.model_validate(bench.outcome_of(options.response, "tune-response")[1])
+
+    def propose(present: Lattice) -> Proposal:
+        tunes = bench.read("tunes", options.readings, interrupted)
+        model = bench.session.model_lattice(present)
+        return propose_working_point(present, "tune", tunes, wanted, options.devices, measured, model)
+
+    return propose
+
+
+def _chromaticity(bench: Bench, options: ChromaticityCorrectionOptions, _: Callable[[], None]) -> Propose:
+    def propose(present: Lattice) -> Proposal:
+        model = bench.session.model_lattice(present)
+        if options.measured is None:
+            found = Propagator(model.ring)(model).chromaticity
+        else:
+            found = _measured_chromaticity(bench, options.measured)
+        return propose_working_point(
+            present, "chromaticity", found, np.array(options.to), options.devices, model=model
+        )
+
+    return propose
+
+
+def _measured_chromaticity(bench: Bench, name: str) -> "np.typing.NDArray[np.float64]":
+    run, outcome = bench.outcome_of(name, "chromaticity")
+    present = bench.session.state().lattice_id
+    if run.provenance.lattice_id_after != present:
+        raise ProcedureError(
+            f"{run.name} was measured with lattice {run.provenance.lattice_id_after}, the present one is {present}: "
+            "measure again"
+        )
+    return ChromaticityOutcome.model_validate(outcome).chromaticity
+
+
+def _optics(bench: Bench, options: OpticsCorrectionOptions, _: Callable[[], None]) -> Propose:
+    found = OpticsFitOutcome.model_validate(bench.outcome_of(options.fit, "optics-fit")[1])
+    error = float(np.sqrt(np.mean(found.beating_error**2)))
+    parameters = OpticsCorrectionParameters(strength=options.strength, error=error, fraction=options.fraction)
+
+    def propose(present: Lattice) -> Proposal:
+        return propose_optics(present, found, parameters, options.devices, bench.session.model_lattice(present))
+
+    return propose
+
+
+def _bump(bench: Bench, options: BumpOptions, _: Callable[[], None]) -> Propose:
+    position = options.x if options.x is not None else options.y or 0.0
+    wanted: dict[Literal["position", "angle"], float] = {"position": position}
+    if options.angle is not None:
+        wanted["angle"] = options.angle
+
+    def propose(present: Lattice) -> Proposal:
+        model = bench.session.model_lattice(present)
+        return propose_bump(present, options.monitor, options.plane, wanted, options.steerers, options.rf, model)
+
+    return propose
+
+
+#: Corrections by the name under which they are carried out.
+CORRECTIONS: Mapping[str, Correction] = {
+    "correct-orbit": Correction("orbit correction", OrbitCorrectionOptions, _orbit),
+    "correct-tune": Correction("correction of the tunes", TuneCorrectionOptions, _tune),
+    "correct-chromaticity": Correction(
+        "correction of the chromaticities", ChromaticityCorrectionOptions, _chromaticity
+    ),
+    "correct-optics": Correction("correction of the optics", OpticsCorrectionOptions, _optics),
+    "bump": Correction("closed bump", BumpOptions, _bump),
+}

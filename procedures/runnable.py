@@ -1,0 +1,210 @@
+"""All procedures that can be carried out at a machine, in one table: name, options, and the function that does it.
+
+The command line, the services, the queue server and the process variables reach procedures through it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError, create_model
+
+from gnomon.lattice import GnomonError, Lattice
+from gnomon.lattice.near_names import near_names_hint
+from gnomon.procedures import procedure_options as options_of
+from gnomon.procedures.bench import Bench
+from gnomon.procedures.correction_runs import CORRECTIONS
+from gnomon.procedures.documents import Run, now
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.fitting_optics import fit_optics
+from gnomon.procedures.measuring import MEASUREMENTS, MeasureOptions, measure
+from gnomon.procedures.procedure_options import CorrectionOptions, OpticsFitOptions, ProcedureOptions
+from gnomon.procedures.registry import PROCEDURES
+from gnomon.procedures.results import new_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gnomon.procedures.correcting import Proposal
+    from gnomon.procedures.plans import MeasuredRow
+    from gnomon.recorder.apply import Applied
+
+__all__ = ["RUNNABLE", "Finished", "Runnable", "Watcher", "checked_options", "find_runnable", "run_procedure"]
+
+Kind = Literal["measurement", "analysis", "correction", "script"]
+
+
+class Watcher:
+    """Told what a procedure does while it runs; does nothing by itself. Override what you need."""
+
+    def phase(self, name: str, text: str = "") -> None:
+        """Begin a phase: `preparing`, `measuring`, `computing`, `applying`, `putting back`."""
+
+    def row(self, row: "MeasuredRow", total: int) -> None:
+        """Take a row that was measured; `total` are expected."""
+
+    def document(self, name: str, document: dict[str, Any]) -> None:
+        """Take a document of Bluesky."""
+
+    def proposal(self, step: int, present: Lattice, proposal: "Proposal", run: Run) -> None:
+        """Take the settings that a correction proposes; they are not made yet."""
+
+    def applied(self, step: int, made: "Applied", run: Run, file: "Path") -> None:
+        """Take the result of settings that were made."""
+
+    def interrupted(self) -> None:
+        """Learn that the procedure is being ended, and the machine put back."""
+        self.phase("putting back")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a procedure: stored runs with their files, proposals that were not applied, the reason if it failed.
+
+    `applied` counts the settings that a correction made.
+    """
+
+    runs: "tuple[tuple[Run, Path], ...]" = ()
+    proposals: tuple[Run, ...] = ()
+    failure: BaseException | None = None
+    applied: int = 0
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A procedure that can be carried out; `run_procedure` does it."""
+
+    name: str
+    title: str
+    kind: Kind
+    options: type[ProcedureOptions]
+    run: Callable[[Bench, Any, Watcher], Finished]
+
+
+def find_runnable(name: str) -> Runnable:
+    """Find a procedure by name. Raises ProcedureError with near names."""
+    if name not in RUNNABLE:
+        raise ProcedureError(f"there is no procedure {name!r}{near_names_hint(name, list(RUNNABLE))}")
+    return RUNNABLE[name]
+
+
+def checked_options(runnable: Runnable, given: Mapping[str, Any]) -> ProcedureOptions:
+    """Check options of a procedure. Raises ProcedureError that names the first wrong one."""
+    try:
+        return runnable.options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ProcedureError(f"{runnable.name}: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, watcher: Watcher) -> Finished:
+    """Carry out a procedure; runs that measured or set something are stored in the bench's results.
+
+    The machine is as it was afterwards, but for what a correction applied. Raises ProcedureError and ClientError for
+    what is found before anything is set, Interrupted if a correction was interrupted while it read.
+    """
+    from gnomon.procedures.nexus import require_h5py
+
+    require_h5py()
+    watcher.phase("preparing")
+    return runnable.run(bench, options, watcher)
+
+
+def _measurement(name: str) -> Callable[[Bench, Any, Watcher], Finished]:
+    def run(bench: Bench, options: ProcedureOptions, watcher: Watcher) -> Finished:
+        known = {each.name for each in fields(MeasureOptions)}
+        chosen = MeasureOptions(**{key: value for key, value in options if key in known})
+        watcher.phase("measuring")
+        found, failure = measure(
+            name, bench.session, bench.devices(), chosen, watcher.row, watcher.document, watcher.interrupted
+        )
+        return Finished(((found, bench.results.save(found)),), failure=failure)
+
+    return run
+
+
+def _optics_fit(bench: Bench, options: OpticsFitOptions, watcher: Watcher) -> Finished:
+    session, results = bench.session, bench.results
+    measured = results.load(options.orm), results.load(options.dispersion) if options.dispersion else None
+    before, started, present = session.state(), now(), session.present_lattice()
+    model = session.model_lattice(present)
+    watcher.phase("computing")
+    run = fit_optics(present, model, *measured, options.note, by_supply=options.by_supply, gradient=options.gradient)
+    run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
+    return Finished(((run, results.save(run)),))
+
+
+def _correction(name: str) -> Callable[[Bench, Any, Watcher], Finished]:
+    def run(bench: Bench, options: CorrectionOptions, watcher: Watcher) -> Finished:
+        return _correct(name, bench, options, watcher)
+
+    return run
+
+
+def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watcher) -> Finished:
+    """Propose, and with `apply` make the settings, `steps` times; each step that acts is a run."""
+    session = bench.session
+    propose = CORRECTIONS[name].prepare(bench, options, watcher.interrupted)
+    runs: list[tuple[Run, Path]] = []
+    proposals: list[Run] = []
+    applied = 0
+    for step in range(1, (getattr(options, "steps", 1) if options.apply else 1) + 1):
+        watcher.phase("measuring", f"step {step}")
+        before, started, present = session.state(), now(), session.present_lattice()
+        proposal = propose(present)
+        run = Run(
+            name=new_name(proposal.procedure), procedure=proposal.procedure, note=options.note,
+            data=proposal.data.model_dump(), parameters=proposal.parameters.model_dump(),
+            outcome=proposal.outcome.model_dump(),
+        )  # fmt: skip
+        watcher.proposal(step, present, proposal, run)
+        if not proposal.expectation.found:
+            raise ProcedureError(f"{proposal.expectation.reason}; nothing was set")
+        if not (options.apply and proposal.settings):
+            told = session.provenance(before, before, started)
+            proposals.append(run.model_copy(update={"provenance": told, "reason": "proposed; nothing was set"}))
+            continue
+        watcher.phase("applying", f"{len(proposal.settings)} settings")
+        try:
+            made = bench.act(present, proposal.settings, options.note or f"correct {proposal.procedure}")
+        except (GnomonError, OSError, TimeoutError) as error:
+            return Finished(tuple(runs), (*proposals, run), error, applied)
+        applied += made.done
+        run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
+        runs.append((run, bench.results.save(run)))
+        watcher.applied(step, made, *runs[-1])
+    return Finished(tuple(runs), tuple(proposals), applied=applied)
+
+
+#: Options of measurements that use some of those of MeasureOptions; others take all of them.
+_OPTIONS: Mapping[str, type[ProcedureOptions]] = {
+    "orm": options_of.OrbitResponseOptions,
+    "dispersion": options_of.DispersionOptions,
+    "chromaticity": options_of.ChromaticityOptions,
+    "tune-response": options_of.TuneResponseOptions,
+    "bba": options_of.AlignmentOptions,
+}
+
+
+def _all_options() -> type[ProcedureOptions]:
+    """Make the document of all options of MeasureOptions."""
+    made: dict[str, Any] = {
+        each.name: (each.type, Field(default=each.default)) for each in fields(MeasureOptions) if each.name != "note"
+    }
+    return create_model("AllMeasureOptions", __base__=ProcedureOptions, **made)
+
+
+def _table() -> dict[str, Runnable]:
+    made = [
+        Runnable(name, PROCEDURES[name].title, "measurement", _OPTIONS.get(name, _all_options()), _measurement(name))
+        for name in MEASUREMENTS
+    ]
+    made.append(Runnable("optics-fit", PROCEDURES["optics-fit"].title, "analysis", OpticsFitOptions, _optics_fit))
+    made += [Runnable(name, each.title, "correction", each.options, _correction(name))
+             for name, each in CORRECTIONS.items()]  # fmt: skip
+    return {each.name: each for each in made}
+
+
+#: What can be carried out, by name.
+RUNNABLE: Mapping[str, Runnable] = _table()
