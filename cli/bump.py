@@ -1,16 +1,12 @@
 """`gnomon bump`: a closed bump of 3, 4 or more steerers at a monitor; acts only with --apply."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from gnomon.cli.applying import Acting, correct, open_desk
+from gnomon.cli.applying import Acting, correct
 from gnomon.cli.connection import Connection, PatientConnection
 from gnomon.cli.option_group import with_options
-
-if TYPE_CHECKING:
-    from gnomon.lattice import Lattice
-    from gnomon.procedures.correcting import Proposal
 
 Millimetres = Annotated[float | None, typer.Option(help="Position at the monitor, relative to now [mm].")]
 
@@ -33,18 +29,7 @@ def bump(
     A horizontal bump of four steerers in dispersion changes the momentum, and the orbit everywhere: give --rf, or more
     steerers. `gnomon log undo --last 1` takes a twin's bump away.
     """
-    from gnomon.procedures.correcting import propose_bump
-
     if (x is None) == (y is None):
         raise typer.BadParameter("give --x or --y, one of them")
-    plane: Literal["x", "y"] = "x" if x is not None else "y"
-    wanted: dict[Literal["position", "angle"], float] = {"position": x if x is not None else y or 0.0}
-    if angle is not None:
-        wanted["angle"] = angle
-
-    with open_desk(connection, acting) as desk:
-
-        def propose(lattice: "Lattice") -> "Proposal":
-            return propose_bump(lattice, monitor, plane, wanted, steerers, rf, desk.session.model_lattice(lattice))
-
-        correct(desk, propose, acting)
+    chosen = {"monitor": monitor, "x": x, "y": y, "angle": angle, "steerers": steerers, "rf": rf}
+    correct("bump", connection, acting, chosen)

@@ -1,21 +1,13 @@
 """`gnomon correct`: bring orbit, tunes, chromaticities and optics where they should be; acts only with --apply."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from gnomon.cli.applying import Acting, Desk, correct, open_desk
+from gnomon.cli.applying import Acting, correct
 from gnomon.cli.connection import Connection, PatientConnection
 from gnomon.cli.option_group import with_options
 from gnomon.lattice.text import NotANumberError, parse_number, shorten
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from gnomon.lattice import Lattice
-    from gnomon.procedures.correcting import Proposal
-    from gnomon.procedures.orbit_response import OrbitResponseOutcome
-    from gnomon.procedures.tune_response import TuneResponseOutcome
 
 app = typer.Typer(
     no_args_is_help=True, help="Propose settings that correct orbit, tunes, chromaticities or optics, and make them."
@@ -57,21 +49,12 @@ def orbit(
 
     On a twin all settings are one command; on a machine each is written and verified before the next, as in a replay.
     """
-    from gnomon.procedures.correcting import propose_orbit
-    from gnomon.procedures.orbit_correction import OrbitCorrectionParameters
-
-    parameters = OrbitCorrectionParameters(
-        method=method, strength=strength, fraction=fraction, use_rf=rf, dead=tuple(dead or ()), max_step=max_step
-    )
-    with open_desk(connection, acting) as desk:
-        measured = _orbit_response(desk, response)
-
-        def propose(lattice: "Lattice") -> "Proposal":
-            away = desk.read("orbit", readings) - _reference(desk)
-            model = desk.session.model_lattice(lattice)
-            return propose_orbit(lattice, away, parameters, tuple(steerers or ("*",)), measured, model)
-
-        correct(desk, propose, acting)
+    chosen = {
+        "devices": tuple(steerers or ("*",)), "method": method, "strength": strength, "fraction": fraction, "rf": rf,
+        "dead": tuple(dead or ()), "max_step": max_step, "response": response, "readings": readings,
+        "steps": acting.steps,
+    }  # fmt: skip
+    correct("correct-orbit", connection, acting, chosen)
 
 
 @app.command()
@@ -87,20 +70,11 @@ def tune(
     connection: Connection,
 ) -> None:
     """Bring the tunes to values, their integer part left out. For example `gnomon correct tune --to .85,.73`."""
-    import numpy as np
-
-    from gnomon.procedures.correcting import propose_working_point
-
-    wanted = np.array(_pair(to, "--to")) % 1.0
-    with open_desk(connection, acting) as desk:
-        measured = _tune_response(desk, response)
-
-        def propose(lattice: "Lattice") -> "Proposal":
-            tunes = desk.read("tunes", readings)
-            model = desk.session.model_lattice(lattice)
-            return propose_working_point(lattice, "tune", tunes, wanted, _patterns(supplies), measured, model)
-
-        correct(desk, propose, acting)
+    chosen = {
+        "to": _pair(to, "--to"), "devices": _patterns(supplies), "response": response, "readings": readings,
+        "steps": acting.steps,
+    }  # fmt: skip
+    correct("correct-tune", connection, acting, chosen)
 
 
 @app.command()
@@ -123,23 +97,8 @@ def chromaticity(
 
     What was measured must be at the present settings: measure again after each correction.
     """
-    import numpy as np
-
-    from gnomon.procedures.correcting import propose_working_point
-    from gnomon.propagator import Propagator
-
-    wanted = np.array(_pair(to, "--to"))
-    with open_desk(connection, acting) as desk:
-
-        def propose(lattice: "Lattice") -> "Proposal":
-            model = desk.session.model_lattice(lattice)
-            if measured is None:
-                present = Propagator(model.ring)(model).chromaticity
-            else:
-                present = _measured_chromaticity(desk, measured)
-            return propose_working_point(lattice, "chromaticity", present, wanted, _patterns(supplies), model=model)
-
-        correct(desk, propose, acting)
+    chosen = {"to": _pair(to, "--to"), "devices": _patterns(supplies), "measured": measured}
+    correct("correct-chromaticity", connection, acting, chosen)
 
 
 @app.command()
@@ -160,71 +119,8 @@ def optics(
 
     For example `gnomon correct optics --with 'Q3*,Q4*'`. The model is the one from which the fit started.
     """
-    import numpy as np
-
-    from gnomon.procedures.correcting_optics import propose_optics
-    from gnomon.procedures.optics_correction import OpticsCorrectionParameters
-    from gnomon.procedures.optics_fit import OpticsFitOutcome
-
-    with open_desk(connection, acting) as desk:
-        found = OpticsFitOutcome.model_validate(_outcome(desk, fit, "optics-fit"))
-        error = float(np.sqrt(np.mean(found.beating_error**2)))
-        parameters = OpticsCorrectionParameters(strength=strength, error=error, fraction=fraction)
-
-        def propose(lattice: "Lattice") -> "Proposal":
-            return propose_optics(lattice, found, parameters, _patterns(supplies), desk.session.model_lattice(lattice))
-
-        correct(desk, propose, acting)
-
-
-def _reference(desk: Desk) -> "np.typing.NDArray[np.float64]":
-    """Read the server's reference orbit (2, monitors) [mm]; 0 where there is none."""
-    import numpy as np
-
-    from gnomon.db import sources
-    from gnomon.lattice.units import conversion_factor
-
-    specs = [desk.session.pvs.first(source) for source in sources.REFERENCE]
-    names = [spec.name for spec in specs if spec is not None]
-    if not desk.session.role or len(names) < len(specs):
-        return np.zeros((2, 1))
-    readings = desk.session.client.get(*names)
-    return np.array([conversion_factor(each.unit, "mm") * np.asarray(each.value, dtype=float) for each in readings])
-
-
-def _orbit_response(desk: Desk, name: str | None) -> "OrbitResponseOutcome | None":
-    from gnomon.procedures.orbit_response import OrbitResponseOutcome
-
-    return None if name is None else OrbitResponseOutcome.model_validate(_outcome(desk, name, "orm"))
-
-
-def _tune_response(desk: Desk, name: str | None) -> "TuneResponseOutcome | None":
-    from gnomon.procedures.tune_response import TuneResponseOutcome
-
-    return None if name is None else TuneResponseOutcome.model_validate(_outcome(desk, name, "tune-response"))
-
-
-def _measured_chromaticity(desk: Desk, name: str) -> "np.typing.NDArray[np.float64]":
-    from gnomon.procedures.chromaticity import ChromaticityOutcome
-
-    run = desk.results.load(name)
-    present = desk.session.state().lattice_id
-    if run.provenance.lattice_id_after != present:
-        raise typer.BadParameter(
-            f"{run.name} was measured with lattice {run.provenance.lattice_id_after}, the present one is {present}: "
-            "measure again",
-            param_hint="--measured",
-        )
-    return ChromaticityOutcome.model_validate(_outcome(desk, name, "chromaticity")).chromaticity
-
-
-def _outcome(desk: Desk, name: str, procedure: str) -> object:
-    from gnomon.procedures.errors import ProcedureError
-
-    run = desk.results.load(name)
-    if run.procedure != procedure or run.outcome is None:
-        raise ProcedureError(f"{run.name} is not a finished result of {procedure}")
-    return run.outcome
+    chosen = {"devices": _patterns(supplies), "fit": fit, "strength": strength, "fraction": fraction}
+    correct("correct-optics", connection, acting, chosen)
 
 
 def _pair(text: str, option: str) -> tuple[float, float]:

@@ -1,28 +1,19 @@
 """`gnomon measure`: measurements on a running machine, with a live table; raw data and result are kept."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.applying import machine_of, pvs_document_of
-from gnomon.cli.connection import Connection, PatientConnection, connected_to
+from gnomon.cli.applying import open_bench
+from gnomon.cli.connection import Connection, PatientConnection
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
 
 if TYPE_CHECKING:
     from gnomon.procedures.documents import Run
-    from gnomon.procedures.measuring import MeasureOptions
-    from gnomon.procedures.plans import MeasuredRow
-
-#: Rows of the live table.
-SHOWN = 10
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -158,54 +149,33 @@ def optics(
 
     Nothing is set: orbit response and dispersion are results, measured at the present settings.
     """
-    from gnomon.procedures.documents import now
-    from gnomon.procedures.fitting_optics import fit_optics
-    from gnomon.procedures.machine_session import MachineSession
-    from gnomon.procedures.nexus import require_h5py
-
-    require_h5py()
-    folder = results_of(keeping.results, connection.config)
-    measured = folder.load(orm), folder.load(dispersion) if dispersion else None
-    target = connection.target()
-    with connected_to(target, connection.protocol, connection.timeout) as client:
-        session = MachineSession(client, machine_of(connection, client), pvs_document_of(connection, target))
-        before, started, present = session.state(), now(), session.present_lattice()
-        model = session.model_lattice(present)
-        run = fit_optics(present, model, *measured, keeping.note, by_supply=by_supply, gradient=gradient)
-        run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
-    _show(run, folder.save(run), keeping.as_json)
+    chosen = _options(None, keeping, orm=orm, dispersion=dispersion, by_supply=by_supply, gradient=gradient)
+    _measure("optics-fit", connection, keeping, chosen)
 
 
-def _options(patterns: list[str] | None, keeping: Keeping, scan: Scan = Scan(), **more: Any) -> "MeasureOptions":
-    from gnomon.procedures.measuring import MeasureOptions
+def _options(patterns: list[str] | None, keeping: Keeping, scan: Scan | None = None, **more: Any) -> dict[str, Any]:
+    """Collect options of a procedure that were given; those left out have the procedure's defaults."""
+    chosen = {"devices": tuple(patterns)} if patterns else {}
+    scanned = {} if scan is None else {"points": scan.points, "readings": scan.readings}
+    return chosen | scanned | more | {"note": keeping.note}
 
-    devices = tuple(patterns or ("*",))
-    return MeasureOptions(devices=devices, points=scan.points, readings=scan.readings, note=keeping.note, **more)
 
-
-def _measure(name: str, connection: Connection, keeping: Keeping, options: "MeasureOptions") -> None:
+def _measure(name: str, connection: Connection, keeping: Keeping, options: dict[str, Any]) -> None:
     """Measure, show, keep; the machine is left as it was found. A run that fails keeps its raw data."""
-    from gnomon.clients import devices
-    from gnomon.procedures.machine_session import MachineSession
-    from gnomon.procedures.measuring import measure
-    from gnomon.procedures.nexus import require_h5py
+    from gnomon.cli.live_rows import live_rows
+    from gnomon.procedures.runnable import checked_options, find_runnable, run_procedure
 
-    require_h5py()
+    runnable = find_runnable(name)
+    chosen = checked_options(runnable, options)
     results = results_of(keeping.results, connection.config)
-    target = connection.target()
-    with connected_to(target, connection.protocol, connection.timeout) as client:
-        machine = machine_of(connection, client)
-        session = MachineSession(client, machine, pvs_document_of(connection, target))
-        ring = devices(machine, prefix=target.prefix, protocol=connection.protocol, pvs=session.pvs_document)
-        with _live(name, quiet=keeping.as_json) as listener:
-            run, failure = measure(
-                name, session, ring, options, listener, interrupted=partial(say, _INTERRUPTED, err=True)
-            )
-    _show(run, results.save(run), keeping.as_json)
-    if failure is not None:
-        raise failure
-    if run.provenance.settings_id != run.provenance.settings_id_after:
-        say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
+    with open_bench(connection, results) as bench, live_rows(name, quiet=keeping.as_json) as watcher:
+        finished = run_procedure(runnable, bench, chosen, watcher)
+    for run, file in finished.runs:
+        _show(run, file, keeping.as_json)
+        if finished.failure is None and run.provenance.settings_id != run.provenance.settings_id_after:
+            say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
+    if finished.failure is not None:
+        raise finished.failure
 
 
 def _show(run: "Run", path: Path, as_json: bool) -> None:
@@ -217,49 +187,3 @@ def _show(run: "Run", path: Path, as_json: bool) -> None:
     else:
         show_lines(summarise(run))
         say(f"{run.name}: {run.status}; {path}")
-
-
-_INTERRUPTED = "interrupted: putting the machine back ..."
-
-
-@contextmanager
-def _live(name: str, *, quiet: bool) -> "Iterator[Callable[[MeasuredRow, int], None] | None]":
-    """Show rows as they come: a table and a bar on a terminal, nothing in a pipe."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
-    )
-    task = progress.add_task(name)
-    rows: list[MeasuredRow] = []
-
-    def show(row: "MeasuredRow", total: int) -> None:
-        rows.append(row)
-        progress.update(task, total=total, completed=len(rows))
-        live.update(Group(_table(rows), progress))
-
-    with Live(progress, console=Console(stderr=True, emoji=False), refresh_per_second=8, transient=True) as live:
-        yield show
-
-
-def _table(rows: "list[MeasuredRow]") -> Any:
-    import numpy as np
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    arrays = np.ndim(rows[-1].values["x"]) > 0
-    unit = " rms [mm]" if arrays else ""
-    for title in ("", "set", *(f"{'' if arrays else 'tune '}{plane}{unit}" for plane in "xy")):
-        table.add_column(title, justify="left" if title == "set" else "right")
-    for number in range(max(0, len(rows) - SHOWN), len(rows)):
-        row = rows[number]
-        knobs = ", ".join(f"{name} {value:.8g}" for name, value in row.knobs.items())
-        values = [row.values[plane] for plane in "xy"]
-        shown = [np.sqrt(np.nanmean(np.square(each))) if arrays else each for each in values]
-        table.add_row(str(number + 1), knobs, *(f"{each:.5f}" for each in shown))
-    return table

@@ -4,11 +4,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.clients.server_choice import Target
+from gnomon.db import sources
+from gnomon.ioc.base.config import read_config
 from gnomon.lattice import Key, Lattice
 from gnomon.lattice.units import conversion_factor
 from gnomon.procedures.documents import Run
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.recorder.apply import Applied
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "pvs_document_of"]
 
 Report = Callable[[str, Any, str], None]
 
@@ -29,20 +33,20 @@ Report = Callable[[str, Any, str], None]
 class Bench:
     """A machine, the folder of results, and the protocol of the devices.
 
-    `pvs` is another PV document than the machine's own. `report` is told each write to a machine: event, step, remark.
+    `report` is told each write to a machine, which a twin does not have: event, step, remark.
     """
 
     session: MachineSession
     results: Results
     protocol: Literal["pva", "ca"] = "pva"
-    pvs: str | None = None
     report: Report = lambda event, step, remark: None
 
     def devices(self) -> "RingDevices":
         """Make the devices of the ring. Raises ClientError without Bluesky."""
         from gnomon.clients import devices
 
-        return devices(self.session.machine, prefix=self.session.prefix, protocol=self.protocol, pvs=self.pvs)
+        session = self.session
+        return devices(session.machine, prefix=session.prefix, protocol=self.protocol, pvs=session.pvs_document)
 
     def read(
         self, what: Literal["orbit", "tunes"], readings: int, interrupted: Callable[[], None] | None = None
@@ -57,12 +61,11 @@ class Bench:
 
     def reference_mm(self) -> NDArray[np.float64]:
         """Read the server's reference orbit (2, monitors) [mm]; 0 where there is none."""
-        found = {info.source: info.name for info in self.session.client.pvs.values()}
-        names = [found.get(f"reference.{plane}") for plane in "xy"]
-        known = [name for name in names if name is not None]
-        if len(known) < len(names):
+        specs = [self.session.pvs.first(source) for source in sources.REFERENCE]
+        names = [spec.name for spec in specs if spec is not None]
+        if not self.session.role or len(names) < len(specs):
             return np.zeros((2, 1))
-        readings = self.session.client.get(*known)
+        readings = self.session.client.get(*names)
         return np.array([conversion_factor(each.unit, "mm") * np.asarray(each.value, dtype=float) for each in readings])
 
     def outcome_of(self, name: str, procedure: str) -> tuple[Run, Mapping[str, Any]]:
@@ -86,7 +89,6 @@ class Bench:
 
     @contextmanager
     def _machine(self, present: Lattice) -> Iterator[Any]:
-        from gnomon.clients.machine_pvs import find_machine_pvs
         from gnomon.propagator import Propagator
         from gnomon.recorder.apply import MachineTarget
         from gnomon.recorder.epics_machine import EpicsMachine
@@ -95,12 +97,18 @@ class Bench:
         for name, value in self.session.client.target.environment.items():
             os.environ.setdefault(name, value)
         session = self.session
-        specs = find_machine_pvs(session.machine, session.prefix, self.pvs).specs
         self.results.folder.mkdir(parents=True, exist_ok=True)
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:
             yield MachineTarget(
-                EpicsMachine(), session.prefix, present, specs, Propagator(present.ring), audit, self.report
+                EpicsMachine(), session.prefix, present, session.pvs.specs, Propagator(present.ring), audit, self.report
             )
         finally:
             audit.close()
+
+
+def pvs_document_of(target: Target, config: Path | None = None) -> str | None:
+    """Find the PV document that a configuration names: the one given, or the running server's. None: the machine's."""
+    if config is None and target.server is not None and target.server.config:
+        config = Path(target.server.config)
+    return (read_config(config).pvs or None) if config is not None else None

@@ -78,9 +78,7 @@ def _chromaticity(bench: Bench, options: ChromaticityCorrectionOptions, _: Calla
             found = Propagator(model.ring)(model).chromaticity
         else:
             found = _measured_chromaticity(bench, options.measured)
-        return propose_working_point(
-            present, "chromaticity", found, np.array(options.to), options.devices, model=model
-        )
+        return propose_working_point(present, "chromaticity", found, np.array(options.to), options.devices, model=model)
 
     return propose
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gnomon.cli import applying, results_folder
+from gnomon.cli import results_folder
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from unit.cli import commands
@@ -77,4 +77,3 @@ def test_results_stand_beside_the_document_store_unless_told_otherwise(tmp_path:
     config.write_text(f"machine: mls\nstore: {{path: {tmp_path / 'documents.sqlite'}}}\n")
     assert results_folder.results_of(None, config).folder == tmp_path / "results"
     assert results_folder.results_of(tmp_path / "other", config).folder == tmp_path / "other"
-    assert applying.SHOWN > 0

@@ -1,0 +1,108 @@
+"""The table of procedures: options are checked, runs are stored, corrections act only when told to."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gnomon.lattice import Key, Lattice, Ring
+from gnomon.procedures.bench import Bench
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.measuring import MEASUREMENTS
+from gnomon.procedures.registry import PROCEDURES
+from gnomon.procedures.results import Results
+from gnomon.procedures.runnable import RUNNABLE, Watcher, checked_options, find_runnable, run_procedure
+from gnomon.recorder.apply import Applied
+from unit.procedures.noisy_ring import NoisyRing
+from unit.procedures.plans.fake_ring import FakeSession, fake_devices
+
+
+class FakeBench(Bench):
+    """A bench at a ring in this process."""
+
+    def __init__(self, ring: NoisyRing, folder: Path) -> None:
+        session: Any = FakeSession(ring)
+        super().__init__(session, Results(folder))
+        self.ring_now = ring
+
+    def devices(self) -> Any:
+        return fake_devices(self.ring_now)
+
+    def act(self, present: Lattice, settings: Any, note: str) -> Applied:
+        self.ring_now.set(settings)
+        return Applied(len(settings), self.ring_now.lattice.id)
+
+
+class Seen(Watcher):
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.rows: list[int] = []
+        self.proposals: list[dict[Key, float]] = []
+
+    def phase(self, name: str, text: str = "") -> None:
+        self.phases.append(name)
+
+    def row(self, row: Any, total: int) -> None:
+        self.rows.append(total)
+
+    def proposal(self, step: int, present: Lattice, proposal: Any, run: Any) -> None:
+        self.proposals.append(dict(proposal.settings))
+
+
+def test_a_measurement_tells_its_rows_and_is_stored(bessy2: Ring, tmp_path: Path) -> None:
+    bench, seen, orm = FakeBench(NoisyRing(bessy2.nominal, 1), tmp_path), Seen(), find_runnable("orm")
+    finished = run_procedure(orm, bench, checked_options(orm, {"devices": ["HS4P1D1R"], "note": "a note"}), seen)
+    ((run, file),) = finished.runs
+    assert (run.status, run.note, finished.failure) == ("done", "a note", None)
+    assert bench.results.read(run.name).digest == run.digest
+    assert file.parent == tmp_path
+    assert seen.rows == [3, 3, 3]
+    assert seen.phases == ["preparing", "measuring"]
+
+
+def test_a_bump_is_only_proposed_unless_it_is_to_be_applied(bessy2: Ring, tmp_path: Path) -> None:
+    ring = NoisyRing(bessy2.nominal, 1)
+    bench, seen, bump = FakeBench(ring, tmp_path), Seen(), find_runnable("bump")
+    before = ring.lattice.id
+    asked: dict[str, Any] = {"monitor": "BPMZ5D1R", "y": 0.2}
+    finished = run_procedure(bump, bench, checked_options(bump, asked), seen)
+    assert (finished.runs, finished.applied, ring.lattice.id) == ((), 0, before)
+    assert finished.proposals[0].reason == "proposed; nothing was set"
+    applied = run_procedure(bump, bench, checked_options(bump, asked | {"apply": True}), seen)
+    assert applied.applied == len(seen.proposals[0]) == 4
+    monitor = [bpm.name for bpm in bessy2.bpms].index("BPMZ5D1R")
+    assert ring.true_orbit()[1, monitor] == pytest.approx(0.2, abs=0.01)
+    assert bench.results.names() == [applied.runs[0][0].name]
+
+
+def test_tunes_are_corrected_in_several_steps(bessy2: Ring, tmp_path: Path) -> None:
+    ring = NoisyRing(bessy2.nominal, 1)
+    bench, tune = FakeBench(ring, tmp_path), find_runnable("correct-tune")
+    wanted = ring.tunes() + 0.01
+    asked = {"to": wanted.tolist(), "apply": True, "steps": 2}
+    session: Any = bench.session
+    session.present_lattice = lambda: ring.lattice
+    finished = run_procedure(tune, bench, checked_options(tune, asked), Seen())
+    assert len(finished.runs) == 2
+    np.testing.assert_allclose(ring.tunes(), wanted, atol=2e-4)
+
+
+def test_wrong_names_and_options_are_told_by_name() -> None:
+    with pytest.raises(ProcedureError, match=r"there is no procedure 'orn'.*orm"):
+        find_runnable("orn")
+    for name, given, message in (
+        ("orm", {"points": 1}, "orm: points: "),
+        ("orm", {"span": 1.0}, "orm: span: "),
+        ("bump", {"monitor": "A"}, "give x or y"),
+        ("bump", {"x": 1.0}, "bump: monitor: "),
+    ):
+        with pytest.raises(ProcedureError, match=message):
+            checked_options(RUNNABLE[name], given)
+
+
+def test_every_measurement_can_be_carried_out_and_has_options_with_defaults() -> None:
+    assert set(MEASUREMENTS) <= set(RUNNABLE)
+    for name in MEASUREMENTS:
+        assert RUNNABLE[name].options().note == ""
+        assert RUNNABLE[name].title == PROCEDURES[name].title
