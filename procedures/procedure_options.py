@@ -141,9 +141,7 @@ class OpticsCorrectionOptions(CorrectionOptions):
     """Options of a correction of the optics."""
 
     devices: Annotated[Patterns, Field(description="names or patterns of power supplies of quadrupoles")] = ("*",)
-    fit: Annotated[Name, Field(description="fit: a result, or `optics-fit` for the newest")] = (
-        "optics-fit"
-    )
+    fit: Annotated[Name, Field(description="fit: a result, or `optics-fit` for the newest")] = "optics-fit"
     strength: Annotated[
         FiniteFloat, Field(ge=1e-6, le=0.99, description="regularisation, relative to the largest singular value")
     ] = 3e-3

@@ -8,8 +8,10 @@ import pytest
 
 from gnomon.lattice import Key, Lattice, Ring
 from gnomon.procedures.bench import Bench
+from gnomon.procedures.correction_runs import CORRECTIONS
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.measuring import MEASUREMENTS
+from gnomon.procedures.procedure_options import ProcedureOptions
 from gnomon.procedures.registry import PROCEDURES
 from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import RUNNABLE, Watcher, checked_options, find_runnable, run_procedure
@@ -102,7 +104,8 @@ def test_wrong_names_and_options_are_told_by_name() -> None:
 
 
 def test_every_measurement_can_be_carried_out_and_has_options_with_defaults() -> None:
-    assert set(MEASUREMENTS) <= set(RUNNABLE)
+    assert set(MEASUREMENTS) | set(CORRECTIONS) <= set(RUNNABLE)
+    assert all(issubclass(each.options, ProcedureOptions) for each in RUNNABLE.values())
     for name in MEASUREMENTS:
         assert RUNNABLE[name].options().note == ""
         assert RUNNABLE[name].title == PROCEDURES[name].title
