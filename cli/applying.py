@@ -74,7 +74,7 @@ def correct(name: str, connection: Connection, acting: Acting, options: dict[str
 
     runnable = find_runnable(name)
     chosen = checked_options(runnable, options | {"apply": acting.act, "note": acting.note})
-    shown = ShownProposals(acting)
+    shown = ShownProposals(acting.steps if acting.act else 1, quiet=acting.as_json)
     with open_bench(connection, results_of(acting.results, connection.config)) as bench:
         finished = run_procedure(runnable, bench, chosen, shown)
     if finished.failure is not None:

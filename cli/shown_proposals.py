@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gnomon.cli.applying import Acting
 from gnomon.cli.output import aligned_lines, say
 from gnomon.cli.results_folder import show_lines
 from gnomon.lattice import Lattice
@@ -23,18 +22,18 @@ SHOWN = 12
 
 
 class ShownProposals(Watcher):
-    """Shows each proposal and what was made; collects both for --json."""
+    """Shows each proposal of `steps` and what was made, unless it is `quiet`; collects both for --json."""
 
-    def __init__(self, acting: Acting) -> None:
-        self.acting = acting
+    def __init__(self, steps: int = 1, *, quiet: bool = False) -> None:
+        self.steps, self.quiet = steps, quiet
         self.told: list[dict[str, Any]] = []
 
     def proposal(self, step: int, present: Lattice, proposal: Proposal, run: Run) -> None:
         """Show a proposal."""
         lines = summarise(run)
-        if not self.acting.as_json:
-            if self.acting.act and self.acting.steps > 1:
-                say(f"step {step} of {self.acting.steps}")
+        if not self.quiet:
+            if self.steps > 1:
+                say(f"step {step} of {self.steps}")
             _show(present, proposal)
             show_lines(lines)
         expected = proposal.expectation
@@ -49,7 +48,7 @@ class ShownProposals(Watcher):
     def applied(self, step: int, made: "Applied", run: Run, file: Path) -> None:
         """Show what was made."""
         self.told[-1] |= {"applied": made.done, "lattice_id": made.lattice_id, "file": str(file)}
-        if not self.acting.as_json:
+        if not self.quiet:
             say(f"{run.name}: {made.done} settings made {made.lattice_id}; {file}")
 
 

@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
-from gnomon.cli import results_folder
+from gnomon.cli import applying, results_folder
+from gnomon.cli.connection import Connection
+from gnomon.clients.server_choice import Target
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from unit.cli import commands
@@ -77,3 +81,21 @@ def test_results_stand_beside_the_document_store_unless_told_otherwise(tmp_path:
     config.write_text(f"machine: mls\nstore: {{path: {tmp_path / 'documents.sqlite'}}}\n")
     assert results_folder.results_of(None, config).folder == tmp_path / "results"
     assert results_folder.results_of(tmp_path / "other", config).folder == tmp_path / "other"
+
+
+def test_the_machine_is_the_one_that_was_named_or_that_the_server_tells() -> None:
+    class Client:
+        target = Target("P:")
+
+        def __init__(self, answer: dict[str, str]) -> None:
+            self.answer = answer
+
+        def call(self, _: str) -> dict[str, str]:
+            return self.answer
+
+    telling: Any = Client({"machine": "mls"})
+    silent: Any = Client({})
+    assert applying.machine_of(Connection(machine="bessy2"), silent) == "bessy2"
+    assert applying.machine_of(Connection(), telling) == "mls"
+    with pytest.raises(typer.BadParameter, match="does not tell its machine"):
+        applying.machine_of(Connection(), silent)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gnomon.cli.applying import Acting
 from gnomon.cli.live_rows import live_rows
 from gnomon.cli.shown_proposals import ShownProposals
 from gnomon.db import shipped_machine
@@ -25,7 +24,7 @@ def test_a_proposal_is_shown_and_told_with_what_was_made(capsys: pytest.CaptureF
         name="bump-1", procedure="bump", data=proposal.data.model_dump(), parameters=proposal.parameters.model_dump(),
         outcome=proposal.outcome.model_dump(),
     )  # fmt: skip
-    shown = ShownProposals(Acting(as_json=as_json))
+    shown = ShownProposals(quiet=as_json)
     shown.proposal(1, nominal, proposal, run)
     shown.applied(1, Applied(4, "abc"), run, Path("bump-1.h5"))
     (told,) = shown.told
