@@ -24,6 +24,14 @@ def services(
             help="File with a second token, which can only read.", show_default="GNOMON_SERVICES_READ_TOKEN, else none"
         ),
     ] = None,
+    prefix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Offer the server with this prefix in the dashboard, found by the EPICS variables; can be repeated. "
+            "The twins on this computer are there anyway.",
+        ),
+    ] = None,
     results: ResultsFolder = None,
     max_lattices: Annotated[int, typer.Option(min=1, max=100_000, help="Number of lattices that are kept.")] = 200,
     max_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Time of one calculation [s].")] = 30.0,
@@ -37,6 +45,7 @@ def services(
     from rich.console import Console
 
     from gnomon.cli.compile_kernels import compile_all_with_progress
+    from gnomon.services import dashboard
     from gnomon.services.access_tokens import find_tokens
     from gnomon.services.service_settings import ServiceLimits, ServiceSettings
     from gnomon.services.web_server import check_installed, is_loopback, serve_services, warm_up
@@ -49,6 +58,7 @@ def services(
         results=data / "results" if results is None else results.expanduser(),
         host=host,
         port=port,
+        prefixes=tuple(prefix or ()),
         limits=ServiceLimits(lattices=max_lattices, calculation_s=max_seconds),
     )
     console = Console(emoji=False, highlight=False, soft_wrap=True)
@@ -57,6 +67,8 @@ def services(
 
     def ready(url: str) -> None:
         console.print(f"gnomon services at {url}, described in {url}/openapi.json", markup=False)
+        pages = f"{url}{dashboard.BASE}/" if dashboard.is_installed() else dashboard.MISSING
+        console.print(f"dashboard: {pages}", markup=False)
         console.print(f"token: {tokens.source}; read-only token: {tokens.read_source}", markup=False)
         if not is_loopback(host):
             console.print("warning: tokens and data are not encrypted; put a proxy with TLS in front", markup=False)

@@ -12,6 +12,7 @@ from caproto.threading.client import Context, SharedBroadcaster
 
 from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.reading import Reading
+from gnomon.clients.sampled_values import CallbackSampler
 from gnomon.lattice.text import is_port
 
 #: Longest text that Channel Access has room for, without the zero at its end [bytes].
@@ -80,6 +81,10 @@ class CaClient:
                 f"{name}: the server refused {value} ({answer.status.name}); Channel Access does not tell why: "
                 "`gnomon log` does, and so does --protocol pva"
             )
+
+    def sampler(self) -> CallbackSampler:
+        """Make subscriptions whose news are asked for."""
+        return CallbackSampler(self.monitor)
 
     def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
         """Have `callback` called, in a thread, with each new reading, and with None whenever the PV disconnects.

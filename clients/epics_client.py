@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from gnomon.clients.errors import ClientError, NoAnswerError, NotFoundError
 from gnomon.clients.reading import Reading
+from gnomon.clients.sampled_values import SampledValues, Sampler
 from gnomon.clients.server_choice import Target
 from gnomon.db.canonical_name import canonical_name
 
@@ -35,6 +36,10 @@ class PvClient(Protocol):
 
     def monitor(self, name: str, callback: Callable[[Reading | None], None]) -> Callable[[], None]:
         """Have `callback` called with each new reading; returns a function that ends it."""
+        ...
+
+    def sampler(self) -> Sampler:
+        """Make subscriptions whose news are asked for."""
         ...
 
     def close(self) -> None:
@@ -184,6 +189,10 @@ class EpicsClient:
         Returns a function that ends it.
         """
         return self._pvs.monitor(self.full_name(name), callback)
+
+    def sampled(self) -> SampledValues:
+        """Make an empty set of PVs whose newest readings are asked for, for displays."""
+        return SampledValues(self._pvs.sampler())
 
     def call(self, procedure: str, arguments: Mapping[str, Any] | None = None) -> Any:
         """Call a remote procedure (`dt:fault`, ...) over PV Access; returns its fields, or its rows.

@@ -14,6 +14,7 @@ from gnomon.clients.errors import NoAnswerError, RefusedError
 from gnomon.clients.pv_values import reading_of
 from gnomon.clients.pva_subscriptions import Subscriptions
 from gnomon.clients.reading import Reading
+from gnomon.clients.sampled_values import PvaSampler
 from gnomon.recorder.remote import client_settings, type_code
 
 
@@ -72,6 +73,10 @@ class PvaClient:
                 callback(reading_of(name, value))
 
         return self._subscriptions.add(name, show)
+
+    def sampler(self) -> PvaSampler:
+        """Make subscriptions whose news are asked for."""
+        return PvaSampler(self._context)
 
     def call(self, name: str, arguments: Mapping[str, Any], timeout_s: float) -> Any:
         """Call a remote procedure and return its answer: a `p4p.Value`. Raises RefusedError, NoAnswerError."""

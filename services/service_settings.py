@@ -32,10 +32,14 @@ class ServiceLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """Settings of the services; `results` is the folder of stored runs."""
+    """Settings of the services; `results` is the folder of stored runs.
+
+    `prefixes` are those that the dashboard offers besides the twins that run on this computer.
+    """
 
     tokens: Tokens
     results: Path
     host: str = "127.0.0.1"
     port: int = 8290
+    prefixes: tuple[str, ...] = ()
     limits: ServiceLimits = field(default_factory=ServiceLimits)

@@ -4,11 +4,12 @@ import re
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from gnomon import __version__
 from gnomon.lattice import GnomonError
+from gnomon.services import dashboard
 from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
@@ -54,9 +55,29 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
+    _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
     return app
+
+
+def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
+    """Add the pages, or say which extra they need."""
+
+    @app.get("/", include_in_schema=False)
+    @app.get(dashboard.BASE, include_in_schema=False)
+    async def to_dashboard() -> Response:
+        return RedirectResponse(f"{dashboard.BASE}/")
+
+    if dashboard.is_installed():
+        from gnomon.services.dashboard.dashboard_app import make_dashboard
+
+        app.mount(dashboard.BASE, make_dashboard(settings))
+        return
+
+    @app.get(f"{dashboard.BASE}/", include_in_schema=False)
+    async def missing() -> Response:
+        return PlainTextResponse(dashboard.MISSING, status_code=404)
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -1,0 +1,154 @@
+// Orbit and optics: the twin, what stands beside it, and the residuals.
+(function () {
+  "use strict";
+
+  const gnomon = window.gnomon;
+  const PLANES = ["x", "y"];
+  let seen = {};
+
+  const array = entry => (entry && entry.v && entry.v.length !== undefined && typeof entry.v !== "string" ? entry.v : null);
+  // A factor that turns the unit of a PV into the one that is shown.
+  const FACTORS = { "mm>mm": 1, "m>mm": 1e3, "um>mm": 1e-3, "µm>mm": 1e-3, "nm>mm": 1e-6, "m>m": 1, "mm>m": 1e-3 };
+  function scaled(entry, unit) {
+    const values = array(entry);
+    if (!values) return null;
+    const factor = FACTORS[`${entry.u || unit}>${unit}`] ?? 1;
+    return factor === 1 ? values : Array.from(values, value => value * factor);
+  }
+  const sameLength = (one, other) => one && other && one.length === other.length;
+
+  function why(live, entries, which) {
+    const state = live.state(which);
+    if (!state.fresh) return state.state === "looking" ? "looking for the server" : state.why || "no connection";
+    if (entries.some(entry => !entry)) return "not served here";
+    const bad = entries.find(entry => !entry.fresh);
+    if (!bad) return "";
+    return bad.gone ? "disconnected" : `INVALID${bad.a ? `: ${bad.a}` : ""}`;
+  }
+
+  function orbitFigure(live, plane) {
+    const keys = [`orbit.difference.${plane}`, `reference.${plane}`, "monitor.s", "monitor.names", `orbit.difference.rms.${plane}`];
+    const version = live.version(keys) + (live.beside ? live.version(keys, "beside") : "") + live.beside;
+    if (seen[`orbit-${plane}`] === version) return;
+    seen[`orbit-${plane}`] = version;
+    const difference = live.get(keys[0]), positions = live.get(keys[2]);
+    const problem = why(live, [difference, positions]);
+    const s = scaled(positions, "m"), y = scaled(difference, "mm"), names = array(live.get(keys[3]));
+    const besideEntry = live.beside ? live.get(keys[0], "beside") : null;
+    const besideProblem = live.beside ? why(live, [besideEntry], "beside") : "";
+    const other = besideProblem ? null : scaled(besideEntry, "mm");
+    const traces = () => {
+      const made = [];
+      if (s && y) made.push({
+        x: s, y, text: names, name: live.prefix, mode: "lines+markers", line: { color: gnomon.colour(plane), width: 1.5 },
+        marker: { color: gnomon.colour(plane), size: 5 }, hovertemplate: "%{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>",
+      });
+      if (s && sameLength(other, s)) {
+        made.push({
+          x: s, y: other, text: names, name: live.beside, mode: "markers",
+          marker: { color: gnomon.colour("beside"), size: 8, symbol: "circle-open", line: { width: 1.5 } },
+          hovertemplate: `${live.beside} %{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>`,
+        });
+        made.push({
+          x: s, y: Array.from(other, (value, i) => value - y[i]), text: names, name: `${live.beside} less ${live.prefix}`,
+          type: "bar", yaxis: "y2", marker: { color: gnomon.colour("residual") },
+          hovertemplate: "%{text}<br>residual %{y:.4f} mm<extra></extra>",
+        });
+      }
+      return made;
+    };
+    const compared = Boolean(live.beside);
+    const layout = () => ({
+      xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
+      yaxis: { title: `${plane} [mm]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
+      ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.32] } } : {}),
+      showlegend: compared, margin: { l: 62, r: 14, t: compared ? 28 : 10, b: 42 },
+    });
+    gnomon.draw(`orbit-${plane}`, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
+  }
+
+  function opticsFigure(live, name, quantity, label) {
+    const keys = [...PLANES.map(plane => `${quantity}.${plane}`), "element.positions", "element.names"];
+    const version = live.version(keys) + (live.beside ? live.version(keys, "beside") : "") + live.beside;
+    if (seen[name] === version) return;
+    seen[name] = version;
+    const entries = PLANES.map(plane => live.get(`${quantity}.${plane}`)), positions = live.get("element.positions");
+    const problem = why(live, [...entries, positions]);
+    const s = scaled(positions, "m"), names = array(live.get("element.names"));
+    const values = entries.map(entry => scaled(entry, "m"));
+    const besideEntries = live.beside ? PLANES.map(plane => live.get(`${quantity}.${plane}`, "beside")) : [];
+    const besideProblem = live.beside ? why(live, besideEntries, "beside") : "";
+    const others = besideProblem ? [] : besideEntries.map(entry => scaled(entry, "m"));
+    const relative = quantity === "twiss.beta";
+    const traces = () => PLANES.flatMap((plane, i) => {
+      const made = [];
+      if (s && values[i]) made.push({
+        x: s, y: values[i], text: names, name: others.length ? `${plane}, ${live.prefix}` : plane, mode: "lines",
+        line: { color: gnomon.colour(plane), width: 1.5, dash: plane === "y" ? "solid" : "solid" },
+        hovertemplate: `%{text}<br>s = %{x:.3f} m<br>${plane}: %{y:.4f} m<extra></extra>`,
+      });
+      if (s && values[i] && sameLength(others[i], s)) {
+        made.push({
+          x: s, y: others[i], name: `${plane}, ${live.beside}`, mode: "lines", hoverinfo: "skip",
+          line: { color: gnomon.colour(plane), width: 2, dash: "dot" },
+        });
+        made.push({
+          x: s, y: Array.from(others[i], (value, k) => relative ? 100 * (value / values[i][k] - 1) : value - values[i][k]),
+          name: `residual ${plane}`, showlegend: false, mode: "lines", yaxis: "y2", line: { color: gnomon.colour(plane), width: 1 },
+          hovertemplate: `s = %{x:.3f} m<br>residual ${plane}: %{y:.3f}<extra></extra>`,
+        });
+      }
+      return made;
+    });
+    const compared = Boolean(live.beside);
+    const layout = () => ({
+      xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
+      yaxis: { title: `${label} [m]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
+      ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.32] } } : {}),
+      showlegend: true, margin: { l: 62, r: 14, t: 28, b: 42 },
+    });
+    gnomon.draw(name, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
+  }
+
+  function numbers(live, root) {
+    const place = root.querySelector("#orbit-numbers");
+    if (!place) return;
+    const wanted = [];
+    for (const which of live.beside ? ["base", "beside"] : ["base"]) {
+      for (const plane of PLANES) wanted.push([which, plane]);
+    }
+    const shape = wanted.join(";") + live.prefix + live.beside;
+    if (place.dataset.shape !== shape) {
+      place.dataset.shape = shape;
+      place.replaceChildren(...wanted.map(([which, plane]) => {
+        const item = document.createElement("div");
+        item.className = "number";
+        item.innerHTML = '<span class="name"></span><span class="value"></span><span class="more"></span>';
+        item.querySelector(".name").textContent = `rms ${plane}${live.beside ? `, ${which === "base" ? live.prefix : live.beside}` : ""}`;
+        item.querySelector(".value").id = `rms-${plane}-${which}`;
+        item.style.setProperty("--mark", `var(--${which === "beside" ? "beside" : plane})`);
+        return item;
+      }));
+    }
+    for (const [which, plane] of wanted) {
+      const value = place.querySelector(`#rms-${plane}-${which}`);
+      gnomon.show(value, live.get(`orbit.difference.rms.${plane}`, which), each => gnomon.number(each, 4));
+      const largest = live.get(`orbit.difference.largest.${plane}`, which), where = live.get(`orbit.difference.where.${plane}`, which);
+      const text = largest && largest.fresh && Math.abs(largest.v) > 5e-6
+        ? `max ${gnomon.number(largest.v, 3)}${where && where.fresh ? ` at ${where.v}` : ""}` : "";
+      value.nextElementSibling.textContent = text;
+    }
+  }
+
+  gnomon.page("orbit", {
+    beside: true,
+    start() { seen = {}; },
+    frame(live, root) {
+      gnomon.choice(root.querySelector("#beside-choice"), "beside", "nothing");
+      numbers(live, root);
+      for (const plane of PLANES) orbitFigure(live, plane);
+      opticsFigure(live, "beta", "twiss.beta", "beta");
+      opticsFigure(live, "dispersion", "dispersion", "dispersion");
+    },
+  });
+})();

@@ -1,0 +1,14 @@
+"""The pages, in the order of the navigation, and the values that the strip above each page shows."""
+
+from gnomon.db import sources
+from gnomon.services.dashboard.page_parts import Page
+from gnomon.services.dashboard.pages import orbit_page
+
+#: All pages; the first one is shown where no page is named.
+PAGES: tuple[Page, ...] = (orbit_page.PAGE,)
+
+#: Live values that every page gets.
+SHARED = (
+    *(sources.BEAM_FOUND, sources.BEAM_REASON, sources.BEAM_CURRENT, sources.ACTIVE, sources.MACHINE_ROLE),
+    *(*sources.TUNE, *sources.TUNE_FRACTION, sources.FAULTS_COUNT, sources.HEARTBEAT),
+)

@@ -1,0 +1,216 @@
+"""The live values under one prefix: one subscription for all pages that show them, in a thread of its own."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gnomon.clients.epics_client import EpicsClient, PvInfo
+from gnomon.clients.errors import ClientError
+from gnomon.clients.reading import Reading
+from gnomon.clients.sampled_values import SampledValues
+from gnomon.clients.server_choice import Target, find_again
+from gnomon.db import sources
+from gnomon.services.dashboard.live_fragments import reading_json
+
+#: Time between two looks at the subscriptions [s].
+PERIOD_S = 0.2
+#: Time without a heartbeat after which a server that is connected is shown as hanging [s].
+SILENT_S = 5.0
+#: Time between tries to find a server [s].
+RETRY_S = 2.0
+
+State = Literal["looking", "live", "lost", "hangs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Values that a page shows: the first PV of each of `sources`, and all PVs of each of `every`, by source name.
+
+    A first one is known by its source's name, the others by their names without the prefix.
+    """
+
+    sources: frozenset[str] = frozenset()
+    every: frozenset[str] = frozenset()
+
+    def keys(self, pvs: Iterable[PvInfo], prefix: str) -> dict[str, str]:
+        """Find the keys of the values, and the full name of the PV of each."""
+        found: dict[str, str] = {}
+        for info in pvs:
+            if info.source in self.sources:
+                found.setdefault(info.source, info.name)
+            if info.source in self.every:
+                found[info.name.removeprefix(prefix)] = info.name
+        return found
+
+
+@dataclass(slots=True)
+class Fragment:
+    """A value as JSON with its key, and the version that it came with."""
+
+    version: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Known:
+    """The values that are known of a server, while it is connected."""
+
+    keys: dict[Wanted, dict[str, str]] = field(default_factory=dict)
+    fragments: dict[str, Fragment] = field(default_factory=dict)
+    by_pv: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class PrefixFeed:
+    """Follows the values that pages want. Its thread writes, streams read `news`, under one lock.
+
+    `connect` makes a client; it fails as long as the server is not there. `connections` counts the servers that it has
+    found: values of an earlier one must not be shown as those of the present one.
+    """
+
+    def __init__(self, target: Target, connect: Callable[[Target], EpicsClient] = EpicsClient) -> None:
+        self._target = target
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._wanted: Counter[Wanted] = Counter({HEARTBEAT: 1})
+        self._known = _Known()
+        self._client: EpicsClient | None = None
+        self._values: SampledValues | None = None
+        self._infos: Collection[PvInfo] = ()
+        self._beat_at = 0.0
+        self._has_beat = False
+        self._version = 0
+        self.connections = 0
+        self._state: tuple[State, str] = ("looking", "looking for the server")
+        self.unused_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"dashboard {target.prefix}", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> tuple[State, str]:
+        """State of the connection, and the reason when it is not live."""
+        return self._state
+
+    def add(self, wanted: Wanted) -> None:
+        """Follow the values that one more page wants."""
+        with self._lock:
+            self._wanted[wanted] += 1
+            self.unused_since = None
+
+    def remove(self, wanted: Wanted) -> None:
+        """Take a page's wish back; values that no page wants are followed no longer."""
+        with self._lock:
+            self._wanted[wanted] -= 1
+            self._wanted += Counter()  # drops what has no user
+            if len(self._wanted) == 1:
+                self.unused_since = time.monotonic()
+
+    def news(self, wanted: Wanted, since: int) -> tuple[int, list[str]]:
+        """Return the present version, and the values of a page, as JSON, that have changed since another one."""
+        with self._lock:
+            known = self._known
+            keys: Mapping[str, str] = known.keys.get(wanted, {})
+            found = (known.fragments.get(key) for key in keys)
+            return self._version, [each.text for each in found if each is not None and each.version > since]
+
+    def close(self) -> None:
+        """End the thread and disconnect; does not wait for either."""
+        self._closed.set()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                if self._client is None:
+                    self._begin()
+                self._look()
+                self._closed.wait(PERIOD_S - time.monotonic() % PERIOD_S)
+            except ClientError as error:
+                self._disconnect()
+                self._state = "looking", str(error)
+                self._closed.wait(RETRY_S)
+        self._disconnect()
+
+    def _begin(self) -> None:
+        self._target = find_again(self._target) or self._target
+        client = self._connect(self._target)
+        try:
+            infos = list(client.pvs.values())
+        except ClientError:
+            client.close()
+            raise
+        self._client, self._infos, self._values = client, infos, client.sampled()
+        with self._lock:
+            self._known = _Known()
+            self.connections += 1
+        self._beat_at, self._has_beat = time.monotonic(), False
+        self._state = "live", ""
+
+    def _look(self) -> None:
+        assert self._values is not None
+        self._follow()
+        taken = self._values.take()
+        came_back = False
+        with self._lock:
+            if taken:
+                self._version += 1
+            for name, reading in taken.items():
+                text = reading_json(reading)
+                for key in self._known.by_pv.get(name, ()):
+                    self._known.fragments[key] = Fragment(self._version, f'"{key}":{text}')
+                if HEARTBEAT_KEY in self._known.by_pv.get(name, ()):
+                    came_back = self._beat(reading)
+        if came_back:  # another program may answer now, with other PVs
+            self._disconnect()
+            self._state = "looking", "the server is back"
+        elif self._state[0] == "lost":
+            self._look_elsewhere()
+        elif self._has_beat and (silent := time.monotonic() - self._beat_at) > SILENT_S:
+            self._state = "hangs", f"no heartbeat for {silent:.0f} s"
+        else:
+            self._state = "live", ""
+
+    def _beat(self, reading: Reading | None) -> bool:
+        """Take a heartbeat; True if the server was lost before."""
+        if reading is None:
+            self._state = "lost", "the server is gone; waiting for it"
+            return False
+        self._beat_at, self._has_beat = time.monotonic(), True
+        return self._state[0] == "lost"
+
+    def _look_elsewhere(self) -> None:
+        """Leave a server that is gone if it now runs at other addresses."""
+        if find_again(self._target) is not None:
+            self._disconnect()
+
+    def _follow(self) -> None:
+        """Subscribe to what the open pages want, and to nothing else."""
+        assert self._values is not None
+        with self._lock:
+            wanted = set(self._wanted)
+            known = self._known
+            if wanted == known.keys.keys():
+                return
+            known.keys = {each: known.keys.get(each) or each.keys(self._infos, self._target.prefix) for each in wanted}
+            by_pv: dict[str, set[str]] = {}
+            for keys in known.keys.values():
+                for key, name in keys.items():
+                    by_pv.setdefault(name, set()).add(key)
+            known.by_pv = {name: tuple(keys) for name, keys in by_pv.items()}
+            followed = {key for keys in by_pv.values() for key in keys}
+            known.fragments = {key: each for key, each in known.fragments.items() if key in followed}
+        self._values.follow(known.by_pv)
+
+    def _disconnect(self) -> None:
+        if self._values is not None:
+            self._values.close()
+        if self._client is not None:
+            self._client.close()
+        self._client = self._values = None
+
+
+#: The server's heartbeat, which every feed follows.
+HEARTBEAT_KEY = sources.HEARTBEAT.name
+HEARTBEAT = Wanted(frozenset({HEARTBEAT_KEY}))
