@@ -27,7 +27,7 @@ class NotAllowedError(GnomonError):
 
 @dataclass(frozen=True, slots=True)
 class DashboardParts:
-    """What callbacks of pages work with.
+    """Parts of the services that callbacks of pages work with.
 
     A running twin is reached by `EpicsClient(parts.hub.targets()[prefix])`.
     """
