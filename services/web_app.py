@@ -70,7 +70,7 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
         return RedirectResponse(f"{dashboard.BASE}/")
 
     if dashboard.is_installed():
-        from gnomon.services.dashboard.dashboard_app import make_dashboard
+        from gnomon.services.dashboard.page_server import make_dashboard
 
         app.mount(dashboard.BASE, make_dashboard(settings))
         return

@@ -31,6 +31,7 @@ AS_A_WHOLE = {
     "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",
     "services/": "services over HTTP: through the application, with a client in the test's process",
+    "services/dashboard/": "pages: through the application, and in a browser: system/test_dashboard.py",
     "recorder/save_files/": "files of other programs, through `read` and `write`",
 }
 #: Single modules, and how they are tested.

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 
 from gnomon.services.dashboard import BASE
 from gnomon.services.dashboard.live_hub import MAX_PREFIXES, LiveHub, TooManyPagesError
+from gnomon.services.dashboard.login_form import MAX_FORM_BYTES, form
 from gnomon.services.dashboard.page_list import PAGES, SHARED
 from gnomon.services.dashboard.page_parts import DashboardParts, Page
 from gnomon.services.dashboard.page_shell import page_content, shell
 from gnomon.services.dashboard.prefix_feed import Wanted
 from gnomon.services.dashboard.sign_in import VALID_S, Guard, SignIn
-from gnomon.services.dashboard.sign_in_form import MAX_FORM_BYTES, form
 from gnomon.services.service_settings import ServiceSettings
 
 __all__ = ["make_dashboard"]
