@@ -32,6 +32,7 @@ AS_A_WHOLE = {
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",
     "services/": "services over HTTP: through the application, with a client in the test's process",
     "services/dashboard/": "pages: through the application, and in a browser: system/test_dashboard.py",
+    "services/dashboard/pages/": "pages: as the above",
     "recorder/save_files/": "files of other programs, through `read` and `write`",
 }
 #: Single modules, and how they are tested.
