@@ -1,6 +1,7 @@
 """Values are taken at each look: the newest one of each PV, however many came."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from p4p.client import raw
@@ -17,7 +18,7 @@ class FakeProtocol:
 
     def monitor(self, name: str, callback: Callback) -> Callable[[], None]:
         self.callbacks[name] = callback
-        return lambda: self.callbacks.pop(name) and None
+        return partial(self.callbacks.__delitem__, name)
 
     def post(self, name: str, value: float | None) -> None:
         self.callbacks[name](None if value is None else Reading(name, value))
