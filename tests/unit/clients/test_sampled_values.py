@@ -37,7 +37,7 @@ def test_only_the_newest_value_of_each_pv_is_taken() -> None:
     assert values.take() == {"b": None}
 
 
-def test_what_is_no_longer_followed_is_ended_and_not_taken() -> None:
+def test_pvs_that_are_no_longer_followed_are_ended_and_not_taken() -> None:
     protocol = FakeProtocol()
     values = SampledValues(CallbackSampler(protocol.monitor))
     values.follow({"a", "b"})
