@@ -23,7 +23,8 @@ def alignment_pictures(
     beside = context.beside_outcome
     old = beside if isinstance(beside, AlignmentOutcome) else None
     axis = context.places.axis(title)
-    labels = [f"{m}, {d:.2f} m from {q}" if m else q for q, m, d in zip(outcome.quadrupoles, outcome.monitors, outcome.distance_m, strict=True)]  # fmt: skip
+    beside_each = zip(outcome.quadrupoles, outcome.monitors, outcome.distance_m, strict=True)
+    labels = [f"{monitor}, {at_m:.2f} m from {name}" if monitor else name for name, monitor, at_m in beside_each]
     found = []
     for name, field, shown in (
         ("Offsets of monitors", "offset_{}_mm", labels),
@@ -147,5 +148,4 @@ def _crossing(position: Floats, place: Floats) -> float | None:
     """Return the position at which the beam is in the centre, by a line; None if it hardly moved."""
     if position.size < 2 or not np.ptp(place) > 0.0:
         return None
-    slope, zero = np.polyfit(place, position, 1)
-    return float(zero)
+    return float(np.polyfit(place, position, 1)[1])

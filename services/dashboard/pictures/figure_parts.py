@@ -25,6 +25,7 @@ __all__ = [
     "plain",
     "single",
     "stacked",
+    "stems",
 ]
 
 Figure = dict[str, Any]
@@ -105,6 +106,7 @@ def marked(
     symbol: str = "circle",
     size: int = 6,
     dash: str = "solid",
+    width: float = 1.5,
     format_: str = ".4~g",
 ) -> Figure:
     """Make a trace of points, lines or both; hovering shows label, value, error, unit, and a note below."""
@@ -120,7 +122,7 @@ def marked(
         "name": plain(name),
         "showlegend": bool(name),
         "hovertemplate": f"{label}%{{y:{format_}}}{error} {shown}<extra>{plain(name)}</extra>",
-        "line": {"color": colour, "width": 1.5, "dash": dash},
+        "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"color": colour, "size": size, "symbol": symbol, "line": {"color": colour, "width": 1.2}},
         **error_bars(errors, colour),
     }
@@ -129,6 +131,22 @@ def marked(
     elif labels:
         trace["text"] = [plain(each) for each in labels]
     return trace
+
+
+def stems(x: "NDArray[np.float64] | Sequence[str]", y: "NDArray[np.float64]", colour: str) -> Figure:
+    """Make a trace of lines from zero to values, below points that show them."""
+    is_number = not len(x) or not isinstance(x[0], str)
+    at = numbers(x) if is_number else [plain(each) for each in x]  # type: ignore[arg-type]
+    return {
+        "type": "scatter",
+        "x": [place for each in at for place in (each, each, None)],
+        "y": [value for each in numbers(y) for value in (0.0, each, None)],
+        "mode": "lines",
+        "line": {"color": colour, "width": 1.5},
+        "opacity": 0.6,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def stacked(

@@ -48,23 +48,20 @@ def optics_fit_pictures(
 
 
 def _gradients(outcome: OpticsFitOutcome, context: PictureContext) -> Picture:
-    names = (outcome.knobs, outcome.quadrupoles)
     at, title = context.places.along(outcome.knobs)
     skew_at, skew_title = context.places.along(outcome.quadrupoles)
-    panels = [
-        Panel(
-            "Δk₁/k₁ [%]",
-            (
-                marked(
-                    at, 100.0 * outcome.gradient, X, errors=100.0 * outcome.gradient_error, unit="%", labels=names[0]
-                ),
-            ),
-            zero=True,
-        ),
-    ]
+    gradient = marked(
+        at, 100.0 * outcome.gradient, X, errors=100.0 * outcome.gradient_error, unit="%", labels=outcome.knobs
+    )
+    panels = [Panel("Δk₁/k₁ [%]", (gradient,), zero=True)]
     if skew_title == title:
         trace = marked(
-            skew_at, 1e3 * outcome.skew, MORE, errors=1e3 * outcome.skew_error, unit="10⁻³ m⁻²", labels=names[1]
+            skew_at,
+            1e3 * outcome.skew,
+            MORE,
+            errors=1e3 * outcome.skew_error,
+            unit="10⁻³ m⁻²",
+            labels=outcome.quadrupoles,
         )
         panels.append(Panel("skew [10⁻³ m⁻²]", (trace,), zero=True))
     figure = stacked(panels, title, x_axis=context.places.axis(title))

@@ -27,15 +27,15 @@ def dispersion_pictures(
     """Draw the dispersion around the ring over the model's, and what is left between the two."""
     at, title = context.places.along(outcome.monitors)
     model, beside = context.dispersion(outcome.monitors), context.beside_outcome
+    curve = context.dispersion_curve() if title == "s [m]" else None
     panels, residuals = [], []
     for row, (plane, colour) in enumerate(zip("xy", (X, Y), strict=True)):
         values, errors = getattr(outcome, f"{plane}_m"), getattr(outcome, f"{plane}_error_m")
         traces = []
+        if curve is not None:
+            name = context.model_name if row == 0 else ""
+            traces.append(marked(curve[0], curve[1][row], INK, name=name, unit="m", mode="lines", width=1.0))
         if model is not None:
-            traces.append(
-                marked(at, model[row], INK, name=context.model_name if row == 0 else "", unit="m", mode="lines",
-                       labels=outcome.monitors, dash="dot")
-            )  # fmt: skip
             change = values - model[row]
             residuals.append(
                 Panel(
@@ -137,7 +137,9 @@ def bump_pictures(
         leaks.append(
             marked(at[outside], 1e3 * values[outside], colour, name=name, unit="µm", labels=shown, symbol=symbol)
         )
-    told = f"leak expected {outcome.leak:.2%}" + (f", measured {outcome.measured_leak:.2%}" if measured else "")
+    told = f"leak expected {100 * outcome.leak:.2f} %" + (
+        f", measured {100 * outcome.measured_leak:.2f} %" if measured else ""
+    )
     return [
         Picture(
             "Change of the orbit",

@@ -46,14 +46,19 @@ class PictureContext:
 
     def dispersion(self, monitors: tuple[str, ...]) -> Floats | None:
         """Compute the model's dispersion (2, monitors) [m]; None if the model has not these monitors, or no beam."""
-        rows = self._rows(monitors)
-        if self.lattice is None or rows is None:
+        rows, curve = self._rows(monitors), self.dispersion_curve()
+        if self.lattice is None or rows is None or curve is None:
+            return None
+        return curve[1][:, np.array(self.lattice.ring.monitors)[rows]]
+
+    def dispersion_curve(self) -> tuple[Floats, Floats] | None:
+        """Compute the model's dispersion (2, elements + 1) [m] with its places [m]; None without a model or a beam."""
+        if self.lattice is None:
             return None
         beam = Propagator(self.lattice.ring)(self.lattice)
         if not beam.found:
             return None
-        at = np.array(self.lattice.ring.monitors)[rows]
-        return np.array([beam.dispersion[at, 0], beam.dispersion[at, 2]])
+        return self.lattice.ring.s, np.array([beam.dispersion[:, 0], beam.dispersion[:, 2]])
 
     def _rows(self, monitors: tuple[str, ...]) -> list[int] | None:
         if self.lattice is None:

@@ -70,19 +70,29 @@ def orbit_response_pictures(
 ) -> list[Picture]:
     """Draw each plane's matrix, the model's, and the difference; then what a reading scatters at each monitor."""
     unit = f"mm/{outcome.setting_unit}"
-    names = outcome.monitors, outcome.steerers
+    order = _by_plane(outcome)
+    names = outcome.monitors, [outcome.steerers[column] for column in order]
     model = context.response(outcome.steerers, outcome.monitors)
     found = []
     for row, plane in enumerate(PLANES):
         values = (outcome.x, outcome.y)[row]
         about = f"{len(outcome.monitors)} monitors by {len(outcome.steerers)} steerers, as a map"
-        found.append(Picture(f"Measured, {plane}", response_map(values, *names, unit), about))
+        found.append(Picture(f"Measured, {plane}", response_map(values[:, order], *names, unit), about))
         if model is not None:
-            found.append(Picture(f"{context.model_name}, {plane}", response_map(model[row], *names, unit), about))
+            found.append(
+                Picture(f"{context.model_name}, {plane}", response_map(model[row][:, order], *names, unit), about)
+            )
             change = values - model[row]
             text = f"measured less {context.model_name}, rms {np.sqrt(np.nanmean(change**2)):.3g} {unit}"
-            found.append(Picture(f"Difference, {plane}", response_map(change, *names, unit), text))
+            found.append(Picture(f"Difference, {plane}", response_map(change[:, order], *names, unit), text))
     return [*found, *_noise(outcome, context)]
+
+
+def _by_plane(outcome: OrbitResponseOutcome) -> list[int]:
+    """Order the steerers by the plane that they move most, and then along the beam: coupling stands in blocks."""
+    sizes = [np.nansum(values**2, axis=0) for values in (outcome.x, outcome.y)]
+    vertical = sizes[1] > sizes[0]
+    return [*np.flatnonzero(~vertical).tolist(), *np.flatnonzero(vertical).tolist()]
 
 
 def _noise(outcome: OrbitResponseOutcome, context: PictureContext) -> list[Picture]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.services.dashboard.pictures.figure_parts import BAD, INK, Panel, Picture, X, marked, stacked
+from gnomon.services.dashboard.pictures.figure_parts import BAD, INK, Panel, Picture, X, marked, stacked, stems
 from gnomon.services.dashboard.pictures.ring_places import RingPlaces
 
 __all__ = ["limit_use", "setting_picture"]
@@ -60,27 +60,15 @@ def setting_picture(
             marked(where, used[1][kept], BAD, name="near a limit", labels=[names[k] for k in kept], unit="%",
                    symbol="diamond", size=9)
         )  # fmt: skip
-    reach = float(np.nanmax(np.abs(np.concatenate(used)), initial=0.0))
-    span = {"range": [-110.0, 110.0]} if reach > 50.0 else {}
-    shapes = (
-        tuple(
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": y,
-                "y1": y,
-                "line": {"color": BAD, "width": 1, "dash": "dash"},
-            }
-            for y in (-100.0, 100.0)
-        )
-        if span
-        else ()
+    line = {"color": BAD, "width": 1, "dash": "dash"}
+    shapes = tuple(
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line} for y in (-100.0, 100.0)
     )
     panels = [
-        Panel(f"change [{unit}]", (steps,), zero=True),
-        Panel("of the limit [%]", tuple(traces), zero=True, axis=span, shapes=shapes),
+        Panel(f"change [{unit}]", (stems(at, after - before, X), steps), zero=True),
+        Panel(
+            "use of limits [%]", tuple(traces), zero=True, axis={"range": [-115.0, 115.0], "dtick": 50}, shapes=shapes
+        ),
     ]
     text = f"{int(near.sum())} of {len(names)} use {100.0 * NEAR:.0f} % or more of their limit"
     return Picture(title, stacked(panels, label, x_axis=axis), text, wide=True)

@@ -24,6 +24,7 @@ from gnomon.services.dashboard.pictures.figure_parts import (
     plain,
     single,
     stacked,
+    stems,
 )
 from gnomon.services.dashboard.pictures.picture_context import PictureContext
 from gnomon.services.dashboard.pictures.setting_pictures import FEW, setting_picture
@@ -114,6 +115,7 @@ def tune_response_pictures(
                 marked(at, 1e3 * beside.tune[row], BESIDE, name=context.beside.name if row == 0 else "", labels=names,
                        unit=unit, symbol="circle-open")
             )  # fmt: skip
+        traces.append(stems(at, 1e3 * outcome.tune[row], colour))
         traces.append(
             marked(at, 1e3 * outcome.tune[row], colour, labels=names, unit=unit, errors=1e3 * outcome.tune_error[row],
                    size=7)
@@ -129,7 +131,7 @@ def working_point_pictures(
     """Draw the way from the measured to the expected values, for tunes among the resonances, and the settings."""
     points = (("measured", data.measured, INK, "circle-open", 11), ("wanted", data.wanted, GOOD, "cross-thin", 15),
               ("expected", outcome.expected, X, "circle", 9))  # fmt: skip
-    symbol = "Q" if outcome.kind == "tune" else "ξ"
+    symbol, digits = ("Q", ".3f") if outcome.kind == "tune" else ("ξ", ".2f")
     traces: list[Figure] = []
     every = np.array([values for _, values, *_ in points])
     middle, half = 0.5 * (every.min(axis=0) + every.max(axis=0)), max(AROUND, 0.75 * float(np.ptp(every, axis=0).max()))
@@ -147,8 +149,9 @@ def working_point_pictures(
             marked(values[:1], values[1:], colour, name=name, labels=[told], symbol=mark, size=size, format_=".5f")
         )
     figure = single(
-        traces, f"{symbol}x", f"{symbol}y", x_axis={**ranges[0], "tickformat": ".3f"},
-        y_axis={**ranges[1], "tickformat": ".3f", **({"scaleanchor": "x"} if outcome.kind == "tune" else {})}, height=440,
+        traces, f"{symbol}x", f"{symbol}y", x_axis={**ranges[0], "tickformat": digits},
+        y_axis={**ranges[1], "tickformat": digits, **({"scaleanchor": "x"} if outcome.kind == "tune" else {})},
+        height=440,
     )  # fmt: skip
     changes = setting_picture(
         "Settings against their limits",
@@ -156,7 +159,11 @@ def working_point_pictures(
         outcome.change_errors,
     )  # fmt: skip
     title = "Tunes and resonances" if outcome.kind == "tune" else "Chromaticities"
-    return [Picture(title, figure, f"resonances up to order {ORDER}" if outcome.kind == "tune" else ""), changes]
+    told = ", ".join(
+        f"{symbol}{plane} {now:.4f}, expected {then:.4f}"
+        for plane, now, then in zip("xy", data.measured, outcome.expected, strict=True)
+    )
+    return [Picture(title, figure, told), changes]
 
 
 def resonance_traces(x: tuple[float, float], y: tuple[float, float], max_order: int = ORDER) -> list[Figure]:
