@@ -137,9 +137,9 @@ def bump_pictures(
         leaks.append(
             marked(at[outside], 1e3 * values[outside], colour, name=name, unit="µm", labels=shown, symbol=symbol)
         )
-    told = f"leak expected {100 * outcome.leak:.2f} %" + (
-        f", measured {100 * outcome.measured_leak:.2f} %" if measured else ""
-    )
+    told = f"leak expected {100 * outcome.leak:.2f} %"
+    if measured:
+        told += f", measured {100 * outcome.measured_leak:.2f} %"
     return [
         Picture(
             "Change of the orbit",

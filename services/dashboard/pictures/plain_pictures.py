@@ -42,7 +42,7 @@ def plain_pictures(
     """Draw the arrays of an outcome, a picture each; arrays of errors become error bars of theirs."""
     arrays, names = arrays_of(outcome)
     old = {} if beside is None else arrays_of(beside)[0]
-    found = []
+    found: list[Picture] = []
     for field, array in arrays.items():
         if is_error(field) or len(found) == MAX_PICTURES or not 1 < array.values.size <= MAX_VALUES:
             continue

@@ -79,9 +79,8 @@ def orbit_response_pictures(
         about = f"{len(outcome.monitors)} monitors by {len(outcome.steerers)} steerers, as a map"
         found.append(Picture(f"Measured, {plane}", response_map(values[:, order], *names, unit), about))
         if model is not None:
-            found.append(
-                Picture(f"{context.model_name}, {plane}", response_map(model[row][:, order], *names, unit), about)
-            )
+            drawn = response_map(model[row][:, order], *names, unit)
+            found.append(Picture(f"{context.model_name.capitalize()}, {plane}", drawn, about))
             change = values - model[row]
             text = f"measured less {context.model_name}, rms {np.sqrt(np.nanmean(change**2)):.3g} {unit}"
             found.append(Picture(f"Difference, {plane}", response_map(change[:, order], *names, unit), text))

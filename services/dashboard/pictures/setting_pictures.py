@@ -54,7 +54,7 @@ def setting_picture(
         marked(at, used[1], X, name="after", labels=names, notes=limits, unit="%", size=5),
     ]
     if near.any():
-        kept = np.flatnonzero(near)
+        kept = np.flatnonzero(near).tolist()
         where = [at[k] for k in kept]
         traces.append(
             marked(where, used[1][kept], BAD, name="near a limit", labels=[names[k] for k in kept], unit="%",
@@ -64,11 +64,10 @@ def setting_picture(
     shapes = tuple(
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line} for y in (-100.0, 100.0)
     )
+    whole = {"range": [-115.0, 115.0], "dtick": 50}
     panels = [
         Panel(f"change [{unit}]", (stems(at, after - before, X), steps), zero=True),
-        Panel(
-            "use of limits [%]", tuple(traces), zero=True, axis={"range": [-115.0, 115.0], "dtick": 50}, shapes=shapes
-        ),
+        Panel("use of limits [%]", tuple(traces), zero=True, axis=whole, shapes=shapes),
     ]
     text = f"{int(near.sum())} of {len(names)} use {100.0 * NEAR:.0f} % or more of their limit"
     return Picture(title, stacked(panels, label, x_axis=axis), text, wide=True)
