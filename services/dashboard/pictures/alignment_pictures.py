@@ -137,10 +137,12 @@ def _by_orbit(data: AlignmentData, number: int, readings: Floats) -> tuple[Float
     slopes, means = [], []
     for orbit in np.unique(data.orbit[mine]):
         rows = mine & (data.orbit == orbit)
-        change = data.change[rows] - data.change[rows].mean()
-        slope = change @ readings[rows] / float(change @ change)
-        slopes.append(slope)
-        means.append(readings[rows].mean(axis=0) - slope * data.change[rows].mean())
+        change = data.change[rows]
+        # A large change moves the tunes: the orbit is not a straight line of it.
+        design = change[:, None] ** np.arange(min(3, np.unique(change).size))
+        fitted = np.linalg.lstsq(design, readings[rows], rcond=None)[0]
+        slopes.append(fitted[1])
+        means.append(fitted[0])
     return np.array(slopes), np.array(means)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.procedures.local_beta import LocalBetaData, LocalBetaOutcome, LocalBetaParameters
 from gnomon.procedures.optics_correction import (
     OpticsCorrectionData,
     OpticsCorrectionOutcome,
@@ -11,9 +12,9 @@ from gnomon.procedures.optics_correction import (
 from gnomon.procedures.optics_fit import OpticsFitData, OpticsFitOutcome, OpticsFitParameters
 from gnomon.services.dashboard.pictures.figure_parts import BESIDE, INK, MORE, Panel, Picture, X, Y, marked, stacked
 from gnomon.services.dashboard.pictures.picture_context import PictureContext
-from gnomon.services.dashboard.pictures.setting_pictures import setting_picture
+from gnomon.services.dashboard.pictures.setting_pictures import FEW, setting_picture
 
-__all__ = ["optics_correction_pictures", "optics_fit_pictures"]
+__all__ = ["local_beta_pictures", "optics_correction_pictures", "optics_fit_pictures"]
 
 Floats = NDArray[np.float64]
 
@@ -127,3 +128,45 @@ def optics_correction_pictures(
             context.places, outcome.change_errors,
         ),
     ]  # fmt: skip
+
+
+def local_beta_pictures(
+    data: LocalBetaData, parameters: LocalBetaParameters, outcome: LocalBetaOutcome, context: PictureContext
+) -> list[Picture]:
+    """Draw beta in the scanned magnets beside the model's, and the beating."""
+    names, beside = outcome.knobs, context.beside_outcome
+    few = len(names) <= FEW
+    at: Floats | list[str] = list(names) if few else outcome.s_m
+    title = "quadrupole or power supply" if few else "s [m]"
+    axis = {"type": "category", "tickangle": -60} if few else context.places.axis(title)
+    betas, beatings = [], []
+    for row, (plane, colour) in enumerate(zip("xy", (X, Y), strict=True)):
+        value, error = getattr(outcome, f"beta_{plane}_m"), getattr(outcome, f"beta_{plane}_error_m")
+        model = getattr(outcome, f"model_{plane}_m")
+        traces = [
+            marked(at, model, INK, name="model" if row == 0 else "", unit="m", labels=names, symbol="line-ew", size=14)
+        ]
+        if isinstance(beside, LocalBetaOutcome) and beside.knobs == names:
+            assert context.beside is not None
+            traces.append(
+                marked(at, getattr(beside, f"beta_{plane}_m"), BESIDE, name=context.beside.name if row == 0 else "",
+                       unit="m", labels=names, symbol="circle-open", size=8)
+            )  # fmt: skip
+        traces.append(
+            marked(at, value, colour, name="measured" if row == 0 else "", unit="m", errors=error, labels=names, size=7)
+        )
+        betas.append(Panel(f"β{plane} [m]", tuple(traces), axis={"rangemode": "tozero"}))
+        beating = marked(
+            at,
+            100.0 * getattr(outcome, f"beating_{plane}"),
+            colour,
+            unit="%",
+            errors=100.0 * error / model,
+            labels=names,
+        )
+        beatings.append(Panel(f"Δβ{plane}/β{plane} [%]", (shown,), zero=True))
+    told = f"{len(names)} scans; noise of a tune {np.nanmean(outcome.noise):.2g}"
+    return [
+        Picture("Beta in quadrupoles", stacked(betas, title, x_axis=axis), told, wide=True),
+        Picture("Measured over model, less 1", stacked(beatings, title, x_axis=axis), wide=True),
+    ]

@@ -7,7 +7,16 @@ from gnomon.procedures.documents import Run
 from gnomon.procedures.registry import PROCEDURES, typed
 from gnomon.services.dashboard.pictures.alignment_pictures import alignment_pictures
 from gnomon.services.dashboard.pictures.figure_parts import Picture
-from gnomon.services.dashboard.pictures.optics_pictures import optics_correction_pictures, optics_fit_pictures
+from gnomon.services.dashboard.pictures.loss_pictures import (
+    aperture_pictures,
+    lifetime_pictures,
+    loss_map_pictures,
+)
+from gnomon.services.dashboard.pictures.optics_pictures import (
+    local_beta_pictures,
+    optics_correction_pictures,
+    optics_fit_pictures,
+)
 from gnomon.services.dashboard.pictures.orbit_pictures import (
     bump_pictures,
     dispersion_pictures,
@@ -36,6 +45,10 @@ PICTURES: dict[str, Callable[[Any, Any, Any, PictureContext], Sequence[Picture]]
     "bump": bump_pictures,
     "optics-fit": optics_fit_pictures,
     "optics": optics_correction_pictures,
+    "beta": local_beta_pictures,
+    "lifetime": lifetime_pictures,
+    "aperture": aperture_pictures,
+    "losses": loss_map_pictures,
 }
 
 

@@ -5,18 +5,22 @@ from typing import Any
 import numpy as np
 
 from gnomon.procedures import (
-    beam_based_alignment as alignment,
-)
-from gnomon.procedures import (
+    aperture,
     chromaticity,
     closed_bump,
     dispersion,
+    lifetime,
+    local_beta,
+    loss_map,
     optics_correction,
     optics_fit,
     orbit_correction,
     orbit_response,
     tune_response,
     working_point,
+)
+from gnomon.procedures import (
+    beam_based_alignment as alignment,
 )
 from gnomon.procedures.documents import Data, Outcome, Parameters, Provenance, Run
 from gnomon.procedures.momentum import Momentum
@@ -102,7 +106,8 @@ def bba(shift_mm: float = 0.0, **more: Any) -> Run:
     number, orbit, change = np.array(rows).T
     model = alignment.AlignmentModel(
         quadrupoles=QUADRUPOLES, monitors=MONITORS, pattern_x=pattern, pattern_y=pattern,
-        monitor=np.array([0.0, -1.0]), distance_m=np.array([0.1, np.nan]), ratio_x=np.ones(2), ratio_y=np.ones(2),
+        monitor=np.array([0.0, -1.0]), distance_m=np.array([0.1, np.nan]), between_x=np.eye(2, 3),
+        between_y=np.eye(2, 3),
         straight_x=np.zeros((2, 2)), straight_y=np.zeros((2, 2)), straight_error=np.zeros(2),
         steered_x=np.zeros((2, 2)), steered_y=np.zeros((2, 2)),
     )  # fmt: skip
@@ -175,6 +180,53 @@ def optics() -> Run:
     return analysed("optics", optics_correction, data, optics_correction.OpticsCorrectionParameters())
 
 
+def beta() -> Run:
+    change = np.array([0.0, 1.0, -1.0, 0.0] * 2)
+    data = local_beta.LocalBetaData(
+        knobs=("Q1", "Q2"), supplies=("Q1", "Q2"), knob=np.repeat([0.0, 1.0], 4), change=change,
+        tune_x=0.84 - 0.003 * change, tune_y=0.73 + 0.002 * change, time_s=np.arange(8.0),
+    )  # fmt: skip
+    model = local_beta.LocalBetaModel(
+        knobs=("Q1", "Q2"), gradient=np.full(2, 4e-3), curvature=np.zeros(2), s_m=np.array([1.0, 5.0]),
+        beta_x_m=np.full(2, 9.0), beta_y_m=np.full(2, 6.0),
+    )  # fmt: skip
+    return analysed("beta", local_beta, data, local_beta.LocalBetaParameters(model=model))
+
+
+def lifetime_run() -> Run:
+    times = np.arange(20.0)
+    data = lifetime.LifetimeData(time_s=times, current_ma=200.0 * np.exp(-times / 36000.0), shown_h=np.full(20, 10.0))
+    return analysed("lifetime", lifetime, data, lifetime.LifetimeParameters())
+
+
+def aperture_run() -> Run:
+    """Losses at a wall 3 mm above; the beam was lost at 2.9 mm."""
+    steps, times = np.array([0.0, 1.0, 2.0, 2.5, 2.9]), np.arange(6.0)
+    rates = 3e-5 + np.nan_to_num(aperture.wall_loss_rate(3.0 - steps, np.full(5, 0.1), 0.015))
+    current = 200.0 * np.exp(-rates[:, None] * times)
+    current[-1] = 0.0
+    data = aperture.ApertureData(
+        place="M1", plane="y", steerers=("V1",), per_mm=[1.0], displacement_mm=steps,
+        reading_mm=[0.0, 1.0, 2.0, 2.5, np.nan], lost=[0, 0, 0, 0, 1], sample_step=np.repeat(np.arange(5), 6),
+        sample_time_s=np.tile(times, 5), current_ma=current.ravel(), ends=("range", "lost"),
+    )  # fmt: skip
+    return analysed("aperture", aperture, data, aperture.ApertureParameters(beam_size_mm=0.1, damping_time_s=0.015))
+
+
+def losses() -> Run:
+    """A map across 2 Qx - Qy = 29, with a point at which the beam was lost."""
+    x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(17.80, 17.90, 7), np.linspace(6.65, 6.75, 7)))
+    rate = 3e-5 + 0.02 * np.exp(-0.5 * ((2 * x - y - 29) / 0.004) ** 2)
+    times, lost = np.arange(4.0), np.zeros(49)
+    current = 200.0 * np.exp(-rate[:, None] * times)
+    lost[0], current[0] = 1.0, 0.0
+    data = loss_map.LossMapData(
+        supplies=("Q1",), wanted_x=x, wanted_y=y, tune_x=x, tune_y=y, lost=lost, settings=np.zeros((49, 1)),
+        sample_point=np.repeat(np.arange(49), 4), sample_time_s=np.tile(times, 49), current_ma=current.ravel(),
+    )  # fmt: skip
+    return analysed("losses", loss_map, data, loss_map.LossMapParameters())
+
+
 #: A run of each procedure, by its name.
 SAMPLES = {
     "orm": orm,
@@ -187,4 +239,8 @@ SAMPLES = {
     "bump": bump,
     "optics-fit": optics_fit_run,
     "optics": optics,
+    "beta": beta,
+    "lifetime": lifetime_run,
+    "aperture": aperture_run,
+    "losses": losses,
 }

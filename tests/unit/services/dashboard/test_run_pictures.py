@@ -28,7 +28,7 @@ COLOURS = dict.fromkeys(
 #: Titles of axes that have no unit.
 WITHOUT_UNIT = {
     "monitor", "steerer", "power supply", "number", "direction (number)", "singular value / largest", "tune Qx",
-    "tune Qy", "Qx", "Qy", "ξx", "ξy",
+    "tune Qy", "quadrupole or power supply", "resonance", "Qx", "Qy", "ξx", "ξy",
 }  # fmt: skip
 PLACES = RingPlaces({name: 10.0 * k for k, name in enumerate((*MONITORS, "H1", "V1", "Q1", "Q2"))}, 100.0)
 
@@ -164,6 +164,22 @@ def test_the_working_point_stands_among_resonances() -> None:
     assert curves(picture, "measured")[0]["x"] == [17.84]
     lines = resonance_traces((0.0, 0.4), (0.0, 0.4), 2)
     assert any("2 Qx = 0" not in text and "Qx - Qy = 0" in text for trace in lines for text in trace["text"])
+
+
+def test_a_map_of_losses_marks_resonances_and_lost_beams() -> None:
+    picture = titled(pictures("losses"), "Losses over working points")
+    (line,) = curves(picture, "2 Qx - Qy = 29")
+    assert [2 * x - y for x, y in zip(line["x"], line["y"], strict=True)] == pytest.approx([29.0, 29.0], abs=1e-4)
+    assert curves(picture, "beam lost")[0]["x"] == pytest.approx([17.8])
+
+
+def test_walls_are_drawn_where_they_were_found() -> None:
+    outcome = typed(sample_runs.aperture_run())[2]
+    assert isinstance(outcome, sample_runs.aperture.ApertureOutcome)
+    picture = pictures("aperture")[0]
+    walls = [shape["x0"] for shape in picture.figure["layout"]["shapes"] if shape["line"].get("width") == 2]
+    assert walls == pytest.approx([outcome.wall_mm[1]])
+    assert "low wall not reached" in picture.text
 
 
 def test_markup_in_names_is_text() -> None:
