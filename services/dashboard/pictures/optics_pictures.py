@@ -156,14 +156,8 @@ def local_beta_pictures(
             marked(at, value, colour, name="measured" if row == 0 else "", unit="m", errors=error, labels=names, size=7)
         )
         betas.append(Panel(f"β{plane} [m]", tuple(traces), axis={"rangemode": "tozero"}))
-        beating = marked(
-            at,
-            100.0 * getattr(outcome, f"beating_{plane}"),
-            colour,
-            unit="%",
-            errors=100.0 * error / model,
-            labels=names,
-        )
+        beating, errors = 100.0 * getattr(outcome, f"beating_{plane}"), 100.0 * error / model
+        shown = marked(at, beating, colour, unit="%", errors=errors, labels=names)
         beatings.append(Panel(f"Δβ{plane}/β{plane} [%]", (shown,), zero=True))
     told = f"{len(names)} scans; noise of a tune {np.nanmean(outcome.noise):.2g}"
     return [
