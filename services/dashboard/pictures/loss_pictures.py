@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 HOUR_S = 3600.0
 #: Room around the points of a map, in tune.
 ROOM = 0.004
+#: Lines of resonances that were found are told apart by their dashes.
+DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 #: Rates below this part of the largest one have the colour of the lowest.
 DECADES = 4.0
 
@@ -99,7 +101,7 @@ def aperture_pictures(
         if np.isfinite(limit)
     ]
     positive = bool((finite > 0.0).any())
-    axis = {"type": "log", "exponentformat": "power"} if positive else {}
+    axis = {"type": "log", "exponentformat": "power", "tickfont": {"size": 11}} if positive else {}
     figure = single(
         traces, f"displacement {plain(outcome.plane)} at {outcome.place} [mm]", "rate of losses [1/s]", y_axis=axis,
         shapes=shapes, height=420,
@@ -171,12 +173,10 @@ def loss_map_pictures(
         )
     traces += _found_lines(outcome, x, y)
     figure = single(
-        traces, "Qx", "Qy", x_axis={"range": list(x), "tickformat": ".3f", "showgrid": False},
-        y_axis={"range": list(y), "tickformat": ".3f", "scaleanchor": "x", "showgrid": False}, height=560,
+        traces, "Qx", "Qy", x_axis={"range": list(x), "tickformat": ".3f", "showgrid": False, "constrain": "domain"},
+        y_axis={"range": list(y), "tickformat": ".3f", "scaleanchor": "x", "showgrid": False, "constrain": "domain"}, height=560,
     )  # fmt: skip
-    told = (
-        f"{len(outcome.resonances)} resonances lose beam; {outcome.unexplained} points with losses lie on none of them"
-    )
+    told = f"resonances that lose beam: {len(outcome.resonances)}; points with losses on none: {outcome.unexplained}"
     if outcome.end:
         told += f"; ended early: {outcome.end}"
     return [Picture("Losses over working points", figure, told, wide=True), *_strengths(outcome)]
@@ -189,7 +189,7 @@ def _found_lines(outcome: LossMapOutcome, x: tuple[float, float], y: tuple[float
         if ends := ResonanceLine(int(m), int(n), int(p)).within(x, y):
             found.append(
                 marked([end[0] for end in ends], np.array([end[1] for end in ends]), BAD, name=name, mode="lines",
-                       dash="dash", width=2.0, format_=".4f")
+                       dash=DASHES[len(found) % len(DASHES)], width=2.0, format_=".4f")
             )  # fmt: skip
     return found
 

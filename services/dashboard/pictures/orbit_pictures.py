@@ -108,7 +108,7 @@ def orbit_correction_pictures(
             for kept, colour, name, symbol in ((used, X, "used", "circle"), (~used, INK, "left out", "circle-open"))
             if kept.any()
         ]
-        axis = {"type": "log", "exponentformat": "power", "dtick": 1}
+        axis = {"type": "log", "exponentformat": "power", "dtick": 1, "tickfont": {"size": 11}}
         figure = single(traces, "direction (number)", "singular value / largest", y_axis=axis)
         found.append(Picture("Directions", figure, f"{outcome.directions} of {sizes.size} are used"))
     return found

@@ -150,7 +150,7 @@ def working_point_pictures(
         )
     figure = single(
         traces, f"{symbol}x", f"{symbol}y", x_axis={**ranges[0], "tickformat": digits},
-        y_axis={**ranges[1], "tickformat": digits, **({"scaleanchor": "x"} if outcome.kind == "tune" else {})},
+        y_axis={**ranges[1], "tickformat": digits, **({"scaleanchor": "x", "constrain": "domain"} if outcome.kind == "tune" else {})},
         height=440,
     )  # fmt: skip
     changes = setting_picture(
