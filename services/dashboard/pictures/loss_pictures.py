@@ -174,7 +174,8 @@ def loss_map_pictures(
     traces += _found_lines(outcome, x, y)
     figure = single(
         traces, "Qx", "Qy", x_axis={"range": list(x), "tickformat": ".3f", "showgrid": False, "constrain": "domain"},
-        y_axis={"range": list(y), "tickformat": ".3f", "scaleanchor": "x", "showgrid": False, "constrain": "domain"}, height=560,
+        y_axis={"range": list(y), "tickformat": ".3f", "scaleanchor": "x", "showgrid": False, "constrain": "domain"},
+        height=560,
     )  # fmt: skip
     told = f"resonances that lose beam: {len(outcome.resonances)}; points with losses on none: {outcome.unexplained}"
     if outcome.end:

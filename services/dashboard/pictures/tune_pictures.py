@@ -148,9 +148,10 @@ def working_point_pictures(
         traces.append(
             marked(values[:1], values[1:], colour, name=name, labels=[told], symbol=mark, size=size, format_=".5f")
         )
+    square = {"scaleanchor": "x", "constrain": "domain"} if outcome.kind == "tune" else {}
     figure = single(
         traces, f"{symbol}x", f"{symbol}y", x_axis={**ranges[0], "tickformat": digits},
-        y_axis={**ranges[1], "tickformat": digits, **({"scaleanchor": "x", "constrain": "domain"} if outcome.kind == "tune" else {})},
+        y_axis={**ranges[1], "tickformat": digits, **square},
         height=440,
     )  # fmt: skip
     changes = setting_picture(
