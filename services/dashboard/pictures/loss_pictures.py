@@ -185,7 +185,7 @@ def loss_map_pictures(
 
 def _found_lines(outcome: LossMapOutcome, x: tuple[float, float], y: tuple[float, float]) -> list[Figure]:
     """Draw the resonances that were found, each with its name."""
-    found = []
+    found: list[Figure] = []
     for name, m, n, p in zip(outcome.resonances, outcome.m, outcome.n, outcome.p, strict=True):
         if ends := ResonanceLine(int(m), int(n), int(p)).within(x, y):
             found.append(
