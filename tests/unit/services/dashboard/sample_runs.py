@@ -95,7 +95,9 @@ def tune_response_run() -> Run:
 def bba(shift_mm: float = 0.0, **more: Any) -> Run:
     """Q1 has M1 beside it, Q2 has no monitor; their patterns are known exactly."""
     pattern = np.array([[1.0, -0.5, 0.2], [0.3, 0.8, -0.4]])
-    rows, x, y = [], [], []
+    rows: list[tuple[int, int, float]] = []
+    x: list[np.ndarray] = []
+    y: list[np.ndarray] = []
     for number in range(2):
         for orbit in (0, 1, -1):
             for change in (1.0, 0.0, 0.0, -1.0):
