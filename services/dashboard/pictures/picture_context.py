@@ -1,4 +1,4 @@
-"""What pictures of a run may show besides the run: the ring's positions, a model, an earlier run. Pure."""
+"""The surroundings of a run that pictures may show: positions along the ring, a model, an earlier run. Pure."""
 
 from dataclasses import dataclass
 
