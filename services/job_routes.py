@@ -121,7 +121,9 @@ def _add_start(router: APIRouter, settings: ServiceSettings, runner: JobRunner, 
 def _start(runner: JobRunner, each: Runnable, body: Any) -> Callable[..., Any]:
     async def start(asked: body, response: Response, key: Key = None) -> Job:
         plain = JobRequest(
-            prefix=asked.prefix, machine=asked.machine, options=asked.options.model_dump(mode="json", exclude_unset=True)
+            prefix=asked.prefix,
+            machine=asked.machine,
+            options=asked.options.model_dump(mode="json", exclude_unset=True),
         )
         job, is_new = await runner.start(each.name, each.title, plain, key)
         response.status_code = 202 if is_new else 200
@@ -139,5 +141,7 @@ def _run_of(settings: ServiceSettings, name: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = Results(settings.results).read(name).model_dump(mode="json", by_alias=True)
     except ProcedureError as error:
-        raise ProblemError(404, f"the result {name} is gone: {error}", field="job", action="start the job again") from error
+        raise ProblemError(
+            404, f"the result {name} is gone: {error}", field="job", action="start the job again"
+        ) from error
     return document

@@ -155,7 +155,9 @@ class JobRunner:
         except OSError as error:
             del self._records[job.id]
             self._table.drop([record])
-            raise ProblemError(503, f"the job cannot be started: {error}", action="see the log of the services") from error
+            raise ProblemError(
+                503, f"the job cannot be started: {error}", action="see the log of the services"
+            ) from error
         self._forget_old()
         return record.job, True
 
