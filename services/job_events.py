@@ -6,19 +6,17 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-__all__ = ["JobEvents", "as_text"]
+from gnomon.services.event_stream import Event
 
 #: Maximum number of events that are kept, and of bytes [bytes].
 MAX_EVENTS, MAX_BYTES = 5000, 4 * 2**20
-#: Time without an event after which a comment is sent, so that a lost client is noticed [s].
-KEEP_ALIVE_S = 15.0
 
 
 class JobEvents:
     """The events of a job, the oldest dropped when there are too many. Numbers start at 1 and have no gaps."""
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[int, str, str]] = deque()
+        self._kept: deque[tuple[int, int, Event]] = deque()
         self._bytes = 0
         self._next = 1
         self._ended = self._closed = False
@@ -28,12 +26,12 @@ class JobEvents:
         """Add an event; with `last` no others follow."""
         if self._ended:
             return
-        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-        self._kept.append((self._next, kind, text))
+        size = len(json.dumps(content, allow_nan=False))
+        self._kept.append((self._next, size, Event(content, kind, str(self._next))))
         self._next += 1
-        self._bytes += len(text)
+        self._bytes += size
         while len(self._kept) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._kept) > 1):
-            self._bytes -= len(self._kept.popleft()[2])
+            self._bytes -= self._kept.popleft()[1]
         self._ended = last
         self._wake()
 
@@ -46,26 +44,13 @@ class JobEvents:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def follow(self, after: int, keep_alive_s: float = KEEP_ALIVE_S) -> AsyncIterator[str]:
-        """Yield all events with numbers above `after` as text, then new ones as they come, until the last one.
-
-        When there is none for some time, a comment is yielded.
-        """
+    async def follow(self, after: int) -> AsyncIterator[Event]:
+        """Yield all events with numbers above `after`, then new ones as they come, until the last one."""
         while True:
             waiting = self._news
-            for number, kind, text in [event for event in self._kept if event[0] > after]:
+            for number, _, event in [kept for kept in self._kept if kept[0] > after]:
                 after = number
-                yield as_text(number, kind, text)
+                yield event
             if self._closed or (self._ended and after >= self._next - 1):
                 return
-            if waiting.is_set():
-                continue
-            try:
-                await asyncio.wait_for(waiting.wait(), keep_alive_s)
-            except TimeoutError:
-                yield ": no news\n\n"
-
-
-def as_text(number: int, kind: str, text: str) -> str:
-    """Write a server-sent event; `text` has no line breaks."""
-    return f"id: {number}\nevent: {kind}\ndata: {text}\n\n"
+            await waiting.wait()

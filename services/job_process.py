@@ -1,7 +1,7 @@
 """The process of one job: carries out a procedure, and tells its events as lines of JSON.
 
-Started by `JobRunner` as `python -m gnomon.services.job_process`. The first line of standard input is the job; `cancel`,
-or the end of the input when the services are gone, ends it as Ctrl-C does: the machine is put back.
+Started by `JobRunner` as `python -m gnomon.services.job_process`. The first line of standard input is the job. A second
+line, or the end of the input when the services are gone, ends it as Ctrl-C does: the machine is put back.
 """
 
 import json

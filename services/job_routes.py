@@ -11,6 +11,7 @@ from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import RUNNABLE, Runnable
 from gnomon.services.calculations import Calculations
+from gnomon.services.event_stream import EVENT_STREAM, EventStreams
 from gnomon.services.job_documents import Job, JobRequest, Jobs, ProcedureInfo, Procedures
 from gnomon.services.job_runner import JobRunner
 from gnomon.services.problems import ProblemError
@@ -33,7 +34,9 @@ LastEvent = Annotated[
 ]
 
 
-def job_router(settings: ServiceSettings, runner: JobRunner, calculations: Calculations) -> APIRouter:
+def job_router(
+    settings: ServiceSettings, runner: JobRunner, streams: EventStreams, calculations: Calculations
+) -> APIRouter:
     """Make the routes of procedures and jobs."""
     read = [Depends(needs(settings.tokens, "read"))]
     router = APIRouter(prefix="/v1", tags=["procedures"], responses=problems(*ALWAYS))
@@ -60,7 +63,7 @@ def job_router(settings: ServiceSettings, runner: JobRunner, calculations: Calcu
         "/jobs/{job}/events",
         dependencies=read,
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(404)},
+        responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}, **problems(404)},
     )
     async def follow_job(job: JobId, last: LastEvent = 0) -> StreamingResponse:
         """Follow a job by server-sent events: those of the past first, then new ones, until `end`.
@@ -69,9 +72,7 @@ def job_router(settings: ServiceSettings, runner: JobRunner, calculations: Calcu
         `stored` and `end`. A client that comes back says in `Last-Event-ID` which one it received last.
         """
         runner.get(job)
-        return StreamingResponse(
-            runner.events(job, last), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        return streams.answer(runner.events(job, last))
 
     @router.post(
         "/jobs/{job}/cancel",

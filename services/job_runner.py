@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +19,7 @@ from gnomon.clients.server_choice import Target, choose_server
 from gnomon.ioc.base.running_servers import running_servers
 from gnomon.lattice.text import printable, shorten
 from gnomon.procedures.documents import now
+from gnomon.services.event_stream import Event
 from gnomon.services.job_documents import Job, JobRequest, State, SummaryLine
 from gnomon.services.job_events import JobEvents
 from gnomon.services.job_table import JobRecord, JobTable, process_start
@@ -173,20 +173,18 @@ class JobRunner:
         return None
 
     def _target(self, asked: JobRequest) -> Target:
-        patterns = self._settings.prefixes
+        known = [each.prefix for each in running_servers()]
         try:
             target = choose_server(prefix=asked.prefix, machine=asked.machine)
         except NoServerError as error:
             raise ProblemError(422, str(error), field="prefix", action="give the prefix of a running server") from error
-        known = [each.prefix for each in running_servers()]
-        allowed = (
-            any(fnmatchcase(target.prefix, pattern) for pattern in patterns) if patterns else target.prefix in known
-        )
-        if not allowed:
+        allowed = list(dict.fromkeys((*known, *self._settings.prefixes)))
+        if target.prefix not in allowed:
             raise ProblemError(
-                422, f"prefix {shorten(target.prefix)} may not be used", field="prefix", value=printable(target.prefix),
-                limit=", ".join(patterns or map(repr, known)) or "no server runs on this computer",
-                action="use one of these, or start the services with another --allow-prefix",
+                422, f"prefix {shorten(target.prefix)} may not be used: no server of this computer has it",
+                field="prefix", value=printable(target.prefix),
+                limit=", ".join(map(repr, allowed)) or "no server runs on this computer",
+                action="use one of these, or start the services with --prefix",
             )  # fmt: skip
         return target
 
@@ -341,16 +339,16 @@ class JobRunner:
         await self._take_events(running)
         await killing
 
-    async def events(self, job: str, after: int = 0) -> AsyncIterator[str]:
-        """Yield the events of a job as text, those of the past first. Raises ProblemError before the first one."""
+    async def events(self, job: str, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events of a job, those of the past first. Raises ProblemError before the first one."""
         record = self._record(job)
         events = self._events.get(job)
         if events is None:  # of an earlier run of the services, or long ended
             events = JobEvents()
             events.add("end", record.job.model_dump(mode="json", exclude={"options"}), last=True)
             after = 0
-        async for text in events.follow(after):
-            yield text
+        async for event in events.follow(after):
+            yield event
 
     def end_streams(self) -> None:
         """Let clients that follow events go, since the services end."""

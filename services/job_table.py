@@ -1,6 +1,5 @@
 """The table of jobs on disk: one small file for each, so that a restart of the services knows what was started."""
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -65,15 +64,10 @@ class JobTable:
 
 
 def process_start(pid: int) -> str:
-    """Return when a process was started, in a form that tells it from a later one with its number; empty if it ended."""
+    """Return a text that tells a process from a later one with the same number; empty if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
     fields = re.sub(r"^.*\)", "", stat, flags=re.DOTALL).split()
     return "" if fields[0] in ("Z", "X") else fields[19]
-
-
-def request_digest(procedure: str, content: dict[str, Any]) -> str:
-    """Return a text that is equal for equal requests."""
-    return json.dumps([procedure, content], sort_keys=True)

@@ -1,6 +1,8 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +15,7 @@ from gnomon.services import dashboard
 from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
+from gnomon.services.event_stream import EventStreams
 from gnomon.services.job_routes import job_router
 from gnomon.services.job_runner import JobRunner
 from gnomon.services.lattice_routes import lattice_router
@@ -69,7 +72,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
-    app.include_router(job_router(settings, jobs, calculations))
+    app.include_router(job_router(settings, jobs, EventStreams(settings.limits.streams), calculations))
     _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
