@@ -26,8 +26,6 @@ from gnomon.services.job_table import JobRecord, JobTable, process_start
 from gnomon.services.problems import ProblemError
 from gnomon.services.service_settings import ServiceSettings
 
-__all__ = ["JobRunner"]
-
 log = logging.getLogger("gnomon.services")
 
 #: The process of a job.
@@ -69,6 +67,7 @@ class JobRunner:
 
     def open(self) -> None:
         """Read the table; jobs that ran when the services ended are lost, and their processes are ended."""
+        self._closing = False
         if self._opened:
             return
         self._opened = True

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from gnomon.services.job_documents import Job
 
-__all__ = ["JobRecord", "JobTable", "process_start"]
-
 #: Largest file of a job [bytes]; longer options are left out of it.
 MAX_BYTES = 64 * 2**10
 

@@ -107,7 +107,7 @@ async def events_of(client: httpx.AsyncClient, job: str, last: int = 0) -> list[
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0.005)
 
 
