@@ -39,6 +39,8 @@
     get prefix() { return chosen.base; },
     get beside() { return chosen.beside; },
     get servers() { return servers; },
+    // Number of pushes since the page was loaded.
+    get frames() { return frames; },
     // State of a twin: {state, why, fresh}; fresh is true only while its server answers and we hear of it.
     state(which) {
       const twin = twins[prefixOf(which)];
@@ -80,7 +82,9 @@
   }
 
   let count = 0;
+  let frames = 0;
   function take(frame) {
+    ++frames;
     lastFrame = performance.now();
     late = false;
     if (frame.servers) {
