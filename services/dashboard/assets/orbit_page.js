@@ -61,7 +61,7 @@
     const layout = () => ({
       xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
       yaxis: { title: `${plane} [mm]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
-      ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.32] } } : {}),
+      ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: compared, margin: { l: 62, r: 14, t: compared ? 28 : 10, b: 42 },
     });
     gnomon.draw(`orbit-${plane}`, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
@@ -104,7 +104,7 @@
     const layout = () => ({
       xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
       yaxis: { title: `${label} [m]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
-      ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.32] } } : {}),
+      ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: true, margin: { l: 62, r: 14, t: 28, b: 42 },
     });
     gnomon.draw(name, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
@@ -145,6 +145,7 @@
     start() { seen = {}; },
     frame(live, root) {
       gnomon.choice(root.querySelector("#beside-choice"), "beside", "nothing");
+      root.classList.toggle("compared", live.beside !== null);
       numbers(live, root);
       for (const plane of PLANES) orbitFigure(live, plane);
       opticsFigure(live, "beta", "twiss.beta", "beta");

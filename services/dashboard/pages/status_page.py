@@ -76,7 +76,7 @@ CARDS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("Process", ((sources.PROCESS, ""), (sources.HOST, ""))),
             ("Up", ((sources.UPTIME, "duration"),)),
             ("Memory", ((sources.MEMORY, "1"),)),
-            ("Clients CA, PVA", ((sources.CA_CLIENTS, ""), (sources.PVA_CLIENTS, ""))),
+            ("Clients", ((sources.CA_CLIENTS, ""), "CA, ", (sources.PVA_CLIENTS, ""), "PVA")),
         ),
     ),
 )
@@ -97,7 +97,8 @@ def layout() -> Component:
 
 def _card(title: str, rows: tuple[Row, ...]) -> Component:
     shown = [html.Tr([html.Th(name, scope="row"), html.Td(_values(values))]) for name, values in rows]
-    return html.Section([html.H2(title), html.Table(html.Tbody(shown), className="list facts")], className="card")
+    table = html.Table(html.Tbody(shown), className="list facts")
+    return html.Section([html.H2(title), table], className="card only-shadow" if title == FOLLOWED else "card")
 
 
 def _values(values: tuple[tuple[Source, str] | str, ...]) -> list[Component | str]:
