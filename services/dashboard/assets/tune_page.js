@@ -93,7 +93,7 @@
       return made;
     };
     const layout = () => ({
-      xaxis: { title: "tune Qx", range: [left, left + width], showgrid: false, zeroline: false },
+      xaxis: { title: "tune Qx", range: [left, left + width], showgrid: false, zeroline: false, constrain: "domain" },
       yaxis: { title: "tune Qy", range: [bottom, bottom + width], showgrid: false, zeroline: false, scaleanchor: "x", constrain: "domain" },
       uirevision: `${left} ${bottom} ${width}`,
     });
