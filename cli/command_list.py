@@ -103,7 +103,7 @@ COMMANDS = (
         "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
         "panels:panels",
     ),
-    Entry("export", MACHINES, "Write a machine's devices for other packages: happi, ophyd.", "export:app"),
+    Entry("export", MACHINES, "Write a machine's devices for other packages: happi, ophyd, queueserver.", "export:app"),
     Entry(
         "study",
         STUDY,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gnomon.cli.option_group import with_options
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Protocol, Pvs, configure
 from gnomon.cli.output import say
+from gnomon.cli.results_folder import ResultsFolder, results_of
 
 if TYPE_CHECKING:
     from gnomon.clients.machine_pvs import MachinePvs
 
-app = typer.Typer(no_args_is_help=True, help="Write a machine's devices for other packages: happi, ophyd.")
+app = typer.Typer(no_args_is_help=True, help="Write a machine's devices for other packages: happi, ophyd, queueserver.")
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this file.")]
 Kind = Annotated[
@@ -77,11 +78,53 @@ def ophyd(
     _write(out, ophyd_file(choice.find(), kind), "devices[NAME] makes a device")
 
 
-def _write(out: Path, text: str, then: str) -> None:
+@app.command()
+@with_options("choice", DocumentChoice)
+def queueserver(
+    folder: Annotated[Path, typer.Argument(help="Write to this folder; it is made.")] = Path("queue"),
+    protocol: Protocol = "pva",
+    redis: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of redis.")] = "127.0.0.1:6379",
+    port: Annotated[
+        int, typer.Option(min=1, max=65534, help="Port of the queue (TCP); news come at the tenth after it.")
+    ] = 60615,
+    results: ResultsFolder = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what the folder has.")] = False,
+    *,
+    choice: DocumentChoice,
+) -> None:
+    """Write a start-up folder for bluesky-queueserver: our devices, the plans of all measurements, rights of users.
+
+    For example `gnomon export queueserver queue`, then the command that it prints. Runs are stored as those of
+    `gnomon measure`. It needs `gnomon[queue]` and a redis: `sudo apt install redis-server`.
+    """
+    from gnomon.procedures.queueing import start_files
+
+    choice.find()  # a machine that cannot be read is told now, not when the queue starts
+    settings = configure(choice.config, machine=choice.machine, prefix=choice.prefix, pvs=choice.pvs)
+    place = results_of(results, choice.config)
+    told = {
+        "machine": settings.machine, "prefix": settings.prefix, "protocol": protocol, "pvs": settings.pvs or None,
+        "results": place.folder.resolve(), "store": place.store,
+    }  # fmt: skip
+    made = start_files(folder.resolve(), told, redis, port, port + 10)
+    if there := [name for name in made.texts if not force and (folder / name).exists()]:
+        raise typer.BadParameter(f"{folder / there[0]} exists; --force overwrites it", param_hint="FOLDER")
+    for name, text in made.texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _write_text(folder / name, text)
+    say(f"{folder}: written; start redis, then the queue:\n{made.command}")
+    say(f"and control it: qserver --zmq-control-addr tcp://127.0.0.1:{port} environment open")
+
+
+def _write_text(out: Path, text: str) -> None:
     from gnomon.lattice import DocumentError
 
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DocumentError(f"{out}: cannot be written: {error}") from error
+
+
+def _write(out: Path, text: str, then: str) -> None:
+    _write_text(out, text)
     say(f"{out}: written; {then}")

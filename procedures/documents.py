@@ -13,16 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from gnomon.procedures.errors import ProcedureError
 
@@ -122,14 +113,7 @@ class Parameters(Part):
 
 
 class Outcome(Part):
-    """Outcome of an analysis, with standard deviations. A number that was not found is NaN, and null in a file."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_found(cls, value: Any, info: ValidationInfo) -> Any:
-        """Read a number back that a file holds as null."""
-        is_number = value is None and cls.model_fields[str(info.field_name)].annotation is float
-        return np.nan if is_number else value
+    """Outcome of an analysis, with standard deviations."""
 
 
 class Provenance(Part):

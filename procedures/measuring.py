@@ -14,9 +14,9 @@ from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParam
 from gnomon.procedures.chromaticity import ChromaticityParameters
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.dispersion import DispersionParameters
-from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
+from gnomon.procedures.documents import Data, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.machine_session import MachineSession
+from gnomon.procedures.machine_session import MachineSession, State
 from gnomon.procedures.model_values import momentum_of
 from gnomon.procedures.orbit_response import OrbitResponseParameters
 from gnomon.procedures.registry import find_procedure
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.procedures.plans.alignment import QuadrupoleChange
 
-__all__ = ["MEASUREMENTS", "MeasureOptions", "measure"]
+__all__ = ["MEASUREMENTS", "MeasureOptions", "PendingMeasurement", "measure", "prepare_measurement"]
 
 #: Change of a quadrupole's gradient in beam based alignment, relative.
 GRADIENT = 0.02
@@ -71,56 +71,66 @@ def measure(
     from gnomon.lattice import GnomonError
     from gnomon.procedures.plans import Interrupted, Recording, run_plan
 
-    if name not in MEASUREMENTS:
-        raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
-    present = session.present_lattice()
     recording = Recording()
     if listener is not None:
         recording.listener = lambda row: listener(row, recording.total)
-    plan, finish = MEASUREMENTS[name](present, session.model_lattice(present), devices, options, recording)
-    before, started = session.state(), now()
+    pending = prepare_measurement(name, session, devices, options, recording)
     failure: BaseException | None = None
     data: Data | None = None
     try:
-        data = run_plan(plan, documents, notice=interrupted)
+        data = run_plan(pending.plan, documents, notice=interrupted)
     except (GnomonError, OSError, TimeoutError) as error:
         failure = error
-    outcome: Outcome | None = None
-    parameters: Parameters | None = None
-    if data is not None:
-        parameters = finish(data)
-        outcome = find_procedure(name).analyse(data, parameters)
-    run = _document(name, data, parameters, outcome, options.note, failure, isinstance(failure, Interrupted), recording)
-    return run.model_copy(update={"provenance": session.provenance(before, session.state(), started)}), failure
+    return pending.finished(data, failure, isinstance(failure, Interrupted)), failure
 
 
-def _document(
-    name: str,
-    data: Data | None,
-    parameters: Parameters | None,
-    outcome: Outcome | None,
-    note: str,
-    failure: BaseException | None,
-    stopped: bool,
-    recording: "Recording",
-) -> Run:
-    """Make the run's document; of a run that failed, the rows are its data."""
-    kept: dict[str, Any] = (
-        data.model_dump()
-        if data is not None
-        else {
-            "rows": [{"knobs": dict(r.knobs), "group": r.group, "time_s": r.time_s, **r.values} for r in recording.rows]
-        }
-    )
-    return Run(
-        name=new_name(name),
-        procedure=name,
-        status="done" if failure is None else "stopped" if stopped else "failed",
-        reason="" if failure is None else f"{failure}",
-        note=note,
-        data=kept,
-        parameters={} if parameters is None else parameters.model_dump(),
-        outcome=None if outcome is None else outcome.model_dump(),
+@dataclass(frozen=True)
+class PendingMeasurement:
+    """A measurement that is prepared: run its `plan` in a Run Engine, then ask for the run with what it returned."""
+
+    name: str
+    procedure: str
+    plan: Any
+    finish: "Callable[[Any], Parameters]"
+    session: MachineSession
+    recording: "Recording"
+    note: str
+    before: State
+    started: str
+
+    def finished(self, data: Data | None, failure: BaseException | None, stopped: bool) -> Run:
+        """Analyse, and make the run's document; of a run that failed or was stopped, the rows are its data."""
+        parameters = None if data is None else self.finish(data)
+        outcome = None if data is None else find_procedure(self.procedure).analyse(data, parameters)
+        rows = self.recording.rows
+        kept: dict[str, Any] = (
+            data.model_dump()
+            if data is not None
+            else {"rows": [{"knobs": dict(r.knobs), "group": r.group, "time_s": r.time_s, **r.values} for r in rows]}
+        )
+        return Run(
+            name=self.name,
+            procedure=self.procedure,
+            status="done" if failure is None else "stopped" if stopped else "failed",
+            reason="" if failure is None else f"{failure}",
+            note=self.note,
+            provenance=self.session.provenance(self.before, self.session.state(), self.started),
+            data=kept,
+            parameters={} if parameters is None else parameters.model_dump(),
+            outcome=None if outcome is None else outcome.model_dump(),
+        )
+
+
+def prepare_measurement(
+    name: str, session: MachineSession, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+) -> PendingMeasurement:
+    """Choose settings from options and the model. Raises ProcedureError and ClientError; nothing is set yet."""
+    if name not in MEASUREMENTS:
+        raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
+    present = session.present_lattice()
+    plan, finish = MEASUREMENTS[name](present, session.model_lattice(present), devices, options, recording)
+    return PendingMeasurement(
+        new_name(name), name, plan, finish, session, recording, options.note, session.state(), now()
     )
 
 

@@ -171,8 +171,9 @@ def connected_run(name: str, detectors: Sequence[Any], devices: Sequence[Any], s
 
 
 def read_planes(recording: Recording, detector: Any, knobs: Mapping[str, float], group: int, readings: int) -> Plan:
-    """Take orbits, or tunes, into the recording, and as events."""
+    """Take orbits, or tunes, into the recording, and as events. A Run Engine that is paused goes on from the last."""
     for _ in range(readings):
+        yield from bps.checkpoint()
         found = yield from bps.trigger_and_read([detector])
         recording.add(knobs, group, x=found[f"{detector.name}-x"]["value"], y=found[f"{detector.name}-y"]["value"])
 

@@ -27,3 +27,18 @@ def test_a_file_of_ophyd_devices_is_written_for_a_real_machine(tmp_path: Path) -
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"none/ring\.py: cannot be written: "):
         gnomon("export", "ophyd", "-o", tmp_path / "none" / "ring.py")
+
+
+def test_a_start_up_folder_of_a_queue_is_written_once_with_the_command_that_starts_it(tmp_path: Path) -> None:
+    folder = tmp_path / "queue"
+    made = ["export", "queueserver", folder, "--machine", "mls", "--prefix", "SIM:", "--results", tmp_path / "r"]
+    result = gnomon(*made)
+    assert result.exit_code == 0
+    assert f"start-re-manager --config {folder / 'queueserver.yaml'}" in result.output.splitlines()
+    startup = (folder / "startup" / "startup.py").read_text()
+    assert "machine='mls'" in startup
+    assert f"results='{tmp_path / 'r'}'" in startup
+    again = gnomon(*made)
+    assert again.exit_code == 2
+    assert "--force overwrites it" in again.output
+    assert gnomon(*made, "--force").exit_code == 0
