@@ -28,8 +28,8 @@ def services(
         list[str] | None,
         typer.Option(
             metavar="PREFIX",
-            help="Offer the server with this prefix in the dashboard, found by the EPICS variables; can be repeated. "
-            "The twins on this computer are there anyway.",
+            help="Let procedures run at the server with this prefix, found by the EPICS variables, and offer it in the "
+            "dashboard; can be repeated. The servers on this computer are there anyway.",
         ),
     ] = None,
     results: ResultsFolder = None,
@@ -37,7 +37,7 @@ def services(
     max_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Time of one calculation [s].")] = 30.0,
     config: ConfigFile = None,
 ) -> None:
-    """Serve lattices, beam, optics, responses and stored results over HTTP (REST) until Ctrl-C.
+    """Serve lattices, beam, optics, responses, procedures and results over HTTP (REST) until Ctrl-C.
 
     For example `gnomon services --port 8290`. Only programs on this computer can connect, unless --host says otherwise.
     Each request needs the token; /openapi.json describes all of them.
@@ -51,11 +51,13 @@ def services(
     from gnomon.services.web_server import check_installed, is_loopback, serve_services, warm_up
 
     check_installed()
-    data = configure(config).store_path().parent
+    store = configure(config).store_path()
+    data = store.parent
     tokens = find_tokens(data / "services.token", token_file, read_token_file)
     settings = ServiceSettings(
         tokens=tokens,
         results=data / "results" if results is None else results.expanduser(),
+        store=store,
         host=host,
         port=port,
         prefixes=tuple(prefix or ()),

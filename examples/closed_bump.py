@@ -4,6 +4,7 @@ With `--together`, the three are set as one command (`dt:set`), which gnomon off
 """
 
 import sys
+import time
 
 import numpy as np
 from careful import PREFIX, Trouble, main, put, put_back, read
@@ -12,6 +13,8 @@ from careful import PREFIX, Trouble, main, put, put_back, read
 BUMP = {"HS4P2T1R": 1.0, "HS4P1D2R": 0.515, "HS4P2D2R": -1.478}
 HEIGHT_MM_PER_A = 6.45
 STEPS, STEP_A = 3, 0.02
+#: Time between a step and the look at the orbit: what fails through the step shows by then [s].
+SETTLE_S = 0.3
 #: Monitors between the steerers, where the orbit is to move; the largest rms outside [mm].
 INSIDE, LEAK_MM = slice(8, 16), 0.005
 
@@ -23,6 +26,7 @@ def bump() -> None:
     try:
         for step in range(1, STEPS + 1):
             set_all({name: before[name] + step * STEP_A * part for name, part in BUMP.items()})
+            time.sleep(SETTLE_S)
             moved = positions() - orbit
             leak = np.sqrt(np.mean(np.delete(moved, INSIDE) ** 2))
             height = np.abs(moved[INSIDE]).max()

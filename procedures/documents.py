@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from gnomon.procedures.errors import ProcedureError
 
@@ -113,7 +122,14 @@ class Parameters(Part):
 
 
 class Outcome(Part):
-    """Outcome of an analysis, with standard deviations."""
+    """Outcome of an analysis, with standard deviations. A number that was not found is NaN, and null in a file."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_found(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read a number back that a file holds as null."""
+        is_number = value is None and cls.model_fields[str(info.field_name)].annotation is float
+        return np.nan if is_number else value
 
 
 class Provenance(Part):

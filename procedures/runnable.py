@@ -169,7 +169,9 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
         try:
             made = bench.act(present, proposal.settings, options.note or f"correct {proposal.procedure}")
         except (GnomonError, OSError, TimeoutError) as error:
-            return Finished(tuple(runs), (*proposals, run), error, applied)
+            told = session.provenance(before, session.state(), started)
+            run = run.model_copy(update={"provenance": told, "status": "failed", "reason": f"{error}"})
+            return Finished((*runs, (run, bench.results.save(run))), tuple(proposals), error, applied)
         applied += made.done
         run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
         runs.append((run, bench.results.save(run)))

@@ -47,8 +47,8 @@ class ProblemError(GnomonError):
 
     def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
         super().__init__(detail)
-        title = TITLES.get(status, "Error")
-        self.problem = Problem(title=title, status=status, detail=printable(detail), **members)
+        members.setdefault("title", TITLES.get(status, "Error"))
+        self.problem = Problem(status=status, detail=printable(detail), **members)
         self.headers = dict(headers or {})
 
 

@@ -28,18 +28,31 @@ class ServiceLimits:
     together: int = 2
     waiting: int = 64
     hung: int = 4
+    jobs: int = 4
+    jobs_kept: int = 200
+    job_s: float = 7200.0
+    stop_s: float = 75.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """Settings of the services; `results` is the folder of stored runs.
+    """Settings of the services.
 
-    `prefixes` are those that the dashboard offers besides the twins that run on this computer.
+    `results` is the folder of stored runs, `store` the file of the document store, `scripts` the folder of user
+    scripts. `prefixes` are those at which procedures may run, and which the dashboard offers, besides the servers that
+    run on this computer.
     """
 
     tokens: Tokens
     results: Path
+    store: Path | None = None
+    scripts: Path | None = None
+    prefixes: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8290
-    prefixes: tuple[str, ...] = ()
     limits: ServiceLimits = field(default_factory=ServiceLimits)
+
+    @property
+    def jobs(self) -> Path:
+        """The folder of the table of jobs, beside the results."""
+        return self.results.parent / "jobs"

@@ -1,6 +1,8 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +15,9 @@ from gnomon.services import dashboard
 from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
+from gnomon.services.event_stream import EventStreams
+from gnomon.services.job_routes import job_router
+from gnomon.services.job_runner import JobRunner
 from gnomon.services.lattice_routes import lattice_router
 from gnomon.services.lattice_store import LatticeStore
 from gnomon.services.problems import TITLES, ProblemError, of_error, of_validation
@@ -21,14 +26,25 @@ from gnomon.services.route_parts import problems
 from gnomon.services.service_documents import Ready
 from gnomon.services.service_settings import ServiceSettings
 
-DESCRIPTION = """Lattices, beam, optics, responses and stored results of gnomon.
+DESCRIPTION = """Lattices, beam, optics, responses, procedures and their results, of gnomon.
 
 A lattice never changes: an update makes a new one, whose id is a hash of its content. Send the token as
 `Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
 
 
-def make_app(settings: ServiceSettings) -> FastAPI:
-    """Make the application. Its pages of interactive documentation are left out: they would load from the internet."""
+def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> FastAPI:
+    """Make the application; `runner` is that of its jobs.
+
+    Its pages of interactive documentation are left out: they would load from the internet.
+    """
+    jobs = JobRunner(settings) if runner is None else runner
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        jobs.open()
+        yield
+        await jobs.close()
+
     app = FastAPI(
         title="gnomon",
         version=__version__,
@@ -36,6 +52,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=running,
     )
     store = LatticeStore(settings.limits.lattices, settings.limits.rings)
     calculations = Calculations(settings.limits)
@@ -55,6 +72,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
+    app.include_router(job_router(settings, jobs, EventStreams(settings.limits.streams), calculations))
     _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from importlib.util import find_spec
+from types import FrameType
 
 from gnomon.lattice import GnomonError
 from gnomon.services.service_settings import ServiceSettings
@@ -60,10 +61,20 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
     """
     import uvicorn
 
+    from gnomon.services.job_runner import JobRunner
     from gnomon.services.web_app import make_app
 
+    jobs = JobRunner(settings)
+
+    class Server(uvicorn.Server):
+        """Lets clients that follow a job go when the services end: they would be waited for."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            asyncio.get_running_loop().call_soon_threadsafe(jobs.end_streams)
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(
-        make_app(settings),
+        make_app(settings, jobs),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -71,7 +82,7 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
         limit_concurrency=200,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     listening = _listen(settings.host, settings.port)
     # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}

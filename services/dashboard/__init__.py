@@ -10,7 +10,8 @@ How a page is added:
    prefix): {v, u, s, a, t, fresh}, where `fresh` is false when it is INVALID, disconnected, or its server is gone. Show
    it so, by `gnomon.show(element, value, format)` or yourself. With `beside: true` in what is registered,
    `live.get(key, "beside")` is of the prefix beside. Figures are made in the layout by `page_figures.live_figure`, and
-   drawn by `gnomon.draw(name, traces, layout, fresh, why)`, in the theme's colours.
+   drawn by `gnomon.draw(name, traces, layout, fresh, why)`, in the theme's colours. A single value needs no script:
+   `page_parts.live_value(key, form)`.
 3. A page that only shows what a person asks for needs no script: Dash callbacks, with `State(PREFIX_STORE, "data")` for
    the chosen prefix. They run in threads, so they may wait. A script can start one with new live values by
    `dash_clientside.set_props(ID, {data: VALUE})` of a `dcc.Store`.

@@ -148,7 +148,13 @@ def _order(target: Target) -> tuple[bool, str, str]:
 
 
 def _servers_json(targets: dict[str, Target]) -> str:
-    return json.dumps([[prefix, _label(target)] for prefix, target in targets.items()], separators=(",", ":"))
+    """List the twins to choose from: prefix, name, addresses, process."""
+    told = []
+    for prefix, target in targets.items():
+        server = target.server
+        about = ["", "", ""] if server is None else [server.ca_address, server.pva_address, str(server.pid)]
+        told.append([prefix, _label(target), *about])
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _label(target: Target) -> str:

@@ -2,13 +2,13 @@
 
 from gnomon.db import sources
 from gnomon.services.dashboard.page_parts import Page
-from gnomon.services.dashboard.pages import orbit_page
+from gnomon.services.dashboard.pages import orbit_page, status_page, tune_page
 
 #: All pages; the first one is shown where no page is named.
-PAGES: tuple[Page, ...] = (orbit_page.PAGE,)
+PAGES: tuple[Page, ...] = (orbit_page.PAGE, tune_page.PAGE, status_page.PAGE)
 
 #: Live values that every page gets.
 SHARED = (
     *(sources.BEAM_FOUND, sources.BEAM_REASON, sources.BEAM_CURRENT, sources.ACTIVE, sources.MACHINE_ROLE),
-    *(*sources.TUNE, *sources.TUNE_FRACTION, sources.FAULTS_COUNT, sources.HEARTBEAT),
+    *(*sources.TUNE, *sources.TUNE_FRACTION, sources.FAULTS_COUNT),
 )

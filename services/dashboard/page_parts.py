@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dash import Dash
+from dash import Dash, html
 from dash.development.base_component import Component
 from flask import request
 
@@ -15,7 +15,7 @@ from gnomon.services.dashboard.live_hub import LiveHub
 from gnomon.services.dashboard.sign_in import ROLE_HEADER
 from gnomon.services.service_settings import ServiceSettings
 
-__all__ = ["DashboardParts", "NotAllowedError", "Page", "attributes", "require_full", "role"]
+__all__ = ["DashboardParts", "NotAllowedError", "Page", "attributes", "live_value", "require_full", "role"]
 
 #: Id of the `dcc.Store` that holds the chosen prefix: an input of callbacks of any page.
 PREFIX_STORE = "prefix"
@@ -55,6 +55,14 @@ class Page:
 def attributes(**named: str) -> Any:
     """Attributes of a component whose names have a hyphen: `html.Div(**attributes(data_page="orbit"))`."""
     return {name.replace("_", "-"): value for name, value in named.items()}
+
+
+def live_value(key: str, form: str = "") -> Component:
+    """Make the place of a live value, which no script of the page has to fill in.
+
+    `form` is a number of digits, "duration" (of seconds), or "list" (of texts); without one, a value is shown as it is.
+    """
+    return html.Span("–", className="value", **attributes(data_live=key, data_form=form))
 
 
 def role() -> Role:

@@ -34,6 +34,7 @@ def shell(pages: Sequence[Page]) -> Component:
                 [
                     html.Div([html.Span(className="dot"), html.Span("connecting", id="link-text")], id="link"),
                     *(_cell(key, name) for key, name in STRIP),
+                    html.Div(id="attention"),
                 ],
                 id="strip",
                 role="status",

@@ -1,5 +1,6 @@
 """The live values under one prefix: one subscription for all pages that show them, in a thread of its own."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from typing import Literal
 
 from gnomon.clients.epics_client import EpicsClient, PvInfo
 from gnomon.clients.errors import ClientError
+from gnomon.clients.overview import Overview
 from gnomon.clients.reading import Reading
 from gnomon.clients.sampled_values import SampledValues
 from gnomon.clients.server_choice import Target, find_again
@@ -23,6 +25,14 @@ SILENT_S = 5.0
 RETRY_S = 2.0
 
 State = Literal["looking", "live", "lost", "hangs"]
+
+#: Key of the list of what needs attention, which is made here, from the values of these sources.
+ATTENTION_KEY = "attention"
+ATTENTION = (
+    *(sources.ACTIVE, sources.BEAM_FOUND, sources.BEAM_REASON, sources.MODEL_HUNG, sources.RECORDER_STATE),
+    *(sources.FAULTS_COUNT, sources.FAULTS_ACTIVE, sources.MACHINE_ROLE, sources.MACHINE_CONNECTED),
+    *(sources.MACHINE_REASON, sources.MACHINE_REFUSED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,13 @@ class _Known:
     keys: dict[Wanted, dict[str, str]] = field(default_factory=dict)
     fragments: dict[str, Fragment] = field(default_factory=dict)
     by_pv: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    about: dict[str, Reading] = field(default_factory=dict)  # what attention is made from
+
+
+#: What every feed follows.
+HEARTBEAT_KEY = sources.HEARTBEAT.name
+ATTENTION_KEYS = frozenset(source.name for source in ATTENTION)
+ALWAYS = Wanted(ATTENTION_KEYS | {HEARTBEAT_KEY})
 
 
 class PrefixFeed:
@@ -75,7 +92,7 @@ class PrefixFeed:
         self._connect = connect
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._wanted: Counter[Wanted] = Counter({HEARTBEAT: 1})
+        self._wanted: Counter[Wanted] = Counter({ALWAYS: 1})
         self._known = _Known()
         self._client: EpicsClient | None = None
         self._values: SampledValues | None = None
@@ -112,8 +129,10 @@ class PrefixFeed:
         """Return the present version, and the values of a page, as JSON, that have changed since another one."""
         with self._lock:
             known = self._known
-            keys: Mapping[str, str] = known.keys.get(wanted, {})
-            found = (known.fragments.get(key) for key in keys)
+            keys = known.keys.get(wanted)
+            if keys is None:  # not followed yet: what is known already is news to the page then
+                return since, []
+            found = [known.fragments.get(key) for key in (*keys, ATTENTION_KEY)]
             return self._version, [each.text for each in found if each is not None and each.version > since]
 
     def close(self) -> None:
@@ -152,16 +171,8 @@ class PrefixFeed:
         assert self._values is not None
         self._follow()
         taken = self._values.take()
-        came_back = False
         with self._lock:
-            if taken:
-                self._version += 1
-            for name, reading in taken.items():
-                text = reading_json(reading)
-                for key in self._known.by_pv.get(name, ()):
-                    self._known.fragments[key] = Fragment(self._version, f'"{key}":{text}')
-                if HEARTBEAT_KEY in self._known.by_pv.get(name, ()):
-                    came_back = self._beat(reading)
+            came_back = self._take(taken)
         if came_back:  # another program may answer now, with other PVs
             self._disconnect()
             self._state = "looking", "the server is back"
@@ -171,6 +182,31 @@ class PrefixFeed:
             self._state = "hangs", f"no heartbeat for {silent:.0f} s"
         else:
             self._state = "live", ""
+
+    def _take(self, taken: Mapping[str, Reading | None]) -> bool:
+        """Keep news as JSON; True if the server has come back with them."""
+        known = self._known
+        came_back = tell = False
+        if taken:
+            self._version += 1
+        for name, reading in taken.items():
+            keys = known.by_pv.get(name, ())
+            text = reading_json(reading)
+            for key in keys:
+                known.fragments[key] = Fragment(self._version, f"{json.dumps(key)}:{text}")
+                if key in ATTENTION_KEYS:
+                    tell = True
+                    if reading is None:
+                        known.about.pop(key, None)
+                    else:
+                        known.about[key] = reading
+            if HEARTBEAT_KEY in keys:
+                came_back = self._beat(reading)
+        if tell:
+            noticed = Overview(self._target, known.about, time_ns=time.time_ns()).attention()
+            text = json.dumps({"v": [str(each) for each in noticed]})
+            known.fragments[ATTENTION_KEY] = Fragment(self._version, f'"{ATTENTION_KEY}":{text}')
+        return came_back
 
     def _beat(self, reading: Reading | None) -> bool:
         """Take a heartbeat; True if the server was lost before."""
@@ -200,6 +236,7 @@ class PrefixFeed:
                     by_pv.setdefault(name, set()).add(key)
             known.by_pv = {name: tuple(keys) for name, keys in by_pv.items()}
             followed = {key for keys in by_pv.values() for key in keys}
+            followed.add(ATTENTION_KEY)
             known.fragments = {key: each for key, each in known.fragments.items() if key in followed}
         self._values.follow(known.by_pv)
 
@@ -209,8 +246,3 @@ class PrefixFeed:
         if self._client is not None:
             self._client.close()
         self._client = self._values = None
-
-
-#: The server's heartbeat, which every feed follows.
-HEARTBEAT_KEY = sources.HEARTBEAT.name
-HEARTBEAT = Wanted(frozenset({HEARTBEAT_KEY}))

@@ -33,6 +33,7 @@ AS_A_WHOLE = {
     "services/": "services over HTTP: through the application, with a client in the test's process",
     "services/dashboard/": "pages: through the application, and in a browser: system/test_dashboard.py",
     "services/dashboard/pages/": "pages: as the above",
+    "services/dashboard/pictures/": "pictures of each procedure's results: through `run_pictures`",
     "recorder/save_files/": "files of other programs, through `read` and `write`",
 }
 #: Single modules, and how they are tested.

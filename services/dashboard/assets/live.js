@@ -6,12 +6,17 @@
   const LATE_MS = 3000; // without a frame for so long, the connection to the services counts as lost
   const pages = {};
   const remembered = key => { try { return sessionStorage.getItem(key); } catch (error) { return null; } };
-  const remember = (key, value) => { try { sessionStorage.setItem(key, value); } catch (error) { /* no storage */ } };
+  function remember(key, value) {
+    try {
+      if (value === null) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, value);
+    } catch (error) { /* no storage */ }
+  }
 
   const asked = new URLSearchParams(location.search);
   const chosen = {
     base: asked.get("prefix") ?? remembered("gnomon-prefix"),
-    beside: asked.get("beside") ?? remembered("gnomon-beside"),
+    beside: asked.get("beside") ?? remembered("gnomon-beside"), // null: nothing
   };
   let servers = [];
   let current = null; // {path, page, root}
@@ -39,6 +44,8 @@
     get prefix() { return chosen.base; },
     get beside() { return chosen.beside; },
     get servers() { return servers; },
+    // Number of pushes since the page was loaded.
+    get frames() { return frames; },
     // State of a twin: {state, why, fresh}; fresh is true only while its server answers and we hear of it.
     state(which) {
       const twin = twins[prefixOf(which)];
@@ -65,9 +72,11 @@
       return twin ? Object.keys(twin.values) : [];
     },
     choose(which, prefix) {
-      chosen[which === "beside" ? "beside" : "base"] = prefix;
-      remember(which === "beside" ? "gnomon-beside" : "gnomon-prefix", prefix);
-      if (which !== "beside" && chosen.beside === prefix) live.choose("beside", "");
+      if (which === "beside") chosen.beside = prefix;
+      else chosen.base = prefix;
+      if (which !== "beside" && chosen.beside === prefix) chosen.beside = null;
+      remember("gnomon-prefix", chosen.base);
+      remember("gnomon-beside", chosen.beside);
       tellDash();
       connect();
     },
@@ -80,7 +89,9 @@
   }
 
   let count = 0;
+  let frames = 0;
   function take(frame) {
+    ++frames;
     lastFrame = performance.now();
     late = false;
     if (frame.servers) {
@@ -109,7 +120,7 @@
     const later = document.hidden ? task => setTimeout(task, 500) : requestAnimationFrame;
     later(() => {
       drawing = false;
-      for (const listener of listeners) listener(live);
+      for (const listener of listeners) listener(live, current && current.root);
       if (current && current.page && current.page.frame) current.page.frame(live, current.root);
     });
   }
@@ -123,7 +134,7 @@
     const mine = ++opened;
     const query = new URLSearchParams({ page: current.path });
     if (chosen.base !== null) query.append("prefix", chosen.base);
-    if (current.page && current.page.beside && chosen.beside) query.append("prefix", chosen.beside);
+    if (current.page && current.page.beside && chosen.beside !== null) query.append("prefix", chosen.beside);
     source = new EventSource(`/dashboard/live?${query}`);
     source.onmessage = event => { if (mine === opened) take(JSON.parse(event.data)); };
     source.addEventListener("refused", () => source.close());

@@ -54,6 +54,33 @@
     return fresh;
   };
 
+  // Forms of `page_parts.live_value`.
+  const FORMS = {
+    duration(seconds) {
+      const whole = Math.floor(seconds), days = Math.floor(whole / 86400), hours = Math.floor(whole / 3600) % 24;
+      const minutes = Math.floor(whole / 60) % 60;
+      if (days) return `${days} d ${hours} h`;
+      return hours ? `${hours} h ${minutes} min` : minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+    },
+    list: texts => (texts.length ? texts.join("; ") : "none"),
+  };
+  function formed(form, value) {
+    if (FORMS[form]) return FORMS[form](value);
+    if (typeof value === "number") return form === "" ? String(value) : gnomon.number(value, Number(form) || 0);
+    return Array.isArray(value) ? FORMS.list(value) : String(value ?? "") || "–";
+  }
+  // Fill in the places that `page_parts.live_value` has made.
+  gnomon.listen((live, page) => {
+    if (!page) return;
+    const role = live.get("machine.role");
+    for (const element of page.querySelectorAll(".only-shadow")) element.hidden = !(role && role.v === "shadow");
+    for (const element of page.querySelectorAll("[data-live]")) {
+      const entry = live.get(element.dataset.live), form = element.dataset.form || "";
+      gnomon.show(element, entry && form === "duration" ? { ...entry, u: "" } : entry, value => formed(form, value));
+      element.classList.toggle("long", element.textContent.length > 18);
+    }
+  });
+
   // Figures.
   const drawn = new Map(); // name -> last arguments
   function layoutOf(layout, fresh, why) {
@@ -65,7 +92,7 @@
     });
     const made = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "same", autosize: true,
-      font: { family: "inherit", size: 13, color: ink }, margin: { l: 62, r: 14, t: 10, b: 42 }, showlegend: false,
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: ink }, margin: { l: 62, r: 14, t: 10, b: 42 }, showlegend: false,
       hovermode: "closest", dragmode: "zoom", annotations: [], shapes: [], ...layout,
       hoverlabel: { bgcolor: gnomon.colour("raised"), bordercolor: grid, font: { color: ink, size: 13 } },
       legend: {
@@ -123,19 +150,18 @@
   gnomon.choice = function (place, which, none) {
     if (!place) return;
     const live = gnomon.live;
-    const value = (which === "beside" ? live.beside : live.prefix) ?? "";
-    const others = live.servers.filter(([prefix]) => which !== "beside" || prefix !== live.prefix);
-    const known = others.map(([prefix]) => prefix);
-    const shown = [...(none ? [["", none]] : []), ...others];
-    if (value !== "" && !known.includes(value)) shown.push([value, `${value} (gone)`]);
-    if (!shown.length) shown.push(["", "none runs here"]);
+    const value = which === "beside" ? live.beside : live.prefix;
+    const others = live.servers.filter(([prefix]) => which !== "beside" || prefix !== live.prefix).map(each => each.slice(0, 2));
+    const shown = [...(none ? [[null, none]] : []), ...others];
+    if (value !== null && !others.some(([prefix]) => prefix === value)) shown.push([value, `${value || "(no prefix)"}, gone`]);
+    if (!shown.length) shown.push([null, "none runs here"]);
     const wanted = JSON.stringify([shown, value]);
     if (place.dataset.shown === wanted) return;
     place.dataset.shown = wanted;
     const select = document.createElement("select");
     select.setAttribute("aria-label", which === "beside" ? "Twin or machine beside" : "Twin");
-    for (const [prefix, label] of shown) select.add(new Option(label, prefix, false, prefix === value));
-    select.addEventListener("change", () => live.choose(which, select.value));
+    shown.forEach(([prefix, label], i) => select.add(new Option(label, String(i), false, prefix === value)));
+    select.addEventListener("change", () => live.choose(which, shown[Number(select.value)][0]));
     const focused = place.contains(document.activeElement);
     place.replaceChildren(select);
     if (focused) select.focus();
@@ -170,6 +196,11 @@
     gnomon.show(document.getElementById("strip-current"), live.get("beam.current"), value => gnomon.number(value, 1));
     const faults = live.get("faults.count");
     gnomon.show(document.getElementById("strip-faults"), faults, value => (value ? `${value} injected` : "none"));
+    const attention = document.getElementById("attention"), noticed = live.get("attention");
+    const notices = !state.fresh ? [state.why] : noticed ? noticed.v : [];
+    const words = notices.filter(Boolean).join("; ");
+    if (attention.textContent !== words) attention.textContent = words;
+    attention.title = words;
     if (faults && faults.fresh && faults.v > 0) document.getElementById("strip-faults").dataset.state = "minor";
   });
   function mark(element, text, state, why) {

@@ -28,14 +28,14 @@
 
   function orbitFigure(live, plane) {
     const keys = [`orbit.difference.${plane}`, `reference.${plane}`, "monitor.s", "monitor.names", `orbit.difference.rms.${plane}`];
-    const version = live.version(keys) + (live.beside ? live.version(keys, "beside") : "") + live.beside;
+    const version = live.version(keys) + (live.beside !== null ? live.version(keys, "beside") : "") + live.beside;
     if (seen[`orbit-${plane}`] === version) return;
     seen[`orbit-${plane}`] = version;
     const difference = live.get(keys[0]), positions = live.get(keys[2]);
     const problem = why(live, [difference, positions]);
     const s = scaled(positions, "m"), y = scaled(difference, "mm"), names = array(live.get(keys[3]));
-    const besideEntry = live.beside ? live.get(keys[0], "beside") : null;
-    const besideProblem = live.beside ? why(live, [besideEntry], "beside") : "";
+    const besideEntry = live.beside !== null ? live.get(keys[0], "beside") : null;
+    const besideProblem = live.beside !== null ? why(live, [besideEntry], "beside") : "";
     const other = besideProblem ? null : scaled(besideEntry, "mm");
     const traces = () => {
       const made = [];
@@ -57,11 +57,11 @@
       }
       return made;
     };
-    const compared = Boolean(live.beside);
+    const compared = live.beside !== null;
     const layout = () => ({
       xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
       yaxis: { title: `${plane} [mm]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
-      ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.32] } } : {}),
+      ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: compared, margin: { l: 62, r: 14, t: compared ? 28 : 10, b: 42 },
     });
     gnomon.draw(`orbit-${plane}`, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
@@ -69,15 +69,15 @@
 
   function opticsFigure(live, name, quantity, label) {
     const keys = [...PLANES.map(plane => `${quantity}.${plane}`), "element.positions", "element.names"];
-    const version = live.version(keys) + (live.beside ? live.version(keys, "beside") : "") + live.beside;
+    const version = live.version(keys) + (live.beside !== null ? live.version(keys, "beside") : "") + live.beside;
     if (seen[name] === version) return;
     seen[name] = version;
     const entries = PLANES.map(plane => live.get(`${quantity}.${plane}`)), positions = live.get("element.positions");
     const problem = why(live, [...entries, positions]);
     const s = scaled(positions, "m"), names = array(live.get("element.names"));
     const values = entries.map(entry => scaled(entry, "m"));
-    const besideEntries = live.beside ? PLANES.map(plane => live.get(`${quantity}.${plane}`, "beside")) : [];
-    const besideProblem = live.beside ? why(live, besideEntries, "beside") : "";
+    const besideEntries = live.beside !== null ? PLANES.map(plane => live.get(`${quantity}.${plane}`, "beside")) : [];
+    const besideProblem = live.beside !== null ? why(live, besideEntries, "beside") : "";
     const others = besideProblem ? [] : besideEntries.map(entry => scaled(entry, "m"));
     const relative = quantity === "twiss.beta";
     const traces = () => PLANES.flatMap((plane, i) => {
@@ -100,11 +100,11 @@
       }
       return made;
     });
-    const compared = Boolean(live.beside);
+    const compared = live.beside !== null;
     const layout = () => ({
       xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
       yaxis: { title: `${label} [m]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
-      ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.32] } } : {}),
+      ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: true, margin: { l: 62, r: 14, t: 28, b: 42 },
     });
     gnomon.draw(name, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
@@ -114,7 +114,7 @@
     const place = root.querySelector("#orbit-numbers");
     if (!place) return;
     const wanted = [];
-    for (const which of live.beside ? ["base", "beside"] : ["base"]) {
+    for (const which of live.beside !== null ? ["base", "beside"] : ["base"]) {
       for (const plane of PLANES) wanted.push([which, plane]);
     }
     const shape = wanted.join(";") + live.prefix + live.beside;
@@ -124,7 +124,7 @@
         const item = document.createElement("div");
         item.className = "number";
         item.innerHTML = '<span class="name"></span><span class="value"></span><span class="more"></span>';
-        item.querySelector(".name").textContent = `rms ${plane}${live.beside ? `, ${which === "base" ? live.prefix : live.beside}` : ""}`;
+        item.querySelector(".name").textContent = `rms ${plane}${live.beside !== null ? `, ${which === "base" ? live.prefix : live.beside}` : ""}`;
         item.querySelector(".value").id = `rms-${plane}-${which}`;
         item.style.setProperty("--mark", `var(--${which === "beside" ? "beside" : plane})`);
         return item;
@@ -145,6 +145,7 @@
     start() { seen = {}; },
     frame(live, root) {
       gnomon.choice(root.querySelector("#beside-choice"), "beside", "nothing");
+      root.classList.toggle("compared", live.beside !== null);
       numbers(live, root);
       for (const plane of PLANES) orbitFigure(live, plane);
       opticsFigure(live, "beta", "twiss.beta", "beta");

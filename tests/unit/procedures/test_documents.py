@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gnomon.procedures.documents import Part, Provenance, Run, quantities
+from gnomon.procedures.documents import Outcome, Parameters, Part, Provenance, Run, quantities
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_response import OrbitResponseData
 
@@ -24,6 +24,21 @@ def test_arrays_keep_every_bit_and_nan_is_null() -> None:
     again = OrbitResponseData.model_validate_json(text)
     assert again.x_mm.tobytes() == DATA.x_mm.tobytes()
     assert again.settings.tobytes() == DATA.settings.tobytes()
+
+
+def test_a_number_that_was_not_found_is_null_in_a_file_and_nan_again() -> None:
+    class Found(Outcome):
+        width: float
+        steps: int = 0
+
+    class Options(Parameters):
+        width: float
+
+    assert np.isnan(Found.model_validate_json(Found(width=np.nan).model_dump_json()).width)
+    with pytest.raises(ValidationError, match="steps"):
+        Found.model_validate({"width": None, "steps": None})
+    with pytest.raises(ValidationError, match="width"):
+        Options.model_validate({"width": None})
 
 
 def test_arrays_cannot_be_written_and_ragged_ones_are_refused() -> None:

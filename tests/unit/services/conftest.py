@@ -33,3 +33,11 @@ async def mls(client: httpx.AsyncClient) -> str:
     made = await client.post("/v1/lattices", json={"machine": "mls"})
     assert made.status_code == 201
     return str(made.json()["id"])
+
+
+@pytest.fixture(autouse=True)
+def no_servers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server on this computer is known: no test starts a procedure at one that happens to run."""
+    folder = tmp_path_factory.mktemp("known")
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(folder))

@@ -1,0 +1,1 @@
+"""Pictures of stored results: pure functions from a run's documents to figures of Plotly, with units on every axis."""
