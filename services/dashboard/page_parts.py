@@ -41,7 +41,8 @@ class Page:
     """A page: its address under /dashboard/, the name in the navigation, and what it shows.
 
     `layout` makes its components when somebody opens it. The live values of `sources` (the first PV of each) and of
-    `every` (all PVs of each) are pushed to the page's script, if it has one. `callbacks` registers Dash callbacks.
+    `every` (all PVs of each, or those of `properties` of devices) are pushed to the page's script, if it has one.
+    `callbacks` registers Dash callbacks.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Page:
     layout: Callable[[], Component]
     sources: tuple[Source, ...] = ()
     every: tuple[Source, ...] = ()
+    properties: tuple[str, ...] = ()
     callbacks: Callable[[Dash, DashboardParts], None] = field(default=lambda app, parts: None)
 
 

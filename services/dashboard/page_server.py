@@ -157,4 +157,4 @@ async def _events(frames: AsyncIterator[str]) -> AsyncIterator[str]:
 
 def _wanted(page: Page) -> Wanted:
     names = {source.name for source in (*SHARED, *page.sources)}
-    return Wanted(frozenset(names), frozenset(source.name for source in page.every))
+    return Wanted(frozenset(names), frozenset(source.name for source in page.every), frozenset(page.properties))

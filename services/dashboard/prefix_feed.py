@@ -39,11 +39,13 @@ ATTENTION = (
 class Wanted:
     """Values that a page shows: the first PV of each of `sources`, and all PVs of each of `every`, by source name.
 
-    A first one is known by its source's name, the others by their names without the prefix.
+    A first one is known by its source's name, the others by their names without the prefix. `properties` narrows
+    `every` to PVs of these properties of devices; empty: all.
     """
 
     sources: frozenset[str] = frozenset()
     every: frozenset[str] = frozenset()
+    properties: frozenset[str] = frozenset()
 
     def keys(self, pvs: Iterable[PvInfo], prefix: str) -> dict[str, str]:
         """Find the keys of the values, and the full name of the PV of each."""
@@ -51,7 +53,7 @@ class Wanted:
         for info in pvs:
             if info.source in self.sources:
                 found.setdefault(info.source, info.name)
-            if info.source in self.every:
+            if info.source in self.every and (not self.properties or info.property in self.properties):
                 found[info.name.removeprefix(prefix)] = info.name
         return found
 

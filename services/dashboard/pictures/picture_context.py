@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.procedures.documents import Run
@@ -31,7 +32,10 @@ class PictureContext:
         """The outcome of the run beside, if it has one."""
         if self.beside is None or self.beside.procedure not in PROCEDURES:
             return None
-        return typed(self.beside)[2]
+        try:
+            return typed(self.beside)[2]
+        except ValidationError:  # of another version of gnomon
+            return None
 
     def response(self, steerers: tuple[str, ...], monitors: tuple[str, ...]) -> Floats | None:
         """Compute the model's response (2, monitors, steerers) [mm/A]; None if the model has not these devices."""

@@ -90,7 +90,8 @@ def error_of(field: str, known: Mapping[str, object]) -> str:
 
 def unit_of(field: str) -> str:
     """Return the unit by which a field's name ends; empty without one."""
-    return UNITS.get(field.rpartition("_")[2].lower(), "") if "_" in field else ""
+    words = field.lower().split("_")
+    return UNITS.get(words[-1], "") if len(words) > 1 and words[-2] != "per" else ""
 
 
 def _line(

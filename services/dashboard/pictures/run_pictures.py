@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from gnomon.procedures.documents import Run
 from gnomon.procedures.registry import PROCEDURES, typed
 from gnomon.services.dashboard.pictures.alignment_pictures import alignment_pictures
@@ -31,7 +33,7 @@ from gnomon.services.dashboard.pictures.tune_pictures import (
     working_point_pictures,
 )
 
-__all__ = ["PICTURES", "run_pictures"]
+__all__ = ["PICTURES", "is_typed", "run_pictures"]
 
 #: What draws a run: its data, parameters and outcome as their types.
 PICTURES: dict[str, Callable[[Any, Any, Any, PictureContext], Sequence[Picture]]] = {
@@ -52,21 +54,29 @@ PICTURES: dict[str, Callable[[Any, Any, Any, PictureContext], Sequence[Picture]]
 }
 
 
-def run_pictures(run: Run, context: PictureContext = NO_CONTEXT) -> Sequence[Picture]:
-    """Draw a run. One without an outcome has no pictures; of an unknown procedure all arrays are drawn.
+def is_typed(run: Run) -> bool:
+    """Tell whether a run has an outcome, and documents as its procedure has them now."""
+    if run.outcome is None or run.procedure not in PROCEDURES:
+        return False
+    try:
+        typed(run)
+    except ValidationError:  # of another version of gnomon
+        return False
+    return True
 
-    Raises pydantic's ValidationError if the documents are not those of the procedure.
-    """
+
+def run_pictures(run: Run, context: PictureContext = NO_CONTEXT) -> Sequence[Picture]:
+    """Draw a run. One without an outcome has no pictures; of one that is not typed, all arrays are drawn."""
     if run.outcome is None:
         return []
     beside = context.beside
     old = None if beside is None or beside.procedure != run.procedure else beside.outcome
-    if run.procedure not in PROCEDURES:
+    if not is_typed(run):
         return plain_pictures(run.outcome, context, old, "" if beside is None else beside.name)
     data, parameters, outcome = typed(run)
     assert outcome is not None
     draw = PICTURES.get(run.procedure)
     if draw is None:
-        typed_old = None if beside is None or old is None else typed(beside)[2]
+        typed_old = None if beside is None or not is_typed(beside) else typed(beside)[2]
         return plain_pictures(outcome, context, typed_old, "" if beside is None else beside.name)
     return draw(data, parameters, outcome, context)

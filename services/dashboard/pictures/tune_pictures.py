@@ -87,7 +87,7 @@ def chromaticity_pictures(
 def _beside_tunes(context: PictureContext) -> tuple[Floats, tuple[Floats, Floats], str] | None:
     """Return momentum deviations, tunes and the name of the run beside."""
     run = context.beside
-    if run is None or run.procedure != "chromaticity" or run.outcome is None:
+    if run is None or not isinstance(context.beside_outcome, ChromaticityOutcome):
         return None
     data = ChromaticityData.model_validate(run.data)
     momentum = ChromaticityParameters.model_validate(run.parameters).momentum
