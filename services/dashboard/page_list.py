@@ -2,10 +2,16 @@
 
 from gnomon.db import sources
 from gnomon.services.dashboard.page_parts import Page
-from gnomon.services.dashboard.pages import orbit_page, status_page, tune_page
+from gnomon.services.dashboard.pages import orbit_page, results_page, status_page, supplies_page, tune_page
 
 #: All pages; the first one is shown where no page is named.
-PAGES: tuple[Page, ...] = (orbit_page.PAGE, tune_page.PAGE, status_page.PAGE)
+PAGES: tuple[Page, ...] = (
+    orbit_page.PAGE,
+    tune_page.PAGE,
+    supplies_page.PAGE,
+    results_page.PAGE,
+    status_page.PAGE,
+)
 
 #: Live values that every page gets.
 SHARED = (

@@ -31,13 +31,16 @@ def layout() -> Component:
             html.Div(
                 [
                     html.Label(
-                        ["Search", dcc.Input(id="supplies-text", type="search", placeholder="name or PV", maxLength=100)],
+                        [
+                            "Search",
+                            dcc.Input(id="supplies-text", type="search", placeholder="name or PV", maxLength=100),
+                        ],
                         className="choice",
                     ),
-                    html.Label(
-                        [
-                            dcc.Checklist([{"label": " only those that are marked", "value": "marked"}], [], id="supplies-only")
-                        ],
+                    dcc.Checklist(
+                        [{"label": "only those that are marked", "value": "marked"}],
+                        [],
+                        id="supplies-only",
                         className="choice",
                     ),
                     html.Div(id="supplies-count", className="note", role="status"),
