@@ -33,7 +33,11 @@ class LiveHub:
     All methods but `targets` are for the event loop.
     """
 
-    def __init__(self, prefixes: Sequence[str] = (), make_feed: Callable[[Target], PrefixFeed] = PrefixFeed) -> None:
+    def __init__(
+        self,
+        prefixes: Sequence[str] = (),
+        make_feed: Callable[[Target], PrefixFeed] = lambda to: PrefixFeed(to).start(),
+    ) -> None:
         self._configured = tuple(prefixes)
         self._make_feed = make_feed
         self._feeds: dict[str, PrefixFeed] = {}

@@ -13,8 +13,9 @@ from gnomon.clients.errors import ClientError
 from gnomon.clients.overview import Overview
 from gnomon.clients.reading import Reading
 from gnomon.clients.sampled_values import SampledValues
-from gnomon.clients.server_choice import Target, find_again
+from gnomon.clients.server_choice import Target
 from gnomon.db import sources
+from gnomon.ioc.base.running_servers import running_servers
 from gnomon.services.dashboard.live_fragments import reading_json
 
 #: Time between two looks at the subscriptions [s].
@@ -89,9 +90,15 @@ class PrefixFeed:
     found: values of an earlier one must not be shown as those of the present one.
     """
 
-    def __init__(self, target: Target, connect: Callable[[Target], EpicsClient] = EpicsClient) -> None:
+    def __init__(
+        self,
+        target: Target,
+        connect: Callable[[Target], EpicsClient] = EpicsClient,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._target = target
         self._connect = connect
+        self._clock = clock
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._wanted: Counter[Wanted] = Counter({ALWAYS: 1})
@@ -99,14 +106,12 @@ class PrefixFeed:
         self._client: EpicsClient | None = None
         self._values: SampledValues | None = None
         self._infos: Collection[PvInfo] = ()
-        self._beat_at = 0.0
+        self._beat_at = self._look_again_at = 0.0
         self._has_beat = False
         self._version = 0
         self.connections = 0
         self._state: tuple[State, str] = ("looking", "looking for the server")
         self.unused_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"dashboard {target.prefix}", daemon=True)
-        self._thread.start()
 
     @property
     def state(self) -> tuple[State, str]:
@@ -125,7 +130,7 @@ class PrefixFeed:
             self._wanted[wanted] -= 1
             self._wanted += Counter()  # drops what has no user
             if len(self._wanted) == 1:
-                self.unused_since = time.monotonic()
+                self.unused_since = self._clock()
 
     def news(self, wanted: Wanted, since: int) -> tuple[int, list[str]]:
         """Return the present version, and the values of a page, as JSON, that have changed since another one."""
@@ -141,21 +146,30 @@ class PrefixFeed:
         """End the thread and disconnect; does not wait for either."""
         self._closed.set()
 
+    def start(self) -> "PrefixFeed":
+        """Start the thread."""
+        threading.Thread(target=self._run, name=f"dashboard {self._target.prefix}", daemon=True).start()
+        return self
+
     def _run(self) -> None:
         while not self._closed.is_set():
-            try:
-                if self._client is None:
-                    self._begin()
-                self._look()
-                self._closed.wait(PERIOD_S - time.monotonic() % PERIOD_S)
-            except ClientError as error:
-                self._disconnect()
-                self._state = "looking", str(error)
-                self._closed.wait(RETRY_S)
+            self._closed.wait(self.step())
         self._disconnect()
 
+    def step(self) -> float:
+        """Connect or look once; returns the time until the next step [s]. Only the feed's thread may call it."""
+        try:
+            if self._client is None:
+                self._begin()
+            self._look()
+        except ClientError as error:
+            self._disconnect()
+            self._state = "looking", str(error)
+            return RETRY_S
+        return PERIOD_S - time.monotonic() % PERIOD_S
+
     def _begin(self) -> None:
-        self._target = find_again(self._target) or self._target
+        self._target = _present(self._target)
         client = self._connect(self._target)
         try:
             infos = list(client.pvs.values())
@@ -166,7 +180,7 @@ class PrefixFeed:
         with self._lock:
             self._known = _Known()
             self.connections += 1
-        self._beat_at, self._has_beat = time.monotonic(), False
+        self._beat_at, self._has_beat = self._clock(), False
         self._state = "live", ""
 
     def _look(self) -> None:
@@ -180,7 +194,7 @@ class PrefixFeed:
             self._state = "looking", "the server is back"
         elif self._state[0] == "lost":
             self._look_elsewhere()
-        elif self._has_beat and (silent := time.monotonic() - self._beat_at) > SILENT_S:
+        elif self._has_beat and (silent := self._clock() - self._beat_at) > SILENT_S:
             self._state = "hangs", f"no heartbeat for {silent:.0f} s"
         else:
             self._state = "live", ""
@@ -215,13 +229,15 @@ class PrefixFeed:
         if reading is None:
             self._state = "lost", "the server is gone; waiting for it"
             return False
-        self._beat_at, self._has_beat = time.monotonic(), True
+        self._beat_at, self._has_beat = self._clock(), True
         return self._state[0] == "lost"
 
     def _look_elsewhere(self) -> None:
-        """Leave a server that is gone if it now runs at other addresses."""
-        if find_again(self._target) is not None:
-            self._disconnect()
+        """Leave a server that is gone if it was started anew: waiting for the old connection takes far longer."""
+        if self._clock() >= self._look_again_at:
+            self._look_again_at = self._clock() + RETRY_S / 2
+            if _present(self._target) != self._target:
+                self._disconnect()
 
     def _follow(self) -> None:
         """Subscribe to what the open pages want, and to nothing else."""
@@ -248,3 +264,14 @@ class PrefixFeed:
         if self._client is not None:
             self._client.close()
         self._client = self._values = None
+
+
+def _present(target: Target) -> Target:
+    """Find a twin that ran on this computer as it runs now; the same one if it does not, or runs elsewhere."""
+    old = target.server
+    if old is None:
+        return target
+    for each in running_servers():
+        if (each.prefix, each.machine) == (old.prefix, old.machine) and each != old:
+            return Target(each.prefix, each.environment, each)
+    return target
