@@ -233,7 +233,7 @@ class PrefixFeed:
         return self._state[0] == "lost"
 
     def _look_elsewhere(self) -> None:
-        """Leave a server that is gone if it was started anew: waiting for the old connection takes far longer."""
+        """Leave a server that is gone if it was restarted: waiting for the old connection takes far longer."""
         if self._clock() >= self._look_again_at:
             self._look_again_at = self._clock() + RETRY_S / 2
             if _present(self._target) != self._target:
