@@ -1,6 +1,6 @@
 """`gnomon fault`: make a running server fail on purpose, and end that; scenarios are in `scenarios`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,9 @@ from gnomon.cli import scenarios
 from gnomon.cli.connection import RunningTwin, call_running
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
+
+if TYPE_CHECKING:
+    from gnomon.clients.running_faults import Call
 
 app = typer.Typer(
     no_args_is_help=True, help="Add, list and clear faults of a running server; play scenarios of failures."
@@ -35,8 +38,9 @@ def add(
     `gnomon fault add modify 'HS*' scale=1.1 after_s=10 for_s=60 probability=0.5`,
     `gnomon fault add connection_lost for_s=30`.
     """
-    arguments = {"do": "add", "kind": kind} | _keys(keys or [])
-    _show([call_running("dt:fault", arguments, running)], "added", as_json)
+    from gnomon.clients.running_faults import add_fault
+
+    _show([add_fault(_call(running), kind, _keys(keys or []))], "added", as_json)
 
 
 @app.command("list")
@@ -47,7 +51,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the active faults."""
-    _show(call_running("dt:fault", {"do": "list"}, running), "active", as_json)
+    from gnomon.clients.running_faults import list_faults
+
+    _show(list_faults(_call(running)), "active", as_json)
 
 
 @app.command()
@@ -62,8 +68,9 @@ def clear(
     """Clear one fault or all faults: `gnomon fault clear 3`, `gnomon fault clear --all`."""
     if (id is None) == (not all):
         raise typer.BadParameter("give the number of a fault, or --all")
-    arguments = {"do": "clear"} | ({} if id is None else {"id": str(id)})
-    cleared = call_running("dt:fault", arguments, running)
+    from gnomon.clients.running_faults import clear_faults
+
+    cleared = clear_faults(_call(running), id)
     _show(cleared, "cleared", as_json)
     if not as_json and cleared and cleared[0].get("unrecorded"):
         say(f"the journal does not have this: {cleared[0]['unrecorded']}")
@@ -114,6 +121,11 @@ def _keys(arguments: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{name} is given twice")
         found[name] = value
     return found
+
+
+def _call(running: RunningTwin) -> "Call":
+    """Make the function that calls a procedure of the twin that the options mean."""
+    return lambda procedure, arguments: call_running(procedure, arguments, running)
 
 
 def _first_line(text: str | None) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import ConfigFile, Machine, Server, configure
-from gnomon.cli.served_journal import Asked, Offline, ServedJournal, find_served_journal
+from gnomon.cli.served_journal import Asked, Offline, find_served_journal
 
 if TYPE_CHECKING:
+    from gnomon.clients.journal_choice import ServedJournal
     from gnomon.ioc.app.known_lattices import KnownLattice
     from gnomon.ioc.base.config import Config
 

@@ -10,6 +10,7 @@ import typer
 from gnomon.cli.options import configure
 
 if TYPE_CHECKING:
+    from gnomon.clients.journal_choice import ServedJournal
     from gnomon.clients.server_choice import Target
 
 #: Time to wait for the server's answer [s].
@@ -32,22 +33,10 @@ class Asked:
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServedJournal:
-    """A journal, and the prefix of the server that writes it; offline, the prefix that was given, if any.
-
-    `machine` is what the server serves, and `store` its document store where it runs on this computer; else empty.
-    """
-
-    path: Path
-    prefix: str | None
-    machine: str = ""
-    store: str = ""
-
-
-def find_served_journal(asked: Asked) -> ServedJournal:
+def find_served_journal(asked: Asked) -> "ServedJournal":
     """Ask the running server for its journal. Raises GnomonError if it does not answer, or writes another one."""
     from gnomon.clients.errors import NoServerError
+    from gnomon.clients.journal_choice import ServedJournal, served_journal
     from gnomon.clients.server_choice import choose_server
     from gnomon.recorder import Reader, ReviewError
 
@@ -66,15 +55,9 @@ def find_served_journal(asked: Asked) -> ServedJournal:
     path, name = Path(answer["journal"]), f"the server with prefix {target.prefix!r}"
     if asked.machine is not None and answer["machine"] != Path(asked.machine).stem:
         raise ReviewError(f"{name} serves {answer['machine']!r}, not {asked.machine!r}")
-    if not path.exists():
-        raise ReviewError(f"{name} writes {path}, which is not on this computer: call this where the server runs")
-    if asked.journal is not None and not asked.journal.samefile(path):
+    if asked.journal is not None and path.exists() and not asked.journal.samefile(path):
         raise ReviewError(f"{name} writes {path}, not {asked.journal}; --offline reads the file all the same")
-    with Reader(path) as reader:
-        if reader.newest_run().run != int(answer["run"]):
-            raise ReviewError(f"{name} writes run {answer['run']:.0f}, and {path} has run {reader.newest_run().run}")
-    store = target.server.store if target.server is not None else ""
-    return ServedJournal(path, target.prefix, str(answer["machine"]), store)
+    return served_journal(target, answer)
 
 
 def ask_journal(target: "Target") -> dict[str, Any]:

@@ -51,11 +51,13 @@ def services(
     from gnomon.services.web_server import check_installed, is_loopback, serve_services, warm_up
 
     check_installed()
-    store = configure(config).store_path()
+    configuration = configure(config)
+    store = configuration.store_path()
     data = store.parent
     tokens = find_tokens(data / "services.token", token_file, read_token_file)
     settings = ServiceSettings(
         tokens=tokens,
+        config=configuration,
         results=data / "results" if results is None else results.expanduser(),
         store=store,
         host=host,

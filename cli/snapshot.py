@@ -14,7 +14,7 @@ from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refus
 
 if TYPE_CHECKING:
     from gnomon.ioc.base.config import Config
-    from gnomon.ioc.base.snapshot_store import PresentState, StoredSnapshot
+    from gnomon.ioc.base.snapshot_store import PresentState
     from gnomon.recorder.review import Assignment
     from gnomon.recorder.snapshots import Entry, Snapshot
 
@@ -70,6 +70,7 @@ def save(
 @app.command("list")
 def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     """List all snapshots."""
+    from gnomon.clients.running_snapshots import snapshot_document
     from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import rendering
 
@@ -78,7 +79,7 @@ def list_(config: ConfigFile = None, as_json: Json = False) -> None:
     )
     known = store.list_snapshots(configure(config))
     if as_json:
-        print_json([_document(kept, with_entries=False) for kept in known])
+        print_json([snapshot_document(kept, with_entries=False) for kept in known])
         return
     for kept in known:
         s = kept.snapshot
@@ -99,13 +100,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a snapshot: its origin, and its settings that are not nominal. For example `gnomon snapshot show flat`."""
+    from gnomon.clients.running_snapshots import snapshot_document
     from gnomon.ioc.base import snapshot_store as store
     from gnomon.recorder import rendering
 
     settings = configure(config)
     kept = store.find(settings, name, revision)
     if as_json:
-        print_json(_document(kept, with_entries=True))
+        print_json(snapshot_document(kept, with_entries=True))
         return
     s = kept.snapshot
     facts = {
@@ -157,23 +159,20 @@ def diff(
     by name, without prefix, or a kind of setting (current, frequency, voltage, k1_trim, ...). Values are in the PV's
     unit, or in percent of the value in A. If several tolerances match, the last one counts.
     """
+    from gnomon.clients.running_snapshots import compare_snapshots
     from gnomon.ioc.base import snapshot_store as store
-    from gnomon.recorder import ReviewError, rendering
-    from gnomon.recorder.snapshots import differences
+    from gnomon.recorder import rendering
     from gnomon.recorder.tolerances import parse_tolerances
 
     settings = configure(config)
-    allowed = parse_tolerances(tolerance or ())
+    parse_tolerances(tolerance or ())
     a = store.find(settings, first).snapshot
     if second is None:
         _, now = _present(Asked(journal, config, machine, prefix, server, offline))
         b, other = store.snapshot_of(now, ""), "now"
     else:
         b, other = store.find(settings, second).snapshot, second
-    if a.machine != b.machine:
-        raise ReviewError(f"{first} is of machine {a.machine!r}, {other} of {b.machine!r}: they cannot be compared")
-    common = not (a.complete and b.complete)
-    different = differences(a.entries, b.entries, common=common, tolerance=allowed)
+    different = compare_snapshots(a, b, (first, other), tolerance or ())
     if as_json:
         print_json([dict(zip(("pv", "first", "second", "unit"), row, strict=True)) for row in different])
         raise typer.Exit(1 if different else 0)
@@ -182,7 +181,7 @@ def diff(
         console.print(rendering.moves_table(different, first, other))
         raise typer.Exit(1)
     within = " within the tolerance" if tolerance else ""
-    shared = " in the settings that both have" if common else ""
+    shared = "" if a.complete and b.complete else " in the settings that both have"
     console.print(rendering.clean(f"no difference: {first} and {other} are the same{shared}{within}"))
 
 
@@ -336,13 +335,6 @@ def import_(
         raise typer.Exit(DONE_IN_PART)
 
 
-def _document(kept: "StoredSnapshot", *, with_entries: bool) -> dict[str, object]:
-    """Make plain data of a snapshot with its name and revision."""
-    left_out = set() if with_entries else {"entries"}
-    data: dict[str, object] = kept.snapshot.model_dump(mode="json", by_alias=True, exclude=left_out)
-    return {"name": kept.name, "revision": kept.revision, "settings": len(kept.snapshot.entries), **data}
-
-
 def _tell_unread(lines: tuple[str, ...]) -> None:
     say(f"lines that could not be imported: {len(lines)}", err=True)
     for line in lines[:MAX_LISTED]:
@@ -359,11 +351,11 @@ def _tell(what: str, names: list[str]) -> None:
 
 def _present(asked: Asked) -> "tuple[Config, PresentState]":
     """Read the configuration, and the present settings of the running server that the options select."""
-    from gnomon.ioc.base.snapshot_store import read_present_state
+    from gnomon.clients.running_snapshots import present_state
 
     settings = configure(asked.config, asked.machine, asked.prefix, asked.journal)
     served = find_served_journal(asked)
-    return settings, read_present_state(settings, served.path, served.prefix)
+    return settings, present_state(settings, served)
 
 
 def _not_nominal(config: "Config", snapshot: "Snapshot") -> "tuple[Entry, ...]":

@@ -22,7 +22,7 @@ from gnomon.fault_injection.decisions import Decision, decide
 from gnomon.fault_injection.draws import Draws, Lane
 from gnomon.fault_injection.injected_fault import Fault, Phase
 from gnomon.fault_injection.injector import Active, Injector
-from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, schema
+from gnomon.fault_injection.kinds import GROUPS, KINDS, find_kind, list_kinds, schema
 from gnomon.fault_injection.kinds.beam import BeamDump, BeamFault, BeamJump, BeamLifetime, BeamLoss, BeamNoOrbit
 from gnomon.fault_injection.kinds.commands import CommandFault, Swap
 from gnomon.fault_injection.kinds.connections import (
@@ -119,6 +119,7 @@ __all__ = [
     "decide",
     "disturbed",
     "find_kind",
+    "list_kinds",
     "parse_condition",
     "schema",
 ]

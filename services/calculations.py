@@ -18,8 +18,9 @@ class Calculations:
     Daemon threads: the process ends without waiting for them.
     """
 
-    def __init__(self, limits: ServiceLimits) -> None:
+    def __init__(self, limits: ServiceLimits, advice: str = "ask for less: fewer turns, particles or elements") -> None:
         self._limits = limits
+        self._advice = advice
         self._turns = asyncio.Semaphore(limits.together)
         self._waiting = 0
         self.hung = 0
@@ -97,6 +98,6 @@ class Calculations:
                 f"{what}: not done after {self._limits.calculation_s:g} s",
                 unit="s",
                 limit=f"{self._limits.calculation_s:g}",
-                action="ask for less: fewer turns, particles or elements",
+                action=self._advice,
             )
         return done.result()

@@ -5,8 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from gnomon.clients.errors import NoAnswerError, NoServerError, NotFoundError
 from gnomon.lattice import GnomonError, Lattice, LatticeError, RefusedValue
 from gnomon.lattice.text import printable, shorten
+from gnomon.recorder import JournalError, ReviewError
 
 #: Media type of a problem document.
 PROBLEM_JSON = "application/problem+json"
@@ -18,14 +20,24 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     408: "The request was too slow",
-    409: "No beam",
+    409: "Not in this state",
     410: "No longer kept",
     413: "The request is too large",
     422: "Refused",
     500: "Internal error",
-    503: "Busy",
+    503: "Busy, or no answer",
     504: "The calculation took too long",
 }
+
+
+#: What becomes of errors of clients: status, and what to do.
+_KINDS: tuple[tuple[type[GnomonError], int, str], ...] = (
+    (NoServerError, 404, "GET /v1/servers lists the running servers; `gnomon serve` starts one"),
+    (NotFoundError, 404, "GET /v1/readings?name=PATTERN lists PVs by pattern"),
+    (NoAnswerError, 503, "check that the server runs: GET /v1/state; a setting may be made: GET /v1/recordings says"),
+    (ReviewError, 409, "see GET /v1/recordings"),
+    (JournalError, 503, "check the journal with `gnomon log`"),
+)
 
 
 class Problem(BaseModel):
@@ -54,7 +66,12 @@ class ProblemError(GnomonError):
 
 def of_error(error: GnomonError) -> ProblemError:
     """Turn an error that a user can act on into a problem."""
-    return error if isinstance(error, ProblemError) else ProblemError(422, str(error))
+    if isinstance(error, ProblemError):
+        return error
+    for kind, status, action in _KINDS:
+        if isinstance(error, kind):
+            return ProblemError(status, str(error), action=action)
+    return ProblemError(422, str(error))
 
 
 def of_setting(lattice: Lattice, key: tuple[str, str], value: float, field: str) -> ProblemError | None:

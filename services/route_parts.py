@@ -36,7 +36,7 @@ def needs(tokens: Tokens, role: Role) -> Callable[..., None]:
         if role == "full" and given == "read":
             raise ProblemError(
                 403,
-                "the read-only token cannot make lattices",
+                "the read-only token reads and computes; it makes, changes and starts nothing",
                 field="header Authorization",
                 action="use the full token",
             )

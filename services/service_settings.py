@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gnomon.ioc.base.config import Config
 from gnomon.services.access_tokens import Tokens
 
 __all__ = ["ServiceLimits", "ServiceSettings"]
@@ -13,7 +14,8 @@ class ServiceLimits:
     """Limits that protect the process from its clients.
 
     `body_bytes` is the largest request, `body_s` and `send_s` the time that a client may take to send one and to take
-    a piece of an answer [s], `streams` the number of open streams of events. `lattices` and `rings` are the numbers
+    a piece of an answer [s], `streams` the number of open streams of events, `asking_s` the time
+    of a request to a running server [s], and `servers` the number of those whose connections are kept. `lattices` and `rings` are the numbers
     that are kept, `calculation_s` the time of one calculation [s], `together` the number that run at the same time,
     `waiting` that of those that wait, and `hung` that of abandoned ones that still run.
     """
@@ -22,6 +24,8 @@ class ServiceLimits:
     body_s: float = 30.0
     send_s: float = 30.0
     streams: int = 32
+    asking_s: float = 15.0
+    servers: int = 16
     lattices: int = 200
     rings: int = 16
     calculation_s: float = 30.0
@@ -38,13 +42,14 @@ class ServiceLimits:
 class ServiceSettings:
     """Settings of the services.
 
-    `results` is the folder of stored runs, `store` the file of the document store, `scripts` the folder of user
+    `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the file of the document store, `scripts` the folder of user
     scripts. `prefixes` are those at which procedures may run, and which the dashboard offers, besides the servers that
     run on this computer.
     """
 
     tokens: Tokens
     results: Path
+    config: Config = field(default_factory=Config)
     store: Path | None = None
     scripts: Path | None = None
     prefixes: tuple[str, ...] = ()

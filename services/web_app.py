@@ -16,15 +16,20 @@ from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
 from gnomon.services.event_stream import EventStreams
+from gnomon.services.fault_routes import fault_router
 from gnomon.services.job_routes import job_router
 from gnomon.services.job_runner import JobRunner
 from gnomon.services.lattice_routes import lattice_router
 from gnomon.services.lattice_store import LatticeStore
 from gnomon.services.problems import TITLES, ProblemError, of_error, of_validation
+from gnomon.services.recording_routes import recording_router
 from gnomon.services.result_routes import result_router
 from gnomon.services.route_parts import problems
+from gnomon.services.running_routes import running_router
 from gnomon.services.service_documents import Ready
 from gnomon.services.service_settings import ServiceSettings
+from gnomon.services.snapshot_routes import snapshot_router
+from gnomon.services.twin_access import TwinAccess
 
 DESCRIPTION = """Lattices, beam, optics, responses, procedures and their results, of gnomon.
 
@@ -56,6 +61,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
     )
     store = LatticeStore(settings.limits.lattices, settings.limits.rings)
     calculations = Calculations(settings.limits)
+    twins, streams = TwinAccess(settings.limits), EventStreams(settings.limits.streams)
     _answer_errors(app)
 
     @app.get("/healthz", tags=["state"])
@@ -72,7 +78,11 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
 
     app.include_router(lattice_router(settings, store, calculations))
     app.include_router(result_router(settings, calculations))
-    app.include_router(job_router(settings, jobs, EventStreams(settings.limits.streams), calculations))
+    app.include_router(job_router(settings, jobs, streams, calculations))
+    app.include_router(running_router(settings, twins))
+    app.include_router(recording_router(settings, twins, streams))
+    app.include_router(snapshot_router(settings, twins))
+    app.include_router(fault_router(settings, twins))
     _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)

@@ -117,22 +117,17 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
+    from gnomon.clients.recordings import compare_settings
     from gnomon.recorder import Reader, rendering
-    from gnomon.recorder.recorded_states import Nominals, same_machine, state_at, state_now
-    from gnomon.recorder.review import differences
 
     with Reader(chosen_journal(context, journal, machine, prefix)) as reader:
-        a = state_at(reader, first)
-        b = state_now(reader) if second is None else state_at(reader, second)
-        same_machine(a.run, b.run)
-        nominals = Nominals(reader, a.run, ring_of(a.run))
-        found = differences(a.settings, b.settings, nominals.find, reader.units())
+        run, found = compare_settings(reader, first, second, ring_of)
         names = (f"after {first}", "now" if second is None else f"after {second}")
         console = rendering.make_console()
         if as_json:
             print_json([asdict(difference) for difference in found])
             return
         if found:
-            console.print(rendering.differences_table(found, *names, run=a.run.run, state_name=RunStates(reader.run)))
+            console.print(rendering.differences_table(found, *names, run=run.run, state_name=RunStates(reader.run)))
     if not found:
         console.print(f"no difference: the settings {names[0]} and {names[1]} are the same")

@@ -1,10 +1,7 @@
 """Options that the commands of `gnomon log` share: the journal, the filter of commands, and points in time."""
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +10,7 @@ import typer
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import configure
 from gnomon.cli.served_journal import Asked
-from gnomon.lattice.text import NotANumberError, parse_number, shorten
+from gnomon.lattice.text import shorten
 
 if TYPE_CHECKING:
     from gnomon.lattice import Ring
@@ -74,12 +71,6 @@ LastOption = Annotated[
 FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Keep running and show new commands as they are recorded.")
 ]
-
-#: Seconds by the last letter of an age.
-_AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-#: Times that can be asked for [s since 1970]: 1900 to 2200. The journal's nanoseconds end in 2262.
-MIN_TIME_S, MAX_TIME_S = -2_208_988_800, 7_258_118_400
-MAX_AGE_DAYS = 45_000
 
 
 def make_filter(
@@ -206,39 +197,10 @@ def _state_names(run: "Run") -> "StateNames | None":
 
 
 def _moment(text: str | None, option: str) -> int | None:
-    """Convert an age or an ISO time (local unless it has a time zone) to a time [ns since 1970]."""
-    if text is None:
-        return None
-    unit = _AGO.get(text[-1:])
-    moment_s = _iso_time(text) if unit is None else _ago(text[:-1], unit)
-    if moment_s is None:
-        raise typer.BadParameter(
-            f"{shorten(text)} is not a time; give an age (90s, 10m, 2h, 3d) or an ISO time (2026-11-21T10:30)",
-            param_hint=option,
-        )
-    if not MIN_TIME_S <= moment_s <= MAX_TIME_S:
-        raise typer.BadParameter(
-            f"{shorten(text)} is not within the times that a journal can hold; give an age of at most {MAX_AGE_DAYS}d, "
-            "or an ISO time from 1900 to 2200",
-            param_hint=option,
-        )
-    return round(moment_s * 1e6) * 1000
+    """Convert an age or an ISO time to a time [ns since 1970]."""
+    from gnomon.clients.points_in_time import NotATimeError, parse_moment
 
-
-def _ago(number: str, unit_s: int) -> float | None:
-    """Time of an age [s since 1970]; None for what is not an age."""
     try:
-        age = parse_number(number)
-    except NotANumberError:
-        return None
-    if number[:1] in "+- ":
-        return None
-    return time.time() - age * unit_s if age * unit_s <= MAX_AGE_DAYS * _AGO["d"] else -math.inf
-
-
-def _iso_time(text: str) -> float | None:
-    """Time of an ISO time [s since 1970]; None for what is not one."""
-    try:
-        return datetime.fromisoformat(text).timestamp() if text.isascii() else None
-    except (ValueError, OverflowError, OSError):
-        return None
+        return None if text is None else parse_moment(text)
+    except NotATimeError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

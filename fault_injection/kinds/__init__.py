@@ -1,8 +1,10 @@
 """All kinds of faults, by name: a kind is a model of its keys, in the module of its group."""
 
+import json
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ from gnomon.fault_injection.request import FaultError, FaultRequest, read
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.text import shorten
 
+#: The schema of all kinds, as `schema` makes it: models are built when a request of their kind is read first.
+SCHEMA_FILE = Path(__file__).parent.parent / "schemas" / "fault.schema.json"
 #: The groups of kinds, in the order of the reference page.
 GROUPS: Mapping[str, tuple[type[FaultRequest], ...]] = MappingProxyType(
     {
@@ -47,6 +51,21 @@ def read_request(keys: Mapping[str, Any]) -> FaultRequest:
     if "kind" not in keys:
         raise FaultError(f"invalid fault: kind: it is missing; known kinds: {', '.join(KINDS)}")
     return read(find_kind(keys["kind"]), keys)
+
+
+@cache
+def list_kinds() -> tuple[Mapping[str, str], ...]:
+    """List the kinds for a client: kind, group, effect in one line, and the JSON schema of their keys as a text."""
+    definitions = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["$defs"]
+    return tuple(
+        {
+            "kind": kind,
+            "group": next(name for name, models in GROUPS.items() if model in models),
+            "effect": (model.__doc__ or "").strip().splitlines()[0],
+            "schema": json.dumps(definitions[model.__name__]),
+        }
+        for kind, model in KINDS.items()
+    )
 
 
 def schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
-from gnomon.fault_injection import Fault, FaultError, Injector, JournalFull
+from gnomon.fault_injection import Fault, FaultError, Injector, JournalFull, list_kinds
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
 from gnomon.ioc.app.injected_connections import InjectedConnections
 from gnomon.ioc.app.rpc.connection_targets import disturbs_nothing
@@ -25,9 +25,9 @@ _log = SparingLog(logging.getLogger("gnomon.faults"))
 
 
 class FaultProcedure:
-    """`dt:fault`: `do` is add (with the keys of a fault), list, or clear (with `id`, or all).
+    """`dt:fault`: `do` is add (with the keys of a fault), list, kinds, or clear (with `id`, or all).
 
-    Ends with the fault, or with a list of faults, once the journal has what was added or cleared. Clearing always
+    Ends with the fault, or with a list of faults or kinds, once the journal has what was added or cleared. Clearing always
     works: if it cannot be recorded, or not soon, `unrecorded` of the cleared faults has the reason.
     """
 
@@ -74,8 +74,10 @@ class FaultProcedure:
                 self._clear(_id(arguments), client, answer)
             case "list":
                 answer.set_result([f.to_json() for f in self._injector.active()])
+            case "kinds":
+                answer.set_result([dict(kind) for kind in list_kinds()])
             case other:
-                raise FaultError(f"do = {other!r}: it must be add, list or clear")
+                raise FaultError(f"do = {other!r}: it must be add, list, kinds or clear")
 
     def _add(self, arguments: dict[str, Any], client: Client, answer: "Future[Any]") -> None:
         asked = Fault.from_request(arguments, created_by=f"{client.user}@{client.host}")

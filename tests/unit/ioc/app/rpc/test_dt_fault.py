@@ -1,6 +1,7 @@
 """`dt:fault`: what is refused, and what the journal has of faults that come and go."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from gnomon.db import sources
-from gnomon.fault_injection import FaultError
+from gnomon.fault_injection import KINDS, FaultError
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.rpc.dt_fault import FaultProcedure
 from gnomon.ioc.app.rpc.fault_targets import fits_nothing
@@ -57,6 +58,14 @@ async def test_added_and_cleared_faults_stand_in_the_journal_with_who(rig: Rig) 
     assert entries[0].changes == ()
     with Reader(rig.journal.path) as reader:
         assert state_now(reader).settings == {}
+
+
+async def test_the_kinds_are_told_with_effect_and_schema(rig: Rig) -> None:
+    told = {row["kind"]: row for row in await call(rig, do="kinds")}
+    assert told.keys() == KINDS.keys()
+    assert (told["delay"]["group"], told["delay"]["effect"]) == ("commands", str(KINDS["delay"].__doc__).split("\n")[0])
+    keys = json.loads(told["delay"]["schema"])["properties"]
+    assert keys.keys() == KINDS["delay"].model_fields.keys()
 
 
 async def test_a_fault_that_cannot_be_recorded_is_not_added(rig: Rig) -> None:
