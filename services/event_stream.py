@@ -17,6 +17,10 @@ from gnomon.services.problems import ProblemError, of_error
 
 #: Media type of a stream.
 EVENT_STREAM = "text/event-stream"
+#: The answer of a route that is a stream, for the OpenAPI document.
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Server-sent events", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+}
 #: Time without an event after which a comment is sent, so that proxies and clients see that the stream lives [s].
 HEARTBEAT_S = 15.0
 #: Number of events that wait for a slow client; whoever produces them waits then.

@@ -13,6 +13,7 @@ from gnomon.services.twin_access import ChosenServer, TwinAccess
 
 #: Number of keys of a fault, and length of one, that are sent on to a server, which knows better.
 MAX_KEYS, MAX_KEY = 50, 500
+ADVICE = "GET /v1/faults/kinds lists the keys of each kind"
 
 
 def fault_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
@@ -59,7 +60,7 @@ def _check(new: NewFault) -> None:
             422,
             "these are not keys of a fault",
             field="keys",
-            action="GET /v1/faults/kinds lists the keys of each kind",
+            action=ADVICE,
         )
     for name, value in new.keys.items():
         plain = value is None or isinstance(value, bool | int | float | str)
@@ -68,7 +69,7 @@ def _check(new: NewFault) -> None:
                 422,
                 f"{name}: it must be a number, a text, true or false, of at most {MAX_KEY} characters",
                 field=f"keys.{name}"[:200],
-                action="GET /v1/faults/kinds lists the keys of each kind",
+                action=ADVICE,
             )
 
 

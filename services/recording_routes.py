@@ -27,7 +27,7 @@ from gnomon.ioc.base.machines import recorded_machine
 from gnomon.lattice import GnomonError, LatticeError, Outcome, Ring
 from gnomon.recorder import Filter, Reader, ReviewError, Run
 from gnomon.recorder.export import documents
-from gnomon.services.event_stream import EVENT_STREAM, Event, EventStreams, Give, events_of_thread
+from gnomon.services.event_stream import Event, EventStreams, Give, events_of_thread
 from gnomon.services.problems import ProblemError
 from gnomon.services.route_parts import ALWAYS, needs, problems
 from gnomon.services.running_documents import (
@@ -95,9 +95,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
         "/events",
         dependencies=read,
         response_class=StreamingResponse,
-        responses={
-            200: {"description": "Server-sent events", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
-        },
+        responses=STREAM,
     )
     async def follow_recordings(
         chosen: ChosenServer,
@@ -128,7 +126,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
 
         def ask(_: EpicsClient, served: ServedJournal) -> SettingsDifferences:
             with Reader(served.path) as reader:
-                _, found = compare_settings(reader, first, second, find_ring)
+                found = compare_settings(reader, first, second, find_ring)[1]
             return SettingsDifferences.model_validate({"differences": [asdict(each) for each in found]})
 
         return await twins.with_journal("comparing settings", chosen, ask)

@@ -14,10 +14,10 @@ class ServiceLimits:
     """Limits that protect the process from its clients.
 
     `body_bytes` is the largest request, `body_s` and `send_s` the time that a client may take to send one and to take
-    a piece of an answer [s], `streams` the number of open streams of events, `asking_s` the time
-    of a request to a running server [s], and `servers` the number of those whose connections are kept. `lattices` and `rings` are the numbers
-    that are kept, `calculation_s` the time of one calculation [s], `together` the number that run at the same time,
-    `waiting` that of those that wait, and `hung` that of abandoned ones that still run.
+    a piece of an answer [s], `streams` the number of open streams of events. `asking_s` is the time of a request to a
+    running server [s], `servers` the number of those to which connections are kept. `lattices` and `rings` are the
+    numbers that are kept, `calculation_s` the time of one calculation [s], `together` the number that run at the same
+    time, `waiting` that of those that wait, and `hung` that of abandoned ones that still run.
     """
 
     body_bytes: int = 8 * 2**20

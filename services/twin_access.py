@@ -1,4 +1,4 @@
-"""Running servers as routes reach them: chosen by prefix, asked in threads within a time limit, over kept connections."""
+"""Running servers as routes reach them: chosen by prefix, asked in threads, each within a time limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from gnomon.services.service_settings import ServiceLimits
 
 T = TypeVar("T")
 
-#: Number of requests to running servers that are carried out at the same time: they wait for others, and compute little.
+#: Number of requests to running servers at the same time: they wait for others, and compute little.
 TOGETHER = 16
 
 

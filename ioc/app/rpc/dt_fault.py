@@ -27,8 +27,8 @@ _log = SparingLog(logging.getLogger("gnomon.faults"))
 class FaultProcedure:
     """`dt:fault`: `do` is add (with the keys of a fault), list, kinds, or clear (with `id`, or all).
 
-    Ends with the fault, or with a list of faults or kinds, once the journal has what was added or cleared. Clearing always
-    works: if it cannot be recorded, or not soon, `unrecorded` of the cleared faults has the reason.
+    Ends with the fault, or with a list of faults or kinds, once the journal has what was added or cleared. Clearing
+    always works: if it cannot be recorded, or not soon, `unrecorded` of the cleared faults has the reason.
     """
 
     def __init__(
