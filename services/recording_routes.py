@@ -27,7 +27,7 @@ from gnomon.ioc.base.machines import recorded_machine
 from gnomon.lattice import GnomonError, LatticeError, Outcome, Ring
 from gnomon.recorder import Filter, Reader, ReviewError, Run
 from gnomon.recorder.export import documents
-from gnomon.services.event_stream import Event, EventStreams, Give, events_of_thread
+from gnomon.services.event_stream import STREAM, Event, EventStreams, Give, events_of_thread
 from gnomon.services.problems import ProblemError
 from gnomon.services.route_parts import ALWAYS, needs, problems
 from gnomon.services.running_documents import (
