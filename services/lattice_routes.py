@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from gnomon.clients.epics_client import EpicsClient
+from gnomon.clients.journal_choice import ServedJournal
+from gnomon.clients.running_snapshots import present_state
 from gnomon.db import shipped_document, shipped_machines
 from gnomon.lattice import DocumentError, MachineDocument, parse_machine
 from gnomon.services import beam_answers
@@ -28,11 +31,14 @@ from gnomon.services.service_documents import (
     UpdatesRequest,
 )
 from gnomon.services.service_settings import ServiceSettings
+from gnomon.services.twin_access import Chosen, TwinAccess
 
 LatticeId = Annotated[str, Path(max_length=200, description="id of a lattice")]
 
 
-def lattice_router(settings: ServiceSettings, store: LatticeStore, calculations: Calculations) -> APIRouter:
+def lattice_router(
+    settings: ServiceSettings, store: LatticeStore, calculations: Calculations, twins: TwinAccess
+) -> APIRouter:
     """Make the routes of lattices."""
     read = [Depends(needs(settings.tokens, "read"))]
     write = [Depends(needs(settings.tokens, "full"))]
@@ -48,16 +54,24 @@ def lattice_router(settings: ServiceSettings, store: LatticeStore, calculations:
         "/lattices",
         status_code=201,
         dependencies=write,
-        responses={200: {"model": LatticeSummary, "description": "It was kept already"}, **problems(403)},
+        responses={200: {"model": LatticeSummary, "description": "It was kept already"}, **problems(403, 404, 409)},
     )
     async def create_lattice(new: NewLattice, response: Response) -> LatticeSummary:
-        """Make the nominal lattice of a machine document or of a shipped machine."""
+        """Make the nominal lattice of a machine document or of a shipped machine, or the one of a running server."""
 
         def make() -> tuple[LatticeSummary, bool]:
             model, is_new = store.create(_document(new))
             return beam_answers.summary(model), is_new
 
-        made, is_new = await run("creating a lattice", make)
+        def keep(_: EpicsClient, served: ServedJournal) -> tuple[LatticeSummary, bool]:
+            model, is_new = store.keep(present_state(settings.config, served).lattice)
+            return beam_answers.summary(model), is_new
+
+        _check_one(new)
+        if new.running is None:
+            made, is_new = await run("creating a lattice", make)
+        else:
+            made, is_new = await twins.with_journal("reading a lattice", Chosen(new.running, None), keep)
         response.status_code = 201 if is_new else 200
         response.headers["Location"] = f"/v1/lattices/{made.id}"
         return made
@@ -123,11 +137,17 @@ def lattice_router(settings: ServiceSettings, store: LatticeStore, calculations:
     return router
 
 
-def _document(new: NewLattice) -> MachineDocument:
-    if (new.machine is None) == (new.document is None):
+def _check_one(new: NewLattice) -> None:
+    if sum(given is not None for given in (new.machine, new.document, new.running)) != 1:
         raise ProblemError(
-            422, "give a document or the name of a machine, one of the two", field="document", action="give one of them"
+            422,
+            "give a document, the name of a machine, or a running server, one of them",
+            field="document",
+            action="give one of them",
         )
+
+
+def _document(new: NewLattice) -> MachineDocument:
     try:
         if new.document is not None:
             return parse_machine(json.dumps(new.document), "document")

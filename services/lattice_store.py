@@ -46,6 +46,11 @@ class LatticeStore:
             known = next((each.nominal for each in rings if each.digest == ring.digest), nominal)
             return self._keep(RingModel(known))
 
+    def keep(self, lattice: Lattice) -> tuple[RingModel, bool]:
+        """Keep a lattice that was made elsewhere; True if it was not kept already."""
+        with self._lock:
+            return self._keep(RingModel(lattice))
+
     def get(self, name: str) -> RingModel:
         """Find a lattice by its id. Raises ProblemError: 404, or 410 if it was dropped."""
         with self._lock:

@@ -70,8 +70,14 @@ def of_error(error: GnomonError) -> ProblemError:
         return error
     for kind, status, action in _KINDS:
         if isinstance(error, kind):
-            return ProblemError(status, str(error), action=action)
-    return ProblemError(422, str(error))
+            return ProblemError(status, _in_one_line(str(error)), action=action)
+    return ProblemError(422, _in_one_line(str(error)))
+
+
+def _in_one_line(text: str) -> str:
+    """Join the lines of a message."""
+    first, *more = (line.strip() for line in text.splitlines() or [""])
+    return " ".join([first, "; ".join(more)]).strip()
 
 
 def of_setting(lattice: Lattice, key: tuple[str, str], value: float, field: str) -> ProblemError | None:

@@ -20,10 +20,13 @@ class Request(BaseModel):
 
 
 class NewLattice(Request):
-    """A machine document, or the name of a shipped machine; give one of the two."""
+    """A machine document, the name of a shipped machine, or a running server; give one of the three."""
 
     machine: Name | None = Field(default=None, description="name of a shipped machine, such as bessy2")
     document: dict[str, Any] | None = Field(default=None, description="a machine document (schema gnomon.machine/1)")
+    running: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="prefix of a running server: its present lattice"
+    )
 
 
 class UpdateRequest(Request):

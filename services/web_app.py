@@ -76,7 +76,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
             raise ProblemError(503, f"{calculations.hung} calculations hang", action="wait, or restart the services")
         return Ready(version=__version__, lattices=len(store))
 
-    app.include_router(lattice_router(settings, store, calculations))
+    app.include_router(lattice_router(settings, store, calculations, twins))
     app.include_router(result_router(settings, calculations))
     app.include_router(job_router(settings, jobs, streams, calculations))
     app.include_router(running_router(settings, twins))

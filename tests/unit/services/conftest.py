@@ -5,7 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from gnomon.ioc.base.config import Config
 from gnomon.services.access_tokens import Tokens
 from gnomon.services.service_settings import ServiceLimits, ServiceSettings
 from gnomon.services.web_app import make_app
@@ -14,10 +16,16 @@ FULL, READ = "f" * 20, "r" * 20
 Connect = Callable[..., httpx.AsyncClient]
 
 
-def client_of(folder: Path, token: str | None = FULL, limits: ServiceLimits | None = None) -> httpx.AsyncClient:
+def application(folder: Path, config: Config | None = None, limits: ServiceLimits | None = None) -> FastAPI:
     # Kernels may have to be compiled in this process first.
     limits = ServiceLimits(calculation_s=280.0) if limits is None else limits
-    app = make_app(ServiceSettings(Tokens(FULL, READ), folder, limits=limits))
+    return make_app(ServiceSettings(Tokens(FULL, READ), folder, config=config or Config(), limits=limits))
+
+
+def client_of(
+    folder: Path, token: str | None = FULL, limits: ServiceLimits | None = None, config: Config | None = None
+) -> httpx.AsyncClient:
+    app = application(folder, config, limits)
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://services", headers=headers)
 
