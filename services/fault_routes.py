@@ -40,7 +40,7 @@ def fault_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
         added = await twins.ask("adding a fault", chosen, lambda client: add_fault(client.call, new.kind, new.keys))
         return _fault(added | {"kind": new.kind})
 
-    @router.delete("/{number}", dependencies=write, responses=problems(403))
+    @router.delete("/{number:int}", dependencies=write, responses=problems(403))
     async def clear_fault(chosen: ChosenServer, number: Annotated[int, Path(ge=1, le=2**53)]) -> FaultList:
         """Clear one fault."""
         return _answer(await twins.ask("clearing a fault", chosen, lambda client: clear_faults(client.call, number)))

@@ -131,7 +131,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
 
         return await twins.with_journal("comparing settings", chosen, ask)
 
-    @router.get("/{number}", dependencies=read)
+    @router.get("/{number:int}", dependencies=read)
     async def read_recording(chosen: ChosenServer, number: Annotated[int, Path(ge=1, le=2**53)]) -> RecordedCommand:
         """Return one command with its outcomes."""
 

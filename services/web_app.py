@@ -127,6 +127,11 @@ def _answer_errors(app: FastAPI) -> None:
 
 def _methods(app: FastAPI, path: str) -> str:
     """List the methods of a path: several routes may have it, each with a method of its own."""
-    described = app.openapi()["paths"].items()
-    fitting = (methods for route, methods in described if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path))
+    described = app.openapi()["paths"]
+    patterns = {route: re.sub(r"{\w+}", "[^/]+", route) for route in described}
+    fitting = (
+        [described[path]]
+        if path in described
+        else [methods for route, methods in described.items() if re.fullmatch(patterns[route], path)]
+    )
     return ", ".join(sorted(method.upper() for methods in fitting for method in methods))

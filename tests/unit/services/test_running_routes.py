@@ -1,4 +1,4 @@
-"""A running server over HTTP: its state, settings, recorded commands, snapshots and faults, as the command line has them."""
+"""A running server over HTTP: state, settings, recorded commands, snapshots, faults, as the command line has them."""
 
 import asyncio
 import json
@@ -189,14 +189,8 @@ async def test_a_running_lattice_is_kept_to_compute_with(twin: ServedTwin, rest:
     made = (await put(rest, 0.5)).json()
     kept = await rest.post("/v1/lattices", json={"running": "T:"})
     assert (kept.status_code, kept.json()["id"]) == (201, made["lattice"])
-    (changed,) = [
-        each
-        for each in (await rest.get(f"/v1/lattices/{made['lattice']}/settings", params={"device": "CP"})).json()[
-            "settings"
-        ]
-        if each["property"] == "current"
-    ]
-    assert changed["value"] == 0.5
+    settings = await rest.get(f"/v1/lattices/{made['lattice']}/settings", params={"device": "CP"})
+    assert {each["property"]: each["value"] for each in settings.json()["settings"]}["current"] == 0.5
 
 
 async def test_a_server_that_is_not_there_is_told_with_what_to_do(
