@@ -92,7 +92,7 @@ class ChosenJournal:
         return changed(self._settings, {"machine": self._served.machine, "store": {"path": self._served.store}})
 
     @cached_property
-    def _served(self) -> ServedJournal:
+    def _served(self) -> "ServedJournal":
         return find_served_journal(self._asked)
 
 
