@@ -42,9 +42,9 @@ class ServiceLimits:
 class ServiceSettings:
     """Settings of the services.
 
-    `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the file of the document store, `scripts` the folder of user
-    scripts. `prefixes` are those at which procedures may run, and which the dashboard offers, besides the servers that
-    run on this computer.
+    `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the file of
+    the document store, `scripts` the folder of user scripts. `prefixes` are those at which procedures may run, and
+    which the dashboard offers, besides the servers that run on this computer.
     """
 
     tokens: Tokens
