@@ -30,8 +30,10 @@ def reader(path: Path) -> Iterator[Reader]:
         yield opened
 
 
-def numbers(reader: Reader, count: int, *, oldest: bool = False, **which: int) -> tuple[list[int], int | None]:
-    page = read_page(reader, Filter(**which), count, oldest=oldest)
+def numbers(
+    reader: Reader, count: int, *, oldest: bool = False, first: int | None = None, last: int | None = None
+) -> tuple[list[int], int | None]:
+    page = read_page(reader, Filter(first=first, last=last), count, oldest=oldest)
     return [entry.sequence for entry in page.entries], page.following
 
 

@@ -18,7 +18,14 @@ class Server:
 
 def test_keys_go_as_texts_and_those_without_a_value_not_at_all() -> None:
     server = Server({"id": 1})
-    keys = {"device": "HS*", "delay_s": 2, "scale": 1.5, "silent": True, "other": False, "at": None}
+    keys: dict[str, str | float | bool | None] = {
+        "device": "HS*",
+        "delay_s": 2,
+        "scale": 1.5,
+        "silent": True,
+        "other": False,
+        "at": None,
+    }
     assert add_fault(server.call, "delay", keys) == {"id": 1}
     texts = {"device": "HS*", "delay_s": "2", "scale": "1.5", "silent": "true", "other": "false"}
     assert server.asked == [("dt:fault", {**texts, "do": "add", "kind": "delay"})]
