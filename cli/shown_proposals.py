@@ -49,7 +49,8 @@ class ShownProposals(Watcher):
         """Show what was made."""
         self.told[-1] |= {"applied": made.done, "lattice_id": made.lattice_id, "file": str(file)}
         if not self.quiet:
-            say(f"{run.name}: {made.done} settings made {made.lattice_id}; {file}")
+            told = ", ".join(filter(None, (f"{made.done} settings made", made.lattice_id, made.text)))
+            say(f"{run.name}: {told}; {file}")
 
 
 def _show(lattice: Lattice, proposal: Proposal) -> None:

@@ -14,7 +14,8 @@ from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.entries import Run, StoredChange
-from gnomon.recorder.recorder_errors import ReplayError
+from gnomon.recorder.gate import SHARE as EQUAL_SHARE
+from gnomon.recorder.recorder_errors import MachineError, ReplayError
 from gnomon.recorder.remote import Remote
 from gnomon.recorder.replay_execution import ReplayOptions, carry_out
 from gnomon.recorder.replay_machine import MachineClient
@@ -22,7 +23,7 @@ from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_put
 from gnomon.recorder.review import Assignment
 from gnomon.recorder.rollback import Report
 
-__all__ = ["Applied", "MachineTarget", "SetStep", "Target", "TwinTarget", "apply", "plan_of_steps"]
+__all__ = ["Applied", "MachineTarget", "SetStep", "Target", "TwinTarget", "apply", "hidden_changes", "plan_of_steps"]
 
 #: Share of the largest allowed step that is used, so that rounding does not make it too large.
 SHARE = 0.95
@@ -88,7 +89,12 @@ class MachineTarget:
     uninterrupted: Callable[[], object] | None = None
 
     def make(self, steps: Sequence[SetStep], note: str) -> Applied:
-        """See `Target`."""
+        """See `Target`. Changes too small to be verified, as `hidden_changes` finds them, are left out."""
+        hidden = self._hidden(steps)
+        left_out = f"left out, too small for what readbacks show: {_shortened(hidden)}" if hidden else ""
+        steps = [step for step in steps if step.key not in hidden]
+        if not steps:
+            return Applied(0, text=left_out)
         plan = plan_of_steps(steps, self.prefix, self.present, self.specs, self.propagate, self.options.limits.max_step)
         self.audit.note("apply", {"note": note, "prefix": self.prefix, "lattice_id": self.present.id})
         result = carry_out(plan, self.machine, self.options, self.audit, self.report, uninterrupted=self.uninterrupted)
@@ -98,7 +104,45 @@ class MachineTarget:
                 f"stopped after {result.done} of {len(plan.steps)} steps: {result.failure}; put back: "
                 f"{', '.join(result.restored) or 'nothing'}{left}"
             )
-        return Applied(len(steps), text=f"{result.done} steps written and verified")
+        done = f"{result.done} steps written and verified"
+        return Applied(len(steps), text=f"{done}; {left_out}" if left_out else done)
+
+    def _hidden(self, steps: Sequence[SetStep]) -> tuple[Key, ...]:
+        setpoints, timeout_s = Setpoints(self.specs), self.options.timeout_s
+        found = {step.key: spec for step in steps if (spec := setpoints.of_property(*step.key)) is not None}
+        readbacks = {key: setpoints.readback(spec) for key, spec in found.items()}
+        if self.machine.connect(readbacks.values(), timeout_s):
+            return ()  # the checks name those that are not connected
+        try:
+            states = self.machine.get_all(readbacks.values(), timeout_s)
+        except MachineError:
+            return ()
+        changes = {step.key: (self.present[step.key], step.value) for step in steps}
+        limits, ring = self.options.limits, self.present.ring
+        shown = {key: states[pv].value / found[key].scale for key, pv in readbacks.items()}
+        specs = {key: ring.property_spec(*key) for key in shown}
+        # One that stands elsewhere altogether is for the checks to refuse.
+        near = {
+            key: value
+            for key, value in shown.items()
+            if abs(value - self.present[key]) <= limits.tolerance * (specs[key].high - specs[key].low)
+        }
+        return hidden_changes(changes, near, _all_rounds(self.present, changes, limits.max_step))
+
+
+def hidden_changes(
+    changes: Mapping[Key, tuple[float, float]], shown: Mapping[Key, float], rounds: int
+) -> tuple[Key, ...]:
+    """Find changes (old, new) that readbacks cannot verify when they are made in `rounds`.
+
+    A readback stands a little beside its setting: resolution, ripple, drift. A step that is not ten times as large as
+    that distance cannot be told from it. `shown` has the readbacks' values now.
+    """
+    return tuple(
+        key
+        for key, (old, new) in changes.items()
+        if key in shown and abs(shown[key] - old) > EQUAL_SHARE * abs(new - old) / max(rounds, 1)
+    )
 
 
 def apply(steps: Sequence[SetStep], target: Target, note: str = "") -> Applied:
@@ -128,7 +172,7 @@ def plan_of_steps(
     that the beam follows a straight line between the two. Raises ReplayError, also for a setting without a PV.
     """
     changes = {step.key: (present[step.key], step.value) for step in steps if step.value != present[step.key]}
-    rounds = max((_rounds(present, key, *way, max_step) for key, way in changes.items()), default=0)
+    rounds = _all_rounds(present, changes, max_step)
     if rounds == 0:
         raise ReplayError("all settings have these values already: there is nothing to do")
     at = {key: old for key, (old, _) in changes.items()}
@@ -145,6 +189,10 @@ def plan_of_steps(
 _NO_BASELINE: Mapping[Key, float] = {}
 
 
+def _all_rounds(present: Lattice, changes: Mapping[Key, tuple[float, float]], max_step: float) -> int:
+    return max((_rounds(present, key, *way, max_step) for key, way in changes.items()), default=0)
+
+
 def _rounds(present: Lattice, key: Key, old: float, new: float, max_step: float) -> int:
     spec = present.ring.property_spec(*key)
     width = spec.high - spec.low
@@ -154,3 +202,8 @@ def _rounds(present: Lattice, key: Key, old: float, new: float, max_step: float)
 def _change(present: Lattice, key: Key, old: float, new: float) -> StoredChange:
     spec = present.ring.property_spec(*key)
     return StoredChange("", *key, spec.unit, old, new, new, spec.setting, old, new)
+
+
+def _shortened(keys: Sequence[Key], most: int = 3) -> str:
+    names = ", ".join(device for device, _ in keys[:most])
+    return f"{names} and {len(keys) - most} more" if len(keys) > most else names

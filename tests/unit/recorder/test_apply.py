@@ -9,7 +9,7 @@ from gnomon.db import expand, pv_document, read_pvs, shipped_machine
 from gnomon.lattice import Ring
 from gnomon.propagator import Propagator
 from gnomon.recorder import RemoteError, ReplayError
-from gnomon.recorder.apply import Applied, MachineTarget, SetStep, TwinTarget, apply, plan_of_steps
+from gnomon.recorder.apply import Applied, MachineTarget, SetStep, TwinTarget, apply, hidden_changes, plan_of_steps
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.replay_execution import ReplayOptions
 from gnomon.recorder.review import Assignment
@@ -97,6 +97,31 @@ def test_a_machine_gets_one_verified_write_after_the_other(bessy2: Ring) -> None
     assert done.done == 2
     assert fake.puts == [("M:HS4P1D1R:set", 0.1), ("M:VS3P1D1R:set", -0.2)]
     assert audit.events[0][0] == "apply"
+
+
+def test_changes_that_a_readback_cannot_show_are_left_out_and_said(bessy2: Ring) -> None:
+    fake = machine_beside(bessy2)
+    done = apply([SetStep(KEYS[0], 0.1), SetStep(KEYS[1], 1.9e-4)], target(bessy2, fake, ListAudit()))
+    assert fake.puts == [("M:HS4P1D1R:set", 0.1)]
+    assert done.done == 1
+    assert done.text.endswith("left out, too small for what readbacks show: VS3P1D1R")
+    done = apply([SetStep(KEYS[1], 1.9e-4)], target(bessy2, machine_beside(bessy2), ListAudit()))
+    assert (done.done, done.text) == (0, "left out, too small for what readbacks show: VS3P1D1R")
+
+
+def machine_beside(bessy2: Ring) -> FakeMachine:
+    """Readbacks stand 20 uA beside their settings."""
+    fake = machine(bessy2)
+    for pv in ("M:HS4P1D1R:rdbk", "M:VS3P1D1R:rdbk"):
+        fake.pvs[pv].error = 2e-5
+    return fake
+
+
+def test_what_readbacks_hide_depends_on_the_size_of_a_single_step() -> None:
+    changes = {KEYS[0]: (0.0, 1.0), KEYS[1]: (0.0, 0.1)}
+    assert hidden_changes(changes, {KEYS[0]: 0.009, KEYS[1]: 0.009}, 1) == ()
+    assert hidden_changes(changes, {KEYS[0]: 0.009, KEYS[1]: 0.009}, 2) == (KEYS[1],)
+    assert hidden_changes(changes, {KEYS[0]: -0.11}, 1) == (KEYS[0],)
 
 
 def test_a_machine_on_which_a_readback_does_not_follow_gets_everything_back(bessy2: Ring) -> None:
