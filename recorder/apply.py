@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from statistics import median
 from typing import Protocol
 
 from gnomon.db.pvs import PvSpec
@@ -27,6 +28,9 @@ __all__ = ["Applied", "MachineTarget", "SetStep", "Target", "TwinTarget", "apply
 
 #: Share of the largest allowed step that is used, so that rounding does not make it too large.
 SHARE = 0.95
+
+#: Largest distance of a readback from its setting over the median of many: 2 where both are rounded, and some noise.
+SPREAD = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +123,35 @@ class MachineTarget:
             return ()
         changes = {step.key: (self.present[step.key], step.value) for step in steps}
         limits, ring = self.options.limits, self.present.ring
-        shown = {key: states[pv].value / found[key].scale for key, pv in readbacks.items()}
-        specs = {key: ring.property_spec(*key) for key in shown}
-        # One that stands elsewhere altogether is for the checks to refuse.
-        near = {
-            key: value
-            for key, value in shown.items()
-            if abs(value - self.present[key]) <= limits.tolerance * (specs[key].high - specs[key].low)
-        }
-        return hidden_changes(changes, near, _all_rounds(self.present, changes, limits.max_step))
+        offsets: dict[Key, tuple[float, float]] = {}
+        for key, pv in readbacks.items():
+            spec = ring.property_spec(*key)
+            width, beside = spec.high - spec.low, abs(states[pv].value / found[key].scale - self.present[key])
+            if beside <= limits.tolerance * width:  # one that stands elsewhere altogether is for the checks to refuse
+                offsets[key] = beside, width
+        return hidden_changes(changes, offsets, _all_rounds(self.present, changes, limits.max_step))
 
 
 def hidden_changes(
-    changes: Mapping[Key, tuple[float, float]], shown: Mapping[Key, float], rounds: int
+    changes: Mapping[Key, tuple[float, float]], offsets: Mapping[Key, tuple[float, float]], rounds: int
 ) -> tuple[Key, ...]:
     """Find changes (old, new) that readbacks cannot verify when they are made in `rounds`.
 
-    A readback stands a little beside its setting: resolution, ripple, drift. A step that is not ten times as large as
-    that distance cannot be told from it. `shown` has the readbacks' values now.
+    A readback stands a little beside its setting, for its resolution and drift: a step that is not ten times as large
+    cannot be told from that. `offsets` has these distances now, and the widths of the ranges; a readback may stand as
+    far beside as those of others do, so the median of all, as a fraction of the range, counts for each.
     """
+    shares = [beside / width for beside, width in offsets.values() if width > 0.0]
+    usual = SPREAD * median(shares) if shares else 0.0
     return tuple(
         key
         for key, (old, new) in changes.items()
-        if key in shown and abs(shown[key] - old) > EQUAL_SHARE * abs(new - old) / max(rounds, 1)
+        if key in offsets and _floor(*offsets[key], usual) > EQUAL_SHARE * abs(new - old) / max(rounds, 1)
     )
+
+
+def _floor(beside: float, width: float, usual: float) -> float:
+    return max(beside, usual * width)
 
 
 def apply(steps: Sequence[SetStep], target: Target, note: str = "") -> Applied:

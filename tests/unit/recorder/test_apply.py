@@ -117,11 +117,14 @@ def machine_beside(bessy2: Ring) -> FakeMachine:
     return fake
 
 
-def test_what_readbacks_hide_depends_on_the_size_of_a_single_step() -> None:
+def test_what_readbacks_hide_depends_on_the_size_of_a_single_step_and_on_what_is_usual() -> None:
     changes = {KEYS[0]: (0.0, 1.0), KEYS[1]: (0.0, 0.1)}
-    assert hidden_changes(changes, {KEYS[0]: 0.009, KEYS[1]: 0.009}, 1) == ()
-    assert hidden_changes(changes, {KEYS[0]: 0.009, KEYS[1]: 0.009}, 2) == (KEYS[1],)
-    assert hidden_changes(changes, {KEYS[0]: -0.11}, 1) == (KEYS[0],)
+    offsets = {KEYS[0]: (0.001, 10.0), KEYS[1]: (0.009, 10.0)}
+    assert hidden_changes(changes, {KEYS[1]: (0.009, 10.0)}, 1) == (KEYS[1],)
+    assert hidden_changes(changes, {KEYS[1]: (0.003, 10.0)}, 1) == ()
+    assert hidden_changes(changes, {KEYS[1]: (0.003, 10.0)}, 2) == (KEYS[1],)
+    assert hidden_changes({KEYS[0]: (0.0, 0.1)}, offsets, 1) == (KEYS[0],)  # the other's readback is rounded more
+    assert hidden_changes({KEYS[0]: (0.0, 1.0)}, offsets, 1) == ()
 
 
 def test_a_machine_on_which_a_readback_does_not_follow_gets_everything_back(bessy2: Ring) -> None:
