@@ -125,8 +125,8 @@ class MachineTarget:
         limits, ring = self.options.limits, self.present.ring
         offsets: dict[Key, tuple[float, float]] = {}
         for key, pv in readbacks.items():
-            spec = ring.property_spec(*key)
-            width, beside = spec.high - spec.low, abs(states[pv].value / found[key].scale - self.present[key])
+            own = ring.property_spec(*key)
+            width, beside = own.high - own.low, abs(states[pv].value / found[key].scale - self.present[key])
             if beside <= limits.tolerance * width:  # one that stands elsewhere altogether is for the checks to refuse
                 offsets[key] = beside, width
         return hidden_changes(changes, offsets, _all_rounds(self.present, changes, limits.max_step))

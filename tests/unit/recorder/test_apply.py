@@ -117,7 +117,7 @@ def machine_beside(bessy2: Ring) -> FakeMachine:
     return fake
 
 
-def test_what_readbacks_hide_depends_on_the_size_of_a_single_step_and_on_what_is_usual() -> None:
+def test_a_change_is_hidden_by_its_size_in_a_single_step_and_by_what_is_usual() -> None:
     changes = {KEYS[0]: (0.0, 1.0), KEYS[1]: (0.0, 0.1)}
     offsets = {KEYS[0]: (0.001, 10.0), KEYS[1]: (0.009, 10.0)}
     assert hidden_changes(changes, {KEYS[1]: (0.009, 10.0)}, 1) == (KEYS[1],)
