@@ -14,7 +14,7 @@ from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParam
 from gnomon.procedures.chromaticity import ChromaticityParameters
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.dispersion import DispersionParameters
-from gnomon.procedures.documents import Data, Parameters, Run, now
+from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession, State
 from gnomon.procedures.model_values import momentum_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.procedures.plans.alignment import QuadrupoleChange
 
-__all__ = ["MEASUREMENTS", "MeasureOptions", "PendingMeasurement", "measure", "prepare_measurement"]
+__all__ = ["MEASUREMENTS", "MeasureOptions", "PendingMeasurement", "carry_out", "measure", "prepare_measurement"]
 
 #: Change of a quadrupole's gradient in beam based alignment, relative.
 GRADIENT = 0.02
@@ -68,20 +68,12 @@ def measure(
     Returns the run, with its raw data also if it failed or was interrupted, and the exception then. Raises
     ProcedureError and ClientError for what is found before anything is set.
     """
-    from gnomon.lattice import GnomonError
-    from gnomon.procedures.plans import Interrupted, Recording, run_plan
+    from gnomon.procedures.plans import Recording
 
     recording = Recording()
     if listener is not None:
         recording.listener = lambda row: listener(row, recording.total)
-    pending = prepare_measurement(name, session, devices, options, recording)
-    failure: BaseException | None = None
-    data: Data | None = None
-    try:
-        data = run_plan(pending.plan, documents, notice=interrupted)
-    except (GnomonError, OSError, TimeoutError) as error:
-        failure = error
-    return pending.finished(data, failure, isinstance(failure, Interrupted)), failure
+    return carry_out(prepare_measurement(name, session, devices, options, recording), documents, interrupted)
 
 
 @dataclass(frozen=True)
@@ -102,6 +94,17 @@ class PendingMeasurement:
         """Analyse, and make the run's document; of a run that failed or was stopped, the rows are its data."""
         parameters = None if data is None else self.finish(data)
         outcome = None if data is None else find_procedure(self.procedure).analyse(data, parameters)
+        return self.document(data, parameters, outcome, failure, stopped)
+
+    def document(
+        self,
+        data: Data | None,
+        parameters: Parameters | None,
+        outcome: Outcome | None,
+        failure: BaseException | None,
+        stopped: bool,
+    ) -> Run:
+        """Make the run's document; what is missing is None."""
         rows = self.recording.rows
         kept: dict[str, Any] = (
             data.model_dump()
@@ -112,13 +115,39 @@ class PendingMeasurement:
             name=self.name,
             procedure=self.procedure,
             status="done" if failure is None else "stopped" if stopped else "failed",
-            reason="" if failure is None else f"{failure}",
+            reason="" if failure is None else f"{failure}" or type(failure).__name__,
             note=self.note,
             provenance=self.session.provenance(self.before, self.session.state(), self.started),
             data=kept,
             parameters={} if parameters is None else parameters.model_dump(),
             outcome=None if outcome is None else outcome.model_dump(),
         )
+
+
+def carry_out(
+    pending: PendingMeasurement,
+    documents: Callable[[str, dict[str, Any]], None] | None = None,
+    interrupted: Callable[[], None] | None = None,
+) -> tuple[Run, BaseException | None]:
+    """Run a prepared measurement, and analyse it; returns as `measure`. Raw data of a failed analysis are kept."""
+    from gnomon.lattice import GnomonError
+    from gnomon.procedures.plans import Interrupted, run_plan
+
+    failure: BaseException | None = None
+    data: Data | None = None
+    try:
+        data = run_plan(pending.plan, documents, notice=interrupted)
+    except (GnomonError, OSError, TimeoutError) as error:
+        failure = error
+    try:
+        return pending.finished(data, failure, isinstance(failure, Interrupted)), failure
+    except KeyboardInterrupt:
+        failure = failure or Interrupted("interrupted in its analysis; the machine was put back before")
+    except Exception as error:
+        if data is None:
+            raise
+        failure = error  # of the analysis, which may be a user's
+    return pending.document(data, None, None, failure, isinstance(failure, Interrupted)), failure
 
 
 def prepare_measurement(

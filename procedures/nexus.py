@@ -48,7 +48,7 @@ def write_run(run: Run, path: Path) -> None:
             file.attrs.update({"NX_class": "NXroot", "default": "entry", "file_name": path.name, "creator": "gnomon"})
             file.attrs["file_time"] = told.ended or told.started
             entry = _group(file, "entry", "NXentry")
-            if run.status == "done":
+            if run.status == "done" and (procedure.plot[1] or quantities(parts["outcome"])):
                 entry.attrs["default"] = "plot"
             facts = {
                 "title": procedure.title,
@@ -134,8 +134,11 @@ def _read_part(group: Any) -> dict[str, Any]:
 def _write_plot(entry: Any, plot: tuple[str, tuple[str, ...], str], part: Part, title: str) -> None:
     """Link the default plot's arrays; an axis without numbers of its own is counted."""
     kind, signals, abscissa = plot
-    group = _group(entry, "plot", "NXdata")
     arrays = quantities(part)
+    signals = signals or tuple(arrays)[:1]  # of a user's script, the first array
+    if not signals:
+        return
+    group = _group(entry, "plot", "NXdata")
     first = arrays[signals[0]]
     axes = []
     for dimension, axis in enumerate(first.axes):

@@ -24,7 +24,7 @@ from gnomon.procedures import (
 from gnomon.procedures.documents import Data, Outcome, Parameters, Run
 from gnomon.procedures.errors import ProcedureError
 
-__all__ = ["PROCEDURES", "Procedure", "find_procedure", "reanalyse", "typed"]
+__all__ = ["PROCEDURES", "Procedure", "find_procedure", "reanalyse", "register", "typed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,11 @@ _ALL = (
 
 #: Procedures by name.
 PROCEDURES = {procedure.name: procedure for procedure in _ALL}
+
+
+def register(procedure: Procedure) -> None:
+    """Make the procedure of a user script known, or its new version."""
+    PROCEDURES[procedure.name] = procedure
 
 
 def find_procedure(name: str) -> Procedure:

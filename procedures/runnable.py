@@ -17,7 +17,14 @@ from gnomon.procedures.correction_runs import CORRECTIONS
 from gnomon.procedures.documents import Run, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.fitting_optics import fit_optics
-from gnomon.procedures.measuring import MEASUREMENTS, MeasureOptions, measure
+from gnomon.procedures.machine_session import MachineSession
+from gnomon.procedures.measuring import (
+    MEASUREMENTS,
+    MeasureOptions,
+    PendingMeasurement,
+    carry_out,
+    prepare_measurement,
+)
 from gnomon.procedures.procedure_options import CorrectionOptions, OpticsFitOptions, ProcedureOptions
 from gnomon.procedures.registry import PROCEDURES
 from gnomon.procedures.results import new_name
@@ -25,13 +32,24 @@ from gnomon.procedures.results import new_name
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.procedures.correcting import Proposal
-    from gnomon.procedures.plans import MeasuredRow
+    from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.recorder.apply import Applied
 
-__all__ = ["RUNNABLE", "Finished", "Runnable", "Watcher", "checked_options", "find_runnable", "run_procedure"]
+__all__ = [
+    "RUNNABLE",
+    "Finished",
+    "Runnable",
+    "Watcher",
+    "checked_options",
+    "find_runnable",
+    "measurement",
+    "run_procedure",
+]
 
 Kind = Literal["measurement", "analysis", "correction", "script"]
+Prepare = Callable[[MachineSession, "RingDevices", Any, "Recording"], PendingMeasurement]
 
 
 class Watcher:
@@ -72,13 +90,18 @@ class Finished:
 
 @dataclass(frozen=True)
 class Runnable:
-    """A procedure that can be carried out; `run_procedure` does it."""
+    """A procedure that can be carried out; `run_procedure` does it.
+
+    Of measurements and scripts, `prepare` makes what other Run Engines carry out, from session, devices, options and
+    recording.
+    """
 
     name: str
     title: str
     kind: Kind
     options: type[ProcedureOptions]
     run: Callable[[Bench, Any, Watcher], Finished]
+    prepare: Prepare | None = None
 
 
 def find_runnable(name: str) -> Runnable:
@@ -111,17 +134,32 @@ def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, w
     return runnable.run(bench, options, watcher)
 
 
-def _measurement(name: str) -> Callable[[Bench, Any, Watcher], Finished]:
+def measurement(name: str, title: str, kind: Kind, options: type[ProcedureOptions], prepare: Prepare) -> Runnable:
+    """Make a procedure that runs a plan and analyses what it returns."""
+
     def run(bench: Bench, options: ProcedureOptions, watcher: Watcher) -> Finished:
-        known = {each.name for each in fields(MeasureOptions)}
-        chosen = MeasureOptions(**{key: value for key, value in options if key in known})
+        devices = bench.devices()  # says so if Bluesky is missing
+        from gnomon.procedures.plans import Recording
+
+        recording = Recording()
+        recording.listener = lambda row: watcher.row(row, recording.total)
+        pending = prepare(bench.session, devices, options, recording)
         watcher.phase("measuring")
-        found, failure = measure(
-            name, bench.session, bench.devices(), chosen, watcher.row, watcher.document, watcher.interrupted
-        )
+        found, failure = carry_out(pending, watcher.document, watcher.interrupted)
         return Finished(((found, bench.results.save(found)),), failure=failure)
 
-    return run
+    return Runnable(name, title, kind, options, run, prepare)
+
+
+def _built_in(name: str) -> Runnable:
+    def prepare(
+        session: MachineSession, devices: "RingDevices", options: ProcedureOptions, recording: "Recording"
+    ) -> PendingMeasurement:
+        known = {each.name for each in fields(MeasureOptions)}
+        chosen = MeasureOptions(**{key: value for key, value in options if key in known})
+        return prepare_measurement(name, session, devices, chosen, recording)
+
+    return measurement(name, PROCEDURES[name].title, "measurement", _OPTIONS.get(name, _all_options()), prepare)
 
 
 def _optics_fit(bench: Bench, options: OpticsFitOptions, watcher: Watcher) -> Finished:
@@ -198,10 +236,7 @@ def _all_options() -> type[ProcedureOptions]:
 
 
 def _table() -> dict[str, Runnable]:
-    made = [
-        Runnable(name, PROCEDURES[name].title, "measurement", _OPTIONS.get(name, _all_options()), _measurement(name))
-        for name in MEASUREMENTS
-    ]
+    made = [_built_in(name) for name in MEASUREMENTS]
     made.append(Runnable("optics-fit", PROCEDURES["optics-fit"].title, "analysis", OpticsFitOptions, _optics_fit))
     made += [Runnable(name, each.title, "correction", each.options, _correction(name))
              for name, each in CORRECTIONS.items()]  # fmt: skip

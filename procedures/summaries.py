@@ -1,12 +1,12 @@
 """Outcomes in a few lines for people: name, value, standard deviation and unit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gnomon.procedures.documents import Run
-from gnomon.procedures.registry import typed
+from gnomon.procedures.registry import PROCEDURES, typed
 
 __all__ = ["Line", "summarise"]
 
@@ -27,8 +27,34 @@ def summarise(run: Run) -> Sequence[Line]:
     """Summarise a run's outcome."""
     if run.outcome is None:
         return [Line(run.status, run.reason)]
+    if run.procedure not in _SUMMARIES:
+        return _of_script(run)
     lines: Sequence[Line] = _SUMMARIES[run.procedure](typed(run)[2])
     return lines
+
+
+def _of_script(run: Run) -> list[Line]:
+    """Show what a user's script found: numbers and texts as they are, of arrays the rms; units if it is loaded."""
+    found = run.outcome or {}
+    known = PROCEDURES[run.procedure].outcome.model_fields if run.procedure in PROCEDURES else {}
+    lines = []
+    for name, value in found.items():
+        extra = known[name].json_schema_extra if name in known else None
+        unit = str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
+        if isinstance(value, bool | str) or value is None:
+            lines.append(Line(name, str(value)))
+        elif isinstance(value, int | float):
+            lines.append(Line(name, f"{value:.6g}", unit))
+        elif isinstance(value, Sequence) and (numbers := _numbers(value)).size:
+            lines.append(Line(f"{name}, rms of {numbers.size}", f"{np.sqrt(np.nanmean(numbers**2)):.6g}", unit))
+    return lines[:MAX_KNOBS]
+
+
+def _numbers(values: Sequence[Any]) -> Any:
+    try:
+        return np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        return np.array([])
 
 
 def _pm(value: float, error: float) -> str:

@@ -261,6 +261,16 @@ class ForksConfig(Section):
     )
 
 
+class ServicesConfig(Section):
+    """Services and measurements (gnomon services, gnomon measure)."""
+
+    scripts: Path | None = Field(
+        default=None,
+        description="folder of user scripts, each a Python file with a plan and an analysis, relative to the "
+        "configuration; null: none",
+    )
+
+
 class FaultsConfig(Section):
     """Injected faults (gnomon fault)."""
 
@@ -365,6 +375,7 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     forks: ForksConfig = ForksConfig()
     faults: FaultsConfig = FaultsConfig()
+    services: ServicesConfig = ServicesConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
     shadow: ShadowConfig = ShadowConfig()
@@ -437,13 +448,14 @@ def _beside(config: Config, folder: Path) -> Config:
         name = name.expanduser()
         return name if name.is_absolute() else (folder / name).absolute()
 
-    recorder, store = config.recorder, config.store
+    recorder, store, services = config.recorder, config.store, config.services
     return config.model_copy(
         update={
             "machine": str(beside(Path(config.machine))) if config.machine.endswith(".json") else config.machine,
             "pvs": str(beside(Path(config.pvs))) if config.pvs and config.pvs.endswith(".json") else config.pvs,
             "recorder": recorder.model_copy(update={"journal": recorder.journal and beside(recorder.journal)}),
             "store": store.model_copy(update={"path": store.path and beside(store.path)}),
+            "services": services.model_copy(update={"scripts": services.scripts and beside(services.scripts)}),
         }
     )
 

@@ -5,12 +5,12 @@ from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
 import bluesky.plan_stubs as bps
-from bluesky.preprocessors import finalize_wrapper
+from bluesky.preprocessors import finalize_wrapper, plan_mutator
 from bluesky.utils import FailedStatus, Msg
 
 from gnomon.procedures.errors import ProcedureError
 
-__all__ = ["NotRestoredError", "restoring", "setpoint_of"]
+__all__ = ["NotRestoredError", "restoring", "restoring_what_moves", "setpoint_of"]
 
 T = TypeVar("T")
 Plan = Generator[Msg, Any, T]
@@ -40,6 +40,32 @@ def restoring(
         found.append((device, (yield from setpoint_of(device))))
     result: T = yield from finalize_wrapper(plan, lambda: _put_back(found, patience_s, pause_s))  # type: ignore[no-untyped-call]
     return result
+
+
+def restoring_what_moves(plan: Plan[T], *, patience_s: float = PATIENCE_S, pause_s: float = PAUSE_S) -> Plan[T]:
+    """Do the same for whatever a plan sets: each device's setpoint is read before it is set for the first time.
+
+    For plans of users, which may not say what they move.
+    """
+    found: list[tuple[Any, Any]] = []
+    kept: list[T] = []
+
+    def keep() -> Plan[None]:
+        kept.append((yield from plan))
+
+    def look_first(message: Msg) -> tuple[Plan[Any] | None, None]:
+        if message.command != "set" or any(message.obj is device for device, _ in found):
+            return None, None
+
+        def remember() -> Plan[Any]:
+            found.append((message.obj, (yield from setpoint_of(message.obj))))
+            return (yield message)
+
+        return remember(), None
+
+    mutated = plan_mutator(keep(), look_first)  # type: ignore[no-untyped-call]
+    yield from finalize_wrapper(mutated, lambda: _put_back(found, patience_s, pause_s))  # type: ignore[no-untyped-call]
+    return kept[0]
 
 
 def setpoint_of(device: Any) -> Plan[Any]:
