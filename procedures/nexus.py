@@ -48,7 +48,7 @@ def write_run(run: Run, path: Path) -> None:
             file.attrs.update({"NX_class": "NXroot", "default": "entry", "file_name": path.name, "creator": "gnomon"})
             file.attrs["file_time"] = told.ended or told.started
             entry = _group(file, "entry", "NXentry")
-            if run.status == "done" and (procedure.plot[1] or quantities(parts["outcome"])):
+            if run.status == "done" and _has_plot(procedure.plot, parts):
                 entry.attrs["default"] = "plot"
             facts = {
                 "title": procedure.title,
@@ -89,6 +89,12 @@ def read_run(path: Path) -> Run:
         return Run.model_validate({**whole, **parts})
     except (OSError, KeyError, ValueError, ValidationError) as error:
         raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
+
+
+def _has_plot(plot: tuple[str, tuple[str, ...], str], parts: dict[str, Part | dict[str, Any] | None]) -> bool:
+    """Tell whether a run has a default plot: of a user's script, if its outcome has an array."""
+    part = parts[plot[0]]
+    return bool(plot[1]) or (isinstance(part, Part) and bool(quantities(part)))
 
 
 def _parts(run: Run) -> dict[str, Part | dict[str, Any] | None]:

@@ -89,7 +89,8 @@ def main(arguments: list[str]) -> None:
         told = {"name": loaded.name, "title": loaded.title, "options": loaded.options.model_json_schema()}
     except BrokenScriptError as error:
         told = {"reason": str(error)[:MAX_REASON]}
-    print(f"\n{MARK}{json.dumps(told)}", flush=True)
+    sys.stdout.write(f"\n{MARK}{json.dumps(told)}\n")
+    sys.stdout.flush()
     os._exit(0)  # whatever threads a script has started
 
 

@@ -101,7 +101,9 @@ def load_script(file: Path) -> Runnable:
     parts = _parts_of(_execute(file, name), file)
 
     def analyse(data: Data, parameters: ScriptParameters) -> Outcome:
-        return _checked(parts.analyse(data, parts.options.model_validate(parameters.options)), parts.outcome, "analyse")
+        found = parts.analyse(data, parts.options.model_validate(parameters.options))
+        checked: Outcome = _checked(found, parts.outcome, "analyse")
+        return checked
 
     title = (inspect.cleandoc(sys.modules[_module_name(name)].__doc__ or "").splitlines() or [name])[0].rstrip(".")
     register(Procedure(name, title, parts.data, ScriptParameters, parts.outcome, analyse, ("outcome", (), "")))
