@@ -60,6 +60,7 @@ def services(
         config=configuration,
         results=data / "results" if results is None else results.expanduser(),
         store=store,
+        scripts=configuration.services.scripts,
         host=host,
         port=port,
         prefixes=tuple(prefix or ()),

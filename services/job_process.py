@@ -82,12 +82,18 @@ def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
     from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.server_choice import choose_server
     from gnomon.procedures.bench import Bench, pvs_document_of
+    from gnomon.procedures.errors import ProcedureError
     from gnomon.procedures.machine_session import MachineSession
     from gnomon.procedures.results import Results
     from gnomon.procedures.runnable import checked_options, find_runnable, run_procedure
+    from gnomon.procedures.user_scripts import load_script
 
-    runnable = find_runnable(job["procedure"])
-    options = checked_options(runnable, job["options"])
+    try:
+        runnable = load_script(Path(job["script"])) if job["script"] else find_runnable(job["procedure"])
+        options = checked_options(runnable, job["options"])
+    except ProcedureError as error:
+        told.tell("refused", message=f"{error}")
+        raise
     told.tell("accepted")
     target = choose_server(prefix=job["prefix"], machine=job["machine"] or None)
     client = EpicsClient(target, "pva", TIMEOUT_S)
@@ -166,7 +172,8 @@ def _tell_end(told: Teller, finished: "Finished") -> None:
         told.tell("stored", result=run.name, status=run.status, summary=summary)
     failure = finished.failure
     if failure is None:
-        message = finished.proposals[-1].reason if finished.proposals else ""
+        message = f"{finished.applied} settings made" if finished.applied else ""
+        message = finished.proposals[-1].reason if finished.proposals else message
         told.tell("end", state="done", message=message)
     elif isinstance(failure, Interrupted):
         told.tell("end", state="stopped", message=str(failure))

@@ -12,13 +12,16 @@ from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import RUNNABLE, Runnable
 from gnomon.services.calculations import Calculations
 from gnomon.services.event_stream import EVENT_STREAM, EventStreams
-from gnomon.services.job_documents import Job, JobRequest, Jobs, ProcedureInfo, Procedures
+from gnomon.services.job_documents import BrokenScript, Job, JobRequest, Jobs, ProcedureInfo, Procedures
 from gnomon.services.job_runner import JobRunner
 from gnomon.services.problems import ProblemError
 from gnomon.services.route_parts import ALWAYS, needs, problems
+from gnomon.services.script_routes import ScriptRoutes, script_info
 from gnomon.services.service_settings import ServiceSettings
 
 JobId = Annotated[str, Path(max_length=200, description="id of a job")]
+ProcedureName = Annotated[str, Path(max_length=200, description="name of a procedure")]
+AGAIN = "It was started with this key before"
 Key = Annotated[
     str | None,
     Header(
@@ -35,7 +38,11 @@ LastEvent = Annotated[
 
 
 def job_router(
-    settings: ServiceSettings, runner: JobRunner, streams: EventStreams, calculations: Calculations
+    settings: ServiceSettings,
+    runner: JobRunner,
+    scripts: ScriptRoutes,
+    streams: EventStreams,
+    calculations: Calculations,
 ) -> APIRouter:
     """Make the routes of procedures and jobs."""
     read = [Depends(needs(settings.tokens, "read"))]
@@ -43,11 +50,31 @@ def job_router(
 
     @router.get("/procedures", dependencies=read)
     async def list_procedures() -> Procedures:
-        """List all procedures that can be started, with the schemas of their options."""
-        return Procedures(procedures=[_info(each) for each in RUNNABLE.values()])
+        """List all procedures that can be started, user scripts included, with the schemas of their options."""
+        found = await scripts.all()
+        broken = [BrokenScript(script=str(each.file), reason=each.reason) for each in found if each.reason]
+        usable = [script_info(each) for each in found if not each.reason]
+        return Procedures(procedures=[*map(_info, RUNNABLE.values()), *usable], broken=broken)
+
+    @router.get("/procedures/{name}", dependencies=read, responses=problems(404))
+    async def read_procedure(name: ProcedureName) -> ProcedureInfo:
+        """Return a procedure with the schema of its options."""
+        return _info(RUNNABLE[name]) if name in RUNNABLE else script_info(await scripts.find(name))
 
     for each in RUNNABLE.values():
         _add_start(router, settings, runner, each)
+
+    @router.post(
+        "/procedures/{name}",
+        status_code=202,
+        dependencies=[Depends(needs(settings.tokens, "full"))],
+        responses={200: {"model": Job, "description": AGAIN}, **problems(403, 404, 409)},
+    )
+    async def start_script(name: ProcedureName, asked: JobRequest, response: Response, key: Key = None) -> Job:
+        """Start a user script in a process of its own, and return its job; the options are checked there before."""
+        script = await scripts.find(name)
+        job, is_new = await runner.start(script.name, script.title, asked, key, script.file)
+        return _started(job, is_new, response)
 
     @router.get("/jobs", dependencies=read)
     async def list_jobs() -> Jobs:
@@ -115,7 +142,7 @@ def _add_start(router: APIRouter, settings: ServiceSettings, runner: JobRunner, 
         summary=f"Start: {each.title}",
         description="Start it in a process of its own, and return its job at once. One job at a time for each prefix.",
         dependencies=[Depends(needs(settings.tokens, "full"))],
-        responses={200: {"model": Job, "description": "It was started with this key before"}, **problems(403, 409)},
+        responses={200: {"model": Job, "description": AGAIN}, **problems(403, 409)},
     )
 
 
@@ -127,11 +154,15 @@ def _start(runner: JobRunner, each: Runnable, body: Any) -> Callable[..., Any]:
             options=asked.options.model_dump(mode="json", exclude_unset=True),
         )
         job, is_new = await runner.start(each.name, each.title, plain, key)
-        response.status_code = 202 if is_new else 200
-        response.headers["Location"] = f"/v1/jobs/{job.id}"
-        return job
+        return _started(job, is_new, response)
 
     return start
+
+
+def _started(job: Job, is_new: bool, response: Response) -> Job:
+    response.status_code = 202 if is_new else 200
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
 
 
 def _info(each: Runnable) -> ProcedureInfo:

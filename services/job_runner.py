@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from gnomon.clients.errors import NoServerError
@@ -47,7 +48,8 @@ class Running:
     watch: "asyncio.Task[None] | None" = None
     cancelled: bool = False
     reason: str = ""
-    accepted: asyncio.Event = field(default_factory=asyncio.Event)
+    checked: asyncio.Event = field(default_factory=asyncio.Event)
+    refusal: str = ""
 
 
 class JobRunner:
@@ -120,10 +122,12 @@ class JobRunner:
                 404, f"there is no job {shorten(job)}", field="job", action="GET /v1/jobs lists all that are kept"
             ) from None
 
-    async def start(self, procedure: str, title: str, asked: JobRequest, key: str | None = None) -> tuple[Job, bool]:
+    async def start(
+        self, procedure: str, title: str, asked: JobRequest, key: str | None = None, script: Path | None = None
+    ) -> tuple[Job, bool]:
         """Start a procedure whose options were checked; False: the key's job was started before.
 
-        Raises ProblemError: 409 with another job at the prefix, 422 for a prefix that may not be used or a key of
+        Options of a user's `script` are checked in its process, which is waited for. Raises ProblemError: 409 with another job at the prefix, 422 for a prefix that may not be used or a key of
         another request, 503 with too many jobs.
         """
         digest = sha256(json.dumps([procedure, asked.model_dump()], sort_keys=True).encode()).hexdigest()
@@ -150,7 +154,7 @@ class JobRunner:
         record = JobRecord(job=job, key=key or "", request=digest)
         self._records[job.id] = record
         try:
-            await self._launch(record, asked.machine or "")
+            running = await self._launch(record, asked.machine or "", script)
         except OSError as error:
             del self._records[job.id]
             self._table.drop([record])
@@ -158,6 +162,15 @@ class JobRunner:
                 503, f"the job cannot be started: {error}", action="see the log of the services"
             ) from error
         self._forget_old()
+        if script is not None:
+            await running.checked.wait()
+            if running.refusal:
+                assert running.watch is not None
+                await asyncio.shield(running.watch)
+                self._drop([record])
+                raise ProblemError(
+                    422, running.refusal, field="options", action=f"GET /v1/procedures/{procedure} has their schema"
+                )
         return record.job, True
 
     def _of_key(self, key: str, digest: str) -> Job | None:
@@ -198,7 +211,7 @@ class JobRunner:
                     action=f"wait for it, or POST /v1/jobs/{job.id}/cancel",
                 )  # fmt: skip
 
-    async def _launch(self, record: JobRecord, machine: str) -> None:
+    async def _launch(self, record: JobRecord, machine: str, script: Path | None) -> Running:
         """Start the process of a job, and give it the job. Raises OSError."""
         job, settings = record.job, self._settings
         self._table.save(record)
@@ -215,12 +228,13 @@ class JobRunner:
         line = {
             "procedure": job.procedure, "prefix": job.prefix, "machine": machine, "options": job.options,
             "results": str(settings.results), "store": str(settings.store) if settings.store else "",
-            "scripts": str(settings.scripts) if settings.scripts else "",
+            "script": str(script) if script else "",
         }  # fmt: skip
         with suppress(ConnectionError):
             process.stdin.write(json.dumps(line).encode() + b"\n")
             await process.stdin.drain()
         running.watch = asyncio.get_running_loop().create_task(self._watch(running))
+        return running
 
     async def _watch(self, running: Running) -> None:
         """Take the events of a job until its process has ended, within the time limit."""
@@ -267,8 +281,9 @@ class JobRunner:
                 message = running.reason or str(told["message"])
                 self._change(record, state=ends.get(told["state"], "failed"), message=message)
                 return  # told once the process has ended
-            case "accepted":
-                running.accepted.set()
+            case "accepted" | "refused":
+                running.refusal = str(told.get("message", ""))
+                running.checked.set()
                 return
         self._events[job.id].add(str(told["event"]), content | {"time": now()})
 
@@ -292,7 +307,7 @@ class JobRunner:
         record.pid = 0
         self._save(record)
         del self._running[record.job.id]
-        running.accepted.set()
+        running.checked.set()
         events = self._events[record.job.id]
         events.add("end", record.job.model_dump(mode="json", exclude={"options"}), last=True)
 
@@ -381,13 +396,16 @@ class JobRunner:
         """Drop the oldest jobs that have ended, and the events of older ones."""
         ended = [record for record in self._records.values() if record.job.id not in self._running]
         dropped = ended[: max(0, len(self._records) - self._limits.jobs_kept)]
-        self._table.drop(dropped)
-        for record in dropped:
-            del self._records[record.job.id]
-            self._events.pop(record.job.id, None)
+        self._drop(dropped)
         silent = [job for job in self._events if job not in self._running]
         for job in silent[: max(0, len(silent) - KEPT_EVENTS)]:
             del self._events[job]
+
+    def _drop(self, records: Sequence[JobRecord]) -> None:
+        self._table.drop(records)
+        for record in records:
+            del self._records[record.job.id]
+            self._events.pop(record.job.id, None)
 
 
 def _new_id(procedure: str) -> str:

@@ -1,8 +1,10 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +28,7 @@ from gnomon.services.recording_routes import recording_router
 from gnomon.services.result_routes import result_router
 from gnomon.services.route_parts import problems
 from gnomon.services.running_routes import running_router
+from gnomon.services.script_routes import ScriptRoutes
 from gnomon.services.service_documents import Ready
 from gnomon.services.service_settings import ServiceSettings
 from gnomon.services.snapshot_routes import snapshot_router
@@ -78,11 +81,13 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
 
     app.include_router(lattice_router(settings, store, calculations, twins))
     app.include_router(result_router(settings, calculations))
-    app.include_router(job_router(settings, jobs, streams, calculations))
     app.include_router(running_router(settings, twins))
     app.include_router(recording_router(settings, twins, streams))
     app.include_router(snapshot_router(settings, twins))
     app.include_router(fault_router(settings, twins))
+    scripts = ScriptRoutes(settings.scripts)
+    app.include_router(job_router(settings, jobs, scripts, streams, calculations))
+    _describe_scripts(app, scripts)
     _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
@@ -106,6 +111,24 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
     @app.get(f"{dashboard.BASE}/", include_in_schema=False)
     async def missing() -> Response:
         return PlainTextResponse(dashboard.MISSING, status_code=404)
+
+
+def _describe_scripts(app: FastAPI, scripts: ScriptRoutes) -> None:
+    """Let the OpenAPI document have the user scripts that there are when it is asked for."""
+    without = app.openapi
+
+    @app.middleware("http")
+    async def refresh(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.url.path == "/openapi.json":
+            await scripts.all()
+        return await proceed(request)
+
+    def openapi() -> dict[str, Any]:
+        document = deepcopy(without())
+        scripts.add_to(document)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _answer_errors(app: FastAPI) -> None:
