@@ -56,11 +56,6 @@ def job_router(
         usable = [script_info(each) for each in found if not each.reason]
         return Procedures(procedures=[*map(_info, RUNNABLE.values()), *usable], broken=broken)
 
-    @router.get("/procedures/{name}", dependencies=read, responses=problems(404))
-    async def read_procedure(name: ProcedureName) -> ProcedureInfo:
-        """Return a procedure with the schema of its options."""
-        return _info(RUNNABLE[name]) if name in RUNNABLE else script_info(await scripts.find(name))
-
     for each in RUNNABLE.values():
         _add_start(router, settings, runner, each)
 

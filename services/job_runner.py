@@ -127,7 +127,8 @@ class JobRunner:
     ) -> tuple[Job, bool]:
         """Start a procedure whose options were checked; False: the key's job was started before.
 
-        Options of a user's `script` are checked in its process, which is waited for. Raises ProblemError: 409 with another job at the prefix, 422 for a prefix that may not be used or a key of
+        Options of a user's `script` are checked in its process, which is waited for. Raises ProblemError: 409 with
+        another job at the prefix, 422 for a prefix that may not be used, options that a script refuses or a key of
         another request, 503 with too many jobs.
         """
         digest = sha256(json.dumps([procedure, asked.model_dump()], sort_keys=True).encode()).hexdigest()
@@ -168,9 +169,7 @@ class JobRunner:
                 assert running.watch is not None
                 await asyncio.shield(running.watch)
                 self._drop([record])
-                raise ProblemError(
-                    422, running.refusal, field="options", action=f"GET /v1/procedures/{procedure} has their schema"
-                )
+                raise ProblemError(422, running.refusal, field="options", action="GET /v1/procedures has their schema")
         return record.job, True
 
     def _of_key(self, key: str, digest: str) -> Job | None:

@@ -1,14 +1,14 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from gnomon import __version__
@@ -57,6 +57,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
         title="gnomon",
         version=__version__,
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -87,7 +88,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
     app.include_router(fault_router(settings, twins))
     scripts = ScriptRoutes(settings.scripts)
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
-    _describe_scripts(app, scripts)
+    _describe(app, scripts)
     _mount_dashboard(app, settings)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
@@ -113,15 +114,9 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
         return PlainTextResponse(dashboard.MISSING, status_code=404)
 
 
-def _describe_scripts(app: FastAPI, scripts: ScriptRoutes) -> None:
-    """Let the OpenAPI document have the user scripts that there are when it is asked for."""
+def _describe(app: FastAPI, scripts: ScriptRoutes) -> None:
+    """Serve the OpenAPI document, with the user scripts that there are when it is asked for."""
     without = app.openapi
-
-    @app.middleware("http")
-    async def refresh(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path == "/openapi.json":
-            await scripts.all()
-        return await proceed(request)
 
     def openapi() -> dict[str, Any]:
         document = deepcopy(without())
@@ -129,6 +124,11 @@ def _describe_scripts(app: FastAPI, scripts: ScriptRoutes) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def describe() -> Response:
+        await scripts.all()
+        return JSONResponse(openapi())
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -22,7 +22,10 @@ from gnomon.services.job_runner import JobRunner
 from gnomon.services.job_table import JobTable, process_start
 from gnomon.services.service_settings import ServiceLimits, ServiceSettings
 from gnomon.services.web_app import make_app
+from tools.folders import ROOT
 from unit.services.conftest import FULL, READ
+
+EXAMPLE = ROOT / "examples" / "scripts" / "orbit_return.py"
 
 #: The place of a procedure: its note says what it does.
 PROGRAM = """
@@ -31,6 +34,11 @@ job = json.loads(sys.stdin.readline())
 note = job["options"].get("note", "")
 def tell(event, **content):
     print(json.dumps({"event": event, **content}), flush=True)
+if note == "refuse":
+    tell("refused", message="my-script: times: Input should be greater than 0")
+    tell("end", state="failed", message="my-script: times: Input should be greater than 0")
+    sys.exit(0)
+tell("accepted")
 tell("phase", phase="measuring", text="")
 for row in range(1, 4):
     tell("row", row=row, rows=4, knobs={"HS1": row}, values={"x": 0.5})
@@ -74,8 +82,11 @@ def services(tmp_path: Path) -> Open:
     """Opens the services, with limits; the folder is kept between two of them."""
 
     @asynccontextmanager
-    async def opened(token: str = FULL, **limits: Any) -> AsyncIterator[tuple[httpx.AsyncClient, JobRunner]]:
-        settings = ServiceSettings(Tokens(FULL, READ), tmp_path / "results", limits=ServiceLimits(**limits))
+    async def opened(
+        token: str = FULL, scripts: Path | None = None, **limits: Any
+    ) -> AsyncIterator[tuple[httpx.AsyncClient, JobRunner]]:
+        tokens = Tokens(FULL, READ)
+        settings = ServiceSettings(tokens, tmp_path / "results", scripts=scripts, limits=ServiceLimits(**limits))
         runner = JobRunner(settings, (sys.executable, "-c", PROGRAM))
         runner.open()
         transport = httpx.ASGITransport(make_app(settings, runner))
@@ -255,6 +266,34 @@ async def test_a_restart_marks_running_jobs_as_lost_and_waits_for_their_processe
         assert (await start(client)).status_code in (409, 202)  # its process may have ended already
         assert await left.wait() in (-signal.SIGINT, 1, 130)
         await wait_for(lambda: "has ended since" in runner.get(job).message)
+
+
+async def test_a_user_script_is_an_endpoint_with_a_schema_of_its_own_and_a_broken_one_is_told(
+    services: Open, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    (folder / "my_script.py").write_text(EXAMPLE.read_text())
+    (folder / "broken.py").write_text("def plan(:")
+    async with services(scripts=folder) as (client, runner):
+        listed = (await client.get("/v1/procedures")).json()
+        (script,) = [each for each in listed["procedures"] if each["kind"] == "script"]
+        assert (script["name"], script["options"]["required"]) == ("my-script", ["steerer"])
+        (broken,) = listed["broken"]
+        assert "broken.py, line 1: it is not Python" in broken["reason"]
+        document = (await client.get("/openapi.json")).json()
+        assert "post" in document["paths"]["/v1/procedures/my-script"]
+        assert document["components"]["schemas"]["MyScriptOptions"]["properties"]["times"]["maximum"] == 100
+        body = {"prefix": "A:", "options": {"steerer": "HS1"}}
+        started = await client.post("/v1/procedures/my-script", json=body)
+        assert started.status_code == 202
+        await events_of(client, started.json()["id"])
+        refused = await client.post("/v1/procedures/my-script", json={"prefix": "A:", "options": {"note": "refuse"}})
+        assert (refused.status_code, refused.json()["field"]) == (422, "options")
+        assert [job.id for job in runner.jobs()] == [started.json()["id"]]
+        missing = await client.post("/v1/procedures/broken", json=body)
+        assert missing.status_code == 404
+        assert "line 1: it is not Python" in missing.json()["detail"]
 
 
 async def test_only_some_jobs_are_remembered(services: Open, tmp_path: Path) -> None:
