@@ -71,7 +71,7 @@ def test_the_example_is_a_procedure_whose_runs_are_stored_shown_and_analysed_aga
     assert [each.largest for each in compare(stored, run)] == [0.0, 0.0]
 
 
-def test_what_a_script_moves_is_put_back_however_it_ends(bench: FakeBench, tmp_path: Path) -> None:
+def test_settings_of_a_script_are_put_back_however_it_ends(bench: FakeBench, tmp_path: Path) -> None:
     before = bench.ring_now.lattice.id
     file = tmp_path / "my_script.py"
     for text, status in ((SCRIPT, "done"), (SCRIPT.replace("0.7, wait", "float('x'), wait"), "failed")):
