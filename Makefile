@@ -63,6 +63,7 @@ bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--
 	@$(python) tests/bench/run.py $(ARGS)
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
 	@$(python) tests/bench/servers.py $(filter --write-docs,$(ARGS))
+	@$(python) tests/bench/dashboard.py $(filter --write-docs,$(ARGS))
 
 fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 damaged lattices and send a million broken conversations to a server
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files

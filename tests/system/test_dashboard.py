@@ -1,19 +1,21 @@
 """The dashboard in a real browser without internet: it shows what the server says, or marks it as not of now."""
 
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
+from debian_programs import debian_program
 from playwright.sync_api import expect
 
-import gnomon
+from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.remote_ring import RemoteRing
+from gnomon.clients.server_choice import Target
 from gnomon.services.dashboard.page_list import PAGES
-from system.dashboard_browser import DESKTOP, FULL, PHONE, READ, WAIT_S, services_process, visitor
+from system.dashboard_browser import DESKTOP, FULL, PHONE, READ, services_process, visitor
 from system.twin_process import TwinProcess
 
 pytestmark = pytest.mark.network
@@ -23,28 +25,37 @@ NOT_FRESH = "document.querySelector('.figure-{}')?.dataset.fresh === 'false'"
 FRESH = "document.querySelector('.figure-{}')?.dataset.fresh === 'true'"
 
 
-@dataclass
 class Ring:
-    """A twin, the services that show it, and a client."""
+    """A twin, and a client of it; the fixture adds the services that show it."""
 
-    twin: TwinProcess
     url: str
-    client: RemoteRing
+    services: subprocess.Popen[str]
+
+    def __init__(self, folder: Path) -> None:
+        self._ports = EpicsPorts(free_port(), free_port(), free_port())
+        self._folder = folder
+        self.restart()
+
+    def restart(self) -> None:
+        self.twin = TwinProcess(self._ports.environment, self._folder, "--machine", "bessy2")
+        environment = {name: self.twin.environment[name] for name in self._ports.environment}
+        self.client = RemoteRing(EpicsClient(Target("TWIN:", environment)))
+
+    def fork(self, name: str) -> RemoteRing:
+        self.client.client.call("dt:fork", {"do": "add", "name": name})
+        return RemoteRing(EpicsClient(Target(f"{name}:", self.client.client.target.environment)))
 
 
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
-    folder = tmp_path_factory.mktemp("dashboard")
-    ports = EpicsPorts(free_port(), free_port(), free_port())
-    twin = TwinProcess(ports.environment, folder, "--machine", "bessy2")
+    debian_program("chromium")
+    made = Ring(tmp_path_factory.mktemp("dashboard"))
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
-                patch.setenv(name, twin.environment[name])
-            with services_process(twin.environment) as (url, _), gnomon.connect(prefix="TWIN:") as client:
-                yield Ring(twin, url, client)
+        with services_process(made.twin.environment) as (made.url, made.services):
+            yield made
     finally:
-        twin.stop()
+        made.client.close()
+        made.twin.stop()
 
 
 def drawn(name: str, trace: int = 0) -> str:
@@ -77,9 +88,8 @@ def test_orbit_optics_and_tunes_are_those_of_the_server(ring: Ring) -> None:
 
 
 def test_a_fork_stands_beside_with_its_residuals_and_is_marked_when_it_is_gone(ring: Ring) -> None:
-    ring.client.client.call("dt:fork", {"do": "add", "name": "WHATIF"})
     with visitor(ring.url, scheme="light") as who:
-        with gnomon.connect(prefix="WHATIF:") as fork:
+        with ring.fork("WHATIF") as fork:
             fork.set({"HS4P1D1R": -0.05})
             who.sign_in()
             who.open("orbit", prefix="TWIN:", beside="WHATIF:")
@@ -172,25 +182,20 @@ def test_the_read_only_role_sees_nothing_that_changes_something(ring: Ring) -> N
             who.page.context.clear_cookies()
 
 
-def test_a_server_that_is_gone_or_comes_back_is_shown_so_and_lost_services_too(
-    tmp_path: Path, epics_ports: EpicsPorts
-) -> None:
-    twin = TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls")
-    try:
-        with services_process(twin.environment) as (url, services), visitor(url) as who:
-            who.sign_in()
-            who.open("orbit", prefix="TWIN:")
-            who.wait_until(FRESH.format("orbit-x"))
-            twin.stop()
-            expect(who.page.locator("#link")).to_have_attribute("data-state", "lost")
-            who.wait_until(NOT_FRESH.format("orbit-x"))
-            twin = TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls")
-            who.wait_until(FRESH.format("orbit-x"))
-            services.kill()
-            services.wait(WAIT_S)
-            expect(who.page.locator("#link-text")).to_have_text("no connection")
-            who.wait_until(NOT_FRESH.format("orbit-x"))
-            expect(who.page.locator("#strip-tune-x")).to_have_text("no link")
-            who.complaints = [each for each in who.complaints if "ERR_" not in each]  # of the services that are gone
-    finally:
-        twin.stop()
+# The last test: it ends the twin and the services of all of them.
+def test_a_server_that_is_gone_or_comes_back_is_shown_so_and_lost_services_too(ring: Ring) -> None:
+    with visitor(ring.url) as who:
+        who.sign_in()
+        who.open("orbit", prefix="TWIN:")
+        who.wait_until(FRESH.format("orbit-x"))
+        ring.twin.stop()
+        expect(who.page.locator("#link")).to_have_attribute("data-state", "lost")
+        who.wait_until(NOT_FRESH.format("orbit-x"))
+        expect(who.page.locator("#strip-tune-x")).to_have_text("no link")
+        ring.restart()
+        who.wait_until(FRESH.format("orbit-x"))
+        ring.services.kill()
+        expect(who.page.locator("#link-text")).to_have_text("no connection")
+        who.wait_until(NOT_FRESH.format("orbit-x"))
+        expect(who.page.locator("#strip-tune-x")).to_have_text("no link")
+        who.complaints = [each for each in who.complaints if "ERR_" not in each]  # of the services that are gone

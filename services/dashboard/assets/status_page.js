@@ -4,7 +4,8 @@
 
   const gnomon = window.gnomon;
   const HEADS = ["Twin", "Channel Access", "PV Access", "Process"];
-  let told = null;
+  const AGAIN_MS = 1000; // the journal is read once in this time at the most
+  let told = null, toldAt = 0;
 
   function servers(place, live) {
     const wanted = JSON.stringify(live.servers);
@@ -28,13 +29,14 @@
   }
 
   gnomon.page("status", {
-    start() { told = null; },
+    start() { told = null; toldAt = 0; },
     frame(live, root) {
       servers(root.querySelector("#status-servers"), live);
       const last = live.get("status.journal.last");
       const count = last && last.fresh ? `${live.prefix} ${last.v}` : null;
-      if (count === null || count === told || !window.dash_clientside.set_props) return;
+      if (count === null || count === told || performance.now() - toldAt < AGAIN_MS || !window.dash_clientside.set_props) return;
       told = count;
+      toldAt = performance.now();
       window.dash_clientside.set_props("status-commands", { data: count });
     },
   });
