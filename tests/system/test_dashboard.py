@@ -192,8 +192,12 @@ def test_a_server_that_is_gone_or_comes_back_is_shown_so_and_lost_services_too(r
         expect(who.page.locator("#link")).to_have_attribute("data-state", "lost")
         who.wait_until(NOT_FRESH.format("orbit-x"))
         expect(who.page.locator("#strip-tune-x")).to_have_text("no link")
+        ring.client.close()
         ring.restart()
-        who.wait_until(FRESH.format("orbit-x"))
+        try:
+            who.wait_until(FRESH.format("orbit-x"))
+        finally:
+            ring.twin.stop()  # a process of this test
         ring.services.kill()
         expect(who.page.locator("#link-text")).to_have_text("no connection")
         who.wait_until(NOT_FRESH.format("orbit-x"))
