@@ -73,7 +73,7 @@ COMMANDS = (
     Entry(
         "measure",
         MEASURE,
-        "Measure on a running machine: orbit response, dispersion, chromaticity, tune response, alignment, optics.",
+        "Measure on a running machine: responses, chromaticity, alignment, optics, lifetime, aperture, losses.",
         "measure:app",
     ),
     Entry(

@@ -6,8 +6,8 @@ import typer
 
 from gnomon.cli.applying import Acting, correct
 from gnomon.cli.connection import Connection, PatientConnection
+from gnomon.cli.number_texts import number_pair
 from gnomon.cli.option_group import with_options
-from gnomon.lattice.text import NotANumberError, parse_number, shorten
 
 app = typer.Typer(
     no_args_is_help=True, help="Propose settings that correct orbit, tunes, chromaticities or optics, and make them."
@@ -71,7 +71,7 @@ def tune(
 ) -> None:
     """Bring the tunes to values, their integer part left out. For example `gnomon correct tune --to .85,.73`."""
     chosen = {
-        "to": _pair(to, "--to"), "devices": _patterns(supplies), "response": response, "readings": readings,
+        "to": number_pair(to, "--to"), "devices": _patterns(supplies), "response": response, "readings": readings,
         "steps": acting.steps,
     }  # fmt: skip
     correct("correct-tune", connection, acting, chosen)
@@ -97,7 +97,7 @@ def chromaticity(
 
     What was measured must be at the present settings: measure again after each correction.
     """
-    chosen = {"to": _pair(to, "--to"), "devices": _patterns(supplies), "measured": measured}
+    chosen = {"to": number_pair(to, "--to"), "devices": _patterns(supplies), "measured": measured}
     correct("correct-chromaticity", connection, acting, chosen)
 
 
@@ -121,16 +121,6 @@ def optics(
     """
     chosen = {"devices": _patterns(supplies), "fit": fit, "strength": strength, "fraction": fraction}
     correct("correct-optics", connection, acting, chosen)
-
-
-def _pair(text: str, option: str) -> tuple[float, float]:
-    try:
-        x, y = (parse_number(part.strip()) for part in text.split(","))
-    except (NotANumberError, ValueError):
-        raise typer.BadParameter(
-            f"{shorten(text)} is not a pair of numbers such as 0.85,0.73", param_hint=option
-        ) from None
-    return x, y
 
 
 def _patterns(text: str) -> tuple[str, ...]:

@@ -21,14 +21,27 @@ __all__ = ["live_rows"]
 
 #: Rows of the table.
 SHOWN = 10
+#: Titles of what is measured, and forms of numbers that do not have five decimals.
+TITLES = {
+    "x": "tune x",
+    "y": "tune y",
+    "reading_mm": "moved [mm]",
+    "current_ma": "current [mA]",
+    "lifetime_h": "lifetime [h]",
+}
+FORMS = {"reading_mm": "+.3f", "current_ma": ".4f", "lifetime_h": ".3g"}
 
 
 class Silent(Watcher):
-    """Shows nothing but that an interrupt was seen."""
+    """Shows nothing but what somebody should know or do, and that an interrupt was seen."""
 
     def interrupted(self) -> None:
         """Say so."""
         say("interrupted: putting the machine back ...", err=True)
+
+    def notice(self, text: str) -> None:
+        """Say what the operator should know or do."""
+        say(text, err=True)
 
 
 class LiveRows(Silent):
@@ -38,6 +51,10 @@ class LiveRows(Silent):
         self._live, self._progress = live, progress
         self._task = progress.add_task(name)
         self._rows: list[MeasuredRow] = []
+
+    def notice(self, text: str) -> None:
+        """Say it above the table."""
+        self._live.console.print(text, markup=False, highlight=False)
 
     def row(self, row: "MeasuredRow", total: int) -> None:
         """Show a row."""
@@ -61,14 +78,14 @@ def live_rows(name: str, *, quiet: bool) -> Iterator[Watcher]:
 
 def _table(rows: "list[MeasuredRow]") -> Any:
     table = Table(box=None, pad_edge=False)
-    arrays = np.ndim(rows[-1].values["x"]) > 0
-    unit = " rms [mm]" if arrays else ""
-    for title in ("", "set", *(f"{'' if arrays else 'tune '}{plane}{unit}" for plane in "xy")):
+    names = list(rows[-1].values)
+    arrays = {name for name in names if np.ndim(rows[-1].values[name]) > 0}
+    for title in ("", "set", *(f"{name} rms [mm]" if name in arrays else TITLES.get(name, name) for name in names)):
         table.add_column(title, justify="left" if title == "set" else "right")
     for number in range(max(0, len(rows) - SHOWN), len(rows)):
         row = rows[number]
         knobs = ", ".join(f"{name} {value:.8g}" for name, value in row.knobs.items())
-        values = [row.values[plane] for plane in "xy"]
-        shown = [np.sqrt(np.nanmean(np.square(each))) if arrays else each for each in values]
-        table.add_row(str(number + 1), knobs, *(f"{each:.5f}" for each in shown))
+        values = [np.sqrt(np.nanmean(np.square(row.values[n]))) if n in arrays else row.values[n] for n in names]
+        shown = (f"{value:{FORMS.get(name, '.5f')}}" for name, value in zip(names, values, strict=True))
+        table.add_row(str(number + 1), knobs, *shown)
     return table

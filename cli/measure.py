@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from gnomon.cli.applying import open_bench
 from gnomon.cli.connection import Connection, PatientConnection
+from gnomon.cli.number_texts import number_pair
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure on a running machine: orbit response, dispersion, chromaticity, tune response, alignment, optics.",
+    help="Measure on a running machine: responses, chromaticity, alignment, optics, lifetime, aperture, losses.",
 )
 
 Points = Annotated[int | None, typer.Option(min=2, help="Number of settings of each.", show_default="by measurement")]
@@ -48,6 +49,21 @@ class Keeping:
     note: Note = ""
     results: ResultsFolder = None
     as_json: Json = False
+
+
+@dataclass(frozen=True)
+class Losing:
+    """Times and limits of a measurement that may lose the beam: a group for `with_options`."""
+
+    seconds: Annotated[float, typer.Option(min=0.0, help="Watch the current for this time at each step [s].")] = 3.0
+    min_current_ma: Annotated[
+        float, typer.Option("--min-current-ma", min=1e-3, help="Take less current for a lost beam [mA].")
+    ] = 2.0
+    injections: Annotated[int, typer.Option(min=0, help="Inject a lost beam this often at most.")] = 20
+
+    def options(self) -> dict[str, Any]:
+        """Return them as options of a procedure."""
+        return {"seconds": self.seconds, "min_current_ma": self.min_current_ma, "injections": self.injections}
 
 
 @app.command()
@@ -151,6 +167,139 @@ def optics(
     """
     chosen = _options(None, keeping, orm=orm, dispersion=dispersion, by_supply=by_supply, gradient=gradient)
     _measure("optics-fit", connection, keeping, chosen)
+
+
+@app.command()
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
+def beta(
+    knobs: Patterns = None,
+    step: Annotated[float, typer.Option(min=1e-5, help="Change a tune by this at most, both ways.")] = 0.008,
+    points: Annotated[int, typer.Option(min=3, help="Number of settings of each, odd.")] = 5,
+    readings: Readings = 1,
+    *,
+    keeping: Keeping,
+    connection: Connection,
+) -> None:
+    """Measure beta functions in quadrupoles by their gradients. For example `gnomon measure beta 'Q3M*'`.
+
+    Each quadrupole is changed alone, through the multiplexer or by a supply of its own; a supply of several gives their
+    mean. The changes are loops that end where they began.
+    """
+    chosen = _options(knobs, keeping, tune_step=step, points=points, readings=readings)
+    _measure("beta", connection, keeping, chosen)
+
+
+@app.command()
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
+def lifetime(
+    seconds: Annotated[float, typer.Option(min=0.1, help="Watch the current for this time [s].")] = 30.0,
+    *,
+    keeping: Keeping,
+    connection: Connection,
+) -> None:
+    """Measure the lifetime of the stored beam by its current. For example `gnomon measure lifetime --seconds 60`."""
+    _measure("lifetime", connection, keeping, _options(None, keeping, seconds=seconds))
+
+
+@app.command()
+@with_options("losing", Losing)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
+def aperture(
+    place: Annotated[str, typer.Argument(help="Monitor at which the beam is moved.")],
+    plane: Annotated[Literal["x", "y"], typer.Option(help="Move it horizontally or vertically.")] = "y",
+    side: Annotated[Literal["both", "low", "high"], typer.Option(help="Look for the wall on this side.")] = "both",
+    step_mm: Annotated[float, typer.Option("--step-mm", min=1e-3, help="Move in steps of this size first [mm].")] = 0.5,
+    resolution_mm: Annotated[
+        float | None,
+        typer.Option(
+            "--resolution-mm", min=1e-4, help="Move in steps of this size last [mm].", show_default="half a beam size"
+        ),
+    ] = None,
+    max_mm: Annotated[
+        float | None,
+        typer.Option("--max-mm", min=1e-3, help="Move by this at most [mm].", show_default="as far as steerers go"),
+    ] = None,
+    lifetime_h: Annotated[
+        float, typer.Option("--lifetime-h", min=1e-3, help="Stop at a shorter lifetime than this [h].")
+    ] = 0.1,
+    steerers: Annotated[
+        int | None, typer.Option(min=4, help="Number of steerers.", show_default="by the shape of the bump")
+    ] = None,
+    *,
+    losing: Losing,
+    keeping: Keeping,
+    connection: Connection,
+) -> None:
+    """Find the walls by a closed bump that moves the beam. For example `gnomon measure aperture BPMZ5D1R --plane x`.
+
+    The beam is moved until it does not live any more. A lost one is injected again: by the server, or by the operator,
+    who is asked. At the end the bump is gone.
+    """
+    chosen = _options(
+        None, keeping, place=place, plane=plane, side=side, step_mm=step_mm, resolution_mm=resolution_mm, max_mm=max_mm,
+        lifetime_h=lifetime_h, steerers=steerers, **losing.options(),
+    )  # fmt: skip
+    _measure("aperture", connection, keeping, chosen)
+
+
+@app.command()
+@with_options("losing", Losing)
+@with_options("keeping", Keeping)
+@with_options("connection", PatientConnection)
+def losses(
+    x: Annotated[
+        str | None, typer.Option(help="Horizontal tunes, LOWEST,HIGHEST.", show_default="0.02 both ways")
+    ] = None,
+    y: Annotated[
+        str | None, typer.Option(help="Vertical tunes, LOWEST,HIGHEST.", show_default="0.02 both ways")
+    ] = None,
+    points: Annotated[int, typer.Option(min=2, max=50, help="Number of points in each direction.")] = 7,
+    supplies: Annotated[str, typer.Option("--with", help="Move the tunes by these supplies, patterns.")] = "Q1*,Q2*",
+    max_order: Annotated[int, typer.Option(min=1, max=8, help="Try resonances up to this order.")] = 4,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the way and its time, and set nothing.")] = False,
+    *,
+    losing: Losing,
+    keeping: Keeping,
+    connection: Connection,
+) -> None:
+    """Map losses over working points, and find their resonances. For example `gnomon measure losses --x 0.82,0.88`.
+
+    A lost beam is injected again; the map ends early when that fails.
+    """
+    chosen = _options(
+        supplies.split(","), keeping, x=number_pair(x, "--x") if x else None, y=number_pair(y, "--y") if y else None,
+        points=points, max_order=max_order, **losing.options(),
+    )  # fmt: skip
+    if dry_run:
+        _show_way(connection, keeping, chosen)
+    else:
+        _measure("losses", connection, keeping, chosen)
+
+
+def _show_way(connection: Connection, keeping: Keeping, options: dict[str, Any]) -> None:
+    """Show what a map of losses would do."""
+    from gnomon.procedures.measuring_beam import estimate_losses
+    from gnomon.procedures.procedure_options import LossMapOptions
+    from gnomon.procedures.runnable import checked_options, find_runnable
+
+    chosen = checked_options(find_runnable("losses"), options)
+    assert isinstance(chosen, LossMapOptions)
+    with open_bench(connection, results_of(keeping.results, connection.config)) as bench:
+        present = bench.session.present_lattice()
+        found = estimate_losses(present, bench.session.model_lattice(present), chosen)
+    changes = dict(zip(found.supplies, map(float, found.changes), strict=True))
+    if keeping.as_json:
+        print_json({"points": found.points.tolist(), "time_s": found.time_s, "changes": changes, "unit": found.unit})
+        return
+    low, high = found.points.min(axis=0), found.points.max(axis=0)
+    say(f"{len(found.points)} points: Qx {low[0]:.4f} to {high[0]:.4f}, Qy {low[1]:.4f} to {high[1]:.4f}")
+    say(f"about {found.time_s / 60.0:.1f} min without lost beams")
+    for name, change in changes.items():
+        say(f"{name} changes by {change:.4g} {found.unit} at most")
+    say("nothing was set")
 
 
 def _options(patterns: list[str] | None, keeping: Keeping, scan: Scan | None = None, **more: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import typer
 
-__all__ = ["MAX_WHOLE", "check_number", "read_strictly", "whole_number"]
+__all__ = ["MAX_WHOLE", "check_number", "number_pair", "read_strictly", "whole_number"]
 
 #: Largest whole number, that of a command for one, which the journal's database takes.
 MAX_WHOLE = 2**63 - 1
@@ -19,6 +19,19 @@ def check_number(text: str) -> float:
         return parse_number(text)
     except NotANumberError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def number_pair(text: str, option: str) -> tuple[float, float]:
+    """Read two numbers with a comma between them, the value of an option. Raises typer.BadParameter."""
+    from gnomon.lattice.text import NotANumberError, parse_number, shorten
+
+    try:
+        first, second = (parse_number(part.strip()) for part in text.split(","))
+    except (NotANumberError, ValueError):
+        raise typer.BadParameter(
+            f"{shorten(text)} is not a pair of numbers such as 0.85,0.73", param_hint=option
+        ) from None
+    return first, second
 
 
 def whole_number(text: str) -> int:

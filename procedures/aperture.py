@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
+from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rate
 
@@ -60,6 +60,7 @@ class ApertureParameters(Parameters):
     beam_size_error: float = Field(default=0.3, description="relative standard deviation of it")
     damping_time_s: float
     resolution_ma: float = Field(default=0.0, description="smallest step of the current that the monitor shows")
+    peak_ratio: float = Field(default=1.0, description="orbit at the top of the bump over that at the place")
     gain_error: float = Field(default=0.01, description="relative, of the monitor")
     source: str = ""
 
@@ -77,11 +78,12 @@ class ApertureOutcome(Outcome):
     at_lifetime_error_mm: Floats = quantity("mm", "side")
     wall_mm: Floats = quantity("mm", "side", description="displacement at which the centre of the beam is at the wall")
     wall_error_mm: Floats = quantity("mm", "side")
+    top_mm: Floats = quantity("mm", "side", description="the same where the bump is highest, by the model")
     reached_mm: Floats = quantity("mm", "side", description="largest displacement with a beam")
     lost_mm: Floats = quantity("mm", "side", description="smallest displacement at which the beam was lost")
     ends: tuple[str, str]
-    full_mm: float = Field(description="from wall to wall; NaN if one was not reached")
-    centre_mm: float = Field(description="middle between the walls less the orbit before the bump")
+    full_mm: Number = Field(description="from wall to wall; NaN if one was not reached")
+    centre_mm: Number = Field(description="middle between the walls less the orbit before the bump")
     beam_size_mm: Floats = quantity("mm", "side", description="rms size of the beam that fits best")
     displacement_mm: Floats = quantity("mm", "step", description="displacement by the monitor's readings")
     rate: Floats = quantity("1/s", "step", description="-d(ln I)/dt; NaN where the beam was lost at once")
@@ -112,6 +114,7 @@ def analyse(data: ApertureData, parameters: ApertureParameters) -> ApertureOutco
         at_lifetime_error_mm=np.array([side.limit_error for side in sides]),
         wall_mm=wall,
         wall_error_mm=np.array([side.wall_error for side in sides]),
+        top_mm=parameters.peak_ratio * wall,
         reached_mm=np.array([side.reached for side in sides]),
         lost_mm=np.array([side.lost for side in sides]),
         ends=data.ends,

@@ -29,6 +29,7 @@ from gnomon.procedures.errors import ProcedureError
 __all__ = [
     "Data",
     "Floats",
+    "Number",
     "Outcome",
     "Parameters",
     "Part",
@@ -83,6 +84,9 @@ def _jsonable(value: Any) -> Any:
 
 #: A document of a procedure within a run, as JSON has it.
 Plain = Annotated[dict[str, Any], BeforeValidator(_jsonable)]
+
+#: A number of a document that may be unknown: NaN, and null in JSON.
+Number = Annotated[float, BeforeValidator(lambda value: np.nan if value is None else value)]
 
 #: An array of a document.
 Floats = Annotated[

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
+from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_rates import fit_loss_rate, lifetime_h
 
@@ -27,16 +27,16 @@ class LifetimeParameters(Parameters):
 class LifetimeOutcome(Outcome):
     """Lifetime at the mean current, with standard deviations; NaN if the current did not fall."""
 
-    lifetime_h: float
-    lifetime_error_h: float
-    lowest_h: float = Field(description="the lifetime is not shorter: two standard deviations of the rate")
+    lifetime_h: Number
+    lifetime_error_h: Number
+    lowest_h: Number = Field(description="the lifetime is not shorter: two standard deviations of the rate")
     rate: float = Field(description="-d(ln I)/dt [1/s]")
-    rate_error: float
+    rate_error: Number
     current_ma: float = Field(description="mean of the current")
-    noise_ma: float = Field(description="noise of one reading")
+    noise_ma: Number = Field(description="noise of one reading")
     duration_s: float
     injections: int = Field(description="injections, which are cut out")
-    shown_h: float = Field(description="mean of the lifetime that the machine shows; NaN if it does not")
+    shown_h: Number = Field(description="mean of the lifetime that the machine shows; NaN if it does not")
     fitted_ma: Floats = quantity("mA", "row", description="current of the fit")
 
 

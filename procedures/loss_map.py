@@ -11,7 +11,7 @@ from pydantic import Field
 from scipy.optimize import minimize_scalar, nnls
 
 from gnomon.lattice import ResonanceLine, resonance_lines
-from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
+from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_rates import fit_loss_rate
 
@@ -81,7 +81,7 @@ class LossMapOutcome(Outcome):
     order: Floats = quantity("", "resonances", description="|m| + |n|")
     resonance_rate: Floats = quantity("1/s", "resonances", description="rate of losses on the line")
     resonance_rate_error: Floats = quantity("1/s", "resonances")
-    width: float = Field(description="standard deviation of m Qx + n Qy; NaN without resonances")
+    width: Number = Field(description="standard deviation of m Qx + n Qy; NaN without resonances")
     unexplained: int = Field(description="points with losses that no resonance explains")
     end: str
 

@@ -1,7 +1,7 @@
 """Measurements from beginning to end: settings from options and the model, the plan, the analysis, the document."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from gnomon.procedures.dispersion import DispersionParameters
 from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession, State
+from gnomon.procedures.measuring_beam import BEAM_MEASUREMENTS
 from gnomon.procedures.model_values import momentum_of
 from gnomon.procedures.orbit_response import OrbitResponseParameters
+from gnomon.procedures.procedure_options import ProcedureOptions
 from gnomon.procedures.registry import find_procedure
 from gnomon.procedures.results import new_name
+from gnomon.procedures.setting_steps import bounded_step
 from gnomon.procedures.tune_response import TuneResponseParameters
 from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import fed_by, supplies_of, supply_response
@@ -31,7 +34,15 @@ if TYPE_CHECKING:
     from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.procedures.plans.alignment import QuadrupoleChange
 
-__all__ = ["MEASUREMENTS", "MeasureOptions", "PendingMeasurement", "carry_out", "measure", "prepare_measurement"]
+__all__ = [
+    "MEASUREMENTS",
+    "MeasureOptions",
+    "PendingMeasurement",
+    "carry_out",
+    "measure",
+    "measure_options",
+    "prepare_measurement",
+]
 
 #: Change of a quadrupole's gradient in beam based alignment, relative.
 GRADIENT = 0.02
@@ -58,19 +69,22 @@ def measure(
     name: str,
     session: MachineSession,
     devices: "RingDevices",
-    options: MeasureOptions,
+    options: MeasureOptions | ProcedureOptions,
     listener: "Callable[[MeasuredRow, int], None] | None" = None,
     documents: Callable[[str, dict[str, Any]], None] | None = None,
     interrupted: Callable[[], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> tuple[Run, BaseException | None]:
-    """Carry out a measurement; `listener` gets each row with the number of rows to come.
+    """Carry out a measurement; `listener` gets each row with the number of rows to come, `notice` what to know or do.
+
+    Those of BEAM_MEASUREMENTS have documents of options of their own, the others MeasureOptions.
 
     Returns the run, with its raw data also if it failed or was interrupted, and the exception then. Raises
     ProcedureError and ClientError for what is found before anything is set.
     """
     from gnomon.procedures.plans import Recording
 
-    recording = Recording()
+    recording = Recording(notice=notice)
     if listener is not None:
         recording.listener = lambda row: listener(row, recording.total)
     return carry_out(prepare_measurement(name, session, devices, options, recording), documents, interrupted)
@@ -150,8 +164,20 @@ def carry_out(
     return pending.document(data, None, None, failure, isinstance(failure, Interrupted)), failure
 
 
+def measure_options(name: str, options: ProcedureOptions) -> MeasureOptions | ProcedureOptions:
+    """Return the options that a measurement takes: those of BEAM_MEASUREMENTS as they are, else MeasureOptions."""
+    if name in BEAM_MEASUREMENTS:
+        return options
+    known = {each.name for each in fields(MeasureOptions)}
+    return MeasureOptions(**{key: value for key, value in options if key in known})
+
+
 def prepare_measurement(
-    name: str, session: MachineSession, devices: "RingDevices", options: MeasureOptions, recording: "Recording"
+    name: str,
+    session: MachineSession,
+    devices: "RingDevices",
+    options: MeasureOptions | ProcedureOptions,
+    recording: "Recording",
 ) -> PendingMeasurement:
     """Choose settings from options and the model. Raises ProcedureError and ClientError; nothing is set yet."""
     if name not in MEASUREMENTS:
@@ -175,7 +201,9 @@ def _orm(
     response = 1e3 * supply_response(Propagator(model.ring), model, names).orbit[:, ::2]
     largest = np.abs(response).max(axis=(0, 1))
     steps = {
-        name: _step(present, name, options.move_mm / by) for name, by in zip(names, largest, strict=True) if by > 0.0
+        name: bounded_step(present, name, options.move_mm / by)
+        for name, by in zip(names, largest, strict=True)
+        if by > 0.0
     }
     plan = orm_plan(devices, steps, recording, options.points or 3, options.readings)
     # Three readings alone are fitted by a line: with a square nothing is left that tells the noise.
@@ -191,7 +219,9 @@ def _tune_response(
     known = [name for name in supplies_that_drive(model, "k1") if name in devices.supplies]
     names = chosen_names(known, options.devices, "power supply of quadrupoles")
     response = np.abs(supply_response(Propagator(model.ring), model, names, places=()).tune).max(axis=0)
-    steps = {name: _step(present, name, options.tune_step / by) for name, by in zip(names, response, strict=True)}
+    steps = {
+        name: bounded_step(present, name, options.tune_step / by) for name, by in zip(names, response, strict=True)
+    }
     plan = tune_response_plan(devices, steps, recording, options.points or 3, options.readings)
     return plan, lambda _: TuneResponseParameters()
 
@@ -270,20 +300,9 @@ def _quadrupole_changes(
             supply, slope = mux.supply, mux.factor * model.slope(magnet)
         else:
             supply, slope = alone[name], model.slope(magnet)
-        step = _step(present, supply, abs(GRADIENT * model.strength(magnet) / slope))
+        step = bounded_step(present, supply, abs(GRADIENT * model.strength(magnet) / slope))
         changes.append(QuadrupoleChange(name, supply, by_multiplexer, step, steerers))
     return tuple(changes), magnets
-
-
-def _step(lattice: Lattice, supply: str, wanted: float) -> float:
-    """Bound a step so that the supply stays within its limits both ways. Raises ProcedureError if it has no room."""
-    spec, present = lattice.ring.property_spec(supply, "current"), lattice[supply, "current"]
-    room = min(spec.high - present, present - spec.low)
-    if not room > 0.0:
-        raise ProcedureError(
-            f"{supply} is at {present:g} {spec.unit}, at its limit: it cannot be moved both ways; leave it out"
-        )
-    return float(min(wanted, room))
 
 
 def _span(present: Lattice, model: Lattice, wanted: float | None, momentum: float) -> tuple[float, float, float]:
@@ -299,10 +318,11 @@ def _span(present: Lattice, model: Lattice, wanted: float | None, momentum: floa
 
 
 #: Measurements by the name of their procedure: what prepares the plan, and the analysis's parameters.
-MEASUREMENTS: dict[str, Callable[[Lattice, Lattice, Any, MeasureOptions, Any], Prepared]] = {
+MEASUREMENTS: dict[str, Callable[[Lattice, Lattice, Any, Any, Any], Prepared]] = {
     "orm": _orm,
     "dispersion": _dispersion,
     "chromaticity": _chromaticity,
     "tune-response": _tune_response,
     "bba": _alignment,
+    **BEAM_MEASUREMENTS,
 }

@@ -8,11 +8,16 @@ from gnomon.procedures.bounded import Method
 
 __all__ = [
     "AlignmentOptions",
+    "ApertureOptions",
+    "BeamOptions",
     "BumpOptions",
     "ChromaticityCorrectionOptions",
     "ChromaticityOptions",
     "CorrectionOptions",
     "DispersionOptions",
+    "LifetimeOptions",
+    "LocalBetaOptions",
+    "LossMapOptions",
     "OpticsCorrectionOptions",
     "OpticsFitOptions",
     "OrbitCorrectionOptions",
@@ -79,6 +84,81 @@ class AlignmentOptions(ProcedureOptions):
 
     devices: Annotated[Patterns, Field(description="names or patterns of quadrupoles")] = ("*",)
     move_mm: Move = 0.2
+
+
+class LocalBetaOptions(ProcedureOptions):
+    """Options of a quadrupole scan."""
+
+    devices: Annotated[
+        Patterns, Field(description="names or patterns of quadrupoles, or of supplies of several; *: each once")
+    ] = ("*",)
+    tune_step: Annotated[FiniteFloat, Field(ge=1e-5, le=0.1, description="largest change of a tune, both ways")] = 0.008
+    points: Annotated[int, Field(ge=3, le=99, description="number of settings of each, odd")] = 5
+    readings: Readings = 1
+
+
+class BeamOptions(ProcedureOptions):
+    """Options of measurements that may lose the beam."""
+
+    seconds: Annotated[
+        FiniteFloat, Field(ge=0.0, le=3600.0, description="time of each reading of the lifetime [s]")
+    ] = 3.0
+    min_current_ma: Annotated[
+        FiniteFloat, Field(gt=0.0, le=1e5, description="less current counts as a beam that was lost [mA]")
+    ] = 2.0
+    injections: Annotated[int, Field(ge=0, le=1000, description="largest number of injections of a lost beam")] = 20
+
+
+class LifetimeOptions(BeamOptions):
+    """Options of a lifetime."""
+
+    seconds: Annotated[FiniteFloat, Field(gt=0.0, le=86400.0, description="time of the measurement [s]")] = 30.0
+    min_current_ma: Annotated[
+        FiniteFloat, Field(gt=0.0, le=1e5, description="less current counts as a beam that was lost [mA]")
+    ] = 0.1
+    injections: Annotated[int, Field(ge=0, le=1000, description="largest number of injections of a lost beam")] = 0
+
+
+class ApertureOptions(BeamOptions):
+    """Options of an aperture by a closed bump."""
+
+    place: Annotated[Name, Field(description="monitor at which the bump is highest")]
+    plane: Literal["x", "y"] = "y"
+    side: Annotated[
+        Literal["both", "low", "high"], Field(description="side, or both, on which the wall is looked for")
+    ] = "both"
+    step_mm: Annotated[FiniteFloat, Field(ge=1e-3, le=100.0, description="first steps of the beam [mm]")] = 0.5
+    resolution_mm: Annotated[
+        FiniteFloat | None, Field(ge=1e-4, le=100.0, description="last steps [mm]; null: half of the beam's size")
+    ] = None
+    max_mm: Annotated[
+        FiniteFloat | None,
+        Field(gt=0.0, le=1000.0, description="largest displacement [mm]; null: as far as steerers go"),
+    ] = None
+    lifetime_h: Annotated[
+        FiniteFloat, Field(ge=1e-3, le=1000.0, description="lifetime at which the beam counts as at its limit [h]")
+    ] = 0.1
+    steerers: Annotated[
+        int | None, Field(ge=4, le=1000, description="number of steerers; null: by the shape of the bump")
+    ] = None
+
+
+class LossMapOptions(BeamOptions):
+    """Options of a map of losses."""
+
+    x: Annotated[
+        tuple[FiniteFloat, FiniteFloat] | None,
+        Field(description="lowest and highest horizontal tune, with its integer part or without; null: 0.02 both ways"),
+    ] = None
+    y: Annotated[
+        tuple[FiniteFloat, FiniteFloat] | None, Field(description="the same, vertical; null: 0.02 both ways")
+    ] = None
+    points: Annotated[int, Field(ge=2, le=50, description="number of points in each direction")] = 7
+    devices: Annotated[Patterns, Field(description="names or patterns of the power supplies that move the tunes")] = (
+        "Q1*",
+        "Q2*",
+    )
+    max_order: Annotated[int, Field(ge=1, le=8, description="highest order of resonances that are tried")] = 4
 
 
 class OpticsFitOptions(ProcedureOptions):

@@ -23,6 +23,7 @@ from gnomon.procedures.measuring import (
     MeasureOptions,
     PendingMeasurement,
     carry_out,
+    measure_options,
     prepare_measurement,
 )
 from gnomon.procedures.procedure_options import CorrectionOptions, OpticsFitOptions, ProcedureOptions
@@ -57,6 +58,10 @@ class Watcher:
 
     def phase(self, name: str, text: str = "") -> None:
         """Begin a phase: `preparing`, `measuring`, `computing`, `applying`, `putting back`."""
+
+    def notice(self, text: str) -> None:
+        """Learn what the operator should know or do while a measurement runs."""
+        self.phase("measuring", text)
 
     def row(self, row: "MeasuredRow", total: int) -> None:
         """Take a row that was measured; `total` are expected."""
@@ -141,7 +146,7 @@ def measurement(name: str, title: str, kind: Kind, options: type[ProcedureOption
         devices = bench.devices()  # says so if Bluesky is missing
         from gnomon.procedures.plans import Recording
 
-        recording = Recording()
+        recording = Recording(notice=watcher.notice)
         recording.listener = lambda row: watcher.row(row, recording.total)
         pending = prepare(bench.session, devices, options, recording)
         watcher.phase("measuring")
@@ -155,9 +160,7 @@ def _built_in(name: str) -> Runnable:
     def prepare(
         session: MachineSession, devices: "RingDevices", options: ProcedureOptions, recording: "Recording"
     ) -> PendingMeasurement:
-        known = {each.name for each in fields(MeasureOptions)}
-        chosen = MeasureOptions(**{key: value for key, value in options if key in known})
-        return prepare_measurement(name, session, devices, chosen, recording)
+        return prepare_measurement(name, session, devices, measure_options(name, options), recording)
 
     return measurement(name, PROCEDURES[name].title, "measurement", _OPTIONS.get(name, _all_options()), prepare)
 
@@ -224,6 +227,10 @@ _OPTIONS: Mapping[str, type[ProcedureOptions]] = {
     "chromaticity": options_of.ChromaticityOptions,
     "tune-response": options_of.TuneResponseOptions,
     "bba": options_of.AlignmentOptions,
+    "beta": options_of.LocalBetaOptions,
+    "lifetime": options_of.LifetimeOptions,
+    "aperture": options_of.ApertureOptions,
+    "losses": options_of.LossMapOptions,
 }
 
 

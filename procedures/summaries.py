@@ -218,6 +218,7 @@ def _aperture(found: Any) -> list[Line]:
             limit = _pm(found.at_lifetime_mm[side], found.at_lifetime_error_mm[side])
             lines.append(Line(f"{name} side: lifetime {found.lifetime_h:g} h at", limit, "mm"))
             lines.append(Line(f"{name} side: wall", _pm(found.wall_mm[side], found.wall_error_mm[side]), "mm"))
+            lines.append(Line(f"{name} side: orbit at the top of the bump then", f"{found.top_mm[side]:.4g}", "mm"))
         lines.append(Line(f"{name} side: ended", found.ends[side]))
     if np.isfinite(found.full_mm):
         lines.append(Line("from wall to wall", f"{found.full_mm:.4g}", "mm"))

@@ -4,6 +4,7 @@
 """
 
 from gnomon.clients.bluesky_devices.group import Group
+from gnomon.clients.bluesky_devices.injector import Injector
 from gnomon.clients.bluesky_devices.measurement import Measurement
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
@@ -15,6 +16,7 @@ from gnomon.clients.bluesky_devices.signals import Protocol
 __all__ = [
     "Current",
     "Group",
+    "Injector",
     "Magnet",
     "Measurement",
     "Monitors",

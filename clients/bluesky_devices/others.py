@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from bluesky.protocols import Location, Movable
+from bluesky.protocols import Location, Movable, Reading
 from ophyd_async.core import (
     Array1D,
     AsyncStatus,
@@ -21,7 +21,8 @@ from ophyd_async.core import StandardReadableFormat as Format
 from gnomon.clients.bluesky_devices.group import Group
 from gnomon.clients.bluesky_devices.server_session import Served, Session, read_now
 from gnomon.clients.bluesky_devices.setting import Setting
-from gnomon.clients.errors import ClientError, NoDeviceError, NotReachedError, RefusedError
+from gnomon.clients.bluesky_devices.signals import ANSWER_S, LOST
+from gnomon.clients.errors import ClientError, NoAnswerError, NoDeviceError, NotReachedError, RefusedError
 from gnomon.clients.machine_pvs import MachinePvs, SettingPvs
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
@@ -53,6 +54,15 @@ class Current(StandardReadable):
         """Name it; the current has the name of the device."""
         super().set_name(name, child_name_separator=child_name_separator)
         self.beam.set_name(name)
+
+    async def read(self) -> dict[str, Reading[Any]]:
+        """Read current and lifetime from the server. Raises NoAnswerError."""
+        try:
+            return await asyncio.wait_for(super().read(), ANSWER_S)
+        except (TimeoutError, *LOST) as error:
+            raise NoAnswerError(
+                f"{self.beam.source}: no answer within {ANSWER_S:g} s; the connection is lost"
+            ) from error
 
 
 class Magnet(StandardReadable):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from ophyd_async.core import DEFAULT_TIMEOUT, Device, DeviceMock
 
 from gnomon.clients.bluesky_devices.group import Group
+from gnomon.clients.bluesky_devices.injector import Injector
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
 from gnomon.clients.bluesky_devices.reach import reach_server
@@ -28,9 +29,9 @@ class RingDevices(Device):
     """The devices of one ring under one prefix. They are not connected yet: that is Bluesky's part.
 
     `supplies` and `magnets` are groups by name, `others` what else can be set (`rf-voltage` ...). There is one each of
-    `master_clock`, `monitors`, `tunes`, `current`, `multiplexer` and `reference_orbit`; NoDeviceError where the ring
-    has none. `ring["NAME"]` finds any of them by name, `"NAME" in ring` tells whether it is there. Connect those that
-    are used: `RE(ensure_connected(ring.monitors, ring.supplies["HS4P1D1R"]))`.
+    `master_clock`, `monitors`, `tunes`, `current`, `injector`, `multiplexer` and `reference_orbit`; NoDeviceError where
+    the ring has none. `ring["NAME"]` finds any of them by name, `"NAME" in ring` tells whether it is there. Connect
+    those that are used: `RE(ensure_connected(ring.monitors, ring.supplies["HS4P1D1R"]))`.
     """
 
     def __init__(
@@ -109,6 +110,11 @@ class RingDevices(Device):
         return self._one("current", Current)
 
     @property
+    def injector(self) -> Injector:
+        """Injection of a beam, where the server offers it."""
+        return self._one("injector", Injector)
+
+    @property
     def multiplexer(self) -> Multiplexer:
         """The supply that is connected to one magnet at a time."""
         return self._one("multiplexer", Multiplexer)
@@ -146,6 +152,7 @@ _SINGLE: dict[str, Callable[[MachinePvs, Session], Device]] = {
     "monitors": Monitors,
     "tunes": Tunes,
     "current": Current,
+    "injector": Injector,
     "multiplexer": Multiplexer,
     "reference_orbit": ReferenceOrbit,
 }

@@ -4,7 +4,9 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 """
 
 from gnomon.procedures.plans.alignment import alignment_plan
+from gnomon.procedures.plans.aperture_search import ApertureSearch, aperture_plan
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring, restoring_what_moves, setpoint_of
+from gnomon.procedures.plans.quadrupole_scan import KnobChange, local_beta_plan
 from gnomon.procedures.plans.recording import MeasuredRow, Recording
 from gnomon.procedures.plans.running import Interrupted, run_plan
 from gnomon.procedures.plans.scans import (
@@ -17,16 +19,27 @@ from gnomon.procedures.plans.scans import (
     tune_response_plan,
     tunes_plan,
 )
+from gnomon.procedures.plans.stored_beam import NoInjectionError, StoredBeamKeeper
+from gnomon.procedures.plans.working_points import WorkingPoints, lifetime_plan, loss_map_plan
 
 __all__ = [
+    "ApertureSearch",
     "Interrupted",
+    "KnobChange",
     "MeasuredRow",
+    "NoInjectionError",
     "NotRestoredError",
     "Recording",
+    "StoredBeamKeeper",
+    "WorkingPoints",
     "alignment_plan",
+    "aperture_plan",
     "chromaticity_plan",
     "connected_run",
     "dispersion_plan",
+    "lifetime_plan",
+    "local_beta_plan",
+    "loss_map_plan",
     "orbit_plan",
     "orm_plan",
     "read_planes",

@@ -25,9 +25,13 @@ class MeasuredRow:
 
 @dataclass
 class Recording:
-    """Rows of a run; `listener` is called with each new one. `total` is how many are expected."""
+    """Rows of a run; `listener` is called with each new one. `total` is how many are expected.
+
+    `notice` is told what the operator should know or do meanwhile.
+    """
 
     listener: Callable[[MeasuredRow], None] | None = None
+    notice: Callable[[str], None] | None = None
     total: int = 0
     rows: list[MeasuredRow] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
@@ -38,6 +42,11 @@ class Recording:
         self.rows.append(row)
         if self.listener is not None:
             self.listener(row)
+
+    def say(self, text: str) -> None:
+        """Tell the operator something."""
+        if self.notice is not None:
+            self.notice(text)
 
     def column(self, name: str) -> Array:
         """Return a value of all rows: (rows,) or (rows, n)."""

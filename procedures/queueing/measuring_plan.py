@@ -14,6 +14,7 @@ from gnomon.procedures.documents import Run
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.measuring import MeasureOptions, prepare_measurement
 from gnomon.procedures.plans import Recording
+from gnomon.procedures.procedure_options import ProcedureOptions
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
@@ -29,7 +30,7 @@ TOLD = 10
 
 def measuring_plan(
     name: str,
-    options: MeasureOptions,
+    options: MeasureOptions | ProcedureOptions,
     devices: "RingDevices",
     open_session: Callable[[], MachineSession],
     keep: Callable[[Run], object],
@@ -52,13 +53,13 @@ def measuring_plan(
 def _measured(
     executor: ThreadPoolExecutor,
     name: str,
-    options: MeasureOptions,
+    options: MeasureOptions | ProcedureOptions,
     devices: "RingDevices",
     session: MachineSession,
     keep: Callable[[Run], object],
     say: Callable[[str], None],
 ) -> Plan[str]:
-    recording = Recording()
+    recording = Recording(notice=say)
     recording.listener = lambda _: _tell(recording, name, say)
     pending = yield from _beside(executor, lambda: prepare_measurement(name, session, devices, options, recording))
     told = {

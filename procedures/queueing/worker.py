@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -88,11 +88,10 @@ def _procedures(settings: WorkerSettings, ring: Any) -> dict[str, Callable[..., 
 
 
 def _measure(name: str, settings: WorkerSettings, ring: Any, options: "ProcedureOptions") -> Any:
-    from gnomon.procedures.measuring import MeasureOptions
+    from gnomon.procedures.measuring import measure_options
     from gnomon.procedures.queueing.measuring_plan import measuring_plan
 
-    known = {each.name for each in fields(MeasureOptions)}
-    chosen = MeasureOptions(**{key: value for key, value in options if key in known})
+    chosen = measure_options(name, options)
     return measuring_plan(name, chosen, ring, partial(_open, settings), partial(_keep, settings), _say)
 
 

@@ -121,4 +121,5 @@ def test_unknown_measurements_and_devices_are_refused_before_anything_is_set(bes
     ):
         with pytest.raises(ProcedureError, match=message):
             measure(name, session, fake_devices(ring), options)
-    assert set(MEASUREMENTS) == {"orm", "dispersion", "chromaticity", "tune-response", "bba"}
+    others = {"beta", "lifetime", "aperture", "losses"}  # test_beam_measurements.py
+    assert set(MEASUREMENTS) == {"orm", "dispersion", "chromaticity", "tune-response", "bba"} | others
