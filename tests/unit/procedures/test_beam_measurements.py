@@ -308,9 +308,9 @@ def test_a_refused_setting_and_a_lost_connection_leave_the_machine_as_it_was(
 def test_data_that_cannot_be_analysed_are_kept_with_the_reason(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1)
     devices = losing_devices(ring)
+    clock = iter(range(100))
     readings = iter([200.0, 200.0, 0.0])  # there is a beam at first, and it is lost at the second sample
     devices.current.read = lambda: {"current": {"value": next(readings, 200.0), "timestamp": next(clock)}}
-    clock = iter(range(100))
     found, failure, _ = run(ring, "lifetime", devices)
     assert isinstance(failure, ProcedureError)
     assert (found.status, found.outcome) == ("failed", None)
