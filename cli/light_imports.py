@@ -56,8 +56,8 @@ class LightPackage(MetaPathFinder, Loader):
 def _calling_package() -> str:
     """Name the module that called the function that asks.
 
-    The original makes a list of all frames with their sources, which takes longer the more modules there are: 15 ms in a
-    command, more than a second in a large program.
+    The original lists all frames with their sources, which takes longer the more modules there are: 15 ms in a command,
+    more than a second in a large program.
     """
     return str(sys._getframe(2).f_globals["__name__"])
 

@@ -23,6 +23,15 @@ def test_p4p_works_and_setuptools_is_not_loaded() -> None:
     assert run(code) == ["1.5", "False", "False"]
 
 
+def test_libraries_are_found_without_a_look_at_all_sources() -> None:
+    code = (
+        "import inspect; inspect.stack = None\n"
+        "from epicscorelibs.path import get_lib; from pvxslibs.path import include_path\n"
+        "import os; print(os.path.exists(get_lib('ca')), os.path.isdir(include_path))"
+    )
+    assert run(code) == ["True", "True"]
+
+
 def test_other_imports_are_as_ever() -> None:
     assert run("import setuptools_dso.runtime, json; print(json.dumps(1), len(sys.meta_path))")[0] == "1"
 
