@@ -23,8 +23,9 @@ installed-docs := $(VENV)/.installed-docs
 installed-dev := $(VENV)/.installed-dev
 kernels := $(VENV)/.kernels
 
-# A file of tests stays in one process, because its tests share servers.
-pytest = $(bin)/pytest --numprocesses auto --dist loadfile
+# A file of tests stays in one process, because its tests share servers; conftest.py says how many processes, and puts
+# long files first.
+pytest = $(bin)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 # The examples have a session of their own, as a reader's tests have: our plugin sets its EPICS variables.
 
 # $(1) goes to pip install, $(2) to the user. pip talks line by line; the user sees the present one, and all of it when it fails.
@@ -40,7 +41,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup test coverage bench fuzz soak lint tutorials docs format clean
+.PHONY: help run setup setup-checks test coverage bench fuzz soak lint tutorials docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -71,6 +72,9 @@ fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 dama
 
 soak: $(installed-test) $(kernels)  ## set up if needed, then run all tests, the slow ones too, with as many repetitions as are promised
 	@$(pytest) --soak --maxprocesses 2 $(ARGS)
+
+# What lint and docs need: two installations at the same time would get into each other's way.
+setup-checks: $(installed-dev) $(installed-docs)
 
 lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/ruff check .

@@ -4,8 +4,10 @@ import gc
 import os
 import signal
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import hypothesis
 import psutil
@@ -17,6 +19,8 @@ from gnomon.testing.ports import free_ports
 from gnomon.testing.quiet_repeater import QuietRepeater
 
 GRACE_S = 3.0
+# Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
+SLOW_S, SERVER_S, UNIT_S = 10.0, 1.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,29 @@ class EpicsPorts:
 def free_port() -> int:
     """A port that nobody holds, over TCP or UDP, on any address."""
     return free_ports(1)[0]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Tests of servers wait half of their time, so two processes for each processor do not get into each other's way."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    only_units = bool(config.args) and all("unit" in Path(argument).parts for argument in config.args)
+    return processors if only_units else 2 * processors
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several processes, begin with the files that take longest: none shall begin when all others are done."""
+    if hasattr(config, "workerinput"):
+        seconds: dict[Path, float] = defaultdict(float)
+        for item in items:
+            seconds[item.path] += _about_seconds(item)
+        items.sort(key=lambda item: (-seconds[item.path], item.path))  # stable: a file's tests keep their order
+
+
+def _about_seconds(item: pytest.Item) -> float:
+    if slow := item.get_closest_marker("slow"):
+        return float(slow.args[0]) if slow.args else SLOW_S
+    return UNIT_S if "unit" in item.path.parts else SERVER_S
 
 
 def pytest_collection_finish() -> None:

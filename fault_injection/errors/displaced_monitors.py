@@ -1,5 +1,6 @@
 """Hidden errors of monitors: on a girder that is displaced, a monitor is displaced with it."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from gnomon.fault_injection.errors.drawn import MachineErrors
@@ -14,11 +15,15 @@ def hidden_monitor_errors(document: MachineDocument, errors: MachineErrors) -> M
     offset from that magnet's centre is its own, less the magnet's displacement on the girder.
     """
     number = {part.name: i for i, part in enumerate(document.elements)}
-    girder_at = [(i, girder.name) for girder in errors.girders for body in girder.bodies for i in body.elements]
+    in_order = [(i, girder.name) for girder in errors.girders for body in girder.bodies for i in body.elements]
+    girder_at = {i: (rank, girder) for rank, (i, girder) in reversed([*enumerate(in_order)])}
+    places = sorted(girder_at)
     found = {}
     for name in (monitor.name for monitor in document.monitors):
         at = number[name]
-        girder = min(girder_at, key=lambda item: abs(item[0] - at))[1] if girder_at else ""
+        after = bisect_left(places, at)
+        near = [(abs(place - at), *girder_at[place]) for place in places[max(after - 1, 0) : after + 1]]
+        girder = min(near)[2] if near else ""
         found[name] = MonitorErrorPart(
             offset_x_mm=1e3 * (errors.get("girder_x", girder) + errors.get("monitor_x", name)),
             offset_y_mm=1e3 * (errors.get("girder_y", girder) + errors.get("monitor_y", name)),

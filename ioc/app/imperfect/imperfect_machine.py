@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -83,9 +84,14 @@ class ImperfectMachine:
         """Make the machine that a configuration asks for."""
         return cls(ring, machine_errors(ring.document, config), momentum)
 
+    @cached_property
+    def _true(self) -> TrueLattices:
+        """The true lattices, with the whole errors; to build a ring takes longer than to find its beam."""
+        return TrueLattices(self.ring, self.errors)
+
     def propagator(self) -> Compute:
         """Make a function from a version of the ideal lattice to the true beam. Not for several threads at once."""
-        true = TrueLattices(self.ring, self.errors)
+        true = self._true
         propagate = Propagator(true.ring, self.momentum)
 
         def beam(lattice: Lattice) -> BeamState:
@@ -107,7 +113,7 @@ class ImperfectMachine:
         while step > SMALLEST_STEP:
             part = min(1.0, done + step)
             errors = self.errors.scaled(part)
-            true = TrueLattices(self.ring, errors)
+            true = self._true if part == 1.0 else TrueLattices(self.ring, errors)
             monitors = monitor_errors(self.ring, errors)
             corrector = Corrector(true, Propagator(true.ring, self.momentum), lattice, tune, monitors)
             found = corrector.correct(lattice, loosely=part < 1.0)
