@@ -53,7 +53,7 @@ def free_port() -> int:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Tests of servers wait half of their time, so two processes for each processor do not get into each other's way."""
+    """Tests of servers wait half of their time, so there are two processes for each processor."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     only_units = bool(config.args) and all("unit" in Path(argument).parts for argument in config.args)
     return processors if only_units else 2 * processors

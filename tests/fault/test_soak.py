@@ -77,7 +77,7 @@ def test_readings_that_stay_valid_without_a_beam_are_found() -> None:
     assert not lost.still_valid(none | stays, 4.5)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(90)
 @pytest.mark.timeout(2.0 * SOAK_S)
 def test_machine_and_shadow_stay_honest_under_a_mix_of_faults_and_recover(tmp_path: Path, soak: bool) -> None:
     run(tmp_path, "bessy2" if soak else "mls", SOAK_S if soak else SHORT_S, SEED)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow  # servers and commands started one by one
 SEED, CASES = 1, 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.timeout(1200)
 def test_ten_thousand_broken_conversations_leave_the_server_alive_quiet_and_quick(
     epics_ports: EpicsPorts, tmp_path: Path

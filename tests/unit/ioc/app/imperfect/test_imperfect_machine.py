@@ -71,7 +71,7 @@ def test_it_boots_with_a_corrected_orbit_and_nominal_tunes(ring: str, seed: int)
     assert sum(abs(start.lattice[name, "current"]) > 1e-3 for name in steerers) > len(steerers) / 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 @pytest.mark.parametrize("ring", ["bessy2", "mls"])
 def test_it_boots_with_each_of_a_hundred_seeds(ring: str) -> None:
     for seed in range(1, 101):
