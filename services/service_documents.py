@@ -55,8 +55,8 @@ class Particle(Request):
     ct: FiniteFloat = 0.0
 
 
-class Configuration(Request):
-    """Configuration of a calculation.
+class CalculationConfiguration(Request):
+    """CalculationConfiguration of a calculation.
 
     `momentum` says what fixes the momentum deviation of the closed orbit: the RF frequency, as in a ring, or the orbit
     at the reference momentum. Particles keep their own momentum; with `cavities` it changes.
@@ -72,7 +72,7 @@ class PropagateRequest(Request):
     """Phase space at the ring's start, which may be empty, and the configuration of the calculation."""
 
     phase_space: list[Particle] = Field(default=[], max_length=MAX_PARTICLES)
-    configuration: Configuration = Configuration()
+    configuration: CalculationConfiguration = CalculationConfiguration()
 
 
 class Ready(BaseModel):

@@ -23,6 +23,7 @@ from gnomon.services.job_routes import job_router
 from gnomon.services.job_runner import JobRunner
 from gnomon.services.lattice_routes import lattice_router
 from gnomon.services.lattice_store import LatticeStore
+from gnomon.services.openapi_document import describe, operation_name
 from gnomon.services.problems import TITLES, ProblemError, of_error, of_validation
 from gnomon.services.recording_routes import recording_router
 from gnomon.services.result_routes import result_router
@@ -61,11 +62,13 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_name,
         lifespan=running,
     )
     store = LatticeStore(settings.limits.lattices, settings.limits.rings)
     calculations = Calculations(settings.limits)
     twins, streams = TwinAccess(settings.limits), EventStreams(settings.limits.streams)
+    describe(app)
     _answer_errors(app)
 
     @app.get("/healthz", tags=["state"])
