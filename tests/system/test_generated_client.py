@@ -89,8 +89,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         environment = twin.environment | {"GNOMON_SERVICES_TOKEN": TOKEN}
         with serving(environment) as url:
             (folder / "openapi.json").write_bytes(httpx.get(f"{url}/openapi.json", trust_env=False).content)
+            places = ("-i", "openapi.json", "-o", "client")
             generated = subprocess.run(
-                [java, "-XX:TieredStopAtLevel=1", "-jar", jar, *GENERATOR, *QUICKLY, "-i", "openapi.json", "-o", "client"],
+                [java, "-XX:TieredStopAtLevel=1", "-jar", jar, *GENERATOR, *QUICKLY, *places],
                 cwd=folder, capture_output=True, text=True, timeout=240, check=False,
             )  # fmt: skip
             assert generated.returncode == 0, generated.stdout[-2000:] + generated.stderr[-2000:]
