@@ -40,6 +40,14 @@ def orbit(
         float | None, typer.Option(min=0.0, help="Change each steerer by this at most, in its unit.")
     ] = None,
     response: Response = None,
+    offsets: Annotated[
+        str | None,
+        typer.Option(
+            help="Bring the beam to the axes of quadrupoles: monitors show the offsets of this alignment, a result's "
+            "name.",
+            show_default="the server's reference orbit",
+        ),
+    ] = None,
     readings: Readings = 1,
     *,
     acting: Acting,
@@ -51,8 +59,8 @@ def orbit(
     """
     chosen = {
         "devices": tuple(steerers or ("*",)), "method": method, "strength": strength, "fraction": fraction, "rf": rf,
-        "dead": tuple(dead or ()), "max_step": max_step, "response": response, "readings": readings,
-        "steps": acting.steps,
+        "dead": tuple(dead or ()), "max_step": max_step, "response": response, "offsets": offsets,
+        "readings": readings, "steps": acting.steps,
     }  # fmt: skip
     correct("correct-orbit", connection, acting, chosen)
 

@@ -9,7 +9,10 @@ positions in all quadrupoles between two bending magnets, where it is straight b
 (`AlignmentModel`).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, Part, quantity
@@ -22,6 +25,7 @@ __all__ = [
     "AlignmentOutcome",
     "AlignmentParameters",
     "analyse",
+    "with_offsets",
 ]
 
 
@@ -222,6 +226,27 @@ class _Scan:
         """
         inverse = np.linalg.pinv(self.u[:, None] ** np.arange(min(3, self.u.size)))
         return inverse[0], float(inverse[1] @ values)
+
+
+def with_offsets(
+    orbit_mm: NDArray[np.float64], monitors: Sequence[str], found: AlignmentOutcome
+) -> NDArray[np.float64]:
+    """Return an orbit (2, monitors) [mm] with the offsets that were found in the place of its values.
+
+    With it as the target of a correction, the beam passes on the axes of the quadrupoles beside those monitors. A
+    monitor with several gets their mean, weighted by the standard deviations. Raises ProcedureError if there is none.
+    """
+    target = np.array(orbit_mm, dtype=float)
+    planes = ((found.offset_x_mm, found.offset_x_error_mm), (found.offset_y_mm, found.offset_y_error_mm))
+    beside = np.array(found.monitors)
+    for column, monitor in enumerate(monitors):
+        for plane, (offset, error) in enumerate(planes):
+            known = (beside == monitor) & np.isfinite(offset)
+            if known.any():
+                target[plane, column] = np.average(offset[known], weights=error[known] ** -2.0)
+    if not any(np.isfinite(offset).any() for offset, _ in planes):
+        raise ProcedureError("this alignment has no offset of a monitor: no quadrupole had one beside it")
+    return target
 
 
 def _offsets(

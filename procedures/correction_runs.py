@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from gnomon.lattice import Lattice
+from gnomon.procedures.beam_based_alignment import AlignmentOutcome, with_offsets
 from gnomon.procedures.bench import Bench
 from gnomon.procedures.chromaticity import ChromaticityOutcome
 from gnomon.procedures.correcting import Proposal, propose_bump, propose_orbit, propose_working_point
@@ -49,8 +50,17 @@ def _orbit(bench: Bench, options: OrbitCorrectionOptions, interrupted: Callable[
     if options.response is not None:
         measured = OrbitResponseOutcome.model_validate(bench.outcome_of(options.response, "orm")[1])
 
+    reference = bench.reference_mm()
+    aligned: AlignmentOutcome | None = None
+    if options.offsets is not None:
+        aligned = AlignmentOutcome.model_validate(bench.outcome_of(options.offsets, "bba")[1])
+
     def propose(present: Lattice) -> Proposal:
-        away = bench.read("orbit", options.readings, interrupted) - bench.reference_mm()
+        target = reference
+        if aligned is not None:
+            monitors = tuple(bpm.name for bpm in present.ring.bpms)
+            target = with_offsets(np.broadcast_to(reference, (2, len(monitors))), monitors, aligned)
+        away = bench.read("orbit", options.readings, interrupted) - target
         model = bench.session.model_lattice(present)
         return propose_orbit(present, away, parameters, options.devices, measured, model)
 

@@ -195,6 +195,13 @@ class OrbitCorrectionOptions(CorrectionOptions):
         FiniteFloat | None, Field(ge=0.0, description="largest change of each steerer, in its unit; null: no limit")
     ] = None
     response: Source = None
+    offsets: Annotated[
+        Name | None,
+        Field(
+            description="name of a stored alignment (bba) whose offsets monitors are to show; null, and monitors "
+            "without an offset: the reference orbit"
+        ),
+    ] = None
     readings: Readings = 1
     steps: Annotated[int, Field(ge=1, le=20, description="number of corrections, with `apply`")] = 1
 
