@@ -27,7 +27,7 @@ COMMANDS = (
     Entry(
         "services",
         RUN,
-        "Serve lattices, beam, optics, responses and stored results over HTTP (REST) until Ctrl-C.",
+        "Serve lattices, beam, optics, responses, procedures and results over HTTP (REST) until Ctrl-C.",
         "services:services",
     ),
     Entry(

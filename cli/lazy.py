@@ -74,17 +74,17 @@ def load(entry: Entry) -> Any:
         holder.command(entry.name)(found)
         holder.callback()(lambda: None)
     command = get_group(holder).commands[entry.name]
-    _adapt(command)
-    return command
+    return adapted(command)
 
 
-def _adapt(command: Any) -> None:
+def adapted(command: Any) -> Any:
     """Take names of Python types out of the help of a command and of those below it; read numbers in one spelling."""
     for parameter in command.get_params(typer.Context(command)):
         _without_type(parameter)
         read_strictly(parameter)
     for below in getattr(command, "commands", {}).values():
-        _adapt(below)
+        adapted(below)
+    return command
 
 
 def _without_type(parameter: Any) -> Any:

@@ -1,5 +1,6 @@
 """`gnomon measure`: measurements on a running machine, with a live table; raw data and result are kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,13 +13,32 @@ from gnomon.cli.number_texts import number_pair
 from gnomon.cli.option_group import with_options
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
+from gnomon.cli.script_commands import ScriptGroup, with_fields
 
 if TYPE_CHECKING:
     from gnomon.procedures.documents import Run
+    from gnomon.procedures.runnable import Runnable
+
+
+class Measurements(ScriptGroup):
+    """The measurements, and the user scripts."""
+
+    def command_of(self, runnable: "Runnable") -> Callable[..., None]:
+        """Make the function of a script's command."""
+
+        @with_options("keeping", Keeping)
+        @with_options("connection", PatientConnection)
+        def run(options: dict[str, Any], *, keeping: Keeping, connection: Connection) -> None:
+            _carry_out(runnable, connection, keeping, options | {"note": keeping.note})
+
+        return with_fields(run, runnable)
+
 
 app = typer.Typer(
+    cls=Measurements,
     no_args_is_help=True,
-    help="Measure on a running machine: responses, chromaticity, alignment, optics, lifetime, aperture, losses.",
+    help="Measure on a running machine: responses, chromaticity, alignment, optics, lifetime, aperture, losses."
+    "\n\nUser scripts of the configuration (`services.scripts`) are further commands.",
 )
 
 Points = Annotated[int | None, typer.Option(min=2, help="Number of settings of each.", show_default="by measurement")]
@@ -310,14 +330,19 @@ def _options(patterns: list[str] | None, keeping: Keeping, scan: Scan | None = N
 
 
 def _measure(name: str, connection: Connection, keeping: Keeping, options: dict[str, Any]) -> None:
+    from gnomon.procedures.runnable import find_runnable
+
+    _carry_out(find_runnable(name), connection, keeping, options)
+
+
+def _carry_out(runnable: "Runnable", connection: Connection, keeping: Keeping, options: dict[str, Any]) -> None:
     """Measure, show, keep; the machine is left as it was found. A run that fails keeps its raw data."""
     from gnomon.cli.live_rows import live_rows
-    from gnomon.procedures.runnable import checked_options, find_runnable, run_procedure
+    from gnomon.procedures.runnable import checked_options, run_procedure
 
-    runnable = find_runnable(name)
     chosen = checked_options(runnable, options)
     results = results_of(keeping.results, connection.config)
-    with open_bench(connection, results) as bench, live_rows(name, quiet=keeping.as_json) as watcher:
+    with open_bench(connection, results) as bench, live_rows(runnable.name, quiet=keeping.as_json) as watcher:
         finished = run_procedure(runnable, bench, chosen, watcher)
     for run, file in finished.runs:
         _show(run, file, keeping.as_json)

@@ -8,7 +8,7 @@ import typer
 
 from gnomon.cli.options import ConfigFile
 from gnomon.cli.output import Json, print_json, print_table, say
-from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
+from gnomon.cli.results_folder import ResultsFolder, know_procedure, results_of, show_lines
 
 app = typer.Typer(no_args_is_help=True, help="List, show, compare and export results of measurements and corrections.")
 
@@ -54,6 +54,7 @@ def show(
     from gnomon.procedures.summaries import Line, summarise
 
     run = results_of(results, config).load(name)
+    know_procedure(run.procedure, config)
     told = run.provenance
     same = None
     if again:
@@ -92,6 +93,8 @@ def compare(
     from gnomon.procedures.results import compare as differences
 
     folder = results_of(results, config)
+    runs = folder.load(first), folder.load(second)
+    know_procedure(runs[0].procedure, config)
     rows = [
         {
             "array": each.field,
@@ -100,7 +103,7 @@ def compare(
             "unit": each.unit,
             "in errors": "" if each.in_errors != each.in_errors else f"{each.in_errors:.3g}",
         }
-        for each in differences(folder.load(first), folder.load(second))
+        for each in differences(*runs)
     ]
     titles = {
         "array": "array",
@@ -122,6 +125,7 @@ def export(
     """Write a result to a file. For example `gnomon results export orm orm.json`."""
     folder = results_of(results, config)
     run = folder.load(name)
+    know_procedure(run.procedure, config)
     if file.exists():
         raise typer.BadParameter(f"{file} exists; choose another name", param_hint="FILE")
     if file.suffix == ".json":

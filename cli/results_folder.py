@@ -33,6 +33,16 @@ def results_of(folder: Path | None, config: Path | None) -> "Results":
     return Results(store.parent / "results" if folder is None else folder.expanduser(), store)
 
 
+def know_procedure(name: str, config: Path | None) -> None:
+    """Make the procedure of a result known: that of a user script is in the configuration's folder."""
+    from gnomon.procedures.registry import PROCEDURES
+
+    if name not in PROCEDURES and (folder := configure(config).services.scripts) is not None:
+        from gnomon.procedures.user_scripts import load_scripts
+
+        load_scripts(folder)
+
+
 def show_lines(lines: "Sequence[Line]") -> None:
     """Print an outcome's lines."""
     from gnomon.lattice.text import printable

@@ -181,7 +181,10 @@ def register(procedure: Procedure) -> None:
 def find_procedure(name: str) -> Procedure:
     """Find a procedure by name. Raises ProcedureError with near names."""
     if name not in PROCEDURES:
-        raise ProcedureError(f"there is no procedure {name!r}{near_names_hint(name, list(PROCEDURES))}")
+        raise ProcedureError(
+            f"there is no procedure {name!r}{near_names_hint(name, list(PROCEDURES))}; those of user scripts are "
+            "known where the configuration names their folder (services.scripts)"
+        )
     return PROCEDURES[name]
 
 

@@ -37,6 +37,7 @@ class BrokenScriptError(ProcedureError):
     """A user script that cannot be used; the text says file, line, reason and remedy."""
 
     def __init__(self, file: Path, line: int | None, reason: str, remedy: str) -> None:
+        self.file = file
         where = f"{file}, line {line}" if line else f"{file}"
         super().__init__(printable(f"{where}: {reason}; {remedy}"))
 
