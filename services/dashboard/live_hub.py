@@ -136,9 +136,14 @@ class _Shown:
         state: tuple[str, str] = "unknown", "no server with this prefix is known here"
         if self.feed is not None:
             state = self.feed.state
-            if self._connections != self.feed.connections:
-                self._connections, self._version, new = self.feed.connections, 0, ',"new":1'
-            self._version, values = self.feed.news(wanted, self._version)
+            connections = self.feed.connections
+            begins = connections != self._connections
+            version, values = self.feed.news(wanted, 0 if begins else self._version)
+            if values or not begins:
+                self._connections, self._version = connections, version
+                new = ',"new":1' if begins else ""
+            elif self._connections:  # the page has values of a server before
+                state = "looking", "waiting for the values of the server that has come"
         if not values and not new and state == self._state:
             return ""
         self._state = state

@@ -125,10 +125,11 @@
     });
   }
 
-  function connect() {
+  // Values are kept when only the page changes: the new stream replaces them, and without one they are late.
+  function connect(keep) {
     if (source) source.close();
     source = null;
-    twins = {};
+    if (!keep) twins = {};
     draw();
     if (!current) return;
     const mine = ++opened;
@@ -176,7 +177,7 @@
     if (!current) return;
     document.title = `${root.dataset.title} – gnomon`;
     if (current.page && current.page.start) current.page.start(root, live);
-    connect();
+    connect(true);
     tellDash();
   }
 

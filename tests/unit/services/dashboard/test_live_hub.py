@@ -113,7 +113,12 @@ async def test_values_of_another_server_begin_anew(hub: Hub) -> None:
     page = hub.open()
     await frame(page)
     hub.feeds[0].connections += 1
-    assert (await frame(page))["p"]["T:"]["new"] == 1
+    hub.feeds[0].texts = []
+    waiting = (await frame(page))["p"]["T:"]
+    assert (waiting["state"], "new" in waiting) == ("looking", False)
+    hub.feeds[0].texts = ['"tune.x":{"v":3.5}']
+    begun = (await frame(page))["p"]["T:"]
+    assert (begun["state"], begun["new"], begun["v"]) == ("live", 1, {"tune.x": {"v": 3.5}})
 
 
 async def test_a_prefix_that_nobody_serves_is_shown_so_and_searched_by_no_request(hub: Hub) -> None:
