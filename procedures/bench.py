@@ -75,8 +75,13 @@ class Bench:
             raise ProcedureError(f"{run.name} is not a finished result of {procedure}")
         return run, run.outcome
 
-    def act(self, present: Lattice, settings: Mapping[Key, float], note: str) -> "Applied":
-        """Make settings: on a twin as one command, on a machine one by one with a replay's checks."""
+    def act(
+        self, present: Lattice, settings: Mapping[Key, float], note: str, model: Lattice | None = None
+    ) -> "Applied":
+        """Make settings: on a twin as one command, on a machine one by one with a replay's checks.
+
+        `model` has the settings about which the model's beam is asked for (None: the present ones), as of a proposal.
+        """
         from gnomon.recorder.apply import SetStep, TwinTarget, apply
         from gnomon.recorder.remote import PvaRemote
 
@@ -84,13 +89,13 @@ class Bench:
         if self.session.role == "twin":
             remote = PvaRemote(environment=self.session.client.target.environment)
             return apply(steps, TwinTarget(remote, self.session.prefix, present), note)
-        with self._machine(present) as target:
+        with self._machine(present, present if model is None else model) as target:
             return apply(steps, target, note)
 
     @contextmanager
-    def _machine(self, present: Lattice) -> Iterator[Any]:
+    def _machine(self, present: Lattice, model: Lattice) -> Iterator[Any]:
         from gnomon.propagator import Propagator
-        from gnomon.recorder.apply import MachineTarget
+        from gnomon.recorder.apply import MachineTarget, at_model
         from gnomon.recorder.epics_machine import EpicsMachine
         from gnomon.recorder.replay_execution import AuditFile
 
@@ -100,8 +105,9 @@ class Bench:
         self.results.folder.mkdir(parents=True, exist_ok=True)
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:
+            beam_at = at_model(Propagator(present.ring), present, model)
             yield MachineTarget(
-                EpicsMachine(), session.prefix, present, session.pvs.specs, Propagator(present.ring), audit, self.report
+                EpicsMachine(), session.prefix, present, session.pvs.specs, beam_at, audit, self.report
             )
         finally:
             audit.close()

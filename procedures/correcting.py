@@ -55,7 +55,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Settings to make, by key, with the documents of their analysis, and the model's expectation."""
+    """Settings to make, by key, with the documents of their analysis, and the model's expectation.
+
+    `model` is what the expectation is about: the present settings, less what corrects errors that it does not have.
+    """
 
     procedure: Literal["orbit", "working-point", "bump", "optics"]
     data: Data
@@ -63,6 +66,7 @@ class Proposal:
     outcome: Outcome
     settings: Mapping[Key, float]
     expectation: Expectation
+    model: Lattice
 
 
 def propose_orbit(
@@ -115,7 +119,7 @@ def propose_orbit(
     settings = changed_settings(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
     if parameters.use_rf:
         settings[RF] = float(outcome.rf_proposed_khz * 1e3 / hz)
-    return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings, model))
+    return Proposal("orbit", data, parameters, outcome, settings, expect(lattice, settings, model), model)
 
 
 def propose_working_point(
@@ -154,7 +158,7 @@ def propose_working_point(
     parameters = WorkingPointParameters()
     outcome = working_point.analyse(data, parameters)
     settings = changed_settings(lattice, {(n, "current"): v for n, v in zip(names, outcome.proposed, strict=True)})
-    return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings, model))
+    return Proposal("working-point", data, parameters, outcome, settings, expect(lattice, settings, model), model)
 
 
 def propose_bump(
@@ -216,7 +220,7 @@ def propose_bump(
     parameters = ClosedBumpParameters()
     outcome = closed_bump.analyse(data, parameters)
     proposed = changed_settings(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
-    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed, model))
+    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed, model), model)
 
 
 def expect(lattice: Lattice, settings: Mapping[Key, float], model: Lattice | None = None) -> Expectation:

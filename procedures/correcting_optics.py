@@ -64,7 +64,7 @@ def propose_optics(
         values = outcome.proposed
     keys = {(name, "current"): float(value) for name, value in zip(names, values, strict=True)}
     settings = changed_settings(lattice, keys)
-    return Proposal("optics", data, parameters, outcome, settings, expect(lattice, settings, fitted))
+    return Proposal("optics", data, parameters, outcome, settings, expect(lattice, settings, fitted), fitted)
 
 
 def _response(

@@ -208,7 +208,8 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
             continue
         watcher.phase("applying", f"{len(proposal.settings)} settings")
         try:
-            made = bench.act(present, proposal.settings, options.note or f"correct {proposal.procedure}")
+            note = options.note or f"correct {proposal.procedure}"
+            made = bench.act(present, proposal.settings, note, proposal.model)
         except (GnomonError, OSError, TimeoutError) as error:
             told = session.provenance(before, session.state(), started)
             run = run.model_copy(update={"provenance": told, "status": "failed", "reason": f"{error}"})

@@ -24,8 +24,20 @@ from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_put
 from gnomon.recorder.review import Assignment
 from gnomon.recorder.rollback import Report
 
-__all__ = ["Applied", "MachineTarget", "SetStep", "Target", "TwinTarget", "apply", "hidden_changes", "plan_of_steps"]
+__all__ = [
+    "Applied",
+    "MachineTarget",
+    "SetStep",
+    "Target",
+    "TwinTarget",
+    "apply",
+    "at_model",
+    "hidden_changes",
+    "plan_of_steps",
+]
 
+#: Rounds that are tried so that the model keeps its beam after each write.
+MAX_ROUNDS = 16
 #: Share of the largest allowed step that is used, so that rounding does not make it too large.
 SHARE = 0.95
 
@@ -167,6 +179,26 @@ def apply(steps: Sequence[SetStep], target: Target, note: str = "") -> Applied:
     return target.make(steps, note)
 
 
+def at_model(propagate: Callable[[Lattice], Beam], present: Lattice, model: Lattice) -> Callable[[Lattice], Beam]:
+    """Return a function that computes the beam of settings about `model` instead of about `present`.
+
+    A machine's steerers correct errors that the model does not have; at their settings the model may have no beam at
+    all. What is predicted is the change by changed settings.
+    """
+
+    def beam_at(lattice: Lattice) -> Beam:
+        changed = {key: lattice[key] for key in lattice.ring.properties if _is_set(lattice, key)}
+        moved = {key: model[key] + (value - present[key]) for key, value in changed.items() if value != present[key]}
+        return propagate(model.updated(moved))
+
+    return beam_at
+
+
+def _is_set(lattice: Lattice, key: Key) -> bool:
+    spec = lattice.ring.properties[key]
+    return spec.slot is not None and spec.setting == spec.property
+
+
 def plan_of_steps(
     steps: Sequence[SetStep],
     prefix: str,
@@ -178,12 +210,28 @@ def plan_of_steps(
     """Plan the writes that bring the settings from `present` to their values, together, none larger than allowed.
 
     As many rounds are made as the largest change needs, and each goes the same part of the way with every setting, so
-    that the beam follows a straight line between the two. Raises ReplayError, also for a setting without a PV.
+    that the beam follows a straight line between the two; more, if the model loses its beam on the way, which leaves
+    that line by the changes that a round has not made yet. Raises ReplayError, also for a setting without a PV.
     """
     changes = {step.key: (present[step.key], step.value) for step in steps if step.value != present[step.key]}
     rounds = _all_rounds(present, changes, max_step)
     if rounds == 0:
         raise ReplayError("all settings have these values already: there is nothing to do")
+    while True:
+        plan = _plan(changes, rounds, prefix, present, specs, propagate)
+        if rounds >= MAX_ROUNDS or all(prediction.found for prediction in plan.predictions):
+            return plan
+        rounds *= 2
+
+
+def _plan(
+    changes: Mapping[Key, tuple[float, float]],
+    rounds: int,
+    prefix: str,
+    present: Lattice,
+    specs: Sequence[PvSpec],
+    propagate: Callable[[Lattice], Beam],
+) -> Plan:
     at = {key: old for key, (old, _) in changes.items()}
     puts: list[Put] = []
     for number in range(1, rounds + 1):
