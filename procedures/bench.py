@@ -106,9 +106,7 @@ class Bench:
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:
             beam_at = at_model(Propagator(present.ring), present, model)
-            yield MachineTarget(
-                EpicsMachine(), session.prefix, present, session.pvs.specs, beam_at, audit, self.report
-            )
+            yield MachineTarget(EpicsMachine(), session.prefix, present, session.pvs.specs, beam_at, audit, self.report)
         finally:
             audit.close()
 

@@ -106,12 +106,19 @@ class MachineTarget:
 
     def make(self, steps: Sequence[SetStep], note: str) -> Applied:
         """See `Target`. Changes too small to be verified, as `hidden_changes` finds them, are left out."""
-        hidden = self._hidden(steps)
-        left_out = f"left out, too small for what readbacks show: {_shortened(hidden)}" if hidden else ""
-        steps = [step for step in steps if step.key not in hidden]
-        if not steps:
-            return Applied(0, text=left_out)
-        plan = plan_of_steps(steps, self.prefix, self.present, self.specs, self.propagate, self.options.limits.max_step)
+        hidden: tuple[Key, ...] = ()
+        rounds = 1
+        while True:
+            hidden = tuple(dict.fromkeys((*hidden, *self._hidden(steps, rounds))))
+            left_out = f"left out, too small for what readbacks show: {_shortened(hidden)}" if hidden else ""
+            steps = [step for step in steps if step.key not in hidden]
+            if not steps:
+                return Applied(0, text=left_out)
+            plan = self._plan(steps)
+            used = len(plan.steps) // len({step.pv for step in plan.steps})
+            if used <= rounds:
+                break
+            rounds = used  # more of them are smaller ones
         self.audit.note("apply", {"note": note, "prefix": self.prefix, "lattice_id": self.present.id})
         result = carry_out(plan, self.machine, self.options, self.audit, self.report, uninterrupted=self.uninterrupted)
         if result.failure:
@@ -123,7 +130,11 @@ class MachineTarget:
         done = f"{result.done} steps written and verified"
         return Applied(len(steps), text=f"{done}; {left_out}" if left_out else done)
 
-    def _hidden(self, steps: Sequence[SetStep]) -> tuple[Key, ...]:
+    def _plan(self, steps: Sequence[SetStep]) -> Plan:
+        max_step = self.options.limits.max_step
+        return plan_of_steps(steps, self.prefix, self.present, self.specs, self.propagate, max_step)
+
+    def _hidden(self, steps: Sequence[SetStep], rounds: int) -> tuple[Key, ...]:
         setpoints, timeout_s = Setpoints(self.specs), self.options.timeout_s
         found = {step.key: spec for step in steps if (spec := setpoints.of_property(*step.key)) is not None}
         readbacks = {key: setpoints.readback(spec) for key, spec in found.items()}
@@ -141,7 +152,7 @@ class MachineTarget:
             width, beside = own.high - own.low, abs(states[pv].value / found[key].scale - self.present[key])
             if beside <= limits.tolerance * width:  # one that stands elsewhere altogether is for the checks to refuse
                 offsets[key] = beside, width
-        return hidden_changes(changes, offsets, _all_rounds(self.present, changes, limits.max_step))
+        return hidden_changes(changes, offsets, max(rounds, _all_rounds(self.present, changes, limits.max_step)))
 
 
 def hidden_changes(
@@ -220,6 +231,9 @@ def plan_of_steps(
     while True:
         plan = _plan(changes, rounds, prefix, present, specs, propagate)
         if rounds >= MAX_ROUNDS or all(prediction.found for prediction in plan.predictions):
+            return plan
+        end = present.updated({key: new for key, (_, new) in changes.items()})
+        if not (propagate(present).found and propagate(end).found):  # no way between them helps
             return plan
         rounds *= 2
 

@@ -34,7 +34,7 @@ class FakeBench(Bench):
     def reference_mm(self) -> Any:
         return np.zeros((2, 1))
 
-    def act(self, present: Lattice, settings: Any, note: str) -> Applied:
+    def act(self, present: Lattice, settings: Any, note: str, model: Lattice | None = None) -> Applied:
         self.ring_now.set(settings)
         return Applied(len(settings), self.ring_now.lattice.id)
 

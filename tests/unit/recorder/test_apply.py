@@ -1,17 +1,28 @@
 """Corrections act through one function: on a twin one command, on a machine with a replay's checks, all or none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gnomon.db import expand, pv_document, read_pvs, shipped_machine
-from gnomon.lattice import Ring
+from gnomon.lattice import Key, Lattice, Ring
 from gnomon.propagator import Propagator
 from gnomon.recorder import RemoteError, ReplayError
-from gnomon.recorder.apply import Applied, MachineTarget, SetStep, TwinTarget, apply, hidden_changes, plan_of_steps
+from gnomon.recorder.apply import (
+    Applied,
+    MachineTarget,
+    SetStep,
+    TwinTarget,
+    apply,
+    at_model,
+    hidden_changes,
+    plan_of_steps,
+)
 from gnomon.recorder.remote import Reply
 from gnomon.recorder.replay_execution import ReplayOptions
+from gnomon.recorder.replay_steps import Beam
 from gnomon.recorder.review import Assignment
 from unit.recorder.fake_machine import FakeMachine, FakePv, ListAudit
 
@@ -21,7 +32,7 @@ def bessy2() -> Ring:
     return shipped_machine("bessy2")
 
 
-KEYS = [("HS4P1D1R", "current"), ("VS3P1D1R", "current")]
+KEYS: list[Key] = [("HS4P1D1R", "current"), ("VS3P1D1R", "current")]
 
 
 class Twin:
@@ -70,6 +81,39 @@ def test_large_changes_go_in_rounds_in_which_every_setting_goes_the_same_part_of
     assert plan.steps[0].target / 4.0 == pytest.approx(plan.steps[1].target / 0.4)
     with pytest.raises(ReplayError, match="nothing to do"):
         plan_of_steps([SetStep(KEYS[0], 0.0)], "M:", bessy2.nominal, specs(bessy2), Propagator(bessy2), 0.1)
+
+
+def test_more_rounds_are_made_where_the_beam_would_be_lost_between_two_writes(bessy2: Ring) -> None:
+    # Alone, each of both moves the tune to the next integer; together they leave it where it is.
+    keys: list[Key] = [("Q3PD1R", "current"), ("Q4PD1R", "current")]
+
+    def unstable(lattice: Lattice) -> Beam:
+        one, other = ((lattice[key] - bessy2.nominal[key]) for key in keys)
+        return replace(fine, found=False, reason="lost") if abs(one + other) > 1.0 else fine
+
+    fine = Propagator(bessy2)(bessy2.nominal)
+    nominal = bessy2.nominal
+    steps = [SetStep(keys[0], nominal[keys[0]] + 3.0), SetStep(keys[1], nominal[keys[1]] - 3.0)]
+    plan = plan_of_steps(steps, "M:", nominal, specs(bessy2), unstable, 0.1)
+    assert len(plan.steps) == 8
+    assert all(prediction.found for prediction in plan.predictions)
+
+
+def test_the_beam_of_a_machine_is_asked_for_about_the_model(bessy2: Ring) -> None:
+    present = bessy2.nominal.updated({KEYS[0]: 3.0})
+    model = bessy2.nominal
+    found: list[Lattice] = []
+
+    def beam(lattice: Lattice) -> Beam:
+        found.append(lattice)
+        return Propagator(bessy2)(lattice)
+
+    beam_at = at_model(beam, present, model)
+    beam_at(present)
+    beam_at(present.updated({KEYS[0]: 3.1, KEYS[1]: 0.2}))
+    assert found[0].id == model.id
+    assert found[1][KEYS[0]] == pytest.approx(0.1)
+    assert found[1][KEYS[1]] == 0.2
 
 
 def machine(bessy2: Ring) -> FakeMachine:
