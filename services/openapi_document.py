@@ -45,10 +45,12 @@ def _plain(node: Any) -> Any:
     if "const" in plain and isinstance(plain.get("type"), str):
         plain["enum"] = [plain.pop("const")]
     if isinstance(choices := plain.get("anyOf"), list):
-        kinds = {each.get("type") for each in choices if isinstance(each, dict)} - {"null"}
-        if kinds == {"array"} and len(choices) > 1:
-            del plain["anyOf"]
-            plain |= {"type": "array", "items": {}}
+        values = [each for each in choices if each != {"type": "null"}]
+        kinds = {each.get("type") for each in values}
+        if kinds == {"array"} and len(values) > 1:
+            plain["anyOf"] = [{"type": "array", "items": {}}, *(each for each in choices if each not in values)]
+            if len(plain["anyOf"]) == 1:
+                plain |= plain.pop("anyOf")[0]
         elif len(kinds) > 1 and kinds <= _PLAIN:
             del plain["anyOf"]
     return plain
