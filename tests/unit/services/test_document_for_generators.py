@@ -43,7 +43,7 @@ def test_choices_are_those_that_become_types(document: dict[str, Any]) -> None:
         assert not (len(values) > 1 and kinds <= {"string", "number", "integer", "boolean", "array"} and kinds), node
 
 
-def test_what_may_be_null_still_may_be(document: dict[str, Any]) -> None:
+def test_values_that_may_be_null_still_may_be(document: dict[str, Any]) -> None:
     reading = document["components"]["schemas"]["ReadingAnswer"]["properties"]
     assert {"type": "null"} in reading["states"]["anyOf"]
     assert document["components"]["schemas"]["TableAnswer"]["properties"]["columns"]["additionalProperties"] == {
