@@ -2,7 +2,15 @@
 
 from gnomon.db import sources
 from gnomon.services.dashboard.page_parts import Page
-from gnomon.services.dashboard.pages import orbit_page, results_page, status_page, supplies_page, tune_page
+from gnomon.services.dashboard.pages import (
+    faults_page,
+    journal_page,
+    orbit_page,
+    results_page,
+    status_page,
+    supplies_page,
+    tune_page,
+)
 
 #: All pages; the first one is shown where no page is named.
 PAGES: tuple[Page, ...] = (
@@ -10,6 +18,8 @@ PAGES: tuple[Page, ...] = (
     tune_page.PAGE,
     supplies_page.PAGE,
     results_page.PAGE,
+    journal_page.PAGE,
+    faults_page.PAGE,
     status_page.PAGE,
 )
 
