@@ -92,13 +92,13 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
     scripts = ScriptRoutes(settings.scripts)
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
     _describe(app, scripts)
-    _mount_dashboard(app, settings)
+    _mount_dashboard(app, settings, jobs)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
     return app
 
 
-def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
+def _mount_dashboard(app: FastAPI, settings: ServiceSettings, jobs: JobRunner) -> None:
     """Add the pages, or say which extra they need."""
 
     @app.get("/", include_in_schema=False)
@@ -109,7 +109,7 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings) -> None:
     if dashboard.is_installed():
         from gnomon.services.dashboard.page_server import make_dashboard
 
-        app.mount(dashboard.BASE, make_dashboard(settings))
+        app.mount(dashboard.BASE, make_dashboard(settings, jobs))
         return
 
     @app.get(f"{dashboard.BASE}/", include_in_schema=False)

@@ -11,6 +11,7 @@ from flask import request
 from gnomon.db.sources import Source
 from gnomon.lattice import GnomonError
 from gnomon.services.access_tokens import Role
+from gnomon.services.dashboard.job_desk import JobDesk
 from gnomon.services.dashboard.live_hub import LiveHub
 from gnomon.services.dashboard.sign_in import ROLE_HEADER
 from gnomon.services.service_settings import ServiceSettings
@@ -34,6 +35,7 @@ class DashboardParts:
 
     settings: ServiceSettings
     hub: LiveHub
+    desk: JobDesk
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gnomon.services.dashboard import BASE
+from gnomon.services.dashboard.job_desk import JobDesk
 from gnomon.services.dashboard.live_hub import MAX_PREFIXES, LiveHub, TooManyPagesError
 from gnomon.services.dashboard.login_form import MAX_FORM_BYTES, form
 from gnomon.services.dashboard.page_list import PAGES, SHARED
@@ -23,6 +24,7 @@ from gnomon.services.dashboard.page_parts import DashboardParts, Page
 from gnomon.services.dashboard.page_shell import page_content, shell
 from gnomon.services.dashboard.prefix_feed import Wanted
 from gnomon.services.dashboard.sign_in import VALID_S, Guard, SignIn
+from gnomon.services.job_runner import JobRunner
 from gnomon.services.service_settings import ServiceSettings
 
 __all__ = ["make_dashboard"]
@@ -54,9 +56,9 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-def make_dashboard(settings: ServiceSettings) -> ASGIApp:
-    """Make the application that is mounted at `BASE`."""
-    parts = DashboardParts(settings, LiveHub(settings.prefixes))
+def make_dashboard(settings: ServiceSettings, jobs: JobRunner) -> ASGIApp:
+    """Make the application that is mounted at `BASE`, in the event loop of the runner of jobs."""
+    parts = DashboardParts(settings, LiveHub(settings.prefixes), JobDesk(jobs))
     sign_in = SignIn(settings.tokens)
     routes = [
         Route("/login", _form, methods=["GET"]),
@@ -65,7 +67,13 @@ def make_dashboard(settings: ServiceSettings) -> ASGIApp:
         Route("/live", _live(parts.hub), methods=["GET"]),
         Mount("/", app=cast(ASGIApp, WSGIMiddleware(_dash(parts).server, workers=THREADS))),
     ]
-    return Guard(Starlette(routes=routes), sign_in)
+    guarded = Guard(Starlette(routes=routes), sign_in)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        parts.desk.take_loop()
+        await guarded(scope, receive, send)
+
+    return answer
 
 
 def _dash(parts: DashboardParts) -> Dash:

@@ -1,0 +1,149 @@
+"""Measurements and corrections: start one at the chosen twin, watch its progress, cancel it, see its result."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from gnomon.lattice import GnomonError
+from gnomon.procedures.runnable import RUNNABLE, checked_options, find_runnable
+from gnomon.services.dashboard.option_form import OPTION, filled_in, option_form
+from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
+from gnomon.services.dashboard.page_twin import problem_line
+from gnomon.services.dashboard.pages.results_page import result_link
+from gnomon.services.job_documents import Job, JobRequest
+
+#: Jobs in the list, and the period at which it is read again [ms].
+COUNT, PERIOD_MS = 20, 1000
+#: Procedures are offered in this order of their kinds.
+KINDS = ("measurement", "analysis", "correction", "script")
+
+
+def layout() -> Component:
+    """Make the page: choice and options, and the jobs, the newest first."""
+    ordered = sorted(RUNNABLE.values(), key=lambda each: KINDS.index(each.kind))
+    options = [{"label": f"{each.title} ({each.kind})", "value": each.name} for each in ordered]
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Div(
+                        html.Label(
+                            [
+                                "Procedure",
+                                dcc.Dropdown(
+                                    options,
+                                    ordered[0].name,
+                                    id="procedure-name",
+                                    clearable=False,
+                                ),
+                            ],
+                            className="choice wide-choice",
+                        ),
+                        className="page-tools",
+                    ),
+                    html.Div(id="procedure-options", className="options"),
+                    html.Div(id="procedure-told", role="status"),
+                    html.Button("Start", id="procedure-start", className="main", n_clicks=0),
+                ],
+                className="card changes",
+            ),
+            dcc.Interval(id="procedure-tick", interval=PERIOD_MS),
+            dcc.Store(id="procedure-started"),
+            html.Div(id="procedure-jobs", className="jobs"),
+        ]
+    )
+
+
+def callbacks(app: Dash, parts: DashboardParts) -> None:
+    """Register the callbacks."""
+    desk = parts.desk
+
+    @app.callback(Output("procedure-options", "children"), Input("procedure-name", "value"))
+    def options(name: str) -> Any:
+        """Make the form of a procedure's options."""
+        return option_form(find_runnable(name).options.model_json_schema())
+
+    @app.callback(
+        Output("procedure-told", "children"),
+        Output("procedure-started", "data"),
+        Input("procedure-start", "n_clicks"),
+        Input({"type": "procedure-cancel", "job": ALL}, "n_clicks"),
+        State("procedure-name", "value"),
+        State({"type": OPTION, "name": ALL}, "id"),
+        State({"type": OPTION, "name": ALL}, "value"),
+        State(PREFIX_STORE, "data"),
+        prevent_initial_call=True,
+    )
+    def act(
+        _: int, __: Sequence[int | None], name: str, ids: Sequence[Any], values: Sequence[Any], prefix: str | None
+    ) -> Any:
+        """Start the procedure, or cancel a job."""
+        clicked = ctx.triggered_id
+        if not clicked or not ctx.triggered[0]["value"]:
+            return no_update, no_update
+        try:
+            require_full()
+            if clicked != "procedure-start":
+                job = desk.cancel(str(clicked["job"]))
+                return html.P(f"{job.id}: asked to end; the machine is put back"), job.id
+            runnable = find_runnable(name)
+            asked = filled_in(runnable.options.model_json_schema(), [each["name"] for each in ids], values)
+            checked = checked_options(runnable, asked).model_dump(mode="json", exclude_unset=True)
+            job = desk.start(name, runnable.title, JobRequest(prefix=prefix, options=checked))
+        except GnomonError as error:
+            return problem_line(str(error)), no_update
+        return html.P(f"{job.id} was started at {job.prefix!r}", className="good"), job.id
+
+    @app.callback(
+        Output("procedure-jobs", "children"),
+        Input("procedure-tick", "n_intervals"),
+        Input("procedure-started", "data"),
+    )
+    def fill(_: int | None, __: Any) -> Any:
+        """Show the jobs."""
+        try:
+            jobs = desk.jobs()[:COUNT]
+        except GnomonError as error:
+            return problem_line(str(error))
+        return [job_card(job) for job in jobs] or html.P("No procedure was started yet.", className="note")
+
+
+def job_card(job: Job) -> Component:
+    """Show a job: its state and progress, its outcome, and what can be done."""
+    state = job.state if job.is_ended or not job.phase else f"{job.state}: {job.phase}"
+    rows = f"{job.rows} of {job.rows_expected} rows" if job.rows_expected and not job.is_ended else ""
+    lines = [
+        html.Tr([html.Th(line.name), html.Td(f"{line.value} {line.unit}".strip(), className="n")])
+        for line in job.summary
+    ]
+    cancel = html.Button("Cancel", id={"type": "procedure-cancel", "job": job.id}, className="changes")
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H2([(job.title or job.procedure).capitalize(), " ", html.Span(job.id, className="mono note")]),
+                    "" if job.is_ended else cancel,
+                ],
+                className="job-head",
+            ),
+            html.Div(
+                [
+                    html.Span(state, className=f"state-{job.state}"),
+                    html.Span(f"at {job.prefix!r}", className="note"),
+                    html.Span(rows, className="note"),
+                    html.Span([each for name in job.results for each in (result_link(name), " ")]),
+                ],
+                className="numbers",
+            ),
+            html.Progress(value=f"{job.progress:.4f}", max="1", className="job-progress"),
+            html.P(job.message, className="note text") if job.message else "",
+            html.Table(html.Tbody(lines), className="list") if lines else "",
+        ],
+        className="card job",
+        **{"data-job": job.id},  # type: ignore[arg-type]
+    )
+
+
+PAGE = Page(path="procedures", title="Procedures", layout=layout, callbacks=callbacks)
