@@ -40,7 +40,7 @@ def _field(name: str, described: Mapping[str, Any], *, needed: bool) -> Componen
     key = {"type": OPTION, "name": name}
     kind, choices = _kind(described), described.get("enum")
     default = described.get("default")
-    meaning = described.get("description", "")
+    meaning = str(described.get("description", "")).replace("null:", "empty:")
     label = name.replace("_", " ") + (" (needed)" if needed else "")
     field: Component
     if kind == "boolean":

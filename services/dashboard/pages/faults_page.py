@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gnomon.clients.running_faults import clear_faults, list_faults
 from gnomon.db import sources
 from gnomon.lattice import GnomonError
+from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
 from gnomon.services.dashboard.page_twin import ask_twin, problem_line
 
 #: Count of the script, which changes with the faults.
 TICK = "faults-tick"
+#: Store of clicks: the number of a fault to clear, or all.
+CLICK, ALL_FAULTS = "faults-click", "all"
 
 
 def layout() -> Component:
@@ -22,9 +25,10 @@ def layout() -> Component:
         [
             dcc.Store(id=TICK),
             dcc.Store(id="faults-cleared"),
+            click_store(CLICK),
             html.Div(
                 [
-                    html.Button("Clear all", id="faults-clear-all", n_clicks=0, className="changes", disabled=True),
+                    html.Div(id="faults-all", className="changes"),
                     html.Div(id="faults-told", role="status"),
                 ],
                 className="page-tools",
@@ -39,7 +43,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
 
     @app.callback(
         Output("faults-list", "children"),
-        Output("faults-clear-all", "disabled"),
+        Output("faults-all", "children"),
         Input(TICK, "data"),
         Input("faults-cleared", "data"),
         Input(PREFIX_STORE, "data"),
@@ -51,23 +55,20 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         try:
             faults = ask_twin(parts, prefix, lambda client: list_faults(client.call))
         except GnomonError as error:
-            return problem_line(str(error)), True
-        return fault_table(faults), not faults
+            return problem_line(str(error)), ""
+        return fault_table(faults), click_button("Clear all", CLICK, ALL_FAULTS) if faults else ""
 
     @app.callback(
         Output("faults-told", "children"),
         Output("faults-cleared", "data"),
-        Input({"type": "faults-clear", "number": ALL}, "n_clicks"),
-        Input("faults-clear-all", "n_clicks"),
+        Input(CLICK, "data"),
         State(PREFIX_STORE, "data"),
         prevent_initial_call=True,
     )
-    def clear(_: Sequence[int | None], __: int, prefix: str | None) -> Any:
+    def clear(click: Any, prefix: str | None) -> Any:
         """Clear one fault, or all."""
-        clicked = ctx.triggered_id
-        if not clicked or not ctx.triggered[0]["value"]:
-            return no_update, no_update
-        number = None if clicked == "faults-clear-all" else int(clicked["number"])
+        which = clicked(click)
+        number = None if which == ALL_FAULTS else int(which)
         try:
             require_full()
             cleared = ask_twin(parts, prefix, lambda client: clear_faults(client.call, number))
@@ -76,8 +77,8 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         told = f"cleared: {', '.join(str(fault['id']) for fault in cleared) or 'none'}"
         unrecorded = next((str(fault["unrecorded"]) for fault in cleared if fault.get("unrecorded")), "")
         if unrecorded:
-            return problem_line(f"{told}; the journal does not have this: {unrecorded}"), told
-        return html.P(told, className="good"), ctx.triggered[0]["value"]
+            return problem_line(f"{told}; the journal does not have this: {unrecorded}"), click
+        return html.P(told, className="good"), click
 
 
 def fault_table(faults: Sequence[Mapping[str, Any]]) -> Component:
@@ -88,7 +89,7 @@ def fault_table(faults: Sequence[Mapping[str, Any]]) -> Component:
     rows = []
     for fault in faults:
         left = fault.get("remaining")
-        clear = html.Button("Clear", id={"type": "faults-clear", "number": int(fault["id"])})
+        clear = click_button("Clear", CLICK, str(int(fault["id"])))
         rows.append(
             html.Tr(
                 [

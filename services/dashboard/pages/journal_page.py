@@ -1,10 +1,10 @@
 """The journal as it grows: who set what, with what outcome; a command is taken back after a question."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gnomon.clients.epics_client import EpicsClient
@@ -13,6 +13,8 @@ from gnomon.clients.recordings import WayBack, commands_to_undo, page_document, 
 from gnomon.db import sources
 from gnomon.lattice import GnomonError
 from gnomon.recorder import Filter, Reader, ReviewError
+from gnomon.recorder.remote import PROCEDURE
+from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
 from gnomon.services.dashboard.page_twin import problem_line, ring_finder, with_journal
 from gnomon.services.recording_routes import take_back
@@ -23,6 +25,8 @@ COUNT, MAX_COUNT = 40, 400
 MAX_CHANGES, MAX_SETTINGS = 3, 40
 #: Count of the script, which changes with each new command.
 TICK = "journal-tick"
+#: Store of clicks: the number of a command to undo, or the answer to the question.
+CLICK, YES, NO = "journal-click", "yes", "no"
 
 
 def layout() -> Component:
@@ -31,6 +35,7 @@ def layout() -> Component:
         [
             dcc.Store(id=TICK),
             dcc.Store(id="journal-asked"),
+            click_store(CLICK),
             html.Div(
                 [
                     html.Label(
@@ -65,7 +70,7 @@ def layout() -> Component:
             html.Div(id="journal-told", role="status"),
             html.Dialog(id="journal-question", className="question", open=False),
             html.Div(id="journal-list", className="card scroll"),
-            html.Button("Show older commands", id="journal-more", n_clicks=0, className="quiet"),
+            html.Button("Show older commands", id="journal-more", n_clicks=0, className="quiet", hidden=True),
         ]
     )  # fmt: skip
 
@@ -76,6 +81,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
 
     @app.callback(
         Output("journal-list", "children"),
+        Output("journal-more", "hidden"),
         Input(TICK, "data"),
         Input(PREFIX_STORE, "data"),
         Input("journal-pv", "value"),
@@ -85,7 +91,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
     def fill(_: int | None, prefix: str | None, pv: str | None, client: str | None, more: int) -> Any:
         """Fill the list with the newest commands."""
         if prefix is None:
-            return no_update
+            return no_update, no_update
         which = Filter(pv=pv or None, client=client or None)
         count = min(MAX_COUNT, COUNT * (1 + (more or 0)))
 
@@ -94,9 +100,10 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
                 return page_document(reader, read_page(reader, which, count))
 
         try:
-            return command_table(with_journal(parts, prefix, ask))
+            document = with_journal(parts, prefix, ask)
         except GnomonError as error:
-            return problem_line(str(error))
+            return problem_line(str(error)), True
+        return command_table(document), document["following"] is None or count == MAX_COUNT
 
     def planned(prefix: str | None, number: int) -> WayBack:
         def ask(_: EpicsClient, served: ServedJournal) -> WayBack:
@@ -111,24 +118,21 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         Output("journal-question", "open"),
         Output("journal-asked", "data"),
         Output("journal-told", "children"),
-        Input({"type": "journal-undo", "number": ALL}, "n_clicks"),
-        Input({"type": "journal-answer", "yes": ALL}, "n_clicks"),
+        Input(CLICK, "data"),
         State("journal-asked", "data"),
         State(PREFIX_STORE, "data"),
         prevent_initial_call=True,
     )
-    def undo(_: Sequence[int | None], __: Sequence[int | None], asked: Any, prefix: str | None) -> Any:
+    def undo(click: Any, asked: Any, prefix: str | None) -> Any:
         """Ask before an undo, and carry it out when it is confirmed."""
-        clicked = ctx.triggered_id
-        if not clicked or not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update, no_update
+        answer = clicked(click)
         try:
             require_full()
-            if clicked["type"] == "journal-undo":
-                way = planned(prefix, int(clicked["number"]))
-                kept = {"prefix": prefix, "number": int(clicked["number"]), "way": way.to_json()}
+            if answer.isdecimal():
+                way = planned(prefix, int(answer))
+                kept = {"prefix": prefix, "number": int(answer), "way": way.to_json()}
                 return question(way), True, kept, ""
-            if not clicked["yes"] or not asked:
+            if answer != YES or not asked:
                 return "", False, None, ""
             return "", False, None, html.P(_carry_out(asked), className="good")
         except GnomonError as error:
@@ -189,7 +193,7 @@ def question(way: WayBack) -> list[Component]:
 
 
 def _answer(text: str, *, yes: bool) -> Component:
-    return html.Button(text, id={"type": "journal-answer", "yes": yes}, className="main" if yes else "")
+    return click_button(text, CLICK, YES if yes else NO, "main" if yes else "")
 
 
 def command_table(document: Mapping[str, Any]) -> Component:
@@ -209,7 +213,7 @@ def _row(command: Mapping[str, Any]) -> Component:
     reason = outcomes[-1]["reason"] if outcomes else ""
     outcome = command["outcome"] or "not known"
     changed = any(effect["done"] is not None for each in outcomes for effect in each["effects"])
-    undo = html.Button("Undo", id={"type": "journal-undo", "number": command["sequence"]})
+    undo = click_button("Undo", CLICK, str(command["sequence"]))
     return html.Tr(
         [
             html.Td(str(command["sequence"]), className="n"),
@@ -227,7 +231,8 @@ def _what(command: Mapping[str, Any]) -> list[Any]:
     changes = command["changes"]
     lines: list[Any] = [html.Div(command["note"], className="note")] if command["note"] else []
     for change in changes[:MAX_CHANGES]:
-        name = change["pv"] or f"{change['device']} {change['property']}"
+        by_name = change["pv"] and not change["pv"].endswith(PROCEDURE)
+        name = change["pv"] if by_name else f"{change['device']} {change['property']}"
         numbers = f"{_number(change['old'])} → {_number(change['new'])} {change['unit']}"
         lines.append(html.Div([html.Span(name, className="mono"), " ", numbers]))
     if len(changes) > MAX_CHANGES:

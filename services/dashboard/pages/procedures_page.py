@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from gnomon.lattice import GnomonError
 from gnomon.procedures.runnable import RUNNABLE, checked_options, find_runnable
 from gnomon.services.dashboard.option_form import OPTION, filled_in, option_form
+from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
 from gnomon.services.dashboard.page_twin import problem_line
 from gnomon.services.dashboard.pages.results_page import result_link
@@ -16,6 +17,8 @@ from gnomon.services.job_documents import Job, JobRequest
 
 #: Jobs in the list, and the period at which it is read again [ms].
 COUNT, PERIOD_MS = 20, 1000
+#: Store of clicks: the job to cancel.
+CLICK = "procedure-click"
 #: Procedures are offered in this order of their kinds.
 KINDS = ("measurement", "analysis", "correction", "script")
 
@@ -51,6 +54,7 @@ def layout() -> Component:
             ),
             dcc.Interval(id="procedure-tick", interval=PERIOD_MS),
             dcc.Store(id="procedure-started"),
+            click_store(CLICK),
             html.Div(id="procedure-jobs", className="jobs"),
         ]
     )
@@ -69,24 +73,19 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         Output("procedure-told", "children"),
         Output("procedure-started", "data"),
         Input("procedure-start", "n_clicks"),
-        Input({"type": "procedure-cancel", "job": ALL}, "n_clicks"),
+        Input(CLICK, "data"),
         State("procedure-name", "value"),
         State({"type": OPTION, "name": ALL}, "id"),
         State({"type": OPTION, "name": ALL}, "value"),
         State(PREFIX_STORE, "data"),
         prevent_initial_call=True,
     )
-    def act(
-        _: int, __: Sequence[int | None], name: str, ids: Sequence[Any], values: Sequence[Any], prefix: str | None
-    ) -> Any:
+    def act(_: int, click: Any, name: str, ids: Sequence[Any], values: Sequence[Any], prefix: str | None) -> Any:
         """Start the procedure, or cancel a job."""
-        clicked = ctx.triggered_id
-        if not clicked or not ctx.triggered[0]["value"]:
-            return no_update, no_update
         try:
             require_full()
-            if clicked != "procedure-start":
-                job = desk.cancel(str(clicked["job"]))
+            if ctx.triggered_id == CLICK:
+                job = desk.cancel(clicked(click))
                 return html.P(f"{job.id}: asked to end; the machine is put back"), job.id
             runnable = find_runnable(name)
             asked = filled_in(runnable.options.model_json_schema(), [each["name"] for each in ids], values)
@@ -118,7 +117,7 @@ def job_card(job: Job) -> Component:
         html.Tr([html.Th(line.name), html.Td(f"{line.value} {line.unit}".strip(), className="n")])
         for line in job.summary
     ]
-    cancel = html.Button("Cancel", id={"type": "procedure-cancel", "job": job.id}, className="changes")
+    cancel = click_button("Cancel", CLICK, job.id, "changes")
     return html.Div(
         [
             html.Div(
