@@ -77,11 +77,10 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
             return no_update
         return f"?{urlencode({'show': asked['show'][0], 'with': chosen[:MAX_COMPARED]}, doseq=True)}"
 
-    @app.callback(
-        Output("results-lines", "children"), Input("results-quadrupole", "value"), State("results-quadrupole", "name")
-    )
-    def lines(quadrupole: str, name: str) -> Any:
+    @app.callback(Output("results-lines", "children"), Input("results-quadrupole", "value"), State("address", "search"))
+    def lines(quadrupole: str, search: str | None) -> Any:
         """Draw the lines of one quadrupole."""
+        name = parse_qs((search or "").removeprefix("?")).get("show", [""])[0]
         data, parameters, outcome = typed(shelf.read(name))
         figure = quadrupole_lines(data, parameters, outcome, quadrupole)  # type: ignore[arg-type]
         text = "change of the orbit by the gradient, at the monitors that it moves most; dotted: the magnetic centre"
