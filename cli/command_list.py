@@ -86,7 +86,7 @@ COMMANDS = (
     Entry(
         "results",
         MEASURE,
-        "List, show, compare and export results of measurements and corrections.",
+        "List, show, compare, export and serve results of measurements and corrections.",
         "results:app",
     ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),

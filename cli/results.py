@@ -10,7 +10,9 @@ from gnomon.cli.options import ConfigFile
 from gnomon.cli.output import Json, print_json, print_table, say
 from gnomon.cli.results_folder import ResultsFolder, know_procedure, results_of, show_lines
 
-app = typer.Typer(no_args_is_help=True, help="List, show, compare and export results of measurements and corrections.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, compare, export and serve results of measurements and corrections."
+)
 
 Name = Annotated[str, typer.Argument(help="Name of a result, its file, or a procedure for its newest result.")]
 
@@ -141,3 +143,50 @@ def export(
     else:
         raise typer.BadParameter(f"{file}: results are written as .json or .h5", param_hint="FILE")
     say(f"{run.name}: {file}")
+
+
+@app.command()
+def publish(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of results, or of procedures.")],
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write results to the catalogue of tiled that the configuration names, as `gnomon measure` does.
+
+    For example `gnomon results publish orm-20261127T101502.123`. It needs `gnomon[tiled]`.
+    """
+    from gnomon.procedures.errors import ProcedureError
+    from gnomon.procedures.tiled_catalogue import publish_run
+
+    folder = results_of(results, config)
+    if folder.catalogue is None:
+        raise ProcedureError("no catalogue is configured; give its address in results.tiled of the configuration")
+    for name in names:
+        run = folder.load(name)
+        publish_run(folder.folder / f"{run.name}.h5", folder.catalogue)
+        say(f"{run.name}: written to {folder.catalogue}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port (TCP); 0 takes a free one.")] = 8291,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token.", show_default="TILED_API_KEY, else a file beside the results"),
+    ] = None,
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+) -> None:
+    """Serve the results with tiled, for reading, until Ctrl-C: each run's file as named arrays with units.
+
+    For example `gnomon results serve`. New runs appear as they come. Each request needs the token; only programs on
+    this computer can connect, unless --host says otherwise. It needs `gnomon[tiled]`.
+    """
+    from gnomon.procedures.tiled_catalogue import require_tiled
+
+    require_tiled()
+    from gnomon.services.results_catalogue import serve_catalogue
+
+    folder = results_of(results, config)
+    serve_catalogue(folder, host, port, token_file, lambda lines: say("\n".join(lines)))

@@ -26,11 +26,13 @@ ResultsFolder = Annotated[
 
 
 def results_of(folder: Path | None, config: Path | None) -> "Results":
-    """Find the folder of results and the document store of the configuration."""
+    """Find the folder of results, and the document store and the catalogue of the configuration."""
     from gnomon.procedures.results import Results
 
-    store = configure(config).store_path()
-    return Results(store.parent / "results" if folder is None else folder.expanduser(), store)
+    settings = configure(config)
+    store = settings.store_path()
+    place = store.parent / "results" if folder is None else folder.expanduser()
+    return Results(place, store, settings.results.tiled)
 
 
 def know_procedure(name: str, config: Path | None) -> None:

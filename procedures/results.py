@@ -18,12 +18,16 @@ from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.nexus import read_run, write_run
 from gnomon.procedures.registry import typed
 
-__all__ = ["Difference", "Results", "compare", "new_name"]
+__all__ = ["Difference", "NotPublishedError", "Results", "compare", "new_name"]
 
 #: Kind of the documents in the store.
 KIND = "result"
 #: Arrays in the store's document have at most this many values; larger ones stand in the file alone.
 MAX_STORED = 500
+
+
+class NotPublishedError(ProcedureError):
+    """A run that is kept, but that the catalogue did not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A folder of results, and the file of the document store (None: the folder alone)."""
+    """A folder of results, and the file of the document store (None: the folder alone).
+
+    `catalogue` is the address of a container in a catalogue of tiled, to which `publish` writes a run, too.
+    """
 
     folder: Path
     store: Path | None = None
+    catalogue: str | None = None
 
     def save(self, run: Run) -> Path:
         """Write a run's file, and its document without large arrays; return the file. Raises ProcedureError."""
@@ -67,6 +75,18 @@ class Results:
             except StoreError as error:
                 raise ProcedureError(f"{path} is written, but not its document: {error}") from error
         return path
+
+    def publish(self, path: Path) -> None:
+        """Write a run's file to the catalogue, if there is one. Raises NotPublishedError; the file stays."""
+        if self.catalogue is None:
+            return
+        from gnomon.procedures.tiled_catalogue import publish_run
+
+        try:
+            publish_run(path, self.catalogue)
+        except ProcedureError as error:
+            again = f"`gnomon results publish {path.stem}` tries again"
+            raise NotPublishedError(f"{path} is written, but: {error}; {again}") from error
 
     def names(self) -> list[str]:
         """List the names of all runs, the oldest first."""

@@ -4,7 +4,7 @@ The command line, the services, the queue server and the process variables reach
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, create_model
@@ -28,7 +28,7 @@ from gnomon.procedures.measuring import (
 )
 from gnomon.procedures.procedure_options import CorrectionOptions, OpticsFitOptions, ProcedureOptions
 from gnomon.procedures.registry import PROCEDURES
-from gnomon.procedures.results import new_name
+from gnomon.procedures.results import NotPublishedError, Results, new_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +136,18 @@ def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, w
 
     require_h5py()
     watcher.phase("preparing")
-    return runnable.run(bench, options, watcher)
+    return _published(bench.results, runnable.run(bench, options, watcher))
+
+
+def _published(results: Results, finished: Finished) -> Finished:
+    """Write runs to the catalogue, if there is one; that one does not take them is a failure, but they are kept."""
+    failure = finished.failure
+    for _, path in finished.runs:
+        try:
+            results.publish(path)
+        except NotPublishedError as error:
+            failure = failure or error
+    return replace(finished, failure=failure)
 
 
 def measurement(name: str, title: str, kind: Kind, options: type[ProcedureOptions], prepare: Prepare) -> Runnable:

@@ -93,7 +93,7 @@ def _read(file: Path) -> str:
 
 
 def _make(file: Path) -> str:
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_hex(32)  # letters and digits alone, as tiled wants them
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:

@@ -100,7 +100,8 @@ def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
     machine = job["machine"] or (target.server.machine if target.server is not None else "")
     session = MachineSession(client, machine, pvs_document_of(target))
     store = Path(job["store"]) if job["store"] else None
-    bench = Bench(session, Results(Path(job["results"]), store), report=_reporter(told))
+    results = Results(Path(job["results"]), store, job.get("catalogue"))
+    bench = Bench(session, results, report=_reporter(told))
     finished = run_procedure(runnable, bench, options, _watcher(told))
     # A client of the services gets its result from a stored run, of a proposal, too.
     proposed = tuple((run, bench.results.save(run)) for run in finished.proposals)

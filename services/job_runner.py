@@ -227,7 +227,7 @@ class JobRunner:
         line = {
             "procedure": job.procedure, "prefix": job.prefix, "machine": machine, "options": job.options,
             "results": str(settings.results), "store": str(settings.store) if settings.store else "",
-            "script": str(script) if script else "",
+            "script": str(script) if script else "", "catalogue": settings.config.results.tiled,
         }  # fmt: skip
         with suppress(ConnectionError):
             process.stdin.write(json.dumps(line).encode() + b"\n")

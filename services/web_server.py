@@ -7,11 +7,12 @@ import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import FrameType
+from typing import Any
 
 from gnomon.lattice import GnomonError
 from gnomon.services.service_settings import ServiceSettings
 
-__all__ = ["MissingServicesError", "check_installed", "is_loopback", "serve_services", "warm_up"]
+__all__ = ["MissingServicesError", "check_installed", "is_loopback", "serve_app", "serve_services", "warm_up"]
 
 #: Libraries of the extra.
 LIBRARIES = ("fastapi", "uvicorn", "h5py")
@@ -59,22 +60,32 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
 
     Port 0 takes a free one. Raises OSError if the address cannot be listened on.
     """
-    import uvicorn
-
     from gnomon.services.job_runner import JobRunner
     from gnomon.services.web_app import make_app
 
     jobs = JobRunner(settings)
+    serve_app(make_app(settings, jobs), settings.host, settings.port, ready, jobs.end_streams)
+
+
+def serve_app(
+    app: Any, host: str, port: int, ready: Callable[[str], None], ending: Callable[[], None] | None = None
+) -> None:
+    """Serve an application as `serve_services` does; `ending` is called at the signal.
+
+    It lets go of clients that follow something: they would be waited for.
+    """
+    import uvicorn
 
     class Server(uvicorn.Server):
-        """Lets clients that follow a job go when the services end: they would be waited for."""
+        """Calls `ending` in the loop."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            asyncio.get_running_loop().call_soon_threadsafe(jobs.end_streams)
+            if ending is not None:
+                asyncio.get_running_loop().call_soon_threadsafe(ending)
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
-        make_app(settings, jobs),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -83,7 +94,7 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = Server(config)
-    listening = _listen(settings.host, settings.port)
+    listening = _listen(host, port)
     # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
+from gnomon.ioc.base.keeping_config import RecorderConfig, ResultsConfig, StoreConfig
 from gnomon.ioc.base.section import Section
 from gnomon.ioc.base.yaml_lines import line_of, repeated_key
 from gnomon.lattice import GnomonError
@@ -31,6 +32,7 @@ __all__ = [
     "NetworkConfig",
     "PublishConfig",
     "RecorderConfig",
+    "ResultsConfig",
     "Section",
     "ShadowConfig",
     "StoreConfig",
@@ -102,39 +104,6 @@ class PublishConfig(Section):
         default=None,
         description="repeat the PVs of each monitor too, as monitors of a real machine read on; by default, role "
         "machine does",
-    )
-
-
-class RotateConfig(Section):
-    """Moving older commands out of the journal, into parts beside it that every command of `gnomon log` still reads."""
-
-    megabytes: float | None = Field(
-        default=256.0, gt=0.0, description="move them when the journal has grown to this size [MB]; null: never"
-    )
-    days: float | None = Field(
-        default=None, gt=0.0, description="move them when the oldest one has this age [days]; null: never"
-    )
-
-
-class RecorderConfig(Section):
-    """The journal."""
-
-    journal: Path | None = Field(
-        default=None,
-        description="journal file, relative to the configuration; by default, one file for each machine and prefix",
-    )
-    restore: bool = Field(
-        default=False, description="start with the last settings recorded in the journal, not with nominal settings"
-    )
-    rotate: RotateConfig = RotateConfig()
-
-
-class StoreConfig(Section):
-    """The embedded document store."""
-
-    path: Path | None = Field(
-        default=None,
-        description="file of the store, relative to the configuration; by default, in the user's data folder",
     )
 
 
@@ -373,6 +342,7 @@ class Config(Section):
     publish: PublishConfig = PublishConfig()
     recorder: RecorderConfig = RecorderConfig()
     store: StoreConfig = StoreConfig()
+    results: ResultsConfig = ResultsConfig()
     forks: ForksConfig = ForksConfig()
     faults: FaultsConfig = FaultsConfig()
     services: ServicesConfig = ServicesConfig()

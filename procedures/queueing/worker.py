@@ -25,7 +25,7 @@ BLUESKY_STUBS = ("mv", "mvr", "sleep")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A ring, the protocol of its devices, and where results go; `store` None: the folder alone."""
+    """A ring, the protocol of its devices, and where results go: as in `Results`."""
 
     machine: str = "bessy2"
     prefix: str = "TWIN:"
@@ -33,6 +33,7 @@ class WorkerSettings:
     pvs: str | None = None
     results: Path
     store: Path | None = None
+    catalogue: str | None = None
 
 
 def worker_namespace(**settings: Any) -> dict[str, Any]:
@@ -107,13 +108,18 @@ def _open(settings: WorkerSettings) -> "MachineSession":
 
 def _keep(settings: WorkerSettings, run: "Run") -> None:
     """Store a run, and show its outcome in the console of the worker."""
-    from gnomon.procedures.results import Results
+    from gnomon.procedures.results import NotPublishedError, Results
     from gnomon.procedures.summaries import summarise
 
-    path = Results(settings.results, settings.store).save(run)
+    results = Results(settings.results, settings.store, settings.catalogue)
+    path = results.save(run)
     for line in summarise(run):
         _say(f"  {line.name}: {line.value} {line.unit}".rstrip())
     _say(f"{run.name}: {run.status}; {path}")
+    try:
+        results.publish(path)
+    except NotPublishedError as error:  # the run is kept, and the queue goes on
+        _say(f"attention: {error}")
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from gnomon.cli import applying, results_folder
 from gnomon.cli.connection import Connection
 from gnomon.clients.server_choice import Target
+from gnomon.ioc.base.config import ConfigError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from unit.cli import commands
@@ -99,3 +100,18 @@ def test_the_machine_is_the_one_that_was_named_or_that_the_server_tells() -> Non
     assert applying.machine_of(Connection(), telling) == "mls"
     with pytest.raises(typer.BadParameter, match="does not tell its machine"):
         applying.machine_of(Connection(), silent)
+
+
+def test_publish_wants_a_catalogue_in_the_configuration(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProcedureError, match=r"give its address in results\.tiled of the configuration"):
+        commands.gnomon("results", "publish", "orm", "--results", folder)
+    config = tmp_path / "config.yaml"
+    config.write_text("results: {tiled: 'http://127.0.0.1:1/api/v1?api_key=secret'}\n")
+    with pytest.raises(ConfigError, match=r"results\.tiled"):
+        commands.gnomon("results", "publish", "orm", "--results", folder, "--config", config)
+
+
+def test_serve_without_tiled_names_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnomon.procedures.tiled_catalogue.find_spec", lambda name: None)
+    with pytest.raises(ProcedureError, match=r"pip install 'gnomon\[tiled\]'"):
+        commands.gnomon("results", "serve", "--results", folder)
