@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
-from gnomon.ioc.base.keeping_config import RecorderConfig, ResultsConfig, StoreConfig
+from gnomon.ioc.base.keeping_config import RecorderConfig, ResultsConfig, RotateConfig, StoreConfig
 from gnomon.ioc.base.section import Section
 from gnomon.ioc.base.yaml_lines import line_of, repeated_key
 from gnomon.lattice import GnomonError
@@ -33,6 +33,7 @@ __all__ = [
     "PublishConfig",
     "RecorderConfig",
     "ResultsConfig",
+    "RotateConfig",
     "Section",
     "ShadowConfig",
     "StoreConfig",
