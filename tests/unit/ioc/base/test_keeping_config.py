@@ -12,7 +12,7 @@ def test_address_of_a_catalogue_is_taken(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["tiled.example.org", "file:///x", "http://h/api/v1?api_key=x", "http://h/a b"])
-def test_what_is_not_an_address_or_holds_a_key_is_refused(address: str) -> None:
+def test_text_that_is_not_an_address_or_holds_a_key_is_refused(address: str) -> None:
     with pytest.raises(ValidationError):
         ResultsConfig(tiled=address)
 
