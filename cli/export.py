@@ -105,6 +105,7 @@ def queueserver(
     told = {
         "machine": settings.machine, "prefix": settings.prefix, "protocol": protocol, "pvs": settings.pvs or None,
         "results": place.folder.resolve(), "store": place.store, "catalogue": place.catalogue,
+        "scripts": settings.services.scripts and settings.services.scripts.resolve(),
     }  # fmt: skip
     made = start_files(folder.resolve(), told, redis, port, port + 10)
     if there := [name for name in made.texts if not force and (folder / name).exists()]:

@@ -12,9 +12,8 @@ from bluesky.utils import FailedStatus, Msg, RequestAbort, RequestStop
 from gnomon.lattice import GnomonError
 from gnomon.procedures.documents import Run
 from gnomon.procedures.machine_session import MachineSession
-from gnomon.procedures.measuring import MeasureOptions, prepare_measurement
+from gnomon.procedures.measuring import PendingMeasurement
 from gnomon.procedures.plans import Recording
-from gnomon.procedures.procedure_options import ProcedureOptions
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
@@ -30,7 +29,7 @@ TOLD = 10
 
 def measuring_plan(
     name: str,
-    options: MeasureOptions | ProcedureOptions,
+    prepare: Callable[[MachineSession, "RingDevices", Recording], PendingMeasurement],
     devices: "RingDevices",
     open_session: Callable[[], MachineSession],
     keep: Callable[[Run], object],
@@ -39,32 +38,26 @@ def measuring_plan(
     """Measure with the devices of the worker, and hand the run to `keep`, also if it failed or was aborted.
 
     Returns the run's name, which is in the start document, too (`gnomon.run`). The machine is left as it was found.
-    Raises what the devices raise.
+    Raises what the devices and the analysis raise.
     """
     # One thread of its own: clients of Channel Access stay in the thread that made them.
     with ThreadPoolExecutor(1, thread_name_prefix="procedure") as executor:
         session = yield from _beside(executor, open_session)
+        recording = Recording(notice=lambda text: say(f"{name}: {text}"))
+        recording.listener = lambda _: _tell(recording, name, say)
         try:
-            return (yield from _measured(executor, name, options, devices, session, keep, say))
+            pending = yield from _beside(executor, lambda: prepare(session, devices, recording))
+            return (yield from _measured(executor, pending, session, keep))
         finally:
             executor.submit(session.client.close).result()
 
 
 def _measured(
-    executor: ThreadPoolExecutor,
-    name: str,
-    options: MeasureOptions | ProcedureOptions,
-    devices: "RingDevices",
-    session: MachineSession,
-    keep: Callable[[Run], object],
-    say: Callable[[str], None],
+    executor: ThreadPoolExecutor, pending: PendingMeasurement, session: MachineSession, keep: Callable[[Run], object]
 ) -> Plan[str]:
-    recording = Recording(notice=say)
-    recording.listener = lambda _: _tell(recording, name, say)
-    pending = yield from _beside(executor, lambda: prepare_measurement(name, session, devices, options, recording))
     told = {
         "run": pending.name,
-        "procedure": name,
+        "procedure": pending.procedure,
         "machine": session.machine,
         "prefix": session.prefix,
         "lattice_id": pending.before.lattice_id,
@@ -81,10 +74,24 @@ def _measured(
         raise
     finally:
         if data is not None or failure is not None:
-            stopped = isinstance(failure, RequestAbort | RequestStop)
-            run = yield from _beside(executor, lambda: pending.finished(data, failure, stopped))
+            run, wrong = yield from _beside(executor, lambda: _analysed(pending, data, failure))
             yield from _beside(executor, lambda: keep(run))
+            if wrong is not None:
+                raise wrong
     return pending.name
+
+
+def _analysed(
+    pending: PendingMeasurement, data: Any, failure: BaseException | None
+) -> tuple[Run, BaseException | None]:
+    """Analyse; if that fails, the run has the raw data and the reason, which is returned, too."""
+    stopped = isinstance(failure, RequestAbort | RequestStop)
+    try:
+        return pending.finished(data, failure, stopped), None
+    except Exception as error:
+        if data is None:
+            raise
+        return pending.document(data, None, None, error, False), error
 
 
 def _tell(recording: Recording, name: str, say: Callable[[str], None]) -> None:

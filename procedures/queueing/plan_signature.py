@@ -96,7 +96,10 @@ def _is_number(annotation: Any) -> bool:
 
 
 def _type_text(annotation: Any, choice: str) -> tuple[str, dict[str, list[str]]]:
-    """Write a type as the queue server reads it, with the names of its choices. Raises TypeError for an unknown one."""
+    """Write a type as the queue server reads it, with the names of its choices.
+
+    Of others, which a user's script may have, the queue takes any value; the options document checks it.
+    """
     if hasattr(annotation, "__metadata__"):  # Annotated
         return _type_text(get_args(annotation)[0], choice)
     if annotation in (bool, int, float, str):
@@ -105,10 +108,11 @@ def _type_text(annotation: Any, choice: str) -> tuple[str, dict[str, list[str]]]
     if origin is Literal:
         return choice, {choice: [str(each) for each in arguments]}
     if origin in (Union, UnionType):
-        (inner,) = [each for each in arguments if each is not type(None)]
-        text, choices = _type_text(inner, choice)
-        return f"typing.Optional[{text}]", choices
-    if origin in (tuple, list):
+        inner = [each for each in arguments if each is not type(None)]
+        if len(inner) == 1 and len(arguments) == 2:
+            text, choices = _type_text(inner[0], choice)
+            return f"typing.Optional[{text}]", choices
+    if origin in (tuple, list) and arguments:
         text, choices = _type_text(arguments[0], choice)
         return f"typing.List[{text}]", choices
-    raise TypeError(f"a plan cannot have a parameter of type {annotation}")
+    return "typing.Any", {}

@@ -13,7 +13,10 @@ from gnomon.procedures.errors import ProcedureError
 if TYPE_CHECKING:
     from gnomon.procedures.documents import Run
     from gnomon.procedures.machine_session import MachineSession
+    from gnomon.procedures.measuring import PendingMeasurement
+    from gnomon.procedures.plans import Recording
     from gnomon.procedures.procedure_options import ProcedureOptions
+    from gnomon.procedures.runnable import Runnable
 
 __all__ = ["WorkerSettings", "worker_namespace"]
 
@@ -25,7 +28,7 @@ BLUESKY_STUBS = ("mv", "mvr", "sleep")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A ring, the protocol of its devices, and where results go: as in `Results`."""
+    """A ring, the protocol of its devices, where results go, as in `Results`, and the folder of user scripts."""
 
     machine: str = "bessy2"
     prefix: str = "TWIN:"
@@ -34,6 +37,7 @@ class WorkerSettings:
     results: Path
     store: Path | None = None
     catalogue: str | None = None
+    scripts: Path | None = None
 
 
 def worker_namespace(**settings: Any) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def worker_namespace(**settings: Any) -> dict[str, Any]:
     Nothing is connected: a device is when a plan first uses it, so that the worker starts before the ring's server.
     Raises ProcedureError without the extra, and DocumentError.
     """
-    paths = {name: Path(settings[name]) for name in ("results", "store") if settings.get(name) is not None}
+    paths = {name: Path(settings[name]) for name in ("results", "store", "scripts") if settings.get(name) is not None}
     told = WorkerSettings(**{**settings, **paths})
     try:
         import bluesky_queueserver  # noqa: F401
@@ -75,25 +79,31 @@ def _devices(ring: Any) -> dict[str, Any]:
 
 
 def _procedures(settings: WorkerSettings, ring: Any) -> dict[str, Callable[..., Any]]:
-    """Make a plan of each procedure that measures."""
+    """Make a plan of each procedure that measures, and of each user script."""
     from gnomon.procedures.queueing.plan_signature import plan_with_options
     from gnomon.procedures.runnable import RUNNABLE
+    from gnomon.procedures.user_scripts import load_scripts
 
+    scripts, broken = load_scripts(settings.scripts)
+    for error in broken:
+        _say(f"attention: {error}")
     return {
-        name.replace("-", "_"): plan_with_options(
-            name.replace("-", "_"), each.title, each.options, partial(_measure, name, settings, ring)
+        (plan := name.replace("-", "_")): plan_with_options(
+            plan, each.title, each.options, partial(_measure, each, settings, ring)
         )
-        for name, each in RUNNABLE.items()
-        if each.kind == "measurement"
+        for name, each in {**RUNNABLE, **scripts}.items()
+        if each.prepare is not None
     }
 
 
-def _measure(name: str, settings: WorkerSettings, ring: Any, options: "ProcedureOptions") -> Any:
-    from gnomon.procedures.measuring import measure_options
+def _measure(runnable: "Runnable", settings: WorkerSettings, ring: Any, options: "ProcedureOptions") -> Any:
     from gnomon.procedures.queueing.measuring_plan import measuring_plan
 
-    chosen = measure_options(name, options)
-    return measuring_plan(name, chosen, ring, partial(_open, settings), partial(_keep, settings), _say)
+    def prepare(session: "MachineSession", devices: Any, recording: "Recording") -> "PendingMeasurement":
+        assert runnable.prepare is not None
+        return runnable.prepare(session, devices, options, recording)
+
+    return measuring_plan(runnable.name, prepare, ring, partial(_open, settings), partial(_keep, settings), _say)
 
 
 def _open(settings: WorkerSettings) -> "MachineSession":
@@ -103,7 +113,7 @@ def _open(settings: WorkerSettings) -> "MachineSession":
     from gnomon.procedures.machine_session import MachineSession
 
     client = EpicsClient(choose_server(settings.prefix), settings.protocol, timeout_s=10.0)
-    return MachineSession(client, settings.machine)
+    return MachineSession(client, settings.machine, settings.pvs)
 
 
 def _keep(settings: WorkerSettings, run: "Run") -> None:

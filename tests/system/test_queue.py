@@ -25,6 +25,8 @@ from system.twin_process import TwinProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 #: Only a queue that hangs reaches it [s].
 LONG_S = 120.0
 
@@ -36,9 +38,11 @@ class Queue:
         self.twin, self.folder = twin, folder
         self.results = folder / "results"
         port = free_port()
+        config = folder / "config.yaml"
+        config.write_text(f"services: {{scripts: {EXAMPLES / 'scripts'}}}\n")
         made = twin.gnomon(
             "export", "queueserver", str(folder / "queue"), "--prefix", "P:", "--redis", redis,
-            "--port", str(port), "--results", str(self.results),
+            "--port", str(port), "--results", str(self.results), "--config", str(config),
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         self.log = folder / "queue.log"
@@ -169,6 +173,15 @@ def test_alignment_finds_the_beam_in_a_quadrupole_that_was_displaced(queue: Queu
         assert lattice_id(queue) == before
     finally:
         queue.twin.gnomon("put", "P:Q3M2T7R:x:set=0", "P:Q3M2T7R:y:set=0", "--prefix", "P:")
+
+
+def test_a_user_script_is_a_plan_whose_run_is_stored(queue: Queue) -> None:
+    before = lattice_id(queue)
+    run = queue.run("orbit_return", steerer="HS4P1D1R", times=2)
+    assert run.procedure == "orbit-return"
+    assert run.outcome is not None
+    assert run.outcome["largest_mm"] == pytest.approx(0.0, abs=1e-9)
+    assert lattice_id(queue) == before
 
 
 def test_plans_of_bluesky_use_the_devices_by_name(queue: Queue) -> None:

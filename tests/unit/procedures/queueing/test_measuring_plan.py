@@ -11,7 +11,7 @@ from bluesky.utils import FailedStatus, RequestAbort
 from gnomon.lattice import Ring
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.measuring import MeasureOptions
+from gnomon.procedures.measuring import MeasureOptions, PendingMeasurement, prepare_measurement
 from gnomon.procedures.queueing.measuring_plan import measuring_plan
 from unit.procedures.noisy_ring import NoisyRing
 from unit.procedures.plans.fake_ring import FakeSession, fake_devices
@@ -43,7 +43,11 @@ class Desk:
 
     def plan(self, *names: str, **options: Any) -> Any:
         chosen = MeasureOptions(devices=names or ("HS4P1D1R", "VS3P1D1R"), **options)
-        return measuring_plan("orm", chosen, self.devices, lambda: self.session, self.kept.append, self.said.append)
+
+        def prepare(session: Any, devices: Any, recording: Any) -> PendingMeasurement:
+            return prepare_measurement("orm", session, devices, chosen, recording)
+
+        return measuring_plan("orm", prepare, self.devices, lambda: self.session, self.kept.append, self.said.append)
 
 
 @pytest.fixture

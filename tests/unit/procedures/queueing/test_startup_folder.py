@@ -13,7 +13,7 @@ from gnomon.procedures.queueing import start_files
 
 SETTINGS: dict[str, Any] = {
     "machine": "bessy2", "prefix": "TWIN:", "protocol": "pva", "pvs": None, "results": Path("/r/it's"), "store": None,
-    "catalogue": None,
+    "catalogue": None, "scripts": None,
 }  # fmt: skip
 
 
