@@ -27,6 +27,11 @@ def end_connections_with_process() -> None:
     _Ending.with_process = True
 
 
+def end_at_once() -> None:
+    """Say that nothing is left to be done: the process need not take its modules and threads apart when it ends."""
+    _Ending.left_open = True
+
+
 def end_process(code: int | str | None) -> NoReturn:
     """End the process; at once if connections were left open, whose threads would keep it for a while."""
     if _Ending.left_open and not isinstance(code, str):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.connection import end_at_once
 from gnomon.cli.options import ConfigFile, configure
 from gnomon.cli.results_folder import ResultsFolder
 
@@ -80,3 +81,4 @@ def services(
         console.print("ready", markup=False)
 
     serve_services(settings, ready)
+    end_at_once()

@@ -13,6 +13,7 @@ __all__ = [
     "NotFoundError",
     "NotReachedError",
     "RefusedError",
+    "SeveralServersError",
     "StaleReadingError",
 ]
 
@@ -23,6 +24,10 @@ class ClientError(GnomonError):
 
 class NoServerError(ClientError):
     """No server runs, or several do and none was chosen; the text says how to choose."""
+
+
+class SeveralServersError(NoServerError):
+    """Several servers run, and nothing chooses one."""
 
 
 class NotFoundError(ClientError):

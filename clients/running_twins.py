@@ -7,30 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from gnomon.clients.epics_client import EpicsClient
-from gnomon.clients.errors import NoServerError
+from gnomon.clients.errors import SeveralServersError
 from gnomon.clients.server_choice import Target, choose_servers
 from gnomon.ioc.base.running_servers import RunningServer
 
-__all__ = ["ClientPool", "SeveralServersError", "choose_one", "server_document"]
+__all__ = ["ClientPool", "choose_one", "server_document"]
 
 #: Key of a client: the process and its start, so that a server which was started again gets a new one.
 Key = tuple[str, tuple[tuple[str, str], ...], int, int]
-
-
-class SeveralServersError(NoServerError):
-    """Several servers run, and nothing chooses one; `servers` are those."""
-
-    def __init__(self, servers: tuple[RunningServer, ...]) -> None:
-        listed = "; ".join(server.describe() for server in servers)
-        super().__init__(f"several servers run; choose one by its prefix or process: {listed}")
-        self.servers = servers
 
 
 def choose_one(prefix: str | None, server: str | None = None) -> Target:
     """Find the twin of a prefix, of a process, or the only one. Raises SeveralServersError, NoServerError."""
     found = choose_servers(prefix, server=server)
     if len(found) > 1:
-        raise SeveralServersError(tuple(each.server for each in found if each.server is not None))
+        listed = "; ".join(each.describe() for each in found)
+        raise SeveralServersError(f"several servers run; choose one by its prefix or process: {listed}")
     return found[0]
 
 

@@ -48,6 +48,7 @@ class EventStreams:
 
     def __init__(self, max_open: int) -> None:
         self._max_open = max_open
+        self._ending = asyncio.Event()
         self.open = 0
 
     def answer(self, events: AsyncIterator[Event]) -> StreamingResponse:
@@ -64,6 +65,14 @@ class EventStreams:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return _CountedStream(self, events, headers)
 
+    def end(self) -> None:
+        """End all streams, and those that begin later at once: the services end, and must not wait for clients."""
+        self._ending.set()
+
+    async def wait_for_end(self) -> None:
+        """Return when all streams are to end."""
+        await self._ending.wait()
+
     def closed(self) -> None:
         """Count one stream less."""
         self.open -= 1
@@ -73,7 +82,7 @@ class _CountedStream(StreamingResponse):
     """A stream that is counted until it has ended, however it ends."""
 
     def __init__(self, streams: EventStreams, events: AsyncIterator[Event], headers: dict[str, str]) -> None:
-        super().__init__(_encoded(events), 200, headers, EVENT_STREAM)
+        super().__init__(_encoded(events, streams), 200, headers, EVENT_STREAM)
         self._streams = streams
         self._events = events
 
@@ -88,13 +97,27 @@ class _CountedStream(StreamingResponse):
                 await asyncio.shield(close())
 
 
-async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _encoded(events: AsyncIterator[Event], streams: EventStreams) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
+    ending = asyncio.ensure_future(streams.wait_for_end())
+    try:
+        async for each in _with_heartbeat(events, ending):
+            yield each
+    finally:
+        ending.cancel()
+
+
+async def _with_heartbeat(events: AsyncIterator[Event], ending: "asyncio.Future[None]") -> AsyncIterator[bytes]:
+    """Yield encoded events and a comment when there was none for a while, until the events or all streams end."""
     while True:
         coming = asyncio.ensure_future(anext(events, None))
+        awaited: set[asyncio.Future[Any]] = {coming, ending}
         try:
-            while not (await asyncio.wait({coming}, timeout=HEARTBEAT_S))[0]:
-                yield KEEPALIVE_COMMENT
+            while not coming.done():
+                if ending.done():
+                    return
+                if not (await asyncio.wait(awaited, timeout=HEARTBEAT_S, return_when="FIRST_COMPLETED"))[0]:
+                    yield KEEPALIVE_COMMENT
         finally:
             if not coming.done():
                 coming.cancel()

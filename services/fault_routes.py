@@ -20,7 +20,7 @@ def fault_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
     """Make the routes of faults."""
     read = [Depends(needs(settings.tokens, "read"))]
     write = [Depends(needs(settings.tokens, "full"))]
-    router = APIRouter(prefix="/v1/faults", tags=["faults"], responses=problems(*ALWAYS, 404))
+    router = APIRouter(prefix="/v1/faults", tags=["faults"], responses=problems(*ALWAYS, 404, 409))
 
     @router.get("", dependencies=read)
     async def list_active_faults(chosen: ChosenServer) -> FaultList:

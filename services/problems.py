@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from gnomon.clients.errors import NoAnswerError, NoServerError, NotFoundError
+from gnomon.clients.errors import NoAnswerError, NoServerError, NotFoundError, SeveralServersError
 from gnomon.lattice import GnomonError, Lattice, LatticeError, RefusedValue
 from gnomon.lattice.text import printable, shorten
 from gnomon.recorder import JournalError, ReviewError
@@ -32,6 +32,7 @@ TITLES = {
 
 #: What becomes of errors of clients: status, and what to do.
 _KINDS: tuple[tuple[type[GnomonError], int, str], ...] = (
+    (SeveralServersError, 409, "give the prefix or the process of one of them, as `?prefix=TWIN:` or `?server=PID`"),
     (NoServerError, 404, "GET /v1/servers lists the running servers; `gnomon serve` starts one"),
     (NotFoundError, 404, "GET /v1/readings?name=PATTERN lists PVs by pattern"),
     (NoAnswerError, 503, "check that the server runs: GET /v1/state; a setting may be made: GET /v1/recordings says"),

@@ -10,7 +10,7 @@ from gnomon.services.access_tokens import Role, Tokens
 from gnomon.services.problems import PROBLEM_JSON, TITLES, Problem, ProblemError
 
 #: What every route that needs a token may answer.
-ALWAYS = (400, 401, 413, 422, 503, 504)
+ALWAYS = (400, 401, 408, 413, 422, 503, 504)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

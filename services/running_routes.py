@@ -30,7 +30,7 @@ def running_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
     """Make the routes of running servers."""
     read = [Depends(needs(settings.tokens, "read"))]
     write = [Depends(needs(settings.tokens, "full"))]
-    router = APIRouter(prefix="/v1", tags=["running servers"], responses=problems(*ALWAYS))
+    router = APIRouter(prefix="/v1", tags=["running servers"], responses=problems(*ALWAYS, 404, 409))
 
     @router.get("/servers", dependencies=read)
     async def list_servers() -> ServerList:
@@ -38,13 +38,13 @@ def running_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
         servers = await twins.run("listing servers", running_servers)
         return ServerList.model_validate({"servers": [server_document(server) for server in servers]})
 
-    @router.get("/state", dependencies=read, responses=problems(404))
+    @router.get("/state", dependencies=read)
     async def read_state(chosen: ChosenServer) -> ServerState:
         """Show a server as `gnomon status` does: what needs attention, beam, tunes, orbit, model, faults, journal."""
         told = await twins.ask("reading the state", chosen, lambda client: read_overview(client, 0).to_json())
         return ServerState.model_validate(told)
 
-    @router.get("/readings", dependencies=read, responses=problems(404))
+    @router.get("/readings", dependencies=read)
     async def read_pvs(
         chosen: ChosenServer,
         name: Annotated[
@@ -55,7 +55,7 @@ def running_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
         """Read PVs of a server, given by name or pattern, with or without the prefix."""
         return await twins.ask("reading PVs", chosen, lambda client: _readings(client, name))
 
-    @router.post("/settings", dependencies=write, responses=problems(403, 404))
+    @router.post("/settings", dependencies=write, responses=problems(403))
     async def make_settings(chosen: ChosenServer, asked: NewSettings) -> MadeSettings:
         """Write setpoints of a gnomon server as one command, all or none; answered when the new orbit is out.
 
@@ -64,20 +64,20 @@ def running_router(settings: ServiceSettings, twins: TwinAccess) -> APIRouter:
         values = _values(asked)
         return await twins.ask("making settings", chosen, lambda client: _set(client, values, asked.note))
 
-    @router.get("/forks", dependencies=read, responses=problems(404))
+    @router.get("/forks", dependencies=read)
     async def list_forks(chosen: ChosenServer) -> ForkList:
         """List the forks of a server."""
         forks = await twins.ask("listing forks", chosen, lambda client: client.call("dt:fork", {"do": "list"}))
         return ForkList.model_validate({"forks": forks})
 
-    @router.post("/forks", status_code=201, dependencies=write, responses=problems(403, 404))
+    @router.post("/forks", status_code=201, dependencies=write, responses=problems(403))
     async def add_fork(chosen: ChosenServer, new: NewFork) -> ForkAnswer:
         """Add a copy of a running twin, with a prefix, a lattice and a journal of its own."""
         given = new.model_dump(exclude={"nominal"}, exclude_none=True) | ({"nominal": "true"} if new.nominal else {})
         made = await twins.ask("adding a fork", chosen, lambda client: client.call("dt:fork", {**given, "do": "add"}))
         return ForkAnswer.model_validate(made)
 
-    @router.delete("/forks/{name}", dependencies=write, responses=problems(403, 404))
+    @router.delete("/forks/{name}", dependencies=write, responses=problems(403))
     async def drop_fork(chosen: ChosenServer, name: Annotated[str, Path(max_length=50)]) -> ForkAnswer:
         """End a fork; its journal is kept."""
         dropped = await twins.ask(

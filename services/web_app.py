@@ -68,6 +68,7 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
     store = LatticeStore(settings.limits.lattices, settings.limits.rings)
     calculations = Calculations(settings.limits)
     twins, streams = TwinAccess(settings.limits), EventStreams(settings.limits.streams)
+    app.state.streams = streams
     describe(app)
     _answer_errors(app)
 

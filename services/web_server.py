@@ -64,7 +64,13 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
     from gnomon.services.web_app import make_app
 
     jobs = JobRunner(settings)
-    serve_app(make_app(settings, jobs), settings.host, settings.port, ready, jobs.end_streams)
+    app = make_app(settings, jobs)
+
+    def ending() -> None:
+        jobs.end_streams()
+        app.state.streams.end()
+
+    serve_app(app, settings.host, settings.port, ready, ending)
 
 
 def serve_app(

@@ -106,6 +106,22 @@ async def test_a_quiet_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -
     assert text.endswith(b"event: message\ndata: 1\n\n")
 
 
+async def test_all_streams_end_with_the_services() -> None:
+    streams, ended = EventStreams(2), list[bool]()
+
+    def produce(give: Give, end: threading.Event) -> None:
+        give(Event(1))
+        end.wait()
+        ended.append(True)
+
+    asyncio.get_running_loop().call_later(0.02, streams.end)
+    text = await sent(streams, events_of_thread(produce, "test"))
+    assert text.endswith(b"data: 1\n\n")
+    while not ended:
+        await asyncio.sleep(0.001)
+    assert b"data" not in await sent(streams, counting(10**9, []))
+
+
 async def test_too_many_streams_are_refused() -> None:
     streams = EventStreams(0)
     with pytest.raises(ProblemError, match="streams of events"):
