@@ -17,6 +17,7 @@ from gnomon.services import dashboard
 from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
+from gnomon.services.dashboard.live_hub import LiveHub
 from gnomon.services.event_stream import EventStreams
 from gnomon.services.fault_routes import fault_router
 from gnomon.services.job_routes import job_router
@@ -41,17 +42,19 @@ A lattice never changes: an update makes a new one, whose id is a hash of its co
 `Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
 
 
-def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> FastAPI:
-    """Make the application; `runner` is that of its jobs.
+def make_app(settings: ServiceSettings, runner: JobRunner | None = None, hub: LiveHub | None = None) -> FastAPI:
+    """Make the application; `runner` is that of its jobs, `hub` has the live values of its pages.
 
     Its pages of interactive documentation are left out: they would load from the internet.
     """
     jobs = JobRunner(settings) if runner is None else runner
+    live = LiveHub(settings.prefixes) if hub is None else hub
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         jobs.open()
         yield
+        live.close()
         await jobs.close()
 
     app = FastAPI(
@@ -93,13 +96,13 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None) -> Fast
     scripts = ScriptRoutes(settings.scripts)
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
     _describe(app, scripts)
-    _mount_dashboard(app, settings, jobs)
+    _mount_dashboard(app, settings, live, jobs)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
     return app
 
 
-def _mount_dashboard(app: FastAPI, settings: ServiceSettings, jobs: JobRunner) -> None:
+def _mount_dashboard(app: FastAPI, settings: ServiceSettings, live: LiveHub, jobs: JobRunner) -> None:
     """Add the pages, or say which extra they need."""
 
     @app.get("/", include_in_schema=False)
@@ -110,7 +113,7 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings, jobs: JobRunner) -
     if dashboard.is_installed():
         from gnomon.services.dashboard.page_server import make_dashboard
 
-        app.mount(dashboard.BASE, make_dashboard(settings, jobs))
+        app.mount(dashboard.BASE, make_dashboard(settings, live, jobs))
         return
 
     @app.get(f"{dashboard.BASE}/", include_in_schema=False)

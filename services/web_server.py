@@ -1,6 +1,7 @@
 """Serving the application with uvicorn until a signal."""
 
 import asyncio
+import gc
 import ipaddress
 import signal
 import socket
@@ -60,15 +61,18 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> N
 
     Port 0 takes a free one. Raises OSError if the address cannot be listened on.
     """
+    from gnomon.services.dashboard.live_hub import LiveHub
     from gnomon.services.job_runner import JobRunner
     from gnomon.services.web_app import make_app
 
     jobs = JobRunner(settings)
-    app = make_app(settings, jobs)
+    hub = LiveHub(settings.prefixes)
+    app = make_app(settings, jobs, hub)
 
     def ending() -> None:
         jobs.end_streams()
         app.state.streams.end()
+        hub.close()
 
     serve_app(app, settings.host, settings.port, ready, ending)
 
@@ -100,6 +104,7 @@ def serve_app(
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = Server(config)
+    gc.freeze()  # all that was imported and made; walking through it takes most of a second at the end
     listening = _listen(host, port)
     # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}

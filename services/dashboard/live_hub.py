@@ -42,6 +42,7 @@ class LiveHub:
         self._make_feed = make_feed
         self._feeds: dict[str, PrefixFeed] = {}
         self._pages = 0
+        self._closing = False
         self._lock = Lock()
         self._targets: dict[str, Target] = {}
         self._listed_at = -LIST_S
@@ -72,7 +73,7 @@ class LiveHub:
         shown = {prefix: _Shown(prefix) for prefix in prefixes[:MAX_PREFIXES]}
         listed, sent_at = "", 0.0
         try:
-            while True:
+            while not self._closing:
                 targets = await asyncio.to_thread(self.targets) if self._is_old() else self._targets
                 parts = []
                 for each in shown.values():
@@ -113,7 +114,8 @@ class LiveHub:
                 self._feeds.pop(prefix).close()
 
     def close(self) -> None:
-        """End all feeds."""
+        """Let all pages go, and end all feeds, since the services end."""
+        self._closing = True
         for feed in self._feeds.values():
             feed.close()
         self._feeds.clear()

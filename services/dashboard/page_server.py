@@ -56,18 +56,19 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-def make_dashboard(settings: ServiceSettings, jobs: JobRunner) -> ASGIApp:
+def make_dashboard(settings: ServiceSettings, hub: LiveHub, jobs: JobRunner) -> ASGIApp:
     """Make the application that is mounted at `BASE`, in the event loop of the runner of jobs."""
-    parts = DashboardParts(settings, LiveHub(settings.prefixes), JobDesk(jobs))
+    parts = DashboardParts(settings, hub, JobDesk(jobs))
     sign_in = SignIn(settings.tokens)
+    pages = _dash(parts)
     routes = [
         Route("/login", _form, methods=["GET"]),
         Route("/login", _signing_in(sign_in), methods=["POST"]),
         Route("/logout", _signing_out(sign_in), methods=["POST"]),
         Route("/live", _live(parts.hub), methods=["GET"]),
-        Mount("/", app=cast(ASGIApp, WSGIMiddleware(_dash(parts).server, workers=THREADS))),
+        Mount("/", app=cast(ASGIApp, WSGIMiddleware(pages.server, workers=THREADS))),
     ]
-    guarded = Guard(Starlette(routes=routes), sign_in)
+    guarded = Guard(Starlette(routes=routes), sign_in, pages.csp_hashes())
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         parts.desk.take_loop()

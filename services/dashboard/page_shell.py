@@ -34,10 +34,11 @@ def shell(pages: Sequence[Page]) -> Component:
                 [
                     html.Div([html.Span(className="dot"), html.Span("connecting", id="link-text")], id="link"),
                     *(_cell(key, name) for key, name in STRIP),
-                    html.Div(id="attention"),
+                    html.Div(id="attention", role="status"),
                 ],
                 id="strip",
-                role="status",
+                role="group",
+                **attributes(aria_label="State of the twin"),
             ),
             html.Main(id="page", tabIndex=-1),
         ],

@@ -7,11 +7,12 @@ a restart of the services none.
 import hashlib
 import hmac
 import time
+from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gnomon.services.access_tokens import Role, Tokens
 
@@ -24,16 +25,10 @@ ROLE_HEADER = "x-gnomon-role"
 #: What needs no cookie: the form, and its style.
 OPEN_PATHS = ("/login", "/assets/")
 
+#: Nothing is loaded from elsewhere, and no other page can frame these. Plotly and React set styles of elements.
 CONTENT_SECURITY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
-#: Headers of every answer: nothing is loaded from elsewhere, and no other page can frame these.
-SAFE_HEADERS = (
-    (b"content-security-policy", CONTENT_SECURITY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
+    "default-src 'self'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -75,12 +70,19 @@ class SignIn:
 class Guard:
     """Lets only those who have signed in to the pages, and answers no request that another site has sent.
 
-    Without a cookie a page is answered by the form, everything else by 401.
+    Without a cookie a page is answered by the form, everything else by 401. `script_hashes` are those of the inline
+    scripts that Dash has; browsers run no others.
     """
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn) -> None:
+    def __init__(self, app: ASGIApp, sign_in: SignIn, script_hashes: Sequence[str] = ()) -> None:
         self._app = app
         self._sign_in = sign_in
+        policy = CONTENT_SECURITY.format(scripts="".join(f" {each}" for each in script_hashes))
+        self._headers = (
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,16 +92,32 @@ class Guard:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         role = self._sign_in.role(headers.get("cookie", ""))
         if scope["method"] not in ("GET", "HEAD") and not is_own(headers):
-            await _answer(send, 403, "this request comes from another site")
+            await self._answer(send, 403, "this request comes from another site")
         elif role is None and not path.startswith(OPEN_PATHS):
             wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
             where = f"{scope.get('root_path', '')}/login"
-            await (_answer(send, 303, "sign in", where) if wants_page else _answer(send, 401, "sign in first"))
+            await (
+                self._answer(send, 303, "sign in", where) if wants_page else self._answer(send, 401, "sign in first")
+            )
         else:
             own = ROLE_HEADER.encode()
             kept = [pair for pair in scope["headers"] if pair[0].lower() != own]
             scope = {**scope, "headers": [*kept, (own, (role or "").encode())]}
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, self._with_headers(send))
+
+    def _with_headers(self, send: Send) -> Send:
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+            await send(message)
+
+        return add
+
+    async def _answer(self, send: Send, status: int, text: str, location: str = "") -> None:
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._headers]
+        headers += [(b"location", location.encode())] if location else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
 
 
 def is_own(headers: Headers) -> bool:
@@ -109,22 +127,6 @@ def is_own(headers: Headers) -> bool:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
-
-
-def _with_headers(send: Send) -> Send:
-    async def add(message: "dict[str, object]") -> None:
-        if message["type"] == "http.response.start":
-            message = message | {"headers": [*message.get("headers", []), *SAFE_HEADERS]}  # type: ignore[misc]
-        await send(message)
-
-    return add  # type: ignore[return-value]
-
-
-async def _answer(send: Send, status: int, text: str, location: str = "") -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *SAFE_HEADERS]
-    headers += [(b"location", location.encode())] if location else []
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def _signature(token: str, text: str) -> str:

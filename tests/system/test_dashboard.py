@@ -1,5 +1,6 @@
 """The dashboard in a real browser without internet: it shows what the server says, or marks it as not of now."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,21 @@ def test_the_read_only_role_sees_nothing_that_changes_something(ring: Ring) -> N
             who.page.click("text=Sign out")
             who.page.wait_for_selector("#token")
             who.page.context.clear_cookies()
+
+
+def test_a_shadow_has_its_machine_beside_it_where_the_readings_are_fresh(ring: Ring) -> None:
+    values = {
+        "machine.role": {"v": "shadow"}, "monitor.names": {"v": ["A", "B", "C"]}, "monitor.s": {"v": [1, 2, 3]},
+        "orbit.difference.x": {"v": [0.5, 0.25, -1.0], "u": "mm"}, "residual.x": {"v": [0.25, 9.0, -0.5], "u": "mm"},
+        "residual.fresh": {"v": [1, 0, 1]},
+    }  # fmt: skip
+    told = {"t": 1, "p": {"TWIN:": {"state": "live", "why": "", "new": 1, "v": values}}, "servers": [["TWIN:", "T"]]}
+    with visitor(ring.url) as who:
+        who.sign_in()
+        answer = f"data: {json.dumps(told)}\n\n"
+        who.page.route("**/live?*", lambda route: route.fulfill(body=answer, content_type="text/event-stream"))
+        who.open("orbit", prefix="TWIN:")
+        who.wait_until(f"[{drawn('orbit-x', 1)}, {drawn('orbit-x', 2)}].join() === '0.75,NaN,-1.5,0.25,NaN,-0.5'")
 
 
 # The last test: it ends the twin and the services of all of them.

@@ -30,6 +30,9 @@
 
   gnomon.colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 
+  // A prefix as people see it.
+  gnomon.named = prefix => prefix || "(no prefix)";
+
   // Numbers as text.
   gnomon.number = (value, digits = 4) =>
     typeof value !== "number" || !Number.isFinite(value) ? "–" : value.toFixed(digits).replace(/^-/, "−");
@@ -153,7 +156,7 @@
     const value = which === "beside" ? live.beside : live.prefix;
     const others = live.servers.filter(([prefix]) => which !== "beside" || prefix !== live.prefix).map(each => each.slice(0, 2));
     const shown = [...(none ? [[null, none]] : []), ...others];
-    if (value !== null && !others.some(([prefix]) => prefix === value)) shown.push([value, `${value || "(no prefix)"}, gone`]);
+    if (value !== null && !others.some(([prefix]) => prefix === value)) shown.push([value, `${gnomon.named(value)}, gone`]);
     if (!shown.length) shown.push([null, "none runs here"]);
     const wanted = JSON.stringify([shown, value]);
     if (place.dataset.shown === wanted) return;

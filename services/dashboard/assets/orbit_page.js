@@ -26,45 +26,60 @@
     return bad.gone ? "disconnected" : `INVALID${bad.a ? `: ${bad.a}` : ""}`;
   }
 
+  // What stands beside the orbit: {name, problem, readings}. For a shadow it is the machine that it follows, as far as
+  // the machine's readings are fresh, unless a twin was chosen; null where there is nothing.
+  function besideOrbit(live, plane, mine) {
+    if (live.beside !== null) {
+      const entry = live.get(`orbit.difference.${plane}`, "beside");
+      const problem = why(live, [entry], "beside");
+      return { name: gnomon.named(live.beside), problem, readings: problem ? null : scaled(entry, "mm") };
+    }
+    const role = live.get("machine.role"), residual = live.get(`residual.${plane}`), fresh = array(live.get("residual.fresh"));
+    if (!role || role.v !== "shadow" || !residual) return null;
+    const problem = why(live, [residual]), values = scaled(residual, "mm");
+    if (problem || !sameLength(values, mine)) return { name: "machine", problem: problem || "no readings of the machine", readings: null };
+    const readings = Array.from(values, (value, i) => (fresh && !fresh[i] ? NaN : mine[i] + value));
+    return { name: "machine", problem: "", readings };
+  }
+
   function orbitFigure(live, plane) {
-    const keys = [`orbit.difference.${plane}`, `reference.${plane}`, "monitor.s", "monitor.names", `orbit.difference.rms.${plane}`];
+    const keys = [`orbit.difference.${plane}`, "monitor.s", "monitor.names", `residual.${plane}`, "residual.fresh", "machine.role"];
     const version = live.version(keys) + (live.beside !== null ? live.version(keys, "beside") : "") + live.beside;
     if (seen[`orbit-${plane}`] === version) return;
     seen[`orbit-${plane}`] = version;
-    const difference = live.get(keys[0]), positions = live.get(keys[2]);
+    const difference = live.get(keys[0]), positions = live.get(keys[1]);
     const problem = why(live, [difference, positions]);
-    const s = scaled(positions, "m"), y = scaled(difference, "mm"), names = array(live.get(keys[3]));
-    const besideEntry = live.beside !== null ? live.get(keys[0], "beside") : null;
-    const besideProblem = live.beside !== null ? why(live, [besideEntry], "beside") : "";
-    const other = besideProblem ? null : scaled(besideEntry, "mm");
+    const s = scaled(positions, "m"), y = scaled(difference, "mm"), names = array(live.get(keys[2]));
+    const beside = besideOrbit(live, plane, y), compared = beside !== null;
+    const other = compared ? beside.readings : null;
     const traces = () => {
       const made = [];
       if (s && y) made.push({
-        x: s, y, text: names, name: live.prefix, mode: "lines+markers", line: { color: gnomon.colour(plane), width: 1.5 },
+        x: s, y, text: names, name: gnomon.named(live.prefix), mode: "lines+markers", line: { color: gnomon.colour(plane), width: 1.5 },
         marker: { color: gnomon.colour(plane), size: 5 }, hovertemplate: "%{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>",
       });
       if (s && sameLength(other, s)) {
         made.push({
-          x: s, y: other, text: names, name: live.beside, mode: "markers",
+          x: s, y: other, text: names, name: beside.name, mode: "markers",
           marker: { color: gnomon.colour("beside"), size: 8, symbol: "circle-open", line: { width: 1.5 } },
-          hovertemplate: `${live.beside} %{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>`,
+          hovertemplate: `${beside.name} %{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>`,
         });
         made.push({
-          x: s, y: Array.from(other, (value, i) => value - y[i]), text: names, name: `${live.beside} less ${live.prefix}`,
+          x: s, y: Array.from(other, (value, i) => value - y[i]), text: names, name: `${beside.name} less ${gnomon.named(live.prefix)}`,
           type: "bar", yaxis: "y2", marker: { color: gnomon.colour("residual") },
           hovertemplate: "%{text}<br>residual %{y:.4f} mm<extra></extra>",
         });
       }
       return made;
     };
-    const compared = live.beside !== null;
     const layout = () => ({
       xaxis: { title: "s [m]", anchor: compared ? "y2" : "y", range: s && s.length ? [0, Math.ceil(s[s.length - 1])] : undefined },
       yaxis: { title: `${plane} [mm]`, domain: compared ? [0.42, 1] : [0, 1], rangemode: "tozero" },
       ...(compared ? { yaxis2: { title: "residual [mm]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: compared, margin: { l: 62, r: 14, t: compared ? 28 : 10, b: 42 },
     });
-    gnomon.draw(`orbit-${plane}`, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
+    const besideProblem = compared ? beside.problem : "";
+    gnomon.draw(`orbit-${plane}`, traces, layout, !problem && !besideProblem, problem || (compared ? `${beside.name}: ${besideProblem}` : ""));
   }
 
   function opticsFigure(live, name, quantity, label) {
@@ -83,13 +98,13 @@
     const traces = () => PLANES.flatMap((plane, i) => {
       const made = [];
       if (s && values[i]) made.push({
-        x: s, y: values[i], text: names, name: others.length ? `${plane}, ${live.prefix}` : plane, mode: "lines",
+        x: s, y: values[i], text: names, name: others.length ? `${plane}, ${gnomon.named(live.prefix)}` : plane, mode: "lines",
         line: { color: gnomon.colour(plane), width: 1.5, dash: plane === "y" ? "solid" : "solid" },
         hovertemplate: `%{text}<br>s = %{x:.3f} m<br>${plane}: %{y:.4f} m<extra></extra>`,
       });
       if (s && values[i] && sameLength(others[i], s)) {
         made.push({
-          x: s, y: others[i], name: `${plane}, ${live.beside}`, mode: "lines", hoverinfo: "skip",
+          x: s, y: others[i], name: `${plane}, ${gnomon.named(live.beside)}`, mode: "lines", hoverinfo: "skip",
           line: { color: gnomon.colour(plane), width: 2, dash: "dot" },
         });
         made.push({
@@ -107,7 +122,7 @@
       ...(compared ? { yaxis2: { title: relative ? "beating [%]" : "residual [m]", domain: [0, 0.3], nticks: 4 } } : {}),
       showlegend: true, margin: { l: 62, r: 14, t: 28, b: 42 },
     });
-    gnomon.draw(name, traces, layout, !problem && !besideProblem, problem || `${live.beside}: ${besideProblem}`);
+    gnomon.draw(name, traces, layout, !problem && !besideProblem, problem || `${gnomon.named(live.beside)}: ${besideProblem}`);
   }
 
   function numbers(live, root) {
@@ -124,7 +139,7 @@
         const item = document.createElement("div");
         item.className = "number";
         item.innerHTML = '<span class="name"></span><span class="value"></span><span class="more"></span>';
-        item.querySelector(".name").textContent = `rms ${plane}${live.beside !== null ? `, ${which === "base" ? live.prefix : live.beside}` : ""}`;
+        item.querySelector(".name").textContent = `rms ${plane}${live.beside !== null ? `, ${gnomon.named(which === "base" ? live.prefix : live.beside)}` : ""}`;
         item.querySelector(".value").id = `rms-${plane}-${which}`;
         item.style.setProperty("--mark", `var(--${which === "beside" ? "beside" : plane})`);
         return item;
@@ -144,8 +159,9 @@
     beside: true,
     start() { seen = {}; },
     frame(live, root) {
-      gnomon.choice(root.querySelector("#beside-choice"), "beside", "nothing");
-      root.classList.toggle("compared", live.beside !== null);
+      gnomon.choice(root.querySelector("#beside-choice"), "beside", "nothing else");
+      const role = live.get("machine.role");
+      root.classList.toggle("compared", live.beside !== null || Boolean(role && role.v === "shadow"));
       numbers(live, root);
       for (const plane of PLANES) orbitFigure(live, plane);
       opticsFigure(live, "beta", "twiss.beta", "beta");

@@ -81,14 +81,14 @@
         marker: { size: 4, color: gnomon.colour("x"), opacity: trail.map((_, i) => 0.15 + 0.85 * ((i + 1) / trail.length)) },
       });
       if (beside && known(beside)) made.push({
-        x: [beside[0].v], y: [beside[1].v], mode: "markers", name: live.beside,
+        x: [beside[0].v], y: [beside[1].v], mode: "markers", name: gnomon.named(live.beside),
         marker: { size: 15, symbol: "circle-open", color: gnomon.colour("beside"), line: { width: 2.5 } },
-        hovertemplate: `${live.beside}<br>Qx = %{x:.5f}<br>Qy = %{y:.5f}<extra></extra>`,
+        hovertemplate: `${gnomon.named(live.beside)}<br>Qx = %{x:.5f}<br>Qy = %{y:.5f}<extra></extra>`,
       });
       if (!problem) made.push({
-        x: [at[0]], y: [at[1]], mode: "markers", name: live.prefix,
+        x: [at[0]], y: [at[1]], mode: "markers", name: gnomon.named(live.prefix),
         marker: { size: 14, symbol: "cross", color: gnomon.colour("y"), line: { color: gnomon.colour("panel"), width: 1.5 } },
-        hovertemplate: `${live.prefix}<br>Qx = %{x:.5f}<br>Qy = %{y:.5f}<extra></extra>`,
+        hovertemplate: `${gnomon.named(live.prefix)}<br>Qx = %{x:.5f}<br>Qy = %{y:.5f}<extra></extra>`,
       });
       return made;
     };

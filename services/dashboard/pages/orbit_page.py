@@ -40,6 +40,6 @@ PAGE = Page(
         *(sources.MONITOR_NAMES, sources.MONITOR_S, *sources.ORBIT_DIFFERENCE, *sources.ORBIT_DIFFERENCE_RMS),
         *(*sources.ORBIT_DIFFERENCE_LARGEST, *sources.ORBIT_DIFFERENCE_WHERE, sources.REFERENCE_USE),
         *(*sources.REFERENCE, *sources.ORBIT, sources.ELEMENT_NAMES, sources.ELEMENT_POSITIONS),
-        *(*sources.TWISS_BETA, *sources.DISPERSION),
+        *(*sources.TWISS_BETA, *sources.DISPERSION, *sources.RESIDUAL, *sources.RESIDUAL_RMS, sources.RESIDUAL_FRESH),
     ),
 )

@@ -9,12 +9,14 @@ from dash.development.base_component import Component
 from gnomon.clients.overview import FIGURES, last_commands
 from gnomon.db import sources
 from gnomon.db.sources import Source
-from gnomon.lattice.text import printable, shorten
+from gnomon.lattice.text import printable
 from gnomon.recorder import Entry
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, live_value
 
 #: Commands that are listed.
 COMMANDS = 8
+#: Longest note of a command that is shown [characters].
+MAX_NOTE = 80
 #: Count that changes with each command: the script sets it, a callback reads the journal.
 COUNT_STORE = "status-commands"
 
@@ -135,7 +137,7 @@ def _command(entry: Entry) -> Component:
         more = f" and {len(entry.changes) - 1} more" if len(entry.changes) > 1 else ""
         what = f"{change.pv} {old} → {new} {change.unit}{more}"
     time = f"{datetime.fromtimestamp(entry.wall_ns / 1e9):%H:%M:%S}"
-    texts = (entry.outcome or "unknown", entry.client.user, shorten(entry.note) if entry.note else "")
+    texts = (entry.outcome or "unknown", entry.client.user, entry.note[:MAX_NOTE])
     return html.Tr([html.Td(printable(text)) for text in (str(entry.sequence), time, what, *texts)])
 
 
