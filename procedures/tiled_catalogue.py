@@ -4,6 +4,7 @@ Needs the extra `gnomon[tiled]`. The key is the environment variable TILED_API_K
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -19,6 +20,8 @@ __all__ = ["SPEC", "publish_run", "require_tiled", "run_metadata"]
 
 #: Name and version under which tiled's clients know a run.
 SPEC = ("gnomon.procedure", "1")
+#: Time for which a catalogue that does not answer is tried again [s], unless the user has set it.
+RETRY_S = "10"
 #: Groups that hold what stands elsewhere in the file.
 COPIES = ("plot",)
 
@@ -52,6 +55,8 @@ def publish_run(path: Path, uri: str) -> None:
     h5py = require_h5py()
     metadata = run_metadata(path)
     name = path.stem
+    # Read when tiled is imported; its own 45 s are long for somebody who waits for a prompt.
+    os.environ.setdefault("TILED_RETRY_TIMEOUT", RETRY_S)
     with _told(name, uri):
         from tiled.client import from_uri
         from tiled.structures.core import Spec
