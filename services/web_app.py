@@ -96,13 +96,15 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None, hub: Li
     scripts = ScriptRoutes(settings.scripts)
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
     _describe(app, scripts)
-    _mount_dashboard(app, settings, live, jobs)
+    _mount_dashboard(app, settings, live, jobs, scripts)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
     return app
 
 
-def _mount_dashboard(app: FastAPI, settings: ServiceSettings, live: LiveHub, jobs: JobRunner) -> None:
+def _mount_dashboard(
+    app: FastAPI, settings: ServiceSettings, live: LiveHub, jobs: JobRunner, scripts: ScriptRoutes
+) -> None:
     """Add the pages, or say which extra they need."""
 
     @app.get("/", include_in_schema=False)
@@ -113,7 +115,7 @@ def _mount_dashboard(app: FastAPI, settings: ServiceSettings, live: LiveHub, job
     if dashboard.is_installed():
         from gnomon.services.dashboard.page_server import make_dashboard
 
-        app.mount(dashboard.BASE, make_dashboard(settings, live, jobs))
+        app.mount(dashboard.BASE, make_dashboard(settings, live, jobs, scripts))
         return
 
     @app.get(f"{dashboard.BASE}/", include_in_schema=False)

@@ -25,6 +25,7 @@ from gnomon.services.dashboard.page_shell import page_content, shell
 from gnomon.services.dashboard.prefix_feed import Wanted
 from gnomon.services.dashboard.sign_in import VALID_S, Guard, SignIn
 from gnomon.services.job_runner import JobRunner
+from gnomon.services.script_routes import ScriptRoutes
 from gnomon.services.service_settings import ServiceSettings
 
 __all__ = ["make_dashboard"]
@@ -56,9 +57,9 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-def make_dashboard(settings: ServiceSettings, hub: LiveHub, jobs: JobRunner) -> ASGIApp:
+def make_dashboard(settings: ServiceSettings, hub: LiveHub, jobs: JobRunner, scripts: ScriptRoutes) -> ASGIApp:
     """Make the application that is mounted at `BASE`, in the event loop of the runner of jobs."""
-    parts = DashboardParts(settings, hub, JobDesk(jobs))
+    parts = DashboardParts(settings, hub, JobDesk(jobs, scripts))
     sign_in = SignIn(settings.tokens)
     pages = _dash(parts)
     routes = [

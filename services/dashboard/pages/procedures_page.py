@@ -7,13 +7,12 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gnomon.lattice import GnomonError
-from gnomon.procedures.runnable import RUNNABLE, checked_options, find_runnable
 from gnomon.services.dashboard.option_form import OPTION, filled_in, option_form
 from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
 from gnomon.services.dashboard.page_twin import problem_line
 from gnomon.services.dashboard.pages.results_page import result_link
-from gnomon.services.job_documents import Job, JobRequest
+from gnomon.services.job_documents import Job
 
 #: Jobs in the list, and the period at which it is read again [ms].
 COUNT, PERIOD_MS = 20, 1000
@@ -25,8 +24,6 @@ KINDS = ("measurement", "analysis", "correction", "script")
 
 def layout() -> Component:
     """Make the page: choice and options, and the jobs, the newest first."""
-    ordered = sorted(RUNNABLE.values(), key=lambda each: KINDS.index(each.kind))
-    options = [{"label": f"{each.title} ({each.kind})", "value": each.name} for each in ordered]
     return html.Div(
         [
             html.Div(
@@ -35,12 +32,7 @@ def layout() -> Component:
                         html.Label(
                             [
                                 "Procedure",
-                                dcc.Dropdown(
-                                    options,
-                                    ordered[0].name,
-                                    id="procedure-name",
-                                    clearable=False,
-                                ),
+                                dcc.Dropdown([], id="procedure-name", clearable=False),
                             ],
                             className="choice wide-choice",
                         ),
@@ -64,10 +56,27 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
     """Register the callbacks."""
     desk = parts.desk
 
+    @app.callback(
+        Output("procedure-name", "options"),
+        Output("procedure-name", "value"),
+        Input("procedure-name", "id"),
+        State("procedure-name", "value"),
+    )
+    def offer(_: str, chosen: str | None) -> Any:
+        """Offer all procedures."""
+        ordered = sorted(desk.offers(), key=lambda each: KINDS.index(each.kind))
+        options = [{"label": f"{each.title or each.name} ({each.kind})", "value": each.name} for each in ordered]
+        return options, chosen or ordered[0].name
+
     @app.callback(Output("procedure-options", "children"), Input("procedure-name", "value"))
-    def options(name: str) -> Any:
+    def options(name: str | None) -> Any:
         """Make the form of a procedure's options."""
-        return option_form(find_runnable(name).options.model_json_schema())
+        if name is None:
+            return no_update
+        try:
+            return option_form(desk.find(name).schema)
+        except GnomonError as error:
+            return problem_line(str(error))
 
     @app.callback(
         Output("procedure-told", "children"),
@@ -87,10 +96,8 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
             if ctx.triggered_id == CLICK:
                 job = desk.cancel(clicked(click))
                 return html.P(f"{job.id}: asked to end; the machine is put back"), job.id
-            runnable = find_runnable(name)
-            asked = filled_in(runnable.options.model_json_schema(), [each["name"] for each in ids], values)
-            checked = checked_options(runnable, asked).model_dump(mode="json", exclude_unset=True)
-            job = desk.start(name, runnable.title, JobRequest(prefix=prefix, options=checked))
+            offered = desk.find(name)
+            job = desk.start(offered, prefix, filled_in(offered.schema, [each["name"] for each in ids], values))
         except GnomonError as error:
             return problem_line(str(error)), no_update
         return html.P(f"{job.id} was started at {job.prefix!r}", className="good"), job.id
