@@ -203,8 +203,8 @@ def _run_view(shelf: ResultShelf, name: str, compared: Sequence[str]) -> Compone
             ),
             _head(run),
             *_differences(run, others),
-            *_quadrupole_choice(run),
             picture_cards(pictures, name),
+            *_quadrupole_choice(run),
             *_compared(run, others),
         ]
     )  # fmt: skip
