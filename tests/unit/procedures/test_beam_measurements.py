@@ -34,6 +34,8 @@ OPTIONS: dict[str, Any] = {
 #: Walls within the interlock's envelope.
 NARROW = {"half_aperture_x_m": 0.0045, "half_aperture_y_m": 0.003}
 PLACE = "BPMZ5D1R"
+#: Regions of tunes with resonances that take beam, and numbers of points each way.
+REGIONS = (((0.80, 0.90), (0.65, 0.75), 9), ((17.63, 17.70), (6.62, 6.72), 8))
 
 
 def run(ring: NoisyRing, name: str, fake: Any = None, **options: Any) -> tuple[Run, BaseException | None, list[str]]:
@@ -201,7 +203,7 @@ def test_the_interlock_ends_a_search_and_says_where(bessy2: Ring) -> None:
     assert 1.5 < found.reached_mm[1] < found.lost_mm[1] < 4.5
 
 
-@pytest.mark.parametrize(("x", "y", "points"), [((0.80, 0.90), (0.65, 0.75), 9), ((17.63, 17.70), (6.62, 6.72), 8)])
+@pytest.mark.parametrize(("x", "y", "points"), REGIONS)
 def test_the_map_finds_the_machines_resonances(
     bessy2: Ring, x: tuple[float, float], y: tuple[float, float], points: int
 ) -> None:
