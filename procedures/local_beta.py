@@ -55,7 +55,10 @@ class LocalBetaParameters(Parameters):
     tune_resolution: float = Field(default=0.0, description="smallest step of a tune that the meter shows")
     gradient_error: float = Field(default=2e-3, description="relative, of the gradient by the change of a setting")
     orbit_error_m: float = Field(
-        default=0.015, description="of a beta function: the changed quadrupole moves the orbit in sextupoles"
+        default=0.01, description="of a beta function: the changed quadrupole moves the orbit in sextupoles"
+    )
+    coupling: float = Field(
+        default=3e-3, description="part of the other plane's beta function that coupling adds or takes away"
     )
 
 
@@ -116,8 +119,8 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
     noise = np.fmax(noise, parameters.tune_resolution / np.sqrt(12.0))
     signs = np.array([[-1.0], [1.0]])  # a gradient that focuses in x defocuses in y
     beta = signs * 2.0 * slope / sine
-    error = 4.0 * np.pi * noise[:, None] * spread
-    error = np.sqrt(error**2 + (parameters.gradient_error * beta) ** 2 + parameters.orbit_error_m**2)
+    known = (parameters.gradient_error * beta) ** 2 + (parameters.coupling * beta[::-1]) ** 2
+    error = np.sqrt((4.0 * np.pi * noise[:, None] * spread) ** 2 + known + parameters.orbit_error_m**2)
     return LocalBetaOutcome(
         knobs=data.knobs,
         change_unit=data.change_unit,

@@ -196,22 +196,28 @@ def optics() -> list[Row]:
 
 
 def local_beta() -> list[Row]:
-    """Quadrupole scans of all quadrupoles of role machine."""
-    largest, rms, within, pulls = [], [], [], []
-    for seed in SEEDS:
-        ring = LosingRing(BESSY2, seed)
-        _, found = beam.measured(ring, "beta")
-        relative, pull = beam.beta_errors(ring, found)
-        largest.append(np.abs(relative).max())
-        within.append(np.percentile(np.abs(relative), 95))
-        rms.append(np.sqrt(np.mean(relative**2)))
-        pulls.append(np.sqrt(np.mean(pull**2)))
-    return [
-        ("beta in all 145 quadrupoles, one reading: 95 % within", "2 %", worst(within, "{:.2%}")),
-        ("the same: rms error", "", worst(rms, "{:.2%}")),
-        ("the same: largest error of the 290", "", worst(largest, "{:.2%}")),
-        ("the same: rms of errors over stated errors", "1", worst(pulls)),
-    ]
+    """Quadrupole scans of all quadrupoles, without coupling and of role machine."""
+    rows = []
+    for name, make in (
+        ("gradients off by 0.1 %", lambda seed: NoisyRing(imperfect(BESSY2, seed), seed, tune_noise=1e-5)),
+        ("role machine", lambda seed: LosingRing(BESSY2, seed)),
+    ):
+        figures: dict[str, list[float]] = {key: [] for key in ("above", "within", "pull")}
+        for seed in SEEDS:
+            ring: NoisyRing = make(seed)
+            _, found = beam.measured(ring, "beta", readings=2)
+            relative, pull = beam.beta_errors(ring, found)
+            above = np.array([found.beta_x_m, found.beta_y_m]) > 5.0
+            figures["above"].append(np.abs(relative[above]).max())
+            figures["within"].append(np.percentile(np.abs(relative), 95))
+            figures["pull"].append(np.sqrt(np.mean(pull**2)))
+        above, within = (worst(figures[key], "{:.2%}") for key in ("above", "within"))
+        rows += [
+            (f"beta in all 145 quadrupoles, {name}: 95 % within", "2 %", within),
+            ("the same: largest error of those above 5 m", "2 %", above),
+            ("the same: rms of errors over stated errors", "1", worst(figures["pull"])),
+        ]
+    return rows
 
 
 def apertures() -> list[Row]:
@@ -291,10 +297,13 @@ A horizontal bump of three or four steerers that stand in dispersion lengthens t
 frequency changes the momentum: without the RF frequency as one more knob, or more steerers, it leaks a quarter to a
 half of its height in BESSY II.
 
-Beta functions, apertures and losses are those of role machine with its default errors, plan and analysis together: a
-corrected orbit, noise and gains of monitors, tunes in steps of 2e-5 with 1e-5 noise, and 1 uA noise of the current.
-A changed quadrupole moves the orbit in sextupoles; that is most of the error of a small beta function, and in the
-stated one. The gain of a monitor, 1 %, is most of the error of a wall.
+Beta functions, apertures and losses are found by plan and analysis together, of role machine with its default errors: a
+corrected orbit, noise and gains of monitors, tunes in steps of 2e-5 with 1e-5 noise, 1 uA noise of the current.
+
+A gradient moves a tune by the difference of its mode's beta functions in both planes. On role machine, which is coupled
+by rolls and vertical orbits in sextupoles, that is most of the error of a small beta function beside a large one, and
+the stated error has it; one of the five seeds is coupled so much that a few values miss 2 %. The gain of a monitor, 1 %,
+is most of the error of a wall.
 
 How the measurements are made, and what they need: [measure and correct](how-to/measure_and_correct.md).
 """
