@@ -80,7 +80,11 @@ def _table(rows: "list[MeasuredRow]") -> Any:
     table = Table(box=None, pad_edge=False)
     names = list(rows[-1].values)
     arrays = {name for name in names if np.ndim(rows[-1].values[name]) > 0}
-    for title in ("", "set", *(f"{name} rms [mm]" if name in arrays else TITLES.get(name, name) for name in names)):
+    for title in (
+        "",
+        "set",
+        *(f"{name.replace('_', ' ')} rms [mm]" if name in arrays else TITLES.get(name, name) for name in names),
+    ):
         table.add_column(title, justify="left" if title == "set" else "right")
     for number in range(max(0, len(rows) - SHOWN), len(rows)):
         row = rows[number]

@@ -17,6 +17,8 @@ __all__ = ["GradientKnob", "gradient_knobs", "local_beta_model", "mean_beta"]
 
 Array = NDArray[np.float64]
 
+#: Displacement of a quadrupole by which its effect is computed [mm].
+MOVE_MM = 0.05
 #: Nodes and weights for means along a magnet.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -91,6 +93,7 @@ def local_beta_model(lattice: Lattice, knobs: Sequence[GradientKnob], steps: Arr
         curvature[number] = (integrated[2] - 2.0 * integrated[1] + integrated[0]).sum() / (2.0 * step**2)
         means = np.array([mean_beta(lattice, beam, magnet) for magnet in knob.magnets])
         beta[number] = each @ means / each.sum()
+    patterns, by_pattern = _patterns(lattice, knobs)
     return LocalBetaModel(
         knobs=tuple(knob.name for knob in knobs),
         change_unit=ring.property_spec(knobs[0].supply, "current").unit,
@@ -99,8 +102,26 @@ def local_beta_model(lattice: Lattice, knobs: Sequence[GradientKnob], steps: Arr
         s_m=np.array([_centre(lattice, knob.magnets[0]) for knob in knobs]),
         beta_x_m=beta[:, 0],
         beta_y_m=beta[:, 1],
+        pattern=patterns,
+        tune_by_pattern=by_pattern,
         source=f"model of {ring.name}, lattice {lattice.id}",
     )
+
+
+def _patterns(lattice: Lattice, knobs: Sequence[GradientKnob]) -> tuple[Array, Array]:
+    """Compute orbits (knobs, monitors) [mm/mm] and tunes (2, knobs) [1/mm] by displacements of single quadrupoles."""
+    ring, propagate = lattice.ring, Propagator(lattice.ring, chromatic=False)
+    at = list(ring.monitors)
+    orbits, tunes = np.full((len(knobs), len(at)), np.nan), np.full((2, len(knobs)), np.nan)
+    for number, knob in enumerate(knobs):
+        if len(knob.magnets) > 1 or (knob.magnets[0].name, "dx") not in ring.properties:
+            continue
+        key = (knob.magnets[0].name, "dx")
+        beams = [propagate(lattice.updated({key: lattice[key] + side * 1e-3 * MOVE_MM})) for side in (1.0, -1.0)]
+        if all(beam.found for beam in beams):
+            orbits[number] = 1e3 * (beams[0].orbit[at, 0] - beams[1].orbit[at, 0]) / (2.0 * MOVE_MM)
+            tunes[:, number] = (beams[0].tune - beams[1].tune) / (2.0 * MOVE_MM)
+    return orbits, tunes
 
 
 def mean_beta(lattice: Lattice, beam: BeamState, magnet: Magnet) -> Array:

@@ -2,8 +2,9 @@
 
 A thin change g of the integrated gradient [1/m] makes cos(2 pi Q) = cos(2 pi Q0) - beta g sin(2 pi Q0) / 2, exactly;
 in a magnet of some length, beta is its mean along the magnet, weighted as the gradient, and the square of g has a small
-part. So the cosine is fitted, not the tune. References: A. Chao et al., Handbook of Accelerator Physics and
-Engineering, section 4.7 (measurement by gradient variation).
+part. So the cosine is fitted, not the tune. A beam that is off the magnet's axis is kicked as well, and its orbit in
+sextupoles moves the tunes: the size of the kick follows from the monitors, as in beam based alignment, and its effect
+on the tunes from the model. Reference: A. Chao et al., Handbook of Accelerator Physics and Engineering, section 4.7.
 """
 
 import numpy as np
@@ -29,6 +30,8 @@ class LocalBetaData(Data):
     change: Floats = quantity("{change_unit}", "row", description="change of the supply's setting")
     tune_x: Floats = quantity("", "row")
     tune_y: Floats = quantity("", "row")
+    monitors: tuple[str, ...] = ()
+    orbit_x_mm: Floats = quantity("mm", "row", "monitors", description="horizontal readings of the monitors")
     time_s: Floats = quantity("s", "row", description="time of the reading since the start of the run")
 
 
@@ -36,6 +39,8 @@ class LocalBetaModel(Part):
     """Values of the model: integrated gradients by the change of a setting, and the beta functions to compare with.
 
     The integrated gradient of all magnets of a knob is `gradient` d + `curvature` d^2 for a change d of the setting.
+    `pattern` and `tune_by_pattern` are changes of orbit and tunes with a horizontal displacement of the quadrupole, NaN
+    for a knob of several.
     """
 
     knobs: tuple[str, ...]
@@ -45,6 +50,8 @@ class LocalBetaModel(Part):
     s_m: Floats = quantity("m", "knobs", description="centre of the magnet; of several, of the first one")
     beta_x_m: Floats = quantity("m", "knobs", description="mean along the magnets of the knob")
     beta_y_m: Floats = quantity("m", "knobs", description="mean along the magnets of the knob")
+    pattern: Floats = quantity("", "knobs", "monitors", description="horizontal reading by displacement")
+    tune_by_pattern: Floats = quantity("1/mm", "plane", "knobs", description="tune by displacement")
     source: str = ""
 
 
@@ -54,11 +61,12 @@ class LocalBetaParameters(Parameters):
     model: LocalBetaModel
     tune_resolution: float = Field(default=0.0, description="smallest step of a tune that the meter shows")
     gradient_error: float = Field(default=2e-3, description="relative, of the gradient by the change of a setting")
-    orbit_error_m: float = Field(
-        default=0.01, description="of a beta function: the changed quadrupole moves the orbit in sextupoles"
+    orbit_error: float = Field(
+        default=0.3, description="relative, of what the orbit in sextupoles adds to a beta function"
     )
+    orbit_error_m: float = Field(default=5e-3, description="of the same where it is not known [m]")
     coupling: float = Field(
-        default=3e-3, description="part of the other plane's beta function that coupling adds or takes away"
+        default=2e-3, description="part of the other plane's beta function that coupling adds or takes away"
     )
 
 
@@ -76,6 +84,9 @@ class LocalBetaOutcome(Outcome):
     model_y_m: Floats = quantity("m", "knobs")
     beating_x: Floats = quantity("", "knobs", description="beta over that of the model, less 1")
     beating_y: Floats = quantity("", "knobs", description="beta over that of the model, less 1")
+    orbit_part: Floats = quantity(
+        "m", "plane", "knobs", description="part of the orbit in sextupoles, which has been taken away"
+    )
     tune_change: Floats = quantity("", "plane", "knobs", description="largest change of the tune that was made")
     tune_left: Floats = quantity(
         "", "plane", "knobs", description="tune at the end less at the beginning, both at the first setting"
@@ -90,6 +101,7 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
         raise ProcedureError("the model's quadrupoles are not those of the data")
     slope, spread = np.full((2, count), np.nan), np.full((2, count), np.nan)
     sine, moved, behind = np.full((2, count), np.nan), np.full((2, count), np.nan), np.full((2, count), np.nan)
+    per_gradient = np.zeros((2, count))
     squares, freedom = np.zeros(2), 0
     for number, name in enumerate(data.knobs):
         rows = np.flatnonzero(data.knob == number)
@@ -104,6 +116,9 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
         scale = np.abs(design).max(axis=0)
         scale[scale == 0.0] = 1.0
         inverse = np.linalg.pinv((design / scale).T @ (design / scale)) / np.outer(scale, scale)
+        per_gradient[:, number] = model.tune_by_pattern[:, number] * _displacement(
+            model.pattern[number], (inverse @ design.T @ data.orbit_x_mm[rows])[1]
+        )
         freedom += rows.size - np.linalg.matrix_rank(design / scale)
         for plane, tunes in enumerate((data.tune_x[rows], data.tune_y[rows])):
             seen = np.cos(2.0 * np.pi * tunes)
@@ -118,8 +133,10 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
     noise = np.sqrt(squares / max(freedom, 1)) if freedom else np.full(2, np.nan)
     noise = np.fmax(noise, parameters.tune_resolution / np.sqrt(12.0))
     signs = np.array([[-1.0], [1.0]])  # a gradient that focuses in x defocuses in y
-    beta = signs * 2.0 * slope / sine
+    part = np.nan_to_num(-signs * 4.0 * np.pi * per_gradient)
+    beta = signs * 2.0 * slope / sine - part
     known = (parameters.gradient_error * beta) ** 2 + (parameters.coupling * beta[::-1]) ** 2
+    known = known + (parameters.orbit_error * part) ** 2
     error = np.sqrt((4.0 * np.pi * noise[:, None] * spread) ** 2 + known + parameters.orbit_error_m**2)
     return LocalBetaOutcome(
         knobs=data.knobs,
@@ -133,7 +150,15 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
         model_y_m=model.beta_y_m,
         beating_x=beta[0] / model.beta_x_m - 1.0,
         beating_y=beta[1] / model.beta_y_m - 1.0,
+        orbit_part=part,
         tune_change=moved,
         tune_left=behind,
         noise=noise,
     )
+
+
+def _displacement(pattern: Floats, orbit: Floats) -> float:
+    """Fit the displacement of the quadrupole that moves the orbit as its gradient did; NaN without monitors."""
+    seen = np.isfinite(pattern) & np.isfinite(orbit)
+    square = float(pattern[seen] @ pattern[seen])
+    return float(pattern[seen] @ orbit[seen]) / square if square > 0.0 else np.nan

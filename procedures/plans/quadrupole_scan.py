@@ -1,6 +1,7 @@
 """Plans of a quadrupole scan: the tunes at changes of one gradient after the other."""
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from bluesky.utils import Msg
 
 from gnomon.clients.bluesky_devices import RingDevices
+from gnomon.clients.errors import NoDeviceError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.local_beta import LocalBetaData
 from gnomon.procedures.plans.putting_back import setpoint_of
 from gnomon.procedures.plans.recording import Recording
-from gnomon.procedures.plans.scans import connected_run, read_planes
+from gnomon.procedures.plans.scans import connected_run
 
 __all__ = ["KnobChange", "local_beta_plan", "loop_offsets"]
 
@@ -33,12 +35,15 @@ class KnobChange:
 def local_beta_plan(
     ring: RingDevices, changes: Sequence[KnobChange], recording: Recording, points: int = 5, readings: int = 1
 ) -> Generator[Msg, Any, LocalBetaData]:
-    """Change each knob in a loop and read the tunes; each of `points` settings but the ends comes from both sides.
+    """Change each knob in a loop, and read tunes and orbit; settings between the ends of a loop come from both sides.
 
     So iron with hysteresis is on its way up as often as on its way down, and a loop ends where it began. Raises what
     the devices raise, after everything was put back.
     """
     tunes, offsets = ring.tunes, loop_offsets(points)
+    monitors: list[Any] = []
+    with suppress(NoDeviceError):
+        monitors.append(ring.monitors)
     mux = ring.multiplexer if any(change.by_multiplexer for change in changes) else None
     supplies = {change.supply: ring.supplies[change.supply] for change in changes}
     # The current of the multiplexer's supply goes back before the multiplexer itself.
@@ -57,10 +62,14 @@ def local_beta_plan(
                     yield from bps.abs_set(supply, base + offset * change.step, wait=True)
                 last = offset
                 knobs = {change.name: offset * change.step}
-                yield from read_planes(recording, tunes, knobs, number, readings)
+                for _ in range(readings):
+                    told = yield from bps.trigger_and_read([tunes, *monitors])
+                    orbit = {"orbit_x": told[f"{monitors[0].name}-x"]["value"]} if monitors else {}
+                    x, y = (told[f"{tunes.name}-{plane}"]["value"] for plane in "xy")
+                    recording.add(knobs, number, x=x, y=y, **orbit)
             yield from bps.abs_set(supply, base, wait=True)
 
-    yield from connected_run("beta", [tunes], devices, scan)
+    yield from connected_run("beta", [tunes, *monitors], devices, scan)
     return LocalBetaData(
         knobs=tuple(change.name for change in changes),
         supplies=tuple(change.supply for change in changes),
@@ -69,6 +78,8 @@ def local_beta_plan(
         change=np.array([value for row in recording.rows for value in row.knobs.values()]),
         tune_x=recording.column("x"),
         tune_y=recording.column("y"),
+        monitors=tuple(name for each in monitors for name in each.names),
+        orbit_x_mm=recording.column("orbit_x") if monitors else np.zeros((len(recording.rows), 0)),
         time_s=recording.times,
     )
 

@@ -302,8 +302,8 @@ corrected orbit, noise and gains of monitors, tunes in steps of 2e-5 with 1e-5 n
 
 A gradient moves a tune by the difference of its mode's beta functions in both planes. On role machine, which is coupled
 by rolls and vertical orbits in sextupoles, that is most of the error of a small beta function beside a large one, and
-the stated error has it; one of the five seeds is coupled so much that a few values miss 2 %. The gain of a monitor, 1 %,
-is most of the error of a wall.
+the stated error has it; one of the five seeds is coupled so much that a few values miss 2 %. The gain of a monitor,
+1 %, is most of the error of a wall.
 
 How the measurements are made, and what they need: [measure and correct](how-to/measure_and_correct.md).
 """
