@@ -95,6 +95,7 @@ def _aperture(
         max_reasons=reasons,
         step_mm=options.step_mm,
         resolution_mm=min(options.step_mm, options.resolution_mm or 0.5 * size),
+        orbit_by_one=float(np.nanmax(np.abs(bump.response * per_mm))),
         seconds=options.seconds,
         lifetime_h=options.lifetime_h,
     )

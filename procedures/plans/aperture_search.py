@@ -21,12 +21,14 @@ from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run
 from gnomon.procedures.plans.stored_beam import BeamSamples, NoInjectionError, StoredBeamKeeper, beam_is_lost
 
-__all__ = ["ApertureSearch", "aperture_plan"]
+__all__ = ["ApertureSearch", "aperture_plan", "way_of"]
 
 Plan = Generator[Msg, Any, Any]
 Array = NDArray[np.float64]
 
 LOW, HIGH = 0, 1
+#: Orbit that one steerer of a bump may make alone, before the others have moved, where nobody knows the wall [mm].
+TRANSIENT_MM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class ApertureSearch:
     """The search: the bump and its response, steps [mm], and the lifetime that ends it.
 
     Steps of `step_mm` are made until the beam is lost or lives shorter, then halved to `resolution_mm`. `max_mm` are
-    the largest displacements to the low and the high side, and `max_reasons` why they are not larger.
+    the largest displacements to the low and the high side, and `max_reasons` why they are not larger. One steerer
+    alone moves the orbit by `orbit_by_one` of the displacement at most.
     """
 
     place: str
@@ -45,6 +48,7 @@ class ApertureSearch:
     max_reasons: tuple[str, str]
     step_mm: float
     resolution_mm: float
+    orbit_by_one: float
     seconds: float
     lifetime_h: float
 
@@ -72,6 +76,22 @@ def _expected(search: ApertureSearch, side: int) -> int:
     return int(np.ceil(search.max_mm[side] / search.step_mm)) + halvings
 
 
+def way_of(start: float, end: float, safe: float, orbit_by_one: float) -> list[float]:
+    """List the displacements [mm] between two of one side, in moves that make small orbits before they are complete.
+
+    One steerer that has arrived first moves the orbit by `orbit_by_one` of the move. That may be `TRANSIENT_MM`, or the
+    distance to a displacement `safe` at which the beam has lived.
+    """
+    if abs(end) < abs(start):
+        return way_of(end, start, safe, orbit_by_one)[::-1]
+    sign, at, way = np.sign(end), abs(start), [start]
+    while at < abs(end):
+        at += max(TRANSIENT_MM, safe - at) / max(orbit_by_one, 1e-9)
+        at = at if at < (1.0 - 1e-9) * abs(end) else abs(end)
+        way.append(float(sign * at))
+    return way
+
+
 class _Scan:
     """One search, with what it has found so far."""
 
@@ -93,7 +113,7 @@ class _Scan:
         self._reading: list[float] = []
         self._samples: list[BeamSamples] = []
         self._ends = ["not searched", "not searched"]
-        self._closed, self._at = False, 0.0
+        self._closed, self._at, self._safe = False, 0.0, 0.0
 
     def run(self, sides: list[int]) -> Plan:
         for name, device in self._steerers.items():
@@ -110,13 +130,14 @@ class _Scan:
 
     def _search_side(self, side: int) -> Plan:
         search, sign = self._search, (-1.0, 1.0)[side]
-        good, bad = 0.0, np.inf
+        good, bad, self._safe = 0.0, np.inf, 0.0
         while True:
             largest = min(bad, self._room_mm(side))
             if largest - good <= search.resolution_mm:
                 break
             wanted = 0.5 * (good + bad) if np.isfinite(bad) else min(good + search.step_mm, largest)
             alive = yield from self._step(sign * wanted)
+            self._safe = max(self._safe, wanted if alive else 0.0)
             good, bad = (wanted, bad) if alive else (good, wanted)
         if np.isfinite(bad):
             lost = [x for x, seen in zip(self._asked, self._samples, strict=True) if seen.lost and sign * x > 0.0]
@@ -159,19 +180,20 @@ class _Scan:
             reading_mm=reading, current_ma=samples.current_ma[-1], lifetime_h=0.0 if samples.lost else lifetime,
         )  # fmt: skip
         if samples.lost:
-            yield from self._put(0.0)
+            yield from self._put(0.0, lost=True)
             yield from self._keeper.bring_back()
         else:
             yield from self._keeper.fill()
         return not samples.lost and not lifetime < self._search.lifetime_h
 
-    def _put(self, wanted: float) -> Plan:
-        if wanted == self._at:
-            return
-        self._at = wanted
-        for (name, device), by in zip(self._steerers.items(), self._per_mm, strict=True):
-            yield from bps.abs_set(device, self._base[name] + wanted * by, group="bump")
-        yield from bps.wait("bump")
+    def _put(self, wanted: float, *, lost: bool = False) -> Plan:
+        """Move the beam, so slowly that steerers which arrive one after the other do not throw it at the wall."""
+        before, self._at = self._at, wanted
+        way = [before, wanted] if lost else way_of(before, wanted, self._safe, self._search.orbit_by_one)
+        for there in way[1:]:
+            for (name, device), by in zip(self._steerers.items(), self._per_mm, strict=True):
+                yield from bps.abs_set(device, self._base[name] + there * by, group="bump")
+            yield from bps.wait("bump")
 
     def _read_orbit(self) -> Plan:
         """Read the orbit of the bump's plane [mm]."""
