@@ -230,7 +230,8 @@ def test_every_fault_of_supplies_and_of_the_beam_looks_the_same_over_both_protoc
                     assert (value[CURRENT][-1], severity[X][-1]) == (0.0, 3), what
                     assert after[CURRENT]["value"] == pytest.approx(250.0, abs=0.1), what
                 case "beam_lifetime":
-                    assert value[CURRENT][-1] < after[CURRENT]["value"] + 1e-9 < 249.0, what
+                    # What is lost stays lost; until it is read, a little more goes by the lifetime that it has again.
+                    assert value[CURRENT][-1] - 1.0 < after[CURRENT]["value"] < 249.0, what
                 case "beam_jump":
                     assert moved[1] > 1e-3, what
 

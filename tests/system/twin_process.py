@@ -17,6 +17,9 @@ from programs.running import python_path
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+#: Time for a server to be ready or a command to end, which only one that hangs reaches [s].
+READY_S = 240.0
+
 GNOMON = [sys.executable, "-c", "from gnomon.cli import main; main()"]
 
 
@@ -47,7 +50,7 @@ class TwinProcess:
         )
         self.lines: list[str] = []
         if ready:
-            self._wait(60.0)
+            self._wait(READY_S)
 
     def _wait(self, timeout_s: float) -> None:
         assert self.process.stdout is not None
@@ -66,11 +69,11 @@ class TwinProcess:
         raise AssertionError(f"not ready: {self.lines}, {self.log.read_text()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the exit status. Raises TimeoutExpired when it has not ended after 5 s."""
+        """Send a signal; the exit status. Raises TimeoutExpired when it has not ended after 30 s."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(5.0)
+            return self.process.wait(30.0)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
@@ -92,7 +95,7 @@ class TwinProcess:
             env=self.environment | {"COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=READY_S,
             check=False,
         )
 

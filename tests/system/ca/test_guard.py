@@ -182,7 +182,7 @@ def test_many_subscriptions_to_one_wave_cost_no_more_than_may_wait(serve: Callab
         sock.sendall(b"".join(HEADER.pack(EVENT_ADD, 16, 20, 0, 1, number) + wanted for number in range(300)))
         sock.sendall(HEADER.pack(EVENTS_ON, 0, 0, 0, 0, 0))
         heard: set[int] = set()
-        peak, end = before, time.monotonic() + 20.0
+        peak, end = before, time.monotonic() + 200.0
         reader = Frames(sock)
         while len(heard) < 300 and time.monotonic() < end:
             heard.add(reader.next())
@@ -437,7 +437,7 @@ def test_many_channels_of_many_clients_are_within_one_budget(serve: Callable[...
         before = server.megabytes
         for _ in range(12):
             stack.enter_context(closing(hoard(server, 10_000)))
-        end = time.monotonic() + 5.0
+        end = time.monotonic() + 60.0
         while not any("the most of all" in line for line in server.lines()) and time.monotonic() < end:
             time.sleep(0.1)
         named = [line for line in server.lines() if "holds about" in line]
@@ -457,8 +457,11 @@ def test_stalled_readers_that_are_too_many_together_are_thinned_out_and_others_s
         client.subscribe("G:count", 1)
         before = server.megabytes
         stalled = [stack.enter_context(closing(stalled_reader(server))) for _ in range(100)]
-        end, peak = time.monotonic() + 6.0, 0.0
-        while time.monotonic() < end:
+        end, peak = time.monotonic() + 60.0, 0.0
+        while time.monotonic() < end and not any("the most of all" in line for line in server.lines()):
+            peak = max(peak, server.megabytes)
+            time.sleep(0.05)
+        while time.monotonic() < end and server.megabytes - before >= 30.0:
             peak = max(peak, server.megabytes)
             time.sleep(0.05)
         assert peak - before < 130.0  # all of them fill up within a second, sooner than it can be seen
