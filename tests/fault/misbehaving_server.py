@@ -28,7 +28,7 @@ class Misbehaving(Propagator):
         if current == CRASH:
             raise RuntimeError("the model broke on purpose")
         if current == LATE:
-            time.sleep(20.0)
+            time.sleep(4.0)
         return super().__call__(lattice)
 
 

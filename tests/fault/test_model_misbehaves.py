@@ -19,7 +19,7 @@ PROGRAM = [sys.executable, str(Path(__file__).with_name("misbehaving_server.py")
 
 #: A second is promised. A test machine does other things too, so this is only less than what the slow model takes; one
 #: that hangs or spins never ends [s].
-ALLOWED_S = 15.0
+ALLOWED_S = 3.5
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def recorded(twin: TwinProcess) -> list[float | None]:
         return [entry.changes[0].new for entry in reader.entries()]
 
 
-@pytest.mark.parametrize("value", [HANG, SPIN, CRASH, LATE], ids=["hangs", "spins", "crashes", "is too slow"])
+@pytest.mark.parametrize("value", [LATE, HANG, SPIN, CRASH], ids=["is too slow", "hangs", "spins", "crashes"])
 def test_outputs_are_invalid_within_a_second_and_a_good_setting_brings_them_back(
     twin: TwinProcess, value: float
 ) -> None:

@@ -660,11 +660,8 @@ def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thi
         with context.monitor("G:x1", lambda value: values.append(value.value)):
             before = server.memory
             stalled = [subscribed(server, "G:wave") for _ in range(100)]  # 180 MB, were it not for the budget
-            peak, end = 0.0, time.monotonic() + 60.0
-            while time.monotonic() < end and not lines_of(server, "the most of all"):
-                peak = max(peak, server.memory)
-                time.sleep(0.05)
-            while time.monotonic() < end and server.memory - before >= 80 * MB:
+            peak, end = 0.0, time.monotonic() + 6.0
+            while time.monotonic() < end:
                 peak = max(peak, server.memory)
                 time.sleep(0.05)
             gone = sum(_is_closed(sock, 0.01) for sock in stalled)
