@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from system.twin_process import GNOMON
 
 #: Time that a page may take to show something, on a machine that has much else to do [s].
-WAIT_S = 60.0
+WAIT_S = 100.0
 FULL, READ = "f" * 20, "r" * 20
 DESKTOP, PHONE = (1280, 800), (390, 844)
 #: No name is resolved, and no address but this computer's is reached.

@@ -145,3 +145,12 @@ async def test_the_number_of_pages_has_a_limit(hub: Hub, monkeypatch: pytest.Mon
         await frame(hub.open())
     await one.aclose()  # type: ignore[attr-defined]
     await frame(hub.open())
+
+
+async def test_pages_are_let_go_and_feeds_ended_when_the_services_end(hub: Hub) -> None:
+    page = hub.open()
+    await frame(page)
+    hub.hub.close()
+    with pytest.raises(StopAsyncIteration):
+        await frame(page)
+    assert hub.feeds[0].closed
