@@ -218,7 +218,7 @@ def test_an_abort_in_the_middle_leaves_the_machine_as_it_was_found(queue: Queue)
 def test_a_pause_goes_on_where_it_was(queue: Queue) -> None:
     before = lattice_id(queue)
     known = set(queue.results.glob("*.h5"))
-    assert queue.submit("orm", devices=["HS*"], points=3)["success"]
+    assert queue.submit("orm", devices=["HS*"], points=5)["success"]
     queue.told("queue_start")
     end = time.monotonic() + LONG_S
     while lattice_id(queue) == before and time.monotonic() < end:
@@ -230,5 +230,5 @@ def test_a_pause_goes_on_where_it_was(queue: Queue) -> None:
     (new,) = set(queue.results.glob("*.h5")) - known
     run = read_run(new)
     assert run.status == "done"
-    assert len(run.data["x_mm"]) == 3 * sum(name.startswith("HS") for name in run.data["steerers"])
+    assert len(run.data["x_mm"]) == 5 * sum(name.startswith("HS") for name in run.data["steerers"])
     assert lattice_id(queue) == before
