@@ -29,6 +29,10 @@ class JournalFile:
         try:
             return self.connection.execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
+            if str(error) == "interrupted":
+                raise JournalError(
+                    f"{self.path}: the search took too long; narrow it with numbers or times, or use a simpler pattern"
+                ) from error
             raise JournalError(f"{self.path}: cannot be read: {error}") from error
 
     def commands(self, where: str, values: Sequence[Any], order: str, count: int) -> list[tuple[Any, ...]]:

@@ -24,6 +24,8 @@ __all__ = ["Followed", "Reader"]
 CHUNK = 500
 #: Number of steps of SQLite's engine between two looks at the clock.
 STEPS = 100_000
+#: The same for readers with a limit: a pattern can make a step slow.
+FEW_STEPS = 2_000
 
 #: Effects on settings, in force: those of a command that was lost or refused after all do not count.
 _EFFECTS = (
@@ -54,9 +56,11 @@ class Reader:
     part is read then.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit_s: float | None = None) -> None:
+        """Open a journal; with `limit_s`, all queries together may take this time, then they raise JournalError."""
         self.path = path
-        self._connection = open_for_reading(path)
+        self._end = None if limit_s is None else time.monotonic() + limit_s
+        self._connection = self._open(path)
         self._parts: dict[Path, sqlite3.Connection] = {}
 
     def close(self) -> None:
@@ -172,7 +176,7 @@ class Reader:
                 except sqlite3.OperationalError:
                     return None
                 finally:
-                    file.connection.set_progress_handler(None, 0)
+                    self._bound(file.connection)
                 total += int(row[0] or 0)
         return total
 
@@ -248,6 +252,19 @@ class Reader:
                     yield from (Followed(entry, False) for entry in self.entries(_only(which, entry.sequence)))
             sleep(poll_s)
 
+    def _open(self, path: Path) -> sqlite3.Connection:
+        connection = open_for_reading(path)
+        self._bound(connection)
+        return connection
+
+    def _bound(self, connection: sqlite3.Connection) -> None:
+        """Let queries end at the limit, if there is one."""
+        end = self._end
+        if end is None:
+            connection.set_progress_handler(None, 0)
+        else:
+            connection.set_progress_handler(lambda: time.monotonic() > end, FEW_STEPS)
+
     def _live(self) -> JournalFile:
         return JournalFile(self.path, self._connection)
 
@@ -262,7 +279,7 @@ class Reader:
             files = []
             for part in parts_of(self.path):
                 if part.path not in self._parts:
-                    self._parts[part.path] = open_for_reading(part.path)
+                    self._parts[part.path] = self._open(part.path)
                 files.append(JournalFile(part.path, self._parts[part.path], part.first, part.last))
             yield [*files, replace(live, first=files[-1].last + 1 if files else 0)]
         finally:

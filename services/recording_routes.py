@@ -73,7 +73,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
     read = [Depends(needs(settings.tokens, "read"))]
     write = [Depends(needs(settings.tokens, "full"))]
     router = APIRouter(prefix="/v1/recordings", tags=["recordings"], responses=problems(*ALWAYS, 404, 409))
-    find_ring = _ring_finder(settings)
+    find_ring, limit_s = _ring_finder(settings), settings.limits.asking_s / 2
 
     @router.get("", dependencies=read)
     async def list_recordings(
@@ -85,7 +85,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
         """List recorded commands, a page at a time, in the order of their numbers."""
 
         def ask(_: EpicsClient, served: ServedJournal) -> Recordings:
-            with Reader(served.path) as reader:
+            with Reader(served.path, limit_s) as reader:
                 page = page_document(reader, read_page(reader, which, count, oldest=oldest))
             return Recordings.model_validate(_finite(page))
 
@@ -125,7 +125,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
         """Compare the settings after two commands, or those after a command with the present ones."""
 
         def ask(_: EpicsClient, served: ServedJournal) -> SettingsDifferences:
-            with Reader(served.path) as reader:
+            with Reader(served.path, limit_s) as reader:
                 found = compare_settings(reader, first, second, find_ring)[1]
             return SettingsDifferences.model_validate({"differences": [asdict(each) for each in found]})
 
@@ -136,7 +136,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
         """Return one command with its outcomes."""
 
         def ask(_: EpicsClient, served: ServedJournal) -> RecordedCommand:
-            with Reader(served.path) as reader:
+            with Reader(served.path, limit_s) as reader:
                 try:
                     return RecordedCommand.model_validate(_finite(command_document(reader, number)))
                 except ReviewError as error:

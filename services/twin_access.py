@@ -51,7 +51,7 @@ class TwinAccess:
     """Asks running servers in threads of their own; none can stop the event loop, nor calculations."""
 
     def __init__(self, limits: ServiceLimits) -> None:
-        asking = replace(limits, calculation_s=limits.asking_s, together=TOGETHER)
+        asking = replace(limits, calculation_s=limits.asking_s, together=TOGETHER, hung=TOGETHER)
         self._asking = Calculations(asking, "check that the server answers; see /v1/state")
         self._pool = ClientPool(limits.servers, timeout_s=limits.asking_s / 3)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.lattice import Outcome
-from gnomon.recorder import Journal, ReviewError
+from gnomon.recorder import Journal, JournalError, ReviewError
 from gnomon.recorder import reader as reader_module
 from gnomon.recorder.filters import Filter
 from gnomon.recorder.reader import Reader
@@ -46,6 +46,14 @@ def test_a_long_journal_is_read_in_chunks_without_loss(path: Path, monkeypatch: 
     with Reader(path) as reader:
         assert [e.sequence for e in reader.entries()] == [1, 2, 3, 4]
         assert [len(e.changes) for e in reader.entries()] == [1, 1, 1, 1]
+
+
+def test_a_search_ends_at_the_limit_and_says_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "FEW_STEPS", 1)
+    with Reader(path, limit_s=0.0) as reader, pytest.raises(JournalError, match="took too long; narrow it"):
+        reader.newest(10, Filter(pv="*Q*"))
+    with Reader(path, limit_s=1e6) as reader:
+        assert len(reader.newest(10)) == reader.count() == 4
 
 
 def test_an_unknown_command_is_refused_with_what_there_is(path: Path) -> None:
