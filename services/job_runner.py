@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,7 +53,10 @@ class Running:
 
 
 class JobRunner:
-    """Starts, watches, cancels and remembers jobs. Used in one event loop; `open` first, `close` at the end."""
+    """Starts, watches, cancels and remembers jobs. Used in one event loop; `open` first, `close` at the end.
+
+    `listeners` are called with each new state of a job.
+    """
 
     def __init__(self, settings: ServiceSettings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
@@ -66,6 +69,7 @@ class JobRunner:
         self._leftover: set[asyncio.Task[None]] = set()
         self._closing = False
         self._opened = False
+        self.listeners: list[Callable[[Job], None]] = []
 
     def open(self) -> None:
         """Read the table; jobs that ran when the services ended are lost, and their processes are ended."""
@@ -233,6 +237,7 @@ class JobRunner:
             process.stdin.write(json.dumps(line).encode() + b"\n")
             await process.stdin.drain()
         running.watch = asyncio.get_running_loop().create_task(self._watch(running))
+        self._change(record)  # which tells the listeners of the new job
         return running
 
     async def _watch(self, running: Running) -> None:
@@ -384,6 +389,8 @@ class JobRunner:
 
     def _change(self, record: JobRecord, **changes: Any) -> None:
         record.job = record.job.model_copy(update=changes)
+        for listener in self.listeners:
+            listener(record.job)
 
     def _save(self, record: JobRecord) -> None:
         try:

@@ -1,0 +1,236 @@
+"""Procedures as process variables, for panels: choose, start, cancel, watch, and the main numbers of the last result.
+
+What is put goes through the same runner of jobs as requests over HTTP; what is shown is the newest job, whoever started
+it.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import numpy as np
+
+from gnomon.db.pvs import Kind, PvSpec
+from gnomon.ioc.base.config import Config
+from gnomon.ioc.servers.own_pvs import OwnPvs, PutFuture, PutReply
+from gnomon.lattice import Client, GnomonError
+from gnomon.lattice.text import printable
+from gnomon.procedures.documents import Run
+from gnomon.procedures.registry import PROCEDURES
+from gnomon.procedures.results import Results
+from gnomon.procedures.runnable import RUNNABLE, checked_options
+from gnomon.services.job_documents import Job, JobRequest
+from gnomon.services.job_runner import JobRunner
+from gnomon.services.problems import ProblemError
+from gnomon.services.script_routes import ScriptRoutes
+from gnomon.services.service_settings import ServiceSettings
+
+log = logging.getLogger("gnomon.services")
+
+STATES = ("idle", "starting", "running", "cancelling", "done", "failed", "stopped", "lost")
+#: Longest array of a result.
+MAX_VALUES = 50_000
+
+#: The PVs: name after the prefix, kind, writable, states, unit, description.
+PVS: tuple[tuple[str, Kind, bool, tuple[str, ...], str, str], ...] = (
+    ("procedure", Kind.STRING, True, (), "", "name of the procedure to start"),
+    ("target", Kind.STRING, True, (), "", "prefix of the server to measure; empty: the only one on this computer"),
+    ("options", Kind.STRING, True, (), "", "options of the procedure as JSON; empty: its defaults"),
+    ("apply", Kind.ENUM, True, ("propose", "apply"), "", "whether a correction makes its settings"),
+    ("start", Kind.ENUM, True, ("ready", "start"), "", "put 1 to start; complete once the job is accepted or refused"),
+    ("cancel", Kind.ENUM, True, ("ready", "cancel"), "", "put 1 to end the job and put the machine back"),
+    ("procedures", Kind.STRINGS, False, (), "", "names of all procedures, user scripts included"),
+    ("job", Kind.STRING, False, (), "", "id of the newest job"),
+    ("job:procedure", Kind.STRING, False, (), "", "procedure of the newest job"),
+    ("job:target", Kind.STRING, False, (), "", "prefix at which the newest job runs or ran"),
+    ("state", Kind.ENUM, False, STATES, "", "state of the newest job"),
+    ("phase", Kind.STRING, False, (), "", "preparing, measuring, computing, applying, putting back"),
+    ("message", Kind.STRING, False, (), "", "reason of the end, or of a refusal"),
+    ("progress", Kind.FLOAT, False, (), "", "measured part of all rows, 0 to 1"),
+    ("rows", Kind.INT, False, (), "", "number of rows measured"),
+    ("rows:expected", Kind.INT, False, (), "", "number of rows to measure"),
+    ("result", Kind.STRING, False, (), "", "name of the last stored result"),
+    ("result:names", Kind.STRINGS, False, (), "", "names of the main numbers of the last result"),
+    ("result:values", Kind.STRINGS, False, (), "", "main numbers of the last result, with errors and units"),
+    ("result:labels", Kind.STRINGS, False, (), "", "labels, with units, of result:x, result:y1 and result:y2"),
+    ("result:x", Kind.FLOATS, False, (), "", "abscissa of the last result's plot"),
+    ("result:y1", Kind.FLOATS, False, (), "", "first array of the last result's plot"),
+    ("result:y2", Kind.FLOATS, False, (), "", "second array of the last result's plot; empty: there is none"),
+)
+
+
+def procedure_specs(prefix: str) -> list[PvSpec]:
+    """Make the PVs under a prefix."""
+    return [
+        PvSpec(
+            name=prefix + name, kind=kind, source="procedures", description=description, unit=unit, writable=writable,
+            states=states, length=MAX_VALUES if kind is Kind.FLOATS else 200 if kind is Kind.STRINGS else 1,
+            display=(0.0, 1.0) if name == "progress" else None, record_type=_record_type(kind, writable, states),
+        )
+        for name, kind, writable, states, unit, description in PVS
+    ]  # fmt: skip
+
+
+def _record_type(kind: Kind, writable: bool, states: Sequence[str]) -> str:
+    match kind:
+        case Kind.ENUM:
+            return "bo" if len(states) == 2 else "mbbi"
+        case Kind.STRING:
+            return "lso" if writable else "lsi"
+        case Kind.INT:
+            return "longin"
+        case Kind.FLOAT:
+            return "ai"
+        case _:
+            return "waveform"
+
+
+class ProcedurePvs:
+    """The PVs of a runner of jobs, under a prefix; all methods are for the event loop of the services."""
+
+    def __init__(
+        self, prefix: str, config: Config, settings: ServiceSettings, runner: JobRunner, scripts: ScriptRoutes
+    ) -> None:
+        self._settings, self._runner, self._scripts = settings, runner, scripts
+        self._pvs = OwnPvs(procedure_specs(prefix), prefix, config, self._take)
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._result = ""
+
+    async def start(self, stack: AsyncExitStack) -> tuple[str, str]:
+        """Serve until the stack is closed; return the addresses of both protocols. Raises GnomonError."""
+        nothing: dict[Kind, Any] = {Kind.STRINGS: [], Kind.FLOATS: np.zeros(0), Kind.STRING: ""}
+        empty = {name: nothing.get(kind, 0) for name, kind, *_ in PVS}
+        self._pvs.publish(empty | {"procedure": next(iter(RUNNABLE)), "procedures": list(RUNNABLE)})
+        addresses = await self._pvs.start(stack)
+        self._runner.listeners.append(self._show)
+        stack.callback(self._runner.listeners.remove, self._show)
+        if jobs := self._runner.jobs():
+            self._show(jobs[0])
+        self._spawn(self._list_procedures())
+        return addresses
+
+    def _take(self, name: str, value: Any, client: Client, future: PutFuture) -> None:
+        """Take a put, in whichever thread."""
+        self._loop.call_soon_threadsafe(lambda: self._spawn(self._put(name, value, client, future)))
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _put(self, name: str, value: Any, client: Client, future: PutFuture) -> None:
+        try:
+            if name == "start":
+                await (self._start(client) if value else self._nothing())
+            elif name == "cancel":
+                await (self._cancel() if value else self._nothing())
+            else:
+                self._pvs.publish({name: value})
+        except GnomonError as error:
+            self._pvs.publish({"message": printable(str(error))})
+            future.set_result(PutReply(False, str(error)))
+        except Exception as error:  # of gnomon itself: the client has its answer, and the log the reason
+            log.exception("put to %s", name)
+            future.set_result(PutReply(False, f"an error of gnomon itself: {type(error).__name__}"))
+        else:
+            future.set_result(PutReply(True))
+
+    async def _nothing(self) -> None:
+        """Take the 0 of a button that is let go."""
+
+    async def _start(self, client: Client) -> None:
+        name, text = str(self._pvs.value("procedure")), str(self._pvs.value("options")).strip()
+        try:
+            options = json.loads(text) if text else {}
+        except ValueError as error:
+            raise ProblemError(422, f"options are not JSON: {error}") from error
+        if not isinstance(options, dict):
+            raise ProblemError(422, 'options are not an object of JSON such as {"devices": ["HS*"]}')
+        options.setdefault("note", f"by {client.user}@{client.host} over {client.protocol}")
+        asked: dict[str, Any] = {"prefix": str(self._pvs.value("target")) or None}
+        if name in RUNNABLE:
+            runnable = RUNNABLE[name]
+            if runnable.kind == "correction":
+                options.setdefault("apply", bool(self._pvs.value("apply")))
+            checked_options(runnable, options)
+            await self._runner.start(name, runnable.title, JobRequest(**asked, options=options))
+        else:
+            script = await self._scripts.find(name)
+            await self._runner.start(name, script.title, JobRequest(**asked, options=options), None, script.file)
+
+    async def _cancel(self) -> None:
+        job = str(self._pvs.value("job"))
+        if not job:
+            raise ProblemError(404, "there is no job to cancel")
+        await self._runner.cancel(job)
+
+    def _show(self, job: Job) -> None:
+        """Show a job, if it is the newest one."""
+        newest = self._runner.jobs()[0]
+        if job.id != newest.id:
+            return
+        self._pvs.publish(
+            {
+                "job": job.id, "job:procedure": job.procedure, "job:target": job.prefix,
+                "state": STATES.index(job.state), "phase": job.phase, "message": job.message,
+                "progress": job.progress, "rows": job.rows, "rows:expected": job.rows_expected,
+            }
+        )  # fmt: skip
+        if job.results and job.results[-1] != self._result:
+            self._result = job.results[-1]
+            self._spawn(self._show_result(job))
+
+    async def _show_result(self, job: Job) -> None:
+        shown: dict[str, Any] = {
+            "result": job.results[-1],
+            "result:names": [line.name for line in job.summary],
+            "result:values": [f"{line.value} {line.unit}".rstrip() for line in job.summary],
+        }
+        try:
+            run = await asyncio.to_thread(Results(self._settings.results).read, job.results[-1])
+            shown |= main_arrays(run)
+        except GnomonError as error:
+            log.error("result %s: %s", job.results[-1], error)
+        self._pvs.publish(shown)
+
+    async def _list_procedures(self) -> None:
+        names = [each.name for each in await self._scripts.all() if not each.reason]
+        self._pvs.publish({"procedures": [*RUNNABLE, *names]})
+
+
+def main_arrays(run: Run) -> dict[str, Any]:
+    """Return the arrays of a run's plot as PVs: abscissa, one or two arrays, and labels with units.
+
+    Matrices are flattened, the last index fastest. Of a user's script, they are the first arrays of its outcome.
+    """
+    procedure = PROCEDURES.get(run.procedure)
+    part, signals, abscissa = procedure.plot if procedure is not None else ("outcome", (), "")
+    document: Mapping[str, Any] = (run.data if part == "data" else run.outcome) or {}
+    if run.status != "done":
+        document = {}
+    arrays = {name: values for name, given in document.items() if (values := _floats(given)).ndim}
+    names = [name for name in signals or list(arrays)[:2] if name in arrays][:2]
+    y = [arrays[name].ravel()[:MAX_VALUES] for name in names] + [np.zeros(0)] * (2 - len(names))
+    x = arrays[abscissa].ravel() if abscissa in arrays else np.arange(1.0, len(y[0]) + 1.0)
+    fields = {} if procedure is None else (procedure.data if part == "data" else procedure.outcome).model_fields
+    labels = [abscissa if abscissa in arrays else "number", *names]
+    return {"result:labels": [_label(name, fields, document) for name in labels], "result:x": x[:MAX_VALUES],
+            "result:y1": y[0], "result:y2": y[1]}  # fmt: skip
+
+
+def _floats(given: Any) -> "np.typing.NDArray[np.float64]":
+    try:
+        return np.array(given, dtype=float) if isinstance(given, list | np.ndarray) else np.array(0.0)
+    except (TypeError, ValueError):
+        return np.array(0.0)
+
+
+def _label(name: str, fields: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    extra = fields[name].json_schema_extra if name in fields else None
+    unit = str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
+    facts = {key: value for key, value in document.items() if isinstance(value, str)}
+    return f"{name} [{unit.format(**facts)}]" if unit else name
