@@ -33,6 +33,15 @@ def services(
             "dashboard; can be repeated. The servers on this computer are there anyway.",
         ),
     ] = None,
+    pvs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Serve procedures as process variables under this prefix, over both protocols, at the configuration's "
+            "addresses and ports.",
+            show_default="none",
+        ),
+    ] = None,
     results: ResultsFolder = None,
     max_lattices: Annotated[int, typer.Option(min=1, max=100_000, help="Number of lattices that are kept.")] = 200,
     max_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Time of one calculation [s].")] = 30.0,
@@ -62,6 +71,7 @@ def services(
         results=data / "results" if results is None else results.expanduser(),
         store=store,
         scripts=configuration.services.scripts,
+        pvs=pvs,
         host=host,
         port=port,
         prefixes=tuple(prefix or ()),
@@ -71,10 +81,13 @@ def services(
     compile_all_with_progress(console)
     warm_up()
 
-    def ready(url: str) -> None:
+    def ready(url: str, addresses: tuple[str, str] | None) -> None:
         console.print(f"gnomon services at {url}, described in {url}/openapi.json", markup=False)
         pages = f"{url}{dashboard.BASE}/" if dashboard.is_installed() else dashboard.MISSING
         console.print(f"dashboard: {pages}", markup=False)
+        if addresses is not None:
+            ca, pva = addresses
+            console.print(f"procedures as {pvs!r}...: Channel Access {ca}, PV Access {pva}", markup=False)
         console.print(f"token: {tokens.source}; read-only token: {tokens.read_source}", markup=False)
         if not is_loopback(host):
             console.print("warning: tokens and data are not encrypted; put a proxy with TLS in front", markup=False)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from gnomon.db.pvs import Kind, PvSpec
-from gnomon.ioc.base.config import Config
 from gnomon.ioc.servers.own_pvs import OwnPvs, PutFuture, PutReply
 from gnomon.lattice import Client, GnomonError
 from gnomon.lattice.text import printable
@@ -91,11 +90,9 @@ def _record_type(kind: Kind, writable: bool, states: Sequence[str]) -> str:
 class ProcedurePvs:
     """The PVs of a runner of jobs, under a prefix; all methods are for the event loop of the services."""
 
-    def __init__(
-        self, prefix: str, config: Config, settings: ServiceSettings, runner: JobRunner, scripts: ScriptRoutes
-    ) -> None:
+    def __init__(self, prefix: str, settings: ServiceSettings, runner: JobRunner, scripts: ScriptRoutes) -> None:
         self._settings, self._runner, self._scripts = settings, runner, scripts
-        self._pvs = OwnPvs(procedure_specs(prefix), prefix, config, self._take)
+        self._pvs = OwnPvs(procedure_specs(prefix), prefix, settings.config, self._take)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._result = ""

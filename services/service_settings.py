@@ -44,7 +44,8 @@ class ServiceSettings:
 
     `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the file of
     the document store, `scripts` the folder of user scripts. `prefixes` are those at which procedures may run, and
-    which the dashboard offers, besides the servers that run on this computer.
+    which the dashboard offers, besides the servers that run on this computer. `pvs` is the prefix of the process
+    variables of procedures; None: there are none.
     """
 
     tokens: Tokens
@@ -53,6 +54,7 @@ class ServiceSettings:
     store: Path | None = None
     scripts: Path | None = None
     prefixes: tuple[str, ...] = ()
+    pvs: str | None = None
     host: str = "127.0.0.1"
     port: int = 8290
     limits: ServiceLimits = field(default_factory=ServiceLimits)

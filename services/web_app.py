@@ -42,13 +42,21 @@ A lattice never changes: an update makes a new one, whose id is a hash of its co
 `Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
 
 
-def make_app(settings: ServiceSettings, runner: JobRunner | None = None, hub: LiveHub | None = None) -> FastAPI:
+def make_app(
+    settings: ServiceSettings,
+    runner: JobRunner | None = None,
+    hub: LiveHub | None = None,
+    scripts: ScriptRoutes | None = None,
+) -> FastAPI:
     """Make the application; `runner` is that of its jobs, `hub` has the live values of its pages.
+
+    `scripts` are those of users.
 
     Its pages of interactive documentation are left out: they would load from the internet.
     """
     jobs = JobRunner(settings) if runner is None else runner
     live = LiveHub(settings.prefixes) if hub is None else hub
+    scripts = ScriptRoutes(settings.scripts) if scripts is None else scripts
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -93,7 +101,6 @@ def make_app(settings: ServiceSettings, runner: JobRunner | None = None, hub: Li
     app.include_router(recording_router(settings, twins, streams))
     app.include_router(snapshot_router(settings, twins))
     app.include_router(fault_router(settings, twins))
-    scripts = ScriptRoutes(settings.scripts)
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
     _describe(app, scripts)
     _mount_dashboard(app, settings, live, jobs, scripts)

@@ -5,7 +5,8 @@ import gc
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from types import FrameType
 from typing import Any
@@ -56,33 +57,50 @@ def warm_up() -> None:
     beam_answers.response(model, "supply", "frequency")
 
 
-def serve_services(settings: ServiceSettings, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called with the URL when the port is open.
+def serve_services(settings: ServiceSettings, ready: Callable[[str, tuple[str, str] | None], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called when the port is open.
 
-    Port 0 takes a free one. Raises OSError if the address cannot be listened on.
+    It gets the URL, and the addresses of Channel Access and PV Access if there are process variables. Port 0 takes a
+    free one. Raises OSError if the address cannot be listened on, GnomonError if the PVs cannot be served.
     """
     from gnomon.services.dashboard.live_hub import LiveHub
     from gnomon.services.job_runner import JobRunner
+    from gnomon.services.script_routes import ScriptRoutes
     from gnomon.services.web_app import make_app
 
-    jobs = JobRunner(settings)
+    jobs, scripts = JobRunner(settings), ScriptRoutes(settings.scripts)
     hub = LiveHub(settings.prefixes)
-    app = make_app(settings, jobs, hub)
+    app = make_app(settings, jobs, hub, scripts)
+    addresses: tuple[str, str] | None = None
+
+    async def begin(stack: AsyncExitStack) -> None:
+        nonlocal addresses
+        jobs.open()
+        if settings.pvs is not None:
+            from gnomon.services.procedure_pvs import ProcedurePvs
+
+            addresses = await ProcedurePvs(settings.pvs, settings, jobs, scripts).start(stack)
 
     def ending() -> None:
         jobs.end_streams()
         app.state.streams.end()
         hub.close()
 
-    serve_app(app, settings.host, settings.port, ready, ending)
+    serve_app(app, settings.host, settings.port, lambda url: ready(url, addresses), ending, begin)
 
 
 def serve_app(
-    app: Any, host: str, port: int, ready: Callable[[str], None], ending: Callable[[], None] | None = None
+    app: Any,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    ending: Callable[[], None] | None = None,
+    begin: Callable[[AsyncExitStack], Awaitable[None]] | None = None,
 ) -> None:
-    """Serve an application as `serve_services` does; `ending` is called at the signal.
+    """Serve an application as `serve_services` does; `begin` comes first, and `ending` is called at the signal.
 
-    It lets go of clients that follow something: they would be waited for.
+    `ending` lets go of clients that follow something: they would be waited for. What `begin` gives to the stack is
+    closed last.
     """
     import uvicorn
 
@@ -106,12 +124,19 @@ def serve_app(
     server = Server(config)
     gc.freeze()  # all that was imported and made; walking through it takes most of a second at the end
     listening = _listen(host, port)
+
+    async def serve(url: str) -> None:
+        async with AsyncExitStack() as stack:
+            if begin is not None:
+                await begin(stack)
+            ready(url)
+            await server.serve(sockets=[listening])
+
     # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         host, port = listening.getsockname()[:2]
-        ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        asyncio.run(server.serve(sockets=[listening]))
+        asyncio.run(serve(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
     finally:
         listening.close()
         for number, handler in before.items():
