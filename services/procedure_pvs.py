@@ -47,7 +47,8 @@ PVS: tuple[tuple[str, Kind, bool, tuple[str, ...], str, str], ...] = (
     ("job:target", Kind.STRING, False, (), "", "prefix at which the newest job runs or ran"),
     ("state", Kind.ENUM, False, STATES, "", "state of the newest job"),
     ("phase", Kind.STRING, False, (), "", "preparing, measuring, computing, applying, putting back"),
-    ("message", Kind.STRING, False, (), "", "reason of the end, or of a refusal"),
+    ("message", Kind.STRING, False, (), "", "reason of the end, or what is being done"),
+    ("refusal", Kind.STRING, False, (), "", "reason why the last put was refused; empty: it was accepted"),
     ("progress", Kind.FLOAT, False, (), "", "measured part of all rows, 0 to 1"),
     ("rows", Kind.INT, False, (), "", "number of rows measured"),
     ("rows:expected", Kind.INT, False, (), "", "number of rows to measure"),
@@ -128,12 +129,13 @@ class ProcedurePvs:
             else:
                 self._pvs.publish({name: value})
         except GnomonError as error:
-            self._pvs.publish({"message": printable(str(error))})
+            self._pvs.publish({"refusal": printable(str(error))})
             future.set_result(PutReply(False, str(error)))
         except Exception as error:  # of gnomon itself: the client has its answer, and the log the reason
             log.exception("put to %s", name)
             future.set_result(PutReply(False, f"an error of gnomon itself: {type(error).__name__}"))
         else:
+            self._pvs.publish({"refusal": ""})
             future.set_result(PutReply(True))
 
     async def _nothing(self) -> None:
