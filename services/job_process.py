@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from gnomon.lattice import Lattice
@@ -45,11 +45,21 @@ class Teller:
                 return
 
 
-def main() -> int:
-    """Carry out the job on standard input. The exit status is 0 if its end was told."""
+def main() -> NoReturn:
+    """Carry out the job on standard input, and end the process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     told = Teller(_own_stdout())
+    try:
+        _end_of(told)
+    finally:
+        # Threads of EPICS libraries would keep the process for a while, or for ever.
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _end_of(told: Teller) -> None:
+    """Carry the job out, and tell how it ended."""
     try:
         job = json.loads(sys.stdin.readline())
         threading.Thread(target=_wait_for_cancel, daemon=True).start()
@@ -60,9 +70,6 @@ def main() -> int:
         _tell_failure(told, error)
     else:
         _tell_end(told, finished)
-    # Threads of EPICS libraries would keep the process for a while.
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def _own_stdout() -> IO[str]:
@@ -216,4 +223,4 @@ def _plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -94,9 +94,7 @@ class JobRunner:
             task.add_done_callback(self._leftover.discard)
 
     async def _end_leftover(self, record: JobRecord) -> None:
-        """Ask the process of a lost job to end, and end it if it does not."""
-        with suppress(ProcessLookupError):
-            os.kill(record.pid, signal.SIGINT)
+        """Wait for the process of a lost job, which the end of its input has told to end; kill it if it does not."""
         end = asyncio.get_running_loop().time() + self._limits.stop_s
         while process_start(record.pid) == record.process_start:
             if asyncio.get_running_loop().time() > end:

@@ -1,4 +1,4 @@
-"""Procedures over HTTP and as process variables against a whole server: measured, followed, cancelled, lost, put back."""
+"""Procedures over HTTP and as process variables against a whole server: measured, cancelled, lost, put back."""
 
 import json
 import os

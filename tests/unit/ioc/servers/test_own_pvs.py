@@ -34,7 +34,7 @@ def test_values_are_taken_as_the_pv_has_them_or_not_at_all(of: PvSpec, given: An
     assert fitting(of, given) == found
 
 
-def test_puts_reach_the_function_unless_they_do_not_fit() -> None:
+async def test_puts_reach_the_function_unless_they_do_not_fit() -> None:
     taken: list[tuple[str, Any]] = []
 
     def take(name: str, value: Any, client: Client, future: PutFuture) -> None:
