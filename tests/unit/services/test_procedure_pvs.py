@@ -4,6 +4,7 @@ import numpy as np
 
 from gnomon.procedures.documents import Run
 from gnomon.services.procedure_pvs import PVS, main_arrays, procedure_specs
+from tools import procedure_pv_reference
 from unit.procedures.test_results import orm_run
 
 
@@ -14,6 +15,11 @@ def test_every_pv_has_a_description_and_a_name_of_its_own() -> None:
     assert {spec.name for spec in specs if spec.writable} == {
         f"P:{name}" for name in ("procedure", "target", "options", "apply", "start", "cancel")
     }
+
+
+def test_the_page_of_the_pvs_is_up_to_date() -> None:
+    page = procedure_pv_reference.PAGE.read_text(encoding="utf-8")
+    assert page == procedure_pv_reference.render(), "cd tests && python -m tools.procedure_pv_reference"
 
 
 def test_arrays_are_those_of_the_plot_with_units() -> None:
