@@ -37,10 +37,10 @@ def _lines() -> Iterator[str]:
         shown = ", ".join(f"{number} {state}" for number, state in enumerate(states)) if states else KINDS[kind]
         yield f"| `{name}` | {shown} | {'by clients' if writable else ''} | {description} |"
     yield ""
-    yield "A put to `start` is complete once the job is accepted; one that is refused fails, and `refusal` says why: another"
-    yield 'job at the prefix, a wrong option, no such procedure. `options` is JSON, such as `{"devices": ["HS*"]}`; Channel'
-    yield "Access clients write and read texts of more than 39 characters as `options.VAL$`. Corrections only propose unless"
-    yield "`apply` is 1. Matrices stand in `result:y1` and `result:y2` row by row."
+    yield "A put to `start` is complete once the job is accepted; one that is refused fails, and `refusal` says why:"
+    yield 'another job at the prefix, a wrong option, no such procedure. `options` is JSON, such as `{"points": 5}`;'
+    yield "clients of Channel Access write and read texts of more than 39 characters as `options.VAL$`. Corrections only"
+    yield "propose unless `apply` is 1. Matrices stand in `result:y1` and `result:y2` row by row."
 
 
 if __name__ == "__main__":
