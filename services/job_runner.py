@@ -79,7 +79,9 @@ class JobRunner:
         self._opened = True
         for record in self._table.load():
             self._records[record.job.id] = record
-            if not record.job.is_ended:
+            if record.job.is_ended:
+                record.pid = 0
+            else:
                 self._lose(record)
 
     def _lose(self, record: JobRecord) -> None:
@@ -88,7 +90,9 @@ class JobRunner:
         self._change(record, state="lost", ended=now(), message=f"{text}; its process puts the machine back" if lives
                      else f"{text}; look whether the machine was put back (gnomon log)")  # fmt: skip
         self._save(record)
-        if lives:
+        if not lives:
+            record.pid = 0
+        else:
             task = asyncio.get_running_loop().create_task(self._end_leftover(record))
             self._leftover.add(task)
             task.add_done_callback(self._leftover.discard)

@@ -26,8 +26,9 @@ def render() -> str:
 def _lines() -> Iterator[str]:
     yield "# PVs of procedures"
     yield ""
-    yield "`gnomon services --pvs PREFIX` serves these over Channel Access and PV Access, for panels; names come after the"
-    yield "prefix. They show the newest job, whoever started it, and take puts by the access rules of the configuration."
+    yield "`gnomon services --pvs PREFIX` serves these over Channel Access and PV Access, for panels; names come after"
+    yield "the prefix. They show the newest job, whoever started it, and take puts by the access rules of the"
+    yield "configuration."
     yield ""
     yield "This page is written by `python -m tests.tools.procedure_pv_reference`."
     yield ""
@@ -39,8 +40,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "A put to `start` is complete once the job is accepted; one that is refused fails, and `refusal` says why:"
     yield 'another job at the prefix, a wrong option, no such procedure. `options` is JSON, such as `{"points": 5}`;'
-    yield "clients of Channel Access write and read texts of more than 39 characters as `options.VAL$`. Corrections only"
-    yield "propose unless `apply` is 1. Matrices stand in `result:y1` and `result:y2` row by row."
+    yield "clients of Channel Access write and read texts of more than 39 characters as `options.VAL$`. Corrections"
+    yield "only propose unless `apply` is 1. Matrices stand in `result:y1` and `result:y2` row by row."
 
 
 if __name__ == "__main__":

@@ -265,6 +265,14 @@ async def test_a_restart_marks_running_jobs_as_lost_and_waits_for_their_processe
         assert await left.wait() == 0
         await wait_for(lambda: "has ended since" in runner.get(job).message)
         assert (await start(client)).status_code == 202
+    # And when the process has ended long before the restart.
+    table.save(record.model_copy(update={"pid": left.pid, "process_start": "1"}))
+    for _ in range(2):
+        async with services() as (client, runner):
+            assert runner.get(job).state == "lost"
+            started = await start(client)
+            assert started.status_code == 202
+            await events_of(client, started.json()["id"])
 
 
 async def test_a_user_script_is_an_endpoint_with_a_schema_of_its_own_and_a_broken_one_is_told(
