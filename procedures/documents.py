@@ -97,9 +97,13 @@ Floats = Annotated[
 ]
 
 
-def quantity(unit: str, *axes: str, description: str = "") -> Any:
-    """Describe an array field: its unit, and the name of the field or of the axis along each dimension."""
-    return Field(json_schema_extra={"unit": unit, "axes": list(axes)}, description=description or None)
+def quantity(unit: str, *axes: str, description: str = "", optional: bool = False) -> Any:
+    """Describe an array field: its unit, and the name of the field or of the axis along each dimension.
+
+    One that is `optional` is empty by default.
+    """
+    told: dict[str, Any] = {"json_schema_extra": {"unit": unit, "axes": list(axes)}, "description": description or None}
+    return Field(**told, default_factory=lambda: np.zeros((0,) * len(axes))) if optional else Field(**told)
 
 
 class Quantity(NamedTuple):

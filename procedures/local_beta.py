@@ -31,7 +31,9 @@ class LocalBetaData(Data):
     tune_x: Floats = quantity("", "row")
     tune_y: Floats = quantity("", "row")
     monitors: tuple[str, ...] = ()
-    orbit_x_mm: Floats = quantity("mm", "row", "monitors", description="horizontal readings of the monitors")
+    orbit_x_mm: Floats = quantity(
+        "mm", "row", "monitors", description="horizontal readings of the monitors, empty without any", optional=True
+    )
     time_s: Floats = quantity("s", "row", description="time of the reading since the start of the run")
 
 
@@ -50,8 +52,8 @@ class LocalBetaModel(Part):
     s_m: Floats = quantity("m", "knobs", description="centre of the magnet; of several, of the first one")
     beta_x_m: Floats = quantity("m", "knobs", description="mean along the magnets of the knob")
     beta_y_m: Floats = quantity("m", "knobs", description="mean along the magnets of the knob")
-    pattern: Floats = quantity("", "knobs", "monitors", description="horizontal reading by displacement")
-    tune_by_pattern: Floats = quantity("1/mm", "plane", "knobs", description="tune by displacement")
+    pattern: Floats = quantity("", "knobs", "monitors", description="horizontal reading by displacement", optional=True)
+    tune_by_pattern: Floats = quantity("1/mm", "plane", "knobs", description="tune by displacement", optional=True)
     source: str = ""
 
 
@@ -116,9 +118,9 @@ def analyse(data: LocalBetaData, parameters: LocalBetaParameters) -> LocalBetaOu
         scale = np.abs(design).max(axis=0)
         scale[scale == 0.0] = 1.0
         inverse = np.linalg.pinv((design / scale).T @ (design / scale)) / np.outer(scale, scale)
-        per_gradient[:, number] = model.tune_by_pattern[:, number] * _displacement(
-            model.pattern[number], (inverse @ design.T @ data.orbit_x_mm[rows])[1]
-        )
+        if data.orbit_x_mm.size and model.pattern.size:
+            orbit = (inverse @ design.T @ data.orbit_x_mm[rows])[1]
+            per_gradient[:, number] = model.tune_by_pattern[:, number] * _displacement(model.pattern[number], orbit)
         freedom += rows.size - np.linalg.matrix_rank(design / scale)
         for plane, tunes in enumerate((data.tune_x[rows], data.tune_y[rows])):
             seen = np.cos(2.0 * np.pi * tunes)
