@@ -8,6 +8,7 @@ from gnomon.clients.bluesky_devices.injector import Injector
 from gnomon.clients.bluesky_devices.measurement import Measurement
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
+from gnomon.clients.bluesky_devices.reach import reach_server
 from gnomon.clients.bluesky_devices.ring_devices import RingDevices, make_devices
 from gnomon.clients.bluesky_devices.server_session import ServerKind
 from gnomon.clients.bluesky_devices.setting import Setting
@@ -28,4 +29,5 @@ __all__ = [
     "Setting",
     "Tunes",
     "make_devices",
+    "reach_server",
 ]

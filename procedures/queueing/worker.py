@@ -41,11 +41,11 @@ class WorkerSettings:
 
 
 def worker_namespace(**settings: Any) -> dict[str, Any]:
-    """Make what a worker of bluesky-queueserver offers, by name; keywords are those of WorkerSettings, folders
-    also as texts.
+    """Make what a worker of bluesky-queueserver offers, by name.
 
-    Nothing is connected: a device is when a plan first uses it, so that the worker starts before the ring's server.
-    Raises ProcedureError without the extra, and DocumentError.
+    Keywords are those of WorkerSettings, folders also as texts. Nothing is connected: a device is when a plan first
+    uses it, so that the worker starts before the ring's server. Raises ProcedureError without the extra,
+    and DocumentError.
     """
     paths = {name: Path(settings[name]) for name in ("results", "store", "scripts") if settings.get(name) is not None}
     told = WorkerSettings(**{**settings, **paths})
@@ -58,13 +58,15 @@ def worker_namespace(**settings: Any) -> dict[str, Any]:
             f"the queue needs {missing}, which is not installed: pip install 'gnomon[queue]'"
         ) from error
     from gnomon.clients import devices
+    from gnomon.clients.bluesky_devices import reach_server
     from gnomon.procedures.nexus import require_h5py
     from gnomon.procedures.queueing.connecting import connecting
 
     require_h5py()
     ring = devices(told.machine, prefix=told.prefix, protocol=told.protocol, pvs=told.pvs)
     engine: Any = RunEngine({"machine": told.machine, "prefix": told.prefix})
-    engine.preprocessors.append(connecting)
+    # The ring's server may start after the worker.
+    engine.preprocessors.append(connecting(partial(reach_server, told.machine, told.prefix)))
     offered = {name: getattr(plans, name) for name in BLUESKY_PLANS}
     offered |= {name: getattr(plan_stubs, name) for name in BLUESKY_STUBS}
     return {"RE": engine, **_devices(ring), **offered, **_procedures(told, ring)}

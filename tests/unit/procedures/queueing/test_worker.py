@@ -73,11 +73,13 @@ def test_device_is_connected_once_before_it_is_used() -> None:
             yield untyped.Msg("locate", one)
 
     engine: Any = RunEngine({}, context_managers=[])
-    engine.preprocessors.append(connecting)
+    reached: list[int] = []
+    engine.preprocessors.append(connecting(lambda: reached.append(one.times + other.times)))
     for command in ("configure", "locate"):
         engine.register_command(command, _done)
     engine(plan())
     assert (one.times, other.times) == (1, 0)
+    assert reached == [0]
 
 
 async def _done(_: Any) -> None:
