@@ -1,5 +1,6 @@
 """`gnomon bump`: a closed bump of 3, 4 or more steerers at a monitor; acts only with --apply."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,6 +21,10 @@ def bump(
     angle: Annotated[float | None, typer.Option(help="Angle there, relative to now [mrad].")] = None,
     steerers: Annotated[int, typer.Option(min=3, help="Number of steerers.")] = 4,
     rf: Annotated[bool, typer.Option("--rf", help="Use the RF frequency, too: a horizontal bump leaks less.")] = False,
+    steps: Annotated[
+        int, typer.Option(min=1, max=20, help="Set it, and with --apply correct what leaks out so often less one.")
+    ] = 2,
+    readings: Annotated[int, typer.Option(min=1, help="Number of orbits to average.")] = 4,
     *,
     acting: Acting,
     connection: Connection,
@@ -27,9 +32,10 @@ def bump(
     """Make a closed bump by the steerers nearest to a monitor. For example `gnomon bump BPMZ5D1R --y 0.3 --apply`.
 
     A horizontal bump of four steerers in dispersion changes the momentum, and the orbit everywhere: give --rf, or more
-    steerers. `gnomon log undo --last 1` takes a twin's bump away.
+    steerers. The leak is measured and corrected once; `gnomon log undo --last 2` takes a twin's bump away.
     """
     if (x is None) == (y is None):
         raise typer.BadParameter("give --x or --y, one of them")
     chosen = {"monitor": monitor, "x": x, "y": y, "angle": angle, "steerers": steerers, "rf": rf}
-    correct("bump", connection, acting, chosen)
+    chosen |= {"steps": steps, "readings": readings}
+    correct("bump", connection, replace(acting, steps=steps), chosen)

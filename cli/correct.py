@@ -86,7 +86,7 @@ def tune(
 
 
 @app.command()
-@with_options("acting", Acting, without=("steps",))
+@with_options("acting", Acting)
 @with_options("connection", PatientConnection)
 def chromaticity(
     to: To,

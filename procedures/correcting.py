@@ -169,14 +169,19 @@ def propose_bump(
     count: int,
     with_rf: bool = False,
     model: Lattice | None = None,
+    present: Lattice | None = None,
+    measured_mm: Array | None = None,
 ) -> Proposal:
     """Propose a closed bump: position [mm], angle [mrad] or both at a monitor, by its `count` nearest steerers.
 
     As many of them stand before the monitor as behind it, one more behind if `count` is odd. `with_rf`: the RF
-    frequency is one more knob, which a horizontal bump in dispersion needs; `model` as of an orbit. Raises
-    ProcedureError.
+    frequency is one more knob, which a horizontal bump in dispersion needs; `model` as of an orbit. `lattice` has the
+    settings before the bump. Once it was made, `present` are the settings with it and `measured_mm` (monitors) is the
+    change of the orbit in its plane: what leaks out, and what is missing in the monitor, is corrected. An angle, which
+    one monitor does not show, counts as reached. Raises ProcedureError.
     """
     model = lattice if model is None else model
+    present = lattice if present is None else present
     ring, row = lattice.ring, 2 * "xy".index(plane)
     monitors = tuple(bpm.name for bpm in ring.bpms)
     if monitor not in monitors:
@@ -213,14 +218,24 @@ def propose_bump(
         settings=settings,
         low=low,
         high=high,
-        made=np.zeros(len(keys)),
-        measured_mm=np.zeros(len(monitors)),
-        measured_target=np.zeros(len(wanted)),
+        made=np.array([present[key] - lattice[key] for key in keys]),
+        measured_mm=np.zeros(len(monitors)) if measured_mm is None else measured_mm,
+        measured_target=_reached(wanted, measured_mm, monitors.index(monitor)),
     )
     parameters = ClosedBumpParameters()
     outcome = closed_bump.analyse(data, parameters)
-    proposed = changed_settings(lattice, dict(zip(keys, map(float, outcome.proposed), strict=True)))
-    return Proposal("bump", data, parameters, outcome, proposed, expect(lattice, proposed, model), model)
+    values = dict(zip(keys, map(float, outcome.proposed), strict=True))
+    expectation = expect(lattice, changed_settings(lattice, values), model)
+    # The model's beam at the present settings is that with the bump, as far as it was made.
+    with_bump = model.updated({key: model[key] + (present[key] - lattice[key]) for key in keys})
+    return Proposal("bump", data, parameters, outcome, changed_settings(present, values), expectation, with_bump)
+
+
+def _reached(wanted: Mapping[Literal["position", "angle"], float], measured_mm: Array | None, monitor: int) -> Array:
+    if measured_mm is None:
+        return np.zeros(len(wanted))
+    shown = float(measured_mm[monitor])
+    return np.array([shown if kind == "position" and np.isfinite(shown) else value for kind, value in wanted.items()])
 
 
 def expect(lattice: Lattice, settings: Mapping[Key, float], model: Lattice | None = None) -> Expectation:

@@ -1,6 +1,7 @@
 """Corrections at a machine: each reads what it corrects, and proposes; `runnable` shows, applies and keeps it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from gnomon.procedures.chromaticity import ChromaticityOutcome
 from gnomon.procedures.correcting import Proposal, propose_bump, propose_orbit, propose_working_point
 from gnomon.procedures.correcting_optics import propose_optics
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.measuring import MeasureOptions, measure
 from gnomon.procedures.optics_correction import OpticsCorrectionParameters
 from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.procedures.orbit_correction import OrbitCorrectionParameters
@@ -81,16 +83,33 @@ def _tune(bench: Bench, options: TuneCorrectionOptions, interrupted: Callable[[]
     return propose
 
 
-def _chromaticity(bench: Bench, options: ChromaticityCorrectionOptions, _: Callable[[], None]) -> Propose:
+def _chromaticity(bench: Bench, options: ChromaticityCorrectionOptions, interrupted: Callable[[], None]) -> Propose:
+    wanted, stored = np.array(options.to), [options.measured] if options.measured is not None else []
+    repeats = options.apply and options.steps > 1
+
     def propose(present: Lattice) -> Proposal:
         model = bench.session.model_lattice(present)
-        if options.measured is None:
-            found = Propagator(model.ring)(model).chromaticity
+        if stored:
+            found = _measured_chromaticity(bench, stored.pop())
+        elif repeats:
+            found = _measure_chromaticity(bench, interrupted)
         else:
-            found = _measured_chromaticity(bench, options.measured)
-        return propose_working_point(present, "chromaticity", found, np.array(options.to), options.devices, model=model)
+            found = Propagator(model.ring)(model).chromaticity
+        proposal = propose_working_point(present, "chromaticity", found, wanted, options.devices, model=model)
+        if repeats and np.abs(found - wanted).max() < options.within:
+            return replace(proposal, settings={})
+        return proposal
 
     return propose
+
+
+def _measure_chromaticity(bench: Bench, interrupted: Callable[[], None]) -> "np.typing.NDArray[np.float64]":
+    """Measure the chromaticities now, and keep the run. Raises what the measurement does."""
+    run, failure = measure("chromaticity", bench.session, bench.devices(), MeasureOptions(), interrupted=interrupted)
+    bench.results.save(run)
+    if failure is not None:
+        raise failure
+    return ChromaticityOutcome.model_validate(run.outcome).chromaticity
 
 
 def _measured_chromaticity(bench: Bench, name: str) -> "np.typing.NDArray[np.float64]":
@@ -115,15 +134,24 @@ def _optics(bench: Bench, options: OpticsCorrectionOptions, _: Callable[[], None
     return propose
 
 
-def _bump(bench: Bench, options: BumpOptions, _: Callable[[], None]) -> Propose:
+def _bump(bench: Bench, options: BumpOptions, interrupted: Callable[[], None]) -> Propose:
     position = options.x if options.x is not None else options.y or 0.0
     wanted: dict[Literal["position", "angle"], float] = {"position": position}
     if options.angle is not None:
         wanted["angle"] = options.angle
+    before: list[tuple[Lattice, np.typing.NDArray[np.float64]]] = []
 
     def propose(present: Lattice) -> Proposal:
-        model = bench.session.model_lattice(present)
-        return propose_bump(present, options.monitor, options.plane, wanted, options.steerers, options.rf, model)
+        measured = None
+        if options.apply and options.steps > 1:
+            orbit = bench.read("orbit", options.readings, interrupted)["xy".index(options.plane)]
+            measured = orbit - before[0][1] if before else None
+            before.append((present, orbit))
+        start = before[0][0] if before else present
+        model = bench.session.model_lattice(start)
+        return propose_bump(
+            start, options.monitor, options.plane, wanted, options.steerers, options.rf, model, present, measured
+        )
 
     return propose
 

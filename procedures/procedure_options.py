@@ -222,6 +222,13 @@ class ChromaticityCorrectionOptions(CorrectionOptions):
     to: Values
     devices: Annotated[Patterns, Field(description="names or patterns of power supplies")] = ("S1*", "S2*")
     measured: Source = None
+    steps: Annotated[
+        int,
+        Field(ge=1, le=20, description="number of corrections, with `apply`; above 1, each measures before it"),
+    ] = 1
+    within: Annotated[
+        FiniteFloat, Field(gt=0.0, description="steps end when both are as near as this to the values to reach")
+    ] = 0.05
 
 
 class OpticsCorrectionOptions(CorrectionOptions):
@@ -244,6 +251,10 @@ class BumpOptions(CorrectionOptions):
     angle: Annotated[FiniteFloat | None, Field(description="angle there, relative to now [mrad]")] = None
     steerers: Annotated[int, Field(ge=3, le=1000, description="number of steerers")] = 4
     rf: Annotated[bool, Field(description="use the RF frequency, too")] = False
+    readings: Annotated[int, Field(ge=1, le=1000, description="number of orbits to average")] = 4
+    steps: Annotated[
+        int, Field(ge=1, le=20, description="with `apply`: set it, and correct what leaks out so often less one")
+    ] = 2
 
     @model_validator(mode="after")
     def _one_plane(self) -> "BumpOptions":

@@ -132,7 +132,7 @@ def test_corrections_act_only_with_apply_and_on_a_twin_as_one_command_each(twin:
     (step,) = corrected(twin, "correct", "tune", "--to", "0.850,0.730", "--apply")
     assert last_state(twin) == step["lattice_id"]
     assert abs(value(twin, "beam:twiss:x:tune") - 0.850) < 2e-4
-    (bump,) = corrected(twin, "bump", "BPMZ5D1R", "--y", "0.3", "--apply", "--note", "for the scraper")
-    assert bump["applied"] == 4
+    bump, leak = corrected(twin, "bump", "BPMZ5D1R", "--y", "0.3", "--apply", "--note", "for the scraper")
+    assert (bump["applied"], leak["applied"]) == (4, 4)
     assert abs(value(twin, "BPMZ5D1R:rdY") - 0.3) < 0.01
     assert "for the scraper" in twin.gnomon("log", "--last", "1", "--journal", str(twin.journal)).stdout

@@ -16,7 +16,7 @@ from gnomon.procedures.registry import PROCEDURES
 from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import RUNNABLE, Watcher, checked_options, find_runnable, run_procedure
 from gnomon.recorder.apply import Applied
-from unit.procedures.noisy_ring import NoisyRing
+from unit.procedures.noisy_ring import NoisyRing, imperfect
 from unit.procedures.plans.fake_ring import FakeSession, fake_devices
 
 
@@ -74,11 +74,49 @@ def test_a_bump_is_only_proposed_unless_it_is_to_be_applied(bessy2: Ring, tmp_pa
     finished = run_procedure(bump, bench, checked_options(bump, asked), seen)
     assert (finished.runs, finished.applied, ring.lattice.id) == ((), 0, before)
     assert finished.proposals[0].reason == "proposed; nothing was set"
-    applied = run_procedure(bump, bench, checked_options(bump, asked | {"apply": True}), seen)
+    applied = run_procedure(bump, bench, checked_options(bump, asked | {"apply": True, "steps": 1}), seen)
     assert applied.applied == len(seen.proposals[0]) == 4
     monitor = [bpm.name for bpm in bessy2.bpms].index("BPMZ5D1R")
     assert ring.true_orbit()[1, monitor] == pytest.approx(0.2, abs=0.01)
     assert bench.results.names() == [applied.runs[0][0].name]
+
+
+def test_what_a_bump_leaks_is_measured_and_corrected_once(bessy2: Ring, tmp_path: Path) -> None:
+    ring = NoisyRing(imperfect(bessy2, 4, gradient=2e-3), 1)
+    bench, bump = FakeBench(ring, tmp_path), find_runnable("bump")
+    session: Any = bench.session
+    # The settings as the model has them: without the errors of the ring.
+    errors = ring.lattice
+    supplies = [(supply.name, "current") for supply in bessy2.document.supplies]
+    session.present_lattice = lambda: bessy2.nominal.updated({key: ring.lattice[key] for key in supplies})
+    before = ring.true_orbit()[1]
+    asked: dict[str, Any] = {"monitor": "BPMZ5D1R", "y": 0.5, "apply": True}
+    monitor = [bpm.name for bpm in bessy2.bpms].index("BPMZ5D1R")
+    leaks = {}
+    for steps in (1, 2):
+        ring.lattice = errors
+        finished = run_procedure(bump, bench, checked_options(bump, asked | {"steps": steps}), Seen())
+        outside = np.array(finished.runs[0][0].data["outside"]) > 0.0
+        change = ring.true_orbit()[1] - before
+        leaks[steps] = np.abs(change[outside]).max() / np.abs(change).max()
+    assert change[monitor] == pytest.approx(0.5, abs=0.005)
+    assert leaks[2] < 0.01 < leaks[1]
+    assert [run.procedure for run, _ in finished.runs] == ["bump", "bump"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_chromaticities_are_measured_and_corrected_until_they_are_near(bessy2: Ring, tmp_path: Path, seed: int) -> None:
+    ring = NoisyRing(imperfect(bessy2, seed), seed)
+    bench, chromaticity = FakeBench(ring, tmp_path), find_runnable("correct-chromaticity")
+    session: Any = bench.session
+    supplies = [(supply.name, "current") for supply in bessy2.document.supplies]
+    session.present_lattice = lambda: bessy2.nominal.updated({key: ring.lattice[key] for key in supplies})
+    wanted = [1.0, 2.0]
+    asked = {"to": wanted, "apply": True, "steps": 4}
+    finished = run_procedure(chromaticity, bench, checked_options(chromaticity, asked), Seen())
+    assert finished.failure is None
+    np.testing.assert_allclose(ring.propagate(ring.lattice).chromaticity, wanted, atol=0.05)
+    assert len(finished.runs) < 4  # the last measurement found them near enough
 
 
 def test_tunes_are_corrected_in_several_steps(bessy2: Ring, tmp_path: Path) -> None:
