@@ -51,6 +51,12 @@ Span = Annotated[
         help="Change the RF frequency by this both ways, in the master clock's unit.", show_default="by measurement"
     ),
 ]
+Fit = Annotated[
+    str | None,
+    typer.Option(
+        help="Take the momentum compaction from this fit of the optics, a result.", show_default="the model's"
+    ),
+]
 Patterns = Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Names or patterns.")]
 
 
@@ -108,13 +114,14 @@ def orm(
 @with_options("connection", PatientConnection)
 def dispersion(
     span: Span = None,
+    fit: Fit = None,
     *,
     scan: Scan,
     keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure the dispersion at the monitors by the RF frequency. For example `gnomon measure dispersion`."""
-    _measure("dispersion", connection, keeping, _options(None, keeping, scan, span=span))
+    _measure("dispersion", connection, keeping, _options(None, keeping, scan, span=span, fit=fit))
 
 
 @app.command()
@@ -123,13 +130,14 @@ def dispersion(
 @with_options("connection", PatientConnection)
 def chromaticity(
     span: Span = None,
+    fit: Fit = None,
     *,
     scan: Scan,
     keeping: Keeping,
     connection: Connection,
 ) -> None:
     """Measure chromaticities of two orders by the RF frequency. For example `gnomon measure chromaticity`."""
-    _measure("chromaticity", connection, keeping, _options(None, keeping, scan, span=span))
+    _measure("chromaticity", connection, keeping, _options(None, keeping, scan, span=span, fit=fit))
 
 
 @app.command("tune-response")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from gnomon.lattice.units import conversion_factor
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession
-from gnomon.procedures.results import Results
+from gnomon.procedures.results import Results, fit_of
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
@@ -40,6 +41,9 @@ class Bench:
     results: Results
     protocol: Literal["pva", "ca"] = "pva"
     report: Report = lambda event, step, remark: None
+
+    def __post_init__(self) -> None:
+        self.session.load_fit = partial(fit_of, self.results)
 
     def devices(self) -> "RingDevices":
         """Make the devices of the ring. Raises ClientError without Bluesky."""

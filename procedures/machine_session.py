@@ -4,7 +4,7 @@ Its PVs are those of the PV document, as the devices' are: any server that has t
 """
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +21,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice, LatticeError, Ring
 from gnomon.procedures.documents import Provenance, now
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.propagator.studies import steering_supplies
 
 __all__ = ["MachineSession", "State"]
@@ -51,12 +52,14 @@ class State:
 class MachineSession:
     """A server, and the document of its machine, by name or file. Close the client afterwards.
 
-    `pvs_document` is another PV document than the one that the machine names: a name, or a file.
+    `pvs_document` is another PV document than the one that the machine names: a name, or a file. `load_fit` finds a
+    stored fit of the optics by name, where there are results.
     """
 
     client: EpicsClient
     machine: str
     pvs_document: str | None = None
+    load_fit: Callable[[str], OpticsFitOutcome] | None = None
 
     @property
     def prefix(self) -> str:

@@ -18,7 +18,8 @@ from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession, State
 from gnomon.procedures.measuring_beam import BEAM_MEASUREMENTS
-from gnomon.procedures.model_values import momentum_of
+from gnomon.procedures.model_values import COMPACTION_ERROR, FITTED_ERROR, momentum_of
+from gnomon.procedures.optics_fit import fitted_lattice
 from gnomon.procedures.orbit_response import OrbitResponseParameters
 from gnomon.procedures.procedure_options import ProcedureOptions
 from gnomon.procedures.registry import find_procedure
@@ -54,6 +55,7 @@ class MeasureOptions:
 
     `devices`: patterns of steerers, supplies or quadrupoles. `move_mm`: largest movement of the orbit by a steerer, or
     in a quadrupole. `tune_step`: change of a tune by a supply. `span`: of the RF frequency, in the master clock's unit.
+    `fit`: name of a fit of the optics, from which the momentum compaction is taken.
     """
 
     devices: tuple[str, ...] = ("*",)
@@ -62,6 +64,7 @@ class MeasureOptions:
     move_mm: float = 0.2
     tune_step: float = 0.002
     span: float | None = None
+    fit: str | None = None
     note: str = ""
 
 
@@ -183,7 +186,12 @@ def prepare_measurement(
     if name not in MEASUREMENTS:
         raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
     present = session.present_lattice()
-    plan, finish = MEASUREMENTS[name](present, session.model_lattice(present), devices, options, recording)
+    model, fit = session.model_lattice(present), getattr(options, "fit", None)
+    if fit is not None:
+        if session.load_fit is None:
+            raise ProcedureError(f"{fit}: there are no results here to take a fit from")
+        model = fitted_lattice(model, session.load_fit(fit))
+    plan, finish = MEASUREMENTS[name](present, model, devices, options, recording)
     return PendingMeasurement(
         new_name(name), name, plan, finish, session, recording, options.note, session.state(), now()
     )
@@ -234,7 +242,7 @@ def _dispersion(
     span, hz, relative = _span(present, model, options.span, 2e-3)
     points = options.points or 5
     plan = dispersion_plan(devices, span, recording, points, options.readings, hz)
-    momentum = momentum_of(model, relative)
+    momentum = momentum_of(model, relative, error=COMPACTION_ERROR if options.fit is None else FITTED_ERROR)
     return plan, lambda _: DispersionParameters(momentum=momentum, degree=max(1, min(3, points - 2)))
 
 
@@ -243,10 +251,10 @@ def _chromaticity(
 ) -> Prepared:
     from gnomon.procedures.plans import chromaticity_plan
 
-    span, hz, relative = _span(present, model, options.span, 5e-3)
-    points = options.points or 11
+    span, hz, relative = _span(present, model, options.span, 7e-3)
+    points = options.points or 21
     plan = chromaticity_plan(devices, span, recording, points, options.readings, hz)
-    momentum = momentum_of(model, relative)
+    momentum = momentum_of(model, relative, error=COMPACTION_ERROR if options.fit is None else FITTED_ERROR)
     return plan, lambda _: ChromaticityParameters(momentum=momentum, degree=max(1, min(4, points - 2)))
 
 

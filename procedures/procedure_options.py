@@ -64,6 +64,10 @@ class DispersionOptions(ProcedureOptions):
     span: Span = None
     points: Points = None
     readings: Readings = 1
+    fit: Annotated[
+        Name | None,
+        Field(description="fit of the optics that gives the momentum compaction, a stored result; null: the model's"),
+    ] = None
 
 
 class ChromaticityOptions(DispersionOptions):

@@ -16,9 +16,10 @@ from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures.documents import Run, quantities
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.nexus import read_run, write_run
+from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.procedures.registry import typed
 
-__all__ = ["Difference", "NotPublishedError", "Results", "compare", "new_name"]
+__all__ = ["Difference", "NotPublishedError", "Results", "compare", "fit_of", "new_name"]
 
 #: Kind of the documents in the store.
 KIND = "result"
@@ -178,3 +179,11 @@ def _small(part: dict[str, object]) -> dict[str, object]:
         for name, value in part.items()
         if not isinstance(value, list | tuple) or len(json.dumps(value)) < 20 * MAX_STORED
     }
+
+
+def fit_of(results: Results, name: str) -> OpticsFitOutcome:
+    """Load a stored fit of the optics, or the newest (`optics-fit`). Raises ProcedureError."""
+    run = results.load(name)
+    if run.procedure != "optics-fit" or run.outcome is None:
+        raise ProcedureError(f"{run.name} is not a finished result of optics-fit")
+    return OpticsFitOutcome.model_validate(run.outcome)

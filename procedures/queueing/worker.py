@@ -113,9 +113,11 @@ def _open(settings: WorkerSettings) -> "MachineSession":
     from gnomon.clients.epics_client import EpicsClient
     from gnomon.clients.server_choice import choose_server
     from gnomon.procedures.machine_session import MachineSession
+    from gnomon.procedures.results import Results, fit_of
 
     client = EpicsClient(choose_server(settings.prefix), settings.protocol, timeout_s=10.0)
-    return MachineSession(client, settings.machine, settings.pvs)
+    results = Results(settings.results, settings.store)
+    return MachineSession(client, settings.machine, settings.pvs, partial(fit_of, results))
 
 
 def _keep(settings: WorkerSettings, run: "Run") -> None:

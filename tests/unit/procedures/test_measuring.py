@@ -1,12 +1,13 @@
 """Measurements from beginning to end on a model in this process: true outcomes, and the ring as it was."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gnomon.clients.errors import NoBeamError
-from gnomon.lattice import Ring
+from gnomon.lattice import Key, Ring
 from gnomon.procedures.beam_based_alignment import AlignmentOutcome
 from gnomon.procedures.chromaticity import ChromaticityOutcome
 from gnomon.procedures.dispersion import DispersionOutcome
@@ -60,6 +61,32 @@ def test_chromaticities(bessy2: Ring) -> None:
     _, found = measured(ring, "chromaticity")
     assert isinstance(found, ChromaticityOutcome)
     np.testing.assert_allclose(found.chromaticity, Propagator(bessy2)(bessy2.nominal).chromaticity, rtol=0.01)
+
+
+def test_chromaticities_with_the_momentum_compaction_of_a_fit_of_the_optics(bessy2: Ring) -> None:
+    gradients = dict(zip(*_gradients(bessy2), strict=True))
+    ring = NoisyRing(bessy2.nominal.updated(gradients), 1)
+    session: Any = FakeSession(ring)
+    options = MeasureOptions(readings=4, fit="optics-fit")
+    with pytest.raises(ProcedureError, match="no results here"):
+        measure("chromaticity", session, fake_devices(ring), options)
+    session.load_fit = lambda name: SimpleNamespace(settings=[(*key, value) for key, value in gradients.items()])
+    run, failure = measure("chromaticity", session, fake_devices(ring), options)
+    assert failure is None
+    found = typed(run)[2]
+    assert isinstance(found, ChromaticityOutcome)
+    truth = Propagator(bessy2)(ring.lattice)
+    assert abs(truth.momentum_compaction / Propagator(bessy2)(bessy2.nominal).momentum_compaction - 1.0) > 0.02
+    np.testing.assert_allclose(found.chromaticity, truth.chromaticity, rtol=0.005)
+    assert found.scale_error < 0.001
+
+
+def _gradients(ring: Ring) -> tuple[list[Key], list[float]]:
+    """Wrong gradients that change the momentum compaction by percents."""
+    magnets = [m for m in ring.magnets if m.name.startswith(("Q1M", "Q3M"))]
+    signs = [3e-3 if m.name.startswith("Q1M") else -3e-3 for m in magnets]
+    values = [sign * ring.nominal.strength(m) for sign, m in zip(signs, magnets, strict=True)]
+    return [(m.name, "k1_trim") for m in magnets], values
 
 
 def test_the_tune_response(bessy2: Ring) -> None:

@@ -11,6 +11,7 @@ from gnomon.procedures.dispersion import DispersionOutcome
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.fitting_optics import fit_data, fit_optics
+from gnomon.procedures.model_values import FITTED_ERROR
 from gnomon.procedures.optics_fit import OpticsFitOutcome, OpticsFitParameters, fitted_lattice, settings_of
 from gnomon.procedures.optics_model import OpticsModel, feed_down_knobs, gradient_knobs, skew_knobs
 from gnomon.procedures.orbit_response import OrbitResponseOutcome
@@ -113,6 +114,9 @@ def assert_targets(ring: DistortedOptics, found: OpticsFitOutcome) -> None:
     nominal, truth = ring.lattice.ring.nominal, ring.lattice.monitor_errors()
     assert rms(ring.beating(ring.lattice, nominal)) > 0.045
     assert max(map(rms, ring.beating(ring.lattice, fitted_lattice(nominal, found)))) < 5e-3
+    propagate = Propagator(nominal.ring)
+    true = propagate(ring.lattice).momentum_compaction
+    assert propagate(fitted_lattice(nominal, found)).momentum_compaction == pytest.approx(true, rel=3 * FITTED_ERROR)
     assert 0.6 < rms((found.beta_m - ring.optics.beta) / found.beta_m / found.beating_error) < 1.4
     assert 0.8 < rms((found.monitor_roll - truth.rolls) / found.monitor_roll_error) < 1.25
     assert 0.9 < found.residual < 1.05

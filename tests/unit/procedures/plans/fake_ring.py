@@ -127,6 +127,7 @@ class FakeSession:
     """A session with this ring; `model` is what the model believes."""
 
     prefix = "T:"
+    load_fit: Any = None
 
     def __init__(self, ring: NoisyRing) -> None:
         self.ring_now, self.model = ring, ring.lattice.ring.nominal
