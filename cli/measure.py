@@ -16,7 +16,9 @@ from gnomon.cli.results_folder import ResultsFolder, results_of, show_lines
 from gnomon.cli.script_commands import ScriptGroup, with_fields
 
 if TYPE_CHECKING:
+    from gnomon.procedures.bench import Bench
     from gnomon.procedures.documents import Run
+    from gnomon.procedures.procedure_options import ProcedureOptions
     from gnomon.procedures.runnable import Runnable
 
 
@@ -44,6 +46,10 @@ app = typer.Typer(
 Points = Annotated[int | None, typer.Option(min=2, help="Number of settings of each.", show_default="by measurement")]
 Readings = Annotated[int, typer.Option(min=1, help="Number of readings at each setting.")]
 Move = Annotated[float, typer.Option("--move-mm", min=1e-4, help="Move the orbit by this at most [mm].")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show how long it is expected to take, and set nothing.")]
+Period = Annotated[
+    float, typer.Option(min=0.0, help="Expect a new reading of a machine this often [s]; a twin has one at once.")
+]
 Note = Annotated[str, typer.Option(help="Keep this text with the result.")]
 Span = Annotated[
     float | None,
@@ -70,11 +76,13 @@ class Scan:
 
 @dataclass(frozen=True)
 class Keeping:
-    """Text and folder of a result, and its form on the terminal: a group for `with_options`."""
+    """Text and folder of a result, its form on the terminal, and what is told before: a group for `with_options`."""
 
     note: Note = ""
     results: ResultsFolder = None
     as_json: Json = False
+    dry_run: DryRun = False
+    reading_period: Period = 1.0
 
 
 @dataclass(frozen=True)
@@ -358,6 +366,24 @@ def _carry_out(runnable: "Runnable", connection: Connection, keeping: Keeping, o
             say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
     if finished.failure is not None:
         raise finished.failure
+
+
+def _expect(name: str, bench: "Bench", options: "ProcedureOptions", keeping: Keeping) -> None:
+    """Show how long a measurement is expected to take; nothing where that depends on the beam, but on demand why."""
+    from gnomon.procedures.errors import ProcedureError
+    from gnomon.procedures.expected_time import expected_time
+    from gnomon.procedures.measuring import measure_options
+
+    try:
+        expected = expected_time(name, bench.session, measure_options(name, options), keeping.reading_period)
+    except ProcedureError:
+        if keeping.dry_run:
+            raise
+        return
+    if keeping.dry_run and keeping.as_json:
+        print_json({"settings": expected.settings, "readings": expected.readings, "time_s": expected.time_s})
+    else:
+        say(f"{name}: {expected.text}", err=True)
 
 
 def _show(run: "Run", path: Path, as_json: bool) -> None:
