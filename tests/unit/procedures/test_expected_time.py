@@ -49,7 +49,7 @@ def test_hardware_and_readings_take_their_time_on_a_machine_and_none_on_a_twin(p
     assert (slow.settings, slow.readings) == (3, 3)
 
 
-def test_what_depends_on_the_beam_is_said_to(pvs: MachinePvs) -> None:
+def test_a_time_that_depends_on_the_beam_is_not_guessed(pvs: MachinePvs) -> None:
     options = measure_options("lifetime", checked_options(find_runnable("lifetime"), {}))
     with pytest.raises(ProcedureError, match="depends on the beam"):
         expected_time("lifetime", session(pvs, "machine"), options)

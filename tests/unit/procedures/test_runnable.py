@@ -81,7 +81,7 @@ def test_a_bump_is_only_proposed_unless_it_is_to_be_applied(bessy2: Ring, tmp_pa
     assert bench.results.names() == [applied.runs[0][0].name]
 
 
-def test_what_a_bump_leaks_is_measured_and_corrected_once(bessy2: Ring, tmp_path: Path) -> None:
+def test_the_leak_of_a_bump_is_measured_and_corrected_once(bessy2: Ring, tmp_path: Path) -> None:
     ring = NoisyRing(imperfect(bessy2, 4, gradient=2e-3), 1)
     bench, bump = FakeBench(ring, tmp_path), find_runnable("bump")
     session: Any = bench.session
