@@ -295,7 +295,6 @@ def losses(
     points: Annotated[int, typer.Option(min=2, max=50, help="Number of points in each direction.")] = 7,
     supplies: Annotated[str, typer.Option("--with", help="Move the tunes by these supplies, patterns.")] = "Q1*,Q2*",
     max_order: Annotated[int, typer.Option(min=1, max=8, help="Try resonances up to this order.")] = 4,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the way and its time, and set nothing.")] = False,
     *,
     losing: Losing,
     keeping: Keeping,
@@ -309,7 +308,7 @@ def losses(
         supplies.split(","), keeping, x=number_pair(x, "--x") if x else None, y=number_pair(y, "--y") if y else None,
         points=points, max_order=max_order, **losing.options(),
     )  # fmt: skip
-    if dry_run:
+    if keeping.dry_run:
         _show_way(connection, keeping, chosen)
     else:
         _measure("losses", connection, keeping, chosen)
