@@ -101,7 +101,7 @@ def expected_time(
 
 
 def _timed_ring(session: MachineSession, present: Lattice, *, twin: bool) -> _Ring:
-    from gnomon.clients.bluesky_devices.monitors import MONITOR_SETTLE_S, TUNE_SETTLE_S
+    from gnomon.clients.bluesky_devices import MONITOR_SETTLE_S, TUNE_SETTLE_S
 
     pvs, monitors = session.pvs, tuple(bpm.name for bpm in session.ring.bpms)
     supplies = _Supplies(

@@ -25,7 +25,7 @@ from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice.units import FREQUENCY_UNITS
 
-__all__ = ["Monitors", "Tunes"]
+__all__ = ["MONITOR_SETTLE_S", "TUNE_SETTLE_S", "Monitors", "Tunes"]
 
 Floats = NDArray[np.float64]
 Orbit = tuple[Floats, Floats]
