@@ -50,15 +50,16 @@ class ScriptGroup(TyperGroup):
 
     _config: Path | None = None
     _broken: tuple[Any, ...] = ()
-    _loaded: dict[str, Any] | None = None
+    _loaded: tuple[Path | None, dict[str, Any]] | None = None
 
     def _scripts(self) -> dict[str, Any]:
-        """Load the scripts, and make their commands, once."""
-        if self._loaded is None:
-            self._loaded = {}
-            folder = scripts_folder(self._config)
-            if folder is None:
-                return self._loaded
+        """Load the scripts, and make their commands, once for each folder."""
+        folder = scripts_folder(self._config)
+        if self._loaded is not None and self._loaded[0] == folder:
+            return self._loaded[1]
+        made: dict[str, Any] = {}
+        self._loaded, self._broken = (folder, made), ()
+        if folder is not None:
             from gnomon.procedures.user_scripts import load_scripts
 
             loaded, broken = load_scripts(folder)
@@ -66,8 +67,8 @@ class ScriptGroup(TyperGroup):
             for name, runnable in loaded.items():
                 holder = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False)
                 holder.command(name, help=f"{runnable.title}.")(self.command_of(runnable))
-                self._loaded[name] = adapted(get_command(holder))
-        return self._loaded
+                made[name] = adapted(get_command(holder))
+        return made
 
 
 def _config_of(arguments: list[str]) -> Path | None:

@@ -128,6 +128,8 @@ class ProcedurePvs:
                 await (self._cancel() if value else self._nothing())
             else:
                 self._pvs.publish({name: value})
+                if name == "procedure":  # scripts may have come and gone
+                    self._spawn(self._list_procedures())
         except GnomonError as error:
             self._pvs.publish({"refusal": printable(str(error))})
             future.set_result(PutReply(False, str(error)))

@@ -213,7 +213,7 @@ def drive_procedures(ca_address: str) -> dict[str, Any]:
                 return state
             time.sleep(0.05)
 
-    told: dict[str, Any] = {"procedures": list(pva.get("PROC:procedures"))}
+    told: dict[str, Any] = {}
     put(procedure="nonsense", target="P:")
     try:
         put(start=1)
@@ -229,6 +229,7 @@ def drive_procedures(ca_address: str) -> dict[str, Any]:
     wait(ends=False, rows=4)
     put(cancel=1)
     told["cancelled"] = wait(ends=True)
+    told["procedures"] = list(pva.get("PROC:procedures"))
     pva.close()
     os.environ |= {"EPICS_CA_ADDR_LIST": ca_address, "EPICS_CA_AUTO_ADDR_LIST": "NO"}
     import epics
