@@ -1,4 +1,4 @@
-"""Services over HTTP: lattices, beam, optics, responses, and stored results, for any language.
+"""Services over HTTP: lattices, beam, optics, responses, stored results and running servers, for any language.
 
 Needs the extra `services`; importing this package does not. `gnomon services` starts it.
 """

@@ -1,12 +1,15 @@
 """Routes of running servers: list, state, readings, settings, forks."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from gnomon.clients.epics_client import EpicsClient
+from gnomon.clients.errors import RefusedError
 from gnomon.clients.overview import read_overview
+from gnomon.clients.reading import Reading
 from gnomon.clients.running_twins import server_document
 from gnomon.ioc.base.running_servers import running_servers
 from gnomon.services.problems import ProblemError
@@ -122,7 +125,12 @@ def _set(client: EpicsClient, values: Mapping[str, float | str], note: str) -> M
     if patterns := [name for name in names if any(character in name for character in "*?[")]:
         raise ProblemError(422, f"{patterns[0]} is a pattern", field="settings", action="name each PV")
     old = client.get(*names)
-    answer = client.set(values, note)
+    try:
+        answer = client.set(values, note)
+    except RefusedError as error:
+        if (problem := _outside(old, list(values.values()), error)) is not None:
+            raise problem from error
+        raise
     made: list[dict[str, Any]] = [
         {"old": before.to_json(), "new": after.to_json()} for before, after in zip(old, client.get(*names), strict=True)
     ]
@@ -134,3 +142,20 @@ def _set(client: EpicsClient, values: Mapping[str, float | str], note: str) -> M
             "attention": client.read_trouble(),
         }
     )
+
+
+def _outside(present: Sequence[Reading], values: Sequence[float | str], error: RefusedError) -> ProblemError | None:
+    """Say which value of a refused command is outside its limits; None if all are within."""
+    for number, (reading, value) in enumerate(zip(present, values, strict=True)):
+        low, high = reading.limits or (-math.inf, math.inf)
+        if isinstance(value, float) and not low <= value <= high:
+            return ProblemError(
+                422,
+                str(error),
+                field=f"settings[{number}].value",
+                value=value,
+                unit=reading.unit or "1",
+                limit=f"{low:g} to {high:g}",
+                action="give a value within the limit",
+            )
+    return None

@@ -47,6 +47,8 @@ async def test_settings_are_one_command_and_answered_when_their_orbit_is_out(
     refused = await put(rest, 1000.0)
     assert refused.status_code == 422
     assert "outside the drive limits" in refused.json()["detail"]
+    told = [refused.json()[name] for name in ("field", "value", "unit")]
+    assert told == ["settings[0].value", 1000.0, "A"]
     assert value(twin) == 0.5
     missing = await put(rest, 1.0, "CQ:set")
     assert (missing.status_code, "near names" in missing.json()["detail"]) == (404, True)
