@@ -157,6 +157,8 @@ def test_every_page_fits_the_screen_in_both_themes(
             who.page.wait_for_selector(f'[data-page="{page.path}"]')
             expect(who.page.locator("#link-text")).to_have_text("live, twin")
             assert who.ask("document.documentElement.scrollWidth") <= size[0], page.path
+        if size == DESKTOP:
+            assert who.ask("(each => each.scrollWidth <= each.clientWidth)(document.querySelector('.nav'))")
         ground = who.ask("getComputedStyle(document.body).backgroundColor")
         light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
         assert light == (scheme == "light")
