@@ -107,7 +107,7 @@ def test_a_scan_waits_for_ramps_on_a_machine_and_its_end_is_an_error(tmp_path: P
     kind, text, seconds = told["stuck"]
     assert kind == "NotReachedError"
     assert "the readback HS4P1D1R:rdbk is" in text
-    assert seconds < 2.0
+    assert seconds < 8.0
     kind, text, seconds = told["lost connection"]
     assert (kind, "the connection is lost" in text) == ("NoAnswerError", True)
-    assert seconds < 10.0
+    assert seconds < 60.0
