@@ -168,7 +168,8 @@ def test_an_undo_asks_first_and_a_read_only_visitor_has_none(stage: Stage) -> No
         row.get_by_role("button").click()
         question = who.page.locator("#journal-question")
         expect(question).to_contain_text(f"Undo command {number}")
-        question.get_by_text("Keep as it is").click()
+        expect(question.get_by_text("Keep as it is")).to_be_focused()
+        who.page.keyboard.press("Escape")
         expect(question).to_be_hidden()
         assert stage.client["HS4P1D1R"] == 0.07
         row.get_by_role("button").click()
