@@ -17,8 +17,8 @@ How a page is added:
    `dash_clientside.set_props(ID, {data: VALUE})` of a `dcc.Store`.
 4. What changes something has the CSS class `changes`, which a read-only role does not see, and its callback begins with
    `page_parts.require_full()`. Cookies and origins are checked for all pages (`sign_in.py`).
-5. Figures of stored things are `pictures/`: pure functions, shown by `page_pictures.picture_cards`. Buttons in lists that
-   are filled anew are `page_clicks.click_button`. A running twin is asked by `page_twin.ask_twin`.
+5. Figures of what is stored are pure functions in `pictures/`, shown by `page_pictures.picture_cards`. Buttons in lists
+   that are filled anew are `page_clicks.click_button`. A running twin is asked by `page_twin.ask_twin`.
 6. Nothing is loaded from other hosts. Colours are the custom properties of `assets/dashboard.css` (`--x`, `--y`,
    `--bad`); lay out in `.page-tools`, `.numbers`, `.figures`, `.cards`, `.card`, `table.list`: they fit a phone.
 """
