@@ -166,7 +166,8 @@ def _table(shelf: ResultShelf, procedure: str, text: str) -> Component:
         )
         for line in lines
     ]
-    table = html.Table([html.Thead(html.Tr([html.Th(head) for head in heads])), html.Tbody(rows)], className="list stack")
+    head = html.Thead(html.Tr([html.Th(text) for text in heads]))
+    table = html.Table([head, html.Tbody(rows)], className="list stack")
     more = f"The newest {len(lines)} of {total}." if total > len(lines) else f"{total} results."
     return html.Div([table, html.P(more if not text else f"{len(lines)} hold this.", className="note")])
 
