@@ -19,7 +19,7 @@ from gnomon.services.dashboard.page_list import PAGES
 from system.dashboard_browser import DESKTOP, FULL, PHONE, READ, services_process, visitor
 from system.twin_process import TwinProcess
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow(5)]  # a server, the services, and a browser for each test
 
 #: Figures that show values of now, or are marked.
 NOT_FRESH = "document.querySelector('.figure-{}')?.dataset.fresh === 'false'"
