@@ -17,6 +17,7 @@ from gnomon.procedures.summaries import summarise
 from gnomon.services.dashboard import BASE
 from gnomon.services.dashboard.page_parts import DashboardParts, Page
 from gnomon.services.dashboard.page_pictures import paint_pictures, picture_cards, theme_store
+from gnomon.services.dashboard.page_twin import problem_line
 from gnomon.services.dashboard.pictures.alignment_pictures import quadrupole_lines
 from gnomon.services.dashboard.pictures.comparison_pictures import comparison_pictures
 from gnomon.services.dashboard.pictures.figure_parts import Picture
@@ -181,7 +182,10 @@ def _run_view(shelf: ResultShelf, name: str, compared: Sequence[str]) -> Compone
     others = [shelf.read(other) for other in compared]
     offered = list(dict.fromkeys([*compared, *shelf.others(run)[:MAX_OFFERED]]))
     beside = others[0] if others and others[0].outcome is not None else None
-    pictures = list(run_pictures(run, picture_context(run, beside)))
+    try:
+        pictures, problem = list(run_pictures(run, picture_context(run, beside))), ""
+    except (ValueError, ArithmeticError, LookupError) as error:  # of numbers that no version of ours has stored
+        pictures, problem = [], f"no pictures, since its numbers cannot be drawn: {error}"
     return html.Div(
         [
             html.Div(
@@ -203,6 +207,7 @@ def _run_view(shelf: ResultShelf, name: str, compared: Sequence[str]) -> Compone
                 className="page-tools",
             ),
             _head(run),
+            problem_line(problem),
             *_differences(run, others),
             picture_cards(pictures, name),
             *_quadrupole_choice(run),

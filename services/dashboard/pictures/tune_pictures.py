@@ -134,6 +134,8 @@ def working_point_pictures(
     symbol, digits = ("Q", ".3f") if outcome.kind == "tune" else ("ξ", ".2f")
     traces: list[Figure] = []
     every = np.array([values for _, values, *_ in points])
+    if not np.isfinite(every).all():
+        every = np.array([data.measured])
     middle, half = 0.5 * (every.min(axis=0) + every.max(axis=0)), max(AROUND, 0.75 * float(np.ptp(every, axis=0).max()))
     if outcome.kind == "tune":
         window = [(float(m - half), float(m + half)) for m in middle]

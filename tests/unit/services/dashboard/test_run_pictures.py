@@ -1,6 +1,7 @@
 """Pictures of stored runs: the values of their documents, units on all axes, and texts that stay texts."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -195,6 +196,21 @@ def test_markup_in_names_is_text() -> None:
 
 def test_a_run_that_failed_has_no_pictures() -> None:
     assert not run_pictures(sample_runs.orm().model_copy(update={"outcome": None, "status": "failed"}))
+
+
+@pytest.mark.parametrize("name", sorted(set(SAMPLES) - {"losses"}))  # which are numbered lines
+def test_a_run_in_which_nothing_was_found_is_drawn_all_the_same(name: str) -> None:
+    def without(value: Any) -> Any:
+        if isinstance(value, list):
+            return [without(each) for each in value]
+        return None if isinstance(value, float) else value
+
+    run = SAMPLES[name]()
+    lists = {field: without(value) for field, value in (run.outcome or {}).items() if isinstance(value, list)}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # means of nothing
+        found = run_pictures(run.model_copy(update={"outcome": {**(run.outcome or {}), **lists}}))
+    assert found
+    json.dumps([picture.figure for picture in found], allow_nan=False)
 
 
 def own(**outcome: Any) -> list[Picture]:
