@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,9 +45,10 @@ class Recording:
             self.listener(row)
 
     def say(self, text: str) -> None:
-        """Tell the operator something."""
+        """Tell the operator something. A terminal that is gone keeps no plan from its end."""
         if self.notice is not None:
-            self.notice(text)
+            with suppress(OSError):
+                self.notice(text)
 
     def column(self, name: str) -> Array:
         """Return a value of all rows: (rows,) or (rows, n)."""

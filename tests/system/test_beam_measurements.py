@@ -14,15 +14,28 @@ from system.twin_process import GNOMON, TwinProcess
 
 pytestmark = pytest.mark.slow
 
-#: Walls within the interlock's envelope, and hardware that takes no time.
+#: Walls that are soon reached, and hardware that takes no time.
 CONFIG = """
 publish: {repeat_hz: 20}
 imperfections:
   supplies: {ramp_s: 0, steerer_ramp_s: 0, lag_s: 0}
   tune_meter: {period_s: 0.05}
-  stored_beam: {half_aperture_y_m: 0.003}
+  stored_beam: {half_aperture_y_m: 0.0012}
 """
-APERTURE = ("measure", "aperture", "BPMZ5D1R", "--side", "high", "--seconds", "0.3", "--prefix", "M:", "--json")
+APERTURE = (
+    "measure",
+    "aperture",
+    "BPMZ5D1R",
+    "--side",
+    "high",
+    "--step-mm",
+    "0.25",
+    "--seconds",
+    "0.2",
+    "--prefix",
+    "M:",
+    "--json",
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +69,16 @@ def test_the_wall_is_found_and_bump_and_loss_of_the_beam_leave_nothing_behind(ma
     assert settings(machine) == before
     outcome = json.loads(done.stdout)["outcome"]
     assert outcome["wall_error_mm"][1] < 0.1
-    assert outcome["top_mm"][1] == pytest.approx(3.0, abs=0.5)  # from an orbit that is up to 0.4 mm off
+    assert outcome["top_mm"][1] == pytest.approx(1.2, abs=0.4)  # from an orbit that is up to 0.4 mm off
     assert outcome["ends"][0] == "not searched"
 
 
 def test_losses_and_beta_are_those_of_the_machine(machine: TwinProcess) -> None:
     before = settings(machine)
-    region = ("--x", "0.83,0.87", "--y", "0.68,0.72", "--points", "4", "--seconds", "0.3")
+    region = ("--x", "0.84,0.86", "--y", "0.69,0.71", "--points", "3", "--seconds", "0.2")
     done = machine.gnomon("measure", "losses", *region, "--prefix", "M:", "--json")
     assert done.returncode == 0, done.stderr
-    assert "16 working points" in done.stderr
+    assert "9 working points" in done.stderr
     assert json.loads(done.stdout)["outcome"]["resonances"] == ["2 Qx - Qy = 29"]
     done = machine.gnomon("measure", "beta", "Q4M2T7R", "--points", "3", "--prefix", "M:", "--json")
     assert done.returncode == 0, done.stderr
@@ -89,16 +102,7 @@ def test_ctrl_c_on_the_way_leaves_settings_and_beam(machine: TwinProcess) -> Non
     assert settings(machine) == before
 
 
-@pytest.mark.parametrize(
-    ("fault", "arguments", "reason"),
-    [
-        ("connection_lost", ("VS*", "duration_s=3"), "lost"),
-        ("refuse", ("VS*", "count=1"), "refused"),
-    ],
-)
-def test_faults_on_the_way_end_it_with_the_reason_and_the_settings_go_back(
-    machine: TwinProcess, fault: str, arguments: tuple[str, ...], reason: str
-) -> None:
+def test_a_lost_connection_ends_it_and_the_settings_go_back(machine: TwinProcess) -> None:
     before = settings(machine)
     with subprocess.Popen(
         [*GNOMON, *APERTURE], env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -106,11 +110,9 @@ def test_faults_on_the_way_end_it_with_the_reason_and_the_settings_go_back(
         end = time.monotonic() + 60
         while settings(machine) == before and time.monotonic() < end:
             assert process.poll() is None
-        added = machine.gnomon("fault", "add", fault, *arguments)
+        added = machine.gnomon("fault", "add", "connection_lost", "VS*", "for_s=3")
         assert added.returncode == 0, added.stderr
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
-    assert reason in err
     assert json.loads(out)["status"] == "failed"
-    machine.gnomon("fault", "clear")
     assert settings(machine) == before
