@@ -100,19 +100,3 @@ def test_ctrl_c_on_the_way_leaves_settings_and_beam(machine: TwinProcess) -> Non
     assert process.returncode == 130, err
     assert json.loads(out)["status"] == "stopped"
     assert settings(machine) == before
-
-
-def test_a_lost_connection_ends_it_and_the_settings_go_back(machine: TwinProcess) -> None:
-    before = settings(machine)
-    with subprocess.Popen(
-        [*GNOMON, *APERTURE], env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        end = time.monotonic() + 60
-        while settings(machine) == before and time.monotonic() < end:
-            assert process.poll() is None
-        added = machine.gnomon("fault", "add", "connection_lost", "VS*", "for_s=3")
-        assert added.returncode == 0, added.stderr
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 1, err
-    assert json.loads(out)["status"] == "failed"
-    assert settings(machine) == before
