@@ -107,13 +107,20 @@ class Losing:
 def orm(
     steerers: Patterns = None,
     move_mm: Move = 0.2,
+    together: Annotated[
+        int,
+        typer.Option(min=1, max=100, help="Move this many steerers at a time: fewer readings, and larger errors."),
+    ] = 1,
     *,
     scan: Scan,
     keeping: Keeping,
     connection: Connection,
 ) -> None:
-    """Measure the orbit response matrix, one steerer at a time. For example `gnomon measure orm 'HS*' --readings 3`."""
-    _measure("orm", connection, keeping, _options(steerers, keeping, scan, move_mm=move_mm))
+    """Measure the orbit response matrix, one steerer at a time. For example `gnomon measure orm 'HS*' --readings 3`.
+
+    With --together several move at a time, each at a frequency of its own, in as many settings as steerers and five.
+    """
+    _measure("orm", connection, keeping, _options(steerers, keeping, scan, move_mm=move_mm, together=together))
 
 
 @app.command()

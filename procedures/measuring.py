@@ -55,7 +55,8 @@ class MeasureOptions:
 
     `devices`: patterns of steerers, supplies or quadrupoles. `move_mm`: largest movement of the orbit by a steerer, or
     in a quadrupole. `tune_step`: change of a tune by a supply. `span`: of the RF frequency, in the master clock's unit.
-    `fit`: name of a fit of the optics, from which the momentum compaction is taken.
+    `fit`: name of a fit of the optics, from which the momentum compaction is taken. `together`: number of steerers that
+    move at the same time.
     """
 
     devices: tuple[str, ...] = ("*",)
@@ -65,6 +66,7 @@ class MeasureOptions:
     tune_step: float = 0.002
     span: float | None = None
     fit: str | None = None
+    together: int = 1
     note: str = ""
 
 
@@ -213,7 +215,7 @@ def _orm(
         for name, by in zip(names, largest, strict=True)
         if by > 0.0
     }
-    plan = orm_plan(devices, steps, recording, options.points or 3, options.readings)
+    plan = orm_plan(devices, steps, recording, options.points or 3, options.readings, options.together)
     # Three readings alone are fitted by a line: with a square nothing is left that tells the noise.
     curvature = (options.points or 3) * options.readings > 3
     return plan, lambda _: OrbitResponseParameters(curvature=curvature)

@@ -56,6 +56,9 @@ class OrbitResponseOptions(ProcedureOptions):
     points: Points = None
     readings: Readings = 1
     move_mm: Move = 0.2
+    together: Annotated[
+        int, Field(ge=1, le=100, description="number of steerers that move at the same time, each at its own frequency")
+    ] = 1
 
 
 class DispersionOptions(ProcedureOptions):

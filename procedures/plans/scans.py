@@ -14,7 +14,7 @@ from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.procedures.chromaticity import ChromaticityData
 from gnomon.procedures.dispersion import DispersionData
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.orbit_response import OrbitResponseData
+from gnomon.procedures.orbit_response import OrbitResponseData, together
 from gnomon.procedures.plans.putting_back import restoring, setpoint_of
 from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.tune_response import TuneResponseData
@@ -32,16 +32,28 @@ __all__ = [
 
 Plan = Generator[Msg, Any, Any]
 
+#: Settings of a group of steerers beyond their number: the base orbit, and what tells the noise.
+SPARE = 5
+
 
 def orm_plan(
-    ring: RingDevices, steps: Mapping[str, float], recording: Recording, points: int = 3, readings: int = 1
+    ring: RingDevices,
+    steps: Mapping[str, float],
+    recording: Recording,
+    points: int = 3,
+    readings: int = 1,
+    at_once: int = 1,
 ) -> Generator[Msg, Any, OrbitResponseData]:
     """Measure the orbit response: each steerer alone, at `points` settings from -step to +step about the present one.
 
-    `steps` by name of the supply, in its unit. Raises what the devices raise, after everything was put back.
+    `steps` by name of the supply, in its unit. With `at_once` above 1 so many steerers move at the same time, each at a
+    frequency of its own (`together`). Raises what the devices raise, after everything was put back.
     """
     monitors = ring.monitors
-    unit, settings = yield from _supply_scan("orm", ring, monitors, steps, recording, points, readings)
+    if at_once > 1:
+        unit, settings = yield from _together_scan(ring, monitors, steps, recording, readings, at_once)
+    else:
+        unit, settings = yield from _supply_scan("orm", ring, monitors, steps, recording, points, readings)
     return OrbitResponseData(
         steerers=tuple(steps),
         setting_unit=unit,
@@ -136,6 +148,38 @@ def _supply_scan(
     yield from connected_run(name, [detector], list(devices.values()), scan)
     unit = next((device.unit for device in devices.values()), "A")
     return unit, recording.knobs(tuple(steps), base)
+
+
+def _together_scan(
+    ring: RingDevices, monitors: Any, steps: Mapping[str, float], recording: Recording, readings: int, at_once: int
+) -> Generator[Msg, Any, tuple[str, NDArray[np.float64]]]:
+    """Move groups of supplies together; return the unit, and the settings (rows, supplies)."""
+    devices, names = {supply: ring.supplies[supply] for supply in steps}, list(steps)
+    groups = [names[start : start + at_once] for start in range(0, len(names), at_once)]
+    recording.total = sum(len(group) + SPARE for group in groups) * readings
+    base: dict[str, float] = {}
+
+    def scan() -> Plan:
+        for name, device in devices.items():
+            base[name] = yield from setpoint_of(device)
+        for number, group in enumerate(groups):
+            # All of a group together move the orbit about as far as one of them alone.
+            amplitudes = np.array([steps[name] for name in group]) / np.sqrt(len(group))
+            for row in together(amplitudes, len(group) + SPARE):
+                knobs = {name: base[name] + float(change) for name, change in zip(group, row, strict=True)}
+                yield from _set_all(devices, knobs)
+                yield from read_planes(recording, monitors, knobs, number, readings)
+            yield from _set_all(devices, {name: base[name] for name in group})
+
+    yield from connected_run("orm", [monitors], list(devices.values()), scan)
+    unit = next((device.unit for device in devices.values()), "A")
+    return unit, recording.knobs(tuple(steps), base)
+
+
+def _set_all(devices: Mapping[str, Any], values: Mapping[str, float]) -> Plan:
+    for name, value in values.items():
+        yield from bps.abs_set(devices[name], value, group="together")
+    yield from bps.wait("together")
 
 
 def _rf_scan(

@@ -48,6 +48,15 @@ def test_the_orbit_response(bessy2: Ring) -> None:
     assert np.std(errors / np.array([found.x_error, found.y_error])) == pytest.approx(1.0, abs=0.1)
 
 
+def test_steerers_that_move_together_have_the_responses_that_they_have_alone(bessy2: Ring) -> None:
+    ring = NoisyRing(imperfect(bessy2, 1), 1)
+    run, found = measured(ring, "orm", devices=("HS4P1D*",), readings=4, together=8)
+    assert isinstance(found, OrbitResponseOutcome)
+    assert len(run.data["x_mm"]) == 4 * (8 + 5)
+    errors = np.array([found.x, found.y]) - ring.response(found.steerers)
+    assert np.std(errors / np.array([found.x_error, found.y_error])) == pytest.approx(1.0, abs=0.15)
+
+
 def test_the_dispersion(bessy2: Ring) -> None:
     ring = NoisyRing(bessy2.nominal, 1)
     _, found = measured(ring, "dispersion")
