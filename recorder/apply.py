@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from statistics import median
 from typing import Protocol
 
 from gnomon.db.pvs import PvSpec
@@ -41,8 +40,8 @@ MAX_ROUNDS = 16
 #: Share of the largest allowed step that is used, so that rounding does not make it too large.
 SHARE = 0.95
 
-#: Largest distance of a readback from its setting over the median of many: 2 where both are rounded, and some noise.
-SPREAD = 2.5
+#: Largest distance of a readback from its setting over that of nine in ten: 1.1 by rounding alone, and some noise.
+MARGIN = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,23 +135,28 @@ class MachineTarget:
 
     def _hidden(self, steps: Sequence[SetStep], rounds: int) -> tuple[Key, ...]:
         setpoints, timeout_s = Setpoints(self.specs), self.options.timeout_s
-        found = {step.key: spec for step in steps if (spec := setpoints.of_property(*step.key)) is not None}
-        readbacks = {key: setpoints.readback(spec) for key, spec in found.items()}
-        if self.machine.connect(readbacks.values(), timeout_s):
-            return ()  # the checks name those that are not connected
+        changes = {step.key: (self.present[step.key], step.value) for step in steps}
+        readbacks = {
+            key: setpoints.readback(spec)
+            for key in self.present.ring.properties
+            if (key in changes or key[1] == "current") and (spec := setpoints.of_property(*key)) is not None
+        }
+        missing = set(self.machine.connect(readbacks.values(), timeout_s))
+        readbacks = {key: pv for key, pv in readbacks.items() if pv not in missing}  # the checks name those
         try:
             states = self.machine.get_all(readbacks.values(), timeout_s)
         except MachineError:
             return ()
-        changes = {step.key: (self.present[step.key], step.value) for step in steps}
-        limits, ring = self.options.limits, self.present.ring
         offsets: dict[Key, tuple[float, float]] = {}
         for key, pv in readbacks.items():
-            own = ring.property_spec(*key)
-            width, beside = own.high - own.low, abs(states[pv].value / found[key].scale - self.present[key])
-            if beside <= limits.tolerance * width:  # one that stands elsewhere altogether is for the checks to refuse
+            own, spec = self.present.ring.property_spec(*key), setpoints.of_property(*key)
+            width = own.high - own.low
+            beside = abs(states[pv].value / (spec.scale if spec else 1.0) - self.present[key])
+            # One that stands elsewhere altogether is for the checks to refuse.
+            if beside <= self.options.limits.tolerance * width:
                 offsets[key] = beside, width
-        return hidden_changes(changes, offsets, max(rounds, _all_rounds(self.present, changes, limits.max_step)))
+        most = _all_rounds(self.present, changes, self.options.limits.max_step)
+        return hidden_changes(changes, offsets, max(rounds, most))
 
 
 def hidden_changes(
@@ -161,11 +165,11 @@ def hidden_changes(
     """Find changes (old, new) that readbacks cannot verify when they are made in `rounds`.
 
     A readback stands a little beside its setting, for its resolution and drift: a step that is not ten times as large
-    cannot be told from that. `offsets` has these distances now, and the widths of the ranges; a readback may stand as
-    far beside as those of others do, so the median of all, as a fraction of the range, counts for each.
+    cannot be told from that. `offsets` has these distances now, of all supplies, and the widths of the ranges. After a
+    step a readback may stand as far beside as those of nine in ten others do, as a fraction of the range, and more.
     """
-    shares = [beside / width for beside, width in offsets.values() if width > 0.0]
-    usual = SPREAD * median(shares) if shares else 0.0
+    shares = sorted(beside / width for beside, width in offsets.values() if width > 0.0)
+    usual = MARGIN * shares[int(0.9 * (len(shares) - 1))] if shares else 0.0
     return tuple(
         key
         for key, (old, new) in changes.items()

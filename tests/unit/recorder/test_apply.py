@@ -162,13 +162,14 @@ def machine_beside(bessy2: Ring) -> FakeMachine:
 
 
 def test_a_change_is_hidden_by_its_size_in_a_single_step_and_by_what_is_usual() -> None:
-    changes = {KEYS[0]: (0.0, 1.0), KEYS[1]: (0.0, 0.1)}
-    offsets = {KEYS[0]: (0.001, 10.0), KEYS[1]: (0.009, 10.0)}
-    assert hidden_changes(changes, {KEYS[1]: (0.009, 10.0)}, 1) == (KEYS[1],)
-    assert hidden_changes(changes, {KEYS[1]: (0.003, 10.0)}, 1) == ()
-    assert hidden_changes(changes, {KEYS[1]: (0.003, 10.0)}, 2) == (KEYS[1],)
-    assert hidden_changes({KEYS[0]: (0.0, 0.1)}, offsets, 1) == (KEYS[0],)  # the other's readback is rounded more
-    assert hidden_changes({KEYS[0]: (0.0, 1.0)}, offsets, 1) == ()
+    change = {KEYS[1]: (0.0, 0.1)}
+    assert hidden_changes(change, {KEYS[1]: (0.011, 10.0)}, 1) == (KEYS[1],)
+    assert hidden_changes(change, {KEYS[1]: (0.007, 10.0)}, 1) == ()
+    assert hidden_changes(change, {KEYS[1]: (0.007, 10.0)}, 2) == (KEYS[1],)
+    others = {(f"S{n}", "current"): (0.001 * n, 10.0) for n in range(1, 11)}
+    assert hidden_changes(change, others | {KEYS[1]: (0.0, 10.0)}, 1) == (KEYS[1],)  # others are rounded more
+    assert hidden_changes({KEYS[1]: (0.0, 0.15)}, others | {KEYS[1]: (0.0, 10.0)}, 1) == ()
+    assert hidden_changes(change, {KEYS[0]: (1.0, 10.0)}, 1) == ()  # its own readback stands elsewhere altogether
 
 
 def test_a_machine_on_which_a_readback_does_not_follow_gets_everything_back(bessy2: Ring) -> None:
