@@ -16,6 +16,13 @@ def panels(
     machine: Machine = None,
     prefix: Prefix = None,
     pvs: Pvs = None,
+    procedures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Add a panel that starts procedures, by the PVs of this prefix: the same as to `gnomon services --pvs`.",
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.
@@ -29,7 +36,12 @@ def panels(
 
     settings = configure(config, machine=machine, prefix=prefix, pvs=pvs)
     loaded = find_machine(settings)
-    made = make_panels(loaded.ring, pvs_of(loaded, settings.prefix), settings.prefix)
+    started = None
+    if procedures is not None:
+        from gnomon.services.procedure_pvs import procedure_specs
+
+        started = procedures, procedure_specs(procedures)
+    made = make_panels(loaded.ring, pvs_of(loaded, settings.prefix), settings.prefix, started)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():

@@ -22,8 +22,9 @@ STATUS = {"status": "Server", "control": "Switches", "model": "Model", "faults":
 
 def brief(spec: PvSpec, longest: int = 24) -> str:
     """Label of a PV on a panel: a short name, its description where that is short, or the end of its name."""
-    if name := SOURCES[spec.source].label:
-        return name
+    source = SOURCES.get(spec.source)  # procedures have PVs without one
+    if source is not None and source.label:
+        return source.label
     text = re.split(r"[;,:(]", spec.description)[0].strip()
     if len(text) <= longest:
         return text[:1].upper() + text[1:]

@@ -9,6 +9,7 @@ from gnomon.db.sources import Source
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
 from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
+from gnomon.ioc.panels.procedure_page import procedure_page
 from gnomon.ioc.panels.rows import (
     connect_line,
     heads,
@@ -63,8 +64,13 @@ OVERVIEW: Mapping[str, tuple[Source | str, ...]] = {
 }
 
 
-def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str, bytes]:
-    """All panels of a machine as files, by name; `overview.bob` leads to the others."""
+def make_panels(
+    ring: Ring, specs: Sequence[PvSpec], prefix: str, procedures: tuple[str, Sequence[PvSpec]] | None = None
+) -> Mapping[str, bytes]:
+    """All panels of a machine as files, by name; `overview.bob` leads to the others.
+
+    `procedures` has the prefix and the PVs with which procedures are started, if they are served.
+    """
     served = ServedPvs(ring, specs)
     supplies = served.supplies()
     monitors = served.monitors()
@@ -78,6 +84,8 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
         files["Multiplexer"] = "multiplexer.bob"
     if served.each(sources.FAULTS_TABLE):
         files["Faults"] = "faults.bob"
+    if procedures is not None:
+        files["Procedures"] = "procedures.bob"
     files["Status"] = "status.bob"
     makers: dict[str, Callable[[], list[Widget]]] = {
         "Overview": lambda: _overview(served),
@@ -88,6 +96,9 @@ def make_panels(ring: Ring, specs: Sequence[PvSpec], prefix: str) -> Mapping[str
         "Faults": lambda: _faults(served),
         "Status": lambda: _listed("status", _status(served), 4),
     }
+    if procedures is not None:
+        of, started = procedures
+        makers["Procedures"] = lambda: procedure_page(started, of, BODY)
     made = {}
     for title, file in files.items():
         body = makers[title]() if title in makers else _listed(title, _family(title, supplies[title]), 4)

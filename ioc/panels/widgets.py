@@ -141,6 +141,12 @@ def reading(spec: PvSpec, box: Box, font: Font | None = None, *, units: bool = T
     return Widget("textupdate", spec.name, box, properties)
 
 
+def progress(spec: PvSpec, box: Box) -> Widget:
+    """A bar from 0 to 1."""
+    limits: dict[str, Value] = {"minimum": 0.0, "maximum": 1.0, "limits_from_pv": False}
+    return Widget("progressbar", spec.name, box, {"pv_name": address(spec), **limits, "tooltip": tooltip(spec)})
+
+
 def lamp(spec: PvSpec, box: Box, *, off: Colour, on: Colour) -> Widget:
     """A round lamp with its colours in the states 0 and 1."""
     colours: dict[str, Value] = {"off_color": off, "on_color": on}
