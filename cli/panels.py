@@ -20,7 +20,7 @@ def panels(
         str | None,
         typer.Option(
             metavar="PREFIX",
-            help="Add a panel that starts procedures, by the PVs of this prefix: the same as to `gnomon services --pvs`.",
+            help="Add a panel that starts procedures: the prefix of their PVs, as given to `gnomon services --pvs`.",
         ),
     ] = None,
     config: ConfigFile = None,
