@@ -55,6 +55,7 @@ PVS: tuple[tuple[str, Kind, bool, tuple[str, ...], str, str], ...] = (
     ("result", Kind.STRING, False, (), "", "name of the last stored result"),
     ("result:names", Kind.STRINGS, False, (), "", "names of the main numbers of the last result"),
     ("result:values", Kind.STRINGS, False, (), "", "main numbers of the last result, with errors and units"),
+    ("result:text", Kind.STRING, False, (), "", "the same, a line each"),
     ("result:labels", Kind.STRINGS, False, (), "", "labels, with units, of result:x, result:y1 and result:y2"),
     ("result:x", Kind.FLOATS, False, (), "", "abscissa of the last result's plot"),
     ("result:y1", Kind.FLOATS, False, (), "", "first array of the last result's plot"),
@@ -186,10 +187,14 @@ class ProcedurePvs:
             self._spawn(self._show_result(job))
 
     async def _show_result(self, job: Job) -> None:
+        names = [line.name for line in job.summary]
+        values = [f"{line.value} {line.unit}".rstrip() for line in job.summary]
+        width = max(map(len, names), default=0)
         shown: dict[str, Any] = {
             "result": job.results[-1],
-            "result:names": [line.name for line in job.summary],
-            "result:values": [f"{line.value} {line.unit}".rstrip() for line in job.summary],
+            "result:names": names,
+            "result:values": values,
+            "result:text": "\n".join(f"{name:{width}}  {value}" for name, value in zip(names, values, strict=True)),
         }
         try:
             run = await asyncio.to_thread(Results(self._settings.results).read, job.results[-1])

@@ -19,6 +19,7 @@ from gnomon.ioc.panels import make_panels
 from gnomon.ioc.panels.flow import Row, Section, pages
 from gnomon.ioc.panels.widgets import Box, label, step
 from gnomon.lattice import Ring, parse_machine
+from gnomon.services.procedure_pvs import procedure_specs
 from unit.lattice import small_ring
 
 #: Machine, PV document, prefix.
@@ -32,8 +33,10 @@ def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
     machine, pvs, prefix = request.param
     found = find_machine(Config(machine=machine, pvs=pvs))
     specs = pvs_of(found, prefix)
-    panels = make_panels(found.ring, specs, prefix)
-    return {name: ElementTree.fromstring(text) for name, text in panels.items()}, {s.name: s for s in specs}
+    procedures = procedure_specs("PROC:") if machine == "mls" else None
+    panels = make_panels(found.ring, specs, prefix, procedures and ("PROC:", procedures))
+    served = {spec.name: spec for spec in (*specs, *(procedures or ()))}
+    return {name: ElementTree.fromstring(text) for name, text in panels.items()}, served
 
 
 def addresses(display: ElementTree.Element) -> list[str]:
@@ -55,6 +58,15 @@ def containers(display: ElementTree.Element) -> Iterator[tuple[list[ElementTree.
             yield widget.findall("widget"), width, height
         for children in widget.findall("tabs/tab/children"):
             yield children.findall("widget"), width, height - int(widget.findtext("tab_height", ""))
+
+
+def test_procedures_have_a_panel_if_their_pvs_are_served(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    wanted = {name for name, spec in served.items() if spec.source == "procedures"}
+    assert ("procedures.bob" in panels) == bool(wanted)
+    if wanted:
+        shown = {name.partition("://")[2] for name in addresses(panels["procedures.bob"])}
+        assert wanted - shown == {"PROC:job", "PROC:result:names", "PROC:result:values"}  # for programs
 
 
 def test_every_pv_in_the_panels_is_served(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
