@@ -33,9 +33,9 @@ def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
     machine, pvs, prefix = request.param
     found = find_machine(Config(machine=machine, pvs=pvs))
     specs = pvs_of(found, prefix)
-    procedures = procedure_specs("PROC:") if machine == "mls" else None
-    panels = make_panels(found.ring, specs, prefix, procedures and ("PROC:", procedures))
-    served = {spec.name: spec for spec in (*specs, *(procedures or ()))}
+    procedures = ("PROC:", procedure_specs("PROC:")) if machine == "mls" else None
+    panels = make_panels(found.ring, specs, prefix, procedures)
+    served = {spec.name: spec for spec in (*specs, *(procedures[1] if procedures else ()))}
     return {name: ElementTree.fromstring(text) for name, text in panels.items()}, served
 
 
