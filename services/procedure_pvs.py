@@ -27,6 +27,8 @@ from gnomon.services.problems import ProblemError
 from gnomon.services.script_routes import ScriptRoutes
 from gnomon.services.service_settings import ServiceSettings
 
+__all__ = ["PVS", "ProcedurePvs", "main_arrays", "procedure_specs"]
+
 log = logging.getLogger("gnomon.services")
 
 STATES = ("idle", "starting", "running", "cancelling", "done", "failed", "stopped", "lost")
