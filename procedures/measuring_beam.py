@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import Lattice
 from gnomon.procedures.aperture import ApertureParameters
+from gnomon.procedures.beam_lifetimes import LifetimeParameters
 from gnomon.procedures.beta_model import gradient_knobs, local_beta_model
 from gnomon.procedures.closed_bump import ClosedBumpData
 from gnomon.procedures.correcting import limits_of, propose_bump
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.documents import Parameters
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.lifetime import LifetimeParameters
 from gnomon.procedures.local_beta import LocalBetaParameters
 from gnomon.procedures.loss_map import LossMapParameters
 from gnomon.procedures.procedure_options import ApertureOptions, LifetimeOptions, LocalBetaOptions, LossMapOptions

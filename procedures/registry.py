@@ -8,10 +8,10 @@ from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures import (
     aperture,
     beam_based_alignment,
+    beam_lifetimes,
     chromaticity,
     closed_bump,
     dispersion,
-    lifetime,
     local_beta,
     loss_map,
     optics_correction,
@@ -143,10 +143,10 @@ _ALL = (
     Procedure(
         "lifetime",
         "lifetime of the stored beam",
-        lifetime.LifetimeData,
-        lifetime.LifetimeParameters,
-        lifetime.LifetimeOutcome,
-        lifetime.analyse,
+        beam_lifetimes.LifetimeData,
+        beam_lifetimes.LifetimeParameters,
+        beam_lifetimes.LifetimeOutcome,
+        beam_lifetimes.analyse,
         ("data", ("current_ma",), "time_s"),
     ),
     Procedure(

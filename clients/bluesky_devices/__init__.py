@@ -4,7 +4,7 @@
 """
 
 from gnomon.clients.bluesky_devices.group import Group
-from gnomon.clients.bluesky_devices.injector import Injector
+from gnomon.clients.bluesky_devices.injection_device import Injector
 from gnomon.clients.bluesky_devices.measurement import Measurement
 from gnomon.clients.bluesky_devices.monitors import MONITOR_SETTLE_S, TUNE_SETTLE_S, Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ophyd_async.core import DEFAULT_TIMEOUT, Device, DeviceMock
 
 from gnomon.clients.bluesky_devices.group import Group
-from gnomon.clients.bluesky_devices.injector import Injector
+from gnomon.clients.bluesky_devices.injection_device import Injector
 from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
 from gnomon.clients.bluesky_devices.reach import reach_server

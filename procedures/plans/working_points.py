@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.clients.errors import NoBeamError
-from gnomon.procedures.lifetime import LifetimeData
+from gnomon.procedures.beam_lifetimes import LifetimeData
 from gnomon.procedures.loss_map import LossMapData
 from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rate
 from gnomon.procedures.plans.putting_back import setpoint_of

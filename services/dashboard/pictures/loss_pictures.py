@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import ResonanceLine
 from gnomon.procedures.aperture import ApertureData, ApertureOutcome, ApertureParameters
-from gnomon.procedures.lifetime import LifetimeData, LifetimeOutcome, LifetimeParameters
+from gnomon.procedures.beam_lifetimes import LifetimeData, LifetimeOutcome, LifetimeParameters
 from gnomon.procedures.loss_map import LossMapData, LossMapOutcome, LossMapParameters
 from gnomon.services.dashboard.pictures.figure_parts import (
     BAD,

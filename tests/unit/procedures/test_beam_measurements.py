@@ -11,10 +11,10 @@ import pytest
 from gnomon.clients.errors import NoAnswerError, NoBeamError, RefusedError
 from gnomon.lattice import Key, Ring, resonance_lines
 from gnomon.procedures.aperture import ApertureData, ApertureOutcome
+from gnomon.procedures.beam_lifetimes import LifetimeOutcome
 from gnomon.procedures.beta_model import gradient_knobs, local_beta_model, mean_beta
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.lifetime import LifetimeOutcome
 from gnomon.procedures.local_beta import LocalBetaData, LocalBetaOutcome, LocalBetaParameters
 from gnomon.procedures.local_beta import analyse as analyse_beta
 from gnomon.procedures.loss_map import LossMapData, LossMapOutcome

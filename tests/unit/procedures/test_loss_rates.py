@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gnomon.procedures.beam_lifetimes import LifetimeData, LifetimeParameters, analyse
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.lifetime import LifetimeData, LifetimeParameters, analyse
 from gnomon.procedures.loss_rates import fit_loss_rate
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from gnomon.procedures import (
     aperture,
+    beam_lifetimes,
     chromaticity,
     closed_bump,
     dispersion,
-    lifetime,
     local_beta,
     loss_map,
     optics_correction,
@@ -197,8 +197,10 @@ def beta() -> Run:
 
 def lifetime_run() -> Run:
     times = np.arange(20.0)
-    data = lifetime.LifetimeData(time_s=times, current_ma=200.0 * np.exp(-times / 36000.0), shown_h=np.full(20, 10.0))
-    return analysed("lifetime", lifetime, data, lifetime.LifetimeParameters())
+    data = beam_lifetimes.LifetimeData(
+        time_s=times, current_ma=200.0 * np.exp(-times / 36000.0), shown_h=np.full(20, 10.0)
+    )
+    return analysed("lifetime", lifetime, data, beam_lifetimes.LifetimeParameters())
 
 
 def aperture_run() -> Run:
