@@ -200,7 +200,7 @@ def lifetime_run() -> Run:
     data = beam_lifetimes.LifetimeData(
         time_s=times, current_ma=200.0 * np.exp(-times / 36000.0), shown_h=np.full(20, 10.0)
     )
-    return analysed("lifetime", lifetime, data, beam_lifetimes.LifetimeParameters())
+    return analysed("lifetime", beam_lifetimes, data, beam_lifetimes.LifetimeParameters())
 
 
 def aperture_run() -> Run:
