@@ -98,6 +98,28 @@ def test_ctrl_c_keeps_the_raw_data_and_leaves_the_machine_as_it_was(twin: TwinPr
     assert 0 < len(read_run(Path(told["file"])).data["rows"]) < 336
 
 
+@pytest.mark.slow
+def test_settings_go_back_once_a_lost_connection_is_there_again(twin: TwinProcess) -> None:
+    before = last_state(twin)
+    with subprocess.Popen(
+        [*GNOMON, "measure", "orm", "HS4P1*", "--prefix", "P:", "--readings", "5", "--json"],
+        env=twin.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        end = time.monotonic() + 60
+        while last_state(twin) == before and time.monotonic() < end:
+            assert process.poll() is None
+        # Every supply's PVs and the orbit are gone, for longer than an answer is waited for.
+        added = twin.gnomon("fault", "add", "connection_lost", "--prefix", "P:")
+        assert added.returncode == 0, added.stderr
+        time.sleep(8.0)
+        assert twin.gnomon("fault", "clear", "--all", "--prefix", "P:").returncode == 0
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    assert last_state(twin) == before
+    told = json.loads(out)
+    assert (told["status"], "NOT" in err) == ("failed", False)
+
+
 def test_a_lost_beam_ends_the_measurement_and_the_settings_go_back(twin: TwinProcess) -> None:
     before = last_state(twin)
     done = twin.gnomon("measure", "orm", "HS4P1D1R", "--move-mm", "200", "--prefix", "P:", "--json")
