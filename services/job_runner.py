@@ -48,6 +48,7 @@ class Running:
     watch: "asyncio.Task[None] | None" = None
     cancelled: bool = False
     reason: str = ""
+    end: tuple[State, str] | None = None
     checked: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: str = ""
 
@@ -284,9 +285,8 @@ class JobRunner:
                 self._save(record)
             case "end":
                 ends: dict[str, State] = {"done": "done", "stopped": "stopped"}
-                message = running.reason or str(told["message"])
-                self._change(record, state=ends.get(told["state"], "failed"), message=message)
-                return  # told once the process has ended
+                running.end = ends.get(told["state"], "failed"), running.reason or str(told["message"])
+                return  # shown once the process has ended, and another job can be started
             case "accepted" | "refused":
                 running.refusal = str(told.get("message", ""))
                 running.checked.set()
@@ -302,17 +302,14 @@ class JobRunner:
         except TimeoutError:
             process.kill()
             status = await process.wait()
-        if not record.job.is_ended:
-            told = f"signal {-status}" if status < 0 else f"exit code {status}"
-            self._change(
-                record, state="failed",
-                message=f"its process ended without a word ({told}); the machine may not be put back: see gnomon log",
-            )  # fmt: skip
-        progress = 1.0 if record.job.state == "done" else record.job.progress
-        self._change(record, ended=now(), phase="", progress=progress)
+        told = f"signal {-status}" if status < 0 else f"exit code {status}"
+        silent = f"its process ended without a word ({told}); the machine may not be put back: see gnomon log"
+        state, message = running.end or ("failed", silent)
+        progress = 1.0 if state == "done" else record.job.progress
         record.pid = 0
-        self._save(record)
         del self._running[record.job.id]
+        self._change(record, state=state, message=message, ended=now(), phase="", progress=progress)
+        self._save(record)
         running.checked.set()
         events = self._events[record.job.id]
         events.add("end", record.job.model_dump(mode="json", exclude={"options"}), last=True)
@@ -330,7 +327,7 @@ class JobRunner:
 
     def _ask_to_stop(self, running: Running) -> None:
         running.cancelled = True
-        if not running.record.job.is_ended:
+        if running.end is None:
             self._change(running.record, state="cancelling")
             job = running.record.job
             self._events[job.id].add("phase", {"phase": "cancelling", "text": "", "time": now()})
@@ -344,9 +341,8 @@ class JobRunner:
             async with asyncio.timeout(self._limits.stop_s):
                 await running.process.wait()
         except TimeoutError:
-            self._change(
-                running.record, state="failed",
-                message=f"killed {self._limits.stop_s:g} s after it was to end; the machine may not be put back",
+            running.end = (
+                "failed", f"killed {self._limits.stop_s:g} s after it was to end; the machine may not be put back"
             )  # fmt: skip
             log.error("job %s was killed; the machine may not be put back", running.record.job.id)
             with suppress(ProcessLookupError):
