@@ -4,7 +4,7 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 """
 
 from gnomon.procedures.plans.alignment import alignment_plan
-from gnomon.procedures.plans.aperture_search import ApertureSearch, aperture_plan
+from gnomon.procedures.plans.aperture_bump import ApertureSearch, aperture_plan
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring, restoring_what_moves, setpoint_of
 from gnomon.procedures.plans.quadrupole_scan import KnobChange, local_beta_plan
 from gnomon.procedures.plans.recording import MeasuredRow, Recording

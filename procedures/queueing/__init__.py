@@ -5,6 +5,6 @@
 """
 
 from gnomon.procedures.queueing.startup_folder import StartFiles, start_files
-from gnomon.procedures.queueing.worker import WorkerSettings, worker_namespace
+from gnomon.procedures.queueing.queue_worker import WorkerSettings, worker_namespace
 
 __all__ = ["StartFiles", "WorkerSettings", "start_files", "worker_namespace"]

@@ -21,7 +21,7 @@ from gnomon.procedures.loss_map import LossMapData, LossMapOutcome
 from gnomon.procedures.loss_rates import HOUR_S
 from gnomon.procedures.measuring import measure
 from gnomon.procedures.measuring_beam import estimate_losses
-from gnomon.procedures.plans.aperture_search import way_of
+from gnomon.procedures.plans.aperture_bump import way_of
 from gnomon.procedures.plans.quadrupole_scan import loop_offsets
 from gnomon.procedures.procedure_options import ApertureOptions, LifetimeOptions, LocalBetaOptions, LossMapOptions
 from gnomon.procedures.registry import reanalyse, typed
