@@ -4,7 +4,7 @@
 `gnomon[queue]` when it is used.
 """
 
-from gnomon.procedures.queueing.startup_folder import StartFiles, start_files
 from gnomon.procedures.queueing.queue_worker import WorkerSettings, worker_namespace
+from gnomon.procedures.queueing.startup_folder import StartFiles, start_files
 
 __all__ = ["StartFiles", "WorkerSettings", "start_files", "worker_namespace"]
