@@ -96,7 +96,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory, config: Path) -> Iterator[Twi
         yield process
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def services(twin: TwinProcess, config: Path) -> Iterator[Services]:
     opened = Services(twin, config, "--pvs", "PROC:")
     try:
@@ -155,9 +155,9 @@ def test_a_correction_is_proposed_and_acts_only_when_it_is_to_be_applied(service
 
 
 def test_a_cancelled_job_a_lost_one_and_one_that_the_services_end_put_the_machine_back(
-    services: Services, twin: TwinProcess, config: Path
+    twin: TwinProcess, config: Path
 ) -> None:
-    before = lattice(twin)
+    before, services = lattice(twin), Services(twin, config)
 
     def start_moving(of: Services) -> str:
         job = of.start("orm")
