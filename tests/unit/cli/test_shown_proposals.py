@@ -32,7 +32,7 @@ def test_a_proposal_is_shown_and_told_with_what_was_made(capsys: pytest.CaptureF
     assert (told["applied"], told["lattice_id"], told["file"]) == (4, "abc", "bump-1.h5")
     printed = capsys.readouterr().out
     assert printed == "" if as_json else "the full model expects: tunes" in printed
-    assert as_json or "bump-1: 4 settings made abc" in printed
+    assert as_json or "bump-1: 4 settings made, abc; bump-1.h5" in printed
 
 
 def test_rows_are_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
