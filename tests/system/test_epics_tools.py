@@ -74,7 +74,10 @@ def test_common_fields_are_found_at_once(twin: TwinProcess) -> None:
     ("HSV", "(1) MINOR"), ("SEVR", "(0) NO_ALARM"), ("ADEL", "-1"), ("MDEL", "-1"), ("PREC", None),
 ])  # fmt: skip
 def test_pvget_of_a_field(twin: TwinProcess, field: str, value: str | None) -> None:
-    output = said(twin, "pvget", "-w", "3", f"{STEERER}.{field}")
+    for _ in range(3):  # pvget itself writes <NULL> for the name once in a thousand times
+        output = said(twin, "pvget", "-w", "3", f"{STEERER}.{field}")
+        if not output.startswith("<NULL>"):
+            break
     assert output.startswith(f"{STEERER}.{field} ")
     if value is not None:
         assert output.rstrip().endswith(value)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,10 +47,15 @@ class Queue:
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         self.log = folder / "queue.log"
-        command = next(line for line in made.stdout.splitlines() if line.startswith("start-re-manager"))
+        told = next(line for line in made.stdout.splitlines() if line.startswith("start-re-manager"))
+        program, *arguments = told.split()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                command.split(), env=twin.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                [Path(sys.executable).with_name(program), *arguments],
+                env=twin.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         self.client = ZMQCommSendThreads(zmq_server_address=f"tcp://127.0.0.1:{port}", timeout_recv=5000)
 
