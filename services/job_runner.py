@@ -145,9 +145,9 @@ class JobRunner:
             raise ProblemError(503, "the services are ending", action="start the job again later")
         target = self._target(asked)
         self._check_free(target.prefix)
-        if len(self._running) >= self._limits.jobs:
+        if (count := sum(not record.job.is_ended for record in self._records.values())) >= self._limits.jobs:
             raise ProblemError(
-                503, f"{len(self._running)} jobs run already", limit=f"{self._limits.jobs} jobs",
+                503, f"{count} jobs run already", limit=f"{self._limits.jobs} jobs",
                 action="wait for one to end, or cancel one", headers={"Retry-After": "10"},
             )  # fmt: skip
         machine = asked.machine or (target.server.machine if target.server is not None else "")
@@ -163,9 +163,11 @@ class JobRunner:
         self._records[job.id] = record
         try:
             running = await self._launch(record, asked.machine or "", script)
-        except OSError as error:
-            del self._records[job.id]
-            self._table.drop([record])
+        except (OSError, asyncio.CancelledError) as error:
+            if job.id not in self._running:
+                self._drop([record])
+            if isinstance(error, asyncio.CancelledError):
+                raise
             raise ProblemError(
                 503, f"the job cannot be started: {error}", action="see the log of the services"
             ) from error
@@ -209,7 +211,8 @@ class JobRunner:
     def _check_free(self, prefix: str) -> None:
         for record in self._records.values():
             job = record.job
-            busy = job.id in self._running or (job.state == "lost" and record.pid > 0)
+            # From the moment it is asked for: its process takes time to start.
+            busy = not job.is_ended or (job.state == "lost" and record.pid > 0)
             if job.prefix == prefix and busy:
                 raise ProblemError(
                     409, f"job {job.id} runs at prefix {prefix!r}", title="Another job runs", field="prefix",
@@ -236,11 +239,11 @@ class JobRunner:
             "results": str(settings.results), "store": str(settings.store) if settings.store else "",
             "script": str(script) if script else "", "catalogue": settings.config.results.tiled,
         }  # fmt: skip
+        running.watch = asyncio.get_running_loop().create_task(self._watch(running))
+        self._change(record)  # which tells the listeners of the new job
         with suppress(ConnectionError):
             process.stdin.write(json.dumps(line).encode() + b"\n")
             await process.stdin.drain()
-        running.watch = asyncio.get_running_loop().create_task(self._watch(running))
-        self._change(record)  # which tells the listeners of the new job
         return running
 
     async def _watch(self, running: Running) -> None:
@@ -398,7 +401,7 @@ class JobRunner:
 
     def _forget_old(self) -> None:
         """Drop the oldest jobs that have ended, and the events of older ones."""
-        ended = [record for record in self._records.values() if record.job.id not in self._running]
+        ended = [record for record in self._records.values() if record.job.is_ended and not record.pid]
         dropped = ended[: max(0, len(self._records) - self._limits.jobs_kept)]
         self._drop(dropped)
         silent = [job for job in self._events if job not in self._running]
@@ -408,7 +411,7 @@ class JobRunner:
     def _drop(self, records: Sequence[JobRecord]) -> None:
         self._table.drop(records)
         for record in records:
-            del self._records[record.job.id]
+            self._records.pop(record.job.id, None)
             self._events.pop(record.job.id, None)
 
 

@@ -172,6 +172,16 @@ async def test_one_job_at_a_time_for_each_prefix_and_a_number_for_all(services: 
         assert (await start(client, "", "B:")).status_code == 503
 
 
+async def test_of_two_starts_at_the_same_moment_one_is_refused(services: Open) -> None:
+    async with services() as (client, runner):
+        answers = await asyncio.gather(start(client, "wait"), start(client, "wait"))
+        assert sorted(answer.status_code for answer in answers) == [202, 409]
+        assert len(runner.jobs()) == 1
+    async with services(jobs=1) as (client, _):
+        answers = await asyncio.gather(start(client, "wait"), start(client, "wait", "B:"))
+        assert sorted(answer.status_code for answer in answers) == [202, 503]
+
+
 async def test_a_prefix_that_no_server_has_is_refused_and_names_those_that_there_are(services: Open) -> None:
     async with services() as (client, _):
         refused = await start(client, prefix="C:")
