@@ -15,7 +15,7 @@ from gnomon.procedures import procedure_options as options_of
 from gnomon.procedures.bench import Bench
 from gnomon.procedures.correction_runs import CORRECTIONS
 from gnomon.procedures.documents import Run, now
-from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.errors import Interrupted, ProcedureError
 from gnomon.procedures.fitting_optics import fit_optics
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.measuring import (
@@ -195,7 +195,10 @@ def _correction(name: str) -> Callable[[Bench, Any, Watcher], Finished]:
 
 
 def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watcher) -> Finished:
-    """Propose, and with `apply` make the settings, `steps` times; each step that acts is a run."""
+    """Propose, and with `apply` make the settings, `steps` times; each step that acts is a run.
+
+    What ends a later step is the `failure`: the settings of those before it stay, and their runs are told.
+    """
     session = bench.session
     propose = CORRECTIONS[name].prepare(bench, options, watcher.interrupted)
     runs: list[tuple[Run, Path]] = []
@@ -203,8 +206,13 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
     applied = 0
     for step in range(1, (getattr(options, "steps", 1) if options.apply else 1) + 1):
         watcher.phase("measuring", f"step {step}")
-        before, started, present = session.state(), now(), session.present_lattice()
-        proposal = propose(present)
+        try:
+            before, started, present = session.state(), now(), session.present_lattice()
+            proposal = propose(present)
+        except (GnomonError, OSError, TimeoutError, KeyboardInterrupt) as error:
+            if not runs:
+                raise
+            return Finished(tuple(runs), tuple(proposals), _later_failure(step, error, applied), applied)
         run = Run(
             name=new_name(proposal.procedure), procedure=proposal.procedure, note=options.note,
             data=proposal.data.model_dump(), parameters=proposal.parameters.model_dump(),
@@ -212,24 +220,39 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
         )  # fmt: skip
         watcher.proposal(step, present, proposal, run)
         if not proposal.expectation.found:
-            raise ProcedureError(f"{proposal.expectation.reason}; nothing was set")
+            refused = ProcedureError(proposal.expectation.reason)
+            if not runs:
+                raise ProcedureError(f"{refused}; nothing was set")
+            return Finished(tuple(runs), tuple(proposals), _later_failure(step, refused, applied), applied)
         if not (options.apply and proposal.settings):
             told = session.provenance(before, before, started)
-            proposals.append(run.model_copy(update={"provenance": told, "reason": "proposed; nothing was set"}))
-            continue
+            reason = "nothing is left to set" if options.apply else "proposed; nothing was set"
+            proposals.append(run.model_copy(update={"provenance": told, "reason": reason}))
+            break
         watcher.phase("applying", f"{len(proposal.settings)} settings")
         try:
             note = options.note or f"correct {proposal.procedure}"
             made = bench.act(present, proposal.settings, note, proposal.model)
-        except (GnomonError, OSError, TimeoutError) as error:
+        except (GnomonError, OSError, TimeoutError, KeyboardInterrupt) as error:
+            failure: BaseException = error
+            if isinstance(error, KeyboardInterrupt):
+                failure = Interrupted("interrupted while settings were sent; `gnomon log` shows whether they were made")
+            if runs:
+                failure = _later_failure(step, failure, applied)
             told = session.provenance(before, session.state(), started)
-            run = run.model_copy(update={"provenance": told, "status": "failed", "reason": f"{error}"})
-            return Finished((*runs, (run, bench.results.save(run))), tuple(proposals), error, applied)
+            run = run.model_copy(update={"provenance": told, "status": "failed", "reason": f"{failure}"})
+            return Finished((*runs, (run, bench.results.save(run))), tuple(proposals), failure, applied)
         applied += made.done
         run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
         runs.append((run, bench.results.save(run)))
         watcher.applied(step, made, *runs[-1])
     return Finished(tuple(runs), tuple(proposals), applied=applied)
+
+
+def _later_failure(step: int, error: BaseException, applied: int) -> ProcedureError:
+    """Say why a later step ended, and that the machine is not as it was before the first one."""
+    kind = Interrupted if isinstance(error, KeyboardInterrupt | Interrupted) else ProcedureError
+    return kind(f"step {step}: {f'{error}' or 'interrupted'}; the {applied} settings of earlier steps stay")
 
 
 #: Options of measurements that use some of those of MeasureOptions; others take all of them.

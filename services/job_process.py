@@ -65,10 +65,14 @@ def _end_of(told: Teller) -> None:
         threading.Thread(target=_wait_for_cancel, daemon=True).start()
         finished = _carry_out(job, told)
     except KeyboardInterrupt:
-        told.tell("end", state="stopped", message="cancelled before anything was measured or set")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        text = "cancelled while nothing was being moved; settings that a correction had made stay (gnomon log)"
+        told.tell("end", state="stopped", message=text)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the services are told
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         _tell_failure(told, error)
     else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a cancel that comes now has nothing left to end
         _tell_end(told, finished)
 
 
@@ -172,7 +176,7 @@ def _expected(proposal: "Proposal") -> dict[str, Any]:
 
 
 def _tell_end(told: Teller, finished: "Finished") -> None:
-    from gnomon.procedures.plans import Interrupted
+    from gnomon.procedures.errors import Interrupted
     from gnomon.procedures.summaries import summarise
 
     for run, _ in finished.runs:
@@ -180,8 +184,9 @@ def _tell_end(told: Teller, finished: "Finished") -> None:
         told.tell("stored", result=run.name, status=run.status, summary=summary)
     failure = finished.failure
     if failure is None:
-        message = f"{finished.applied} settings made" if finished.applied else ""
-        message = finished.proposals[-1].reason if finished.proposals else message
+        told_of = [f"{finished.applied} settings made"] if finished.applied else []
+        told_of += [run.reason for run in finished.proposals]
+        message = "; ".join(told_of)
         told.tell("end", state="done", message=message)
     elif isinstance(failure, Interrupted):
         told.tell("end", state="stopped", message=str(failure))

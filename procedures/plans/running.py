@@ -11,17 +11,11 @@ from typing import Any, TypeVar
 from bluesky import RunEngine
 from bluesky.utils import FailedStatus, Msg, RequestAbort, RunEngineInterrupted
 
-from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.errors import Interrupted
 
 __all__ = ["Interrupted", "run_plan"]
 
 T = TypeVar("T")
-
-
-class Interrupted(ProcedureError):
-    """The user interrupted a plan; the machine was put back."""
-
-    exit_code = 130
 
 
 def run_plan(

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.clients.errors import NoAnswerError
 from gnomon.lattice import Key, Lattice, Ring
 from gnomon.procedures.bench import Bench
 from gnomon.procedures.correction_runs import CORRECTIONS
-from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.errors import Interrupted, ProcedureError
 from gnomon.procedures.measuring import MEASUREMENTS
 from gnomon.procedures.procedure_options import ProcedureOptions
 from gnomon.procedures.registry import PROCEDURES
@@ -104,6 +105,31 @@ def test_the_leak_of_a_bump_is_measured_and_corrected_once(bessy2: Ring, tmp_pat
     assert [run.procedure for run, _ in finished.runs] == ["bump", "bump"]
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"), [(Interrupted("interrupted"), Interrupted), (KeyboardInterrupt(), Interrupted),
+                        (NoAnswerError("no answer"), ProcedureError)]
+)  # fmt: skip
+def test_a_later_step_that_ends_says_that_settings_of_earlier_ones_stay(
+    bessy2: Ring, tmp_path: Path, error: BaseException, kind: type[ProcedureError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = NoisyRing(bessy2.nominal, 1)
+    bench, bump = FakeBench(ring, tmp_path), find_runnable("bump")
+    read = bench.read
+
+    def ending(*given: Any) -> Any:
+        if bench.results.names():
+            raise error
+        return read(*given)
+
+    monkeypatch.setattr(bench, "read", ending)
+    asked = checked_options(bump, {"monitor": "BPMZ5D1R", "y": 0.2, "apply": True})
+    finished = run_procedure(bump, bench, asked, Seen())
+    assert type(finished.failure) is kind
+    assert f"{finished.failure}".endswith("; the 4 settings of earlier steps stay")
+    assert [(run.procedure, run.status) for run, _ in finished.runs] == [("bump", "done")]
+    assert finished.applied == 4
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_chromaticities_are_measured_and_corrected_until_they_are_near(bessy2: Ring, tmp_path: Path, seed: int) -> None:
     ring = NoisyRing(imperfect(bessy2, seed), seed)
@@ -117,6 +143,7 @@ def test_chromaticities_are_measured_and_corrected_until_they_are_near(bessy2: R
     assert finished.failure is None
     np.testing.assert_allclose(ring.propagate(ring.lattice).chromaticity, wanted, atol=0.05)
     assert len(finished.runs) < 4  # the last measurement found them near enough
+    assert [run.reason for run in finished.proposals] == ["nothing is left to set"]
 
 
 def test_tunes_are_corrected_in_several_steps(bessy2: Ring, tmp_path: Path) -> None:
