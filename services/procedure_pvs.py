@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.servers.own_pvs import OwnPvs, PutFuture, PutReply
@@ -34,6 +35,11 @@ log = logging.getLogger("gnomon.services")
 STATES = ("idle", "starting", "running", "cancelling", "done", "failed", "stopped", "lost")
 #: Longest array of a result.
 MAX_VALUES = 50_000
+
+#: The plot of a result that cannot be read: that of the one before must not stay.
+NO_ARRAYS: Mapping[str, Any] = {
+    "result:labels": [], "result:x": np.zeros(0), "result:y1": np.zeros(0), "result:y2": np.zeros(0)
+}  # fmt: skip
 
 #: The PVs: name after the prefix, kind, writable, states, unit, description.
 PVS: tuple[tuple[str, Kind, bool, tuple[str, ...], str, str], ...] = (
@@ -138,7 +144,9 @@ class ProcedurePvs:
             future.set_result(PutReply(False, str(error)))
         except Exception as error:  # of gnomon itself: the client has its answer, and the log the reason
             log.exception("put to %s", name)
-            future.set_result(PutReply(False, f"an error of gnomon itself: {type(error).__name__}"))
+            text = f"an error of gnomon itself: {type(error).__name__}"
+            self._pvs.publish({"refusal": text})
+            future.set_result(PutReply(False, text))
         else:
             self._pvs.publish({"refusal": ""})
             future.set_result(PutReply(True))
@@ -150,21 +158,25 @@ class ProcedurePvs:
         name, text = str(self._pvs.value("procedure")), str(self._pvs.value("options")).strip()
         try:
             options = json.loads(text) if text else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProblemError(422, f"options are not JSON: {error}") from error
         if not isinstance(options, dict):
             raise ProblemError(422, 'options are not an object of JSON such as {"devices": ["HS*"]}')
         options.setdefault("note", f"by {client.user}@{client.host} over {client.protocol}")
-        asked: dict[str, Any] = {"prefix": str(self._pvs.value("target")) or None}
+        try:
+            asked = JobRequest(prefix=str(self._pvs.value("target")) or None)
+        except ValidationError as error:
+            raise ProblemError(422, f"target is not a prefix: {error.errors()[0]['msg']}") from error
         if name in RUNNABLE:
             runnable = RUNNABLE[name]
             if runnable.kind == "correction":
                 options.setdefault("apply", bool(self._pvs.value("apply")))
             checked_options(runnable, options)
-            await self._runner.start(name, runnable.title, JobRequest(**asked, options=options))
+            await self._runner.start(name, runnable.title, asked.model_copy(update={"options": options}))
         else:
             script = await self._scripts.find(name)
-            await self._runner.start(name, script.title, JobRequest(**asked, options=options), None, script.file)
+            asked = asked.model_copy(update={"options": options})
+            await self._runner.start(name, script.title, asked, None, script.file)
 
     async def _cancel(self) -> None:
         job = str(self._pvs.value("job"))
@@ -193,6 +205,7 @@ class ProcedurePvs:
         values = [f"{line.value} {line.unit}".rstrip() for line in job.summary]
         width = max(map(len, names), default=0)
         shown: dict[str, Any] = {
+            **NO_ARRAYS,
             "result": job.results[-1],
             "result:names": names,
             "result:values": values,
@@ -203,7 +216,8 @@ class ProcedurePvs:
             shown |= main_arrays(run)
         except GnomonError as error:
             log.error("result %s: %s", job.results[-1], error)
-        self._pvs.publish(shown)
+        if self._result == job.results[-1]:  # a later one may have been read in the meantime
+            self._pvs.publish(shown)
 
     async def _list_procedures(self) -> None:
         names = [each.name for each in await self._scripts.all() if not each.reason]
