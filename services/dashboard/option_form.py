@@ -11,16 +11,19 @@ from gnomon.procedures.errors import ProcedureError
 
 __all__ = ["OPTION", "filled_in", "option_form"]
 
-#: Type in the ids of the fields; their `name` is that of the option.
+#: Type in the ids of the fields; their `name` is that of the option, `of` that of the procedure.
 OPTION = "procedure-option"
 YES = "yes"
 
 
-def option_form(schema: Mapping[str, Any]) -> list[Component]:
+def option_form(procedure: str, schema: Mapping[str, Any]) -> list[Component]:
     """Make a field for each option, with its meaning; those that are needed come first, the note last."""
     needed = set(schema.get("required", ()))
     names = sorted(schema["properties"], key=lambda name: (name not in needed, name == "note"))
-    return [_field(name, schema["properties"][name], needed=name in needed) for name in names]
+    return [
+        _field({"type": OPTION, "of": procedure, "name": name}, schema["properties"][name], needed=name in needed)
+        for name in names
+    ]
 
 
 def filled_in(schema: Mapping[str, Any], names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
@@ -36,12 +39,11 @@ def filled_in(schema: Mapping[str, Any], names: Sequence[str], values: Sequence[
     return found
 
 
-def _field(name: str, described: Mapping[str, Any], *, needed: bool) -> Component:
-    key = {"type": OPTION, "name": name}
+def _field(key: dict[str, str], described: Mapping[str, Any], *, needed: bool) -> Component:
     kind, choices = _kind(described), described.get("enum")
     default = described.get("default")
     meaning = str(described.get("description", "")).replace("null:", "empty:")
-    label = name.replace("_", " ") + (" (needed)" if needed else "")
+    label = key["name"].replace("_", " ") + (" (needed)" if needed else "")
     field: Component
     if kind == "boolean":
         field = dcc.Checklist([{"label": label, "value": YES}], [YES] if default else [], id=key)

@@ -7,6 +7,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gnomon.lattice import GnomonError
+from gnomon.procedures.errors import ProcedureError
 from gnomon.services.dashboard.option_form import OPTION, filled_in, option_form
 from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
@@ -74,7 +75,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         if name is None:
             return no_update
         try:
-            return option_form(desk.find(name).schema)
+            return option_form(name, desk.find(name).schema)
         except GnomonError as error:
             return problem_line(str(error))
 
@@ -84,8 +85,8 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         Input("procedure-start", "n_clicks"),
         Input(CLICK, "data"),
         State("procedure-name", "value"),
-        State({"type": OPTION, "name": ALL}, "id"),
-        State({"type": OPTION, "name": ALL}, "value"),
+        State({"type": OPTION, "of": ALL, "name": ALL}, "id"),
+        State({"type": OPTION, "of": ALL, "name": ALL}, "value"),
         State(PREFIX_STORE, "data"),
         prevent_initial_call=True,
     )
@@ -96,6 +97,8 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
             if ctx.triggered_id == CLICK:
                 job = desk.cancel(clicked(click))
                 return html.P(f"{job.id}: asked to end; the machine is put back"), job.id
+            if any(each["of"] != name for each in ids):
+                raise ProcedureError(f"nothing was started: the options of {name} were not shown yet; start again")
             offered = desk.find(name)
             job = desk.start(offered, prefix, filled_in(offered.schema, [each["name"] for each in ids], values))
         except GnomonError as error:

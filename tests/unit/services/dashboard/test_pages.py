@@ -39,7 +39,7 @@ def test_a_form_that_nobody_touched_gives_the_defaults(name: str) -> None:
     from dash import html
 
     schema = RUNNABLE[name].options.model_json_schema()
-    fields = shown(html.Div(option_form(schema)))
+    fields = shown(html.Div(option_form(name, schema)))
     assert fields.keys() == schema["properties"].keys()
     assert filled_in(schema, list(fields), list(fields.values())) == {}
 
