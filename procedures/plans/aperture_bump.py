@@ -1,11 +1,13 @@
 """Plan of an aperture: a closed bump moves the beam towards the wall in steps, until it does not live any more."""
 
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import bluesky.plan_stubs as bps
 import numpy as np
+from bluesky.preprocessors import finalize_wrapper
 from bluesky.utils import FailedStatus, Msg
 from numpy.typing import NDArray
 
@@ -65,9 +67,11 @@ def aperture_plan(
     sides = [side for side in (LOW, HIGH) if search.max_mm[side] > 0.0]
     recording.total = 1 + sum(_expected(search, side) for side in sides)
     scan = _Scan(ring, search, keeper, recording, steerers)
-    yield from keeper.around(
-        lambda: connected_run("aperture", [ring.monitors], list(steerers.values()), lambda: scan.run(sides))
-    )
+
+    def searched() -> Plan:
+        yield from finalize_wrapper(scan.run(sides), scan.go_home)  # type: ignore[no-untyped-call]
+
+    yield from keeper.around(lambda: connected_run("aperture", [ring.monitors], list(steerers.values()), searched))
     return scan.data()
 
 
@@ -126,6 +130,14 @@ class _Scan:
             except NoInjectionError as error:
                 self._ends[side] = f"{error}"
                 return
+            yield from self._put(0.0)
+
+    def go_home(self) -> Plan:
+        """Take the bump away, however the search ends: put back one by one, steerers would throw the beam at the wall.
+
+        What fails here is put back by the wrapper of all plans.
+        """
+        with suppress(Exception):
             yield from self._put(0.0)
 
     def _search_side(self, side: int) -> Plan:
@@ -188,9 +200,9 @@ class _Scan:
 
     def _put(self, wanted: float, *, lost: bool = False) -> Plan:
         """Move the beam, so slowly that steerers which arrive one after the other do not throw it at the wall."""
-        before, self._at = self._at, wanted
-        way = [before, wanted] if lost else way_of(before, wanted, self._safe, self._search.orbit_by_one)
+        way = [self._at, wanted] if lost else way_of(self._at, wanted, self._safe, self._search.orbit_by_one)
         for there in way[1:]:
+            self._at = there
             for (name, device), by in zip(self._steerers.items(), self._per_mm, strict=True):
                 yield from bps.abs_set(device, self._base[name] + there * by, group="bump")
             yield from bps.wait("bump")

@@ -337,6 +337,30 @@ def test_a_refused_setting_and_a_lost_connection_leave_the_machine_as_it_was(
     assert ring.current() > 200.0
 
 
+def test_a_bump_is_taken_away_in_moves_also_when_the_search_fails(bessy2: Ring) -> None:
+    ring = LosingRing(bessy2, 1, **NARROW)
+    session: Any = MachineFakeSession(ring)
+    devices, put, before = losing_devices(ring), ring.set, ring.lattice.id
+    failed: list[Any] = []
+    after: list[Any] = []
+
+    def failing(row: Any, _: int) -> None:
+        if row.group == 3:
+            failed.append(row)
+            raise RefusedError("not now")
+
+    def setting(made: Any) -> None:
+        after.extend(made if failed else ())
+        put(made)
+
+    ring.set = setting  # type: ignore[method-assign,assignment]
+    options = ApertureOptions(place=PLACE, side="high", step_mm=0.5, seconds=1.0)
+    _, failure = measure("aperture", session, devices, options, listener=failing)
+    assert isinstance(failure, RefusedError)
+    assert ring.lattice.id == before
+    assert len(after) > 2 * len(set(after))
+
+
 def test_data_that_cannot_be_analysed_are_kept_with_the_reason(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1)
     devices = losing_devices(ring)
