@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query
@@ -13,7 +14,6 @@ from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.journal_choice import ServedJournal
 from gnomon.clients.points_in_time import parse_moment
 from gnomon.clients.recordings import (
-    FindRing,
     WayBack,
     command_document,
     commands_to_undo,
@@ -23,9 +23,9 @@ from gnomon.clients.recordings import (
     plan_undo,
     read_page,
 )
-from gnomon.ioc.base.machines import recorded_machine
-from gnomon.lattice import GnomonError, LatticeError, Outcome, Ring
-from gnomon.recorder import Filter, Reader, ReviewError, Run
+from gnomon.ioc.base.machines import recorded_ring
+from gnomon.lattice import GnomonError, Outcome
+from gnomon.recorder import Filter, Reader, ReviewError
 from gnomon.recorder.export import documents
 from gnomon.services.event_stream import STREAM, Event, EventStreams, Give, events_of_thread
 from gnomon.services.problems import ProblemError
@@ -73,7 +73,7 @@ def recording_router(settings: ServiceSettings, twins: TwinAccess, streams: Even
     read = [Depends(needs(settings.tokens, "read"))]
     write = [Depends(needs(settings.tokens, "full"))]
     router = APIRouter(prefix="/v1/recordings", tags=["recordings"], responses=problems(*ALWAYS, 404, 409))
-    find_ring, limit_s = _ring_finder(settings), settings.limits.asking_s / 2
+    find_ring, limit_s = partial(recorded_ring, settings.config), settings.limits.asking_s / 2
 
     @router.get("", dependencies=read)
     async def list_recordings(
@@ -233,13 +233,3 @@ def _finite(document: Any) -> Any:
 #: Keys of a command document under which numbers are that may be texts.
 _NUMBERS = ("old", "new", "done", "setting_old", "setting_done")
 _WITH_NUMBERS = frozenset((*_NUMBERS, "commands", "changes", "outcomes", "effects"))
-
-
-def _ring_finder(settings: ServiceSettings) -> FindRing:
-    def find(run: Run) -> Ring | None:
-        try:
-            return recorded_machine(settings.config, run.machine, run.digest).ring
-        except LatticeError:
-            return None
-
-    return find

@@ -158,13 +158,9 @@ def journal_to_read(wanted: Asked) -> Path:
 
 def ring_of(run: "Run") -> "Ring | None":
     """Build the ring of a run; None if its machine document is no longer available."""
-    from gnomon.ioc.base.machines import recorded_machine
-    from gnomon.lattice import LatticeError
+    from gnomon.ioc.base.machines import recorded_ring
 
-    try:
-        return recorded_machine(configure(None), run.machine, run.digest).ring
-    except LatticeError:
-        return None
+    return recorded_ring(configure(None), run)
 
 
 class RunStates:

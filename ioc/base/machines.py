@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnomon.db import (
     DocumentFile,
@@ -22,9 +23,20 @@ from gnomon.db import (
 from gnomon.db.pvs import PvSpec
 from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
 from gnomon.ioc.base.config import Config
-from gnomon.lattice import DocumentError, MachineDocument, Ring, parse_machine, read_machine
+from gnomon.lattice import DocumentError, LatticeError, MachineDocument, Ring, parse_machine, read_machine
 
-__all__ = ["LoadedMachine", "find_machine", "keep_document", "known_machines", "pvs_of", "recorded_machine"]
+if TYPE_CHECKING:
+    from gnomon.recorder import Run
+
+__all__ = [
+    "LoadedMachine",
+    "find_machine",
+    "keep_document",
+    "known_machines",
+    "pvs_of",
+    "recorded_machine",
+    "recorded_ring",
+]
 
 KIND = "machine"
 
@@ -111,6 +123,14 @@ def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
         except NotFoundError:
             return []
         return [store.get(KIND, name, r.revision) for r in sorted(revisions, key=lambda r: -r.revision)]
+
+
+def recorded_ring(config: Config, run: "Run") -> Ring | None:
+    """Build the ring of a recorded run; None if its machine document is no longer available."""
+    try:
+        return recorded_machine(config, run.machine, run.digest).ring
+    except LatticeError:
+        return None
 
 
 async def keep_document(machine: LoadedMachine, config: Config) -> None:

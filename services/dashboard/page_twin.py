@@ -9,13 +9,9 @@ from dash.development.base_component import Component
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.errors import NoServerError
 from gnomon.clients.journal_choice import ServedJournal, read_served_journal
-from gnomon.ioc.base.config import Config
-from gnomon.ioc.base.machines import recorded_machine
-from gnomon.lattice import LatticeError, Ring
-from gnomon.recorder import Run
 from gnomon.services.dashboard.page_parts import DashboardParts
 
-__all__ = ["ask_twin", "problem_line", "ring_finder", "with_journal"]
+__all__ = ["ask_twin", "problem_line", "with_journal"]
 
 T = TypeVar("T")
 
@@ -32,18 +28,6 @@ def ask_twin(parts: DashboardParts, prefix: str | None, ask: Callable[[EpicsClie
 def with_journal(parts: DashboardParts, prefix: str | None, ask: Callable[[EpicsClient, ServedJournal], T]) -> T:
     """Ask the twin of a prefix, with the journal that it writes. Raises ReviewError if that is not here, too."""
     return ask_twin(parts, prefix, lambda client: ask(client, read_served_journal(client.target, client.call)))
-
-
-def ring_finder(config: Config) -> Callable[[Run], Ring | None]:
-    """Make the function that builds the ring of a recorded run; it returns None where the document is gone."""
-
-    def find(run: Run) -> Ring | None:
-        try:
-            return recorded_machine(config, run.machine, run.digest).ring
-        except LatticeError:
-            return None
-
-    return find
 
 
 def problem_line(text: str) -> Component:

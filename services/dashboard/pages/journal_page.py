@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
@@ -11,12 +12,13 @@ from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.journal_choice import ServedJournal
 from gnomon.clients.recordings import WayBack, commands_to_undo, page_document, plan_undo, read_page
 from gnomon.db import sources
+from gnomon.ioc.base.machines import recorded_ring
 from gnomon.lattice import GnomonError
 from gnomon.recorder import Filter, Reader, ReviewError
 from gnomon.recorder.remote import PROCEDURE
 from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
 from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
-from gnomon.services.dashboard.page_twin import problem_line, ring_finder, with_journal
+from gnomon.services.dashboard.page_twin import problem_line, with_journal
 from gnomon.services.recording_routes import take_back
 
 #: Commands that are shown at first, that more are shown by, and at most.
@@ -77,7 +79,8 @@ def layout() -> Component:
 
 def callbacks(app: Dash, parts: DashboardParts) -> None:
     """Register the callbacks."""
-    find_ring = ring_finder(parts.settings.config)
+    find_ring = partial(recorded_ring, parts.settings.config)
+    limit_s = parts.settings.limits.asking_s / 2
 
     @app.callback(
         Output("journal-list", "children"),
@@ -96,7 +99,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
         count = min(MAX_COUNT, COUNT * (1 + (more or 0)))
 
         def ask(_: EpicsClient, served: ServedJournal) -> Mapping[str, Any]:
-            with Reader(served.path) as reader:
+            with Reader(served.path, limit_s) as reader:
                 return page_document(reader, read_page(reader, which, count))
 
         try:
