@@ -204,7 +204,7 @@ def command_table(document: Mapping[str, Any]) -> Component:
     commands = list(document["commands"])[::-1]
     if not commands:
         return html.P("No command fits." if document["last"] else "No command yet.", className="note")
-    heads = (("#", "n"), ("Time", ""), ("By", ""), ("Command", ""), ("Outcome", ""), ("", "changes"))
+    heads = (("#", "n"), ("Time (UTC)", ""), ("By", ""), ("Command", ""), ("Outcome", ""), ("", "changes"))
     head = html.Thead(html.Tr([html.Th(text, className=kind) for text, kind in heads]))
     table = html.Table([head, html.Tbody(list(map(_row, commands)))], className="list journal")
     following = document["following"]

@@ -1,6 +1,6 @@
 """The state of a twin at a glance, as `gnomon status` shows it, live."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dash import Dash, Input, Output, dcc, html
@@ -123,7 +123,7 @@ def callbacks(app: Dash, parts: DashboardParts) -> None:
 
 def commands_table(entries: "tuple[Entry, ...]") -> Component:
     """Make a table of commands, the newest first."""
-    head = html.Tr([html.Th(name, scope="col") for name in ("#", "Time", "Change", "Outcome", "By", "Note")])
+    head = html.Tr([html.Th(name, scope="col") for name in ("#", "Time (UTC)", "Change", "Outcome", "By", "Note")])
     return html.Table(
         [html.Thead(head), html.Tbody([_command(entry) for entry in reversed(entries)])], className="list"
     )
@@ -136,7 +136,7 @@ def _command(entry: Entry) -> Component:
         old, new = ("-" if value is None else f"{value:.7g}" for value in (change.old, change.new))
         more = f" and {len(entry.changes) - 1} more" if len(entry.changes) > 1 else ""
         what = f"{change.pv} {old} → {new} {change.unit}{more}"
-    time = f"{datetime.fromtimestamp(entry.wall_ns / 1e9):%H:%M:%S}"
+    time = f"{datetime.fromtimestamp(entry.wall_ns / 1e9, UTC):%H:%M:%S}"
     texts = (entry.outcome or "unknown", entry.client.user, entry.note[:MAX_NOTE])
     return html.Tr([html.Td(printable(text)) for text in (str(entry.sequence), time, what, *texts)])
 
