@@ -38,7 +38,7 @@ def panels(
     loaded = find_machine(settings)
     started = None
     if procedures is not None:
-        from gnomon.services.procedure_pvs import procedure_specs
+        from gnomon.services.procedure_pv_specs import procedure_specs
 
         started = procedures, procedure_specs(procedures)
     made = make_panels(loaded.ring, pvs_of(loaded, settings.prefix), settings.prefix, started)

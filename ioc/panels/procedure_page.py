@@ -26,7 +26,7 @@ SIDE = 620
 
 
 def procedure_page(specs: Sequence[PvSpec], prefix: str, body: Box) -> list[Widget]:
-    """Make the page from the PVs of procedures under a prefix (`gnomon.services.procedure_pvs`)."""
+    """Make the page from the PVs of procedures under a prefix (`gnomon.services.procedure_pv_specs`)."""
     by_end = {spec.name.removeprefix(prefix): spec for spec in specs}
     sections = [Section(title, [_line(by_end[end], verb) for end, verb in ends]) for title, ends in CARDS.items()]
     side = body._replace(width=SIDE)

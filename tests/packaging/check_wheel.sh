@@ -60,6 +60,7 @@ OTHERS = {
     "gnomon.clients.bluesky_devices": "ophyd_async",
     "gnomon.clients.classic": "ophyd",
     "gnomon.procedures.plans": "bluesky",
+    "gnomon.procedures.queueing": "bluesky bluesky_queueserver ophyd_async",
     "gnomon.services": "fastapi starlette",
     "gnomon.services.dashboard": "dash a2wsgi flask starlette",
     "gnomon.testing.plugin": "pytest",

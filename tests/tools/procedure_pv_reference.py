@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gnomon.db.pvs import Kind
-from gnomon.services.procedure_pvs import PVS
+from gnomon.services.procedure_pv_specs import PVS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "procedure_pvs.md"
 

@@ -8,7 +8,8 @@ from gnomon.procedures.documents import Run
 from gnomon.services.access_tokens import Tokens
 from gnomon.services.job_documents import Job
 from gnomon.services.job_runner import JobRunner
-from gnomon.services.procedure_pvs import PVS, ProcedurePvs, main_arrays, procedure_specs
+from gnomon.services.procedure_pv_specs import PVS, procedure_specs
+from gnomon.services.procedure_pvs import ProcedurePvs, main_arrays
 from gnomon.services.script_routes import ScriptRoutes
 from gnomon.services.service_settings import ServiceSettings
 from tools import procedure_pv_reference

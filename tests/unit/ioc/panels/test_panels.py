@@ -19,7 +19,7 @@ from gnomon.ioc.panels import make_panels
 from gnomon.ioc.panels.flow import Row, Section, pages
 from gnomon.ioc.panels.widgets import Box, label, step
 from gnomon.lattice import Ring, parse_machine
-from gnomon.services.procedure_pvs import procedure_specs
+from gnomon.services.procedure_pv_specs import procedure_specs
 from unit.lattice import small_ring
 
 #: Machine, PV document, prefix.
