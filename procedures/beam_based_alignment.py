@@ -238,13 +238,15 @@ def with_offsets(
     """
     target = np.array(orbit_mm, dtype=float)
     planes = ((found.offset_x_mm, found.offset_x_error_mm), (found.offset_y_mm, found.offset_y_error_mm))
-    beside = np.array(found.monitors)
-    for column, monitor in enumerate(monitors):
-        for plane, (offset, error) in enumerate(planes):
-            known = (beside == monitor) & np.isfinite(offset)
-            if known.any():
-                target[plane, column] = np.average(offset[known], weights=error[known] ** -2.0)
-    if not any(np.isfinite(offset).any() for offset, _ in planes):
+    beside, places = np.array(found.monitors), {monitor: column for column, monitor in enumerate(monitors)}
+    any_known = False
+    for plane, (offset, error) in enumerate(planes):
+        known = np.isfinite(offset) & (error > 0.0)
+        for monitor in set(beside[known]) & places.keys():
+            there = known & (beside == monitor)
+            target[plane, places[monitor]] = np.average(offset[there], weights=error[there] ** -2.0)
+            any_known = True
+    if not any_known:
         raise ProcedureError("this alignment has no offset of a monitor: no quadrupole had one beside it")
     return target
 

@@ -81,5 +81,7 @@ def test_several_offsets_of_a_monitor_are_averaged_by_their_errors_and_others_ke
     found = alignment(("B", "", "B"), [0.1, np.nan, 0.4], [0.001, np.nan, 0.002])
     target = with_offsets(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), monitors, found)
     np.testing.assert_allclose(target, [[1.0, 0.1 * 0.8 + 0.4 * 0.2, 3.0], [4.0, 5.0, 6.0]])
+    unsure = alignment(("A", "B"), [0.1, 0.2], [np.nan, 0.001])
+    np.testing.assert_allclose(with_offsets(np.zeros((2, 3)), monitors, unsure)[0], [0.0, 0.2, 0.0])
     with pytest.raises(ProcedureError, match="no offset of a monitor"):
         with_offsets(np.zeros((2, 3)), monitors, alignment(("",), [np.nan], [np.nan]))
