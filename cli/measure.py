@@ -364,8 +364,12 @@ def _carry_out(runnable: "Runnable", connection: Connection, keeping: Keeping, o
 
     chosen = checked_options(runnable, options)
     results = results_of(keeping.results, connection.config)
-    with open_bench(connection, results) as bench, live_rows(runnable.name, quiet=keeping.as_json) as watcher:
-        finished = run_procedure(runnable, bench, chosen, watcher)
+    with open_bench(connection, results) as bench:
+        _expect(runnable, bench, chosen, keeping)
+        if keeping.dry_run:
+            return
+        with live_rows(runnable.name, quiet=keeping.as_json) as watcher:
+            finished = run_procedure(runnable, bench, chosen, watcher)
     for run, file in finished.runs:
         _show(run, file, keeping.as_json)
         if finished.failure is None and run.provenance.settings_id != run.provenance.settings_id_after:
@@ -374,13 +378,16 @@ def _carry_out(runnable: "Runnable", connection: Connection, keeping: Keeping, o
         raise finished.failure
 
 
-def _expect(name: str, bench: "Bench", options: "ProcedureOptions", keeping: Keeping) -> None:
-    """Show how long a measurement is expected to take; nothing where that depends on the beam, but on demand why."""
+def _expect(runnable: "Runnable", bench: "Bench", options: "ProcedureOptions", keeping: Keeping) -> None:
+    """Show how long a measurement is expected to take; nothing where that is not known, but on demand why."""
     from gnomon.procedures.errors import ProcedureError
     from gnomon.procedures.expected_time import expected_time
     from gnomon.procedures.measuring import measure_options
 
+    name = runnable.name
     try:
+        if runnable.kind != "measurement":
+            raise ProcedureError(f"{name}: how long it takes is not known beforehand; nothing was set")
         expected = expected_time(name, bench.session, measure_options(name, options), keeping.reading_period)
     except ProcedureError:
         if keeping.dry_run:

@@ -81,6 +81,8 @@ def write_run(run: Run, path: Path) -> None:
 def read_run(path: Path) -> Run:
     """Read a run from its file. Raises ProcedureError if it is not one."""
     h5py = require_h5py()
+    if path.exists() and not path.is_file():  # a pipe would be waited for without end
+        raise ProcedureError(f"{path}: not a file of a run of gnomon: not a regular file")
     try:
         with h5py.File(path, "r") as file:
             entry = file["entry"]

@@ -38,6 +38,19 @@ def last_state(twin: TwinProcess) -> str:
     return str(json.loads(twin.gnomon("get", "P:dt:lattice", "--prefix", "P:", "--json").stdout)[0]["value"])
 
 
+def test_a_dry_run_tells_the_time_and_sets_nothing(twin: TwinProcess) -> None:
+    log = ("log", "--last", "1", "--prefix", "P:", "--json")
+    before = twin.gnomon(*log).stdout, twin.gnomon("results", "list").stdout
+    for arguments in (("orm", "HS4P1D1R"), ("beta", "Q3M1D1R"), ("dispersion",)):
+        told = twin.gnomon("measure", *arguments, "--dry-run", "--prefix", "P:", "--json")
+        assert told.returncode == 0, told.stderr
+        assert json.loads(told.stdout)["readings"] >= 3
+    unknown = twin.gnomon("measure", "lifetime", "--dry-run", "--prefix", "P:")
+    assert unknown.returncode != 0
+    assert "depends on the beam" in unknown.stderr
+    assert (twin.gnomon(*log).stdout, twin.gnomon("results", "list").stdout) == before
+
+
 def test_the_orbit_response_is_the_models_and_its_raw_data_give_it_again(twin: TwinProcess) -> None:
     before = last_state(twin)
     run = measured(twin, "orm", "HS4P1*", "VS3P1D1R", "--note", "first", "--protocol", "ca")

@@ -1,6 +1,7 @@
 """Runs keep every bit in NeXus files that nexusformat accepts, and come back by name, newest or file."""
 
 import json
+import os
 from pathlib import Path
 
 import h5py
@@ -139,3 +140,9 @@ def test_every_procedure_plots_arrays_that_its_documents_have() -> None:
         assert set(signals) | ({abscissa} if abscissa else set()) <= set(fields)
     with pytest.raises(ProcedureError, match="there is no procedure 'orn'"):
         find_procedure("orn")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "orm-1.h5")
+    with pytest.raises(ProcedureError, match="not a regular file"):
+        Results(tmp_path).read("orm-1")
