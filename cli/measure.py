@@ -372,7 +372,8 @@ def _carry_out(runnable: "Runnable", connection: Connection, keeping: Keeping, o
             finished = run_procedure(runnable, bench, chosen, watcher)
     for run, file in finished.runs:
         _show(run, file, keeping.as_json)
-        if finished.failure is None and run.provenance.settings_id != run.provenance.settings_id_after:
+        after = run.provenance.settings_id_after
+        if finished.failure is None and after and run.provenance.settings_id != after:
             say("attention: somebody else has set something meanwhile; `gnomon log` shows it", err=True)
     if finished.failure is not None:
         raise finished.failure

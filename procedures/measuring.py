@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gnomon.lattice import Lattice, Magnet
+from gnomon.lattice import GnomonError, Lattice, Magnet
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.units import FREQUENCY_UNITS
 from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
@@ -136,11 +136,18 @@ class PendingMeasurement:
             status="done" if failure is None else "stopped" if stopped else "failed",
             reason="" if failure is None else f"{failure}" or type(failure).__name__,
             note=self.note,
-            provenance=self.session.provenance(self.before, self.session.state(), self.started),
+            provenance=self.session.provenance(self.before, self._state_after(), self.started),
             data=kept,
             parameters={} if parameters is None else parameters.model_dump(),
             outcome=None if outcome is None else outcome.model_dump(),
         )
+
+    def _state_after(self) -> State:
+        """Return the state now, an empty one if the server is gone: what was measured is kept all the same."""
+        try:
+            return self.session.state()
+        except (GnomonError, OSError):
+            return State()
 
 
 def carry_out(
@@ -149,7 +156,6 @@ def carry_out(
     interrupted: Callable[[], None] | None = None,
 ) -> tuple[Run, BaseException | None]:
     """Run a prepared measurement, and analyse it; returns as `measure`. Raw data of a failed analysis are kept."""
-    from gnomon.lattice import GnomonError
     from gnomon.procedures.plans import Interrupted, run_plan
 
     failure: BaseException | None = None

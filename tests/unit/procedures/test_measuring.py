@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gnomon.clients.errors import NoBeamError
+from gnomon.clients.errors import ClientError, NoBeamError
 from gnomon.lattice import Key, Ring
 from gnomon.procedures.beam_based_alignment import AlignmentOutcome
 from gnomon.procedures.chromaticity import ChromaticityOutcome
@@ -55,6 +55,22 @@ def test_steerers_that_move_together_have_the_responses_that_they_have_alone(bes
     assert len(run.data["x_mm"]) == 4 * (8 + 5)
     errors = np.array([found.x, found.y]) - ring.response(found.steerers)
     assert np.std(errors / np.array([found.x_error, found.y_error])) == pytest.approx(1.0, abs=0.15)
+
+
+def test_measured_rows_are_kept_when_the_server_is_gone_at_the_end(bessy2: Ring) -> None:
+    ring = NoisyRing(bessy2.nominal, 1)
+    session: Any = FakeSession(ring)
+    states = iter([session.state()])
+
+    def state() -> Any:
+        for each in states:
+            return each
+        raise ClientError("T:dt:lattice: no server answered within 5 s")
+
+    session.state = state
+    run, failure = measure("orm", session, fake_devices(ring), MeasureOptions(devices=("HS4P1D1R",)))
+    assert (failure, run.status, len(run.data["x_mm"])) == (None, "done", 3)
+    assert (run.provenance.lattice_id, run.provenance.lattice_id_after) == (ring.lattice.id, "")
 
 
 def test_the_dispersion(bessy2: Ring) -> None:
