@@ -13,7 +13,7 @@ from pydantic import Field
 
 from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rate
+from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rates
 
 __all__ = ["ApertureData", "ApertureOutcome", "ApertureParameters", "analyse", "wall_loss_rate", "xi_of_rate"]
 
@@ -95,11 +95,7 @@ class ApertureOutcome(Outcome):
 def analyse(data: ApertureData, parameters: ApertureParameters) -> ApertureOutcome:
     """Find the walls. Raises ProcedureError if the first step, without a bump, has no rate of losses."""
     steps = len(data.displacement_mm)
-    rate, error = np.full(steps, np.nan), np.full(steps, np.nan)
-    for step in range(steps):
-        rows = data.sample_step == step
-        found = fit_loss_rate(data.sample_time_s[rows], data.current_ma[rows], parameters.resolution_ma)
-        rate[step], error[step] = found.rate, found.error
+    rate, error = fit_loss_rates(data.sample_step, steps, data.sample_time_s, data.current_ma, parameters.resolution_ma)
     if steps == 0 or data.displacement_mm[0] != 0.0 or not np.isfinite(rate[0]):
         raise ProcedureError("the rate of losses without a bump was not measured")
     at = _displacements(data)

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar, nnls
 from gnomon.lattice import ResonanceLine, resonance_lines
 from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.loss_rates import fit_loss_rate
+from gnomon.procedures.loss_rates import fit_loss_rates
 
 __all__ = ["LossMapData", "LossMapOutcome", "LossMapParameters", "analyse"]
 
@@ -89,11 +89,9 @@ class LossMapOutcome(Outcome):
 def analyse(data: LossMapData, parameters: LossMapParameters) -> LossMapOutcome:
     """Find the resonances. Raises ProcedureError if no point has both tunes and a rate of losses."""
     count = len(data.wanted_x)
-    rate, error = np.full(count, np.nan), np.full(count, np.nan)
-    for point in range(count):
-        rows = data.sample_point == point
-        found = fit_loss_rate(data.sample_time_s[rows], data.current_ma[rows], parameters.resolution_ma)
-        rate[point], error[point] = found.rate, found.error
+    rate, error = fit_loss_rates(
+        data.sample_point, count, data.sample_time_s, data.current_ma, parameters.resolution_ma
+    )
     used = np.isfinite(rate) & np.isfinite(data.tune_x) & np.isfinite(data.tune_y)
     if not used.any():
         raise ProcedureError("no point has tunes and a rate of losses")

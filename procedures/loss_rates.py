@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LossRate", "fit_loss_rate", "lifetime_h"]
+__all__ = ["LossRate", "fit_loss_rate", "fit_loss_rates", "lifetime_h"]
 
 Array = NDArray[np.float64]
 
@@ -59,6 +59,16 @@ def fit_loss_rate(time_s: Array, current_ma: Array, resolution_ma: float = 0.0) 
     inverse = np.linalg.inv((design * current[:, None]).T @ (design * current[:, None]))
     error = noise * float(np.sqrt(inverse[-1, -1]))
     return LossRate(float(found[-1]), error, float(current.mean()), noise, count - 1, fitted)
+
+
+def fit_loss_rates(
+    group: Array, count: int, time_s: Array, current_ma: Array, resolution_ma: float
+) -> tuple[Array, Array]:
+    """Fit a rate to the readings of each group, numbered from 0; return rates and errors (count,) [1/s], or NaN."""
+    found = [
+        fit_loss_rate(time_s[rows], current_ma[rows], resolution_ma) for rows in (group == n for n in range(count))
+    ]
+    return np.array([each.rate for each in found]), np.array([each.error for each in found])
 
 
 def lifetime_h(rate: float, error: float) -> tuple[float, float, float]:
