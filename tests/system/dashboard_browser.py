@@ -12,6 +12,7 @@ from typing import Any, Literal
 from debian_programs import debian_program
 from playwright.sync_api import Page, expect, sync_playwright
 
+from system.services_process import until_ready
 from system.twin_process import GNOMON
 
 #: Time that a page may take to show something, on a machine that has much else to do [s].
@@ -36,11 +37,7 @@ def services_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subp
     )
     assert process.stdout is not None
     try:
-        told = ""
-        while not told.endswith("ready\n"):
-            line = process.stdout.readline()
-            assert line, told
-            told += line
+        told = until_ready(process)
         yield re.findall(r"dashboard: (\S+)/\n", told)[0], process
     finally:
         process.terminate()

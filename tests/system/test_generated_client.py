@@ -17,6 +17,7 @@ from conftest import EpicsPorts, free_port
 from debian_programs import MAY_NOT_SKIP, debian_program
 
 import gnomon
+from system.services_process import until_ready
 from system.twin_process import GNOMON, TwinProcess
 from tools.folders import ROOT
 
@@ -63,11 +64,7 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
     process = subprocess.Popen([*GNOMON, "services", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        told = ""
-        while not told.endswith("ready\n"):
-            line = process.stdout.readline()
-            assert line, told
-            told += line
+        told = until_ready(process)
         yield re.findall(r"http://127.0.0.1:\d+", told)[0]
     finally:
         process.terminate()

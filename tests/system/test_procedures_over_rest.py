@@ -16,6 +16,7 @@ import pytest
 from conftest import EpicsPorts, free_port
 
 import gnomon
+from system.services_process import until_ready
 from system.twin_process import GNOMON, TwinProcess
 from tools.folders import ROOT
 
@@ -33,13 +34,7 @@ class Services:
             [*GNOMON, "services", "--port", "0", "--config", str(config), *options],
             env=twin.environment, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert self.process.stdout is not None
-        told = ""
-        while not told.endswith("ready\n"):
-            line = self.process.stdout.readline()
-            assert line, told
-            told += line
-        self.told = told
+        self.told = told = until_ready(self.process)
         token = Path(re.findall(r"token: (\S+);", told)[0]).read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
         url = re.findall(r"http://127.0.0.1:\d+", told)[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from system.services_process import until_ready
 from system.twin_process import GNOMON, homes
 
 pytestmark = pytest.mark.network
@@ -23,11 +24,7 @@ def test_services_start_answer_and_end(tmp_path: Path, number: signal.Signals) -
     )
     assert process.stdout is not None
     try:
-        told = ""
-        while not told.endswith("ready\n"):
-            line = process.stdout.readline()
-            assert line, told
-            told += line
+        told = until_ready(process)
         url = re.findall(r"http://127.0.0.1:\d+", told)[0]
         token = Path(re.findall(r"token: (\S+);", told)[0]).read_text().strip()
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
