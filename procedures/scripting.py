@@ -9,7 +9,7 @@ from typing import Any
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.remote_ring import RemoteRing
 from gnomon.clients.server_choice import choose_server
-from gnomon.procedures.bench import Bench, pvs_document_of
+from gnomon.procedures.bench import Bench, Report, pvs_document_of
 from gnomon.procedures.documents import Outcome, Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession
@@ -65,20 +65,22 @@ def connect(
     prefix: str | None = None,
     machine: str | None = None,
     server: str | None = None,
-    results: Path | str = "results",
+    results: Results | Path | str = "results",
     timeout_s: float = 10.0,
+    report: Report = lambda event, step, remark: None,
 ) -> Iterator[Machine]:
     """Connect to the machine of a prefix; None: the server that runs on this computer.
 
     `machine` is its name or document, where the server does not tell it; `results` is the folder of stored runs; see
-    `gnomon.connect` for `server`. Raises NoServerError, ProcedureError.
+    `gnomon.connect` for `server`, and `Bench` for `report`. Raises NoServerError, ProcedureError.
     """
     target = choose_server(prefix=prefix, machine=machine, server=server)
     name = machine or (target.server.machine if target.server is not None else "")
     if not name:
         raise ProcedureError("the server does not tell its machine: name it, as in connect(machine='bessy2')")
+    stored = results if isinstance(results, Results) else Results(Path(results).expanduser())
     client = EpicsClient(target, "pva", timeout_s)
     try:
-        yield Machine(Bench(MachineSession(client, name, pvs_document_of(target)), Results(Path(results).expanduser())))
+        yield Machine(Bench(MachineSession(client, name, pvs_document_of(target)), stored, report=report))
     finally:
         client.close()

@@ -90,13 +90,10 @@ def _wait_for_cancel() -> None:
 
 def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
     told.tell("phase", phase="starting", text="")
-    from gnomon.clients.epics_client import EpicsClient
-    from gnomon.clients.server_choice import choose_server
-    from gnomon.procedures.bench import Bench, pvs_document_of
     from gnomon.procedures.errors import ProcedureError
-    from gnomon.procedures.machine_session import MachineSession
     from gnomon.procedures.results import Results
     from gnomon.procedures.runnable import checked_options, find_runnable, run_procedure
+    from gnomon.procedures.scripting import connect
     from gnomon.procedures.user_scripts import load_script
 
     try:
@@ -106,16 +103,13 @@ def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
         told.tell("refused", message=f"{error}")
         raise
     told.tell("accepted")
-    target = choose_server(prefix=job["prefix"], machine=job["machine"] or None)
-    client = EpicsClient(target, "pva", TIMEOUT_S)
-    machine = job["machine"] or (target.server.machine if target.server is not None else "")
-    session = MachineSession(client, machine, pvs_document_of(target))
     store = Path(job["store"]) if job["store"] else None
     results = Results(Path(job["results"]), store, job.get("catalogue"))
-    bench = Bench(session, results, report=_reporter(told))
-    finished = run_procedure(runnable, bench, options, _watcher(told))
+    at = connect(job["prefix"], job["machine"] or None, results=results, timeout_s=TIMEOUT_S, report=_reporter(told))
+    with at as machine:
+        finished = run_procedure(runnable, machine.bench, options, _watcher(told))
     # A client of the services gets its result from a stored run, of a proposal, too.
-    proposed = tuple((run, bench.results.save(run)) for run in finished.proposals)
+    proposed = tuple((run, results.save(run)) for run in finished.proposals)
     return replace(finished, runs=finished.runs + proposed)
 
 
