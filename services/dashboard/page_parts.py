@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dash import Dash, html
+from dash import Dash, dcc, html
 from dash.development.base_component import Component
 from flask import request
 
@@ -16,7 +16,16 @@ from gnomon.services.dashboard.live_hub import LiveHub
 from gnomon.services.dashboard.sign_in import ROLE_HEADER
 from gnomon.services.service_settings import ServiceSettings
 
-__all__ = ["DashboardParts", "NotAllowedError", "Page", "attributes", "live_value", "require_full", "role"]
+__all__ = [
+    "DashboardParts",
+    "NotAllowedError",
+    "Page",
+    "attributes",
+    "live_value",
+    "require_full",
+    "role",
+    "search_field",
+]
 
 #: Id of the `dcc.Store` that holds the chosen prefix: an input of callbacks of any page.
 PREFIX_STORE = "prefix"
@@ -67,6 +76,12 @@ def live_value(key: str, form: str = "") -> Component:
     `form` is a number of digits, "duration" (of seconds), or "list" (of texts); without one, a value is shown as it is.
     """
     return html.Span("–", className="value", **attributes(data_live=key, data_form=form))
+
+
+def search_field(label: str, name: str, placeholder: str, wait_s: float) -> Component:
+    """Make a field for words to search by, with the id `name`; its callbacks hear of it `wait_s` after the last key."""
+    words = dcc.Input(id=name, type="search", debounce=wait_s, placeholder=placeholder, maxLength=200)
+    return html.Label([label, words], className="choice")
 
 
 def role() -> Role:

@@ -17,7 +17,7 @@ from gnomon.lattice import GnomonError
 from gnomon.recorder import Filter, Reader, ReviewError
 from gnomon.recorder.remote import PROCEDURE
 from gnomon.services.dashboard.page_clicks import click_button, click_store, clicked
-from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full
+from gnomon.services.dashboard.page_parts import PREFIX_STORE, DashboardParts, Page, require_full, search_field
 from gnomon.services.dashboard.page_twin import problem_line, with_journal
 from gnomon.services.recording_routes import take_back
 
@@ -40,32 +40,8 @@ def layout() -> Component:
             click_store(CLICK),
             html.Div(
                 [
-                    html.Label(
-                        [
-                            "Device or PV",
-                            dcc.Input(
-                                id="journal-pv",
-                                type="search",
-                                debounce=0.4,
-                                placeholder="pattern, as HS4*",
-                                maxLength=200,
-                            ),
-                        ],
-                        className="choice",
-                    ),
-                    html.Label(
-                        [
-                            "Client",
-                            dcc.Input(
-                                id="journal-client",
-                                type="search",
-                                debounce=0.4,
-                                placeholder="user or host",
-                                maxLength=200,
-                            ),
-                        ],
-                        className="choice",
-                    ),
+                    search_field("Device or PV", "journal-pv", "pattern, as HS4*", 0.4),
+                    search_field("Client", "journal-client", "user or host", 0.4),
                 ],
                 className="page-tools",
             ),

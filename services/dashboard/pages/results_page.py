@@ -15,7 +15,7 @@ from gnomon.procedures.registry import typed
 from gnomon.procedures.results import compare
 from gnomon.procedures.summaries import summarise
 from gnomon.services.dashboard import BASE
-from gnomon.services.dashboard.page_parts import DashboardParts, Page
+from gnomon.services.dashboard.page_parts import DashboardParts, Page, search_field
 from gnomon.services.dashboard.page_pictures import paint_pictures, picture_cards, theme_store
 from gnomon.services.dashboard.page_twin import problem_line
 from gnomon.services.dashboard.pictures.alignment_pictures import quadrupole_lines
@@ -125,19 +125,7 @@ def _list_view(shelf: ResultShelf) -> Component:
                         ],
                         className="choice wide-choice",
                     ),
-                    html.Label(
-                        [
-                            "Search",
-                            dcc.Input(
-                                id="results-text",
-                                type="search",
-                                debounce=0.3,
-                                placeholder="name, note, user, prefix",
-                                maxLength=200,
-                            ),
-                        ],
-                        className="choice",
-                    ),
+                    search_field("Search", "results-text", "name, note, user, prefix", 0.3),
                 ],
                 className="page-tools",
             ),
