@@ -1,6 +1,7 @@
 """Common parts of all tests: an EPICS environment that reaches nobody else, free ports, no process left behind."""
 
 import gc
+import logging
 import os
 import signal
 import tempfile
@@ -118,6 +119,8 @@ def pytest_configure(config: pytest.Config) -> None:
     import_p4p_without_setuptools()
     # A shell that runs this in the background ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A status of ophyd that a test has left behind times out later, and would write into another test's log.
+    logging.getLogger("ophyd").setLevel(logging.CRITICAL)
     homes = config.stash[HOMES] = tempfile.TemporaryDirectory()
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
     for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:

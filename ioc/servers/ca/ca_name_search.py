@@ -38,7 +38,9 @@ async def find_ca_servers(
     end = loop.time() + timeout_s
     try:
         for number in range(_ROUNDS):
-            for datagram in search_datagrams(names, base, set(found)):
+            datagrams = search_datagrams(names, base, set(found))
+            # A server that is overrun loses the last ones: they are the first in the next round.
+            for datagram in reversed(datagrams) if number % 2 else datagrams:
                 for where in targets:
                     with suppress(OSError):
                         sock.sendto(datagram, where)

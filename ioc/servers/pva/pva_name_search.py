@@ -36,7 +36,7 @@ def find_pva_servers(
         selector.register(sock, selectors.EVENT_READ)
         start = time.monotonic()
         for number in range(_ROUNDS):
-            _ask(sock, names, set(found), targets, sequence)
+            _ask(sock, names, set(found), targets, sequence, backwards=number % 2 == 1)
             _listen(sock, selector, names, found, sequence, until=start + timeout_s * (number + 1) / _ROUNDS)
             if len(found) == len(set(names)):
                 break
@@ -44,12 +44,20 @@ def find_pva_servers(
 
 
 def _ask(
-    sock: socket.socket, names: Sequence[str], known: set[str], targets: Sequence[tuple[str, int]], sequence: int
+    sock: socket.socket,
+    names: Sequence[str],
+    known: set[str],
+    targets: Sequence[tuple[str, int]],
+    sequence: int,
+    *,
+    backwards: bool,
 ) -> None:
+    """Ask every target; `backwards` begins with the last names, which a server that is overrun loses at first."""
     reply_port = sock.getsockname()[1]
     for host, port in targets:
         unicast = not (ip_address(host).is_multicast or host.endswith(".255"))
-        for datagram in search_datagrams(names, sequence, reply_port, unicast, known):
+        datagrams = list(search_datagrams(names, sequence, reply_port, unicast, known))
+        for datagram in reversed(datagrams) if backwards else datagrams:
             with suppress(OSError):  # no route, or the network is down: nobody there either
                 sock.sendto(datagram, (host, port))
 
