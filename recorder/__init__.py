@@ -6,6 +6,7 @@ from gnomon.lattice import lazy_names
 from gnomon.recorder.recorder_errors import (
     JournalError,
     MachineError,
+    RecordingError,
     RemoteError,
     ReplayError,
     ReviewError,
@@ -31,6 +32,7 @@ __all__ = [
     "Key",
     "MachineError",
     "Reader",
+    "RecordingError",
     "RemoteError",
     "ReplayError",
     "ReviewError",

@@ -13,7 +13,7 @@ from typing import Protocol
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice
 from gnomon.recorder.audit import Audit
-from gnomon.recorder.entries import Run, StoredChange
+from gnomon.recorder.entries import StoredChange
 from gnomon.recorder.gate import SHARE as EQUAL_SHARE
 from gnomon.recorder.recorder_errors import MachineError, ReplayError
 from gnomon.recorder.remote import Remote
@@ -257,11 +257,7 @@ def _plan(
             value = new if number == rounds else old + (new - old) * number / rounds
             puts.append(Put(len(puts) + 1, time.time_ns(), (_change(present, key, at[key], value),)))
             at[key] = value
-    run = Run(0, "", present.ring.name, present.ring.digest, prefix, time.time_ns(), present.id, _NO_BASELINE)
-    return plan_of_puts(puts, run, prefix, present, Setpoints(specs), propagate)
-
-
-_NO_BASELINE: Mapping[Key, float] = {}
+    return plan_of_puts(puts, prefix, prefix, present, Setpoints(specs), propagate)
 
 
 def _all_rounds(present: Lattice, changes: Mapping[Key, tuple[float, float]], max_step: float) -> int:

@@ -62,7 +62,7 @@ def make_net_plan(
                 puts.append(_part_of(way, (number - 1) / rounds, number / rounds))
             elif number == 1:
                 puts.append(_part_of(way, 0.0, 1.0))
-    return plan_of_puts(puts, run, prefix, start, setpoints, propagate)
+    return plan_of_puts(puts, run.prefix, prefix, start, setpoints, propagate)
 
 
 def _ways(entries: Sequence[Entry], setpoints: Setpoints, start: Lattice, max_step: float) -> list[_Way]:

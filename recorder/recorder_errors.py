@@ -27,5 +27,9 @@ class ReplayError(GnomonError):
     """A recording that cannot be replayed, a replay that stopped, or an audit file that cannot be written."""
 
 
+class RecordingError(GnomonError):
+    """A recording or an approval that cannot be made, read or trusted; the text has the file or name, and the place."""
+
+
 class SaveFileError(GnomonError):
     """A file of setpoints cannot be read or written; the text has the file, the place in it, and the reason."""

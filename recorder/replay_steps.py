@@ -175,11 +175,11 @@ def make_plan(
     puts = [
         Put(sequence, outcome.wall_ns, tuple(effects))
         for outcome, sequence in done
-        for effects in _of_one_put(outcome.effects, setpoints, run.prefix, prefix)
+        for effects in changes_by_put(outcome.effects, setpoints, run.prefix, prefix)
     ]
     if not puts:
         raise ReplayError("no command of the range has changed anything: there is nothing to replay")
-    return plan_of_puts(puts, run, prefix, start, setpoints, propagate)
+    return plan_of_puts(puts, run.prefix, prefix, start, setpoints, propagate)
 
 
 def same_run(entries: Sequence[Entry], run: Run) -> None:
@@ -194,7 +194,7 @@ def same_run(entries: Sequence[Entry], run: Run) -> None:
 
 def plan_of_puts(
     puts: Sequence[Put],
-    run: Run,
+    recorded_prefix: str,
     prefix: str,
     start: Lattice,
     setpoints: Setpoints,
@@ -211,7 +211,7 @@ def plan_of_puts(
         except LatticeError as error:
             raise ReplayError(f"command {put.sequence}: {error}") from error
         effect = put.effects[0]
-        steps.append(_step(put.sequence, put.wall_ns, effect, setpoints, run.prefix, prefix, lattice, after))
+        steps.append(_step(put.sequence, put.wall_ns, effect, setpoints, recorded_prefix, prefix, lattice, after))
         predicted = propagate(after)
         predictions.append(predict(beam, predicted, start.ring.monitors))
         lattice, beam = after, predicted
@@ -221,7 +221,7 @@ def plan_of_puts(
     return Plan(tuple(steps), tuple(predictions), starts, moves)
 
 
-def _of_one_put(
+def changes_by_put(
     effects: Iterable[StoredChange], setpoints: Setpoints, recorded_prefix: str, prefix: str
 ) -> list[list[StoredChange]]:
     """Group changes by put: one change each, but all of them by a PV with presets, with its own change first."""
