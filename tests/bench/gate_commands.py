@@ -1,0 +1,162 @@
+"""Commands of the evidence: kinds and step sizes as operators and procedures make them, drawn from a seed.
+
+A case is what is set before (`prepare`, not counted), and the command that is. All start from the baseline, which the
+machine goes back to afterwards; so the cases of one bin are independent draws of one distribution.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import Key, Lattice, Ring, properties_by_supply
+from gnomon.lattice.units import FREQUENCY_UNITS
+from gnomon.propagator import Propagator
+from gnomon.propagator.derivatives import frequency_response, supplies_of, supply_response
+from gnomon.propagator.studies.bumps import nearest_steerers
+
+Floats = NDArray[np.float64]
+
+FREQUENCY: Key = ("rf", "frequency")
+
+#: Kinds of commands, as their counts are reported.
+KINDS = ("steerer x", "steerer y", "bump step", "quadrupole", "tune knob", "sextupole", "RF frequency")
+#: Bins of the step size: 1 is a change of the orbit by the gate's limit (0.5 mm), of a tune by 0.01, or of a sextupole
+#: by 10 % of its range.
+SIZES = ((0.02, 0.1), (0.1, 0.3), (0.3, 0.7))
+ORBIT_MM, TUNE, SEXTUPOLE = 0.5, 0.01, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A command: `prepare` is set before it, then `key` goes to `value`. `size` is the number of its size bin."""
+
+    kind: str
+    size: int
+    prepare: Mapping[Key, float]
+    key: Key
+    value: float
+
+
+class Commands:
+    """Draws commands for a ring about its baseline settings, with the responses of its nominal model."""
+
+    def __init__(self, ring: Ring, baseline: Mapping[Key, float], model: Lattice | None = None) -> None:
+        self.ring, self.baseline = ring, dict(baseline)
+        lattice = ring.nominal if model is None else model
+        propagate = Propagator(ring)
+        fed = properties_by_supply(ring.document)
+        names = [name for name in supplies_of(lattice) if (name, "current") in baseline]
+        response = supply_response(propagate, lattice, names)
+        orbit_mm = 1e3 * np.abs(response.orbit[:, [0, 2], :]).max(axis=(0, 1))
+        tune = np.abs(response.tune).max(axis=0)
+        self.by_kind: dict[str, list[str]] = {
+            "steerer x": [n for n in names if fed[n] == {"kick_x"}],
+            "steerer y": [n for n in names if fed[n] == {"kick_y"}],
+            "quadrupole": [n for n in names if fed[n] == {"k1"} and lattice[n, "current"]],
+            "sextupole": [n for n in names if fed[n] == {"b3"} and lattice[n, "current"]],
+        }
+        self.tune_response = {n: response.tune[:, i] for i, n in enumerate(names)}
+        self.unit: dict[Key, float] = {}
+        for i, name in enumerate(names):
+            if fed[name] == {"b4"}:
+                continue
+            spec = ring.property_spec(name, "current")
+            if fed[name] == {"b3"}:
+                unit = SEXTUPOLE * (spec.high - spec.low)
+            elif fed[name] == {"k1"}:
+                unit = TUNE / tune[i]
+            else:
+                unit = ORBIT_MM / orbit_mm[i]
+            self.unit[name, "current"] = float(unit)
+        by_hz = frequency_response(propagate, lattice)
+        mm_per_hz = 1e3 * float(max(np.abs(by_hz.x).max(), np.abs(by_hz.y).max()))
+        self.unit[FREQUENCY] = ORBIT_MM / (mm_per_hz * FREQUENCY_UNITS[ring.rf_unit])
+        self._orbit = response.orbit
+        self._names = {name: i for i, name in enumerate(names)}
+        self._bumps = {plane: self._closed(lattice, plane) for plane in "xy"}
+        families = [n for n in self.by_kind["quadrupole"] if tune[self._names[n]] > 0.0]
+        # The supplies that move the tunes most make the knobs.
+        self._knob = sorted(families, key=lambda n: -float(tune[self._names[n]] * abs(lattice[n, "current"])))[:4]
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that this ring has."""
+        return tuple(kind for kind in KINDS if self.by_kind.get(kind, True))
+
+    def draw(self, kind: str, size: int, rng: np.random.Generator, largest: float | None = None) -> Case:
+        """Draw a command of a kind and a bin of sizes; `largest` is the end of the bin if it is another one."""
+        low, high = SIZES[size] if largest is None else (SIZES[-1][1], largest)
+        part = float(np.exp(rng.uniform(np.log(low), np.log(high))) * rng.choice((-1.0, 1.0)))
+        match kind:
+            case "bump step":
+                return self._bump_step(size, part, rng)
+            case "tune knob":
+                return self._knob_step(size, part, rng)
+            case "RF frequency":
+                key = FREQUENCY
+            case _:
+                key = (str(rng.choice(self.by_kind[kind])), "current")
+        return Case(kind, size, {}, key, self._inside(key, self.baseline[key] + part * self.unit[key]))
+
+    def _bump_step(self, size: int, part: float, rng: np.random.Generator) -> Case:
+        """One of the four steps of a closed bump whose largest step has this size; those before it are prepared."""
+        bumps = self._bumps[str(rng.choice(["x", "y"]))]
+        names, shape = bumps[int(rng.integers(len(bumps)))]
+        steps = np.array([self.unit[name, "current"] for name in names])
+        amplitude = part / np.abs(shape / steps).max()
+        at = int(rng.integers(len(names)))
+        # The step that is counted has the stated size, and the others what the bump asks for.
+        amplitude = min(abs(amplitude), abs(part) * steps[at] / abs(shape[at])) * np.sign(part)
+        target = {(n, "current"): self._inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
+                  for n, a in zip(names, shape, strict=True)}  # fmt: skip
+        keys = list(target)
+        return Case("bump step", size, {key: target[key] for key in keys[:at]}, keys[at], target[keys[at]])
+
+    def _knob_step(self, size: int, part: float, rng: np.random.Generator) -> Case:
+        """One of the steps of a tune knob of up to four supplies, in a random direction of the tunes."""
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        wanted = np.array([np.cos(angle), np.sin(angle)])
+        slopes = np.stack([self.tune_response[n] for n in self._knob], axis=1)
+        shape = np.linalg.lstsq(slopes, wanted, rcond=1e-8)[0]
+        at = int(rng.integers(len(self._knob)))
+        steps = np.array([self.unit[n, "current"] for n in self._knob])
+        amplitude = part * steps[at] / abs(shape[at])
+        # The knob as a whole goes no further than three times the largest size.
+        amplitude = float(np.clip(amplitude, -3.0 * TUNE, 3.0 * TUNE))
+        value = {(n, "current"): self._inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
+                 for n, a in zip(self._knob, shape, strict=True)}  # fmt: skip
+        keys = list(value)
+        return Case("tune knob", size, {key: value[key] for key in keys[:at]}, keys[at], value[keys[at]])
+
+    def _closed(self, lattice: Lattice, plane: str) -> list[tuple[tuple[str, ...], Floats]]:
+        """Closed bumps of a plane at monitors: names of four steerers and their shape [A], largest orbit outside 0."""
+        found = []
+        column = 0 if plane == "x" else 2
+        for number, monitor in enumerate(self.ring.monitors):
+            names = nearest_steerers(lattice, monitor, plane)
+            if len(set(names)) < 4 or not all(n in self._names for n in names):
+                continue
+            columns = self._orbit[:, column][:, [self._names[n] for n in names]]
+            inside = columns[number]
+            # The steps that give 1 at the monitor and as little as possible elsewhere: weighted least squares.
+            weight = np.ones(len(columns))
+            near = np.argsort(np.abs(self.ring.s[list(self.ring.monitors)] - self.ring.s[monitor]))[:5]
+            weight[near] = 0.0
+            outside = columns * weight[:, None]
+            _, _, right = np.linalg.svd(np.concatenate([outside, 1e-6 * columns]))
+            shape = right[-1]
+            if abs(inside @ shape) > 1e-3 * np.abs(columns).max() * np.abs(shape).max():
+                found.append((names, shape))
+        return found
+
+    def _inside(self, key: Key, value: float) -> float:
+        spec = self.ring.property_spec(*key)
+        return float(min(max(value, spec.low), spec.high))
+
+
+def balanced(kinds: tuple[str, ...], each: int, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
+    """Yield kind and size bin of `each` commands per bin, in a random order."""
+    bins = [(kind, size) for kind in kinds for size in range(len(SIZES))] * each
+    for i in rng.permutation(len(bins)).tolist():
+        yield bins[i]

@@ -1,0 +1,78 @@
+"""Definitions of safe and unsafe, as the evidence counts them: from the true beam at moments of a ramp. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice.resonances import ResonanceLine
+
+Floats = NDArray[np.float64]
+
+
+class Class(StrEnum):
+    """Class of a command by what the machine would do. `BETWEEN` is neither safe nor unsafe, and is not counted."""
+
+    SAFE = "safe"
+    BETWEEN = "between"
+    UNSAFE = "unsafe"
+
+
+class TrueBeam(Protocol):
+    """The true beam at one moment; see `gate_truth.Moment`."""
+
+    @property
+    def found(self) -> bool: ...
+    @property
+    def orbit(self) -> Floats: ...
+    @property
+    def tune(self) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueLimits:
+    """The interlock's envelope and the gate's limits, around a reference orbit (m, 2) [mm].
+
+    `envelope_mm` is the interlock's, `gate_mm` the gate's; no line of `lines` may be nearer than `half_width` by the
+    gate's limits. Safe is what stays within `safe_part` of the gate's limits.
+    """
+
+    reference: Floats
+    lines: tuple[ResonanceLine, ...]
+    envelope_mm: float = 1.0
+    gate_mm: float = 0.5
+    half_width: float = 0.005
+    safe_part: float = 0.8
+
+    def classify(self, start: TrueBeam, moments: Iterable[TrueBeam]) -> Class:
+        """Classify a command by the beam at its start and at the moments of its ramp.
+
+        Unsafe: at any moment the beam is lost, or outside of the envelope, or a line was crossed since the start.
+        """
+        seen = [start, *moments]
+        if any(self._is_unsafe(beam) for beam in seen) or self._crosses(seen):
+            return Class.UNSAFE
+        return Class.SAFE if all(self._is_safe(beam) for beam in seen) else Class.BETWEEN
+
+    def excursion(self, beam: TrueBeam) -> float:
+        """Largest distance from the reference orbit at a monitor [mm]."""
+        return float(np.max(np.abs(beam.orbit - self.reference)))
+
+    def _is_unsafe(self, beam: TrueBeam) -> bool:
+        return not beam.found or not self.excursion(beam) <= self.envelope_mm
+
+    def _is_safe(self, beam: TrueBeam) -> bool:
+        near = min((line.distance(*beam.tune.tolist()) for line in self.lines), default=np.inf)
+        return self.excursion(beam) <= self.safe_part * self.gate_mm and near >= self.half_width / self.safe_part
+
+    def _crosses(self, seen: Sequence[TrueBeam]) -> bool:
+        first = seen[0].tune
+        sides = [_sides(self.lines, beam.tune) for beam in seen]
+        return bool(np.isfinite(first).all()) and any(bool((side * sides[0] <= 0.0).any()) for side in sides[1:])
+
+
+def _sides(lines: Sequence[ResonanceLine], tune: Floats) -> Floats:
+    return np.array([line.m * tune[0] + line.n * tune[1] - line.p for line in lines])
