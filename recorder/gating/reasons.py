@@ -135,7 +135,7 @@ MEANINGS: dict[Code, Meaning] = {
     ),
     Code.START_DIFFERS: Meaning(
         "The setpoint or its readback does not have the value from which the step begins.",
-        "Wait until it has settled; if it was set by someone else, begin anew.",
+        "Wait until it has settled; if it was set by someone else, start again.",
     ),
     Code.BASELINE: Meaning(
         "A PV does not have the value with which the recording began.",
@@ -170,7 +170,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.MAX_RATE: Meaning("The PV would change faster than `max_rate` of its row.", "Wait longer between steps."),
     Code.CUMULATED: Meaning(
         "All steps together have moved the PV further than `max_total` of its row.",
-        "Look at the machine, then begin anew from a state that was reviewed.",
+        "Look at the machine, then start again from a state that was reviewed.",
     ),
     Code.NO_CALIBRATION: Meaning("There is no calibration, so there is no bound.", "`gnomon calibrate`"),
     Code.CALIBRATION_DIFFERS: Meaning(

@@ -85,7 +85,7 @@ class ApprovedStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Approved:
-    """What was approved: an excerpt of the recording, made from its verified content.
+    """The content that was approved: an excerpt of the recording, made from its verified content.
 
     `steps` is None for an approval of free commands, such as those of a measurement: then only limits and bounds
     decide, and `pvs` has the PVs that may be written. `starts` are the PVs that must have their value; a range is the
@@ -106,7 +106,7 @@ class Approved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Authority:
-    """Who may write what, and until when. Without a token nothing may be written: a dry run.
+    """The right to write: who has it, for what, and until when. Without a token nothing may be written: a dry run.
 
     `granted_ns` and `granted_s` are the wall clock and the monotonic clock when the token was taken, `expires_ns` the
     end of its half hour. `gnomon.recorder.gating.authority` makes it from a token.
