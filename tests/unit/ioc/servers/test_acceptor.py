@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import logging
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +34,7 @@ class Taken:
         self.clients.append((client, address))
 
     async def wait_for(self, number: int) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             while len(self.clients) < number:
                 await asyncio.sleep(0.001)
 
@@ -106,6 +108,50 @@ async def test_a_listener_without_a_free_descriptor_waits_says_so_and_takes_clie
     (line,) = [record.message for record in caplog.records]
     assert "no connection can be accepted on port" in line
     assert line.endswith("Too many open files")
+
+
+async def test_clients_do_not_get_the_last_descriptors(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(acceptor, "_RETRY_S", 0.01)
+    free, dup, refused = 5, os.dup, 0
+
+    def scarce(descriptor: int, held: list[int] = []) -> int:  # noqa: B006 - those of the present look
+        nonlocal refused
+        if len(held) >= free:
+            held.clear()
+            refused += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        held.append(dup(descriptor))
+        return held[-1]
+
+    monkeypatch.setattr(os, "dup", scarce)
+    taken = Taken()
+    with socket.create_connection(listening.getsockname()), caplog.at_level(logging.WARNING):
+        ours = Acceptor(listening, taken, log())
+        async with asyncio.timeout(60.0):
+            while refused < 3:
+                await asyncio.sleep(0.001)
+        assert taken.clients == []  # it waits, and was not hung up on
+        free = 100
+        await taken.wait_for(1)
+        ours.close()
+    taken.close()
+    assert "Too many open files" in caplog.records[0].message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+async def test_clients_that_went_while_they_waited_are_not_handed_over(listening: socket.socket) -> None:
+    taken = Taken()
+    for _ in range(10):
+        with socket.create_connection(listening.getsockname()) as client:
+            client.sendall(b"hello")
+    with socket.create_connection(listening.getsockname()) as client:
+        ours = Acceptor(listening, taken, log())
+        await taken.wait_for(1)
+        assert [taken_client.getpeername() for taken_client, _ in taken.clients] == [client.getsockname()]
+        ours.close()
+    taken.close()
 
 
 async def test_a_listener_closed_while_it_waits_does_not_come_back(
