@@ -1,6 +1,7 @@
 """Does another Channel Access server already answer our names? Asked before we serve them, in half a second at most."""
 
 import asyncio
+import itertools
 import random
 import socket
 import struct
@@ -14,7 +15,7 @@ VERSION, SEARCH = 0, 6
 PROTOCOL_VERSION = 13
 DONT_REPLY = 5
 DATAGRAM = 1400
-_ROUNDS = 2  # datagrams get lost: ask again for what is not found
+_AGAIN_S = 0.25  # datagrams get lost: ask again for what is not found, less often each time
 
 
 async def find_ca_servers(
@@ -35,24 +36,24 @@ async def find_ca_servers(
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     sock.bind(("", 0))
-    end = loop.time() + timeout_s
+    began = loop.time()
     try:
-        for number in range(_ROUNDS):
+        for number in itertools.count():
             datagrams = search_datagrams(names, base, set(found))
-            # A server that is overrun loses the last ones: they are the first in the next round.
+            # A server that is overrun loses the last ones: they are the first the next time.
             for datagram in reversed(datagrams) if number % 2 else datagrams:
                 for where in targets:
                     with suppress(OSError):
                         sock.sendto(datagram, where)
-            until = end - timeout_s * (_ROUNDS - 1 - number) / _ROUNDS
+            listened_s = min(_AGAIN_S * 2**number, timeout_s)
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout_at(began + listened_s):
                     while len(found) < len(set(names)):
                         datagram, sender = await loop.sock_recvfrom(sock, 65535)
                         for cid, server_port in answers(datagram):
                             if 0 <= cid - base < len(names):
                                 found.setdefault(names[cid - base], f"{sender[0]}:{server_port}")
-            if len(found) == len(set(names)):
+            if len(found) == len(set(names)) or listened_s == timeout_s:
                 break
     finally:
         sock.close()

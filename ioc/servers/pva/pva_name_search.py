@@ -1,5 +1,6 @@
 """Does another PV Access server already answer our names? Asked before we serve them, in half a second at most."""
 
+import itertools
 import random
 import selectors
 import socket
@@ -12,7 +13,7 @@ from gnomon.ioc.servers.address_lists import resolve
 from gnomon.ioc.servers.pva.search_messages import answers, search_datagrams
 
 BROADCAST_PORT = 5076
-_ROUNDS = 2  # datagrams get lost: ask again for what is not found
+_AGAIN_S = 0.25  # datagrams get lost: ask again for what is not found, less often each time
 
 
 def find_pva_servers(
@@ -35,10 +36,11 @@ def find_pva_servers(
         sock.bind(("", 0))
         selector.register(sock, selectors.EVENT_READ)
         start = time.monotonic()
-        for number in range(_ROUNDS):
+        for number in itertools.count():
             _ask(sock, names, set(found), targets, sequence, backwards=number % 2 == 1)
-            _listen(sock, selector, names, found, sequence, until=start + timeout_s * (number + 1) / _ROUNDS)
-            if len(found) == len(set(names)):
+            listened_s = min(_AGAIN_S * 2**number, timeout_s)
+            _listen(sock, selector, names, found, sequence, until=start + listened_s)
+            if len(found) == len(set(names)) or listened_s == timeout_s:
                 break
     return found
 

@@ -632,7 +632,7 @@ def test_connections_that_cannot_be_accepted_cost_one_line_a_second(start: Start
     process = psutil.Process(server.process.pid)
     with server.context() as context:
         context.get("G:x1")
-        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 4, process.num_fds() + 4))
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 16, process.num_fds() + 16))
         socks = []
         began = time.monotonic()
         for _ in range(50):
@@ -646,6 +646,7 @@ def test_connections_that_cannot_be_accepted_cost_one_line_a_second(start: Start
     server.stop()
     lines = server.log.read_text().splitlines()
     assert any("no connection can be accepted" in line for line in lines)
+    assert not any("was not connected" in line for line in lines)  # they wait; one that is hung up on comes back late
     assert 1 <= len(lines) <= seconds + 3
 
 
