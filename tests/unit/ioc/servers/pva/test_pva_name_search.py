@@ -94,7 +94,7 @@ def test_a_server_that_hears_only_the_first_datagrams_of_a_search_hears_the_last
 
 
 @pytest.mark.network
-def test_what_is_found_is_not_asked_for_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_are_found_are_not_asked_for_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pva_name_search, "_AGAIN_S", 0.01)
     server.shy = b"b"
     found = find_pva_servers(["b", "a"], ["127.0.0.1"], port=server.port, timeout_s=60.0)
