@@ -59,6 +59,12 @@ COMMANDS = (
         "snapshot:app",
     ),
     Entry(
+        "record",
+        CHANGE,
+        "Record commands of a running server under a name, to be reviewed, approved and replayed.",
+        "record:app",
+    ),
+    Entry(
         "replay",
         CHANGE,
         "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",

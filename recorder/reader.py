@@ -1,6 +1,7 @@
 """Read-only access to a journal with its archived parts, also while a server writes to it."""
 
 import heapq
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,14 @@ class Followed(NamedTuple):
 
     entry: Entry
     later: bool
+
+
+class SettingRange(NamedTuple):
+    """The smallest and the largest value that a setting had, and the number of commands that changed it."""
+
+    low: float
+    high: float
+    commands: int
 
 
 class LastEffects(NamedTuple):
@@ -214,6 +223,24 @@ class Reader:
                         newest[key] = (order, sequence, float(done))
         acted_last = max(newest.values(), default=(0, 0, 0.0))
         return LastEffects({key: value for key, (_, _, value) in newest.items()}, acted_last[1])
+
+    def ranges(self, machine: str, first_ns: int, last: int) -> dict[Key, SettingRange]:
+        """Read the range of values of each setting in runs of a machine, from a wall time to command `last`."""
+        runs = json.dumps([run.run for run in self.runs() if run.machine == machine])
+        finite = "typeof(setting_old) = 'real' AND typeof(setting_done) = 'real'"
+        which = (
+            "SELECT device, setting, min(min(setting_old, setting_done)), max(max(setting_old, setting_done)),"
+            f" count(DISTINCT sequence){_EFFECTS} AND command.wall_ns >= ? AND {finite}"
+            " AND run IN (SELECT value FROM json_each(?)) GROUP BY device, setting"
+        )
+        found: dict[Key, SettingRange] = {}
+        with self._snapshot() as files:
+            for file in _within(files, Filter(last=last)):
+                bounds = (file.first, min(last, file.last))
+                for device, setting, low, high, count in file.rows(which, (*bounds, None, None, first_ns, runs)):
+                    one = found.get((device, setting), SettingRange(low, high, 0))
+                    found[device, setting] = SettingRange(min(one.low, low), max(one.high, high), one.commands + count)
+        return found
 
     def follow(
         self,

@@ -365,6 +365,10 @@ class Config(Section):
         name = f"{Path(self.machine).stem}.{_label(self.prefix)}.journal"
         return _home("XDG_STATE_HOME", ".local/state") / name
 
+    def recordings(self) -> Path:
+        """Path of the folder of recordings, beside the journal."""
+        return self.journal().parent / "recordings"
+
     def forked(self, prefix: str) -> "Config":
         """Configuration of a fork: a twin with another prefix and its own journal beside ours. Raises ConfigError."""
         journal = self.recorder.journal

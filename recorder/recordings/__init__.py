@@ -5,6 +5,17 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
+    from gnomon.recorder.recordings.approvals import (
+        NO_IDENTITY,
+        ReviewKey,
+        fingerprint,
+        is_author,
+        key_path,
+        own_key,
+        trouble_of,
+        verify,
+    )
+    from gnomon.recorder.recordings.excerpt import MONTH_NS, Label, Past, make_recording, positions, start_state
     from gnomon.recorder.recordings.recording import (
         Approval,
         MonitorPosition,
@@ -15,44 +26,103 @@ if TYPE_CHECKING:
         RecordingFile,
         StartSetting,
         StartState,
+        UsualRange,
         seal,
     )
+    from gnomon.recorder.recordings.recording_edits import Edit, edited
+    from gnomon.recorder.recordings.recording_folder import Begun, RecordingFolder, read_recording_file
     from gnomon.recorder.recordings.recording_plan import lattices_of, plan_of, start_of
+    from gnomon.recorder.recordings.recording_tables import approval_texts, steps_table
 
 __all__ = [
+    "MONTH_NS",
+    "NO_IDENTITY",
     "Approval",
+    "Begun",
+    "Edit",
+    "Label",
     "MonitorPosition",
+    "Past",
     "RecordedChange",
     "RecordedStep",
     "Recording",
     "RecordingContent",
     "RecordingFile",
+    "RecordingFolder",
+    "ReviewKey",
     "StartSetting",
     "StartState",
+    "UsualRange",
+    "approval_texts",
+    "edited",
+    "fingerprint",
+    "is_author",
+    "key_path",
     "lattices_of",
+    "make_recording",
+    "own_key",
     "plan_of",
+    "positions",
+    "read_recording_file",
     "seal",
     "start_of",
+    "start_state",
+    "steps_table",
+    "trouble_of",
+    "verify",
 ]
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        **dict.fromkeys(
-            (
-                "Approval",
-                "MonitorPosition",
-                "RecordedChange",
-                "RecordedStep",
-                "Recording",
-                "RecordingContent",
-                "RecordingFile",
-                "StartSetting",
-                "StartState",
-                "seal",
-            ),
-            "recording",
-        ),
-        **dict.fromkeys(("lattices_of", "plan_of", "start_of"), "recording_plan"),
-    },
-)
+#: Names by module, each imported on first use.
+_NAMES = {
+    "approvals": (
+        "NO_IDENTITY",
+        "ReviewKey",
+        "fingerprint",
+        "is_author",
+        "key_path",
+        "own_key",
+        "trouble_of",
+        "verify",
+    ),
+    "excerpt": (
+        "Label",
+        "MONTH_NS",
+        "Past",
+        "make_recording",
+        "positions",
+        "start_state",
+    ),
+    "recording": (
+        "Approval",
+        "MonitorPosition",
+        "RecordedChange",
+        "RecordedStep",
+        "Recording",
+        "RecordingContent",
+        "RecordingFile",
+        "StartSetting",
+        "StartState",
+        "UsualRange",
+        "seal",
+    ),
+    "recording_edits": (
+        "Edit",
+        "edited",
+    ),
+    "recording_folder": (
+        "Begun",
+        "RecordingFolder",
+        "read_recording_file",
+    ),
+    "recording_plan": (
+        "lattices_of",
+        "plan_of",
+        "start_of",
+    ),
+    "recording_tables": (
+        "approval_texts",
+        "steps_table",
+    ),
+}
+
+__getattr__ = lazy_names(__name__, {name: module for module, names in _NAMES.items() for name in names})

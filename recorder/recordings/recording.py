@@ -96,6 +96,16 @@ class RecordedStep(Part):
     who: Word = Field(description="user@host as stated by the client")
 
 
+class UsualRange(Part):
+    """The values that a stored setting had in the month before, by the journal: `commands` changed it."""
+
+    device: Word
+    setting: Word
+    low: float
+    high: float
+    commands: int = Field(ge=1)
+
+
 class RecordingContent(Part):
     """All of a recording but its id. The author is whoever made this version of it, as stated by their computer."""
 
@@ -110,6 +120,9 @@ class RecordingContent(Part):
     prefix: Word = Field(description="prefix of the server that was recorded")
     calibration_id: Word = Field(description="id of the calibration that the server had; empty if none")
     start: StartState
+    usual: Annotated[tuple[UsualRange, ...], Field(max_length=MAX_PARTS)] = Field(
+        description="of the settings that the steps change"
+    )
     steps: Annotated[tuple[RecordedStep, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
     def content_id(self) -> str:

@@ -31,7 +31,7 @@ def make_recording(
             after = lattice.updated({(device, property): value})
             changes.append(
                 RecordedChange(
-                    pv=f"{device}:set" if property == "current" else f"{device}:Cm:set",
+                    pv=f"{device}:set" if property == "current" else "",
                     device=device,
                     property=property,
                     unit=spec.unit,
@@ -74,4 +74,5 @@ def _fields(ring: Ring, start: Lattice) -> dict[str, Any]:
             orbit=(),
             reference=(),
         ),
+        "usual": (),
     }
