@@ -20,7 +20,8 @@ WITHOUT = {
     "serve", "services", "watch", "panels", "init", "config path", "config check", "config explain", "machine check",
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
-    "results publish", "results serve", "export queueserver", "record start", "record stop", "record excerpt", "record export", "record import",
+    "results publish", "results serve", "export queueserver",
+    "record start", "record stop", "record excerpt", "record export", "record import",
 }  # fmt: skip
 
 
