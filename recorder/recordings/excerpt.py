@@ -49,7 +49,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a journal says about the time before a recording: the run, all settings, and values of the last month."""
+    """The time before a recording, by the journal: the run, all settings, and the values of the last month."""
 
     run: Run
     settings: Mapping[Key, float]
