@@ -1,6 +1,5 @@
 """The folder of recordings, and the machine of a recording."""
 
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,9 +42,10 @@ def machine_of(recording: "Recording", config: Path | None, machine: str | None,
 
 def own_name() -> str:
     """Name the user and the computer, as recordings and approvals state them."""
-    from gnomon.ioc.base.user import user_name
+    from gnomon.ioc.base.snapshot_store import signature
 
-    return f"{user_name()}@{socket.gethostname()}"
+    signed = signature()
+    return f"{signed.user}@{signed.host}"
 
 
 def label(name: str, purpose: str, calibration_id: str = "", author: str | None = None) -> "Label":
