@@ -15,7 +15,7 @@ from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import fed_by, supply_response
 from gnomon.propagator.studies import steering_supplies
 
-__all__ = ["AlignmentSteerers", "alignment_model", "alignment_steerers"]
+__all__ = ["AlignmentSteerers", "Movements", "alignment_model", "movements"]
 
 Array = NDArray[np.float64]
 #: Settings for a change of one quadrupole's gradient, by its name and the change.
@@ -40,11 +40,30 @@ class AlignmentSteerers:
     mm_per_unit: tuple[float, float]
 
 
-def alignment_steerers(lattice: Lattice, quadrupoles: tuple[str, ...]) -> tuple[AlignmentSteerers, ...]:
-    """Choose the steerers for each quadrupole: those elsewhere with the largest effect on the beam in it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Movements:
+    """What steerers do in quadrupoles: movements (2, quadrupoles, steerers) [mm per unit], averaged over the length.
+
+    `elsewhere` (quadrupoles, steerers): those that kick nowhere between the monitors around the quadrupole; all of them
+    where there is none.
+    """
+
+    steerers: tuple[str, ...]
+    mm_per_unit: Array
+    elsewhere: NDArray[np.bool_]
+
+    def best(self, quadrupole: int) -> AlignmentSteerers:
+        """Choose the steerers elsewhere that move the beam most in a quadrupole, by its number."""
+        moved = self.mm_per_unit[:, quadrupole]
+        x, y = np.where(self.elsewhere[quadrupole], np.abs(moved), 0.0).argmax(axis=1)
+        return AlignmentSteerers((self.steerers[x], self.steerers[y]), (float(moved[0, x]), float(moved[1, y])))
+
+
+def movements(lattice: Lattice, quadrupoles: tuple[str, ...]) -> Movements:
+    """Compute what all steerers do in quadrupoles. Raises ProcedureError for a name that is not a quadrupole's."""
     magnets = _magnets(lattice, quadrupoles)
     steerers, moved = _moved(lattice, magnets)
-    return _best(steerers, moved, _elsewhere(lattice, magnets, steerers))
+    return Movements(steerers, moved, _elsewhere(lattice, magnets, steerers))
 
 
 def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Change, step: Array) -> AlignmentModel:
@@ -56,13 +75,12 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
     """
     ring = lattice.ring
     magnets = _magnets(lattice, quadrupoles)
-    steerers, moved = _moved(lattice, magnets)
-    elsewhere = _elsewhere(lattice, magnets, steerers)
+    moves = movements(lattice, quadrupoles)
     propagate = Propagator(ring, chromatic=False)
     pattern = np.array(
         [
-            _pattern(propagate, lattice, magnet, steerer, partial(change, magnet.name), float(each))
-            for magnet, steerer, each in zip(magnets, _best(steerers, moved, elsewhere), step, strict=True)
+            _pattern(propagate, lattice, magnet, moves.best(number), partial(change, magnet.name), float(each))
+            for number, (magnet, each) in enumerate(zip(magnets, step, strict=True))
         ]
     )
     centres = np.array([_centre(lattice, m) for m in magnets])
@@ -71,7 +89,7 @@ def alignment_model(lattice: Lattice, quadrupoles: tuple[str, ...], change: Chan
     nearest = away.argmin(axis=1) if monitor_s.size else np.full(len(magnets), -1)
     distance = away[np.arange(len(magnets)), nearest] if monitor_s.size else np.full(len(magnets), np.nan)
     straight, steered, error = _ways(lattice, magnets, nearest)
-    between = _between(lattice, magnets, steerers, moved, elsewhere)
+    between = _between(lattice, magnets, moves)
     return AlignmentModel(
         quadrupoles=quadrupoles,
         monitors=tuple(bpm.name for bpm in ring.bpms),
@@ -147,18 +165,6 @@ def _moved(lattice: Lattice, magnets: list[Magnet]) -> tuple[tuple[str, ...], Ar
     return steerers, moved.transpose(1, 0, 2)
 
 
-def _best(steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]) -> tuple[AlignmentSteerers, ...]:
-    """Choose the steerers with the largest movement (2, quadrupoles, steerers), as `_moved` has it."""
-    best = np.where(elsewhere, np.abs(moved), 0.0).argmax(axis=2)
-    return tuple(
-        AlignmentSteerers(
-            (steerers[best[0, q]], steerers[best[1, q]]),
-            (float(moved[0, q, best[0, q]]), float(moved[1, q, best[1, q]])),
-        )
-        for q in range(moved.shape[1])
-    )
-
-
 def _around(lattice: Lattice, magnet: Magnet) -> NDArray[np.int64]:
     """Return the numbers of the monitors around a magnet: AROUND before it, from the farthest, and as many behind."""
     ahead = (np.array(lattice.ring.monitors, dtype=int) - magnet.element) % len(lattice.ring.elements)
@@ -184,19 +190,18 @@ def _elsewhere(lattice: Lattice, magnets: list[Magnet], steerers: tuple[str, ...
     return found
 
 
-def _between(
-    lattice: Lattice, magnets: list[Magnet], steerers: tuple[str, ...], moved: Array, elsewhere: NDArray[np.bool_]
-) -> Array:
+def _between(lattice: Lattice, magnets: list[Magnet], moves: Movements) -> Array:
     """Compute the weights (2, quadrupoles, monitors) by which movements at monitors make that in a quadrupole.
 
     Least squares over what all steerers elsewhere do, with as little of the monitors' noise as that allows.
     """
-    orbit = 1e3 * supply_response(Propagator(lattice.ring), lattice, steerers).orbit[:, ::2]
+    orbit = 1e3 * supply_response(Propagator(lattice.ring), lattice, moves.steerers).orbit[:, ::2]
     weights = np.zeros((2, len(magnets), orbit.shape[0]))
     for q, magnet in enumerate(magnets):
         around = _around(lattice, magnet)
         for plane in range(2):
-            seen, there = orbit[around, plane][:, elsewhere[q]], moved[plane, q, elsewhere[q]]
+            elsewhere = moves.elsewhere[q]
+            seen, there = orbit[around, plane][:, elsewhere], moves.mm_per_unit[plane, q, elsewhere]
             size = np.sqrt((seen**2).sum(axis=0) + there**2)
             kicks = size > SMALL * size.max(initial=0.0)
             if not kicks.any():

@@ -30,10 +30,11 @@ __all__ = [
 
 
 class AlignmentData(Data):
-    """Readings at changes of one quadrupole's gradient after the other, on several orbits each.
+    """Readings at changes of one quadrupole's gradient after the other, or of groups of them, on several orbits each.
 
-    A row belongs to `quadrupole` (index), to `orbit` (0: the beam as it was found; others: steered away) and to a
-    change of the gradient. `steerer_settings` are those of the beam as it was found.
+    A row belongs to `quadrupole` (index; the first of a group), to `orbit` (0: the beam as it was found; others:
+    steered away) and to a `change` of its gradient. `changes` has those of all quadrupoles, where several change at the
+    same time. `steerer_settings` are those of the beam as it was found.
     """
 
     quadrupoles: tuple[str, ...]
@@ -44,6 +45,9 @@ class AlignmentData(Data):
     quadrupole: Floats = quantity("", "row", description="index of the quadrupole")
     orbit: Floats = quantity("", "row", description="number of the orbit; 0: as it was found")
     change: Floats = quantity("{change_unit}", "row", description="change of the quadrupole's setting")
+    changes: Floats = quantity(
+        "{change_unit}", "row", "quadrupoles", optional=True, description="of all; empty: one changes at a time"
+    )
     x_mm: Floats = quantity("mm", "row", "monitors")
     y_mm: Floats = quantity("mm", "row", "monitors")
     steerer_settings: Floats = quantity("{steerer_unit}", "steerers")
@@ -123,9 +127,7 @@ def analyse(data: AlignmentData, parameters: AlignmentParameters) -> AlignmentOu
     position, position_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
     zero, zero_error = np.full((2, count), np.nan), np.full((2, count), np.nan)
     found, sizes = np.full((2, count), np.nan), np.full((2, count), np.nan)
-    groups = _groups(data)
-    fit = fit_slopes(data.change[:, None], groups, np.hstack((data.x_mm, data.y_mm)), curvature=True)
-    noise = float(np.sqrt(np.nanmean(fit.noise**2)))
+    noise = _noise(data)
     for number in range(count):
         beside = int(model.monitor[number])
         if beside >= 0 and model.distance_m[number] > parameters.max_distance_m:
@@ -174,7 +176,7 @@ class _Scan:
     """One quadrupole in one plane: u on each of its orbits, and the readings of all monitors there."""
 
     def __init__(self, data: AlignmentData, number: int, readings: Floats, pattern: Floats, noise: float) -> None:
-        mine = data.quadrupole == number
+        mine = _rows_of(data, number)
         orbits = np.unique(data.orbit[mine])
         used = np.isfinite(pattern) & np.isfinite(readings[mine]).all(axis=0)
         if orbits.size == 0 or not used.any() or not np.abs(pattern[used]).max() > 0.0:
@@ -183,18 +185,12 @@ class _Scan:
         square = float(pattern[used] @ pattern[used])
         for orbit in orbits:
             rows = mine & (data.orbit == orbit)
-            change = data.change[rows]
-            size = float(np.abs(change).max())
-            distinct = np.unique(change).size
-            if distinct < 2:
-                raise ProcedureError(f"{data.quadrupoles[number]}: its gradient was not changed on orbit {orbit:g}")
-            # A large change moves the tunes: the orbit is not a straight line of it.
-            design = (change[:, None] / size) ** np.arange(min(3, distinct))
+            design, column, size = _design(data, rows, number)
             fitted = np.linalg.lstsq(design, readings[rows], rcond=None)[0]
             inverse = np.linalg.inv(design.T @ design)
-            slope = fitted[1] / size
+            slope = fitted[column] / size
             found.append(float(pattern[used] @ slope[used]) / square)
-            errors.append(noise * np.sqrt(inverse[1, 1] / square) / size)
+            errors.append(noise * np.sqrt(inverse[column, column] / square) / size)
             seen.append(fitted[0])
             orbit_errors.append(noise * np.sqrt(inverse[0, 0]))
         self.u, self.u_error = np.array(found), np.array(errors)
@@ -275,8 +271,54 @@ def _offsets(
     return offset, error
 
 
-def _groups(data: AlignmentData) -> Floats:
-    """Number the rows by quadrupole and orbit."""
+def _rows_of(data: AlignmentData, number: int) -> NDArray[np.bool_]:
+    """Tell which rows are those of a quadrupole, or of the group in which it changes."""
+    if not data.changes.size:
+        return data.quadrupole == number
+    return np.isin(data.quadrupole, np.unique(data.quadrupole[data.changes[:, number] != 0.0]))
+
+
+def _design(data: AlignmentData, rows: NDArray[np.bool_], number: int) -> tuple[Floats, int, float]:
+    """Return the columns that readings on one orbit are fitted by, the place of a quadrupole's, and its unit.
+
+    The first is the orbit without a change. A large change moves the tunes: the orbit is not a straight line of it.
+    Raises ProcedureError where changes do not tell the effect.
+    """
+    if not data.changes.size:
+        change = data.change[rows]
+        size, distinct = float(np.abs(change).max(initial=0.0)), np.unique(change).size
+        if distinct < 2:
+            raise ProcedureError(f"{data.quadrupoles[number]}: its gradient was not changed on all of its orbits")
+        return (change[:, None] / size) ** np.arange(min(3, distinct)), 1, size
+    changes = data.changes[rows]
+    members = np.flatnonzero(np.ptp(changes, axis=0) > 0.0)
+    sizes = np.abs(changes[:, members]).max(axis=0)
+    signs = changes[:, members] / sizes
+    # Even powers and products of changes are the same for a pattern and its opposite: a column for each of these pairs.
+    first = np.take_along_axis(signs, (signs != 0.0).argmax(axis=1)[:, None], axis=1)
+    pair = np.unique(np.round(signs * np.sign(first), 9), axis=0, return_inverse=True)[1].ravel()
+    even = np.array([(pair == each) & (first[:, 0] != 0.0) for each in range(pair.max() + 1)], dtype=float).T
+    design = np.hstack((np.ones((len(changes), 1)), signs, even[:, even.any(axis=0)]))
+    if number not in members or np.linalg.matrix_rank(design) < design.shape[1]:
+        raise ProcedureError(f"{data.quadrupoles[number]}: its changes cannot be told from those of its group")
+    place = int(np.searchsorted(members, number))
+    return design, 1 + place, float(sizes[place])
+
+
+def _noise(data: AlignmentData) -> float:
+    """Find the noise of one reading, from the residuals of all fits."""
     pairs = np.column_stack((data.quadrupole, data.orbit))
-    number: Floats = np.unique(pairs, axis=0, return_inverse=True)[1].ravel().astype(float)
-    return number
+    groups = np.unique(pairs, axis=0, return_inverse=True)[1].ravel().astype(float)
+    readings = np.hstack((data.x_mm, data.y_mm))
+    if not data.changes.size:
+        fit = fit_slopes(data.change[:, None], groups, readings, curvature=True)
+        return float(np.sqrt(np.nanmean(fit.noise**2)))
+    squares = freedom = 0.0
+    for group in np.unique(groups):
+        rows = groups == group
+        design = _design(data, rows, int(np.flatnonzero(data.changes[rows].any(axis=0))[0]))[0]
+        seen = readings[rows][:, np.isfinite(readings[rows]).all(axis=0)]
+        left = seen - design @ np.linalg.lstsq(design, seen, rcond=None)[0]
+        squares += float((left**2).sum())
+        freedom += seen.shape[1] * (design.shape[0] - design.shape[1])
+    return float(np.sqrt(squares / freedom)) if freedom else np.nan

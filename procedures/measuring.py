@@ -9,7 +9,8 @@ import numpy as np
 from gnomon.lattice import GnomonError, Lattice, Magnet
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.lattice.units import FREQUENCY_UNITS
-from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
+from gnomon.procedures.alignment_groups import QuadrupoleChange, alignment_groups
+from gnomon.procedures.alignment_model import alignment_model
 from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParameters
 from gnomon.procedures.chromaticity import ChromaticityParameters
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
@@ -33,7 +34,6 @@ from gnomon.propagator.studies import steering_supplies
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.procedures.plans import MeasuredRow, Recording
-    from gnomon.procedures.plans.alignment import QuadrupoleChange
 
 __all__ = [
     "MEASUREMENTS",
@@ -56,7 +56,7 @@ class MeasureOptions:
     `devices`: patterns of steerers, supplies or quadrupoles. `move_mm`: largest movement of the orbit by a steerer, or
     in a quadrupole. `tune_step`: change of a tune by a supply. `span`: of the RF frequency, in the master clock's unit.
     `fit`: name of a fit of the optics, from which the momentum compaction is taken. `together`: number of steerers that
-    move at the same time.
+    move, or of quadrupoles that change, at the same time.
     """
 
     devices: tuple[str, ...] = ("*",)
@@ -271,9 +271,9 @@ def _alignment(
 ) -> Prepared:
     from gnomon.procedures.plans import alignment_plan
 
-    changes, magnets = _quadrupole_changes(present, model, options.devices)
-    steerers = steering_supplies(model)
-    by_name = {change.quadrupole: change for change in changes}
+    chosen, magnets = _quadrupole_changes(present, model, options)
+    groups = alignment_groups(model, chosen, options.together)
+    by_name = {change.quadrupole: change for group in groups for change in group.changes}
     mux = model.ring.multiplexer
 
     def settings(quadrupole: str, step: float) -> dict[tuple[str, str], float]:
@@ -286,19 +286,20 @@ def _alignment(
         return moved
 
     def finish(_: AlignmentData | None) -> Parameters:
-        names, steps = tuple(by_name), np.array([change.step for change in changes])
-        return AlignmentParameters(model=alignment_model(model, names, settings, steps))
+        steps = np.concatenate([group.steps for group in groups])
+        return AlignmentParameters(model=alignment_model(model, tuple(by_name), settings, steps))
 
-    plan = alignment_plan(devices, changes, steerers, options.move_mm, recording)
+    plan = alignment_plan(devices, groups, steering_supplies(model), options.move_mm, recording)
     return plan, finish
 
 
 def _quadrupole_changes(
-    present: Lattice, model: Lattice, patterns: Sequence[str]
-) -> "tuple[tuple[QuadrupoleChange, ...], dict[str, Magnet]]":
-    """Find the way to change each quadrupole: through the multiplexer, else by a supply that feeds it alone."""
-    from gnomon.procedures.plans.alignment import QuadrupoleChange
+    present: Lattice, model: Lattice, options: MeasureOptions
+) -> tuple[tuple[QuadrupoleChange, ...], dict[str, Magnet]]:
+    """Find the way to change each quadrupole: through the multiplexer, else by a supply that feeds it alone.
 
+    Several together by supplies of their own: the multiplexer is connected to one at a time.
+    """
     ring, mux = model.ring, model.ring.multiplexer
     magnets = {m.name: m for m in ring.magnets if m.main == "k1"}
     alone = {fed[0][0].name: name for name in supplies_of(model) if len(fed := fed_by(model, name)) == 1}
@@ -307,18 +308,29 @@ def _quadrupole_changes(
         raise ProcedureError(
             f"{ring.name} has no quadrupole that can be changed alone: no multiplexer, no supply of a single one"
         )
-    names = chosen_names(reachable, patterns, "quadrupole that can be changed alone")
+    names = chosen_names(reachable, options.devices, "quadrupole that can be changed alone")
+    if options.together > 1 and (through := [name for name in names if name not in alone]):
+        own = [name for name in reachable if name in alone]
+        raise ProcedureError(
+            f"{options.together} quadrupoles at a time: {through[0]}{_others(through)} can be changed through the "
+            f"multiplexer only, which is connected to one at a time; leave `together` out, or choose among the "
+            f"{len(own)} with supplies of their own{': ' + ' '.join(own[:20]) if own else ''}"
+        )
     changes = []
-    for name, steerers in zip(names, alignment_steerers(model, names), strict=True):
+    for name in names:
         magnet = magnets[name]
-        by_multiplexer = mux is not None and magnet.selection is not None
+        by_multiplexer = mux is not None and magnet.selection is not None and options.together == 1
         if mux is not None and by_multiplexer:
             supply, slope = mux.supply, mux.factor * model.slope(magnet)
         else:
             supply, slope = alone[name], model.slope(magnet)
         step = bounded_step(present, supply, abs(GRADIENT * model.strength(magnet) / slope))
-        changes.append(QuadrupoleChange(name, supply, by_multiplexer, step, steerers))
+        changes.append(QuadrupoleChange(name, supply, by_multiplexer, step))
     return tuple(changes), magnets
+
+
+def _others(names: Sequence[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def _span(present: Lattice, model: Lattice, wanted: float | None, momentum: float) -> tuple[float, float, float]:

@@ -91,6 +91,9 @@ class AlignmentOptions(ProcedureOptions):
 
     devices: Annotated[Patterns, Field(description="names or patterns of quadrupoles")] = ("*",)
     move_mm: Move = 0.2
+    together: Annotated[
+        int, Field(ge=1, le=64, description="number of quadrupoles with supplies of their own that change at a time")
+    ] = 1
 
 
 class LocalBetaOptions(ProcedureOptions):

@@ -5,7 +5,7 @@ import pytest
 
 from gnomon.lattice import Key, Ring
 from gnomon.procedures import beam_based_alignment, orbit_correction
-from gnomon.procedures.alignment_model import alignment_model, alignment_steerers
+from gnomon.procedures.alignment_model import alignment_model, movements
 from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentOutcome, AlignmentParameters
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_correction import OrbitCorrectionParameters
@@ -36,12 +36,13 @@ def machine(ring: Ring, seed: int) -> NoisyRing:
 
 def measure(ring: NoisyRing, quadrupoles: tuple[str, ...]) -> tuple[AlignmentData, np.ndarray]:
     base, model = ring.lattice, ring.lattice.ring.nominal
-    steerers = alignment_steerers(model, quadrupoles)
+    moves = movements(model, quadrupoles)
     all_steerers = steering_supplies(model)
     strengths = {m.name: model.strength(m) for m in model.ring.magnets if m.main == "k1"}
     rows: list[list[float]] = []
     readings = []
-    for number, (name, steerer) in enumerate(zip(quadrupoles, steerers, strict=True)):
+    for number, name in enumerate(quadrupoles):
+        steerer = moves.best(number)
         for orbit in (0, 1, -1):
             moved = {
                 (one, "current"): base[one, "current"] + orbit * MOVE_MM / by

@@ -114,12 +114,12 @@ class Supplies(dict[str, Knob]):
 def fake_devices(ring: NoisyRing) -> Any:
     """Devices as `gnomon.clients.devices` makes them, as far as plans use them."""
     return SimpleNamespace(
-        name="bessy2",
+        name=ring.lattice.ring.name,
         supplies=Supplies(ring),
         master_clock=Knob(ring, "master_clock", RF, "kHz"),
         monitors=Detector(ring, "monitors"),
         tunes=Detector(ring, "tunes"),
-        multiplexer=Mux(ring, "multiplexer"),
+        multiplexer=Mux(ring, "multiplexer") if ring.lattice.ring.multiplexer is not None else None,
     )
 
 
