@@ -178,7 +178,7 @@ def bba(
     quadrupoles: Patterns = None,
     move_mm: Move = 0.2,
     together: Annotated[
-        int, typer.Option(min=1, max=64, help="Change this many quadrupoles at a time, better 4, 8 or 16 than between.")
+        int, typer.Option(min=1, max=64, help="Change up to this many quadrupoles at a time; 4 is best.")
     ] = 1,
     *,
     keeping: Keeping,
@@ -187,7 +187,7 @@ def bba(
     """Find the beam in quadrupoles and the offsets of monitors beside them. For example `gnomon measure bba 'Q1M*'`.
 
     Each quadrupole is changed alone, through the multiplexer or by a supply of its own. With --together several change at
-    a time, by patterns of signs that tell them apart: half the readings for the same errors. They need supplies of their
+    a time, by patterns of signs that tell them apart: fewer readings for the same errors. They need supplies of their
     own: a multiplexer is connected to one quadrupole at a time.
     """
     _measure("bba", connection, keeping, _options(quadrupoles, keeping, move_mm=move_mm, together=together))

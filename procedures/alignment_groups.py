@@ -2,13 +2,12 @@
 
 Quadrupoles of a group change by patterns of signs that are orthogonal, each followed by its opposite: what the orbit
 does with the signs of one is its effect, and what even powers and products of changes do is the same for both opposites
-and drops out. The signs, and one factor for all steps, keep the tunes as near as one quadrupole alone would. One orbit
-is steered for a whole group, by supplies that move the beam in all of its quadrupoles.
+and drops out. Steps are so small that cubes do not count. One orbit is steered for a whole group, by supplies that move
+the beam in all of its quadrupoles.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from gnomon.procedures.alignment_model import AlignmentSteerers, Movements, move
 from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import supply_response
 
-__all__ = ["ALONE", "AlignmentGroup", "QuadrupoleChange", "alignment_groups", "sign_rows"]
+__all__ = ["ALONE", "ROOM", "AlignmentGroup", "QuadrupoleChange", "alignment_groups", "sign_rows"]
 
 Array = NDArray[np.float64]
 
@@ -27,6 +26,8 @@ Array = NDArray[np.float64]
 ALONE = np.array([[1.0], [0.0], [0.0], [-1.0]])
 #: Movement of the beam in a quadrupole of a group at least, relative to that in the one where it is largest.
 SHARE = 0.4
+#: Shift of a tune by a whole group at most, and a number that stands for none.
+ROOM, TINY = 0.015, 1e-300
 #: Number of choices of signs that are tried, drawn by a fixed seed.
 TRIALS = 400
 
@@ -83,18 +84,19 @@ def sign_rows(shifts: Array) -> Array:
     """Plan changes (rows, n) of n quadrupoles, in units of their steps, from the shifts of the tunes (2, n) by these.
 
     Rows are n or more orthogonal patterns of signs, each followed by its opposite, between two rows without a change.
-    Signs are such that those of the tunes' shifts cancel best; a common factor makes the largest shift of a tune
-    that of the quadrupole which alone would shift it most.
+    Large steps are made smaller, so that all quadrupoles shift a tune alike and together by ROOM at most: cubes of
+    changes, which opposites do not tell from the changes, stay small.
     """
     count = shifts.shape[1]
+    share = np.minimum(1.0, ROOM / np.sqrt(count) / np.maximum(np.abs(shifts).max(axis=0), TINY))
     order = 1 << (count - 1).bit_length()
     # The first column, which has one sign throughout, is only used where all are.
     patterns = hadamard(order)[:, order - count :].astype(float)
     flips = np.random.default_rng(0).choice((-1.0, 1.0), (TRIALS, count))
-    largest = np.abs(np.einsum("rn,tn,pn->trp", patterns, flips, shifts)).max(axis=(1, 2))
+    largest = np.abs(np.einsum("rn,tn,pn->trp", patterns, flips, shifts * share)).max(axis=(1, 2))
     best = int(largest.argmin())
-    factor = min(1.0, float(np.abs(shifts).max() / largest[best])) if largest[best] > 0.0 else 1.0
-    signed = factor * patterns * flips[best]
+    factor = min(1.0, ROOM / max(float(largest[best]), TINY))
+    signed = factor * share * patterns * flips[best]
     none = np.zeros((1, count))
     return np.vstack((none, np.stack((signed, -signed), axis=1).reshape(-1, count), none))
 
@@ -109,7 +111,7 @@ def _shared(moves: Movements, together: int) -> list[tuple[list[int], AlignmentS
     left = np.ones(size.shape[1], dtype=bool)
     found = []
     while left.any():
-        relative = np.where(left[:, None], size / np.maximum(size.max(axis=1, keepdims=True), 1e-300), 0.0)
+        relative = np.where(left[:, None], size / np.maximum(size.max(axis=1, keepdims=True), TINY), 0.0)
         pairs = np.minimum(relative[0][:, :, None], relative[1][:, None, :])
         enough = pairs >= SHARE
         count = np.minimum(enough.sum(axis=0), together)

@@ -1,16 +1,24 @@
 """Beam based alignment finds the beam in every quadrupole, and the monitors' offsets, as well as it says."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from gnomon.db.machine_files import find_document
 from gnomon.lattice import Key, Ring
 from gnomon.procedures import beam_based_alignment, orbit_correction
+from gnomon.procedures.alignment_groups import ROOM, sign_rows
 from gnomon.procedures.alignment_model import alignment_model, movements
 from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentOutcome, AlignmentParameters
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.measuring import MeasureOptions
+from gnomon.procedures.measuring import measure as measure_at
 from gnomon.procedures.orbit_correction import OrbitCorrectionParameters
+from gnomon.procedures.registry import reanalyse, typed
 from gnomon.propagator.studies import steering_supplies
 from unit.procedures.noisy_ring import NoisyRing, imperfect
+from unit.procedures.plans.fake_ring import FakeSession, fake_devices
 from unit.procedures.test_orbit_correction import measured as orbit_data
 
 #: Relative change of a gradient, and movement of the beam in the quadrupole [mm].
@@ -132,3 +140,59 @@ def test_a_few_quadrupoles_alone_say_that_the_angle_is_not_known(bessy2: Ring) -
 def test_a_name_that_is_not_a_quadrupole_is_refused(bessy2: Ring) -> None:
     with pytest.raises(ProcedureError, match="BM1T1R is not a quadrupole"):
         alignment_model(bessy2.nominal, ("BM1T1R",), trim, np.ones(1))
+
+
+def through_plan(ring: NoisyRing, together: int, *quadrupoles: str) -> tuple[AlignmentData, AlignmentOutcome]:
+    """Plan and analysis by supplies of their own, as `gnomon measure bba --together` has them."""
+    session: Any = FakeSession(ring)
+    options = MeasureOptions(devices=quadrupoles or ("*",), together=together)
+    run, failure = measure_at("bba", session, fake_devices(ring), options)
+    assert failure is None, failure
+    data, _, found = typed(run)
+    assert isinstance(data, AlignmentData)
+    assert isinstance(found, AlignmentOutcome)
+    assert reanalyse(run).model_dump_json() == found.model_dump_json()
+    return data, found
+
+
+def test_quadrupoles_that_change_together_are_found_as_well_as_alone_with_fewer_readings() -> None:
+    mls = Ring(find_document("mls"))
+    ring = machine(mls, 1)
+    before = ring.lattice.id
+    data, found = through_plan(ring, 4)
+    assert ring.lattice.id == before
+    assert len(found.quadrupoles) == 24
+    assert len(data.x_mm) <= 0.75 * 12 * 24
+    assert data.changes.shape == (len(data.x_mm), 24)
+    position, _ = truth(ring, found)
+    errors = np.array([found.x_mm, found.y_mm]) - position
+    assert np.median(np.abs(errors)) < 3e-3
+    assert 0.5 < np.std(errors / np.array([found.x_error_mm, found.y_error_mm])) < 1.2
+    assert found.noise_mm == pytest.approx(ring.noise_mm, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_signs_of_quadrupoles_that_change_together_are_orthogonal_and_come_with_their_opposites(count: int) -> None:
+    shifts = np.random.default_rng(1).uniform(0.001, 0.02, (2, count))
+    rows = sign_rows(shifts)
+    assert not rows[[0, -1]].any()
+    inner = rows[1:-1]
+    np.testing.assert_array_equal(inner[::2], -inner[1::2])
+    products = inner.T @ inner
+    np.testing.assert_allclose(products, np.diag(np.diag(products)), atol=1e-12)
+    assert np.abs(rows @ shifts.T).max() <= ROOM * 1.000001
+
+
+def test_changes_that_cannot_be_told_apart_are_refused() -> None:
+    mls = Ring(find_document("mls"))
+    data, found = through_plan(NoisyRing(mls.nominal, 1), 2, *[m.name for m in mls.magnets if m.main == "k1"][:4:3])
+    same = data.model_copy(update={"changes": np.repeat(data.changes[:, :1], 2, axis=1)})
+    model = alignment_model(mls.nominal, found.quadrupoles, trim, np.full(2, 0.01))
+    with pytest.raises(ProcedureError, match="cannot be told from those of its group"):
+        beam_based_alignment.analyse(same, AlignmentParameters(model=model))
+
+
+def test_the_multiplexer_takes_one_quadrupole_at_a_time(bessy2: Ring) -> None:
+    with pytest.raises(ProcedureError, match="multiplexer only, which is connected to one at a time") as refused:
+        through_plan(NoisyRing(bessy2.nominal, 1), 4)
+    assert "the 19 with supplies of their own: Q3M1T1R" in str(refused.value)
