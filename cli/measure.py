@@ -186,9 +186,9 @@ def bba(
 ) -> None:
     """Find the beam in quadrupoles and the offsets of monitors beside them. For example `gnomon measure bba 'Q1M*'`.
 
-    Each quadrupole is changed alone, through the multiplexer or by a supply of its own. With --together several change at
-    a time, by patterns of signs that tell them apart: fewer readings for the same errors. They need supplies of their
-    own: a multiplexer is connected to one quadrupole at a time.
+    Each quadrupole is changed alone, through the multiplexer or by a supply of its own. With --together several change
+    at a time, by patterns of signs that tell them apart: fewer readings for the same errors. They need supplies of
+    their own: a multiplexer is connected to one quadrupole at a time.
     """
     _measure("bba", connection, keeping, _options(quadrupoles, keeping, move_mm=move_mm, together=together))
 

@@ -57,7 +57,8 @@ class AlignmentGroup:
     @property
     def steps(self) -> Array:
         """The largest change of each (changes,), in its supply's unit."""
-        return np.abs(self.rows).max(axis=0) * [change.step for change in self.changes]
+        largest: Array = np.abs(self.rows).max(axis=0)
+        return largest * [change.step for change in self.changes]
 
 
 def alignment_groups(

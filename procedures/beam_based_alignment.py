@@ -274,8 +274,9 @@ def _offsets(
 def _rows_of(data: AlignmentData, number: int) -> NDArray[np.bool_]:
     """Tell which rows are those of a quadrupole, or of the group in which it changes."""
     if not data.changes.size:
-        return data.quadrupole == number
-    return np.isin(data.quadrupole, np.unique(data.quadrupole[data.changes[:, number] != 0.0]))
+        rows: NDArray[np.bool_] = data.quadrupole == number
+        return rows
+    return np.isin(data.quadrupole, data.quadrupole[data.changes[:, number] != 0.0])
 
 
 def _design(data: AlignmentData, rows: NDArray[np.bool_], number: int) -> tuple[Floats, int, float]:

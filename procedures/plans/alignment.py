@@ -1,4 +1,4 @@
-"""Plan of beam based alignment: one quadrupole or group after the other, by the multiplexer or by supplies of their own."""
+"""Plan of beam based alignment: one quadrupole or group after the other, by the multiplexer or by own supplies."""
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
@@ -64,7 +64,8 @@ def alignment_plan(
             last = np.zeros(len(steps))
             for row in group.rows:
                 if (row != last).any():
-                    yield from _set({s: base[s] + way * step for s, way, step in zip(supplies, row, steps, strict=True)})
+                    new = zip(supplies, row, steps, strict=True)
+                    yield from _set({name: base[name] + float(way * step) for name, way, step in new})
                 last = row
                 made = {change.quadrupole: float(way * change.step)
                         for change, way in zip(group.changes, row, strict=True)}  # fmt: skip

@@ -193,7 +193,7 @@ def bba_together() -> list[Row]:
             who = f"{ring.document.name}, {len(found.quadrupoles)} quadrupoles with own supplies, {together} at a time"
             rows += [
                 (f"{who}: readings", "", f"{len(data.x_mm)}"),
-                ("the same: beam in quadrupoles, median error [um]", "3" if ring is BESSY2 else "", worst(figures["u"])),
+                ("the same: beam in quadrupoles, median error [um]", "", worst(figures["u"])),
                 ("the same: 95 % within [um]", "", worst(figures["95"])),
                 ("the same: rms of errors over stated errors", "1", worst(figures["pull"])),
             ]
