@@ -42,7 +42,7 @@ class AlignmentSteerers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Movements:
-    """What steerers do in quadrupoles: movements (2, quadrupoles, steerers) [mm per unit], averaged over the length.
+    """Movements in quadrupoles by steerers (2, quadrupoles, steerers) [mm per unit], averaged over the length.
 
     `elsewhere` (quadrupoles, steerers): those that kick nowhere between the monitors around the quadrupole; all of them
     where there is none.
@@ -60,7 +60,7 @@ class Movements:
 
 
 def movements(lattice: Lattice, quadrupoles: tuple[str, ...]) -> Movements:
-    """Compute what all steerers do in quadrupoles. Raises ProcedureError for a name that is not a quadrupole's."""
+    """Compute the movements in quadrupoles by all steerers. Raises ProcedureError for a name that is not a quadrupole's."""
     magnets = _magnets(lattice, quadrupoles)
     steerers, moved = _moved(lattice, magnets)
     return Movements(steerers, moved, _elsewhere(lattice, magnets, steerers))
