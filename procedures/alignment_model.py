@@ -60,7 +60,7 @@ class Movements:
 
 
 def movements(lattice: Lattice, quadrupoles: tuple[str, ...]) -> Movements:
-    """Compute the movements in quadrupoles by all steerers. Raises ProcedureError for a name that is not a quadrupole's."""
+    """Compute the movements in quadrupoles by all steerers. Raises ProcedureError for a name of something else."""
     magnets = _magnets(lattice, quadrupoles)
     steerers, moved = _moved(lattice, magnets)
     return Movements(steerers, moved, _elsewhere(lattice, magnets, steerers))
