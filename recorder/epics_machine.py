@@ -98,7 +98,12 @@ def _state(pv: str, data: Mapping[str, Any]) -> PvState:
     value, severity = data["value"], data["severity"]
     if not isinstance(value, int | float) or severity is None:
         raise MachineError(f"{pv}: {value!r} is not a number")
-    return PvState(float(value), int(severity))
+    return PvState(float(value), int(severity), _nanoseconds(data))
+
+
+def _nanoseconds(data: Mapping[str, Any]) -> int:
+    seconds, rest = data.get("posixseconds"), data.get("nanoseconds")
+    return int(seconds) * 10**9 + int(rest) if seconds is not None and rest is not None else 0
 
 
 def _limit(value: Any) -> float:

@@ -31,5 +31,9 @@ class RecordingError(GnomonError):
     """A recording or an approval that cannot be made, read or trusted; the text has the file or name, and the place."""
 
 
+class FrozenError(ReplayError):
+    """Putting back did not bring the machine back: nothing more is written, and the operator is called."""
+
+
 class SaveFileError(GnomonError):
     """A file of setpoints cannot be read or written; the text has the file, the place in it, and the reason."""

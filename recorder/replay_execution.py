@@ -3,10 +3,10 @@
 Nothing here depends on faults or servers; the machine, the clock and the record of events are passed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 from gnomon.recorder.audit import Audit, AuditFile
 from gnomon.recorder.gate import (
@@ -20,10 +20,10 @@ from gnomon.recorder.gate import (
     judge,
 )
 from gnomon.recorder.net_steps import make_net_plan
-from gnomon.recorder.recorder_errors import MachineError, ReplayError
+from gnomon.recorder.recorder_errors import FrozenError, MachineError, ReplayError
 from gnomon.recorder.replay_machine import MachineClient, PvState
 from gnomon.recorder.replay_steps import Plan, Step, make_plan
-from gnomon.recorder.rollback import Report, RollBack, Written, facts
+from gnomon.recorder.rollback import PutBackCheck, Report, RollBack, Written, facts
 from gnomon.recorder.verifying import Clock, SystemClock, Verifier
 from gnomon.recorder.watch import StartWatch
 from gnomon.recorder.without_faults import without_faults
@@ -71,12 +71,33 @@ class Result:
     """The result of a replay: `done` steps were verified; `failure` is the reason why it stopped, or empty.
 
     `restored` are the PVs put back, in order; `left` those that could not be, each with the value that it should have.
+    `frozen` is the reason why nothing more was written: the operator must act.
     """
 
     done: int
     failure: str = ""
     restored: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    frozen: str = ""
+
+
+class StepGate(PutBackCheck, Protocol):
+    """The part of a gate in each write; see `gnomon.recorder.replaying.gated_steps.GatedSteps`, which is one.
+
+    All methods may raise MachineError or ReplayError: the replay stops then, and puts back.
+    """
+
+    def part_of(self, step: Step, at: float) -> Step:
+        """Choose the next write on the way from `at` to the step's target: all of it, or a first part."""
+        ...
+
+    def permit(self, part: Step) -> Mapping[str, object]:
+        """Predict and decide; return what the record keeps of it. Raises ReplayError with all reasons if refused."""
+        ...
+
+    def compare(self, part: Step) -> Mapping[str, object]:
+        """Measure after a verified write, and compare; return what the record keeps of it."""
+        ...
 
 
 def examine(plan: Plan, machine: MachineClient, options: ReplayOptions) -> Verdict:
@@ -110,11 +131,14 @@ def carry_out(
     clock: Clock | None = None,
     uninterrupted: Callable[[], object] | None = None,
     taken_over: Callable[[], bool] = lambda: False,
+    gate: StepGate | None = None,
 ) -> Result:
     """Write the steps, each verified before the next; on any failure put back what was written, in reverse order.
 
     The start state of the recording is watched throughout. Putting back continues until all of it is verified, or until
-    `taken_over` is true because an operator has taken over the machine; values set by someone else are left alone.
+    `taken_over` is true because an operator has taken over the machine; values set by someone else are left alone. With
+    a `gate`, each write is predicted, decided, and compared with what the beam does, and large steps go in parts;
+    putting back ends frozen if the beam does not go back with the settings.
 
     `report` is called for each step ("write", "verified", "restored", "waiting", "left") with a remark. `uninterrupted`
     is called before putting back, so that a second interrupt does not stop it. Raises ReplayError if the gate refuses,
@@ -123,27 +147,14 @@ def carry_out(
     verdict = examine(plan, machine, options)
     if not verdict.accepted:
         raise ReplayError("replay refused, nothing was written:\n" + "\n".join(f"  {r}" for r in verdict.reasons))
-    run = _Replay(plan, machine, options, audit, report, clock or SystemClock(), taken_over)
+    run = Replay(plan, machine, options, audit, report, clock or SystemClock(), taken_over, gate)
     audit.note("begin", {"steps": len(plan.steps)})
-    failure = "unexpected error"
-    restored: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    try:
-        run.forward()
-        failure = ""
-    except KeyboardInterrupt:
-        failure = "interrupted"
-    except (MachineError, ReplayError) as error:
-        failure = str(error)
-    finally:  # whatever went wrong, the machine goes back first
-        if failure:
-            restored, left = run.back(failure, uninterrupted or (lambda: None))
-    if not failure:
-        audit.note("end", {"done": run.done})
-    return Result(run.done, failure, restored, left)
+    return run.all(uninterrupted or (lambda: None))
 
 
-class _Replay:
+class Replay:
+    """A replay: steps that were `done`, and what was `written`, which a resumed one has from an earlier process."""
+
     def __init__(
         self,
         plan: Plan,
@@ -153,6 +164,9 @@ class _Replay:
         report: Report,
         clock: Clock,
         taken_over: Callable[[], bool],
+        gate: StepGate | None = None,
+        written: Sequence[Written] = (),
+        done: int = 0,
     ) -> None:
         self.plan = plan
         self.machine = machine
@@ -161,31 +175,72 @@ class _Replay:
         self.report = report
         self.clock = clock
         self.taken_over = taken_over
+        self.gate = gate
         self.watch = StartWatch(plan, machine, options.limits, options.timeout_s)
         self.verifier = Verifier(machine, options.limits, options.timeout_s, options.settle_s, clock)
-        self.written: list[Written] = []
-        self.done = 0
+        self.written: list[Written] = list(written)
+        self.done = done
+
+    def all(self, uninterrupted: Callable[[], object]) -> Result:
+        """Go forward, and on any failure back."""
+        failure = "unexpected error"
+        restored: tuple[str, ...] = ()
+        left: tuple[str, ...] = ()
+        frozen = ""
+        try:
+            self.forward()
+            failure = ""
+        except KeyboardInterrupt:
+            failure = "interrupted"
+        except (MachineError, ReplayError) as error:
+            failure = str(error)
+        finally:  # whatever went wrong, the machine goes back first
+            if failure:
+                restored, left, frozen = self.back(failure, uninterrupted)
+        if not failure:
+            self.audit.note("end", {"done": self.done, "status": "done"})
+        return Result(self.done, failure, restored, left, frozen)
 
     def forward(self) -> None:
-        """Write all steps. Raises MachineError, ReplayError."""
+        """Write all steps that are not done. Raises MachineError, ReplayError."""
         begin = self.clock.monotonic()
-        for number, step in enumerate(self.plan.steps):
-            self._wait_for(begin + _due(self.plan.steps, number, self.options.pace))
-            self.watch.check()
-            shown, before = self._check_start_of(step)
-            self.audit.note("write", {**facts(step), "put_back": before})
-            self.report("write", step, "")
-            self.written.append(Written(step, shown, before))
-            self.machine.put(step.pv, step.target, self.options.timeout_s)
-            self.verifier.verify(step, step.target, partial(self.watch.check_moved, number))
-            self.watch.advance(number)
+        first = self.done
+        for number, step in enumerate(self.plan.steps[first:], first):
+            self._wait_for(begin + _due(self.plan.steps[first:], number - first, self.options.pace))
+            at = next((w.step.target for w in reversed(self.written) if w.number == number), step.start)
+            while at != step.target or at == step.start:
+                part = self.gate.part_of(step, at) if self.gate is not None else step
+                self._write(number, part, last=part.target == step.target)
+                at = part.target
+                if at == step.target:
+                    break
             self.done += 1
-            self.audit.note("verified", facts(step))
-            self.report("verified", step, "")
+            self.audit.note("step", {"done": self.done})
         self.watch.check()
 
-    def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Put back in reverse order; return the PVs restored and, each with its value to be set, those left."""
+    def _write(self, number: int, part: Step, *, last: bool) -> None:
+        """Write a step, or a part of one."""
+        self.watch.check()
+        shown, before = self._check_start_of(part)
+        permitted = self.gate.permit(part) if self.gate is not None else {}
+        self.audit.note("write", {**facts(part), "number": number, "shown": shown, "put_back": before,
+                                  "low": part.low, "high": part.high, **permitted})  # fmt: skip
+        self.report("write", part, "")
+        self.written.append(Written(part, shown, before, number=number))
+        self.machine.put(part.pv, part.target, self.options.timeout_s)
+        self.audit.note("sent", facts(part))
+        moved = partial(self.watch.check_moved, number) if last else lambda: None
+        self.verifier.verify(part, part.target, moved)
+        self.watch.advance(number, None if last else part)
+        self.audit.note("verified", facts(part))
+        self.report("verified", part, "")
+        if self.gate is not None:
+            self.audit.note("measured", {**facts(part), **self.gate.compare(part)})
+
+    def back(
+        self, failure: str, uninterrupted: Callable[[], object]
+    ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Put back in reverse order; return the PVs restored, those left with their values, why nothing more is sent."""
         roll_back = RollBack(
             self.written,
             self.machine,
@@ -195,6 +250,7 @@ class _Replay:
             self.report,
             self.clock,
             self.taken_over,
+            self.gate,
         )
         begun = False
         while True:
@@ -205,8 +261,12 @@ class _Replay:
                     roll_back.note("failed", {"reason": failure})
                 roll_back.run()
                 left = [*roll_back.left, *self._moved_besides()]
-                roll_back.note("end", {"done": self.done, "left": len(left)})
-                return tuple(roll_back.restored), tuple(left)
+                status = "left" if left else "rolled_back"
+                roll_back.note("end", {"done": self.done, "left": len(left), "status": status})
+                return tuple(roll_back.restored), tuple(left), ""
+            except FrozenError as error:
+                roll_back.note("frozen", {"reason": str(error), "left": roll_back.still_to_put_back()})
+                return tuple(roll_back.restored), roll_back.still_to_put_back(), str(error)
             except KeyboardInterrupt:  # only an operator who takes over ends this
                 continue
 

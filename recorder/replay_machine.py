@@ -1,7 +1,7 @@
 """The machine as replay sees it: PVs that are read and written, and fail in distinguishable ways."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 #: Alarm severity INVALID of EPICS: the value is meaningless.
@@ -10,10 +10,14 @@ INVALID = 3
 
 @dataclass(frozen=True, slots=True)
 class PvState:
-    """A PV's value with its alarm severity (0 none, 1 minor, 2 major, 3 invalid)."""
+    """A PV's value with its alarm severity (0 none, 1 minor, 2 major, 3 invalid), and its time stamp.
+
+    `stamp_ns` is the time that the machine gave it, nanoseconds since 1970; 0 if it gave none.
+    """
 
     value: float
     severity: int
+    stamp_ns: int = field(default=0, compare=False)
 
 
 class MachineClient(Protocol):

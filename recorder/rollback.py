@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.gate import GateLimits, tolerance_of
-from gnomon.recorder.recorder_errors import MachineError, MissedError, ReplayError
+from gnomon.recorder.recorder_errors import FrozenError, MachineError, MissedError, ReplayError
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.verifying import Clock, Verifier
@@ -23,12 +24,34 @@ Report = Callable[[str, Step, str], None]
 
 @dataclass(slots=True)
 class Written:
-    """A step that was sent: its setpoint's value `shown` before, the value to put back, and why it is not back yet."""
+    """A step that was sent: its setpoint's value `shown` before, the value to put back, and why it is not back yet.
+
+    `number` is that of the plan's step of which it is a part.
+    """
 
     step: Step
     shown: float
     before: float
     trouble: str = ""
+    number: int = 0
+
+
+class PutBackCheck(Protocol):
+    """The part of a gate in a roll-back."""
+
+    #: Time after which a PV that answers, but does not follow, freezes the roll-back [s].
+    patience_s: float
+
+    def pace(self, step: Step) -> None:
+        """Wait until the allowed rate permits the next write of a PV."""
+        ...
+
+    def put_back(self, step: Step) -> None:
+        """Compare the beam with that before the write that was just taken back.
+
+        Raises FrozenError if it is another one, MachineError if it cannot be told yet.
+        """
+        ...
 
 
 class RollBack:
@@ -49,7 +72,10 @@ class RollBack:
         report: Report,
         clock: Clock,
         taken_over: Callable[[], bool],
+        check: PutBackCheck | None = None,
     ) -> None:
+        self._check = check
+        self._missing_since: dict[str, float] = {}
         self._pending = list(reversed(written))
         self._first = {w.step.pv: w for w in reversed(written)}
         self._machine = machine
@@ -86,6 +112,13 @@ class RollBack:
             self.left.append(self._record_lost)
             self._record_lost = ""
 
+    def still_to_put_back(self) -> tuple[str, ...]:
+        """List what is not back, each with the value to be set."""
+        return (*self.left, *(
+            f"{w.step.pv}: should be {w.before:.9g} {w.step.unit}: {w.trouble or 'not tried yet'}"
+            for w in {w.step.pv: w for w in self._pending}.values()
+        ))  # fmt: skip
+
     def note(self, event: str, facts: dict[str, object]) -> None:
         """Record an event. Neither a full disk nor a closed terminal may stop the roll back."""
         try:
@@ -105,12 +138,19 @@ class RollBack:
                 continue
             try:
                 foreign = self._put_back(written)
+            except FrozenError:
+                written.trouble = written.trouble or "put back, but the beam is not as it was"
+                raise
+            except MissedError as error:
+                trouble = str(error)
+                self._lose_patience(step, trouble)
             except MachineError as error:
                 trouble = str(error)
             except Exception as error:  # noqa: BLE001 - a fault in a library is reported, and tried again
                 trouble = f"{step.pv}: {type(error).__name__}: {error}"
             else:
                 got_on = True
+                self._missing_since.pop(step.pv, None)
                 if foreign:
                     for mine in [w for w in self._pending if w.step.pv == step.pv]:
                         self._leave(mine, foreign)
@@ -136,13 +176,23 @@ class RollBack:
             return f"someone else has set {step.pv} to {stands:.9g} {step.unit}"
         if step.back_pv and self._is_at_start(step):
             return ""  # another button was pressed since: pressing one more would undo that
+        if self._check is not None:
+            self._check.pace(step)
         self.note("restore", {**facts(step), "put_back": written.before})
         if step.back_pv:
             self._machine.put(step.back_pv, PRESSED, self._verifier.timeout_s)
         else:
             self._machine.put(step.pv, written.before, self._verifier.timeout_s)
         self._verifier.verify(step, step.start)
+        if self._check is not None:
+            self._check.put_back(step)
         return ""
+
+    def _lose_patience(self, step: Step, trouble: str) -> None:
+        """Raise FrozenError if a PV has answered without following for too long. Without a check, wait on."""
+        since = self._missing_since.setdefault(step.pv, self._clock.monotonic())
+        if self._check is not None and self._clock.monotonic() - since >= self._check.patience_s:
+            raise FrozenError(f"{step.pv} has not followed for {self._check.patience_s:g} s: {trouble}")
 
     def _is_at_start(self, step: Step) -> bool:
         """True if a step's PVs have its start value."""

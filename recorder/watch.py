@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from gnomon.recorder.gate import GateLimits, check_state, smallest_steps, tolerance_of
 from gnomon.recorder.recorder_errors import MissedError
 from gnomon.recorder.replay_machine import MachineClient, PvState
-from gnomon.recorder.replay_steps import Plan, Start
+from gnomon.recorder.replay_steps import Plan, Start, Step
 
 
 class StartWatch:
@@ -31,10 +31,17 @@ class StartWatch:
         moves |= dict.fromkeys((step.pv, step.readback), step.target)
         return {pv: value for pv, value in moves.items() if pv in self._starts}
 
-    def advance(self, number: int) -> None:
-        """Expect the new values of the PVs that a step has changed."""
-        step = self._plan.steps[number]
-        self._expected |= self.moved_by(number)
+    def advance(self, number: int, part: Step | None = None) -> None:
+        """Expect the new values of the PVs that a step, or a `part` of it, has changed.
+
+        Other PVs that the step moves are not compared again before all of it is made: between, they are not predicted.
+        """
+        step = self._plan.steps[number] if part is None else part
+        if part is None:
+            self._expected |= self.moved_by(number)
+        else:
+            self._expected = {pv: value for pv, value in self._expected.items() if pv not in self.moved_by(number)}
+            self._expected |= {pv: part.target for pv in (step.pv, step.readback) if pv in self._starts}
         for pv in (step.pv, step.readback):
             if pv in self._starts:  # the tolerance by which the step was verified
                 self._tolerances[pv] = tolerance_of(step.range, abs(step.target - step.start), self._limits)
