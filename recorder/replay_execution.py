@@ -4,7 +4,7 @@ Nothing here depends on faults or servers; the machine, the clock and the record
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Literal, Protocol
 
@@ -81,21 +81,30 @@ class Result:
     frozen: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanPart:
+    """One write: a step of the plan or a part of it; `moves` are PVs of the start state that it changes."""
+
+    number: int
+    step: Step
+    moves: Mapping[str, float] = field(default_factory=dict)
+
+
 class StepGate(PutBackCheck, Protocol):
     """The part of a gate in each write; see `gnomon.recorder.replaying.gated_steps.GatedSteps`, which is one.
 
     All methods may raise MachineError or ReplayError: the replay stops then, and puts back.
     """
 
-    def part_of(self, step: Step, at: float) -> Step:
-        """Choose the next write on the way from `at` to the step's target: all of it, or a first part."""
+    def permit(self, number: int, at: float) -> tuple[PlanPart, Mapping[str, object]]:
+        """Choose the next write on the way from `at` to the target of a step of the plan, predict and decide.
+
+        Returns it, all of the rest or a first part of it, and what the record keeps of the decision. Raises ReplayError
+        with all reasons if it is refused.
+        """
         ...
 
-    def permit(self, part: Step) -> Mapping[str, object]:
-        """Predict and decide; return what the record keeps of it. Raises ReplayError with all reasons if refused."""
-        ...
-
-    def compare(self, part: Step) -> Mapping[str, object]:
+    def compare(self, part: PlanPart) -> Mapping[str, object]:
         """Measure after a verified write, and compare; return what the record keeps of it."""
         ...
 
@@ -207,35 +216,35 @@ class Replay:
         first = self.done
         for number, step in enumerate(self.plan.steps[first:], first):
             self._wait_for(begin + _due(self.plan.steps[first:], number - first, self.options.pace))
-            at = next((w.step.target for w in reversed(self.written) if w.number == number), step.start)
-            while at != step.target or at == step.start:
-                part = self.gate.part_of(step, at) if self.gate is not None else step
-                self._write(number, part, last=part.target == step.target)
-                at = part.target
-                if at == step.target:
-                    break
+            own = [w.step.target for w in self.written if w.number == number]
+            while not own or own[-1] != step.target:
+                own.append(self._write(number, own[-1] if own else step.start))
             self.done += 1
             self.audit.note("step", {"done": self.done})
         self.watch.check()
 
-    def _write(self, number: int, part: Step, *, last: bool) -> None:
-        """Write a step, or a part of one."""
+    def _write(self, number: int, at: float) -> float:
+        """Write a step, or a part of it, from the value `at` on; return the value that was written."""
         self.watch.check()
-        shown, before = self._check_start_of(part)
-        permitted = self.gate.permit(part) if self.gate is not None else {}
-        self.audit.note("write", {**facts(part), "number": number, "shown": shown, "put_back": before,
-                                  "low": part.low, "high": part.high, **permitted})  # fmt: skip
-        self.report("write", part, "")
-        self.written.append(Written(part, shown, before, number=number))
-        self.machine.put(part.pv, part.target, self.options.timeout_s)
-        self.audit.note("sent", facts(part))
-        moved = partial(self.watch.check_moved, number) if last else lambda: None
-        self.verifier.verify(part, part.target, moved)
-        self.watch.advance(number, None if last else part)
-        self.audit.note("verified", facts(part))
-        self.report("verified", part, "")
         if self.gate is not None:
-            self.audit.note("measured", {**facts(part), **self.gate.compare(part)})
+            part, permitted = self.gate.permit(number, at)
+        else:
+            part, permitted = PlanPart(number, self.plan.steps[number], self.watch.moved_by(number)), {}
+        step = part.step
+        shown, before = self._check_start_of(step)
+        self.audit.note("write", {**facts(step), "number": number, "step": asdict(step), "shown": shown, "put_back": before,
+                                  **permitted})  # fmt: skip
+        self.report("write", step, "")
+        self.written.append(Written(step, shown, before, number=number))
+        self.machine.put(step.pv, step.target, self.options.timeout_s)
+        self.audit.note("sent", facts(step))
+        self.verifier.verify(step, step.target, partial(self.watch.check_moved, step, part.moves))
+        self.watch.advance(step, part.moves)
+        self.audit.note("verified", facts(step))
+        self.report("verified", step, "")
+        if self.gate is not None:
+            self.audit.note("measured", {**facts(step), **self.gate.compare(part)})
+        return step.target
 
     def back(
         self, failure: str, uninterrupted: Callable[[], object]
@@ -273,7 +282,7 @@ class Replay:
     def _moved_besides(self) -> list[str]:
         """List PVs that steps changed without writing them, as an optics changes supplies, and that are not back."""
         own = {pv for w in self.written for pv in (w.step.pv, w.step.readback)}
-        besides = {pv for number in range(len(self.written)) for pv in self.watch.moved_by(number)} - own
+        besides = {pv for number in {w.number for w in self.written} for pv in self.watch.moved_by(number)} - own
         left = []
         for start in self.plan.starts:
             if start.pv in besides:

@@ -31,18 +31,11 @@ class StartWatch:
         moves |= dict.fromkeys((step.pv, step.readback), step.target)
         return {pv: value for pv, value in moves.items() if pv in self._starts}
 
-    def advance(self, number: int, part: Step | None = None) -> None:
-        """Expect the new values of the PVs that a step, or a `part` of it, has changed.
-
-        Other PVs that the step moves are not compared again before all of it is made: between, they are not predicted.
-        """
-        step = self._plan.steps[number] if part is None else part
-        if part is None:
-            self._expected |= self.moved_by(number)
-        else:
-            self._expected = {pv: value for pv, value in self._expected.items() if pv not in self.moved_by(number)}
-            self._expected |= {pv: part.target for pv in (step.pv, step.readback) if pv in self._starts}
-        for pv in (step.pv, step.readback):
+    def advance(self, step: Step, moves: Mapping[str, float]) -> None:
+        """Expect the new values of the PVs that a step, which may be a part of the plan's, has changed."""
+        own = dict.fromkeys((step.pv, step.readback), step.target)
+        self._expected |= {pv: value for pv, value in {**moves, **own}.items() if pv in self._starts}
+        for pv in own:
             if pv in self._starts:  # the tolerance by which the step was verified
                 self._tolerances[pv] = tolerance_of(step.range, abs(step.target - step.start), self._limits)
 
@@ -50,12 +43,11 @@ class StartWatch:
         """Read all PVs. Raises MissedError for the first one that was changed, MachineError for one without answer."""
         self._compare(self._machine.get_all(tuple(self._expected), self._timeout_s), self._expected)
 
-    def check_moved(self, number: int) -> None:
+    def check_moved(self, step: Step, moves: Mapping[str, float]) -> None:
         """Read the other PVs that a step should have changed. Raises MissedError for the first wrong value."""
-        step = self._plan.steps[number]
-        moves = {pv: value for pv, value in self.moved_by(number).items() if pv not in (step.pv, step.readback)}
-        if moves:
-            self._compare(self._machine.get_all(tuple(moves), self._timeout_s), moves)
+        others = {pv: v for pv, v in moves.items() if pv in self._starts and pv not in (step.pv, step.readback)}
+        if others:
+            self._compare(self._machine.get_all(tuple(others), self._timeout_s), others)
 
     def _compare(self, states: Mapping[str, PvState], expected: Mapping[str, float]) -> None:
         for pv, value in expected.items():

@@ -131,15 +131,8 @@ def after(state: ReplayState, event: str, facts: Mapping[str, Any]) -> ReplaySta
     """Calculate the state after an event of the audit. Events that change nothing leave it as it is."""
     match event:
         case "write":
-            part = WrittenPart(
-                number=facts["number"],
-                step=facts["step"],
-                shown=facts["shown"],
-                before=facts["put_back"],
-                phase=Phase.INTENDED,
-                reading=facts.get("reading"),
-                band=facts.get("band"),
-            )
+            kept = {name: facts.get(name) for name in ("number", "step", "shown", "reading", "band")}
+            part = WrittenPart.model_validate(kept | {"before": facts["put_back"], "phase": Phase.INTENDED})
             return state.model_copy(update={"written": (*state.written, part)})
         case "sent" | "verified" | "measured":
             return _with_phase(state, len(state.written) - 1, Phase(event), region=facts.get("region", state.region))

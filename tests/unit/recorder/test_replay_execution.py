@@ -529,7 +529,7 @@ def test_a_record_that_cannot_be_kept_stops_but_does_not_keep_the_machine_from_g
     class Full(ListAudit):
         def note(self, event: str, facts: object) -> None:
             super().note(event, facts)
-            if len(self.events) > 3:
+            if len(self.events) > 5:  # the second write
                 raise ReplayError("disk full")
 
     run.audit = Full()

@@ -48,6 +48,14 @@ def watch(moves: bool = True, limits: GateLimits = LIMITS) -> tuple[StartWatch, 
     return StartWatch(plan, client, limits, 0.5), machine
 
 
+def advance(watched: StartWatch) -> None:
+    watched.advance(step("A", 1.0, 2.0), watched.moved_by(0))
+
+
+def check_moved(watched: StartWatch) -> None:
+    watched.check_moved(step("A", 1.0, 2.0), watched.moved_by(0))
+
+
 def test_the_start_state_as_recorded_passes_and_all_of_it_is_read() -> None:
     watched, machine = watch()
     watched.check()
@@ -97,7 +105,7 @@ def test_a_change_by_our_own_step_is_expected_after_it_and_not_before() -> None:
     machine.values |= {"A:set": 2.0, "A:rdbk": 2.0, "A:k1": 0.2}
     with pytest.raises(MissedError, match="A:set = 2 A instead of 1 A"):
         watched.check()
-    watched.advance(0)
+    advance(watched)
     watched.check()
     machine.values |= VALUES
     with pytest.raises(MissedError, match="A:set = 1 A instead of 2 A"):
@@ -107,7 +115,7 @@ def test_a_change_by_our_own_step_is_expected_after_it_and_not_before() -> None:
 def test_after_a_step_its_own_tolerance_holds() -> None:
     watched, machine = watch(limits=GateLimits(tolerance=1.0))
     machine.values |= {"A:set": 2.09, "A:rdbk": 2.0, "A:k1": 0.2}  # a tenth of the step of 1 A
-    watched.advance(0)
+    advance(watched)
     watched.check()
     machine.values["A:set"] = 2.11
     with pytest.raises(MissedError, match="A:set"):
@@ -117,14 +125,14 @@ def test_after_a_step_its_own_tolerance_holds() -> None:
 def test_check_moved_reads_only_what_follows_the_step() -> None:
     watched, machine = watch()
     machine.values |= {"A:set": 2.0, "A:rdbk": 2.0, "A:k1": 0.2, "B:set": 99.0}
-    watched.check_moved(0)
+    check_moved(watched)
     assert machine.read == ["A:k1"]
     machine.values["A:k1"] = 0.6
     with pytest.raises(MissedError, match=r"A:k1 = 0\.6 A instead of 0\.2 A"):
-        watched.check_moved(0)
+        check_moved(watched)
 
 
 def test_a_step_that_nothing_follows_reads_nothing() -> None:
     watched, machine = watch(moves=False)
-    watched.check_moved(0)
+    check_moved(watched)
     assert machine.read == []
