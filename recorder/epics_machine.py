@@ -79,6 +79,15 @@ class EpicsMachine:
             raise MachineError(f"{pv}: no answer to a request for its limits within {timeout_s:g} s")
         return _limit(data.get("lower_ctrl_limit")), _limit(data.get("upper_ctrl_limit"))
 
+    def unit(self, pv: str, timeout_s: float) -> str:
+        """See `MachineClient`."""
+        found = self._connected(pv)
+        with _machine_errors(pv):
+            data = found.get_ctrlvars(timeout=timeout_s)
+        if data is None:
+            raise MachineError(f"{pv}: no answer to a request for its unit within {timeout_s:g} s")
+        return str(data.get("units") or "")
+
     def _connected(self, pv: str) -> Any:
         found = self._pvs.get(pv)
         if found is None or not found.connected:

@@ -42,3 +42,7 @@ class MachineClient(Protocol):
     def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
         """Read the drive limits (low, high) from the machine; equal ones mean none. Raises MachineError."""
         ...
+
+    def unit(self, pv: str, timeout_s: float) -> str:
+        """Read the unit that the machine states for a PV; empty if none. Raises MachineError."""
+        ...

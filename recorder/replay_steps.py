@@ -217,7 +217,7 @@ def plan_of_puts(
         lattice, beam = after, predicted
         lattices.append(after)
     starts, shown = _starts(steps, setpoints, start)
-    moves = tuple(_moved(shown, before, after) for before, after in pairwise(lattices))
+    moves = tuple(moved_pvs(shown, before, after) for before, after in pairwise(lattices))
     return Plan(tuple(steps), tuple(predictions), starts, moves)
 
 
@@ -338,7 +338,7 @@ def _starts(
     return tuple(found.values()), shown
 
 
-def _moved(shown: Mapping[str, PvSpec], before: Lattice, after: Lattice) -> dict[str, float]:
+def moved_pvs(shown: Mapping[str, PvSpec], before: Lattice, after: Lattice) -> dict[str, float]:
     """Find those of the PVs that have another value in the second lattice, with that value."""
     values = {pv: (in_force(spec, before), in_force(spec, after) * spec.scale) for pv, spec in shown.items()}
     return {pv: there for pv, (here, there) in values.items() if here * shown[pv].scale != there}

@@ -25,8 +25,20 @@ class Clock(Protocol):
         ...
 
 
+class WallClock(Clock, Protocol):
+    """A clock that knows the time of day, too."""
+
+    def time_ns(self) -> int:
+        """Return the time, nanoseconds since 1970."""
+        ...
+
+
 class SystemClock:
     """The computer's clock."""
+
+    def time_ns(self) -> int:
+        """See `WallClock`."""
+        return time.time_ns()
 
     def monotonic(self) -> float:
         """See `Clock`."""

@@ -21,6 +21,8 @@ class FakePv:
     stuck: bool = False
     hangs: bool = False
     numeric: bool = True
+    unit: str = "A"
+    stamp_ns: int = 0
 
 
 @dataclass
@@ -46,7 +48,7 @@ class FakeMachine:
         if not found.numeric:
             raise MachineError(f"{pv}: is not a number")
         source = self.pvs[found.follows] if found.follows and not found.stuck else found
-        return PvState(source.value + found.error, found.severity)
+        return PvState(source.value + found.error, found.severity, found.stamp_ns)
 
     def put(self, pv: str, value: float, timeout_s: float) -> None:
         found = self._connected(pv)
@@ -61,6 +63,9 @@ class FakeMachine:
     def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
         found = self._connected(pv)
         return found.low, found.high
+
+    def unit(self, pv: str, timeout_s: float) -> str:
+        return self._connected(pv).unit
 
     def _connected(self, pv: str) -> FakePv:
         found = self.pvs.get(pv)

@@ -28,12 +28,14 @@ def check_machine_client(machine: MachineClient) -> None:
     assert machine.get("c:set", TIMEOUT).value == 4.5
     assert machine.get("c:rdbk", TIMEOUT).value == 4.5
     assert machine.limits("c:set", TIMEOUT) == (0.0, 10.0)
+    assert machine.unit("c:set", TIMEOUT) == "A"
     low, high = machine.limits("c:free", TIMEOUT)
     assert not low < high, "no limits must not look like limits"
     assert machine.get("c:bad", TIMEOUT) == PvState(3.0, 3)
     assert "c:rdbk" in refusal(lambda: machine.put("c:rdbk", 1.0, TIMEOUT))
     assert "c:nobody" in refusal(lambda: machine.get("c:nobody", TIMEOUT))
     assert "c:nobody" in refusal(lambda: machine.limits("c:nobody", TIMEOUT))
+    assert "c:nobody" in refusal(lambda: machine.unit("c:nobody", TIMEOUT))
     assert "c:text" in refusal(lambda: machine.get("c:text", TIMEOUT))
 
 

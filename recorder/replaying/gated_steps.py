@@ -1,0 +1,282 @@
+"""The gate in each write of a replay: predict and decide before it, measure and compare after it.
+
+It is not machine protection and must not be counted as such.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.recorder.bounds import Band, Predicts, Reading, values_of
+from gnomon.recorder.gating import Code, GateCommand, History, MachineState, PvReading, Reason, Verdict
+from gnomon.recorder.recorder_errors import FrozenError, MissedError, ReplayError
+from gnomon.recorder.replay_execution import PlanPart
+from gnomon.recorder.replay_machine import MachineClient
+from gnomon.recorder.replay_steps import Step
+from gnomon.recorder.replaying.beam_meter import Meter
+from gnomon.recorder.replaying.commands_of_plan import PlanCommands
+from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading, WrittenPart
+from gnomon.recorder.verifying import WallClock
+
+__all__ = ["GateRules", "GatedSteps", "Outcome", "StepView"]
+
+#: A refused part is halved this often before it is refused for good: smaller steps have narrower bounds.
+MAX_HALVINGS = 4
+
+#: Reasons that a smaller part may not have.
+BY_SIZE = frozenset(code for code in Code if code.startswith("bound_")) | {
+    Code.RESONANCE, Code.MAX_STEP, Code.TRUST_REGION, Code.TIERS_DISAGREE, Code.DISTRUST,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The judgement after a step was measured: reasons to stop, and the history with it.
+
+    `share` is the largest deviation of a measured observable, in units of the half width of its band; up to 1 it is
+    inside.
+    """
+
+    reasons: tuple[Reason, ...]
+    history: History
+    share: float
+
+
+class GateRules(Protocol):
+    """The gate's decisions with the limits of one machine, and the authority to write."""
+
+    def decide(
+        self, command: GateCommand, state: MachineState, predictor: Predicts | None, history: History
+    ) -> Verdict:
+        """Decide about a command. Raises nothing."""
+        ...
+
+    def largest_step(self, command: GateCommand, history: History) -> float:
+        """Return the largest step that limits and trust region allow now, in the PV's unit; 0 for a PV without."""
+        ...
+
+    def rate(self, pv: str) -> float:
+        """Return the largest rate of a PV [unit/s]; infinite for a PV without one, which is refused anyway."""
+        ...
+
+    def sent(self, command: GateCommand, history: History, monotonic_s: float) -> History:
+        """Return the history with a command that was accepted and is written."""
+        ...
+
+    def assess(
+        self, command: GateCommand, band: Band | None, before: Reading, after: Reading, history: History
+    ) -> Outcome:
+        """Compare a measurement with the band. Raises nothing."""
+        ...
+
+    @property
+    def stop_band(self) -> float:
+        """The deviation at which a replay stops, in units of the half width of the band."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepView:
+    """One step as an operator sees it: decided (`after` None), and then measured."""
+
+    number: int
+    steps: int
+    command: GateCommand
+    verdict: Verdict
+    before: Reading
+    after: Reading | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of a write for its roll-back: the beam before it, and the half width of its band."""
+
+    step: Step
+    before: Reading
+    half: NDArray[np.float64]
+
+
+@dataclass
+class GatedSteps:
+    """The gate of one replay (`StepGate`): it holds what changes from step to step, all of which is immutable.
+
+    `patience_s` bounds the time for which a PV that answers may not follow in a roll-back.
+    """
+
+    commands: PlanCommands
+    machine: MachineClient
+    meter: Meter
+    rules: GateRules
+    predictor: Predicts | None
+    clock: WallClock
+    timeout_s: float = 5.0
+    patience_s: float = 60.0
+    history: History = field(default_factory=History)
+    observer: Callable[[StepView], None] = lambda view: None
+    #: Remarks of a roll-back that could not be compared with the beam.
+    remarks: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._kept: list[_Kept] = []
+        self._units: dict[str, str] = {}
+        self._sent_s: dict[str, float] = {}
+        self._decided: StepView | None = None
+
+    def permit(self, number: int, at: float) -> tuple[PlanPart, Mapping[str, object]]:
+        """See `StepGate`."""
+        step = self.commands.plan.steps[number]
+        whole = self.commands.command(number, at, step.target)
+        rest = abs(step.target - at)
+        largest = self.rules.largest_step(whole, self.history)
+        if self.commands.is_whole(number) or not 0.0 < largest:
+            largest = rest
+        for halving in range(MAX_HALVINGS + 1):
+            command = whole
+            if rest > largest * (1.0 + 1e-9):
+                command = self.commands.command(number, at, at + math.copysign(largest, step.target - at))
+            self.pace(command.step)
+            verdict, before = self.judge(command)
+            last = halving == MAX_HALVINGS or self.commands.is_whole(number)
+            if verdict.accepted or last or not all(reason.code in BY_SIZE for reason in verdict.reasons):
+                break
+            largest = min(largest, rest) / 2.0
+        self._decided = StepView(number, len(self.commands.plan.steps), command, verdict, before)
+        self.observer(self._decided)
+        if not verdict.accepted:
+            raise ReplayError("refused by the gate: " + "; ".join(reason.text for reason in verdict.reasons))
+        band = verdict.band
+        half = _half_width(band) if band is not None else np.zeros(0)
+        self._kept.append(_Kept(command.step, before, half))
+        now = self.clock.monotonic()
+        self.history = self.rules.sent(command, self.history, now)
+        self._sent_s[command.step.pv] = now
+        moves = {**command.moves, command.step.pv: command.step.target, command.step.readback: command.step.target}
+        return PlanPart(number, command.step, moves), {
+            "margin": verdict.margin if math.isfinite(verdict.margin) else None,
+            "not_checked": list(verdict.not_checked),
+            "reading": StoredReading.of(before).model_dump(),
+            "band": None if band is None else stored_band(band, before).model_dump(),
+        }
+
+    def judge(self, command: GateCommand) -> tuple[Verdict, Reading]:
+        """Read the machine and decide about a command. Raises MachineError."""
+        state = self._state(command)
+        return self.rules.decide(command, state, self.predictor, self.history), state.reading
+
+    def compare(self, part: PlanPart) -> Mapping[str, object]:
+        """See `StepGate`. Raises ReplayError with all reasons for which the replay must stop."""
+        decided = self._decided
+        assert decided is not None, "permit comes before compare"
+        after = self.meter.measure()
+        outcome = self.rules.assess(decided.command, decided.verdict.band, decided.before, after, self.history)
+        self.history = outcome.history
+        view = StepView(
+            decided.number, decided.steps, decided.command, decided.verdict, decided.before, after, outcome
+        )
+        self.observer(view)
+        if outcome.reasons:
+            raise ReplayError(
+                f"command {part.step.sequence}, {part.step.pv}: " + "; ".join(each.text for each in outcome.reasons)
+            )
+        if self.predictor is not None and decided.verdict.band is not None:
+            settings = self.commands.settings(part.number, part.step.start)
+            changes = {key: new for key, (_, new) in decided.command.changes.items()}
+            self.predictor = self.predictor.observe(settings, changes, decided.verdict.band, after)
+        return {"after": StoredReading.of(after).model_dump(), "share": _number(outcome.share)}
+
+    def pace(self, step: Step) -> None:
+        """See `StepGate`."""
+        rate = self.rules.rate(step.pv)
+        due = self._sent_s.get(step.pv, -math.inf) + abs(step.target - step.start) / rate if rate > 0.0 else 0.0
+        while (rest := due - self.clock.monotonic()) > 0.0:
+            self.clock.sleep(min(rest, 1.0))
+        self._sent_s[step.pv] = self.clock.monotonic()
+
+    def put_back(self, step: Step) -> None:
+        """See `StepGate`. Without a beam, settings alone are compared, and `remarks` says so."""
+        where = [n for n, kept in enumerate(self._kept) if kept.step == step]
+        if not where:
+            return
+        kept = self._kept[where[-1]]
+        try:
+            after = self.meter.measure()
+        except MissedError as error:
+            self.remarks.append(f"{step.pv}: put back without a look at the beam: {error}")
+            del self._kept[where[-1]]
+            return
+        beside = _beside(kept.before, after, kept.half)
+        if not beside <= self.rules.stop_band:
+            raise FrozenError(
+                f"{step.pv} is back at {step.start:.9g} {step.unit}, but the beam is not where it was before: "
+                f"{beside:.2g} half widths of its band away ({self.rules.stop_band:g} are allowed)"
+            )
+        del self._kept[where[-1]]
+
+    def recall(self, written: Sequence[WrittenPart]) -> None:
+        """Take over what an earlier process has written, for its roll-back."""
+        for part in written:
+            if part.reading is not None and part.band is not None:
+                half = 0.5 * (np.array(part.band.upper) - np.array(part.band.lower))
+                self._kept.append(_Kept(part.step, part.reading.reading(), half))
+
+    def _state(self, command: GateCommand) -> MachineState:
+        step = command.step
+        names = dict.fromkeys((*(start.pv for start in self.commands.plan.starts), step.pv, step.readback))
+        reading = self.meter.read()
+        states = self.machine.get_all(tuple(names), self.timeout_s)
+        low, high = self.machine.limits(step.pv, self.timeout_s)
+        now = self.clock.monotonic()
+        pvs = {
+            pv: PvReading(state.value, state.severity, state.stamp_ns, True, now, self._unit(pv))
+            for pv, state in states.items()
+        }
+        own = states[step.pv]
+        pvs[step.pv] = PvReading(own.value, own.severity, own.stamp_ns, True, now, self._unit(step.pv), low, high)
+        for pv, state in self.meter.states.items():
+            pvs[pv] = PvReading(state.value, state.severity, state.stamp_ns, True, now)
+        settings = self.commands.settings(command.number, step.start)
+        return MachineState(pvs, settings, reading, self.clock.time_ns(), now)
+
+    def _unit(self, pv: str) -> str:
+        if pv not in self._units:
+            self._units[pv] = self.machine.unit(pv, self.timeout_s)
+        return self._units[pv]
+
+
+def stored_band(band: Band, before: Reading) -> StoredBand:
+    """Keep the part of a band that a measurement shows."""
+    count = before.orbit.size + before.tune.size
+    return StoredBand(
+        expected=tuple(map(float, band.expected[:count])),
+        lower=tuple(map(float, band.lower[:count])),
+        upper=tuple(map(float, band.upper[:count])),
+    )
+
+
+def share_of_band(band: Band, after: Reading) -> float:
+    """Find the largest deviation from the expected value, in half widths: (up to 1: inside). Infinite if not shown."""
+    half = _half_width(band)[band.measured]
+    deviation = np.abs(values_of(band, after) - band.expected)[band.measured]
+    return float(np.max(np.where(np.isfinite(deviation), deviation / half, np.inf), initial=0.0))
+
+
+def _half_width(band: Band) -> NDArray[np.float64]:
+    half: NDArray[np.float64] = 0.5 * (band.upper - band.lower)
+    return half
+
+
+def _beside(before: Reading, after: Reading, half: NDArray[np.float64]) -> float:
+    """Find the largest difference of two readings in half widths of a band; what either does not show is left out."""
+    values = [np.concatenate((each.orbit[:, 0], each.orbit[:, 1], each.tune)) for each in (before, after)]
+    difference = np.abs(values[1] - values[0])
+    shown = np.isfinite(difference) & np.isfinite(half[: difference.size]) & (half[: difference.size] > 0.0)
+    return float(np.max(difference[shown] / half[: difference.size][shown], initial=0.0))
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
