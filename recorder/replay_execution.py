@@ -162,7 +162,10 @@ def carry_out(
 
 
 class Replay:
-    """A replay: steps that were `done`, and what was `written`, which a resumed one has from an earlier process."""
+    """A replay: steps that were `done`, and what was `written`, which a resumed one has from an earlier process.
+
+    `check` is that of the roll-back, if it is not the gate's.
+    """
 
     def __init__(
         self,
@@ -176,6 +179,7 @@ class Replay:
         gate: StepGate | None = None,
         written: Sequence[Written] = (),
         done: int = 0,
+        check: PutBackCheck | None = None,
     ) -> None:
         self.plan = plan
         self.machine = machine
@@ -185,18 +189,20 @@ class Replay:
         self.clock = clock
         self.taken_over = taken_over
         self.gate = gate
+        self.check = check if check is not None else gate
         self.watch = StartWatch(plan, machine, options.limits, options.timeout_s)
         self.verifier = Verifier(machine, options.limits, options.timeout_s, options.settle_s, clock)
         self.written: list[Written] = list(written)
         self.done = done
 
-    def all(self, uninterrupted: Callable[[], object]) -> Result:
-        """Go forward, and on any failure back."""
+    def all(self, uninterrupted: Callable[[], object], before: Callable[[], None] = lambda: None) -> Result:
+        """Go forward, and on any failure, also of what is to be done `before`, back."""
         failure = "unexpected error"
         restored: tuple[str, ...] = ()
         left: tuple[str, ...] = ()
         frozen = ""
         try:
+            before()
             self.forward()
             failure = ""
         except KeyboardInterrupt:
@@ -209,6 +215,11 @@ class Replay:
         if not failure:
             self.audit.note("end", {"done": self.done, "status": "done"})
         return Result(self.done, failure, restored, left, frozen)
+
+    def put_back(self, reason: str, uninterrupted: Callable[[], object]) -> Result:
+        """Go back, for a reason."""
+        restored, left, frozen = self.back(reason, uninterrupted)
+        return Result(self.done, reason, restored, left, frozen)
 
     def forward(self) -> None:
         """Write all steps that are not done. Raises MachineError, ReplayError."""
@@ -232,8 +243,8 @@ class Replay:
             part, permitted = PlanPart(number, self.plan.steps[number], self.watch.moved_by(number)), {}
         step = part.step
         shown, before = self._check_start_of(step)
-        self.audit.note("write", {**facts(step), "number": number, "step": asdict(step), "shown": shown, "put_back": before,
-                                  **permitted})  # fmt: skip
+        known = {"number": number, "step": asdict(step), "shown": shown, "put_back": before}
+        self.audit.note("write", {**facts(step), **known, **permitted})
         self.report("write", step, "")
         self.written.append(Written(step, shown, before, number=number))
         self.machine.put(step.pv, step.target, self.options.timeout_s)
@@ -246,10 +257,8 @@ class Replay:
             self.audit.note("measured", {**facts(step), **self.gate.compare(part)})
         return step.target
 
-    def back(
-        self, failure: str, uninterrupted: Callable[[], object]
-    ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-        """Put back in reverse order; return the PVs restored, those left with their values, why nothing more is sent."""
+    def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Put back in reverse order; return PVs restored, those left with their values, why nothing more is sent."""
         roll_back = RollBack(
             self.written,
             self.machine,
@@ -259,7 +268,7 @@ class Replay:
             self.report,
             self.clock,
             self.taken_over,
-            self.gate,
+            self.check,
         )
         begun = False
         while True:
@@ -282,7 +291,8 @@ class Replay:
     def _moved_besides(self) -> list[str]:
         """List PVs that steps changed without writing them, as an optics changes supplies, and that are not back."""
         own = {pv for w in self.written for pv in (w.step.pv, w.step.readback)}
-        besides = {pv for number in {w.number for w in self.written} for pv in self.watch.moved_by(number)} - own
+        numbers = {w.number for w in self.written if w.number < len(self.plan.steps)}
+        besides = {pv for number in numbers for pv in self.watch.moved_by(number)} - own
         left = []
         for start in self.plan.starts:
             if start.pv in besides:

@@ -148,4 +148,3 @@ class BeamMeter:
 
 def _shows(state: PvState) -> bool:
     return state.severity < INVALID and np.isfinite(state.value)
-

@@ -4,7 +4,7 @@ It is not machine protection and must not be counted as such.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from gnomon.recorder.bounds import Band, Predicts, Reading, values_of
 from gnomon.recorder.gating import Code, GateCommand, History, MachineState, PvReading, Reason, Verdict
-from gnomon.recorder.recorder_errors import FrozenError, MissedError, ReplayError
+from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_execution import PlanPart
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.replaying.beam_meter import Meter
+from gnomon.recorder.replaying.beam_put_back import BeamPutBack
 from gnomon.recorder.replaying.commands_of_plan import PlanCommands
-from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading, WrittenPart
+from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading
 from gnomon.recorder.verifying import WallClock
 
 __all__ = ["GateRules", "GatedSteps", "Outcome", "StepView"]
@@ -92,21 +93,9 @@ class StepView:
     outcome: Outcome | None = None
 
 
-@dataclass(slots=True)
-class _Kept:
-    """What is kept of a write for its roll-back: the beam before it, and the half width of its band."""
-
-    step: Step
-    before: Reading
-    half: NDArray[np.float64]
-
-
 @dataclass
 class GatedSteps:
-    """The gate of one replay (`StepGate`): it holds what changes from step to step, all of which is immutable.
-
-    `patience_s` bounds the time for which a PV that answers may not follow in a roll-back.
-    """
+    """The gate of one replay (`StepGate`): it holds what changes from step to step, all of which is immutable."""
 
     commands: PlanCommands
     machine: MachineClient
@@ -118,13 +107,10 @@ class GatedSteps:
     patience_s: float = 60.0
     history: History = field(default_factory=History)
     observer: Callable[[StepView], None] = lambda view: None
-    #: Remarks of a roll-back that could not be compared with the beam.
-    remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._kept: list[_Kept] = []
+        self.way_back = BeamPutBack(self.meter, self.rules.rate, self.rules.stop_band, self.clock, self.patience_s)
         self._units: dict[str, str] = {}
-        self._sent_s: dict[str, float] = {}
         self._decided: StepView | None = None
 
     def permit(self, number: int, at: float) -> tuple[PlanPart, Mapping[str, object]]:
@@ -133,13 +119,13 @@ class GatedSteps:
         whole = self.commands.command(number, at, step.target)
         rest = abs(step.target - at)
         largest = self.rules.largest_step(whole, self.history)
-        if self.commands.is_whole(number) or not 0.0 < largest:
+        if self.commands.is_whole(number) or not largest > 0.0:
             largest = rest
         for halving in range(MAX_HALVINGS + 1):
             command = whole
             if rest > largest * (1.0 + 1e-9):
                 command = self.commands.command(number, at, at + math.copysign(largest, step.target - at))
-            self.pace(command.step)
+            self.way_back.wait_for_rate(command.step)
             verdict, before = self.judge(command)
             last = halving == MAX_HALVINGS or self.commands.is_whole(number)
             if verdict.accepted or last or not all(reason.code in BY_SIZE for reason in verdict.reasons):
@@ -150,11 +136,10 @@ class GatedSteps:
         if not verdict.accepted:
             raise ReplayError("refused by the gate: " + "; ".join(reason.text for reason in verdict.reasons))
         band = verdict.band
-        half = _half_width(band) if band is not None else np.zeros(0)
-        self._kept.append(_Kept(command.step, before, half))
-        now = self.clock.monotonic()
-        self.history = self.rules.sent(command, self.history, now)
-        self._sent_s[command.step.pv] = now
+        if band is not None:
+            self.way_back.remember(command.step, before, _half_width(band))
+        self.history = self.rules.sent(command, self.history, self.clock.monotonic())
+        self.way_back.sent(command.step.pv)
         moves = {**command.moves, command.step.pv: command.step.target, command.step.readback: command.step.target}
         return PlanPart(number, command.step, moves), {
             "margin": verdict.margin if math.isfinite(verdict.margin) else None,
@@ -175,9 +160,7 @@ class GatedSteps:
         after = self.meter.measure()
         outcome = self.rules.assess(decided.command, decided.verdict.band, decided.before, after, self.history)
         self.history = outcome.history
-        view = StepView(
-            decided.number, decided.steps, decided.command, decided.verdict, decided.before, after, outcome
-        )
+        view = StepView(decided.number, decided.steps, decided.command, decided.verdict, decided.before, after, outcome)
         self.observer(view)
         if outcome.reasons:
             raise ReplayError(
@@ -189,40 +172,33 @@ class GatedSteps:
             self.predictor = self.predictor.observe(settings, changes, decided.verdict.band, after)
         return {"after": StoredReading.of(after).model_dump(), "share": _number(outcome.share)}
 
+    def made(self, number: int, step: Step) -> Mapping[str, float]:
+        """Count a write that an earlier process has made; return the PVs of the start state that it moved."""
+        command = self.commands.command(number, step.start, step.target)
+        self.history = self.rules.sent(command, self.history, self.clock.monotonic())
+        self.way_back.sent(step.pv)
+        return command.moves
+
+    def compare_stored(self, step: Step, before: StoredReading | None, band: StoredBand | None) -> None:
+        """Measure, and compare with the band that an earlier process has predicted. Raises ReplayError."""
+        if before is None or band is None:
+            raise ReplayError(f"{step.pv}: the prediction for the last write is lost")
+        after = self.meter.measure()
+        values = np.concatenate((after.orbit[:, 0], after.orbit[:, 1], after.tune))
+        low, high = np.array(band.lower), np.array(band.upper)
+        with np.errstate(invalid="ignore"):
+            share = np.abs(values - np.array(band.expected)) / (0.5 * (high - low))
+        known = np.isfinite(high - low)
+        if not (known.any() and np.all(share[known] <= self.rules.stop_band)):
+            raise ReplayError(f"{step.pv}: after the last write, the beam is not where it was predicted")
+
     def pace(self, step: Step) -> None:
         """See `StepGate`."""
-        rate = self.rules.rate(step.pv)
-        due = self._sent_s.get(step.pv, -math.inf) + abs(step.target - step.start) / rate if rate > 0.0 else 0.0
-        while (rest := due - self.clock.monotonic()) > 0.0:
-            self.clock.sleep(min(rest, 1.0))
-        self._sent_s[step.pv] = self.clock.monotonic()
+        self.way_back.pace(step)
 
     def put_back(self, step: Step) -> None:
-        """See `StepGate`. Without a beam, settings alone are compared, and `remarks` says so."""
-        where = [n for n, kept in enumerate(self._kept) if kept.step == step]
-        if not where:
-            return
-        kept = self._kept[where[-1]]
-        try:
-            after = self.meter.measure()
-        except MissedError as error:
-            self.remarks.append(f"{step.pv}: put back without a look at the beam: {error}")
-            del self._kept[where[-1]]
-            return
-        beside = _beside(kept.before, after, kept.half)
-        if not beside <= self.rules.stop_band:
-            raise FrozenError(
-                f"{step.pv} is back at {step.start:.9g} {step.unit}, but the beam is not where it was before: "
-                f"{beside:.2g} half widths of its band away ({self.rules.stop_band:g} are allowed)"
-            )
-        del self._kept[where[-1]]
-
-    def recall(self, written: Sequence[WrittenPart]) -> None:
-        """Take over what an earlier process has written, for its roll-back."""
-        for part in written:
-            if part.reading is not None and part.band is not None:
-                half = 0.5 * (np.array(part.band.upper) - np.array(part.band.lower))
-                self._kept.append(_Kept(part.step, part.reading.reading(), half))
+        """See `StepGate`."""
+        self.way_back.put_back(step)
 
     def _state(self, command: GateCommand) -> MachineState:
         step = command.step
@@ -268,14 +244,6 @@ def share_of_band(band: Band, after: Reading) -> float:
 def _half_width(band: Band) -> NDArray[np.float64]:
     half: NDArray[np.float64] = 0.5 * (band.upper - band.lower)
     return half
-
-
-def _beside(before: Reading, after: Reading, half: NDArray[np.float64]) -> float:
-    """Find the largest difference of two readings in half widths of a band; what either does not show is left out."""
-    values = [np.concatenate((each.orbit[:, 0], each.orbit[:, 1], each.tune)) for each in (before, after)]
-    difference = np.abs(values[1] - values[0])
-    shown = np.isfinite(difference) & np.isfinite(half[: difference.size]) & (half[: difference.size] > 0.0)
-    return float(np.max(difference[shown] / half[: difference.size][shown], initial=0.0))
 
 
 def _number(value: float) -> float | None:

@@ -34,7 +34,7 @@ async def ready(_: object) -> None:
 if __name__ == "__main__":
     undefined = ChannelAlarm(status=AlarmStatus.UDF, severity=AlarmSeverity.INVALID_ALARM)
     pvs = {
-        "c:set": Setpoint(value=1.0, lower_ctrl_limit=0.0, upper_ctrl_limit=10.0),
+        "c:set": Setpoint(value=1.0, lower_ctrl_limit=0.0, upper_ctrl_limit=10.0, units="A"),
         "c:rdbk": readback,
         "c:free": ChannelDouble(value=2.0),
         "c:bad": ChannelDouble(value=3.0, alarm=undefined),
