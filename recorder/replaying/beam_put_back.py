@@ -19,7 +19,7 @@ __all__ = ["BeamPutBack"]
 
 @dataclass(slots=True)
 class _Kept:
-    """What is kept of a write for its roll-back: the beam before it, and the half width of its band."""
+    """The beam before a write, and the half width of its band."""
 
     step: Step
     before: Reading

@@ -59,7 +59,7 @@ def resume(
 ) -> Result:
     """Go on with a replay whose process has ended; a write that was on its way is first looked for on the machine.
 
-    The trust region begins anew. Raises ReplayError if the replay is over or was being put back.
+    The trust region restarts at its first size. Raises ReplayError if the replay is over or was being put back.
     """
     state = kept.state
     if state.status is not Status.RUNNING:

@@ -90,7 +90,7 @@ FAULTS = ("wrong polarity", "doubled scale", "stuck magnet", "held monitor", "sw
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_does_not_come_as_predicted_stops_it_after_one_write_and_all_goes_back(fault: str) -> None:
+def test_a_fault_is_found_after_one_write_and_all_goes_back(fault: str) -> None:
     run = Gated()
     pv = PLAN.steps[0].pv
     monitor = next(iter(run.machine.monitor))

@@ -168,7 +168,7 @@ def test_a_last_write_that_has_not_done_what_was_predicted_is_put_back(path: Pat
     assert machine.values == machine.start
 
 
-def test_what_is_over_neither_goes_on_nor_back(path: Path) -> None:
+def test_a_replay_that_is_over_neither_goes_on_nor_back(path: Path) -> None:
     machine = SimulatedMachine(Clock())
     kill(machine, path, events=8)
     go_back(machine, path)
@@ -178,7 +178,7 @@ def test_what_is_over_neither_goes_on_nor_back(path: Path) -> None:
         go_back(machine, path)
 
 
-def test_what_was_frozen_is_put_back_once_the_operator_says_so(path: Path) -> None:
+def test_a_frozen_replay_is_put_back_once_the_operator_says_so(path: Path) -> None:
     machine = SimulatedMachine(Clock())
 
     def misalign(pv: str, value: float) -> None:

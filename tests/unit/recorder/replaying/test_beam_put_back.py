@@ -1,0 +1,63 @@
+"""The beam must be back with the settings, within the band of the step; the rate holds on the way back, too."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gnomon.recorder.bounds import Reading
+from gnomon.recorder.recorder_errors import FrozenError, MissedError
+from gnomon.recorder.replaying.beam_put_back import BeamPutBack
+from unit.recorder.fake_machine import FakeClock, step
+
+BEFORE = Reading(np.array([[0.1, 0.2], [0.0, np.nan]]), np.array([0.2, 0.3]), 0, 100.0, 5.0)
+HALF = np.array([0.01, 0.01, 0.01, np.inf, 1e-4, 1e-4])
+ONE = step("A", 10.0, 15.0)
+
+
+class Meter:
+    def __init__(self, now: Reading | None) -> None:
+        self.now = now
+
+    def measure(self) -> Reading:
+        if self.now is None:
+            raise MissedError("there is no beam")
+        return self.now
+
+
+def check(now: Reading | None) -> BeamPutBack:
+    made = BeamPutBack(Meter(now), lambda pv: 2.0, 1.5, FakeClock())  # type: ignore[arg-type]
+    made.remember(ONE, BEFORE, HALF)
+    return made
+
+
+def moved(x_mm: float = 0.0, tune: float = 0.0) -> Reading:
+    return replace(BEFORE, orbit=BEFORE.orbit + [[x_mm, 0.0], [0.0, 0.0]], tune=BEFORE.tune + tune)
+
+
+@pytest.mark.parametrize("now", [moved(0.0149), moved(-0.0149), moved(tune=1.4e-4)])
+def test_a_beam_within_the_stop_band_is_back(now: Reading) -> None:
+    made = check(now)
+    made.put_back(ONE)
+    assert not made.remarks
+
+
+@pytest.mark.parametrize("now", [moved(0.0151), moved(-0.0151), moved(tune=-1.6e-4)])
+def test_a_beam_beyond_it_freezes(now: Reading) -> None:
+    with pytest.raises(FrozenError, match="A:set is back at 10 A, but the beam is not where it was before"):
+        check(now).put_back(ONE)
+
+
+def test_without_a_beam_or_a_measurement_before_it_is_said_that_nobody_looked() -> None:
+    made = check(None)
+    made.put_back(ONE)
+    made.put_back(ONE)
+    assert ["no beam" in made.remarks[0], "nothing was measured before" in made.remarks[1]] == [True, True]
+
+
+def test_a_pv_keeps_its_rate() -> None:
+    made = check(BEFORE)
+    made.pace(ONE)
+    assert made.clock.monotonic() == 0.0
+    made.pace(ONE)
+    assert made.clock.monotonic() == pytest.approx(2.5)
