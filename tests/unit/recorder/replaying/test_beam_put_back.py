@@ -32,7 +32,7 @@ def check(now: Reading | None) -> BeamPutBack:
 
 
 def moved(x_mm: float = 0.0, tune: float = 0.0) -> Reading:
-    return replace(BEFORE, orbit=BEFORE.orbit + [[x_mm, 0.0], [0.0, 0.0]], tune=BEFORE.tune + tune)
+    return replace(BEFORE, orbit=BEFORE.orbit + np.array([[x_mm, 0.0], [0.0, 0.0]]), tune=BEFORE.tune + tune)
 
 
 @pytest.mark.parametrize("now", [moved(0.0149), moved(-0.0149), moved(tune=1.4e-4)])
