@@ -123,7 +123,7 @@ class SimulatedMachine:
         drive = [self.polarity.get(s.name, 1.0) * self.actual(s.name) for s in steerers()]
         noise = self.rng.normal(0.0, NOISE_MM, response().shape[1])
         noise[-2:] *= 1e-2
-        shown = np.asarray(drive) @ response() + noise
+        shown: NDArray[np.float64] = np.asarray(drive) @ response() + noise
         shown[-2:] += (0.178, 0.232)
         return shown
 
