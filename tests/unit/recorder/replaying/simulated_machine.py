@@ -121,7 +121,7 @@ class SimulatedMachine:
     def orbit(self) -> NDArray[np.float64]:
         """Orbit x, y and tunes as they are, with noise."""
         drive = [self.polarity.get(s.name, 1.0) * self.actual(s.name) for s in steerers()]
-        noise = self.rng.normal(0.0, NOISE_MM, response().shape[1])
+        noise: NDArray[np.float64] = NOISE_MM * self.rng.standard_normal(response().shape[1:])
         noise[-2:] *= 1e-2
         shown: NDArray[np.float64] = np.asarray(drive) @ response() + noise
         shown[-2:] += (0.178, 0.232)
