@@ -15,6 +15,9 @@ from gnomon.recorder.verifying import Clock, Verifier
 #: Time before another try to put back a value [s]: the first one, and the longest.
 RETRY_S, MAX_RETRY_S = 1.0, 10.0
 
+#: Number of times that a PV is put back once more because it has changed since.
+MAX_AGAIN = 3
+
 #: Value that presses a button.
 PRESSED = 1.0
 
@@ -22,7 +25,7 @@ PRESSED = 1.0
 Report = Callable[[str, Step, str], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Written:
     """A step that was sent: its setpoint's value `shown` before, the value to put back, and why it is not back yet.
 
@@ -46,8 +49,8 @@ class PutBackCheck(Protocol):
         """Wait until the allowed rate permits the next write of a PV."""
         ...
 
-    def put_back(self, step: Step) -> None:
-        """Compare the beam with that before the write that was just taken back.
+    def put_back(self, steps: Sequence[Step]) -> None:
+        """Compare the beam with that before the writes that were just taken back, the last one first.
 
         Raises FrozenError if it is another one, MachineError if it cannot be told yet.
         """
@@ -76,6 +79,7 @@ class RollBack:
     ) -> None:
         self._check = check
         self._missing_since: dict[str, float] = {}
+        self._again: dict[str, int] = {}
         self._pending = list(reversed(written))
         self._first = {w.step.pv: w for w in reversed(written)}
         self._machine = machine
@@ -130,16 +134,17 @@ class RollBack:
         """Try all pending steps once, the latest first; True if any of them is done."""
         got_on = False
         waiting: set[str] = set()
-        for written in list(self._pending):
+        for latest in list(self._pending):
             if self._taken_over():
                 return got_on
-            step = written.step
-            if step.pv in waiting:
+            step = latest.step
+            if step.pv in waiting or latest not in self._pending:
                 continue
             try:
-                foreign = self._put_back(written)
+                parts = self._to_put_back(latest)
+                foreign = self._put_back(parts)
             except FrozenError:
-                written.trouble = written.trouble or "put back, but the beam is not as it was"
+                latest.trouble = latest.trouble or "put back, but the beam is not as it was"
                 raise
             except MissedError as error:
                 trouble = str(error)
@@ -156,20 +161,38 @@ class RollBack:
                         self._leave(mine, foreign)
                     waiting.add(step.pv)
                 else:
-                    self._pending.remove(written)
-                    self.restored.append(step.pv)
-                    self.note("restored", facts(step))
-                    self._tell("restored", step, "")
+                    for part in parts:
+                        self._pending.remove(part)
+                        self.restored.append(part.step.pv)
+                        self.note("restored", facts(part.step))
+                        self._tell("restored", part.step, "")
                 continue
             waiting.add(step.pv)
-            if trouble != written.trouble:
-                written.trouble = trouble
-                self.note("waiting", {**facts(step), "put_back": written.before, "reason": trouble})
+            if trouble != latest.trouble:
+                latest.trouble = trouble
+                self.note("waiting", {**facts(step), "put_back": latest.before, "reason": trouble})
                 self._tell("waiting", step, trouble)
         return got_on
 
-    def _put_back(self, written: Written) -> str:
-        """Put one step back; return the reason if someone else has set the PV. Raises MachineError to try again."""
+    def _to_put_back(self, latest: Written) -> Sequence[Written]:
+        """List the writes to take back with one put: the last one of a PV, or all if the PV is where it began already.
+
+        A server that was started again has the values of its start: going down the steps would move it away first.
+        """
+        mine = [w for w in self._pending if w.step.pv == latest.step.pv]
+        first = mine[-1]
+        if first is latest or first is not self._first[first.step.pv] or first.step.back_pv:
+            return (latest,)
+        stands = self._machine.get(first.step.pv, self._verifier.timeout_s).value
+        tolerance = tolerance_of(first.step.range, abs(first.step.target - first.step.start), self._limits)
+        return mine if abs(stands - first.before) <= tolerance else (latest,)
+
+    def _put_back(self, parts: Sequence[Written]) -> str:
+        """Put steps back, to before the last of `parts`; return the reason if someone else has set the PV.
+
+        Raises MachineError to try again.
+        """
+        written = parts[-1]
         step = written.step
         stands = self._machine.get(step.pv, self._verifier.timeout_s).value
         if not self._is_ours(step, stands):
@@ -185,8 +208,41 @@ class RollBack:
             self._machine.put(step.pv, written.before, self._verifier.timeout_s)
         self._verifier.verify(step, step.start)
         if self._check is not None:
-            self._check.put_back(step)
+            try:
+                self._check.put_back(tuple(part.step for part in parts))
+            except FrozenError:
+                if not self._others_stand_elsewhere(parts):
+                    raise
         return ""
+
+    def _others_stand_elsewhere(self, parts: Sequence[Written]) -> bool:
+        """Look for another PV of ours that explains a beam that is not back: a late write, or a server's restart.
+
+        One that was put back and has changed since is pending again, a few times. Raises MachineError if one does not
+        answer.
+        """
+        found = False
+        for pv, first in self._first.items():
+            mine = [w for w in self._pending if w.step.pv == pv and w not in parts]
+            if pv == parts[-1].step.pv or (not mine and pv not in self.restored):
+                continue
+            try:
+                self._verifier.look(
+                    (mine[0] if mine else first).step, mine[0].step.target if mine else first.step.start
+                )
+            except MissedError as error:
+                if not mine:
+                    if self._again.get(pv, 0) >= MAX_AGAIN:
+                        continue
+                    self._again[pv] = self._again.get(pv, 0) + 1
+                    self._pend_again(pv, str(error))
+                found = True
+        return found
+
+    def _pend_again(self, pv: str, trouble: str) -> None:
+        self.restored = [name for name in self.restored if name != pv]
+        self._first[pv].trouble = trouble
+        self._pending.append(self._first[pv])
 
     def _lose_patience(self, step: Step, trouble: str) -> None:
         """Raise FrozenError if a PV has answered without following for too long. Without a check, wait on."""
@@ -216,9 +272,7 @@ class RollBack:
             try:
                 self._verifier.look(written.step, written.step.start)
             except MachineError as error:
-                self.restored = [name for name in self.restored if name != pv]
-                written.trouble = str(error)
-                self._pending.append(written)
+                self._pend_again(pv, str(error))
 
     def _leave(self, written: Written, reason: str) -> None:
         step = written.step

@@ -16,14 +16,18 @@ from gnomon.recorder.verifying import Clock
 
 __all__ = ["BeamPutBack"]
 
+#: Part of all readings that may be doubted: with more, it is the beam that has missed.
+SUSPECT = 0.05
+
 
 @dataclass(slots=True)
 class _Kept:
-    """The beam before a write, and the half width of its band."""
+    """The beam before a write, and the half width of its band; `back` once the write was taken back."""
 
     step: Step
     before: Reading
     half: NDArray[np.float64]
+    back: bool = False
 
 
 @dataclass
@@ -31,9 +35,10 @@ class BeamPutBack:
     """`PutBackCheck` by the beam. `rate` gives a PV's largest rate [unit/s].
 
     After a step was taken back, each monitor and tune must be within `stop_band` half widths of the step's band of what
-    it was before. A wrong polarity or a stuck magnet passes: what did not come does not go, either. Without a beam,
-    settings alone are compared, and `remarks` says so. `patience_s` bounds the time for which a PV that answers may not
-    follow.
+    it was before. A wrong polarity or a stuck magnet passes: what did not come does not go, either. While steps are
+    back that were made before others that are not, nothing is compared. A few monitors that alone have missed when the
+    replay stopped are not believed (`suspect`). Without a beam, settings alone are compared; `remarks` says so.
+    `patience_s` bounds the time for which a PV that answers may not follow.
     """
 
     meter: Meter
@@ -43,6 +48,7 @@ class BeamPutBack:
     patience_s: float = 60.0
     remarks: list[str] = field(default_factory=list)
     _kept: list[_Kept] = field(default_factory=list)
+    _suspect: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     _sent_s: dict[str, float] = field(default_factory=dict)
 
     def remember(self, step: Step, before: Reading, half: NDArray[np.float64]) -> None:
@@ -55,6 +61,12 @@ class BeamPutBack:
             if part.reading is not None and part.band is not None:
                 half = 0.5 * (np.array(part.band.upper) - np.array(part.band.lower))
                 self.remember(part.step, part.reading.reading(), half)
+
+    def doubt(self, missed: NDArray[np.bool_]) -> None:
+        """Leave out what has missed its band, in the order of a reading, if it is a small part of all."""
+        if 0 < missed.sum() <= SUSPECT * missed.size:
+            self._suspect = missed
+            self.remarks.append(f"{missed.sum()} readings that alone have missed were not compared on the way back")
 
     def wait_for_rate(self, step: Step) -> None:
         """Wait until the rate permits a step."""
@@ -73,25 +85,43 @@ class BeamPutBack:
         self.wait_for_rate(step)
         self.sent(step.pv)
 
-    def put_back(self, step: Step) -> None:
+    def put_back(self, steps: Sequence[Step]) -> None:
         """See `PutBackCheck`."""
-        where = [n for n, kept in enumerate(self._kept) if kept.step == step]
-        if not where:
-            self.remarks.append(f"{step.pv}: put back without a look at the beam: nothing was measured before")
+        mine = [kept for step in steps if (kept := self._latest(step)) is not None]
+        if not any(kept.step == step for kept in self._kept for step in steps):
+            self.remarks.append(f"{steps[-1].pv}: put back without a look at the beam: nothing was measured before")
             return
-        kept = self._kept[where[-1]]
+        for kept in mine:
+            kept.back = True
         try:
-            after = self.meter.measure()
+            self._compare(steps[-1])
+        except FrozenError:
+            raise
         except MissedError as error:
-            self.remarks.append(f"{step.pv}: put back without a look at the beam: {error}")
-        else:
-            beside = _beside(kept.before, after, kept.half)
-            if not beside <= self.stop_band:
-                raise FrozenError(
-                    f"{step.pv} is back at {step.start:.9g} {step.unit}, but the beam is not where it was before: "
-                    f"{beside:.2g} half widths of its band away ({self.stop_band:g} are allowed)"
-                )
-        del self._kept[where[-1]]
+            self.remarks.append(f"{steps[-1].pv}: put back without a look at the beam: {error}")
+        except BaseException:
+            for kept in mine:
+                kept.back = False  # it is tried again
+            raise
+
+    def _latest(self, step: Step) -> _Kept | None:
+        return next((kept for kept in reversed(self._kept) if kept.step == step and not kept.back), None)
+
+    def _compare(self, step: Step) -> None:
+        first = next(number for number, kept in enumerate(self._kept) if kept.back)
+        if not all(kept.back for kept in self._kept[first:]):
+            return
+        after = self.meter.measure()
+        half = np.maximum.reduce([kept.half for kept in self._kept[first:]])
+        beside = _beside(self._kept[first].before, after, np.where(self._doubted(half.size), np.inf, half))
+        if not beside <= self.stop_band:
+            raise FrozenError(
+                f"{step.pv} is back at {step.start:.9g} {step.unit}, but the beam is not where it was before: "
+                f"{beside:.2g} half widths of its band away ({self.stop_band:g} are allowed)"
+            )
+
+    def _doubted(self, size: int) -> NDArray[np.bool_]:
+        return self._suspect if self._suspect.size == size else np.zeros(size, dtype=bool)
 
 
 def _beside(before: Reading, after: Reading, half: NDArray[np.float64]) -> float:

@@ -4,7 +4,7 @@ It is not machine protection and must not be counted as such.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -163,6 +163,8 @@ class GatedSteps:
         view = StepView(decided.number, decided.steps, decided.command, decided.verdict, decided.before, after, outcome)
         self.observer(view)
         if outcome.reasons:
+            if decided.verdict.band is not None:
+                self.way_back.doubt(_missed(decided.verdict.band, after, self.rules.stop_band))
             raise ReplayError(
                 f"command {part.step.sequence}, {part.step.pv}: " + "; ".join(each.text for each in outcome.reasons)
             )
@@ -196,9 +198,9 @@ class GatedSteps:
         """See `StepGate`."""
         self.way_back.pace(step)
 
-    def put_back(self, step: Step) -> None:
+    def put_back(self, steps: Sequence[Step]) -> None:
         """See `StepGate`."""
-        self.way_back.put_back(step)
+        self.way_back.put_back(steps)
 
     def _state(self, command: GateCommand) -> MachineState:
         step = command.step
@@ -244,6 +246,14 @@ def share_of_band(band: Band, after: Reading) -> float:
 def _half_width(band: Band) -> NDArray[np.float64]:
     half: NDArray[np.float64] = 0.5 * (band.upper - band.lower)
     return half
+
+
+def _missed(band: Band, after: Reading, stop_band: float) -> NDArray[np.bool_]:
+    """Find the readings that are beyond the stop band, in the order of a reading; those that are not shown are not."""
+    values = values_of(band, after)[: after.orbit.size + after.tune.size]
+    with np.errstate(invalid="ignore"):
+        shares = np.abs(values - band.expected[: values.size]) / _half_width(band)[: values.size]
+    return np.isfinite(shares) & (shares > stop_band)
 
 
 def _number(value: float) -> float | None:

@@ -39,8 +39,10 @@ def mls() -> tuple[Ring, tuple[PvSpec, ...]]:
 def steerers() -> tuple[PvSpec, ...]:
     """Setpoints of four supplies that begin at zero."""
     ring, specs = mls()
-    currents = [spec for spec in specs if spec.source == "set" and spec.property == "current"]
-    return tuple([spec for spec in currents if ring.nominal[spec.device, spec.property] == 0.0][:4])
+    currents = [spec for spec in specs if spec.source == "set" and spec.property == "current" and spec.drive]
+    nominal = ring.nominal
+    both_ways = [s for s in currents if s.drive and s.drive[0] < 0.0 < s.drive[1] and not nominal[s.device, s.property]]
+    return tuple(both_ways[:4])
 
 
 @cache

@@ -38,20 +38,20 @@ def moved(x_mm: float = 0.0, tune: float = 0.0) -> Reading:
 @pytest.mark.parametrize("now", [moved(0.0149), moved(-0.0149), moved(tune=1.4e-4)])
 def test_a_beam_within_the_stop_band_is_back(now: Reading) -> None:
     made = check(now)
-    made.put_back(ONE)
+    made.put_back((ONE,))
     assert not made.remarks
 
 
 @pytest.mark.parametrize("now", [moved(0.0151), moved(-0.0151), moved(tune=-1.6e-4)])
 def test_a_beam_beyond_it_freezes(now: Reading) -> None:
     with pytest.raises(FrozenError, match="A:set is back at 10 A, but the beam is not where it was before"):
-        check(now).put_back(ONE)
+        check(now).put_back((ONE,))
 
 
 def test_without_a_beam_or_a_measurement_before_it_is_said_that_nobody_looked() -> None:
     made = check(None)
-    made.put_back(ONE)
-    made.put_back(ONE)
+    made.put_back((ONE,))
+    made.put_back((step("B", 1.0, 2.0),))
     assert ["no beam" in made.remarks[0], "nothing was measured before" in made.remarks[1]] == [True, True]
 
 
@@ -61,3 +61,29 @@ def test_a_pv_keeps_its_rate() -> None:
     assert made.clock.monotonic() == 0.0
     made.pace(ONE)
     assert made.clock.monotonic() == pytest.approx(2.5)
+
+
+def test_nothing_is_compared_while_an_earlier_step_is_back_and_a_later_one_is_not() -> None:
+    made = check(moved(5.0))
+    later = step("B", 1.0, 2.0)
+    made.remember(later, moved(1.0), HALF)
+    made.put_back((ONE,))
+    made.meter.now = BEFORE  # type: ignore[attr-defined]
+    made.put_back((later,))
+    assert not made.remarks
+
+
+def test_a_single_reading_that_has_missed_is_not_believed_and_many_are() -> None:
+    many = replace(BEFORE, orbit=np.zeros((30, 2)))
+    gone = replace(many, orbit=many.orbit + np.where(np.arange(60).reshape(30, 2) == 7, 1.0, 0.0))
+    for missed, believed in ((1, False), (30, True)):
+        made = BeamPutBack(Meter(gone), lambda pv: 2.0, 1.5, FakeClock())  # type: ignore[arg-type]
+        made.remember(ONE, many, np.full(62, 0.01))
+        wrong = np.zeros(62, dtype=bool)
+        wrong[[33, *range(missed - 1)]] = True  # y of the fourth monitor
+        made.doubt(wrong)
+        if believed:
+            with pytest.raises(FrozenError):
+                made.put_back((ONE,))
+        else:
+            made.put_back((ONE,))
