@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from gnomon.lattice import lazy_names
 from gnomon.recorder.recorder_errors import (
+    CalibrationError,
     JournalError,
     MachineError,
     RecordingError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BY_FAULT",
+    "CalibrationError",
     "Entry",
     "Filter",
     "Journal",

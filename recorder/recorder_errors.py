@@ -35,5 +35,9 @@ class FrozenError(ReplayError):
     """Putting back did not bring the machine back: nothing more is written, and the operator is called."""
 
 
+class CalibrationError(GnomonError):
+    """A calibration cannot be made, read or used; the text has the reason, and what to do."""
+
+
 class SaveFileError(GnomonError):
     """A file of setpoints cannot be read or written; the text has the file, the place in it, and the reason."""

@@ -2,6 +2,7 @@
 
 from gnomon.propagator.derivatives.kick_derivatives import kick_response
 from gnomon.propagator.derivatives.linear_turn import NoDerivative
+from gnomon.propagator.derivatives.local_derivatives import LocalResponse, local_response
 from gnomon.propagator.derivatives.optics_derivatives import (
     OpticsResponse,
     TuneResponse,
@@ -18,6 +19,7 @@ from gnomon.propagator.derivatives.orbit_derivatives import (
 from gnomon.propagator.derivatives.supply_derivatives import SupplyResponse, fed_by, supplies_of, supply_response
 
 __all__ = [
+    "LocalResponse",
     "NoDerivative",
     "OpticsResponse",
     "OrbitResponse",
@@ -27,6 +29,7 @@ __all__ = [
     "fed_by",
     "frequency_response",
     "kick_response",
+    "local_response",
     "misalignment_response",
     "optics_response",
     "orbit_response",

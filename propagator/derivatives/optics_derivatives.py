@@ -81,7 +81,7 @@ def optics_response(propagate: Propagator, lattice: Lattice) -> OpticsResponse:
     tune, inner = turn.tune_change(moves, own, modes)
     beta = np.empty((len(places), 2, len(names)))
     for mode in range(2):
-        beta[:, mode] = _beta_change(turn, knobs, moves, own, modes, inner, mode, places)
+        beta[:, mode] = beta_change(turn, knobs, moves, own, modes, inner, mode, places)
     above, below = (_orbits(Turn(propagate.program, slot), knobs, places) for slot in (ABOVE, BELOW))
     return OpticsResponse(
         names=names,
@@ -110,7 +110,7 @@ def _orbits(turn: Turn, knobs: Knobs, places: Integers) -> Floats:
     return turn.orbit_change(knobs.elements, turn.vary(knobs)[0], places, POSITIONS)
 
 
-def _beta_change(
+def beta_change(
     turn: Turn, knobs: Knobs, moves: Floats, own: Floats, modes: Modes, inner: Complexes, mode: int, places: Integers
 ) -> Floats:
     """Compute the changes (p, m) of a mode's beta at places: by its eigenvector at the start, and by the maps.

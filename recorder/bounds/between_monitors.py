@@ -1,0 +1,53 @@
+"""The orbit between the monitors: the most likely one with what the monitors show, and how uncertain it is.
+
+The orbit that a machine has beside its model is one of kicks, of displaced quadrupoles and of steerers. With kicks of
+equal variance at all magnets, its covariance between any two places is C = sum of the products of their responses R, and
+the orbit at s, given readings y with the noise D, has the mean C_sm (C_mm + D)^-1 y and the covariance C_ss - C_sm (C_mm
++ D)^-1 C_ms (the conditional of a normal distribution; C. Rasmussen, C. Williams, Gaussian Processes, 2006, eq. 2.23).
+In a straight between two monitors it is the line through both.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.recorder.bounds.effects import Effects
+
+Floats = NDArray[np.float64]
+
+#: Standard deviation of the kicks [rad] whose orbit is interpolated: quadrupoles 0.1 mm beside the beam.
+KICK_RAD = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class BetweenMonitors:
+    """Interpolates orbits: `at` (k, 2 m) from x, y at the monitors [mm] to k coordinates, in mm and mrad.
+
+    `deviation` (k,) is the standard deviation of what is found, the monitors' noise included.
+    """
+
+    at: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, wanted: Floats, shown: Floats, noise: Floats) -> Self:
+        """Make it from responses of the wanted coordinates (k, kicks) and of the monitors (2 m, kicks).
+
+        Both in mm or mrad per rad; `noise` (2 m,) [mm] is infinite for a monitor that is dead.
+        """
+        wanted, shown = KICK_RAD * wanted, KICK_RAD * shown
+        alive = np.isfinite(noise)
+        among = shown[alive] @ shown[alive].T + np.diag(noise[alive] ** 2)
+        cross = wanted @ shown[alive].T
+        weights = np.linalg.solve(among, cross.T).T
+        left = (wanted**2).sum(axis=1) - (weights * cross).sum(axis=1)
+        at = np.zeros((len(wanted), noise.size))
+        at[:, alive] = weights
+        return cls(at, np.sqrt(np.maximum(left, 0.0)))
+
+
+def kick_columns(effects: Effects, orbit: Floats) -> Floats:
+    """Flatten responses (..., 2, elements) to kicks of all magnets: (..., 2 elements), in mm or mrad per rad."""
+    return 1e3 * orbit.reshape(*orbit.shape[:-2], -1)

@@ -1,0 +1,179 @@
+"""Effect of a command on the readings, and its derivatives by the parameters, in closed form.
+
+A gradient that the model does not know kicks in proportion to the change of the orbit there: with R the response of a
+reading to kicks, d(change of reading) / d(b2) = -R_x L (change of x) + R_y L (change of y); a skew gradient mixes the
+planes. (The derivative of an orbit response by gradients in this form: J. Safranek, NIM A 388 (1997) 27; exactly, R
+is linear in the kick and the closed orbit's equation is linear in b2 times x.) A magnet at distance d from the beam
+kicks by L (change of b2) d, and a sextupole there has the gradient 2 b3 d. The tunes change by -/+ beta L (change of
+b2) / 4 pi (E. Courant, H. Snyder, Ann. Phys. 3 (1958) 1), so their derivatives by a gradient are those changes times
+the relative change of beta. Monitors show gain times position in their rolled axes.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import Lattice
+from gnomon.lattice.elements import PARAMETERS
+from gnomon.propagator import BeamState, Propagator
+from gnomon.propagator.derivatives import LocalResponse, local_response
+from gnomon.recorder.bounds.parameters import ParameterKind, ParameterSpace
+
+Floats = NDArray[np.float64]
+
+B2, B3, A2 = (PARAMETERS.index(name) for name in ("b2", "b3", "a2"))
+KICK = tuple(PARAMETERS.index(f"kick_{plane}") for plane in "xy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """A command in the model: changes of the magnets' parameters (elements, 13), and of the orbit.
+
+    `moved` (elements, 2) [m] is the change of the orbit in the middle of the elements with magnets, `orbit` (2,
+    monitors) [m] at the monitors, `place` (elements, 2) the orbit in the elements before. `tune` (2,) is the tunes',
+    `delta` that of the momentum deviation.
+    """
+
+    parameters: Floats
+    moved: Floats
+    place: Floats
+    orbit: Floats
+    tune: Floats
+    delta: float
+
+    @classmethod
+    def between(cls, space: ParameterSpace, lattices: tuple[Lattice, Lattice], beams: tuple[BeamState, ...]) -> Self:
+        """Compare two lattices and their beams."""
+        elements, monitors = space.elements, list(space.ring.monitors)
+        rows = [lattice.parameters(tuple(elements.tolist())) for lattice in lattices]
+        middle = [0.5 * (beam.orbit[elements] + beam.orbit[elements + 1])[:, ::2] for beam in beams]
+        before, after = beams
+        return cls(
+            parameters=rows[1] - rows[0],
+            moved=middle[1] - middle[0],
+            place=middle[0],
+            orbit=(after.orbit[monitors] - before.orbit[monitors])[:, ::2].T,
+            tune=np.asarray(after.tune) - np.asarray(before.tune),
+            delta=after.delta - before.delta,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Derivatives of what monitors and the tune meter show, about one lattice of the model with parameters `values`.
+
+    Rows are x at all monitors [mm], y at all monitors [mm], and both tunes.
+    """
+
+    space: ParameterSpace
+    values: Floats
+    response: LocalResponse
+    kicks: Floats
+    lengths: Floats
+    rows: Floats
+
+    @classmethod
+    def about(cls, propagate: Propagator, space: ParameterSpace, lattice: Lattice, values: Floats) -> Self:
+        """Compute the responses that all derivatives are made of. Raises NoDerivative without a beam."""
+        ring, elements = space.ring, space.elements
+        found = local_response(propagate, lattice, elements, np.array(ring.monitors, dtype=np.int64))
+        shown = space.monitor_errors(values).changes(1e3 * found.orbit[0], 1e3 * found.orbit[2])
+        kicks = np.concatenate((*shown, found.tune_by_kick)).reshape(-1, 2, elements.size)
+        lengths = np.array([ring.elements[i].length or 1.0 for i in elements])
+        return cls(space, values, found, kicks, lengths, lattice.parameters(tuple(elements.tolist())))
+
+    def effect(self, change: Change) -> Floats:
+        """Compute what a command changes in the readings (rows,) with the parameters at `values`.
+
+        To the model's own change come those of kicks that its lattice does not have: of quadrupoles at a distance from
+        the beam, and of steerers that are rolled.
+        """
+        space, values = self.space, self.values
+        x, y = space.monitor_errors(values).changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
+        effect: Floats = np.concatenate((x, y, change.tune))
+        for kind in (ParameterKind.OFFSET_X, ParameterKind.OFFSET_Y, ParameterKind.STEERER_ROLL):
+            part = space.part(values, kind)
+            if part.any():
+                offset = kind != ParameterKind.STEERER_ROLL
+                effect += (self._displaced_gradients(change, kind) if offset else self._rolls(change)) @ part
+        return effect
+
+    def jacobian(self, change: Change) -> Floats:
+        """Compute the derivatives (rows, parameters) of the effect of a command."""
+        space, kinds = self.space, ParameterKind
+        jacobian = np.zeros((len(self.kicks), space.size))
+        normal, skew = self._gradients(change), self._skews(change)
+        quadrupoles, displaced = space.quadrupole_columns, space.displaced_columns
+        own = self._own(change)
+        jacobian[:, space.slices[kinds.GRADIENT]] = normal[:, quadrupoles] * space.gradient_sizes + own
+        jacobian[:, space.slices[kinds.SKEW]] = skew[:, quadrupoles]
+        down = -2e-3 * self.rows[displaced, B3]
+        for kind, of in ((kinds.OFFSET_X, normal), (kinds.OFFSET_Y, skew)):
+            jacobian[:, space.slices[kind]] = of[:, displaced] * down + self._displaced_gradients(change, kind)
+        jacobian[-2:, space.slices[kinds.OFFSET_X]] -= (
+            2e-3 * self.response.tune[:, 0, displaced] * change.parameters[displaced, B3]
+        )
+        gains = np.zeros((len(self.kicks), len(space.supplies)))
+        np.add.at(gains.T, space.supply_of_quadrupole, own.T)
+        jacobian[:, space.slices[kinds.SUPPLY_GAIN]] = gains
+        planes, columns = space.steerer_planes, space.steerer_columns
+        kick = change.parameters[columns, np.array(KICK)[planes]]
+        jacobian[:, space.slices[kinds.STEERER_GAIN]] = self.kicks[:, planes, columns] * kick
+        jacobian[:, space.slices[kinds.STEERER_ROLL]] = self._rolls(change)
+        self._monitors(change, jacobian)
+        return jacobian
+
+    def _gradients(self, change: Change) -> Floats:
+        """Derivatives (rows, elements) by a gradient b2 of each element."""
+        by_kick = np.einsum("rpe,ep->re", self.kicks, change.moved * [-1.0, 1.0] * self.lengths[:, None])
+        found = self.response
+        b2 = change.parameters[:, B2] + 2.0 * self.rows[:, B3] * change.moved[:, 0]
+        b2 = b2 + 2.0 * change.parameters[:, B3] * change.place[:, 0] - self.rows[:, B2] * change.delta
+        relative = found.beta / found.beam.beta[self.space.elements][:, :, None]
+        by_kick[-2:] += np.einsum("ue,eur->ur", found.tune[:, 0] * b2, relative) - change.delta * found.tune[:, 0]
+        return by_kick
+
+    def _skews(self, change: Change) -> Floats:
+        """Derivatives (rows, elements) by a skew gradient a2 of each element."""
+        return np.einsum("rpe,ep->re", self.kicks, change.moved[:, ::-1] * self.lengths[:, None])
+
+    def _own(self, change: Change) -> Floats:
+        """Effect (rows, quadrupoles) of the change of each quadrupole's own gradient."""
+        columns = self.space.quadrupole_columns
+        b2 = change.parameters[columns, B2]
+        kick = b2[:, None] * self.lengths[columns, None] * change.place[columns] * [-1.0, 1.0]
+        own = np.einsum("rpe,ep->re", self.kicks[:, :, columns], kick)
+        own[-2:] += self.response.tune[:, 0, columns] * b2
+        return own
+
+    def _displaced_gradients(self, change: Change, kind: ParameterKind) -> Floats:
+        """Derivatives (rows, displaced) by offsets [mm] of magnets whose gradient changes."""
+        columns = self.space.displaced_columns
+        kick = 1e-3 * self.lengths[columns] * change.parameters[columns, B2]
+        plane, sign = (0, 1.0) if kind == ParameterKind.OFFSET_X else (1, -1.0)
+        return sign * self.kicks[:, plane, columns] * kick
+
+    def _rolls(self, change: Change) -> Floats:
+        """Derivatives (rows, steerers) by rolls of steerers."""
+        planes, columns = self.space.steerer_planes, self.space.steerer_columns
+        kick = change.parameters[columns, np.array(KICK)[planes]]
+        return self.kicks[:, 1 - planes, columns] * kick * np.where(planes == 0, 1.0, -1.0)
+
+    def _monitors(self, change: Change, jacobian: Floats) -> None:
+        """Set the derivatives by gains (relative) and rolls of monitors."""
+        space, kinds = self.space, ParameterKind
+        errors = space.monitor_errors(self.values)
+        x, y = errors.changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
+        count = len(space.ring.monitors)
+        each = np.arange(count)
+        (gain_x, gain_y), roll = errors.gains.T, space.slices[kinds.MONITOR_ROLL].start
+        factor = (
+            1.0 + space.part(self.values, kinds.MONITOR_GAIN_X),
+            1.0 + space.part(self.values, kinds.MONITOR_GAIN_Y),
+        )
+        jacobian[each, space.slices[kinds.MONITOR_GAIN_X].start + each] = x / factor[0]
+        jacobian[count + each, space.slices[kinds.MONITOR_GAIN_Y].start + each] = y / factor[1]
+        jacobian[each, roll + each] = gain_x * y / gain_y
+        jacobian[count + each, roll + each] = -gain_y * x / gain_x
