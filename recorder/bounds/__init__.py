@@ -1,6 +1,7 @@
 """Confidence bounds of the beam after the next command: calibrated, simultaneous, of finite samples.
 
-Pure: no I/O, no EPICS, and nothing that writes to a machine, so that a shadow may import it.
+Pure: no I/O, no EPICS, and nothing that writes to a machine, so that a shadow may import it. `calibrate` makes a
+`CalibrationDocument` of measured commands, `Predictor` bands of it: docs/explanations/confidence_bounds.md.
 """
 
 from typing import TYPE_CHECKING
@@ -9,10 +10,44 @@ from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
     from gnomon.recorder.bounds.band import Band, Kind, Observable, Predicts, Reading, values_of
+    from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, calibrate, noise_of, with_held_out
+    from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, parse_calibration
+    from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest
+    from gnomon.recorder.bounds.conformal import needed
+    from gnomon.recorder.bounds.parameters import Priors
+    from gnomon.recorder.bounds.predictor import Predictor
 
-__all__ = ["Band", "Kind", "Observable", "Predicts", "Reading", "values_of"]
+__all__ = [
+    "Band",
+    "CalibrationDocument",
+    "DataUsed",
+    "Kind",
+    "MeasuredChange",
+    "Noise",
+    "Observable",
+    "Predictor",
+    "Predicts",
+    "Priors",
+    "Reading",
+    "calibrate",
+    "kind_of",
+    "needed",
+    "noise_of",
+    "optics_digest",
+    "parse_calibration",
+    "values_of",
+    "with_held_out",
+]
 
 __getattr__ = lazy_names(
     __name__,
-    dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "values_of"), "band"),
+    {
+        **dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "values_of"), "band"),
+        **dict.fromkeys(("MeasuredChange", "Noise", "calibrate", "noise_of", "with_held_out"), "calibration"),
+        **dict.fromkeys(("CalibrationDocument", "DataUsed", "parse_calibration"), "calibration_document"),
+        **dict.fromkeys(("kind_of", "optics_digest"), "command_kinds"),
+        "needed": "conformal",
+        "Priors": "parameters",
+        "Predictor": "predictor",
+    },
 )

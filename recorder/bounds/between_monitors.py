@@ -1,10 +1,10 @@
 """The orbit between the monitors: the most likely one with what the monitors show, and how uncertain it is.
 
 The orbit that a machine has beside its model is one of kicks, of displaced quadrupoles and of steerers. With kicks of
-equal variance at all magnets, its covariance between any two places is C = sum of the products of their responses R, and
-the orbit at s, given readings y with the noise D, has the mean C_sm (C_mm + D)^-1 y and the covariance C_ss - C_sm (C_mm
-+ D)^-1 C_ms (the conditional of a normal distribution; C. Rasmussen, C. Williams, Gaussian Processes, 2006, eq. 2.23).
-In a straight between two monitors it is the line through both.
+equal variance at all magnets, its covariance between two places is C = R R^T, with the responses R to kicks, and the
+orbit at s, given readings y with the noise D, has the mean C_sm (C_mm + D)^-1 y and the covariance C_ss - C_sm (C_mm +
+D)^-1 C_ms: the conditional of a normal distribution (C. Rasmussen, C. Williams, Gaussian Processes for Machine
+Learning, 2006, ch. 2.2). In a straight between two monitors it is the line through both.
 """
 
 from dataclasses import dataclass

@@ -132,7 +132,8 @@ class CalibrationDocument(_Part):
         for kind, where in space.slices.items():
             if kind in self.mean:
                 mean[where] = self.mean[kind]
-        return Posterior(mean, space.widths, np.array(self.active, dtype=np.int64), unpacked(self.factor, len(self.active)))
+        active = np.array(self.active, dtype=np.int64)
+        return Posterior(mean, space.widths, active, unpacked(self.factor, active.size))
 
     def terms(self) -> Discrepancy:
         """Return the discrepancy."""
@@ -164,7 +165,7 @@ def unpacked(text: str, size: int) -> Floats:
     except (ValueError, zlib.error) as error:
         raise CalibrationError(f"the calibration's factor cannot be read: {error}") from error
     if numbers.size != where[0].size or not np.isfinite(numbers).all():
-        raise CalibrationError(f"the calibration's factor has {numbers.size} numbers, not the {where[0].size} finite ones")
+        raise CalibrationError(f"the calibration's factor is damaged: {numbers.size} of {where[0].size} numbers")
     factor[where] = numbers
     return factor
 
@@ -195,7 +196,8 @@ def parse_calibration(text: str, source: str) -> CalibrationDocument:
         data: Any = json.loads(text)
         document = CalibrationDocument.model_validate(data)
     except (ValueError, ValidationError) as error:
-        raise CalibrationError(f"{printable(source)} is not a calibration: {shorten(printable(str(error)), 300)}") from error
+        reason = shorten(printable(str(error)), 300)
+        raise CalibrationError(f"{printable(source)} is not a calibration: {reason}") from error
     if document.id != document.content_id():
-        raise CalibrationError(f"{printable(source)}: the id is not that of the content: the file was edited or damaged")
+        raise CalibrationError(f"{printable(source)}: the id is not that of the content: it was edited or damaged")
     return document

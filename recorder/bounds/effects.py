@@ -9,7 +9,7 @@ b2) / 4 pi (E. Courant, H. Snyder, Ann. Phys. 3 (1958) 1), so their derivatives 
 the relative change of beta. Monitors show gain times position in their rolled axes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -64,7 +64,9 @@ class Change:
 class Effects:
     """Derivatives of what monitors and the tune meter show, about one lattice of the model with parameters `values`.
 
-    Rows are x at all monitors [mm], y at all monitors [mm], and both tunes.
+    Rows are x at all monitors [mm], y at all monitors [mm], and both tunes. `response` has the monitors, then all
+    elements, as places; `kicks` (rows, 2, elements) is the readings' response to kicks, `lengths` (elements,) [m] those
+    of the elements, `rows` (elements, 13) their parameters.
     """
 
     space: ParameterSpace
@@ -78,11 +80,22 @@ class Effects:
     def about(cls, propagate: Propagator, space: ParameterSpace, lattice: Lattice, values: Floats) -> Self:
         """Compute the responses that all derivatives are made of. Raises NoDerivative without a beam."""
         ring, elements = space.ring, space.elements
-        found = local_response(propagate, lattice, elements, np.array(ring.monitors, dtype=np.int64))
-        shown = space.monitor_errors(values).changes(1e3 * found.orbit[0], 1e3 * found.orbit[2])
+        count = len(ring.monitors)
+        places = np.concatenate((np.array(ring.monitors, dtype=np.int64), np.arange(len(ring.elements))))
+        found = local_response(propagate, lattice, elements, places)
+        shown = space.monitor_errors(values).changes(1e3 * found.orbit[0, :count], 1e3 * found.orbit[2, :count])
         kicks = np.concatenate((*shown, found.tune_by_kick)).reshape(-1, 2, elements.size)
         lengths = np.array([ring.elements[i].length or 1.0 for i in elements])
         return cls(space, values, found, kicks, lengths, lattice.parameters(tuple(elements.tolist())))
+
+    def with_values(self, values: Floats) -> Self:
+        """Return the same derivatives for a machine with other parameters, whose own would differ in second order."""
+        return replace(self, values=values)
+
+    @property
+    def everywhere(self) -> Floats:
+        """Response (4, all elements, 2, elements) [m/rad, rad/rad] of the orbit to kicks."""
+        return self.response.orbit[:, len(self.space.ring.monitors) :]
 
     def effect(self, change: Change) -> Floats:
         """Compute what a command changes in the readings (rows,) with the parameters at `values`.
@@ -127,7 +140,7 @@ class Effects:
 
     def _gradients(self, change: Change) -> Floats:
         """Derivatives (rows, elements) by a gradient b2 of each element."""
-        by_kick = np.einsum("rpe,ep->re", self.kicks, change.moved * [-1.0, 1.0] * self.lengths[:, None])
+        by_kick: Floats = np.einsum("rpe,ep->re", self.kicks, change.moved * [-1.0, 1.0] * self.lengths[:, None])
         found = self.response
         b2 = change.parameters[:, B2] + 2.0 * self.rows[:, B3] * change.moved[:, 0]
         b2 = b2 + 2.0 * change.parameters[:, B3] * change.place[:, 0] - self.rows[:, B2] * change.delta
@@ -137,14 +150,15 @@ class Effects:
 
     def _skews(self, change: Change) -> Floats:
         """Derivatives (rows, elements) by a skew gradient a2 of each element."""
-        return np.einsum("rpe,ep->re", self.kicks, change.moved[:, ::-1] * self.lengths[:, None])
+        skew: Floats = np.einsum("rpe,ep->re", self.kicks, change.moved[:, ::-1] * self.lengths[:, None])
+        return skew
 
     def _own(self, change: Change) -> Floats:
         """Effect (rows, quadrupoles) of the change of each quadrupole's own gradient."""
         columns = self.space.quadrupole_columns
         b2 = change.parameters[columns, B2]
         kick = b2[:, None] * self.lengths[columns, None] * change.place[columns] * [-1.0, 1.0]
-        own = np.einsum("rpe,ep->re", self.kicks[:, :, columns], kick)
+        own: Floats = np.einsum("rpe,ep->re", self.kicks[:, :, columns], kick)
         own[-2:] += self.response.tune[:, 0, columns] * b2
         return own
 
@@ -153,13 +167,15 @@ class Effects:
         columns = self.space.displaced_columns
         kick = 1e-3 * self.lengths[columns] * change.parameters[columns, B2]
         plane, sign = (0, 1.0) if kind == ParameterKind.OFFSET_X else (1, -1.0)
-        return sign * self.kicks[:, plane, columns] * kick
+        found: Floats = sign * self.kicks[:, plane, columns] * kick
+        return found
 
     def _rolls(self, change: Change) -> Floats:
         """Derivatives (rows, steerers) by rolls of steerers."""
         planes, columns = self.space.steerer_planes, self.space.steerer_columns
         kick = change.parameters[columns, np.array(KICK)[planes]]
-        return self.kicks[:, 1 - planes, columns] * kick * np.where(planes == 0, 1.0, -1.0)
+        rolled: Floats = self.kicks[:, 1 - planes, columns] * kick * np.where(planes == 0, 1.0, -1.0)
+        return rolled
 
     def _monitors(self, change: Change, jacobian: Floats) -> None:
         """Set the derivatives by gains (relative) and rolls of monitors."""

@@ -78,7 +78,7 @@ def coupling(beam: BeamState) -> float:
     """Compute the closest approach of the tunes |C-| from the one-turn matrix [[A, B], [C, D]].
 
     With H = C + B^+, where B^+ is B's symplectic conjugate, it is sqrt|det H| / (pi (sin 2 pi Qx + sin 2 pi Qy)), the
-    distance of the tunes where the traces of A and D are equal (D. Sagan, D. Rubin, PRST-AB 2 (1999) 074001, eq. 10).
+    distance of the tunes where the traces of A and D are equal (D. Sagan, D. Rubin, PRST-AB 2 (1999) 074001).
     """
     turn = beam.one_turn
     b = turn[:2, 2:]

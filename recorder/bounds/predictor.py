@@ -1,0 +1,321 @@
+"""The predictor: from a calibration, the band of a command in milliseconds, or of an ensemble in a second."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.lattice import GnomonError, Key, Ring
+from gnomon.propagator import BeamState, Propagator
+from gnomon.recorder.bounds.band import Band, Reading, largest_error
+from gnomon.recorder.bounds.calibrated_model import CalibratedModel
+from gnomon.recorder.bounds.calibration_document import CalibrationDocument, lattice_of
+from gnomon.recorder.bounds.command_kinds import kind_of
+from gnomon.recorder.bounds.conformal import ConformalShell
+from gnomon.recorder.bounds.discrepancy import GROUPS, Discrepancy, Term, effect_sizes
+from gnomon.recorder.bounds.effects import Change
+from gnomon.recorder.bounds.ensemble import Ensemble, EnsembleChange
+from gnomon.recorder.bounds.observables import Observables, observables_of
+from gnomon.recorder.bounds.posterior import Posterior
+from gnomon.recorder.bounds.unmeasured import Unmeasured
+
+Floats = NDArray[np.float64]
+
+#: Tunes nearer than this to a whole or half number are for the second tier, in units of the tunes' scale and in tune.
+NEAR_SCALES, NEAR_TUNE = 3.0, 0.01
+#: Orbits that change by more [mm] are for the second tier: sextupoles make them nonlinear in the parameters.
+LARGE_MM = 3.0
+#: Expected values of the tiers that differ by more, in the first tier's scale, or whose scales do by this factor.
+TIERS_APART, SCALES_APART = 2.0, 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """A command in the calibrated model: its kind and the size of its effect, in units of the noise.
+
+    `effect` (rows,) is the expected change of the readings, `variances` (rows,) those of the parameters, `beyond`
+    (rows,) those of the discrepancy; `beams` are those before and after.
+    """
+
+    kind: str
+    size: float
+    change: Change
+    effect: Floats
+    variances: Floats
+    beyond: Floats
+    beams: tuple[BeamState, BeamState]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Predicts bands with one calibration (`Predicts`). `shell` adapts to measured steps; all else stays.
+
+    Keeps a propagator and what it has computed: not for use by several threads at once.
+    """
+
+    document: CalibrationDocument
+    model: CalibratedModel
+    posterior: Posterior
+    discrepancy: Discrepancy
+    noise: Floats
+    unmeasured: Unmeasured
+    ensemble: Ensemble
+    shell: ConformalShell
+    _units: dict[Key, Floats] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, document: CalibrationDocument, ring: Ring) -> Self:
+        """Make it. Raises CalibrationError for another machine document, NoDerivative without a beam of the model."""
+        space = document.space(ring)
+        posterior, propagate = document.posterior(space), Propagator(ring)
+        design = propagate(space.lattice)
+        chamber = document.half_aperture_mm
+        observables = observables_of(ring, design.beta[list(ring.monitors)], chamber=chamber is not None)
+        model = CalibratedModel(space, lattice_of(ring, document.baseline), posterior.mean, propagate)
+        seed = int((document.id or "0")[:8], 16)
+        noise = document.noise()
+        return cls(
+            document, model, posterior, document.terms(), noise,
+            Unmeasured(model, posterior, observables, noise, chamber, seed),
+            Ensemble(model, posterior, seed), document.shell(),
+        )  # fmt: skip
+
+    @property
+    def calibration_id(self) -> str:
+        """See `Predicts`."""
+        return self.document.id
+
+    @property
+    def document_digest(self) -> str:
+        """See `Predicts`."""
+        return self.document.document_digest
+
+    @property
+    def optics_digest(self) -> str:
+        """See `Predicts`."""
+        return self.document.optics_digest
+
+    @cached_property
+    def made_ns(self) -> int:
+        """See `Predicts`."""
+        return self.document.made_ns
+
+    @property
+    def max_age_s(self) -> float:
+        """See `Predicts`."""
+        return self.document.max_age_s
+
+    @property
+    def observables(self) -> Observables:
+        """All observables, in the order of a band."""
+        return self.unmeasured.observables
+
+    def prepare(self, keys: Iterable[Key] = (), *, second_tier: bool = False) -> None:
+        """Compute ahead what the first bands of commands to `keys` would wait for: derivatives, scales, draws."""
+        _ = self.unmeasured.optics_deviation
+        for key in keys:
+            value, spec = self.model.baseline[key], self.model.space.ring.properties[key]
+            step = 1e-3 * (spec.high - spec.low)
+            self.forecast({}, {key: value + step if value + step <= spec.high else value - step})
+        if second_tier:
+            self.ensemble.prepare()
+
+    def forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float], age_s: float = 0.0) -> Forecast:
+        """Compute a command's expected effect and its variances. Raises GnomonError where the model cannot have it."""
+        moved = {key: value for key, value in changes.items() if value != self._present(settings, key)}
+        change, reason = self.model.change(settings, changes)
+        if change is None:
+            raise NoForecast(reason)
+        variances = self._variances(settings, moved, change)
+        effects, count = self.model.effects, len(self.model.space.ring.monitors)
+        effect = effects.effect(change)
+        kind = kind_of(self.model.space.ring, moved or changes)
+        sizes = effect_sizes(effect, variances, count)
+        beyond = self.discrepancy.variances(kind, sizes, self.noise, count, age_s)
+        orbit = math.sqrt(float(np.mean(self.noise[: 2 * count] ** 2)))
+        tune = math.sqrt(float(np.mean(self.noise[2 * count :] ** 2)))
+        size = max(float(sizes[0]) / orbit, float(sizes[2]) / tune)
+        beams = (
+            self.model.beam(self.model.lattice(settings)),
+            self.model.beam(self.model.lattice({**settings, **changes})),
+        )
+        return Forecast(kind, size, change, effect, variances, beyond, beams)
+
+    def band(
+        self,
+        settings: Mapping[Key, float],
+        changes: Mapping[Key, float],
+        reading: Reading,
+        *,
+        coverage: float,
+        now_ns: int,
+        tier: int = 1,
+    ) -> Band:
+        """See `Predicts`; near a resonance, and for a large step, the first tier leaves it to the second."""
+        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
+        age_s = (now_ns - self.made_ns) * 1e-9
+        distrust = self._too_old(age_s)
+        if shown.size != self.noise.size or not 0.0 < coverage < 1.0:
+            asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
+            return self._infinite(shown, coverage, tier, (*distrust, asked))
+        try:
+            forecast = self.forecast(settings, changes, age_s)
+            tier = max(tier, self._tier_for(forecast, shown))
+            drawn = self.ensemble.change(settings, changes) if tier > 1 else None
+            number, reason = self.shell.find(forecast.kind, forecast.size)
+            factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
+            if reason:
+                distrust = (*distrust, reason)
+            elif math.isinf(factor):
+                distrust = (*distrust, self._too_few(number, coverage))
+            return self._band(forecast, drawn, shown, coverage, factor, distrust)
+        except (GnomonError, np.linalg.LinAlgError) as error:
+            return self._infinite(shown, coverage, tier, (*distrust, str(error)))
+
+    def score(self, band: Band, after: Reading) -> float:
+        """See `Predicts`."""
+        return largest_error(band, after)
+
+    def observe(self, settings: Mapping[Key, float], changes: Mapping[Key, float], band: Band, after: Reading) -> Self:
+        """See `Predicts`; a command outside the calibrated kinds and sizes teaches nothing."""
+        try:
+            forecast = self.forecast(settings, changes)
+        except GnomonError:
+            return self
+        number, _ = self.shell.find(forecast.kind, forecast.size)
+        if number < 0:
+            return self
+        missed = not bool(band.inside(after).all())
+        return replace(self, shell=self.shell.adapted(number, band.coverage, missed))
+
+    def _present(self, settings: Mapping[Key, float], key: Key) -> float:
+        value = settings.get(key)
+        return self.model.baseline[key] if value is None else value
+
+    def _variances(self, settings: Mapping[Key, float], moved: Mapping[Key, float], change: Change) -> Floats:
+        """Variances (rows,) by the parameters: of one key, in proportion to the square of the step."""
+        if len(moved) != 1:
+            return self.posterior.variances(self.model.effects.jacobian(change))
+        ((key, value),) = moved.items()
+        step = value - self._present(settings, key)
+        known = self._units.get(key)
+        if known is None:
+            known = self._units[key] = self.posterior.variances(self.model.effects.jacobian(change)) / step**2
+        return known * step**2
+
+    def _tier_for(self, forecast: Forecast, shown: Floats) -> int:
+        tunes = np.asarray(forecast.beams[1].tune)
+        scale = np.sqrt(forecast.variances[-2:] + forecast.beyond[-2:])
+        measured = shown[-2:] + forecast.effect[-2:]
+        for each in (tunes, measured[np.isfinite(measured)]):
+            apart = np.abs(2.0 * each - np.rint(2.0 * each)) / 2.0
+            if (apart < NEAR_TUNE + NEAR_SCALES * scale.max()).any():
+                return 2
+        return 2 if np.abs(forecast.change.orbit).max() > 1e-3 * LARGE_MM else 1
+
+    def _band(
+        self,
+        forecast: Forecast,
+        drawn: EnsembleChange | None,
+        shown: Floats,
+        coverage: float,
+        factor: float,
+        distrust: tuple[str, ...],
+    ) -> Band:
+        effect, variances = forecast.effect, forecast.variances
+        if drawn is not None:
+            distrust = (*distrust, *_tiers_apart(forecast, drawn, self.noise))
+            effect, variances = drawn.mean, drawn.variances
+        scale = np.sqrt(variances + forecast.beyond + 2.0 * self.noise**2)
+        if drawn is not None:
+            order = drawn.order_factor(coverage, np.sqrt(forecast.beyond + 2.0 * self.noise**2), scale)
+            if math.isinf(order):
+                distrust = (*distrust, f"{drawn.lost} of {drawn.count} drawn machines have no beam")
+            factor = max(factor, order)
+        measured = np.isfinite(shown)
+        expected = shown + effect
+        expected[-2:] = np.where(measured[-2:], expected[-2:], np.mod(forecast.beams[1].tune, 1.0))
+        expected_scale = np.where(measured, scale, np.inf)
+        dark = ~measured[-2:]
+        if dark.any():  # without a tune meter, the tunes are the model's own
+            absolute = self.ensemble.tune_deviation
+            expected_scale[-2:] = np.where(dark, np.hypot(scale[-2:], absolute), scale[-2:])
+        orbit, beside = shown[:-2], (variances + forecast.beyond)[:-2]
+        relative = self.discrepancy.terms.get((forecast.kind, GROUPS[0]), Term()).relative
+        sources, source_scale = self.unmeasured.sources(orbit, forecast.beams, beside)
+        optics, optics_scale = self.unmeasured.optics(forecast.beams, relative)
+        values = [expected, sources, optics]
+        scales = [expected_scale, source_scale, optics_scale]
+        lower, upper = (
+            [value + sign * _times(factor, width) for value, width in zip(values, scales, strict=True)]
+            for sign in (-1.0, 1.0)
+        )
+        if self.unmeasured.half_aperture_mm is not None:
+            nearest, low, high, width = self.unmeasured.clearance(orbit, forecast.beams, beside, factor)
+            values, scales, lower, upper = [*values, nearest], [*scales, width], [*lower, low], [*upper, high]
+        low, high = np.concatenate(lower), np.concatenate(upper)
+        alive = np.zeros(len(self.observables.all), dtype=np.bool_)
+        alive[: shown.size] = measured
+        return Band(
+            self.observables.all, np.concatenate(values), np.where(np.isnan(low), -np.inf, low),
+            np.where(np.isnan(high), np.inf, high), np.concatenate(scales), alive, coverage,
+            1 if drawn is None else 2, self.calibration_id, distrust,
+        )  # fmt: skip
+
+    def _infinite(self, shown: Floats, coverage: float, tier: int, distrust: tuple[str, ...]) -> Band:
+        """The band of a command about which nothing can be said."""
+        count = len(self.observables.all)
+        expected, measured = np.full(count, np.nan), np.zeros(count, dtype=np.bool_)
+        size = self.noise.size
+        if shown.size == size:
+            expected[:size], measured[:size] = shown, np.isfinite(shown)
+        endless = np.full(count, np.inf)
+        return Band(
+            self.observables.all, expected, -endless, endless, endless, measured, coverage, tier,
+            self.calibration_id, distrust,
+        )  # fmt: skip
+
+    def _too_old(self, age_s: float) -> tuple[str, ...]:
+        if 0.0 <= age_s <= self.max_age_s:
+            return ()
+        if age_s < 0.0:
+            return (f"the calibration is from the future, by {-age_s:.0f} s: check the clocks",)
+        return (
+            f"the calibration is {age_s / 3600.0:.1f} h old, above its limit of {self.max_age_s / 3600.0:.1f} h: "
+            "calibrate again",
+        )
+
+    def _too_few(self, number: int, coverage: float) -> str:
+        each, missing = self.shell.bins[number], self.shell.missing(number, coverage)
+        if not missing:
+            return f"too many misses of late among commands of {each.name}: calibrate again"
+        return (
+            f"{each.scores.size} held-out commands of {each.name} are too few for a coverage of {coverage:.4g}: "
+            f"{missing} are missing"
+        )
+
+
+class NoForecast(GnomonError):
+    """The model has no beam before or after a command."""
+
+
+def _times(factor: float, scale: Floats) -> Floats:
+    """Multiply, where an infinite factor makes even an exact observable infinite."""
+    return np.full(scale.shape, np.inf) if math.isinf(factor) else factor * scale
+
+
+def _tiers_apart(forecast: Forecast, drawn: EnsembleChange, noise: Floats) -> tuple[str, ...]:
+    scale = np.sqrt(forecast.variances + forecast.beyond + 2.0 * noise**2)
+    second = np.sqrt(drawn.variances + forecast.beyond + 2.0 * noise**2)
+    apart = float(np.max(np.abs(drawn.mean - forecast.effect) / scale, initial=0.0))
+    ratio = float(np.max(np.maximum(second / scale, scale / second), initial=1.0))
+    if not (apart <= TIERS_APART and ratio <= SCALES_APART):
+        return (
+            f"the tiers disagree: expected values by {apart:.2g} scales (at most {TIERS_APART:g}), scales by a factor "
+            f"of {ratio:.2g} (at most {SCALES_APART:g})",
+        )
+    return ()
