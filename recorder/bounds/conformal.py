@@ -100,7 +100,10 @@ class ConformalShell:
         return max(0, needed(coverage) - self.bins[number].scores.size)
 
     def adapted(self, number: int, coverage: float, missed: bool, gamma: float = GAMMA) -> "ConformalShell":
-        """Return the shell after a command of a bin was inside its band, or `missed` it."""
+        """Return the shell after a command of a bin was inside its band, or `missed` it.
+
+        A rate below 0 has an infinite band, and is remembered: only so is the long-run mean the asked one.
+        """
         asked = round(1.0 - coverage, 9)
         rate = self.rates.get((number, asked), asked) + gamma * (asked - missed)
-        return replace(self, rates={**self.rates, (number, asked): min(max(rate, 0.0), 2.0 * asked)})
+        return replace(self, rates={**self.rates, (number, asked): min(rate, 2.0 * asked)})

@@ -4,6 +4,7 @@ import numpy as np
 
 from gnomon.lattice import Key
 from gnomon.recorder.bounds import MeasuredChange, Noise, Reading
+from gnomon.recorder.bounds.parameters import ParameterKind
 from unit.recorder.bounds.rings import RF, TrueMachine, drawn, mls, space
 
 #: Noise of readings [mm], and of tunes.
@@ -25,15 +26,15 @@ class MeasuredMachine:
 
     def __init__(self, seed: int, size: float = 1.0) -> None:
         self.random = np.random.default_rng(seed)
-        self.machine = TrueMachine(_with_small_offsets(drawn(seed, size)))
-        self._still = self.machine.readings({})
+        self.machine = TrueMachine(_possible(drawn(seed, size)))
+        self.still = self.machine.readings({})
         self.steerers = supplies("kick")
 
     def noisy(self, readings: np.ndarray) -> np.ndarray:
         return readings + noise().rows * self.random.standard_normal(readings.size)
 
     def measured(self, changes: dict[Key, float]) -> MeasuredChange:
-        before, after = self.noisy(self._still), self.noisy(self.machine.readings(changes))
+        before, after = self.noisy(self.still), self.noisy(self.machine.readings(changes))
         return MeasuredChange(changes, after - before, {})
 
     def step(self, keys: list[Key], part: float) -> dict[Key, float]:
@@ -59,10 +60,12 @@ def reading(rows: np.ndarray, time_ns: int = MADE_NS) -> Reading:
     return Reading(np.stack((rows[:count], rows[count : 2 * count]), axis=1), rows[-2:], time_ns)
 
 
-def _with_small_offsets(values: np.ndarray) -> np.ndarray:
-    """Make offsets so small that the uncorrected orbit stays small."""
-    from gnomon.recorder.bounds.parameters import ParameterKind
-
-    for kind in (ParameterKind.OFFSET_X, ParameterKind.OFFSET_Y):
-        values[space().slices[kind]] *= 0.02
+def _possible(values: np.ndarray) -> np.ndarray:
+    """Make offsets so small that the orbit, which nobody corrected, stays small; rolls as far as magnets turn."""
+    for kind, factor in (
+        (ParameterKind.OFFSET_X, 0.02),
+        (ParameterKind.OFFSET_Y, 0.02),
+        (ParameterKind.STEERER_ROLL, 0.1),
+    ):
+        values[space().slices[kind]] *= factor
     return values
