@@ -1,4 +1,4 @@
-"""Effect of a command on the readings, and its derivatives by the parameters, in closed form.
+"""Effect of a command on the readings, and its derivatives with respect to the parameters, in closed form.
 
 A gradient that the model does not know kicks in proportion to the change of the orbit there: with R the response of a
 reading to kicks, d(change of reading) / d(b2) = -R_x L (change of x) + R_y L (change of y); a skew gradient mixes the
