@@ -1,4 +1,4 @@
-"""Responses to kicks and gradients of any elements, of the orbit anywhere, of the tunes, and of beta at the elements."""
+"""Responses to kicks and gradients of any elements: the orbit anywhere, the tunes, and beta at the elements."""
 
 from dataclasses import dataclass
 

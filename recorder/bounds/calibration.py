@@ -30,8 +30,8 @@ from gnomon.recorder.recorder_errors import CalibrationError
 
 Floats = NDArray[np.float64]
 
-#: Updates of the mean, each about the last one's model.
-ITERATIONS = 2
+#: Updates of the mean, each about the last one's model, at most; one that lowers chi^2 by a smaller part is the last.
+ITERATIONS, DONE = 5, 0.01
 #: Part of the held-out commands that fit the discrepancy; the others are for the shell.
 FOR_DISCREPANCY = 0.2
 #: Commands of one kind from which the discrepancy is fitted at most.
@@ -268,6 +268,8 @@ def _fit(
         posterior = update(prior, stacked, right, sigma)
         left = (right - stacked @ posterior.mean) / sigma
         left = np.clip(left[np.isfinite(left)], -CLIP, CLIP)
-        chi_square = float((left**2).sum() / max(left.size, 1))
-        progress(f"update {number + 1} of {ITERATIONS}: chi^2 per reading {chi_square:.3g}")
+        last, chi_square = chi_square, float((left**2).sum() / max(left.size, 1))
+        progress(f"update {number + 1}: chi^2 per reading {chi_square:.3g}")
+        if last is not None and abs(last - chi_square) < DONE * last:
+            break
     return posterior.inflated(float(np.sqrt(max(1.0, chi_square or 1.0)))), chi_square

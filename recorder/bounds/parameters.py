@@ -193,7 +193,7 @@ class ParameterSpace:
         """Return the settings that give a lattice the gradients, skew gradients, and offsets of sextupoles.
 
         Offsets of quadrupoles are left out: a machine's orbit has been corrected for them, and only their product with
-        a change of the gradient is seen, which `Effects` adds.
+        a change of the gradient is seen, which `Effects` adds. Settings stay within their limits.
         """
         changes: dict[Key, float] = {}
         gradient = self.part(values, ParameterKind.GRADIENT) * self.gradient_sizes
@@ -203,7 +203,12 @@ class ParameterSpace:
             for element, offset in zip(self.displaced, self.part(values, kind), strict=True):
                 if element in self.sextupoles:
                     changes[element, name] = 1e-3 * float(offset)
-        return {key: lattice[key] + value for key, value in changes.items() if value and key in self.ring.properties}
+        known = self.ring.properties
+        return {
+            key: min(max(lattice[key] + value, known[key].low), known[key].high)
+            for key, value in changes.items()
+            if value and key in known
+        }
 
     def monitor_errors(self, values: Floats) -> MonitorErrors:
         """Return gains and rolls of the monitors, on top of those that the lattice has."""
