@@ -1,5 +1,6 @@
 """Make a calibration: fit the parameters to measured changes, then the discrepancy and the shell to held-out ones."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from gnomon.lattice import GnomonError, Key, Lattice
 from gnomon.lattice.document import NOMINAL_OPTICS
 from gnomon.lattice.operation import OPTICS
+from gnomon.propagator import Propagator
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.calibration_document import (
     MAX_AGE_S,
@@ -244,10 +246,8 @@ def _fit(
     noise: Floats,
     progress: Callable[[str], None],
 ) -> tuple[Posterior, float | None]:
-    from gnomon.propagator import Propagator
-
     prior, propagate = Posterior.prior(space.widths), Propagator(space.ring)
-    posterior, chi_square = prior, None
+    posterior, chi_square = prior, math.inf
     for number in range(ITERATIONS if fitted else 0):
         model = CalibratedModel(space, baseline, posterior.mean, propagate)
         jacobians, residuals, deviations = [], [], []
@@ -268,8 +268,10 @@ def _fit(
         posterior = update(prior, stacked, right, sigma)
         left = (right - stacked @ posterior.mean) / sigma
         left = np.clip(left[np.isfinite(left)], -CLIP, CLIP)
-        last, chi_square = chi_square, float((left**2).sum() / max(left.size, 1))
+        last, chi_square = chi_square, float((left**2).sum()) / max(left.size, 1)
         progress(f"update {number + 1}: chi^2 per reading {chi_square:.3g}")
-        if last is not None and abs(last - chi_square) < DONE * last:
+        if abs(last - chi_square) < DONE * chi_square:
             break
-    return posterior.inflated(float(np.sqrt(max(1.0, chi_square or 1.0)))), chi_square
+    if not fitted:
+        return posterior, None
+    return posterior.inflated(math.sqrt(max(1.0, chi_square))), chi_square
