@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from gnomon.db.machine_files import shipped_document
+from gnomon.db import shipped_document
 from gnomon.lattice import Key, Ring
 from gnomon.propagator import BeamState, Propagator
 from gnomon.recorder.bounds.parameters import ParameterKind, ParameterSpace, Priors

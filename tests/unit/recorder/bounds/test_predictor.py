@@ -1,11 +1,12 @@
 """The predictor of a calibrated machine: coverage, width, second tier, and every reason for distrust."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gnomon.db.machine_files import shipped_document
+from gnomon.db import shipped_document
 from gnomon.lattice import Key, Ring
 from gnomon.recorder import CalibrationError
 from gnomon.recorder.bounds import (
@@ -58,10 +59,10 @@ def steps() -> list[tuple[dict[Key, float], np.ndarray, np.ndarray]]:
     return found
 
 
-def _band(changes: dict[Key, float], before: np.ndarray | None = None, **options: object) -> Band:
+def _band(changes: dict[Key, float], before: np.ndarray | None = None, **options: Any) -> Band:
     shown = machine().still if before is None else before
     given = {"coverage": 0.95, "now_ns": MADE_NS} | options
-    return predictor().band({}, changes, reading(shown), **given)  # type: ignore[arg-type]
+    return predictor().band({}, changes, reading(shown), **given)
 
 
 def test_a_predictor_is_what_the_gate_asks_for() -> None:
@@ -168,7 +169,7 @@ def test_several_settings_at_once_have_a_kind_of_their_own() -> None:
         ({"now_ns": MADE_NS - HOUR_NS}, "from the future"),
     ],
 )
-def test_distrust_has_its_reason(options: dict[str, float], reason: str) -> None:
+def test_distrust_has_its_reason(options: dict[str, Any], reason: str) -> None:
     band = _band(steps()[1][0], **options)
     assert any(reason in each for each in band.distrust), band.distrust
 
