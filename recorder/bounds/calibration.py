@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import GnomonError, Key, Lattice
+from gnomon.lattice import OPTICS, GnomonError, Key, Lattice
 from gnomon.lattice.document import NOMINAL_OPTICS
-from gnomon.lattice.operation import OPTICS
 from gnomon.propagator import Propagator
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.calibration_document import (
