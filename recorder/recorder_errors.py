@@ -41,3 +41,17 @@ class CalibrationError(GnomonError):
 
 class SaveFileError(GnomonError):
     """A file of setpoints cannot be read or written; the text has the file, the place in it, and the reason."""
+
+
+class LimitsError(GnomonError):
+    """A limits file of the gate that cannot be used; the text has the file, and each mistake with line and key."""
+
+    exit_code = 2  # of the command line: wrong use
+
+
+class AuthorityError(GnomonError):
+    """A token that gives no authority to write, or cannot be made; the text has the reason, and what to do."""
+
+
+class AuditChainError(GnomonError):
+    """An audit file that cannot be continued; the text has the file and the first line that is wrong."""

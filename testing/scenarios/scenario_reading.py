@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from gnomon.fault_injection import KINDS
-from gnomon.ioc.base.yaml_lines import line_of, repeated_key
+from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.near_names import near_names

@@ -1,0 +1,172 @@
+"""Checks of the machine's state: fresh readings, the recorded baseline, no foreign write, a beam. Pure."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnomon.recorder.gating.reasons import Code, Reason
+from gnomon.recorder.gating.situation import Situation, is_number, shown, tolerance_of
+from gnomon.recorder.gating.verdict import PvReading
+
+__all__ = [
+    "check_baseline",
+    "check_beam",
+    "check_fresh",
+    "check_monitors",
+    "check_orbit",
+    "check_readings",
+    "check_start",
+]
+
+SEVERITIES = {"none": 0, "minor": 1, "major": 2}
+INVALID = 3
+
+
+def check_fresh(at: Situation) -> Iterator[Reason]:
+    """Refuse a setpoint or readback that is disconnected, INVALID, not finite, or was read too long ago."""
+    fresh, state = at.limits.document.fresh, at.state
+    worst = SEVERITIES[fresh.max_severity]
+    newest_ns = state.now_ns + 1e9 * fresh.max_skew_s
+    for pv in needed(at):
+        reading = state.pvs.get(pv)
+        if reading is None or not reading.connected:
+            yield Reason(Code.DISCONNECTED, f"{pv}: it does not answer")
+            continue
+        if not 0 <= reading.severity <= worst:
+            yield Reason(Code.INVALID, f"{pv}: its alarm severity is {reading.severity}, the limit is {worst}")
+        if not is_number(reading.value):
+            yield Reason(Code.INVALID, f"{pv}: its value is {reading.value!r}")
+        age_s = state.monotonic_s - reading.read_s
+        if not 0.0 <= age_s <= fresh.max_age_s:
+            yield Reason(Code.STALE, f"{pv}: it was read {age_s:.3f} s ago (limit {fresh.max_age_s:g} s)")
+        if not reading.stamp_ns <= newest_ns:
+            yield _skew(at, pv, reading)
+
+
+def check_readings(at: Situation) -> Iterator[Reason]:
+    """Refuse readings of the beam that are too old, or from the future, by their time stamps.
+
+    All PVs of the state are readings that are neither of the start state nor of the step: setpoints keep the time
+    stamp of their last change, readings are repeated. One that is INVALID counts as not shown, not as old.
+    """
+    fresh, state = at.limits.document.fresh, at.state
+    oldest_ns, newest_ns = state.now_ns - 1e9 * fresh.max_age_s, state.now_ns + 1e9 * fresh.max_skew_s
+    if not oldest_ns <= state.reading.time_ns <= newest_ns:
+        age_s = (state.now_ns - state.reading.time_ns) / 1e9
+        code = Code.CLOCK_SKEW if age_s < 0.0 else Code.STALE
+        yield Reason(code, f"the reading of the orbit is {age_s:.3f} s old (limit {fresh.max_age_s:g} s)")
+    settings = needed(at)
+    for pv, reading in state.pvs.items():
+        if pv in settings or reading.severity >= INVALID:
+            continue
+        if not reading.connected:
+            yield Reason(Code.DISCONNECTED, f"{pv}: it does not answer")
+        elif not oldest_ns <= reading.stamp_ns:
+            age_s = (state.now_ns - reading.stamp_ns) / 1e9
+            yield Reason(Code.STALE, f"{pv}: its time stamp is {age_s:.3f} s old (limit {fresh.max_age_s:g} s)")
+        elif not reading.stamp_ns <= newest_ns:
+            yield _skew(at, pv, reading)
+
+
+def check_monitors(at: Situation) -> Iterator[Reason]:
+    """Refuse a reading with too many dead monitors, without tunes, or of another number of monitors."""
+    orbit, reference = at.state.reading.orbit, at.authority.approved.reference.orbit
+    if orbit.shape != reference.shape or orbit.ndim != 2 or orbit.shape[1] != 2:
+        yield Reason(
+            Code.DEAD_MONITORS, f"the orbit has the shape {orbit.shape}, the reference orbit {reference.shape}"
+        )
+        return
+    if not np.isfinite(reference).all():
+        yield Reason(Code.DEAD_MONITORS, "the reference orbit is not known at all monitors")
+    dead = int((~np.isfinite(orbit)).any(axis=1).sum())
+    most = at.limits.document.orbit.max_dead_monitors
+    if dead > most or dead == len(orbit):
+        yield Reason(Code.DEAD_MONITORS, f"{dead} of {len(orbit)} beam position monitors show nothing (limit {most})")
+    if at.state.reading.tune.shape != (2,) or not np.isfinite(at.state.reading.tune).all():
+        yield Reason(Code.DEAD_MONITORS, f"the tunes are {at.state.reading.tune.tolist()}: they are not shown")
+
+
+def check_start(at: Situation) -> Iterator[Reason]:
+    """Refuse a step whose setpoint or readback is not at its start, or whose settings the model has elsewhere."""
+    command, step = at.command, at.command.step
+    for pv in dict.fromkeys((step.pv, step.readback)):
+        reading = at.state.pvs.get(pv)
+        if reading is not None and not abs(reading.value - step.start) <= at.tolerance:
+            yield Reason(
+                Code.START_DIFFERS,
+                f"{pv} is {shown(reading.value, step.unit)}, but the step begins at {shown(step.start, step.unit)} "
+                f"(tolerance {shown(at.tolerance, step.unit)})",
+            )
+    width = at.tolerance / abs(command.scale) if command.scale else 0.0
+    for key, (old, _) in command.changes.items():
+        now = at.state.settings.get(key, float("nan"))
+        if not abs(now - old) <= width:
+            yield Reason(
+                Code.START_DIFFERS, f"{key[0]} {key[1]} is {now:.9g} in the state, but the step begins at {old:.9g}"
+            )
+
+
+def check_baseline(at: Situation) -> Iterator[Reason]:
+    """Refuse a machine that is not where the recording began, apart from what our own steps have moved."""
+    share, history, step = at.limits.document.baseline.share, at.history, at.command.step
+    own = {step.pv, step.readback}
+    for start in at.authority.approved.starts:
+        reading = at.state.pvs.get(start.pv)
+        if reading is None or (start.pv in own and start.pv in history.expected):
+            continue  # refused as disconnected; or its present value is the step's start, which is checked
+        wanted = history.expected.get(start.pv, start.value)
+        tolerance = tolerance_of(share, start.range, 0.0)
+        if abs(reading.value - wanted) <= tolerance:
+            continue
+        values = f"{shown(reading.value, start.unit)} instead of {shown(wanted, start.unit)}"
+        if history.written:
+            yield Reason(Code.FOREIGN_WRITE, f"{start.pv} is {values}: someone else has changed it")
+        else:
+            yield Reason(Code.BASELINE, f"{start.pv} is {values}, with which the recording began")
+
+
+def check_orbit(at: Situation) -> Iterator[Reason]:
+    """Refuse a first step from an orbit or tunes that are not those of the recording."""
+    rules, approved, reading = at.limits.document.baseline, at.authority.approved, at.state.reading
+    if at.history.written:
+        return
+    if not isinstance(rules.orbit_mm, str) and reading.orbit.shape == approved.reference.orbit.shape:
+        beside = np.abs(reading.orbit - approved.reference.orbit)
+        worst = float(np.max(beside[np.isfinite(beside)], initial=0.0))
+        if not worst <= rules.orbit_mm:
+            yield Reason(
+                Code.BASELINE_ORBIT,
+                f"the orbit is up to {worst:.4g} mm beside the reference orbit (limit {rules.orbit_mm:g} mm)",
+            )
+    if not isinstance(rules.tune, str):
+        for plane, now, wanted in zip("xy", reading.tune, approved.reference.tune, strict=True):
+            if not abs(now - wanted) <= rules.tune:
+                yield Reason(
+                    Code.BASELINE_TUNE,
+                    f"the tune {plane} is {now:.5f}, at the recording's start {wanted:.5f} (limit {rules.tune:g})",
+                )
+
+
+def check_beam(at: Situation) -> Iterator[Reason]:
+    """Refuse a beam with too little current or lifetime."""
+    limits, reading = at.limits.document.beam, at.state.reading
+    if not isinstance(limits.min_current_ma, str) and not reading.current_ma >= limits.min_current_ma:
+        yield Reason(
+            Code.CURRENT, f"the beam current is {reading.current_ma:.4g} mA (limit {limits.min_current_ma:g} mA)"
+        )
+    if not isinstance(limits.min_lifetime_h, str) and not reading.lifetime_h >= limits.min_lifetime_h:
+        yield Reason(Code.LIFETIME, f"the lifetime is {reading.lifetime_h:.4g} h (limit {limits.min_lifetime_h:g} h)")
+
+
+def needed(at: Situation) -> dict[str, None]:
+    """List the setpoints and readbacks that the decision needs."""
+    step = at.command.step
+    return dict.fromkeys((step.pv, step.readback, *(start.pv for start in at.authority.approved.starts)))
+
+
+def _skew(at: Situation, pv: str, reading: PvReading) -> Reason:
+    ahead_s = (reading.stamp_ns - at.state.now_ns) / 1e9
+    return Reason(
+        Code.CLOCK_SKEW,
+        f"{pv}: its time stamp is {ahead_s:.3f} s in the future (limit {at.limits.document.fresh.max_skew_s:g} s)",
+    )
