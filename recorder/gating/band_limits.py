@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.recorder.bounds import Band, Kind
+from gnomon.recorder.bounds import Band, Kind, Observable, Reading
 from gnomon.recorder.gating.limits_document import LimitsDocument, RangeLimits
-from gnomon.recorder.gating.observable_places import ObservablePlaces, places_of
+from gnomon.recorder.gating.observable_places import places_of
 from gnomon.recorder.gating.reasons import Code, Reason
 from gnomon.recorder.gating.situation import Situation
 
@@ -20,45 +20,41 @@ __all__ = ["beyond_limits"]
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Window:
-    """The range in which the bounds of some observables must be; `scale` is the limit, in which margins are counted."""
-
-    low: float
-    high: float
-    scale: float
+#: Lowest and highest bound, and the limit in which margins are counted; None: not checked.
+Window = tuple[float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """The observables of a kind, all or those of one plane, and their window; `unit` is that of the limit."""
+    """A limit on the observables of a kind, all or those of one plane; `unit` is that of the limit."""
 
     kind: Kind
     plane: str
     unit: str
     key: str
-    window: Callable[[LimitsDocument], _Window | None]
+    window: Callable[[LimitsDocument], Window]
 
 
-def _symmetric(limit: float | str) -> _Window | None:
-    return None if isinstance(limit, str) else _Window(-limit, limit, limit)
+def _symmetric(limit: float | str) -> Window:
+    return None if isinstance(limit, str) else (-limit, limit, limit)
 
 
-def _range(limit: RangeLimits | str) -> _Window | None:
-    return None if isinstance(limit, str) else _Window(limit.low, limit.high, 0.5 * (limit.high - limit.low))
+def _range(limit: RangeLimits | str) -> Window:
+    return None if isinstance(limit, str) else (limit.low, limit.high, 0.5 * (limit.high - limit.low))
 
 
-def _at_least(limit: float | str) -> _Window | None:
-    return None if isinstance(limit, str) else _Window(limit, math.inf, limit)
+def _at_least(limit: float | str) -> Window:
+    return None if isinstance(limit, str) else (limit, math.inf, limit)
 
 
-def _at_most(limit: float | str) -> _Window | None:
-    return None if isinstance(limit, str) else _Window(-math.inf, limit, limit)
+def _at_most(limit: float | str) -> Window:
+    return None if isinstance(limit, str) else (-math.inf, limit, limit)
 
 
-#: Observables whose limits are about their own values; orbit and tunes, which have a reference, are treated apart.
+#: Limits on the values of observables themselves. Limits of orbit and tunes, which are needed, are about a reference.
 _RULES = (
+    _Rule(Kind.ORBIT_X, "", "mm", "orbit.absolute_x_mm", lambda d: _symmetric(d.orbit.absolute_x_mm)),
+    _Rule(Kind.ORBIT_Y, "", "mm", "orbit.absolute_y_mm", lambda d: _symmetric(d.orbit.absolute_y_mm)),
     _Rule(Kind.SOURCE_X, "", "mm", "sources.x_mm", lambda d: _symmetric(d.sources.x_mm)),
     _Rule(Kind.SOURCE_Y, "", "mm", "sources.y_mm", lambda d: _symmetric(d.sources.y_mm)),
     _Rule(Kind.SOURCE_ANGLE_X, "", "mrad", "sources.angle_x_mrad", lambda d: _symmetric(d.sources.angle_x_mrad)),
@@ -75,100 +71,117 @@ _RULES = (
 )
 
 
+class _Windows:
+    """The window of each observable (n,), in its own unit; `missing` are limits that no observable meets."""
+
+    def __init__(self, observables: tuple[Observable, ...], document: LimitsDocument, reference: Reading) -> None:
+        self.of = (observables, document, reference)
+        places = places_of(observables)
+        self.low, self.high = np.full(len(observables), -np.inf), np.full(len(observables), np.inf)
+        self.scale = np.ones(len(observables))
+        self.missing: list[Reason] = []
+        self.orbit = places.of(Kind.ORBIT_X), places.of(Kind.ORBIT_Y)
+        self.orbit_factor = tuple(places.factor(kind, "", "mm") for kind in (Kind.ORBIT_X, Kind.ORBIT_Y))
+        tunes, orbit = document.tunes, document.orbit
+        for key, kind, unit, limit, about in (
+            ("orbit.x_mm", Kind.ORBIT_X, "mm", orbit.x_mm, reference.orbit[:, 0]),
+            ("orbit.y_mm", Kind.ORBIT_Y, "mm", orbit.y_mm, reference.orbit[:, 1]),
+            ("tunes.max_change", Kind.TUNE, "", tunes.max_change, reference.tune),
+        ):
+            where, factor = places.of(kind), places.factor(kind, "", unit)
+            if where.size != about.size or math.isnan(factor):
+                self.missing.append(_no_bound(key, f"{where.size} bounds for {about.size} observables"))
+            else:
+                self._narrow(where, about - limit, about + limit, limit, factor)
+        for rule in _RULES:
+            window = rule.window(document)
+            if window is None:
+                continue
+            where, factor = places.of(rule.kind, rule.plane), places.factor(rule.kind, rule.plane, rule.unit)
+            if not where.size or math.isnan(factor):
+                self.missing.append(_no_bound(rule.key, "the model has no such observable"))
+            else:
+                self._narrow(where, *window, factor)
+
+    def _narrow(
+        self, where: NDArray[np.int64], low: Floats | float, high: Floats | float, scale: float, factor: float
+    ) -> None:
+        """Narrow windows: `factor` brings an observable to the unit of the limits."""
+        self.low[where] = np.maximum(self.low[where], np.asarray(low) / factor)
+        self.high[where] = np.minimum(self.high[where], np.asarray(high) / factor)
+        self.scale[where] = scale / factor
+
+
 def beyond_limits(at: Situation, band: Band, when: str) -> tuple[float, list[Reason]]:
-    """Return the smallest margin of a band, in units of the limits, and the reasons against it; `when` is for texts."""
-    layout = places_of(band.observables)
-    margins: list[float] = []
-    reasons: list[Reason] = []
-    for margin, found in _compared(at, band, layout, when):
-        margins.append(margin)
-        reasons += found
-    worst = math.nan if any(math.isnan(margin) for margin in margins) else min(margins, default=math.nan)
-    return worst, reasons
+    """Return the smallest margin of a band, in units of the limits, and the reasons against it; `when` is for texts.
+
+    The margin is NaN if a bound is not known.
+    """
+    windows = _windows_of(at, band)
+    if windows.missing:
+        return math.nan, list(windows.missing)
+    checked = np.isfinite(windows.low) | np.isfinite(windows.high)
+    alive = np.isfinite(at.state.reading.orbit)
+    for plane, where in enumerate(windows.orbit):
+        checked[where[~alive[:, plane]]] = False  # the number of dead monitors has a limit of its own
+    must_be_measured = np.concatenate((*(w[alive[:, p]] for p, w in enumerate(windows.orbit)), _tunes(band)))
+    reasons = []
+    if not band.measured[must_be_measured].all():
+        reasons.append(_no_bound("orbit", "a monitor or a tune that is shown has no measured bound"))
+    finite = np.isfinite(band.lower) & np.isfinite(band.upper)
+    margins = np.minimum(band.lower - windows.low, windows.high - band.upper) / windows.scale
+    inside = (band.lower >= windows.low) & (band.upper <= windows.high) & finite
+    margin = float(np.min(margins[checked], initial=math.inf))
+    wrong = np.flatnonzero(checked & ~inside)
+    if wrong.size:
+        reasons += _texts(band, windows, wrong, margins, when)
+    for plane, limit in enumerate((at.limits.document.orbit.rms_x_mm, at.limits.document.orbit.rms_y_mm)):
+        if isinstance(limit, str):
+            continue
+        where = windows.orbit[plane][alive[:, plane]]
+        reference = at.authority.approved.reference.orbit[alive[:, plane], plane]
+        factor = windows.orbit_factor[plane]
+        ends = np.abs(factor * np.stack((band.lower[where], band.upper[where])) - reference).max(axis=0)
+        rms = math.sqrt(float(ends @ ends) / max(ends.size, 1))
+        margin = min(margin, (limit - rms) / limit) if margin == margin else margin
+        if not rms <= limit:
+            text = f"orbit_{'xy'[plane]} {when}: its bounds allow an rms of {rms:.4g} mm (limit {limit:g} mm)"
+            reasons.append(Reason((Code.BOUND_ORBIT_X, Code.BOUND_ORBIT_Y)[plane], text))
+    return margin, reasons
 
 
-def _compared(at: Situation, band: Band, layout: ObservablePlaces, when: str) -> Iterator[tuple[float, list[Reason]]]:
-    document, approved = at.limits.document, at.authority.approved
-    orbit = document.orbit
-    for plane, kind, limit, rms, absolute in (
-        (0, Kind.ORBIT_X, orbit.x_mm, orbit.rms_x_mm, orbit.absolute_x_mm),
-        (1, Kind.ORBIT_Y, orbit.y_mm, orbit.rms_y_mm, orbit.absolute_y_mm),
-    ):
-        places, name = layout.of(kind), kind.value
-        reference, alive = approved.reference.orbit[:, plane], np.isfinite(at.state.reading.orbit[:, plane])
-        factor = layout.factor(kind, "", "mm")
-        if places.size != reference.size:
-            yield math.nan, [_no_bound(f"orbit.{name[-1]}_mm", f"{places.size} bounds for {reference.size} monitors")]
-            continue
-        places, reference = places[alive], reference[alive]
-        if not band.measured[places].all():
-            yield math.nan, [_no_bound(f"orbit.{name[-1]}_mm", "a monitor that shows something has no bound")]
-            continue
-        lower, upper = factor * band.lower[places], factor * band.upper[places]
-        yield _window(
-            band, places, lower - reference, upper - reference, _Window(-limit, limit, limit), kind, when, "mm"
+def _texts(band: Band, windows: _Windows, wrong: NDArray[np.int64], margins: Floats, when: str) -> Iterator[Reason]:
+    """One reason for each kind, which names the worst observable."""
+    by_kind: dict[Kind, list[int]] = {}
+    for index in wrong.tolist():
+        by_kind.setdefault(band.observables[index].kind, []).append(index)
+    for kind, indices in by_kind.items():
+        worst = min(indices, key=lambda i: margins[i] if margins[i] == margins[i] else -math.inf)
+        observable, more = band.observables[worst], f", and {len(indices) - 1} more" if len(indices) > 1 else ""
+        unit = f" {observable.unit}".rstrip()
+        yield Reason(
+            Code(f"bound_{kind.value}"),
+            f"{observable.name} {when}: the bounds {band.lower[worst]:.4g} to {band.upper[worst]:.4g}{unit} leave the "
+            f"limits {windows.low[worst]:.4g} to {windows.high[worst]:.4g}{unit}{more}",
         )
-        if not isinstance(absolute, str):
-            yield _window(band, places, lower, upper, _Window(-absolute, absolute, absolute), kind, when, "mm absolute")
-        if not isinstance(rms, str):
-            size = np.maximum(np.abs(lower - reference), np.abs(upper - reference))
-            yield _rms(float(np.sqrt(np.mean(size**2))), rms, kind, when)
-    yield _tunes(at, band, layout, when)
-    for rule in _RULES:
-        window = rule.window(document)
-        if window is None:
-            continue
-        places, factor = layout.of(rule.kind, rule.plane), layout.factor(rule.kind, rule.plane, rule.unit)
-        if not places.size or math.isnan(factor):
-            yield math.nan, [_no_bound(rule.key, "the model has no observable for it")]
-            continue
-        yield _window(
-            band, places, factor * band.lower[places], factor * band.upper[places], window, rule.kind, when, rule.unit
-        )
 
 
-def _window(
-    band: Band,
-    places: NDArray[np.int64],
-    lower: Floats,
-    upper: Floats,
-    window: _Window,
-    kind: Kind,
-    when: str,
-    unit: str,
-) -> tuple[float, list[Reason]]:
-    """Compare bounds with a window: the margin, and one reason that names the worst observable."""
-    inside = (lower >= window.low) & (upper <= window.high) & np.isfinite(lower) & np.isfinite(upper)
-    margins = np.minimum(lower - window.low, window.high - upper) / window.scale
-    margin = math.nan if np.isnan(margins).any() else float(np.min(margins, initial=1.0))
-    if inside.all():
-        return margin, []
-    worst = int(np.argmin(np.where(np.isnan(margins), -np.inf, margins)))
-    others = int((~inside).sum()) - 1
-    more = f", and {others} more" if others else ""
-    text = (
-        f"{band.observables[int(places[worst])].name} {when}: the bounds {lower[worst]:.4g} to {upper[worst]:.4g} "
-        f"{unit} leave the limits {window.low:g} to {window.high:g}{more}"
-    )
-    return margin, [Reason(Code(f"bound_{kind.value}"), text)]
-
-
-def _rms(value: float, limit: float, kind: Kind, when: str) -> tuple[float, list[Reason]]:
-    margin = (limit - value) / limit
-    if value <= limit:
-        return margin, []
-    text = f"{kind.value} {when}: its bounds allow an rms of {value:.4g} mm (limit {limit:g} mm)"
-    return margin, [Reason(Code(f"bound_{kind.value}"), text)]
-
-
-def _tunes(at: Situation, band: Band, layout: ObservablePlaces, when: str) -> tuple[float, list[Reason]]:
-    places, reference = layout.of(Kind.TUNE), at.authority.approved.reference.tune
-    limit = at.limits.document.tunes.max_change
-    if places.size != 2 or not band.measured[places].all():
-        return math.nan, [_no_bound("tunes.max_change", "the model has no bounds of both tunes")]
-    lower, upper = band.lower[places] - reference, band.upper[places] - reference
-    return _window(band, places, lower, upper, _Window(-limit, limit, limit), Kind.TUNE, when, "from the reference")
+def _tunes(band: Band) -> NDArray[np.int64]:
+    return places_of(band.observables).of(Kind.TUNE)
 
 
 def _no_bound(key: str, reason: str) -> Reason:
     return Reason(Code.NO_BOUND, f"`{key}` cannot be checked: {reason}")
+
+
+_last: _Windows | None = None
+
+
+def _windows_of(at: Situation, band: Band) -> _Windows:
+    """Find the windows; those of the same observables, limits and reference as last time are remembered."""
+    global _last
+    of = (band.observables, at.limits.document, at.authority.approved.reference)
+    found = _last
+    if found is None or any(mine is not theirs for mine, theirs in zip(found.of, of, strict=True)):
+        found = _last = _Windows(*of)
+    return found

@@ -186,7 +186,7 @@ class SettingLimits(Part):
 
 
 class BoundRules(Part):
-    """How bounds are asked for."""
+    """The bounds that are asked for."""
 
     coverage: Annotated[float, BeforeValidator(_number), Field(ge=0.5, lt=1.0)] = Field(
         description="probability with which all observables are inside of their bounds at once"
@@ -225,7 +225,7 @@ class TrustRules(Part):
 
 
 class OutcomeRules(Part):
-    """How a measurement after a step is compared with its band. Deviations are in half widths of the band."""
+    """Comparison of a measurement after a step with its band. Deviations are in half widths of the band."""
 
     near_miss: Annotated[float, BeforeValidator(_number), Field(gt=0.0, le=1.0)] = Field(
         description="deviation from which on a step is a near miss, and halves the trust region"
