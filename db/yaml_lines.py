@@ -7,6 +7,8 @@ __all__ = ["line_of", "repeated_key"]
 
 def repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
     """Find the first key that is given twice in one section, and its line."""
+    if isinstance(node, yaml.SequenceNode):
+        return next((inner for part in node.value if (inner := repeated_key(part)) is not None), None)
     if not isinstance(node, yaml.MappingNode):
         return None
     seen: set[str] = set()

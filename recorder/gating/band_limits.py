@@ -129,7 +129,8 @@ def beyond_limits(at: Situation, band: Band, when: str) -> tuple[float, list[Rea
     if not band.measured[must_be_measured].all():
         reasons.append(_no_bound("orbit", "a monitor or a tune that is shown has no measured bound"))
     finite = np.isfinite(band.lower) & np.isfinite(band.upper)
-    margins = np.minimum(band.lower - windows.low, windows.high - band.upper) / windows.scale
+    with np.errstate(invalid="ignore"):  # infinite bounds of what has no limit
+        margins = np.minimum(band.lower - windows.low, windows.high - band.upper) / windows.scale
     inside = (band.lower >= windows.low) & (band.upper <= windows.high) & finite
     margin = float(np.min(margins[checked], initial=math.inf))
     wrong = np.flatnonzero(checked & ~inside)

@@ -1,6 +1,7 @@
 """A command that is accepted, with everything around it, to be spoiled in one place."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -25,6 +26,8 @@ from gnomon.recorder.gating import (
     decide,
 )
 from gnomon.recorder.replay_steps import Start, Step
+
+FloatArray = NDArray[np.float64]
 
 NOW_NS = 1_800_000_000_000_000_000
 NOW_S = 1000.0
@@ -62,6 +65,8 @@ outcome: {near_miss: 0.9, stop_band: 1.2, cusum_slack: 0.5, cusum_alarm: 8.0}
 settings:
   - {pvs: ["H*:set"], unit: A, low: -2.0, high: 2.0, max_step: 1.0, max_rate: 1.0, max_total: 1.5}
 """
+
+CONTENT = yaml.safe_load(LIMITS)
 
 #: Value of each observable per unit of the setting, and at 0; the half width of its band.
 OBSERVABLES = {
@@ -112,7 +117,7 @@ class Fake:
         tier: int = 1,
     ) -> Band:
         self.asked.append(tier)
-        expected = AT_ZERO + SLOPE * (settings | dict(changes))[KEY]
+        expected = AT_ZERO + SLOPE * {**settings, **changes}[KEY]
         measured = np.arange(len(ALL)) < 2 * MONITORS + 2
         shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
         before = (AT_ZERO + SLOPE * settings[KEY])[: shown.size]
@@ -136,18 +141,18 @@ class Fake:
 
 def limits_with(change: Mapping[str, Any] | None = None, prefix: str = "P:") -> Limits:
     """The limits with some values changed, given by dotted keys."""
-    data = yaml.safe_load(LIMITS)
+    data = deepcopy(CONTENT)
     for key, value in (change or {}).items():
         part, *path = data, *key.split(".")
         for name in path[:-1]:
             part = part[int(name) if name.isdecimal() else name]
-        part[path[-1]] = value
+        part[int(path[-1]) if path[-1].isdecimal() else path[-1]] = value
     return Limits(LimitsDocument.model_validate(data), prefix)
 
 
 def reading_at(setting: float, **changed: Any) -> Reading:
     """The reading of the linear machine at a setting."""
-    values: NDArray[np.float64] = AT_ZERO + SLOPE * setting
+    values: FloatArray = AT_ZERO + SLOPE * setting
     orbit = values[: 2 * MONITORS].reshape(2, MONITORS).T
     given: dict[str, Any] = {
         "orbit": orbit,
