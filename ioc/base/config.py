@@ -9,10 +9,10 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
 from gnomon.ioc.base.keeping_config import RecorderConfig, ResultsConfig, RotateConfig, StoreConfig
 from gnomon.ioc.base.section import Section
-from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import is_port

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from gnomon.fault_injection import KINDS
 from gnomon.db.yaml_lines import line_of, repeated_key
+from gnomon.fault_injection import KINDS
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.near_names import near_names
