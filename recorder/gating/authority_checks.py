@@ -20,7 +20,8 @@ def check_armed(at: Situation) -> Iterator[Reason]:
     if not authority.armed:
         yield Reason(Code.NOT_ARMED, "dry run: nothing may be written without a one-time token")
         return
-    if not authority.reviewer or not authority.author or authority.reviewer.partition("@")[0] == authority.author.partition("@")[0]:
+    reviewer, author = (name.partition("@")[0] for name in (authority.reviewer, authority.author))
+    if not reviewer or not author or reviewer == author:
         yield Reason(
             Code.NOT_ARMED,
             f"the reviewer is {authority.reviewer!r} and the author {authority.author!r}: two people are needed",

@@ -83,6 +83,7 @@ CORRUPTIONS = [
     # the right to write
     Corruption("dry run", Code.NOT_ARMED, lambda c: c.with_authority(token_id=""), "check_armed"),
     Corruption("reviewer is author", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="ann")),
+    Corruption("reviewer is author on another computer", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="ann@b")),
     Corruption("no reviewer", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="")),
     Corruption(
         "expired token", Code.AUTHORITY_EXPIRED, lambda c: c.with_authority(expires_ns=NOW_NS), "check_clock"
