@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
 
 from unit.services.conftest import READ, application
 from unit.services.requests import check, make_lattice
@@ -34,7 +35,8 @@ def test_answers_to_the_read_only_token_are_those_of_the_document(tmp_path: Path
         app = application(tmp_path, twin.config)
         lattice = asyncio.run(make_lattice(app))
         api = schemathesis.openapi.from_asgi("/openapi.json", app).include(method="GET")
-        operations = [operation.ok() for operation in api.get_all_operations()]
+        operations = [found.ok() for found in api.get_all_operations() if isinstance(found, Ok)]
+        assert len(operations) == sum("get" in methods for methods in app.openapi()["paths"].values()) > 20
         for operation in operations:
 
             @given(operation.as_strategy())
@@ -45,4 +47,4 @@ def test_answers_to_the_read_only_token_are_those_of_the_document(tmp_path: Path
                 check(case, lattice, READ)
 
             ask()
-    assert asked >= len(operations) > 20
+    assert asked >= len(operations)
