@@ -65,6 +65,12 @@ COMMANDS = (
         "record:app",
     ),
     Entry(
+        "review",
+        CHANGE,
+        "Review a recording: show its effect by the model, make other versions of it, approve it.",
+        "recording_review:app",
+    ),
+    Entry(
         "replay",
         CHANGE,
         "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",

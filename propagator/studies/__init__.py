@@ -7,7 +7,18 @@ from gnomon.propagator.studies.match_result import study_match
 from gnomon.propagator.studies.matching import Bump, Match, Target, chosen_supplies, match, settings_of
 from gnomon.propagator.studies.orm_study import steering_supplies, study_orm
 from gnomon.propagator.studies.picture_window import cells_of, window_of
-from gnomon.propagator.studies.pictures import Frame, plot_aperture, plot_comparison, plot_orm, plot_tune
+from gnomon.propagator.studies.pictures import (
+    Frame,
+    ReviewCurves,
+    plot_aperture,
+    plot_comparison,
+    plot_orm,
+    plot_review_beating,
+    plot_review_orbit,
+    plot_review_setpoints,
+    plot_review_tunes,
+    plot_tune,
+)
 from gnomon.propagator.studies.result_files import (
     Quantity,
     StudyError,
@@ -33,6 +44,7 @@ __all__ = [
     "Inside",
     "Match",
     "Quantity",
+    "ReviewCurves",
     "Say",
     "StudyError",
     "StudyResult",
@@ -52,6 +64,10 @@ __all__ = [
     "plot_aperture",
     "plot_comparison",
     "plot_orm",
+    "plot_review_beating",
+    "plot_review_orbit",
+    "plot_review_setpoints",
+    "plot_review_tunes",
     "plot_tune",
     "result_document",
     "settings_of",

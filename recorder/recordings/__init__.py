@@ -33,14 +33,31 @@ if TYPE_CHECKING:
     from gnomon.recorder.recordings.recording_folder import Begun, RecordingFolder, read_recording_file
     from gnomon.recorder.recordings.recording_plan import lattices_of, plan_of, start_of
     from gnomon.recorder.recordings.recording_tables import approval_texts, steps_table
+    from gnomon.recorder.recordings.review_data import review_document
+    from gnomon.recorder.recordings.review_pages import PICTURES, picture, review_page
+    from gnomon.recorder.recordings.review_tables import (
+        NOT_PROTECTION,
+        TextTable,
+        beam_of,
+        facts_of,
+        marks_of,
+        steps_of,
+        totals_of,
+    )
+    from gnomon.recorder.recordings.reviewing import Review, ReviewedState, Strength, review
+    from gnomon.recorder.recordings.unusual import Mark, MarkCode
 
 __all__ = [
     "MONTH_NS",
+    "NOT_PROTECTION",
     "NO_IDENTITY",
+    "PICTURES",
     "Approval",
     "Begun",
     "Edit",
     "Label",
+    "Mark",
+    "MarkCode",
     "MonitorPosition",
     "Past",
     "RecordedChange",
@@ -49,25 +66,38 @@ __all__ = [
     "RecordingContent",
     "RecordingFile",
     "RecordingFolder",
+    "Review",
     "ReviewKey",
+    "ReviewedState",
     "StartSetting",
     "StartState",
+    "Strength",
+    "TextTable",
     "UsualRange",
     "approval_texts",
+    "beam_of",
     "edited",
+    "facts_of",
     "fingerprint",
     "is_author",
     "key_path",
     "lattices_of",
     "make_recording",
+    "marks_of",
     "own_key",
+    "picture",
     "plan_of",
     "positions",
     "read_recording_file",
+    "review",
+    "review_document",
+    "review_page",
     "seal",
     "start_of",
     "start_state",
+    "steps_of",
     "steps_table",
+    "totals_of",
     "trouble_of",
     "verify",
 ]
@@ -122,6 +152,31 @@ _NAMES = {
     "recording_tables": (
         "approval_texts",
         "steps_table",
+    ),
+    "review_data": ("review_document",),
+    "review_pages": (
+        "PICTURES",
+        "picture",
+        "review_page",
+    ),
+    "review_tables": (
+        "NOT_PROTECTION",
+        "TextTable",
+        "beam_of",
+        "facts_of",
+        "marks_of",
+        "steps_of",
+        "totals_of",
+    ),
+    "reviewing": (
+        "Review",
+        "ReviewedState",
+        "Strength",
+        "review",
+    ),
+    "unusual": (
+        "Mark",
+        "MarkCode",
     ),
 }
 

@@ -21,7 +21,7 @@ WITHOUT = {
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
     "results publish", "results serve", "export queueserver",
-    "record start", "record stop", "record excerpt", "record export", "record import",
+    "review edit", "review approve", "record start", "record stop", "record excerpt", "record export", "record import",
 }  # fmt: skip
 
 
