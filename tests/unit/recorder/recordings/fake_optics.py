@@ -1,6 +1,6 @@
 """A beam for reviews: tunes follow one supply, orbit and beta functions one steerer; without a kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from unit.recorder.test_replay_steps import FakeBeam, fake_beam
 
 @dataclass
 class FakeOptics(FakeBeam):
-    beta: NDArray[np.float64] | None = None
+    beta: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
 
 
 def fake_optics(lattice: Lattice) -> FakeOptics:
