@@ -4,6 +4,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ STEERER = "HS4P1D1R"
 SUPPLY = "Q1PDR"
 
 
-def reviewed(ring: Ring, *steps: Asked, **more: object) -> Review:
+def reviewed(ring: Ring, *steps: Asked, **more: Any) -> Review:
     return of(make_recording(ring, *steps, **more), ring)
 
 
