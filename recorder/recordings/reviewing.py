@@ -30,8 +30,8 @@ class ReviewedBeam(Beam, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-    """A strength that a step drives, in physics units, such as `HS4M1D1R.kick` in mrad; `count` elements change alike."""
-    """A strength that a step drives, in physics units: such as `HS4M1D1R.kick_x` in mrad; `count` elements change alike."""
+class Strength:
+    """A strength that a step drives, in physics units, as `HS4M1D1R.kick` in mrad; `count` elements change alike."""
 
     name: str
     unit: str
