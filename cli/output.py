@@ -22,7 +22,8 @@ def print_error(error: Exception) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    text = "\n".join(map(printable, str(error).split("\n")))
+    told = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    text = "\n".join(map(printable, told.split("\n")))
     Console(stderr=True, emoji=False, highlight=False).print(Text("gnomon: ", "red").append(text), soft_wrap=True)
 
 

@@ -103,9 +103,9 @@ class Bench:
         from gnomon.recorder.epics_machine import EpicsMachine
         from gnomon.recorder.replay_execution import AuditFile
 
-        for name, value in self.session.client.target.environment.items():
-            os.environ.setdefault(name, value)
         session = self.session
+        # The addresses of this target, and no others that the environment has.
+        os.environ.update(session.client.target.environment)
         self.results.folder.mkdir(parents=True, exist_ok=True)
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:

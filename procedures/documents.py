@@ -154,6 +154,7 @@ class Provenance(Part):
     generation: int = Field(default=0, description="generation of the outputs before the run")
     first_command: int = Field(default=0, description="number in the journal of the last command before the run")
     last_command: int = Field(default=0, description="number in the journal of the last command of the run")
+    fit: str = Field(default="", description="name of the fit of the optics that the model is from, a result")
     role: str = ""
     protocol: str = ""
     user: str = ""

@@ -53,13 +53,13 @@ class MachineSession:
     """A server, and the document of its machine, by name or file. Close the client afterwards.
 
     `pvs_document` is another PV document than the one that the machine names: a name, or a file. `load_fit` finds a
-    stored fit of the optics by name, where there are results.
+    stored fit of the optics by name, where there are results, and returns its whole name with it.
     """
 
     client: EpicsClient
     machine: str
     pvs_document: str | None = None
-    load_fit: Callable[[str], OpticsFitOutcome] | None = None
+    load_fit: Callable[[str], tuple[str, OpticsFitOutcome]] | None = None
 
     @property
     def prefix(self) -> str:

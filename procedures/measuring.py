@@ -15,8 +15,8 @@ from gnomon.procedures.beam_based_alignment import AlignmentData, AlignmentParam
 from gnomon.procedures.chromaticity import ChromaticityParameters
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.dispersion import DispersionParameters
-from gnomon.procedures.documents import Data, Outcome, Parameters, Run, now
-from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.documents import Data, Outcome, Parameters, Provenance, Run, now
+from gnomon.procedures.errors import ProcedureError, reason_of
 from gnomon.procedures.machine_session import MachineSession, State
 from gnomon.procedures.measuring_beam import BEAM_MEASUREMENTS
 from gnomon.procedures.model_values import COMPACTION_ERROR, FITTED_ERROR, momentum_of
@@ -45,6 +45,8 @@ __all__ = [
     "prepare_measurement",
 ]
 
+#: What is known of a machine after a plan that failed: `restoring` has put back what it moved, or says what it has not.
+AS_BEFORE = "the settings are as before"
 #: Change of a quadrupole's gradient in beam based alignment, relative.
 GRADIENT = 0.02
 
@@ -108,6 +110,7 @@ class PendingMeasurement:
     note: str
     before: State
     started: str
+    fit: str = ""
 
     def finished(self, data: Data | None, failure: BaseException | None, stopped: bool) -> Run:
         """Analyse, and make the run's document; of a run that failed or was stopped, the rows are its data."""
@@ -134,13 +137,17 @@ class PendingMeasurement:
             name=self.name,
             procedure=self.procedure,
             status="done" if failure is None else "stopped" if stopped else "failed",
-            reason="" if failure is None else f"{failure}" or type(failure).__name__,
+            reason="" if failure is None else reason_of(failure),
             note=self.note,
-            provenance=self.session.provenance(self.before, self._state_after(), self.started),
+            provenance=self._provenance(),
             data=kept,
             parameters={} if parameters is None else parameters.model_dump(),
             outcome=None if outcome is None else outcome.model_dump(),
         )
+
+    def _provenance(self) -> Provenance:
+        told = self.session.provenance(self.before, self._state_after(), self.started)
+        return told.model_copy(update={"fit": self.fit})
 
     def _state_after(self) -> State:
         """Return the state now, an empty one if the server is gone: what was measured is kept all the same."""
@@ -156,7 +163,7 @@ def carry_out(
     interrupted: Callable[[], None] | None = None,
 ) -> tuple[Run, BaseException | None]:
     """Run a prepared measurement, and analyse it; returns as `measure`. Raw data of a failed analysis are kept."""
-    from gnomon.procedures.plans import Interrupted, run_plan
+    from gnomon.procedures.plans import Interrupted, NotRestoredError, run_plan
 
     failure: BaseException | None = None
     data: Data | None = None
@@ -164,6 +171,8 @@ def carry_out(
         data = run_plan(pending.plan, documents, notice=interrupted)
     except (GnomonError, OSError, TimeoutError) as error:
         failure = error
+        if not isinstance(error, Interrupted | NotRestoredError):  # which say it themselves
+            error.add_note(AS_BEFORE)
     try:
         return pending.finished(data, failure, isinstance(failure, Interrupted)), failure
     except KeyboardInterrupt:
@@ -198,10 +207,11 @@ def prepare_measurement(
     if fit is not None:
         if session.load_fit is None:
             raise ProcedureError(f"{fit}: there are no results here to take a fit from")
-        model = fitted_lattice(model, session.load_fit(fit))
+        fit, fitted = session.load_fit(fit)
+        model = fitted_lattice(model, fitted)
     plan, finish = MEASUREMENTS[name](present, model, devices, options, recording)
     return PendingMeasurement(
-        new_name(name), name, plan, finish, session, recording, options.note, session.state(), now()
+        new_name(name), name, plan, finish, session, recording, options.note, session.state(), now(), fit or ""
     )
 
 

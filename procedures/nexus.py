@@ -83,14 +83,33 @@ def read_run(path: Path) -> Run:
     h5py = require_h5py()
     if path.exists() and not path.is_file():  # a pipe would be waited for without end
         raise ProcedureError(f"{path}: not a file of a run of gnomon: not a regular file")
+    if not path.exists():
+        raise ProcedureError(f"{path}: there is no such file; `gnomon results list` shows what there is")
     try:
         with h5py.File(path, "r") as file:
             entry = file["entry"]
             whole = json.loads(entry["run/document"][()])
             parts = {name: _read_part(entry[group]) if group in entry else None for name, group in GROUPS.items()}
         return Run.model_validate({**whole, **parts})
-    except (OSError, KeyError, ValueError, ValidationError) as error:
-        raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise ProcedureError(f"{path}: it may not be read; check its permissions") from error
+        raise ProcedureError(
+            f"{path}: not a file of a run of gnomon: it is damaged, or no file of HDF5; take it from a backup, or "
+            "remove it and measure again"
+        ) from error
+    except KeyError as error:
+        raise ProcedureError(
+            f"{path}: not a file of a run of gnomon: parts are missing in it; take it from a backup, or remove it"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "its document"
+        raise ProcedureError(
+            f"{path}: not a file of a run of gnomon of this version: {place}: {first['msg']}"
+        ) from error
+    except ValueError as error:
+        raise ProcedureError(f"{path}: not a file of a run of gnomon: its document cannot be read: {error}") from error
 
 
 def _has_plot(plot: tuple[str, tuple[str, ...], str], parts: dict[str, Part | dict[str, Any] | None]) -> bool:

@@ -181,9 +181,9 @@ def _small(part: dict[str, object]) -> dict[str, object]:
     }
 
 
-def fit_of(results: Results, name: str) -> OpticsFitOutcome:
-    """Load a stored fit of the optics, or the newest (`optics-fit`). Raises ProcedureError."""
+def fit_of(results: Results, name: str) -> tuple[str, OpticsFitOutcome]:
+    """Load a stored fit of the optics, or the newest (`optics-fit`), and its whole name. Raises ProcedureError."""
     run = results.load(name)
     if run.procedure != "optics-fit" or run.outcome is None:
         raise ProcedureError(f"{run.name} is not a finished result of optics-fit")
-    return OpticsFitOutcome.model_validate(run.outcome)
+    return run.name, OpticsFitOutcome.model_validate(run.outcome)

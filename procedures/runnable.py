@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, create_model
 
 from gnomon.lattice import GnomonError, Lattice
 from gnomon.lattice.near_names import near_names_hint
+from gnomon.lattice.text import shorten
 from gnomon.procedures import procedure_options as options_of
 from gnomon.procedures.bench import Bench
 from gnomon.procedures.correction_runs import CORRECTIONS
@@ -26,6 +27,7 @@ from gnomon.procedures.measuring import (
     measure_options,
     prepare_measurement,
 )
+from gnomon.procedures.option_errors import worded
 from gnomon.procedures.procedure_options import CorrectionOptions, OpticsFitOptions, ProcedureOptions
 from gnomon.procedures.registry import PROCEDURES
 from gnomon.procedures.results import NotPublishedError, Results, new_name
@@ -121,9 +123,11 @@ def checked_options(runnable: Runnable, given: Mapping[str, Any]) -> ProcedureOp
     try:
         return runnable.options.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ProcedureError(f"{runnable.name}: {place + ': ' if place else ''}{first['msg']}") from error
+        first: Mapping[str, Any] = error.errors()[0]  # type: ignore[assignment]
+        place, wrong = ".".join(map(str, first["loc"])), first.get("input")
+        what, _, action = worded(first, shorten(str(wrong)) if isinstance(wrong, str | int | float) else "")
+        told = f"{runnable.name}: {place + ': ' if place else ''}{what}" + (f"; {action}" if action else "")
+        raise ProcedureError(told) from error
 
 
 def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, watcher: Watcher) -> Finished:

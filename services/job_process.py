@@ -191,10 +191,11 @@ def _tell_end(told: Teller, finished: "Finished") -> None:
 def _tell_failure(told: Teller, error: BaseException) -> None:
     from gnomon.lattice import GnomonError
     from gnomon.lattice.text import printable
+    from gnomon.procedures.errors import reason_of
 
     stopped = isinstance(error, GnomonError) and getattr(error, "exit_code", 1) == 130
     known = isinstance(error, GnomonError | OSError | TimeoutError)
-    text = f"{error}" if known and f"{error}" else f"{type(error).__name__}: {error}"
+    text = reason_of(error) if known else f"{type(error).__name__}: {reason_of(error)}"
     if not known:
         import traceback
 

@@ -8,8 +8,11 @@ from pydantic import BaseModel, Field
 from gnomon.clients.errors import NoAnswerError, NoServerError, NotFoundError, SeveralServersError
 from gnomon.lattice import GnomonError, Lattice, LatticeError, RefusedValue
 from gnomon.lattice.text import printable, shorten
+from gnomon.procedures.option_errors import worded
 from gnomon.recorder import JournalError, ReviewError
 
+#: Where a client finds what a request may have.
+SCHEMA = "see the schema of this request in /openapi.json"
 #: Media type of a problem document.
 PROBLEM_JSON = "application/problem+json"
 
@@ -112,13 +115,13 @@ def of_validation(errors: Sequence[Any]) -> ProblemError:
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     given = first.get("input")
     plain = isinstance(given, str | int | float)
-    limits = {name: bound for name, bound in first.get("ctx", {}).items() if isinstance(bound, int | float | str)}
+    what, limit, action = worded(first, shorten(str(given)) if plain else "")
     status = 400 if first["type"].startswith("json") else 422
     return ProblemError(
         status,
-        f"{place or where}: {first['msg'][:1].lower()}{first['msg'][1:]}{more}",
+        f"{place or where}: {what}{more}",
         field=printable(place or where)[:200],
         value=shorten(str(given)) if plain else None,
-        limit=", ".join(f"{name} {bound}" for name, bound in limits.items()) or None,
-        action="see the schema of this request in /openapi.json",
+        limit=limit or None,
+        action=f"{action}; {SCHEMA}" if action else SCHEMA,
     )

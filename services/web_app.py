@@ -1,5 +1,6 @@
 """The application: routes, tokens, limits, and every error as a problem document."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from gnomon import __version__
 from gnomon.lattice import GnomonError
 from gnomon.services import dashboard
+from gnomon.services.access_tokens import Tokens
 from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
@@ -61,7 +63,9 @@ def make_app(
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         jobs.open()
+        described = asyncio.create_task(scripts.all())
         yield
+        described.cancel()
         live.close()
         await jobs.close()
 
@@ -102,7 +106,7 @@ def make_app(
     app.include_router(snapshot_router(settings, twins))
     app.include_router(fault_router(settings, twins))
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))
-    _describe(app, scripts)
+    _describe(app, scripts, settings.tokens)
     _mount_dashboard(app, settings, live, jobs, scripts)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes, max_s=settings.limits.body_s)
     app.add_middleware(AnswerGuard, max_s=settings.limits.send_s)
@@ -130,7 +134,7 @@ def _mount_dashboard(
         return PlainTextResponse(dashboard.MISSING, status_code=404)
 
 
-def _describe(app: FastAPI, scripts: ScriptRoutes) -> None:
+def _describe(app: FastAPI, scripts: ScriptRoutes, tokens: Tokens) -> None:
     """Serve the OpenAPI document, with the user scripts that there are when it is asked for."""
     without = app.openapi
 
@@ -142,8 +146,10 @@ def _describe(app: FastAPI, scripts: ScriptRoutes) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def describe() -> Response:
-        await scripts.all()
+    async def describe(request: Request) -> Response:
+        # New scripts are executed for whoever may ask for procedures alone; to others it has those that are known.
+        if tokens.role(request.headers.get("authorization")) is not None:
+            await scripts.all()
         return JSONResponse(openapi())
 
 

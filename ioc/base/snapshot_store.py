@@ -32,6 +32,8 @@ __all__ = [
 
 KIND = "snapshot"
 MAX_NAME = 100
+#: Names that programs take for a place: a URL that ends in one leads to another.
+PLACES = (".", "..")
 
 
 class SnapshotError(GnomonError):
@@ -98,8 +100,8 @@ def signature() -> Signature:
 
 def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> StoredSnapshot:
     """Keep a snapshot; with `replace`, also as a new revision of an existing one. Raises SnapshotError."""
-    if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
-        raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters")
+    if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip() or name in PLACES:
+        raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters, not . or ..")
     document = snapshot.model_dump(mode="json", by_alias=True)
     with DocumentFile(config.store_path()) as store:
         newest = _newest(store, name)

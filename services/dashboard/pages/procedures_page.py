@@ -1,6 +1,7 @@
 """Measurements and corrections: start one at the chosen twin, watch its progress, cancel it, see its result."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -19,6 +20,8 @@ from gnomon.services.job_documents import Job
 COUNT, PERIOD_MS = 20, 1000
 #: Store of clicks: the job to cancel.
 CLICK = "procedure-click"
+#: Names of lines about runs without an outcome.
+UNFINISHED = ("failed", "stopped")
 #: Procedures are offered in this order of their kinds.
 KINDS = ("measurement", "analysis", "correction", "script")
 
@@ -123,9 +126,11 @@ def job_card(job: Job) -> Component:
     """Show a job: its state and progress, its outcome, and what can be done."""
     state = job.state if job.is_ended or not job.phase else f"{job.state}: {job.phase}"
     rows = f"{job.rows} of {job.rows_expected} rows" if job.rows_expected and not job.is_ended else ""
+    # Of a run that failed, the summary is the reason, which the message is, too.
     lines = [
         html.Tr([html.Th(line.name), html.Td(f"{line.value} {line.unit}".strip(), className="n")])
         for line in job.summary
+        if not (job.message and line.name in UNFINISHED)
     ]
     cancel = click_button("Cancel", CLICK, job.id, "changes")
     return html.Div(
@@ -142,6 +147,7 @@ def job_card(job: Job) -> Component:
                     html.Span(state, className=f"state-{job.state}"),
                     html.Span(f"at {job.prefix!r}", className="note"),
                     html.Span(rows, className="note"),
+                    html.Span(_times(job), className="note"),
                     html.Span([each for name in job.results for each in (result_link(name), " ")]),
                 ],
                 className="numbers",
@@ -153,6 +159,16 @@ def job_card(job: Job) -> Component:
         className="card job",
         **{"data-job": job.id},  # type: ignore[arg-type]
     )
+
+
+def _times(job: Job) -> str:
+    """Say when a job was started, and how long it took, or has taken."""
+    started = datetime.fromisoformat(job.started)
+    ended = datetime.fromisoformat(job.ended) if job.ended else datetime.now(UTC)
+    seconds = max(0.0, (ended - started).total_seconds())
+    minutes, rest = divmod(round(seconds), 60)
+    took = f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s" if job.is_ended else f"{seconds:.0f} s"
+    return f"started {started:%Y-%m-%d %H:%M:%S} UTC, {'took' if job.is_ended else 'for'} {took}"
 
 
 PAGE = Page(path="procedures", title="Procedures", layout=layout, callbacks=callbacks)

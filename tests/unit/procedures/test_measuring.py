@@ -95,9 +95,11 @@ def test_chromaticities_with_the_momentum_compaction_of_a_fit_of_the_optics(bess
     options = MeasureOptions(readings=4, fit="optics-fit")
     with pytest.raises(ProcedureError, match="no results here"):
         measure("chromaticity", session, fake_devices(ring), options)
-    session.load_fit = lambda name: SimpleNamespace(settings=[(*key, value) for key, value in gradients.items()])
+    fit = SimpleNamespace(settings=[(*key, value) for key, value in gradients.items()])
+    session.load_fit = lambda name: (f"{name}-20261127T101502.123", fit)
     run, failure = measure("chromaticity", session, fake_devices(ring), options)
     assert failure is None
+    assert run.provenance.fit == "optics-fit-20261127T101502.123"
     found = typed(run)[2]
     assert isinstance(found, ChromaticityOutcome)
     truth = Propagator(bessy2)(ring.lattice)
@@ -156,7 +158,7 @@ def test_a_lost_beam_keeps_the_rows_and_the_reason_and_puts_back(bessy2: Ring) -
     run, failure = measure("orm", session, fake_devices(ring), options, lambda row, total: rows.append((row, total)))
     assert isinstance(failure, NoBeamError)
     assert (run.status, run.outcome) == ("failed", None)
-    assert run.reason
+    assert run.reason.endswith("; the settings are as before")
     assert ring.lattice.id == before
     assert len(run.data["rows"]) == len(rows) >= 1
     assert rows[0][1] == 6
