@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from gnomon.lattice.units import conversion_factor
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession
+from gnomon.procedures.one_at_a_time import only_one
 from gnomon.procedures.results import Results, fit_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.session.load_fit = partial(fit_of, self.results)
+
+    def only_one(self, what: str) -> AbstractContextManager[None]:
+        """Hold the lock of the machine's prefix for a procedure. Raises BusyError that names who has it."""
+        return only_one(self.session.client.target, what)
 
     def devices(self) -> "RingDevices":
         """Make the devices of the ring. Raises ClientError without Bluesky."""

@@ -18,13 +18,11 @@ COMPACTION_ERROR = 0.007
 FITTED_ERROR = 0.0005
 
 
-def momentum_of(
-    lattice: Lattice, span: float = 5e-6, order: int = 3, error: float = COMPACTION_ERROR, fit: str = ""
-) -> Momentum:
+def momentum_of(lattice: Lattice, span: float = 5e-6, order: int = 3, error: float = COMPACTION_ERROR) -> Momentum:
     """Compute the momentum deviation by RF frequency, about the lattice's own, within a relative change of `span`.
 
     The circumference fixes it, so that higher orders of the momentum compaction are in it. `error` is the relative one
-    of the momentum compaction, `fit` the name of the fit that made the lattice. Raises ProcedureError if there is no beam somewhere in this range.
+    of the momentum compaction. Raises ProcedureError if there is no beam somewhere in this range.
     """
     frequency = lattice[RF]
     propagate = Propagator(lattice.ring, chromatic=False)
@@ -42,5 +40,5 @@ def momentum_of(
         rf_hz=lattice.rf_frequency,
         coefficients=found / span ** np.arange(1, order + 1),
         relative_error=error,
-        source=f"model of {lattice.ring.name}, lattice {lattice.id}" + (f", fitted by {fit}" if fit else ""),
+        source=f"model of {lattice.ring.name}, lattice {lattice.id}",
     )

@@ -134,13 +134,18 @@ def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, w
     """Carry out a procedure; runs that measured or set something are stored in the bench's results.
 
     The machine is as it was afterwards, but for what a correction applied. Raises ProcedureError and ClientError for
-    what is found before anything is set, Interrupted if a correction was interrupted while it read.
+    what is found before anything is set, BusyError with another procedure at the prefix, Interrupted if a correction
+    was interrupted while it read.
     """
     from gnomon.procedures.nexus import require_h5py
 
     require_h5py()
     watcher.phase("preparing")
-    return _published(bench.results, runnable.run(bench, options, watcher))
+    if runnable.kind == "analysis":  # which sets nothing, and reads no beam
+        return _published(bench.results, runnable.run(bench, options, watcher))
+    with bench.only_one(runnable.name):
+        finished = runnable.run(bench, options, watcher)
+    return _published(bench.results, finished)
 
 
 def _published(results: Results, finished: Finished) -> Finished:

@@ -5,10 +5,14 @@ Loading a script executes it: the services do it in processes of their own alone
 
 import importlib.util
 import inspect
+import os
 import re
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +33,8 @@ __all__ = ["BrokenScriptError", "ScriptParameters", "load_script", "load_scripts
 
 #: Name of a script: that of its file, with `-` for `_`.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+#: Time in which a script has to be loaded [s], and number of times that it is interrupted, each second, after that.
+LOAD_S, MAX_FIRED = 20.0, 5
 #: Maximum number of scripts in a folder.
 MAX_SCRIPTS = 100
 
@@ -124,7 +130,13 @@ def _execute(file: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        with _within(LOAD_S, file):
+            spec.loader.exec_module(module)
+    except _TooSlowError as error:
+        raise BrokenScriptError(
+            file, _line(error, file), f"it was not loaded within {LOAD_S:g} s",
+            "begin nothing and wait for nothing outside of its functions",
+        ) from error  # fmt: skip
     except SyntaxError as error:
         raise BrokenScriptError(file, error.lineno, f"it is not Python: {error.msg}", "correct it") from error
     except ImportError as error:
@@ -132,6 +144,40 @@ def _execute(file: Path, name: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # of any kind: it is a user's
         raise BrokenScriptError(file, _line(error, file), f"{type(error).__name__}: {error}", "correct it") from error
     return module
+
+
+class _TooSlowError(BaseException):
+    """Ends a script that takes too long; not an Exception, which it might catch."""
+
+
+@contextmanager
+def _within(limit_s: float, file: Path) -> Iterator[None]:
+    """Raise _TooSlowError where the code in the context is after a time, and end the process if that does not end it.
+
+    Only in the main thread: others cannot be interrupted. Code of libraries that never returns is not ended either.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+    fired = 0
+
+    def late(*_: Any) -> None:
+        nonlocal fired
+        fired += 1
+        if fired >= MAX_FIRED:
+            sys.stderr.write(f"gnomon: {printable(str(file))}: it does not end when it is loaded; the process ends\n")
+            sys.stderr.flush()
+            os._exit(1)
+        raise _TooSlowError
+
+    before = signal.signal(signal.SIGALRM, late)
+    others = signal.setitimer(signal.ITIMER_REAL, limit_s, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *others)
 
 
 def _line(error: BaseException, file: Path) -> int | None:

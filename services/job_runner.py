@@ -20,6 +20,7 @@ from gnomon.clients.server_choice import Target, choose_server
 from gnomon.ioc.base.running_servers import running_servers
 from gnomon.lattice.text import printable, shorten
 from gnomon.procedures.documents import now
+from gnomon.procedures.one_at_a_time import holder_of
 from gnomon.services.event_stream import Event
 from gnomon.services.job_documents import Job, JobRequest, State, SummaryLine
 from gnomon.services.job_events import JobEvents
@@ -144,7 +145,7 @@ class JobRunner:
         if self._closing:
             raise ProblemError(503, "the services are ending", action="start the job again later")
         target = self._target(asked)
-        self._check_free(target.prefix)
+        self._check_free(target)
         if (count := sum(not record.job.is_ended for record in self._records.values())) >= self._limits.jobs:
             raise ProblemError(
                 503, f"{count} jobs run already", limit=f"{self._limits.jobs} jobs",
@@ -208,7 +209,8 @@ class JobRunner:
             )  # fmt: skip
         return target
 
-    def _check_free(self, prefix: str) -> None:
+    def _check_free(self, target: Target) -> None:
+        prefix = target.prefix
         for record in self._records.values():
             job = record.job
             # From the moment it is asked for: its process takes time to start.
@@ -219,6 +221,12 @@ class JobRunner:
                     value=prefix, limit="one job at a time for each prefix",
                     action=f"wait for it, or POST /v1/jobs/{job.id}/cancel",
                 )  # fmt: skip
+        if holder := holder_of(target):
+            raise ProblemError(
+                409, f"{holder} runs at prefix {prefix!r}, started elsewhere on this computer",
+                title="Another procedure runs", field="prefix", value=prefix, limit="one job at a time for each prefix",
+                action="wait for it, or end it where it was started",
+            )  # fmt: skip
 
     async def _launch(self, record: JobRecord, machine: str, script: Path | None) -> Running:
         """Start the process of a job, and give it the job. Raises OSError."""

@@ -13,6 +13,7 @@ from gnomon.lattice import GnomonError
 from gnomon.procedures.documents import Run
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.measuring import PendingMeasurement
+from gnomon.procedures.one_at_a_time import only_one
 from gnomon.procedures.plans import Recording
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def measuring_plan(
     """Measure with the devices of the worker, and hand the run to `keep`, also if it failed or was aborted.
 
     Returns the run's name, which is in the start document, too (`gnomon.run`). The machine is left as it was found.
-    Raises what the devices and the analysis raise.
+    Raises what the devices and the analysis raise, BusyError with another procedure at the prefix.
     """
     # One thread of its own: clients of Channel Access stay in the thread that made them.
     with ThreadPoolExecutor(1, thread_name_prefix="procedure") as executor:
@@ -46,8 +47,9 @@ def measuring_plan(
         recording = Recording(notice=lambda text: say(f"{name}: {text}"))
         recording.listener = lambda _: _tell(recording, name, say)
         try:
-            pending = yield from _beside(executor, lambda: prepare(session, devices, recording))
-            return (yield from _measured(executor, pending, session, keep))
+            with only_one(session.client.target, name):
+                pending = yield from _beside(executor, lambda: prepare(session, devices, recording))
+                return (yield from _measured(executor, pending, session, keep))
         finally:
             executor.submit(session.client.close).result()
 

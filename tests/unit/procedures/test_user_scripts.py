@@ -1,5 +1,9 @@
 """User scripts: the example as a procedure, what moves goes back, and broken ones told by line and remedy."""
 
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +11,7 @@ import numpy as np
 import pytest
 
 from gnomon.lattice import Ring
+from gnomon.procedures import user_scripts
 from gnomon.procedures.documents import quantities
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.registry import PROCEDURES, reanalyse, typed
@@ -55,7 +60,7 @@ def bench(bessy2: Ring, tmp_path: Path) -> FakeBench:
 def test_the_example_is_a_procedure_whose_runs_are_stored_shown_and_analysed_again(bench: FakeBench) -> None:
     loaded = load_script(EXAMPLE)
     assert (loaded.name, loaded.title) == ("orbit-return", "Return of the orbit after excursions of a steerer")
-    with pytest.raises(ProcedureError, match="orbit-return: steerer: Field required"):
+    with pytest.raises(ProcedureError, match="orbit-return: steerer: it is missing"):
         checked_options(loaded, {"times": 2})
     options = checked_options(loaded, {"steerer": "HS4P1D1R", "times": 3, "note": "a note"})
     finished = run_procedure(loaded, bench, options, Watcher())
@@ -144,3 +149,36 @@ def test_scripts_are_described_without_being_executed_here_and_again_when_they_c
     assert (described.name, described.title, described.reason) == ("seen", "seen", "")
     assert "note" in described.options["properties"]
     assert "seen" not in PROCEDURES
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while True: pass",
+        "import time\ntime.sleep(3600)",
+        "while True:\n    try:\n        while True: pass\n    except Exception: pass",
+    ],
+)
+def test_a_script_that_does_not_end_when_it_is_loaded_is_told_with_its_line(
+    tmp_path: Path, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(user_scripts, "LOAD_S", 0.1)
+    (tmp_path / "endless.py").write_text(f"x = 1\n{loop}\n")
+    (tmp_path / "good.py").write_text(SCRIPT)
+    loaded, (broken,) = load_scripts(tmp_path)
+    assert list(loaded) == ["good"]
+    assert re.search(r"endless\.py, line \d: it was not loaded within 0\.1 s; begin nothing", str(broken))
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_a_script_that_catches_everything_ends_the_process_that_loads_it(tmp_path: Path) -> None:
+    file = tmp_path / "stubborn.py"
+    file.write_text("def spin():\n    while True: pass\nwhile True:\n    try:\n        spin()\n    except: pass\n")
+    text = (
+        "from pathlib import Path\nfrom gnomon.procedures import user_scripts as scripts\n"
+        f"scripts.LOAD_S, scripts.MAX_FIRED = 0.1, 2\nscripts.load_script(Path({str(file)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "stubborn.py: it does not end when it is loaded; the process ends" in done.stderr

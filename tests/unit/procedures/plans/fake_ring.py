@@ -9,6 +9,7 @@ from bluesky.protocols import Location
 from ophyd.status import Status
 
 from gnomon.clients.errors import NoBeamError
+from gnomon.clients.server_choice import Target
 from gnomon.lattice import Key
 from gnomon.procedures.machine_session import State
 from gnomon.procedures.model_values import RF
@@ -128,6 +129,7 @@ class FakeSession:
 
     prefix = "T:"
     load_fit: Any = None
+    client: Any = SimpleNamespace(target=Target("T:"))
 
     def __init__(self, ring: NoisyRing) -> None:
         self.ring_now, self.model = ring, ring.lattice.ring.nominal

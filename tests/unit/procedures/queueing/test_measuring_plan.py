@@ -8,6 +8,7 @@ import pytest
 from bluesky import RunEngine
 from bluesky.utils import FailedStatus, RequestAbort
 
+from gnomon.clients.server_choice import Target
 from gnomon.lattice import Ring
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
@@ -25,7 +26,7 @@ class Served(FakeSession):
     def __init__(self, ring: NoisyRing) -> None:
         super().__init__(ring)
         self.closed = 0
-        self.client = SimpleNamespace(close=self._close)
+        self.client = SimpleNamespace(close=self._close, target=Target("T:"))
 
     def _close(self) -> None:
         self.closed += 1
