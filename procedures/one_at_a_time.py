@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from pathlib import Path
+from typing import Any
 
 from gnomon.clients.server_choice import Target
 from gnomon.ioc.base.running_servers import folders
@@ -83,8 +83,10 @@ def _opened(target: Target, environ: Mapping[str, str]) -> int | None:
     places = {name: value for name, value in target.environment.items() if PLACES.fullmatch(name)}
     digest = sha256(json.dumps([target.prefix, sorted(places.items())]).encode()).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9]+", "-", target.prefix).strip("-")[:40] or "no-prefix"
-    *_, state = folders(environ) or (Path("/nowhere"),)
-    folder = state.parent / "procedures"
+    known = folders(environ)
+    if not known:  # a user without a home
+        return None
+    folder = known[-1].parent / "procedures"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return os.open(folder / f"{readable}-{digest}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -94,7 +96,7 @@ def _opened(target: Target, environ: Mapping[str, str]) -> int | None:
 
 
 def _holder(file: int) -> str:
-    told = {}
+    told: Any = None
     with suppress(ValueError):
         told = json.loads(os.pread(file, MAX_BYTES, 0))
     if not isinstance(told, dict) or not told:

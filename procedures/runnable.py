@@ -123,7 +123,7 @@ def checked_options(runnable: Runnable, given: Mapping[str, Any]) -> ProcedureOp
     try:
         return runnable.options.model_validate(given)
     except ValidationError as error:
-        first: Mapping[str, Any] = error.errors()[0]  # type: ignore[assignment]
+        first: Mapping[str, Any] = error.errors()[0]
         place, wrong = ".".join(map(str, first["loc"])), first.get("input")
         what, _, action = worded(first, shorten(str(wrong)) if isinstance(wrong, str | int | float) else "")
         told = f"{runnable.name}: {place + ': ' if place else ''}{what}" + (f"; {action}" if action else "")

@@ -25,6 +25,8 @@ STREAM: dict[int | str, dict[str, Any]] = {
 HEARTBEAT_S = 15.0
 #: Number of events that wait for a slow client; whoever produces them waits then.
 WAITING = 64
+#: Time for which streams are kept open for events that still come when the services end [s].
+LAST_S = 0.7
 #: Time after which a client should connect again [ms].
 RETRY_MS = 2000
 
@@ -41,6 +43,10 @@ class Event:
         """Return the event as a stream has it."""
         text = json.dumps(self.data, allow_nan=False)
         return format_sse_event(data_str=text, event=self.name, id=self.id, retry=None)
+
+
+#: The last event of a stream whose events have not come to their end.
+CLOSING = Event({"message": "the services end; connect again when they run, with the id of the last event"}, "closing")
 
 
 class EventStreams:
@@ -68,6 +74,11 @@ class EventStreams:
     def end(self) -> None:
         """End all streams, and those that begin later at once: the services end, and must not wait for clients."""
         self._ending.set()
+
+    @property
+    def is_ending(self) -> bool:
+        """True once all streams are to end."""
+        return self._ending.is_set()
 
     async def wait_for_end(self) -> None:
         """Return when all streams are to end."""
@@ -99,6 +110,9 @@ class _CountedStream(StreamingResponse):
 
 async def _encoded(events: AsyncIterator[Event], streams: EventStreams) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
+    if streams.is_ending:
+        yield CLOSING.encode()
+        return
     ending = asyncio.ensure_future(streams.wait_for_end())
     try:
         async for each in _with_heartbeat(events, ending):
@@ -108,21 +122,32 @@ async def _encoded(events: AsyncIterator[Event], streams: EventStreams) -> Async
 
 
 async def _with_heartbeat(events: AsyncIterator[Event], ending: "asyncio.Future[None]") -> AsyncIterator[bytes]:
-    """Yield encoded events and a comment when there was none for a while, until the events or all streams end."""
+    """Yield encoded events and a comment when there was none for a while, until the events or all streams end.
+
+    When all streams end, events that still come soon, as the end of a job, are sent; then one that says so.
+    """
+    loop, last = asyncio.get_running_loop(), 0.0
     while True:
+        if last and loop.time() >= last:
+            yield CLOSING.encode()
+            return
         coming = asyncio.ensure_future(anext(events, None))
         awaited: set[asyncio.Future[Any]] = {coming, ending}
         try:
             while not coming.done():
                 if ending.done():
-                    return
-                if not (await asyncio.wait(awaited, timeout=HEARTBEAT_S, return_when="FIRST_COMPLETED"))[0]:
+                    last = last or loop.time() + LAST_S
+                    if not (await asyncio.wait({coming}, timeout=max(0.0, last - loop.time())))[0]:
+                        break
+                elif not (await asyncio.wait(awaited, timeout=HEARTBEAT_S, return_when="FIRST_COMPLETED"))[0]:
                     yield KEEPALIVE_COMMENT
         finally:
             if not coming.done():
                 coming.cancel()
                 with suppress(asyncio.CancelledError):
                     await coming
+        if last and coming.cancelled():
+            continue
         try:
             event = coming.result()
         except GnomonError as error:

@@ -329,12 +329,17 @@ class JobRunner:
         """Ask a job to put the machine back and end; an ended one stays as it is. Returns at once."""
         record = self._record(job)
         running = self._running.get(job)
-        if running is not None and not running.cancelled:
+        if running is not None:
+            self._ask_once(running)
+        return record.job
+
+    def _ask_once(self, running: Running) -> None:
+        """Ask a job to end, which is killed after a time; does nothing if it was asked before."""
+        if not running.cancelled:
             self._ask_to_stop(running)
             task = asyncio.get_running_loop().create_task(self._kill_late(running))
             self._leftover.add(task)
             task.add_done_callback(self._leftover.discard)
-        return record.job
 
     def _ask_to_stop(self, running: Running) -> None:
         running.cancelled = True
@@ -377,18 +382,19 @@ class JobRunner:
         async for event in events.follow(after):
             yield event
 
-    def end_streams(self) -> None:
-        """Let clients that follow events go, since the services end."""
+    def begin_end(self) -> None:
+        """Start no jobs any more, and ask those that run to end: the services end. Who follows one sees its end."""
         self._closing = True
-        for events in self._events.values():
-            events.close()
+        for running in self._running.values():
+            self._ask_once(running)
 
     async def close(self) -> None:
         """Cancel all jobs, and wait until the machines are put back, at most for the time bound."""
-        self.end_streams()
+        self.begin_end()
+        for events in self._events.values():
+            events.close()
         waiting = []
         for running in list(self._running.values()):
-            await self.cancel(running.record.job.id)
             if running.watch is not None:
                 waiting.append(running.watch)
         if waiting:

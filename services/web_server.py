@@ -82,7 +82,7 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str, tuple[str, s
             addresses = await ProcedurePvs(settings.pvs, settings, jobs, scripts).start(stack)
 
     def ending() -> None:
-        jobs.end_streams()
+        jobs.begin_end()
         app.state.streams.end()
         hub.close()
 

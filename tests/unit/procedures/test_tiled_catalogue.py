@@ -1,6 +1,7 @@
 """Runs for catalogues of tiled, without tiled: what is told of a file, and which extra is missing."""
 
 import importlib.util
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,7 +57,7 @@ def test_procedure_whose_run_the_catalogue_does_not_take_has_failed_and_has_its_
     results = Results(tmp_path, catalogue="http://127.0.0.1:1/api/v1")
     kept = (orm_run(1, NAME), results.save(orm_run(1, NAME)))
     measurement = replace(RUNNABLE["orm"], run=lambda *_: Finished((kept,)))
-    bench: Any = SimpleNamespace(results=results)
+    bench: Any = SimpleNamespace(results=results, only_one=lambda _: nullcontext())
     finished = run_procedure(measurement, bench, measurement.options(), Watcher())
     assert finished.runs == (kept,)
     assert isinstance(finished.failure, NotPublishedError)

@@ -116,10 +116,38 @@ async def test_all_streams_end_with_the_services() -> None:
 
     asyncio.get_running_loop().call_later(0.02, streams.end)
     text = await sent(streams, events_of_thread(produce, "test"))
-    assert text.endswith(b"data: 1\n\n")
+    first, last = text.split(b"\n\n")[-3:-1]
+    assert first.endswith(b"data: 1")
+    assert last.startswith(b'event: closing\ndata: {"message": "the services end')
     while not ended:
         await asyncio.sleep(0.001)
-    assert b"data" not in await sent(streams, counting(10**9, []))
+    assert b'data: {"n"' not in await sent(streams, counting(10**9, []))
+
+
+async def test_what_still_comes_when_the_services_end_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "LAST_S", 60.0)
+    streams = EventStreams(1)
+
+    async def ends_soon() -> AsyncIterator[Event]:
+        yield Event(1)
+        streams.end()
+        await asyncio.sleep(0.02)
+        yield Event(2, "end")
+
+    assert (await sent(streams, ends_soon())).endswith(b"event: end\ndata: 2\n\n")
+
+
+async def test_an_endless_stream_ends_with_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "LAST_S", 0.02)
+    streams = EventStreams(1)
+
+    async def endless() -> AsyncIterator[Event]:
+        while True:
+            yield Event(1)
+            await asyncio.sleep(0.001)
+
+    asyncio.get_running_loop().call_later(0.02, streams.end)
+    assert b"event: closing" in await sent(streams, endless())
 
 
 async def test_too_many_streams_are_refused() -> None:
