@@ -1,14 +1,15 @@
 """Devices that a procedure moves: those that drive a property, and of these the ones that patterns choose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
-from gnomon.lattice import Lattice
+from gnomon.lattice import Lattice, Ring
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures.errors import ProcedureError
 from gnomon.propagator.derivatives import fed_by, supplies_of
 
-__all__ = ["chosen_names", "supplies_that_drive"]
+__all__ = ["check_names", "chosen_names", "supplies_that_drive"]
 
 
 def chosen_names(names: Sequence[str], patterns: Sequence[str], what: str) -> tuple[str, ...]:
@@ -18,6 +19,26 @@ def chosen_names(names: Sequence[str], patterns: Sequence[str], what: str) -> tu
         if not any(fnmatchcase(name, pattern) for name in found):
             raise ProcedureError(f"no {what} fits {pattern!r}{near_names_hint(pattern, list(names))}")
     return found
+
+
+def check_names(ring: Ring, options: Mapping[str, Any]) -> tuple[str, ProcedureError] | None:
+    """Find an option that names a device which the ring does not have: the option and the error, else None.
+
+    Of a procedure's options as they were given: patterns of devices, and monitors. What it cannot use of those that
+    there are, a procedure refuses itself.
+    """
+    monitors = [bpm.name for bpm in ring.bpms]
+    devices = [*dict.fromkeys([*(device for device, _ in ring.properties), *(m.name for m in ring.magnets), *monitors])]
+    for option, names, what in (
+        ("devices", devices, "device"), ("place", monitors, "monitor"), ("monitor", monitors, "monitor"),
+        ("dead", monitors, "monitor"),
+    ):  # fmt: skip
+        given = options.get(option, ())
+        try:
+            chosen_names(names, [given] if isinstance(given, str) else list(given), f"{what} of {ring.name}")
+        except ProcedureError as error:
+            return option, error
+    return None
 
 
 def supplies_that_drive(lattice: Lattice, main: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _TYPES = {
     "model_attributes": "an object with fields",
 }
 #: What is wrong and what to do, for errors that need no more words.
-_PLAIN = {"missing": ("it is missing", "add it"), "extra_forbidden": ("there is no such field", "leave it out")}
+_PLAIN = {"missing": ("it is missing", "add it"), "extra_forbidden": ("it is not known here", "leave it out")}
 
 
 def worded(error: Mapping[str, Any], given: str) -> tuple[str, str, str]:
@@ -40,7 +40,7 @@ def worded(error: Mapping[str, Any], given: str) -> tuple[str, str, str]:
     if length:
         return f"its length is outside the limit, {length}", length, f"give {length}"
     if limit and of_type is None:
-        return f"{given or 'this'} is outside the limit, {limit}", limit, f"give a value {limit}"
+        return f"{given or 'this'} is outside the limit, {limit}", limit, "give a value within it"
     if kind in ("literal_error", "enum"):
         choices = str(told.get("expected", ""))
         what, action = f"{given or 'this'} is not one of {choices}", "give one of these"

@@ -91,7 +91,8 @@ def job_router(
         """Follow a job by server-sent events: those of the past first, then new ones, until `end`.
 
         Events are `phase`, `row` (each measured row, with the number of rows that are expected), `proposal`, `applied`,
-        `stored` and `end`; `closing` if the services end before the job has. A client that comes back says in `Last-Event-ID` which one it received last.
+        `stored` and `end`; `closing` if the services end before the job has. A client that comes back says in
+        `Last-Event-ID` which one it received last.
         """
         runner.get(job)
         return streams.answer(runner.events(job, last))

@@ -17,8 +17,12 @@ from typing import Any
 
 from gnomon.clients.errors import NoServerError
 from gnomon.clients.server_choice import Target, choose_server
+from gnomon.db import shipped_machine, shipped_machines
+from gnomon.db.machine_files import find_document
 from gnomon.ioc.base.running_servers import running_servers
+from gnomon.lattice import GnomonError, Ring
 from gnomon.lattice.text import printable, shorten
+from gnomon.procedures.device_choice import check_names
 from gnomon.procedures.documents import now
 from gnomon.procedures.one_at_a_time import holder_of
 from gnomon.services.event_stream import Event
@@ -145,17 +149,21 @@ class JobRunner:
         if self._closing:
             raise ProblemError(503, "the services are ending", action="start the job again later")
         target = self._target(asked)
+        machine = asked.machine or (target.server.machine if target.server is not None else "")
+        if not machine:
+            raise ProblemError(
+                422, f"prefix {target.prefix!r}: the machine is not known", field="machine", action="name the machine"
+            )
+        if script is None:
+            await asyncio.to_thread(_check_devices, machine, asked.options)
+            if key is not None and (known := self._of_key(key, digest)) is not None:
+                return known, False
         self._check_free(target)
         if (count := sum(not record.job.is_ended for record in self._records.values())) >= self._limits.jobs:
             raise ProblemError(
                 503, f"{count} jobs run already", limit=f"{self._limits.jobs} jobs",
                 action="wait for one to end, or cancel one", headers={"Retry-After": "10"},
             )  # fmt: skip
-        machine = asked.machine or (target.server.machine if target.server is not None else "")
-        if not machine:
-            raise ProblemError(
-                422, f"prefix {target.prefix!r}: the machine is not known", field="machine", action="name the machine"
-            )
         job = Job(
             id=_new_id(procedure), procedure=procedure, title=title, prefix=target.prefix, machine=machine,
             options=asked.options, started=now(),
@@ -427,6 +435,17 @@ class JobRunner:
         for record in records:
             self._records.pop(record.job.id, None)
             self._events.pop(record.job.id, None)
+
+
+def _check_devices(machine: str, options: Mapping[str, Any]) -> None:
+    """Raise ProblemError for an option that names a device which the machine does not have."""
+    try:
+        ring = shipped_machine(machine) if machine in shipped_machines() else Ring(find_document(machine))
+    except (GnomonError, OSError):  # its job says it
+        return
+    if (found := check_names(ring, options)) is not None:
+        option, error = found
+        raise ProblemError(422, f"{error}", field=f"options.{option}", action="use names or patterns of this machine")
 
 
 def _new_id(procedure: str) -> str:

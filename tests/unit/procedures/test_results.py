@@ -129,8 +129,18 @@ def test_two_runs_of_the_same_machine_differ_by_their_errors(tmp_path: Path) -> 
 def test_a_file_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(ProcedureError, match="not a file of a run"):
+    with pytest.raises(ProcedureError, match="not a file of a run of gnomon: parts are missing"):
         read_run(tmp_path / "other.h5")
+
+
+def test_a_file_that_is_damaged_is_told_in_our_words(tmp_path: Path) -> None:
+    path = Results(tmp_path).save(orm_run(1))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ProcedureError, match="it is damaged, or no file of HDF5; take it from a backup") as refused:
+        read_run(path)
+    assert "truncated" not in str(refused.value)
+    with pytest.raises(ProcedureError, match="there is no such file"):
+        read_run(tmp_path / "none.h5")
 
 
 def test_every_procedure_plots_arrays_that_its_documents_have() -> None:

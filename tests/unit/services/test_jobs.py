@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gnomon.clients.server_choice import choose_server
 from gnomon.ioc.base.running_servers import RunningServer, announced
 from gnomon.procedures.documents import Run
+from gnomon.procedures.one_at_a_time import only_one
 from gnomon.procedures.results import Results
 from gnomon.services.access_tokens import Tokens
 from gnomon.services.job_events import JobEvents
@@ -338,3 +340,55 @@ def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
     assert own != ""
     assert process_start(os.getpid()) == own
     assert process_start(2**22 + 1) == ""
+
+
+@pytest.mark.parametrize(
+    ("procedure", "options", "field", "detail"),
+    [
+        ("orm", {"devices": ["HX*"]}, "options.devices", "no device of mls fits 'HX*'"),
+        ("bba", {"devices": ["Q1P1K1R"]}, "options.devices", "near names: Q1P1K1RP"),
+        ("aperture", {"place": "BPMZ5D1R"}, "options.place", "no monitor of mls fits 'BPMZ5D1R'"),
+        ("correct-orbit", {"dead": ["BPM0"]}, "options.dead", "no monitor of mls fits 'BPM0'"),
+    ],
+)
+async def test_a_device_that_the_machine_does_not_have_is_refused_before_anything_starts(
+    services: Open, procedure: str, options: dict[str, Any], field: str, detail: str
+) -> None:
+    async with services() as (client, runner):
+        answer = await client.post(f"/v1/procedures/{procedure}", json={"prefix": "A:", "options": options})
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        assert detail in answer.json()["detail"]
+        assert runner.jobs() == []
+
+
+async def test_a_procedure_that_was_started_elsewhere_keeps_the_prefix(services: Open) -> None:
+    async with services() as (client, _):
+        with only_one(choose_server(prefix="A:"), "bba"):
+            answer = await start(client)
+            assert (answer.status_code, answer.json()["value"]) == (409, "A:")
+            assert f"bba (process {os.getpid()}, since " in answer.json()["detail"]
+            assert (await start(client, prefix="B:")).status_code == 202
+        assert (await start(client)).status_code == 202
+
+
+async def test_scripts_run_for_whoever_has_a_token_alone(services: Open, tmp_path: Path) -> None:
+    (folder := tmp_path / "scripts").mkdir()
+    (folder / "my_script.py").write_text(EXAMPLE.read_text())
+    async with services(token="wrong", scripts=folder) as (client, _):
+        assert "/v1/procedures/my-script" not in (await client.get("/openapi.json")).json()["paths"]
+    async with services(token=READ, scripts=folder) as (client, _):
+        assert "/v1/procedures/my-script" in (await client.get("/openapi.json")).json()["paths"]
+
+
+async def test_limits_are_told_in_our_words(services: Open) -> None:
+    async with services() as (client, _):
+        for body, detail, limit in (
+            ({"options": {"points": 1}}, "options.points: '1' is outside the limit, 2 or more", "2 or more"),
+            ({"options": {"readings": "many"}}, "options.readings: 'many' is not a whole number", "a whole number"),
+            ({"options": {"devices": []}}, "options.devices: its length is outside the limit", "1 or more entries"),
+            ({"option": {}}, "option: it is not known here", None),
+        ):
+            told = (await client.post("/v1/procedures/orm", json=body)).json()
+            assert told["detail"].startswith(detail), told
+            assert told.get("limit") == limit
+            assert "openapi.json" in told["action"]

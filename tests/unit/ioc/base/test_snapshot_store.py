@@ -29,5 +29,6 @@ def test_a_name_is_saved_once_replaced_on_request_and_found_after_it_was_deleted
     with pytest.raises(SnapshotError, match="deleted; --revision 2"):
         find(config, "flat")
     assert find(config, "flat", 2).snapshot.comment == "second"
-    with pytest.raises(SnapshotError, match="invalid snapshot name"):
-        save(config, " flat", snapshot(""), replace=False)
+    for name in (" flat", ".", ".."):
+        with pytest.raises(SnapshotError, match="invalid snapshot name"):
+            save(config, name, snapshot(""), replace=False)
