@@ -199,6 +199,8 @@ def quantities(part: Part) -> dict[str, Quantity]:
             continue
         axes = extra["axes"]
         assert isinstance(axes, list)
+        if values.size == 0:  # JSON does not tell the dimensions of an empty array
+            values = values.reshape((0,) * len(axes)) if values.ndim != len(axes) else values
         if len(axes) != values.ndim:
             raise ProcedureError(f"{name} has {values.ndim} dimensions, and not the {len(axes)} of its document")
         found[name] = Quantity(

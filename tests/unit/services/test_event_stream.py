@@ -124,7 +124,7 @@ async def test_all_streams_end_with_the_services() -> None:
     assert b'data: {"n"' not in await sent(streams, counting(10**9, []))
 
 
-async def test_what_still_comes_when_the_services_end_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_end_of_a_job_is_sent_though_the_services_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "LAST_S", 60.0)
     streams = EventStreams(1)
 
