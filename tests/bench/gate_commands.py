@@ -4,7 +4,7 @@ A case is what is set before (`prepare`, not counted), and the command that is. 
 machine goes back to afterwards; so the cases of one bin are independent draws of one distribution.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,20 @@ from gnomon.lattice import Key, Lattice, Ring, properties_by_supply
 from gnomon.lattice.units import FREQUENCY_UNITS
 from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import frequency_response, supplies_of, supply_response
-from gnomon.propagator.studies.bumps import nearest_steerers
 
 Floats = NDArray[np.float64]
 
 FREQUENCY: Key = ("rf", "frequency")
 
-#: Kinds of commands, as their counts are reported.
-KINDS = ("steerer x", "steerer y", "bump step", "quadrupole", "tune knob", "sextupole", "RF frequency")
+#: Families of commands, in whose bins coverage is counted, with their kinds and the part of each among its commands.
+FAMILIES = {
+    "steerer_x": (("steerer x", 0.7), ("bump step x", 0.3)),
+    "steerer_y": (("steerer y", 0.7), ("bump step y", 0.3)),
+    "quadrupole": (("quadrupole", 0.7), ("tune knob", 0.3)),
+    "sextupole": (("sextupole", 1.0),),
+    "rf": (("RF frequency", 1.0),),
+}
+KINDS = tuple(kind for kinds in FAMILIES.values() for kind, _ in kinds)
 #: Bins of the step size: 1 is a change of the orbit by the gate's limit (0.5 mm), of a tune by 0.01, or of a sextupole
 #: by 10 % of its range.
 SIZES = ((0.02, 0.1), (0.1, 0.3), (0.3, 0.7))
@@ -75,43 +81,68 @@ class Commands:
         self.unit[FREQUENCY] = ORBIT_MM / (mm_per_hz * FREQUENCY_UNITS[ring.rf_unit])
         self._orbit = response.orbit
         self._names = {name: i for i, name in enumerate(names)}
-        self._bumps = {plane: self._closed(lattice, plane) for plane in "xy"}
+        self._bumps = {plane: self._closed(plane) for plane in "xy"}
         families = [n for n in self.by_kind["quadrupole"] if tune[self._names[n]] > 0.0]
         # The supplies that move the tunes most make the knobs.
         self._knob = sorted(families, key=lambda n: -float(tune[self._names[n]] * abs(lattice[n, "current"])))[:4]
 
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds that this ring has."""
-        return tuple(kind for kind in KINDS if self.by_kind.get(kind, True))
+    def families(self) -> tuple[str, ...]:
+        """The families that this ring has."""
+        return tuple(family for family, kinds in FAMILIES.items() if self.by_kind.get(kinds[0][0], True))
 
-    def draw(self, kind: str, size: int, rng: np.random.Generator, largest: float | None = None) -> Case:
-        """Draw a command of a kind and a bin of sizes; `largest` is the end of the bin if it is another one."""
-        low, high = SIZES[size] if largest is None else (SIZES[-1][1], largest)
+    @staticmethod
+    def family_of(kind: str) -> str:
+        """The family that a kind is counted in."""
+        return next(family for family, kinds in FAMILIES.items() if kind in dict(kinds))
+
+    def family_of_key(self, key: Key) -> str:
+        """The family of a setting."""
+        if key == FREQUENCY:
+            return "rf"
+        kind = next(kind for kind, names in self.by_kind.items() if key[0] in names)
+        return self.family_of(kind)
+
+    def draw_of(self, family: str, size: int, rng: np.random.Generator) -> Case:
+        """Draw a command of a family and a bin of sizes: one of its kinds."""
+        kinds, parts = zip(*FAMILIES[family], strict=True)
+        return self.draw(str(rng.choice(kinds, p=parts)), size, rng)
+
+    def draw_sized(self, family: str, part: float, rng: np.random.Generator) -> Case:
+        """Draw a command of a family with a stated size, in either direction: one of its kinds."""
+        kinds, parts = zip(*FAMILIES[family], strict=True)
+        return self._of_kind(str(rng.choice(kinds, p=parts)), 0, part * float(rng.choice((-1.0, 1.0))), rng)
+
+    def draw(self, kind: str, size: int, rng: np.random.Generator) -> Case:
+        """Draw a command of a kind and a bin of sizes."""
+        low, high = SIZES[size]
         part = float(np.exp(rng.uniform(np.log(low), np.log(high))) * rng.choice((-1.0, 1.0)))
+        return self._of_kind(kind, size, part, rng)
+
+    def _of_kind(self, kind: str, size: int, part: float, rng: np.random.Generator) -> Case:
         match kind:
-            case "bump step":
-                return self._bump_step(size, part, rng)
+            case "bump step x" | "bump step y":
+                return self._bump_step(kind, size, part, rng)
             case "tune knob":
                 return self._knob_step(size, part, rng)
             case "RF frequency":
                 key = FREQUENCY
             case _:
                 key = (str(rng.choice(self.by_kind[kind])), "current")
-        return Case(kind, size, {}, key, self._inside(key, self.baseline[key] + part * self.unit[key]))
+        return Case(kind, size, {}, key, self.inside(key, self.baseline[key] + part * self.unit[key]))
 
-    def _bump_step(self, size: int, part: float, rng: np.random.Generator) -> Case:
+    def _bump_step(self, kind: str, size: int, part: float, rng: np.random.Generator) -> Case:
         """One of the four steps of a closed bump whose largest step has this size; those before it are prepared."""
-        bumps = self._bumps[str(rng.choice(["x", "y"]))]
+        bumps = self._bumps[kind[-1]]
         names, shape = bumps[int(rng.integers(len(bumps)))]
         steps = np.array([self.unit[name, "current"] for name in names])
         amplitude = part / np.abs(shape / steps).max()
         at = int(rng.integers(len(names)))
         # The step that is counted has the stated size, and the others what the bump asks for.
         amplitude = min(abs(amplitude), abs(part) * steps[at] / abs(shape[at])) * np.sign(part)
-        target = {(n, "current"): self._inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
+        target = {(n, "current"): self.inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
                   for n, a in zip(names, shape, strict=True)}  # fmt: skip
         keys = list(target)
-        return Case("bump step", size, {key: target[key] for key in keys[:at]}, keys[at], target[keys[at]])
+        return Case(kind, size, {key: target[key] for key in keys[:at]}, keys[at], target[keys[at]])
 
     def _knob_step(self, size: int, part: float, rng: np.random.Generator) -> Case:
         """One of the steps of a tune knob of up to four supplies, in a random direction of the tunes."""
@@ -124,19 +155,20 @@ class Commands:
         amplitude = part * steps[at] / abs(shape[at])
         # The knob as a whole goes no further than three times the largest size.
         amplitude = float(np.clip(amplitude, -3.0 * TUNE, 3.0 * TUNE))
-        value = {(n, "current"): self._inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
+        value = {(n, "current"): self.inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
                  for n, a in zip(self._knob, shape, strict=True)}  # fmt: skip
         keys = list(value)
         return Case("tune knob", size, {key: value[key] for key in keys[:at]}, keys[at], value[keys[at]])
 
-    def _closed(self, lattice: Lattice, plane: str) -> list[tuple[tuple[str, ...], Floats]]:
+    def _closed(self, plane: str) -> list[tuple[tuple[str, ...], Floats]]:
         """Closed bumps of a plane at monitors: names of four steerers and their shape [A], largest orbit outside 0."""
         found = []
         column = 0 if plane == "x" else 2
+        steerers = self.by_kind[f"steerer {plane}"]
+        places = {magnet.element: magnet.supply for magnet in self.ring.magnets if magnet.supply in steerers}
         for number, monitor in enumerate(self.ring.monitors):
-            names = nearest_steerers(lattice, monitor, plane)
-            if len(set(names)) < 4 or not all(n in self._names for n in names):
-                continue
+            behind = sorted(places, key=lambda element: (element - monitor) % len(self.ring.elements))
+            names = tuple(places[element] for element in (*behind[-2:], *behind[:2]))
             columns = self._orbit[:, column][:, [self._names[n] for n in names]]
             inside = columns[number]
             # The steps that give 1 at the monitor and as little as possible elsewhere: weighted least squares.
@@ -150,13 +182,13 @@ class Commands:
                 found.append((names, shape))
         return found
 
-    def _inside(self, key: Key, value: float) -> float:
+    def inside(self, key: Key, value: float) -> float:
+        """Keep a value within the drive limits."""
         spec = self.ring.property_spec(*key)
         return float(min(max(value, spec.low), spec.high))
 
 
-def balanced(kinds: tuple[str, ...], each: int, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
-    """Yield kind and size bin of `each` commands per bin, in a random order."""
-    bins = [(kind, size) for kind in kinds for size in range(len(SIZES))] * each
-    for i in rng.permutation(len(bins)).tolist():
-        yield bins[i]
+def balanced(families: tuple[str, ...], each: int, rng: np.random.Generator) -> list[tuple[str, int]]:
+    """List family and size bin of `each` commands per bin, in a random order."""
+    bins = [(family, size) for family in families for size in range(len(SIZES))] * each
+    return [bins[i] for i in rng.permutation(len(bins)).tolist()]

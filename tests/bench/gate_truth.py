@@ -93,7 +93,11 @@ class TrueMachine:
         self.resolution = span / 2.0**bits if bits else np.zeros_like(span)
         self.iron_width = self.config.scale * self.config.supplies.remanence * span
         self._iron = Hysteresis.of_remanence(self._low, self._high, self.iron_width)
-        self._currents = np.array([corrected[name, "current"] for name in self.supplies])
+        steps = np.where(self.resolution > 0.0, self.resolution, 1.0)
+        currents = np.array([corrected[name, "current"] for name in self.supplies])
+        quantised = np.clip(np.rint(currents / steps) * steps, self._low, self._high)
+        self._currents = np.where(self.resolution > 0.0, quantised, currents)
+        self._irons = [_row(self._iron, i) for i in range(len(self.supplies))]
         self._iron_state = self._iron.cycled(self._currents)
         self._frequency = corrected[FREQUENCY]
         self._noise = np.random.default_rng([seed, 1])
@@ -199,7 +203,7 @@ class TrueMachine:
                 self._currents[i] = (
                     min(max(np.rint(value / step) * step, self._low[i]), self._high[i]) if step else value
                 )
-                one = _row(self._iron, i)
+                one = self._irons[i]
                 self._iron_state[i] = one.moved(self._iron_state[i : i + 1], self._currents[i : i + 1])[0]
             fields[key] = self._inside(key, self._field_value(key, self.setting(key)))
         self._lattice = self._lattice.updated(fields)
@@ -211,7 +215,7 @@ class TrueMachine:
         i = self.index[key[0]]
         error = 0.0
         if not ironless:
-            error = float(_row(self._iron, i).error(self._iron_state[i : i + 1], np.array([value]))[0])
+            error = float(self._irons[i].error(self._iron_state[i : i + 1], np.array([value]))[0])
         return float((value + error) * (1.0 + self._supply_now[i]))
 
     def _inside(self, key: Key, value: float) -> float:
@@ -249,6 +253,24 @@ class TrueMachine:
     def true_lattice(self) -> Lattice:
         """The present true lattice, for the oracle."""
         return self._lattice
+
+
+def machine_of(ring: Ring, seed: int, start_ns: int) -> TrueMachine:
+    """Make the machine of a seed: how much of each it has that the shadow does not model, is drawn too."""
+    parts = 2.0 * uniforms(seed, "gate sizes", ["remanence", "multipole", "supply", "gain", "cubic"]) - 1.0
+    remanence = 3e-4 * 10.0 ** (0.5 * parts[0])
+    multipole, supply, gain, cubic = (2.0 ** parts[1:]).tolist()
+    default = Config().imperfections
+    supplies = default.supplies.model_copy(update={"remanence": float(remanence)})
+    un = Unmodelled()
+    more = Unmodelled(
+        multipole=un.multipole * multipole,
+        supply_drift=un.supply_drift * supply,
+        steerer_drift=un.steerer_drift * supply,
+        gain_drift=un.gain_drift * gain,
+        cubic=un.cubic * cubic,
+    )
+    return TrueMachine(ring, seed, start_ns, default.model_copy(update={"supplies": supplies}), more)
 
 
 def span_of_steerer(ring: Ring, supply: str) -> bool:

@@ -1,0 +1,155 @@
+"""Unsafe steps, and safe ones: candidates from a seed, classified by the truth, decided by the gate and by other rules.
+
+The candidates are made to be unsafe in every way that one step can be: too far from the reference, a little too far
+from where the beam already is, a half of a bump, or a working point that is moved over a line. Limits of the settings
+are those of the supplies, so that nothing but the bounds refuses them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from bench.gate_commands import SIZES, Case, Commands
+from bench.gate_limits import Class
+from bench.gate_oracle import flat
+from bench.gate_scene import Scene
+
+from gnomon.lattice import Key, LatticeError
+from gnomon.recorder.bounds import Kind, Reading
+
+#: Moments of a ramp at which the truth is asked.
+RAMP = 8
+#: Largest candidates, in the unit of the step sizes: for steerers 0.5 mm, for quadrupoles a tune change of 0.01.
+FAR = {"steerer_x": 12.0, "steerer_y": 12.0, "rf": 12.0, "quadrupole": 40.0, "sextupole": 8.0}
+
+
+@dataclass(slots=True)
+class DecisionCounts:
+    """Decisions about the commands of one machine, by the rules: gate, 2 sigma, drive limits alone, none.
+
+    `margins` are the gate's, of (safe, unsafe) commands; `kinds` counts the unsafe ones by kind; `accepted` keeps the
+    texts of unsafe ones that the gate accepted.
+    """
+
+    unsafe: int = 0
+    safe: int = 0
+    between: int = 0
+    unsafe_accepted: dict[str, int] = field(default_factory=dict)
+    safe_rejected: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    safe_reasons: dict[str, int] = field(default_factory=dict)
+    margins: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    accepted: list[str] = field(default_factory=list)
+
+
+def displaced(commands: Commands, rng: np.random.Generator, part: float) -> dict[Key, float]:
+    """One steerer's setting that moves the orbit away from the baseline before a step, by `part` of the gate's limit."""
+    key = commands.draw(str(rng.choice(["steerer x", "steerer y"])), 2, rng).key
+    by = part * float(rng.choice((-1.0, 1.0))) * commands.unit[key]
+    return {key: commands.inside(key, commands.baseline[key] + by)}
+
+
+def unsafe_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield commands that are likely to be unsafe, and are not in the calibrated distribution."""
+    families = [f for f in commands.families() if f != "sextupole"]
+    while True:
+        family = str(rng.choice(families, p=_weights(families)))
+        size = float(np.exp(rng.uniform(np.log(1.0), np.log(FAR[family]))))
+        case = commands.draw_sized(family, size, rng)
+        if rng.random() < 0.5:
+            start = displaced(commands, rng, float(rng.uniform(0.2, 0.95)))
+            if case.key not in start:
+                case = Case(case.kind, case.size, {**case.prepare, **start}, case.key, case.value)
+        yield case
+
+
+def safe_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield commands of half the trust region: those of the calibrated distribution up to half of the largest size."""
+    while True:
+        family = str(rng.choice(commands.families()))
+        size = float(np.exp(rng.uniform(np.log(SIZES[0][0]), np.log(0.5))))
+        case = commands.draw_sized(family, size, rng)
+        if rng.random() < 0.5:
+            start = displaced(commands, rng, float(rng.uniform(0.05, 0.6)))
+            if case.key not in start:
+                case = Case(case.kind, case.size, {**case.prepare, **start}, case.key, case.value)
+        yield case
+
+
+def decide_all(
+    scene: Scene, candidates: Iterator[Case], wanted: Class, count: int, counts: DecisionCounts, most: int = 20
+) -> None:
+    """Decide about `count` commands of a class, of at most `most` times as many candidates."""
+    found = 0
+    for number, case in enumerate(candidates):
+        if found >= count or number >= most * count:
+            break
+        found += _decide(scene, case, wanted, counts)
+
+
+def _decide(scene: Scene, case: Case, wanted: Class, counts: DecisionCounts) -> bool:
+    machine = scene.machine
+    try:
+        machine.restore({**machine.baseline, **case.prepare})
+        start = machine.moment()
+        if not start.found or scene.true.excursion(start) > scene.true.envelope_mm:
+            return False
+        changes = {case.key: case.value}
+        if case.value == machine.setting(case.key):
+            return False
+        kind = scene.true.classify(start, machine.ramp(changes, RAMP))
+        if kind is not wanted:
+            counts.between += kind is Class.BETWEEN
+            return False
+        reading = machine.reading(start)
+        verdict = scene.decide(scene.command(case.key, case.value), scene.state(reading))
+        gaussian = _two_sigma(scene, case, reading)
+    except LatticeError:
+        return False
+    finally:
+        machine.restore(machine.baseline)
+    accepts = {"gate": verdict.accepted, "gaussian": gaussian, "limits": True, "none": True}
+    codes = {str(reason.code) for reason in verdict.reasons}
+    if kind is Class.UNSAFE:
+        counts.unsafe += 1
+        counts.kinds[case.kind] = counts.kinds.get(case.kind, 0) + 1
+        for rule, accepted in accepts.items():
+            counts.unsafe_accepted[rule] = counts.unsafe_accepted.get(rule, 0) + accepted
+        for code in codes:
+            counts.reasons[code] = counts.reasons.get(code, 0) + 1
+        counts.margins[1].append(verdict.margin)
+        if verdict.accepted:
+            counts.accepted.append(f"seed {machine.seed}: {case}")
+    else:
+        counts.safe += 1
+        for rule, accepted in accepts.items():
+            counts.safe_rejected[rule] = counts.safe_rejected.get(rule, 0) + (not accepted)
+        for code in codes:
+            counts.safe_reasons[code] = counts.safe_reasons.get(code, 0) + 1
+        counts.margins[0].append(verdict.margin)
+    return True
+
+
+def _two_sigma(scene: Scene, case: Case, reading: Reading) -> bool:
+    """Decide by a common rule: expected value +- 2 standard deviations at the end of the step alone."""
+    band = scene.predictor.band(
+        scene.machine.settings, {case.key: case.value}, reading, coverage=0.95, now_ns=scene.machine.now_ns
+    )
+    n = flat(reading).size
+    if not np.isfinite(band.expected[:n]).all():
+        return False
+    low, high = band.expected - 2.0 * band.scale, band.expected + 2.0 * band.scale
+    orbit = band.indices(Kind.ORBIT_X, Kind.ORBIT_Y)
+    reference = flat(scene.reference)[orbit]
+    away = np.maximum(np.abs(low[orbit] - reference), np.abs(high[orbit] - reference))
+    if away.max() > scene.true.gate_mm:
+        return False
+    tunes = scene.machine.whole_tune + band.expected[band.indices(Kind.TUNE)]
+    return all(line.distance(*tunes.tolist()) >= scene.true.half_width for line in scene.true.lines)
+
+
+def _weights(families: list[str]) -> list[float]:
+    weight = {"steerer_x": 3.0, "steerer_y": 3.0, "quadrupole": 3.0, "rf": 1.0}
+    total = sum(weight[f] for f in families)
+    return [weight[f] / total for f in families]
