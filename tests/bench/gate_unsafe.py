@@ -44,7 +44,7 @@ class DecisionCounts:
 
 
 def displaced(commands: Commands, rng: np.random.Generator, part: float) -> dict[Key, float]:
-    """One steerer's setting that moves the orbit away from the baseline before a step, by `part` of the gate's limit."""
+    """One steerer's setting that moves the orbit before a step, by `part` of the gate's limit."""
     key = commands.draw(str(rng.choice(["steerer x", "steerer y"])), 2, rng).key
     by = part * float(rng.choice((-1.0, 1.0))) * commands.unit[key]
     return {key: commands.inside(key, commands.baseline[key] + by)}
