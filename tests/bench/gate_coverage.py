@@ -18,7 +18,7 @@ Bin = tuple[str, int]
 
 COVERAGES = (0.95, 0.99)
 #: Time between two commands [s].
-PERIOD_S = 10.0
+PERIOD_S = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +99,9 @@ def samples(session: Session, each: int) -> list[Sample]:
 Calibrate = Callable[[Session, list[Sample], list[Sample]], Predicts]
 
 
-def measure_coverage(session: Session, counts: Counts, calibrate: Calibrate, every: int = 5) -> CoverageResult:
+def measure_coverage(
+    session: Session, counts: Counts, calibrate: Calibrate, every: int = 5
+) -> tuple[CoverageResult, Predicts]:
     """Calibrate a machine and count how often held-out commands are inside of their bands.
 
     `calibrate` gets the commands for posterior and discrepancy, and those for the conformal scores. Widths are taken of
@@ -155,4 +157,4 @@ def measure_coverage(session: Session, counts: Counts, calibrate: Calibrate, eve
         result.counts[family, size, coverage] = Coverage(
             counts.calibrated, tested[family, size], inside[family, size, coverage], coverage
         )
-    return result
+    return result, predictor

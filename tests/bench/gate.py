@@ -1,0 +1,90 @@
+"""The evidence for the safety gate: `make bench-gate`, or `PYTHONPATH=tests python -m bench.gate`.
+
+Measures imperfect machines side by side in processes, writes the results of each to gate_results/ as they come, and at
+the end docs/safety.md. A run that was ended goes on where it was with --resume.
+"""
+
+import argparse
+import os
+import pickle
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from bench.gate_coverage import Counts  # noqa: E402
+from bench.gate_machine import MachineResult, Plan, measure_machine  # noqa: E402
+from bench.gate_report import ROOT, Evidence, page, table  # noqa: E402
+
+#: 15 bins: 33 + 299 commands in each make the 5 000 of the calibration, 667 the 10 000 that are held out; 20 machines
+#: make 20 000 unsafe steps and 10 000 corrupted commands.
+FULL = Plan("bessy2", Counts(34, 299, 667), unsafe=1000, safe=500, corrupted=27, detection=40, timed=500, second_tier=20)
+QUICK = Plan("mls", Counts(20, 99, 60), unsafe=150, safe=100, corrupted=10, detection=10, timed=50, second_tier=3)
+RESULTS = HERE / "gate_results"
+
+
+def main() -> None:
+    """Run the bench."""
+    options = _options()
+    plan = QUICK if options.quick else FULL
+    if options.ring:
+        plan = replace(plan, ring=options.ring)
+    if options.held_out:
+        plan = replace(plan, counts=replace(plan.counts, tested=options.held_out))
+    machines = options.machines or (1 if options.quick else 20)
+    began = time.monotonic()
+    results = _measure([options.first_seed + n for n in range(machines)], plan, options.processes, options.resume)
+    evidence = Evidence(plan, results, time.monotonic() - began, options.quick)
+    print(table(["measure", "target", "measured", ""], [row.cells for row in evidence.rows()]))
+    for result in results:
+        for text in (*result.decisions.accepted, *result.corrupted.texts):
+            print("ACCEPTED:", text)
+    folder = ROOT / "docs" if options.write_docs else RESULTS
+    remarks = [] if plan == FULL and machines >= 20 else ["A run with smaller numbers than the issue's; they are stated."]
+    text = page(evidence, folder, remarks)
+    (folder / "safety.md").write_text(text, encoding="utf-8")
+    print(f"written: {folder / 'safety.md'}")
+
+
+def _measure(seeds: list[int], plan: Plan, processes: int, resume: bool) -> list[MachineResult]:
+    RESULTS.mkdir(exist_ok=True)
+    files = {seed: RESULTS / f"{plan.ring}_{seed}.pickle" for seed in seeds}
+    found: dict[int, MachineResult] = {}
+    if resume:
+        for seed, file in files.items():
+            if file.exists():
+                kept, result = pickle.loads(file.read_bytes())
+                if kept == plan:
+                    found[seed] = result
+    todo = [seed for seed in seeds if seed not in found]
+    with ProcessPoolExecutor(max_workers=processes) as pool:
+        jobs = {pool.submit(measure_machine, seed, plan): seed for seed in todo}
+        for job in as_completed(jobs):
+            seed = jobs[job]
+            found[seed] = result = job.result()
+            files[seed].write_bytes(pickle.dumps((plan, result)))
+            laps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.wall_s.items())
+            print(f"{plan.ring}, seed {seed}: {laps}; {len(found)} of {len(seeds)}", flush=True)
+    return [found[seed] for seed in seeds]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="Measure one small machine (MLS) in about two minutes.")
+    parser.add_argument("--ring", default="", help="Measure machines of this ring instead of BESSY II.")
+    parser.add_argument("--machines", type=int, default=0, help="Number of machines.")
+    parser.add_argument("--first-seed", type=int, default=1, help="Seed of the first machine; the others follow.")
+    parser.add_argument("--held-out", type=int, default=0, help="Number of held-out commands in each bin.")
+    parser.add_argument("--processes", type=int, default=max(os.cpu_count() or 1, 1), help="Number of processes.")
+    parser.add_argument("--resume", action="store_true", help="Take machines of an earlier run with the same numbers.")
+    parser.add_argument("--write-docs", action="store_true", help="Write docs/safety.md and its pictures.")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
