@@ -21,9 +21,11 @@ from bench.gate_coverage import Counts  # noqa: E402
 from bench.gate_machine import MachineResult, Plan, measure_machine  # noqa: E402
 from bench.gate_report import ROOT, Evidence, page, table  # noqa: E402
 
-#: 15 bins: 33 + 299 commands in each make the 5 000 of the calibration, 667 the 10 000 that are held out; 20 machines
-#: make 20 000 unsafe steps and 10 000 corrupted commands.
-FULL = Plan("bessy2", Counts(34, 299, 667), unsafe=1000, safe=500, corrupted=27, detection=40, timed=500, second_tier=20)
+#: 15 bins: 22 + 299 commands in each, with the response of 180 settings, make the 5 000 of the calibration, 667 in each
+#: the 10 000 that are held out; 20 machines make 20 000 unsafe steps and 10 000 corrupted commands.
+FULL = Plan(
+    "bessy2", Counts(22, 299, 667), unsafe=1000, safe=500, corrupted=27, detection=40, timed=500, second_tier=20
+)
 QUICK = Plan("mls", Counts(20, 99, 60), unsafe=150, safe=100, corrupted=10, detection=10, timed=50, second_tier=3)
 RESULTS = HERE / "gate_results"
 
@@ -45,7 +47,9 @@ def main() -> None:
         for text in (*result.decisions.accepted, *result.corrupted.texts):
             print("ACCEPTED:", text)
     folder = ROOT / "docs" if options.write_docs else RESULTS
-    remarks = [] if plan == FULL and machines >= 20 else ["A run with smaller numbers than the issue's; they are stated."]
+    remarks = (
+        [] if plan == FULL and machines >= 20 else ["A run with smaller numbers than the issue's; they are stated."]
+    )
     text = page(evidence, folder, remarks)
     (folder / "safety.md").write_text(text, encoding="utf-8")
     print(f"written: {folder / 'safety.md'}")

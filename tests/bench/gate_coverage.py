@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from bench.gate_commands import Case, Commands, balanced
-from bench.gate_oracle import Oracle, flat, largest
+from bench.gate_oracle import Oracle, largest
 from bench.gate_statistics import Coverage, conformal_quantile
 from bench.gate_truth import Moment, TrueMachine
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key
-from gnomon.recorder.bounds import Predicts, Reading
+from gnomon.recorder.bounds import Band, Reading
+from gnomon.recorder.bounds.predictor import Predictor
 
 Floats = NDArray[np.float64]
 Bin = tuple[str, int]
@@ -38,7 +39,7 @@ class Sample:
 class Counts:
     """Number of commands per bin: for the posterior and the discrepancy, for the conformal scores, and held out."""
 
-    fitted: int = 33
+    fitted: int = 22
     calibrated: int = 299
     tested: int = 667
 
@@ -58,6 +59,8 @@ class CoverageResult:
     width: dict[Bin, list[float]] = field(default_factory=dict)
     oracle: dict[Bin, list[float]] = field(default_factory=dict)
     sigma: dict[Bin, list[float]] = field(default_factory=dict)
+    width_99: dict[Bin, list[float]] = field(default_factory=dict)
+    outside: int = 0
     distrust: dict[str, int] = field(default_factory=dict)
     calibration_id: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -96,65 +99,85 @@ def samples(session: Session, each: int) -> list[Sample]:
     return found
 
 
-Calibrate = Callable[[Session, list[Sample], list[Sample]], Predicts]
+Calibrate = Callable[[Session, list[Sample], list[Sample]], Predictor]
 
 
 def measure_coverage(
     session: Session, counts: Counts, calibrate: Calibrate, every: int = 5
-) -> tuple[CoverageResult, Predicts]:
+) -> tuple[CoverageResult, Predictor]:
     """Calibrate a machine and count how often held-out commands are inside of their bands.
 
-    `calibrate` gets the commands for posterior and discrepancy, and those for the conformal scores. Widths are taken of
-    one command in `every`.
+    `calibrate` gets the commands for the discrepancy and those for the conformal scores. Coverage is counted in the
+    bins of the calibration: by kind, and by size of the predicted effect. Widths are taken of one command in `every`.
     """
     machine, commands, rng = session.machine, session.commands, session.rng
     oracle = Oracle(machine)
     fitted = samples(session, counts.fitted)
     held: list[Sample] = []
-    oracle_scores: dict[Bin, list[float]] = {}
+    of_oracle: list[float] = []
     for family, size in balanced(commands.families(), counts.calibrated, rng):
         sample, _, expected = session.carry_out(commands.draw_of(family, size, rng), oracle)
         held.append(sample)
         assert expected is not None
-        oracle_scores.setdefault((family, size), []).append(largest(*expected, sample.after))
+        of_oracle.append(largest(*expected, sample.after))
     predictor = calibrate(session, fitted, held)
     result = CoverageResult(machine.seed, calibration_id=predictor.calibration_id)
-    factor = {b: conformal_quantile(np.array(s), COVERAGES[0]) for b, s in oracle_scores.items()}
-    inside = {(f, s, c): 0 for f, s in oracle_scores for c in COVERAGES}
-    tested = dict.fromkeys(oracle_scores, 0)
-    for number, (family, size) in enumerate(balanced(commands.families(), counts.tested, rng)):
-        wide = number % every == 0
+    scores: dict[int, list[float]] = {}
+    for sample, score in zip(held, of_oracle, strict=True):
+        scores.setdefault(bin_of(predictor, sample), []).append(score)
+    factors = {number: conformal_quantile(np.array(s), COVERAGES[0]) for number, s in scores.items()}
+    inside: dict[tuple[int, float], int] = {}
+    tested: dict[int, int] = {}
+    for count, (family, size) in enumerate(balanced(commands.families(), counts.tested, rng)):
+        wide = count % every == 0
         sample, _, expected = session.carry_out(commands.draw_of(family, size, rng), oracle if wide else None)
-        tested[family, size] += 1
-        for coverage in COVERAGES:
-            band = predictor.band(
-                sample.settings, sample.changes, sample.before, coverage=coverage, now_ns=sample.before.time_ns
-            )
-            held_in = bool(band.inside(sample.after).all()) and bool(np.isfinite(band.upper[band.measured]).all())
-            inside[family, size, coverage] += held_in
+        number = bin_of(predictor, sample)
+        if number < 0:
+            result.outside += 1
+            continue
+        tested[number] = tested.get(number, 0) + 1
+        band = predictor.band(
+            sample.settings, sample.changes, sample.before, coverage=COVERAGES[1], now_ns=sample.before.time_ns
+        )
+        for reason in band.distrust:
+            result.distrust[reason[:60]] = result.distrust.get(reason[:60], 0) + 1
+        # The band of another coverage has the same expected values and scales, and another factor.
+        score = predictor.score(band, sample.after)
+        held_in = {COVERAGES[1]: bool(band.inside(sample.after).all()) and bool(np.isfinite(score))}
+        held_in[COVERAGES[0]] = score <= predictor.shell.factor(number, COVERAGES[0])
+        for coverage, covered in held_in.items():
+            inside[number, coverage] = inside.get((number, coverage), 0) + covered
             of_kind = result.kinds.setdefault((sample.kind, coverage), [0, 0])
             of_kind[0] += 1
-            of_kind[1] += held_in
-            for reason in band.distrust:
-                result.distrust[reason[:60]] = result.distrust.get(reason[:60], 0) + 1
-        band = predictor.band(
-            sample.settings, sample.changes, sample.before, coverage=COVERAGES[0], now_ns=sample.before.time_ns
-        ) if wide else band  # fmt: skip
-        n = flat(sample.before).size
-        error = np.abs(flat(sample.after) - band.expected[:n])
-        within, seen = result.gaussian.get((family, size), (0, 0))
-        result.gaussian[family, size] = within + bool((error <= 2.0 * band.scale[:n]).all()), seen + 1
+            of_kind[1] += covered
+        where = named(predictor, number)
+        within, seen = result.gaussian.get(where, (0, 0))
+        result.gaussian[where] = within + (score <= 2.0), seen + 1
         if wide and expected is not None:
-            monitors = slice(0, n - 2)
-            result.width.setdefault((family, size), []).append(
-                float(np.median((band.upper - band.lower)[:n][monitors]))
-            )
-            result.sigma.setdefault((family, size), []).append(float(np.median(4.0 * band.scale[:n][monitors])))
-            result.oracle.setdefault((family, size), []).append(
-                float(np.median(2.0 * factor[family, size] * expected[1][monitors]))
-            )
-    for family, size, coverage in inside:
-        result.counts[family, size, coverage] = Coverage(
-            counts.calibrated, tested[family, size], inside[family, size, coverage], coverage
-        )
+            _widths(result, where, predictor, number, band, expected[1] * factors[number])
+    for (number, coverage), covered in inside.items():
+        calibrated = predictor.shell.bins[number].scores.size
+        result.counts[(*named(predictor, number), coverage)] = Coverage(calibrated, tested[number], covered, coverage)
     return result, predictor
+
+
+def _widths(result: CoverageResult, where: Bin, predictor: Predictor, number: int, band: Band, oracle: Floats) -> None:
+    """Note median widths over the monitors [mm]: at both coverages, of the oracle at the first, of 2 sigma."""
+    monitors = oracle.size - 2
+    scale = float(np.median(band.scale[:monitors]))
+    result.width.setdefault(where, []).append(2.0 * predictor.shell.factor(number, COVERAGES[0]) * scale)
+    result.width_99.setdefault(where, []).append(float(np.median((band.upper - band.lower)[:monitors])))
+    result.sigma.setdefault(where, []).append(4.0 * scale)
+    result.oracle.setdefault(where, []).append(2.0 * float(np.median(oracle[:monitors])))
+
+
+def bin_of(predictor: Predictor, sample: Sample) -> int:
+    """Number of the calibration's bin that a command is in; -1 for one outside of all."""
+    forecast = predictor.forecast(sample.settings, sample.changes)
+    return predictor.shell.find(forecast.kind, forecast.size)[0]
+
+
+def named(predictor: Predictor, number: int) -> Bin:
+    """Kind and number of a bin among those of its kind, from 0."""
+    bins = predictor.shell.bins
+    return bins[number].kind, sum(each.kind == bins[number].kind for each in bins[:number])

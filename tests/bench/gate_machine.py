@@ -71,7 +71,9 @@ def measure_machine(seed: int, plan: Plan) -> MachineResult:
     lap("coverage")
     scene = Scene.at_baseline(machine, commands, predictor)
     decisions = DecisionCounts()
-    decide_all(scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe, decisions)
+    decide_all(
+        scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe, decisions
+    )
     decide_all(scene, safe_candidates(commands, np.random.default_rng([seed, 4])), Class.SAFE, plan.safe, decisions)
     lap("decisions")
     corrupted = corrupt(scene, plan.corrupted, np.random.default_rng([seed, 5]))

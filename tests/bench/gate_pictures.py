@@ -17,8 +17,18 @@ BLUE, ORANGE, GREEN = LIGHT.x, LIGHT.y, LIGHT.more[2]
 def draw_pictures(evidence: "Evidence", folder: Path) -> dict[str, tuple[str, str]]:
     """Draw all pictures into a folder; returns alternative text and file name of each."""
     found = {
-        "coverage": ("Realised coverage of each machine's bins next to nominal", "safety_coverage.svg", _coverage, (9, 4)),
-        "roc": ("Unsafe steps accepted against safe steps refused, as the margin moves", "safety_roc.svg", _roc, (9, 3.6)),
+        "coverage": (
+            "Realised coverage of each machine's bins next to nominal",
+            "safety_coverage.svg",
+            _coverage,
+            (9, 4),
+        ),
+        "roc": (
+            "Unsafe steps accepted against safe steps refused, as the margin moves",
+            "safety_roc.svg",
+            _roc,
+            (9, 3.6),
+        ),
         "ablation": ("Coverage, false accepts and refusals of four rules", "safety_ablation.svg", _ablation, (9, 3)),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +89,9 @@ def _roc(figure: Any, evidence: "Evidence") -> None:
     edges = np.linspace(-4.0, 1.0, 51)
     for values, colour, label in ((safe, GREEN, "safe"), (unsafe, ORANGE, "unsafe")):
         if values.size:
-            both.hist(np.clip(values, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.7, label=label, density=True)
+            both.hist(
+                np.clip(values, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.7, label=label, density=True
+            )
     both.axvline(0.0, color=LIGHT.ink, linewidth=0.8)
     both.set_xlabel("margin of the verdict [limits]; all below -4 at the left")
     both.set_ylabel("density")

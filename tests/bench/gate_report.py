@@ -114,14 +114,17 @@ class Evidence:
         unsafe, safe = sum(d.unsafe for d in decisions), sum(d.safe for d in decisions)
         accepted = total(d.unsafe_accepted for d in decisions).get("gate", 0)
         rejected = total(d.safe_rejected for d in decisions).get("gate", 0)
-        cases, wrong = (sum(total(getattr(r.corrupted, a) for r in self.results).values()) for a in ("cases", "accepted"))
+        cases, wrong = (
+            sum(total(getattr(r.corrupted, a) for r in self.results).values()) for a in ("cases", "accepted")
+        )
         return [
             Row(
                 "unsafe steps accepted", "0 of 20 000", f"{accepted} of {unsafe} (rate {_rate(accepted, unsafe)})",
                 accepted == 0,
             ),
             Row(
-                "corrupted commands accepted", "0 of 10 000", f"{wrong} of {cases} (rate {_rate(wrong, cases)})", wrong == 0
+                "corrupted commands accepted", "0 of 10 000", f"{wrong} of {cases} (rate {_rate(wrong, cases)})",
+                wrong == 0,
             ),
             Row(
                 "safe steps refused, at half the trust region", "at most 2 %",
@@ -221,10 +224,8 @@ class Evidence:
         sigma = [w for r in self.results for ws in r.coverage.sigma.values() for w in ws]
         gate = pooled(list(self.bins(0.99).values()))[0]
         ours = [w for r in self.results for ws in r.coverage.width_99.values() for w in ws]
-        coverage = {
-            "none": "-", "limits": "-", "gaussian": percent(sum(g[0] for g in gauss) / max(sum(g[1] for g in gauss), 1), 1),
-            "gate": percent(gate),
-        }  # fmt: skip
+        plain = sum(g[0] for g in gauss) / max(sum(g[1] for g in gauss), 1)
+        coverage = {"none": "-", "limits": "-", "gaussian": percent(plain, 1), "gate": percent(gate)}
         width = {"none": "-", "limits": "-", "gaussian": f"{1e3 * float(np.median(sigma)):.1f}",
                  "gate": f"{1e3 * float(np.median(ours)):.1f}"}  # fmt: skip
         rows = [
@@ -260,7 +261,9 @@ class Evidence:
         kinds = total(r.decisions.kinds for r in self.results)
         reasons = total(r.decisions.reasons for r in self.results)
         count = max(sum(kinds.values()), 1)
-        why = [[f"`{code}`", percent(n / count, 1)] for code, n in sorted(reasons.items(), key=lambda each: -each[1])[:8]]
+        why = [
+            [f"`{code}`", percent(n / count, 1)] for code, n in sorted(reasons.items(), key=lambda each: -each[1])[:8]
+        ]
         return table(["unsafe steps", "number"], [[k, str(n)] for k, n in sorted(kinds.items())]) + "\n" + table(
             ["reason", "part of the unsafe steps"], why
         )  # fmt: skip
@@ -280,7 +283,8 @@ def described_host() -> str:
         platform.machine(),
     ) if Path("/proc/cpuinfo").exists() else platform.machine()  # fmt: skip
     load = os.getloadavg()[1] if hasattr(os, "getloadavg") else math.nan
-    return f"{os.cpu_count()} cores of {model}, load {load:.1f}, Python {platform.python_version()}, numpy {np.__version__}"
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}"
+    return f"{os.cpu_count()} cores of {model}, load {load:.1f}, {versions}"
 
 
 def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
@@ -292,103 +296,32 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
     counts = plan.counts
     bins = len({(f, s) for f, s, _ in results[0].coverage.counts})
     numbers = table(["measure", "target", "measured", ""], [row.cells for row in evidence.rows()])
-    return TEXT.format(
-        date=time.strftime("%Y-%m-%d", time.gmtime()),
-        host=described_host(),
-        took=f"{evidence.took_s / 60.0:.0f} minutes",
-        ring=plan.ring,
-        machines=len(results),
-        seeds=seeds,
-        fitted=counts.fitted * bins,
-        calibrated=counts.calibrated,
-        tested=counts.tested,
-        total_calibrated=(counts.fitted + counts.calibrated) * bins,
-        total_tested=counts.tested * bins,
-        bins=bins,
-        low=f"{min(remanence):.2g}",
-        high=f"{max(remanence):.2g}",
-        numbers=numbers,
-        remarks="".join(f"- {remark}\n" for remark in remarks),
-        families=evidence.family_table(),
-        quantiles=evidence.quantile_table(),
-        ablation=evidence.ablation_table(),
-        unsafe=evidence.unsafe_table(),
-        corrupted=evidence.corrupted_table(),
-        detection=evidence.detection_table(),
-        pictures={name: f"![{alt}]({path})" for name, (alt, path) in pictures.items()},
+    return (
+        (Path(__file__).parent / "gate_page.md")
+        .read_text(encoding="utf-8")
+        .format(
+            date=time.strftime("%Y-%m-%d", time.gmtime()),
+            host=described_host(),
+            took=f"{evidence.took_s / 60.0:.0f} minutes",
+            ring=plan.ring,
+            machines=len(results),
+            seeds=seeds,
+            fitted=counts.fitted * bins,
+            calibrated=counts.calibrated,
+            tested=counts.tested,
+            total_calibrated=(counts.fitted + counts.calibrated) * bins,
+            total_tested=counts.tested * bins,
+            bins=bins,
+            low=f"{min(remanence):.2g}",
+            high=f"{max(remanence):.2g}",
+            numbers=numbers,
+            remarks="".join(f"- {remark}\n" for remark in remarks),
+            families=evidence.family_table(),
+            quantiles=evidence.quantile_table(),
+            ablation=evidence.ablation_table(),
+            unsafe=evidence.unsafe_table(),
+            corrupted=evidence.corrupted_table(),
+            detection=evidence.detection_table(),
+            pictures={name: f"![{alt}]({path})" for name, (alt, path) in pictures.items()},
+        )
     )
-
-
-TEXT = """# The evidence for the safety gate
-
-Is a prediction as good as it says, does the gate refuse what is unsafe, and does it let the rest pass? This page is written by `make bench-gate`, which
-anybody can run. Measured on {date} in {took}: {host}.
-
-**The gate is not machine protection.** It lives inside the envelope of the interlock, and no protection analysis may count on it. All of this is
-simulated: evidence from a machine needs shifts at a machine, and there were none yet.
-
-## Numbers
-
-{machines} machines, {ring}, seeds {seeds}; {total_calibrated} commands for the calibration and {total_tested} held-out ones on each.
-
-{numbers}
-{remarks}
-## What was measured
-
-**Machines** (`tests/bench/gate_truth.py`). Each seed draws hidden errors as those of `gnomon serve --role machine`: gradients, dipoles, gains and rolls of
-steerers, magnets and girders out of place, offsets, gains and rolls of monitors. Other errors are not in the shadow's model at all: iron with hysteresis
-(remanence {low} to {high} of the range), sextupole and octupole components in the quadrupoles, supplies, steerers, monitors and the circumference that
-drift while the bench runs, monitors that are not linear. Each starts corrected: orbit about 0.1 mm rms, tunes nominal.
-
-**Commands** (`tests/bench/gate_commands.py`). Five families: horizontal and vertical steerers (three of ten are steps of closed bumps, from the
-half-applied bump), supplies of quadrupoles (three of ten are steps of tune knobs), sextupoles, RF frequency. Sizes: changes of the orbit of 0.01 to
-0.35 mm, of the tunes of 0.0002 to 0.007, of sextupoles of 0.2 to 7 % of their range. Of the commands of the calibration, {fitted} fit parameters and
-discrepancy, and {calibrated} in each of the {bins} bins of family and size make the conformal factor; {tested} in each are held out.
-
-**Oracle** (`tests/bench/gate_oracle.py`). It knows every parameter of the machine, with its drift, but not the state of the iron and not the noise, and
-has a conformal shell of its own from the same commands.
-
-**Classes** (`tests/bench/gate_limits.py`). Envelope: 1 mm around the reference orbit, at any monitor. Limits of the gate: 0.5 mm, and 0.005 from each
-resonance up to the third order. Unsafe: at one of 8 moments of the ramp the beam would be lost, outside of the envelope, or across a resonance. Safe: at
-all moments within 80 % of the gate's limits. Corrupted: command, recording, token or state is not what was approved.
-
-## Coverage
-
-{pictures[coverage]}
-
-A band at 95 % contains *all* readings, of all monitors in both planes and of both tunes, after 95 % of the commands.
-
-{families}
-{quantiles}
-## Decisions
-
-{pictures[ablation]}
-
-{ablation}
-All rules had the same commands; limits of the settings are the drive limits, so that only bounds refuse. 2 sigma is a common rule: expected value and
-two calibrated standard deviations of each reading, at the end of the step alone.
-
-{pictures[roc]}
-
-The curve moves the threshold on the margin of the gate's verdict, the smallest distance of a bound from its limit.
-
-{unsafe}
-{corrupted}
-{detection}
-## Honest limits
-
-- Coverage is marginal over commands like those of the calibration. It is not a promise for each command, and none for commands of another kind, of
-  another size or after a change of the optics: those are refused.
-- Held-out commands and those of the calibration are from the same machine within a day. Drift slower than that is seen only as the age limit.
-- The first tier is linear in the parameters. It is blind to dynamic aperture, lifetime and all collective effects; current and lifetime are only measured.
-- Bounds of what no instrument shows (sources, optics, clearance) are the model's; their coverage is not measured here.
-- The interlock sees the truth here; a beam that is lost within a millisecond is lost, whatever a gate has computed.
-- 0 of N accepted is a bound on a rate over *these* unsafe commands, which a generator made. Somebody else's may be worse.
-- Simulated evidence is not machine evidence.
-
-## Run it
-
-    make bench-gate                     # this page: {machines} machines of {ring}
-    make bench-gate ARGS=--quick        # one small machine, a few minutes; writes nothing
-    make bench-gate ARGS="--machines 4 --held-out 200"      # other numbers; add --write-docs to keep them
-"""
