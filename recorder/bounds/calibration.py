@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
 
 from gnomon.lattice import OPTICS, GnomonError, Key, Lattice
 from gnomon.lattice.document import NOMINAL_OPTICS
@@ -24,6 +25,7 @@ from gnomon.recorder.bounds.calibration_document import (
 from gnomon.recorder.bounds.command_kinds import optics_digest
 from gnomon.recorder.bounds.conformal import MIN_PER_BIN, make_bins
 from gnomon.recorder.bounds.discrepancy import GROUPS, Discrepancy, Term, effect_sizes, fit_term, group_slices
+from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.parameters import ParameterSpace, Priors
 from gnomon.recorder.bounds.posterior import Posterior, update
 from gnomon.recorder.bounds.predictor import Predictor
@@ -39,6 +41,8 @@ FOR_DISCREPANCY = 0.2
 MAX_FITTED = 300
 #: Largest deviation that counts for chi^2, in standard deviations.
 CLIP = 6.0
+#: Largest deviation that the search of the mean sees; halvings of one of its steps.
+FAR, HALVINGS = 1e3, 5
 #: Noise of a monitor below this part of the median one counts as this part; of all, at least this [mm], and tune.
 QUIET, SMALLEST_MM, SMALLEST_TUNE = 0.5, 1e-6, 1e-7
 
@@ -105,12 +109,14 @@ def calibrate(
     growth_per_day: float = 0.2,
     half_aperture_mm: tuple[float, float] | None = None,
     min_per_bin: int = MIN_PER_BIN,
+    for_discrepancy: float = FOR_DISCREPANCY,
     progress: Callable[[str], None] = lambda text: None,
 ) -> CalibrationDocument:
     """Calibrate a model at `reference` of a machine with the settings `baseline`.
 
     `fitted` gives the posterior of the parameters, by a linear-Gaussian update that is repeated about its own mean;
-    `held_out`, of which nothing is used for that, gives the discrepancy (a fifth, drawn) and the scores of the shell.
+    `held_out`, of which nothing is used for that, gives the discrepancy (a drawn part, `for_discrepancy`) and the scores
+    of the shell (the rest).
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
     in the model are left out, and counted as such by `progress`. Raises CalibrationError.
     """
@@ -144,7 +150,7 @@ def calibrate(
         held_out=HeldOut(chi_square=chi_square),
         half_aperture_mm=half_aperture_mm,
     )
-    return with_held_out(document, baseline, held_out, min_per_bin, progress).identified()
+    return with_held_out(document, baseline, held_out, min_per_bin, for_discrepancy, progress).identified()
 
 
 def with_held_out(
@@ -152,6 +158,7 @@ def with_held_out(
     baseline: Lattice,
     held_out: Sequence[MeasuredChange],
     min_per_bin: int = MIN_PER_BIN,
+    for_discrepancy: float = FOR_DISCREPANCY,
     progress: Callable[[str], None] = lambda text: None,
 ) -> CalibrationDocument:
     """Return a calibration with discrepancy and shell of held-out commands, which replace those that it has."""
@@ -161,7 +168,7 @@ def with_held_out(
     predictor = Predictor.of(bare, baseline.ring)
     compared = _compare(predictor, held_out, progress)
     order = np.random.default_rng(0).permutation(len(compared))
-    first, others = np.split(order, [round(FOR_DISCREPANCY * len(order))])
+    first, others = np.split(order, [round(for_discrepancy * len(order))])
     terms = _fit_terms([compared[i] for i in first], predictor.noise)
     discrepancy = Discrepancy(terms, document.growth_per_day)
     mine = [compared[i] for i in others]
@@ -245,32 +252,94 @@ def _fit(
     noise: Floats,
     progress: Callable[[str], None],
 ) -> tuple[Posterior, float | None]:
+    """Fit by Gauss-Newton steps, each halved until the real cost falls; the covariance is that at the last mean."""
     prior, propagate = Posterior.prior(space.widths), Propagator(space.ring)
-    posterior, chi_square = prior, math.inf
-    for number in range(ITERATIONS if fitted else 0):
-        model = CalibratedModel(space, baseline, posterior.mean, propagate)
-        jacobians, residuals, deviations = [], [], []
-        for each in fitted:
-            change, reason = model.change(each.settings, each.changes)
-            if change is None:
-                progress(f"left out: {reason}")
-                continue
-            jacobian = model.effects.jacobian(change)
-            expected = model.effects.effect(change)
-            jacobians.append(jacobian)
-            # Seen from the prior's mean, about which the update is made, with this model's derivatives.
-            residuals.append(each.effect - expected + jacobian @ posterior.mean)
-            deviations.append(np.sqrt(2.0) * noise if each.deviations is None else each.deviations)
-        if not jacobians:
-            raise CalibrationError("the model has no beam for any of the commands that were measured")
-        stacked, right, sigma = np.concatenate(jacobians), np.concatenate(residuals), np.concatenate(deviations)
-        posterior = update(prior, stacked, right, sigma)
-        left = (right - stacked @ posterior.mean) / sigma
-        left = np.clip(left[np.isfinite(left)], -CLIP, CLIP)
-        last, chi_square = chi_square, float((left**2).sum()) / max(left.size, 1)
-        progress(f"update {number + 1}: chi^2 per reading {chi_square:.3g}")
-        if abs(last - chi_square) < DONE * chi_square:
-            break
     if not fitted:
-        return posterior, None
-    return posterior.inflated(math.sqrt(max(1.0, chi_square))), chi_square
+        return prior, None
+
+    def compare(mean: Floats) -> _Deviations | None:
+        return _deviations(CalibratedModel(space, baseline, mean, propagate), fitted, noise, progress)
+
+    mean = prior.mean
+    at = compare(mean)
+    if at is None:
+        raise CalibrationError("the model has no beam for any of the commands that were measured")
+    for number in range(ITERATIONS):
+        jacobian = at.jacobian()
+        step = _step(at, jacobian, mean, space.widths)
+        before = at
+        for halving in range(HALVINGS):
+            tried = mean + 0.5**halving * step
+            found = compare(tried)
+            if found is not None and found.cost(tried, space.widths) < before.cost(mean, space.widths):
+                mean, at = tried, found
+                break
+        progress(f"update {number + 1}: chi^2 per reading {at.chi_square:.3g}")
+        if at is before or at.chi_square > (1.0 - DONE) * before.chi_square:
+            break
+    jacobian = at.jacobian()
+    right = at.residuals + jacobian @ mean
+    posterior = update(prior, jacobian, right, at.sigma)
+    posterior = Posterior(mean, posterior.widths, posterior.active, posterior.factor)
+    return posterior.inflated(math.sqrt(max(1.0, at.chi_square))), at.chi_square
+
+
+@dataclass(frozen=True, eq=False)
+class _Deviations:
+    """Measured less expected changes (m,) at a mean, their standard deviations, and the commands behind them."""
+
+    model: CalibratedModel
+    changes: tuple[Change, ...]
+    residuals: Floats
+    sigma: Floats
+
+    @property
+    def _clipped(self) -> Floats:
+        left = self.residuals / self.sigma
+        return np.clip(left[np.isfinite(left)], -FAR, FAR)
+
+    @property
+    def chi_square(self) -> float:
+        """Mean square per reading."""
+        left = np.clip(self._clipped, -CLIP, CLIP)
+        return float((left**2).sum()) / max(left.size, 1)
+
+    def cost(self, mean: Floats, widths: Floats) -> float:
+        """Squares of all deviations, and of the parameters'."""
+        return float((self._clipped**2).sum() + ((mean / widths) ** 2).sum())
+
+    def jacobian(self) -> Floats:
+        """Derivatives (m, n) of the expected changes."""
+        effects = self.model.effects
+        return np.concatenate([effects.jacobian(change) for change in self.changes])
+
+
+def _deviations(
+    model: CalibratedModel, fitted: Sequence[MeasuredChange], noise: Floats, progress: Callable[[str], None]
+) -> _Deviations | None:
+    changes, residuals, sigma = [], [], []
+    for each in fitted:
+        try:
+            change, reason = model.change(each.settings, each.changes)
+        except GnomonError as error:
+            change, reason = None, str(error)
+        if change is None:
+            progress(f"left out: {reason}")
+            continue
+        changes.append(change)
+        residuals.append(each.effect - model.effects.effect(change))
+        sigma.append(np.sqrt(2.0) * noise if each.deviations is None else each.deviations)
+    if 2 * len(changes) < len(fitted):
+        return None
+    return _Deviations(model, tuple(changes), np.concatenate(residuals), np.concatenate(sigma))
+
+
+def _step(at: _Deviations, jacobian: Floats, mean: Floats, widths: Floats) -> Floats:
+    """Find the step (n,) to the minimum of the linearised cost; only its direction counts, so squares are formed."""
+    valid = np.isfinite(at.residuals) & np.isfinite(at.sigma) & (at.sigma > 0.0)
+    weighted = jacobian[valid] * widths / at.sigma[valid, None]
+    left = at.residuals[valid] / at.sigma[valid]
+    squares = weighted.T @ weighted
+    squares[np.diag_indices_from(squares)] += 1.0
+    step: Floats = widths * solve(squares, weighted.T @ left - mean / widths, assume_a="pos")
+    return step
