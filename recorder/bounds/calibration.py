@@ -115,8 +115,8 @@ def calibrate(
     """Calibrate a model at `reference` of a machine with the settings `baseline`.
 
     `fitted` gives the posterior of the parameters, by a linear-Gaussian update that is repeated about its own mean;
-    `held_out`, of which nothing is used for that, gives the discrepancy (a drawn part, `for_discrepancy`) and the scores
-    of the shell (the rest).
+    `held_out`, of which nothing is used for that, gives the discrepancy (a drawn part, `for_discrepancy`) and, all
+    others, the scores of the shell.
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
     in the model are left out, and counted as such by `progress`. Raises CalibrationError.
     """

@@ -70,10 +70,12 @@ def limits_document(
             "lines": [{"x": m, "y": n, "half_width": true.half_width} for m, n in sorted(families)],
         },
         "optics": {
-            "beta_beating": unchecked, "dispersion_m": unchecked, "coupling": unchecked,
+            "beta_beating_percent": unchecked,
+            "coupling": unchecked,
+            "dispersion_m": {"x": unchecked, "y": unchecked},
             "chromaticity": {"x": unchecked, "y": unchecked},
         },
-        "aperture": unchecked,
+        "aperture_mm": unchecked,
         "beam": {
             "min_current_ma": 1.0, "max_current_drop": 0.1, "min_lifetime_h": unchecked, "max_lifetime_drop": unchecked,
         },
