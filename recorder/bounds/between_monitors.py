@@ -13,8 +13,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.recorder.bounds.effects import Effects
-
 Floats = NDArray[np.float64]
 
 #: Standard deviation of the kicks [rad] whose orbit is interpolated: quadrupoles 0.1 mm beside the beam.
@@ -25,10 +23,12 @@ KICK_RAD = 1e-4
 class BetweenMonitors:
     """Interpolates orbits: `at` (k, 2 m) from x, y at the monitors [mm] to k coordinates, in mm and mrad.
 
-    `deviation` (k,) is the standard deviation of what is found, the monitors' noise included.
+    `squares` are its squares, for variances of readings; `deviation` (k,) is the standard deviation of what is found,
+    the monitors' noise included.
     """
 
     at: Floats
+    squares: Floats
     deviation: Floats
 
     @classmethod
@@ -45,9 +45,4 @@ class BetweenMonitors:
         left = (wanted**2).sum(axis=1) - (weights * cross).sum(axis=1)
         at = np.zeros((len(wanted), noise.size))
         at[:, alive] = weights
-        return cls(at, np.sqrt(np.maximum(left, 0.0)))
-
-
-def kick_columns(effects: Effects, orbit: Floats) -> Floats:
-    """Flatten responses (..., 2, elements) to kicks of all magnets: (..., 2 elements), in mm or mrad per rad."""
-    return 1e3 * orbit.reshape(*orbit.shape[:-2], -1)
+        return cls(at, at**2, np.sqrt(np.maximum(left, 0.0)))

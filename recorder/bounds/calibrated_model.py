@@ -29,6 +29,7 @@ class CalibratedModel:
     values: Floats
     propagate: Propagator = field(repr=False)
     _known: dict[str, BeamState] = field(default_factory=dict, repr=False)
+    _baseline: dict[Key, float] = field(default_factory=dict, repr=False)
 
     @cached_property
     def reference(self) -> Lattice:
@@ -60,14 +61,26 @@ class CalibratedModel:
             fed.setdefault(magnet.supply, []).append((magnet, error))
         return {supply: tuple(magnets) for supply, magnets in fed.items()}
 
+    def present(self, settings: Mapping[Key, float], key: Key) -> float:
+        """Return a setting of the machine; the baseline's if it is not given."""
+        value = settings.get(key)
+        if value is not None:
+            return value
+        known = self._baseline.get(key)
+        if known is None:
+            known = self._baseline[key] = self.baseline[key]
+        return known
+
     def lattice(self, settings: Mapping[Key, float]) -> Lattice:
         """Return the model's lattice for settings of the machine; those that are not given are the baseline's.
 
         Raises LatticeError for settings that the model cannot have.
         """
         moved: dict[Key, float] = {}
+        known = self._baseline
         for key, value in settings.items():
-            change = value - self.baseline[key]
+            at = known.get(key)
+            change = value - (self.present({}, key) if at is None else at)
             if change:
                 moved[key] = self.reference[key] + change * (1.0 + self._gains.get(key[0], 0.0))
         if not moved:
@@ -90,15 +103,26 @@ class CalibratedModel:
             known = self._known[lattice.id] = self.propagate(lattice)
         return known
 
+    def beams(
+        self, settings: Mapping[Key, float], changes: Mapping[Key, float]
+    ) -> tuple[tuple[Lattice, Lattice], tuple[BeamState, BeamState]]:
+        """Return lattices and beams before and after changes. Raises LatticeError for settings that it cannot have."""
+        before, after = self.lattice(settings), self.lattice({**settings, **changes})
+        return (before, after), (self.beam(before), self.beam(after))
+
     def change(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> tuple[Change | None, str]:
-        """Compute what changes do to the model's beam; None and the reason where it has no beam or no such lattice.
+        """Compute what changes do to the model's beam; None and the reason where it has no beam.
 
         Raises LatticeError for settings that the model cannot have.
         """
-        before = self.lattice(settings)
-        after = self.lattice({**settings, **changes})
-        beams = self.beam(before), self.beam(after)
+        lattices, beams = self.beams(settings, changes)
+        return self.compare(lattices, beams)
+
+    def compare(
+        self, lattices: tuple[Lattice, Lattice], beams: tuple[BeamState, BeamState]
+    ) -> tuple[Change | None, str]:
+        """Compare lattices and their beams; None and the reason where there is no beam."""
         for beam, when in zip(beams, ("before", "after"), strict=True):
             if not beam.found:
                 return None, f"the model has no beam {when} the command: {beam.reason}"
-        return Change.between(self.space, (before, after), beams), ""
+        return Change.between(self.space, lattices, beams), ""

@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 MIN_PER_BIN = 500
 #: Step of adaptive conformal inference.
 GAMMA = 0.005
-#: A step may be this much larger than the largest of its bin, and this much smaller is one of the smallest bin.
-MARGIN = 1.05
+#: The largest step of a kind that is in the domain, by the largest that was held out.
+MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)

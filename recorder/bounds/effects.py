@@ -107,10 +107,11 @@ class Effects:
         x, y = space.monitor_errors(values).changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
         effect: Floats = np.concatenate((x, y, change.tune))
         for kind in (ParameterKind.OFFSET_X, ParameterKind.OFFSET_Y, ParameterKind.STEERER_ROLL):
-            part = space.part(values, kind)
-            if part.any():
-                offset = kind != ParameterKind.STEERER_ROLL
-                effect += (self._displaced_gradients(change, kind) if offset else self._rolls(change)) @ part
+            kicks = self._beside(change, kind) * space.part(values, kind)
+            acting = np.flatnonzero(kicks)
+            if acting.size:
+                planes, columns = self._beside_at(kind)
+                effect += self.kicks[:, planes[acting], columns[acting]] @ kicks[acting]
         return effect
 
     def jacobian(self, change: Change) -> Floats:
@@ -124,7 +125,7 @@ class Effects:
         jacobian[:, space.slices[kinds.SKEW]] = skew[:, quadrupoles]
         down = -2e-3 * self.rows[displaced, B3]
         for kind, of in ((kinds.OFFSET_X, normal), (kinds.OFFSET_Y, skew)):
-            jacobian[:, space.slices[kind]] = of[:, displaced] * down + self._displaced_gradients(change, kind)
+            jacobian[:, space.slices[kind]] = of[:, displaced] * down + self._by_beside(change, kind)
         jacobian[-2:, space.slices[kinds.OFFSET_X]] -= (
             2e-3 * self.response.tune[:, 0, displaced] * change.parameters[displaced, B3]
         )
@@ -134,7 +135,7 @@ class Effects:
         planes, columns = space.steerer_planes, space.steerer_columns
         kick = change.parameters[columns, np.array(KICK)[planes]]
         jacobian[:, space.slices[kinds.STEERER_GAIN]] = self.kicks[:, planes, columns] * kick
-        jacobian[:, space.slices[kinds.STEERER_ROLL]] = self._rolls(change)
+        jacobian[:, space.slices[kinds.STEERER_ROLL]] = self._by_beside(change, kinds.STEERER_ROLL)
         self._monitors(change, jacobian)
         return jacobian
 
@@ -162,20 +163,31 @@ class Effects:
         own[-2:] += self.response.tune[:, 0, columns] * b2
         return own
 
-    def _displaced_gradients(self, change: Change, kind: ParameterKind) -> Floats:
-        """Derivatives (rows, displaced) by offsets [mm] of magnets whose gradient changes."""
-        columns = self.space.displaced_columns
-        kick = 1e-3 * self.lengths[columns] * change.parameters[columns, B2]
-        plane, sign = (0, 1.0) if kind == ParameterKind.OFFSET_X else (1, -1.0)
-        found: Floats = sign * self.kicks[:, plane, columns] * kick
-        return found
+    def _beside_at(self, kind: ParameterKind) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Plane and element of the kicks that offsets, or rolls of steerers, make of a change."""
+        space = self.space
+        if kind == ParameterKind.STEERER_ROLL:
+            return 1 - space.steerer_planes, space.steerer_columns
+        columns = space.displaced_columns
+        return np.full(columns.size, int(kind == ParameterKind.OFFSET_Y)), columns
 
-    def _rolls(self, change: Change) -> Floats:
-        """Derivatives (rows, steerers) by rolls of steerers."""
-        planes, columns = self.space.steerer_planes, self.space.steerer_columns
-        kick = change.parameters[columns, np.array(KICK)[planes]]
-        rolled: Floats = self.kicks[:, 1 - planes, columns] * kick * np.where(planes == 0, 1.0, -1.0)
-        return rolled
+    def _beside(self, change: Change, kind: ParameterKind) -> Floats:
+        """Kicks [rad] in the planes of `_beside_at` per mm of an offset, or per rad of a steerer's roll."""
+        space = self.space
+        kicks: Floats
+        if kind == ParameterKind.STEERER_ROLL:
+            planes = space.steerer_planes
+            kicks = change.parameters[space.steerer_columns, np.array(KICK)[planes]] * np.where(planes == 0, 1.0, -1.0)
+        else:
+            columns, sign = space.displaced_columns, 1e-3 if kind == ParameterKind.OFFSET_X else -1e-3
+            kicks = sign * self.lengths[columns] * change.parameters[columns, B2]
+        return kicks
+
+    def _by_beside(self, change: Change, kind: ParameterKind) -> Floats:
+        """Derivatives (rows, k) with respect to offsets [mm] of magnets whose gradient changes, or to rolls."""
+        planes, columns = self._beside_at(kind)
+        found: Floats = self.kicks[:, planes, columns] * self._beside(change, kind)
+        return found
 
     def _monitors(self, change: Change, jacobian: Floats) -> None:
         """Set the derivatives by gains (relative) and rolls of monitors."""

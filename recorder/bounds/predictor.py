@@ -116,7 +116,7 @@ class Predictor:
 
     def prepare(self, keys: Iterable[Key] = (), *, second_tier: bool = False) -> None:
         """Compute ahead what the first bands of commands to `keys` would wait for: derivatives, scales, draws."""
-        _ = self.unmeasured.optics_deviation
+        self.unmeasured.prepare()
         for key in keys:
             value, spec = self.model.baseline[key], self.model.space.ring.properties[key]
             step = 1e-3 * (spec.high - spec.low)
@@ -126,8 +126,9 @@ class Predictor:
 
     def forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float], age_s: float = 0.0) -> Forecast:
         """Compute a command's expected effect and its variances. Raises GnomonError where the model cannot have it."""
-        moved = {key: value for key, value in changes.items() if value != self._present(settings, key)}
-        change, reason = self.model.change(settings, changes)
+        moved = {key: value for key, value in changes.items() if value != self.model.present(settings, key)}
+        lattices, beams = self.model.beams(settings, changes)
+        change, reason = self.model.compare(lattices, beams)
         if change is None:
             raise NoForecast(reason)
         variances = self._variances(settings, moved, change)
@@ -139,10 +140,6 @@ class Predictor:
         orbit = math.sqrt(float(np.mean(self.noise[: 2 * count] ** 2)))
         tune = math.sqrt(float(np.mean(self.noise[2 * count :] ** 2)))
         size = max(float(sizes[0]) / orbit, float(sizes[2]) / tune)
-        beams = (
-            self.model.beam(self.model.lattice(settings)),
-            self.model.beam(self.model.lattice({**settings, **changes})),
-        )
         return Forecast(kind, size, change, effect, variances, beyond, beams)
 
     def band(
@@ -192,16 +189,12 @@ class Predictor:
         missed = not bool(band.inside(after).all())
         return replace(self, shell=self.shell.adapted(number, band.coverage, missed))
 
-    def _present(self, settings: Mapping[Key, float], key: Key) -> float:
-        value = settings.get(key)
-        return self.model.baseline[key] if value is None else value
-
     def _variances(self, settings: Mapping[Key, float], moved: Mapping[Key, float], change: Change) -> Floats:
         """Variances (rows,) by the parameters: of one key, in proportion to the square of the step."""
         if len(moved) != 1:
             return self.posterior.variances(self.model.effects.jacobian(change))
         ((key, value),) = moved.items()
-        step = value - self._present(settings, key)
+        step = value - self.model.present(settings, key)
         known = self._units.get(key)
         if known is None:
             known = self._units[key] = self.posterior.variances(self.model.effects.jacobian(change)) / step**2

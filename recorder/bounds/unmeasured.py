@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.lattice.elements import Multipole
 from gnomon.propagator import BeamState
 from gnomon.recorder.bounds.between_monitors import BetweenMonitors
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
@@ -38,13 +39,27 @@ class Unmeasured:
     seed: int
     _between: dict[tuple[bytes, bool], BetweenMonitors] = field(default_factory=dict, repr=False)
 
+    def prepare(self) -> None:
+        """Compute ahead what the first band would wait for."""
+        nothing = np.zeros(2 * self._monitors)
+        for chamber in (False, True)[: 1 + (self.half_aperture_mm is not None)]:
+            self._at(nothing, chamber)
+        _ = self.optics_deviation
+
     @cached_property
     def _monitors(self) -> int:
         return len(self.model.space.ring.monitors)
 
     @cached_property
+    def _ends(self) -> list[int]:
+        """Entrances and exits of all magnets: between them, the orbit is straight."""
+        elements = self.model.space.ring.elements
+        magnets = [i for i, element in enumerate(elements) if isinstance(element, Multipole)]
+        return sorted({i for at in magnets for i in (at, at + 1) if i < len(elements)})
+
+    @cached_property
     def _kicks(self) -> tuple[Floats, Floats, Floats]:
-        """Responses to kicks [mm or mrad per rad] of the monitors, of the sources, and of x, y everywhere."""
+        """Responses to kicks [mm or mrad per rad] of the monitors, of the sources, and of x, y at all magnets."""
         effects = self.model.effects
         everywhere = 1e3 * effects.everywhere.reshape(4, len(self.model.space.ring.elements), -1)
         straights = self.observables.straights
@@ -57,7 +72,8 @@ class Unmeasured:
         ]
         monitors = effects.kicks[:-2].reshape(2 * self._monitors, -1)
         empty = np.empty((0, monitors.shape[1]))
-        return monitors, np.concatenate([empty, *sources]), np.concatenate((everywhere[0], everywhere[2]))
+        ends = everywhere[:, self._ends]
+        return monitors, np.concatenate([empty, *sources]), np.concatenate((ends[0], ends[2]))
 
     def _at(self, orbit: Floats, chamber: bool) -> BetweenMonitors:
         """The interpolation from the monitors that are alive in an orbit (2 m,)."""
@@ -88,7 +104,7 @@ class Unmeasured:
             moved[:, 0] + drift * moved[:, 1], moved[:, 1], moved[:, 2] + drift * moved[:, 3], moved[:, 3],
         ]  # fmt: skip
         expected = between.at @ np.nan_to_num(orbit) + np.concatenate(change)
-        return expected, np.sqrt(between.deviation**2 + between.at**2 @ variances)
+        return expected, np.sqrt(between.deviation**2 + between.squares @ variances)
 
     @cached_property
     def optics_deviation(self) -> Floats:
@@ -118,10 +134,11 @@ class Unmeasured:
         """Smallest clearance in x and y [mm]: expected, lower, upper, scale (2,) with a factor on the scale."""
         assert self.half_aperture_mm is not None
         between = self._at(orbit, chamber=True)
-        count = len(self.model.space.ring.elements)
-        moved = 1e3 * (beams[1].orbit - beams[0].orbit)[:count]
+        places = self._ends
+        count = len(places)
+        moved = 1e3 * (beams[1].orbit[places] - beams[0].orbit[places])
         expected = between.at @ np.nan_to_num(orbit) + np.concatenate((moved[:, 0], moved[:, 2]))
-        scale = np.sqrt(between.deviation**2 + between.at**2 @ variances)
+        scale = np.sqrt(between.deviation**2 + between.squares @ variances)
         found = []
         for plane, half in enumerate(self.half_aperture_mm):
             place, width = np.abs(expected[plane * count : (plane + 1) * count]), scale[plane * count :][:count]
