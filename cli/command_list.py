@@ -94,6 +94,12 @@ COMMANDS = (
         "Propose settings that correct orbit, tunes, chromaticities or optics, and make them.",
         "correct:app",
     ),
+    Entry(
+        "calibrate",
+        MEASURE,
+        "Calibrate the confidence bounds of commands on a machine; list and show calibrations.",
+        "calibrate:app",
+    ),
     Entry("bump", MEASURE, "Make a closed bump by the steerers nearest to a monitor.", "bump:bump"),
     Entry(
         "results",

@@ -369,6 +369,10 @@ class Config(Section):
         """Path of the folder of recordings, beside the journal."""
         return self.journal().parent / "recordings"
 
+    def calibrations(self) -> Path:
+        """Path of the folder of calibrations of confidence bounds, beside the journal."""
+        return self.journal().parent / "calibrations"
+
     def forked(self, prefix: str) -> "Config":
         """Configuration of a fork: a twin with another prefix and its own journal beside ours. Raises ConfigError."""
         journal = self.recorder.journal

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, calibrate, noise_of, with_held_out
     from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, parse_calibration
     from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest
-    from gnomon.recorder.bounds.conformal import needed
+    from gnomon.recorder.bounds.conformal import needed, quantile
     from gnomon.recorder.bounds.parameters import Priors
     from gnomon.recorder.bounds.predictor import Predictor
 
@@ -35,6 +35,7 @@ __all__ = [
     "noise_of",
     "optics_digest",
     "parse_calibration",
+    "quantile",
     "values_of",
     "with_held_out",
 ]
@@ -46,7 +47,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("MeasuredChange", "Noise", "calibrate", "noise_of", "with_held_out"), "calibration"),
         **dict.fromkeys(("CalibrationDocument", "DataUsed", "parse_calibration"), "calibration_document"),
         **dict.fromkeys(("kind_of", "optics_digest"), "command_kinds"),
-        "needed": "conformal",
+        **dict.fromkeys(("needed", "quantile"), "conformal"),
         "Priors": "parameters",
         "Predictor": "predictor",
     },

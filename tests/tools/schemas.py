@@ -10,6 +10,7 @@ from gnomon.db.templates import PvDocument
 from gnomon.fault_injection import schema as fault_schema
 from gnomon.ioc.base.config import Config
 from gnomon.lattice import MachineDocument
+from gnomon.recorder.bounds import CalibrationDocument
 from gnomon.recorder.gating import LimitsDocument
 from gnomon.recorder.snapshots import Snapshot
 from gnomon.testing.scenarios import schema as scenario_schema
@@ -21,6 +22,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "db/schemas/pvs.schema.json": partial(PvDocument.model_json_schema, by_alias=True),
     "db/schemas/config.schema.json": partial(Config.model_json_schema, by_alias=True),
     "recorder/schemas/gate_limits.json": partial(LimitsDocument.model_json_schema, by_alias=True),
+    "recorder/schemas/calibration.json": partial(CalibrationDocument.model_json_schema, by_alias=True),
     "recorder/schemas/snapshot.json": partial(Snapshot.model_json_schema, by_alias=True),
     "fault_injection/schemas/fault.schema.json": fault_schema,
     "testing/schemas/scenario.schema.json": scenario_schema,
