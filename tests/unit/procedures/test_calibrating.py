@@ -1,0 +1,127 @@
+"""A calibration from measurement to document, on a model in this process; its bands hold, and the ring is as it was."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gnomon.db import shipped_document
+from gnomon.lattice import Key, Ring
+from gnomon.procedures import optics_fit
+from gnomon.procedures.calibrating import CalibrationOptions, calibrate_machine, choose_steps, fitted_changes
+from gnomon.procedures.documents import Run
+from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.optics_fit import OpticsFitData, OpticsFitParameters
+from gnomon.procedures.results import new_name
+from gnomon.propagator import Propagator
+from gnomon.propagator.derivatives import supply_response
+from gnomon.propagator.studies import steering_supplies
+from gnomon.recorder.bounds import Predictor, Reading
+from unit.procedures.noisy_ring import NoisyRing, imperfect
+from unit.procedures.plans.fake_ring import FakeSession, fake_devices
+
+
+@pytest.fixture(scope="module")
+def mls() -> Ring:
+    return Ring(shipped_document("mls"))
+
+
+def _machine(mls: Ring, seed: int = 1) -> NoisyRing:
+    return NoisyRing(imperfect(mls, seed, position=2e-6), seed)
+
+
+def _calibrated(ring: NoisyRing, fit: Run | None = None, **options: Any) -> Any:
+    session: Any = FakeSession(ring)
+    chosen = CalibrationOptions(**{"repeats": 8, "steerers": ("*K1RP",), "steps": 30} | options)
+    return calibrate_machine(session, fake_devices(ring), chosen, author="test", fit=fit)
+
+
+def test_a_measured_calibration_predicts_the_machine_and_leaves_it_as_it_was(mls: Ring) -> None:
+    ring = _machine(mls)
+    before = ring.lattice.id
+    document = _calibrated(ring)
+    assert ring.lattice.id == before
+    assert {b.kind for b in document.bins} == {"kick_x", "kick_y", "k1"}
+    assert sum(len(b.scores) for b in document.bins) == 72
+    assert np.median(document.noise_mm) == pytest.approx(ring.noise_mm, rel=0.3)
+    predictor = Predictor.of(document, mls)
+    still = ring.lattice
+    inside = []
+    for name in steering_supplies(mls.nominal)[::2]:
+        key: Key = (name, "current")
+        shown = _reading(ring)
+        changes = {key: mls.nominal[key] + 0.02}
+        band = predictor.band({}, changes, shown, coverage=0.95, now_ns=predictor.made_ns)
+        assert band.trusted, band.distrust
+        ring.set(changes)
+        inside.append(bool(band.inside(_reading(ring)).all()))
+        ring.lattice = still
+    assert np.mean(inside) > 0.8
+
+
+def _reading(ring: NoisyRing) -> Reading:
+    return Reading(ring.orbit().T, ring.tunes(), 0)
+
+
+def test_the_number_of_held_out_steps_is_what_the_coverage_needs() -> None:
+    assert CalibrationOptions(coverage=0.95).held_out_steps == 29
+    assert CalibrationOptions(coverage=0.99).held_out_steps == 129
+    assert CalibrationOptions(coverage=0.99, steps=7).held_out_steps == 7
+
+
+def test_steps_are_within_limits_and_move_the_orbit_and_the_tunes_as_far_as_asked(mls: Ring) -> None:
+    chosen = choose_steps(mls.nominal, mls.nominal, CalibrationOptions(move_mm=0.1, tune_step=1e-4))
+    names = tuple(dict.fromkeys(each.name for each in chosen.held_out))
+    response = supply_response(Propagator(mls), mls.nominal, names)
+    for each in chosen.held_out:
+        number = names.index(each.name)
+        orbit = 1e3 * np.abs(response.orbit[:, ::2, number]).max() * abs(each.step)
+        tune = np.abs(response.tune[:, number]).max() * abs(each.step)
+        assert 0.0 < (orbit / 0.1 if each.name in steering_supplies(mls.nominal) else tune / 1e-4) <= 1.001
+        spec = mls.properties[each.name, "current"]
+        assert spec.low <= mls.nominal[each.name, "current"] + each.step <= spec.high
+
+
+def test_a_pattern_that_no_supply_fits_is_refused(mls: Ring) -> None:
+    with pytest.raises(ProcedureError, match="no steering power supply fits 'XX"):
+        choose_steps(mls.nominal, mls.nominal, CalibrationOptions(steerers=("XX*",)))
+
+
+def _fit(ring: NoisyRing) -> Run:
+    mls = ring.lattice.ring
+    steerers = steering_supplies(mls.nominal)
+    response = ring.response(steerers)
+    error = np.full(response.shape, 0.01)
+    nothing = np.full((2, len(mls.bpms)), np.nan)
+    data = OpticsFitData(
+        steerers=steerers, monitors=tuple(bpm.name for bpm in mls.bpms), x=response[0], y=response[1],
+        x_error=error[0], y_error=error[1], dispersion=nothing, dispersion_error=nothing,
+    )  # fmt: skip
+    parameters = OpticsFitParameters(model=optics_fit.settings_of(mls.nominal), by_supply=True, steps=1)
+    outcome = optics_fit.analyse(data, parameters)
+    return Run(
+        name=new_name("optics-fit"), procedure="optics-fit", data=data.model_dump(),
+        parameters=parameters.model_dump(), outcome=outcome.model_dump(),
+    )  # fmt: skip
+
+
+def test_the_response_of_a_fit_is_used_instead_of_a_measured_one(mls: Ring) -> None:
+    ring = _machine(mls)
+    fit = _fit(ring)
+    changes = fitted_changes(fit, mls.nominal, mls.nominal)
+    assert len(changes) == len(steering_supplies(mls.nominal))
+    true = ring.response(steering_supplies(mls.nominal))[:, :, 0]
+    ((key, value),) = changes[0].changes.items()
+    np.testing.assert_allclose(changes[0].effect[:-2], (value - mls.nominal[key]) * true.ravel())
+    document = _calibrated(ring, fit, steps=10)
+    assert [(d.kind, d.source) for d in document.data] == [("optics fit", fit.name), ("held-out steps", "")]
+    predictor = Predictor.of(document, mls)
+    where = predictor.model.space.slices["gradient"]
+    assert (predictor.posterior.deviations()[where] < 0.9 * predictor.posterior.widths[where]).any()
+
+
+def test_a_fit_of_other_optics_is_refused(mls: Ring) -> None:
+    fit = _fit(_machine(mls))
+    other = mls.nominal.updated({("Q1P1K1RP", "current"): mls.nominal["Q1P1K1RP", "current"] * 0.99})
+    with pytest.raises(ProcedureError, match="other optics"):
+        fitted_changes(fit, other, other)
