@@ -11,8 +11,8 @@ from gnomon.recorder.calibration_folder import CalibrationFolder, read_calibrati
 
 def calibration(made: str, digest: str = "d") -> CalibrationDocument:
     return CalibrationDocument(
-        machine="m", document_digest=digest, optics="nominal", optics_digest="o", made=made, author="a", monitors=("A",),
-        noise_mm=((1e-3, 1e-3),), noise_tune=(1e-5, 1e-5),
+        machine="m", document_digest=digest, optics="nominal", optics_digest="o", made=made, author="a",
+        monitors=("A",), noise_mm=((1e-3, 1e-3),), noise_tune=(1e-5, 1e-5),
     ).identified()  # fmt: skip
 
 
