@@ -17,6 +17,7 @@ from gnomon.propagator import Propagator
 from gnomon.propagator.derivatives import supply_response
 from gnomon.propagator.studies import steering_supplies
 from gnomon.recorder.bounds import Predictor, Reading
+from gnomon.recorder.bounds.parameters import ParameterKind
 from unit.procedures.noisy_ring import NoisyRing, imperfect
 from unit.procedures.plans.fake_ring import FakeSession, fake_devices
 
@@ -32,7 +33,8 @@ def _machine(mls: Ring, seed: int = 1) -> NoisyRing:
 
 def _calibrated(ring: NoisyRing, fit: Run | None = None, **options: Any) -> Any:
     session: Any = FakeSession(ring)
-    chosen = CalibrationOptions(**{"repeats": 8, "steerers": ("*K1RP",), "steps": 30} | options)
+    given: dict[str, Any] = {"repeats": 8, "steerers": ("*K1RP",), "steps": 30}
+    chosen = CalibrationOptions(**given | options)
     return calibrate_machine(session, fake_devices(ring), chosen, author="test", fit=fit)
 
 
@@ -116,7 +118,7 @@ def test_the_response_of_a_fit_is_used_instead_of_a_measured_one(mls: Ring) -> N
     document = _calibrated(ring, fit, steps=10)
     assert [(d.kind, d.source) for d in document.data] == [("optics fit", fit.name), ("held-out steps", "")]
     predictor = Predictor.of(document, mls)
-    where = predictor.model.space.slices["gradient"]
+    where = predictor.model.space.slices[ParameterKind.GRADIENT]
     assert (predictor.posterior.deviations()[where] < 0.9 * predictor.posterior.widths[where]).any()
 
 
