@@ -1,6 +1,7 @@
 """The architecture page is true: what it names exists, and what it says to search for is found once."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -31,10 +32,15 @@ def places() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in files] + [f"{path.relative_to(ROOT)}/" for path in packages]
 
 
+@cache
+def words_of_places() -> dict[str, set[str]]:
+    return {place: set(re.split(r"[_/.]", place.rstrip("/").split("/")[-1])) for place in places()}
+
+
 def matches(words: str) -> list[str]:
     """Modules and packages whose own name has all of the words."""
     wanted = set(words.split())
-    return [place for place in places() if wanted <= set(re.split(r"[_/.]", place.rstrip("/").split("/")[-1]))]
+    return [place for place, names in words_of_places().items() if wanted <= names]
 
 
 def test_every_module_that_the_page_names_exists() -> None:

@@ -69,6 +69,7 @@ def test_a_terminal_gets_a_bar_with_the_kernel_s_name(kernels: Kernels) -> None:
     assert "only this once" not in said(shown)
 
 
+@pytest.mark.slow(5)
 def test_two_processes_compile_all_and_the_bar_ends_when_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
     """With all machine code at hand, since it would take too long otherwise."""
     marked: list[bool] = []

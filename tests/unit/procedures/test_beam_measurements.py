@@ -3,13 +3,14 @@
 A beam that is lost on the way is there again at the end, or the reason why it is not.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gnomon.clients.errors import NoAnswerError, NoBeamError, RefusedError
-from gnomon.lattice import Key, Ring, resonance_lines
+from gnomon.lattice import Key, Lattice, Ring, resonance_lines
 from gnomon.procedures.aperture import ApertureData, ApertureOutcome
 from gnomon.procedures.beam_lifetimes import LifetimeOutcome
 from gnomon.procedures.beta_model import gradient_knobs, local_beta_model, mean_beta
@@ -26,6 +27,7 @@ from gnomon.procedures.plans.quadrupole_scan import loop_offsets
 from gnomon.procedures.procedure_options import ApertureOptions, LifetimeOptions, LocalBetaOptions, LossMapOptions
 from gnomon.procedures.registry import reanalyse, typed
 from gnomon.procedures.summaries import summarise
+from gnomon.propagator import BeamState
 from unit.procedures.losing_ring import LosingRing, MachineFakeSession, losing_devices
 from unit.procedures.noisy_ring import NoisyRing, imperfect
 from unit.procedures.plans.fake_ring import FakeSession, fake_devices
@@ -156,8 +158,7 @@ def true_limits(ring: LosingRing, data: ApertureData, side: int, wall: float, li
     ]  # fmt: skip
     base, began = ring.lattice, ring.beam().orbit[at, row]
 
-    def moved(amplitude: float) -> tuple[float, float, float]:
-        """Displacement [mm], largest orbit [m], rate of losses [1/s]."""
+    def moved(amplitude: float) -> tuple[Lattice, BeamState]:
         sign = (-1.0, 1.0)[side]
         made: dict[Key, float] = {
             (name, "current"): base[name, "current"] + sign * amplitude * by
@@ -165,18 +166,20 @@ def true_limits(ring: LosingRing, data: ApertureData, side: int, wall: float, li
         }
         lattice = base.updated(made)
         beam = ring.propagate(lattice)
-        rate = ring.true_losses(beam, ring.radiation(lattice, beam))
-        return 1e3 * (beam.orbit[at, row] - began), float(np.abs(beam.orbit[:, row]).max()), rate
+        return lattice, beam
 
-    def found(reached: Any) -> float:
+    def found(reached: Callable[[Lattice, BeamState], bool]) -> float:
         low, high = 0.0, 10.0
-        for _ in range(24):
+        while high - low > 1e-3:
             middle = 0.5 * (low + high)
-            low, high = (low, middle) if reached(*moved(middle)[1:]) else (middle, high)
-        return moved(low)[0]
+            low, high = (low, middle) if reached(*moved(middle)) else (middle, high)
+        return float(1e3 * (moved(low)[1].orbit[at, row] - began))
 
     limit = 1.0 / (HOUR_S * lifetime_h) - 1.0 / (9.0 * HOUR_S)
-    return found(lambda largest, _: largest >= wall), found(lambda _, rate: rate >= limit)
+    return (
+        found(lambda _, beam: bool(np.abs(beam.orbit[:, row]).max() >= wall)),
+        found(lambda lattice, beam: ring.true_losses(beam, ring.radiation(lattice, beam)) >= limit),
+    )
 
 
 def aperture_errors(ring: LosingRing, data: ApertureData, found: ApertureOutcome, wall: float) -> np.ndarray:
@@ -185,7 +188,10 @@ def aperture_errors(ring: LosingRing, data: ApertureData, found: ApertureOutcome
     return np.array([found.wall_mm, found.at_lifetime_mm]) - truth
 
 
-@pytest.mark.parametrize(("plane", "wall", "seed"), [("y", 0.003, 1), ("y", 0.003, 2), ("x", 0.0045, 1)])
+@pytest.mark.parametrize(
+    ("plane", "wall", "seed"),
+    [("y", 0.003, 1), ("x", 0.0045, 1), pytest.param("y", 0.003, 2, marks=pytest.mark.slow(3))],
+)
 def test_walls_of_an_imperfect_machine_are_found_to_200_um(bessy2: Ring, plane: str, wall: float, seed: int) -> None:
     ring = LosingRing(bessy2, seed, **NARROW)
     data, found = measured(ring, "aperture", place=PLACE, plane=plane)
@@ -214,14 +220,14 @@ def test_no_steerer_leaves_its_limits_and_a_wall_out_of_reach_is_not_guessed(bes
     devices = losing_devices(ring)
     put = ring.set
     ring.set = lambda settings: (seen.extend(abs(v) for v in settings.values()), put(settings))[1]  # type: ignore[method-assign,func-returns-value]
-    found, failure, _ = run(ring, "aperture", devices, place=PLACE, step_mm=2.0, seconds=1.0)
+    found, failure, _ = run(ring, "aperture", devices, place=PLACE, side="high", step_mm=2.0, seconds=1.0)
     assert failure is None
     outcome = typed(found)[2]
     assert isinstance(outcome, ApertureOutcome)
     assert max(seen) <= bessy2.property_spec("VS3P1D1R", "current").high
     assert max(seen) > 9.0
     assert np.isnan(outcome.wall_mm).all()
-    assert all("near its limit" in end for end in outcome.ends)
+    assert "near its limit" in outcome.ends[1]
 
 
 def test_the_interlock_ends_a_search_and_says_where(bessy2: Ring) -> None:
