@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.journal_choice import ServedJournal
 from gnomon.clients.points_in_time import parse_moment
-from gnomon.clients.recordings import (
+from gnomon.clients.recorded_commands import (
     WayBack,
     command_document,
     commands_to_undo,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.journal_choice import ServedJournal
-from gnomon.clients.recordings import WayBack
+from gnomon.clients.recorded_commands import WayBack
 from gnomon.clients.running_snapshots import compare_snapshots, present_state, snapshot_document
 from gnomon.ioc.base import snapshot_store as store
 from gnomon.ioc.base.snapshot_store import SnapshotError, StoredSnapshot

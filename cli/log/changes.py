@@ -11,7 +11,7 @@ from gnomon.cli.sending import DryRun, Sending, Yes, send
 from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
-    from gnomon.clients.recordings import WayBack
+    from gnomon.clients.recorded_commands import WayBack
 
 
 def undo(
@@ -41,7 +41,7 @@ def undo(
     value that the command left, unless --force is given. On a terminal, asks first. An undo is a command, too:
     `gnomon log undo --last 1` after an undo takes the undo back.
     """
-    from gnomon.clients.recordings import UNDO, commands_to_undo, plan_undo
+    from gnomon.clients.recorded_commands import UNDO, commands_to_undo, plan_undo
     from gnomon.recorder import Reader
 
     if bool(sequences) == (last is not None):
@@ -89,7 +89,7 @@ def restore(
     For example `gnomon restore --to 40 --dry-run`. Only settings that differ are sent; either all of them are made or
     none. On a terminal, asks first.
     """
-    from gnomon.clients.recordings import plan_restore
+    from gnomon.clients.recorded_commands import plan_restore
 
     refuse_offline(offline=offline, dry_run=dry_run)
     path = find_served_journal(Asked(journal, config, machine, prefix, server, offline)).path

@@ -117,7 +117,7 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare the settings after command A with those after command B. For example `gnomon log diff 10 25`."""
-    from gnomon.clients.recordings import compare_settings
+    from gnomon.clients.recorded_commands import compare_settings
     from gnomon.recorder import Reader, rendering
 
     with Reader(chosen_journal(context, journal, machine, prefix)) as reader:

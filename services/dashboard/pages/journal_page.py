@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.journal_choice import ServedJournal
-from gnomon.clients.recordings import WayBack, commands_to_undo, page_document, plan_undo, read_page
+from gnomon.clients.recorded_commands import WayBack, commands_to_undo, page_document, plan_undo, read_page
 from gnomon.db import sources
 from gnomon.ioc.base.machines import recorded_ring
 from gnomon.lattice import GnomonError

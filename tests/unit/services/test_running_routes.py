@@ -91,12 +91,12 @@ async def test_a_page_ends_before_it_has_too_many_changes(
 ) -> None:
     for number in range(1, 4):
         await put(rest, number / 10)
-    monkeypatch.setattr("gnomon.clients.recordings.MAX_CHANGES", 5)  # two of each command
+    monkeypatch.setattr("gnomon.clients.recorded_commands.MAX_CHANGES", 5)  # two of each command
     page = (await rest.get("/v1/recordings")).json()
     assert ([each["sequence"] for each in page["commands"]], page["following"]) == ([2, 3], 1)
     page = (await rest.get("/v1/recordings", params={"oldest": True})).json()
     assert ([each["sequence"] for each in page["commands"]], page["following"]) == ([1, 2], 3)
-    monkeypatch.setattr("gnomon.clients.recordings.MAX_CHANGES", 1)
+    monkeypatch.setattr("gnomon.clients.recorded_commands.MAX_CHANGES", 1)
     assert len((await rest.get("/v1/recordings")).json()["commands"]) == 1
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.clients import recordings
-from gnomon.clients.recordings import (
+from gnomon.clients import recorded_commands
+from gnomon.clients.recorded_commands import (
     commands_to_undo,
     compare_settings,
     page_document,
@@ -49,10 +49,10 @@ def test_pages_go_on_where_the_one_before_ended_from_either_end(reader: Reader) 
 def test_a_page_has_at_most_so_many_changes_and_one_command_at_least(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordings, "MAX_CHANGES", 3)  # an applied command has two: requested and done
+    monkeypatch.setattr(recorded_commands, "MAX_CHANGES", 3)  # an applied command has two: requested and done
     assert numbers(reader, 4) == ([3, 4], 2)
     assert numbers(reader, 4, oldest=True) == ([1], 2)
-    monkeypatch.setattr(recordings, "MAX_CHANGES", 0)
+    monkeypatch.setattr(recorded_commands, "MAX_CHANGES", 0)
     assert numbers(reader, 4) == ([4], 3)
 
 
