@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
+    from gnomon.recorder.gating.arming import approved_of, arm, valid_approval
     from gnomon.recorder.gating.assessing import Outcome, assess
     from gnomon.recorder.gating.cusum import Cusum, average_run_length
     from gnomon.recorder.gating.deciding import CHECKS, decide
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gnomon.recorder.gating.limits_document import NOT_CHECKED, LimitsDocument
     from gnomon.recorder.gating.reasons import MEANINGS, Code, Meaning, Reason
     from gnomon.recorder.gating.rules import Rules
+    from gnomon.recorder.gating.token_desk import TokenDesk, time_of_token
+    from gnomon.recorder.gating.tokens import Claims, TimeOfToken, make_token, read_token
     from gnomon.recorder.gating.trust_region import TrustRegion
     from gnomon.recorder.gating.verdict import (
         Approved,
@@ -34,6 +37,7 @@ __all__ = [
     "Approved",
     "ApprovedStep",
     "Authority",
+    "Claims",
     "Code",
     "Cusum",
     "GateCommand",
@@ -46,18 +50,29 @@ __all__ = [
     "PvReading",
     "Reason",
     "Rules",
+    "TimeOfToken",
+    "TokenDesk",
     "TrustRegion",
     "Verdict",
+    "approved_of",
+    "arm",
     "assess",
     "average_run_length",
     "decide",
+    "make_token",
     "parse_limits",
     "read_limits",
+    "read_token",
+    "time_of_token",
+    "valid_approval",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "approved_of": "arming",
+        "arm": "arming",
+        "valid_approval": "arming",
         "Outcome": "assessing",
         "assess": "assessing",
         "Cusum": "cusum",
@@ -75,6 +90,12 @@ __getattr__ = lazy_names(
         "Meaning": "reasons",
         "Reason": "reasons",
         "Rules": "rules",
+        "TokenDesk": "token_desk",
+        "time_of_token": "token_desk",
+        "Claims": "tokens",
+        "TimeOfToken": "tokens",
+        "make_token": "tokens",
+        "read_token": "tokens",
         "TrustRegion": "trust_region",
         "Approved": "verdict",
         "ApprovedStep": "verdict",

@@ -1,0 +1,122 @@
+"""The desk where tokens are made and taken: it keeps the key, and a durable note of each token that was used."""
+
+import os
+import platform
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gnomon.recorder.gating.tokens import Claims, TimeOfToken, make_token, read_token
+from gnomon.recorder.gating.verdict import Approved, Authority
+from gnomon.recorder.recorder_errors import AuthorityError
+
+__all__ = ["TokenDesk", "time_of_token"]
+
+#: Length of the key [bytes].
+KEY_LENGTH = 32
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def time_of_token() -> TimeOfToken:
+    """Read both clocks of this computer, and what its running time counts from."""
+    try:
+        boot = _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:  # no Linux: the running time itself shows a restart
+        boot = ""
+    return TimeOfToken(time.time_ns(), time.monotonic(), f"{platform.node()}/{boot}")
+
+
+class TokenDesk:
+    """Tokens of one user. `folder` is made on first use; nobody else may read it."""
+
+    def __init__(self, folder: Path, now: Callable[[], TimeOfToken] = time_of_token) -> None:
+        self.folder = folder
+        self._now = now
+
+    def issue(self, *, recording: str, machine: str, prefix: str, author: str, reviewer: str) -> str:
+        """Make a token. Whoever calls this has checked the reviewer's approval. Raises AuthorityError."""
+        now = self._now()
+        claims = Claims(
+            secrets.token_hex(16),
+            recording,
+            machine,
+            prefix,
+            author,
+            reviewer,
+            now.wall_ns,
+            now.monotonic_s,
+            now.boot_id,
+        )
+        return make_token(claims, self._key(make=True))
+
+    def redeem(self, token: str, approved: Approved, prefix: str) -> Authority:
+        """Take a token: the authority to write what was approved, which ends with the token. Raises AuthorityError.
+
+        That it was used is on disk before this returns, so it cannot be used again, whatever happens next.
+        """
+        claims = read_token(
+            token,
+            self._key(make=False),
+            recording=approved.id,
+            machine=approved.machine,
+            prefix=prefix,
+            now=self._now(),
+        )
+        self._note_used(claims)
+        return Authority(
+            approved=approved,
+            token_id=claims.id,
+            author=claims.author,
+            reviewer=claims.reviewer,
+            granted_ns=claims.wall_ns,
+            granted_s=claims.monotonic_s,
+            expires_ns=claims.expires_ns,
+        )
+
+    def _key(self, *, make: bool) -> bytes:
+        path = self.folder / "arming.key"
+        try:
+            if make and not path.exists():
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _write_new(path, secrets.token_bytes(KEY_LENGTH))
+            mode = path.stat().st_mode
+            key = path.read_bytes()
+        except FileNotFoundError as error:
+            raise AuthorityError(f"{path}: no token was ever made here; arm first with gnomon gate arm") from error
+        except OSError as error:
+            raise AuthorityError(f"{path}: the key of tokens cannot be used: {error}") from error
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise AuthorityError(f"{path}: other users can read this key; delete it and arm again, which makes another")
+        if len(key) != KEY_LENGTH:
+            raise AuthorityError(f"{path}: this is not a key; delete it and arm again, which makes another")
+        return key
+
+    def _note_used(self, claims: Claims) -> None:
+        folder = self.folder / "used"
+        path = folder / claims.id
+        try:
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
+            _write_new(path, f"{claims.recording} {self._now().wall_ns}\n".encode())
+        except OSError as error:
+            if path.exists():
+                raise AuthorityError("the token was used already; each is for one replay: arm again") from error
+            raise AuthorityError(f"{path}: the use of the token cannot be noted, so it is refused: {error}") from error
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet; it and its name are durable when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
