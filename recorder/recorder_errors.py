@@ -53,5 +53,5 @@ class AuthorityError(GnomonError):
     """A token that gives no authority to write, or cannot be made; the text has the reason, and what to do."""
 
 
-class AuditChainError(GnomonError):
-    """An audit file that cannot be continued; the text has the file and the first line that is wrong."""
+class AuditChainError(ReplayError):
+    """An audit log that is broken or cannot be written; the text has the file, and the first line that is wrong."""

@@ -10,6 +10,7 @@ from gnomon.lattice import lazy_names
 if TYPE_CHECKING:
     from gnomon.recorder.gating.arming import approved_of, arm, valid_approval
     from gnomon.recorder.gating.assessing import Outcome, assess
+    from gnomon.recorder.gating.audit_chain import AuditChain, AuditCheck, verify_audit
     from gnomon.recorder.gating.cusum import Cusum, average_run_length
     from gnomon.recorder.gating.deciding import CHECKS, decide
     from gnomon.recorder.gating.history import History
@@ -36,6 +37,8 @@ __all__ = [
     "NOT_CHECKED",
     "Approved",
     "ApprovedStep",
+    "AuditChain",
+    "AuditCheck",
     "Authority",
     "Claims",
     "Code",
@@ -65,6 +68,7 @@ __all__ = [
     "read_token",
     "time_of_token",
     "valid_approval",
+    "verify_audit",
 ]
 
 __getattr__ = lazy_names(
@@ -75,6 +79,9 @@ __getattr__ = lazy_names(
         "valid_approval": "arming",
         "Outcome": "assessing",
         "assess": "assessing",
+        "AuditChain": "audit_chain",
+        "AuditCheck": "audit_chain",
+        "verify_audit": "audit_chain",
         "Cusum": "cusum",
         "average_run_length": "cusum",
         "CHECKS": "deciding",
