@@ -77,6 +77,13 @@ COMMANDS = (
         "replay:replay",
     ),
     Entry(
+        "gate",
+        CHANGE,
+        "Check and write limits of the safety gate, and arm it; it is not machine protection.",
+        "gate:app",
+    ),
+    Entry("audit", LOOK, "Check the audit log of replays and of other writes through the gate.", "audit:app"),
+    Entry(
         "fault",
         CHANGE,
         "Add, list and clear faults of a running server; play scenarios of failures.",

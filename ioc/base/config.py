@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
-from gnomon.ioc.base.keeping_config import RecorderConfig, ResultsConfig, RotateConfig, StoreConfig
+from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig
 from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
@@ -26,6 +26,7 @@ __all__ = [
     "ConfigError",
     "FaultsConfig",
     "ForksConfig",
+    "GateConfig",
     "GuardConfig",
     "ImperfectionsConfig",
     "ModelConfig",
@@ -344,6 +345,7 @@ class Config(Section):
     recorder: RecorderConfig = RecorderConfig()
     store: StoreConfig = StoreConfig()
     results: ResultsConfig = ResultsConfig()
+    gate: GateConfig = GateConfig()
     forks: ForksConfig = ForksConfig()
     faults: FaultsConfig = FaultsConfig()
     services: ServicesConfig = ServicesConfig()
@@ -372,6 +374,10 @@ class Config(Section):
     def calibrations(self) -> Path:
         """Path of the folder of calibrations of confidence bounds, beside the journal."""
         return self.journal().parent / "calibrations"
+
+    def arming(self) -> Path:
+        """Path of the folder of the gate's tokens, beside the journal."""
+        return self.journal().parent / "arming"
 
     def forked(self, prefix: str) -> "Config":
         """Configuration of a fork: a twin with another prefix and its own journal beside ours. Raises ConfigError."""
@@ -427,13 +433,14 @@ def _beside(config: Config, folder: Path) -> Config:
         name = name.expanduser()
         return name if name.is_absolute() else (folder / name).absolute()
 
-    recorder, store, services = config.recorder, config.store, config.services
+    recorder, store, services, gate = config.recorder, config.store, config.services, config.gate
     return config.model_copy(
         update={
             "machine": str(beside(Path(config.machine))) if config.machine.endswith(".json") else config.machine,
             "pvs": str(beside(Path(config.pvs))) if config.pvs and config.pvs.endswith(".json") else config.pvs,
             "recorder": recorder.model_copy(update={"journal": recorder.journal and beside(recorder.journal)}),
             "store": store.model_copy(update={"path": store.path and beside(store.path)}),
+            "gate": gate.model_copy(update={"limits": gate.limits and beside(gate.limits)}),
             "services": services.model_copy(update={"scripts": services.scripts and beside(services.scripts)}),
         }
     )

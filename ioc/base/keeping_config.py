@@ -1,4 +1,4 @@
-"""Sections of the configuration about what is kept: journal, document store, results."""
+"""Sections of the configuration about what is kept in files: journal, document store, results, limits of the gate."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gnomon.ioc.base.section import Section
 
-__all__ = ["RecorderConfig", "ResultsConfig", "RotateConfig", "StoreConfig"]
+__all__ = ["GateConfig", "RecorderConfig", "ResultsConfig", "RotateConfig", "StoreConfig"]
 
 
 class RotateConfig(Section):
@@ -31,6 +31,16 @@ class RecorderConfig(Section):
         default=False, description="start with the last settings recorded in the journal, not with nominal settings"
     )
     rotate: RotateConfig = RotateConfig()
+
+
+class GateConfig(Section):
+    """The safety gate, through which writes to a machine go (gnomon gate). It is not machine protection."""
+
+    limits: Path | None = Field(
+        default=None,
+        description="limits file of the machine, relative to the configuration; null: none, and the gate refuses "
+        "everything",
+    )
 
 
 class StoreConfig(Section):

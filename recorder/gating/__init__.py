@@ -9,17 +9,19 @@ from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
     from gnomon.recorder.gating.arming import approved_of, arm, valid_approval
+    from gnomon.recorder.gating.arming_tokens import Claims, TimeOfToken, make_token, read_token
     from gnomon.recorder.gating.assessing import Outcome, assess
     from gnomon.recorder.gating.audit_chain import AuditChain, AuditCheck, verify_audit
     from gnomon.recorder.gating.cusum import Cusum, average_run_length
     from gnomon.recorder.gating.deciding import CHECKS, decide
     from gnomon.recorder.gating.history import History
     from gnomon.recorder.gating.limits import Limits, parse_limits, read_limits
+    from gnomon.recorder.gating.limits_check import CheckedSetpoints, checked_setpoints
     from gnomon.recorder.gating.limits_document import NOT_CHECKED, LimitsDocument
+    from gnomon.recorder.gating.limits_template import make_limits_template
     from gnomon.recorder.gating.reasons import MEANINGS, Code, Meaning, Reason
     from gnomon.recorder.gating.rules import Rules
     from gnomon.recorder.gating.token_desk import TokenDesk, time_of_token
-    from gnomon.recorder.gating.tokens import Claims, TimeOfToken, make_token, read_token
     from gnomon.recorder.gating.trust_region import TrustRegion
     from gnomon.recorder.gating.verdict import (
         Approved,
@@ -40,6 +42,7 @@ __all__ = [
     "AuditChain",
     "AuditCheck",
     "Authority",
+    "CheckedSetpoints",
     "Claims",
     "Code",
     "Cusum",
@@ -61,7 +64,9 @@ __all__ = [
     "arm",
     "assess",
     "average_run_length",
+    "checked_setpoints",
     "decide",
+    "make_limits_template",
     "make_token",
     "parse_limits",
     "read_limits",
@@ -77,6 +82,10 @@ __getattr__ = lazy_names(
         "approved_of": "arming",
         "arm": "arming",
         "valid_approval": "arming",
+        "Claims": "arming_tokens",
+        "TimeOfToken": "arming_tokens",
+        "make_token": "arming_tokens",
+        "read_token": "arming_tokens",
         "Outcome": "assessing",
         "assess": "assessing",
         "AuditChain": "audit_chain",
@@ -90,8 +99,11 @@ __getattr__ = lazy_names(
         "Limits": "limits",
         "parse_limits": "limits",
         "read_limits": "limits",
+        "CheckedSetpoints": "limits_check",
+        "checked_setpoints": "limits_check",
         "NOT_CHECKED": "limits_document",
         "LimitsDocument": "limits_document",
+        "make_limits_template": "limits_template",
         "MEANINGS": "reasons",
         "Code": "reasons",
         "Meaning": "reasons",
@@ -99,10 +111,6 @@ __getattr__ = lazy_names(
         "Rules": "rules",
         "TokenDesk": "token_desk",
         "time_of_token": "token_desk",
-        "Claims": "tokens",
-        "TimeOfToken": "tokens",
-        "make_token": "tokens",
-        "read_token": "tokens",
         "TrustRegion": "trust_region",
         "Approved": "verdict",
         "ApprovedStep": "verdict",

@@ -71,23 +71,33 @@ def parse_limits(text: str, prefix: str, called: str = "limits") -> Limits:
     try:
         document = LimitsDocument.model_validate({} if data is None else data)
     except ValidationError as error:
-        findings = {_finding(each, root): None for each in error.errors(include_url=False)}
+        found = error.errors(include_url=False)
+        places = [_place(each) for each in found]
+        findings = {
+            _finding(each, root): None
+            for each, place in zip(found, places, strict=True)
+            if not any(len(other) > len(place) and other[: len(place)] == place for other in places)  # says it closer
+        }
         lines = [f"{called}:{line}: {text}" for line, text in sorted(findings)]
         raise LimitsError("\n".join(map(printable, lines))) from error
     return Limits(document, prefix, digest_of(text))
 
 
 def _finding(error: Any, root: yaml.Node | None) -> tuple[int, str]:
-    location = tuple(part for part in error["loc"] if not _is_branch(part))
+    location = _place(error)
     key = ".".join(str(part) for part in location)
     line = line_of(root, location)
     missing = error["type"] == "missing" or error["input"] is None
     if missing:
-        return line, f"{key or 'the document'}: the limit is missing; limits have no defaults, so everything is refused"
+        return line, f"{key or 'the document'}: the limit is missing; limits have no defaults"
     if error["type"] == "extra_forbidden":
         return line, f"{key}: unknown key"
     message = error["msg"].removeprefix("Value error, ")
     return line, f"{key or 'the document'}: {message[:1].lower()}{message[1:]}, got {shorten(repr(error['input']))}"
+
+
+def _place(error: Any) -> tuple[int | str, ...]:
+    return tuple(part for part in error["loc"] if not _is_branch(part))
 
 
 def _is_branch(part: int | str) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gnomon.recorder.gating.tokens import Claims, TimeOfToken, make_token, read_token
+from gnomon.recorder.gating.arming_tokens import Claims, TimeOfToken, make_token, read_token
 from gnomon.recorder.gating.verdict import Approved, Authority
 from gnomon.recorder.recorder_errors import AuthorityError
 

@@ -34,6 +34,7 @@ AS_A_WHOLE = {
     "services/dashboard/": "pages: through the application, and in a browser: system/test_dashboard.py",
     "services/dashboard/pages/": "pages: as the above",
     "services/dashboard/pictures/": "pictures of each procedure's results: through `run_pictures`",
+    "recorder/gating/": "checks of the gate: all of them through `decide`, each alone against a corruption of its own",
     "recorder/save_files/": "files of other programs, through `read` and `write`",
 }
 #: Single modules, and how they are tested.

@@ -101,7 +101,8 @@ def test_a_signed_content_that_lacks_something_is_refused(desk: TokenDesk) -> No
             desk.redeem(signed({each: value for each, value in content.items() if each != name}, key), APPROVED, "P:")
         with pytest.raises(AuthorityError, match="forged"):
             desk.redeem(signed(content | {name: ["x"]}, key), APPROVED, "P:")
-    for changed in (content | {"more": 1}, content | {"monotonic_s": float("nan")}, [], 1, None):
+    others: list[object] = [content | {"more": 1}, content | {"monotonic_s": float("nan")}, [], 1, None]
+    for changed in others:
         with pytest.raises(AuthorityError, match="forged"):
             desk.redeem(signed(changed, key), APPROVED, "P:")
     assert desk.redeem(signed(content, key), APPROVED, "P:").token_id == "id"
