@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tools.folders import ROOT
 
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.recorder.gating import AuditChain, checked_setpoints, make_limits_template, parse_limits, read_limits
 from gnomon.recorder.recorder_errors import AuthorityError, LimitsError
 from gnomon.recorder.recordings import RecordingFile, RecordingFolder, own_key
+from tools.folders import ROOT
 from unit.cli.commands import gnomon
 from unit.recorder.gating.test_arming import PREFIX, recording
 
