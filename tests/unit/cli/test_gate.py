@@ -39,7 +39,7 @@ def test_a_limits_file_is_found_by_the_configuration(tmp_path: Path) -> None:
     config.write_text("machine: mls\ngate: {limits: own.yaml}\n")
     assert "valid limits of mls" in gnomon("gate", "check", "--config", str(config)).output
     config.write_text("machine: mls\n")
-    with pytest.raises(LimitsError, match="name it as gate.limits"):
+    with pytest.raises(LimitsError, match=r"name it as gate\.limits"):
         gnomon("gate", "check", "--config", str(config))
 
 
