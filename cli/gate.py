@@ -34,8 +34,8 @@ def check(
     Every missing limit is named with its line. Exit codes: 0 valid, 2 not valid.
     """
     from gnomon.ioc.base.machines import find_machine, pvs_of
+    from gnomon.recorder import LimitsError
     from gnomon.recorder.gating import checked_setpoints, read_limits
-    from gnomon.recorder.recorder_errors import LimitsError
 
     settings = configure(config, machine=machine, pvs=pvs)
     path = file or settings.gate.limits
@@ -82,8 +82,8 @@ def limits(
     everything.
     """
     from gnomon.ioc.base.machines import find_machine, pvs_of
+    from gnomon.recorder import LimitsError
     from gnomon.recorder.gating import make_limits_template
-    from gnomon.recorder.recorder_errors import LimitsError
 
     loaded = find_machine(configure(config, machine=machine, pvs=pvs))
     text = make_limits_template(loaded.ring, pvs_of(loaded, ""))

@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 from gnomon.lattice import lazy_names
 from gnomon.recorder.recorder_errors import (
+    AuditChainError,
+    AuthorityError,
     CalibrationError,
     JournalError,
+    LimitsError,
     MachineError,
     RecordingError,
     RemoteError,
@@ -26,12 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BY_FAULT",
+    "AuditChainError",
+    "AuthorityError",
     "CalibrationError",
     "Entry",
     "Filter",
     "Journal",
     "JournalError",
     "Key",
+    "LimitsError",
     "MachineError",
     "Reader",
     "RecordingError",

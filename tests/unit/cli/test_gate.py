@@ -9,8 +9,8 @@ import yaml
 
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import find_machine, pvs_of
+from gnomon.recorder import AuthorityError, LimitsError
 from gnomon.recorder.gating import AuditChain, checked_setpoints, make_limits_template, parse_limits, read_limits
-from gnomon.recorder.recorder_errors import AuthorityError, LimitsError
 from gnomon.recorder.recordings import RecordingFile, RecordingFolder, own_key
 from tools.folders import ROOT
 from unit.cli.commands import gnomon
