@@ -9,7 +9,7 @@ from gnomon.clients.errors import NoAnswerError, NoServerError, NotFoundError, S
 from gnomon.lattice import GnomonError, Lattice, LatticeError, RefusedValue
 from gnomon.lattice.text import printable, shorten
 from gnomon.procedures.option_errors import worded
-from gnomon.recorder import JournalError, ReviewError
+from gnomon.recorder import JournalError, RecordingError, ReviewError
 
 #: Where a client finds what a request may have.
 SCHEMA = "see the schema of this request in /openapi.json"
@@ -40,6 +40,7 @@ _KINDS: tuple[tuple[type[GnomonError], int, str], ...] = (
     (NotFoundError, 404, "GET /v1/readings?name=PATTERN lists PVs by pattern"),
     (NoAnswerError, 503, "check that the server runs: GET /v1/state; a setting may be made: GET /v1/recordings says"),
     (ReviewError, 409, "see GET /v1/recordings"),
+    (RecordingError, 409, "check the recordings with `gnomon record list`"),
     (JournalError, 503, "check the journal with `gnomon log`"),
 )
 

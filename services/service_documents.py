@@ -251,3 +251,35 @@ class ResultList(BaseModel):
 
     results: list[ResultLine]
     total: int
+
+
+class ApprovalLine(BaseModel):
+    """An approval of a recording; `trouble` says why it does not count, empty if its signature is right."""
+
+    reviewer: str
+    time: str
+    key: str = Field(description="fingerprint of the reviewer's key")
+    trouble: str
+
+
+class NamedRecording(BaseModel):
+    """A named recording without its steps; `parent` is the id of the one that it was edited from."""
+
+    name: str
+    id: str
+    purpose: str
+    author: str
+    made: str
+    parent: str
+    machine: str
+    prefix: str
+    calibration_id: str
+    steps: int
+    approvals: list[ApprovalLine]
+
+
+class NamedRecordings(BaseModel):
+    """Named recordings, the newest first; `total` counts all."""
+
+    recordings: list[NamedRecording]
+    total: int

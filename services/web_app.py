@@ -30,6 +30,7 @@ from gnomon.services.openapi_document import describe, operation_name
 from gnomon.services.problems import TITLES, ProblemError, of_error, of_validation
 from gnomon.services.recording_routes import recording_router
 from gnomon.services.result_routes import result_router
+from gnomon.services.review_routes import review_router
 from gnomon.services.route_parts import problems
 from gnomon.services.running_routes import running_router
 from gnomon.services.script_routes import ScriptRoutes
@@ -103,6 +104,7 @@ def make_app(
     app.include_router(result_router(settings, calculations))
     app.include_router(running_router(settings, twins))
     app.include_router(recording_router(settings, twins, streams))
+    app.include_router(review_router(settings, calculations))
     app.include_router(snapshot_router(settings, twins))
     app.include_router(fault_router(settings, twins))
     app.include_router(job_router(settings, jobs, scripts, streams, calculations))

@@ -368,7 +368,9 @@ class Config(Section):
         return _home("XDG_STATE_HOME", ".local/state") / name
 
     def recordings(self) -> Path:
-        """Path of the folder of recordings, beside the journal."""
+        """Path of the folder of recordings: GNOMON_RECORDINGS, else beside the journal."""
+        if named := os.environ.get("GNOMON_RECORDINGS"):
+            return Path(named).expanduser()
         return self.journal().parent / "recordings"
 
     def calibrations(self) -> Path:

@@ -7,6 +7,7 @@ from gnomon.services.dashboard.pages import (
     journal_page,
     orbit_page,
     procedures_page,
+    recordings_page,
     response_page,
     results_page,
     status_page,
@@ -23,6 +24,7 @@ PAGES: tuple[Page, ...] = (
     response_page.PAGE,
     results_page.PAGE,
     journal_page.PAGE,
+    recordings_page.PAGE,
     faults_page.PAGE,
     status_page.PAGE,
 )
