@@ -74,7 +74,7 @@ def recording_table(lines: list[NamedRecording]) -> Component:
         for line in lines
     ]
     head = html.Thead(html.Tr([html.Th(text, className="n" if text == "Steps" else "") for text in heads]))
-    return html.Div(html.Table([head, html.Tbody(rows)], className="list stack"), className="card scroll")
+    return html.Div(html.Table([head, html.Tbody(rows)], className="list"), className="card scroll")
 
 
 def review_view(found: Reviewed) -> Component:
@@ -126,4 +126,4 @@ def _back() -> Component:
     return dcc.Link("‹ All recordings", href=f"{BASE}/{PATH}")
 
 
-PAGE = Page(path=PATH, title="Recordings", layout=layout, callbacks=callbacks)
+PAGE = Page(path=PATH, title="Reviews", layout=layout, callbacks=callbacks)
