@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.gating.audit_chain import AuditChain, AuditCheck, verify_audit
     from gnomon.recorder.gating.cusum import Cusum, average_run_length
     from gnomon.recorder.gating.deciding import CHECKS, decide
+    from gnomon.recorder.gating.gate_api import Gate, GateRefusedError, GateStoppedError
     from gnomon.recorder.gating.history import History
     from gnomon.recorder.gating.limits import Limits, parse_limits, read_limits
     from gnomon.recorder.gating.limits_check import CheckedSetpoints, checked_setpoints
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.gating.limits_template import make_limits_template
     from gnomon.recorder.gating.reasons import MEANINGS, Code, Meaning, Reason
     from gnomon.recorder.gating.rules import Rules
+    from gnomon.recorder.gating.setpoint_commands import SetpointCommands
     from gnomon.recorder.gating.token_desk import TokenDesk, time_of_token
     from gnomon.recorder.gating.trust_region import TrustRegion
     from gnomon.recorder.gating.verdict import (
@@ -46,7 +48,10 @@ __all__ = [
     "Claims",
     "Code",
     "Cusum",
+    "Gate",
     "GateCommand",
+    "GateRefusedError",
+    "GateStoppedError",
     "History",
     "Limits",
     "LimitsDocument",
@@ -56,6 +61,7 @@ __all__ = [
     "PvReading",
     "Reason",
     "Rules",
+    "SetpointCommands",
     "TimeOfToken",
     "TokenDesk",
     "TrustRegion",
@@ -95,6 +101,9 @@ __getattr__ = lazy_names(
         "average_run_length": "cusum",
         "CHECKS": "deciding",
         "decide": "deciding",
+        "Gate": "gate_api",
+        "GateRefusedError": "gate_api",
+        "GateStoppedError": "gate_api",
         "History": "history",
         "Limits": "limits",
         "parse_limits": "limits",
@@ -109,6 +118,7 @@ __getattr__ = lazy_names(
         "Meaning": "reasons",
         "Reason": "reasons",
         "Rules": "rules",
+        "SetpointCommands": "setpoint_commands",
         "TokenDesk": "token_desk",
         "time_of_token": "token_desk",
         "TrustRegion": "trust_region",

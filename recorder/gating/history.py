@@ -18,8 +18,9 @@ class History:
     `number` is the approved step that comes next, or is being made in parts, and `reached` the value up to which it
     was made, in the unit of its PV; NaN at its beginning. `expected` has the PVs that our steps have moved, with the
     value that they should have now, `first` the value of each written PV before our first step of it, to which
-    cumulated changes are relative. `sent_s` is the monotonic time of the last command to each PV. `regions` are the
-    trust regions of device families; a family without one has that of the limits file's start.
+    cumulated changes are relative, `ranges` the widths of their limits. `sent_s` is the monotonic time of the last
+    command to each PV. `regions` are the trust regions of device families; a family without one has that of the
+    limits file's start.
     """
 
     written: int = 0
@@ -27,6 +28,7 @@ class History:
     reached: float = math.nan
     expected: Mapping[str, float] = field(default_factory=dict)
     first: Mapping[str, float] = field(default_factory=dict)
+    ranges: Mapping[str, float] = field(default_factory=dict)
     sent_s: Mapping[str, float] = field(default_factory=dict)
     hits: int = 0
     misses: int = 0
@@ -44,6 +46,7 @@ class History:
             reached=math.nan if whole else step.target,
             expected={**self.expected, **command.moves, step.pv: step.target, step.readback: step.target},
             first={step.pv: step.start, **self.first},
+            ranges={**self.ranges, step.pv: step.range, step.readback: step.range},
             sent_s={**self.sent_s, step.pv: monotonic_s},
         )
 

@@ -108,21 +108,22 @@ def check_start(at: Situation) -> Iterator[Reason]:
 
 def check_baseline(at: Situation) -> Iterator[Reason]:
     """Refuse a machine that is not where the recording began, apart from what our own steps have moved."""
-    share, history, step = at.limits.document.baseline.share, at.history, at.command.step
-    own = {step.pv, step.readback}
-    for start in at.authority.approved.starts:
-        reading = at.state.pvs.get(start.pv)
-        if reading is None or (start.pv in own and start.pv in history.expected):
-            continue  # refused as disconnected; or its present value is the step's start, which is checked
-        wanted = history.expected.get(start.pv, start.value)
-        tolerance = tolerance_of(share, start.range, 0.0)
-        if abs(reading.value - wanted) <= tolerance:
+    share, history = at.limits.document.baseline.share, at.history
+    starts = {start.pv: start for start in at.authority.approved.starts}
+    for pv in {**starts, **history.ranges}:
+        reading, start = at.state.pvs.get(pv), starts.get(pv)
+        if reading is None:
+            continue  # refused as disconnected
+        width = start.range if start is not None else history.ranges[pv]
+        wanted = history.expected[pv] if start is None else history.expected.get(pv, start.value)
+        if abs(reading.value - wanted) <= tolerance_of(share, width, 0.0):
             continue
-        values = f"{shown(reading.value, start.unit)} instead of {shown(wanted, start.unit)}"
+        unit = start.unit if start is not None else at.command.step.unit
+        values = f"{shown(reading.value, unit)} instead of {shown(wanted, unit)}"
         if history.written:
-            yield Reason(Code.FOREIGN_WRITE, f"{start.pv} is {values}: someone else has changed it")
+            yield Reason(Code.FOREIGN_WRITE, f"{pv} is {values}: someone else has changed it")
         else:
-            yield Reason(Code.BASELINE, f"{start.pv} is {values}, with which the recording began")
+            yield Reason(Code.BASELINE, f"{pv} is {values}, with which the recording began")
 
 
 def check_orbit(at: Situation) -> Iterator[Reason]:
@@ -161,7 +162,8 @@ def check_beam(at: Situation) -> Iterator[Reason]:
 def needed(at: Situation) -> dict[str, None]:
     """List the setpoints and readbacks that the decision needs."""
     step = at.command.step
-    return dict.fromkeys((step.pv, step.readback, *(start.pv for start in at.authority.approved.starts)))
+    starts = (start.pv for start in at.authority.approved.starts)
+    return dict.fromkeys((step.pv, step.readback, *starts, *at.history.ranges))
 
 
 def _skew(at: Situation, pv: str, reading: PvReading) -> Reason:

@@ -152,11 +152,10 @@ CORRUPTIONS = [
         orbit=np.where(np.arange(6).reshape(3, 2) == 0, np.nan, c.state.reading.orbit)), "check_monitors"),
     Corruption("no tune", Code.DEAD_MONITORS, lambda c: c.with_reading(tune=np.array([np.nan, 0.7]))),
     Corruption("another number of monitors", Code.DEAD_MONITORS, lambda c: c.with_reading(orbit=np.zeros((2, 2)))),
-    Corruption("the readback is elsewhere", Code.START_DIFFERS, lambda c: c.with_pv("P:H1:rdbk", value=0.25),
-               "check_start"),
+    Corruption("the readback is elsewhere", Code.START_DIFFERS, lambda c: c.with_pv("P:H1:rdbk", value=0.25)),
     Corruption("the setpoint is elsewhere", Code.START_DIFFERS, lambda c: c.with_pv("P:H1:set", value=0.21)),
     Corruption("the model is elsewhere", Code.START_DIFFERS, lambda c: c.with_state(
-        settings=dict(c.state.settings) | {KEY: 0.21})),
+        settings=dict(c.state.settings) | {KEY: 0.21}), "check_start"),
     Corruption("someone else's write", Code.FOREIGN_WRITE, lambda c: c.with_pv("P:H2:set", value=1.1),
                "check_baseline"),
     Corruption("a stale recording", Code.BASELINE, _first(lambda c: c.with_pv("P:H2:set", value=1.1))),

@@ -1,0 +1,156 @@
+"""The gate around a setter: what is refused is not written, and what went wrong is put back."""
+
+import pytest
+
+from gnomon.recorder.gating import Code, GateRefusedError, GateStoppedError
+from gnomon.recorder.recorder_errors import FrozenError, ReplayError
+from unit.recorder.gating.situations import limits_with
+from unit.recorder.gating.toy_machine import NAME, Notes, ToyMachine, at_rest, free_case, gate_of
+
+
+@pytest.fixture
+def machine() -> ToyMachine:
+    return ToyMachine()
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+def test_a_value_is_written_and_compared_with_the_prediction(machine: ToyMachine, notes: Notes) -> None:
+    with gate_of(machine, notes) as gate:
+        gate.put(NAME, 0.3)
+        assert gate.history.hits == 1
+    assert machine.puts == [0.3]
+    assert notes.names == ["write", "measured", "end"]
+    assert notes.events[0][1]["put_back"] == 0.0, "the old value is on disk before the new one is written"
+
+
+def test_a_large_change_is_made_in_parts_at_the_allowed_rate(machine: ToyMachine, notes: Notes) -> None:
+    case = free_case().with_limits({"trust_region.start": 0.4})
+    with gate_of(machine, notes, case) as gate:
+        gate.put(NAME, 0.7)
+    assert machine.puts == pytest.approx([0.35, 0.7])
+    assert machine.passed_s > 0.35, "1 A/s between the two"
+
+
+def test_a_refused_value_is_not_written_and_the_gate_stays_open(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes)
+    with pytest.raises(GateRefusedError, match="outside of the limits file") as caught:
+        gate.put(NAME, 3.0)
+    assert Code.STATIC_LIMIT in {reason.code for reason in caught.value.verdict.reasons}
+    assert machine.puts == []
+    assert notes.names == ["refused"]
+    gate.put(NAME, 0.1)
+
+
+def test_a_dry_run_writes_nothing(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes, free_case().with_authority(token_id=""))
+    assert gate.check(NAME, 0.1).accepted_if_armed
+    with pytest.raises(GateRefusedError, match="dry run"):
+        gate.put(NAME, 0.1)
+    assert machine.puts == []
+
+
+def test_a_wrong_polarity_is_found_at_the_first_step_and_put_back(machine: ToyMachine, notes: Notes) -> None:
+    machine.gain = -1.0
+    with pytest.raises(GateStoppedError) as caught, gate_of(machine, notes) as gate:
+        gate.put(NAME, 0.3)
+    assert Code.MISSED_BAND in {reason.code for reason in caught.value.reasons}
+    assert at_rest(machine)
+    assert notes.names == ["write", "measured", "stopped", "failed", "restore", "restored", "end"]
+
+
+def test_after_a_stop_nothing_more_is_written(machine: ToyMachine, notes: Notes) -> None:
+    machine.gain = 3.0
+    gate = gate_of(machine, notes)
+    for _ in range(2):
+        with pytest.raises(GateStoppedError):
+            gate.put(NAME, 0.3)
+    assert machine.puts == [0.3]
+
+
+def test_an_error_of_the_program_puts_back_what_it_wrote_in_reverse(machine: ToyMachine, notes: Notes) -> None:
+    def program() -> None:
+        with gate_of(machine, notes) as gate:
+            gate.put(NAME, 0.3)
+            gate.put(NAME, 0.5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        program()
+    assert machine.puts == [0.3, 0.5, 0.3, 0.0]
+    assert at_rest(machine)
+
+
+def test_a_setter_that_fails_closes_the_gate(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes)
+    gate._put = lambda pv, value: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        gate.put(NAME, 0.3)
+    with pytest.raises(GateStoppedError, match="the setter failed"):
+        gate.put(NAME, 0.1)
+
+
+def test_a_readback_that_does_not_follow_stops_and_then_freezes(machine: ToyMachine, notes: Notes) -> None:
+    """It does not follow back, either: the operator is called, with the values to put back."""
+    machine.stuck = True
+    machine.readback = 0.0
+    gate = gate_of(machine, notes)
+    with pytest.raises(GateStoppedError, match="have not come in 5 s"):
+        gate.put(NAME, 0.3)
+    machine.readback = 0.2
+    with pytest.raises(FrozenError, match=r"Call the operator.*P:H1:set to 0 A"):
+        gate.roll_back()
+    assert notes.names[-1] == "frozen"
+
+
+def test_a_pv_that_someone_else_has_set_is_left(machine: ToyMachine, notes: Notes) -> None:
+    def program() -> None:
+        with gate_of(machine, notes) as gate:
+            gate.put(NAME, 0.3)
+            machine.put(NAME, 0.7)
+            gate.put(NAME, 0.5)
+
+    with pytest.raises(GateRefusedError, match="someone else"):
+        program()
+    assert machine.setting == 0.7
+    assert "left" in notes.names
+    assert "restore" not in notes.names
+
+
+def test_a_lost_beam_is_found_after_the_step(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes)
+    gate.allow(NAME, 0.3)
+    machine.put(NAME, 0.3)
+    machine.current_ma = 20.0
+    with pytest.raises(GateStoppedError) as caught:
+        gate.confirm()
+    assert {reason.code for reason in caught.value.reasons} == {Code.CURRENT}
+
+
+def test_a_value_is_confirmed_before_the_next(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes)
+    with pytest.raises(ReplayError, match="allow one first"):
+        gate.confirm()
+    gate.allow(NAME, 0.3)
+    with pytest.raises(ReplayError, match="confirm this value"):
+        gate.allow(NAME, 0.4)
+
+
+def test_the_trust_region_grows_with_hits(machine: ToyMachine, notes: Notes) -> None:
+    case = free_case()
+    case = case.with_limits({"trust_region.start": 0.1, "trust_region.smallest": 0.05})
+    with gate_of(machine, notes, case) as gate:
+        gate.put(NAME, 0.7)
+    steps = [b - a for a, b in zip([0.0, *machine.puts], machine.puts, strict=False)]
+    assert steps[0] == pytest.approx(0.1)
+    assert max(steps) > 0.15
+    assert machine.setting == 0.7
+
+
+def test_a_pv_that_is_no_setpoint_is_refused(machine: ToyMachine, notes: Notes) -> None:
+    with pytest.raises(ReplayError, match="no such setpoint"):
+        gate_of(machine, notes).put("P:H1:rdbk", 0.1)
+    assert limits_with().row("P:H1:rdbk") is None
