@@ -17,8 +17,8 @@ from gnomon.recorder.bounds.calibration_document import CalibrationDocument, lat
 from gnomon.recorder.bounds.command_kinds import kind_of
 from gnomon.recorder.bounds.conformal import ConformalShell
 from gnomon.recorder.bounds.discrepancy import GROUPS, Discrepancy, Term, effect_sizes
-from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.drawn_machines import Ensemble, EnsembleChange
+from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.observables import Observables, observables_of
 from gnomon.recorder.bounds.posterior import Posterior
 from gnomon.recorder.bounds.unmeasured import Unmeasured
