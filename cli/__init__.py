@@ -30,10 +30,11 @@ def main() -> None:
     """Run the command line; an error that the user can act on is printed as text, without a traceback."""
     before = _end_at_an_interrupt()
     from gnomon.cli.connection import end_connections_with_process, end_process
-    from gnomon.cli.light_imports import import_p4p_without_setuptools
+    from gnomon.cli.light_imports import import_numba_without_extensions, import_p4p_without_setuptools
 
     end_connections_with_process()
     import_p4p_without_setuptools()
+    import_numba_without_extensions()
     _take_any_character()
     app = sys.modules[__name__].app
     try:

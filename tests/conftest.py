@@ -15,7 +15,7 @@ import psutil
 import pytest
 from debian_programs import running_redis
 
-from gnomon.cli.light_imports import import_p4p_without_setuptools
+from gnomon.cli.light_imports import import_numba_without_extensions, import_p4p_without_setuptools
 from gnomon.testing.ports import free_ports
 from gnomon.testing.quiet_repeater import QuietRepeater
 
@@ -126,6 +126,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Nor does any see the user's journals, documents and running servers.
     """
     import_p4p_without_setuptools()
+    import_numba_without_extensions()
     # A shell that runs this in the background ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A status of ophyd that a test has left behind times out later, and would write into another test's log.

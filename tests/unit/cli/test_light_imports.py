@@ -1,4 +1,4 @@
-"""p4p is imported without setuptools, and with it where its libraries should need more of it one day."""
+"""p4p is imported without setuptools, and with it where its libraries should need more of it one day; numba alone."""
 
 import subprocess
 import sys
@@ -54,3 +54,16 @@ def test_a_missing_package_is_missing() -> None:
         "try:\n    import setuptools_dso\nexcept ImportError:\n    print('missing')"
     )
     assert run(code) == ["missing"]
+
+
+@pytest.mark.parametrize(("begin", "found"), [("", ["extension"]), ("light(); light()\n", [])], ids=["ever", "light"])
+def test_numba_imports_its_extensions_unless_it_is_told_not_to(tmp_path: Path, begin: str, found: list[str]) -> None:
+    (tmp_path / "extension.py").write_text("def begin(): print('extension')")
+    (tmp_path / "extension-1.dist-info").mkdir()
+    (tmp_path / "extension-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: extension\nVersion: 1\n")
+    (tmp_path / "extension-1.dist-info" / "entry_points.txt").write_text("[numba_extensions]\ninit = extension:begin\n")
+    code = (
+        f"from gnomon.cli.light_imports import import_numba_without_extensions as light\n{begin}"
+        f"sys.path.insert(0, {str(tmp_path)!r})\nfrom numba.core import entrypoints; entrypoints.init_all()"
+    )
+    assert run(code) == found
