@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 #: Severity of a value that must not be taken, as ophyd-async has it.
 INVALID = -1
 #: Pause between two looks at the current [s]; one without a new time stamp for so long counts as a new reading [s].
-POLL_S, RESTAMP_S = 0.1, 2.0
+POLL_S, STANDS_S = 0.1, 5.0
 #: Time in which the current shows a beam that was injected [s].
 INJECTED_S = 5.0
 #: Time in which a server of gnomon tells that it has the control for an injection [s].
