@@ -103,7 +103,6 @@ class StoredBeamKeeper:
                 # Some current monitors publish nothing while the value stays.
                 stamp = known[-1] + (now - seen) if now - seen >= RESTAMP_S else known[-1]
             if not known or stamp > known[-1]:
-                seen = now
                 samples.time_s.append(stamp)
                 samples.current_ma.append(current)
                 samples.shown_h.append(shown)
