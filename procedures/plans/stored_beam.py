@@ -15,7 +15,7 @@ from ophyd_async.core import NotConnectedError
 from ophyd_async.plan_stubs import ensure_connected
 
 from gnomon.clients.bluesky_devices import RingDevices
-from gnomon.clients.errors import ClientError, NoBeamError, NoDeviceError
+from gnomon.clients.errors import ClientError, NoBeamError, NoDeviceError, StaleReadingError
 from gnomon.lattice import GnomonError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.plans.recording import Recording
@@ -28,7 +28,8 @@ Array = NDArray[np.float64]
 
 #: Severity of a value that must not be taken, as ophyd-async has it.
 INVALID = -1
-#: Pause between two looks at the current [s]; one without a new time stamp for so long counts as a new reading [s].
+#: Pause between two looks at the current, and time in which its time stamp moves, beside that for which it is watched
+#: [s].
 POLL_S, STANDS_S = 0.1, 5.0
 #: Time in which the current shows a beam that was injected [s].
 INJECTED_S = 5.0
@@ -93,15 +94,17 @@ class StoredBeamKeeper:
         return result
 
     def sample(self, seconds: float) -> Plan[BeamSamples]:
-        """Read the current for a time by its time stamps, or until the beam is lost; at least twice."""
+        """Read the current for a time by its time stamps, or until the beam is lost; at least twice.
+
+        A reading is a new one if its time stamp has moved, whatever its value is: a monitor that stands still shows no
+        lost beam. Raises StaleReadingError where it does not move.
+        """
         samples = BeamSamples()
-        end, seen = time.monotonic() + 2.0 * seconds + 5.0, time.monotonic()
+        began = time.monotonic()
+        end = began + 2.0 * seconds + STANDS_S
         while True:
             stamp, current, shown = yield from self._read()
             now, known = time.monotonic(), samples.time_s
-            if known and stamp <= known[-1]:
-                # Some current monitors publish nothing while the value stays.
-                stamp = known[-1] + (now - seen) if now - seen >= RESTAMP_S else known[-1]
             if not known or stamp > known[-1]:
                 samples.time_s.append(stamp)
                 samples.current_ma.append(current)
@@ -111,8 +114,13 @@ class StoredBeamKeeper:
                     return samples
                 if stamp - known[0] >= seconds and len(known) > 1:
                     return samples
-            elif now > end:
+            elif now > end and len(known) > 1:
                 return samples
+            elif now > end:
+                raise StaleReadingError(
+                    f"{self._ring.current.name}: its time stamp has not moved for {now - began:.0f} s, at {current:.4g} mA:"
+                    " a current monitor that stands still shows no lost beam; check it"
+                )
             else:
                 yield from bps.sleep(POLL_S)
 

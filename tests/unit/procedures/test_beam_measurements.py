@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gnomon.clients.errors import NoAnswerError, NoBeamError, RefusedError
+from gnomon.clients.errors import NoAnswerError, NoBeamError, RefusedError, StaleReadingError
 from gnomon.lattice import Key, Lattice, Ring, resonance_lines
 from gnomon.procedures.aperture import ApertureData, ApertureOutcome
 from gnomon.procedures.beam_lifetimes import LifetimeOutcome
@@ -22,6 +22,7 @@ from gnomon.procedures.loss_map import LossMapData, LossMapOutcome
 from gnomon.procedures.loss_rates import HOUR_S
 from gnomon.procedures.measuring import measure
 from gnomon.procedures.measuring_beam import estimate_losses
+from gnomon.procedures.plans import stored_beam
 from gnomon.procedures.plans.aperture_bump import way_of
 from gnomon.procedures.plans.quadrupole_scan import loop_offsets
 from gnomon.procedures.procedure_options import ApertureOptions, LifetimeOptions, LocalBetaOptions, LossMapOptions
@@ -377,6 +378,20 @@ def test_data_that_cannot_be_analysed_are_kept_with_the_reason(bessy2: Ring) -> 
     assert isinstance(failure, ProcedureError)
     assert (found.status, found.outcome) == ("failed", None)
     assert found.data["current_ma"] == [200.0, 0.0]
+
+
+def test_a_current_monitor_that_stands_still_but_answers_ends_the_measurement(
+    bessy2: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_beam, "STANDS_S", 0.1)
+    for name, options in (("lifetime", {"seconds": 0.1}), ("aperture", {"place": PLACE, "seconds": 0.1})):
+        ring = LosingRing(bessy2, 1)
+        devices = losing_devices(ring)
+        devices.current.read = lambda: {"current": {"value": 200.0, "timestamp": 1.0}}
+        found, failure, _ = run(ring, name, devices, **options)
+        assert isinstance(failure, StaleReadingError)
+        assert "current: its time stamp has not moved for" in found.reason
+        assert found.reason.endswith("check it; the settings are as before")
 
 
 def test_without_a_beam_nothing_is_set(bessy2: Ring) -> None:
