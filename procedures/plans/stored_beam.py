@@ -118,8 +118,8 @@ class StoredBeamKeeper:
                 return samples
             elif now > end:
                 raise StaleReadingError(
-                    f"{self._ring.current.name}: its time stamp has not moved for {now - began:.0f} s, at {current:.4g} mA:"
-                    " a current monitor that stands still shows no lost beam; check it"
+                    f"{self._ring.current.name}: its time stamp has not moved for {now - began:.0f} s, at {current:.4g}"
+                    " mA: a current monitor that stands still shows no lost beam; check it"
                 )
             else:
                 yield from bps.sleep(POLL_S)
