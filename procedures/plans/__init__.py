@@ -5,6 +5,7 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 
 from gnomon.procedures.plans.alignment import alignment_plan
 from gnomon.procedures.plans.aperture_bump import ApertureSearch, aperture_plan
+from gnomon.procedures.plans.gated_plan import gated
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring, restoring_what_moves, setpoint_of
 from gnomon.procedures.plans.quadrupole_scan import KnobChange, local_beta_plan
 from gnomon.procedures.plans.recording import MeasuredRow, Recording
@@ -37,6 +38,7 @@ __all__ = [
     "chromaticity_plan",
     "connected_run",
     "dispersion_plan",
+    "gated",
     "lifetime_plan",
     "local_beta_plan",
     "loss_map_plan",

@@ -104,13 +104,8 @@ class Gate:
 
         Raises GateRefusedError before a part is written, GateStoppedError after one, and what the setter raises.
         """
-        command, state, whole = self._decide(pv, value)
-        if any(reason.code in ABOUT_THE_TARGET for reason in whole.reasons):
-            self._refuse(command, state, whole)
         while True:
-            command, _, _ = self._decide(pv, value)
-            part = self._part(command)
-            self._wait_for_rate(pv, abs(part - command.step.start))
+            part = self.next_value(pv, value)
             self.allow(pv, part)
             try:
                 self._put(pv, part)
@@ -120,6 +115,18 @@ class Gate:
             self.confirm()
             if part == value:
                 return
+
+    def next_value(self, pv: str, value: float) -> float:
+        """Choose how far to go next on the way to a value, and wait until the rate of the PV allows that.
+
+        Raises GateRefusedError for a value that no parts make acceptable, before the first of them is written.
+        """
+        command, state, whole = self._decide(pv, value)
+        if any(reason.code in ABOUT_THE_TARGET for reason in whole.reasons):
+            self._refuse(command, state, whole)
+        part = self._part(command)
+        self._wait_for_rate(pv, abs(part - command.step.start))
+        return part
 
     def allow(self, pv: str, value: float) -> Verdict:
         """Decide about a value that the caller then writes itself, and confirms. Raises GateRefusedError.
