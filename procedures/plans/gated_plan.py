@@ -59,7 +59,7 @@ def _set(message: Msg, gate: Gate, pv: str) -> Plan:
         yield from _aside(lambda part=part: gate.allow(pv, part))  # type: ignore[misc]
         group = f"{OURS}{uuid4()}"
         status = yield message._replace(args=(part, *message.args[1:]), kwargs={**message.kwargs, "group": group})
-        yield Msg("wait", None, group=group)
+        yield Msg("wait", None, group=group)  # type: ignore[no-untyped-call]
         yield from _aside(gate.confirm)
         if part == value:
             return status
@@ -75,7 +75,7 @@ def _aside(call: Callable[[], Any]) -> Plan:
         except Exception as error:  # noqa: BLE001 - raised in the plan, below
             outcome.append((None, error))
 
-    yield Msg("wait_for", None, [in_a_thread])
+    yield Msg("wait_for", None, [in_a_thread])  # type: ignore[no-untyped-call]
     ((result, error),) = outcome
     if error is not None:
         raise error

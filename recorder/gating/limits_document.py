@@ -248,7 +248,7 @@ class OutcomeRules(Part):
 class LimitsDocument(Part):
     """The limits of one machine. Every one is needed; the gate refuses what a limit is missing for."""
 
-    schema_: Literal["gnomon.gate_limits/1"] = Field(alias="schema")
+    schema_: Literal["gnomon.gate_limits/1"] = Field(alias="schema", description="`gnomon.gate_limits/1`")
     machine: Text = Field(description="name of the machine, as in its document")
     note: Annotated[str, Field(max_length=4000)] = Field(
         description="source of the limits, who reviewed them, and when"

@@ -112,7 +112,8 @@ MEANINGS: dict[Code, Meaning] = {
         "Replay the recording from its start, or `--resume` it.",
     ),
     Code.PV_NOT_ALLOWED: Meaning(
-        "No row of `settings` in the limits file names the PV.", "Do not write it, or have a row reviewed and added."
+        "No row of `settings` in the limits file names the PV, or it sets several settings at once.",
+        "Do not write it, or have a row reviewed and added.",
     ),
     Code.NOT_FINITE: Meaning("A value of the command is NaN, infinite, or not a number.", "Correct the command."),
     Code.UNIT: Meaning(
