@@ -121,8 +121,8 @@ class TuneLimits(Part):
 class RangeLimits(Part):
     """A lowest and a highest value."""
 
-    low: Number
-    high: Number
+    low: Number = Field(description="lowest value")
+    high: Number = Field(description="highest value")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -137,8 +137,8 @@ Range = RangeLimits | Literal["not checked"]
 class PlaneLimits(Part):
     """A range for each plane."""
 
-    x: Range
-    y: Range
+    x: Range = Field(description="horizontal")
+    y: Range = Field(description="vertical")
 
 
 class OpticsLimits(Part):

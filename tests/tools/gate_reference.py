@@ -23,14 +23,14 @@ This page is generated from the code. [How to use the gate](../how-to/use_the_ga
 
 CHECKED = """\
 `decide` makes all checks, in this order, and keeps every reason. A check that fails with an error of its own is a
-reason, too. Comparisons are written so that NaN refuses. The bounds of the model come last: before the step, on its way and
-after it, lower and upper bound, of every observable that the limits file limits. The interval of the working point from
+reason, too. Comparisons are written so that NaN refuses. The bounds of the model come last: before the step, on its
+way and after it, lower and upper bound, of every observable that the limits file limits. The interval of the working point from
 before to after the step must hold no listed resonance."""
 
 AFTER = """\
 After the step, the measurement is compared with its band: beyond `outcome.stop_band` half widths, everything stops.
-From `outcome.near_miss` on, the trust region is halved; after `trust_region.grow_after` hits in a row it is doubled. Small
-deviations of one sign add up in cumulative sums, one for each observable and side."""
+From `outcome.near_miss` on, the trust region is halved; after `trust_region.grow_after` hits in a row it is doubled.
+Small deviations of one sign add up in cumulative sums, one for each observable and side."""
 
 RUNS = """\
 Average number of steps until the sums raise an alarm, by `outcome.cusum_slack` and `outcome.cusum_alarm`: without a
@@ -40,8 +40,9 @@ a deviation that stays in one of them. By Siegmund's approximation."""
 LIMITS = """\
 One YAML file for each machine, named as `gate.limits` in the [configuration](configuration.md). Nothing has a default.
 `gnomon gate limits` writes one to be filled in, `gnomon gate check` names each missing limit with its line;
-`recorder/schemas/gate_limits.json` is the JSON schema. Where it is allowed, `not checked` leaves a limit out, which each
-verdict shows. `examples/gate/` has files for the twins of BESSY II and the MLS; they are not limits of the real machines."""
+`recorder/schemas/gate_limits.json` is the JSON schema. Where it is allowed, `not checked` leaves a limit out, which
+each verdict shows. `examples/gate/` has files for the twins of BESSY II and the MLS; they are not limits of the real
+machines."""
 
 
 def render() -> str:
