@@ -24,8 +24,8 @@ This page is generated from the code. [How to use the gate](../how-to/use_the_ga
 CHECKED = """\
 `decide` makes all checks, in this order, and keeps every reason. A check that fails with an error of its own is a
 reason, too. Comparisons are written so that NaN refuses. The bounds of the model come last: before the step, on its
-way and after it, lower and upper bound, of every observable that the limits file limits. The interval of the working point from
-before to after the step must hold no listed resonance."""
+way and after it, lower and upper bound, of every observable that the limits file limits. The interval of the working
+point from before to after the step must hold no listed resonance."""
 
 AFTER = """\
 After the step, the measurement is compared with its band: beyond `outcome.stop_band` half widths, everything stops.
