@@ -6,9 +6,9 @@ This package needs the extra `gnomon[bluesky]`. Every plan leaves the machine as
 from gnomon.procedures.plans.alignment import alignment_plan
 from gnomon.procedures.plans.aperture_bump import ApertureSearch, aperture_plan
 from gnomon.procedures.plans.gated_plan import gated
+from gnomon.procedures.plans.measured_rows import MeasuredRow, Recording
 from gnomon.procedures.plans.putting_back import NotRestoredError, restoring, restoring_what_moves, setpoint_of
 from gnomon.procedures.plans.quadrupole_scan import KnobChange, local_beta_plan
-from gnomon.procedures.plans.recording import MeasuredRow, Recording
 from gnomon.procedures.plans.running import Interrupted, run_plan
 from gnomon.procedures.plans.scans import (
     chromaticity_plan,

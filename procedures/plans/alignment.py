@@ -10,8 +10,8 @@ from bluesky.utils import Msg
 from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.procedures.alignment_groups import AlignmentGroup
 from gnomon.procedures.beam_based_alignment import AlignmentData
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run, read_planes
 
 __all__ = ["alignment_plan"]

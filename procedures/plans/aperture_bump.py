@@ -18,8 +18,8 @@ from gnomon.procedures.closed_bump import ClosedBumpData, ClosedBumpParameters
 from gnomon.procedures.closed_bump import analyse as close_bump
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rate
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run
 from gnomon.procedures.plans.stored_beam import BeamSamples, NoInjectionError, StoredBeamKeeper, beam_is_lost
 

@@ -9,8 +9,8 @@ import numpy as np
 from bluesky.utils import Msg
 
 from gnomon.clients.bluesky_devices import RingDevices
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run
 
 __all__ = ["SingleStep", "calibration_plan"]

@@ -13,8 +13,8 @@ from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.clients.errors import NoDeviceError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.local_beta import LocalBetaData
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run
 
 __all__ = ["KnobChange", "local_beta_plan", "loop_offsets"]

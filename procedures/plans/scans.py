@@ -15,8 +15,8 @@ from gnomon.procedures.chromaticity import ChromaticityData
 from gnomon.procedures.dispersion import DispersionData
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_response import OrbitResponseData, together
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import restoring, setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.tune_response import TuneResponseData
 
 __all__ = [

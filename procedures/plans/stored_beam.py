@@ -18,7 +18,7 @@ from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.clients.errors import ClientError, NoBeamError, NoDeviceError, StaleReadingError
 from gnomon.lattice import GnomonError
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.plans.recording import Recording
+from gnomon.procedures.plans.measured_rows import Recording
 
 __all__ = ["BeamSamples", "NoInjectionError", "StoredBeamKeeper", "beam_is_lost", "current_resolution"]
 

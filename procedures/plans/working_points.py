@@ -14,8 +14,8 @@ from gnomon.clients.errors import NoBeamError
 from gnomon.procedures.beam_lifetimes import LifetimeData
 from gnomon.procedures.loss_map import LossMapData
 from gnomon.procedures.loss_rates import HOUR_S, fit_loss_rate
+from gnomon.procedures.plans.measured_rows import Recording
 from gnomon.procedures.plans.putting_back import setpoint_of
-from gnomon.procedures.plans.recording import Recording
 from gnomon.procedures.plans.scans import connected_run
 from gnomon.procedures.plans.stored_beam import BeamSamples, NoInjectionError, StoredBeamKeeper, beam_is_lost
 from gnomon.procedures.working_point import nearest_tunes

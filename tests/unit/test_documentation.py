@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from gnomon.cli import app
+from gnomon.cli.default_command import ShowByDefault
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import find_machine, pvs_of
 from tools.pv_reference import PAGE, render
@@ -79,6 +80,8 @@ def test_commands_and_their_options_exist(page: str, line: str) -> None:
     command: Any = typer.main.get_command(app)
     words = shlex.split(line.partition("&&")[0].partition(" | ")[0])[1:]
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        if isinstance(command, ShowByDefault) and words[0] not in command.commands:
+            words = ["show", *words]
         _, found, _ = command.resolve_command(typer.Context(command), [words[0].split("|")[0]])
         command, words = found, words[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
