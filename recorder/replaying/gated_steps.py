@@ -150,7 +150,7 @@ class GatedSteps:
 
     def judge(self, command: GateCommand) -> tuple[Verdict, Reading]:
         """Read the machine and decide about a command. Raises MachineError."""
-        state = self._state(command)
+        state = self.state(command)
         return self.rules.decide(command, state, self.predictor, self.history), state.reading
 
     def compare(self, part: PlanPart) -> Mapping[str, object]:
@@ -202,7 +202,8 @@ class GatedSteps:
         """See `StepGate`."""
         self.way_back.put_back(steps)
 
-    def _state(self, command: GateCommand) -> MachineState:
+    def state(self, command: GateCommand) -> MachineState:
+        """Read all that a decision about a command needs. Raises MachineError."""
         step = command.step
         names = dict.fromkeys((*(start.pv for start in self.commands.plan.starts), step.pv, step.readback))
         reading = self.meter.read()
