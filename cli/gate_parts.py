@@ -1,0 +1,128 @@
+"""Parts of the gate on the command line: limits file, calibration, machine, and the right to write."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gnomon.cli.options import configure
+from gnomon.cli.recordings_folder import folder_of, machine_of
+
+if TYPE_CHECKING:
+    from gnomon.db.pvs import PvSpec
+    from gnomon.lattice import Key, Lattice
+    from gnomon.propagator import Propagator
+    from gnomon.recorder.bounds import Predictor, Reading
+    from gnomon.recorder.gating import Limits
+    from gnomon.recorder.recordings import Recording, RecordingFile
+    from gnomon.recorder.replay_execution import Plan
+    from gnomon.recorder.replaying import PlanCommands
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Options that choose what is replayed, where, and with which gate."""
+
+    prefix: str
+    config: Path | None = None
+    machine: str | None = None
+    pvs: str | None = None
+    recordings: Path | None = None
+    limits: Path | None = None
+    calibration: str | None = None
+
+
+@dataclass(frozen=True)
+class GateParts:
+    """A recording ready for the gate: its plan and commands, limits and predictor, None where there are none."""
+
+    file: "RecordingFile"
+    plan: "Plan"
+    commands: "PlanCommands"
+    start: "Lattice"
+    specs: "Sequence[PvSpec]"
+    propagate: "Propagator"
+    limits: "Limits | None"
+    predictor: "Predictor | None"
+
+    @property
+    def recording(self) -> "Recording":
+        """The recording."""
+        return self.file.recording
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Parts without which nothing is written, each with the remedy."""
+        found = []
+        if self.limits is None:
+            found.append("there is no limits file: name one as gate.limits in the configuration, or with --limits")
+        if self.predictor is None:
+            found.append("there is no calibration of this machine: make one with gnomon calibrate")
+        return tuple(found)
+
+
+def parts_of(name: str, chosen: Chosen) -> GateParts:
+    """Find a recording and all that its replay needs. Raises RecordingError, LimitsError, CalibrationError."""
+    from gnomon.ioc.base.machines import pvs_of
+    from gnomon.propagator import Propagator
+    from gnomon.recorder.recordings import plan_of, start_of
+    from gnomon.recorder.replaying import PlanCommands
+
+    settings = configure(chosen.config, machine=chosen.machine, pvs=chosen.pvs)
+    file = folder_of(chosen.recordings, chosen.config).find(name)
+    loaded = machine_of(file.recording, chosen.config, chosen.machine, chosen.pvs)
+    ring = loaded.ring
+    propagate = Propagator(ring, settings.model.momentum)
+    specs = pvs_of(loaded, chosen.prefix)
+    plan = plan_of(file.recording, chosen.prefix, ring, specs, propagate)
+    start = start_of(file.recording, ring)
+    return GateParts(
+        file,
+        plan,
+        PlanCommands(plan, start, specs, family_of),
+        start,
+        specs,
+        propagate,
+        limits_of(chosen),
+        predictor_of(chosen, start, file.recording.calibration_id),
+    )
+
+
+def family_of(lattice: "Lattice", key: "Key") -> str:
+    """Find the family of a setting, as calibrations sort held-out commands."""
+    from gnomon.recorder.bounds import kind_of
+
+    return kind_of(lattice.ring, (key,))
+
+
+def limits_of(chosen: Chosen) -> "Limits | None":
+    """Read the limits file that the options or the configuration name. Raises LimitsError."""
+    from gnomon.recorder.gating import read_limits
+
+    path = chosen.limits or configure(chosen.config).gate_limits()
+    return None if path is None else read_limits(path, chosen.prefix)
+
+
+def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | None":
+    """Make the predictor of a calibration: the one that is chosen, that of the recording, or the newest that fits."""
+    raise NotImplementedError
+
+
+def reference_of(recording: "Recording", monitors: Sequence[str], tunes: tuple[float, float] | None) -> "Reading":
+    """Make the reading to which limits are relative: the recording's reference orbit, else that of its start."""
+    import numpy as np
+
+    from gnomon.recorder.bounds import Reading
+
+    shown = {each.monitor: (each.x, each.y) for each in recording.start.reference or recording.start.orbit}
+    orbit = np.array([shown.get(name, (np.nan, np.nan)) for name in monitors])
+    tune = np.array(recording.start.tunes or (np.nan, np.nan)) % 1.0
+    return Reading(orbit, tune, time.time_ns())
+
+
+def wrong_use(text: str, option: str) -> typer.BadParameter:
+    """Make the error for options that do not go together."""
+    return typer.BadParameter(text, param_hint=option)
