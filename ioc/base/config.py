@@ -381,6 +381,10 @@ class Config(Section):
         """Path of the folder of the gate's tokens, beside the journal."""
         return self.journal().parent / "arming"
 
+    def replays(self) -> Path:
+        """Path of the folder of states, reports and the audit log of gated replays, beside the journal."""
+        return self.journal().parent / "replays"
+
     def forked(self, prefix: str) -> "Config":
         """Configuration of a fork: a twin with another prefix and its own journal beside ours. Raises ConfigError."""
         journal = self.recorder.journal
