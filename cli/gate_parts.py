@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from gnomon.cli.options import configure
 from gnomon.cli.recordings_folder import folder_of, machine_of
 
@@ -15,11 +13,14 @@ if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
     from gnomon.lattice import Key, Lattice
     from gnomon.propagator import Propagator
-    from gnomon.recorder.bounds import Predictor, Reading
-    from gnomon.recorder.gating import Limits
+    from gnomon.recorder.bounds import CalibrationDocument, Predictor, Reading
+    from gnomon.recorder.gating import Approved, Limits, TokenDesk
     from gnomon.recorder.recordings import Recording, RecordingFile
-    from gnomon.recorder.replay_execution import Plan
+    from gnomon.recorder.replay_execution import AuditFile, Plan
     from gnomon.recorder.replaying import PlanCommands
+
+#: Largest calibration that is read [bytes].
+MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,46 @@ def limits_of(chosen: Chosen) -> "Limits | None":
     """Read the limits file that the options or the configuration name. Raises LimitsError."""
     from gnomon.recorder.gating import read_limits
 
-    path = chosen.limits or configure(chosen.config).gate_limits()
+    path = chosen.limits or configure(chosen.config).gate.limits
     return None if path is None else read_limits(path, chosen.prefix)
 
 
 def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | None":
-    """Make the predictor of a calibration: the one that is chosen, that of the recording, or the newest that fits."""
-    raise NotImplementedError
+    """Make the predictor: of the calibration that is chosen, that of the recording, or the newest that fits.
+
+    A calibration fits if it is of the same machine document and optics. Raises CalibrationError.
+    """
+    from gnomon.recorder import CalibrationError
+    from gnomon.recorder.bounds import Predictor, optics_digest
+
+    if chosen.calibration is not None and (path := Path(chosen.calibration).expanduser()).is_file():
+        return Predictor.of(_calibration(path), start.ring)
+    name = chosen.calibration or wanted
+    folder = configure(chosen.config).calibrations()
+    known = [_calibration(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+    if name:
+        found = [each for each in known if each.id.startswith(name)]
+        if not found:
+            raise CalibrationError(f"there is no calibration {name!r} in {folder}; choose one with --calibration FILE")
+    else:
+        own = start.ring.digest, optics_digest(start)
+        found = [each for each in known if (each.document_digest, each.optics_digest) == own]
+    newest = max(found, key=lambda each: each.made_ns, default=None)
+    return None if newest is None else Predictor.of(newest, start.ring)
 
 
-def reference_of(recording: "Recording", monitors: Sequence[str], tunes: tuple[float, float] | None) -> "Reading":
+def _calibration(path: Path) -> "CalibrationDocument":
+    from gnomon.lattice.files import read_bounded
+    from gnomon.recorder import CalibrationError
+    from gnomon.recorder.bounds import parse_calibration
+
+    try:
+        return parse_calibration(read_bounded(path, MAX_BYTES), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CalibrationError(f"{path}: the calibration cannot be read: {error}") from error
+
+
+def reference_of(recording: "Recording", monitors: Sequence[str]) -> "Reading":
     """Make the reading to which limits are relative: the recording's reference orbit, else that of its start."""
     import numpy as np
 
@@ -123,6 +154,25 @@ def reference_of(recording: "Recording", monitors: Sequence[str], tunes: tuple[f
     return Reading(orbit, tune, time.time_ns())
 
 
-def wrong_use(text: str, option: str) -> typer.BadParameter:
-    """Make the error for options that do not go together."""
-    return typer.BadParameter(text, param_hint=option)
+def approved_parts(parts: GateParts) -> "Approved":
+    """Make what the gate compares commands with."""
+    from gnomon.recorder.bounds import optics_digest
+    from gnomon.recorder.gating import approved_of
+
+    start = parts.start
+    reference = reference_of(parts.recording, [bpm.name for bpm in start.ring.bpms])
+    return approved_of(parts.recording, parts.plan, reference, optics_digest(start))
+
+
+def desk_of(chosen: Chosen) -> "TokenDesk":
+    """Find the desk of one-time tokens."""
+    from gnomon.recorder.gating import TokenDesk
+
+    return TokenDesk(configure(chosen.config).journal().parent / "gate")
+
+
+def audit_of(folder: Path) -> "AuditFile":
+    """Open the audit log of replays."""
+    from gnomon.recorder.replay_execution import AuditFile
+
+    return AuditFile(folder / "audit.jsonl")

@@ -48,7 +48,7 @@ def show_range(
             f"{run.machine}, commands {first} to {last}: steps: {len(plan.steps)}, {run.prefix!r} -> {prefix!r}"
         )
     )
-    _show(plan, console)
+    show_plan(plan, console)
     refusals = _static(plan, limits)
     console.print(f"dry run: nothing was written, and no confidence bound was checked; {TO_ARM}", style="yellow")
     if refusals:
@@ -113,7 +113,8 @@ def _plan(
     return run, make_plan(entries, run, prefix, start, specs, propagate)
 
 
-def _show(plan: "Plan", console: "Console") -> None:
+def show_plan(plan: "Plan", console: "Console") -> None:
+    """Show the steps of a plan with the model's predictions."""
     from gnomon.recorder import rendering
 
     columns = ("step", "#", "PV", "from", "to", "unit")
@@ -148,5 +149,3 @@ def _static(plan: "Plan", limits: "GateLimits") -> tuple[str, ...]:
     for step, prediction in zip(plan.steps, plan.predictions, strict=True):
         reasons += (*check_step(step, (step.low, step.high), limits), *check_prediction(step, prediction))
     return tuple(dict.fromkeys(reasons))
-
-

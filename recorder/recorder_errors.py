@@ -34,6 +34,9 @@ class RecordingError(GnomonError):
 class FrozenError(ReplayError):
     """Putting back did not bring the machine back: nothing more is written, and the operator is called."""
 
+    #: Exit status of a command that ends so.
+    exit_code = 3
+
 
 class CalibrationError(GnomonError):
     """A calibration cannot be made, read or used; the text has the reason, and what to do."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.replaying.gated_steps import GatedSteps, GateRules, StepView
     from gnomon.recorder.replaying.live_view import LEGEND, LiveView, steps_table
     from gnomon.recorder.replaying.rehearsing import RehearsalClock, recorded_state, rehearse
-    from gnomon.recorder.replaying.replay_report import ReplayReport, write_report
+    from gnomon.recorder.replaying.replay_report import ReplayReport, write_document, write_report
     from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, load_state
     from gnomon.recorder.replaying.resuming import KeptState, resume, roll_back
     from gnomon.recorder.replaying.step_record import StepRecord, record_of
@@ -46,6 +46,7 @@ __all__ = [
     "resume",
     "roll_back",
     "steps_table",
+    "write_document",
     "write_report",
 ]
 
@@ -57,7 +58,7 @@ _NAMES = {
     "gated_steps": ("GatedSteps", "GateRules", "StepView"),
     "live_view": ("LEGEND", "LiveView", "steps_table"),
     "rehearsing": ("RehearsalClock", "recorded_state", "rehearse"),
-    "replay_report": ("ReplayReport", "write_report"),
+    "replay_report": ("ReplayReport", "write_document", "write_report"),
     "replay_state": ("ReplayState", "StateFile", "Status", "load_state"),
     "resuming": ("KeptState", "resume", "roll_back"),
     "step_record": ("StepRecord", "record_of"),

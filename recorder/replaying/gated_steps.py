@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.recorder.bounds import Band, Predicts, Reading, values_of
-from gnomon.recorder.gating import Code, GateCommand, History, MachineState, PvReading, Reason, Verdict
+from gnomon.recorder.gating import Code, GateCommand, History, MachineState, Outcome, PvReading, Verdict
 from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_execution import PlanPart
 from gnomon.recorder.replay_machine import MachineClient
@@ -23,7 +23,7 @@ from gnomon.recorder.replaying.commands_of_plan import PlanCommands
 from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading
 from gnomon.recorder.verifying import WallClock
 
-__all__ = ["GateRules", "GatedSteps", "Outcome", "StepView"]
+__all__ = ["GateRules", "GatedSteps", "StepView"]
 
 #: A refused part is halved this often before it is refused for good: smaller steps have narrower bounds.
 MAX_HALVINGS = 4
@@ -32,19 +32,6 @@ MAX_HALVINGS = 4
 BY_SIZE = frozenset(code for code in Code if code.startswith("bound_")) | {
     Code.RESONANCE, Code.MAX_STEP, Code.TRUST_REGION, Code.TIERS_DISAGREE, Code.DISTRUST,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """The judgement after a step was measured: reasons to stop, and the history with it.
-
-    `share` is the largest deviation of a measured observable, in units of the half width of its band; up to 1 it is
-    inside.
-    """
-
-    reasons: tuple[Reason, ...]
-    history: History
-    share: float
 
 
 class GateRules(Protocol):
@@ -95,7 +82,10 @@ class StepView:
 
 @dataclass
 class GatedSteps:
-    """The gate of one replay (`StepGate`): it holds what changes from step to step, all of which is immutable."""
+    """The gate of one replay (`StepGate`): it holds what changes from step to step, all of which is immutable.
+
+    `settle_s` is the time that the beam takes after the readback of a PV has arrived.
+    """
 
     commands: PlanCommands
     machine: MachineClient
@@ -105,6 +95,7 @@ class GatedSteps:
     clock: WallClock
     timeout_s: float = 5.0
     patience_s: float = 60.0
+    settle_s: Callable[[str], float] = lambda pv: 0.0
     history: History = field(default_factory=History)
     observer: Callable[[StepView], None] = lambda view: None
 
@@ -157,6 +148,7 @@ class GatedSteps:
         """See `StepGate`. Raises ReplayError with all reasons for which the replay must stop."""
         decided = self._decided
         assert decided is not None, "permit comes before compare"
+        self.clock.sleep(self.settle_s(part.step.pv))
         after = self.meter.measure()
         outcome = self.rules.assess(decided.command, decided.verdict.band, decided.before, after, self.history)
         self.history = outcome.history

@@ -100,9 +100,7 @@ def _by_size(reasons: Iterable[Reason]) -> bool:
     return all(reason.code in BY_SIZE or reason.code is Code.NOT_ARMED for reason in reasons)
 
 
-def _after(
-    view: StepView, rules: GateRules, state: MachineState, history: History
-) -> tuple[MachineState, History]:
+def _after(view: StepView, rules: GateRules, state: MachineState, history: History) -> tuple[MachineState, History]:
     """Take a write for made, and the beam for where it is expected."""
     history = rules.sent(view.command, history, state.monotonic_s)
     band = view.verdict.band

@@ -17,7 +17,7 @@ from gnomon.recorder.replaying.replay_state import ReplayState
 from gnomon.recorder.replaying.report_pictures import band_picture, margins_picture, setpoints_picture
 from gnomon.recorder.replaying.step_record import Plane, StepRecord
 
-__all__ = ["ReplayReport", "write_report"]
+__all__ = ["ReplayReport", "write_document", "write_report"]
 
 NOT_PROTECTION = "The gate is not machine protection and must not be counted as such."
 
@@ -68,7 +68,7 @@ def _document(report: ReplayReport) -> dict[str, Any]:
         "left": list(result.left),
         "frozen": result.frozen,
         "remarks": list(report.remarks),
-        "writes": [_write(record) for record in report.records],
+        "writes": [write_document(record) for record in report.records],
     }
 
 
@@ -89,7 +89,8 @@ def _facts(report: ReplayReport) -> dict[str, Any]:
     }
 
 
-def _write(record: StepRecord) -> dict[str, Any]:
+def write_document(record: StepRecord) -> dict[str, Any]:
+    """Describe one write as JSON values; null for what is not finite."""
     return {
         "step": record.number + 1,
         "sequence": record.sequence,

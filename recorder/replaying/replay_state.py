@@ -102,7 +102,7 @@ class WrittenPart(_Part):
 
 
 class ReplayState(_Part):
-    """The state of a replay. `plan` is the digest of its plan; `region` the share of a step that goes in one part."""
+    """The state of a replay; the authority to write is kept with it."""
 
     schema_: Literal["gnomon.replay_state/1"] = Field(default="gnomon.replay_state/1", alias="schema")
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]+$", max_length=60)]
@@ -110,14 +110,15 @@ class ReplayState(_Part):
     name: str
     machine: str
     prefix: str
-    plan: str
     author: str = ""
     reviewer: str = ""
-    armed_until_ns: int = 0
+    token_id: str = ""
+    granted_ns: int = 0
+    granted_s: float = 0.0
+    expires_ns: int = 0
     calibration_id: str = ""
     status: Status = Status.RUNNING
     reason: str = ""
-    region: float = 1.0
     done: int = 0
     written: tuple[WrittenPart, ...] = ()
 
@@ -135,7 +136,7 @@ def after(state: ReplayState, event: str, facts: Mapping[str, Any]) -> ReplaySta
             part = WrittenPart.model_validate(kept | {"before": facts["put_back"], "phase": Phase.INTENDED})
             return state.model_copy(update={"written": (*state.written, part)})
         case "sent" | "verified" | "measured":
-            return _with_phase(state, len(state.written) - 1, Phase(event), region=facts.get("region", state.region))
+            return _with_phase(state, len(state.written) - 1, Phase(event))
         case "step":
             return state.model_copy(update={"done": facts["done"]})
         case "not_sent":

@@ -15,13 +15,13 @@ from gnomon.recorder import MachineError
 from gnomon.recorder.bounds import Band, Kind, Observable, Reading
 from gnomon.recorder.bounds.band import largest_error
 from gnomon.recorder.gate import GateLimits
-from gnomon.recorder.gating import Code, GateCommand, History, MachineState, Reason, TrustRegion, Verdict
+from gnomon.recorder.gating import Code, GateCommand, History, MachineState, Outcome, Reason, TrustRegion, Verdict
 from gnomon.recorder.replay_execution import ReplayOptions
 from gnomon.recorder.replay_machine import PvState
 from gnomon.recorder.replay_steps import Plan, Prediction, Start, Step
 from gnomon.recorder.replaying.beam_meter import BeamMeter, beam_pvs
 from gnomon.recorder.replaying.commands_of_plan import PlanCommands
-from gnomon.recorder.replaying.gated_steps import GatedSteps, Outcome, StepView, share_of_band
+from gnomon.recorder.replaying.gated_steps import GatedSteps, StepView, share_of_band
 from unit.recorder.fake_machine import FakeClock
 
 PREFIX = "M:"

@@ -18,7 +18,7 @@ from gnomon.recorder.replaying.report_pictures import band_picture, margins_pict
 from unit.recorder.fake_machine import ListAudit
 from unit.recorder.replaying.simulated_machine import OPTIONS, Clock, SimulatedMachine, make_gate, make_plan
 
-STATE = ReplayState(id="1", recording="a" * 64, name="<bump>", machine="mls", prefix="M:", plan="p", reviewer="eve")
+STATE = ReplayState(id="1", recording="a" * 64, name="<bump>", machine="mls", prefix="M:", reviewer="eve")
 
 
 def replay(terminal: bool = False, wrong: bool = False) -> tuple[Result, LiveView, str]:

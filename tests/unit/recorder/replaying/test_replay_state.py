@@ -20,7 +20,7 @@ from gnomon.recorder.replaying.replay_state import (
 from gnomon.recorder.rollback import facts
 from unit.recorder.fake_machine import step
 
-START = ReplayState(id="20261127-1", recording="a" * 64, name="bump", machine="toy", prefix="M:", plan="p")
+START = ReplayState(id="20261127-1", recording="a" * 64, name="bump", machine="toy", prefix="M:")
 ONE = step("A", 10.0, 15.0)
 READING = StoredReading(
     orbit=((0.1, 0.2), (math.nan, 0.0)), tune=(0.2, 0.3), time_ns=5, current_ma=100.0, lifetime_h=math.nan

@@ -16,7 +16,7 @@ from unit.recorder.replaying.simulated_machine import OPTIONS, Clock, SimulatedM
 PLAN = make_plan((0, 0.3), (1, -0.2))
 #: Events of the whole replay, each of which is a place to be killed at, before and after its state is saved.
 EVENTS = 20
-START = ReplayState(id="1", recording="a" * 64, name="bump", machine="mls", prefix="M:", plan="p")
+START = ReplayState(id="1", recording="a" * 64, name="bump", machine="mls", prefix="M:")
 
 
 class Killed(BaseException):
