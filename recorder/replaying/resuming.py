@@ -3,8 +3,10 @@
 Nothing is sent again without reading back first.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.gate import equal
@@ -43,7 +45,7 @@ class KeptState:
         if state is not self.state or event == "begin":
             self._file.save(state)
             self.state = state
-        self._audit.note(event, {"replay": state.id, **facts})
+        self._audit.note(event, {"replay": state.id, **_plain(facts)})
 
 
 def resume(
@@ -90,6 +92,15 @@ def roll_back(
     written = _written(state.pending)
     run = Replay(_NOTHING, machine, options, kept, report, clock, taken_over, None, written, state.done, check)
     return run.put_back(reason, uninterrupted)
+
+
+def _plain(value: Any) -> Any:
+    """Write NaN and infinities, which JSON lacks, as null."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _written(parts: Sequence[WrittenPart]) -> list[Written]:

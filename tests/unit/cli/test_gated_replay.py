@@ -1,0 +1,297 @@
+"""`gnomon replay NAME` as a user calls it: dry unless armed with a token, measured after each write, told how it ended."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnomon.cli import gate_parts, gated_replay, replay
+from gnomon.recorder import FrozenError, ReplayError
+from gnomon.recorder.bounds import optics_digest
+from gnomon.recorder.gating import AuthorityError, TokenDesk, arm
+from gnomon.recorder.recordings import RecordingFile, RecordingFolder, ReviewKey
+from gnomon.recorder.replaying import Status, load_state
+from unit.cli.commands import gnomon
+from unit.recorder.recordings.samples import make_recording
+from unit.recorder.replaying.simulated_machine import LinearPredictor, SimulatedMachine, mls, steerers
+
+LIMITS = """
+schema: gnomon.gate_limits/1
+machine: mls
+note: of tests
+fresh: {max_age_s: 30.0, max_skew_s: 2.0, max_severity: minor}
+baseline: {share: 5.0e-5, orbit_mm: 0.1, tune: 0.01}
+orbit:
+  {x_mm: 3.0, y_mm: 3.0, rms_x_mm: not checked, rms_y_mm: not checked, absolute_x_mm: 4.0, absolute_y_mm: 4.0,
+   max_dead_monitors: 2}
+sources: {x_mm: not checked, y_mm: not checked, angle_x_mrad: not checked, angle_y_mrad: not checked}
+tunes:
+  max_change: 0.02
+  lines:
+    - {x: 1, y: 0, half_width: 0.005}
+    - {x: 0, y: 1, half_width: 0.005}
+    - {x: 2, y: 0, half_width: 0.005}
+    - {x: 0, y: 2, half_width: 0.005}
+optics:
+  beta_beating_percent: not checked
+  dispersion_m: {x: not checked, y: not checked}
+  chromaticity: {x: not checked, y: not checked}
+  coupling: not checked
+aperture_mm: not checked
+beam: {min_current_ma: 1.0, max_current_drop: 0.1, min_lifetime_h: not checked, max_lifetime_drop: not checked}
+bounds: {coverage: 0.99, ramp_points: 1, second_tier_step: 1.0, second_tier_distance: 0.0, agreement: 0.5}
+trust_region: {start: 0.5, smallest: 0.05, grow_after: 2}
+outcome: {near_miss: 0.9, stop_band: 1.2, cusum_slack: 1.0, cusum_alarm: 30.0}
+settings:
+  - {pvs: ["*:setCur"], unit: A, low: -1.0, high: 1.0, max_step: 0.2, max_rate: 100.0, max_total: 0.5}
+"""
+
+
+class RealClock:
+    """The computer's clock, which the simulated machine may not set."""
+
+    @property
+    def now(self) -> float:
+        return time.monotonic()
+
+    @now.setter
+    def now(self, value: float) -> None:
+        raise AssertionError
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time_ns(self) -> int:
+        return time.time_ns()
+
+
+class Place:
+    """Folders, a recording of two steerers, and a machine."""
+
+    def __init__(self, folder: Path) -> None:
+        ring, specs = mls()
+        self.folder = folder
+        self.machine = SimulatedMachine(RealClock())  # type: ignore[arg-type]
+        first, second = steerers()[:2]
+        self.pvs = [first.name, second.name]
+        self.recording = make_recording(ring, (first.device, "current", 0.2), (second.device, "current", -0.1),
+                                        start=ring.nominal)  # fmt: skip
+        start = self.recording.start.model_copy(update={"orbit": _zero_orbit(), "tunes": (3.178, 2.232)})
+        from gnomon.recorder.recordings import RecordingContent, seal
+
+        fields = self.recording.model_dump(by_alias=True, exclude={"id"}) | {"start": start}
+        self.recording = seal(RecordingContent.model_validate(fields))
+        self.config = folder / "gnomon.yaml"
+        self.config.write_text(
+            f"machine: mls\nrecorder: {{journal: {folder}/mls.journal}}\ngate: {{limits: limits.yaml}}\n"
+        )
+        (folder / "limits.yaml").write_text(LIMITS)
+        self.recordings = RecordingFolder(folder / "recordings")
+        self.recordings.add(RecordingFile(recording=self.recording))
+
+    def approve(self, reviewer: str = "bob@office") -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        approval = ReviewKey(Ed25519PrivateKey.generate()).approve(self.recording, reviewer, time.time_ns())
+        self.recordings.approve(approval)
+
+    def token(self) -> str:
+        desk = TokenDesk(gate_parts.desk_of(gate_parts.Chosen("M:", self.config)).folder)
+        return arm(desk, self.recordings.find("bump"), "M:")
+
+    def __call__(self, *words: object) -> Any:
+        return gnomon("replay", *words, "--config", self.config, "--timeout", "1", "--settle", "1")
+
+    def armed(self) -> Any:
+        return self("bump", "--prefix", "M:", "--arm", "--token", self.token())
+
+    @property
+    def state_paths(self) -> list[Path]:
+        return [p for p in (self.folder / "replays").glob("*.json") if not p.name.endswith(".report.json")]
+
+
+def _zero_orbit() -> list[dict[str, object]]:
+    return [{"monitor": bpm.name, "x": 0.0, "y": 0.0} for bpm in mls()[0].bpms]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    made = Place(tmp_path)
+    ring, _ = mls()
+    monkeypatch.setattr(replay, "make_machine", lambda: made.machine)
+    predictor = LinearPredictor(document_digest=ring.digest, optics_digest=optics_digest(ring.nominal),
+                                made_ns=time.time_ns() - 10**9)  # fmt: skip
+    monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: predictor)
+    return made
+
+
+def test_a_dry_run_shows_each_write_with_its_band_and_touches_nothing(place: Place) -> None:
+    result = place("bump", "--prefix", "M:")
+    rows = [line.split() for line in result.stdout.splitlines() if re.match(r" *[12]/2 ", line)]
+    assert [row[1:4] for row in rows] == [
+        [place.pvs[0], "0", "0.1"], [place.pvs[0], "0.1", "0.2"], [place.pvs[1], "0", "-0.1"]
+    ]  # fmt: skip
+    assert {row[-1] for row in rows} == {"accepted"}
+    assert "from the machine as it is" in result.stdout
+    assert "not checked, as the limits file says: " in result.stdout
+    assert "the gate is not machine protection" in result.stdout
+    assert not place.machine.puts
+
+
+def test_a_dry_run_as_json_has_bounds(place: Place) -> None:
+    found = json.loads(place("bump", "--prefix", "M:", "--json").stdout)
+    assert found["refusals"] == []
+    x = found["writes"][0]["observables"]["x"]
+    assert len(x["lower"]) == len(mls()[0].bpms)
+    assert all(low < high for low, high in zip(x["lower"], x["upper"], strict=True))
+
+
+def test_without_the_machine_a_dry_run_begins_at_the_recorded_start(place: Place) -> None:
+    place.machine.specs.clear()
+    assert "from the recorded start, for the machine does not answer" in place("bump", "--prefix", "M:").stdout
+
+
+def test_a_dry_run_tells_all_reasons_of_a_refusal(place: Place) -> None:
+    (place.folder / "limits.yaml").write_text(LIMITS.replace("x_mm: 3.0", "x_mm: 0.01"))
+    with pytest.raises(ReplayError, match=f"refused:\n  {place.pvs[0]}: .*orbit_x"):
+        place("bump", "--prefix", "M:")
+
+
+@pytest.mark.parametrize("missing", ["limits", "calibration"])
+def test_without_limits_or_calibration_nothing_is_written_and_the_missing_one_is_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    place.approve()
+    if missing == "limits":
+        place.config.write_text(place.config.read_text().replace("gate: {limits: limits.yaml}", ""))
+        text = "there is no limits file: name one as gate.limits"
+    else:
+        monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: None)
+        text = "there is no calibration of this machine: make one with gnomon calibrate"
+    for words in ((), ("--arm", "--token", "t")):
+        with pytest.raises(ReplayError, match=text):
+            place("bump", "--prefix", "M:", *words)
+    assert not place.machine.puts
+
+
+def test_an_armed_replay_writes_measures_and_leaves_report_state_and_audit(place: Place) -> None:
+    place.approve()
+    result = place.armed()
+    assert [place.machine.values[pv] for pv in place.pvs] == [0.2, -0.1]
+    assert "done: 2 steps written, verified, and as predicted" in result.stdout
+    (path,) = place.state_paths
+    assert load_state(path).status is Status.DONE
+    assert load_state(path).reviewer == "bob@office"
+    report = json.loads(path.with_suffix(".report.json").read_text())
+    assert [write["verdict"] for write in report["writes"]] == ["as predicted"] * len(report["writes"])
+    assert path.with_suffix(".report.html").exists()
+    events = [json.loads(line)["event"] for line in (place.folder / "replays" / "audit.jsonl").read_text().splitlines()]
+    assert events[0] == "begin"
+    assert events[-1] == "end"
+
+
+def test_a_token_is_for_one_replay(place: Place) -> None:
+    place.approve()
+    token = place.token()
+    words = ("bump", "--prefix", "M:", "--arm", "--token", token)
+    place(*words)
+    with pytest.raises(AuthorityError, match="used already"):
+        place(*words)
+
+
+def test_nothing_is_written_without_an_approval_by_another_person(place: Place) -> None:
+    with pytest.raises(AuthorityError, match="nobody has approved it"):
+        place("bump", "--prefix", "M:", "--arm", "--token", "t")
+    place.approve("alice@console1")
+    with pytest.raises(AuthorityError):
+        place("bump", "--prefix", "M:", "--arm", "--token", "t")
+    assert not place.machine.puts
+
+
+def test_a_magnet_of_the_wrong_polarity_is_found_after_one_write_and_all_is_put_back(place: Place) -> None:
+    place.approve()
+    place.machine.polarity[place.pvs[0]] = -1.0
+    with pytest.raises(ReplayError, match=f"stopped and rolled back: (?s:.*)put back: {place.pvs[0]}"):
+        place.armed()
+    assert [value for _, value in place.machine.puts] == [0.1, 0.0]
+    (path,) = place.state_paths
+    assert load_state(path).status is Status.ROLLED_BACK
+
+
+def test_a_beam_that_does_not_come_back_calls_the_operator_with_a_status_of_its_own(place: Place) -> None:
+    place.approve()
+
+    def misalign(pv: str, value: float) -> None:
+        if pv == place.pvs[1]:
+            place.machine.polarity[place.pvs[0]] = 1.5
+
+    place.machine.on_put = misalign
+    with pytest.raises(FrozenError, match=f"CALL THE OPERATOR(?s:.*)NOT put back:\n  {place.pvs[0]}: should be") as raised:
+        place.armed()
+    assert raised.value.exit_code == 3
+    (path,) = place.state_paths
+    assert load_state(path).status is Status.FROZEN
+    with pytest.raises(ReplayError, match=f"first continue it .*--rollback {path.stem}"):
+        place.armed()
+    place.machine.polarity.clear()
+    place.machine.on_put = lambda pv, value: None
+    place("--rollback", path.stem)
+    assert place.machine.values == place.machine.start
+
+
+def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.approve()
+
+    class KilledError(BaseException):
+        pass
+
+    def die(pv: str, value: float) -> None:
+        if len(place.machine.puts) == 2:
+            place.machine.values[pv] = value
+            monkeypatch.setattr(gated_replay, "audit_of", None)
+            place.machine.put = kill  # type: ignore[method-assign]
+            raise KilledError
+
+    def kill(*_: object) -> None:
+        raise KilledError
+
+    put = place.machine.put
+    place.machine.on_put = die
+    real = gated_replay.audit_of
+    with pytest.raises(BaseException, match=""):
+        place.armed()
+    monkeypatch.setattr(gated_replay, "audit_of", real)
+    place.machine.put = put  # type: ignore[method-assign]
+    place.machine.on_put = lambda pv, value: None
+    (path,) = place.state_paths
+    assert load_state(path).status.open
+    place("--rollback", path.stem[:13])
+    assert place.machine.values == place.machine.start
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--from", "1", "--to", "2", "--prefix", "", "--arm"], "record it"),
+        (["bump"], "--prefix"),
+        (["bump", "--prefix", "M:", "--arm"], "one-time token"),
+        (["bump", "--from", "1", "--to", "2", "--prefix", ""], "give one of"),
+        (["--prefix", ""], "give one of"),
+        (["--resume", "x", "--arm"], "leave out --arm"),
+        (["bump", "--prefix", "M:", "--arm", "--token", "t", "--json"], "report as JSON"),
+        (["--from", "1", "--prefix", ""], "both ends"),
+    ],
+)
+def test_options_that_do_not_go_together_are_explained(place: Place, words: list[str], text: str) -> None:
+    result = place(*words)
+    assert result.exit_code == 2
+    assert text in " ".join(result.output.replace("│", " ").split())
+    assert not place.machine.puts
+
+
+def test_an_unknown_replay_is_told(place: Place) -> None:
+    with pytest.raises(ReplayError, match="there is no replay 'nothing'"):
+        place("--resume", "nothing")
