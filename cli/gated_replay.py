@@ -40,7 +40,7 @@ class Waits:
 def show_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, *, as_json: bool) -> None:
     """Show the writes of a recording, decided as they would be; raises ReplayError if any would be refused."""
     from gnomon.recorder import ReplayError, rendering
-    from gnomon.recorder.gating import Authority, Rules
+    from gnomon.recorder.gating import Authority, Code, Rules
     from gnomon.recorder.replaying import LEGEND, RehearsalClock, record_of, rehearse, steps_table
 
     parts = parts_of(name, chosen)
@@ -52,11 +52,12 @@ def show_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMa
             show_plan(parts.plan, console)
         raise ReplayError("nothing would be written:\n" + "\n".join(f"  {reason}" for reason in parts.missing))
     approved = approved_parts(parts)
-    state, shown = _present(parts, waits, make_machine)
+    state, shown, of_machine = _present(parts, waits, make_machine)
+    left_out = {Code.NOT_ARMED} if of_machine else {Code.NOT_ARMED, Code.CURRENT, Code.LIFETIME}
     clock = RehearsalClock(state.monotonic_s)
     rules = Rules(parts.limits, Authority(approved), clock.monotonic)
-    records = [record_of(view, dry=True) for view in rehearse(parts.commands, rules, parts.predictor, state, clock)]
-    refused = list(dict.fromkeys(f"{record.pv}: {text}" for record in records for text in record.reasons))
+    records = [record_of(view, left_out) for view in rehearse(parts.commands, rules, parts.predictor, state, clock)]
+    refused = list(dict.fromkeys(text for record in records for text in record.reasons))
     recording = parts.recording
     if as_json:
         from gnomon.recorder.replaying import write_document
@@ -223,8 +224,11 @@ def _conclude(result: "Result", outcome: str, report: Path, *, asked_back: bool)
     say(text)
 
 
-def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tuple[MachineState, str]":
-    """Read the machine as it is; if it does not answer, take the state with which the recording began."""
+def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tuple[MachineState, str, bool]":
+    """Read the machine as it is; if it does not answer, take the state with which the recording began.
+
+    Returns the state, what it is, and True if it is that of the machine.
+    """
     from gnomon.recorder import MachineError
     from gnomon.recorder.gating import Authority
     from gnomon.recorder.replaying import recorded_state
@@ -234,11 +238,11 @@ def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tupl
     try:
         meter = _connected(parts, machine, waits)
         gate = _gate(parts, machine, meter, Authority(approved), waits)
-        step = parts.plan.steps[0]
-        return gate.state(parts.commands.command(0, step.start, step.target)), "the machine as it is"
+        return gate.state_of_all(), "the machine as it is", True
     except MachineError as error:
         state = recorded_state(parts.plan, parts.commands, approved.reference, time.time_ns())
-        return state, f"the recorded start, for the machine does not answer ({error})"
+        text = f"the recorded start, for the machine does not answer ({error}); current and lifetime are not known"
+        return state, text, False
 
 
 def _connected(parts: GateParts, machine: "MachineClient", waits: Waits) -> "BeamMeter":

@@ -5,7 +5,7 @@ It is not machine protection and must not be counted as such.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -193,6 +193,19 @@ class GatedSteps:
     def put_back(self, steps: Sequence[Step]) -> None:
         """See `StepGate`."""
         self.way_back.put_back(steps)
+
+    def state_of_all(self) -> MachineState:
+        """Read all that decisions about the whole plan need. Raises MachineError."""
+        steps = self.commands.plan.steps
+        state = self.state(self.commands.command(0, steps[0].start, steps[0].target))
+        pvs = dict(state.pvs)
+        names = dict.fromkeys(pv for step in steps for pv in (step.pv, step.readback) if pv not in pvs)
+        for pv, read in self.machine.get_all(tuple(names), self.timeout_s).items():
+            pvs[pv] = PvReading(read.value, read.severity, read.stamp_ns, True, state.monotonic_s, self._unit(pv))
+        for pv in dict.fromkeys(step.pv for step in steps):
+            low, high = self.machine.limits(pv, self.timeout_s)
+            pvs[pv] = replace(pvs[pv], low=low, high=high)
+        return replace(state, pvs=pvs)
 
     def state(self, command: GateCommand) -> MachineState:
         """Read all that a decision about a command needs. Raises MachineError."""

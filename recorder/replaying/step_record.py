@@ -1,12 +1,14 @@
 """One step of a gated replay as it is shown and reported: prediction, band, limits' margin, measurement."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.recorder.bounds import Band, Kind, Reading, values_of
+from gnomon.recorder.gating import Code
 from gnomon.recorder.replaying.gated_steps import StepView
 
 __all__ = ["Plane", "StepRecord", "record_of"]
@@ -73,11 +75,11 @@ class StepRecord:
         return "as predicted" if self.measured else "accepted"
 
 
-def record_of(view: StepView, *, dry: bool = False) -> StepRecord:
-    """Make the record of a step; in a dry run the missing token is not a reason."""
+def record_of(view: StepView, leave_out: Collection[Code] = ()) -> StepRecord:
+    """Make the record of a step; a dry run leaves out reasons, such as the missing token."""
     step, band = view.command.step, view.verdict.band
-    dry_reasons = [r for r in view.verdict.reasons if not (dry and r.code == "not_armed")]
-    reasons = dry_reasons if view.outcome is None else view.outcome.reasons
+    decided = tuple(reason for reason in view.verdict.reasons if reason.code not in leave_out)
+    reasons = decided if view.outcome is None else view.outcome.reasons
     shown = view.before if view.after is None else view.after
     return StepRecord(
         number=view.number,

@@ -1,4 +1,4 @@
-"""`gnomon replay NAME` as a user calls it: dry unless armed with a token, measured after each write, told how it ended."""
+"""`gnomon replay NAME` as a user calls it: dry unless armed with a token, and measured after each write."""
 
 import json
 import re
@@ -11,8 +11,9 @@ import pytest
 from gnomon.cli import gate_parts, gated_replay, replay
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
-from gnomon.recorder.gating import AuthorityError, TokenDesk, arm
-from gnomon.recorder.recordings import RecordingFile, RecordingFolder, ReviewKey
+from gnomon.recorder.gating import TokenDesk, arm
+from gnomon.recorder.recorder_errors import AuthorityError
+from gnomon.recorder.recordings import RecordingContent, RecordingFile, RecordingFolder, ReviewKey, seal
 from gnomon.recorder.replaying import Status, load_state
 from unit.cli.commands import gnomon
 from unit.recorder.recordings.samples import make_recording
@@ -72,17 +73,15 @@ class Place:
     """Folders, a recording of two steerers, and a machine."""
 
     def __init__(self, folder: Path) -> None:
-        ring, specs = mls()
+        ring, _ = mls()
         self.folder = folder
         self.machine = SimulatedMachine(RealClock())  # type: ignore[arg-type]
         first, second = steerers()[:2]
         self.pvs = [first.name, second.name]
         self.recording = make_recording(ring, (first.device, "current", 0.2), (second.device, "current", -0.1),
                                         start=ring.nominal)  # fmt: skip
-        start = self.recording.start.model_copy(update={"orbit": _zero_orbit(), "tunes": (3.178, 2.232)})
-        from gnomon.recorder.recordings import RecordingContent, seal
-
-        fields = self.recording.model_dump(by_alias=True, exclude={"id"}) | {"start": start}
+        fields = self.recording.model_dump(by_alias=True, exclude={"id"})
+        fields["start"] |= {"orbit": _zero_orbit(), "tunes": (3.178, 2.232)}
         self.recording = seal(RecordingContent.model_validate(fields))
         self.config = folder / "gnomon.yaml"
         self.config.write_text(
@@ -156,7 +155,7 @@ def test_without_the_machine_a_dry_run_begins_at_the_recorded_start(place: Place
 
 def test_a_dry_run_tells_all_reasons_of_a_refusal(place: Place) -> None:
     (place.folder / "limits.yaml").write_text(LIMITS.replace("x_mm: 3.0", "x_mm: 0.01"))
-    with pytest.raises(ReplayError, match=f"refused:\n  {place.pvs[0]}: .*orbit_x"):
+    with pytest.raises(ReplayError, match=r"refused:\n  .*orbit_x"):
         place("bump", "--prefix", "M:")
 
 
@@ -229,7 +228,9 @@ def test_a_beam_that_does_not_come_back_calls_the_operator_with_a_status_of_its_
             place.machine.polarity[place.pvs[0]] = 1.5
 
     place.machine.on_put = misalign
-    with pytest.raises(FrozenError, match=f"CALL THE OPERATOR(?s:.*)NOT put back:\n  {place.pvs[0]}: should be") as raised:
+    with pytest.raises(
+        FrozenError, match=f"CALL THE OPERATOR(?s:.*)NOT put back:(?s:.*){place.pvs[0]}: should be 0 A"
+    ) as raised:
         place.armed()
     assert raised.value.exit_code == 3
     (path,) = place.state_paths
@@ -261,7 +262,7 @@ def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pyt
     put = place.machine.put
     place.machine.on_put = die
     real = gated_replay.audit_of
-    with pytest.raises(BaseException, match=""):
+    with pytest.raises(KilledError):
         place.armed()
     monkeypatch.setattr(gated_replay, "audit_of", real)
     place.machine.put = put  # type: ignore[method-assign]

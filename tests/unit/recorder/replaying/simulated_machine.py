@@ -1,7 +1,7 @@
 """A small ring with a linear beam, its faults, a predictor that knows it, and simple rules: a replay in memory."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -200,7 +200,7 @@ class LinearPredictor:
         )
         seen = np.isfinite(now)
         then = now + change
-        return Band(observables, then, then - half, then + half, scale, seen, coverage, tier, "c")
+        return Band(observables, then, then - half, then + half, scale, seen, coverage, tier, self.calibration_id)
 
     def score(self, band: Band, after: Reading) -> float:
         return largest_error(band, after)
@@ -208,7 +208,7 @@ class LinearPredictor:
     def observe(
         self, settings: Mapping[Key, float], changes: Mapping[Key, float], band: Band, after: Reading
     ) -> "LinearPredictor":
-        return LinearPredictor(self.relative, observed=self.observed + 1)
+        return replace(self, observed=self.observed + 1)
 
 
 @dataclass
