@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 Apply = Annotated[bool, typer.Option("--apply", help="Make the settings; without it they are only shown.")]
 Steps = Annotated[int, typer.Option(min=1, max=20, help="Measure, correct and repeat this often, with --apply.")]
 
+WithoutBounds = Annotated[
+    bool,
+    typer.Option(
+        "--without-bounds",
+        help="On a machine, act without the gate's confidence bounds: only limits, step sizes and readbacks are "
+        "checked.",
+    ),
+]
 Note = Annotated[str, typer.Option(help="Keep this text with the command and the result.")]
 
 
@@ -28,21 +36,47 @@ class Acting:
 
     steps: Steps = 1
     act: Apply = False
+    without_bounds: WithoutBounds = False
     note: Note = ""
     results: ResultsFolder = None
     as_json: Json = False
 
 
 @contextmanager
-def open_bench(connection: Connection, results: "Results") -> Iterator["Bench"]:
-    """Connect to the machine that the options mean. Raises NoServerError, and what `machine_of` raises."""
+def open_bench(
+    connection: Connection, results: "Results", *, act: bool = False, without_bounds: bool = False
+) -> Iterator["Bench"]:
+    """Connect to the machine that the options mean; to `act` on it, with its gate, if it has one.
+
+    Raises NoServerError, and what `machine_of` raises.
+    """
     from gnomon.procedures.bench import Bench, pvs_document_of
     from gnomon.procedures.machine_session import MachineSession
 
     target = connection.target()
     with connected_to(target, connection.protocol, connection.timeout) as client:
         session = MachineSession(client, machine_of(connection, client), pvs_document_of(target, connection.config))
-        yield Bench(session, results, connection.protocol, _report)
+        bench = Bench(session, results, connection.protocol, _report, without_bounds=without_bounds)
+        if act and not without_bounds and session.role != "twin":
+            _give_gate(bench, connection)
+        yield bench
+
+
+def _give_gate(bench: "Bench", connection: Connection) -> None:
+    """Give the gate of the configuration's limits file and of the newest calibration that fits, or the reason."""
+    from gnomon.cli.gate_parts import Chosen, limits_of, missing_parts, predictor_of
+    from gnomon.cli.recordings_folder import own_name
+    from gnomon.recorder.replaying import CorrectionGate, line_of, record_of
+
+    chosen = Chosen(bench.session.prefix, connection.config)
+    limits = limits_of(chosen)
+    predictor = None if limits is None else predictor_of(chosen, bench.session.present_lattice(), "")
+    if limits is None or predictor is None:
+        bench.no_gate = missing_parts(limits, predictor)[0]
+        return
+    bench.gate = CorrectionGate(
+        limits, predictor, reviewer=own_name(), observer=lambda view: say(line_of(record_of(view)), err=True)
+    )
 
 
 def _report(event: str, step: Any, remark: str) -> None:
@@ -75,7 +109,9 @@ def correct(name: str, connection: Connection, acting: Acting, options: dict[str
     runnable = find_runnable(name)
     chosen = checked_options(runnable, options | {"apply": acting.act, "note": acting.note})
     shown = ShownProposals(acting.steps if acting.act else 1, quiet=acting.as_json)
-    with open_bench(connection, results_of(acting.results, connection.config)) as bench:
+    with open_bench(
+        connection, results_of(acting.results, connection.config), act=acting.act, without_bounds=acting.without_bounds
+    ) as bench:
         finished = run_procedure(runnable, bench, chosen, shown)
     if finished.failure is not None:
         raise finished.failure

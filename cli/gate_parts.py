@@ -57,12 +57,17 @@ class GateParts:
     @property
     def missing(self) -> tuple[str, ...]:
         """Parts without which nothing is written, each with the remedy."""
-        found = []
-        if self.limits is None:
-            found.append("there is no limits file: name one as gate.limits in the configuration, or with --limits")
-        if self.predictor is None:
-            found.append("there is no calibration of this machine: make one with gnomon calibrate")
-        return tuple(found)
+        return missing_parts(self.limits, self.predictor)
+
+
+def missing_parts(limits: "Limits | None", predictor: "Predictor | None") -> tuple[str, ...]:
+    """List the parts of the gate that are missing, each with the remedy."""
+    found = []
+    if limits is None:
+        found.append("there is no limits file: name one as gate.limits in the configuration")
+    if predictor is None:
+        found.append("there is no calibration of this machine: make one with gnomon calibrate")
+    return tuple(found)
 
 
 def parts_of(name: str, chosen: Chosen) -> GateParts:

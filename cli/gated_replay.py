@@ -268,13 +268,11 @@ def _gate(
 ) -> "GatedSteps":
     from gnomon.recorder import ReplayError
     from gnomon.recorder.gating import Rules
-    from gnomon.recorder.replaying import GatedSteps
+    from gnomon.recorder.replaying import GatedSteps, settle_times
     from gnomon.recorder.verifying import SystemClock
 
     if parts.limits is None:
         raise ReplayError("; ".join(parts.missing))
-    settle_s = {supply.name: supply.settle_time_s for supply in parts.start.ring.document.supplies}
-    by_pv = {spec.name: settle_s.get(spec.device, 0.0) for spec in parts.specs if spec.property == "current"}
     return GatedSteps(
         commands=parts.commands,
         machine=machine,
@@ -283,7 +281,7 @@ def _gate(
         predictor=parts.predictor,
         clock=SystemClock(),
         timeout_s=waits.timeout_s,
-        settle_s=lambda pv: by_pv.get(pv, 0.0),
+        settle_s=settle_times(parts.start, parts.specs),
     )
 
 

@@ -115,8 +115,8 @@ def replay(
     Before each write, the calibrated model predicts the beam and its confidence bounds, and the gate decides with the
     limits file. After it, the beam is measured and compared. Large steps go in parts, which grow with success. A miss,
     a drop of the current, somebody else's write or a lost connection stop it, and previous values are put back in
-    reverse order until that is verified. If the beam does not come back with them, nothing more is written: exit status 3, call
-    the operator. Ctrl-C puts back, too; to take over the machine as it is, press it twice meanwhile.
+    reverse order until that is verified. If the beam does not come back with them, nothing more is written: exit status
+    3, call the operator. Ctrl-C puts back, too; to take over the machine as it is, press it twice meanwhile.
 
     --from and --to show a range of the journal, which is never written. The gate is not machine protection.
     """

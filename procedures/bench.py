@@ -25,6 +25,7 @@ from gnomon.procedures.results import Results, fit_of
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
     from gnomon.recorder.apply import Applied
+    from gnomon.recorder.replaying import CorrectionGate
 
 __all__ = ["Bench", "pvs_document_of"]
 
@@ -35,13 +36,18 @@ Report = Callable[[str, Any, str], None]
 class Bench:
     """A machine, the folder of results, and the protocol of the devices.
 
-    `report` is told each write to a machine, which a twin does not have: event, step, remark.
+    `report` is told each write to a machine, which a twin does not have: event, step, remark. A machine is written
+    through the `gate` alone; without one nothing is, and `no_gate` has the reason, unless `without_bounds` says that
+    static checks are enough.
     """
 
     session: MachineSession
     results: Results
     protocol: Literal["pva", "ca"] = "pva"
     report: Report = lambda event, step, remark: None
+    gate: "CorrectionGate | None" = None
+    no_gate: str = "there is neither a limits file (gate.limits in the configuration) nor a calibration"
+    without_bounds: bool = False
 
     def __post_init__(self) -> None:
         self.session.load_fit = partial(fit_of, self.results)
@@ -98,6 +104,12 @@ class Bench:
         if self.session.role == "twin":
             remote = PvaRemote(environment=self.session.client.target.environment)
             return apply(steps, TwinTarget(remote, self.session.prefix, present), note)
+        if self.gate is None and not self.without_bounds:
+            raise ProcedureError(
+                f"nothing was set on {self.session.machine}: {self.no_gate}. Without a confidence bound, only limits, "
+                "step sizes and readbacks are checked; to act so nevertheless, say --without-bounds "
+                "(in Python without_bounds=True)"
+            )
         with self._machine(present, present if model is None else model) as target:
             return apply(steps, target, note)
 
@@ -106,7 +118,7 @@ class Bench:
         from gnomon.propagator import Propagator
         from gnomon.recorder.apply import MachineTarget, at_model
         from gnomon.recorder.epics_machine import EpicsMachine
-        from gnomon.recorder.replay_execution import AuditFile
+        from gnomon.recorder.replay_execution import AuditFile, ReplayOptions
 
         session = self.session
         # The addresses of this target, and no others that the environment has.
@@ -115,7 +127,11 @@ class Bench:
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:
             beam_at = at_model(Propagator(present.ring), present, model)
-            yield MachineTarget(EpicsMachine(), session.prefix, present, session.pvs.specs, beam_at, audit, self.report)
+            machine, specs, made = EpicsMachine(), session.pvs.specs, None
+            if self.gate is not None and not self.without_bounds:
+                chosen, timeout_s = self.gate, ReplayOptions().timeout_s
+                made = lambda plan: chosen(plan, machine, present, specs, timeout_s)  # noqa: E731
+            yield MachineTarget(machine, session.prefix, present, specs, beam_at, audit, self.report, gate=made)
         finally:
             audit.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gnomon.clients.epics_client import EpicsClient
 from gnomon.clients.remote_ring import RemoteRing
@@ -16,6 +16,9 @@ from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.registry import find_procedure
 from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import Watcher, checked_options, find_runnable, run_procedure
+
+if TYPE_CHECKING:
+    from gnomon.recorder.replaying import CorrectionGate
 
 __all__ = ["Machine", "connect"]
 
@@ -68,11 +71,14 @@ def connect(
     results: Results | Path | str = "results",
     timeout_s: float = 10.0,
     report: Report = lambda event, step, remark: None,
+    gate: "CorrectionGate | None" = None,
+    without_bounds: bool = False,
 ) -> Iterator[Machine]:
     """Connect to the machine of a prefix; None: the server that runs on this computer.
 
     `machine` is its name or document, where the server does not tell it; `results` is the folder of stored runs; see
-    `gnomon.connect` for `server`, and `Bench` for `report`. Raises NoServerError, ProcedureError.
+    `gnomon.connect` for `server`, and `Bench` for `report`, `gate` and `without_bounds`. Raises NoServerError,
+    ProcedureError.
     """
     target = choose_server(prefix=prefix, machine=machine, server=server)
     name = machine or (target.server.machine if target.server is not None else "")
@@ -81,6 +87,7 @@ def connect(
     stored = results if isinstance(results, Results) else Results(Path(results).expanduser())
     client = EpicsClient(target, "pva", timeout_s)
     try:
-        yield Machine(Bench(MachineSession(client, name, pvs_document_of(target)), stored, report=report))
+        session = MachineSession(client, name, pvs_document_of(target))
+        yield Machine(Bench(session, stored, report=report, gate=gate, without_bounds=without_bounds))
     finally:
         client.close()

@@ -15,9 +15,9 @@ from gnomon.lattice import Key, Lattice
 from gnomon.recorder.audit import Audit
 from gnomon.recorder.entries import StoredChange
 from gnomon.recorder.gate import SHARE as EQUAL_SHARE
-from gnomon.recorder.recorder_errors import MachineError, ReplayError
+from gnomon.recorder.recorder_errors import FrozenError, MachineError, ReplayError
 from gnomon.recorder.remote import Remote
-from gnomon.recorder.replay_execution import ReplayOptions, carry_out
+from gnomon.recorder.replay_execution import ReplayOptions, StepGate, carry_out
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Beam, Plan, Put, Setpoints, plan_of_puts
 from gnomon.recorder.review import Assignment
@@ -91,7 +91,10 @@ class TwinTarget:
 
 @dataclass(frozen=True)
 class MachineTarget:
-    """A machine: the checks of a replay at each step. `present` are its settings now, `specs` its PVs."""
+    """A machine: the checks of a replay at each step. `present` are its settings now, `specs` its PVs.
+
+    `gate` makes the gate of a plan; without it, only the static checks are made.
+    """
 
     machine: MachineClient
     prefix: str
@@ -102,6 +105,7 @@ class MachineTarget:
     report: Report
     options: ReplayOptions = field(default_factory=ReplayOptions)
     uninterrupted: Callable[[], object] | None = None
+    gate: Callable[[Plan], StepGate] | None = None
 
     def make(self, steps: Sequence[SetStep], note: str) -> Applied:
         """See `Target`. Changes too small to be verified, as `hidden_changes` finds them, are left out."""
@@ -119,7 +123,15 @@ class MachineTarget:
                 break
             rounds = used  # more of them are smaller ones
         self.audit.note("apply", {"note": note, "prefix": self.prefix, "lattice_id": self.present.id})
-        result = carry_out(plan, self.machine, self.options, self.audit, self.report, uninterrupted=self.uninterrupted)
+        gate = None if self.gate is None else self.gate(plan)
+        result = carry_out(
+            plan, self.machine, self.options, self.audit, self.report, uninterrupted=self.uninterrupted, gate=gate
+        )
+        if result.frozen:
+            raise FrozenError(
+                f"CALL THE OPERATOR: {result.frozen}; stopped by: {result.failure}; NOT put back: "
+                f"{', '.join(result.left)}"
+            )
         if result.failure:
             left = f"; NOT put back: {', '.join(result.left)}" if result.left else ""
             raise ReplayError(

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from gnomon.recorder.replaying.beam_meter import BeamMeter, BeamPvs, Meter, beam_pvs
     from gnomon.recorder.replaying.beam_put_back import BeamPutBack
     from gnomon.recorder.replaying.commands_of_plan import PlanCommands
+    from gnomon.recorder.replaying.correction_gate import CorrectionGate, settle_times
     from gnomon.recorder.replaying.gated_steps import GatedSteps, GateRules, StepView
-    from gnomon.recorder.replaying.live_view import LEGEND, LiveView, steps_table
+    from gnomon.recorder.replaying.live_view import LEGEND, LiveView, line_of, steps_table
     from gnomon.recorder.replaying.rehearsing import RehearsalClock, recorded_state, rehearse
     from gnomon.recorder.replaying.replay_report import ReplayReport, write_document, write_report
     from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, load_state
@@ -25,6 +26,7 @@ __all__ = [
     "BeamMeter",
     "BeamPutBack",
     "BeamPvs",
+    "CorrectionGate",
     "GateRules",
     "GatedSteps",
     "KeptState",
@@ -39,12 +41,14 @@ __all__ = [
     "StepRecord",
     "StepView",
     "beam_pvs",
+    "line_of",
     "load_state",
     "record_of",
     "recorded_state",
     "rehearse",
     "resume",
     "roll_back",
+    "settle_times",
     "steps_table",
     "write_document",
     "write_report",
@@ -55,8 +59,9 @@ _NAMES = {
     "beam_meter": ("BeamMeter", "BeamPvs", "Meter", "beam_pvs"),
     "beam_put_back": ("BeamPutBack",),
     "commands_of_plan": ("PlanCommands",),
+    "correction_gate": ("CorrectionGate", "settle_times"),
     "gated_steps": ("GatedSteps", "GateRules", "StepView"),
-    "live_view": ("LEGEND", "LiveView", "steps_table"),
+    "live_view": ("LEGEND", "LiveView", "line_of", "steps_table"),
     "rehearsing": ("RehearsalClock", "recorded_state", "rehearse"),
     "replay_report": ("ReplayReport", "write_document", "write_report"),
     "replay_state": ("ReplayState", "StateFile", "Status", "load_state"),

@@ -16,7 +16,7 @@ from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.replaying.gated_steps import StepView
 from gnomon.recorder.replaying.step_record import StepRecord, record_of
 
-__all__ = ["LiveView", "steps_table"]
+__all__ = ["LEGEND", "LiveView", "line_of", "steps_table"]
 
 #: Rows of the live table, and lines of events below it.
 ROWS, LINES = 12, 6

@@ -89,7 +89,8 @@ def test_the_response_is_the_true_machines_within_its_stated_errors(machine: Twi
 
 
 def test_a_correction_is_written_one_verified_setting_after_the_other(machine: TwinProcess) -> None:
-    done = machine.gnomon("correct", "tune", "--to", "0.850,0.730", "--prefix", "M:", "--apply")
+    done = machine.gnomon("correct", "tune", "--to", "0.850,0.730", "--prefix", "M:", "--apply",
+                          "--without-bounds")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("verified") == 4
     audit = (Path(machine.environment["GNOMON_RESULTS"]) / "applied.jsonl").read_text().splitlines()
@@ -130,7 +131,8 @@ def test_optics_are_measured_and_corrected_from_end_to_end(machine: TwinProcess,
     measured(machine, "orm", "HS4P1D[1357]R", "VS2P1D[1357]R")
     told, _ = measured(machine, "optics", "--dispersion", "")
     assert told["outcome"]["converged"]
-    done = machine.gnomon("correct", "optics", "--with", "Q3*,Q4*,Q5*", "--prefix", "M:", "--apply")
+    done = machine.gnomon("correct", "optics", "--with", "Q3*,Q4*,Q5*", "--prefix", "M:", "--apply",
+                          "--without-bounds")  # fmt: skip
     assert done.returncode == 0, done.stderr
     after = beating()
     assert before > 0.04
