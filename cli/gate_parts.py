@@ -13,14 +13,11 @@ if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
     from gnomon.lattice import Key, Lattice
     from gnomon.propagator import Propagator
-    from gnomon.recorder.bounds import CalibrationDocument, Predictor, Reading
+    from gnomon.recorder.bounds import Predictor, Reading
     from gnomon.recorder.gating import Approved, Limits, TokenDesk
     from gnomon.recorder.recordings import Recording, RecordingFile
     from gnomon.recorder.replay_execution import AuditFile, Plan
     from gnomon.recorder.replaying import PlanCommands
-
-#: Largest calibration that is read [bytes].
-MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def missing_parts(limits: "Limits | None", predictor: "Predictor | None") -> tup
     if limits is None:
         found.append("there is no limits file: name one as gate.limits in the configuration")
     if predictor is None:
-        found.append("there is no calibration of this machine: make one with gnomon calibrate")
+        found.append("there is no calibration of this machine: make one with gnomon calibrate measure")
     return tuple(found)
 
 
@@ -117,34 +114,17 @@ def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | 
 
     A calibration fits if it is of the same machine document and optics. Raises CalibrationError.
     """
-    from gnomon.recorder import CalibrationError
     from gnomon.recorder.bounds import Predictor, optics_digest
+    from gnomon.recorder.calibration_folder import CalibrationFolder, read_calibration
 
     if chosen.calibration is not None and (path := Path(chosen.calibration).expanduser()).is_file():
-        return Predictor.of(_calibration(path), start.ring)
-    name = chosen.calibration or wanted
-    folder = configure(chosen.config).calibrations()
-    known = [_calibration(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
-    if name:
-        found = [each for each in known if each.id.startswith(name)]
-        if not found:
-            raise CalibrationError(f"there is no calibration {name!r} in {folder}; choose one with --calibration FILE")
-    else:
-        own = start.ring.digest, optics_digest(start)
-        found = [each for each in known if (each.document_digest, each.optics_digest) == own]
-    newest = max(found, key=lambda each: each.made_ns, default=None)
-    return None if newest is None else Predictor.of(newest, start.ring)
-
-
-def _calibration(path: Path) -> "CalibrationDocument":
-    from gnomon.lattice.files import read_bounded
-    from gnomon.recorder import CalibrationError
-    from gnomon.recorder.bounds import parse_calibration
-
-    try:
-        return parse_calibration(read_bounded(path, MAX_BYTES), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"{path}: the calibration cannot be read: {error}") from error
+        return Predictor.of(read_calibration(path), start.ring)
+    folder = CalibrationFolder(configure(chosen.config).calibrations())
+    if name := chosen.calibration or wanted:
+        return Predictor.of(folder.load(name, start.ring.digest), start.ring)
+    own = start.ring.digest, optics_digest(start)
+    found = [each for each in folder.all() if (each.document_digest, each.optics_digest) == own]
+    return Predictor.of(found[-1], start.ring) if found else None
 
 
 def reference_of(recording: "Recording", monitors: Sequence[str]) -> "Reading":
