@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from gnomon.lattice import Key, Lattice
     from gnomon.propagator import Propagator
     from gnomon.recorder.bounds import Predictor, Reading
-    from gnomon.recorder.gating import Approved, Limits, TokenDesk
+    from gnomon.recorder.gating import Approved, AuditChain, Limits, TokenDesk
     from gnomon.recorder.recordings import Recording, RecordingFile
-    from gnomon.recorder.replay_execution import AuditFile, Plan
+    from gnomon.recorder.replay_execution import Plan
     from gnomon.recorder.replaying import PlanCommands
 
 
@@ -153,11 +153,11 @@ def desk_of(chosen: Chosen) -> "TokenDesk":
     """Find the desk of one-time tokens."""
     from gnomon.recorder.gating import TokenDesk
 
-    return TokenDesk(configure(chosen.config).journal().parent / "gate")
+    return TokenDesk(configure(chosen.config).arming())
 
 
-def audit_of(folder: Path) -> "AuditFile":
-    """Open the audit log of replays."""
-    from gnomon.recorder.replay_execution import AuditFile
+def audit_of(folder: Path) -> "AuditChain":
+    """Open the audit log of replays, whose lines are chained by hashes. Raises AuditChainError if it is not intact."""
+    from gnomon.recorder.gating import AuditChain
 
-    return AuditFile(folder / "audit.jsonl")
+    return AuditChain(folder / "audit.jsonl")

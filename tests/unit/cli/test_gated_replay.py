@@ -11,7 +11,7 @@ import pytest
 from gnomon.cli import gate_parts, gated_replay, replay
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
-from gnomon.recorder.gating import TokenDesk, arm
+from gnomon.recorder.gating import TokenDesk, arm, verify_audit
 from gnomon.recorder.recorder_errors import AuthorityError
 from gnomon.recorder.recordings import RecordingContent, RecordingFile, RecordingFolder, ReviewKey, seal
 from gnomon.recorder.replaying import Status, load_state
@@ -187,7 +187,9 @@ def test_an_armed_replay_writes_measures_and_leaves_report_state_and_audit(place
     report = json.loads(path.with_suffix(".report.json").read_text())
     assert [write["verdict"] for write in report["writes"]] == ["as predicted"] * len(report["writes"])
     assert path.with_suffix(".report.html").exists()
-    events = [json.loads(line)["event"] for line in (place.folder / "replays" / "audit.jsonl").read_text().splitlines()]
+    log = place.folder / "replays" / "audit.jsonl"
+    assert verify_audit(log).intact
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
     assert events[0] == "begin"
     assert events[-1] == "end"
 
