@@ -1,4 +1,4 @@
-"""A recording goes from one server to another; faults, undo and restore on a running one; exit codes."""
+"""A recorded range is shown for another server; faults, undo and restore on a running one; exit codes."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def commands(twin: TwinProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_recorded_sequence_goes_from_one_server_to_the_other(twin: TwinProcess, machine: TwinProcess) -> None:
+def test_a_recorded_range_is_shown_and_not_written(twin: TwinProcess, machine: TwinProcess) -> None:
     first, last = recorded(twin, ("HS4P1D1R:set", 0.2), ("Q1M1D1R:Cm:set", 2.43), ("Q1PDR:set", 218.6))
     twin.environment |= both(twin, machine)
     arguments = ("replay", "--journal", str(twin.journal), "--from", str(first), "--to", str(last), "--prefix", "")
@@ -62,28 +62,8 @@ def test_a_recorded_sequence_goes_from_one_server_to_the_other(twin: TwinProcess
     assert machine.client(access.caget_all, names) == before
 
     armed = twin.gnomon(*arguments, "--arm")
-    assert armed.returncode == 0, armed.stdout + armed.stderr
-    assert "no confidence bound" in (armed.stdout + armed.stderr).lower()
-    assert machine.client(access.caget_all, names) == twin.client(access.caget_all, ["TWIN:" + n for n in names])
-
-    again = twin.gnomon(*arguments, "--arm")
-    assert again.returncode == 1
-    assert "HS4P1D1R" in again.stdout + again.stderr
-
-
-def test_a_replay_that_misses_a_readback_puts_everything_back(twin: TwinProcess, machine: TwinProcess) -> None:
-    names = ["HS1PD1R:rdbk", "HS1PD2R:rdbk"]
-    first, last = recorded(twin, ("HS1PD1R:set", 0.3), ("HS1PD2R:set", 0.4))
-    added = machine.gnomon("fault", "add", "abandon", "HS1PD2R", "count=1", "--prefix", "")
-    assert added.returncode == 0, added.stderr
-    twin.environment |= both(twin, machine)
-    done = twin.gnomon(
-        "replay", "--journal", str(twin.journal), "--from", str(first), "--to", str(last), "--prefix", "",
-        "--arm", "--settle", "0.5",
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert machine.client(access.caget_all, names) == [0.0, 0.0]
-    assert machine.client(access.caget_all, ["HS1PD1R:set"]) == [0.0]
+    assert armed.returncode == 2
+    assert machine.client(access.caget_all, names) == before
 
 
 def test_faults_are_added_listed_shown_and_cleared_on_a_running_server(twin: TwinProcess) -> None:
