@@ -86,8 +86,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
     from gnomon.recorder import ReplayError, rendering
     from gnomon.recorder.gating import valid_approval
     from gnomon.recorder.replay_execution import carry_out
-    from gnomon.recorder.replaying import KeptState, ReplayState, StateFile
-    from gnomon.recorder.verifying import SystemClock
+    from gnomon.recorder.replaying import KeptState, ReplayState, StateFile, SystemClock
 
     parts = parts_of(name, chosen)
     if parts.missing or parts.predictor is None:
@@ -133,8 +132,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
 def continue_replay(id: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, *, back: bool) -> None:
     """Continue a replay whose process has ended, or put `back` what it has written."""
     from gnomon.recorder import rendering
-    from gnomon.recorder.replaying import KeptState, StateFile, resume, roll_back
-    from gnomon.recorder.verifying import SystemClock
+    from gnomon.recorder.replaying import KeptState, StateFile, SystemClock, resume, roll_back
 
     folder = configure(chosen.config).replays()
     path = _state_path(folder, id)
@@ -248,8 +246,7 @@ def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tupl
 def _connected(parts: GateParts, machine: "MachineClient", waits: Waits) -> "BeamMeter":
     """Connect to all PVs of a replay. Raises MachineError for those that do not answer."""
     from gnomon.recorder import MachineError
-    from gnomon.recorder.replaying import BeamMeter, beam_pvs
-    from gnomon.recorder.verifying import SystemClock
+    from gnomon.recorder.replaying import BeamMeter, SystemClock, beam_pvs
 
     monitors = [bpm.name for bpm in parts.start.ring.bpms]
     meter = BeamMeter(machine, beam_pvs(parts.specs, monitors), waits.timeout_s, NEW_READINGS_S, SystemClock())
@@ -268,8 +265,7 @@ def _gate(
 ) -> "GatedSteps":
     from gnomon.recorder import ReplayError
     from gnomon.recorder.gating import Rules
-    from gnomon.recorder.replaying import GatedSteps, settle_times
-    from gnomon.recorder.verifying import SystemClock
+    from gnomon.recorder.replaying import GatedSteps, SystemClock, settle_times
 
     if parts.limits is None:
         raise ReplayError("; ".join(parts.missing))

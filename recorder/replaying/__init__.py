@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, load_state
     from gnomon.recorder.replaying.resuming import KeptState, resume, roll_back
     from gnomon.recorder.replaying.step_record import StepRecord, record_of
+    from gnomon.recorder.verifying import SystemClock
 
 __all__ = [
     "LEGEND",
@@ -40,6 +41,7 @@ __all__ = [
     "Status",
     "StepRecord",
     "StepView",
+    "SystemClock",
     "beam_pvs",
     "line_of",
     "load_state",
@@ -59,7 +61,7 @@ _NAMES = {
     "beam_meter": ("BeamMeter", "BeamPvs", "Meter", "beam_pvs"),
     "beam_put_back": ("BeamPutBack",),
     "commands_of_plan": ("PlanCommands",),
-    "correction_gate": ("CorrectionGate", "settle_times"),
+    "correction_gate": ("CorrectionGate", "SystemClock", "settle_times"),
     "gated_steps": ("GatedSteps", "GateRules", "StepView"),
     "live_view": ("LEGEND", "LiveView", "line_of", "steps_table"),
     "rehearsing": ("RehearsalClock", "recorded_state", "rehearse"),

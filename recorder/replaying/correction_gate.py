@@ -20,7 +20,7 @@ from gnomon.recorder.replaying.commands_of_plan import PlanCommands
 from gnomon.recorder.replaying.gated_steps import GatedSteps, StepView
 from gnomon.recorder.verifying import SystemClock, WallClock
 
-__all__ = ["CorrectionGate", "settle_times"]
+__all__ = ["CorrectionGate", "SystemClock", "settle_times"]
 
 #: Time in which every monitor and the tune meter show something new [s].
 NEW_READINGS_S = 15.0
