@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from gnomon.cli import gate_parts, gated_replay, replay
+from gnomon.cli import gate_parts, gated_replay, range_replay, replay
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
 from gnomon.recorder.gating import TokenDesk, arm, verify_audit
 from gnomon.recorder.recorder_errors import AuthorityError
 from gnomon.recorder.recordings import RecordingContent, RecordingFile, RecordingFolder, ReviewKey, seal
-from gnomon.recorder.replaying import Status, load_state
+from gnomon.recorder.replaying import StateFile, Status, load_state
 from unit.cli.commands import gnomon
 from unit.recorder.recordings.samples import make_recording
 from unit.recorder.replaying.limits_for_mls import LIMITS
@@ -61,6 +61,14 @@ class Place:
         self.recordings = RecordingFolder(folder / "recordings")
         self.recordings.add(RecordingFile(recording=self.recording))
 
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put the machine and a predictor that knows it where the command looks for them."""
+        ring, _ = mls()
+        monkeypatch.setattr(replay, "make_machine", lambda: self.machine)
+        predictor = LinearPredictor(document_digest=ring.digest, optics_digest=optics_digest(ring.nominal),
+                                    made_ns=time.time_ns() - 10**9)  # fmt: skip
+        monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: predictor)
+
     def approve(self, reviewer: str = "bob@office") -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -89,11 +97,7 @@ def _zero_orbit() -> list[dict[str, object]]:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     made = Place(tmp_path)
-    ring, _ = mls()
-    monkeypatch.setattr(replay, "make_machine", lambda: made.machine)
-    predictor = LinearPredictor(document_digest=ring.digest, optics_digest=optics_digest(ring.nominal),
-                                made_ns=time.time_ns() - 10**9)  # fmt: skip
-    monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: predictor)
+    made.patch(monkeypatch)
     return made
 
 
@@ -215,34 +219,34 @@ def test_a_beam_that_does_not_come_back_calls_the_operator_with_a_status_of_its_
     assert place.machine.values == place.machine.start
 
 
-def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.approve()
+class KilledError(BaseException):
+    """The process is gone: nothing of it acts any more."""
 
-    class KilledError(BaseException):
-        pass
+
+@pytest.mark.parametrize("option", ["--resume", "--rollback"])
+def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    place.approve()
 
     def die(pv: str, value: float) -> None:
         if len(place.machine.puts) == 2:
             place.machine.values[pv] = value
-            monkeypatch.setattr(gated_replay, "audit_of", None)
-            place.machine.put = kill  # type: ignore[method-assign]
+            monkeypatch.setattr(StateFile, "save", dead)
             raise KilledError
 
-    def kill(*_: object) -> None:
+    def dead(*_: object) -> None:
         raise KilledError
 
-    put = place.machine.put
     place.machine.on_put = die
-    real = gated_replay.audit_of
     with pytest.raises(KilledError):
         place.armed()
-    monkeypatch.setattr(gated_replay, "audit_of", real)
-    place.machine.put = put  # type: ignore[method-assign]
+    monkeypatch.undo()
+    place.patch(monkeypatch)
     place.machine.on_put = lambda pv, value: None
     (path,) = place.state_paths
     assert load_state(path).status.open
-    place("--rollback", path.stem[:13])
-    assert place.machine.values == place.machine.start
+    place(option, path.stem[:13])
+    wanted = [0.2, -0.1] if option == "--resume" else [0.0, 0.0]
+    assert [place.machine.values[pv] for pv in place.pvs] == wanted
 
 
 @pytest.mark.parametrize(
@@ -263,6 +267,11 @@ def test_options_that_do_not_go_together_are_explained(place: Place, words: list
     assert result.exit_code == 2
     assert text in " ".join(result.output.replace("│", " ").split())
     assert not place.machine.puts
+
+
+def test_the_text_for_a_range_names_each_command_that_is_needed() -> None:
+    assert all(word in range_replay.TO_ARM for word in ("gnomon record", "gnomon review", "gnomon replay NAME --arm"))
+    assert gated_replay.NOT_PROTECTION == "the gate is not machine protection"
 
 
 def test_an_unknown_replay_is_told(place: Place) -> None:

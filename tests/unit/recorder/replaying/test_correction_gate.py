@@ -1,11 +1,16 @@
 """Corrections of a machine go through the gate: bounded from the orbit at the start, measured, and put back."""
 
+from dataclasses import replace
+
 import pytest
 
+from gnomon.lattice import Lattice
+from gnomon.propagator import Propagator
 from gnomon.recorder import MachineError, ReplayError
 from gnomon.recorder.apply import MachineTarget, SetStep, apply
 from gnomon.recorder.bounds import optics_digest
 from gnomon.recorder.gating import parse_limits
+from gnomon.recorder.replay_steps import Beam
 from gnomon.recorder.replaying import CorrectionGate, settle_times
 from unit.recorder.fake_machine import ListAudit
 from unit.recorder.replaying.limits_for_mls import LIMITS
@@ -21,6 +26,7 @@ from unit.recorder.replaying.simulated_machine import (
 )
 
 RING, SPECS = mls()
+BEAM = Propagator(RING)(RING.nominal)
 KEYS = [(spec.device, spec.property) for spec in steerers()]
 
 
@@ -36,10 +42,9 @@ def target(machine: SimulatedMachine, limits: str = LIMITS) -> MachineTarget:
     )  # fmt: skip
 
 
-def _flat(lattice: object) -> object:
-    from gnomon.propagator import Propagator
-
-    return Propagator(RING)(RING.nominal)
+def _flat(lattice: Lattice) -> Beam:
+    """A beam that is there whatever is set: the gate is asked here, not the model."""
+    return replace(BEAM, orbit=BEAM.orbit)
 
 
 def test_a_correction_is_made_in_parts_and_measured() -> None:

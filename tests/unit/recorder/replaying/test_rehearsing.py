@@ -19,7 +19,7 @@ from unit.recorder.replaying.simulated_machine import (
 PLAN = make_plan((0, 0.3), (1, -0.2), (0, 0.5))
 
 
-def views(rules: Rules | None = None) -> list:  # type: ignore[type-arg]
+def views(rules: Rules | None = None) -> list:
     gate = make_gate(PLAN, SimulatedMachine(Clock()))
     reading = Reading(np.zeros((len(monitor_names()), 2)), np.array([0.178, 0.232]), 0, 100.0, 5.0)
     state = recorded_state(PLAN, gate.commands, reading, 10**18)
