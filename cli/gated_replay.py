@@ -187,8 +187,7 @@ def _carry_out(
     asked_back: bool = False,
 ) -> None:
     """Run a replay with its audit, its view, its interrupts; then write the report and tell the end."""
-    from gnomon.recorder.gate import GateLimits
-    from gnomon.recorder.replay_execution import ReplayOptions
+    from gnomon.recorder.replay_execution import GateLimits, ReplayOptions
     from gnomon.recorder.replaying import LiveView, ReplayReport, write_report
 
     assert parts.limits is not None, "checked before"
