@@ -1,10 +1,13 @@
 """Common parts of all tests: an EPICS environment that reaches nobody else, free ports, no process left behind."""
 
+import faulthandler
 import gc
 import logging
 import os
 import signal
+import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +23,8 @@ from gnomon.testing.ports import free_ports
 from gnomon.testing.quiet_repeater import QuietRepeater
 
 GRACE_S = 3.0
+# Stacks are shown of a test that takes this long, or up to REARM_S less.
+STACKS_S, REARM_S = 120.0, 20.0
 # Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
 SLOW_S, SERVER_S, UNIT_S = 10.0, 1.0, 0.02
 
@@ -105,8 +110,10 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+ARMED = pytest.StashKey[float]()
 HOMES = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 REPEATER = pytest.StashKey[QuietRepeater]()
+STDERR = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -125,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Nor does any see the user's journals, documents and running servers.
     """
+    config.stash[STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
     import_p4p_without_setuptools()
     import_numba_without_extensions()
     # A shell that runs this in the background ignores Ctrl-C, and so would every program that a test starts.
@@ -152,9 +160,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the repeater port back."""
+    faulthandler.cancel_dump_traceback_later()
     if REPEATER in config.stash:
         config.stash[REPEATER].stop()
         config.stash[HOMES].cleanup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Show all stacks if this test hangs, also in compiled code, which a signal does not interrupt.
+
+    pytest's own `faulthandler_timeout` starts a thread for each test, a thirtieth of what the unit tests take.
+    """
+    now = time.monotonic()
+    if now - item.config.stash.get(ARMED, -REARM_S) >= REARM_S:
+        item.config.stash[ARMED] = now
+        faulthandler.dump_traceback_later(STACKS_S, file=item.config.stash[STDERR])
 
 
 @pytest.fixture(autouse=True)
