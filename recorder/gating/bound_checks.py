@@ -5,12 +5,12 @@ Settings land one by one and supplies ramp, so the bounds are checked before the
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gnomon.lattice import Key
-from gnomon.recorder.bounds import Band, Predicts
+from gnomon.recorder.bounds import Band, Predicts, Reading, values_of
 from gnomon.recorder.gating.band_limits import beyond_limits
 from gnomon.recorder.gating.reasons import Code, Reason
 from gnomon.recorder.gating.resonance_check import check_lines, distance_to_lines
@@ -60,24 +60,48 @@ def check_model(at: Situation, predictor: Predicts) -> ModelResult:
     seen: set[str] = set()
     for when, changes in states_on_the_way(at):
         for band in _bands_at(at, predictor, changes, result):
-            result.bands.append(band)
+            if not result.bands:
+                _compare(at, before_step(band, at.state.reading), "before the step", result)
             for reason in _distrust(at, predictor, band):
                 if reason.text not in seen:
                     seen.add(reason.text)
                     result.reasons.append(reason)
-            margin, reasons = beyond_limits(at, band, when)
-            result.margin = min(result.margin, margin) if not math.isnan(margin) else math.nan
-            result.reasons += reasons
+            _compare(at, band, when, result)
     margin, reasons = check_lines(at.limits.document.tunes, result.bands)
-    result.reasons += reasons
+    if all(np.isfinite(band.upper[band.measured]).all() for band in result.bands):
+        result.reasons += reasons
     result.margin = min(result.margin, margin) if not math.isnan(margin + result.margin) else math.nan
     return result
 
 
+def _compare(at: Situation, band: Band, when: str, result: ModelResult) -> None:
+    result.bands.append(band)
+    if band.distrust and not np.isfinite(band.upper[band.measured]).any():
+        result.margin = math.nan  # the reasons for distrust say it; that nothing is bounded says no more
+        return
+    margin, reasons = beyond_limits(at, band, when)
+    result.margin = min(result.margin, margin) if not math.isnan(margin + result.margin) else math.nan
+    result.reasons += reasons
+
+
+def before_step(band: Band, reading: Reading) -> Band:
+    """Make the band before a step: around the reading itself, as wide as a band on the way.
+
+    What is not measured stays as on the way.
+    """
+    shown = values_of(band, reading)
+    expected = np.where(band.measured, shown, band.expected)
+    return replace(
+        band,
+        expected=expected,
+        lower=np.where(band.measured, shown - (band.expected - band.lower), band.lower),
+        upper=np.where(band.measured, shown + (band.upper - band.expected), band.upper),
+    )
+
+
 def states_on_the_way(at: Situation) -> Iterator[tuple[str, Mapping[Key, float]]]:
-    """Yield each state to check, with its name: start, along the ramp, settings one by one, end."""
+    """Yield each state to check after the start, with its name: along the ramp, settings one by one, end."""
     changes, points = at.command.changes, at.limits.document.bounds.ramp_points
-    yield "before the step", {key: old for key, (old, _) in changes.items()}
     for number in range(1, points + 1):
         part = number / (points + 1)
         yield f"at {100.0 * part:.0f} % of the step", {k: old + part * (new - old) for k, (old, new) in changes.items()}
