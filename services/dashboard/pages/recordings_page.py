@@ -83,7 +83,7 @@ def review_view(found: Reviewed) -> Component:
     facts = [part for title, text in facts_of(found.review, found.file) for part in _fact(title, text)]
     pictures = [
         html.Figure(
-            [html.Figcaption(html.H2(title)), html.Img(src=_source(found, name), alt=title, style={"width": "100%"})],
+            [html.Figcaption(html.H2(title)), html.Img(src=_source(found, name), alt=title, style=_size(name))],
             className="figure picture wide",
         )
         for name, (title, _) in PICTURES.items()
@@ -106,6 +106,11 @@ def review_view(found: Reviewed) -> Component:
 
 def _fact(title: str, text: str) -> list[Component]:
     return [html.Dt(title), html.Dd(printable(text), className="text")]
+
+
+def _size(name: str) -> dict[str, str]:
+    """Choose the size of a picture: those along the ring are as wide as the page."""
+    return {"width": "100%", "maxWidth": "42rem" if name == "tunes" else "100%"}
 
 
 def _source(found: Reviewed, name: str) -> str:
