@@ -17,12 +17,12 @@ import hypothesis
 import psutil
 import pytest
 from debian_programs import running_redis
+from patience import PATIENCE_S, make_clients_patient
 
 from gnomon.cli.light_imports import import_numba_without_extensions, import_p4p_without_setuptools
 from gnomon.testing.ports import free_ports
 from gnomon.testing.quiet_repeater import QuietRepeater
 
-GRACE_S = 3.0
 # Stacks are shown of a test that takes this long, or up to REARM_S less.
 STACKS_S, REARM_S = 120.0, 20.0
 # Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
@@ -92,7 +92,11 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave out all that was imported; walking through it took a tenth of the unit tests."""
+    """Make the clients that tests have imported patient, and let the garbage collector leave out all that was imported.
+
+    Walking through it took a tenth of the unit tests.
+    """
+    make_clients_patient()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
 
@@ -183,11 +187,11 @@ def no_process_left_behind() -> Iterator[None]:
     """Fail the test that started a process and did not end it. Fixtures of wider scope may keep theirs."""
     before = set(_descendants())
     yield
-    _, left = psutil.wait_procs(_children_since(before), timeout=GRACE_S)
+    _, left = psutil.wait_procs(_children_since(before), timeout=PATIENCE_S)
     names = [f"{process.pid} {' '.join(_command_line(process))}" for process in left]
     for process in left:
         process.kill()
-    psutil.wait_procs(left, timeout=GRACE_S)
+    psutil.wait_procs(left, timeout=PATIENCE_S)
     assert not names, f"processes left behind (and killed now): {'; '.join(names)}"
 
 

@@ -9,6 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
+
+#: Tools whose option -w says how long they wait for an answer; others wait so long for more servers.
+_PATIENT = frozenset({"caget", "caput", "cainfo", "pvget", "pvput", "pvinfo", "pvcall"})
 
 
 @cache
@@ -24,12 +28,16 @@ def tools() -> Path:
     return root
 
 
-def run(tool: str, *arguments: str, environment: Mapping[str, str], timeout_s: float = 20.0) -> tuple[str, str]:
-    """Run a tool and return what it prints, errors included. It finds its server by `environment`."""
+def run(tool: str, *arguments: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Run a tool and return what it prints, errors included. It finds its server by `environment`.
+
+    It waits long for an answer unless `-w` is among the arguments.
+    """
     root = tools()
+    patience = [] if "-w" in arguments or tool not in _PATIENT else ["-w", f"{PATIENCE_S:g}"]
     done = subprocess.run(
-        [root / "bin" / tool, *arguments],
+        [root / "bin" / tool, *patience, *arguments],
         env=os.environ | environment | {"LD_LIBRARY_PATH": str(root / "lib")},
-        capture_output=True, text=True, timeout=timeout_s, check=False,
+        capture_output=True, text=True, timeout=2.0 * PATIENCE_S, check=False,
     )  # fmt: skip
     return done.stdout, done.stderr

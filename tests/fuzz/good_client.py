@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import epics
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 PAUSE_S = 0.02
 READING, SETPOINT = "TWIN:TUNEZRP:measX", "TWIN:HS3P2K1RP:setCur"
@@ -29,13 +30,13 @@ def main() -> None:
     context = Context("pva")
     reading, setpoint = epics.PV(READING, auto_monitor=False), epics.PV(SETPOINT, auto_monitor=False)
     works: dict[str, Callable[[], bool]] = {
-        "ca get": lambda: reading.get(timeout=10, use_monitor=False) is not None,
-        "ca put": lambda: setpoint.put(0.01, wait=True, timeout=10) == 1,
-        "pva get": lambda: context.get(READING, timeout=10) is not None,
+        "ca get": lambda: reading.get(timeout=PATIENCE_S, use_monitor=False) is not None,
+        "ca put": lambda: setpoint.put(0.01, wait=True, timeout=PATIENCE_S) == 1,
+        "pva get": lambda: context.get(READING, timeout=PATIENCE_S) is not None,
     }
     times: dict[str, list[float]] = {work: [] for work in works}
     failures: list[str] = []
-    ready = reading.wait_for_connection(10) and setpoint.wait_for_connection(10)
+    ready = reading.wait_for_connection(timeout=PATIENCE_S) and setpoint.wait_for_connection(timeout=PATIENCE_S)
     print("ready" if ready else "no connection", flush=True)
     while not stop.wait(PAUSE_S):
         for name, work in works.items():

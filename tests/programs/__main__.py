@@ -8,6 +8,8 @@ import json
 import os
 import sys
 
+from patience import make_clients_patient
+
 from gnomon.cli.light_imports import import_p4p_without_setuptools
 
 MARK = "RESULT"
@@ -18,7 +20,9 @@ def main(program: str) -> None:
     import_p4p_without_setuptools()
     module, _, function = program.rpartition(".")
     values, named = json.load(sys.stdin)
-    result = getattr(importlib.import_module(module), function)(*values, **named)
+    function_to_run = getattr(importlib.import_module(module), function)
+    make_clients_patient()
+    result = function_to_run(*values, **named)
     print(MARK + json.dumps(result), flush=True)
     os._exit(0)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import epics
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = PATIENCE_S
 
 
 def caget(name: str, **options: Any) -> Any:
     """The value of a PV over Channel Access, None when nobody answers."""
-    return epics.caget(name, timeout=5.0, use_monitor=False, **options)
+    return epics.caget(name, timeout=PATIENCE_S, use_monitor=False, **options)
 
 
 def caput(name: str, value: Any) -> Any:
@@ -47,7 +48,7 @@ def pva_structures() -> Context:
 
 def pvget(name: str) -> Any:
     """The whole structure of a PV over PV Access."""
-    return pva().get(name, timeout=5.0).raw
+    return pva().get(name, timeout=PATIENCE_S).raw
 
 
 def pvput(name: str, value: Any) -> None:
@@ -67,5 +68,5 @@ def tried(name: str, value: Any, accepted: str = "accepted") -> str:
 def ca_severity(name: str) -> int:
     """The alarm severity of a PV over Channel Access."""
     pv = epics.PV(name, form="time", auto_monitor=False)
-    pv.get(timeout=5.0)
+    pv.get(timeout=PATIENCE_S)
     return int(pv.severity)

@@ -15,6 +15,7 @@ import numpy as np
 from bluesky import RunEngine
 from event_model import DocumentNames, schema_validators
 from ophyd_async.plan_stubs import ensure_connected
+from patience import PATIENCE_S
 
 from gnomon import connect
 from gnomon.clients import devices
@@ -176,7 +177,7 @@ def exported(happi: str, ophyd: str) -> dict[str, Any]:
     for face, make in makers.items():
         steerer, monitors, tunes, clock = map(make, (STEERER, "monitors", "tunes", "master_clock"))
         for device in (steerer, monitors, tunes, clock):
-            device.wait_for_connection(timeout=5.0)
+            device.wait_for_connection(timeout=PATIENCE_S)
         engine(bp.rel_scan([monitors, tunes], steerer, -0.05, 0.05, 3))
         at = ring.monitors.names.index(MONITOR)
         units = next(d["data_keys"] for name, d in documents if name == "descriptor")

@@ -15,12 +15,13 @@ from typing import Any
 import epics
 from epics_tools import run
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from programs.faults import MONITOR, OTHER, call
 
 THIRD = "HS4P2D1R"
 #: Puts that hang are given up after this time [s].
-PATIENCE_S = 0.3
+HANGS_S = 0.3
 RULES = {
     "write": "ASG(DEFAULT) { RULE(1,READ) RULE(1,WRITE) }",
     "read": "ASG(DEFAULT) { RULE(1,READ) }",
@@ -100,7 +101,7 @@ class Watched:
             self.told.append(f"pva value {value.value:g}")
             self.stamps["pva"].append(value.timeStamp.secondsPastEpoch + 1e-9 * value.timeStamp.nanoseconds)
 
-    def run(self, tool: str, *more: str, wait_s: float = 5.0) -> tuple[str, str]:
+    def run(self, tool: str, *more: str, wait_s: float = 30.0) -> tuple[str, str]:
         """Run one of EPICS's tools on it: what it prints, errors included."""
         return run(tool, "-w", f"{wait_s}", self.name, *more, environment=self.environment)
 
@@ -110,7 +111,7 @@ class Watched:
         return told
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> bool:
+def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
     """Wait for something."""
     end = time.monotonic() + timeout_s
     while not condition():
@@ -132,11 +133,11 @@ def puts(watched: Watched, value: float) -> list[str]:
     """Put, and put without waiting, over both protocols and by EPICS's tools; read what came of it."""
     name = watched.name
     answers = [
-        tried(lambda: watched.pv.put(value, wait=True, timeout=PATIENCE_S)),
-        tried(lambda: watched.context.put(name, value, timeout=PATIENCE_S)),
-        *(watched.run(tool, f"{value}", wait_s=2.0)[1] for tool in ("caput", "pvput")),
-        tried(lambda: watched.pv.get(use_monitor=False, timeout=2.0)),
-        tried(lambda: watched.context.get(name, timeout=2.0).value),
+        tried(lambda: watched.pv.put(value, wait=True, timeout=HANGS_S)),
+        tried(lambda: watched.context.put(name, value, timeout=HANGS_S)),
+        *(watched.run(tool, f"{value}", wait_s=30.0)[1] for tool in ("caput", "pvput")),
+        tried(lambda: watched.pv.get(use_monitor=False, timeout=PATIENCE_S)),
+        tried(lambda: watched.context.get(name, timeout=PATIENCE_S).value),
         watched.run("cainfo")[0].partition("Access:")[2].partition("\n")[0].strip(),
     ]
     return [re.sub(r"\x1b\[[0-9;]*m|\d+:\d+:\d+\.\d+ *|" + name, "", answer).strip() for answer in answers]
@@ -146,10 +147,10 @@ def hanging(put_to: str, reads: str, context: Context, protocol: str, value: flo
     """Put and wait in vain; then read what the PV shows."""
     if protocol == "ca":
         pv = epics.PV(put_to)
-        pv.wait_for_connection(5.0)
-        return [tried(lambda: pv.put(value, wait=True, timeout=PATIENCE_S)), tried(lambda: epics.PV(reads).get())]
-    waited = tried(lambda: context.put(put_to, value, wait=True, timeout=PATIENCE_S))
-    return [waited.partition(":")[0], tried(lambda: context.get(reads, timeout=2.0).value)]
+        pv.wait_for_connection(timeout=PATIENCE_S)
+        return [tried(lambda: pv.put(value, wait=True, timeout=HANGS_S)), tried(lambda: epics.PV(reads).get())]
+    waited = tried(lambda: context.put(put_to, value, wait=True, timeout=HANGS_S))
+    return [waited.partition(":")[0], tried(lambda: context.get(reads, timeout=PATIENCE_S).value)]
 
 
 def compare(
@@ -167,7 +168,7 @@ def compare(
     found: dict[str, Any] = {}
 
     def told(state: str, complete: Callable[[list[str]], bool]) -> None:
-        until(lambda: all(complete(each.told) for each in both.values()), 40.0)
+        until(lambda: all(complete(each.told) for each in both.values()))
         time.sleep(0.2)  # for what must not come
         found[state] = {server: each.taken() for server, each in both.items()}
 
@@ -199,7 +200,7 @@ def compare(
             answer for protocol in ("ca", "pva") for answer in hanging(third, third, context, protocol, 0.9)
         ]
         call(prefix, do="clear")
-        context.put(other, 0.0, timeout=5.0)
+        context.put(other, 0.0, timeout=PATIENCE_S)
 
         began = time.monotonic()
         late = []
@@ -214,7 +215,7 @@ def compare(
         call(prefix, do="add", kind="connection_lost", device=MONITOR)
         until(lambda: "ca disconnected" in one.told and "pva Disconnected" in one.told)
         found["one lost"] = [line for line in one.taken() if "value" not in line]
-        context.put(other, 0.1, timeout=5.0)  # the beam moves, and nobody sees it there
+        context.put(other, 0.1, timeout=PATIENCE_S)  # the beam moves, and nobody sees it there
         found["others"] = [line for line in both["gnomon"].taken() if "value" not in line]
         call(prefix, do="add", kind="connection_lost")
         ioc.kill()
@@ -234,7 +235,7 @@ def compare(
         until(lambda: all(len(moving.stamps[protocol]) > count for protocol, count in seen.items()))
         until(lambda: any("ca value" in t for t in one.told) and any("pva value" in t for t in one.told))
         found["one back"] = [next(t for t in one.told if f"{p} value" in t).split()[-1] for p in ("ca", "pva")]
-        found["true"] = f"{context.get(one.name, timeout=5.0).value:g}"
+        found["true"] = f"{context.get(one.name, timeout=PATIENCE_S).value:g}"
         found["age_s"] = {p: back_s - moving.stamps[p][count] for p, count in seen.items()}
     finally:
         ioc.kill()

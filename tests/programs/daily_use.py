@@ -5,6 +5,7 @@ from typing import Any
 
 import epics
 import numpy as np
+from patience import PATIENCE_S
 
 from programs.access import caget, caput, pva, pvput, tried
 
@@ -33,7 +34,7 @@ def put_all(puts: list[tuple[str, Any]]) -> list[Any]:
 
 def severity(name: str) -> int:
     """The alarm severity of a PV over Channel Access."""
-    return int(epics.PV("T:" + name).get_timevars(timeout=5.0)["severity"])
+    return int(epics.PV("T:" + name).get_timevars(timeout=PATIENCE_S)["severity"])
 
 
 def value_and_severity(name: str) -> list[Any]:
@@ -46,18 +47,18 @@ def kinds_over_ca(names: list[str]) -> list[list[Any]]:
     rows = []
     for name in names:
         pv = epics.PV("T:" + name, form="ctrl")
-        rows.append([float(pv.get(timeout=5.0)), pv.units or "", pv.type, pv.severity])
+        rows.append([float(pv.get(timeout=PATIENCE_S)), pv.units or "", pv.type, pv.severity])
     return rows
 
 
 def numbers_over_pva(names: list[str]) -> list[float]:
     """Each PV as a number."""
-    return [float(pva().get("T:" + name, timeout=5.0)) for name in names]
+    return [float(pva().get("T:" + name, timeout=PATIENCE_S)) for name in names]
 
 
 def array_over_pva(name: str) -> list[Any]:
     """Type of the items, and how many there are."""
-    value = pva().get("T:" + name, timeout=5.0)
+    value = pva().get("T:" + name, timeout=PATIENCE_S)
     return [str(value.dtype), len(value)]
 
 
@@ -65,7 +66,7 @@ def buffer_after_a_kick(steerer: str, buffer: str, monitors: list[str]) -> list[
     """Type and content of a buffer while a steerer is on, and the positions at the monitors."""
     put(steerer, 0.5)
     pv = epics.PV("T:" + buffer)
-    content = [int(value) for value in pv.get(timeout=5.0)]
+    content = [int(value) for value in pv.get(timeout=PATIENCE_S)]
     found = [pv.type, content, [get(name + ":rdX") for name in monitors]]
     put(steerer, 0.0)
     return found
@@ -96,7 +97,7 @@ def voltages(kilovolts: list[float]) -> list[list[Any]]:
 def switch_over_pva(name: str, state: str, refused: str, value: int) -> list[Any]:
     """Put a state, and one elsewhere that there is not: the first one's number, and what the second put said."""
     pvput("T:" + name, state)
-    return [int(pva().get("T:" + name, timeout=5.0)), tried("T:" + refused, value)]
+    return [int(pva().get("T:" + name, timeout=PATIENCE_S)), tried("T:" + refused, value)]
 
 
 def sweep(setter: str, tunes: list[str], relative: float, harmonic: float) -> list[Any]:
@@ -118,7 +119,7 @@ def multiplex(magnet: str) -> list[Any]:
     """Connect a magnet to the multiplexer, switch its supply off and on, disconnect it: readings; names shown."""
     names: list[str] = []
     pv = epics.PV("T:PMUXZR:name", callback=lambda char_value=None, **_: names.append(char_value))
-    pv.wait_for_connection(5.0)
+    pv.wait_for_connection(timeout=PATIENCE_S)
     time.sleep(0.3)
     before = get(f"{magnet}:im:I")
     put("QSPAZR:set", 2.0)

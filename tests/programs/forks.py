@@ -7,6 +7,7 @@ from typing import Any
 
 import epics
 from p4p.client.thread import Disconnected
+from patience import PATIENCE_S
 
 from gnomon.recorder.recorder_errors import RemoteError
 from gnomon.recorder.remote import call_procedure
@@ -39,7 +40,7 @@ def ask(calls: list[dict[str, str]]) -> list[Any]:
     for call in calls:
         prefix = call.pop("on", "TWIN:")
         try:
-            answers.append(json.loads(call_procedure(prefix + "dt:fork", call, 10.0)))
+            answers.append(json.loads(call_procedure(prefix + "dt:fork", call, PATIENCE_S)))
         except RemoteError as error:
             answers.append(str(error))
     return answers
@@ -59,8 +60,8 @@ def drop_while_connected() -> list[Any]:
 
     fork = epics.PV("WHATIF:HS4P1D1R:set")
     twin = epics.PV("TWIN:HS4P1D1R:rdbk", connection_callback=connection)
-    fork.wait_for_connection(5.0)
-    twin.wait_for_connection(5.0)
+    fork.wait_for_connection(timeout=PATIENCE_S)
+    twin.wait_for_connection(timeout=PATIENCE_S)
     gone, got = threading.Event(), threading.Event()
 
     def event(value: Any) -> None:
@@ -69,22 +70,22 @@ def drop_while_connected() -> list[Any]:
             gone.set()
 
     subscription = pva().monitor("WHATIF:HS4P1D1R:rdbk", event, notify_disconnect=True)
-    got.wait(5.0)
+    got.wait(PATIENCE_S)
     time.sleep(0.2)
     gone.clear()
     seen: list[Any] = [fork.connected, gone.is_set()]
     start = time.monotonic()
-    arguments = ("TWIN:dt:fork", {"do": "drop", "name": "WHATIF"}, 5.0)
+    arguments = ("TWIN:dt:fork", {"do": "drop", "name": "WHATIF"}, PATIENCE_S)
     drop = threading.Thread(target=call_procedure, args=arguments)
     drop.start()
-    while fork.connected and time.monotonic() - start < 3.0:
+    while fork.connected and time.monotonic() - start < PATIENCE_S:
         try:
             fork.put(0.1, timeout=0.05)
             epics.ca.poll(1e-4, 1e-3)
         except (epics.ca.ChannelAccessException, epics.ca.CASeverityException):
             break
     drop.join()
-    while time.monotonic() - start < 3.0 and (fork.connected or not gone.is_set()):
+    while time.monotonic() - start < PATIENCE_S and (fork.connected or not gone.is_set()):
         time.sleep(0.01)
     seen += [time.monotonic() - start, fork.connected, gone.is_set()]
     subscription.close()

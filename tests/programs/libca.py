@@ -7,13 +7,14 @@ from typing import Any
 
 import epics
 from epics import ca
+from patience import PATIENCE_S
 
 FIELDS = ("VAL", "DESC", "EGU", "PREC", "RTYP", "SEVR", "STAT", "HOPR", "LOPR", "DRVH", "DRVL", "HIHI", "LOW")
 
 
 def _connected(name: str) -> Any:
     pv = epics.PV(name, auto_monitor=False, form="time")
-    assert pv.wait_for_connection(5.0), name
+    assert pv.wait_for_connection(timeout=PATIENCE_S), name
     return pv
 
 
@@ -31,8 +32,8 @@ def every_kind() -> dict[str, Any]:
         got[field] = _connected("T:current." + field).get()
     got["long"] = _connected("T:reason.VAL$").get(as_string=True)
     got["severity"] = _connected("T:fixed").get_timevars()["severity"]
-    got["put"] = epics.caput("T:current", 3.0, wait=True, timeout=5)
-    got["refused"] = epics.caput("T:current", float("nan"), wait=True, timeout=5)
+    got["put"] = epics.caput("T:current", 3.0, wait=True, timeout=PATIENCE_S)
+    got["refused"] = epics.caput("T:current", float("nan"), wait=True, timeout=PATIENCE_S)
     return got
 
 
@@ -43,7 +44,7 @@ def reconnect() -> float:
     for number in range(300):
         began = time.perf_counter()
         channel = ca.create_channel(f"T:x{number}", connect=False)
-        assert ca.connect_channel(channel, timeout=10)
+        assert ca.connect_channel(channel, timeout=PATIENCE_S)
         worst = max(worst, time.perf_counter() - began)
         ca.clear_channel(channel)
         ca.flush_io()

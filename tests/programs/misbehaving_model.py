@@ -6,6 +6,7 @@ from typing import Any
 
 import epics
 import psutil
+from patience import PATIENCE_S
 
 from programs.access import pva, pva_structures
 
@@ -22,7 +23,7 @@ class Watch:
         self._subscription = pva_structures().monitor(TUNE, lambda value: self._note("pva", value.alarm.severity))
         self._name = f"TWIN:{steerer}:setCur"
         self.steerer = epics.PV(self._name)
-        self.steerer.wait_for_connection(5.0)
+        self.steerer.wait_for_connection(timeout=PATIENCE_S)
         self.wait(0)
 
     def _over_ca(self, severity: int | None = None, **_: Any) -> None:
@@ -33,7 +34,7 @@ class Watch:
             self._seen[key] = severity
             self._changed.notify_all()
 
-    def wait(self, severity: int, timeout_s: float = 5.0) -> float:
+    def wait(self, severity: int, timeout_s: float = PATIENCE_S) -> float:
         """Wait until both protocols show a severity: how long that took [s]."""
         begin = time.monotonic()
         with self._changed:
@@ -44,7 +45,7 @@ class Watch:
     def put(self, value: float) -> str:
         """Put over PV Access and wait: why it was refused, or nothing."""
         try:
-            pva().put(self._name, value, timeout=8.0)
+            pva().put(self._name, value, timeout=PATIENCE_S)
         except Exception as error:  # noqa: BLE001  whatever the client library tells its user
             return str(error)
         return ""
@@ -52,7 +53,7 @@ class Watch:
 
 def read(name: str) -> Any:
     """A value over PV Access."""
-    return pva_structures().get("TWIN:" + name, timeout=5.0).value
+    return pva_structures().get("TWIN:" + name, timeout=PATIENCE_S).value
 
 
 def bad_then_good(steerer: str, bad: float) -> list[Any]:

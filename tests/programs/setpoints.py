@@ -9,6 +9,7 @@ from typing import Any
 import epics
 from epics import ca, dbr
 from p4p.nt import NTURI
+from patience import PATIENCE_S
 
 from programs.access import caget, pva, pvget, pvput, tried
 
@@ -18,7 +19,7 @@ TUNE = "TWIN:TUNEZR:rdH"
 def value_and_unit(name: str) -> list[Any]:
     """Read the value of a PV and its unit with pyepics."""
     pv = epics.PV(name)
-    return [pv.get(timeout=5.0), pv.units]
+    return [pv.get(timeout=PATIENCE_S), pv.units]
 
 
 def metadata_over_ca(names: list[str]) -> list[list[Any]]:
@@ -26,7 +27,11 @@ def metadata_over_ca(names: list[str]) -> list[list[Any]]:
     rows = []
     for name in names:
         pv = epics.PV(name, form="ctrl")
-        value, control, times = pv.get(timeout=5.0), pv.get_ctrlvars(timeout=5.0), pv.get_timevars(timeout=5.0)
+        value, control, times = (
+            pv.get(timeout=PATIENCE_S),
+            pv.get_ctrlvars(timeout=PATIENCE_S),
+            pv.get_timevars(timeout=PATIENCE_S),
+        )
         row = [
             value,
             pv.severity,
@@ -52,14 +57,14 @@ def orbits_after_puts(currents: list[float]) -> list[list[float]]:
     steerer = epics.PV("TWIN:HS4P1D1R:set")
     x = epics.PV("TWIN:BPMZ6D1R:rdX", auto_monitor=False)
     packed = epics.PV("TWIN:MDIZ2T5G:bdata", auto_monitor=False)
-    steerer.wait_for_connection(5.0)
-    x.get(timeout=5.0)
+    steerer.wait_for_connection(timeout=PATIENCE_S)
+    x.get(timeout=PATIENCE_S)
     rows = []
     for current in currents:
-        status = steerer.put(current, wait=True, timeout=10.0)
-        position = x.get(timeout=5.0, use_monitor=False)
-        buffer = packed.get(timeout=5.0, use_monitor=False, count=2048)
-        table = pva().get("TWIN:ORBITCC:rdBpm", timeout=5.0).value
+        status = steerer.put(current, wait=True, timeout=PATIENCE_S)
+        position = x.get(timeout=PATIENCE_S, use_monitor=False)
+        buffer = packed.get(timeout=PATIENCE_S, use_monitor=False, count=2048)
+        table = pva().get("TWIN:ORBITCC:rdBpm", timeout=PATIENCE_S).value
         rows.append([status, position, float(buffer[1]), float(table.X[1])])
     return rows
 
@@ -67,10 +72,10 @@ def orbits_after_puts(currents: list[float]) -> list[list[float]]:
 def many_puts_without_wait(name: str, values: list[float], last: float) -> None:
     """Put values without waiting, and the last one with."""
     pv = epics.PV(name)
-    pv.wait_for_connection(5.0)
+    pv.wait_for_connection(timeout=PATIENCE_S)
     for value in values:
         pv.put(value)
-    pv.put(last, wait=True, timeout=10.0)
+    pv.put(last, wait=True, timeout=PATIENCE_S)
 
 
 def readings_around_puts(setpoint: str, reading: str, values: list[float]) -> list[list[float]]:
@@ -89,9 +94,9 @@ def readings_around_puts(setpoint: str, reading: str, values: list[float]) -> li
 def try_over_both(setpoint: str, readback: str, value: Any) -> list[Any]:
     """Put what cannot be over both protocols: setpoint and readback afterwards, and what PV Access said."""
     pv = epics.PV(setpoint)
-    pv.wait_for_connection(5.0)
+    pv.wait_for_connection(timeout=PATIENCE_S)
     with suppress(TypeError, ValueError, ca.ChannelAccessException):  # the library itself may not send it
-        pv.put(value, wait=True, timeout=5.0)
+        pv.put(value, wait=True, timeout=PATIENCE_S)
     said = tried(setpoint, value)
     return [caget(setpoint), caget(readback), said]
 
@@ -111,28 +116,28 @@ def status_of_a_put(name: str, value: float) -> list[int]:
     data = (ctypes.c_double * 1)(value)
     ca.libca.ca_array_put_callback(dbr.DOUBLE, 1, channel, data, callback, ctypes.py_object(0))
     ca.flush_io()
-    done.wait(5.0)
+    done.wait(PATIENCE_S)
     return got
 
 
 def lose_the_beam(supply: str) -> list[Any]:
     """Rows of `_look` before, with the supply at 0, later, and at its nominal current again; that current."""
     pv = epics.PV(f"TWIN:{supply}:set")
-    pv.wait_for_connection(5.0)
+    pv.wait_for_connection(timeout=PATIENCE_S)
     nominal = pv.get()
     rows = [_look(supply)]
-    pv.put(0.0, wait=True, timeout=10.0)
+    pv.put(0.0, wait=True, timeout=PATIENCE_S)
     rows.append(_look(supply))
     time.sleep(1.5)
     rows.append(_look(supply))
-    pv.put(nominal, wait=True, timeout=10.0)
+    pv.put(nominal, wait=True, timeout=PATIENCE_S)
     return [*rows, _look(supply), nominal]
 
 
 def _look(supply: str) -> list[Any]:
     tune = pvget(TUNE)
     pv = epics.PV(TUNE, form="time", auto_monitor=False)
-    pv.get(timeout=5.0)
+    pv.get(timeout=PATIENCE_S)
     return [
         tune.value,
         tune.alarm.severity,
@@ -165,7 +170,7 @@ def set_together(procedure: str, names: list[str], values: list[float]) -> str:
 
 def values_over_pva(names: list[str]) -> list[float]:
     """Plain values over PV Access."""
-    return [float(pva().get(name, timeout=5.0)) for name in names]
+    return [float(pva().get(name, timeout=PATIENCE_S)) for name in names]
 
 
 def text_over_pva(name: str) -> str:

@@ -3,6 +3,7 @@
 import random
 
 import epics
+from patience import PATIENCE_S
 
 from programs.access import caput, pva
 from programs.restoring import lattice
@@ -31,8 +32,8 @@ def write_back(lines: list[tuple[str, str]], seed: int, **moved: float) -> str:
     strengths = [line for line in lines if line[0].endswith(":Cm:set")]
     pvs = {name: epics.PV(name, auto_monitor=False) for name, _ in lines}
     for pv in pvs.values():
-        pv.wait_for_connection(10.0)
+        pv.wait_for_connection(timeout=PATIENCE_S)
     put(**moved)
     for name, value in [line for line in lines if line not in strengths] + strengths:
-        pvs[name].put(float(value), wait=True, timeout=5.0)
+        pvs[name].put(float(value), wait=True, timeout=PATIENCE_S)
     return lattice("TWIN:")

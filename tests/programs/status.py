@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import epics
+from patience import PATIENCE_S
 
 from programs.access import ca_severity, caget, caput, pva_structures, pvput, tried
 
@@ -20,7 +21,7 @@ def _get(name: str) -> Any:
 
 
 def _structure(name: str) -> Any:
-    return pva_structures().get("TWIN:" + name, timeout=5.0)
+    return pva_structures().get("TWIN:" + name, timeout=PATIENCE_S)
 
 
 def _severities(name: str) -> list[int]:

@@ -30,7 +30,7 @@ def said(twin: TwinProcess, tool: str, *arguments: str) -> str:
 
 def test_plain_caput_prints_the_new_value_each_time(twin: TwinProcess) -> None:
     for number in range(1, PUTS + 1):
-        new = said(twin, "caput", "-w", "5", STEERER, f"{number / 1000}").splitlines()[-1]
+        new = said(twin, "caput", STEERER, f"{number / 1000}").splitlines()[-1]
         assert new.split() == ["New", ":", STEERER, f"{number / 1000:g}"]
 
 
@@ -57,7 +57,7 @@ def test_caget_of_a_large_number_as_text(twin: TwinProcess) -> None:
 
 def test_common_fields_are_found_at_once(twin: TwinProcess) -> None:
     names = ["PROC", "SCAN", "TIME", "AMSG", "UTAG", "DISP", "DTYP", "ASG", "FLNK", "PINI", "OUT"]
-    lines = said(twin, "caget", "-w", "2", *(f"{STEERER}.{name}" for name in names)).splitlines()
+    lines = said(twin, "caget", *(f"{STEERER}.{name}" for name in names)).splitlines()
     values = {line.split()[0].rpartition(".")[2]: " ".join(line.split()[1:]) for line in lines}
     time, tag = values.pop("TIME"), values.pop("UTAG")
     assert time.startswith("20")
@@ -75,7 +75,7 @@ def test_common_fields_are_found_at_once(twin: TwinProcess) -> None:
 ])  # fmt: skip
 def test_pvget_of_a_field(twin: TwinProcess, field: str, value: str | None) -> None:
     for _ in range(3):  # pvget itself writes <NULL> for the name once in a thousand times
-        output = said(twin, "pvget", "-w", "3", f"{STEERER}.{field}")
+        output = said(twin, "pvget", f"{STEERER}.{field}")
         if not output.startswith("<NULL>"):
             break
     assert output.startswith(f"{STEERER}.{field} ")
@@ -84,12 +84,12 @@ def test_pvget_of_a_field(twin: TwinProcess, field: str, value: str | None) -> N
 
 
 def test_pvget_of_a_part_of_an_array(twin: TwinProcess) -> None:
-    whole = said(twin, "pvget", "-w", "3", "T:beam:orbit:x.VAL[0:3]").split("[", 2)[-1]
+    whole = said(twin, "pvget", "T:beam:orbit:x.VAL[0:3]").split("[", 2)[-1]
     assert whole.count(",") == 3
 
 
 def test_pvput_to_val_is_a_put(twin: TwinProcess) -> None:
-    said(twin, "pvput", "-w", "5", f"{STEERER}.VAL", "0.3")
+    said(twin, "pvput", f"{STEERER}.VAL", "0.3")
     assert said(twin, "caget", "-t", STEERER).split() == ["0.3"]
 
 

@@ -44,10 +44,10 @@ class Served:
         self.client = client_of(where.pva_udp)
 
     def get(self, name: str) -> Any:
-        return self.client.get(self.prefix + name, timeout=10.0)
+        return self.client.get(self.prefix + name)
 
     def put(self, name: str, value: Any) -> None:
-        self.client.put(self.prefix + name, value, timeout=10.0)
+        self.client.put(self.prefix + name, value)
 
     def set(self, **arguments: list[Any]) -> None:
         self.call("dt:set", **arguments)
@@ -59,7 +59,7 @@ class Served:
             for key, value in arguments.items()
         ]
         query = Value(Type([("query", ("S", None, types))], id="epics:nt/NTURI:1.0"), {"query": arguments})
-        self.client.rpc(self.prefix + procedure, query, timeout=10.0)
+        self.client.rpc(self.prefix + procedure, query)
 
     def commands(self) -> list[dict[str, Any]]:
         done = self.process.gnomon("log", "export", "--journal", str(self.process.journal), "-")
@@ -251,7 +251,7 @@ def test_the_relay_would_show_a_put(machine: Machine, protocol: str) -> None:
             assert relay.writes == {"WRITE_NOTIFY": 1}
         else:
             with client_of(relay.port) as client:
-                client.put("HS1PD2R:set", 0.02, timeout=10.0)
+                client.put("HS1PD2R:set", 0.02)
             assert relay.writes["PUT"] >= 1
     finally:
         relay.stop()

@@ -45,21 +45,21 @@ def test_a_shadow_has_the_operation_of_its_machine(ring: str, puts: dict[str, An
         stack.enter_context(TwinProcess(theirs.environment, tmp_path / "m", *options))
         machine = stack.enter_context(reader(theirs))
         for name, value in list(puts.items())[:1]:  # before the shadow comes, and after
-            machine.put(name, value, timeout=10.0)
+            machine.put(name, value)
         stack.enter_context(TwinProcess(ours.environment, tmp_path / "s", *follow, "--machine", ring))
         shadow = stack.enter_context(reader(ours))
 
         def alike() -> bool:
-            found = [(machine.get(n, timeout=10.0), shadow.get("TWIN:" + n, timeout=10.0)) for n in SHOWN[ring]]
+            found = [(machine.get(n), shadow.get("TWIN:" + n)) for n in SHOWN[ring]]
             return all(b.severity == 0 and float(a) == pytest.approx(float(b), rel=1e-9) for a, b in found)
 
         until(alike)
         for name, value in list(puts.items())[1:]:
-            machine.put(name, value, timeout=10.0)
+            machine.put(name, value)
         until(alike)
         for name, value in puts.items():
-            assert float(machine.get(name, timeout=10.0)) == value
-        lattices = machine.get("dt:lattice", timeout=10.0), shadow.get("TWIN:dt:lattice", timeout=10.0)
+            assert float(machine.get(name)) == value
+        lattices = machine.get("dt:lattice"), shadow.get("TWIN:dt:lattice")
         assert str(lattices[0]) == str(lattices[1])
 
 

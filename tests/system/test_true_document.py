@@ -62,15 +62,15 @@ def residual_rms_mm(shadow: Context) -> list[float]:
     """The rms of the residuals in both planes, over sixty readings: one of 28 monitors has a scatter of 13 %."""
     found = []
     for _ in range(60):
-        found.append([float(shadow.get(f"SHADOW:dt:residual:{plane}:rms", timeout=10.0)) for plane in ("x", "y")])
+        found.append([float(shadow.get(f"SHADOW:dt:residual:{plane}:rms")) for plane in ("x", "y")])
         time.sleep(0.1)
     return np.sqrt(np.mean(np.square(found), axis=0)).tolist()
 
 
 def until_compared(shadow: Context) -> None:
     """Wait until the shadow has taken the machine's state and compared its readings."""
-    until(lambda: int(shadow.get("SHADOW:dt:machine:connected", timeout=10.0)) == 3)
-    until(lambda: shadow.get("SHADOW:dt:residual:x:rms", timeout=10.0).severity == 0)
+    until(lambda: int(shadow.get("SHADOW:dt:machine:connected")) == 3)
+    until(lambda: shadow.get("SHADOW:dt:residual:x:rms").severity == 0)
 
 
 @pytest.mark.slow

@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 import epics
+from patience import PATIENCE_S
 
 PREFIX = "T:"
-TIMEOUT_S = 10.0
+TIMEOUT_S = PATIENCE_S
 
 
 @cache

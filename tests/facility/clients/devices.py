@@ -3,10 +3,11 @@
 from typing import Any
 
 import epics
+from patience import PATIENCE_S
 
 from facility.clients.ca import PREFIX
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = PATIENCE_S
 
 
 def over_channel_access(names: list[str]) -> dict[str, list[Any]]:

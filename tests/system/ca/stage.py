@@ -15,6 +15,7 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca.ca_server import CaServer, CaSettings
 from system.fake_sink import FakeSink
+from patience import PATIENCE_S
 
 START_NS = 1_700_000_000_123_456_789
 EPOCH_S = 631_152_000
@@ -113,7 +114,7 @@ class RawClient:
     """Speaks the protocol by the byte, so that nothing is reordered or hidden."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5.0)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self._data = b""
         self.sids: dict[str, int] = {}
         self.rights: dict[str, int] = {}
@@ -128,7 +129,7 @@ class RawClient:
         payload += b"\0" * (-len(payload) % 8)
         self._socket.sendall(HEADER.pack(command, len(payload), data_type, count, first, second) + payload)
 
-    def receive(self, timeout_s: float = 5.0) -> Message | None:
+    def receive(self, timeout_s: float = PATIENCE_S) -> Message | None:
         """The next message, None when none comes in time."""
         self._socket.settimeout(timeout_s)
         try:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.base.protocols import RpcHandler
@@ -85,7 +86,7 @@ class LoopServer:
         async def run() -> Result:
             return function(*arguments)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10.0)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
     @property
     def connected(self) -> int:
@@ -140,7 +141,7 @@ def procedure(arguments: dict[str, Any], client: Client) -> Future[Any]:
     return future
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+def wait_for(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
     """Tell whether the condition comes true in time."""
     end = time.monotonic() + timeout_s
     while not (true := condition()) and time.monotonic() < end:

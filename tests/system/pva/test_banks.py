@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from p4p.client.thread import Context, Disconnected, RemoteError
 from p4p.nt import NTURI
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.protocols import PutReply
@@ -95,7 +96,7 @@ def test_the_same_names_can_come_back_and_clients_with_them(served: Served) -> N
             bank = _bank("F:")
             _publish(bank, number)
             served.server.add(bank, FakeSink(bank))
-            assert wait_for(lambda number=number: values[-1:] == [number], 10.0)  # type: ignore[misc]
+            assert wait_for(lambda number=number: values[-1:] == [number])  # type: ignore[misc]
             served.server.remove(bank)
 
 
@@ -132,7 +133,7 @@ def test_banks_come_and_go_while_clients_write_and_others_publish(served: Served
                     continue
 
     def read(context: Context) -> None:
-        assert context.get("T:count", timeout=2.0).value == 0
+        assert context.get("T:count", timeout=PATIENCE_S).value == 0
 
     threads = [threading.Thread(target=write) for _ in range(3)]
     for thread in threads:
@@ -151,5 +152,5 @@ def test_banks_come_and_go_while_clients_write_and_others_publish(served: Served
     for future in waiting:
         future.set_result(PutReply(True))
     for thread in threads:
-        thread.join(5.0)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()

@@ -9,6 +9,7 @@ import pytest
 from p4p import Type, Value
 from p4p.client.thread import Context, RemoteError
 from p4p.nt import NTURI
+from patience import PATIENCE_S
 
 from system.pva.stage import Served
 
@@ -38,7 +39,7 @@ def test_a_failure_reaches_the_caller_in_our_words(client: Context) -> None:
 def test_the_command_line_client_works(served: Served) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "p4p.client.cli", "--raw", "rpc", "T:call", "device=Q1PDR"]
     environ = os.environ | dict(served.endpoint.client_variables)
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert "{'device': 'Q1PDR'}" in done.stdout, done.stderr
     assert done.returncode == 0
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 from p4p.client.thread import Context, RemoteError
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.config import AccessConfig
@@ -49,7 +50,7 @@ def qsrv() -> Iterator[Context]:
         with Context("pva", conf=environment, useenv=False, nt=False) as context:
             yield context
     finally:
-        process.communicate(b"exit()\n", timeout=10)
+        process.communicate(b"exit()\n", timeout=PATIENCE_S)
 
 
 def publish(bank: Bank, values: dict[str, Any], time_ns: int = START_NS) -> None:
@@ -99,7 +100,7 @@ def content(value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_field_has_the_structure_that_qsrv_gives_it(qsrv: Context, client: Context, name: str) -> None:
-    theirs, ours = qsrv.get(name, timeout=10.0), client.get(name, timeout=5.0)
+    theirs, ours = qsrv.get(name), client.get(name)
     assert ours.getID() == theirs.getID()
     assert fields_of(ours.type().aspy()) == fields_of(theirs.type().aspy())
     expected, found = content(theirs), content(ours)
@@ -213,7 +214,7 @@ def test_limits_beyond_the_type_of_a_field_are_the_widest_that_it_has() -> None:
     endpoint = server.start()
     try:
         with Served(bank, FakeSink(bank), server, endpoint).context(nt=False) as context:
-            assert context.get("W:n.DRVH", timeout=5.0)["value"] == 2**31 - 1
-            assert context.get("W:n.HIHI", timeout=5.0)["display.limitLow"] == -(2**31)
+            assert context.get("W:n.DRVH")["value"] == 2**31 - 1
+            assert context.get("W:n.HIHI")["display.limitLow"] == -(2**31)
     finally:
         server.stop()

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from conftest import EpicsPorts
+from conftest import EpicsPorts, free_port
 from p4p import Type, Value
 from p4p.client.thread import Context, RemoteError
+from patience import PATIENCE_S
 
 from gnomon.ioc.wire.pva_framing import FIRST, LAST, Command, header, message, string
 from system.pva.stage import wait_for
@@ -28,12 +29,17 @@ pytestmark = pytest.mark.slow  # servers and commands started one by one
 HELLO = message(Command.VALIDATION, struct.pack(">IHH", 0x10000, 0x7FFF, 0) + string("anonymous") + b"\xff")
 DEEP = "record[queueSize=1000]field()"
 MB = 1e6
+#: Its connection, the one to pvxs, and the end of pvxs.
+DESCRIPTORS_OF_A_CLIENT = 3
+#: Of the times after which the server gives a client up, a test has those that it is about.
+NEVER = {"handshake_s": 3600.0, "stalled_s": 3600.0}
 
 
 class GuardedServer:
     """The process of `guarded_server.py`."""
 
     def __init__(self, ports: EpicsPorts, folder: Path, **limits: Any) -> None:
+        limits = NEVER | limits
         self.log = folder / "guard.log"
         self._stderr = self.log.open("a")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("EPICS_")}
@@ -50,7 +56,7 @@ class GuardedServer:
         began = time.monotonic()
         self.process.terminate()
         try:
-            self.process.wait(30.0)
+            self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
             self.process.wait()
@@ -77,7 +83,7 @@ class GuardedServer:
         sock = socket.socket()
         if receive_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        sock.settimeout(10.0)
+        sock.settimeout(PATIENCE_S)
         sock.connect(("127.0.0.1", self.port))
         if hello:
             sock.sendall(HELLO)
@@ -106,48 +112,58 @@ def start(epics_ports: EpicsPorts, tmp_path: Path) -> Iterator[Start]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def in_peace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedServer]:
+    """A server that nobody attacks."""
+    server = GuardedServer(EpicsPorts(free_port(), free_port(), free_port()), tmp_path_factory.mktemp("in_peace"))
+    yield server
+    server.stop()
+
+
 class Reader:
-    """A client that reads now and then meanwhile: it must not notice."""
+    """A client that reads now and then meanwhile: it must not notice. Another one reads from a server in peace."""
 
     QUIET = 40
 
-    def __init__(self, server: GuardedServer) -> None:
-        self._server = server
-        self._took: list[float] = []
+    def __init__(self, server: GuardedServer, in_peace: GuardedServer) -> None:
+        self._servers = (server, in_peace)
+        self._took: tuple[list[float], list[float]] = ([], [])
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._threads = [
+            threading.Thread(target=self._run, args=pair) for pair in zip(self._servers, self._took, strict=True)
+        ]
 
-    def _run(self) -> None:
-        with self._server.context() as context:
+    def _run(self, server: GuardedServer, took: list[float]) -> None:
+        with server.context() as context:
             context.get("G:x1")
             while not self._stop.is_set():
                 began = time.perf_counter()
                 context.get("G:x1")
-                self._took.append(time.perf_counter() - began)
+                took.append(time.perf_counter() - began)
                 time.sleep(0.01)
 
     def __enter__(self) -> "Reader":
-        self._thread.start()
-        assert wait_for(lambda: len(self._took) >= self.QUIET)
+        for thread in self._threads:
+            thread.start()
+        assert wait_for(lambda: min(map(len, self._took)) >= self.QUIET)
+        for took in self._took:
+            took.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert wait_for(lambda: min(map(len, self._took)) >= self.QUIET)
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def noticed_nothing(self) -> bool:
-        """Nearly all reads took less than 50 ms, or no longer than before by far.
-
-        Where other work has the processors, nothing can be told.
-        """
-        if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-            return True
-        quiet, meanwhile = self._took[: self.QUIET], self._took[self.QUIET :]
-        return not meanwhile or bool(np.percentile(meanwhile, 99) < max(0.05, 5.0 * max(quiet)))
+        """Nine of ten reads took less than 50 ms, or not much longer than from the server that was left in peace."""
+        meanwhile, in_peace = (float(np.percentile(took, 90)) for took in self._took)
+        return meanwhile < max(0.05, 5.0 * in_peace)
 
 
-def _is_closed(sock: socket.socket, within_s: float) -> bool:
+def _is_closed(sock: socket.socket, within_s: float = PATIENCE_S) -> bool:
     """Tell whether the server hangs up, whatever it says before."""
     sock.settimeout(within_s)
     try:
@@ -160,14 +176,14 @@ def _is_closed(sock: socket.socket, within_s: float) -> bool:
     return True
 
 
-def test_a_size_bomb_is_turned_away_at_its_header(start: Start) -> None:
+def test_a_size_bomb_is_turned_away_at_its_header(start: Start, in_peace: GuardedServer) -> None:
     server = start()
     before = server.memory
-    with Reader(server) as reader:
+    with Reader(server, in_peace) as reader:
         for command in (Command.PUT, Command.SEARCH, Command.CREATE_CHANNEL, Command.ECHO, Command.VALIDATION):
             sock = server.connect()
             sock.sendall(struct.pack(">BBBBI", 0xCA, 2, 0x80, command, 2**32 - 1) + bytes(64))
-            assert _is_closed(sock, 4.0), command
+            assert _is_closed(sock), command
     assert server.memory - before < 20 * MB
     assert reader.noticed_nothing
 
@@ -222,7 +238,7 @@ def test_bytes_of_another_protocol_end_the_connection(start: Start, sent: bytes)
     server = start(handshake_s=1.0)
     sock = server.connect(hello=False)
     sock.sendall(sent)
-    assert _is_closed(sock, 4.0)
+    assert _is_closed(sock)
 
 
 def test_garbage_costs_one_line_a_second(start: Start) -> None:
@@ -234,25 +250,25 @@ def test_garbage_costs_one_line_a_second(start: Start) -> None:
     for _ in range(100):
         with server.connect() as sock:
             sock.sendall(message(Command.MESSAGE, b"\xff\xff"))
-            _is_closed(sock, 1.0)
-    seconds = time.monotonic() - began
+            _is_closed(sock)
     server.stop()
+    seconds = time.monotonic() - began
     lines = server.log.read_text().splitlines()
     assert 1 <= len(lines) <= seconds + 2
     assert all("was disconnected" in line for line in lines)
 
 
-def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start) -> None:
+def test_stalled_readers_of_an_array_cost_little_and_are_dropped(start: Start, in_peace: GuardedServer) -> None:
     server = start(stalled_s=2.0)
-    with Reader(server) as reader:
+    with Reader(server, in_peace) as reader:
         before = server.memory
         stalled = [subscribed(server, "G:wave") for _ in range(10)]
         peak = 0.0
-        end = time.monotonic() + 6.0
-        while time.monotonic() < end:
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and not lines_of(server, "has read nothing"):
             peak = max(peak, server.memory)
             time.sleep(0.05)
-        assert all(_is_closed(sock, 4.0) for sock in stalled)
+        assert all(_is_closed(sock) for sock in stalled)
     assert peak - before < 50 * MB
     assert reader.noticed_nothing
 
@@ -282,15 +298,15 @@ def _sid(sock: socket.socket) -> int:
 
 
 def test_a_thousand_idle_connections_cost_little_and_one_more_is_refused(start: Start) -> None:
-    server = start(max_connections=1500, max_connections_per_address=1000, handshake_s=60.0)
+    server = start(max_connections=1500, max_connections_per_address=1000)
     with server.context() as context:
         context.get("G:x1")
         before, files = server.memory, server.descriptors
         idle = [server.connect() for _ in range(999)]
         assert wait_for(lambda: server.descriptors >= files + 2 * 999)
         extra = server.connect(hello=False)
-        assert _is_closed(extra, 4.0)
-        context.put("G:set", 1.0, timeout=2.0)
+        assert _is_closed(extra)
+        context.put("G:set", 1.0)
         assert server.memory - before < 50 * MB
         for sock in idle:
             sock.close()
@@ -306,10 +322,10 @@ def test_slow_handshakes_and_slow_messages_are_ended(start: Start) -> None:
     unfinished.sendall(message(Command.AUTHNZ, bytes(1000))[:500])
     fine = server.connect()
     began = time.monotonic()
-    assert _is_closed(silent, 4.0)
-    assert _is_closed(halfway, 4.0)
-    assert _is_closed(unfinished, 4.0)
-    assert 0.5 < time.monotonic() - began < 4.5  # by default they are given five seconds
+    assert _is_closed(silent)
+    assert _is_closed(halfway)
+    assert _is_closed(unfinished)
+    assert time.monotonic() - began > 0.5
     assert not _is_closed(fine, 0.2)
 
 
@@ -336,7 +352,7 @@ def test_too_many_subscriptions_end_the_connection(start: Start) -> None:
         sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, operation, 0x08) + b"\x80\x00\x00"))
     assert not _is_closed(sock, 0.2)
     sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 99, 0x08) + b"\x80\x00\x00"))
-    assert _is_closed(sock, 4.0)
+    assert _is_closed(sock)
 
 
 def test_a_client_may_write_for_ever_within_its_limits(start: Start) -> None:
@@ -366,7 +382,7 @@ def test_clients_that_vanish_in_the_middle_of_a_put_leave_nothing(start: Start) 
         context.put("G:set", 2.0)
 
 
-def test_a_flood_of_searches_leaves_time_for_others(start: Start) -> None:
+def test_a_flood_of_searches_leaves_time_for_others(start: Start, in_peace: GuardedServer) -> None:
     server = start()
     stop = threading.Event()
     names = b"".join(struct.pack(">I", i) + string(f"no:such:{i}") for i in range(80))
@@ -381,7 +397,9 @@ def test_a_flood_of_searches_leaves_time_for_others(start: Start) -> None:
                 time.sleep(0.001)
 
     thread = threading.Thread(target=flood)
-    with Reader(server) as reader:  # connected before: the system drops searches where a flood fills its buffer
+    with Reader(
+        server, in_peace
+    ) as reader:  # connected before: the system drops searches where a flood fills its buffer
         thread.start()
         try:
             time.sleep(2.0)
@@ -401,7 +419,7 @@ def test_clients_come_back_after_a_restart(start: Start) -> None:
         values.clear()
         again = start()
         assert (again.port, again.broadcast_port) == (server.port, server.broadcast_port)
-        assert wait_for(lambda: bool(values), 40.0)
+        assert wait_for(lambda: bool(values))
 
 
 def test_arrays_and_bursts_pass_whole(start: Start) -> None:
@@ -478,7 +496,7 @@ def test_a_put_in_segments_sets_what_was_sent_and_a_search_between_them_ends_the
         body = put_of(sid, 2.5)[8:]
         sock.sendall(message(Command.PUT, body[:12], FIRST) + between + message(Command.PUT, body[12:], LAST))
         if between:
-            assert _is_closed(sock, 4.0)
+            assert _is_closed(sock)
         else:
             received(sock, Command.PUT)
     with server.context() as context:
@@ -508,7 +526,7 @@ def test_a_call_whose_first_segment_is_empty_is_inspected_too(start: Start) -> N
         peak, end = before, time.monotonic() + 1.0
         while time.monotonic() < end:
             peak = max(peak, server.memory)
-        assert _is_closed(sock, 4.0)
+        assert _is_closed(sock)
         assert peak - before < 20 * MB
 
 
@@ -518,7 +536,7 @@ def test_a_queue_without_end_is_refused_by_name(start: Start) -> None:
     request = b"\x80\x00\x01" + string("record") + b"\x80\x00\x01" + string("_options") + b"\x80\x00\x02"
     request += string("pipeline") + b"\x60" + string("queueSize") + b"\x60" + string("true") + string("2147483648")
     sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, 1, 0x88) + request + struct.pack(">I", 1)))
-    assert _is_closed(sock, 4.0)
+    assert _is_closed(sock)
     reason = "asked for a queue of 2.14748e+09 updates; the limit is 10000"
     assert wait_for(lambda: reason in server.log.read_text())
 
@@ -526,7 +544,7 @@ def test_a_queue_without_end_is_refused_by_name(start: Start) -> None:
 @pytest.mark.parametrize("asks", ["GET", "GET_FIELD", "ECHO"])
 def test_requests_whose_answers_are_not_read_wait(start: Start, asks: str) -> None:
     """The answers to all of them are 1.6 GB of values, 6 MB of types, 80 MB of echoes."""
-    server = start(stalled_s=60.0)
+    server = start()
     sock, sid = opened(server, "G:wave", receive_bytes=4096)
     one = {
         "GET": b"".join(message(Command.GET, struct.pack(">IIB", sid, i, 0)) for i in range(1, 2001)),
@@ -548,10 +566,10 @@ def test_requests_whose_answers_are_not_read_wait(start: Start, asks: str) -> No
         peak = max(peak, server.memory)
         time.sleep(0.01)
     assert peak - before < 40 * MB
-    sock.settimeout(10.0)
+    sock.settimeout(PATIENCE_S)
     reader = threading.Thread(target=received, args=(sock, *[Command[asks]] * 20))
     reader.start()
-    reader.join(10.0)
+    reader.join(PATIENCE_S)
     assert not reader.is_alive()  # and go on when they are read
 
 
@@ -564,7 +582,7 @@ def test_channels_that_never_existed_and_end_do_not_make_room_for_more(start: St
     received(sock, *[Command.CREATE_CHANNEL] * 20)
     assert not _is_closed(sock, 0.2)
     sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, 99) + string("G:x99")))
-    assert _is_closed(sock, 4.0)
+    assert _is_closed(sock)
     sock = (
         server.connect()
     )  # while channels that there are make room when they end, and names that nobody has take none
@@ -591,8 +609,8 @@ def test_puts_that_are_refused_and_cancelled_cost_one_line_a_second(start: Start
             sock.sendall(put_of(sid, 1.0) + end)
         time.sleep(0.05)
         sock.close()
-    seconds = time.monotonic() - began
     server.stop()
+    seconds = time.monotonic() - began
     lines = server.log.read_text().splitlines()
     assert 1 <= len(lines) <= seconds + 2
     assert all("may not write G:set" in line or "was disconnected" in line for line in lines)
@@ -606,9 +624,9 @@ def test_names_that_nobody_has_cost_one_line_a_second(start: Start) -> None:
         name = "G:nobody" if number % 2 else "\n\x1b"
         sock.sendall(message(Command.CREATE_CHANNEL, struct.pack(">HI", 1, number) + string(name)))
     received(sock, *[Command.CREATE_CHANNEL] * 200)
-    seconds = time.monotonic() - began
     sock.close()
     server.stop()
+    seconds = time.monotonic() - began
     assert len(server.log.read_text().splitlines()) <= seconds + 2
 
 
@@ -620,8 +638,8 @@ def test_a_procedure_that_fails_costs_one_line_a_second_and_the_client_is_told(s
         for _ in range(50):
             with pytest.raises(RemoteError, match="cannot do"):
                 context.rpc("G:call", argument)
-    seconds = time.monotonic() - began
     server.stop()
+    seconds = time.monotonic() - began
     text = server.log.read_text()
     assert "Traceback" not in text
     assert 1 <= len(text.splitlines()) <= seconds + 2
@@ -642,8 +660,8 @@ def test_connections_that_cannot_be_accepted_cost_one_line_a_second(start: Start
         for sock in socks:
             sock.close()
         server.check_serving()
-        seconds = time.monotonic() - began
-    server.stop()
+        server.stop()
+    seconds = time.monotonic() - began
     lines = server.log.read_text().splitlines()
     assert any("no connection can be accepted" in line for line in lines)
     assert not any("was not connected" in line for line in lines)  # they wait; one that is hung up on comes back late
@@ -654,30 +672,35 @@ def lines_of(server: GuardedServer, text: str) -> list[str]:
     return [line for line in server.log.read_text().splitlines() if text in line]
 
 
-def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thinned_out(start: Start) -> None:
-    server = start(max_clients_bytes=2**26, max_waiting_bytes=2**20, stalled_s=60.0)
-    with Reader(server) as reader, server.context() as context:
+def test_readers_that_are_each_within_their_limits_and_too_many_together_are_thinned_out(
+    start: Start, in_peace: GuardedServer
+) -> None:
+    server = start(max_clients_bytes=2**26, max_waiting_bytes=2**20)
+    with Reader(server, in_peace) as reader, server.context() as context:
         values: list[float] = []
         with context.monitor("G:x1", lambda value: values.append(value.value)):
-            before = server.memory
+            assert wait_for(lambda: bool(values))
+            before, files = server.memory, server.descriptors
             stalled = [subscribed(server, "G:wave") for _ in range(100)]  # 180 MB, were it not for the budget
-            peak, end = 0.0, time.monotonic() + 6.0
-            while time.monotonic() < end:
+            peak, end = 0.0, time.monotonic() + PATIENCE_S
+            while time.monotonic() < end and not lines_of(server, "the most of all"):
                 peak = max(peak, server.memory)
                 time.sleep(0.05)
-            gone = sum(_is_closed(sock, 0.01) for sock in stalled)
+            assert wait_for(lambda: server.memory - before < 80 * MB)
+            time.sleep(1.0)  # none of those that are left takes more than its share later
+            left = (server.descriptors - files) / DESCRIPTORS_OF_A_CLIENT
             seen = len(values)
             assert wait_for(lambda: len(values) > seen + 10)  # who reads is not disconnected
             assert server.memory - before < 80 * MB
     assert peak - before < 200 * MB  # all of them fill up within a second, sooner than it can be seen
-    assert 0 < gone < 100
+    assert 0 < left < len(stalled)
     assert lines_of(server, "the most of all")
     assert all("guard.max_clients_bytes is 64 MiB" in line for line in lines_of(server, "holds about"))
     assert reader.noticed_nothing
 
 
 def test_a_deep_queue_that_is_never_acknowledged_is_ended_when_it_has_taken_too_much(start: Start) -> None:
-    server = start(max_clients_bytes=2**26, stalled_s=60.0)
+    server = start(max_clients_bytes=2**26)
     with server.context() as context:
         context.get("G:x1")
         before = server.memory
@@ -690,7 +713,7 @@ def test_a_deep_queue_that_is_never_acknowledged_is_ended_when_it_has_taken_too_
         while time.monotonic() < end and not lines_of(server, "the most of all"):
             peak = max(peak, server.memory)
             time.sleep(0.05)
-        assert _is_closed(sock, 30.0)
+        assert _is_closed(sock)
         assert peak - before < 200 * MB
         context.put("G:set", 3.0)
         assert wait_for(lambda: server.memory - before < 60 * MB)
@@ -710,7 +733,7 @@ def test_many_operations_of_many_clients_are_within_one_budget(start: Start) -> 
                     sock.sendall(message(Command.MONITOR, struct.pack(">IIB", sid, i, 0x08) + b"\x80\x00\x00"))
                     if not (i + 1) % 100:
                         received(sock, *[Command.MONITOR] * 100)
-        assert wait_for(lambda: bool(lines_of(server, "the most of all")), 60.0)
+        assert wait_for(lambda: bool(lines_of(server, "the most of all")))
         server.check_serving()
         assert server.memory - before < 80 * MB
         assert any(not _is_closed(sock, 0.05) for sock in socks)

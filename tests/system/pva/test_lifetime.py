@@ -8,6 +8,7 @@ import weakref
 import numpy as np
 import pytest
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
@@ -31,7 +32,7 @@ def test_three_thousand_pvs_start_at_once_and_stop_at_once() -> None:
     running, stopping = time.process_time(), time.perf_counter()
     server.stop()
     assert running - started < 0.5
-    assert time.perf_counter() - stopping < 5.0
+    assert time.perf_counter() - stopping < PATIENCE_S
 
 
 def test_a_taken_port_is_reported_and_the_server_still_found() -> None:
@@ -81,7 +82,7 @@ def test_stopping_disconnects_clients_and_starting_again_brings_them_back() -> N
         second = _server(again)
         second.start()
         try:
-            assert context.get("T:current", timeout=10.0) == 0.0
+            assert context.get("T:current") == 0.0
         finally:
             second.stop()
 
@@ -110,11 +111,14 @@ def test_a_running_server_is_found_by_name(served: Served) -> None:
 
 def test_names_that_exist_are_found_in_time_among_thousands(served: Served) -> None:
     names = [f"X:{i:05}:a-rather-long-name" for i in range(3000)] + ["T:mode"]
-    started = time.monotonic()
     addresses = search_addresses("PVA", ("127.0.0.1",), {})
-    found = find_pva_servers(names, addresses, served.endpoint.broadcast_port, timeout_s=2.0)
+    for timeout_s in (2.0, 10.0, 30.0):  # longer where other work has the processors
+        started = time.monotonic()
+        found = find_pva_servers(names, addresses, served.endpoint.broadcast_port, timeout_s)
+        assert time.monotonic() - started < timeout_s + PATIENCE_S
+        if found:
+            break
     assert list(found) == ["T:mode"]
-    assert time.monotonic() - started < 30.0
 
 
 def test_two_servers_on_one_port_are_both_found(served: Served) -> None:
@@ -124,7 +128,10 @@ def test_two_servers_on_one_port_are_both_found(served: Served) -> None:
     second = server_of(bank, settings=Settings(port=0, broadcast_port=port))
     second.start()
     try:
-        assert set(find_pva_servers(["T:current", "U:other"], ["127.0.0.1"], port)) == {"T:current", "U:other"}
+        assert set(find_pva_servers(["T:current", "U:other"], ["127.0.0.1"], port, PATIENCE_S)) == {
+            "T:current",
+            "U:other",
+        }
     finally:
         second.stop()
 
@@ -132,4 +139,4 @@ def test_two_servers_on_one_port_are_both_found(served: Served) -> None:
 def test_the_absence_of_servers_is_known_within_the_time() -> None:
     started = time.monotonic()
     assert find_pva_servers(["T:current"], ["127.0.0.1:9", "nowhere.invalid"], timeout_s=0.3) == {}
-    assert time.monotonic() - started < 10.0
+    assert time.monotonic() - started < PATIENCE_S

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from system.pva.stage import Served, wait_for
 
@@ -37,7 +38,7 @@ def qsrv(epics_ports: EpicsPorts, tmp_path: Path) -> Iterator[Context]:
         with Context("pva", conf=environment, useenv=False, nt=False) as context:
             yield context
     finally:
-        process.communicate(b"exit()\n", timeout=10)
+        process.communicate(b"exit()\n", timeout=PATIENCE_S)
 
 
 def test_types_are_those_of_an_ioc(served: Served, client: Context, qsrv: Context) -> None:
@@ -46,7 +47,7 @@ def test_types_are_those_of_an_ioc(served: Served, client: Context, qsrv: Contex
         "T:orbit": "Q:floats", "T:names": "Q:strings",
     }  # fmt: skip
     theirs: list[Any] = []
-    assert wait_for(lambda: _answers(qsrv, list(pairs.values()), theirs), 10.0)
+    assert wait_for(lambda: _answers(qsrv, list(pairs.values()), theirs))
     for name, expected in zip(pairs, theirs, strict=True):
         ours = client.get(name)
         assert ours.getID() == expected.getID()
@@ -55,7 +56,7 @@ def test_types_are_those_of_an_ioc(served: Served, client: Context, qsrv: Contex
 
 def _answers(context: Context, names: list[str], values: list[Any]) -> bool:
     try:
-        values[:] = context.get(names, timeout=1.0)
+        values[:] = context.get(names, timeout=5.0)
     except TimeoutError:
         return False
     return True
