@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from gnomon.ioc.servers.ca.ca_server import CaServer, CaSettings
 from system.fake_sink import FakeSink
-from patience import PATIENCE_S
 
 START_NS = 1_700_000_000_123_456_789
 EPOCH_S = 631_152_000
@@ -63,7 +63,7 @@ class Served:
         return server
 
     def run(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10.0)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def stop(self) -> None:
         self.run(self.server.stop())

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from caproto import DBR_TYPES
 from conftest import EpicsPorts, free_port
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import AlarmLimits, Kind, PvSpec
 from gnomon.ioc.servers.ca import dbr
@@ -104,7 +105,7 @@ def ours(served: Served) -> Iterator[RawClient]:
 
 
 def connected(port: int) -> RawClient:
-    end = time.monotonic() + 20.0
+    end = time.monotonic() + PATIENCE_S
     while True:
         try:
             return RawClient(port)

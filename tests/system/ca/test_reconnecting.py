@@ -4,6 +4,7 @@ import select
 import socket
 
 from conftest import EpicsPorts
+from patience import PATIENCE_S
 
 from system.ca.libca import run_libca
 from system.ca.stage import CLEAR, HEADER, RawClient, Served
@@ -22,7 +23,7 @@ def test_the_answer_to_a_search_follows_the_end_of_the_circuit(served: Served) -
             client.send(CLEAR, first=client.sids["T:current"], second=0)
             searching.send(question)
             client._socket.shutdown(socket.SHUT_WR)
-            readable, _, _ = select.select([searching], [], [], 5.0)
+            readable, _, _ = select.select([searching], [], [], PATIENCE_S)
             assert readable
             searching.recv(100)
             client._socket.settimeout(0.0)
@@ -32,4 +33,6 @@ def test_the_answer_to_a_search_follows_the_end_of_the_circuit(served: Served) -
 
 
 def test_libca_connects_at_once_each_time(served: Served, epics_ports: EpicsPorts) -> None:
-    assert run_libca("reconnect", epics_ports) < 1.0
+    times = run_libca("reconnect", epics_ports)
+    # One that is not answered asks again after a second. A busy computer may be late with a few.
+    assert sum(time < 1.0 for time in times) > 0.9 * len(times)

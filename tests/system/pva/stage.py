@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -139,11 +138,3 @@ def procedure(arguments: dict[str, Any], client: Client) -> Future[Any]:
     else:
         future.set_result(repr(dict(sorted(arguments.items()))))
     return future
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
-    """Tell whether the condition comes true in time."""
-    end = time.monotonic() + timeout_s
-    while not (true := condition()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return true

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from p4p.client.thread import Context, Disconnected, RemoteError
 from p4p.nt import NTURI
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.protocols import PutReply
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.pva.settings import PvaError
-from system.pva.stage import START_NS, FakeSink, Served, procedure, wait_for
+from system.pva.stage import START_NS, FakeSink, Served, procedure
 
 
 def _bank(prefix: str, n: int = 40) -> Bank:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from p4p import _logger_level_set
 from p4p.client.thread import Context
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.pva.doorbell import Doorbell
 from gnomon.ioc.servers.pva.pvxs_log import quieten
-from system.pva.stage import START_NS, FakeSink, Served, server_of, wait_for
+from system.pva.stage import START_NS, FakeSink, Served, server_of
 
 N = 100
 WARNINGS = 30

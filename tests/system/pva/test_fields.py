@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from conftest import EpicsPorts, free_port
 from p4p.client.thread import Context, RemoteError
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.base.config import AccessConfig
 from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.servers.access import AccessRules
 from system.ca.test_as_soft_ioc import DATABASE, SPECS, VALUES
-from system.pva.stage import START_NS, FakeSink, Served, server_of, wait_for
+from system.pva.stage import START_NS, FakeSink, Served, server_of
 from system.pva.test_types import fields_of
 
 pytest.importorskip("pvxslibs", reason="QSRV to compare with comes with pvxslibs")

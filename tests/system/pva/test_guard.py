@@ -19,10 +19,9 @@ import pytest
 from conftest import EpicsPorts, free_port
 from p4p import Type, Value
 from p4p.client.thread import Context, RemoteError
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.ioc.wire.pva_framing import FIRST, LAST, Command, header, message, string
-from system.pva.stage import wait_for
 
 pytestmark = pytest.mark.slow  # servers and commands started one by one
 

@@ -9,11 +9,11 @@ import time
 import psutil
 import pytest
 from p4p import listRefs
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.ioc.servers.pva.search_messages import search_datagrams
 from gnomon.ioc.wire.pva_framing import Command, message, string
-from system.pva.stage import Served, wait_for
+from system.pva.stage import Served
 from system.pva.test_guard import HELLO, MB, Start, start, subscribed
 
 pytestmark = pytest.mark.slow  # servers and commands started one by one

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from p4p.client.thread import Context
+from patience import wait_for
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.ioc.outputs.bank import Bank, Severity, Status
-from system.pva.stage import START_NS, Served, server_of, wait_for
+from system.pva.stage import START_NS, Served, server_of
 
 DEEP = "record[queueSize=1000]field()"
 

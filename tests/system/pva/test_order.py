@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from p4p.client.thread import Context, RemoteError
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.ioc.base.protocols import PutFuture, PutReply
-from system.pva.stage import START_NS, Served, wait_for
+from system.pva.stage import START_NS, Served
 
 DELAY_S = 0.2
 

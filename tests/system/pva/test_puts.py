@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from p4p.client.thread import Context, RemoteError
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
 from gnomon.ioc.base.protocols import PutFuture, PutReply
-from system.pva.stage import START_NS, Served, wait_for
+from system.pva.stage import START_NS, Served
 
 
 def test_put_completes_after_what_it_caused_is_published(served: Served, client: Context) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts
 from p4p.client.thread import Context
-from patience import PATIENCE_S
+from patience import PATIENCE_S, wait_for
 
-from system.pva.stage import Served, wait_for
+from system.pva.stage import Served
 
 pytest.importorskip("pvxslibs", reason="QSRV to compare with comes with pvxslibs")
 
