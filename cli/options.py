@@ -78,7 +78,10 @@ def check_seconds(value: float | None) -> float | None:
 
 
 Timeout = Annotated[
-    float, typer.Option(callback=check_seconds, help="Wait at most this long for the server's answer [s].")
+    float,
+    typer.Option(
+        envvar="GNOMON_TIMEOUT", callback=check_seconds, help="Wait at most this long for the server's answer [s]."
+    ),
 ]
 Pvs = Annotated[
     str | None,

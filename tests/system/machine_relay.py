@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from patience import PATIENCE_S
+
 #: Commands of a client that make a server do something, by protocol.
 CA_WRITES = {4: "WRITE", 19: "WRITE_NOTIFY"}
 PVA_WRITES = {11: "PUT", 12: "PUT_GET", 14: "ARRAY", 16: "PROCESS", 20: "RPC"}
@@ -67,7 +69,7 @@ class Relay:
     def stop(self) -> None:
         self._stopped = True
         self._wake.send(b"x")
-        self._thread.join(5.0)
+        self._thread.join(PATIENCE_S)
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -132,7 +134,7 @@ class Relay:
     def _connect(self) -> None:
         shadow, _ = self._listener.accept()
         try:
-            machine = socket.create_connection(("127.0.0.1", self._machine_tcp), timeout=1.0)
+            machine = socket.create_connection(("127.0.0.1", self._machine_tcp), timeout=PATIENCE_S)
         except OSError:
             shadow.close()
             return

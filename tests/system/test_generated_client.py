@@ -15,6 +15,7 @@ import httpx
 import pytest
 from conftest import EpicsPorts, free_port
 from debian_programs import MAY_NOT_SKIP, debian_program
+from patience import PATIENCE_S
 
 import gnomon
 from system.services_process import until_ready
@@ -85,7 +86,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with TwinProcess(ports.environment, folder, "--machine", "mls", "--prefix", "T:") as twin:
         environment = twin.environment | {"GNOMON_SERVICES_TOKEN": TOKEN}
         with serving(environment) as url:
-            (folder / "openapi.json").write_bytes(httpx.get(f"{url}/openapi.json", trust_env=False).content)
+            (folder / "openapi.json").write_bytes(
+                httpx.get(f"{url}/openapi.json", trust_env=False, timeout=PATIENCE_S).content
+            )
             places = ("-i", "openapi.json", "-o", "client")
             generated = subprocess.run(
                 [java, "-XX:TieredStopAtLevel=1", "-jar", jar, *GENERATOR, *QUICKLY, *places],

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from conftest import EpicsPorts, free_port
 from epics_tools import run
+from patience import PATIENCE_S
 
 import gnomon
 from gnomon.clients.errors import NotFoundError, RefusedError
@@ -165,7 +166,7 @@ def test_ctrl_c_and_a_closed_pipe_leave_nothing_behind(twin: TwinProcess, protoc
             command(twin, "put", f"{STEERER}={time.time() % 1:.6f}")
         else:
             process.send_signal(number)
-        process.wait(20.0)
+        process.wait(PATIENCE_S)
         assert process.stderr.read() == b""
         assert process.returncode == (0 if number else process.returncode)
         process.stderr.close()
@@ -200,7 +201,7 @@ def test_procedures_answer_with_fields_that_command_lines_print(twin: TwinProces
     printed, complaint = run("pvcall", *arguments, environment=twin.environment)
     assert re.search(r"string lattice_id [0-9a-f]{20}\n", printed), complaint
     cli = [sys.executable, "-W", "ignore", "-m", "p4p.client.cli", "rpc", *arguments]
-    done = subprocess.run(cli, env=twin.environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(cli, env=twin.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert "('sequence', " in done.stdout
 

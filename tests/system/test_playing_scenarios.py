@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import psutil
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.testing.scenarios import OwnServer
 from programs.running import python_path
@@ -26,7 +27,7 @@ steps:
     fault: {kind: abandon, device: "Q1P*"}
   - put: {"HS1P2K1RP:setCur": 0.1}
   - start: application
-  - until: {condition: "HS1P2K1RP:rdCur > 0.05", within_s: 20}
+  - until: {condition: "HS1P2K1RP:rdCur > 0.05", within_s: 60}
   - wait_s: 60
 """
 READY = "done        start the application"
@@ -47,7 +48,7 @@ def test_a_scenario_that_is_ended_by_sigterm_leaves_nothing_behind(tmp_path: Pat
             time.sleep(0.05)
         sleeping = [p for p in psutil.Process(player.pid).children() if p.cmdline()[:1] == ["sleep"]]
         player.send_signal(signal.SIGTERM)
-        assert player.wait(30.0) == 128 + signal.SIGTERM, printed.read_text()
+        assert player.wait(PATIENCE_S) == 128 + signal.SIGTERM, printed.read_text()
         said = printed.read_text()
         assert len(sleeping) == 1
         assert not sleeping[0].is_running()
@@ -68,7 +69,7 @@ def test_a_scenario_that_is_ended_by_sigterm_leaves_nothing_behind(tmp_path: Pat
 
 def test_a_server_is_started_for_a_scenario_and_ends_with_it(tmp_path: Path) -> None:
     scenario = tmp_path / "made.yaml"
-    steps = '  - start: application\n  - finish: {within_s: 20}\n  - expect_application: {printed: "SCENARIO:"}\n'
+    steps = '  - start: application\n  - finish: {within_s: 60}\n  - expect_application: {printed: "SCENARIO:"}\n'
     text = SCENARIO.partition("steps:")[0] + "ring: {machine: mls}\nsteps:\n" + steps
     scenario.write_text(text, encoding="utf-8")
     done = subprocess.run(

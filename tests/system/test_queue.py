@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bluesky_queueserver import ZMQCommSendThreads
 from conftest import EpicsPorts, free_port
+from patience import PATIENCE_S
 
 import gnomon
 from gnomon.db.machine_files import find_document
@@ -57,7 +58,9 @@ class Queue:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.client = ZMQCommSendThreads(zmq_server_address=f"tcp://127.0.0.1:{port}", timeout_recv=5000)
+        self.client = ZMQCommSendThreads(
+            zmq_server_address=f"tcp://127.0.0.1:{port}", timeout_recv=int(1000 * PATIENCE_S)
+        )
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         found: dict[str, Any] = self.client.send_message(method=method, params=parameters)

@@ -13,6 +13,7 @@ import pytest
 from conftest import EpicsPorts, free_port
 from p4p import Type, Value
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from programs import access
 from system.machine_relay import Relay
@@ -22,7 +23,7 @@ INVALID = 3
 
 #: After the network is cut, what depends on it is INVALID within this time [s]: 2 to 3.5 s, and more where
 #: other programs leave the servers little time to compute.
-NOTICED_S = 12.0
+NOTICED_S = PATIENCE_S
 
 
 def ports() -> EpicsPorts:
@@ -105,7 +106,7 @@ class Shadow(Served):
         return float(np.abs(self.get("ORBITCC:rdPos") - self.machine.get("ORBITCC:rdPos")).max())
 
 
-def until(condition: Callable[[], bool], timeout_s: float) -> float:
+def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> float:
     """Wait for a condition; the time that it took."""
     began = time.monotonic()
     while not condition():
@@ -143,7 +144,7 @@ def shadows(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(params=["ca", "pva"])
 def shadow(request: pytest.FixtureRequest, shadows: dict[str, Shadow]) -> Shadow:
     found = shadows[request.param]
-    until(lambda: found.shows("followed") and found.equals_machine(), 30.0)
+    until(lambda: found.shows("followed") and found.equals_machine())
     return found
 
 
@@ -157,7 +158,7 @@ def test_a_shadow_begins_with_the_machines_state_and_follows_its_puts(machine: M
     machine.put("Q1PDR:set", 218.8)
     machine.set(names=["HS1PD1R:set", "VS3P2T5R:set"], values=[0.1, -0.1])
     machine.put("Q1M1D1R:Cm:set", 2.44)
-    until(shadow.equals_machine, 10.0)
+    until(shadow.equals_machine)
     last = shadow.commands()[-1]  # what the machine does in one go may come together, or in pieces
     assert last["note"] == "follow"
     assert "TWIN:Q1M1D1R:Cm:set" in [change["pv"] for change in last["changes"]]
@@ -166,10 +167,10 @@ def test_a_shadow_begins_with_the_machines_state_and_follows_its_puts(machine: M
 def test_an_offset_of_a_monitor_of_the_machine_shows_as_residual(machine: Machine, shadow: Shadow) -> None:
     names = list(shadow.get("dt:orbit:names"))
     at = names.index("BPMZ6D1R")
-    until(lambda: shadow.get("dt:residual:x").severity == 0 and abs(shadow.get("dt:residual:x")).max() < 1e-6, 15.0)
+    until(lambda: shadow.get("dt:residual:x").severity == 0 and abs(shadow.get("dt:residual:x")).max() < 1e-6)
     machine.set(devices=["BPMZ6D1R"], properties=["offset_x"], values=[1e-4])
     try:
-        until(lambda: abs(shadow.get("dt:residual:x")[at] + 0.1) < 1e-6, 15.0)
+        until(lambda: abs(shadow.get("dt:residual:x")[at] + 0.1) < 1e-6)
         assert abs(np.delete(shadow.get("dt:residual:x"), at)).max() < 1e-6
         assert abs(shadow.get("dt:residual:y")).max() < 1e-6
         assert shadow.get("dt:residual:x:where").raw.value == "BPMZ6D1R"
@@ -185,7 +186,7 @@ def test_an_offset_of_a_monitor_of_the_machine_shows_as_residual(machine: Machin
 def test_a_cut_network_makes_outputs_invalid_and_the_shadow_catches_up_by_itself(
     machine: Machine, shadow: Shadow
 ) -> None:
-    until(lambda: shadow.get("dt:residual:x").severity == 0, 5.0)
+    until(lambda: shadow.get("dt:residual:x").severity == 0)
     before = shadow.get("dt:residual:x").timestamp
     shadow.relay.cut()
     try:
@@ -207,9 +208,9 @@ def test_a_cut_network_makes_outputs_invalid_and_the_shadow_catches_up_by_itself
         machine.put("Q1PDR:set", 218.9)
     finally:
         shadow.relay.mend()
-    until(lambda: shadow.shows("followed") and shadow.equals_machine(), 30.0)
+    until(lambda: shadow.shows("followed") and shadow.equals_machine())
     assert shadow.get("Q1PDR:set").severity == 0
-    until(lambda: shadow.get("dt:residual:x").severity == 0 and abs(shadow.get("dt:residual:x")).max() < 1e-6, 15.0)
+    until(lambda: shadow.get("dt:residual:x").severity == 0 and abs(shadow.get("dt:residual:x")).max() < 1e-6)
 
 
 def test_no_road_leads_from_the_shadow_to_the_machine(machine: Machine, shadow: Shadow) -> None:
@@ -232,7 +233,7 @@ def test_no_road_leads_from_the_shadow_to_the_machine(machine: Machine, shadow: 
     shadow.put("dt:active", 0)
     shadow.put("dt:active", 1)
     shadow.put("par:mode", "shadow")
-    until(lambda: shadow.shows("followed") and shadow.equals_machine(), 30.0)
+    until(lambda: shadow.shows("followed") and shadow.equals_machine())
     assert machine.get("dt:lattice").raw.value == state
     assert not [c for c in machine.commands() if c["user"].startswith("shadow")]
     assert shadow.relay.writes == {}
@@ -268,7 +269,7 @@ def test_a_machine_that_is_killed_and_started_again_is_found_by_its_shadows(
     try:
         machine.put("HS4P1D1R:set", 0.05)
         for shadow in shadows.values():
-            until(lambda shadow=shadow: shadow.shows("followed") and shadow.equals_machine(), 30.0)  # type: ignore[misc]
+            until(lambda shadow=shadow: shadow.shows("followed") and shadow.equals_machine())  # type: ignore[misc]
             assert shadow.relay.writes == {}
     finally:
         machine.process.stop()  # it belongs to this test

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EpicsPorts
+from patience import PATIENCE_S
 
 from gnomon.ioc.shadow.client.ca_link import CaLink
 from gnomon.ioc.shadow.link import INVALID, Update
@@ -60,7 +61,7 @@ def ioc(tmp_path: Path, epics_ports: EpicsPorts) -> Iterator["subprocess.Popen[b
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30.0
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         await asyncio.sleep(0.02)

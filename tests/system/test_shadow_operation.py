@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import EpicsPorts, free_port
 from p4p.client.thread import Context
+from patience import PATIENCE_S
 
 from system.twin_process import TwinProcess
 
@@ -66,5 +67,5 @@ def test_a_shadow_has_the_operation_of_its_machine(ring: str, puts: dict[str, An
 def until(condition: Callable[[], bool]) -> None:
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < 15.0, "it did not happen in time"
+        assert time.monotonic() - began < PATIENCE_S, "it did not happen in time"
         time.sleep(0.05)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import uvicorn
 from conftest import free_port
+from patience import PATIENCE_S
 from tiled.catalog import in_memory
 from tiled.client import from_uri
 from tiled.config import Authentication
@@ -83,7 +84,7 @@ def test_serve_shows_all_runs_and_new_ones_as_they_come_to_who_has_the_token(tmp
             client.create_container("x")
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30.0) == 0
+        assert process.wait(PATIENCE_S) == 0
         process.stdout.close()
 
 

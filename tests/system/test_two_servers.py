@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EpicsPorts, free_port
+from patience import PATIENCE_S
 
 from programs import access, restoring
 from system.twin_process import TwinProcess
@@ -139,10 +140,10 @@ def test_the_log_follows_a_running_server(twin: TwinProcess, tmp_path: Path) -> 
         try:
             time.sleep(2.0)
             recorded(twin, ("HS4P1T1R:set", 0.123))
-            end = time.monotonic() + 10.0
+            end = time.monotonic() + PATIENCE_S
             while "0.123" not in out.read_text() and time.monotonic() < end:
                 time.sleep(0.1)
         finally:
             follower.terminate()
-            follower.wait(5.0)
+            follower.wait(PATIENCE_S)
     assert "0.123" in out.read_text()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from patience import PATIENCE_S
+
 from programs.__main__ import MARK
 from programs.running import python_path
 
@@ -37,7 +39,7 @@ class TwinProcess:
         ready: bool = True,
         program: Sequence[str] = GNOMON,
     ) -> None:
-        self.environment = os.environ | environment | homes(folder)
+        self.environment = os.environ | {"GNOMON_TIMEOUT": f"{PATIENCE_S:g}"} | environment | homes(folder)
         self.journal = folder / f"{environment['EPICS_CA_SERVER_PORT']}.journal"
         self.log = folder / f"{environment['EPICS_CA_SERVER_PORT']}.log"
         self._stderr = self.log.open("w")
@@ -69,11 +71,11 @@ class TwinProcess:
         raise AssertionError(f"not ready: {self.lines}, {self.log.read_text()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the exit status. Raises TimeoutExpired when it has not ended after 30 s."""
+        """Send a signal; the exit status. Raises TimeoutExpired when it has not ended after `READY_S`."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(30.0)
+            return self.process.wait(READY_S)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
