@@ -28,20 +28,23 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_command(path: Path, soak: bo
     chance = random.Random(20)
     acknowledged = 0
     for _ in range(runs):
-        acknowledged = max(acknowledged, acknowledged_before_kill(path, chance.uniform(0.0, 0.15)))
+        acknowledged = max(
+            acknowledged, acknowledged_before_kill(path, chance.randrange(10), chance.uniform(0.0, 0.05))
+        )
         check_whole(path, acknowledged)
     assert acknowledged > runs, "too slow to have been killed while writing"
 
 
-def acknowledged_before_kill(path: Path, after_s: float) -> int:
+def acknowledged_before_kill(path: Path, after: int, after_s: float) -> int:
     writing = command("journals", "endless", str(path))
     with subprocess.Popen(writing, stdout=subprocess.PIPE, text=True, env=environment()) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
+        lines = [writer.stdout.readline() for _ in range(after)]
         time.sleep(after_s)
         writer.send_signal(signal.SIGKILL)
         # A number that was cut off by the kill has not been acknowledged.
-        lines = [line for line in writer.stdout if line.endswith("\n")]
+        lines += [line for line in writer.stdout if line.endswith("\n")]
     return int(lines[-1]) if lines else 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EpicsPorts, free_port
+from patience import PATIENCE_S
 
 from fault.misbehaving_server import CRASH, HANG, LATE, SPIN, STEERER
 from gnomon.lattice import Outcome
@@ -17,9 +18,9 @@ pytestmark = pytest.mark.slow  # servers and commands started one by one
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("misbehaving_server.py"))]
 
-#: A second is promised. A test machine does other things too, so this is only less than what the slow model takes; one
-#: that hangs or spins never ends [s].
-ALLOWED_S = 3.5
+#: A second is promised, and printed; a test machine does other things too [s]. The model that is too slow would be done
+#: after 4 s, and nothing would ever be INVALID; one that hangs or spins never ends.
+ALLOWED_S = PATIENCE_S
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EpicsPorts
+from patience import PATIENCE_S
 
 from system.twin_process import TwinProcess
 
@@ -28,14 +29,16 @@ def test_a_killed_server_loses_no_acknowledged_command(epics_ports: EpicsPorts, 
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
-            time.sleep(seed.uniform(1.5, 2.5))
+            assert client.stdout is not None
+            told = [client.stdout.readline() for _ in range(seed.randint(15, 60))]
+            time.sleep(seed.uniform(0.0, 0.01))
             assert server.process.poll() is None
             server.process.send_signal(signal.SIGKILL)
-            server.process.wait(5.0)
+            server.process.wait(PATIENCE_S)
             time.sleep(0.1)
             client.kill()
-            output, _ = client.communicate()
-            acknowledged += [int(line) / 1000 for line in output.split()]
+            told += client.communicate()[0].splitlines()
+            acknowledged += [int(line) / 1000 for line in told]
             exported = server.gnomon("log", "export", "--journal", str(journal), "-")
             assert exported.returncode == 0, exported.stderr
     rows = [json.loads(line) for line in exported.stdout.splitlines()]

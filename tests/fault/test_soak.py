@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from fault.soak.oracle import FOUND, Judge, LostBeam, Seen
 from fault.soak.plan import MAKERS, Targets
@@ -35,7 +36,7 @@ SOAK_S, SHORT_S = 3600.0, 45.0
 #: Part of that for which it goes on before, so that what is made once is there, and the least time for that [s].
 BEFORE, BEFORE_S = 0.125, 15.0
 #: Both servers are healthy so long after all faults are cleared [s].
-RECOVER_S = 10.0
+RECOVER_S = PATIENCE_S
 #: A process may have grown by so much [MB, open files, threads]. A computation that hangs has a model of its own, of
 #: 15 MB for BESSY II, and the C library keeps the memory of the first few.
 MEMORY_MB, FILES, THREADS = 60.0, 10, 5
@@ -55,11 +56,12 @@ def test_every_kind_of_fault_is_in_the_mix() -> None:
 
 
 def test_a_stale_value_is_one_that_is_valid_and_old() -> None:
-    judge = Judge({"x": 4.0})
+    judge = Judge({"x": 4.0, "z": 4.0})
     judge.look({"x": Seen(1.0, 0, 100.0), "y": Seen(1.0, 0, 0.0)}, 103.0)
     judge.look({"x": Seen(1.0, 3, 50.0)}, 200.0)
+    judge.look({"x": Seen(1.0, 0, 100.0), "z": Seen(1.0, 0, 102.0)}, 110.0)  # the server is late with everything
     assert not judge.complaints
-    judge.look({"x": Seen(1.0, 2, 99.0)}, 104.0)
+    judge.look({"x": Seen(1.0, 2, 99.0), "z": Seen(1.0, 0, 104.0)}, 104.0)
     judge.stopped({"x": Seen(1.0, 3, 0.0), "y": Seen(1.0, 0, 0.0)}, "its source is silent")
     assert judge.complaints == [
         "x is valid with a time stamp 5.0 s old",
@@ -71,10 +73,10 @@ def test_a_stale_value_is_one_that_is_valid_and_old() -> None:
 def test_readings_that_stay_valid_without_a_beam_are_found() -> None:
     lost = LostBeam()
     none, stays = {FOUND: Seen(0.0, 0, 0.0)}, {"x": Seen(1.0, 0, 0.0), "y": Seen(1.0, 3, 0.0)}
-    looks = [lost.still_valid(none | stays, 0.5 * n) for n in range(8)]
+    looks = [lost.still_valid(none | stays, 0.5 * n, 0.5 * n) for n in range(8)]
     assert [list(found) for found in looks] == [[]] * 6 + [["x"]] * 2
-    assert not lost.still_valid({FOUND: Seen(1.0, 0, 0.0)} | stays, 4.0)
-    assert not lost.still_valid(none | stays, 4.5)
+    assert not lost.still_valid({FOUND: Seen(1.0, 0, 0.0)} | stays, 4.0, 4.0)
+    assert not lost.still_valid(none | stays, 4.5, 4.5)
 
 
 @pytest.mark.slow(90)
@@ -168,7 +170,7 @@ def client(server: Server, program: Callable[..., Any], *arguments: object) -> "
 
 def told_by(program: "subprocess.Popen[str]") -> dict[str, Any]:
     """Wait for a client program, and read what it returned."""
-    out, complaint = program.communicate(timeout=60.0)
+    out, complaint = program.communicate(timeout=3.0 * PATIENCE_S)
     lines = [line for line in out.splitlines() if line.startswith(MARK)]
     assert lines, complaint[-3000:]
     told: dict[str, Any] = json.loads(lines[-1].removeprefix(MARK))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EpicsPorts
+from patience import PATIENCE_S
 
 from programs import access, endless_puts
 from system.twin_process import TwinProcess
@@ -24,7 +25,7 @@ def test_pv_access_clients_that_vanish_amid_puts_leave_a_server_that_answers(
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         for _ in range(12 if soak else 4):
             command = [sys.executable, "-m", "programs.endless_puts", "vanish", STEERER]
-            subprocess.run(command, env=server.client_environment, timeout=30, check=True)
+            subprocess.run(command, env=server.client_environment, timeout=2.0 * PATIENCE_S, check=True)
         assert server.client(access.caget, TUNE) > 0.0
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
@@ -35,7 +36,7 @@ def test_channel_access_clients_that_vanish_amid_puts_leave_no_traceback(
 ) -> None:
     with TwinProcess(epics_ports.environment, tmp_path, "--machine", "mls") as server:
         for i in range(60):
-            with socket.create_connection(("127.0.0.1", epics_ports.ca), timeout=5) as client:
+            with socket.create_connection(("127.0.0.1", epics_ports.ca), timeout=PATIENCE_S) as client:
                 name = b"TWIN:HS3P2K1RP:setCur\0\0\0"
                 client.sendall(HEADER.pack(0, 0, 0, 13, 0, 0) + HEADER.pack(18, len(name), 0, 0, 1, 13) + name)
                 reply = b""

@@ -11,9 +11,11 @@ from contextlib import ExitStack
 import psutil
 import pytest
 from conftest import EpicsPorts, free_port
+from patience import PATIENCE_S, wait_for
 
 from fuzz.ca_messages import CREATE, EVENT_ADD, SEARCH, VERSION, WRITE_NOTIFY, message
 from gnomon.recorder.reader import Reader
+from system.ca.test_guard import Guarded
 from system.twin_process import TwinProcess
 
 READING = b"TWIN:TUNEZRP:measX\0"
@@ -21,8 +23,10 @@ SETPOINT = b"TWIN:HS1P2K1RP:setCur\0"
 HELLO = message(VERSION, count=13)
 MASK = struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0)
 
-#: What a good client may wait on a machine that does other things too [s], and memory that may come [bytes].
-PATIENCE_S, GROWTH = 1.0, 50e6
+#: What nine of ten reads of a good client may take, on top of what they take from a server in peace [s], and memory
+#: that may come [bytes].
+WAIT_S, GROWTH = 0.2, 50e6
+LEAST_READS = 20
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +43,26 @@ def twin(ports: EpicsPorts, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.fixture(scope="module")
+def in_peace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A server that nobody attacks."""
+    server = Guarded(free_port(), tmp_path_factory.mktemp("in_peace") / "log")
+    yield server
+    server.stop()
+
+
 class GoodClient:
     """Reads one PV over one connection again and again, and remembers how long each took."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, name: bytes) -> None:
         self.times: list[float] = []
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20.0)
-        self._socket.sendall(HELLO + message(CREATE, READING, first=1, second=13))
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self._socket.sendall(HELLO + message(CREATE, name, first=1, second=13))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        time.sleep(0.3)
-        self._socket.recv(4096)
+        received = b""
+        while len(received) < 48:  # version, rights, channel
+            received += self._socket.recv(4096)
 
     def _run(self) -> None:
         while not self._stop.wait(0.005):
@@ -64,43 +77,36 @@ class GoodClient:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(20.0)
+        self._thread.join(PATIENCE_S)
         self._socket.close()
 
-    def p99(self) -> float:
-        assert len(self.times) > 20
-        return sorted(self.times)[int(0.99 * (len(self.times) - 1))]
+    def p90(self) -> float:
+        return sorted(self.times)[int(0.9 * (len(self.times) - 1))]
 
 
-def during(twin: TwinProcess, ports: EpicsPorts, work: Callable[[], None]) -> None:
+def during(twin: TwinProcess, ports: EpicsPorts, in_peace: Guarded, work: Callable[[], None]) -> None:
     """Do something to the server, and see that a good client hardly noticed and the memory is as before."""
     process = psutil.Process(twin.process.pid)
-    with GoodClient(ports.ca) as client:
+    with GoodClient(in_peace.port, b"G:count\0") as other, GoodClient(ports.ca, READING) as client:
         before = process.memory_info().rss
         work()
         grown = process.memory_info().rss - before
-        time.sleep(0.2)
-    print(
-        f"p99 of a good client {1e3 * client.p99():.1f} ms over {len(client.times)} reads, memory {grown / 1e6:+.1f} MB"
-    )
-    assert client.p99() < PATIENCE_S
+        assert wait_for(lambda: min(len(client.times), len(other.times)) > LEAST_READS)
+    p90_s = client.p90()
+    print(f"p90 of a good client {1e3 * p90_s:.1f} ms of {len(client.times)} reads, memory {grown / 1e6:+.1f} MB")
+    assert p90_s < WAIT_S + 5.0 * other.p90()
     assert grown < GROWTH
     assert twin.process.poll() is None
     assert "Traceback" not in twin.log.read_text()
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=20.0)
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
 
 
-def wait_until(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
-    end = time.monotonic() + patience_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
-
-
-def test_a_thousand_idle_clients_cost_little_and_leave_nothing(twin: TwinProcess, ports: EpicsPorts) -> None:
+def test_a_thousand_idle_clients_cost_little_and_leave_nothing(
+    twin: TwinProcess, ports: EpicsPorts, in_peace: Guarded
+) -> None:
     process = psutil.Process(twin.process.pid)
     files = process.num_fds()
 
@@ -113,11 +119,11 @@ def test_a_thousand_idle_clients_cost_little_and_leave_nothing(twin: TwinProcess
                     client.sendall(message(EVENT_ADD, MASK, 20, 1, 1, 1))
             time.sleep(1.0)
 
-    during(twin, ports, crowd)
-    assert wait_until(lambda: process.num_fds() <= files + 5)
+    during(twin, ports, in_peace, crowd)
+    assert wait_for(lambda: process.num_fds() <= files + 5)
 
 
-def test_storms_of_connections_leave_no_files_open(twin: TwinProcess, ports: EpicsPorts) -> None:
+def test_storms_of_connections_leave_no_files_open(twin: TwinProcess, ports: EpicsPorts, in_peace: Guarded) -> None:
     process = psutil.Process(twin.process.pid)
     files = process.num_fds()
 
@@ -129,11 +135,13 @@ def test_storms_of_connections_leave_no_files_open(twin: TwinProcess, ports: Epi
                 if number % 8 == 0:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    during(twin, ports, storm)
-    assert wait_until(lambda: process.num_fds() <= files + 5)
+    during(twin, ports, in_peace, storm)
+    assert wait_for(lambda: process.num_fds() <= files + 5)
 
 
-def test_clients_that_vanish_amid_puts_leave_their_puts_in_the_journal(twin: TwinProcess, ports: EpicsPorts) -> None:
+def test_clients_that_vanish_amid_puts_leave_their_puts_in_the_journal(
+    twin: TwinProcess, ports: EpicsPorts, in_peace: Guarded
+) -> None:
     def vanish() -> None:
         for number in range(200):
             with connect(ports.ca) as client:
@@ -147,20 +155,22 @@ def test_clients_that_vanish_amid_puts_leave_their_puts_in_the_journal(twin: Twi
         with Reader(twin.journal) as reader:
             return [e.changes[0].new for e in reader.entries() if e.changes[0].pv == "TWIN:HS1P2K1RP:setCur"]
 
-    during(twin, ports, vanish)
-    assert wait_until(lambda: recorded() == [number / 1000 for number in range(200)])
+    during(twin, ports, in_peace, vanish)
+    assert wait_for(lambda: recorded() == [number / 1000 for number in range(200)])
 
 
-def test_a_flood_of_the_same_searches_is_answered_without_harm(twin: TwinProcess, ports: EpicsPorts) -> None:
+def test_a_flood_of_the_same_searches_is_answered_without_harm(
+    twin: TwinProcess, ports: EpicsPorts, in_peace: Guarded
+) -> None:
     searches = HELLO + b"".join(message(SEARCH, READING, 10, 13, cid, cid) for cid in range(25))
 
     def flood() -> None:
         with socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-            datagrams.settimeout(5.0)
+            datagrams.settimeout(PATIENCE_S)
             for number in range(4000):
                 datagrams.sendto(searches, ("127.0.0.1", ports.ca))
                 if number % 50 == 0:
                     time.sleep(0.005)
             assert datagrams.recv(4096)
 
-    during(twin, ports, flood)
+    during(twin, ports, in_peace, flood)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 #: Memory that may come [bytes].
 GROWTH = 50e6
-#: What a good client may have to wait [s]; a machine that does other things too is allowed more.
-P99_S, P99_ALLOWED_S = 0.050, 1.0
+#: Nine of ten gets or puts of a good client take less than this [s], on a machine that does other things too. Without
+#: those, 99 of 100 take less than 50 ms.
+P90_ALLOWED_S = 1.0
 
 #: What wrote a line of the log.
 SPEAKERS = {
@@ -37,17 +38,17 @@ class Verdict:
     failures: Sequence[str]
     log: str
 
-    def p99(self, work: str) -> float:
-        """Time that 99 of 100 of a good client's gets or puts did not exceed [s]."""
+    def time(self, work: str, percent: int) -> float:
+        """Time that so many of a hundred of a good client's gets or puts did not exceed [s]."""
         times = sorted(self.times.get(work, ()))
-        return times[int(0.99 * (len(times) - 1))] if times else float("nan")
+        return times[int(0.01 * percent * (len(times) - 1))] if times else float("nan")
 
     @property
     def lines(self) -> Counter[str]:
         """Lines of the log by who wrote them."""
         return Counter(speaker(line) for line in self.log.splitlines() if line.strip())
 
-    def faults(self, p99_s: float = P99_ALLOWED_S) -> list[str]:
+    def faults(self) -> list[str]:
         """List what is not as it should be; nothing when all is well."""
         found = []
         if self.exit_status is not None:
@@ -56,7 +57,8 @@ class Verdict:
             found.append(self.silence)
         if self.grown > GROWTH:
             found.append(f"memory grew by {self.grown / 1e6:.0f} MB, more than {GROWTH / 1e6:.0f} MB")
-        found += [f"{work}: p99 is {1e3 * self.p99(work):.0f} ms" for work in self.times if not self.p99(work) < p99_s]
+        p90s = {work: self.time(work, 90) for work in self.times}
+        found += [f"{work}: p90 is {1e3 * p90:.0f} ms" for work, p90 in p90s.items() if not p90 < P90_ALLOWED_S]
         if self.failures:
             found.append(f"a good client failed {len(self.failures)} times, first: {self.failures[0]}")
         if "Traceback" in self.log:
@@ -69,7 +71,7 @@ class Verdict:
         return found
 
     def __str__(self) -> str:
-        times = ", ".join(f"{work} {1e3 * self.p99(work):.1f} ms" for work in self.times)
+        times = ", ".join(f"{work} {1e3 * self.time(work, 99):.1f} ms" for work in self.times)
         return (
             f"{self.cases} cases in {self.seconds:.1f} s ({self.cases / max(self.seconds, 1e-9):.0f}/s), memory "
             f"{self.grown / 1e6:+.1f} MB, p99 of a good client: {times}, log lines: {dict(self.lines)}"

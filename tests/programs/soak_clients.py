@@ -17,7 +17,7 @@ from p4p.client.thread import Context, Disconnected
 PATIENCE_S = 1.5
 #: A PV that is repeated once a second and sends nothing for this time is silent. libca searches for lost channels after
 #: ten seconds and more, unless a beacon calls it, and the tests' repeater passes none on [s].
-SILENT_S = 40.0
+SILENT_S = 90.0
 
 
 def over_ca(monitored: list[str], setpoints: dict[str, float], end: str, seed: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ INVALID = 3
 FOUND = "beam:orbit:found"
 #: Time after which everything shows that there is no beam, and the longest time between two looks that see it all [s].
 NO_BEAM_S, GAP_S = 2.0, 1.0
+#: Where the computer is busy, all that a server publishes is old by so much at most [s].
+MAX_LATE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,17 @@ class Seen:
         return self.severity < INVALID
 
 
+def newest(seen: Mapping[str, Seen]) -> float:
+    """The newest time stamp of what is valid [s since 1970], 0 without any."""
+    return max((one.time_s for one in seen.values() if one.valid), default=0.0)
+
+
 @dataclass
 class Judge:
     """Complaints about what has been seen, line by line.
 
     `limits` are the PVs that are published again and again as long as they are valid, and how old each may look [s],
-    which has room for a busy computer.
+    or how much older than the newest of them.
     """
 
     limits: Mapping[str, float]
@@ -42,11 +49,13 @@ class Judge:
     def look(self, seen: Mapping[str, Seen], now_s: float) -> None:
         """Take what a client has read at one moment."""
         self.looks += 1
+        judged = {name: one for name, one in seen.items() if name in self.limits}
+        late_s = min(max(0.0, now_s - newest(judged)), MAX_LATE_S)
         for name, one in seen.items():
             if not one.valid or name not in self.limits:
                 continue
             age_s = now_s - one.time_s
-            if age_s > self.limits[name]:
+            if age_s > self.limits[name] + late_s:
                 self.complain(f"{name} is valid with a time stamp {age_s:.1f} s old")
             if one.time_s < self._stamps.get(name, 0.0):
                 self.complain(
@@ -76,8 +85,11 @@ class LostBeam:
     _looked_s: float = 0.0
     _valid: frozenset[str] = frozenset()
 
-    def still_valid(self, seen: Mapping[str, Seen], now_s: float) -> Mapping[str, Seen]:
-        """Take what a client has read, `FOUND` last; the readings that should not be valid."""
+    def still_valid(self, seen: Mapping[str, Seen], now_s: float, server_s: float) -> Mapping[str, Seen]:
+        """Take what a client has read, `FOUND` last; the readings that should not be valid.
+
+        `server_s` is when the server published last: it may have no time to do so.
+        """
         beam = seen.get(FOUND)
         if beam is None or beam.value or not beam.valid or now_s > self._looked_s + GAP_S:
             self._since_s = None
@@ -85,8 +97,8 @@ class LostBeam:
         if beam is None or beam.value or not beam.valid:
             self.for_long, self._valid = False, frozenset()
             return {}
-        self._since_s = now_s if self._since_s is None else self._since_s
-        self.for_long = self._since_s + NO_BEAM_S < now_s
+        self._since_s = server_s if self._since_s is None else self._since_s
+        self.for_long = self._since_s + NO_BEAM_S < server_s
         before = self._valid
         self._valid = (
             frozenset(n for n, one in seen.items() if one.valid and n != FOUND) if self.for_long else frozenset()

@@ -9,12 +9,13 @@ import psutil
 from conftest import EpicsPorts
 from p4p.client.thread import Context
 from p4p.nt import NTURI
+from patience import PATIENCE_S
 
 from fault.soak.oracle import Seen
 from system.twin_process import TwinProcess
 
 #: Time within which a procedure answers, whatever is wrong with the rest [s].
-ANSWER_S = 10.0
+ANSWER_S = PATIENCE_S
 _TYPES = {str: "s", list: "as", tuple: "ad"}
 
 

@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from p4p.client.thread import Disconnected, RemoteError
+from patience import PATIENCE_S
 
-from fault.soak.oracle import FOUND, NO_BEAM_S, Judge, LostBeam
+from fault.soak.oracle import FOUND, NO_BEAM_S, Judge, LostBeam, Seen, newest
 from fault.soak.plan import Keys, Targets, draw
 from fault.soak.servers import Server
 
@@ -18,12 +19,12 @@ from fault.soak.servers import Server
 TROUBLE = (RemoteError, TimeoutError, Disconnected)
 #: As many faults at once are enough; then all are cleared.
 MAX_ACTIVE = 25
-#: A shadow says within 3.5 s that its machine is silent; the rest is for a busy computer [s].
-SILENT_S = 3.5 + 1.5
+#: A shadow says within 3.5 s that its machine is silent, and later where the computer is busy [s].
+SILENT_S = 3.5
 #: Age at which a reading that is repeated once a second is stale, and residuals after `shadow.stale_s` of 5 s [s].
 REPEATED_S, RESIDUAL_S = 1.0 + 3.0, 5.0 + 2.0
-#: Time after which a shadow has what was put to its machine, or says that it has not [s].
-FOLLOWED_S = 4.0
+#: Time after which a shadow has what was put to its machine, or says that it has not; later where the computer is busy.
+FOLLOWED_S = 1.0
 
 
 class Soak:
@@ -77,7 +78,7 @@ class Soak:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(end_s - time.monotonic() + 60.0)
+            thread.join(end_s - time.monotonic() + 3.0 * PATIENCE_S)
             if thread.is_alive():
                 self.problems.append(f"{thread.name} has not ended")
         self._running.clear()
@@ -229,14 +230,25 @@ class Soak:
             self.machine.send_signal(signal.SIGSTOP)
             try:
                 time.sleep(SILENT_S)
-                found = self.shadow.look([*self.judges[self.shadow].limits, *self.baseline], 2.0)
-                found = found if followed == self._following and not followed % 2 else {}
+                found = self._still_valid(followed)
             finally:
                 self.machine.send_signal(signal.SIGCONT)
                 self._stopped, self._resumed_s = False, time.monotonic()
-            if found:
-                self.judges[self.shadow].stopped(found, f"the machine has been silent for {SILENT_S:g} s")
+            if followed == self._following and not followed % 2:
+                self.judges[self.shadow].stopped(found, f"the machine has been silent for {PATIENCE_S:g} s")
                 self.counts["silenced"] += 1
+
+    def _still_valid(self, followed: int) -> Mapping[str, Seen]:
+        """Wait until the shadow says of everything that its machine is silent; what it does not say it of."""
+        end_s = time.monotonic() + PATIENCE_S
+        found: dict[str, Seen] = {}
+        while followed == self._following and not followed % 2:
+            look = self.shadow.look([*self.judges[self.shadow].limits, *self.baseline], 2.0)
+            found = {name: one for name, one in look.items() if one.valid}
+            if not found or time.monotonic() > end_s:
+                break
+            time.sleep(0.2)
+        return found
 
     def _judge_freshness(self, end_s: float) -> None:
         lost = {server: LostBeam() for server in self.judges}
@@ -249,7 +261,7 @@ class Soak:
                     lost[server] = LostBeam()
                     continue
                 judge.look({name: one for name, one in found.items() if name != FOUND}, asked_s)
-                stale = lost[server].still_valid(found, asked_steady_s)
+                stale = lost[server].still_valid(found, asked_steady_s, min(asked_s, newest(found)))
                 judge.stopped(stale, f"there has been no beam for {NO_BEAM_S:g} s")
                 self.counts[f"{server.name} without beam"] += lost[server].for_long
 
@@ -266,10 +278,14 @@ class Soak:
                 time.sleep(0.3)
                 continue
             time.sleep(FOLLOWED_S)
-            ours = self.shadow.look([self.probe]).get(self.probe)
+            until_s = time.monotonic() + PATIENCE_S
+            while (ours := self.shadow.look([self.probe]).get(self.probe)) is not None and time.monotonic() < until_s:
+                if not ours.valid or ours.value == value or followed != self._following:
+                    break
+                time.sleep(0.2)
             if followed != self._following or followed % 2 or ours is None:
                 continue
             self.counts["probe compared" if ours.valid else "probe INVALID"] += 1
             if ours.valid and ours.value != value:
-                what = f"{self.probe} is {ours.value}, and {value} at the machine for {FOLLOWED_S:g} s"
+                what = f"{self.probe} is {ours.value}, and {value} at the machine for {PATIENCE_S:g} s"
                 self.judges[self.shadow].complain(what)
