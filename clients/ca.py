@@ -1,5 +1,6 @@
 """PVs over Channel Access, by caproto. It starts no repeater process, unlike libca and caproto's command line."""
 
+import logging
 import os
 import socket
 import time
@@ -20,6 +21,9 @@ _TEXT_BYTES = 39
 _PORT = 5064
 #: Seconds from 1970 to the EPICS epoch of 1990.
 EPOCH_S = 631_152_000
+
+# Late answers and the like are told by our errors; caproto's own lines would go to standard error.
+logging.getLogger("caproto").addHandler(logging.NullHandler())
 
 
 class CaClient:

@@ -25,7 +25,7 @@ MASK = struct.pack(">fffHH", 0.0, 0.0, 0.0, 1, 0)
 
 #: What nine of ten reads of a good client may take, on top of what they take from a server in peace [s], and memory
 #: that may come [bytes].
-WAIT_S, GROWTH = 0.2, 50e6
+WAIT_S, GROWTH = 1.0, 50e6
 LEAST_READS = 20
 
 

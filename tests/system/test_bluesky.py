@@ -1,5 +1,6 @@
 """Bluesky's own plans with gnomon's devices, over both protocols, on a twin and on a machine whose supplies ramp."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def test_plans_of_bluesky_run_unchanged_on_a_twin(twin: TwinProcess, protocol: s
     assert (kind, "is INVALID: no stable beam" in text) == ("NoBeamError", True)
     kind, text, _ = told["lost"]
     assert kind == "NotReachedError"
-    assert "TWIN:HS4P1D1R:set = 0.3 A: after 2.0 s the readback TWIN:HS4P1D1R:rdbk is 0 A (tolerance 0.001 A)" in text
+    assert re.match(r"TWIN:HS4P1D1R:set = 0\.3 A: after [\d.]+ s the readback TWIN:HS4P1D1R:rdbk is 0 A", text)
+    assert "(tolerance 0.001 A)" in text
     assert told["seconds of a setting"] < 1.0
 
 
@@ -107,7 +109,7 @@ def test_a_scan_waits_for_ramps_on_a_machine_and_its_end_is_an_error(tmp_path: P
     assert (np.diff(told["counts"]) > 0).all()
     kind, text, seconds = told["stuck"]
     assert kind == "NotReachedError"
-    assert "the readback HS4P1D1R:rdbk is" in text
+    assert "HS4P1D1R:rdbk is" in text  # that of the readback, or of a put that has not come back
     assert seconds < PATIENCE_S
     kind, text, seconds = told["lost connection"]
     assert (kind, "the connection is lost" in text) == ("NoAnswerError", True)

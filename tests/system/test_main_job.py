@@ -146,10 +146,13 @@ def test_several_setpoints_are_put_as_one_command_all_or_none(twin: TwinProcess)
 
 
 def test_a_second_server_with_the_same_names_is_refused(twin: TwinProcess, tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text(f"network: {{check_timeout_s: {PATIENCE_S}}}\n")  # the search ends as soon as all are found
-    with pytest.raises(AssertionError, match="another server at"):
-        TwinProcess(twin.environment, tmp_path, "--config", str(config))
+    for _ in range(5):  # it searches for half a second, in which a busy computer may not answer
+        try:
+            TwinProcess(twin.environment, tmp_path).stop()
+        except AssertionError as error:
+            assert "another server at" in str(error)  # noqa: PT017
+            return
+    pytest.fail("it was not refused")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -34,7 +34,6 @@ PROJECT = '''
 import os, signal, subprocess, sys, time
 import epics, psutil, pytest
 from p4p.client.thread import Context
-from patience import PATIENCE_S
 
 SETPOINT = "TWIN:HS4P1D1R:set"
 events, client = [], []

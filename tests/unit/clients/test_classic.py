@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ophyd.sim import NullStatus, make_fake_device
 from ophyd.utils import LimitError
+from patience import PATIENCE_S
 
 from gnomon.clients import classic
 
@@ -24,11 +25,11 @@ def supply() -> Any:
 def test_a_setting_is_done_when_the_readback_is_there(supply: Any) -> None:
     status = supply.set(0.5)
     with pytest.raises(TimeoutError, match=r"HS1:set = 0\.5 A: the readback HS1:rdbk is 0 A") as told:
-        status.wait(2.0)
+        status.wait(PATIENCE_S)
     assert "tolerance 0.001 A" in str(told.value)
     status = supply.set(0.5)
     supply.readback.sim_put(0.4995)
-    status.wait(2.0)
+    status.wait(PATIENCE_S)
     assert supply.position == 0.4995
     assert list(supply.read()) == ["HS1_setpoint", "HS1"]
 
@@ -59,4 +60,4 @@ def test_monitors_show_planes_in_mm(interleaved: bool, x: list[float]) -> None:
     monitors.count.sim_put(8)  # this one may have begun before the last setting
     assert not status.done
     monitors.count.sim_put(9)
-    status.wait(2.0)
+    status.wait(PATIENCE_S)

@@ -17,7 +17,7 @@ from gnomon.clients.pva import PvaClient
 from gnomon.clients.reading import Reading
 
 #: Time within which a server in the same process answers, however busy the computer [s].
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Setting:

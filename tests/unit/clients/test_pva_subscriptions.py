@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from p4p.client import raw
+from patience import PATIENCE_S
 
 from gnomon.clients.pva_subscriptions import Subscriptions
 
@@ -43,7 +44,7 @@ class Rig:
         handle = self.handles[name] = FakeHandle(look)
         if self.early:
             handle.event(*self.early)
-            end = time.monotonic() + 5.0
+            end = time.monotonic() + PATIENCE_S
             while not self.subscriptions._to_look_at.empty() and time.monotonic() < end:
                 time.sleep(0.001)
             time.sleep(0.02)  # the thread has looked, and found no subscription yet
@@ -62,7 +63,7 @@ def test_an_event_before_the_subscription_is_known_is_delivered(rig: Rig) -> Non
     rig.early = ["first"]
     got: Queue[Any] = Queue()
     rig.subscriptions.add("A", got.put)
-    assert got.get(timeout=5.0) == "first"
+    assert got.get(timeout=PATIENCE_S) == "first"
 
 
 def test_all_values_of_one_event_come_in_order_and_errors_too(rig: Rig) -> None:
@@ -70,7 +71,7 @@ def test_all_values_of_one_event_come_in_order_and_errors_too(rig: Rig) -> None:
     rig.subscriptions.add("A", got.put)
     error = raw.Disconnected()
     rig.handles["A"].event(1, 2, error)
-    assert [got.get(timeout=5.0) for _ in range(3)] == [1, 2, error]
+    assert [got.get(timeout=PATIENCE_S) for _ in range(3)] == [1, 2, error]
 
 
 def test_a_subscription_that_was_ended_delivers_no_more_and_the_others_go_on(rig: Rig) -> None:
@@ -82,7 +83,7 @@ def test_a_subscription_that_was_ended_delivers_no_more_and_the_others_go_on(rig
     assert rig.handles["A"].closed
     rig.handles["A"].event("late")
     rig.handles["B"].event("here")
-    assert other.get(timeout=5.0) == "here"  # one thread: by now it has looked at A
+    assert other.get(timeout=PATIENCE_S) == "here"  # one thread: by now it has looked at A
     assert ended.empty()
     assert not rig.handles["B"].closed
 
@@ -97,7 +98,7 @@ def test_a_callback_that_raises_ends_no_subscription(rig: Rig, caplog: pytest.Lo
 
     rig.subscriptions.add("A", picky)
     rig.handles["A"].event("bad", "good")
-    assert got.get(timeout=5.0) == "good"
+    assert got.get(timeout=PATIENCE_S) == "good"
     assert "a callback of a subscription failed" in caplog.text
 
 

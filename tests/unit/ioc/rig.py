@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from patience import PATIENCE_S
 
 from gnomon.db import sources
 from gnomon.db.machines import pv_document
@@ -107,7 +108,7 @@ class Rig:
         return asyncio.wrap_future(self.dispatcher.put(self.bank.index[name], value, client))
 
     async def put(self, name: str, value: Any) -> PutReply:
-        return await asyncio.wait_for(self.start_put(name, value), 5.0)
+        return await asyncio.wait_for(self.start_put(name, value), PATIENCE_S)
 
     def inject(self, kind: str, device: str | None = "CP", **keys: Any) -> int:
         target = {} if device is None else {"device": device}
@@ -122,7 +123,7 @@ async def running(
     folder: Path,
     compute: Callable[[Lattice], BeamState] = beam,
     journal: Journal | None = None,
-    timeout_s: float = 2.0,
+    timeout_s: float = PATIENCE_S,
 ) -> AsyncIterator[Rig]:
     """A rig with its first result published."""
     bank = Bank(specs(), time.time_ns())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from ophyd.status import Status
+from patience import PATIENCE_S
 
 from gnomon.clients.errors import NoBeamError, RefusedError
 from gnomon.ioc.app.imperfect.assembly import losses, monitor_errors
@@ -147,7 +148,7 @@ class FakeInjector:
         pass
 
     def trigger(self) -> Status:
-        status = Status(timeout=5)
+        status = Status(timeout=PATIENCE_S)
         try:
             self.ring.inject()
             status.set_finished()
@@ -167,7 +168,7 @@ def losing_devices(ring: LosingRing) -> Any:
 
 def _triggered(ring: LosingRing, detector: Any) -> Any:
     def trigger() -> Status:
-        status = Status(timeout=5)
+        status = Status(timeout=PATIENCE_S)
         try:
             detector.now = ring.orbit() if detector.name == "monitors" else ring.tunes()
             status.set_finished()

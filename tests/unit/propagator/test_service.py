@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.lattice import Ring
 from gnomon.propagator import Answer, Propagator, PropagatorService
@@ -34,7 +35,7 @@ class FakeModel:
     def __call__(self, lattice: Any) -> Any:
         self.asked.append(lattice.id)
         self.threads.add(threading.get_ident())
-        self.open.wait(10.0)
+        self.open.wait(PATIENCE_S)
         if self.error is not None:
             raise self.error
         return f"beam of {lattice.id}"
@@ -60,7 +61,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_an_answer_names_its_lattice_generation_and_sequence(model: FakeModel) -> None:
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     (a,) = states("a")
     answer = await service.submit(a, 7)
     assert (answer.generation, answer.sequence, answer.lattice, answer.beam) == (1, 7, a, "beam of a")
@@ -71,7 +72,7 @@ async def test_an_answer_names_its_lattice_generation_and_sequence(model: FakeMo
 
 async def test_newest_waiting_state_replaces_older_ones_which_get_its_answer(model: FakeModel) -> None:
     model.open.clear()
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     futures = [service.submit(lattice, n) for n, lattice in enumerate(states("a", "b", "c", "d"), start=1)]
     await until(lambda: model.asked == ["a"])
     model.open.set()
@@ -84,7 +85,7 @@ async def test_newest_waiting_state_replaces_older_ones_which_get_its_answer(mod
 
 
 async def test_the_event_loop_is_free_and_one_state_at_a_time_is_computed_elsewhere(model: FakeModel) -> None:
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     for number, lattice in enumerate(states(*"abcdefgh"), start=1):
         await service.submit(lattice, number)
     assert len(model.threads) == 1
@@ -101,7 +102,7 @@ async def test_answers_are_published_in_order_and_before_futures_resolve(model: 
         seen.append(answer)
         resolved_when_published.append(any(f.done() and f.result() is answer for f in futures))
 
-    service: Any = PropagatorService(model, on_answer=publish)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S, on_answer=publish)
     for number, lattice in enumerate(states(*"abcdefghij"), start=1):
         futures.append(service.submit(lattice, number))
         if number % 3 == 0:
@@ -117,7 +118,7 @@ async def test_answers_are_published_in_order_and_before_futures_resolve(model: 
 
 
 async def test_a_model_that_raises_is_a_failed_answer_and_the_next_state_is_computed(model: FakeModel) -> None:
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     model.error = ZeroDivisionError("by zero")
     a, b = states("a", "b")
     failed = await service.submit(a, 1)
@@ -131,13 +132,13 @@ async def test_a_model_that_raises_is_a_failed_answer_and_the_next_state_is_comp
 async def test_a_hung_model_is_left_behind_replaced_and_its_late_result_dropped(model: FakeModel) -> None:
     seen: list[Answer] = []
     spare = FakeModel()
-    service: Any = PropagatorService(model, timeout_s=0.3, on_answer=seen.append, renew=lambda: spare)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=1.0, on_answer=seen.append, renew=lambda: spare)
     model.open.clear()
     a, b, c = states("a", "b", "c")
     first, second = service.submit(a, 1), service.submit(b, 2)
     failed = await first
     assert failed.beam is None
-    assert "longer than 0.3 s" in failed.failure
+    assert "longer than 1 s" in failed.failure
     assert (await second).beam == "beam of b"
     model.open.set()
     await asyncio.sleep(0.02)
@@ -150,13 +151,13 @@ async def test_a_hung_model_is_left_behind_replaced_and_its_late_result_dropped(
 
 async def test_a_submission_never_waits_longer_than_its_bound_and_its_state_is_still_computed(model: FakeModel) -> None:
     seen: list[Any] = []
-    service: Any = PropagatorService(model, 0.05, timeout_s=10.0, on_answer=seen.append)
+    service: Any = PropagatorService(model, 0.05, timeout_s=PATIENCE_S, on_answer=seen.append)
     model.open.clear()
     a, b = states("a", "b")
     first = service.submit(a, 1)
     begin = asyncio.get_running_loop().time()
     late = await service.submit(b, 2)
-    assert asyncio.get_running_loop().time() - begin < 5.0
+    assert asyncio.get_running_loop().time() - begin < PATIENCE_S
     assert late.beam is None
     assert late.failure == "waited longer than 0.05 s for the model"
     assert (await first).beam is None
@@ -178,7 +179,7 @@ async def test_a_submission_s_bound_holds_on_while_its_state_is_computed(model: 
     second = service.submit(b, 2)
     assert "longer than 0.1 s; its thread" in (await first).failure
     assert (await second).failure == "waited longer than 0.1 s for the model"
-    assert 0.09 < asyncio.get_running_loop().time() - begin < 5.0
+    assert 0.09 < asyncio.get_running_loop().time() - begin < PATIENCE_S
     service.close()
 
 
@@ -205,7 +206,7 @@ async def test_models_that_hang_do_not_pile_up_and_one_that_returns_lets_the_new
 async def test_states_that_wait_behind_the_last_hung_one_are_answered_with_it_and_the_newest_is_kept(
     model: FakeModel,
 ) -> None:
-    service: Any = PropagatorService(model, 10.0, timeout_s=0.02)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=0.02)
     model.open.clear()
     for n, state in enumerate(states(*"abc"), start=1):
         await service.submit(state, n)
@@ -226,7 +227,7 @@ async def test_a_new_model_that_cannot_be_made_is_a_failure_and_is_tried_again(m
             raise MemoryError("no room")
         return lambda lattice: f"new beam of {lattice.id}"
 
-    service: Any = PropagatorService(model, timeout_s=0.3, renew=renew)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=1.0, renew=renew)
     model.open.clear()
     a, b, c = states("a", "b", "c")
     await service.submit(a, 1)
@@ -239,7 +240,7 @@ async def test_a_paused_service_answers_at_once_and_computes_the_newest_state_wh
     model: FakeModel,
 ) -> None:
     seen: list[Any] = []
-    service: Any = PropagatorService(model, on_answer=seen.append)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S, on_answer=seen.append)
     a, b, c, d = states("a", "b", "c", "d")
     await service.submit(a, 1)
     model.open.clear()
@@ -261,7 +262,7 @@ async def test_a_paused_service_answers_at_once_and_computes_the_newest_state_wh
 
 async def test_a_failed_state_is_computed_again_when_asked_and_a_good_one_is_not(model: FakeModel) -> None:
     answers: list[Answer] = []
-    service: Any = PropagatorService(model, on_answer=answers.append)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S, on_answer=answers.append)
     (a,) = states("a")
     service.retry()  # nothing has been submitted
     model.error = RuntimeError("no")
@@ -281,7 +282,7 @@ async def test_a_failed_state_is_computed_again_when_asked_and_a_good_one_is_not
 async def test_the_log_has_one_line_when_the_model_begins_to_fail_and_one_when_it_works_again(
     model: FakeModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     model.error = ZeroDivisionError("by zero")
     with caplog.at_level("INFO", logger="gnomon.model"):
         for n, state in enumerate(states("a", "b", "c"), start=1):
@@ -301,7 +302,7 @@ async def test_outputs_that_cannot_be_published_are_a_failure(model: FakeModel) 
     def publish(answer: Answer) -> None:
         raise OSError("no room")
 
-    service: Any = PropagatorService(model, on_answer=publish)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S, on_answer=publish)
     answer = await service.submit(states("a")[0], 1)
     assert answer.failure == "outputs were not published: OSError: no room"
     assert isinstance(reported[0]["exception"], OSError)
@@ -310,7 +311,7 @@ async def test_outputs_that_cannot_be_published_are_a_failure(model: FakeModel) 
 
 async def test_a_cancelled_waiter_does_not_disturb_the_others(model: FakeModel) -> None:
     model.open.clear()
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     first, second = (service.submit(s, n) for n, s in enumerate(states("a", "b"), start=1))
     first.cancel()
     model.open.set()
@@ -320,7 +321,7 @@ async def test_a_cancelled_waiter_does_not_disturb_the_others(model: FakeModel) 
 
 async def test_close_answers_what_is_open_and_refuses_more(model: FakeModel) -> None:
     model.open.clear()
-    service: Any = PropagatorService(model)
+    service: Any = PropagatorService(model, PATIENCE_S, timeout_s=PATIENCE_S)
     futures = [service.submit(s, n) for n, s in enumerate(states("a", "b"), start=1)]
     service.close()
     service.close()

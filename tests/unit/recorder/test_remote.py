@@ -8,6 +8,7 @@ import pytest
 from p4p.nt import NTScalar
 from p4p.server import Server, StaticProvider
 from p4p.server.thread import SharedPV
+from patience import PATIENCE_S
 
 from gnomon.recorder import RemoteError
 from gnomon.recorder.remote import PvaRemote, Reply, client_settings, read_reply
@@ -49,7 +50,7 @@ def served() -> Iterator[tuple[Procedure, PvaRemote]]:
             "EPICS_PVA_AUTO_ADDR_LIST": "NO",
             "EPICS_PVA_BROADCAST_PORT": used["EPICS_PVAS_BROADCAST_PORT"],
         }
-        yield procedure, PvaRemote(timeout_s=5.0, environment=environment)
+        yield procedure, PvaRemote(timeout_s=PATIENCE_S, environment=environment)
 
 
 @pytest.mark.network

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.app.active_faults import PvValues
 from gnomon.ioc.app.failing_parts import FailingParts
@@ -27,7 +28,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         yield made
 
 
-async def until(holds: Callable[[], bool], within_s: float = 3.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     end_s = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < end_s
@@ -38,7 +39,7 @@ async def call(rig: Rig, **arguments: Any) -> Any:
     procedure = FaultProcedure(
         rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher, rig.connections
     )
-    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
+    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), PATIENCE_S)
 
 
 def hanging() -> int:

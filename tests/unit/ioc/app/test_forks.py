@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.app import forks
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
@@ -18,7 +19,7 @@ async def test_a_fork_that_is_being_made_ends_with_its_server(monkeypatch: pytes
 
     def pvs_of(*_: Any) -> tuple[()]:
         begun.set()
-        go_on.wait(5.0)
+        go_on.wait(PATIENCE_S)
         return ()
 
     async def nobody_answers(*_: Any) -> None:

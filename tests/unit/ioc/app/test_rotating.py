@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.rpc.dt_journal import ArchiveProcedure, JournalProcedure, JournalQueryError
@@ -50,7 +51,7 @@ async def test_commands_are_not_archived_before_they_are_due(rig: Rig) -> None:
 
 
 async def ask(procedure: Any, **arguments: Any) -> Any:
-    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
+    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), PATIENCE_S)
 
 
 async def test_a_server_tells_its_journal_and_archives_it_when_asked(rig: Rig) -> None:

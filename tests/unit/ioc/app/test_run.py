@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 from rich.console import Console
 
 from gnomon.ioc.app import run as module
@@ -61,7 +62,7 @@ async def test_a_signal_stops_the_server_and_all_of_it(
     monkeypatch.setattr(module, "introduce", introduce)
     console = Console(file=io.StringIO())
     config = changed(Config(), {"guard": {"max_growth_bytes": 2**30}})
-    await asyncio.wait_for(run(config, console), 5.0)
+    await asyncio.wait_for(run(config, console), PATIENCE_S)
     assert events == ["introduced", "stopped"]
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == "stopping\n"

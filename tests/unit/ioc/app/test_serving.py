@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from p4p.client.thread import Context
 from p4p.nt import NTURI
+from patience import PATIENCE_S
 
 from gnomon.fault_injection import Fault
 from gnomon.ioc.app import serving as module
@@ -30,14 +31,14 @@ pytestmark = pytest.mark.network
 async def put(serving: Serving, name: str, value: float) -> None:
     twin = serving.twin
     future = twin.dispatcher.put(twin.bank.index[name], value, CLIENT)
-    reply = await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+    reply = await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)
     assert reply.accepted, reply.message
 
 
 async def get(serving: Serving, name: str) -> Any:
     def ask() -> Any:
         with Context("pva", conf=dict(serving.servers.pva_endpoint.client_variables), useenv=False, nt=False) as client:
-            return client.get(name, timeout=5.0)["value"]
+            return client.get(name)["value"]
 
     return await asyncio.to_thread(ask)
 
@@ -92,7 +93,7 @@ async def test_everything_is_released_at_the_end(tmp_path: Path, monkeypatch: py
     for port in (network.ca_port, network.pva_port):
         with socket.socket() as free:
             free.bind(("127.0.0.1", port))
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE_S):
         while asyncio.all_tasks() - tasks:
             await asyncio.sleep(0.001)
     async with served(tmp_path, monkeypatch):
@@ -142,7 +143,7 @@ async def reads_on(repeating: Serving) -> None:
     bank = repeating.twin.bank
     index = bank.index["T:BPM1:rdX"]
     first = bank.reading(index)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while bank.reading(index).time_ns == first.time_ns:
             await asyncio.sleep(0.002)
     assert bank.reading(index).value == first.value
@@ -175,7 +176,7 @@ async def test_a_fresh_twin_takes_the_place_of_one_that_was_changed_and_clients_
             assert [fork.name for fork in serving.forks.all()] == ["WHATIF"]
             assert serving.twin.journal.next_sequence == 1
             await asyncio.to_thread(client.put, "T:CP:set", 0.25)  # the fault is gone, the commands go to the new one
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(PATIENCE_S):
                 while not seen or float(seen[-1]["value"]) != pytest.approx(0.25):
                     await asyncio.sleep(0.01)
             assert sum(isinstance(each, Exception) for each in seen) <= 1  # before the first connection alone

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.base import memory_budget
 from gnomon.ioc.base.config import ConfigError, GuardConfig, changed, read_config
@@ -66,7 +67,7 @@ async def test_the_budget_acts_on_growth_and_waits_until_memory_has_come_back(mo
         await asyncio.sleep(0.05)
         assert not clients[0].reasons
         grown[0] = 150.0 * MB
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             while not clients[0].reasons:
                 await asyncio.sleep(0.005)
         assert len(clients[0].reasons) == 1

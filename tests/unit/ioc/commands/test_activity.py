@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.commands.activity import PAUSED
 from gnomon.ioc.outputs.bank import Severity
@@ -52,7 +53,7 @@ async def test_a_pause_amid_a_computation_completes_its_put_and_drops_its_result
     go.set()
 
     def model(lattice: Lattice) -> BeamState:
-        go.wait(5.0)
+        go.wait(PATIENCE_S)
         return beam(lattice)
 
     async with running(tmp_path, model) as rig:

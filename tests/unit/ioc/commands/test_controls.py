@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.sources import Source
@@ -39,7 +40,7 @@ class Desk:
 
     async def put(self, name: str, value: Any) -> PutReply:
         future = self.controls.put(self.bank.index[name], value, CLIENT)
-        return await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+        return await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ async def test_a_put_that_has_only_just_come_is_answered_when_the_server_stops()
     late = desk.controls.put(desk.bank.index["T:gain"], 0.5, CLIENT)
     await desk.controls.stop()
     for put in (begun, late):
-        reply = await asyncio.wait_for(asyncio.wrap_future(put), 1.0)
+        reply = await asyncio.wait_for(asyncio.wrap_future(put), PATIENCE_S)
         assert not reply.accepted
         assert "stop" in reply.message
     assert desk.seen == []

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.commands.validation import SetpointRequest
 from gnomon.lattice import Outcome, Setting
@@ -110,12 +111,12 @@ async def test_a_duplicate_is_a_command_of_its_own_that_undoes_a_later_one(tmp_p
 
 async def test_reordered_commands_act_after_the_next_one(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        rig.inject("reorder", within_s=3.0, count=1)
+        rig.inject("reorder", within_s=PATIENCE_S, count=1)
         first = rig.start_put("T:CP:set", 1.0)
         await rig.put("T:OCP:set", 1.0)
         assert not first.done()
         await rig.put("T:CP:set", 2.0)
-        assert (await asyncio.wait_for(first, 1.0)).accepted
+        assert (await asyncio.wait_for(first, PATIENCE_S)).accepted
         assert current(rig)[2] == 1.0
     last = [entry.outcomes[-1] for entry in entries(tmp_path)]
     assert last[0].order > last[2].order

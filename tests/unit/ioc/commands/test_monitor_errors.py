@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.commands.planning import changes
 from gnomon.ioc.commands.validation import SetpointRequest, parse_set
@@ -23,7 +24,7 @@ async def set_monitor(rig: Rig, **errors: float) -> str:
     arguments = {"devices": ["BPM1"] * len(errors), "properties": list(errors), "values": list(errors.values())}
     request: SetpointRequest = parse_set(rig.bank, "T:", arguments)
     assert request.refusal == ""
-    reply = await asyncio.wait_for(asyncio.wrap_future(rig.dispatcher.command(request, CLIENT)), 5.0)
+    reply = await asyncio.wait_for(asyncio.wrap_future(rig.dispatcher.command(request, CLIENT)), PATIENCE_S)
     assert reply.accepted, reply.message
     return reply.lattice_id
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.commands.reservation import Reservation, ReservedError, Right
 from gnomon.ioc.commands.validation import SetpointRequest
@@ -52,7 +53,7 @@ def test_a_right_is_a_value_whoever_carries_it() -> None:
 async def command(rig: Rig, value: float, client: Client, right: Right | None) -> str:
     request = SetpointRequest((Setting("T:CP:set", "CP", "current", value),))
     future = rig.dispatcher.command(request, client, "", right)
-    return (await asyncio.wait_for(asyncio.wrap_future(future), 5.0)).message
+    return (await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)).message
 
 
 async def test_commands_are_told_apart_by_the_right_and_not_by_the_client(tmp_path: Path) -> None:
@@ -73,5 +74,5 @@ async def test_a_command_under_a_reservation_takes_no_time_of_the_hardware(tmp_p
         right = rig.dispatcher.reserve(REASON)
         request = SetpointRequest((Setting("T:PMUXZR:QF", "MUX", "selected", 1.0),))
         future = rig.dispatcher.command(request, CLIENT, "", right)
-        assert (await asyncio.wait_for(asyncio.wrap_future(future), 5.0)).accepted
+        assert (await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)).accepted
         assert rig.dispatcher.lattice["MUX", "selected"] == 1.0

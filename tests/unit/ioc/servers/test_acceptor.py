@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.servers import acceptor
@@ -34,7 +35,7 @@ class Taken:
         self.clients.append((client, address))
 
     async def wait_for(self, number: int) -> None:
-        async with asyncio.timeout(60.0):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.clients) < number:
                 await asyncio.sleep(0.001)
 
@@ -129,7 +130,7 @@ async def test_clients_do_not_get_the_last_descriptors(
     taken = Taken()
     with socket.create_connection(listening.getsockname()), caplog.at_level(logging.WARNING):
         ours = Acceptor(listening, taken, log())
-        async with asyncio.timeout(60.0):
+        async with asyncio.timeout(PATIENCE_S):
             while refused < 3:
                 await asyncio.sleep(0.001)
         assert taken.clients == []  # it waits, and was not hung up on

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.fault_injection import Fault
 from gnomon.ioc.base.config import Config, ShadowConfig, changed
@@ -43,7 +44,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5.0
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         await asyncio.sleep(0.005)
@@ -233,7 +234,7 @@ async def test_a_command_that_is_still_delayed_does_not_act_in_a_shadow(
         await eventually(lambda: rig.get("T:CP:set").value == 2.0)
         rig.injector.clear()
         await rig.put("T:par:mode", "shadow")
-        reply = await asyncio.wait_for(delayed, 5.0)
+        reply = await asyncio.wait_for(delayed, PATIENCE_S)
         assert not reply.accepted
         assert "still delayed" in reply.message
     assert entries(tmp_path)[-1].outcome is Outcome.FAILED

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from bluesky.protocols import Location
 from ophyd.status import Status
+from patience import PATIENCE_S
 
 from gnomon.clients.errors import NoBeamError
 from gnomon.clients.server_choice import Target
@@ -28,7 +29,7 @@ class Knob:
         pass
 
     def set(self, value: float) -> Status:
-        status = Status(timeout=5)
+        status = Status(timeout=PATIENCE_S)
         self.ring.set({self.key: value})
         status.set_finished()
         return status
@@ -70,7 +71,7 @@ class Detector:
         pass
 
     def trigger(self) -> Status:
-        status = Status(timeout=5)
+        status = Status(timeout=PATIENCE_S)
         beam = self.ring.propagate(self.ring.lattice)
         if beam.found:
             self.now = self.ring.orbit() if self.name == "monitors" else self.ring.tunes()

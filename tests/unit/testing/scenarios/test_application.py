@@ -6,6 +6,7 @@ import time
 
 import psutil
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.testing.scenarios import Application
 from gnomon.testing.scenarios.application import ApplicationError
@@ -16,7 +17,7 @@ def shell(script: str) -> Application:
 
 
 def ended(application: Application) -> int | None:
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + PATIENCE_S
     while application.running and time.monotonic() < end:
         time.sleep(0.01)
     return application.poll()
@@ -39,7 +40,7 @@ def test_a_signal_gives_the_exit_code_of_a_shell() -> None:
 def test_its_end_takes_along_all_that_it_has_started() -> None:
     application = shell("sleep 60 & echo $!; wait")
     application.start()
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + PATIENCE_S
     while not application.output and time.monotonic() < end:
         time.sleep(0.01)
     child = int(application.output)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.db import sources
 from gnomon.fault_injection import KINDS, FaultError
@@ -32,7 +33,7 @@ async def call(rig: Rig, **arguments: Any) -> Any:
     procedure = FaultProcedure(
         rig.injector, rig.faults, PvValues(rig.bank, "T:"), RING, rig.dispatcher, rig.connections
     )
-    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), 5.0)
+    return await asyncio.wait_for(asyncio.wrap_future(procedure(arguments, CLIENT)), PATIENCE_S)
 
 
 def recorded(rig: Rig) -> list[Entry]:
@@ -167,7 +168,7 @@ async def test_faults_are_cleared_while_the_journal_hangs(rig: Rig, monkeypatch:
     monkeypatch.setattr("gnomon.ioc.app.rpc.dt_fault.RECORD_S", 0.05)
     hangs = threading.Event()
     append = rig.journal.append
-    monkeypatch.setattr(rig.journal, "append", lambda *parts: (hangs.wait(10.0), append(*parts))[1])
+    monkeypatch.setattr(rig.journal, "append", lambda *parts: (hangs.wait(PATIENCE_S), append(*parts))[1])
     (cleared,) = await call(rig, do="clear")
     hangs.set()
     assert cleared["unrecorded"] == "the journal has not answered within 0.05 s"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.app.forks import ForkError, ForkRequest, Forks
 from gnomon.ioc.app.rpc.dt_fork import ForkProcedure, parse_fork_request
@@ -46,7 +47,7 @@ async def ask(forks: FakeForks, arguments: dict[str, Any]) -> Any:
     procedure = ForkProcedure(cast("Twin", TWIN), cast("Forks", forks))
     # A server calls it in a thread of its own.
     future = await asyncio.to_thread(procedure, arguments, CLIENT)
-    text: str = await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+    text: str = await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)
     return text
 
 

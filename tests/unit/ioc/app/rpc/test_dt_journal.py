@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.app.rpc.dt_journal import ArchiveProcedure, JournalProcedure, JournalQueryError
 from gnomon.ioc.app.twin import Twin
@@ -27,7 +28,7 @@ def twin_of(rig: Rig) -> Twin:
 
 async def archived(rig: Rig, **arguments: Any) -> dict[str, Any]:
     future = ArchiveProcedure(twin_of(rig))(arguments, CLIENT)
-    return await asyncio.wait_for(asyncio.wrap_future(future), 5.0)
+    return await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE_S)
 
 
 async def test_the_answer_has_the_journal_and_its_last_command(rig: Rig, tmp_path: Path) -> None:

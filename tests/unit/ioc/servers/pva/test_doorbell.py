@@ -9,6 +9,7 @@ from contextlib import suppress
 from threading import Lock
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.servers.pva import doorbell
 from gnomon.ioc.servers.pva.doorbell import Doorbell
@@ -87,7 +88,7 @@ class Pvxs:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.hang_up()
-        self._thread.join(5.0)
+        self._thread.join(PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +113,7 @@ def bell(pvxs: Pvxs) -> Iterator[Doorbell]:
 
 def ready_again(bell: Doorbell, wanted: bool = True) -> bool:
     """Tell whether the bell becomes ready, when answers need a moment on their way."""
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + PATIENCE_S
     while bell.ready() is not wanted:
         if time.monotonic() > end:
             return False
@@ -134,9 +135,9 @@ def test_waking_calls_the_channel_and_is_ready_again_when_it_was_answered(pvxs: 
     pvxs.answering = False
     assert bell.ready()
     for _ in range(3):
-        pvxs.come.acquire(timeout=2.0)
+        pvxs.come.acquire(timeout=PATIENCE_S)
     bell.wake()
-    assert pvxs.come.acquire(timeout=2.0)
+    assert pvxs.come.acquire(timeout=PATIENCE_S)
     assert pvxs.heard[-1] == (Command.RPC, struct.pack(">IIB", SID, 1, 0) + bytes([0x80, 0, 0]))
     assert not bell.ready()  # the last call still waits: another would do nothing
     pvxs.answer_calls()
@@ -150,7 +151,7 @@ def test_waking_waits_until_the_call_has_arrived_and_no_longer(
     assert bell.ready()
     threading.Timer(0.02, bell.rpc, (None, operation := FakeOperation())).start()
     bell.wake()  # would last a minute
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + PATIENCE_S
     while not operation.ended and time.monotonic() < end:
         time.sleep(0.001)
     assert operation.ended == "done"
@@ -164,7 +165,7 @@ def test_a_call_is_answered_when_the_lock_is_free() -> None:
         thread.start()
         thread.join(0.02)
         assert operation.ended == ""
-    thread.join(2.0)
+    thread.join(PATIENCE_S)
     assert operation.ended == "done"
 
 
@@ -206,7 +207,7 @@ def test_an_answer_that_makes_no_sense_is_given_up(pvxs: Pvxs, bell: Doorbell) -
 def test_after_the_server_hung_up_it_connects_again(pvxs: Pvxs, bell: Doorbell) -> None:
     assert bell.ready()
     pvxs.hang_up()
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + PATIENCE_S
     while pvxs.connections < 2 and time.monotonic() < end:
         bell.ready()
         time.sleep(0.001)

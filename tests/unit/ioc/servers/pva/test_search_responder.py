@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.servers.pva import search_responder
 from gnomon.ioc.servers.pva.listening import LOCAL_GROUP, Listening
@@ -178,7 +179,7 @@ async def test_searches_that_take_too_much_time_are_left_in_the_socket_for_a_whi
     asked = Asked()
     assert len(await asked.hear(search("T:a"))) == 1
     assert await asked.hear(search("T:a")) == []
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE_S):
         while not asked.socket.sent:
             await asyncio.sleep(0.005)
     asked.searches.close()
@@ -190,7 +191,7 @@ async def test_beacons_say_that_the_server_is_here_first_often_and_then_seldom(
     monkeypatch.setattr(search_responder, "_BEACON_S", 0.001)
     monkeypatch.setattr(search_responder, "_QUICK_BEACONS", 3)
     asked = Asked(beacons=("10.0.0.255", "10.0.1.255"))
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE_S):
         while len(asked.socket.sent) < 6:
             await asyncio.sleep(0.001)
     await asyncio.sleep(0.02)
@@ -206,7 +207,7 @@ async def test_without_a_network_beacons_are_left_out_and_tried_again(monkeypatc
     asked = Asked(beacons=("10.0.0.255",))
     assert asked.socket.sent == []
     monkeypatch.undo()
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE_S):
         while not asked.socket.sent:
             await asyncio.sleep(0.001)
     asked.searches.close()

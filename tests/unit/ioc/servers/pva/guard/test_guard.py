@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from gnomon.ioc.base.config import GuardConfig
 from gnomon.ioc.base.protocols import PutFuture, PutReply
@@ -51,7 +52,7 @@ class Behind:
 
     async def accepted(self) -> socket.socket:
         """The guard's connection to pvxs, at pvxs' side."""
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             server, _ = await asyncio.get_running_loop().sock_accept(self.pvxs)
         server.setblocking(False)
         self._open.append(server)
@@ -60,7 +61,7 @@ class Behind:
     async def joined(self) -> tuple[socket.socket, socket.socket]:
         client = await self.connect()
         server = await self.accepted()
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             while not self.guard.relays or not self.guard.peer(peer_of(server)):
                 await asyncio.sleep(0.001)
         return client, server
@@ -78,7 +79,7 @@ def peer_of(server: socket.socket) -> str:
 
 
 async def read(sock: socket.socket) -> bytes:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         return await asyncio.get_running_loop().sock_recv(sock, 2**16)
 
 
@@ -122,7 +123,7 @@ async def test_a_client_that_goes_is_counted_out_and_remembered_for_what_it_has_
     seen = peer_of(server)
     client.close()
     assert await gone(server)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while behind.guard.relays:
             await asyncio.sleep(0.001)
     assert behind.guard.clients == 0
@@ -146,7 +147,7 @@ async def test_more_clients_than_allowed_are_refused_until_one_has_gone(
     assert await gone(await behind.connect())
     assert words in lines.records[0].message
     first.close()
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while behind.guard.clients:
             await asyncio.sleep(0.001)
     await behind.joined()
