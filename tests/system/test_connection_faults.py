@@ -150,7 +150,7 @@ def _found(*names: str, expected: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _search_until_refused(names: Sequence[str], network: NetworkConfig) -> None:
-    """Search as a server that starts does, for half a second, in which a busy computer may not answer; so more often."""
+    """Search as a server that starts does, for half a second, but often: a busy computer may not answer in time."""
     for _ in range(20):
         asyncio.run(refuse_duplicate_pvs(names, network))
 

@@ -160,7 +160,8 @@ async def test_a_delayed_put_completes_when_it_has_been_applied(tmp_path: Path) 
     async with running(tmp_path) as rig:
         rig.injector.add(Fault.from_request({"kind": "delay", "device": "CP", "delay_s": 0.2, "count": 1}))
         delayed = rig.start_put("T:CP:set", 1.0)
-        await asyncio.sleep(0.05)
+        while not delayed.done() and rig.get("T:CP:set").value != 1.0:
+            await asyncio.sleep(0.005)
         assert not delayed.done()
         assert (rig.get("T:CP:set").value, rig.get("T:CP:rdbk").value) == (1.0, 0.0)
         assert (await delayed).accepted
