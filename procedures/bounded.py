@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
 from gnomon.procedures.errors import ProcedureError
 
@@ -51,6 +50,8 @@ def solve(
     equal, makes settings with different units comparable. Rows with NaN are left out. Raises ProcedureError if nothing
     is left, or a limit excludes the present setting.
     """
+    from scipy.optimize import lsq_linear
+
     rows = np.isfinite(matrix).all(axis=1) & np.isfinite(wanted)
     if not rows.any() or matrix.shape[1] == 0:
         raise ProcedureError(

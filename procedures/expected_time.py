@@ -14,7 +14,7 @@ import numpy as np
 from gnomon.clients.errors import NoDeviceError
 from gnomon.lattice import Lattice
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.machine_session import MachineSession
+from gnomon.procedures.machine_session import MachineSession, State
 
 if TYPE_CHECKING:
     from gnomon.procedures.measuring import MeasureOptions
@@ -95,8 +95,9 @@ def expected_time(
     from gnomon.procedures.plans import Recording
 
     twin = session.role == "twin"
-    ring = _timed_ring(session, session.present_lattice(), twin=twin)
-    pending = prepare_measurement(name, session, ring, options, Recording())  # type: ignore[arg-type]
+    present = session.present_lattice()
+    ring: Any = _timed_ring(session, present, twin=twin)
+    pending = prepare_measurement(name, session, ring, options, Recording(), (present, State()))
     return _go_through(pending.plan, 0.0 if twin else reading_period_s)
 
 

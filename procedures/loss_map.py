@@ -8,7 +8,6 @@ explain the same, the one of lower order counts.
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.optimize import minimize_scalar, nnls
 
 from gnomon.lattice import ResonanceLine, resonance_lines
 from gnomon.procedures.documents import Data, Floats, Number, Outcome, Parameters, quantity
@@ -198,6 +197,8 @@ class _Search:
 
     def _refine(self) -> None:
         """Find the width between the trial ones, with spreads that follow from the fit and not from single readings."""
+        from scipy.optimize import minimize_scalar
+
         for _ in range(REFINEMENTS if self.lines else 0):
             fitted = self._design(self.lines, self.width) @ self.factors
             # On the flank of a line, an error of the tune changes the rate by as much of itself as of the width.
@@ -215,5 +216,7 @@ class _Search:
         return np.column_stack((np.ones_like(self.x), _gaussians(lines, self.x, self.y, width)))
 
     def _fit(self, lines: list[ResonanceLine], width: float) -> tuple[Array, float]:
+        from scipy.optimize import nnls
+
         factors, norm = nnls(self._design(lines, width) / self.spread[:, None], self.rate / self.spread)
         return factors, float(norm) ** 2

@@ -198,11 +198,15 @@ def prepare_measurement(
     devices: "RingDevices",
     options: MeasureOptions | ProcedureOptions,
     recording: "Recording",
+    known: tuple[Lattice, State] | None = None,
 ) -> PendingMeasurement:
-    """Choose settings from options and the model. Raises ProcedureError and ClientError; nothing is set yet."""
+    """Choose settings from options and the model. Raises ProcedureError and ClientError; nothing is set yet.
+
+    The present lattice and state are read unless they are `known`.
+    """
     if name not in MEASUREMENTS:
         raise ProcedureError(f"there is no measurement {name!r}{near_names_hint(name, list(MEASUREMENTS))}")
-    present = session.present_lattice()
+    present = session.present_lattice() if known is None else known[0]
     model, fit = session.model_lattice(present), getattr(options, "fit", None)
     if fit is not None:
         if session.load_fit is None:
@@ -210,8 +214,9 @@ def prepare_measurement(
         fit, fitted = session.load_fit(fit)
         model = fitted_lattice(model, fitted)
     plan, finish = MEASUREMENTS[name](present, model, devices, options, recording)
+    before = session.state() if known is None else known[1]
     return PendingMeasurement(
-        new_name(name), name, plan, finish, session, recording, options.note, session.state(), now(), fit or ""
+        new_name(name), name, plan, finish, session, recording, options.note, before, now(), fit or ""
     )
 
 

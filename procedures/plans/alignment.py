@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-import bluesky.plan_stubs as bps
 import numpy as np
 from bluesky.utils import Msg
 
@@ -11,6 +10,7 @@ from gnomon.clients.bluesky_devices import RingDevices
 from gnomon.procedures.alignment_groups import AlignmentGroup
 from gnomon.procedures.beam_based_alignment import AlignmentData
 from gnomon.procedures.plans.measured_rows import Recording
+from gnomon.procedures.plans.messages import set_device, set_devices
 from gnomon.procedures.plans.putting_back import setpoint_of
 from gnomon.procedures.plans.scans import connected_run, read_planes
 
@@ -55,12 +55,12 @@ def alignment_plan(
     def _one(number: int, group: AlignmentGroup) -> Plan:
         steering, place = group.steerers, quadrupoles.index(group.changes[0].quadrupole)
         if group.changes[0].by_multiplexer:
-            yield from bps.abs_set(mux, group.changes[0].quadrupole, wait=True)
+            yield from set_device(mux, group.changes[0].quadrupole)
         supplies = [change.supply for change in group.changes]
         steps = [change.step for change in group.changes]
         for orbit in ORBITS:
             by = zip(steering.names, steering.mm_per_unit, strict=True)
-            yield from _set({name: base[name] + orbit * move_mm / each for name, each in by}, "steer")
+            yield from _set({name: base[name] + orbit * move_mm / each for name, each in by})
             last = np.zeros(len(steps))
             for row in group.rows:
                 if (row != last).any():
@@ -74,12 +74,10 @@ def alignment_plan(
                 yield from read_planes(recording, monitors, knobs, number, 1)
             if last.any():
                 yield from _set({name: base[name] for name in supplies})
-        yield from _set({name: base[name] for name in steering.names}, "back")
+        yield from _set({name: base[name] for name in steering.names})
 
-    def _set(values: Mapping[str, float], group: str = "change") -> Plan:
-        for name, value in values.items():
-            yield from bps.abs_set(moved[name], value, group=group)
-        yield from bps.wait(group)
+    def _set(values: Mapping[str, float]) -> Plan:
+        yield from set_devices([(moved[name], value) for name, value in values.items()])
 
     yield from connected_run("bba", [monitors], devices, scan)
     table = recording.knobs(("quadrupole", "orbit", "change"), {})

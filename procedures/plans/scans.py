@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import Msg
@@ -16,6 +15,7 @@ from gnomon.procedures.dispersion import DispersionData
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_response import OrbitResponseData, together
 from gnomon.procedures.plans.measured_rows import Recording
+from gnomon.procedures.plans.messages import set_device, set_devices, take_reading
 from gnomon.procedures.plans.putting_back import restoring, setpoint_of
 from gnomon.procedures.tune_response import TuneResponseData
 
@@ -143,7 +143,7 @@ def _supply_scan(
             base[supply] = yield from _scan_one(
                 device, supply, steps[supply], detector, recording, group, points, readings
             )
-            yield from bps.abs_set(device, base[supply], wait=True)
+            yield from set_device(device, base[supply])
 
     yield from connected_run(name, [detector], list(devices.values()), scan)
     unit = next((device.unit for device in devices.values()), "A")
@@ -177,9 +177,7 @@ def _together_scan(
 
 
 def _set_all(devices: Mapping[str, Any], values: Mapping[str, float]) -> Plan:
-    for name, value in values.items():
-        yield from bps.abs_set(devices[name], value, group="together")
-    yield from bps.wait("together")
+    yield from set_devices([(devices[name], value) for name, value in values.items()])
 
 
 def _rf_scan(
@@ -200,7 +198,7 @@ def _scan_one(
     for offset in _offsets(points):
         setting = base + offset * step
         if offset:
-            yield from bps.abs_set(device, setting, wait=True)
+            yield from set_device(device, setting)
         yield from read_planes(recording, detector, {knob: setting}, group, readings)
     return base
 
@@ -217,8 +215,7 @@ def connected_run(name: str, detectors: Sequence[Any], devices: Sequence[Any], s
 def read_planes(recording: Recording, detector: Any, knobs: Mapping[str, float], group: int, readings: int) -> Plan:
     """Take orbits, or tunes, into the recording, and as events. A Run Engine that is paused goes on from the last."""
     for _ in range(readings):
-        yield from bps.checkpoint()
-        found = yield from bps.trigger_and_read([detector])
+        found = yield from take_reading(detector)
         recording.add(knobs, group, x=found[f"{detector.name}-x"]["value"], y=found[f"{detector.name}-y"]["value"])
 
 
