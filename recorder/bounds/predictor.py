@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 NEAR_SCALES, NEAR_TUNE = 3.0, 0.01
 #: Orbits that change by more [mm] are for the second tier: sextupoles make them nonlinear in the parameters.
 LARGE_MM = 3.0
+#: Optics before a command that differ by more from the calibrated ones, in beta functions and tunes, are others.
+OPTICS_BEATING, OPTICS_TUNE = 0.2, 0.05
 #: Expected values of the tiers that differ by more, in the first tier's scale, or whose scales do by this factor.
 TIERS_APART, SCALES_APART = 2.0, 4.0
 
@@ -161,10 +163,12 @@ class Predictor:
             return self._infinite(shown, coverage, tier, (*distrust, asked))
         try:
             forecast = self.forecast(settings, changes, age_s)
-            tier = max(tier, self._tier_for(forecast, shown))
-            drawn = self.ensemble.change(settings, changes) if tier > 1 else None
+            distrust = (*distrust, *self._other_optics(forecast.beams[0]))
             number, reason = self.shell.find(forecast.kind, forecast.size)
             factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
+            # An infinite band has nothing to gain from an ensemble.
+            tier = max(tier, self._tier_for(forecast, shown)) if math.isfinite(factor) else tier
+            drawn = self.ensemble.change(settings, changes) if tier > 1 else None
             if reason:
                 distrust = (*distrust, reason)
             elif math.isinf(factor):
@@ -271,6 +275,18 @@ class Predictor:
             self.observables.all, expected, -endless, endless, endless, measured, coverage, tier,
             self.calibration_id, distrust,
         )  # fmt: skip
+
+    def _other_optics(self, before: BeamState) -> tuple[str, ...]:
+        """Distrust a machine whose optics before the command are far from those that were calibrated."""
+        calibrated = self.model.beam(self.model.reference)
+        beating = float(np.max(np.abs(before.beta / calibrated.beta - 1.0)))
+        moved = float(np.max(np.abs(np.asarray(before.tune) - np.asarray(calibrated.tune))))
+        if beating <= OPTICS_BEATING and moved <= OPTICS_TUNE:
+            return ()
+        return (
+            f"the settings make other optics than the calibrated ones: beta beating {100.0 * beating:.3g} % (at most "
+            f"{100.0 * OPTICS_BEATING:g} %), tunes {moved:.3g} apart (at most {OPTICS_TUNE:g}): calibrate again",
+        )
 
     def _too_old(self, age_s: float) -> tuple[str, ...]:
         if 0.0 <= age_s <= self.max_age_s:

@@ -83,14 +83,21 @@ def _by(factor: float) -> Callable[[At], Verdict]:
     return corrupted
 
 
-def _sign(at: At) -> Verdict:
-    return at.decide(with_target(at.command, -at.command.step.target))
+def _sign(at: At) -> Verdict | None:
+    return _elsewhere(at, -at.command.step.target)
 
 
-def _unit_slip(at: At) -> Verdict:
+def _elsewhere(at: At, target: float) -> Verdict | None:
+    """Decide about another target; None for one on the approved way: a step may be made in parts."""
+    step = at.command.step
+    low, high = sorted((step.start, step.target))
+    return None if low <= target <= high else at.decide(with_target(at.command, target))
+
+
+def _unit_slip(at: At) -> Verdict | None:
     factor = float(at.rng.choice([1e3, 1e-3]))
     if at.rng.random() < 0.5:
-        return at.decide(with_target(at.command, factor * at.command.step.target))
+        return _elsewhere(at, factor * at.command.step.target)
     unit = {"A": "mA", "kHz": "Hz"}.get(at.command.step.unit, "V")
     return at.decide(replace(at.command, step=replace(at.command.step, unit=unit)))
 
@@ -233,7 +240,7 @@ def _creeping(at: At) -> Verdict:
 
 
 #: Corruptions that are made at the gate itself. Files and tokens on disk: `gate_files`.
-CORRUPTIONS: dict[str, Callable[[At], Verdict]] = {
+CORRUPTIONS: dict[str, Callable[[At], Verdict | None]] = {
     "sign flip of the step": _by(-1.0),
     "sign flip of the value": _sign,
     "x10": _by(10.0),
@@ -265,6 +272,8 @@ def corrupt(scene: Scene, each: int, rng: np.random.Generator) -> CorruptedCount
         for at in _sequence(scene, rng, counts):
             for name in [n for n in names if todo[n]]:
                 verdict = CORRUPTIONS[name](at)
+                if verdict is None:
+                    continue
                 todo[name] -= 1
                 counts.cases[name] = counts.cases.get(name, 0) + 1
                 counts.accepted[name] = counts.accepted.get(name, 0) + verdict.accepted

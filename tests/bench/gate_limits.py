@@ -57,6 +57,10 @@ class TrueLimits:
             return Class.UNSAFE
         return Class.SAFE if all(self._is_safe(beam) for beam in seen) else Class.BETWEEN
 
+    def leaves_limits(self, start: TrueBeam, moments: Iterable[TrueBeam]) -> bool:
+        """Tell whether a command starts inside of the gate's limits and leaves them on its way."""
+        return self._within(start) and not all(self._within(beam) for beam in moments)
+
     def excursion(self, beam: TrueBeam) -> float:
         """Largest distance from the reference orbit at a monitor [mm]."""
         return float(np.max(np.abs(beam.orbit - self.reference)))
@@ -65,8 +69,11 @@ class TrueLimits:
         return not beam.found or not self.excursion(beam) <= self.envelope_mm
 
     def _is_safe(self, beam: TrueBeam) -> bool:
+        return self._within(beam, self.safe_part)
+
+    def _within(self, beam: TrueBeam, part: float = 1.0) -> bool:
         near = min((line.distance(*beam.tune.tolist()) for line in self.lines), default=np.inf)
-        return self.excursion(beam) <= self.safe_part * self.gate_mm and near >= self.half_width / self.safe_part
+        return self.excursion(beam) <= part * self.gate_mm and near >= self.half_width / part
 
     def _crosses(self, seen: Sequence[TrueBeam]) -> bool:
         first = seen[0].tune

@@ -12,7 +12,7 @@ from bench.gate_detection import DetectionCounts, detect
 from bench.gate_limits import Class
 from bench.gate_scene import Scene
 from bench.gate_truth import NS, machine_of
-from bench.gate_unsafe import DecisionCounts, decide_all, safe_candidates, unsafe_candidates
+from bench.gate_unsafe import DecisionCounts, decide_all, near_candidates, safe_candidates, unsafe_candidates
 
 from gnomon.db import shipped_machine
 
@@ -75,6 +75,8 @@ def measure_machine(seed: int, plan: Plan) -> MachineResult:
         scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe, decisions
     )
     decide_all(scene, safe_candidates(commands, np.random.default_rng([seed, 4])), Class.SAFE, plan.safe, decisions)
+    near = near_candidates(commands, np.random.default_rng([seed, 8]))
+    decide_all(scene, near, Class.BETWEEN, plan.safe, decisions)
     lap("decisions")
     corrupted = corrupt(scene, plan.corrupted, np.random.default_rng([seed, 5]))
     lap("corrupted")

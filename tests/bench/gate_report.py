@@ -228,12 +228,16 @@ class Evidence:
         coverage = {"none": "-", "limits": "-", "gaussian": percent(plain, 1), "gate": percent(gate)}
         width = {"none": "-", "limits": "-", "gaussian": f"{1e3 * float(np.median(sigma)):.1f}",
                  "gate": f"{1e3 * float(np.median(ours)):.1f}"}  # fmt: skip
+        beyond = max(sum(d.beyond for d in decisions), 1)
+        crossed = total(d.beyond_accepted for d in decisions)
         rows = [
             [label, coverage[rule], f"{accepted.get(rule, 0)} ({percent(accepted.get(rule, 0) / unsafe)})",
+             f"{crossed.get(rule, 0)} ({percent(crossed.get(rule, 0) / beyond)})",
              f"{rejected.get(rule, 0)} ({percent(rejected.get(rule, 0) / safe)})", width[rule]]
             for rule, label in RULES.items()
         ]  # fmt: skip
-        header = ["rule", "simultaneous coverage", f"of {unsafe} unsafe accepted", f"of {safe} safe refused",
+        header = ["rule", "simultaneous coverage", f"of {unsafe} unsafe accepted",
+                  f"of {beyond} beyond the gate's limits accepted", f"of {safe} safe refused",
                   "median width [um]"]  # fmt: skip
         return table(header, rows)
 

@@ -20,7 +20,7 @@ from gnomon.recorder.bounds import Kind, Reading
 #: Moments of a ramp at which the truth is asked.
 RAMP = 8
 #: Largest candidates, in the unit of the step sizes: for steerers 0.5 mm, for quadrupoles a tune change of 0.01.
-FAR = {"steerer_x": 12.0, "steerer_y": 12.0, "rf": 12.0, "quadrupole": 40.0, "sextupole": 8.0}
+FAR = {"steerer_x": 6.0, "steerer_y": 6.0, "rf": 6.0, "quadrupole": 30.0}
 
 
 @dataclass(slots=True)
@@ -28,7 +28,8 @@ class DecisionCounts:
     """Decisions about the commands of one machine, by the rules: gate, 2 sigma, drive limits alone, none.
 
     `margins` are the gate's, of (safe, unsafe) commands; `kinds` counts the unsafe ones by kind; `accepted` keeps the
-    texts of unsafe ones that the gate accepted.
+    texts of unsafe ones that the gate accepted. `beyond` are steps from inside of the gate's limits that leave them,
+    and not the envelope.
     """
 
     unsafe: int = 0
@@ -41,6 +42,8 @@ class DecisionCounts:
     safe_reasons: dict[str, int] = field(default_factory=dict)
     margins: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
     accepted: list[str] = field(default_factory=list)
+    beyond: int = 0
+    beyond_accepted: dict[str, int] = field(default_factory=dict)
 
 
 def displaced(commands: Commands, rng: np.random.Generator, part: float) -> dict[Key, float]:
@@ -62,6 +65,16 @@ def unsafe_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[
             if case.key not in start:
                 case = Case(case.kind, case.size, {**case.prepare, **start}, case.key, case.value)
         yield case
+
+
+def near_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield commands of calibrated sizes near the gate's limits: most end a little inside or outside of them."""
+    while True:
+        family = str(rng.choice([f for f in commands.families() if f != "sextupole"]))
+        case = commands.draw_sized(family, float(rng.uniform(SIZES[1][0], SIZES[-1][1])), rng)
+        start = displaced(commands, rng, float(rng.uniform(0.5, 0.95)))
+        if case.key not in start:
+            yield Case(case.kind, case.size, {**case.prepare, **start}, case.key, case.value)
 
 
 def safe_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[Case]:
@@ -98,7 +111,10 @@ def _decide(scene: Scene, case: Case, wanted: Class, counts: DecisionCounts) -> 
         changes = {case.key: case.value}
         if case.value == machine.setting(case.key):
             return False
-        kind = scene.true.classify(start, machine.ramp(changes, RAMP))
+        moments = list(machine.ramp(changes, RAMP))
+        kind = scene.true.classify(start, moments)
+        if kind is Class.BETWEEN and wanted is Class.BETWEEN and not scene.true.leaves_limits(start, moments):
+            return False
         if kind is not wanted:
             counts.between += kind is Class.BETWEEN
             return False
@@ -111,7 +127,11 @@ def _decide(scene: Scene, case: Case, wanted: Class, counts: DecisionCounts) -> 
         machine.restore(machine.baseline)
     accepts = {"gate": verdict.accepted, "gaussian": gaussian, "limits": True, "none": True}
     codes = {str(reason.code) for reason in verdict.reasons}
-    if kind is Class.UNSAFE:
+    if kind is Class.BETWEEN:
+        counts.beyond += 1
+        for rule, accepted in accepts.items():
+            counts.beyond_accepted[rule] = counts.beyond_accepted.get(rule, 0) + accepted
+    elif kind is Class.UNSAFE:
         counts.unsafe += 1
         counts.kinds[case.kind] = counts.kinds.get(case.kind, 0) + 1
         for rule, accepted in accepts.items():
