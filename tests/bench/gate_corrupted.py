@@ -268,7 +268,9 @@ def corrupt(scene: Scene, each: int, rng: np.random.Generator) -> CorruptedCount
     counts = CorruptedCounts()
     names = list(CORRUPTIONS)
     todo = dict.fromkeys(names, each)
-    while any(todo.values()):
+    for _ in range(20 * each):
+        if not any(todo.values()):
+            break
         for at in _sequence(scene, rng, counts):
             for name in [n for n in names if todo[n]]:
                 verdict = CORRUPTIONS[name](at)
