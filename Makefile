@@ -41,11 +41,11 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup setup-checks test coverage bench fuzz soak lint tutorials docs format clean
+.PHONY: help run setup setup-checks test coverage bench bench-gate fuzz soak lint tutorials docs format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: $(kernels)  ## set up if needed, then serve BESSY II on 127.0.0.1 (ARGS="--machine mls" is handed to gnomon serve)
 	@exec $(bin)/gnomon serve $(ARGS)
@@ -65,6 +65,9 @@ bench: $(installed-test) $(kernels)  ## set up if needed, then measure (ARGS="--
 	@$(python) tests/bench/propagator.py $(filter --write-docs,$(ARGS))
 	@$(python) tests/bench/servers.py $(filter --write-docs,$(ARGS))
 	@$(python) tests/bench/dashboard.py $(filter --write-docs,$(ARGS))
+
+bench-gate: $(installed-test) $(kernels)  ## set up if needed, then measure the safety gate on imperfect machines: an hour; ARGS=--quick: minutes
+	@PYTHONPATH=tests $(python) -m bench.gate $(if $(ARGS),$(ARGS),--write-docs)
 
 fuzz: $(installed-test) $(kernels)  ## set up if needed, then import 10 000 damaged lattices and send a million broken conversations to a server
 	@PYTHONPATH=tests $(python) -m fuzz.lattice_files
