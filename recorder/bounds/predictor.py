@@ -167,7 +167,7 @@ class Predictor:
             number, reason = self.shell.find(forecast.kind, forecast.size)
             factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
             # An infinite band has nothing to gain from an ensemble.
-            tier = max(tier, self._tier_for(forecast, shown)) if math.isfinite(factor) else tier
+            tier = max(tier, self._tier_for(forecast, shown)) if math.isfinite(factor) else 1
             drawn = self.ensemble.change(settings, changes) if tier > 1 else None
             if reason:
                 distrust = (*distrust, reason)

@@ -119,8 +119,8 @@ def _bands_at(at: Situation, predictor: Predicts, changes: Mapping[Key, float], 
     """Ask the first tier, and the second one where the first needs it; the band after the step comes last."""
     rules, state = at.limits.document.bounds, at.state
     first = predictor.band(state.settings, changes, state.reading, coverage=rules.coverage, now_ns=state.now_ns, tier=1)
-    if not _needs_second(at, first):
-        return (first,)
+    if first.distrust or not _needs_second(at, first):
+        return (first,)  # a band that must not be relied on refuses, whatever an ensemble says
     second = predictor.band(
         state.settings, changes, state.reading, coverage=rules.coverage, now_ns=state.now_ns, tier=2
     )

@@ -28,7 +28,7 @@ FULL = Plan(
 )
 QUICK = Plan("mls", Counts(22, 299, 60), unsafe=150, safe=75, corrupted=8, detection=10, timed=50, second_tier=3)
 #: For a machine that is busy with other things: a tenth of the time, and wider intervals.
-REDUCED = Plan("mls", Counts(22, 299, 100), unsafe=150, safe=75, corrupted=8, detection=10, timed=50, second_tier=3)
+REDUCED = Plan("mls", Counts(22, 299, 100), unsafe=100, safe=50, corrupted=6, detection=8, timed=40, second_tier=2)
 RESULTS = HERE / "gate_results"
 
 

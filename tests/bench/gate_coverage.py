@@ -146,7 +146,7 @@ def measure_coverage(
         held_in = {COVERAGES[1]: bool(band.inside(sample.after).all()) and bool(np.isfinite(score))}
         held_in[COVERAGES[0]] = score <= predictor.shell.factor(number, COVERAGES[0])
         for coverage, covered in held_in.items():
-            inside[number, coverage] = inside.get((number, coverage), 0) + covered
+            inside[number, coverage] = inside.get((number, coverage), 0) + int(covered)
             of_kind = result.kinds.setdefault((sample.kind, coverage), [0, 0])
             of_kind[0] += 1
             of_kind[1] += covered
@@ -155,9 +155,11 @@ def measure_coverage(
         result.gaussian[where] = within + (score <= 2.0), seen + 1
         if wide and expected is not None:
             _widths(result, where, predictor, number, band, expected[1] * factors[number])
-    for (number, coverage), covered in inside.items():
+    for (number, coverage), held_inside in inside.items():
         calibrated = predictor.shell.bins[number].scores.size
-        result.counts[(*named(predictor, number), coverage)] = Coverage(calibrated, tested[number], covered, coverage)
+        result.counts[(*named(predictor, number), coverage)] = Coverage(
+            calibrated, tested[number], held_inside, coverage
+        )
     return result, predictor
 
 

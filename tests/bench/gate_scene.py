@@ -40,6 +40,12 @@ def lines_about(tune: Sequence[float]) -> tuple[ResonanceLine, ...]:
     return tuple(resonance_lines((x - 0.5, x + 0.5), (y - 0.5, y + 0.5), MAX_ORDER))
 
 
+def limits_of(spec: PvSpec) -> tuple[float, float]:
+    """The drive limits of a setpoint, which all of these have."""
+    assert spec.drive is not None, spec.name
+    return spec.drive
+
+
 def limits_document(
     machine: TrueMachine, pvs: Mapping[Key, PvSpec], true: TrueLimits, coverage: float
 ) -> LimitsDocument:
@@ -48,7 +54,7 @@ def limits_document(
     unchecked = NOT_CHECKED
     rows: list[dict[str, Any]] = []
     for spec in pvs.values():
-        low, high = spec.drive
+        low, high = limits_of(spec)
         span = high - low
         rows.append(
             {"pvs": (spec.name,), "unit": spec.unit, "low": low, "high": high, "max_step": span, "max_rate": span * 1e3,
@@ -123,7 +129,7 @@ class Scene:
     def command(self, key: Key, value: float, start: float | None = None, number: int = 0) -> GateCommand:
         """The command that brings a setting from its present value to another one."""
         spec, now = self.pvs[key], self.machine.setting(key) if start is None else start
-        low, high = spec.drive
+        low, high = limits_of(spec)
         step = Step(
             number + 1, self.machine.now_ns, spec.name, self.readbacks[key], spec.unit,
             now * spec.scale, value * spec.scale, value * spec.scale, low, high,
@@ -136,7 +142,7 @@ class Scene:
         machine = self.machine
         pvs: dict[str, PvReading] = {}
         for key, spec in self.pvs.items():
-            low, high = spec.drive
+            low, high = limits_of(spec)
             shown = PvReading(
                 machine.setting(key) * spec.scale, 0, machine.now_ns - round(AGE_S * NS), True, MONOTONIC_S - AGE_S,
                 spec.unit, low, high,
