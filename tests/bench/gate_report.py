@@ -306,7 +306,7 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
         .format(
             date=time.strftime("%Y-%m-%d", time.gmtime()),
             host=described_host(),
-            took=f"{evidence.took_s / 60.0:.0f} minutes",
+            took=f"{evidence.took_s / 60.0:.0f} minutes of all processes together",
             ring=plan.ring,
             machines=len(results),
             seeds=seeds,
