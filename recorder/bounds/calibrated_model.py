@@ -28,6 +28,7 @@ class CalibratedModel:
     baseline: Lattice
     values: Floats
     propagate: Propagator = field(repr=False)
+    kept: int = 8
     _known: dict[str, BeamState] = field(default_factory=dict, repr=False)
     _baseline: dict[Key, float] = field(default_factory=dict, repr=False)
 
@@ -95,13 +96,14 @@ class CalibratedModel:
         return lattice.updated(trims) if trims else lattice
 
     def beam(self, lattice: Lattice) -> BeamState:
-        """Compute the beam of a lattice; the last few are kept."""
-        known = self._known.get(lattice.id)
-        if known is None:
-            if len(self._known) >= 8:
+        """Compute the beam of a lattice; the `kept` ones that were asked for last are known."""
+        beam = self._known.pop(lattice.id, None)
+        if beam is None:
+            beam = self.propagate(lattice)
+            if len(self._known) >= self.kept:
                 del self._known[next(iter(self._known))]
-            known = self._known[lattice.id] = self.propagate(lattice)
-        return known
+        self._known[lattice.id] = beam
+        return beam
 
     def beams(
         self, settings: Mapping[Key, float], changes: Mapping[Key, float]

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 #: Machines that are drawn: 99 % needs 99 of them.
 COUNT = 128
+#: Beams of each machine that are kept: that before a command is asked for again, on its ramp and for the next one.
+KEPT = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ class Ensemble:
         random = np.random.default_rng(self.seed)
         mean = self.model
         return [
-            CalibratedModel(mean.space, mean.baseline, drawn, mean.propagate)
+            CalibratedModel(mean.space, mean.baseline, drawn, mean.propagate, KEPT)
             for drawn in self.posterior.draw(random, self.count)
         ]
 
