@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from gnomon.lattice import LatticeError
+from gnomon.lattice import Key, LatticeError
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.parameters import ParameterKind
 from unit.recorder.bounds.rings import FOCUS, STEER_X, TrueMachine, drawn, mls, moved, propagator, space
 
 
-def _model(values: np.ndarray | None = None, baseline: dict | None = None, kept: int = 8) -> CalibratedModel:
+def _model(
+    values: np.ndarray | None = None, baseline: dict[Key, float] | None = None, kept: int = 8
+) -> CalibratedModel:
     at = mls().nominal.updated(baseline) if baseline else mls().nominal
     return CalibratedModel(space(), at, np.zeros(space().size) if values is None else values, propagator(), kept)
 
