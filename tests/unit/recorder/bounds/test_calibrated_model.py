@@ -16,7 +16,7 @@ def _model(
     return CalibratedModel(space(), at, np.zeros(space().size) if values is None else values, propagator(), kept)
 
 
-def test_what_counts_is_the_change_from_the_machines_own_settings() -> None:
+def test_settings_count_as_changes_from_those_of_the_machine() -> None:
     elsewhere = _model(baseline=moved(STEER_X, 0.1))
     assert elsewhere.lattice({}) is elsewhere.reference
     assert elsewhere.lattice(moved(STEER_X, 0.1)).id == elsewhere.reference.id
