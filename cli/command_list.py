@@ -73,7 +73,7 @@ COMMANDS = (
     Entry(
         "replay",
         CHANGE,
-        "Show recorded commands as steps on a machine or, with --arm, write them one step at a time.",
+        "Show a recording as writes to a machine or, with --arm, make them one at a time, each behind the gate.",
         "replay:replay",
     ),
     Entry(

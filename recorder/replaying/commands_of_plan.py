@@ -59,10 +59,17 @@ class PlanCommands:
         )
 
     def settings(self, number: int, at: float) -> Mapping[Key, float]:
-        """List all settings when the PV of a step has the value `at`, in units of the machine document."""
-        lattice = self.lattice(number, at)
+        """List all settings when the PV of a step has the value `at`, in units of the machine document.
+
+        Strengths are left out, but for that which the step sets: set together with the current behind it, a strength
+        would keep its value.
+        """
+        lattice, spec = self.lattice(number, at), self._spec(number)
         ring = lattice.ring
-        return {key: lattice[key] for key, spec in ring.properties.items() if spec.slot is not None}
+        keys = [k for k, each in ring.properties.items() if each.slot is not None and ring.strength_of(*k) is None]
+        if (spec.device, spec.property) in ring.properties:
+            keys.append((spec.device, spec.property))
+        return {key: lattice[key] for key in keys}
 
     def _spec(self, number: int) -> PvSpec:
         return self._setpoints.by_name[self.plan.steps[number].pv]
