@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from gnomon.cli import replay_interrupts
 from gnomon.cli.replay_interrupts import interruptible
 
 
@@ -20,7 +19,7 @@ def test_two_interrupts_in_a_row_take_over_and_one_does_not(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(replay_interrupts.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("gnomon.cli.replay_interrupts.time.monotonic", lambda: now[0])
     with interruptible() as operator:
         operator.listen()
         os.kill(os.getpid(), signal.SIGTERM)
