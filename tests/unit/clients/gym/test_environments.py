@@ -113,6 +113,22 @@ def test_environments_run_side_by_side() -> None:
     many.close()
 
 
+def test_environments_in_processes_of_their_own_do_the_same() -> None:
+    told: list[list[np.ndarray]] = []
+    for mode, more in (("sync", {}), ("async", {"context": "spawn"})):  # as on every system, whatever threads run here
+        many = gymnasium.make_vec(
+            "gnomon/Tunes-v0", num_envs=2, vectorization_mode=mode, vector_kwargs=more, machine="mls"
+        )
+        first, _ = many.reset(seed=[1, 2])
+        action = 0.1 * np.ones(many.action_space.shape, dtype=np.float32)
+        seen, reward, *_ = many.step(action)
+        told.append([np.array(first), np.array(seen), np.array(reward)])
+        many.close()
+    for one, other in zip(*told, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (told[0][0][0] != told[0][0][1]).any()
+
+
 def test_an_unknown_task_names_those_that_there_are() -> None:
     with pytest.raises(ClientError, match="no task 'orbits'; there are orbit, tune, optics; near names: orbit"):
         RingEnvironment("orbits")
