@@ -119,8 +119,9 @@ def test_environments_in_processes_of_their_own_do_the_same() -> None:
         many = gymnasium.make_vec(
             "gnomon/Tunes-v0", num_envs=2, vectorization_mode=mode, vector_kwargs=more, machine="mls"
         )
-        first, _ = many.reset(seed=[1, 2])
-        action = 0.1 * np.ones(many.action_space.shape, dtype=np.float32)
+        first, _ = many.reset(seed=1)
+        many.action_space.seed(1)
+        action = many.action_space.sample()
         seen, reward, *_ = many.step(action)
         told.append([np.array(first), np.array(seen), np.array(reward)])
         many.close()
