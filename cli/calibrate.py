@@ -168,7 +168,9 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Any, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True) as bar:
+    with Progress(
+        console=Console(stderr=True, emoji=False), disable=quiet or not sys.stderr.isatty(), transient=True
+    ) as bar:
         task = bar.add_task("measuring", total=None)
         yield lambda row, total: bar.update(task, total=total, advance=1)
 

@@ -20,9 +20,11 @@ WITHOUT = {
     "serve", "services", "watch", "panels", "init", "config path", "config check", "config explain", "machine check",
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
-    "results publish", "results serve", "export queueserver",
-    "review edit", "review approve", "record start", "record stop", "record excerpt", "record export", "record import",
+    "results publish", "results serve", "export queueserver", "gate arm", "gate limits",
+    "review edit", "record start", "record stop", "record excerpt", "record export", "record import",
 }  # fmt: skip
+#: Commands that ask, and show before what they ask about; `gnomon review show --json` has it as data.
+ASKING = {"review approve"}
 
 
 def leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -41,7 +43,7 @@ def has_json(command: Any) -> bool:
 
 
 def test_every_command_has_json_but_those_without_a_table() -> None:
-    assert {name for name, command in EVERY.items() if not has_json(command)} <= WITHOUT
+    assert {name for name, command in EVERY.items() if not has_json(command)} <= WITHOUT | ASKING
     assert {name for name, command in EVERY.items() if has_json(command)} & WITHOUT == set()
 
 

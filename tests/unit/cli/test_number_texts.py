@@ -54,7 +54,7 @@ def test_every_number_of_every_command_is_read_in_one_spelling(path: tuple[str, 
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--settle", "inf"),
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--settle", "1e300"),
         ("replay", "--from", "1", "--to", "2", "--prefix", "", "--timeout", "1e300"),
-        ("replay", "--from", "1", "--to", "2", "--prefix", "", "--pace", "1_0"),
+        ("replay", "--from", "1", "--to", "2", "--prefix", "", "--settle", "1_0"),
         ("init", "ring.lte", "--energy-ev", "inf"),
     ],
 )
