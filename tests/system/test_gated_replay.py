@@ -21,7 +21,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedMachine]:
 
 
 AGAIN = (STEERERS_Y[0], STEERERS_Y[1])
-ELSEWHERE = "HS3P2L2RP"
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +50,6 @@ def test_a_fault_is_found_at_the_first_write_and_all_is_put_back(
     assert "stopped and rolled back" in said
     assert text in said
     assert machine.setpoints(AGAIN) == pytest.approx(again)
-
-
-def test_somebody_elses_write_stops_it_and_stays(machine: GatedMachine, again: list[float]) -> None:
-    (before,) = machine.setpoints([ELSEWHERE])
-    process = machine.start_replay("again")
-    until(process, "verified")
-    machine.put(f"{ELSEWHERE}:setCur", before + 0.01)
-    said = process.communicate(timeout=240.0)[0]
-    try:
-        assert process.returncode == 1, said
-        assert f"M:{ELSEWHERE}:setCur" in said
-        assert machine.setpoints([ELSEWHERE]) == pytest.approx([before + 0.01])
-        assert machine.setpoints(AGAIN) == pytest.approx(again)
-    finally:
-        machine.put(f"{ELSEWHERE}:setCur", before)
 
 
 def test_a_machine_that_is_silent_for_nine_seconds_ends_where_it_began(
