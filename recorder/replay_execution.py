@@ -254,7 +254,12 @@ class Replay:
         self.audit.note("verified", facts(step))
         self.report("verified", step, "")
         if self.gate is not None:
-            self.audit.note("measured", {**facts(step), **self.gate.compare(part)})
+            try:
+                measured = self.gate.compare(part)
+            except ReplayError:
+                self.watch.check()  # somebody else's write, which explains a miss, is the reason to tell
+                raise
+            self.audit.note("measured", {**facts(step), **measured})
         return step.target
 
     def back(self, failure: str, uninterrupted: Callable[[], object]) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -179,3 +179,17 @@ def test_a_machine_that_is_silent_for_minutes_ends_where_it_began() -> None:
 
 def test_the_steerers_of_these_tests_are_four_different_ones() -> None:
     assert len({spec.name for spec in steerers()}) == 4
+
+
+def test_somebody_elses_write_that_moves_the_beam_is_named_as_the_reason() -> None:
+    run = Gated()
+    other = steerers()[2].name
+
+    def meddle(pv: str, value: float) -> None:
+        run.machine.values[other] = 0.3
+
+    run.machine.on_put = meddle
+    result = run()
+    assert f"{other} = 0.3 A instead of 0 A: someone else has changed it" in result.failure
+    assert "but the beam is not where it was before" in result.frozen
+    assert run.machine.values[other] == 0.3
