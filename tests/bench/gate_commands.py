@@ -66,7 +66,7 @@ class Commands:
         self.tune_response = {n: response.tune[:, i] for i, n in enumerate(names)}
         self.unit: dict[Key, float] = {}
         for i, name in enumerate(names):
-            if fed[name] == {"b4"}:
+            if not any(name in of_kind for of_kind in self.by_kind.values()):
                 continue
             spec = ring.property_spec(name, "current")
             if fed[name] == {"b3"}:
