@@ -120,7 +120,7 @@ class Evidence:
         return [
             Row(
                 "unsafe steps accepted", "0 of 20 000", f"{accepted} of {unsafe} (rate {_rate(accepted, unsafe)})",
-                accepted == 0,
+                None if accepted == 0 and unsafe < 20_000 else accepted == 0,
             ),
             Row(
                 "corrupted commands accepted", "0 of 10 000", f"{wrong} of {cases} (rate {_rate(wrong, cases)})",
@@ -295,7 +295,7 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
     """The text of docs/safety.md, with pictures written into `folder`."""
     pictures = draw_pictures(evidence, folder)
     plan, results = evidence.plan, evidence.results
-    seeds = f"{results[0].seed} to {results[-1].seed}"
+    seeds = ", ".join(str(result.seed) for result in results)
     remanence = [r.remanence for r in results]
     counts = plan.counts
     bins = len({(f, s) for f, s, _ in results[0].coverage.counts})
