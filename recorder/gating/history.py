@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from gnomon.recorder.gating.cusum import Cusum
 from gnomon.recorder.gating.trust_region import TrustRegion
 from gnomon.recorder.gating.verdict import Approved, GateCommand
+from gnomon.recorder.replay_steps import Step
 
 __all__ = ["History"]
 
@@ -18,7 +19,8 @@ class History:
     `number` is the approved step that comes next, or is being made in parts, and `reached` the value up to which it
     was made, in the unit of its PV; NaN at its beginning. `expected` has the PVs that our steps have moved, with the
     value that they should have now, `first` the value of each written PV before our first step of it, to which
-    cumulated changes are relative, `ranges` the widths of their limits. `sent_s` is the monotonic time of the last
+    cumulated changes are relative, `ranges` the widths of their limits. `sizes` are those of our steps: the smallest of
+    each setpoint, the largest of each readback, which has noise. `sent_s` is the monotonic time of the last
     command to each PV. `regions` are the trust regions of device families; a family without one has that of the
     limits file's start.
     """
@@ -29,6 +31,7 @@ class History:
     expected: Mapping[str, float] = field(default_factory=dict)
     first: Mapping[str, float] = field(default_factory=dict)
     ranges: Mapping[str, float] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
     sent_s: Mapping[str, float] = field(default_factory=dict)
     hits: int = 0
     misses: int = 0
@@ -47,6 +50,7 @@ class History:
             expected={**self.expected, **command.moves, step.pv: step.target, step.readback: step.target},
             first={step.pv: step.start, **self.first},
             ranges={**self.ranges, step.pv: step.range, step.readback: step.range},
+            sizes=_sizes(self.sizes, step),
             sent_s={**self.sent_s, step.pv: monotonic_s},
         )
 
@@ -59,3 +63,11 @@ class History:
             regions={**self.regions, family: region},
             cusum=cusum,
         )
+
+
+def _sizes(sizes: Mapping[str, float], step: Step) -> Mapping[str, float]:
+    size = abs(step.target - step.start)
+    if not size > 0.0:
+        return sizes
+    largest = max(size, sizes.get(step.readback, 0.0))
+    return {**sizes, step.readback: largest, step.pv: min(size, sizes.get(step.pv, math.inf))}

@@ -107,8 +107,13 @@ def check_start(at: Situation) -> Iterator[Reason]:
 
 
 def check_baseline(at: Situation) -> Iterator[Reason]:
-    """Refuse a machine that is not where the recording began, apart from what our own steps have moved."""
+    """Refuse a machine that is not where the recording began, apart from what our own steps have moved.
+
+    A PV of our steps may miss its value by a tenth of a step at most, whatever share of its range is allowed: a
+    setpoint by a tenth of the smallest one, a readback, which has noise, by a tenth of the largest that was made.
+    """
     share, history = at.limits.document.baseline.share, at.history
+    sizes = _own_steps(at)
     starts = {start.pv: start for start in at.authority.approved.starts}
     for pv in {**starts, **history.ranges}:
         reading, start = at.state.pvs.get(pv), starts.get(pv)
@@ -116,7 +121,7 @@ def check_baseline(at: Situation) -> Iterator[Reason]:
             continue  # refused as disconnected
         width = start.range if start is not None else history.ranges[pv]
         wanted = history.expected[pv] if start is None else history.expected.get(pv, start.value)
-        if abs(reading.value - wanted) <= tolerance_of(share, width, 0.0):
+        if abs(reading.value - wanted) <= tolerance_of(share, width, sizes.get(pv, 0.0)):
             continue
         unit = start.unit if start is not None else at.command.step.unit
         values = f"{shown(reading.value, unit)} instead of {shown(wanted, unit)}"
@@ -124,6 +129,16 @@ def check_baseline(at: Situation) -> Iterator[Reason]:
             yield Reason(Code.FOREIGN_WRITE, f"{pv} is {values}: someone else has changed it")
         else:
             yield Reason(Code.BASELINE, f"{pv} is {values}, with which the recording began")
+
+
+def _own_steps(at: Situation) -> dict[str, float]:
+    """Sizes of the steps that were made, and of those approved: the smallest of each setpoint."""
+    sizes = dict(at.history.sizes)
+    for step in at.authority.approved.steps or ():
+        size = abs(step.target - step.start)
+        if size > 0.0:
+            sizes[step.pv] = min(size, sizes.get(step.pv, size))
+    return sizes
 
 
 def check_orbit(at: Situation) -> Iterator[Reason]:

@@ -191,18 +191,23 @@ def _clock_jump(at: At) -> Verdict:
 
 
 def _stale_reading(at: At) -> Verdict:
-    pv = str(at.rng.choice([at.command.step.pv, at.command.step.readback]))
+    """Of the step's PVs, or of another one. An old time stamp alone counts for a reading: a setpoint may have one."""
     age = float(at.rng.uniform(6.0, 3600.0))
+    which = int(at.rng.integers(6))
+    if which == 5:
+        return at.decide(
+            state=replace(at.state, reading=replace(at.state.reading, time_ns=at.state.now_ns - round(age * NS)))
+        )
+    pv = str(at.rng.choice([at.command.step.pv, at.command.step.readback]))
     shown = at.state.pvs[pv]
     changed = [
-        replace(shown, stamp_ns=shown.stamp_ns - round(age * NS)),
         replace(shown, read_s=shown.read_s - age),
         replace(shown, connected=False),
         replace(shown, severity=3),
         replace(shown, stamp_ns=at.state.now_ns + round(age * NS)),
         replace(shown, value=math.nan),
     ]
-    pvs = {**at.state.pvs, pv: changed[int(at.rng.integers(len(changed)))]}
+    pvs = {**at.state.pvs, pv: changed[which]}
     return at.decide(state=replace(at.state, pvs=pvs))
 
 

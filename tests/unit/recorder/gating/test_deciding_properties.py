@@ -7,9 +7,9 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from gnomon.recorder.gating import Code, GateCommand, History, Verdict, decide
+from gnomon.recorder.gating import ApprovedStep, Code, GateCommand, History, Verdict, decide
 from unit.recorder.gating.corruptions import CORRUPTIONS, Corruption
-from unit.recorder.gating.situations import KEY, NOW_NS, NOW_S, accepted_case, limits_with, reading_at, step_of
+from unit.recorder.gating.situations import KEY, NOW_NS, NOW_S, Case, accepted_case, limits_with, reading_at, step_of
 
 QUICK = settings(max_examples=40, deadline=None)
 ANY = st.one_of(
@@ -42,6 +42,64 @@ def test_every_target_off_the_approved_way_is_refused(target: float) -> None:
 @given(st.sampled_from(("P:H2:set", "P:H2:rdbk")), st.floats(allow_nan=True).filter(lambda v: not abs(v - 1.0) <= 1e-3))
 def test_every_other_value_of_the_start_state_is_refused(name: str, value: float) -> None:
     assert not accepted_case().with_pv(name, value=value).decide().accepted
+
+
+PARTS = st.floats(min_value=-3.0, max_value=3.0).filter(lambda part: abs(part) > 0.1001)
+WIDE = {"baseline.share": 0.05}
+
+
+def case_after_a_step_of_another_pv(size: float) -> Case:
+    """The accepted case, in which P:H2 was stepped before, with a baseline that allows 1 A: far more than the step."""
+    case = accepted_case().with_limits(WIDE)
+    step = replace(step_of(1.0, 1.0 + size), pv="P:H2:set", readback="P:H2:rdbk")
+    command = GateCommand(step, {("H2", "current"): (1.0, 1.0 + size)}, "steerer", number=0)
+    history = replace(case.history.sent(command, case.authority.approved, NOW_S - 5.0), number=1, reached=np.nan)
+    for name in ("P:H2:set", "P:H2:rdbk"):
+        case = case.with_pv(name, value=1.0 + size)
+    return replace(case, history=history)
+
+
+@QUICK
+@given(st.floats(min_value=1e-4, max_value=1.0), PARTS, st.sampled_from(("P:H2:set", "P:H2:rdbk")))
+def test_a_foreign_write_of_a_part_of_an_earlier_step_is_refused_in_the_widest_baseline(
+    size: float, part: float, name: str
+) -> None:
+    case = case_after_a_step_of_another_pv(size)
+    assert case.decide().accepted
+    spoilt = case.with_pv(name, value=1.0 + size + part * size)
+    assert Code.FOREIGN_WRITE in {reason.code for reason in spoilt.decide().reasons}
+
+
+@QUICK
+@given(st.floats(min_value=1e-4, max_value=1.0), PARTS)
+def test_a_foreign_write_of_a_part_of_a_later_step_is_refused_in_the_widest_baseline(size: float, part: float) -> None:
+    case = accepted_case().with_limits(WIDE)
+    steps = case.authority.approved.steps
+    assert steps is not None
+    case = case.with_approved(steps=(*steps, ApprovedStep("P:H2:set", "A", 1.0, 1.0 + size)))
+    assert case.decide().accepted
+    assert Code.FOREIGN_WRITE in {r.code for r in case.with_pv("P:H2:set", value=1.0 + part * size).decide().reasons}
+
+
+def test_noise_of_a_readback_that_a_large_step_allowed_is_no_foreign_write_after_a_small_one() -> None:
+    case = case_after_a_step_of_another_pv(0.5)
+    command = GateCommand(
+        replace(step_of(1.5, 1.501), pv="P:H2:set", readback="P:H2:rdbk"), {("H2", "current"): (1.5, 1.501)}, "steerer"
+    )
+    history = case.history.sent(command, case.authority.approved, NOW_S - 4.0)
+    case = replace(case, history=replace(history, number=1, reached=np.nan))
+    case = case.with_pv("P:H2:set", value=1.501).with_pv("P:H2:rdbk", value=1.51)
+    assert case.decide().accepted
+    assert not case.with_pv("P:H2:set", value=1.51).decide().accepted
+
+
+@QUICK
+@given(st.floats(min_value=2.001, max_value=1e6), st.booleans())
+def test_an_old_time_stamp_is_that_of_a_setpoint_and_never_of_a_reading(age_s: float, orbit: bool) -> None:
+    case, stamp_ns = accepted_case(), NOW_NS - round(age_s * 1e9)
+    assert case.with_pv("P:H1:set", stamp_ns=stamp_ns).decide().accepted
+    old = case.with_reading(time_ns=stamp_ns) if orbit else case.with_pv("P:M0:x", stamp_ns=stamp_ns)
+    assert Code.STALE in {reason.code for reason in old.decide().reasons}
 
 
 @QUICK
