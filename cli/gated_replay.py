@@ -111,6 +111,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
         granted_s=authority.granted_s,
         expires_ns=authority.expires_ns,
         calibration_id=parts.predictor.calibration_id,
+        limits_digest="" if parts.limits is None else parts.limits.digest,
     )
     file = StateFile(folder / f"{state.id}.json")
     console = rendering.make_console()
@@ -137,17 +138,23 @@ def continue_replay(id: str, chosen: Chosen, waits: Waits, make_machine: MakeMac
     folder = configure(chosen.config).replays()
     path = _state_path(folder, id)
     file = StateFile(path)
-    state = file.load()
-    chosen = Chosen(
-        state.prefix, chosen.config, chosen.machine, chosen.pvs, chosen.recordings, chosen.limits,
-        chosen.calibration or state.calibration_id or None,
-    )  # fmt: skip
-    parts = parts_of(state.recording, chosen)
-    machine = make_machine()
-    meter = _connected(parts, machine, waits)
-    gate = _gate(parts, machine, meter, _authority(state, parts), waits)
-    console = rendering.make_console()
-    gate.way_back.recall(state.pending if back else ())
+    try:
+        state = file.load()
+        chosen = Chosen(
+            state.prefix, chosen.config, chosen.machine, chosen.pvs, chosen.recordings, chosen.limits,
+            chosen.calibration or state.calibration_id or None,
+        )  # fmt: skip
+        parts = parts_of(state.recording, chosen)
+        # Putting back needs no right to write; to go on, the state file's word is not enough.
+        authority = _stored_authority(state, parts) if back else _authority(state, parts, chosen)
+        machine = make_machine()
+        meter = _connected(parts, machine, waits)
+        gate = _gate(parts, machine, meter, authority, waits)
+        console = rendering.make_console()
+        gate.way_back.recall(state.pending if back else ())
+    except BaseException:
+        file.close()
+        raise
 
     def run(session: "_Session") -> "Result":
         operator = session.operator
@@ -196,6 +203,12 @@ def _carry_out(
     audit = audit_of(file.path.parent)
     try:
         kept = kept_state(file, state, audit)
+        audit.note("gate", {
+            "replay": state.id, "recording": state.recording, "machine": state.machine, "prefix": state.prefix,
+            "limits": parts.limits.digest, "calibration": state.calibration_id, "token": state.token_id,
+            "author": state.author, "reviewer": state.reviewer, "not_checked": list(parts.limits.not_checked),
+            "put_back": asked_back,
+        })  # fmt: skip
         with interruptible() as operator, LiveView(console) as view:
             gate.observer = view.observe
             result = run(_Session(kept, view, operator, options, gate))
@@ -280,8 +293,33 @@ def _gate(
     )
 
 
-def _authority(state: "ReplayState", parts: GateParts) -> "Authority":
-    """Take over the authority of a replay whose process has ended: it ends when it would have."""
+def _authority(state: "ReplayState", parts: GateParts, chosen: Chosen) -> "Authority":
+    """Take over the authority of a replay whose process has ended: it ends when it would have.
+
+    Raises ReplayError, AuthorityError unless all is as it was when the replay began.
+    """
+    from gnomon.recorder import AuthorityError, ReplayError
+    from gnomon.recorder.gating import valid_approval
+
+    begin = f"replay {state.id} cannot go on, and nothing was written: "
+    back = f"; put back what it has written: gnomon replay --rollback {state.id}"
+    if parts.missing or parts.limits is None or parts.predictor is None:
+        raise ReplayError(f"{begin}{'; '.join(parts.missing)}{back}")
+    for what, now, then in (
+        ("limits file", parts.limits.digest, state.limits_digest),
+        ("calibration", parts.predictor.calibration_id, state.calibration_id),
+    ):
+        if now != then:
+            raise ReplayError(f"{begin}the {what} is {now[:12]}, it was {then[:12] or 'none'} when it began{back}")
+    try:
+        valid_approval(parts.recording, parts.file.approvals)
+        return desk_of(chosen).take_over(state.token_id, approved_parts(parts), chosen.prefix)
+    except AuthorityError as error:
+        raise AuthorityError(f"{begin}{error}{back}") from error
+
+
+def _stored_authority(state: "ReplayState", parts: GateParts) -> "Authority":
+    """Make the authority that a replay had, for its report: nothing is decided with it."""
     from gnomon.recorder.gating import Authority
 
     return Authority(

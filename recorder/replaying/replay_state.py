@@ -117,6 +117,7 @@ class ReplayState(_Part):
     granted_s: float = 0.0
     expires_ns: int = 0
     calibration_id: str = ""
+    limits_digest: str = ""
     status: Status = Status.RUNNING
     reason: str = ""
     done: int = 0

@@ -11,10 +11,10 @@ import pytest
 from gnomon.cli import gate_parts, gated_replay, range_replay, replay
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
-from gnomon.recorder.gating import TokenDesk, arm, verify_audit
+from gnomon.recorder.gating import TokenDesk, arm, read_limits, verify_audit
 from gnomon.recorder.recorder_errors import AuthorityError
 from gnomon.recorder.recordings import RecordingContent, RecordingFile, RecordingFolder, ReviewKey, seal
-from gnomon.recorder.replaying import StateFile, Status, load_state
+from gnomon.recorder.replaying import ReplayState, StateFile, Status, load_state
 from unit.cli.commands import gnomon
 from unit.recorder.recordings.samples import make_recording
 from unit.recorder.replaying.limits_for_mls import LIMITS
@@ -164,7 +164,7 @@ def test_an_armed_replay_writes_measures_and_leaves_report_state_and_audit(place
     log = place.folder / "replays" / "audit.jsonl"
     assert verify_audit(log).intact
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-    assert events[0] == "begin"
+    assert events[:2] == ["gate", "begin"]
     assert events[-1] == "end"
 
 
@@ -223,8 +223,8 @@ class KilledError(BaseException):
     """The process is gone: nothing of it acts any more."""
 
 
-@pytest.mark.parametrize("option", ["--resume", "--rollback"])
-def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+def killed(place: Place, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Kill an armed replay at its second write; return the file of its state."""
     place.approve()
 
     def die(pv: str, value: float) -> None:
@@ -243,6 +243,56 @@ def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pyt
     place.patch(monkeypatch)
     place.machine.on_put = lambda pv, value: None
     (path,) = place.state_paths
+    return path
+
+
+def test_a_state_file_alone_gives_no_right_to_write(place: Place) -> None:
+    """Made up by somebody who never had a token, for a recording that nobody has approved."""
+    state = ReplayState(
+        id="20261127-000000-abcd", recording=place.recording.id, name="bump", machine="mls", prefix="M:",
+        author="ann@a", reviewer="bob@b", token_id="0" * 32, granted_ns=time.time_ns(), granted_s=time.monotonic(),
+        expires_ns=time.time_ns() + 10**12, calibration_id="c" * 64,
+        limits_digest=read_limits(place.folder / "limits.yaml", "M:").digest,
+    )  # fmt: skip
+    file = StateFile(place.folder / "replays" / f"{state.id}.json")
+    file.save(state)
+    file.close()
+    with pytest.raises(AuthorityError, match=r"nothing was written: recording 'bump': nobody has approved it"):
+        place("--resume", state.id)
+    place.approve()
+    place.token()  # one was made here, and never taken
+    with pytest.raises(AuthorityError, match="was never taken here.*--rollback"):
+        place("--resume", state.id)
+    assert not place.machine.puts
+
+
+def test_limits_that_were_edited_since_stop_a_resumed_replay_but_not_its_way_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, puts = killed(place, monkeypatch), len(place.machine.puts)
+    limits = place.folder / "limits.yaml"
+    limits.write_text(limits.read_text() + "\n# edited\n")
+    with pytest.raises(ReplayError, match="the limits file is .*, it was .* when it began; put back"):
+        place("--resume", path.stem)
+    assert len(place.machine.puts) == puts
+    place("--rollback", path.stem)
+    assert place.machine.values == place.machine.start
+
+
+def test_the_audit_says_with_which_limits_calibration_and_token_it_was_written(place: Place) -> None:
+    place.approve()
+    place.armed()
+    lines = [json.loads(line) for line in (place.folder / "replays" / "audit.jsonl").read_text().splitlines()]
+    (gate,) = [line for line in lines if line["event"] == "gate"]
+    assert lines.index(gate) < min(n for n, line in enumerate(lines) if line["event"] == "write")
+    assert gate["limits"] == read_limits(place.folder / "limits.yaml", "M:").digest
+    assert (gate["calibration"], gate["recording"], gate["reviewer"]) == ("c" * 64, place.recording.id, "bob@office")
+    assert len(gate["token"]) == 32
+
+
+@pytest.mark.parametrize("option", ["--resume", "--rollback"])
+def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    path = killed(place, monkeypatch)
     assert load_state(path).status.open
     place(option, path.stem[:13])
     wanted = [0.2, -0.1] if option == "--resume" else [0.0, 0.0]

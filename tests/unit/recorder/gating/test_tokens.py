@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.recorder.gating import Claims, TimeOfToken, TokenDesk, make_token, time_of_token
+from gnomon.recorder.gating import Claims, TimeOfToken, TokenDesk, make_token, read_token, time_of_token
 from gnomon.recorder.recorder_errors import AuthorityError
 from unit.recorder.gating.situations import NOW_NS, NOW_S, accepted_case
 
@@ -177,3 +177,39 @@ def test_both_clocks_go_on() -> None:
     first, second = time_of_token(), time_of_token()
     assert first.boot_id == second.boot_id
     assert second.monotonic_s >= first.monotonic_s
+
+
+def test_a_folder_in_which_others_can_write_is_not_used(desk: TokenDesk) -> None:
+    """Who can write there makes a key of their own, or takes the note of a use away."""
+    token = issue(desk)
+    desk.folder.chmod(0o770)
+    with pytest.raises(AuthorityError, match="other users can write"):
+        desk.redeem(token, APPROVED, "P:")
+
+
+def test_the_right_to_write_is_taken_over_by_the_note_of_the_use_alone(desk: TokenDesk, clock: Clock) -> None:
+    token = issue(desk)
+    id = read_token(token, (desk.folder / "arming.key").read_bytes(), recording="recording", machine="toy", prefix="P:",
+                    now=clock.now).id  # fmt: skip
+    with pytest.raises(AuthorityError, match="never taken"):
+        desk.take_over(id, APPROVED, "P:")
+    taken = desk.redeem(token, APPROVED, "P:")
+    clock.pass_by(60.0)
+    again = desk.take_over(id, APPROVED, "P:")
+    assert (again.token_id, again.expires_ns, again.granted_s) == (taken.token_id, taken.expires_ns, taken.granted_s)
+    with pytest.raises(AuthorityError, match="the token is for the prefix"):
+        desk.take_over(id, APPROVED, "X:")
+    for forged in ("", "0" * 32, f"../used/{id}", "../arming.key"):
+        with pytest.raises(AuthorityError, match="never taken"):
+            desk.take_over(forged, APPROVED, "P:")
+    other = "f" * 32
+    (desk.folder / "used" / other).write_text(token)
+    with pytest.raises(AuthorityError, match="another token"):
+        desk.take_over(other, APPROVED, "P:")
+    (desk.folder / "used" / id).write_text(token[:-1])
+    with pytest.raises(AuthorityError, match="forged"):
+        desk.take_over(id, APPROVED, "P:")
+    (desk.folder / "used" / id).write_text(token)
+    clock.pass_by(1800.0)
+    with pytest.raises(AuthorityError, match="valid for 30 min"):
+        desk.take_over(id, APPROVED, "P:")
