@@ -104,6 +104,10 @@ class StepGate(PutBackCheck, Protocol):
         """
         ...
 
+    def still_holds(self, part: PlanPart) -> None:
+        """Check, last before the put, that the decision is not too old. Raises ReplayError."""
+        ...
+
     def compare(self, part: PlanPart) -> Mapping[str, object]:
         """Measure after a verified write, and compare; return what the record keeps of it."""
         ...
@@ -246,6 +250,12 @@ class Replay:
         known = {"number": number, "step": asdict(step), "shown": shown, "put_back": before}
         self.audit.note("write", {**facts(step), **known, **permitted})
         self.report("write", step, "")
+        if self.gate is not None:  # a slow answer, a slow disk, a process that was stopped: all take time
+            try:
+                self.gate.still_holds(part)
+            except ReplayError:
+                self.audit.note("not_sent", facts(step))
+                raise
         self.written.append(Written(step, shown, before, number=number))
         self.machine.put(step.pv, step.target, self.options.timeout_s)
         self.audit.note("sent", facts(step))

@@ -68,8 +68,8 @@ def check_model(at: Situation, predictor: Predicts) -> ModelResult:
                     result.reasons.append(reason)
             _compare(at, band, when, result)
     margin, reasons = check_lines(at.limits.document.tunes, result.bands)
-    if all(np.isfinite(band.upper[band.measured]).all() for band in result.bands):
-        result.reasons += reasons
+    if not result.reasons or all(np.isfinite(band.upper[band.measured]).all() for band in result.bands):
+        result.reasons += reasons  # left out only where other reasons say already that nothing is bounded
     result.margin = min(result.margin, margin) if not math.isnan(margin + result.margin) else math.nan
     return result
 

@@ -17,6 +17,7 @@ from gnomon.recorder.gating.rules import Rules
 from gnomon.recorder.gating.situation import tolerance_of
 from gnomon.recorder.gating.verdict import GateCommand, MachineState, Verdict
 from gnomon.recorder.recorder_errors import FrozenError, ReplayError
+from gnomon.recorder.replay_machine import INVALID
 from gnomon.recorder.verifying import POLL_S, Clock, SystemClock
 
 __all__ = ["Gate", "GateRefusedError", "GateStoppedError", "MakesCommands"]
@@ -107,6 +108,7 @@ class Gate:
         while True:
             part = self.next_value(pv, value)
             self.allow(pv, part)
+            self._still_holds(pv)
             try:
                 self._put(pv, part)
             except Exception as error:
@@ -146,6 +148,14 @@ class Gate:
         self._pending = command, state, verdict
         return verdict
 
+    def _still_holds(self, pv: str) -> None:
+        """Raise GateStoppedError if the decision is too old to write by, and close the gate."""
+        assert self._pending is not None, "allowed before"
+        if lapsed := self.rules.lapsed(self._pending[1]):
+            self._pending = None
+            self._written.pop()
+            self._stop((Reason(Code.STALE, f"{pv}: not written: {lapsed}"),))
+
     def confirm(self) -> None:
         """Wait until the allowed value is there, measure, and compare. Raises GateStoppedError, and closes the gate."""
         if self._pending is None:
@@ -175,8 +185,7 @@ class Gate:
         while self._written:
             last = self._written[-1]
             step = last.command.step
-            state = self._observe()
-            now = state.pvs[step.pv].value
+            now = self._stands(step.pv)
             if not min(abs(now - own) for own in self._own(step.pv)) <= self._tolerance(last.command):
                 self._audit.note("left", facts_of(last.command) | {"put_back": last.before, "stands": now})
                 self._written = [each for each in self._written if each.command.step.pv != step.pv]
@@ -184,16 +193,25 @@ class Gate:
             self._audit.note("restore", facts_of(last.command) | {"put_back": last.before})
             try:
                 self._bring_back(last, now)
-            except Exception as error:
-                left = "; ".join(
-                    f"{w.command.step.pv} to {w.before:.9g} {w.command.step.unit}" for w in self._written[::-1]
-                )
-                self._audit.note("frozen", {"reason": str(error), "left": left})
-                raise FrozenError(
-                    f"{step.pv}: {error}. Call the operator. Still to put back, in reverse: {left}"
-                ) from error
+            except Exception as error:  # noqa: BLE001 - whatever fails calls the operator
+                self._freeze(step.pv, error)
             self._audit.note("restored", facts_of(last.command))
             self._written.pop()
+
+    def _stands(self, pv: str) -> float:
+        """Read where a PV is; one that does not show it is no reason to leave it. Raises FrozenError."""
+        try:
+            shown = self._observe().pvs[pv]
+            if not (shown.connected and shown.severity < INVALID and isfinite(shown.value)):
+                raise ReplayError(f"it shows no valid value ({shown.value!r})")
+        except Exception as error:  # noqa: BLE001 - whatever fails calls the operator
+            self._freeze(pv, error)
+        return shown.value
+
+    def _freeze(self, pv: str, error: Exception) -> NoReturn:
+        left = "; ".join(f"{w.command.step.pv} to {w.before:.9g} {w.command.step.unit}" for w in self._written[::-1])
+        self._audit.note("frozen", {"reason": str(error), "left": left})
+        raise FrozenError(f"{pv}: {error}. Call the operator. Still to put back, in reverse: {left}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -201,10 +219,15 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._audit.note("failed", {"reason": f"{type(error).__name__}: {error}"})
+        reason = "" if error is None else f"{type(error).__name__}: {error}"
+        if not reason and self._stopped:  # the program has caught the error, which does not make it a success
+            reason = "; ".join(each.text for each in self._stopped)
+        if not reason and self._pending is not None:
+            reason = f"{self._pending[0].step.pv}: the value was not confirmed"
+        if reason:
+            self._audit.note("failed", {"reason": reason})
             self.roll_back()
-        self._audit.note("end", {"written": self.history.written, "put_back": error is not None})
+        self._audit.note("end", {"written": self.history.written, "put_back": bool(reason)})
 
     def _decide(self, pv: str, value: float) -> tuple[GateCommand, MachineState, Verdict]:
         if self._stopped:

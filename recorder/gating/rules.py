@@ -30,11 +30,17 @@ class Rules:
     ) -> Verdict:
         """Decide about a command. A decision that took so long that its state is not fresh any more refuses."""
         verdict = decide(command, state, predictor, self.limits, history, self.authority)
+        lapsed = self.lapsed(state)
+        return replace(verdict, reasons=(*verdict.reasons, Reason(Code.STALE, lapsed))) if lapsed else verdict
+
+    def lapsed(self, state: MachineState) -> str:
+        """Say why a decision about a state does not hold any more, by age or by the token's end; empty if it does."""
         age_s, limit_s = self.monotonic() - state.monotonic_s, self.limits.document.fresh.max_age_s
-        if 0.0 <= age_s <= limit_s:
-            return verdict
-        late = Reason(Code.STALE, f"the decision was made {age_s:.3f} s after the state was read (limit {limit_s:g} s)")
-        return replace(verdict, reasons=(*verdict.reasons, late))
+        if not 0.0 <= age_s <= limit_s:
+            return f"{age_s:.3f} s have passed since the state was read on which it was decided (limit {limit_s:g} s)"
+        if self.authority.armed and not state.now_ns + round(1e9 * age_s) < self.authority.expires_ns:
+            return "the time of the token is over"
+        return ""
 
     def sent(self, command: GateCommand, history: History, monotonic_s: float) -> History:
         """Return the history with a command that was accepted and is written."""

@@ -51,6 +51,10 @@ class GateRules(Protocol):
         """Return the largest rate of a PV [unit/s]; infinite for a PV without one, which is refused anyway."""
         ...
 
+    def lapsed(self, state: MachineState) -> str:
+        """Say why a decision about a state does not hold any more; empty if it does."""
+        ...
+
     def sent(self, command: GateCommand, history: History, monotonic_s: float) -> History:
         """Return the history with a command that was accepted and is written."""
         ...
@@ -103,6 +107,7 @@ class GatedSteps:
         self.way_back = BeamPutBack(self.meter, self.rules.rate, self.rules.stop_band, self.clock, self.patience_s)
         self._units: dict[str, str] = {}
         self._decided: StepView | None = None
+        self._state: MachineState | None = None
 
     def permit(self, number: int, at: float) -> tuple[PlanPart, Mapping[str, object]]:
         """See `StepGate`."""
@@ -141,8 +146,14 @@ class GatedSteps:
 
     def judge(self, command: GateCommand) -> tuple[Verdict, Reading]:
         """Read the machine and decide about a command. Raises MachineError."""
-        state = self.state(command)
+        self._state = state = self.state(command)
         return self.rules.decide(command, state, self.predictor, self.history), state.reading
+
+    def still_holds(self, part: PlanPart) -> None:
+        """See `StepGate`."""
+        lapsed = "nothing was decided" if self._state is None else self.rules.lapsed(self._state)
+        if lapsed:
+            raise ReplayError(f"{part.step.pv}: not written: {lapsed}")
 
     def compare(self, part: PlanPart) -> Mapping[str, object]:
         """See `StepGate`. Raises ReplayError with all reasons for which the replay must stop."""
@@ -212,15 +223,16 @@ class GatedSteps:
         step = command.step
         names = dict.fromkeys((*(start.pv for start in self.commands.plan.starts), step.pv, step.readback))
         reading = self.meter.read()
+        read_s = self.clock.monotonic()
         states = self.machine.get_all(tuple(names), self.timeout_s)
         low, high = self.machine.limits(step.pv, self.timeout_s)
         now = self.clock.monotonic()
         pvs = {
-            pv: PvReading(state.value, state.severity, state.stamp_ns, True, now, self._unit(pv))
+            pv: PvReading(state.value, state.severity, state.stamp_ns, True, read_s, self._unit(pv))
             for pv, state in states.items()
         }
         own = states[step.pv]
-        pvs[step.pv] = PvReading(own.value, own.severity, own.stamp_ns, True, now, self._unit(step.pv), low, high)
+        pvs[step.pv] = PvReading(own.value, own.severity, own.stamp_ns, True, read_s, self._unit(step.pv), low, high)
         for pv, state in self.meter.states.items():
             pvs[pv] = PvReading(state.value, state.severity, state.stamp_ns, True, now)
         settings = self.commands.settings(command.number, step.start)

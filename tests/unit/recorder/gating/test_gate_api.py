@@ -1,8 +1,13 @@
 """The gate around a setter: what is refused is not written, and what went wrong is put back."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from gnomon.recorder.gating import Code, GateRefusedError, GateStoppedError
+from gnomon.recorder.gating import Code, GateRefusedError, GateStoppedError, MachineState
 from gnomon.recorder.recorder_errors import FrozenError, ReplayError
 from unit.recorder.gating.situations import limits_with
 from unit.recorder.gating.toy_machine import NAME, Notes, ToyMachine, at_rest, free_case, gate_of
@@ -154,3 +159,55 @@ def test_a_pv_that_is_no_setpoint_is_refused(machine: ToyMachine, notes: Notes) 
     with pytest.raises(ReplayError, match="no such setpoint"):
         gate_of(machine, notes).put("P:H1:rdbk", 0.1)
     assert limits_with().row("P:H1:rdbk") is None
+
+
+def test_an_error_that_the_program_has_caught_is_put_back_all_the_same(machine: ToyMachine, notes: Notes) -> None:
+    machine.gain = -1.0
+    with gate_of(machine, notes) as gate, suppress(GateStoppedError):
+        gate.put(NAME, 0.3)
+    assert machine.puts == [0.3, 0.0]
+    assert at_rest(machine)
+    assert notes.events[-1] == ("end", {"written": 1, "put_back": True})
+
+
+def test_a_value_that_was_never_confirmed_is_put_back(machine: ToyMachine, notes: Notes) -> None:
+    with gate_of(machine, notes) as gate:
+        gate.allow(NAME, 0.3)
+        machine.put(NAME, 0.3)
+    assert at_rest(machine)
+
+
+@pytest.mark.parametrize("shown", [{"connected": False}, {"value": float("nan")}, {"severity": 3}, None])
+def test_a_pv_that_does_not_show_its_value_is_not_taken_for_one_that_someone_else_has_set(
+    machine: ToyMachine, notes: Notes, shown: dict[str, Any] | None
+) -> None:
+    """It was left without a word."""
+    gate = gate_of(machine, notes)
+    gate.put(NAME, 0.3)
+    observe = machine.observe
+
+    def unseen() -> MachineState:
+        state = observe()
+        pvs = dict(state.pvs)
+        own = pvs.pop(NAME)
+        return replace(state, pvs=pvs if shown is None else pvs | {NAME: replace(own, **shown)})
+
+    gate._observe = unseen
+    with pytest.raises(FrozenError, match=r"Call the operator.*P:H1:set to 0 A"):
+        gate.roll_back()
+    assert "left" not in notes.names
+
+
+def test_a_decision_that_has_become_old_is_not_written_by(machine: ToyMachine, notes: Notes) -> None:
+    gate = gate_of(machine, notes)
+    note = notes.note
+
+    def hang(event: str, facts: Mapping[str, object]) -> None:
+        if event == "write":
+            machine.sleep(3600.0)
+        note(event, facts)
+
+    notes.note = hang  # type: ignore[method-assign]
+    with pytest.raises(GateStoppedError, match="not written: 3600.* s have passed"), gate:
+        gate.put(NAME, 0.3)
+    assert not machine.puts

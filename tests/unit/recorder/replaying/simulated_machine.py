@@ -219,6 +219,8 @@ class Rules:
     max_step: float = 0.4
     max_rate: float = 10.0
     stop_band: float = 1.5
+    max_age_s: float = 5.0
+    monotonic: Callable[[], float] = lambda: 0.0
 
     def decide(self, command: GateCommand, state: MachineState, predictor: Any, history: History) -> Verdict:
         new = {key: value for key, (_, value) in command.changes.items()}
@@ -238,6 +240,10 @@ class Rules:
 
     def rate(self, pv: str) -> float:
         return self.max_rate
+
+    def lapsed(self, state: MachineState) -> str:
+        age_s = self.monotonic() - state.monotonic_s
+        return f"decided {age_s:g} s ago" if age_s > self.max_age_s else ""
 
     def sent(self, command: GateCommand, history: History, monotonic_s: float) -> History:
         return history

@@ -193,3 +193,22 @@ def test_somebody_elses_write_that_moves_the_beam_is_named_as_the_reason() -> No
     assert f"{other} = 0.3 A instead of 0 A: someone else has changed it" in result.failure
     assert "but the beam is not where it was before" in result.frozen
     assert run.machine.values[other] == 0.3
+
+
+def test_a_decision_that_has_become_old_before_its_write_is_not_written() -> None:
+    """A disk that hangs, or a process that was stopped, between the decision and the put."""
+    run = Gated()
+    run.rules.monotonic = run.machine.clock.monotonic
+    noted = run.audit.note
+
+    def hang(event: str, facts: object) -> None:
+        if event == "write" and len(run.machine.puts) == 1:
+            run.machine.clock.sleep(3600.0)
+        noted(event, facts)  # type: ignore[arg-type]
+
+    run.audit.note = hang  # type: ignore[method-assign]
+    result = run()
+    assert "not written: decided 3600 s ago" in result.failure
+    assert [value for _, value in run.machine.puts] == pytest.approx([0.1, 0.0])
+    assert run.is_back
+    assert "not_sent" in [event for event, _ in run.audit.events]
