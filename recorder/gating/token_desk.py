@@ -107,11 +107,11 @@ class TokenDesk:
             raise AuthorityError(f"{path}: the key of tokens cannot be used: {error}") from error
         if of_folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise AuthorityError(
-                f"{self.folder}: other users can write in this folder, and so forge tokens or use one twice; delete it, "
-                "and arm again, which makes another"
+                f"{self.folder}: other users can write in this folder, and so forge tokens or use one twice; "
+                "delete it, and arm again, which makes another"
             )
         if {of_folder.st_uid, of_key.st_uid} != {os.geteuid()}:
-            raise AuthorityError(f"{path}: this key, or its folder, belongs to another user; arm in a folder of your own")
+            raise AuthorityError(f"{path}: this key, or its folder, belongs to another user; arm in your own folder")
         if of_key.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise AuthorityError(f"{path}: other users can read this key; delete it and arm again, which makes another")
         if len(key) != KEY_LENGTH:

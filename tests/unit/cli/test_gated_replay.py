@@ -261,7 +261,7 @@ def test_a_state_file_alone_gives_no_right_to_write(place: Place) -> None:
         place("--resume", state.id)
     place.approve()
     place.token()  # one was made here, and never taken
-    with pytest.raises(AuthorityError, match="was never taken here.*--rollback"):
+    with pytest.raises(AuthorityError, match=r"was never taken here.*--rollback"):
         place("--resume", state.id)
     assert not place.machine.puts
 
@@ -272,7 +272,7 @@ def test_limits_that_were_edited_since_stop_a_resumed_replay_but_not_its_way_bac
     path, puts = killed(place, monkeypatch), len(place.machine.puts)
     limits = place.folder / "limits.yaml"
     limits.write_text(limits.read_text() + "\n# edited\n")
-    with pytest.raises(ReplayError, match="the limits file is .*, it was .* when it began; put back"):
+    with pytest.raises(ReplayError, match=r"the limits file is .*, it was .* when it began; put back"):
         place("--resume", path.stem)
     assert len(place.machine.puts) == puts
     place("--rollback", path.stem)

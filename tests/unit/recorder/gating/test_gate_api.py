@@ -208,6 +208,6 @@ def test_a_decision_that_has_become_old_is_not_written_by(machine: ToyMachine, n
         note(event, facts)
 
     notes.note = hang  # type: ignore[method-assign]
-    with pytest.raises(GateStoppedError, match="not written: 3600.* s have passed"), gate:
+    with pytest.raises(GateStoppedError, match=r"not written: 3600.* s have passed"), gate:
         gate.put(NAME, 0.3)
     assert not machine.puts
