@@ -204,7 +204,7 @@ def test_a_decision_that_has_become_old_before_its_write_is_not_written() -> Non
     def hang(event: str, facts: object) -> None:
         if event == "write" and len(run.machine.puts) == 1:
             run.machine.clock.sleep(3600.0)
-        noted(event, facts)  # type: ignore[arg-type]
+        noted(event, facts)
 
     run.audit.note = hang  # type: ignore[method-assign]
     result = run()
