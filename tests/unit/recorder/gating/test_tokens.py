@@ -180,7 +180,7 @@ def test_both_clocks_go_on() -> None:
 
 
 def test_a_folder_in_which_others_can_write_is_not_used(desk: TokenDesk) -> None:
-    """Who can write there makes a key of their own, or takes the note of a use away."""
+    """Another user would make a key of their own, or take the note of a use away."""
     token = issue(desk)
     desk.folder.chmod(0o770)
     with pytest.raises(AuthorityError, match="other users can write"):
