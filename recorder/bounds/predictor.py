@@ -22,6 +22,7 @@ from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.observables import Observables, observables_of
 from gnomon.recorder.bounds.posterior import Posterior
 from gnomon.recorder.bounds.unmeasured import Unmeasured
+from gnomon.recorder.bounds.way import Way
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +69,8 @@ class Predictor:
     ensemble: Ensemble
     shell: ConformalShell
     _units: dict[Key, Floats] = field(default_factory=dict, repr=False)
+    # Of the last step alone, and not shared with a predictor whose shell has adapted.
+    _way: list[Way] = field(default_factory=list, repr=False, init=False)
 
     @classmethod
     def of(cls, document: CalibrationDocument, ring: Ring) -> Self:
@@ -154,13 +157,21 @@ class Predictor:
         now_ns: int,
         tier: int = 1,
     ) -> Band:
-        """See `Predicts`; near a resonance, and for a large step, the first tier leaves it to the second."""
+        """See `Predicts`; near a resonance, and for a large step, the first tier leaves it to the second.
+
+        After the band of a step of one setting, those of parts of the same step need no beam: see `Way`.
+        """
         shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
         age_s = (now_ns - self.made_ns) * 1e-9
         distrust = self._too_old(age_s)
         if shown.size != self.noise.size or not 0.0 < coverage < 1.0:
             asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
             return self._infinite(shown, coverage, tier, (*distrust, asked))
+        for way in self._way if tier == 1 else ():
+            part = way.part(settings, changes, shown, coverage, now_ns)
+            if part is not None:
+                return way.band(part)
+        self._way.clear()
         try:
             forecast = self.forecast(settings, changes, age_s)
             distrust = (*distrust, *self._other_optics(forecast.beams[0]))
@@ -173,7 +184,10 @@ class Predictor:
                 distrust = (*distrust, reason)
             elif math.isinf(factor):
                 distrust = (*distrust, self._too_few(number, coverage))
-            return self._band(forecast, drawn, shown, coverage, factor, distrust)
+            band = self._band(forecast, drawn, shown, coverage, factor, distrust)
+            if band.tier == 1 and band.trusted and len(changes) == 1 and self._is_straight(forecast, shown):
+                self._keep_way(settings, changes, forecast, shown, now_ns, band)
+            return band
         except (GnomonError, np.linalg.LinAlgError) as error:
             return self._infinite(shown, coverage, tier, (*distrust, str(error)))
 
@@ -213,6 +227,49 @@ class Predictor:
             if (apart < NEAR_TUNE + NEAR_SCALES * scale.max()).any():
                 return 2
         return 2 if np.abs(forecast.change.orbit).max() > 1e-3 * LARGE_MM else 1
+
+    def _is_straight(self, forecast: Forecast, shown: Floats) -> bool:
+        """True if the tunes are known and stay in the same half of a unit, and near none of its ends, on the way."""
+        before, after = (np.asarray(beam.tune) for beam in forecast.beams)
+        scale = np.sqrt(forecast.variances[-2:] + forecast.beyond[-2:])
+        ends = np.array([before, after, shown[-2:], shown[-2:] + forecast.effect[-2:]])
+        apart = np.abs(2.0 * ends - np.rint(2.0 * ends)) / 2.0
+        halves = np.floor(2.0 * ends)
+        far = bool((apart >= NEAR_TUNE + NEAR_SCALES * scale.max()).all())
+        return far and bool((halves[::2] == halves[1::2]).all())
+
+    def _keep_way(
+        self,
+        settings: Mapping[Key, float],
+        changes: Mapping[Key, float],
+        forecast: Forecast,
+        shown: Floats,
+        now_ns: int,
+        end: Band,
+    ) -> None:
+        """Remember the way of a step: its start has the expected values before it, and the end's half widths."""
+        ((key, new),) = changes.items()
+        old = self.model.present(settings, key)
+        if new == old:
+            return
+        beams = forecast.beams[0], forecast.beams[0]
+        beside = (forecast.variances + forecast.beyond)[:-2]
+        sources, _ = self.unmeasured.sources(shown[:-2], beams, beside)
+        parts = [shown, sources, self.unmeasured.observables.optics_values(beams[0])]
+        count = sum(part.size for part in parts)
+        below, above = (end.expected - end.lower)[:count], (end.upper - end.expected)[:count]
+        expected = np.concatenate(parts)
+        start = [expected - below, expected, expected + above]
+        if self.unmeasured.half_aperture_mm is not None:
+            number, _ = self.shell.find(forecast.kind, forecast.size)
+            factor = self.shell.factor(number, end.coverage)
+            nearest, low, high, _ = self.unmeasured.clearance(shown[:-2], beams, beside, factor)
+            start = [np.concatenate(pair) for pair in zip(start, (low, nearest, high), strict=True)]
+        # Dead monitors: nothing is expected, and nothing bounded.
+        low, middle, high = start
+        bounds = np.where(np.isnan(low), -np.inf, low), middle, np.where(np.isnan(high), np.inf, high)
+        if all(bool(np.isfinite(each[end.measured]).all()) for each in bounds) and end.measured[: shown.size].all():
+            self._way.append(Way(dict(settings), shown, now_ns, key, old, new, bounds, end))
 
     def _band(
         self,

@@ -1,6 +1,6 @@
 """Checks of the model: a calibration of this machine and these optics, and bounds inside the limits on the whole way.
 
-Settings land one by one and supplies ramp, so the bounds are checked before the step, on its way, and after it.
+Settings land one by one and supplies ramp, so the bounds are checked after the step, on its way, and before it.
 """
 
 import math
@@ -55,18 +55,32 @@ def check_calibration(at: Situation) -> Iterator[Reason]:
 
 
 def check_model(at: Situation, predictor: Predicts) -> ModelResult:
-    """Compute the bands of all states on the way and compare them with the limits."""
+    """Compute the bands of all states on the way and compare them with the limits.
+
+    The state after the step comes first: one that is refused there is refused, and the way to it is not computed.
+    """
     result = ModelResult()
     seen: set[str] = set()
-    for when, changes in states_on_the_way(at):
-        for band in _bands_at(at, predictor, changes, result):
-            if not result.bands:
-                _compare(at, before_step(band, at.state.reading), "before the step", result)
+
+    def ask(when: str, changes: Mapping[Key, float]) -> Sequence[Band]:
+        bands = _bands_at(at, predictor, changes, result)
+        for band in bands:
             for reason in _distrust(at, predictor, band):
                 if reason.text not in seen:
                     seen.add(reason.text)
                     result.reasons.append(reason)
             _compare(at, band, when, result)
+        return bands
+
+    *on_the_way, end = states_on_the_way(at)
+    after = first = ask(*end)
+    way: list[Band] = []
+    if not result.reasons:
+        way = [band for state in on_the_way for band in ask(*state)]
+        first = way or after
+    before = before_step(first[0], at.state.reading)
+    _compare(at, before, "before the step", result)
+    result.bands = [before, *way, *after]
     margin, reasons = check_lines(at.limits.document.tunes, result.bands)
     if not result.reasons or all(np.isfinite(band.upper[band.measured]).all() for band in result.bands):
         result.reasons += reasons  # left out only where other reasons say already that nothing is bounded
@@ -75,7 +89,6 @@ def check_model(at: Situation, predictor: Predicts) -> ModelResult:
 
 
 def _compare(at: Situation, band: Band, when: str, result: ModelResult) -> None:
-    result.bands.append(band)
     if band.distrust and not np.isfinite(band.upper[band.measured]).any():
         result.margin = math.nan  # the reasons for distrust say it; that nothing is bounded says no more
         return

@@ -19,6 +19,7 @@ from gnomon.recorder.bounds import (
     parse_calibration,
 )
 from gnomon.recorder.bounds.conformal import quantile
+from gnomon.recorder.bounds.way import Way
 from unit.recorder.bounds.machines import MADE, MADE_NS, NOISE_MM, MeasuredMachine, noise, reading, supplies
 from unit.recorder.bounds.rings import SEXTUPOLE, STEER_X, mls, moved
 
@@ -243,3 +244,59 @@ def test_an_edited_calibration_is_refused() -> None:
     text = document().model_dump_json().replace('"author":"test"', '"author":"else"')
     with pytest.raises(CalibrationError, match="edited or damaged"):
         parse_calibration(text, "a file")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_bands_on_the_way_of_a_step_are_those_of_its_parts_and_never_narrower(number: int) -> None:
+    changes, before, _ = steps()[number]
+    fresh = Predictor.of(document(), mls())
+    given: dict[str, Any] = {"coverage": 0.95, "now_ns": MADE_NS}
+    end = fresh.band({}, changes, reading(before), **given)
+    ((key, new),) = changes.items()
+    old = mls().nominal[key]
+    for part in (0.25, 0.5, 0.75):
+        partly = {key: old + part * (new - old)}
+        known = len(fresh.model._known)
+        quick, own = fresh.band({}, partly, reading(before), **given), _band(partly, before)
+        assert len(fresh.model._known) == known, "no further beam was computed"
+        width = own.upper - own.lower
+        assert (np.abs(quick.expected - own.expected) <= 0.02 * width + 1e-9)[:-2].all()
+        assert (quick.expected <= own.expected + 1e-4)[-2:].all(), "a clearance is at least that of the straight line"
+        assert (quick.lower <= own.lower + 1e-4)[-2:].all()
+        assert np.allclose((quick.upper - quick.lower)[:-2], (end.upper - end.lower)[:-2]), "but for the clearance"
+        assert (quick.lower[quick.measured] <= own.lower[quick.measured] + 0.02 * width[quick.measured]).all()
+        assert (quick.upper[quick.measured] >= own.upper[quick.measured] - 0.02 * width[quick.measured]).all()
+
+
+def test_a_band_on_the_way_is_not_that_of_another_state_step_or_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, before, after = steps()[0]
+    ((key, new),) = changes.items()
+    half = {key: 0.5 * (mls().nominal[key] + new)}
+    fresh = Predictor.of(document(), mls())
+    used: list[float] = []
+
+    def end_of(way: Way, part: float) -> Band:
+        used.append(part)
+        return way.end
+
+    monkeypatch.setattr(Way, "band", end_of)
+    other = next(each for each in machine().steerers if each != key)
+    cases: tuple[tuple[dict[str, Any], np.ndarray, dict[Key, float], dict[Key, float]], ...] = (
+        ({"coverage": 0.9}, before, {}, half),
+        ({"now_ns": MADE_NS + HOUR_NS}, before, {}, half),
+        ({"tier": 2}, before, {}, half),
+        ({}, after, {}, half),
+        ({}, before, {other: 1e-3 + mls().nominal[other]}, half),
+        ({}, before, {}, {other: 1e-3 + mls().nominal[other]}),
+        ({}, before, {}, {key: 2.0 * new - mls().nominal[key]}),
+    )
+    for options, shown, settings, asked in cases:
+        fresh.band({}, changes, reading(before), coverage=0.95, now_ns=MADE_NS)
+        fresh.band(settings, asked, reading(shown), **({"coverage": 0.95, "now_ns": MADE_NS} | options))
+        assert not used
+    fresh.band({}, changes, reading(before), coverage=0.95, now_ns=MADE_NS)
+    adapted = fresh.observe({}, changes, _band(changes, before), reading(after))
+    adapted.band({}, half, reading(before), coverage=0.95, now_ns=MADE_NS)
+    assert not used, "a shell that has adapted has other factors"
+    fresh.band({}, half, reading(before), coverage=0.95, now_ns=MADE_NS)
+    assert used == [pytest.approx(0.5)]
