@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.options import ConfigFile, configure
 from gnomon.cli.output import Json, print_json, say
 
 app = typer.Typer(
@@ -16,20 +17,23 @@ app = typer.Typer(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="Audit log (JSON lines).")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Audit log (JSON lines).", show_default="that of the replays")
+    ] = None,
     head: Annotated[
         str | None, typer.Option("--head", help="Hash of the last line as it was noted elsewhere.", show_default=False)
     ] = None,
+    config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
-    """Check that no line of an audit log was changed, taken out, put in or moved. For example `gnomon audit verify
-    replay.audit.jsonl`.
+    """Check that no line of an audit log was changed, taken out, put in or moved. For example `gnomon audit verify`.
 
     It prints the hash of the last line. Note that elsewhere: with `--head`, a log whose end was cut off, or that was
     written once more as a whole, shows, too. Exit codes: 0 intact, 1 not.
     """
     from gnomon.recorder.gating import verify_audit
 
+    file = configure(config).replays() / "audit.jsonl" if file is None else file
     check = verify_audit(file)
     wrong = [] if check.intact else [f"line {check.broken}: {check.reason}"]
     if check.intact and head is not None and head.strip().lower() != check.head:

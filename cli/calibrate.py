@@ -14,10 +14,13 @@ from gnomon.cli.number_texts import number_pair
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, configure
 from gnomon.cli.output import Json, aligned_lines, print_json, print_table, say
+from gnomon.cli.recordings_folder import RecordingsOption
 from gnomon.cli.results_folder import ResultsFolder, results_of
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
+    from gnomon.procedures.bench import Bench
+    from gnomon.procedures.calibrating import CalibrationOptions, Prepared
     from gnomon.recorder.bounds import CalibrationDocument
     from gnomon.recorder.calibration_folder import CalibrationFolder
 
@@ -39,9 +42,22 @@ CalibrationsOption = Annotated[
 ]
 
 
+#: Time between two lines about the progress where there is no terminal [s].
+TOLD_EVERY_S = 10.0
+
+
 @app.command()
 @with_options("connection", PatientConnection)
 def measure(
+    recording: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="NAME",
+            help="Hold out only steps of the kinds that this recording makes: for its replay, in less time.",
+            show_default="all kinds",
+        ),
+    ] = None,
     steerers: Annotated[
         str, typer.Option(help="Measure the response of steerers that match these patterns, separated by ','.")
     ] = "*",
@@ -68,39 +84,54 @@ def measure(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out steps.")] = 1,
     note: Annotated[str, typer.Option(help="Keep this text with the calibration.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how long it is expected to take, and set nothing.")
+    ] = False,
+    reading_period: Annotated[
+        float, typer.Option(min=0.0, help="Expect a new reading of a machine this often [s]; a twin has one at once.")
+    ] = 1.0,
     results: ResultsFolder = None,
+    recordings: RecordingsOption = None,
     calibrations: CalibrationsOption = None,
     as_json: Json = False,
     *,
     connection: Connection,
 ) -> None:
-    """Measure, calibrate and keep it. For example `gnomon calibrate measure --coverage 0.99`.
+    """Measure, calibrate and keep it. For example `gnomon calibrate measure --for bump --coverage 0.99`.
 
     The noise of orbit and tunes, a response of steerers and RF frequency, and held-out steps of steerers and
-    quadrupoles: for each step, orbit and tunes before and after, there and back. All settings are put back.
+    quadrupoles: for each step, orbit and tunes before and after, there and back. All settings are put back, after
+    Ctrl-C, too. How long it takes is told before anything is set.
     """
     from gnomon.cli.applying import open_bench
-    from gnomon.procedures.calibrating import CalibrationOptions, calibrate_machine
+    from gnomon.procedures.calibrating import CalibrationOptions, calibrate_machine, prepare_calibration
     from gnomon.recorder.bounds import Predictor
 
     options = CalibrationOptions(
-        steerers=_patterns(steerers), held_out=_patterns(held_out), move_mm=move, tune_step=tune_step, repeats=repeats,
+        steerers=_patterns(steerers), held_out=_patterns(held_out),
+        kinds=_kinds(recording, recordings, connection.config), move_mm=move, tune_step=tune_step, repeats=repeats,
         readings=readings, coverage=coverage, steps=steps, seed=seed, max_age_h=max_age, note=note,
         half_aperture_mm=None if chamber is None else number_pair(chamber, "--chamber"),
     )  # fmt: skip
     place = results_of(results, connection.config)
-    with open_bench(connection, place) as bench, _progress(quiet=as_json) as listener:
+    with open_bench(connection, place) as bench:
         run = None if fit is None else bench.outcome_of(fit, "optics-fit")[0]
-        document = calibrate_machine(
-            bench.session,
-            bench.devices(),
-            options,
-            author=_author(),
-            fit=run,
-            listener=listener,
-            progress=lambda text: say(text, err=True),
-            interrupted=lambda: say("interrupted: putting the settings back", err=True),
-        )
+        prepared = prepare_calibration(bench.session, options, response=run is None)
+        _expect(bench, prepared, options, reading_period, as_json=dry_run and as_json)
+        if dry_run:
+            return
+        with _progress() as listener:
+            document = calibrate_machine(
+                bench.session,
+                bench.devices(),
+                options,
+                author=_author(),
+                fit=run,
+                prepared=prepared,
+                listener=listener,
+                progress=lambda text: say(text, err=True),
+                interrupted=lambda: say("interrupted: putting the settings back", err=True),
+            )
         Predictor.of(document, bench.session.ring).prepare()  # one that cannot predict is not kept
     path = _folder(calibrations, connection.config).save(document)
     if as_json:
@@ -162,17 +193,65 @@ def _author() -> str:
     return own_name()
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[Any, int], None]]:
-    """Show a bar of the rows that are measured, on a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
+def _kinds(recording: str | None, recordings: Path | None, config: Path | None) -> frozenset[str]:
+    """Find the kinds of commands that a recording makes; none if there is no recording. Raises RecordingError."""
+    if recording is None:
+        return frozenset()
+    from gnomon.cli.recordings_folder import folder_of, machine_of
+    from gnomon.recorder.bounds import kind_of
 
-    with Progress(
-        console=Console(stderr=True, emoji=False), disable=quiet or not sys.stderr.isatty(), transient=True
-    ) as bar:
+    found = folder_of(recordings, config).find(recording).recording
+    ring = machine_of(found, config, None, None).ring
+    keys = {(change.device, change.property) for step in found.steps for change in step.changes}
+    return frozenset(kind_of(ring, [key]) for key in keys)
+
+
+def _expect(
+    bench: "Bench", prepared: "Prepared", options: "CalibrationOptions", reading_period: float, *, as_json: bool
+) -> None:
+    """Show what will be measured, and how long that is expected to take."""
+    from gnomon.procedures.calibrating import expected_calibration_time
+
+    expected = expected_calibration_time(bench.session, prepared, options, reading_period)
+    if as_json:
+        print_json({"settings": expected.settings, "readings": expected.readings, "time_s": expected.time_s})
+    else:
+        say(f"calibration: {prepared.text}", err=True)
+        say(f"calibration: {expected.text}, and what ramps take", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Any, int], None]]:
+    """Show the rows that are measured, and the time that is left: a bar on a terminal, else a line now and then."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if not sys.stderr.isatty():
+        yield ProgressLines().row
+        return
+    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
+    with Progress(*columns, console=Console(stderr=True, emoji=False), transient=True) as bar:
         task = bar.add_task("measuring", total=None)
         yield lambda row, total: bar.update(task, total=total, advance=1)
+
+
+class ProgressLines:
+    """Tells the progress in lines, with the time that the rest takes at the pace since the line before."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told_s, self._told = clock(), 0
+        self._done = 0
+
+    def row(self, row: Any, total: int) -> None:
+        """Count a row; tell it if the last line was long ago."""
+        self._done += 1
+        now = self._clock()
+        if now - self._told_s < TOLD_EVERY_S and self._done < total:
+            return
+        left_s = (now - self._told_s) / (self._done - self._told) * (total - self._done)
+        self._told_s, self._told = now, self._done
+        say(f"measured {self._done} of {total}, about {left_s:.0f} s left", err=True)
 
 
 def _age_s(document: "CalibrationDocument") -> float:

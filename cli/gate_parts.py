@@ -54,16 +54,18 @@ class GateParts:
     @property
     def missing(self) -> tuple[str, ...]:
         """Parts without which nothing is written, each with the remedy."""
-        return missing_parts(self.limits, self.predictor)
+        return missing_parts(self.limits, self.predictor, self.recording.name)
 
 
-def missing_parts(limits: "Limits | None", predictor: "Predictor | None") -> tuple[str, ...]:
-    """List the parts of the gate that are missing, each with the remedy."""
+def missing_parts(limits: "Limits | None", predictor: "Predictor | None", recording: str = "") -> tuple[str, ...]:
+    """List the parts of the gate that are missing, each with the remedy, for a `recording` if that is meant."""
     found = []
     if limits is None:
-        found.append("there is no limits file: name one as gate.limits in the configuration")
+        given = "give --limits FILE, or " if recording else ""
+        found.append(f"there is no limits file: {given}name one as gate.limits in the configuration")
     if predictor is None:
-        found.append("there is no calibration of this machine: make one with gnomon calibrate measure")
+        wanted = f" --for {recording}" if recording else ""
+        found.append(f"there is no calibration of this machine: make one with gnomon calibrate measure{wanted}")
     return tuple(found)
 
 

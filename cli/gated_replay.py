@@ -26,7 +26,8 @@ NEW_READINGS_S = 15.0
 
 NOT_PROTECTION = "the gate is not machine protection"
 
-MakeMachine = Callable[[], "MachineClient"]
+#: Makes the client of the machine with a prefix.
+MakeMachine = Callable[[str], "MachineClient"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def show_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMa
             show_plan(parts.plan, console)
         raise ReplayError("nothing would be written:\n" + "\n".join(f"  {reason}" for reason in parts.missing))
     approved = approved_parts(parts)
-    state, shown, of_machine = _present(parts, waits, make_machine)
+    state, shown, of_machine = _present(parts, chosen.prefix, waits, make_machine)
     left_out = {Code.NOT_ARMED} if of_machine else {Code.NOT_ARMED, Code.CURRENT, Code.LIFETIME}
     clock = RehearsalClock(state.monotonic_s)
     rules = Rules(parts.limits, Authority(approved), clock.monotonic)
@@ -95,7 +96,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
     valid_approval(recording, parts.file.approvals)
     folder = configure(chosen.config).replays()
     _no_open_replay(folder, chosen.prefix)
-    machine = make_machine()
+    machine = make_machine(chosen.prefix)
     meter = _connected(parts, machine, waits)
     authority = desk_of(chosen).redeem(token, approved_parts(parts), chosen.prefix)
     state = ReplayState(
@@ -147,7 +148,7 @@ def continue_replay(id: str, chosen: Chosen, waits: Waits, make_machine: MakeMac
         parts = parts_of(state.recording, chosen)
         # Putting back needs no right to write; to go on, the state file's word is not enough.
         authority = _stored_authority(state, parts) if back else _authority(state, parts, chosen)
-        machine = make_machine()
+        machine = make_machine(chosen.prefix)
         meter = _connected(parts, machine, waits)
         gate = _gate(parts, machine, meter, authority, waits)
         console = rendering.make_console()
@@ -219,13 +220,13 @@ def _carry_out(
     finally:
         audit.close()
         file.close()
-    _conclude(result, report.outcome, written[1], asked_back=asked_back)
+    _conclude(result, report.outcome, written[1], audit.path, asked_back=asked_back)
 
 
-def _conclude(result: "Result", outcome: str, report: Path, *, asked_back: bool) -> None:
+def _conclude(result: "Result", outcome: str, report: Path, audit: Path, *, asked_back: bool) -> None:
     from gnomon.recorder import FrozenError, ReplayError
 
-    text = f"{outcome}\nreport: {report}"
+    text = f"{outcome}\nreport: {report}\naudit log, for gnomon audit verify: {audit}"
     if result.frozen or result.left:
         values = "\n".join(f"  {left}" for left in result.left)
         raise FrozenError(f"CALL THE OPERATOR. {text}\nNOT put back:\n{values}")
@@ -234,7 +235,9 @@ def _conclude(result: "Result", outcome: str, report: Path, *, asked_back: bool)
     say(text)
 
 
-def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tuple[MachineState, str, bool]":
+def _present(
+    parts: GateParts, prefix: str, waits: Waits, make_machine: MakeMachine
+) -> "tuple[MachineState, str, bool]":
     """Read the machine as it is; if it does not answer, take the state with which the recording began.
 
     Returns the state, what it is, and True if it is that of the machine.
@@ -244,7 +247,7 @@ def _present(parts: GateParts, waits: Waits, make_machine: MakeMachine) -> "tupl
     from gnomon.recorder.replaying import recorded_state
 
     approved = approved_parts(parts)
-    machine = make_machine()
+    machine = make_machine(prefix)
     try:
         meter = _connected(parts, machine, waits)
         gate = _gate(parts, machine, meter, Authority(approved), waits)

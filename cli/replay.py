@@ -1,13 +1,15 @@
 """`gnomon replay`: repeat a recording, or a range of recorded commands, on PVs with another prefix."""
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnomon.cli.log.log_options import journal_to_read
-from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs
-from gnomon.cli.output import Json
+from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, Server
+from gnomon.cli.output import Json, say
 from gnomon.cli.recordings_folder import RecordingsOption
 from gnomon.cli.served_journal import Asked
 
@@ -76,6 +78,7 @@ def replay(
         ),
     ] = None,
     pvs: Pvs = None,
+    server: Server = None,
     limits: Annotated[
         Path | None,
         typer.Option("--limits", help="Limits file of the machine.", show_default="gate.limits of the configuration"),
@@ -118,6 +121,8 @@ def replay(
     reverse order until that is verified. If the beam does not come back with them, nothing more is written: exit status
     3, call the operator. Ctrl-C puts back, too; to take over the machine as it is, press it twice meanwhile.
 
+    A machine of gnomon with that prefix is found on this computer; others by the EPICS variables (--server epics).
+
     --from and --to show a range of the journal, which is never written. The gate is not machine protection.
     """
     from gnomon.recorder.replay_execution import GateLimits
@@ -147,12 +152,13 @@ def replay(
 
     chosen = Chosen(prefix or "", config, machine, pvs, recordings, limits, calibration)
     waits = gated_replay.Waits(timeout, settle)
+    machine_at = partial(make_machine, server=server)
     if resume is not None or rollback is not None:
-        gated_replay.continue_replay(resume or rollback or "", chosen, waits, make_machine, back=rollback is not None)
+        gated_replay.continue_replay(resume or rollback or "", chosen, waits, machine_at, back=rollback is not None)
     elif arm:
-        gated_replay.write_recording(name or "", chosen, waits, make_machine, token or "")
+        gated_replay.write_recording(name or "", chosen, waits, machine_at, token or "")
     else:
-        gated_replay.show_recording(name or "", chosen, waits, make_machine, as_json=as_json)
+        gated_replay.show_recording(name or "", chosen, waits, machine_at, as_json=as_json)
 
 
 def _check(mode: str, *, arm: bool, token: str | None, as_json: bool, prefix: str | None) -> None:
@@ -173,8 +179,15 @@ def _check(mode: str, *, arm: bool, token: str | None, as_json: bool, prefix: st
         raise typer.BadParameter("say which PVs are meant; '' for those without a prefix", param_hint="--prefix")
 
 
-def make_machine() -> "MachineClient":
-    """Make the client of the machine; tests put another one here."""
+def make_machine(prefix: str, server: str | None = None) -> "MachineClient":
+    """Make the client of the machine with a prefix, found as by other commands; tests put another one here.
+
+    Raises NoServerError if several run with that prefix.
+    """
+    from gnomon.clients.server_choice import choose_server
     from gnomon.recorder.epics_machine import EpicsMachine
 
+    target = choose_server(prefix=prefix, server=server)
+    os.environ.update(target.environment)  # before Channel Access starts, which reads them once
+    say(f"machine: {target.describe()}", err=True)
     return EpicsMachine()

@@ -6,9 +6,10 @@ and conformal shell. Each step goes there and back, and both ways count. The mac
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gnomon.lattice.units import FREQUENCY_UNITS
 from gnomon.procedures.device_choice import chosen_names, supplies_that_drive
 from gnomon.procedures.documents import Run, now
 from gnomon.procedures.errors import ProcedureError
+from gnomon.procedures.expected_time import Expected, expected_plan_time
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.optics_fit import OpticsFitData, OpticsFitParameters
 from gnomon.procedures.registry import typed
@@ -41,7 +43,16 @@ if TYPE_CHECKING:
     from gnomon.procedures.plans import MeasuredRow, Recording
     from gnomon.procedures.plans.calibration_steps import SingleStep
 
-__all__ = ["CalibrationOptions", "CalibrationSteps", "calibrate_machine", "choose_steps", "fitted_changes"]
+__all__ = [
+    "CalibrationOptions",
+    "CalibrationSteps",
+    "Prepared",
+    "calibrate_machine",
+    "choose_steps",
+    "expected_calibration_time",
+    "fitted_changes",
+    "prepare_calibration",
+]
 
 RF = NAMED_SETTINGS["rf_frequency"]
 #: Held-out steps beyond those that the coverage needs, of which a fifth is for the discrepancy; and a few to spare.
@@ -57,11 +68,13 @@ class CalibrationOptions:
     `steerers` are patterns of those whose response is measured, `held_out` patterns of supplies of which steps are held
     out. `move_mm`: largest movement of the orbit by a steerer; `tune_step`: largest change of a tune by quadrupoles;
     `momentum`: largest change of the momentum deviation by the RF frequency. `coverage` gives the number of held-out
-    steps of each kind, unless `steps` does. `half_aperture_mm` is that of the chamber.
+    steps of each kind, unless `steps` does. `kinds` are those of the held-out steps, all if there are none; if they are
+    kinds of steerers, the response of the steerers of these kinds is enough. `half_aperture_mm` is that of the chamber.
     """
 
     steerers: tuple[str, ...] = ("*",)
     held_out: tuple[str, ...] = ("*",)
+    kinds: frozenset[str] = frozenset()
     move_mm: float = 0.3
     tune_step: float = 1e-3
     momentum: float = 2e-4
@@ -87,6 +100,48 @@ class CalibrationSteps:
     fitted: "tuple[SingleStep, ...]"
     held_out: "tuple[SingleStep, ...]"
 
+    @property
+    def every(self) -> "tuple[SingleStep, ...]":
+        """All of them, as they are made."""
+        return (*self.fitted, *self.held_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a calibration will do: the present settings, the model at which it is made, its steps."""
+
+    present: Lattice
+    reference: Lattice
+    steps: CalibrationSteps
+
+    @property
+    def text(self) -> str:
+        """The numbers of settings for people, by what they are for."""
+        ring = self.present.ring
+        kinds = Counter(kind_of(ring, [(each.name, "current")]) for each in self.steps.held_out)
+        held = ", ".join(f"{2 * count} of {kind}" for kind, count in sorted(kinds.items()))
+        return f"{2 * len(self.steps.fitted)} settings for the response, {held} held out"
+
+
+def prepare_calibration(session: MachineSession, options: CalibrationOptions, *, response: bool = True) -> Prepared:
+    """Read the machine's settings and choose the steps; nothing is set. Raises ProcedureError."""
+    present = session.present_lattice()
+    reference = session.model_lattice(present)
+    return Prepared(present, reference, choose_steps(present, reference, options, response=response))
+
+
+def expected_calibration_time(
+    session: MachineSession, prepared: Prepared, options: CalibrationOptions, reading_period_s: float = 1.0
+) -> Expected:
+    """Expect how long the measurement takes. Ramps are not in it. Nothing is set."""
+    from gnomon.procedures.plans import Recording
+    from gnomon.procedures.plans.calibration_steps import calibration_plan
+
+    def plan_of(devices: "RingDevices") -> Any:
+        return calibration_plan(devices, options.repeats, prepared.steps.every, Recording(), options.readings)
+
+    return expected_plan_time(session, prepared.present, plan_of, reading_period_s)
+
 
 def choose_steps(
     present: Lattice, model: Lattice, options: CalibrationOptions, *, response: bool = True
@@ -96,9 +151,17 @@ def choose_steps(
 
     propagate = Propagator(model.ring)
     steerers = steering_supplies(model)
+    kind = {name: kind_of(model.ring, [(name, "current")]) for name in (*steerers, *supplies_that_drive(model, "k1"))}
+    if unknown := options.kinds - set(kind.values()):
+        raise ProcedureError(
+            f"no steps of the kind {', '.join(sorted(unknown))} can be held out; those of "
+            f"{', '.join(sorted(set(kind.values())))} can"
+        )
     chosen = chosen_names(steerers, options.steerers, "steering power supply") if response else ()
-    focusing = supplies_that_drive(model, "k1")
-    held = chosen_names((*steerers, *focusing), options.held_out, "steering or quadrupole power supply")
+    if options.kinds and options.kinds <= {kind[name] for name in steerers}:
+        chosen = tuple(name for name in chosen if kind[name] in options.kinds)
+    held = chosen_names(tuple(kind), options.held_out, "steering or quadrupole power supply")
+    held = tuple(name for name in held if not options.kinds or kind[name] in options.kinds)
     names = tuple(dict.fromkeys((*chosen, *held)))
     found = supply_response(propagate, model, names)
     sizes = {}
@@ -120,7 +183,7 @@ def choose_steps(
     kinds: dict[str, list[str]] = {}
     for name in held:
         if sizes.get(name):
-            kinds.setdefault(kind_of(model.ring, [(name, "current")]), []).append(name)
+            kinds.setdefault(kind[name], []).append(name)
     if not kinds:
         raise ProcedureError("no supply that can be moved is left for held-out steps")
     drawn = []
@@ -140,26 +203,27 @@ def calibrate_machine(
     *,
     author: str,
     fit: Run | None = None,
+    prepared: Prepared | None = None,
     listener: "Callable[[MeasuredRow, int], None] | None" = None,
     progress: Callable[[str], None] = lambda text: None,
     interrupted: Callable[[], None] | None = None,
 ) -> CalibrationDocument:
     """Measure and calibrate. With a stored `fit` of the optics, its response is used and none is measured.
 
-    `listener` gets each row with the number of rows to come, `progress` words. Raises ProcedureError, CalibrationError,
-    and what the devices raise; the machine was put back then.
+    `prepared` has the steps, chosen with the same options. `listener` gets each row with the number of rows in all,
+    `progress` words. Raises ProcedureError, CalibrationError, and what the devices raise; the machine was put back
+    then.
     """
     from gnomon.procedures.plans import Recording, run_plan
     from gnomon.procedures.plans.calibration_steps import calibration_plan
 
-    present = session.present_lattice()
-    reference = session.model_lattice(present)
-    steps = choose_steps(present, reference, options, response=fit is None)
+    prepared = prepared or prepare_calibration(session, options, response=fit is None)
+    present, reference, steps = prepared.present, prepared.reference, prepared.steps
     known = [] if fit is None else fitted_changes(fit, reference, present)
     recording = Recording(notice=progress)
     if listener is not None:
         recording.listener = lambda row: listener(row, recording.total)
-    every = (*steps.fitted, *steps.held_out)
+    every = steps.every
     run_plan(calibration_plan(devices, options.repeats, every, recording, options.readings), notice=interrupted)
     after = session.present_lattice()
     if optics_digest(after) != optics_digest(present):

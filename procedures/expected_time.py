@@ -5,7 +5,7 @@ its states, monitors and tunes are read at the next reading after that. Ramps ar
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gnomon.procedures.measuring import MeasureOptions
     from gnomon.procedures.procedure_options import ProcedureOptions
 
-__all__ = ["Expected", "expected_time"]
+__all__ = ["Expected", "expected_plan_time", "expected_time"]
 
 #: Time in which a put and a reading are through, besides what hardware takes [s].
 PUT_S, READ_S = 0.01, 0.005
@@ -94,11 +94,20 @@ def expected_time(
     from gnomon.procedures.measuring import prepare_measurement
     from gnomon.procedures.plans import Recording
 
-    twin = session.role == "twin"
     present = session.present_lattice()
-    ring: Any = _timed_ring(session, present, twin=twin)
-    pending = prepare_measurement(name, session, ring, options, Recording(), (present, State()))
-    return _go_through(pending.plan, 0.0 if twin else reading_period_s)
+
+    def plan_of(ring: Any) -> Any:
+        return prepare_measurement(name, session, ring, options, Recording(), (present, State())).plan
+
+    return expected_plan_time(session, present, plan_of, reading_period_s)
+
+
+def expected_plan_time(
+    session: MachineSession, present: Lattice, plan_of: Callable[[Any], Any], reading_period_s: float = 1.0
+) -> Expected:
+    """Expect how long a plan takes, which `plan_of` makes for the devices of a ring; see `expected_time`."""
+    twin = session.role == "twin"
+    return _go_through(plan_of(_timed_ring(session, present, twin=twin)), 0.0 if twin else reading_period_s)
 
 
 def _timed_ring(session: MachineSession, present: Lattice, *, twin: bool) -> _Ring:
@@ -126,9 +135,10 @@ def _timed_ring(session: MachineSession, present: Lattice, *, twin: bool) -> _Ri
 
 def _go_through(plan: Any, period_s: float) -> Expected:
     """Answer the messages of a plan as a Run Engine does, and add up the times."""
-    now = settled = 0.0
+    now = settled = begun = 0.0
     settings = readings = 0
     at: dict[str, Any] = {}
+    group: Any = None
     answer: Any = None
     while True:
         try:
@@ -144,8 +154,12 @@ def _go_through(plan: Any, period_s: float) -> Expected:
             settled = max(settled, now + device.settle_s)
         elif message.command == "trigger":
             readings += 1
-            # What is read before that does not count; the next reading comes a period later at the latest.
-            now = max(now, settled + device.settle_s) + period_s + READ_S
+            # What is read before that does not count; the next reading comes a period later at the latest. What is
+            # triggered together is waited for together.
+            together = group is not None and message.kwargs.get("group") == group
+            begun = begun if together else now
+            now = max(now, max(begun, settled + device.settle_s) + period_s + READ_S)
+            group = message.kwargs.get("group")
         elif message.command == "read":
             zero = np.zeros(len(device.names)) if device.names else 0.0
             answer = {f"{device.name}-{plane}": {"value": zero} for plane in "xy"}

@@ -1,4 +1,4 @@
-"""A Run Engine for one plan: Ctrl-C ends it after the machine was put back, errors are those of the devices."""
+"""A Run Engine for one plan: Ctrl-C or `kill` ends it after the machine was put back; errors are those of devices."""
 
 import logging
 import signal
@@ -17,6 +17,9 @@ __all__ = ["Interrupted", "run_plan"]
 
 T = TypeVar("T")
 
+#: What ends a plan: Ctrl-C, `kill` and `timeout`, a terminal that is closed.
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def run_plan(
     plan: Generator[Msg, Any, T],
@@ -26,7 +29,8 @@ def run_plan(
 ) -> T:
     """Run a plan and return what it returns; `documents` gets Bluesky's.
 
-    The first Ctrl-C ends the plan, which puts the machine back; `notice` is called then, and further ones do nothing.
+    The first Ctrl-C, SIGTERM or SIGHUP ends the plan, which puts the machine back; `notice` is called then, and further
+    ones do nothing.
     Raises Interrupted after it, and what the devices raised.
     """
     logging.getLogger("bluesky").setLevel(logging.CRITICAL)  # what it logs is raised
@@ -70,8 +74,9 @@ def _interrupts(engine: Any, notice: Callable[[], None] | None) -> Iterator[thre
                 notice()
             threading.Thread(target=_abort, args=(engine,), daemon=True).start()
 
-    before = signal.signal(signal.SIGINT, end)
+    before = {number: signal.signal(number, end) for number in ENDS}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

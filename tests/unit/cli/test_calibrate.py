@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.cli.calibrate import ProgressLines
 from gnomon.recorder.bounds import CalibrationDocument
 from gnomon.recorder.calibration_folder import CalibrationFolder
 from unit.cli.commands import gnomon
@@ -46,3 +47,18 @@ def test_without_held_out_steps_it_says_what_that_means(tmp_path: Path, monkeypa
     CalibrationFolder(tmp_path).save(calibration("2026-01-01T00:00:00+00:00"))
     done = gnomon("calibrate", "show")
     assert "all bands are infinite" in done.stdout + done.stderr
+
+
+def test_progress_is_told_in_lines_now_and_then_at_the_present_pace(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    lines = ProgressLines(lambda: now)
+    for _ in range(10):
+        now += 1.0
+        lines.row(None, 30)
+    for _ in range(20):
+        now += 2.0
+        lines.row(None, 30)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "measured 10 of 30, about 20 s left"
+    assert told[1] == "measured 15 of 30, about 30 s left"
+    assert told[-1] == "measured 30 of 30, about 0 s left"

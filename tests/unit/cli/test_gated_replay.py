@@ -1,6 +1,7 @@
 """`gnomon replay NAME` as a user calls it: dry unless armed with a token, and measured after each write."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from gnomon.cli import gate_parts, gated_replay, range_replay, replay
+from gnomon.clients import server_choice
+from gnomon.clients.server_choice import Target
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
 from gnomon.recorder.gating import TokenDesk, arm, read_limits, verify_audit
@@ -64,7 +67,7 @@ class Place:
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put the machine and a predictor that knows it where the command looks for them."""
         ring, _ = mls()
-        monkeypatch.setattr(replay, "make_machine", lambda: self.machine)
+        monkeypatch.setattr(replay, "make_machine", lambda *_, **__: self.machine)
         predictor = LinearPredictor(document_digest=ring.digest, optics_digest=optics_digest(ring.nominal),
                                     made_ns=time.time_ns() - 10**9)  # fmt: skip
         monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: predictor)
@@ -140,7 +143,7 @@ def test_without_limits_or_calibration_nothing_is_written_and_the_missing_one_is
     place.approve()
     if missing == "limits":
         place.config.write_text(place.config.read_text().replace("gate: {limits: limits.yaml}", ""))
-        text = "there is no limits file: name one as gate.limits"
+        text = "there is no limits file: give --limits FILE, or name one as gate.limits"
     else:
         monkeypatch.setattr(gate_parts, "predictor_of", lambda *_: None)
         text = "there is no calibration of this machine: make one with gnomon calibrate"
@@ -327,3 +330,20 @@ def test_the_text_for_a_range_names_each_command_that_is_needed() -> None:
 def test_an_unknown_replay_is_told(place: Place) -> None:
     with pytest.raises(ReplayError, match="there is no replay 'nothing'"):
         place("--resume", "nothing")
+
+
+def test_the_machine_is_the_server_that_runs_here_with_the_prefix(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def choose(**wanted: object) -> Target:
+        asked.append(wanted)
+        return Target("", {"EPICS_CA_SERVER_PORT": "25999"})
+
+    monkeypatch.setattr(server_choice, "choose_server", choose)
+    monkeypatch.setenv("EPICS_CA_SERVER_PORT", "1")  # is restored, too
+    replay.make_machine("", "77")
+    assert asked == [{"prefix": "", "server": "77"}]
+    assert os.environ["EPICS_CA_SERVER_PORT"] == "25999"
+    assert capsys.readouterr().err.startswith("machine: prefix ''")

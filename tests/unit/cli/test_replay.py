@@ -49,7 +49,7 @@ def machine(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
         elif spec.source == "readback" and (spec.device, spec.property) in setpoints:
             pvs[spec.name] = FakePv(0.0, follows=setpoints[spec.device, spec.property])
     fake = FakeMachine(pvs)
-    monkeypatch.setattr(replay, "make_machine", lambda: fake)
+    monkeypatch.setattr(replay, "make_machine", lambda *_, **__: fake)
     return fake
 
 

@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.clients.machine_pvs import find_machine_pvs
 from gnomon.db import shipped_document
 from gnomon.lattice import Key, Ring
 from gnomon.procedures import optics_fit
-from gnomon.procedures.calibrating import CalibrationOptions, calibrate_machine, choose_steps, fitted_changes
+from gnomon.procedures.calibrating import (
+    CalibrationOptions,
+    calibrate_machine,
+    choose_steps,
+    expected_calibration_time,
+    fitted_changes,
+    prepare_calibration,
+)
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.optics_fit import OpticsFitData, OpticsFitParameters
@@ -82,6 +90,32 @@ def test_steps_are_within_limits_and_move_the_orbit_and_the_tunes_as_far_as_aske
         assert 0.0 < (orbit / 0.1 if each.name in steering_supplies(mls.nominal) else tune / 1e-4) <= 1.001
         spec = mls.properties[each.name, "current"]
         assert spec.low <= mls.nominal[each.name, "current"] + each.step <= spec.high
+
+
+def test_kinds_of_a_recording_leave_out_the_steps_of_others(mls: Ring) -> None:
+    chosen = choose_steps(mls.nominal, mls.nominal, CalibrationOptions(kinds=frozenset({"kick_x"}), steps=40))
+    assert len(chosen.held_out) == 20
+    assert {each.name[:2] for each in chosen.held_out} == {"HS"}
+    assert {each.name[:2] for each in chosen.fitted} == {"HS", "rf"}
+    gradients = choose_steps(mls.nominal, mls.nominal, CalibrationOptions(kinds=frozenset({"k1"}), steps=40))
+    assert {each.name[0] for each in gradients.held_out} == {"Q"}
+    assert {each.name[:2] for each in gradients.fitted} == {"HS", "VS", "rf"}
+    with pytest.raises(ProcedureError, match=r"no steps of the kind b3 can be held out; those of k1, kick_x, kick_y"):
+        choose_steps(mls.nominal, mls.nominal, CalibrationOptions(kinds=frozenset({"b3"})))
+
+
+def test_as_many_settings_are_expected_as_are_made(mls: Ring) -> None:
+    session: Any = FakeSession(_machine(mls))
+    session.pvs, session.ring, session.role = find_machine_pvs("mls", ""), mls, "machine"
+    options = CalibrationOptions(kinds=frozenset({"kick_x"}), steerers=("*K1RP",), steps=10, repeats=4)
+    prepared = prepare_calibration(session, options)
+    settings = 2 * len(prepared.steps.every)
+    expected = expected_calibration_time(session, prepared, options)
+    assert expected.settings == settings
+    assert expected.readings == 2 * (4 + settings)
+    # The tune meter has a reading 1 s after the supply is there, 0.5 s, and a period later at the latest.
+    assert expected.time_s == pytest.approx(4 * 1.0 + settings * 2.5, rel=0.1)
+    assert prepared.text.endswith("settings for the response, 10 of kick_x held out")
 
 
 def test_a_pattern_that_no_supply_fits_is_refused(mls: Ring) -> None:

@@ -96,16 +96,18 @@ def test_one_that_does_not_go_back_does_not_keep_the_others_and_is_named_with_it
     assert knobs[0].value == 1.5
 
 
-def test_ctrl_c_while_a_setting_hangs_puts_everything_back_and_a_second_one_does_no_harm(
-    knobs: tuple[Knob, Knob],
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_or_kill_while_a_setting_hangs_puts_everything_back_and_a_second_one_does_no_harm(
+    knobs: tuple[Knob, Knob], number: signal.Signals
 ) -> None:
+    before = signal.getsignal(number)
     told: list[str] = []
     knobs[1].slow = True
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
 
     def notice() -> None:
         told.append("interrupted")
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     timer.start()
     with pytest.raises(Interrupted, match="the machine was put back"):
@@ -113,4 +115,4 @@ def test_ctrl_c_while_a_setting_hangs_puts_everything_back_and_a_second_one_does
     timer.join()
     assert [knob.value for knob in knobs] == [1.5, -2.5]
     assert told == ["interrupted"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
