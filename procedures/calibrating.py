@@ -108,7 +108,7 @@ class CalibrationSteps:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a calibration will do: the present settings, the model at which it is made, its steps."""
+    """A calibration that can begin: the present settings, the model at which it is made, its steps."""
 
     present: Lattice
     reference: Lattice
@@ -116,7 +116,7 @@ class Prepared:
 
     @property
     def text(self) -> str:
-        """The numbers of settings for people, by what they are for."""
+        """Tell the numbers of settings, by what they are for."""
         ring = self.present.ring
         kinds = Counter(kind_of(ring, [(each.name, "current")]) for each in self.steps.held_out)
         held = ", ".join(f"{2 * count} of {kind}" for kind, count in sorted(kinds.items()))
