@@ -39,12 +39,24 @@ def start(
     recordings: RecordingsOption = None,
     config: ConfigFile = None,
     machine: Machine = None,
+    pvs: Pvs = None,
     prefix: Prefix = None,
     journal: JournalOption = None,
     server: Server = None,
+    reference_from: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-from",
+            metavar="PREFIX",
+            help="Count limits of the orbit from what the machine with this prefix shows now; '' for no prefix.",
+            show_default="the server's reference orbit, else its orbit at the start",
+        ),
+    ] = None,
 ) -> None:
     """Begin a recording with the next command of the running server. For example `gnomon record start bump -m 'a bump
     for the beamline'`.
+
+    A machine with errors does not have the orbit of its twin: for a replay to it, give --reference-from.
     """
     from gnomon.recorder import Reader
     from gnomon.recorder.recordings import Begun
@@ -63,7 +75,9 @@ def start(
         run=run.run,
         after=after,
         calibration_id=words.calibration_id,
-        reference=_reference(run.prefix, server, config),
+        reference=_reference(run.prefix, server, config)
+        if reference_from is None
+        else _orbit_of(reference_from, run.machine, config, pvs),
     )
     folder_of(recordings, config).begin(begun)
     say(f"{name}: recording the commands under {run.prefix!r} after number {after}; end it with gnomon record stop")
@@ -297,3 +311,32 @@ def _reference(prefix: str, server: str | None, config: Path | None) -> "tuple[M
     if chosen.value == "zero":
         return ()
     return positions([printable(name) for name in names.value], np.stack([x.value, y.value], axis=1))
+
+
+def _orbit_of(prefix: str, machine: str, config: Path | None, pvs: str | None) -> "tuple[MonitorPosition, ...]":
+    """Read the orbit that the monitors of a machine show, without those that show none.
+
+    Raises RecordingError if that are fewer than half of them.
+    """
+    import numpy as np
+
+    from gnomon.cli.connection import connected_to
+    from gnomon.clients.server_choice import choose_server
+    from gnomon.ioc.base.machines import find_machine, pvs_of
+    from gnomon.lattice.units import conversion_factor
+    from gnomon.recorder import RecordingError
+    from gnomon.recorder.recordings import positions
+    from gnomon.recorder.replaying import beam_pvs
+
+    loaded = find_machine(configure(config, machine=machine, pvs=pvs))
+    names = [bpm.name for bpm in loaded.ring.bpms]
+    specs = beam_pvs(pvs_of(loaded, prefix), names).monitors
+    with connected_to(choose_server(prefix=prefix)) as client:
+        shown = client.get(*(spec.name for pair in specs for spec in pair))
+    values = [np.nan if each.severity_name == "INVALID" else float(each.value) for each in shown]
+    to_mm = [[conversion_factor(spec.unit, "mm") or np.nan for spec in pair] for pair in specs]
+    orbit = np.array(values).reshape(-1, 2) * to_mm
+    found = positions(names, orbit)
+    if 2 * len(found) < len(names):
+        raise RecordingError(f"only {len(found)} of {len(names)} monitors under {prefix!r} show the beam")
+    return found

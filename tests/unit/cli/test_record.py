@@ -1,12 +1,16 @@
 """`gnomon record` as a user calls it: begun, ended, listed, shown, exported and imported."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from gnomon.cli import record
+from gnomon.cli import connection, record
+from gnomon.clients import server_choice
 from gnomon.clients.journal_choice import ServedJournal
+from gnomon.clients.server_choice import Target
 from gnomon.lattice import Ring
 from gnomon.recorder import RecordingError
 from gnomon.recorder.recordings import RecordingFolder, own_key
@@ -118,3 +122,26 @@ def test_an_imported_approval_must_verify(twin: Recording, folder: RecordingFold
 
 def test_an_empty_folder_says_how_to_begin(folder: RecordingFolder) -> None:
     assert "gnomon record start NAME -m PURPOSE" in gnomon("record", "list").stdout
+
+
+def test_the_reference_orbit_can_be_what_the_monitors_of_a_machine_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead: set[str] = set()
+
+    class Client:
+        def get(self, *names: str) -> list[SimpleNamespace]:
+            return [
+                SimpleNamespace(value=0.25 if name.endswith("X") else -0.5, severity_name="INVALID")
+                if name[:-4] in dead
+                else SimpleNamespace(value=0.25 if name.endswith("X") else -0.5, severity_name="NO_ALARM")
+                for name in names
+            ]
+
+    monkeypatch.setattr(connection, "connected_to", lambda target: nullcontext(Client()))
+    monkeypatch.setattr(server_choice, "choose_server", lambda prefix: Target(prefix))
+    found = record._orbit_of("M:", "mls", None, None)
+    assert {(each.x, each.y) for each in found} == {(0.25, -0.5)}
+    dead.add(f"M:{found[0].monitor}")
+    assert [each.monitor for each in record._orbit_of("M:", "mls", None, None)] == [m.monitor for m in found[1:]]
+    dead.update(f"M:{each.monitor}" for each in found)
+    with pytest.raises(RecordingError, match=f"only 0 of {len(found)} monitors under 'M:' show the beam"):
+        record._orbit_of("M:", "mls", None, None)

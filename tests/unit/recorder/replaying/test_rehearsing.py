@@ -1,5 +1,7 @@
 """A dry run decides about every write in the parts in which it would be made, and touches nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,14 @@ def test_a_refused_write_is_shown_and_the_others_are_decided_as_if_it_were_made(
     refused = [v for v in found if not v.verdict.accepted]
     assert refused
     assert {v.number for v in found} == {0, 1, 2}
+
+
+def test_more_time_passes_before_each_write_than_its_rate_asks_for() -> None:
+    gate, rules, clock = make_gate(PLAN, SimulatedMachine(Clock())), Rules(), RehearsalClock()
+    reading = Reading(np.zeros((len(monitor_names()), 2)), np.array([0.178, 0.232]), 0, 100.0, 5.0)
+    state = replace(recorded_state(PLAN, gate.commands, reading, 10**18), monotonic_s=2.0**20 / 3.0)
+    before = state.monotonic_s
+    for view in rehearse(gate.commands, rules, LinearPredictor(), state, clock):
+        step = view.command.step
+        assert clock.now - before > abs(step.target - step.start) / rules.rate(step.pv) + 1e-4
+        before = clock.now
