@@ -12,7 +12,14 @@ from bench.gate_detection import DetectionCounts, detect
 from bench.gate_limits import Class
 from bench.gate_scene import Scene
 from bench.gate_truth import NS, machine_of
-from bench.gate_unsafe import DecisionCounts, decide_all, near_candidates, safe_candidates, unsafe_candidates
+from bench.gate_unsafe import (
+    DecisionCounts,
+    creeping_candidates,
+    decide_all,
+    near_candidates,
+    safe_candidates,
+    unsafe_candidates,
+)
 
 from gnomon.db import shipped_machine
 
@@ -72,8 +79,10 @@ def measure_machine(seed: int, plan: Plan) -> MachineResult:
     scene = Scene.at_baseline(machine, commands, predictor)
     decisions = DecisionCounts()
     decide_all(
-        scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe, decisions
+        scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe // 2, decisions
     )
+    creeping = creeping_candidates(commands, np.random.default_rng([seed, 9]))
+    decide_all(scene, creeping, Class.UNSAFE, plan.unsafe - plan.unsafe // 2, decisions)
     decide_all(scene, safe_candidates(commands, np.random.default_rng([seed, 4])), Class.SAFE, plan.safe, decisions)
     near = near_candidates(commands, np.random.default_rng([seed, 8]))
     decide_all(scene, near, Class.BETWEEN, plan.safe, decisions)

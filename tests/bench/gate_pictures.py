@@ -123,4 +123,6 @@ def _ablation(figure: Any, evidence: "Evidence") -> None:
         axes.set_yticks(places, list(RULES.values()) if not number else [""] * len(RULES))
         axes.invert_yaxis()
         axes.set_xlim(0.0, max(*heights, 1e-3) * 1.25)
-        axes.set_title(title, fontsize=9)
+        axes.set_xlabel(title)
+        if not number:
+            axes.set_ylabel("rule")

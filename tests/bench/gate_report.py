@@ -113,6 +113,7 @@ class Evidence:
         decisions = [r.decisions for r in self.results]
         unsafe, safe = sum(d.unsafe for d in decisions), sum(d.safe for d in decisions)
         accepted = total(d.unsafe_accepted for d in decisions).get("gate", 0)
+        known = sum(d.known for d in decisions)
         rejected = total(d.safe_rejected for d in decisions).get("gate", 0)
         cases, wrong = (
             sum(total(getattr(r.corrupted, a) for r in self.results).values()) for a in ("cases", "accepted")
@@ -121,6 +122,10 @@ class Evidence:
             Row(
                 "unsafe steps accepted", "0 of 20 000", f"{accepted} of {unsafe} (rate {_rate(accepted, unsafe)})",
                 None if accepted == 0 and unsafe < 20_000 else accepted == 0,
+            ),
+            Row(
+                "those of sizes and optics that were calibrated, which limits and bounds alone refuse",
+                "all refused", f"{known - accepted} of {known} refused", accepted == 0 if known else None,
             ),
             Row(
                 "corrupted commands accepted", "0 of 10 000", f"{wrong} of {cases} (rate {_rate(wrong, cases)})",
@@ -252,6 +257,12 @@ class Evidence:
             rows.append([name, str(cases[name]), str(accepted.get(name, 0)), ", ".join(f"`{code}`" for code in top)])
         return table(["corruption", "cases", "accepted", "most frequent reasons"], rows)
 
+    def accepted_corruptions(self) -> str:
+        """A sentence about the corrupted commands that were accepted; empty if there are none."""
+        accepted = total(r.corrupted.accepted for r in self.results)
+        found = [f"{name} {count}" for name, count in sorted(accepted.items()) if count]
+        return f"Corrupted commands that were accepted, by kind: {', '.join(found)}." if found else ""
+
     def detection_table(self) -> str:
         """Faults that one step must show, by kind."""
         cases, found = total(r.detection.cases for r in self.results), total(r.detection.found for r in self.results)
@@ -319,7 +330,7 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
             low=f"{min(remanence):.2g}",
             high=f"{max(remanence):.2g}",
             numbers=numbers,
-            remarks="".join(f"- {remark}\n" for remark in remarks),
+            remarks="".join(f"- {remark}\n" for remark in (*remarks, evidence.accepted_corruptions()) if remark),
             families=evidence.family_table(),
             quantiles=evidence.quantile_table(),
             ablation=evidence.ablation_table(),
