@@ -106,6 +106,14 @@ Follow = Annotated[
         show_default="the address in the configuration",
     ),
 ]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        help="Serve the bounds of the machine's next reading (dt:bound:*), by this calibration: the first digits of "
+        "its id, or newest.",
+        show_default="shadow.calibration",
+    ),
+]
 JournalFile = Annotated[
     Path | None,
     typer.Option("--journal", help="Write the journal to this file.", show_default="one file per machine and prefix"),
@@ -135,11 +143,13 @@ def configure(
     follow: str | None = None,
     ca_port: int | None = None,
     pva_port: int | None = None,
+    calibration: str | None = None,
 ) -> "Config":
     """Read the configuration file and apply the options of the command line to it. Raises ConfigError."""
     from gnomon.ioc.base.config import changed, read_config
 
     changes: dict[str, object] = {}
+    shadow: dict[str, object] = {} if calibration is None else {"calibration": calibration}
     network = {"ca_port": ca_port, "pva_port": pva_port, "pva_broadcast_port": pva_port and pva_port + 1}
     if given := {key: port for key, port in network.items() if port is not None}:
         changes["network"] = given
@@ -151,7 +161,9 @@ def configure(
         changes["prefix"] = prefix or ""
     if follow is not None:
         protocol, _, address = follow.rpartition("://")
-        changes["shadow"] = {"addresses": address.split(","), "protocol": protocol or "ca"}
+        shadow |= {"addresses": address.split(","), "protocol": protocol or "ca"}
+    if shadow:
+        changes["shadow"] = shadow
     if pvs is not None:
         changes["pvs"] = pvs
     if journal is not None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, configure
+from gnomon.cli.options import Calibration, ConfigFile, Machine, Prefix, Pvs, configure
 from gnomon.cli.output import say
 
 
@@ -23,18 +23,19 @@ def panels(
             help="Add a panel that starts procedures: the prefix of their PVs, as given to `gnomon services --pvs`.",
         ),
     ] = None,
+    calibration: Calibration = None,
     config: ConfigFile = None,
 ) -> None:
     """Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.
 
     For example `gnomon panels --machine mls --out panels/mls`, then open `overview.bob` in Phoebus. Give the same
-    --machine, --prefix and --pvs as to `gnomon serve`.
+    --machine, --prefix, --pvs and --calibration as to `gnomon serve`.
     """
     from gnomon.ioc.base.machines import find_machine, pvs_of
     from gnomon.ioc.panels import make_panels
     from gnomon.lattice import DocumentError
 
-    settings = configure(config, machine=machine, prefix=prefix, pvs=pvs)
+    settings = configure(config, machine=machine, prefix=prefix, pvs=pvs, calibration=calibration)
     loaded = find_machine(settings)
     started = None
     if procedures is not None:

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from gnomon.cli.options import (
+    Calibration,
     CaPort,
     ConfigFile,
     Follow,
@@ -28,6 +29,7 @@ def serve(
     journal: JournalFile = None,
     role: RoleName = None,
     follow: Follow = None,
+    calibration: Calibration = None,
     ca_port: CaPort = None,
     pva_port: PvaPort = None,
     seed: int | None = typer.Option(
@@ -53,7 +55,7 @@ def serve(
     from gnomon.ioc.base.config import changed
     from gnomon.ioc.base.log_limits import log_to_stderr
 
-    settings = configure(config, machine, prefix, journal, pvs, role, follow, ca_port, pva_port)
+    settings = configure(config, machine, prefix, journal, pvs, role, follow, ca_port, pva_port, calibration)
     os.environ.update(_port_variables(ca_port, pva_port))
     if restore:
         settings = changed(settings, {"recorder": {"restore": True}})

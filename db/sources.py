@@ -293,6 +293,40 @@ RESIDUAL_TUNE_Z = _planes(
     "residual.tune.z", FLOAT, "", "residual of the {plane} tune in standard deviations of its noise", "  in deviations"
 )
 
+# The band of the machine's next reading, of a shadow that has a calibration.
+BOUND_LOWER = _planes(
+    "bound.lower", FLOATS, "m", "lower bounds of the next {plane} readings, in beam order", length=_EACH_MONITOR
+)
+BOUND_UPPER = _planes(
+    "bound.upper", FLOATS, "m", "upper bounds of the next {plane} readings, in beam order", length=_EACH_MONITOR
+)
+BOUND_MEASURED = _planes(
+    "bound.measured", FLOATS, "m", "{plane} readings that were compared with the bounds", length=_EACH_MONITOR
+)
+BOUND_TUNE_LOWER = _planes(
+    "bound.tune.lower", FLOAT, "", "lower bound of the next {plane} tune, its fractional part", "Tune {x}, from"
+)
+BOUND_TUNE_UPPER = _planes(
+    "bound.tune.upper", FLOAT, "", "upper bound of the next {plane} tune, its fractional part", "  to"
+)
+BOUND_TUNE_MEASURED = _planes(
+    "bound.tune.measured", FLOAT, "", "{plane} tune that was compared with the bounds", "  measured"
+)
+BOUND_OUTSIDE = _one(
+    "bound.outside", INT, "", "readings of monitors and tunes that are outside their bounds", "Readings outside"
+)
+BOUND_KIND = _one(
+    "bound.kind", ENUM, "", "what the band is of: readings after the last change of a setting, or without a change",
+    "Band",
+)  # fmt: skip
+BOUND_COVERAGE = _one(
+    "bound.coverage", FLOAT, "", "probability with which all are inside their bounds at once", "Coverage"
+)
+BOUND_CALIBRATION = _one("bound.calibration", STRING, "", "id of the calibration", "Calibration")
+BOUND_REASON = _one(
+    "bound.reason", STRING, "", "why there is no band that can be relied on; empty when there is one", "  why no band"
+)
+
 # Faults and journal.
 FAULTS_COUNT = _one("faults.count", INT, "", "injected faults that are active", "Faults injected")
 FAULTS_ACTIVE = _one("faults.active", STRINGS, "", "the injected faults, one line each", "  which", _LIST)

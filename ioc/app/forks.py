@@ -107,7 +107,7 @@ class Forks:
         async with self._lock:
             self._check(request)
             config, machine = self._config.forked(request.prefix), origin.machine
-            specs = await asyncio.to_thread(pvs_of, machine, request.prefix)
+            specs = await asyncio.to_thread(pvs_of, machine.without_bounds(), request.prefix)
             search = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
             try:
                 make = partial(Propagator, machine.ring, config.model.momentum)

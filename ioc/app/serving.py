@@ -64,6 +64,8 @@ class Serving:
         before = self.recipe
         if others := [key for key in OF_THE_SERVER if getattr(config, key) != getattr(before.config, key)]:
             raise RenewalError(f"another {others[0]} needs another server")
+        if (config.shadow.calibration is None) != (before.config.shadow.calibration is None):
+            raise RenewalError("shadow.calibration adds PVs, or takes them away: it needs another server")
         same = all(getattr(config, key) == getattr(before.config, key) for key in ("role", "imperfections", "model"))
         origin = self._origin if same else _origin(config, before.machine.ring)
         propagator = await asyncio.to_thread(_propagator, origin, before.machine.ring)

@@ -33,7 +33,7 @@ from gnomon.ioc.outputs.bank import Bank
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.ioc.shadow.shadow import TwinServices
-from gnomon.ioc.shadow.shadow_assembly import make_mode
+from gnomon.ioc.shadow.shadow_assembly import find_calibration, make_mode
 from gnomon.propagator import Compute, PropagatorService
 from gnomon.recorder import Journal
 
@@ -122,6 +122,7 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack, bank: Bank | None
     monitors = [bpm.name for bpm in ring.bpms]
     store = ReferenceStore(config.store_path(), ring.name, config.prefix, monitors, parts.open_documents)
     await ReferenceControls(controls, state, outputs, store).begin()
+    await asyncio.to_thread(find_calibration, config, ring)  # one that cannot be had is told at the start
     mode = make_mode(config, ring, TwinServices(bank.specs, state, outputs, dispatcher, activity), controls)
     stack.callback(mode.close)
     stack.push_async_callback(controls.stop)  # before it, or a late put could begin to follow again

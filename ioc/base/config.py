@@ -295,6 +295,18 @@ class ShadowConfig(Section):
         default={}, description="noise of individual monitors, by name, in place of monitor_noise_m [m]"
     )
     tune_noise: float = Field(default=1e-4, gt=0.0, description="noise of the measured tunes (standard deviation)")
+    calibration: str | None = Field(
+        default=None,
+        min_length=1,
+        description="calibration (gnomon calibrate) of the confidence bounds in dt:bound:*: the first digits of its "
+        "id, or `newest`; null: there are no such PVs",
+    )
+    coverage: float = Field(
+        default=0.95,
+        gt=0.0,
+        lt=1.0,
+        description="probability with which all monitors and both tunes are inside these bounds at once",
+    )
 
     @field_validator("addresses")
     @classmethod
@@ -374,7 +386,9 @@ class Config(Section):
         return self.journal().parent / "recordings"
 
     def calibrations(self) -> Path:
-        """Path of the folder of calibrations of confidence bounds, beside the journal."""
+        """Path of the folder of calibrations of confidence bounds: GNOMON_CALIBRATIONS, else beside the journal."""
+        if named := os.environ.get("GNOMON_CALIBRATIONS"):
+            return Path(named).expanduser()
         return self.journal().parent / "calibrations"
 
     def arming(self) -> Path:
@@ -391,7 +405,8 @@ class Config(Section):
         if journal is not None:
             journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")
         recorder = {"journal": None if journal is None else str(journal)}
-        return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder})
+        shadow = {"calibration": None}  # PVs of bounds are about the machine, and the server's own twin has them
+        return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder, "shadow": shadow})
 
     def store_path(self) -> Path:
         """Path of the embedded document store."""

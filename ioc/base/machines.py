@@ -46,12 +46,14 @@ class LoadedMachine:
     """A machine document and where it came from; `folder` is where PV documents are that are not shipped.
 
     `pvs` is the PV document that the configuration asks for, a name or a file; empty: the one that the machine names.
+    `bounds` says that the PVs of confidence bounds are served besides.
     """
 
     document: MachineDocument
     origin: str
     folder: Path | None = None
     pvs: str = ""
+    bounds: bool = False
 
     @cached_property
     def ring(self) -> Ring:
@@ -60,10 +62,14 @@ class LoadedMachine:
             return shipped_machine(self.document.name)
         return Ring(self.document)
 
+    def without_bounds(self) -> "LoadedMachine":
+        """The same machine, without the PVs of confidence bounds."""
+        return replace(self, bounds=False)
+
 
 def find_machine(config: Config) -> LoadedMachine:
     """Find the machine that `config.machine` names. Raises DocumentError, with the known names, if there is none."""
-    return replace(_find(config), pvs=config.pvs or "")
+    return replace(_find(config), pvs=config.pvs or "", bounds=config.shadow.calibration is not None)
 
 
 def _find(config: Config) -> LoadedMachine:
@@ -178,13 +184,13 @@ def pvs_of(machine: LoadedMachine, prefix: str) -> tuple[PvSpec, ...]:
     """Make all PVs of a machine under a prefix. Raises DocumentError."""
     name = machine.pvs or machine.document.pvs
     file = Path(name).expanduser()
-    if file.suffix != ".json":
-        return expand(read_pvs(name, partial(pv_document, beside=machine.folder)), machine.ring, prefix)
+    beside = machine.folder if file.suffix != ".json" else file.parent
 
     def find(other: str) -> Path:
-        return file if other == name else pv_document(other, beside=file.parent)
+        return file if file.suffix == ".json" and other == name else pv_document(other, beside=beside)
 
-    return expand(read_pvs(name, find), machine.ring, prefix)
+    bounds = read_pvs("bounds", pv_document) if machine.bounds else ()
+    return expand((*read_pvs(name, find), *bounds), machine.ring, prefix)
 
 
 def _stored(config: Config) -> Iterator[LoadedMachine]:

@@ -16,10 +16,13 @@ from gnomon.db.sources import Source
 from gnomon.ioc.base.config import ShadowConfig
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
+from gnomon.ioc.shadow.bound_watch import BoundWatch
 from gnomon.ioc.shadow.follower import Follower
 from gnomon.ioc.shadow.link import Update
 from gnomon.ioc.shadow.machine_readings import NEVER, MachineReadings, ReadingsSnapshot
 from gnomon.ioc.shadow.residuals import Noise, compare
+from gnomon.ioc.shadow.shown_bands import reading_of
+from gnomon.lattice import Lattice
 
 #: All that is published here; what has nothing fresh behind it is INVALID.
 RESIDUALS = (
@@ -35,7 +38,10 @@ RESIDUALS = (
 
 
 class Comparison:
-    """Publisher of the residuals. `reason` says why there are none."""
+    """Publisher of the residuals. `reason` says why there are none.
+
+    `bounds`, if there are any, get the readings that belong to the machine's settings, and these.
+    """
 
     def __init__(
         self,
@@ -45,7 +51,11 @@ class Comparison:
         state: ModelState,
         outputs: Outputs,
         wall_ns: Callable[[], int] = time.time_ns,
+        bounds: BoundWatch | None = None,
+        lattice: Callable[[], Lattice] | None = None,
     ) -> None:
+        self._bounds = bounds
+        self._lattice = lattice
         self._stale_ns = round(settings.stale_s * 1e9)
         self._settle_s = settings.settle_s
         self._measured = measured
@@ -66,6 +76,8 @@ class Comparison:
         if self._timer is not None:
             self._timer.cancel()
         self._none("")
+        if self._bounds is not None:
+            self._bounds.close()
         self._outputs.invalidate((sources.RESIDUAL_FRESH, sources.MACHINE_AGE))
 
     def updated(self, updates: Sequence[Update]) -> None:
@@ -83,6 +95,8 @@ class Comparison:
     def look(self, follower: Follower) -> None:
         """Publish what is fresh, and end what has become old."""
         self._follower = follower
+        if self._bounds is not None and self._lattice is not None:
+            self._bounds.look(self._lattice() if follower.caught_up else None)
         now_ns = self._wall_ns()
         present = self._measured.snapshot()
         fresh, fresh_tunes = present.fresh(now_ns, self._stale_ns)
@@ -117,15 +131,18 @@ class Comparison:
         follower, predicted = self._follower, self._state.readings
         if follower is None or not follower.caught_up:
             return
-        if predicted is None:
-            self._none("the model has no beam")
-            return
         fresh = candidate.fresh(self._wall_ns(), self._stale_ns)
         since_ns = follower.changed_ns + round(self._settle_s * 1e9)
         times = (*candidate.position_ns[fresh[0]], *candidate.tune_ns[fresh[1]])
-        if not times:
+        belongs = bool(times) and follower.settled and min(times) >= since_ns
+        if belongs and self._bounds is not None and self._lattice is not None:
+            lattice = self._lattice()
+            self._bounds.read(lattice, reading_of(candidate, fresh, lattice))
+        if predicted is None:
+            self._none("the model has no beam")
+        elif not times:
             self._none("no reading of the machine is fresh")
-        elif follower.settled and min(times) >= since_ns:
+        elif belongs:
             values = compare(candidate, fresh, predicted, self._noise).by_source()
             self._outputs.show_many(values, time_ns=candidate.newest_ns)
             self._outputs.invalidate([source for source in RESIDUALS if source not in values])

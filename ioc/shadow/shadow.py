@@ -36,6 +36,7 @@ NOTHING_FOLLOWED: Mapping[Source, Any] = {
     sources.MACHINE_REASON: "",
     sources.MACHINE_PVS: 0,
     sources.MACHINE_REFUSED: 0,
+    sources.BOUND_REASON: "no machine is followed",
 }
 _ALARMS = {AWAY: (Severity.MAJOR, Status.COMM), IN_PART: (Severity.MINOR, Status.COMM)}
 

@@ -1,11 +1,13 @@
 """From the configuration to the mode of a twin, with all that a shadow of the configured machine is made of."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gnomon.ioc.base.config import Config, ConfigError, ShadowConfig
 from gnomon.ioc.commands.controls import Controls
+from gnomon.ioc.shadow.bound_watch import BoundWatch, PredictsNext
 from gnomon.ioc.shadow.comparison import Comparison
 from gnomon.ioc.shadow.link import Link
 from gnomon.ioc.shadow.machine_readings import MachineReadings
@@ -14,6 +16,9 @@ from gnomon.ioc.shadow.residuals import Noise
 from gnomon.ioc.shadow.shadow import Shadow, TwinServices
 from gnomon.ioc.shadow.watched_pvs import choose_watched_pvs
 from gnomon.lattice import Ring
+
+if TYPE_CHECKING:
+    from gnomon.recorder.bounds import CalibrationDocument
 
 
 def make_mode(config: Config, ring: Ring, services: TwinServices, controls: Controls) -> Mode:
@@ -35,8 +40,40 @@ def make_noise(settings: ShadowConfig, ring: Ring) -> Noise:
 def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Noise) -> Shadow:
     watched = choose_watched_pvs(services.specs, ring, config.prefix, config.shadow.prefix, config.shadow.leave_alone)
     readings = MachineReadings(watched.readings, len(ring.bpms))
-    comparison = Comparison(config.shadow, readings, noise, services.state, services.outputs)
+    bounds = None
+    if config.shadow.calibration is not None:
+        make = partial(make_predictor, config, ring)
+        bounds = BoundWatch(make, config.shadow.coverage, config.shadow.stale_s, services.outputs)
+        bounds.start()
+    comparison = Comparison(
+        config.shadow, readings, noise, services.state, services.outputs,
+        bounds=bounds, lattice=lambda: services.dispatcher.lattice,
+    )  # fmt: skip
     return Shadow(config.shadow, watched, services, make_link(config.shadow), comparison)
+
+
+def find_calibration(config: Config, ring: Ring) -> "CalibrationDocument | None":
+    """Find the configured calibration, if there is one. Raises CalibrationError if it cannot be had."""
+    from gnomon.recorder.calibration_folder import CalibrationFolder
+
+    name = config.shadow.calibration
+    if name is None:
+        return None
+    document = CalibrationFolder(config.calibrations()).load(name, ring.digest)
+    document.space(ring)
+    return document
+
+
+def make_predictor(config: Config, ring: Ring) -> PredictsNext:
+    """The predictor of the configured calibration, prepared. Raises GnomonError."""
+    from gnomon.recorder.bounds import Predictor
+
+    document = find_calibration(config, ring)
+    if document is None:
+        raise ConfigError("shadow.calibration: there is none")
+    predictor = Predictor.of(document, ring)
+    predictor.prepare()
+    return predictor
 
 
 def make_link(settings: ShadowConfig) -> Link:

@@ -191,6 +191,35 @@ class Predictor:
         except (GnomonError, np.linalg.LinAlgError) as error:
             return self._infinite(shown, coverage, tier, (*distrust, str(error)))
 
+    def quiet_band(self, reading: Reading, *, coverage: float, now_ns: int) -> Band:
+        """Bound the next reading of a machine to which nothing is done, by the noise of both readings.
+
+        Its observables are the measured ones alone. The factor is the largest among the smallest steps of each kind
+        of which enough were held out: those are noise for the most part, and where they are not, the band is wider.
+        """
+        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
+        distrust = self._too_old((now_ns - self.made_ns) * 1e-9)
+        if shown.size != self.noise.size or not 0.0 < coverage < 1.0:
+            asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
+            return self._infinite(shown, coverage, 1, (*distrust, asked))
+        smallest: dict[str, int] = {}
+        for number, each in enumerate(self.shell.bins):
+            smallest.setdefault(each.kind, number)
+        factors = {number: self.shell.factor(number, coverage) for number in smallest.values()}
+        factor = max((each for each in factors.values() if math.isfinite(each)), default=math.inf)
+        if math.isinf(factor):
+            most = max(factors, key=lambda each: self.shell.bins[each].scores.size, default=-1)
+            reason = self._too_few(most, coverage) if factors else "the calibration has no held-out commands"
+            distrust = (*distrust, reason)
+        measured = np.isfinite(shown)
+        scale = np.where(measured, math.sqrt(2.0) * self.noise, np.inf)
+        width = _times(factor, scale)
+        expected = np.where(measured, shown, 0.0)
+        return Band(
+            self.observables.all[: shown.size], shown, expected - width, expected + width, scale, measured, coverage, 1,
+            self.calibration_id, distrust,
+        )  # fmt: skip
+
     def score(self, band: Band, after: Reading) -> float:
         """See `Predicts`."""
         return largest_error(band, after)

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pvs.md"
 FOR = {"": "", "bpm": "each monitor", "multiplexer": "a multiplexer", "multiplexed": "each magnet of a multiplexer"}
 
 #: Documents in the order of the page, and the machine that each is shown with.
-DOCUMENTS = {"beam": "", "bessy2": "bessy2", "mls": "mls", "bessy2-areas": "bessy2", "plain": ""}
+DOCUMENTS = {"beam": "", "bessy2": "bessy2", "mls": "mls", "bessy2-areas": "bessy2", "plain": "", "bounds": ""}
 
 
 def own(name: str) -> list[Placed]:

@@ -52,7 +52,8 @@ def specs() -> tuple[PvSpec, ...]:
         )
         for p in ("x", "y")
     ]
-    return expand((*read_pvs("bessy2", pv_document), *more), RING, "T:")
+    shipped = (*read_pvs("bessy2", pv_document), *read_pvs("bounds", pv_document))
+    return expand((*shipped, *more), RING, "T:")
 
 
 def beam(lattice: Lattice, **changes: Any) -> BeamState:

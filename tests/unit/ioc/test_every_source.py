@@ -16,6 +16,7 @@ from gnomon.ioc.outputs.bank import Bank, Severity, Status
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.propagator import Answer, Propagator
+from unit.ioc.shadow.fake_predictor import MillimetrePerAmpere
 from unit.ioc.shadow.test_shadow import SETTLE_S, STATE, caught_up, eventually, following, readings, tune_khz
 
 ROOT = Path(__file__).parents[3]
@@ -50,13 +51,14 @@ def of_a_ring_with_a_stored_beam() -> set[str]:
 
 
 async def test_producers_write_the_sources_of_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with following(tmp_path, monkeypatch) as (rig, link):
+    async with following(tmp_path, monkeypatch, make_predictor=MillimetrePerAmpere) as (rig, link):
         rig.status.begin()
         link.say(STATE)
         await caught_up(rig)
         await asyncio.sleep(2.0 * SETTLE_S)
         link.say(readings(1.25, -1.0) | {"TUNEZR:rdH": tune_khz(3.251), "TUNEZR:rdV": tune_khz(2.4)})
         await eventually(lambda: rig.get("T:dt:residual:x").severity is Severity.NO_ALARM)
+        await eventually(lambda: rig.get("T:dt:bound:outside").severity is Severity.NO_ALARM)
         of_a_shadow = written(rig.bank)
     assert SOURCES.keys() == of_a_shadow | of_a_ring_with_a_stored_beam()
 

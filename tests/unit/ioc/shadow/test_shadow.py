@@ -18,6 +18,7 @@ from gnomon.ioc.outputs.bank import Severity
 from gnomon.ioc.outputs.readings import revolution_frequency
 from gnomon.ioc.shadow import follower, shadow_assembly
 from gnomon.ioc.shadow import shadow as shadow_module
+from gnomon.ioc.shadow.bound_watch import PredictsNext
 from gnomon.ioc.shadow.machine_readings import MachineReadings
 from gnomon.ioc.shadow.mode import Mode
 from gnomon.ioc.shadow.watched_pvs import choose_watched_pvs
@@ -55,8 +56,10 @@ async def following(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     compute: Callable[[Lattice], BeamState] = beam,
+    make_predictor: Callable[..., PredictsNext] | None = None,
+    stale_s: float = STALE_S,
 ) -> AsyncIterator[tuple[Rig, FakeLink]]:
-    """A shadow that has just been told to follow."""
+    """A shadow that has just been told to follow, with a calibration if there is a predictor."""
     links: list[FakeLink] = []
 
     def link(_: ShadowConfig) -> FakeLink:
@@ -66,7 +69,10 @@ async def following(
     monkeypatch.setattr(shadow_assembly, "make_link", link)
     monkeypatch.setattr(follower, "GATHER_S", 0.02)
     monkeypatch.setattr(shadow_module, "LOOK_S", 0.025)
-    shadow = {"addresses": ["machine"], "settle_s": SETTLE_S, "stale_s": STALE_S}
+    shadow: dict[str, object] = {"addresses": ["machine"], "settle_s": SETTLE_S, "stale_s": stale_s}
+    if make_predictor is not None:
+        monkeypatch.setattr(shadow_assembly, "make_predictor", make_predictor)
+        shadow["calibration"] = "newest"
     config = changed(Config(prefix="T:"), {"role": "shadow", "shadow": shadow})
     async with running(folder, compute) as rig:
         mode = shadow_assembly.make_mode(config, RING, rig.services, rig.controls)

@@ -15,6 +15,7 @@ from gnomon.recorder.bounds import (
     Kind,
     Predictor,
     Predicts,
+    Reading,
     calibrate,
     parse_calibration,
 )
@@ -300,3 +301,31 @@ def test_a_band_on_the_way_is_not_that_of_another_state_step_or_coverage(monkeyp
     assert not used, "a shell that has adapted has other factors"
     fresh.band({}, half, reading(before), coverage=0.95, now_ns=MADE_NS)
     assert used == [pytest.approx(0.5)]
+
+
+def test_while_nothing_changes_the_next_reading_is_inside_and_the_band_is_of_the_noise() -> None:
+    shown, next_one = (reading(machine().noisy(machine().still)) for _ in range(2))
+    quiet = predictor().quiet_band(shown, coverage=0.95, now_ns=MADE_NS)
+    assert quiet.trusted
+    assert quiet.inside(next_one).all()
+    count = len(mls().bpms)
+    assert quiet.expected[:count] == pytest.approx(shown.orbit[:, 0])
+    widths = 0.5 * (quiet.upper - quiet.lower)
+    assert np.all(widths[: 2 * count] > 2.0 * NOISE_MM)
+    assert np.all(widths[: 2 * count] < 12.0 * NOISE_MM)
+    moved = Reading(shown.orbit + 20.0 * NOISE_MM, shown.tune, shown.time_ns)
+    assert not quiet.inside(moved)[: 2 * count].any()
+
+
+def test_while_nothing_changes_too_a_band_needs_held_out_commands_and_a_young_calibration() -> None:
+    shown = reading(machine().noisy(machine().still))
+    few = predictor().quiet_band(shown, coverage=0.9999, now_ns=MADE_NS)
+    assert np.isinf(few.upper).all()
+    assert "are missing" in few.distrust[0]
+    old = predictor().quiet_band(shown, coverage=0.95, now_ns=MADE_NS + 25 * HOUR_NS)
+    assert "above its limit" in old.distrust[0]
+    dead = Reading(np.where(np.arange(len(mls().bpms))[:, None] == 2, np.nan, shown.orbit), shown.tune, MADE_NS)
+    blind = predictor().quiet_band(dead, coverage=0.95, now_ns=MADE_NS)
+    assert blind.trusted
+    assert not blind.measured[2]
+    assert np.isinf(blind.upper[2])
