@@ -8,7 +8,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.db.sources import Source
 from gnomon.ioc.panels.flow import GAP, Row, Section, balanced, pages
 from gnomon.ioc.panels.labels import SETTINGS, STATUS, brief
-from gnomon.ioc.panels.plots import Maker, monitors_plot, optics_plot, orbit_plot, stacked
+from gnomon.ioc.panels.plots import Maker, band_plot, monitors_plot, optics_plot, orbit_plot, stacked
 from gnomon.ioc.panels.procedure_page import procedure_page
 from gnomon.ioc.panels.rows import (
     connect_line,
@@ -47,6 +47,9 @@ HEADER = 52
 TITLE_ROOM = 340
 BODY = Box(GAP, HEADER + GAP, WIDTH - 2 * GAP, HEIGHT - HEADER - 2 * GAP)
 
+#: What is shown of a tune and its bounds.
+TUNE_ENDS = ("lower", "upper", "measured")
+
 #: Sections of the overview, and the sources that they show where they are served. Those that have no room, from the
 #: last on, are found on the other panels.
 OVERVIEW: Mapping[str, tuple[Source | str, ...]] = {
@@ -79,6 +82,8 @@ def make_panels(
         files["Monitors"] = "monitors.bob"
     if served.each(sources.RESIDUAL.x):
         files["Shadow"] = "shadow.bob"
+    if served.each(sources.BOUND_LOWER.x):
+        files["Bounds"] = "bounds.bob"
     files |= {family: f"{family.lower().replace(' ', '_')}.bob" for family in supplies}
     if served.each(sources.MULTIPLEXER_SELECT):
         files["Multiplexer"] = "multiplexer.bob"
@@ -91,6 +96,7 @@ def make_panels(
         "Overview": lambda: _overview(served),
         "Orbit": lambda: _orbit(served),
         "Shadow": lambda: _shadow(served),
+        "Bounds": lambda: _bounds(served),
         "Monitors": lambda: _listed("monitors", _monitors(monitors), 5),
         "Multiplexer": lambda: _listed("multiplexer", _multiplexer(served), 6),
         "Faults": lambda: _faults(served),
@@ -161,6 +167,20 @@ def _shadow(served: ServedPvs) -> list[Widget]:
     noise = "Residuals in standard deviations of each monitor's noise"
     plots = [monitors_plot(served, "Residuals: machine less prediction", sources.RESIDUAL)]
     return _beside(cards, [*plots, monitors_plot(served, noise, sources.RESIDUAL_Z)])
+
+
+def _bounds(served: ServedPvs) -> list[Widget]:
+    """The machine's readings between the bounds of a calibration, and what the band is worth."""
+    cards = {
+        "Band": served.some(
+            sources.BOUND_OUTSIDE, sources.BOUND_KIND, sources.BOUND_COVERAGE, sources.BOUND_CALIBRATION,
+            sources.BOUND_REASON,
+        ),
+        "Tunes": [spec for x in "xy" for spec in served.some(*(f"bound.tune.{end}.{x}" for end in TUNE_ENDS))],
+        "Shadow": served.some("machine.*", sources.MODE, sources.BEAM_FOUND),
+    }  # fmt: skip
+    titles = ("Horizontal orbit between its bounds", "Vertical orbit between its bounds")
+    return _beside(cards, [band_plot(served, title, plane) for plane, title in enumerate(titles)])
 
 
 def _faults(served: ServedPvs) -> list[Widget]:

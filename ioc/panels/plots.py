@@ -40,6 +40,21 @@ def monitors_plot(served: ServedPvs, title: str, source: Planes) -> Maker | None
     return partial(_plot_card, title, f"[{found[0][1].unit or '1'}]", traces)
 
 
+def band_plot(served: ServedPvs, title: str, plane: int) -> Maker | None:
+    """The machine's readings at the monitors, as dots, between the bounds of one plane."""
+    s, measured = served.one(sources.MONITOR_S), served.one(sources.BOUND_MEASURED[plane])
+    ends = [served.one(ends[plane]) for ends in (sources.BOUND_LOWER, sources.BOUND_UPPER)]
+    if s is None or measured is None or None in ends:
+        return None
+    traces = [
+        Trace(address(s), address(spec), name)
+        for spec, name in zip(ends, ("lower bound", "upper bound"), strict=True)
+        if spec is not None
+    ]
+    traces.append(Trace(address(s), address(measured), "measured", joined=False))
+    return partial(_plot_card, title, f"{sources.BOUND_LOWER._fields[plane]} [{measured.unit}]", traces)
+
+
 def optics_plot(served: ServedPvs) -> Maker | None:
     """Beta functions, and the dispersion with an axis of its own."""
     s = served.one(sources.ELEMENT_POSITIONS)

@@ -13,7 +13,7 @@ from gnomon.cli import app
 from gnomon.db.machines import pv_document
 from gnomon.db.pvs import Kind, PvSpec
 from gnomon.db.templates import expand, read_pvs
-from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.config import Config, ShadowConfig
 from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.ioc.panels import make_panels
 from gnomon.ioc.panels.flow import Row, Section, pages
@@ -24,6 +24,8 @@ from unit.lattice import small_ring
 
 #: Machine, PV document, prefix.
 CASES = [("bessy2", None, "TWIN:"), ("mls", None, "TWIN:"), ("bessy2", "bessy2-areas", ""), ("mls", "plain", "X:")]
+#: The PV document of the one that has a calibration.
+CALIBRATED = "plain"
 
 Panels = Mapping[str, ElementTree.Element]
 
@@ -31,7 +33,8 @@ Panels = Mapping[str, ElementTree.Element]
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def made(request: pytest.FixtureRequest) -> tuple[Panels, Mapping[str, PvSpec]]:
     machine, pvs, prefix = request.param
-    found = find_machine(Config(machine=machine, pvs=pvs))
+    shadow = ShadowConfig(calibration="newest" if pvs == CALIBRATED else None)
+    found = find_machine(Config(machine=machine, pvs=pvs, shadow=shadow))
     specs = pvs_of(found, prefix)
     procedures = ("PROC:", procedure_specs("PROC:")) if machine == "mls" else None
     panels = make_panels(found.ring, specs, prefix, procedures)
@@ -67,6 +70,17 @@ def test_procedures_have_a_panel_if_their_pvs_are_served(made: tuple[Panels, Map
     if wanted:
         shown = {name.partition("://")[2] for name in addresses(panels["procedures.bob"])}
         assert wanted - shown == {"PROC:job", "PROC:result:names", "PROC:result:values"}  # for programs
+
+
+def test_bounds_have_a_panel_if_there_is_a_calibration(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
+    panels, served = made
+    wanted = {name for name in served if ":dt:bound:" in name}
+    assert ("bounds.bob" in panels) == bool(wanted)
+    if wanted:
+        assert wanted <= {name.partition("://")[2] for name in addresses(panels["bounds.bob"])}
+        curves = [[t.findtext("name") for t in w.iter("trace")] for w in panels["bounds.bob"].iter("widget")
+                  if w.get("type") == "xyplot"]  # fmt: skip
+        assert curves == [["lower bound", "upper bound", "measured"]] * 2
 
 
 def test_every_pv_in_the_panels_is_served(made: tuple[Panels, Mapping[str, PvSpec]]) -> None:
