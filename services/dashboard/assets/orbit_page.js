@@ -42,8 +42,20 @@
     return { name: "machine", problem: "", readings };
   }
 
+  // Bounds of the machine's next readings, less the reference orbit as the readings are: [lower, upper]; null where
+  // the server has none that can be relied on.
+  function band(live, plane, mine) {
+    if (live.beside !== null) return null;
+    const entries = ["bound.lower", "bound.upper", "reference"].map(name => live.get(`${name}.${plane}`));
+    if (why(live, entries)) return null;
+    const [lower, upper, reference] = entries.map(entry => scaled(entry, "mm"));
+    if (![lower, upper, reference].every(values => sameLength(values, mine))) return null;
+    return [lower, upper].map(values => Array.from(values, (value, i) => value - reference[i]));
+  }
+
   function orbitFigure(live, plane) {
-    const keys = [`orbit.difference.${plane}`, "monitor.s", "monitor.names", `residual.${plane}`, "residual.fresh", "machine.role"];
+    const keys = [`orbit.difference.${plane}`, "monitor.s", "monitor.names", `residual.${plane}`, "residual.fresh", "machine.role",
+      `bound.lower.${plane}`, `bound.upper.${plane}`, `reference.${plane}`];
     const version = live.version(keys) + (live.beside !== null ? live.version(keys, "beside") : "") + live.beside;
     if (seen[`orbit-${plane}`] === version) return;
     seen[`orbit-${plane}`] = version;
@@ -51,9 +63,14 @@
     const problem = why(live, [difference, positions]);
     const s = scaled(positions, "m"), y = scaled(difference, "mm"), names = array(live.get(keys[2]));
     const beside = besideOrbit(live, plane, y), compared = beside !== null;
-    const other = compared ? beside.readings : null;
+    const other = compared ? beside.readings : null, bounds = compared ? band(live, plane, y) : null;
     const traces = () => {
       const made = [];
+      if (s && bounds) bounds.forEach((values, i) => made.push({
+        x: s, y: values, text: names, name: "bounds", showlegend: i === 1, mode: "lines",
+        line: { color: gnomon.colour("third"), width: 1 }, hovertemplate: `${i ? "upper" : "lower"} bound %{text}<br>%{y:.4f} mm<extra></extra>`,
+        ...(i ? { fill: "tonexty", fillcolor: `${gnomon.colour("third")}40` } : {}),
+      }));
       if (s && y) made.push({
         x: s, y, text: names, name: gnomon.named(live.prefix), mode: "lines+markers", line: { color: gnomon.colour(plane), width: 1.5 },
         marker: { color: gnomon.colour(plane), size: 5 }, hovertemplate: "%{text}<br>s = %{x:.3f} m<br>%{y:.4f} mm<extra></extra>",

@@ -106,12 +106,20 @@
     page.querySelector("#tune-distance").textContent = nearest && !problem ? `order ${nearest[1].order}, ${nearest[0].toFixed(4)} away` : "";
   }
 
+  // Bounds of the machine's next tune, with the whole number of the one that is shown; null where there are none.
+  function band(live, plane, tune) {
+    const ends = ["lower", "upper"].map(end => live.get(`bound.tune.${end}.${plane}`));
+    if (live.beside !== null || !known(ends) || !Number.isFinite(tune)) return null;
+    return ends.map(end => end.v + Math.floor(tune));
+  }
+
   function overTime(live, plane, problem) {
     const now = Date.now(), trail = (trails[live.prefix] || []).filter(each => each.t > now - SHOWN_S * 1000);
     const last = trail[trail.length - 1];
     const times = trail.map(each => new Date(each.t)), values = trail.map(each => each[plane]);
     if (last && last.x !== null && !problem) { times.push(new Date(now)); values.push(last[plane]); }
-    const numbers = values.filter(value => value !== null);
+    const bounds = problem || !last ? null : band(live, plane, last[plane]);
+    const numbers = [...values.filter(value => value !== null), ...(bounds || [])];
     const low = Math.min(...numbers), high = Math.max(...numbers), room = Math.max(0.15 * (high - low), 5e-5);
     const digits = numbers.length ? Math.max(2, Math.ceil(-Math.log10((high - low + 2 * room) / 8))) : 3;
     gnomon.draw(`tune-${plane}`, () => [{
@@ -121,6 +129,8 @@
       xaxis: { title: "time of day", type: "date", range: [new Date(Math.min(now - 30000, trail.length ? trail[0].t : now)), new Date(now)], tickformat: "%H:%M:%S", nticks: 5 },
       yaxis: { title: `tune Q${plane}`, tickformat: `.${digits}f`, nticks: 5, ...(numbers.length ? { range: [low - room, high + room] } : {}) },
       margin: { l: 84, r: 14, t: 10, b: 42 },
+      shapes: bounds ? [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0: bounds[0], y1: bounds[1], layer: "below",
+        fillcolor: `${gnomon.colour("third")}40`, line: { color: gnomon.colour("third"), width: 1 } }] : [],
     }), !problem, problem);
   }
 
@@ -141,7 +151,7 @@
       const bad = tunes.find(tune => !tune || !tune.fresh);
       const problem = !state.fresh ? state.why || "no connection" : known(tunes) ? ""
         : !bad ? "no tunes" : bad.gone ? "disconnected" : `INVALID${bad.a ? `: ${bad.a}` : ""}`;
-      const keys = PLANES.flatMap(plane => [`tune.${plane}`, `tune.fraction.${plane}`]);
+      const keys = PLANES.flatMap(plane => [`tune.${plane}`, `tune.fraction.${plane}`, `bound.tune.lower.${plane}`, `bound.tune.upper.${plane}`]);
       const version = [live.prefix, live.beside, problem, live.version(keys), live.version(keys, "beside"), Math.floor(Date.now() / 1000)].join();
       if (version === seen) return;
       seen = version;

@@ -1,4 +1,4 @@
-"""Orbit and optics around the ring; another twin or the machine beside it, and the residuals."""
+"""Orbit and optics around the ring; another twin or the machine beside it, the residuals, and the band."""
 
 from dash import html
 from dash.development.base_component import Component
@@ -41,5 +41,6 @@ PAGE = Page(
         *(*sources.ORBIT_DIFFERENCE_LARGEST, *sources.ORBIT_DIFFERENCE_WHERE, sources.REFERENCE_USE),
         *(*sources.REFERENCE, *sources.ORBIT, sources.ELEMENT_NAMES, sources.ELEMENT_POSITIONS),
         *(*sources.TWISS_BETA, *sources.DISPERSION, *sources.RESIDUAL, *sources.RESIDUAL_RMS, sources.RESIDUAL_FRESH),
+        *(*sources.BOUND_LOWER, *sources.BOUND_UPPER),
     ),
 )

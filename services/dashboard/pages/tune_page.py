@@ -85,4 +85,9 @@ def _lines() -> Iterator[tuple[int, int, int]]:
         yield line.m, line.n, line.p
 
 
-PAGE = Page(path="tunes", title="Tunes", layout=layout, sources=tuple(sources.CHROMATICITY))
+PAGE = Page(
+    path="tunes",
+    title="Tunes",
+    layout=layout,
+    sources=(*sources.CHROMATICITY, *sources.BOUND_TUNE_LOWER, *sources.BOUND_TUNE_UPPER),
+)
