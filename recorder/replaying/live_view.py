@@ -109,7 +109,7 @@ LEGEND = (
 
 
 def line_of(record: StepRecord) -> str:
-    """Describe a step in one line, for an output that is not a terminal."""
+    """Describe a step in one line with the first reason, for an output that is not a terminal."""
     planes = {plane.name: plane for plane in record.planes}
     parts = [f"step {record.number + 1}/{record.steps}", record.pv, f"{record.start:.9g} -> {record.target:.9g}"]
     if record.unit:
@@ -121,7 +121,8 @@ def line_of(record: StepRecord) -> str:
         parts.append(f"miss {record.share:.2f}")
     if math.isfinite(record.margin):
         parts.append(f"margin {100.0 * record.margin:.0f} %")
-    return "  ".join([*parts, record.verdict, "; ".join(record.reasons)]).rstrip()
+    more = [f"and {len(record.reasons) - 1} more reasons"] if len(record.reasons) > 1 else []
+    return "  ".join([*parts, record.verdict, "; ".join([*record.reasons[:1], *more])]).rstrip()
 
 
 def _number(value: float, form: str, after: str = "") -> str:
