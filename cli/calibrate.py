@@ -293,6 +293,7 @@ def _show(document: "CalibrationDocument") -> None:
         ["calibration", document.id],
         ["machine", f"{document.machine}, optics {document.optics} ({document.optics_digest})"],
         ["made", f"{document.made} by {document.author}; age {_age(document)}"],
+        ["PVs", "not known" if document.prefix is None else f"prefix {document.prefix!r}"],
         ["note", document.note or "-"],
         ["data", "; ".join(_data(document)) or "none: the prior alone"],
         ["noise of a monitor", f"{noise_um[len(noise_um) // 2]:.3g} um, {noise_um[0]:.3g} to {noise_um[-1]:.3g} um"],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
     from gnomon.lattice import Key, Lattice
     from gnomon.propagator import Propagator
-    from gnomon.recorder.bounds import Predictor, Reading
+    from gnomon.recorder.bounds import CalibrationDocument, Predictor, Reading
     from gnomon.recorder.gating import Approved, AuditChain, Limits, TokenDesk
     from gnomon.recorder.recordings import Recording, RecordingFile
     from gnomon.recorder.replay_execution import Plan
@@ -114,19 +114,35 @@ def limits_of(chosen: Chosen) -> "Limits | None":
 def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | None":
     """Make the predictor: of the calibration that is chosen, that of the recording, or the newest that fits.
 
-    A calibration fits if it is of the same machine document and optics. Raises CalibrationError.
+    A calibration fits if it is of the same machine document and optics, and was not measured at PVs with another
+    prefix: a twin has the document of its machine, but not its errors. Raises CalibrationError.
     """
     from gnomon.recorder.bounds import Predictor, optics_digest
     from gnomon.recorder.calibration_folder import CalibrationFolder, read_calibration
 
     if chosen.calibration is not None and (path := Path(chosen.calibration).expanduser()).is_file():
-        return Predictor.of(read_calibration(path), start.ring)
+        return Predictor.of(_of_prefix(read_calibration(path), chosen.prefix), start.ring)
     folder = CalibrationFolder(configure(chosen.config).calibrations())
     if name := chosen.calibration or wanted:
-        return Predictor.of(folder.load(name, start.ring.digest), start.ring)
+        return Predictor.of(_of_prefix(folder.load(name, start.ring.digest), chosen.prefix), start.ring)
     own = start.ring.digest, optics_digest(start)
-    found = [each for each in folder.all() if (each.document_digest, each.optics_digest) == own]
+    found = [
+        each for each in folder.all()
+        if (each.document_digest, each.optics_digest) == own and each.prefix in (None, chosen.prefix)
+    ]  # fmt: skip
     return Predictor.of(found[-1], start.ring) if found else None
+
+
+def _of_prefix(document: "CalibrationDocument", prefix: str) -> "CalibrationDocument":
+    """Return a calibration. Raises CalibrationError if it was measured at PVs with another prefix."""
+    from gnomon.recorder import CalibrationError
+
+    if document.prefix not in (None, prefix):
+        raise CalibrationError(
+            f"calibration {document.id[:12]} was measured at PVs with the prefix {document.prefix!r}, which is another "
+            f"machine than that of {prefix!r}: gnomon calibrate measure --prefix {prefix!r}"
+        )
+    return document
 
 
 def reference_of(recording: "Recording", monitors: Sequence[str]) -> "Reading":

@@ -37,8 +37,8 @@ class Bench:
     """A machine, the folder of results, and the protocol of the devices.
 
     `report` is told each write to a machine, which a twin does not have: event, step, remark. A machine is written
-    through the `gate` alone; without one nothing is, and `no_gate` has the reason, unless `without_bounds` says that
-    static checks are enough.
+    through the `gate` alone; without one nothing is, and `no_gate` has the reason and `to_act` the remedy, unless
+    `without_bounds` says that static checks are enough.
     """
 
     session: MachineSession
@@ -47,6 +47,10 @@ class Bench:
     report: Report = lambda event, step, remark: None
     gate: "CorrectionGate | None" = None
     no_gate: str = "there is neither a limits file (gate.limits in the configuration) nor a calibration"
+    to_act: str = (
+        "Without a confidence bound, only limits, step sizes and readbacks are checked; to act so nevertheless, say "
+        "--without-bounds (in Python without_bounds=True)"
+    )
     without_bounds: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +94,11 @@ class Bench:
             raise ProcedureError(f"{run.name} is not a finished result of {procedure}")
         return run, run.outcome
 
+    def check_may_act(self) -> None:
+        """Raise ProcedureError, with the remedy, if nothing may be set here: on a machine without a gate."""
+        if self.session.role != "twin" and self.gate is None and not self.without_bounds:
+            raise ProcedureError(f"nothing was set on {self.session.machine}: {self.no_gate}. {self.to_act}")
+
     def act(
         self, present: Lattice, settings: Mapping[Key, float], note: str, model: Lattice | None = None
     ) -> "Applied":
@@ -104,12 +113,7 @@ class Bench:
         if self.session.role == "twin":
             remote = PvaRemote(environment=self.session.client.target.environment)
             return apply(steps, TwinTarget(remote, self.session.prefix, present), note)
-        if self.gate is None and not self.without_bounds:
-            raise ProcedureError(
-                f"nothing was set on {self.session.machine}: {self.no_gate}. Without a confidence bound, only limits, "
-                "step sizes and readbacks are checked; to act so nevertheless, say --without-bounds "
-                "(in Python without_bounds=True)"
-            )
+        self.check_may_act()
         with self._machine(present, present if model is None else model) as target:
             return apply(steps, target, note)
 

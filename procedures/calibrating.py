@@ -243,6 +243,7 @@ def calibrate_machine(
         made=now(),
         author=author,
         note=options.note,
+        prefix=session.prefix,
         data=data,
         max_age_s=3600.0 * options.max_age_h,
         half_aperture_mm=options.half_aperture_mm,

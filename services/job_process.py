@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 #: Time in which a server has to answer a request [s].
 TIMEOUT_S = 10.0
 
+#: Why no correction acts on a machine from here, and how it is done.
+NO_GATE = "jobs of the services act on twins alone: they have no safety gate, which needs limits and a calibration"
+TO_ACT = (
+    "On the command line: gnomon calibrate measure, name the limits file as gate.limits in the configuration, then "
+    'gnomon correct (or gnomon bump) with --apply; without "apply", this job proposes'
+)
+
 
 class Teller:
     """Writes events to the services. Once they are gone, events are dropped, and the job goes on to its end."""
@@ -107,6 +114,9 @@ def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
     results = Results(Path(job["results"]), store, job.get("catalogue"))
     at = connect(job["prefix"], job["machine"] or None, results=results, timeout_s=TIMEOUT_S, report=_reporter(told))
     with at as machine:
+        machine.bench.no_gate, machine.bench.to_act = NO_GATE, TO_ACT
+        if getattr(options, "apply", False):  # said before the machine is measured, not after it
+            machine.bench.check_may_act()
         finished = run_procedure(runnable, machine.bench, options, _watcher(told))
     # A client of the services gets its result from a stored run, of a proposal, too.
     proposed = tuple((run, results.save(run)) for run in finished.proposals)

@@ -103,6 +103,7 @@ def calibrate(
     made: str,
     author: str,
     note: str = "",
+    prefix: str | None = None,
     data: Sequence[DataUsed] = (),
     priors: Priors | None = None,
     max_age_s: float = MAX_AGE_S,
@@ -118,7 +119,8 @@ def calibrate(
     `held_out`, of which nothing is used for that, gives the discrepancy (a drawn part, `for_discrepancy`) and, all
     others, the scores of the shell.
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
-    in the model are left out, and counted as such by `progress`. Raises CalibrationError.
+    in the model are left out, and counted as such by `progress`. `prefix` is that of the PVs that were measured: the
+    calibration is used with no others. Raises CalibrationError.
     """
     space = ParameterSpace(reference, priors or Priors())
     rows = noise.rows
@@ -135,6 +137,7 @@ def calibrate(
         made=made,
         author=author,
         note=note,
+        prefix=prefix,
         max_age_s=max_age_s,
         data=tuple(data),
         reference=changed_settings(reference),

@@ -85,6 +85,7 @@ class CalibrationDocument(_Part):
     made: str = Field(description="ISO time, UTC")
     author: str
     note: str = ""
+    prefix: str | None = Field(default=None, description="prefix of the PVs that were measured; null: not known")
     max_age_s: float = Field(default=MAX_AGE_S, gt=0.0)
     data: tuple[DataUsed, ...] = ()
     reference: tuple[Setting, ...] = ()
@@ -104,7 +105,7 @@ class CalibrationDocument(_Part):
 
     def content_id(self) -> str:
         """Compute the id from the content."""
-        content = self.model_dump(mode="json", exclude={"id"})
+        content = self.model_dump(mode="json", exclude={"id"} if self.prefix is not None else {"id", "prefix"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARACTERS]
 

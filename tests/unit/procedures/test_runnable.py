@@ -17,6 +17,7 @@ from gnomon.procedures.registry import PROCEDURES
 from gnomon.procedures.results import Results
 from gnomon.procedures.runnable import RUNNABLE, Watcher, checked_options, find_runnable, run_procedure
 from gnomon.recorder.apply import Applied
+from gnomon.services.job_process import NO_GATE, TO_ACT
 from unit.procedures.noisy_ring import NoisyRing, imperfect
 from unit.procedures.plans.fake_ring import FakeSession, fake_devices
 
@@ -178,3 +179,14 @@ def test_every_measurement_can_be_carried_out_and_has_options_with_defaults() ->
     for name in MEASUREMENTS:
         assert checked_options(RUNNABLE[name], needed.get(name, {})).note == ""
         assert RUNNABLE[name].title == PROCEDURES[name].title
+
+
+def test_a_machine_without_a_gate_is_told_with_the_reason_and_the_remedy(bessy2: Ring, tmp_path: Path) -> None:
+    bench = FakeBench(NoisyRing(bessy2.nominal, 1), tmp_path)
+    session: Any = bench.session
+    session.machine, session.role = "bessy2", "machine"
+    bench.no_gate, bench.to_act = NO_GATE, TO_ACT
+    with pytest.raises(ProcedureError, match=r"nothing was set on .*: jobs of the services .*gnomon calibrate measure"):
+        bench.check_may_act()
+    session.role = "twin"
+    bench.check_may_act()
