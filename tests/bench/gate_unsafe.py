@@ -73,8 +73,8 @@ def creeping_candidates(commands: Commands, rng: np.random.Generator) -> Iterato
     """Yield commands of calibrated sizes from where only the end is wrong: the last one of a sequence that creeps.
 
     The steps before it went the same way: of one steerer to 0.8 to 2 times the gate's limit, of one supply of
-    quadrupoles by 0.01 to 0.06 in tune, which ends beside a resonance. So the calibration knows the step, and the
-    bounds alone can refuse it.
+    quadrupoles by 0.01 to 0.06 in tune, which ends beside a resonance. So the calibration knows the step: of
+    a steerer, the bounds alone can refuse it; beside a resonance its optics may be distrusted too.
     """
     families = [f for f in commands.families() if f in ("steerer_x", "steerer_y", "quadrupole")]
     while True:
