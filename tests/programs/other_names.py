@@ -15,7 +15,7 @@ def bessy2_areas() -> list[object]:
     before = caget_all(BESSY2_AREAS)
     caput("SR01A-PC-HSTR-02:SETI", 0.1)
     pvput("SR12A-PC-Q3T-01:SETI", before[1] * 1.0001)
-    return [before, caget_all(BESSY2_AREAS), epics.caget("HS4P1D1R:set", timeout=0.5)]
+    return [before, caget_all(BESSY2_AREAS), epics.caget("HS4P1D1R:set", timeout=0.5, connection_timeout=0.5)]
 
 
 def diad() -> list[object]:
