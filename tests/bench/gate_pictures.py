@@ -118,11 +118,11 @@ def _ablation(figure: Any, evidence: "Evidence") -> None:
         heights = [100.0 * values[rule] for rule in RULES]
         axes.barh(places, heights, color=[BLUE if rule == "gate" else LIGHT.faint for rule in RULES])
         for place, height in zip(places, heights, strict=True):
-            text = "no band" if not number and place < 2 else f"{height:.2g}"
+            text = "no band" if not number and place < 2 else f"{height:.3g}"
             axes.text(height, place, f" {text}", va="center")
         axes.set_yticks(places, list(RULES.values()) if not number else [""] * len(RULES))
         axes.invert_yaxis()
-        axes.set_xlim(0.0, max(*heights, 1e-3) * 1.25)
+        axes.set_xlim(0.0, max(*heights, 1.0) * 1.25)
         axes.set_xlabel(title)
         if not number:
             axes.set_ylabel("rule")
