@@ -16,6 +16,7 @@ from conftest import EpicsPorts
 from fuzz.cases import Case
 from fuzz.driver import Driver, Silence, Where
 from fuzz.verdict import Verdict
+from programs.running import python_path
 from system.twin_process import TwinProcess
 
 #: Cases before memory is measured for the first time: what is loaded on first use is not a leak.
@@ -66,7 +67,7 @@ class _Client:
         program = [sys.executable, str(Path(__file__).with_name("good_client.py"))]
         self._process = subprocess.Popen(
             program,
-            env=environment,
+            env=environment | {"PYTHONPATH": python_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
