@@ -254,13 +254,6 @@ def stored_band(band: Band, before: Reading) -> StoredBand:
     )
 
 
-def share_of_band(band: Band, after: Reading) -> float:
-    """Find the largest deviation from the expected value, in half widths: (up to 1: inside). Infinite if not shown."""
-    half = _half_width(band)[band.measured]
-    deviation = np.abs(values_of(band, after) - band.expected)[band.measured]
-    return float(np.max(np.where(np.isfinite(deviation), deviation / half, np.inf), initial=0.0))
-
-
 def _half_width(band: Band) -> NDArray[np.float64]:
     half: NDArray[np.float64] = 0.5 * (band.upper - band.lower)
     return half

@@ -12,7 +12,7 @@ from gnomon.db import expand, pv_document, read_pvs, shipped_machine
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice import Key, Lattice, Ring
 from gnomon.recorder import MachineError
-from gnomon.recorder.bounds import Band, Kind, Observable, Reading
+from gnomon.recorder.bounds import Band, Kind, Observable, Reading, values_of
 from gnomon.recorder.bounds.band import largest_error
 from gnomon.recorder.gate import GateLimits
 from gnomon.recorder.gating import Code, GateCommand, History, MachineState, Outcome, Reason, TrustRegion, Verdict
@@ -21,7 +21,7 @@ from gnomon.recorder.replay_machine import PvState
 from gnomon.recorder.replay_steps import Plan, Prediction, Start, Step
 from gnomon.recorder.replaying.beam_meter import BeamMeter, beam_pvs
 from gnomon.recorder.replaying.commands_of_plan import PlanCommands
-from gnomon.recorder.replaying.gated_steps import GatedSteps, StepView, share_of_band
+from gnomon.recorder.replaying.gated_steps import GatedSteps, StepView
 from unit.recorder.fake_machine import FakeClock
 
 PREFIX = "M:"
@@ -260,6 +260,13 @@ class Rules:
             reasons.append(Reason(Code.CURRENT, f"the current has dropped to {after.current_ma:g} mA"))
         region = self.region(command, history).after(share <= 0.7)
         return Outcome(tuple(reasons), history.measured(command.family, region, history.cusum, share <= 0.7), share)
+
+
+def share_of_band(band: Band, after: Reading) -> float:
+    """Find the largest deviation from the expected value, in half widths: (up to 1: inside). Infinite if not shown."""
+    half = 0.5 * (band.upper - band.lower)[band.measured]
+    deviation = np.abs(values_of(band, after) - band.expected)[band.measured]
+    return float(np.max(np.where(np.isfinite(deviation), deviation / half, np.inf), initial=0.0))
 
 
 def make_plan(*targets: tuple[int, float], prefix: str = PREFIX) -> Plan:
