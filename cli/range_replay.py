@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.replay_execution import GateLimits, Plan
 
 TO_ARM = (
-    "a range of commands is not written to a machine: record it (gnomon record), have it reviewed and approved by "
-    "somebody else (gnomon review), and replay the recording: gnomon replay NAME --arm"
+    "only a recording that was reviewed and approved is written: gnomon record, gnomon review, gnomon replay NAME --arm"
 )
 
 

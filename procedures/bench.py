@@ -31,6 +31,9 @@ __all__ = ["Bench", "pvs_document_of"]
 
 Report = Callable[[str, Any, str], None]
 
+#: Time-out of one call to a machine [s]: a correction connects to all supplies at once, beside all that a session does.
+MACHINE_TIMEOUT_S = 20.0
+
 
 @dataclass
 class Bench:
@@ -132,10 +135,13 @@ class Bench:
         try:
             beam_at = at_model(Propagator(present.ring), present, model)
             machine, specs, made = EpicsMachine(), session.pvs.specs, None
+            options = ReplayOptions(timeout_s=MACHINE_TIMEOUT_S)
             if self.gate is not None and not self.without_bounds:
-                chosen, timeout_s = self.gate, ReplayOptions().timeout_s
-                made = lambda plan: chosen(plan, machine, present, specs, timeout_s)  # noqa: E731
-            yield MachineTarget(machine, session.prefix, present, specs, beam_at, audit, self.report, gate=made)
+                chosen = self.gate
+                made = lambda plan: chosen(plan, machine, present, specs, options.timeout_s)  # noqa: E731
+            yield MachineTarget(
+                machine, session.prefix, present, specs, beam_at, audit, self.report, options, gate=made
+            )
         finally:
             audit.close()
 
