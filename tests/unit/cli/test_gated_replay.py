@@ -305,7 +305,7 @@ def test_a_killed_replay_is_continued_or_put_back(place: Place, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--from", "1", "--to", "2", "--prefix", "", "--arm"], "record it"),
+        (["--from", "1", "--to", "2", "--prefix", "", "--arm"], "only a recording that was reviewed"),
         (["bump"], "--prefix"),
         (["bump", "--prefix", "M:", "--arm"], "one-time token"),
         (["bump", "--from", "1", "--to", "2", "--prefix", ""], "give one of"),

@@ -85,7 +85,7 @@ def test_a_range_is_never_written_and_the_way_to_do_it_is_told(recording: Path, 
     result = gnomon("replay", "--journal", recording, *RANGE, "--arm", "--token", "t")
     assert result.exit_code == 2
     text = " ".join(result.output.replace("│", " ").split())
-    assert "record it (gnomon record), have it reviewed and approved by somebody else (gnomon review)" in text
+    assert "only a recording that was reviewed and approved is written: gnomon record, gnomon review," in text
     assert not machine.puts
 
 
