@@ -68,6 +68,7 @@ class Bench:
         from gnomon.clients import devices
 
         session = self.session
+        self._set_addresses()
         return devices(session.machine, prefix=session.prefix, protocol=self.protocol, pvs=session.pvs_document)
 
     def read(
@@ -120,6 +121,10 @@ class Bench:
         with self._machine(present, present if model is None else model) as target:
             return apply(steps, target, note)
 
+    def _set_addresses(self) -> None:
+        """Let libraries reach this target alone: that of Channel Access reads its addresses once, when it starts."""
+        os.environ.update(self.session.client.target.environment)
+
     @contextmanager
     def _machine(self, present: Lattice, model: Lattice) -> Iterator[Any]:
         from gnomon.propagator import Propagator
@@ -128,8 +133,7 @@ class Bench:
         from gnomon.recorder.replay_execution import AuditFile, ReplayOptions
 
         session = self.session
-        # The addresses of this target, and no others that the environment has.
-        os.environ.update(session.client.target.environment)
+        self._set_addresses()
         self.results.folder.mkdir(parents=True, exist_ok=True)
         audit = AuditFile(self.results.folder / "applied.jsonl")
         try:

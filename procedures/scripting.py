@@ -1,6 +1,5 @@
 """Procedures for scripts and notebooks: a machine by its prefix, on which each is carried out by name."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,8 +85,6 @@ def connect(
     if not name:
         raise ProcedureError("the server does not tell its machine: name it, as in connect(machine='bessy2')")
     stored = results if isinstance(results, Results) else Results(Path(results).expanduser())
-    # Before anything starts the library of Channel Access, which reads its addresses once.
-    os.environ.update(target.environment)
     client = EpicsClient(target, "pva", timeout_s)
     try:
         session = MachineSession(client, name, pvs_document_of(target))
