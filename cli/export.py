@@ -1,7 +1,8 @@
-"""`gnomon export`: configuration of a machine's devices that other packages load."""
+"""`gnomon export`: configuration of a machine's devices that other packages and services load."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,7 +15,7 @@ from gnomon.cli.results_folder import ResultsFolder, results_of
 if TYPE_CHECKING:
     from gnomon.clients.machine_pvs import MachinePvs
 
-app = typer.Typer(no_args_is_help=True, help="Write a machine's devices for other packages: happi, ophyd, queueserver.")
+app = typer.Typer(no_args_is_help=True, help="Write a machine's devices for other packages and services.")
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this file.")]
 Kind = Annotated[
@@ -115,6 +116,95 @@ def queueserver(
         _write_text(folder / name, text)
     say(f"{folder}: written; start redis, then the queue:\n{made.command}")
     say(f"and control it: qserver --zmq-control-addr tcp://127.0.0.1:{port} environment open")
+
+
+@app.command()
+@with_options("choice", DocumentChoice)
+def archiver(out: Out = Path("archive_pvs.json"), *, choice: DocumentChoice) -> None:
+    """Write the requests by which the Archiver Appliance archives all PVs, each with a method and a period (JSON).
+
+    For example `gnomon export archiver --machine mls -o mls.json`, then the command that it prints.
+    """
+    from gnomon.clients.site_files import archiver_list
+
+    text = archiver_list(choice.find().specs)
+    _write(out, text, f"post it to the appliance:\n{_curl('POST', out, 'APPLIANCE:17665/mgmt/bpl/archivePV')}")
+
+
+@app.command()
+@with_options("choice", DocumentChoice)
+def alarm(
+    out: Out = Path("alarms.xml"),
+    name: Annotated[str, typer.Option(help="Name of the alarm server's configuration.")] = "Accelerator",
+    *,
+    choice: DocumentChoice,
+) -> None:
+    """Write the configuration of Phoebus' alarm server: beam, server, and every PV that has alarm limits (XML).
+
+    For example `gnomon export alarm --prefix ''`, then the command that it prints.
+    """
+    from gnomon.clients.site_files import alarm_tree
+
+    text, count = alarm_tree(choice.find(), name)
+    _write(out, text, f"{count} PVs; import it:\nalarm-server.sh -config {quote(name)} -import {quote(str(out))}")
+
+
+@app.command()
+@with_options("choice", DocumentChoice)
+def channelfinder(
+    folder: Annotated[Path, typer.Argument(help="Write to this folder; it is made.")] = Path("channelfinder"),
+    owner: Annotated[str, typer.Option(help="Group that owns the entries.")] = "gnomon",
+    *,
+    choice: DocumentChoice,
+) -> None:
+    """Write the PVs for ChannelFinder, with device, property, unit, limits and tags: three files (JSON).
+
+    For example `gnomon export channelfinder --machine mls`, then the commands that it prints.
+    """
+    from gnomon.clients.site_files import channel_directory
+
+    pvs = choice.find()
+    payloads = channel_directory(pvs.specs, pvs.ring.name, owner)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{folder}: cannot be made: {error}", param_hint="FOLDER") from error
+    commands = []
+    for part, text in payloads.items():
+        file = folder / f"{part}.json"
+        _write_text(file, text)
+        commands.append(_curl("PUT", file, f"DIRECTORY:8080/ChannelFinder/resources/{part}", "-u USER "))
+    say(f"{folder}: written; put them in this order:")
+    say("\n".join(commands))
+
+
+@app.command("save-restore")
+@with_options("choice", DocumentChoice)
+def save_restore(
+    out: Out = Path("save_restore.json"),
+    name: Annotated[
+        str | None, typer.Option(help="Name of the configuration.", show_default="the machine's name")
+    ] = None,
+    *,
+    choice: DocumentChoice,
+) -> None:
+    """Write a configuration of Phoebus' save-and-restore: setpoints with readbacks and tolerances (JSON).
+
+    For example `gnomon export save-restore --prefix ''`, then the command that it prints.
+    """
+    from gnomon.clients.site_files import save_set
+    from gnomon.ioc.base.snapshot_store import signature
+
+    pvs = choice.find()
+    text, count = save_set(pvs, name or pvs.ring.name, signature().user)
+    put = _curl("PUT", out, "SERVICE:8080/save-restore/config?parentNodeId=FOLDER", "-u USER ")
+    _write(out, text, f"{count} setpoints; put it into a folder of the service:\n{put}")
+
+
+def _curl(method: str, file: Path, address: str, more: str = "") -> str:
+    """A command that sends a file as JSON; words in capitals are for the user to fill in."""
+    data = quote(f"@{file}")
+    return f"curl -X {method} {more}-H 'Content-Type: application/json' --data {data} 'http://{address}'"
 
 
 def _write_text(out: Path, text: str) -> None:
