@@ -1,4 +1,4 @@
-"""The configuration of Phoebus' alarm server: which PVs are worth an alarm, and what to do about each.
+"""The configuration of Phoebus' alarm server: PVs that are worth an alarm, and what to do about each.
 
 Format: XML as `alarm-server.sh -import` reads it: `config` with a name, `component` for each group, `pv` with
 description, enabled, latching, annunciating, delay [s] and guidance.

@@ -1,4 +1,4 @@
-"""What an archiver is asked to keep of each PV, and how: requests for the Archiver Appliance's `archivePV`.
+"""Requests to the Archiver Appliance (`archivePV`): which PVs are archived, by which method, with which period.
 
 Format: a JSON array of objects with `pv`, `samplingmethod` (MONITOR or SCAN) and `samplingperiod` (a text, in seconds).
 With MONITOR every change is kept, and the period is the shortest time between two for which the archiver has room; with
@@ -44,7 +44,7 @@ TICKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a PV is archived; `period_s` as the archiver means it."""
+    """Method and period by which a PV is archived, as the archiver means them."""
 
     method: Literal["MONITOR", "SCAN"]
     period_s: float
