@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gnomon.clients.site_files.archiver_list import policy_of
+from gnomon.clients.site_files.archiving_policy import policy_of
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.db.sources import is_control
