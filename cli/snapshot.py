@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.archived_setpoints import from_archiver, history
+from gnomon.cli.imported_setpoints import DONE_IN_PART, keep_imported, tell_names
 from gnomon.cli.log.log_options import RunStates
 from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
 from gnomon.cli.output import Json, print_json, say
@@ -17,11 +19,6 @@ if TYPE_CHECKING:
     from gnomon.ioc.base.snapshot_store import PresentState
     from gnomon.recorder.review import Assignment
     from gnomon.recorder.snapshots import Entry, Snapshot
-
-#: Exit code of an import of which some lines could not be read.
-DONE_IN_PART = 3
-#: Number of lines or names of a file that are listed at most.
-MAX_LISTED = 50
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -272,7 +269,7 @@ def export(
     say(f"{len(values)} setpoints written to {file}")
     if untrimmed := sum(bool(e.pv) for e in left):
         say(f"{untrimmed} not in the file: strengths without a trim, which follow their currents", err=True)
-    _tell("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
+    tell_names("not in the file, since no PV sets them", [e.label for e in left if not e.pv])
 
 
 @app.command("import")
@@ -297,56 +294,20 @@ def import_(
     remaining setpoints are imported, and the exit code is 3. Nothing is imported if a setpoint has two values, or a
     value that it cannot have.
     """
-    from gnomon.ioc.base import snapshot_store as store
-    from gnomon.ioc.base.machines import find_machine, pvs_of
-    from gnomon.lattice.text import printable
+    from gnomon.ioc.base.machines import find_machine
     from gnomon.recorder.save_files import read
-    from gnomon.recorder.snapshots import Snapshot, entries_from
 
     settings = configure(config, machine, prefix)
     saved = read(file)
     loaded = find_machine(settings)
-    imported = entries_from(saved, pvs_of(loaded, ""), "", settings.prefix)
-    entries, left_out = imported.entries, imported.left_out
-    if not entries:
-        example = next(iter((*imported.unread, *left_out)), "none")
-        count = len(saved.given) + len(saved.left)
-        raise store.SnapshotError(
-            f"{file}: none of its {count} PVs is a setpoint of {loaded.document.name!r} with a value, for example "
-            f"{printable(example)}; give the prefix of the PV names with --prefix"
-        )
-    snapshot = Snapshot(
-        machine=loaded.document.name,
-        digest=loaded.ring.digest,
-        prefix=settings.prefix,
-        lattice_id="",
-        complete=False,
-        source=file.name,
-        comment=comment or saved.comment,
-        signed=store.signature(),
-        entries=entries,
-    )
-    kept = store.save(settings, name or file.stem, snapshot, replace=replace)
-    say(f"{kept.name}: setpoints of {snapshot.machine} from {file}: {len(entries)}, revision {kept.revision}")
-    for reason in sorted(set(left_out.values())):
-        _tell(f"not imported ({reason})", [pv for pv, why in left_out.items() if why == reason])
-    if imported.unread:
-        _tell_unread(imported.unread)
+    if not keep_imported(
+        settings, loaded, saved, (file.name, str(file)), name=name or file.stem, comment=comment, replace=replace
+    ):
         raise typer.Exit(DONE_IN_PART)
 
 
-def _tell_unread(lines: tuple[str, ...]) -> None:
-    say(f"lines that could not be imported: {len(lines)}", err=True)
-    for line in lines[:MAX_LISTED]:
-        say(f"  {line}", err=True)
-    if len(lines) > MAX_LISTED:
-        say(f"  and {len(lines) - MAX_LISTED} more", err=True)
-
-
-def _tell(what: str, names: list[str]) -> None:
-    if names:
-        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        say(f"{len(names)} {what}: {', '.join(names[:MAX_LISTED])}{more}", err=True)
+app.command("from-archiver")(from_archiver)
+app.command()(history)
 
 
 def _present(asked: Asked) -> "tuple[Config, PresentState]":
