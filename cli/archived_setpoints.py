@@ -11,7 +11,7 @@ from gnomon.cli.options import ConfigFile, Machine, Prefix, check_seconds, confi
 from gnomon.cli.output import say
 
 if TYPE_CHECKING:
-    from gnomon.recorder.archives import Archive
+    pass
 
 Url = Annotated[
     str | None,
@@ -47,11 +47,12 @@ def from_archiver(
     """Make a snapshot of all setpoints as the archiver has them at a time.
 
     For example `gnomon snapshot from-archiver monday --at 2026-11-23T08:00 --prefix '' --url http://HOST:17668`, then
-    `gnomon snapshot restore monday` on a twin. Setpoints without an archived value keep what they have; they are
-    listed, and the exit code is 3.
+    `gnomon snapshot restore monday` on a twin. Strengths of magnets are left out: they follow their currents.
+    Setpoints without an archived value keep what they have; they are listed, and the exit code is 3.
     """
     from gnomon.clients.archiver_appliance import ArchiverAppliance
     from gnomon.clients.points_in_time import parse_moment
+    from gnomon.db.canonical_name import canonical_name
     from gnomon.ioc.base.machines import find_machine
     from gnomon.recorder.archives import Archive, read_archive, saved_at
     from gnomon.recorder.rendering import local_time
@@ -61,19 +62,21 @@ def from_archiver(
     time_ns = parse_moment(at)
     settings = configure(config, machine, prefix)
     loaded = find_machine(settings)
+    names = _setpoints(settings.machine, settings.prefix, settings.pvs)
     if url is not None:
-        names = _setpoints(settings.machine, settings.prefix, settings.pvs)
         archive = ArchiverAppliance(url, timeout).values_at(names, time_ns)
         source = f"{url} at {local_time(time_ns)}"
     else:
         archive = Archive()
         for file in files or ():
             archive.add(read_archive(file))
-        names = []
         source = f"{', '.join(str(file) for file in files or ())} at {local_time(time_ns)}"
-    saved = saved_at(archive.samples, time_ns)
+    known = {canonical_name(name, settings.prefix): name for name in names}
+    own = [sample for sample in archive.samples if canonical_name(sample.pv, settings.prefix) in known]
+    saved = saved_at(own or archive.samples, time_ns)
     complete = keep_imported(settings, loaded, saved, (source, source), name=name, comment=comment, replace=replace)
-    missing = [each for each in names if each not in saved.values and each not in saved.left_out]
+    told = {canonical_name(pv, settings.prefix) for pv in (*saved.values, *saved.left_out)}
+    missing = [name for own_name, name in known.items() if own_name not in told]
     tell_names("without an archived value", missing)
     _tell_unread(archive.unread)
     if missing or archive.unread or not complete:
@@ -131,15 +134,11 @@ def history(
 
 
 def _setpoints(machine: str, prefix: str, pvs: str | None) -> list[str]:
-    """Name the setpoints that do not set many others, as the archiver has them."""
+    """Name the setpoints that do not follow from others, as the archiver has them."""
     from gnomon.clients.machine_pvs import find_machine_pvs
-    from gnomon.db.sources import SET
 
-    return [
-        spec.name
-        for spec in find_machine_pvs(machine, prefix, pvs).specs
-        if spec.source == SET.name and not spec.presets
-    ]
+    found = find_machine_pvs(machine, prefix, pvs)
+    return [setting.setpoint.name for setting in found.independent]
 
 
 def _tell_unread(lines: Iterable[str]) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -19,6 +21,16 @@ from gnomon.cli.options import (
     RoleName,
     configure,
 )
+
+HistoryPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        exists=True,
+        dir_okay=False,
+        help="Replay the archived setpoints in this file (gnomon snapshot history), then go on.",
+    ),
+]
 
 
 def serve(
@@ -41,6 +53,15 @@ def serve(
     ),
     allow_duplicates: bool = typer.Option(
         False, "--allow-duplicates", help="Start even if another server already serves some of the PV names."
+    ),
+    history: HistoryPath = None,
+    speed: float = typer.Option(1.0, min=0.001, max=1e6, help="Replay the history this many times as fast."),
+    history_from: str | None = typer.Option(
+        None,
+        "--history-from",
+        metavar="TIME",
+        help="Start the history at this time: an age (2h), or an ISO time.",
+        show_default="when each of its setpoints has a value",
     ),
 ) -> None:
     """Serve the digital shadow of a ring over Channel Access and PV Access until Ctrl-C.
@@ -66,13 +87,21 @@ def serve(
             raise typer.BadParameter("--seed and --ideal are for --role machine; other roles have no imperfections")
         imperfections = ({} if seed is None else {"seed": seed}) | ({"scale": 0.0} if ideal else {})
         settings = changed(settings, {"imperfections": imperfections})
+    replayed = None
+    if history is not None:
+        from gnomon.clients.points_in_time import parse_moment
+        from gnomon.ioc.app.archived_history import HistoryFile
+
+        if settings.role == "shadow":
+            raise typer.BadParameter("a shadow follows its machine; replay a history on a twin", param_hint="--history")
+        replayed = HistoryFile(history, speed, None if history_from is None else parse_moment(history_from))
     log_to_stderr()
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     compile_with_progress(console)
 
     from gnomon.ioc.app.run import run
 
-    asyncio.run(run(settings, console, config_file=config))
+    asyncio.run(run(settings, console, config_file=config, history=replayed))
     # Everything is closed. Freeing the compiled kernels and thousands of PVs one by one would take seconds.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -58,9 +58,9 @@ class ArchiverAppliance:
 
     def _ask(self, path: str, body: bytes | None = None) -> bytes:
         headers = {} if body is None else {"Content-Type": "application/json"}
-        request = Request(f"{self.url}/{path}", body, headers)  # noqa: S310 - http and https alone, checked above
+        request = Request(f"{self.url}/{path}", body, headers)
         try:
-            with urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
+            with urlopen(request, timeout=self._timeout_s) as answer:
                 data: bytes = answer.read(MAX_ANSWER_BYTES + 1)
         except HTTPError as error:
             if error.code == 404 and body is None:  # a PV that is not archived

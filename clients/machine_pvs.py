@@ -55,6 +55,15 @@ class MachinePvs:
         readbacks = self._by_property(pv_sources.READBACK)
         return {key: self._setting(spec, readbacks.get(key, ())) for key, spec in found.items()}
 
+    @property
+    def independent(self) -> tuple[SettingPvs, ...]:
+        """Settings that do not follow from others: no strength of a magnet, no optics that sets many currents."""
+        return tuple(
+            setting
+            for (device, property), setting in self.settings.items()
+            if not setting.setpoint.presets and self.ring.strength_of(device, property) is None
+        )
+
     @cached_property
     def supplies(self) -> Mapping[str, SettingPvs]:
         """The currents of the power supplies, in the document's order; the multiplexer's is the last one."""

@@ -17,11 +17,7 @@ def save_set(pvs: MachinePvs, name: str, user: str) -> tuple[str, int]:
     Setpoints that follow from others are left out, since the order of a restore is not fixed there: strengths of
     magnets follow their currents, and an optics sets many currents at once.
     """
-    rows = [
-        _row(setting)
-        for (device, property), setting in pvs.settings.items()
-        if not setting.setpoint.presets and pvs.ring.strength_of(device, property) is None
-    ]
+    rows = [_row(setting) for setting in pvs.independent]
     document = {
         "configurationNode": {
             "name": name,

@@ -4,10 +4,12 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import time
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -21,16 +23,27 @@ from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
 from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
 from gnomon.ioc.base.service_manager import notify_service_manager
+from gnomon.lattice import Client
+
+if TYPE_CHECKING:
+    from gnomon.ioc.app.archived_history import HistoryFile
 
 __all__ = ["bound_memory", "run"]
 
 log = SparingLog(logging.getLogger("gnomon.app"))
 
 
-async def run(config: Config, console: Console, started: float | None = None, config_file: Path | None = None) -> None:
+async def run(
+    config: Config,
+    console: Console,
+    started: float | None = None,
+    config_file: Path | None = None,
+    history: "HistoryFile | None" = None,
+) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP (the terminal has gone). Raises GnomonError if the server cannot start.
 
-    `config_file` is where the configuration comes from; clients can choose the server by it.
+    `config_file` is where the configuration comes from; clients can choose the server by it. `history` is replayed once
+    clients can connect.
     """
     began = time.perf_counter() if started is None else started
     stop = asyncio.Event()
@@ -41,13 +54,27 @@ async def run(config: Config, console: Console, started: float | None = None, co
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         serving = await start(config, stack, Announcer(config_file))
+        replaying = None if history is None else await _read(history, serving, console)
         bound_memory(serving, stack)
         introduce(serving, console, time.perf_counter() - began)
+        if replaying is not None:
+            stack.push_async_callback(cancelled, background_task(replaying, "history"))
         notify_service_manager("READY=1")
         await stop.wait()
         notify_service_manager("STOPPING=1")
         with suppress(OSError):  # the terminal has gone
             console.print("stopping")
+
+
+async def _read(file: "HistoryFile", serving: Serving, console: Console) -> Coroutine[None, None, None]:
+    """Read a history for the twin; what this returns replays it."""
+    from gnomon.ioc.app.archived_history import play, read_history
+
+    twin = serving.twin
+    found = await asyncio.to_thread(read_history, file, twin.bank.specs, twin.machine.ring, twin.prefix)
+    console.print(f"history {file.path}, {file.speed:g} times as fast: {found}", markup=False)
+    client = Client("history", socket.gethostname(), "internal")
+    return play(found, twin.dispatcher, client, file.speed)
 
 
 def bound_memory(serving: Serving, stack: AsyncExitStack) -> None:

@@ -1,7 +1,7 @@
 """The Archiver Appliance's JSON: histories (`getData.json`), and values at one time (`getDataAtTime`).
 
-Format: a list of objects with `meta` (its `name` is the PV) and `data`, or an object of values by PV; a value has `secs`,
-`nanos`, `val` and `severity`.
+Format: a list of objects with `meta` (its `name` is the PV) and `data`, or an object of values by PV; a value has
+`secs`, `nanos`, `val` and `severity`.
 """
 
 import json

@@ -21,7 +21,7 @@ class FakeAppliance(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its address."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 

@@ -84,3 +84,22 @@ def test_a_twin_has_no_imperfections_to_choose(served: list[Any], option: tuple[
     assert result.exit_code == 2
     assert "are for --role machine" in result.output
     assert served == []
+
+
+def test_a_history_is_replayed_at_its_speed_on_a_twin(
+    served: list[Config], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[Any] = []
+
+    async def run(config: Config, console: Console, **more: Any) -> None:
+        given.append(more["history"])
+
+    monkeypatch.setattr("gnomon.ioc.app.run.run", run)
+    file = tmp_path / "monday.raw"
+    file.touch()
+    serve("--history", file, "--speed", "60", "--history-from", "2026-01-01T00:00:00+00:00")
+    assert given == [(file, 60.0, 1_767_225_600_000_000_000)]
+    refused = gnomon("serve", "--history", file, "--role", "shadow", "--follow", "ring")
+    assert refused.exit_code == 2
+    assert "a shadow follows its machine" in refused.output
+    assert gnomon("serve", "--history", tmp_path / "none").exit_code == 2

@@ -1,0 +1,72 @@
+"""`gnomon snapshot from-archiver|history` with an appliance that gives recorded answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gnomon.ioc.base.snapshot_store import SnapshotError
+from gnomon.recorder.archives import read_archive
+from unit.cli.commands import gnomon
+from unit.fake_appliance import fake_appliance
+
+ANSWERS = Path(__file__).parents[1] / "recorder" / "archives" / "answers"
+AT = "2026-01-01T01:00:00+00:00"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"machine: mls\nprefix: ''\nstore: {{path: {tmp_path / 'documents.sqlite'}}}\n")
+    return file
+
+
+def value(number: float, severity: int = 0) -> dict[str, object]:
+    return {"secs": 1_767_222_000, "nanos": 0, "val": number, "severity": severity, "status": 0}
+
+
+def test_settings_as_the_machine_had_them_become_a_snapshot(config: Path) -> None:
+    at = {"Q1P1K1RP:setCur": value(50.125), "Q2P1K1RP:setCur": value(1.0, severity=3)}
+    with fake_appliance(at) as appliance:
+        result = gnomon("snapshot", "from-archiver", "monday", "--at", AT, "--url", appliance.url, "--config", config)
+    assert result.exit_code == 3  # most of the setpoints are not archived there
+    assert f"monday: setpoints of mls from {appliance.url} at " in result.output
+    assert "without an archived value: " in result.output
+    assert "Q2P1K1RP:setCur: was INVALID" in result.output
+    shown = json.loads(gnomon("snapshot", "show", "monday", "--json", "--config", config).output)
+    assert [(entry["pv"], entry["value"]) for entry in shown["entries"]] == [("Q1P1K1RP:setCur", 50.125)]
+    assert not shown["complete"]
+
+
+def test_files_of_the_appliance_do_without_it(config: Path) -> None:
+    given = ("--machine", "bessy2", "--config", config)
+    result = gnomon("snapshot", "from-archiver", "old", ANSWERS / "supply.raw", "--at", AT, *given)
+    assert result.exit_code == 3
+    shown = json.loads(gnomon("snapshot", "show", "old", "--json", "--config", config).output)
+    assert [(entry["pv"], entry["value"]) for entry in shown["entries"]] == [("HS4P1D1R:set", 0.75)]
+    with pytest.raises(SnapshotError, match="none of its 1 PVs is a setpoint of 'mls'"):
+        gnomon("snapshot", "from-archiver", "b", ANSWERS / "supply.raw", "--at", AT, "--config", config)
+
+
+def test_either_an_address_or_files_are_asked_for(config: Path) -> None:
+    result = gnomon("snapshot", "from-archiver", "a", "--config", config)
+    assert result.exit_code == 2
+    assert "give either --url (or GNOMON_ARCHIVER) or files" in " ".join(result.output.split())
+
+
+def test_a_history_of_all_setpoints_is_fetched_into_one_file(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "monday.raw"
+    raw = {"HS4P1D1R:set": (ANSWERS / "supply.raw").read_bytes()}
+    span = ("--from", "2025-12-31T23:00:00+00:00", "--to", AT)
+    with fake_appliance(raw=raw) as appliance:
+        given = ("--machine", "mls", "--config", config, "--url", appliance.url)
+        result = gnomon("snapshot", "history", out, *span, *given)
+        assert result.exit_code == 3
+        assert ": 0 values of 0 setpoints" in result.output
+        appliance.raw["Q1P1K1RP:setCur"] = raw["HS4P1D1R:set"].replace(
+            b"\x12\x0cHS4P1D1R:set", b"\x12\x0fQ1P1K1RP:setCur"
+        )
+        result = gnomon("snapshot", "history", out, *span, *given)
+    assert f"{out}: 5 values of 1 setpoints; gnomon serve --history {out}" in result.output
+    assert {sample.pv for sample in read_archive(out).samples} == {"Q1P1K1RP:setCur"}
+    assert gnomon("snapshot", "history", out, "--from", "1h", "--to", "2h", *given).exit_code == 2
