@@ -128,7 +128,7 @@ COMMANDS = (
         "Write panels for Phoebus (.bob): overview, orbit, monitors, power supplies by family, status.",
         "panels:panels",
     ),
-    Entry("export", MACHINES, "Write a machine's devices for other packages: happi, ophyd, queueserver.", "export:app"),
+    Entry("export", MACHINES, "Write a machine's devices for other packages and services.", "export:app"),
     Entry(
         "study",
         STUDY,

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +13,7 @@ class FakeAppliance(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, at: dict[str, object], raw: dict[str, bytes]) -> None:
+    def __init__(self, at: Mapping[str, object], raw: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.at, self.raw = at, raw
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -54,7 +54,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_appliance(at: dict[str, object] | None = None, raw: dict[str, bytes] | None = None) -> Iterator[FakeAppliance]:
+def fake_appliance(
+    at: Mapping[str, object] | None = None, raw: dict[str, bytes] | None = None
+) -> Iterator[FakeAppliance]:
     """Serve recorded answers while the block runs."""
     with FakeAppliance(at or {}, raw or {}) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.cli.imported_setpoints import DONE_IN_PART, MAX_LISTED, tell_names
 from gnomon.ioc.base.snapshot_store import SnapshotError
 from gnomon.recorder.archives import read_archive
 from unit.cli.commands import gnomon
@@ -29,7 +30,7 @@ def test_settings_as_the_machine_had_them_become_a_snapshot(config: Path) -> Non
     at = {"Q1P1K1RP:setCur": value(50.125), "Q2P1K1RP:setCur": value(1.0, severity=3)}
     with fake_appliance(at) as appliance:
         result = gnomon("snapshot", "from-archiver", "monday", "--at", AT, "--url", appliance.url, "--config", config)
-    assert result.exit_code == 3  # most of the setpoints are not archived there
+    assert result.exit_code == DONE_IN_PART  # most of the setpoints are not archived there
     assert f"monday: setpoints of mls from {appliance.url} at " in result.output
     assert "without an archived value: " in result.output
     assert "Q2P1K1RP:setCur: was INVALID" in result.output
@@ -41,7 +42,7 @@ def test_settings_as_the_machine_had_them_become_a_snapshot(config: Path) -> Non
 def test_files_of_the_appliance_do_without_it(config: Path) -> None:
     given = ("--machine", "bessy2", "--config", config)
     result = gnomon("snapshot", "from-archiver", "old", ANSWERS / "supply.raw", "--at", AT, *given)
-    assert result.exit_code == 3
+    assert result.exit_code == DONE_IN_PART
     shown = json.loads(gnomon("snapshot", "show", "old", "--json", "--config", config).output)
     assert [(entry["pv"], entry["value"]) for entry in shown["entries"]] == [("HS4P1D1R:set", 0.75)]
     with pytest.raises(SnapshotError, match="none of its 1 PVs is a setpoint of 'mls'"):
@@ -61,7 +62,7 @@ def test_a_history_of_all_setpoints_is_fetched_into_one_file(config: Path, tmp_p
     with fake_appliance(raw=raw) as appliance:
         given = ("--machine", "mls", "--config", config, "--url", appliance.url)
         result = gnomon("snapshot", "history", out, *span, *given)
-        assert result.exit_code == 3
+        assert result.exit_code == DONE_IN_PART
         assert ": 0 values of 0 setpoints" in result.output
         appliance.raw["Q1P1K1RP:setCur"] = raw["HS4P1D1R:set"].replace(
             b"\x12\x0cHS4P1D1R:set", b"\x12\x0fQ1P1K1RP:setCur"
@@ -70,3 +71,9 @@ def test_a_history_of_all_setpoints_is_fetched_into_one_file(config: Path, tmp_p
     assert f"{out}: 5 values of 1 setpoints; gnomon serve --history {out}" in result.output
     assert {sample.pv for sample in read_archive(out).samples} == {"Q1P1K1RP:setCur"}
     assert gnomon("snapshot", "history", out, "--from", "1h", "--to", "2h", *given).exit_code == 2
+
+
+def test_a_long_list_of_names_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_names("left", [f"P{i}" for i in range(MAX_LISTED + 2)])
+    tell_names("right", [])
+    assert capsys.readouterr().err.endswith(f"P{MAX_LISTED - 1} and 2 more\n")
