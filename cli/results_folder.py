@@ -30,9 +30,8 @@ def results_of(folder: Path | None, config: Path | None) -> "Results":
     from gnomon.procedures.results import Results
 
     settings = configure(config)
-    store = settings.store_path()
-    place = store.parent / "results" if folder is None else folder.expanduser()
-    return Results(place, store, settings.results.tiled)
+    place = settings.store_path().parent / "results" if folder is None else folder.expanduser()
+    return Results(place, settings.store_place().to_text(), settings.results.tiled)
 
 
 def know_procedure(name: str, config: Path | None) -> None:

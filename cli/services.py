@@ -62,14 +62,13 @@ def services(
 
     check_installed()
     configuration = configure(config)
-    store = configuration.store_path()
-    data = store.parent
+    data = configuration.store_path().parent
     tokens = find_tokens(data / "services.token", token_file, read_token_file)
     settings = ServiceSettings(
         tokens=tokens,
         config=configuration,
         results=data / "results" if results is None else results.expanduser(),
-        store=store,
+        store=configuration.store_place().to_text(),
         scripts=configuration.services.scripts,
         pvs=pvs,
         host=host,

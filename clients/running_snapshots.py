@@ -1,10 +1,9 @@
 """Snapshots of a running server: saved, compared, and the settings that restore one."""
 
-from pathlib import Path
 from typing import Any
 
 from gnomon.clients.journal_choice import ServedJournal
-from gnomon.ioc.base.config import Config, changed
+from gnomon.ioc.base.config import Config, changed, kept_at
 from gnomon.ioc.base.snapshot_store import PresentState, StoredSnapshot, read_present_state
 from gnomon.recorder import ReviewError
 from gnomon.recorder.snapshots import Snapshot, differences
@@ -21,7 +20,7 @@ def present_state(config: Config, served: ServedJournal) -> PresentState:
 
     A user's machine is looked for where the server keeps it, if that is told.
     """
-    there = changed(config, {"store": {"path": served.store}}) if _is_another(config, served.store) else config
+    there = changed(config, {"store": kept_at(served.store)}) if _is_another(config, served.store) else config
     return read_present_state(there, served.path, served.prefix)
 
 
@@ -48,4 +47,4 @@ def snapshot_document(kept: StoredSnapshot, *, with_entries: bool) -> dict[str, 
 
 
 def _is_another(config: Config, store: str) -> bool:
-    return bool(store) and Path(store) != config.store_path()
+    return bool(store) and store != config.store_place().to_text()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gnomon.db.document_file import Connect, DocumentFile, open_documents
     from gnomon.db.machines import pv_document, shipped_document, shipped_machines
     from gnomon.db.sqlite_store import SqliteStore
+    from gnomon.db.store_place import StorePlace
     from gnomon.db.templates import expand, pv_files, read_pvs
     from gnomon.lattice import Ring
 
@@ -16,6 +17,7 @@ __all__ = [
     "Connect",
     "DocumentFile",
     "SqliteStore",
+    "StorePlace",
     "expand",
     "open_documents",
     "pv_document",
@@ -31,6 +33,7 @@ __getattr__ = lazy_names(
     {
         **dict.fromkeys(("Connect", "DocumentFile", "open_documents"), "document_file"),
         "SqliteStore": "sqlite_store",
+        "StorePlace": "store_place",
         **dict.fromkeys(("expand", "pv_files", "read_pvs"), "templates"),
         **dict.fromkeys(("pv_document", "shipped_document", "shipped_machines"), "machines"),
     },

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -13,8 +13,11 @@ from gnomon.db.store import (
     Revision,
     StoredDocument,
     StoreError,
+    adopting_conflict,
     canonical_json,
+    check_named,
     conflict,
+    damaged,
     digest_of,
     kept_json,
     not_found,
@@ -62,8 +65,7 @@ class DocumentFile:
 
     def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
         """Add the revision after `expected_revision`; see MachineStore."""
-        if not kind or not name:
-            raise StoreError(f"a document needs a kind and a name, not {kind!r} and {name!r}")
+        check_named(kind, name)
         digest, text = digest_of(canonical_json(document)), kept_json(document)
         return self._guarded(lambda db: self._put(db, kind, name, digest, text, expected_revision))
 
@@ -78,6 +80,21 @@ class DocumentFile:
     def history(self, kind: str, name: str) -> tuple[Revision, ...]:
         """Return all revisions, the oldest first; see MachineStore."""
         return self._guarded(lambda db: _history(db, kind, name))
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds that there are documents of; see MachineStore."""
+        return self._guarded(
+            lambda db: tuple(row[0] for row in db.execute("SELECT DISTINCT kind FROM documents ORDER BY kind"))
+        )
+
+    def revisions(self, kind: str) -> tuple[Revision, ...]:
+        """Return all revisions of all documents of a kind; see MachineStore."""
+        return self._guarded(lambda db: _revisions(db, kind))
+
+    def adopt(self, documents: Sequence[StoredDocument]) -> None:
+        """Add revisions of another store, all of them or none; see MachineStore."""
+        texts = [kept_json(document.document) for document in documents]
+        self._guarded(lambda db: _adopt(db, documents, texts))
 
     def close(self) -> None:
         """Let go of the file; closing twice is not an error. A further call would open it again."""
@@ -103,16 +120,11 @@ class DocumentFile:
 
     def _put(self, db: sqlite3.Connection, kind: str, name: str, digest: str, text: str, expected: int) -> Revision:
         with _write(db):
-            latest: int = db.execute(
-                "SELECT coalesce(max(revision), ?) FROM documents WHERE kind = ? AND name = ?", (NEW, kind, name)
-            ).fetchone()[0]
+            latest = _number_of_latest(db, kind, name)
             if latest != expected:
                 raise conflict(kind, name, expected, latest)
             new = Revision(kind, name, latest + 1, digest, self._clock_ns())
-            db.execute(
-                "INSERT INTO documents (kind, name, revision, digest, time_ns, document) VALUES (?, ?, ?, ?, ?, ?)",
-                (new.kind, new.name, new.revision, new.digest, new.time_ns, text),
-            )
+            _insert(db, new, text)
         return new
 
 
@@ -177,6 +189,35 @@ def _write(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def _number_of_latest(db: sqlite3.Connection, kind: str, name: str) -> int:
+    found: int = db.execute(
+        "SELECT coalesce(max(revision), ?) FROM documents WHERE kind = ? AND name = ?", (NEW, kind, name)
+    ).fetchone()[0]
+    return found
+
+
+def _insert(db: sqlite3.Connection, new: Revision, text: str) -> None:
+    db.execute(
+        "INSERT INTO documents (kind, name, revision, digest, time_ns, document) VALUES (?, ?, ?, ?, ?, ?)",
+        (new.kind, new.name, new.revision, new.digest, new.time_ns, text),
+    )
+
+
+def _adopt(db: sqlite3.Connection, documents: Sequence[StoredDocument], texts: Sequence[str]) -> None:
+    with _write(db):
+        for new, text in zip(documents, texts, strict=True):
+            latest = _number_of_latest(db, new.kind, new.name)
+            if new.revision == latest + 1:
+                _insert(db, new, text)
+                continue
+            found = db.execute(
+                "SELECT digest FROM documents WHERE kind = ? AND name = ? AND revision = ?",
+                (new.kind, new.name, new.revision),
+            ).fetchone()
+            if found is None or found[0] != new.digest:
+                raise adopting_conflict(new, latest)
+
+
 def _get(db: sqlite3.Connection, kind: str, name: str, revision: int | None) -> StoredDocument:
     row = db.execute(
         "SELECT revision, digest, time_ns, document FROM documents "
@@ -186,13 +227,12 @@ def _get(db: sqlite3.Connection, kind: str, name: str, revision: int | None) -> 
     if row is None:
         raise not_found(kind, name, revision, tuple(known.name for known in _latest(db, kind)))
     found, digest, time_ns, text = row
-    damaged = f"revision {found} of {kind} '{name}' is damaged: its content does not match its digest"
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise StoreError(damaged) from error
+        raise damaged(kind, name, found) from error
     if digest_of(canonical_json(document)) != digest:
-        raise StoreError(damaged)
+        raise damaged(kind, name, found)
     return StoredDocument(kind, name, found, digest, time_ns, document)
 
 
@@ -201,6 +241,13 @@ def _latest(db: sqlite3.Connection, kind: str) -> tuple[Revision, ...]:
     rows = db.execute(
         "SELECT kind, name, max(revision), digest, time_ns FROM documents WHERE kind = ? GROUP BY name ORDER BY name",
         (kind,),
+    )
+    return tuple(Revision(*row) for row in rows)
+
+
+def _revisions(db: sqlite3.Connection, kind: str) -> tuple[Revision, ...]:
+    rows = db.execute(
+        "SELECT kind, name, revision, digest, time_ns FROM documents WHERE kind = ? ORDER BY name, revision", (kind,)
     )
     return tuple(Revision(*row) for row in rows)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -43,6 +43,22 @@ class SqliteStore:
     async def history(self, kind: str, name: str) -> tuple[Revision, ...]:
         """Return all revisions, the oldest first; see MachineStore."""
         return await self._run(lambda: self._file.history(kind, name))
+
+    async def kinds(self) -> tuple[str, ...]:
+        """Return the kinds that there are documents of; see MachineStore."""
+        return await self._run(self._file.kinds)
+
+    async def revisions(self, kind: str) -> tuple[Revision, ...]:
+        """Return all revisions of all documents of a kind; see MachineStore."""
+        return await self._run(lambda: self._file.revisions(kind))
+
+    async def adopt(self, documents: Sequence[StoredDocument]) -> None:
+        """Add revisions of another store; see MachineStore."""
+        await self._run(lambda: self._file.adopt(documents))
+
+    async def wait_for_change(self, kind: str, name: str, timeout_s: float) -> None:
+        """Wait until it is time to look again: a file tells nobody that it has changed."""
+        await asyncio.sleep(timeout_s)
 
     async def close(self) -> None:
         """Let go of the file; closing twice is not an error."""

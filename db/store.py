@@ -5,7 +5,7 @@ The store knows nothing of what a document means: callers validate before they p
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -15,13 +15,17 @@ __all__ = [
     "NEW",
     "ConflictError",
     "Document",
+    "Documents",
     "MachineStore",
     "NotFoundError",
     "Revision",
     "StoreError",
     "StoredDocument",
+    "adopting_conflict",
     "canonical_json",
+    "check_named",
     "conflict",
+    "damaged",
     "digest_of",
     "kept_json",
     "not_found",
@@ -97,6 +101,27 @@ class MachineStore(Protocol):
         """All revisions, the oldest first. Raises NotFoundError."""
         ...
 
+    async def kinds(self) -> tuple[str, ...]:
+        """The kinds that there are documents of, in order."""
+        ...
+
+    async def revisions(self, kind: str) -> tuple[Revision, ...]:
+        """All revisions of all documents of a kind, by name, the oldest first; having none is not an error."""
+        ...
+
+    async def adopt(self, documents: Sequence[StoredDocument]) -> None:
+        """Add revisions as another store has them, with their numbers, digests and times.
+
+        One that is here already, with the same digest, is passed over. Those of a name stand in their order, and the
+        first follows the latest here. Raises ConflictError where it does not, or where a revision is here with other
+        content; then what was before it in the sequence may have been added.
+        """
+        ...
+
+    async def wait_for_change(self, kind: str, name: str, timeout_s: float) -> None:
+        """Return when a document may have changed, `timeout_s` at the latest, which may be sooner than it did."""
+        ...
+
     async def close(self) -> None:
         """Let go of the database; closing twice is not an error."""
         ...
@@ -104,6 +129,34 @@ class MachineStore(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
+
+
+class Documents(Protocol):
+    """A store by plain calls, for functions without an event loop; the promises are those of a MachineStore."""
+
+    def put(self, kind: str, name: str, document: Mapping[str, Any], expected_revision: int) -> Revision:
+        """Add the revision after `expected_revision`. Raises ConflictError when that is not the latest."""
+        ...
+
+    def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
+        """The latest revision, or the one asked for. Raises NotFoundError."""
+        ...
+
+    def list(self, kind: str) -> tuple[Revision, ...]:
+        """The latest revision of each document of a kind, by name."""
+        ...
+
+    def history(self, kind: str, name: str) -> tuple[Revision, ...]:
+        """All revisions, the oldest first. Raises NotFoundError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database; closing twice is not an error."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:
@@ -138,6 +191,27 @@ def not_found(kind: str, name: str, revision: int | None, known: tuple[str, ...]
     """The same words for a missing document, whatever the database; `known` are the names that exist."""
     which = f"{kind} '{name}'" if revision is None else f"revision {revision} of {kind} '{name}'"
     return NotFoundError(f"the store has no {which}; it has {', '.join(known) if known else 'none of that kind'}")
+
+
+def check_named(kind: str, name: str) -> None:
+    """Raise StoreError for a document without a kind or a name."""
+    if not kind or not name:
+        raise StoreError(f"a document needs a kind and a name, not {kind!r} and {name!r}")
+
+
+def damaged(kind: str, name: str, revision: int) -> StoreError:
+    """The same words for content that is not what was put, whatever the database."""
+    return StoreError(f"revision {revision} of {kind} '{name}' is damaged: its content does not match its digest")
+
+
+def adopting_conflict(new: Revision, latest: int) -> ConflictError:
+    """The same words for a revision of another store that does not fit, whatever the database."""
+    if new.revision <= latest:
+        return ConflictError(
+            f"revision {new.revision} of {new.kind} '{new.name}' is there with other content: the two stores have gone "
+            "different ways"
+        )
+    return ConflictError(f"revision {new.revision} of {new.kind} '{new.name}' does not follow revision {latest}")
 
 
 def _json(document: Mapping[str, Any], *, sort_keys: bool) -> str:

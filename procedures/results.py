@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnomon.db import DocumentFile
+from gnomon.db import StorePlace
 from gnomon.db.store import NEW, StoreError
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures.documents import Run, quantities
@@ -44,13 +44,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A folder of results, and the file of the document store (None: the folder alone).
+    """A folder of results, and the place of the document store, a file or an address (None: the folder alone).
 
     `catalogue` is the address of a container in a catalogue of tiled, to which `publish` writes a run, too.
     """
 
     folder: Path
-    store: Path | None = None
+    store: Path | str | None = None
     catalogue: str | None = None
 
     def save(self, run: Run) -> Path:
@@ -71,7 +71,7 @@ class Results:
                 "outcome": None if run.outcome is None else _small(run.outcome),
             }
             try:
-                with DocumentFile(self.store) as store:
+                with StorePlace.of(str(self.store)).open_blocking() as store:
                     store.put(KIND, run.name, document, NEW)
             except StoreError as error:
                 raise ProcedureError(f"{path} is written, but not its document: {error}") from error

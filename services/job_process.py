@@ -110,8 +110,7 @@ def _carry_out(job: Mapping[str, Any], told: Teller) -> "Finished":
         told.tell("refused", message=f"{error}")
         raise
     told.tell("accepted")
-    store = Path(job["store"]) if job["store"] else None
-    results = Results(Path(job["results"]), store, job.get("catalogue"))
+    results = Results(Path(job["results"]), job["store"] or None, job.get("catalogue"))
     at = connect(job["prefix"], job["machine"] or None, results=results, timeout_s=TIMEOUT_S, report=_reporter(told))
     with at as machine:
         machine.bench.no_gate, machine.bench.to_act = NO_GATE, TO_ACT

@@ -42,8 +42,8 @@ class ServiceLimits:
 class ServiceSettings:
     """Settings of the services.
 
-    `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the file of
-    the document store, `scripts` the folder of user scripts. `prefixes` are those at which procedures may run, and
+    `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the place
+    of the document store, `scripts` the folder of user scripts. `prefixes` are those at which procedures may run, and
     which the dashboard offers, besides the servers that run on this computer. `pvs` is the prefix of the process
     variables of procedures; None: there are none.
     """
@@ -51,7 +51,7 @@ class ServiceSettings:
     tokens: Tokens
     results: Path
     config: Config = field(default_factory=Config)
-    store: Path | None = None
+    store: Path | str | None = None
     scripts: Path | None = None
     prefixes: tuple[str, ...] = ()
     pvs: str | None = None

@@ -1,10 +1,9 @@
 """The row of magnets: which kind fills most of each cell, and where the chosen supply acts."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from gnomon.clients.server_choice import Target
-from gnomon.ioc.base.config import Config, changed
+from gnomon.ioc.base.config import Config, changed, kept_at
 from gnomon.ioc.base.machines import find_machine
 from gnomon.lattice import GnomonError, Ring
 from gnomon.lattice.elements import Bend, Element, Quadrupole, Sextupole
@@ -40,7 +39,7 @@ def ring_map(target: Target, config: Config, monitors: int) -> RingMap | None:
     server = target.server
     if server is None:
         return None
-    store = {"store": {"path": str(Path(server.store))}} if server.store else {}
+    store = {"store": kept_at(server.store)} if server.store else {}
     try:
         ring = find_machine(changed(config, {"machine": server.machine} | store)).ring
     except GnomonError:

@@ -31,7 +31,7 @@ class Announcer:
                 environment={**ca.client_variables, **pva.client_variables},
                 config=self._config_file,
                 journal=str(Path(twin.journal.path).absolute()),
-                store=str(config.store_path().absolute()),
+                store=config.store_place().to_text(),
                 imperfections=config.imperfections.model_dump_json() if config.role == "machine" else "",
                 fork=fork,
                 version=__version__,

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gnomon.db import open_documents
+from gnomon.db import StorePlace, open_documents
+from gnomon.db.store import StoreError
 from gnomon.fault_injection import (
     Active,
     Injector,
@@ -24,6 +25,7 @@ from gnomon.fault_injection import (
     OwnFault,
     StoreUnreachable,
 )
+from gnomon.ioc.base.config import Config
 from gnomon.lattice import Lattice
 from gnomon.propagator import BeamState, Compute, PropagatorService
 from gnomon.recorder import open_for_writing
@@ -67,6 +69,14 @@ class FailingParts:
         if self._acts(StoreUnreachable):
             raise sqlite3.OperationalError("unable to open database file")
         return open_documents(path)
+
+    def store_of(self, config: Config) -> StorePlace:
+        """The document store of a configuration, unless a fault has put it out of reach."""
+        return config.store_place(self.open_documents, self._check_server)
+
+    def _check_server(self) -> None:
+        if self._acts(StoreUnreachable):
+            raise StoreError("no MongoDB server answers: is it running, and is the address right?")
 
     def retry(self, service: PropagatorService) -> None:
         """Let the model try again what it has failed, if faults that made it fail have ended."""

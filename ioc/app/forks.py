@@ -198,7 +198,7 @@ def _choose_initial_state(origin: Twin, request: ForkRequest) -> InitialState:
 
 def _at_snapshot(origin: Twin, present: Lattice, name: str) -> InitialState:
     """Start at a snapshot; settings that it lacks are as in the origin. Runs an event loop of its own."""
-    todo = assignments(find(origin.config, name, connect=origin.parts.open_documents).snapshot, present)
+    todo = assignments(find(origin.config, name, place=origin.parts.store_of(origin.config)).snapshot, present)
     lattice = present.updated({(a.device, a.setting): a.value for a in todo})
     return initial_state.from_lattice(lattice, f"fork of {origin.prefix!r} at snapshot {name}")
 

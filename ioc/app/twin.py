@@ -120,7 +120,7 @@ async def make_twin(recipe: TwinRecipe, stack: AsyncExitStack, bank: Bank | None
     stack.push_async_callback(cancelled, background_task(hardware.run(), "hardware"))
     activity = Activity(controls, service, outputs)
     monitors = [bpm.name for bpm in ring.bpms]
-    store = ReferenceStore(config.store_path(), ring.name, config.prefix, monitors, parts.open_documents)
+    store = ReferenceStore(parts.store_of(config), ring.name, config.prefix, monitors)
     await ReferenceControls(controls, state, outputs, store).begin()
     await asyncio.to_thread(find_calibration, config, ring)  # one that cannot be had is told at the start
     mode = make_mode(config, ring, TwinServices(bank.specs, state, outputs, dispatcher, activity), controls)

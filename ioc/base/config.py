@@ -1,21 +1,25 @@
 """The configuration: one tree of described settings, read from YAML; unknown keys are refused with their line."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gnomon.db.mongo_address import parse_mongo_address
 from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
-from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig
+from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig, kept_at
 from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import is_port
+
+if TYPE_CHECKING:
+    from gnomon.db import Connect, StorePlace
 
 __all__ = [
     "OF_THE_SERVER",
@@ -39,6 +43,7 @@ __all__ = [
     "ShadowConfig",
     "StoreConfig",
     "changed",
+    "kept_at",
     "read_config",
 ]
 
@@ -408,8 +413,16 @@ class Config(Section):
         shadow = {"calibration": None}  # PVs of bounds are about the machine, and the server's own twin has them
         return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder, "shadow": shadow})
 
+    def store_place(self, connect: "Connect | None" = None, check: Callable[[], None] | None = None) -> "StorePlace":
+        """Place of the document store; `connect` opens its file, `check` is called before a server is asked."""
+        from gnomon.db import StorePlace
+
+        if self.store.mongodb is not None:
+            return StorePlace(parse_mongo_address(self.store.mongodb), check=check)
+        return StorePlace(self.store_path(), connect=connect)
+
     def store_path(self) -> Path:
-        """Path of the embedded document store."""
+        """Path of the embedded document store, beside which results and PV documents are kept."""
         if self.store.path is not None:
             return self.store.path.expanduser()
         return _home("XDG_DATA_HOME", ".local/share") / "documents.sqlite"
@@ -460,7 +473,12 @@ def _beside(config: Config, folder: Path) -> Config:
             "machine": str(beside(Path(config.machine))) if config.machine.endswith(".json") else config.machine,
             "pvs": str(beside(Path(config.pvs))) if config.pvs and config.pvs.endswith(".json") else config.pvs,
             "recorder": recorder.model_copy(update={"journal": recorder.journal and beside(recorder.journal)}),
-            "store": store.model_copy(update={"path": store.path and beside(store.path)}),
+            "store": store.model_copy(
+                update={
+                    "path": store.path and beside(store.path),
+                    "mongodb": store.mongodb and parse_mongo_address(store.mongodb).beside(folder).to_text(),
+                }
+            ),
             "gate": gate.model_copy(update={"limits": gate.limits and beside(gate.limits)}),
             "services": services.model_copy(update={"scripts": services.scripts and beside(services.scripts)}),
         }

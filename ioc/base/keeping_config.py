@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from gnomon.db.mongo_address import is_mongo_address, parse_mongo_address
+from gnomon.db.store import StoreError
 from gnomon.ioc.base.section import Section
 
-__all__ = ["GateConfig", "RecorderConfig", "ResultsConfig", "RotateConfig", "StoreConfig"]
+__all__ = ["GateConfig", "RecorderConfig", "ResultsConfig", "RotateConfig", "StoreConfig", "kept_at"]
 
 
 class RotateConfig(Section):
@@ -44,12 +46,41 @@ class GateConfig(Section):
 
 
 class StoreConfig(Section):
-    """The embedded document store."""
+    """The document store: a file, or a database of a MongoDB server."""
 
     path: Path | None = Field(
         default=None,
-        description="file of the store, relative to the configuration; by default, in the user's data folder",
+        description="file of the store, relative to the configuration; by default, in the user's data folder. Results "
+        "and PV documents of machines are kept in folders beside it, whatever the store",
     )
+    mongodb: str | None = Field(
+        default=None,
+        description="database of a MongoDB server, which is then the store instead of the file: "
+        "mongodb://[USER@]HOST[:PORT]/DATABASE[?OPTIONS] (extra `mongo`). The password is in the file that the option "
+        "`passwordFile` names, or in the environment variable GNOMON_MONGODB_PASSWORD, never here",
+    )
+    look_s: float = Field(
+        default=10.0,
+        gt=0.0,
+        le=3600.0,
+        description="time between two looks whether somebody else has changed the machine document in the store [s]; "
+        "a MongoDB replica set tells at once",
+    )
+
+    @field_validator("mongodb")
+    @classmethod
+    def _without_a_password(cls, address: str | None) -> str | None:
+        if address is not None:
+            try:
+                parse_mongo_address(address)
+            except StoreError as error:
+                raise ValueError(str(error)) from error
+        return address
+
+
+def kept_at(place: str) -> dict[str, str | None]:
+    """Section `store` for the store of a server that tells its place: a file, or an address."""
+    return {"path": None, "mongodb": place} if is_mongo_address(place) else {"path": place, "mongodb": None}
 
 
 class ResultsConfig(Section):

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnomon.db import (
-    DocumentFile,
-    SqliteStore,
+    StorePlace,
     expand,
     pv_document,
     pv_files,
@@ -105,7 +104,7 @@ def recorded_machine(config: Config, name: str, digest: str) -> LoadedMachine:
             return replace(machine, pvs=config.pvs or "")
     raise DocumentError(
         f"machine {name!r} has changed since it was recorded: the recorded document, {digest[:12]}, is neither shipped "
-        f"nor kept in {config.store_path()}"
+        f"nor kept in {config.store_place()}"
     )
 
 
@@ -116,14 +115,14 @@ def _by_name(config: Config, name: str) -> Iterator[LoadedMachine]:
 
 def _revisions_in_store(config: Config, name: str) -> Iterator[LoadedMachine]:
     """Yield all revisions of a machine in the store, newest first."""
-    path = config.store_path()
-    for stored in _read_revisions(path, name) if path.exists() else ():
-        document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {name!r}")
+    place = config.store_place()
+    for stored in _read_revisions(place, name) if place.may_exist else ():
+        document = parse_machine(json.dumps(stored.document), f"{place}: {KIND} {name!r}")
         yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, name))
 
 
-def _read_revisions(path: Path, name: str) -> list[StoredDocument]:
-    with DocumentFile(path) as store:
+def _read_revisions(place: StorePlace, name: str) -> list[StoredDocument]:
+    with place.open_blocking() as store:
         try:
             revisions = store.history(KIND, name)
         except NotFoundError:
@@ -147,7 +146,7 @@ async def keep_document(machine: LoadedMachine, config: Config) -> None:
     await asyncio.to_thread(_keep_pv_documents, machine, config)
     name = machine.document.name
     document = json.loads(machine.document.model_dump_json(by_alias=True))
-    async with SqliteStore(config.store_path()) as store:
+    async with config.store_place().open() as store:
         try:
             newest = await store.get(KIND, name)
         except NotFoundError:
@@ -195,13 +194,13 @@ def pvs_of(machine: LoadedMachine, prefix: str) -> tuple[PvSpec, ...]:
 
 def _stored(config: Config) -> Iterator[LoadedMachine]:
     """Yield the machines that were served from a file before."""
-    path = config.store_path()
-    for stored in _read_newest(path) if path.exists() else ():
+    place = config.store_place()
+    for stored in _read_newest(place) if place.may_exist else ():
         if stored.name not in shipped_machines():
-            document = parse_machine(json.dumps(stored.document), f"{path}: {KIND} {stored.name!r}")
+            document = parse_machine(json.dumps(stored.document), f"{place}: {KIND} {stored.name!r}")
             yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, stored.name))
 
 
-def _read_newest(path: Path) -> list[StoredDocument]:
-    with DocumentFile(path) as store:
+def _read_newest(place: StorePlace) -> list[StoredDocument]:
+    with place.open_blocking() as store:
         return [store.get(KIND, revision.name) for revision in store.list(KIND)]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnomon.db import Connect, DocumentFile
+from gnomon.db import StorePlace
 from gnomon.db.pvs import PvSpec
-from gnomon.db.store import NEW, NotFoundError, StoredDocument
+from gnomon.db.store import NEW, Documents, NotFoundError, StoredDocument
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import pvs_of, recorded_machine
 from gnomon.ioc.base.user import user_name
@@ -103,7 +103,7 @@ def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Sto
     if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip() or name in PLACES:
         raise SnapshotError(f"invalid snapshot name {name!r}: use 1 to {MAX_NAME} printable characters, not . or ..")
     document = snapshot.model_dump(mode="json", by_alias=True)
-    with DocumentFile(config.store_path()) as store:
+    with config.store_place().open_blocking() as store:
         newest = _newest(store, name)
         if newest is not None and not newest.document.get("deleted") and not replace:
             raise SnapshotError(f"snapshot {name!r} already exists; save a new revision of it with --replace")
@@ -111,12 +111,12 @@ def save(config: Config, name: str, snapshot: Snapshot, *, replace: bool) -> Sto
     return StoredSnapshot(name, put.revision, snapshot)
 
 
-def find(config: Config, name: str, revision: int | None = None, *, connect: Connect | None = None) -> StoredSnapshot:
-    """Find a snapshot by name, the newest revision or a given one; `connect` opens the store's file.
+def find(config: Config, name: str, revision: int | None = None, *, place: StorePlace | None = None) -> StoredSnapshot:
+    """Find a snapshot by name, the newest revision or a given one; `place` is where the store is reached otherwise.
 
     Raises SnapshotError with the existing names, StoreError when the store fails.
     """
-    with DocumentFile(config.store_path(), connect=connect) as store:
+    with (place or config.store_place()).open_blocking() as store:
         stored = store.get(KIND, name, revision) if revision is not None else _newest(store, name)
     if stored is None or stored.document.get("deleted"):
         names = ", ".join(kept.name for kept in list_snapshots(config)) or "none"
@@ -127,7 +127,7 @@ def find(config: Config, name: str, revision: int | None = None, *, connect: Con
 
 def list_snapshots(config: Config) -> list[StoredSnapshot]:
     """List all snapshots that have not been deleted, by name."""
-    with DocumentFile(config.store_path()) as store:
+    with config.store_place().open_blocking() as store:
         newest = [store.get(KIND, known.name) for known in store.list(KIND)]
     return [_kept(stored) for stored in newest if not stored.document.get("deleted")]
 
@@ -136,12 +136,12 @@ def delete(config: Config, name: str) -> StoredSnapshot:
     """Delete a snapshot; it stays in the store as an earlier revision. Raises SnapshotError."""
     kept = find(config, name)
     document = Deleted(signed=signature()).model_dump(mode="json", by_alias=True)
-    with DocumentFile(config.store_path()) as store:
+    with config.store_place().open_blocking() as store:
         store.put(KIND, name, document, kept.revision)
     return kept
 
 
-def _newest(store: DocumentFile, name: str) -> StoredDocument | None:
+def _newest(store: Documents, name: str) -> StoredDocument | None:
     try:
         return store.get(KIND, name)
     except NotFoundError:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from gnomon.db import Connect, SqliteStore
+from gnomon.db import StorePlace
 from gnomon.db.store import ConflictError, Document, NotFoundError
 from gnomon.ioc.outputs.reference_orbit import ZERO, Floats, ReferenceOrbit
 from gnomon.lattice import GnomonError
@@ -25,13 +24,11 @@ class ReferenceStore:
     """The saved reference orbits of one machine. Twins of the same machine share them; each chooses its own.
 
     Every save of a name is a revision of its document, so none is lost. Methods raise StoreError when the store fails.
-    `connect` opens the store's file.
+    `place` is where the store is.
     """
 
-    def __init__(
-        self, path: Path, machine: str, prefix: str, monitors: Sequence[str], connect: Connect | None = None
-    ) -> None:
-        self._store = partial(SqliteStore, path, connect=connect)
+    def __init__(self, place: StorePlace | Path, machine: str, prefix: str, monitors: Sequence[str]) -> None:
+        self._store = (StorePlace(place) if isinstance(place, Path) else place).open
         self._machine = machine
         self._chooser = f"{machine}/{prefix}"
         self._monitors = list(monitors)

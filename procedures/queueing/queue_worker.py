@@ -35,7 +35,7 @@ class WorkerSettings:
     protocol: Literal["pva", "ca"] = "pva"
     pvs: str | None = None
     results: Path
-    store: Path | None = None
+    store: str | None = None
     catalogue: str | None = None
     scripts: Path | None = None
 
@@ -47,7 +47,7 @@ def worker_namespace(**settings: Any) -> dict[str, Any]:
     uses it, so that the worker starts before the ring's server. Raises ProcedureError without the extra,
     and DocumentError.
     """
-    paths = {name: Path(settings[name]) for name in ("results", "store", "scripts") if settings.get(name) is not None}
+    paths = {name: Path(settings[name]) for name in ("results", "scripts") if settings.get(name) is not None}
     told = WorkerSettings(**{**settings, **paths})
     try:
         import bluesky_queueserver  # noqa: F401

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from patience import PATIENCE_S
 
-from gnomon.db.store import NEW, ConflictError, MachineStore, NotFoundError, StoreError
+from gnomon.db.store import NEW, ConflictError, MachineStore, NotFoundError, StoredDocument, StoreError
 
 RING = {"name": "demo", "length_m": 240.0, "elements": [{"name": "Q1", "k1": 2.5}, {"name": "µ", "k1": -0.0}]}
 
@@ -129,3 +131,70 @@ class StoreContract:
         await store.close()
         with pytest.raises(StoreError, match="closed"):
             await store.get("machine", "demo")
+
+    async def test_kinds_and_all_revisions_are_listed_in_order(self, store: MachineStore) -> None:
+        assert (await store.kinds(), await store.revisions("machine")) == ((), ())
+        for kind, name, revisions in (("snapshot", "flat", 1), ("machine", "mls", 2), ("machine", "bessy2", 1)):
+            for revision in range(revisions):
+                await store.put(kind, name, {"version": revision}, revision)
+        assert await store.kinds() == ("machine", "snapshot")
+        listed = await store.revisions("machine")
+        assert [(r.name, r.revision) for r in listed] == [("bessy2", 1), ("mls", 1), ("mls", 2)]
+        assert listed[1:] == await store.history("machine", "mls")
+
+    async def test_adopted_revisions_keep_number_digest_time_and_order_of_keys(self, store: MachineStore) -> None:
+        documents = await _foreign(store, [{"b": 1, "a": 2}, {"b": 3, "a": 4}])
+        await store.adopt([replace(each, name="copy") for each in documents])
+        copied = await store.get("machine", "copy")
+        assert (copied.revision, copied.digest, copied.time_ns) == (2, documents[1].digest, documents[1].time_ns)
+        assert list(copied.document) == ["b", "a"]
+        assert (await store.put("machine", "copy", RING, 2)).revision == 3
+
+    async def test_a_revision_that_is_there_already_is_adopted_once(self, store: MachineStore) -> None:
+        first, second = await _foreign(store, [{"version": 1}, {"version": 2}])
+        await store.adopt([first])
+        await store.adopt([first, second])
+        await store.adopt([])
+        assert [r.revision for r in await store.history("machine", "demo")] == [1, 2]
+
+    async def test_revisions_that_do_not_fit_are_not_adopted(self, store: MachineStore) -> None:
+        first, second = await _foreign(store, [{"version": 1}, {"version": 2}])
+        other = replace(first, name="other")
+        await store.adopt([other])
+        for wrong, reason in (
+            (replace(second, name="gap"), "revision 2 of machine 'gap' does not follow revision 0"),
+            (replace(second, name="other", revision=1), "revision 1 of machine 'other' is there with other content"),
+            (replace(second, name="other", revision=4), "revision 4 of machine 'other' does not follow revision 1"),
+        ):
+            with pytest.raises(ConflictError, match=reason):
+                await store.adopt([wrong])
+        assert [r.name for r in await store.list("machine")] == ["demo", "other"]
+        assert [r.revision for r in await store.history("machine", "other")] == [1]
+
+    async def test_json_that_databases_have_trouble_with_is_kept(self, store: MachineStore) -> None:
+        hard = {
+            "$set": 1,
+            "a.b": {"": None},
+            "large": 2**70,
+            "deep": [[[{"x": True}]]],
+            "text": "nul \0",
+            "n": [1, 1.0],
+        }
+        await store.put("machine", "hard", hard, NEW)
+        assert repr((await store.get("machine", "hard")).document) == repr(hard)
+
+    async def test_waiting_for_a_change_ends(self, stores: Callable[[], MachineStore]) -> None:
+        watching, writing = stores(), stores()
+        await watching.put("machine", "demo", RING, NEW)
+        waiting = asyncio.create_task(watching.wait_for_change("machine", "demo", 0.3))
+        await asyncio.sleep(0.05)
+        await writing.put("machine", "demo", {"version": 2}, 1)
+        await asyncio.wait_for(waiting, PATIENCE_S)
+        assert [r.revision for r in await watching.list("machine")] == [2]
+
+
+async def _foreign(store: MachineStore, versions: list[dict[str, int]]) -> list[StoredDocument]:
+    """Revisions of a document, as a store gives them."""
+    for revision, document in enumerate(versions):
+        await store.put("machine", "demo", document, revision)
+    return [await store.get("machine", "demo", revision + 1) for revision in range(len(versions))]

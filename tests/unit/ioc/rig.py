@@ -144,9 +144,8 @@ async def running(
     try:
         await service.submit(RING.nominal, 0)
         activity = Activity(controls, service, outputs)
-        store = ReferenceStore(
-            folder / "documents", "small", "T:", [bpm.name for bpm in RING.bpms], parts.open_documents
-        )
+        place = StorePlace(folder / "documents", parts.open_documents)
+        store = ReferenceStore(place, "small", "T:", [bpm.name for bpm in RING.bpms])
         await ReferenceControls(controls, state, outputs, store).begin()
         clients: Figures = {
             sources.CA_CLIENTS: lambda: 2,
