@@ -58,7 +58,7 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
             )
         case DocumentTooLarge():
             return StoreError(f"{address}: the document is too large for MongoDB, which takes 16 MB ({reason})")
-        case InvalidURI() | ConfigurationError():
+        case InvalidURI() | ConfigurationError() | ValueError():
             return StoreError(f"{address}: the address cannot be used ({reason}): check host, port and options")
     return StoreError(f"{address}: the document store failed: {reason}")
 

@@ -1,6 +1,7 @@
 """The configuration: one tree of described settings, read from YAML; unknown keys are refused with their line."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -52,6 +53,9 @@ SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
 
 #: Parts of the configuration on which PVs and ports depend, so that a twin with others needs another server.
 OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard")
+
+#: A password in an address, which no message repeats.
+_PASSWORD = re.compile(r"(mongodb(?:\+srv)?://[^:@/\s]*):\S*@")
 
 #: Largest configuration that is read [bytes].
 MAX_BYTES = 2**20
@@ -456,7 +460,7 @@ def read_config(path: Path | None = None) -> Config:
         if first["type"] == "extra_forbidden":
             reason = f"unknown key {key!r}; known keys: {', '.join(_known(location[:-1]))}"
         else:
-            reason = f"{key or 'the document'}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+            reason = f"{key or 'the document'}: {_refusal(first['msg'], first['input'])}"
         raise ConfigError(f"{path}:{line}: {reason}") from error
 
 
@@ -495,7 +499,7 @@ def changed(config: Config, changes: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}") from error
+        raise ConfigError(f"{key}: {_refusal(first['msg'], first['input'])}") from error
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:
@@ -514,3 +518,9 @@ def _label(prefix: str) -> str:
 def _home(variable: str, fallback: str) -> Path:
     base = os.environ.get(variable)
     return (Path(base) if base else Path.home() / fallback) / "gnomon"
+
+
+def _refusal(reason: str, value: object) -> str:
+    """Say why a value is refused, and which it was."""
+    shown = _PASSWORD.sub(r"\1:***@", repr(value))
+    return f"{reason[0].lower()}{reason[1:]}, got {shown}"

@@ -22,6 +22,7 @@ from gnomon.db import (
 from gnomon.db.pvs import PvSpec
 from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.shared_pv_documents import fetch_pv_documents, share_pv_documents
 from gnomon.lattice import DocumentError, LatticeError, MachineDocument, Ring, parse_machine, read_machine
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _revisions_in_store(config: Config, name: str) -> Iterator[LoadedMachine]:
     place = config.store_place()
     for stored in _read_revisions(place, name) if place.may_exist else ():
         document = parse_machine(json.dumps(stored.document), f"{place}: {KIND} {name!r}")
-        yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, name))
+        yield LoadedMachine(document, f"store, revision {stored.revision}", _fetched_folder(config, name))
 
 
 def _read_revisions(place: StorePlace, name: str) -> list[StoredDocument]:
@@ -165,6 +166,13 @@ def _pv_folder(config: Config, machine: str) -> Path:
     return config.store_path().parent / "pvs" / machine
 
 
+def _fetched_folder(config: Config, machine: str) -> Path:
+    """The same folder, with what a store that is shared has of them."""
+    folder = _pv_folder(config, machine)
+    fetch_pv_documents(config.store_place(), machine, folder)
+    return folder
+
+
 def _keep_pv_documents(machine: LoadedMachine, config: Config) -> None:
     kept = _pv_folder(config, machine.document.name)
     if machine.folder is None or machine.folder == kept or machine.pvs:
@@ -177,6 +185,7 @@ def _keep_pv_documents(machine: LoadedMachine, config: Config) -> None:
                 (kept / f"{name}.pvs.json").write_bytes(file.read_bytes())
     except OSError as error:
         raise DocumentError(f"{kept}: the PV documents cannot be kept: {error}") from error
+    share_pv_documents(config.store_place(), machine.document.name, kept)
 
 
 def pvs_of(machine: LoadedMachine, prefix: str) -> tuple[PvSpec, ...]:
@@ -198,7 +207,7 @@ def _stored(config: Config) -> Iterator[LoadedMachine]:
     for stored in _read_newest(place) if place.may_exist else ():
         if stored.name not in shipped_machines():
             document = parse_machine(json.dumps(stored.document), f"{place}: {KIND} {stored.name!r}")
-            yield LoadedMachine(document, f"store, revision {stored.revision}", _pv_folder(config, stored.name))
+            yield LoadedMachine(document, f"store, revision {stored.revision}", _fetched_folder(config, stored.name))
 
 
 def _read_newest(place: StorePlace) -> list[StoredDocument]:

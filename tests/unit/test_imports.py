@@ -1,6 +1,7 @@
 """Imports have a direction: no module imports itself, however long the way around."""
 
 import ast
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -66,3 +67,10 @@ def test_a_circle_is_found_wherever_the_import_stands(back: str) -> None:
 
 def test_a_package_and_its_module_are_a_circle_too() -> None:
     assert circle_of_texts(p="from p.a import A", p__a="from p import B")
+
+
+def test_nothing_loads_pymongo_before_a_store_in_mongodb_is_used() -> None:
+    texts = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+    at_once = re.compile(r"^(from|import) (pymongo|bson|gnomon\.db\.mongo_store)\b", re.MULTILINE)
+    assert [name for name, text in texts.items() if at_once.search(text)] == []
+    assert [name for name, text in texts.items() if "gnomon.db.mongo_store import" in text] == ["gnomon.db.store_place"]

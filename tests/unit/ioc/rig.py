@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from patience import PATIENCE_S
 
-from gnomon.db import sources
+from gnomon.db import StorePlace, sources
 from gnomon.db.machines import pv_document
 from gnomon.db.naming import Naming
 from gnomon.db.pvs import PvSpec

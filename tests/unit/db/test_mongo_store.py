@@ -1,0 +1,103 @@
+"""The store in MongoDB without a server: its errors, and what it does without pymongo. The contract: tests/system."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pymongo_errors = pytest.importorskip("pymongo.errors")
+
+from gnomon.db.mongo_address import MongoAddress, parse_mongo_address  # noqa: E402
+from gnomon.db.mongo_errors import is_duplicate, store_error  # noqa: E402
+from gnomon.db.mongo_store import MongoStore, open_client  # noqa: E402
+from gnomon.db.store import NEW, StoreError  # noqa: E402
+
+ADDRESS = MongoAddress("mongodb://", "db.example", "ring", "gnomon", password="s3cret")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (pymongo_errors.ServerSelectionTimeoutError("db.example:27017: refused, Timeout: 5s, Topology"),
+         "mongodb://gnomon@db.example/ring: no MongoDB server answers (db.example:27017: refused): is it running"),
+        (pymongo_errors.OperationFailure("Authentication failed.", 18),
+         "the server refuses user 'gnomon' (Authentication failed.): check the name, and the password in "),
+        (pymongo_errors.OperationFailure("not authorized on ring", 13), "needs the role readWrite on the database"),
+        (pymongo_errors.NetworkTimeout("timed out"), "was lost, or it took too long (timed out): try again"),
+        (pymongo_errors.DocumentTooLarge("17 MB"), "too large for MongoDB, which takes 16 MB (17 MB)"),
+        (pymongo_errors.ConfigurationError("Unknown option s3cret"), "cannot be used (Unknown option ***): check host"),
+        (pymongo_errors.OperationFailure("boom, full error: {...}", 1), "the document store failed: boom"),
+    ],
+)  # fmt: skip
+def test_errors_name_database_reason_and_remedy_without_the_password(error: Exception, told: str) -> None:
+    text = str(store_error(error, ADDRESS))
+    assert told in text
+    assert text.startswith("mongodb://gnomon@db.example/ring: ")
+    assert "s3cret" not in text
+    assert "full error" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "duplicate"),
+    [
+        (pymongo_errors.DuplicateKeyError("E11000", 11000), True),
+        (pymongo_errors.OperationFailure("E11000", 11000), True),
+        (pymongo_errors.BulkWriteError({"writeErrors": [{"code": 11000}]}), True),
+        (pymongo_errors.OperationFailure("UNIQUE constraint failed"), True),  # the substitute gives no code
+        (pymongo_errors.OperationFailure("not authorized", 13), False),
+    ],
+)
+def test_a_key_that_is_there_is_known_by_its_code(error: Exception, duplicate: bool) -> None:
+    assert is_duplicate(error) is duplicate
+
+
+async def test_a_server_that_is_not_there_is_named_in_time() -> None:
+    address = parse_mongo_address("mongodb://127.0.0.1:9/ring?serverSelectionTimeoutMS=50")
+    async with MongoStore(address) as store:
+        with pytest.raises(StoreError, match=r"^mongodb://127.0.0.1:9/ring: no MongoDB server answers \(127.*\): is"):
+            await store.get("machine", "demo")
+
+
+async def test_an_address_that_the_library_refuses_is_named() -> None:
+    with pytest.raises(StoreError, match=r"mongodb://h:99999/x: the address cannot be used .Port must be"):
+        open_client(parse_mongo_address("mongodb://h:99999/x"))
+
+
+async def test_the_password_goes_to_the_library_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr("pymongo.AsyncMongoClient", lambda uri, **options: seen.update(options, uri=uri))
+    open_client(ADDRESS)
+    assert seen["password"] == "s3cret"
+    assert seen["uri"] == "mongodb://gnomon@db.example/ring"
+    assert (seen["w"], seen["serverSelectionTimeoutMS"], seen["appname"]) == ("majority", 5000, "gnomon")
+
+
+async def test_a_check_can_put_the_server_out_of_reach() -> None:
+    def refuse() -> None:
+        raise StoreError("out of reach")
+
+    async with MongoStore(ADDRESS, check=refuse) as store:
+        with pytest.raises(StoreError, match="out of reach"):
+            await store.put("machine", "demo", {}, NEW)
+
+
+def test_without_pymongo_the_error_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['pymongo'] = None\n"
+        "from gnomon.db import StorePlace\n"
+        "from gnomon.db.store import StoreError\n"
+        "try: StorePlace.of('mongodb://h/x').open_blocking().list('machine')\n"
+        "except StoreError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "a store in MongoDB needs pymongo, which is in an extra: pip install 'gnomon[mongo]'\n"
+
+
+def test_a_store_in_a_file_does_not_load_pymongo() -> None:
+    code = (
+        "import sys; from gnomon.ioc.base.config import Config; "
+        "Config(store={'path': ':memory:'}).store_place().open_blocking().list('machine'); "
+        "print([n for n in ('pymongo', 'bson', 'gnomon.db.mongo_store') if n in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
