@@ -116,6 +116,12 @@ COMMANDS = (
     ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
     Entry(
+        "store",
+        MACHINES,
+        "List, show, put and copy the documents of a store: machines, snapshots, results, reference orbits.",
+        "store:app",
+    ),
+    Entry(
         "init",
         MACHINES,
         "Make a folder from a lattice file: machine, PV names, configuration, panels and systemd unit, ready to serve.",

@@ -14,6 +14,7 @@ from gnomon.lattice import GnomonError
 __all__ = [
     "NEW",
     "ConflictError",
+    "DamagedError",
     "Document",
     "Documents",
     "MachineStore",
@@ -44,6 +45,10 @@ class StoreError(GnomonError):
 
 class ConflictError(StoreError):
     """Somebody else put a revision in between, or the document exists already: get it again, then decide."""
+
+
+class DamagedError(StoreError):
+    """A revision whose content is not what was put: changed in place, or by a fault of the disk."""
 
 
 class NotFoundError(StoreError):
@@ -199,9 +204,9 @@ def check_named(kind: str, name: str) -> None:
         raise StoreError(f"a document needs a kind and a name, not {kind!r} and {name!r}")
 
 
-def damaged(kind: str, name: str, revision: int) -> StoreError:
+def damaged(kind: str, name: str, revision: int) -> DamagedError:
     """The same words for content that is not what was put, whatever the database."""
-    return StoreError(f"revision {revision} of {kind} '{name}' is damaged: its content does not match its digest")
+    return DamagedError(f"revision {revision} of {kind} '{name}' is damaged: its content does not match its digest")
 
 
 def adopting_conflict(new: Revision, latest: int) -> ConflictError:

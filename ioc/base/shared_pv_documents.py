@@ -30,15 +30,20 @@ def share_pv_documents(place: StorePlace, machine: str, folder: Path) -> None:
                     continue  # another server has just put it
 
 
-def fetch_pv_documents(place: StorePlace, machine: str, folder: Path) -> None:
-    """Write the PV documents of a machine from a shared store to a folder. Raises StoreError, DocumentError."""
+def fetch_pv_documents(place: StorePlace, machine: str | None, folder: Path) -> None:
+    """Write the PV documents of a machine from a shared store to a folder; of all machines (None), to one for each.
+
+    Raises StoreError, DocumentError.
+    """
     if place.folder is not None:
         return
     with place.open_blocking() as store:
         for known in store.list(KIND):
             of, _, name = known.name.partition("/")
-            if of == machine and name and name == Path(name).name:
-                _write(folder / f"{name}{SUFFIX}", store.get(KIND, known.name).document)
+            if machine not in (None, of) or not all(part and part == Path(part).name for part in (of, name)):
+                continue
+            where = folder / of if machine is None else folder
+            _write(where / f"{name}{SUFFIX}", store.get(KIND, known.name).document)
 
 
 def _read(file: Path) -> Document:

@@ -6,13 +6,18 @@ says what has been tried with which.
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import free_port
 from mongo_servers import emptied, own_database, server_of_environment, substitute_server
 
+from gnomon.db import DocumentFile, SqliteStore
 from gnomon.db.mongo_address import MongoAddress
 from gnomon.db.mongo_store import MongoStore
+from gnomon.db.store import NEW, StoreError
+from gnomon.db.store_copy import copy_store
 from unit.db.store_contract import StoreContract
 
 Stores = Callable[[], MongoStore]
@@ -47,3 +52,33 @@ class TestMongoStoreOverTheWireProtocol(StoreContract):
     async def stores(self, substitute: MongoAddress) -> AsyncIterator[Stores]:
         async with emptied(substitute) as address, AsyncExitStack() as stack:
             yield await stores_in(address, stack)
+
+
+async def test_a_store_is_copied_to_the_server_and_back(substitute: MongoAddress, tmp_path: Path) -> None:
+    with DocumentFile(tmp_path / "a.sqlite") as file:
+        for number in range(150):
+            file.put("result", f"orm-{number:05d}", {"b": number, "a": [1.0, -0.0]}, NEW)
+        for revision in range(3):
+            file.put("machine", "demo", {"version": revision}, revision)
+    async with emptied(substitute) as address, AsyncExitStack() as stack:
+        first, there, back = [
+            await stack.enter_async_context(store)
+            for store in (SqliteStore(tmp_path / "a.sqlite"), MongoStore(address), SqliteStore(tmp_path / "b.sqlite"))
+        ]
+        assert (await copy_store(first, there)).verified == 153
+        assert (await copy_store(first, there)).there == 153
+        assert (await copy_store(there, back)).copied == 153
+        for kind in ("machine", "result"):
+            assert await back.revisions(kind) == await first.revisions(kind)
+
+
+async def test_a_store_goes_on_when_its_server_was_away(tmp_path: Path) -> None:
+    port = free_port()
+    with substitute_server(tmp_path, port) as address:
+        store = MongoStore(replace(address, options=(("serverSelectionTimeoutMS", "300"),)))
+        await store.put("machine", "demo", {"version": 1}, NEW)
+    with pytest.raises(StoreError, match=rf"mongodb://127.0.0.1:{port}/test: (no MongoDB server|the connection)"):
+        await store.get("machine", "demo")
+    with substitute_server(tmp_path, port):
+        assert (await store.put("machine", "demo", {"version": 2}, 1)).revision == 2
+        await store.close()
