@@ -43,7 +43,7 @@ class MongoAddress:
         return str(self) + (f"?{urlencode(self.options, safe='/:,')}" if self.options else "")
 
     def uri(self) -> str:
-        """What the client library is given: without the password and without gnomon's own option."""
+        """The address that the client library is given: without the password and without gnomon's own option."""
         options = [pair for pair in self.options if pair[0] != FILE_OPTIONS[0]]
         return f"{self._servers()}/{quote(self.database)}" + (f"?{urlencode(options)}" if options else "")
 
