@@ -99,6 +99,7 @@ def put(
     file: Annotated[Path, typer.Argument(help="Machine document (JSON).")],
     store: Place = None,
     config: ConfigFile = None,
+    as_json: Json = False,
 ) -> None:
     """Put a machine document into the store, as the next revision. For example `gnomon store put ring.json`.
 
@@ -125,6 +126,9 @@ def put(
         return await documents.put("machine", machine.name, document, newest.revision)
 
     made = _run(next_revision, place)
+    if as_json:
+        print_json({"machine": machine.name, "revision": made.revision if made else None, "new": made is not None})
+        return
     say(f"{place}: machine {machine.name} " + (f"revision {made.revision}" if made else "has this content already"))
 
 

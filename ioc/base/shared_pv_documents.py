@@ -40,10 +40,15 @@ def fetch_pv_documents(place: StorePlace, machine: str | None, folder: Path) -> 
     with place.open_blocking() as store:
         for known in store.list(KIND):
             of, _, name = known.name.partition("/")
-            if machine not in (None, of) or not all(part and part == Path(part).name for part in (of, name)):
+            if machine not in (None, of) or not (_is_name(of) and _is_name(name)):
                 continue
             where = folder / of if machine is None else folder
             _write(where / f"{name}{SUFFIX}", store.get(KIND, known.name).document)
+
+
+def _is_name(part: str) -> bool:
+    """Tell whether a part of a document's name is the name of a file, which cannot lead to another folder."""
+    return part not in ("", ".", "..") and part == Path(part).name
 
 
 def _read(file: Path) -> Document:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from gnomon.ioc.base.clients_config import AccessConfig
 from gnomon.ioc.base.config import SHIPPED, Config, ConfigError, RecorderConfig, read_config
 
 
@@ -123,3 +124,11 @@ def test_a_key_counts_before_one_that_is_merged_into_its_section(tmp_path: Path)
     path.write_text("guard:\n  <<: {max_connections: 5}\n  max_connections: many\n")
     with pytest.raises(ConfigError, match=r"config\.yaml:3: guard\.max_connections: .*'many'"):
         read_config(path)
+
+
+def test_rules_of_access_name_groups_that_there_are() -> None:
+    assert AccessConfig().host_groups == {"loopback": ("127.0.0.0/8", "::1")}
+    with pytest.raises(ValueError, match="rule 1 names the unknown host group 'office'; known groups: loopback"):
+        AccessConfig.model_validate({"rules": [{"hosts": ["office"], "allow": "read"}]})
+    with pytest.raises(ValueError, match=r"host group 'office': .*; use IP addresses or networks"):
+        AccessConfig.model_validate({"host_groups": {"office": ["here"]}})
