@@ -61,10 +61,9 @@ async def test_a_store_is_copied_to_the_server_and_back(substitute: MongoAddress
         for revision in range(3):
             file.put("machine", "demo", {"version": revision}, revision)
     async with emptied(substitute) as address, AsyncExitStack() as stack:
-        first, there, back = [
-            await stack.enter_async_context(store)
-            for store in (SqliteStore(tmp_path / "a.sqlite"), MongoStore(address), SqliteStore(tmp_path / "b.sqlite"))
-        ]
+        first = await stack.enter_async_context(SqliteStore(tmp_path / "a.sqlite"))
+        there = await stack.enter_async_context(MongoStore(address))
+        back = await stack.enter_async_context(SqliteStore(tmp_path / "b.sqlite"))
         assert (await copy_store(first, there)).verified == 153
         assert (await copy_store(first, there)).there == 153
         assert (await copy_store(there, back)).copied == 153
