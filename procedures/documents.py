@@ -5,7 +5,6 @@ of its axes in the model's schema, from where files and tables take them. A unit
 document, as in `mm/{setting_unit}`.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,14 +18,18 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_serializer,
 )
 
+from gnomon.lattice.identifiers import Identifier, content_digest
 from gnomon.procedures.errors import ProcedureError
 
 __all__ = [
+    "PROPOSAL",
     "Data",
     "Floats",
     "Number",
@@ -140,6 +143,13 @@ class Outcome(Part):
         return np.nan if is_number else value
 
 
+#: Environment variable that names the proposal or shift to which new results belong.
+PROPOSAL = "GNOMON_PROPOSAL"
+
+#: Fields of the provenance that runs of version 0.1 did not have.
+LATER = ("proposal", "optics", "document", "sources")
+
+
 class Provenance(Part):
     """Origin of a run: which machine, in which state, measured by which versions."""
 
@@ -161,6 +171,16 @@ class Provenance(Part):
     started: str = Field(default="", description="UTC, ISO 8601")
     ended: str = ""
     versions: dict[str, str] = Field(default_factory=dict, description="versions of programs, by name")
+    proposal: str = Field(default="", description="the proposal or shift that it belongs to")
+    optics: str = Field(default="", description="name of the optics before the run; empty if the machine has one")
+    document: str = Field(default="", description="digest of the machine document")
+    sources: tuple[str, ...] = Field(default=(), description="identifiers of the results that it was made from")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out later fields that say nothing: a run from before them keeps its digest, and its identifier."""
+        told: dict[str, Any] = serialise(self)
+        return {name: value for name, value in told.items() if value or name not in LATER}
 
 
 class Run(Part):
@@ -186,7 +206,12 @@ class Run(Part):
     @property
     def digest(self) -> str:
         """SHA-256 of the document as JSON, 64 hex digits."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return content_digest(self.model_dump(mode="json", by_alias=True))
+
+    @property
+    def identifier(self) -> Identifier:
+        """The persistent identifier, of the whole content."""
+        return Identifier("result", self.digest)
 
 
 def quantities(part: Part) -> dict[str, Quantity]:

@@ -4,6 +4,7 @@ Its PVs are those of the PV document, as the devices' are: any server that has t
 """
 
 import getpass
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from gnomon.clients.machine_pvs import MachinePvs, find_machine_pvs
 from gnomon.clients.reading import Reading
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
-from gnomon.lattice import Key, Lattice, LatticeError, Ring
-from gnomon.procedures.documents import Provenance, now
+from gnomon.lattice import OPTICS, Key, Lattice, LatticeError, Ring
+from gnomon.procedures.documents import PROPOSAL, Provenance, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.propagator.studies import steering_supplies
@@ -38,7 +39,7 @@ class State:
     """The server's state: lattice, generation, last command in the journal; empty and 0 where it does not tell.
 
     `settings_id` is the id of the model's lattice at its setpoints: on a machine, `lattice_id` names readbacks, which
-    arrive later.
+    arrive later, and `optics` the name of its optics.
     """
 
     lattice_id: str = ""
@@ -46,6 +47,7 @@ class State:
     command: int = 0
     role: str = ""
     settings_id: str = ""
+    optics: str = ""
 
 
 @dataclass
@@ -141,14 +143,15 @@ class MachineSession:
 
     def state(self) -> State:
         """Read the server's state; of one that is not gnomon's, only the settings are known."""
-        settings_id = self.present_lattice().id
+        present = self.present_lattice()
+        settings_id, optics = present.id, optics_name(present)
         if not self.role:
-            return State(settings_id=settings_id)
+            return State(settings_id=settings_id, optics=optics)
         command = 0
         with suppress(ClientError, KeyError, TypeError, ValueError):
             command = int(self.client.call("dt:journal")["last"])
         lattice_id, generation = self._shown(sources.LATTICE_ID), self._shown(sources.MODEL_GENERATION)
-        return State(str(lattice_id or ""), int(generation or 0), command, self.role, settings_id)
+        return State(str(lattice_id or ""), int(generation or 0), command, self.role, settings_id, optics)
 
     def provenance(self, before: State, after: State, started: str) -> Provenance:
         """Describe a run."""
@@ -168,7 +171,18 @@ class MachineSession:
             started=started,
             ended=now(),
             versions=_versions(),
+            proposal=os.environ.get(PROPOSAL, ""),
+            optics=before.optics,
+            document=self.ring.digest,
         )
+
+
+def optics_name(lattice: Lattice) -> str:
+    """Return the name of a lattice's optics; empty if the machine has one alone."""
+    if OPTICS not in lattice.ring.properties:
+        return ""
+    names = lattice.ring.property_spec(*OPTICS).states
+    return names[int(lattice[OPTICS])] if names else ""
 
 
 def _number(reading: Reading, spec: PvSpec) -> float | None:

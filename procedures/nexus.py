@@ -5,6 +5,9 @@ holds the whole run, bit for bit. Needs h5py (`pip install 'gnomon[study]'`).
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import numpy as np
 from pydantic import ValidationError
 
 import gnomon
+from gnomon.lattice.hdf5_files import BoundsError, check_bounds, check_size
+from gnomon.lattice.identifiers import Identifier, parse_identifier
 from gnomon.procedures.documents import Part, Run, quantities
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.registry import find_procedure, typed
 
-__all__ = ["read_run", "require_h5py", "write_run"]
+__all__ = ["RunHead", "read_head", "read_run", "require_h5py", "write_run"]
 
 #: Parts of a run that are documents of the procedure, by their group.
 PARTS = ("data", "parameters", "outcome")
@@ -56,17 +61,21 @@ def write_run(run: Run, path: Path) -> None:
                 "start_time": told.started,
                 "end_time": told.ended,
                 "experiment_description": run.note,
+                "experiment_identifier": told.proposal,
             }
             for name, text in facts.items():
                 if text:
                     entry[name] = text
             entry["program_name"] = "gnomon"
             entry["program_name"].attrs["version"] = gnomon.__version__
+            if told.user:
+                _group(entry, "user", "NXuser")["name"] = told.user
             whole = run.model_dump(mode="json", by_alias=True, exclude=set(PARTS))
             source = _group(entry, "run", "NXcollection")
             source["document"] = json.dumps(whole, sort_keys=True)
+            source["identifier"] = str(run.identifier)
             for name, fact in told.model_dump(mode="json").items():
-                source[name] = json.dumps(fact, sort_keys=True) if isinstance(fact, dict) else fact
+                source[name] = json.dumps(fact, sort_keys=True) if isinstance(fact, dict | list) else fact
             for name, part in parts.items():
                 if isinstance(part, Part):
                     _write_part(entry, GROUPS[name], part)
@@ -80,17 +89,68 @@ def write_run(run: Run, path: Path) -> None:
 
 def read_run(path: Path) -> Run:
     """Read a run from its file. Raises ProcedureError if it is not one."""
+    with _opened(path) as entry:
+        whole = json.loads(entry["run/document"][()])
+        parts = {name: _read_part(entry[group]) if group in entry else None for name, group in GROUPS.items()}
+        return Run.model_validate({**whole, **parts})
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """A run without its arrays.
+
+    `document` lacks data, parameters and outcome; `names` are their texts, as names of devices. `identifier` is None in
+    a file from before there were identifiers.
+    """
+
+    document: dict[str, Any]
+    identifier: Identifier | None
+    names: tuple[str, ...]
+
+
+def read_head(path: Path) -> RunHead:
+    """Read what a run's file says without its arrays. Raises ProcedureError if it is not one."""
+    with _opened(path) as entry:
+        document = json.loads(entry["run/document"][()])
+        if not isinstance(document, dict):
+            raise ValueError("it is not an object")
+        stated = entry["run"].get("identifier")
+        identifier = None if stated is None else parse_identifier(stated.asstr()[()])
+        names: dict[str, None] = {}
+        for group in GROUPS.values():
+            if group in entry and "values" in entry[group]:
+                names |= dict.fromkeys(_texts(json.loads(entry[f"{group}/values"][()])))
+        return RunHead(document, identifier, tuple(names))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts of a JSON value that name something: those without a line break."""
+    if isinstance(value, str):
+        if value and "\n" not in value:
+            yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open the entry of a run's file; whatever is wrong with it there and then becomes a ProcedureError."""
     h5py = require_h5py()
     if path.exists() and not path.is_file():  # a pipe would be waited for without end
         raise ProcedureError(f"{path}: not a file of a run of gnomon: not a regular file")
     if not path.exists():
         raise ProcedureError(f"{path}: there is no such file; `gnomon results list` shows what there is")
     try:
+        check_size(path)
         with h5py.File(path, "r") as file:
-            entry = file["entry"]
-            whole = json.loads(entry["run/document"][()])
-            parts = {name: _read_part(entry[group]) if group in entry else None for name, group in GROUPS.items()}
-        return Run.model_validate({**whole, **parts})
+            check_bounds(file)
+            yield file["entry"]
+    except BoundsError as error:
+        raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}; remove it from the folder") from error
     except OSError as error:
         if isinstance(error, PermissionError):
             raise ProcedureError(f"{path}: it may not be read; check its permissions") from error
@@ -108,7 +168,7 @@ def read_run(path: Path) -> Run:
         raise ProcedureError(
             f"{path}: not a file of a run of gnomon of this version: {place}: {first['msg']}"
         ) from error
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ProcedureError(f"{path}: not a file of a run of gnomon: its document cannot be read: {error}") from error
 
 

@@ -19,10 +19,12 @@ from gnomon.procedures.nexus import read_run, write_run
 from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.procedures.registry import typed
 
-__all__ = ["Difference", "NotPublishedError", "Results", "compare", "fit_of", "new_name"]
+__all__ = ["STUDIES", "Difference", "NotPublishedError", "Results", "compare", "fit_of", "new_name"]
 
 #: Kind of the documents in the store.
 KIND = "result"
+#: Folder of kept studies within that of results.
+STUDIES = "studies"
 #: Arrays in the store's document have at most this many values; larger ones stand in the file alone.
 MAX_STORED = 500
 
@@ -67,6 +69,7 @@ class Results:
                 "file": str(path),
                 "sha256": sha256(path.read_bytes()).hexdigest(),
                 "digest": run.digest,
+                "identifier": str(run.identifier),
                 "parameters": _small(run.parameters),
                 "outcome": None if run.outcome is None else _small(run.outcome),
             }

@@ -65,7 +65,7 @@ def compare(
         show_beams(result, console)
         show_settings(result, console, None if every else MAX_LISTED)
 
-    run_study(study, show, plot_comparison, b, wanted)
+    run_study(study, show, plot_comparison, b, wanted, config)
 
 
 def show_beams(result: "StudyResult", console: "Console") -> None:

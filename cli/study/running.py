@@ -9,6 +9,7 @@ import typer
 
 from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.output import Json, print_json
+from gnomon.cli.results_folder import ResultsFolder, results_of
 from gnomon.lattice.text import printable
 
 if TYPE_CHECKING:
@@ -34,11 +35,20 @@ Last = Annotated[
 Cell = Annotated[int | None, typer.Option(min=1, help="Plot this cell of the ring, from 1 on.", show_default="all")]
 
 
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep the result in the folder of results, where `gnomon results find` finds it.")
+]
+Note = Annotated[str, typer.Option("--note", "-m", help="Note to keep with the result.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Options for the result: tables or JSON on the terminal, a file, a plot; a group for `with_options`."""
 
     output: Output = None
+    keep: Keep = False
+    note: Note = ""
+    results: ResultsFolder = None
     plot: Plot = None
     first: First = None
     last: Last = None
@@ -53,14 +63,20 @@ def run_study(
     draw: "Callable[[StudyResult, Frame], None]",
     choice: "LatticeChoice | KnownLattice",
     wanted: Wanted,
+    config: Path | None = None,
 ) -> None:
-    """Run a study with progress and write its files; wrong options are refused before the computation."""
+    """Run a study with progress and write its files; wrong options are refused before the computation.
+
+    `config` is the configuration file, where `choice` does not have it.
+    """
     from rich.console import Console
 
     from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
     from gnomon.propagator.studies import Frame, check_output, check_plot, window_of
 
     check_output(wanted.output)
+    if wanted.keep:
+        check_output(Path("kept.h5"))
     check_plot(wanted.plot)
     console = Console(emoji=False, highlight=False, stderr=wanted.json)
     known = find_lattice(choice) if isinstance(choice, LatticeChoice) else choice
@@ -74,11 +90,13 @@ def run_study(
         def say(what: str, done: int, total: int) -> None:
             progress.update(task, description=f"{lattice.ring.name}: {what}", completed=done, total=total)
 
-        result = study(lattice, known.origin, say)
+        result = _signed(study(lattice, known.origin, say), lattice, wanted.note)
     if not wanted.json:
         heading(console, lattice, known.origin)
         show(result, console)
     deliver(result, wanted, console)
+    if wanted.keep:
+        _keep(result, wanted, choice.config if isinstance(choice, LatticeChoice) else config, console)
     if wanted.plot is not None:
         with console.status("plotting"):
             draw(result, Frame(wanted.plot, lattice, wanted.dark, *window))
@@ -111,7 +129,7 @@ def cell(text: str) -> str:
 
 
 def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
-    """Print a result as JSON if that is wanted, and write its file."""
+    """Print a result as JSON if that is wanted, and write its files."""
     from gnomon.propagator.studies import result_document, write_result
 
     if wanted.json:
@@ -119,3 +137,28 @@ def deliver(result: "StudyResult", wanted: Wanted, console: "Console") -> None:
     if wanted.output is not None:
         write_result(result, wanted.output)
         console.print(f"written: {printable(str(wanted.output))}", markup=False, soft_wrap=True)
+
+
+def _keep(result: "StudyResult", wanted: Wanted, config: Path | None, console: "Console") -> None:
+    """Write a result into the folder of results."""
+    from gnomon.procedures.results import STUDIES, new_name
+    from gnomon.propagator.studies import result_document, write_result
+
+    folder = results_of(wanted.results, config).folder / STUDIES
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{new_name(f'study-{result.study}')}.h5"
+    write_result(result, path, new=True)
+    identifier = result_document(result)["identifier"]
+    console.print(f"kept: {printable(path.stem)}, {identifier}", markup=False, soft_wrap=True)
+
+
+def _signed(result: "StudyResult", lattice: "Lattice", note: str) -> "StudyResult":
+    """Add who makes a result, and when."""
+    import os
+
+    from gnomon.ioc.base.snapshot_store import signature
+    from gnomon.procedures.documents import PROPOSAL, now
+    from gnomon.propagator.studies import signed
+
+    user, proposal = signature().user, os.environ.get(PROPOSAL, "")
+    return signed(result, lattice, user=user, made=now(), note=note, proposal=proposal)

@@ -25,7 +25,10 @@ from gnomon.propagator.studies.result_files import (
     StudyResult,
     check_output,
     check_plot,
+    read_study,
+    read_study_head,
     result_document,
+    signed,
     write_result,
 )
 from gnomon.propagator.studies.study_parts import Say
@@ -69,8 +72,11 @@ __all__ = [
     "plot_review_setpoints",
     "plot_review_tunes",
     "plot_tune",
+    "read_study",
+    "read_study_head",
     "result_document",
     "settings_of",
+    "signed",
     "steering_supplies",
     "study_comparison",
     "study_kernels_are_cached",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import GnomonError
+from gnomon._version import __version__
+from gnomon.lattice import OPTICS, GnomonError, Lattice
+from gnomon.lattice.files import read_bounded
+from gnomon.lattice.hdf5_files import check_bounds, check_size
+from gnomon.lattice.identifiers import Identifier, content_digest
 
 JSON, HDF5 = (".json",), (".h5", ".hdf5")
 
@@ -69,20 +73,41 @@ def require(library: str, what: str) -> None:
         raise StudyError(f"{what} needs {library}, which is not installed; pip install 'gnomon[study]'")
 
 
-def write_result(result: StudyResult, path: Path) -> None:
-    """Write a result; NaN becomes null in JSON. Raises StudyError if the file cannot be written."""
+def signed(
+    result: StudyResult, lattice: Lattice, *, user: str, made: str, note: str = "", proposal: str = ""
+) -> StudyResult:
+    """Add who made a result, when and of which machine document; empty texts are left out.
+
+    `made` is the time, UTC, ISO 8601.
+    """
+    ring = lattice.ring
+    optics = ring.property_spec(*OPTICS).states if OPTICS in ring.properties else ()
+    told = {
+        "machine document": ring.digest,
+        "optics": optics[int(lattice[OPTICS])] if optics else "",
+        "user": user,
+        "made": made,
+        "note": note,
+        "proposal": proposal,
+    }
+    return replace(result, facts={**result.facts, **{name: text for name, text in told.items() if text}})
+
+
+def write_result(result: StudyResult, path: Path, *, new: bool = False) -> None:
+    """Write a result; NaN becomes null in JSON; with `new`, not over a file. Raises StudyError if it can't be."""
     try:
         if path.suffix in HDF5:
-            _write_hdf5(result, path)
+            _write_hdf5(result, path, "x" if new else "w")
         else:
-            path.write_text(json.dumps(result_document(result), indent=1, allow_nan=False) + "\n")
+            with path.open("x" if new else "w", encoding="utf-8") as file:
+                file.write(json.dumps(result_document(result), indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise StudyError(f"{path}: can't be written: {error}") from error
 
 
 def result_document(result: StudyResult) -> dict[str, Any]:
-    """Make a result's JSON document; NaN becomes null."""
-    return {
+    """Make a result's JSON document; NaN becomes null. Its identifier is that of everything else."""
+    document = {
         "study": result.study,
         **result.facts,
         "names": {axis: list(names) for axis, names in result.names.items()},
@@ -91,6 +116,42 @@ def result_document(result: StudyResult) -> dict[str, Any]:
             for name, q in result.quantities.items()
         },
     }
+    return {**document, "identifier": str(Identifier("study", content_digest(document)))}
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """Read the document of a study's result from its file, JSON or HDF5; older ones get their identifier.
+
+    Raises StudyError with the file and the reason, also if the content does not have its identifier.
+    """
+    document = _read_document(path, arrays=True)
+    found = Identifier("study", content_digest({k: v for k, v in document.items() if k != "identifier"}))
+    if document.setdefault("identifier", str(found)) != str(found):
+        raise StudyError(f"{path}: its content does not have its identifier: it was changed; take it from a backup")
+    return document
+
+
+def read_study_head(path: Path) -> dict[str, Any]:
+    """Read a study's document without its arrays; an older file is read as a whole. Raises StudyError."""
+    head = _read_document(path, arrays=path.suffix not in HDF5)
+    return head if "identifier" in head else read_study(path)
+
+
+def _read_document(path: Path, *, arrays: bool) -> dict[str, Any]:
+    try:
+        check_size(path)
+        if path.suffix in HDF5:
+            require("h5py", f"reading {path.name}")
+            document = _read_hdf5(path, arrays=arrays)
+        else:
+            document = json.loads(read_bounded(path))
+        if not isinstance(document, dict) or not isinstance(document.get("study"), str):
+            raise StudyError(f"{path}: not a result of a study of gnomon; remove it from the folder")
+        return document
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StudyError(
+            f"{path}: not a result of a study of gnomon, or damaged: {error}; take it from a backup, or remove it"
+        ) from error
 
 
 def _plain(data: NDArray[Any]) -> Any:
@@ -99,16 +160,86 @@ def _plain(data: NDArray[Any]) -> Any:
     return plain.tolist()
 
 
-def _write_hdf5(result: StudyResult, path: Path) -> None:
+def _write_hdf5(result: StudyResult, path: Path, mode: str) -> None:
+    """Write by NeXus conventions: an NXentry with names and quantities, and the identifier of the content."""
     import h5py
 
-    with h5py.File(path, "w") as file:
-        file.attrs["study"] = result.study
-        for name, fact in result.facts.items():
-            file.attrs[name] = fact
+    facts = result.facts
+    with h5py.File(path, mode) as file:
+        file.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": "gnomon", "study": result.study})
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["title"] = f"study {result.study} of {facts.get('machine', 'a machine')}"
+        entry["program_name"] = "gnomon"
+        entry["program_name"].attrs["version"] = __version__
+        for name, fact in (("start_time", "made"), ("experiment_description", "note")):
+            if fact in facts:
+                entry[name] = facts[fact]
+        if "proposal" in facts:
+            entry["experiment_identifier"] = facts["proposal"]
+        if "user" in facts:
+            entry.create_group("user").attrs["NX_class"] = "NXuser"
+            entry["user/name"] = facts["user"]
+        told = entry.create_group("study")
+        told.attrs["NX_class"] = "NXcollection"
+        told["identifier"] = result_document(result)["identifier"]
+        told["document"] = json.dumps({"study": result.study, **facts}, sort_keys=True)
+        for place in ("names", "quantities"):
+            entry.create_group(place).attrs["NX_class"] = "NXcollection"
         for axis, names in result.names.items():
-            file.create_dataset(f"names/{axis}", data=list(names), dtype=h5py.string_dtype())
+            entry["names"].create_dataset(axis, data=list(names), dtype=h5py.string_dtype())
         for name, quantity in result.quantities.items():
-            dataset = file.create_dataset(f"quantities/{name}", data=quantity.data)
-            dataset.attrs["unit"] = quantity.unit
-            dataset.attrs["axes"] = list(quantity.axes)
+            dataset = entry["quantities"].create_dataset(name, data=quantity.data)
+            dataset.attrs["units"] = quantity.unit
+            dataset.attrs["axes_names"] = list(quantity.axes)
+        _write_plot(entry, result)
+
+
+def _write_plot(entry: Any, result: StudyResult) -> None:
+    """Link the first array of numbers as the default plot, over numbers that count along its axes."""
+    first = next((n for n, q in result.quantities.items() if q.data.ndim and q.data.size and q.data.dtype.kind == "f"), "")
+    if not first:
+        return
+    quantity = result.quantities[first]
+    plot = entry.create_group("plot")
+    plot.attrs.update({"NX_class": "NXdata", "signal": "data"})
+    plot["data"] = entry["quantities"][first]
+    plot["title"] = first
+    axes = []
+    for dimension, size in enumerate(quantity.data.shape):
+        name = f"number_{dimension + 1}"
+        plot[name] = np.arange(1, size + 1)
+        along = quantity.axes[dimension] if dimension < len(quantity.axes) else "axis"
+        plot[name].attrs.update({"units": "", "long_name": f"number along {along}"})
+        plot.attrs[f"{name}_indices"] = dimension
+        axes.append(name)
+    plot.attrs["axes"] = axes
+    entry.attrs["default"] = "plot"
+
+
+def _read_hdf5(path: Path, *, arrays: bool) -> dict[str, Any]:
+    """Read a study's file, also one of version 0.1, in which all stood at the root and a unit was called `unit`."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        check_bounds(file)
+        new = "entry" in file
+        if new:
+            told = file["entry/study"]
+            document = json.loads(told["document"][()])
+            document["identifier"] = told["identifier"].asstr()[()]
+        else:
+            document = {name: str(value) for name, value in file.attrs.items()}
+        root = file["entry"] if new else file
+        document["names"] = {axis: item.asstr()[()].tolist() for axis, item in root.get("names", {}).items()}
+        if arrays:
+            unit, axes = ("units", "axes_names") if new else ("unit", "axes")
+            document["quantities"] = {
+                name: {
+                    "unit": str(item.attrs[unit]),
+                    "axes": [str(axis) for axis in item.attrs[axes]],
+                    "data": _plain(np.asarray(item[()])),
+                }
+                for name, item in root["quantities"].items()
+            }
+        return document

@@ -87,10 +87,10 @@ def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
     response = orbit_response(Propagator(ring), ring.nominal, hold="frequency")
     with h5py.File(output) as file:
         assert file.attrs["study"] == "orm"
-        data = file["quantities/x, frequency held"]
+        data = file["entry/quantities/x, frequency held"]
         assert np.allclose(data[()], response.x, rtol=0.0, atol=1e-9)
-        assert data.attrs["unit"] == "m/rad"
-        assert tuple(file["names/corrector"].asstr()[()]) == response.names
+        assert data.attrs["units"] == "m/rad"
+        assert tuple(file["entry/names/corrector"].asstr()[()]) == response.names
     assert drawn(plot)
 
 
