@@ -111,7 +111,7 @@ COMMANDS = (
     Entry(
         "results",
         MEASURE,
-        "List, show, compare, export and serve results of measurements and corrections.",
+        "List, find, show, compare, export and serve results of measurements and corrections.",
         "results:app",
     ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),

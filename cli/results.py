@@ -1,20 +1,40 @@
-"""`gnomon results`: what was measured, shown, compared and exported."""
+"""`gnomon results`: what was measured, found, shown, compared and exported."""
 
 from pathlib import Path
 from shutil import copyfile
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.catalogue_options import (
+    COLUMNS,
+    make_query,
+    open_catalogue,
+    row_of,
+    show_entry,
+    tell_unread,
+)
+from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile
 from gnomon.cli.output import Json, print_json, print_table, say
 from gnomon.cli.results_folder import ResultsFolder, know_procedure, results_of, show_lines
 
+if TYPE_CHECKING:
+    from gnomon.lattice.identifiers import Identifier
+    from gnomon.procedures.documents import Run
+    from gnomon.procedures.summaries import Line
+    from gnomon.services.catalogue import CatalogueQuery
+
 app = typer.Typer(
-    no_args_is_help=True, help="List, show, compare, export and serve results of measurements and corrections."
+    no_args_is_help=True, help="List, find, show, compare, export and serve results of measurements and corrections."
 )
 
-Name = Annotated[str, typer.Argument(help="Name of a result, its file, or a procedure for its newest result.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="Name or identifier of a result, its first digits, its file, or a procedure for its newest result."
+    ),
+]
 
 
 @app.command("list")
@@ -41,6 +61,39 @@ def list_(results: ResultsFolder = None, config: ConfigFile = None, as_json: Jso
 
 
 @app.command()
+@with_options("query", make_query)
+def find(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORDS]...", help="Words or their beginnings, which must all occur.", show_default=False
+        ),
+    ] = None,
+    *,
+    query: "CatalogueQuery",
+    again: Annotated[bool, typer.Option("--rebuild", help="Make the index again from the files first.")] = False,
+    results: ResultsFolder = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Find results, studies, recordings, snapshots and calibrations by words and fields, the newest first.
+
+    For example `gnomon results find chromaticity --machine mls --since 30d`. Words are looked for in names, notes, users,
+    tags, names of devices and PVs. `gnomon results show ID` shows what was found; the first digits are enough.
+    """
+    from dataclasses import replace
+
+    with open_catalogue(results, config, again=again) as catalogue:
+        asked = replace(query, words=" ".join(words or ()), count=query.count + 1)
+        found = catalogue.find(asked)
+        rows = [row_of(entry) for entry in found[: query.count]]
+        print_table(rows, COLUMNS, as_json=as_json, empty="nothing was found; without words and options all is listed")
+        if len(found) > query.count and not as_json:
+            say(f"and more; show them with --count {10 * query.count}, or give more words", err=True)
+        tell_unread(catalogue)
+
+
+@app.command()
 def show(
     name: Name,
     again: Annotated[bool, typer.Option("--again", help="Analyse the raw data again, and compare.")] = False,
@@ -50,12 +103,15 @@ def show(
 ) -> None:
     """Show a result: where it comes from, and its outcome. For example `gnomon results show orm --again`.
 
-    The exit code is 1 if --again gives another outcome.
+    Of a study, recording, snapshot or calibration with this identifier, it shows where it comes from. The exit code is
+    1 if --again gives another outcome.
     """
     from gnomon.procedures.registry import reanalyse, typed
     from gnomon.procedures.summaries import Line, summarise
 
-    run = results_of(results, config).load(name)
+    run = _load(name, results, config, as_json=as_json)
+    if run is None:
+        return
     know_procedure(run.procedure, config)
     told = run.provenance
     same = None
@@ -63,16 +119,21 @@ def show(
         outcome = typed(run)[2] if run.outcome is not None else None
         same = outcome is not None and reanalyse(run).model_dump_json() == outcome.model_dump_json()
     if as_json:
-        print_json(run.model_dump(mode="json", by_alias=True) | ({} if same is None else {"same again": same}))
+        shown = {"identifier": str(run.identifier)} | ({} if same is None else {"same again": same})
+        print_json(run.model_dump(mode="json", by_alias=True) | shown)
     else:
         show_lines(
             [
                 Line("result", f"{run.name}, {run.status}" + (f": {run.reason}" if run.reason else "")),
+                Line("identifier", str(run.identifier)),
+                *_annotated(results_of(results, config).folder, run.identifier),
                 Line("measured", f"{told.started} to {told.ended}, by {told.user}"),
                 Line("machine", f"{told.machine} at {told.prefix!r}, {told.role or 'no role'}, over {told.protocol}"),
                 Line("lattice", f"{told.lattice_id}, generation {told.generation}; after it {told.lattice_id_after}"),
                 Line("commands", f"{told.first_command + 1} to {told.last_command} of the journal"),
                 Line("versions", ", ".join(f"{program} {number}" for program, number in told.versions.items())),
+                *([Line("proposal", told.proposal)] if told.proposal else []),
+                *([Line("made from", ", ".join(told.sources))] if told.sources else []),
                 *([Line("note", run.note)] if run.note else []),
                 *summarise(run),
             ]
@@ -81,6 +142,45 @@ def show(
             say("analysed again: the same outcome, bit for bit" if same else "analysed again: another outcome")
     if same is False:
         raise typer.Exit(1)
+
+
+def _load(name: str, results: Path | None, config: Path | None, *, as_json: bool = False) -> "Run | None":
+    """Load a result by name, file or identifier; of anything else with that identifier, show its entry: None."""
+    from gnomon.lattice.identifiers import parse_identifier
+    from gnomon.procedures.nexus import read_run
+
+    folder = results_of(results, config)
+    if parse_identifier(name) is None or name in folder.names():
+        return folder.load(name)
+    with open_catalogue(results, config) as catalogue:
+        entry = catalogue.resolve(name)
+    if entry.kind == "result":
+        return read_run(Path(entry.file))
+    if as_json:
+        print_json(entry.model_dump(mode="json"))
+    else:
+        show_entry(entry)
+    return None
+
+
+def _result(name: str, results: Path | None, config: Path | None) -> "Run":
+    """Load a result by name, file or identifier. Raises ProcedureError for something else with that identifier."""
+    from gnomon.procedures.errors import ProcedureError
+
+    run = _load(name, results, config)
+    if run is None:
+        raise ProcedureError(f"{name} is not a result")
+    return run
+
+
+def _annotated(folder: Path, identifier: "Identifier") -> "list[Line]":
+    """Return lines with what was said about a result after it was made."""
+    from gnomon.procedures.summaries import Line
+    from gnomon.services.catalogue import read_annotation
+
+    told = read_annotation(folder, identifier)
+    lines = {"DOI": told.doi, "tags": ", ".join(told.tags), "proposal": told.proposal}
+    return [Line(name, text) for name, text in lines.items() if text]
 
 
 @app.command()
@@ -94,8 +194,7 @@ def compare(
     """Compare the outcomes of two results of one procedure, array by array, also in their standard deviations."""
     from gnomon.procedures.results import compare as differences
 
-    folder = results_of(results, config)
-    runs = folder.load(first), folder.load(second)
+    runs = _result(first, results, config), _result(second, results, config)
     know_procedure(runs[0].procedure, config)
     rows = [
         {
@@ -126,7 +225,7 @@ def export(
 ) -> None:
     """Write a result to a file. For example `gnomon results export orm orm.json`."""
     folder = results_of(results, config)
-    run = folder.load(name)
+    run = _result(name, results, config)
     know_procedure(run.procedure, config)
     if file.exists():
         raise typer.BadParameter(f"{file} exists; choose another name", param_hint="FILE")

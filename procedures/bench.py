@@ -3,8 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +19,7 @@ from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.one_at_a_time import only_one
+from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.procedures.results import Results, fit_of
 
 if TYPE_CHECKING:
@@ -55,9 +55,22 @@ class Bench:
         "--without-bounds (in Python without_bounds=True)"
     )
     without_bounds: bool = False
+    #: Identifiers of the stored results that the present procedure has used.
+    used: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.session.load_fit = partial(fit_of, self.results)
+        self.session.load_fit = self._load_fit
+
+    def _load_fit(self, name: str) -> tuple[str, OpticsFitOutcome]:
+        """Load a stored fit of the optics, and note that it is used."""
+        found = fit_of(self.results, name)
+        self.used.append(str(self.results.load(found[0]).identifier))
+        return found
+
+    def with_sources(self, run: Run) -> Run:
+        """Add to a run's provenance the stored results that it was made from."""
+        told = run.provenance.model_copy(update={"sources": tuple(dict.fromkeys(self.used))})
+        return run.model_copy(update={"provenance": told})
 
     def only_one(self, what: str) -> AbstractContextManager[None]:
         """Hold the lock of the machine's prefix for a procedure. Raises BusyError that names who has it."""
@@ -96,6 +109,7 @@ class Bench:
         run = self.results.load(name)
         if run.procedure != procedure or run.outcome is None:
             raise ProcedureError(f"{run.name} is not a finished result of {procedure}")
+        self.used.append(str(run.identifier))
         return run, run.outcome
 
     def check_may_act(self) -> None:

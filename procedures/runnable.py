@@ -140,6 +140,7 @@ def run_procedure(runnable: Runnable, bench: Bench, options: ProcedureOptions, w
     from gnomon.procedures.nexus import require_h5py
 
     require_h5py()
+    bench.used.clear()
     watcher.phase("preparing")
     if runnable.kind == "analysis":  # which sets nothing, and reads no beam
         return _published(bench.results, runnable.run(bench, options, watcher))
@@ -171,6 +172,7 @@ def measurement(name: str, title: str, kind: Kind, options: type[ProcedureOption
         pending = prepare(bench.session, devices, options, recording)
         watcher.phase("measuring")
         found, failure = carry_out(pending, watcher.document, watcher.interrupted)
+        found = bench.with_sources(found)
         return Finished(((found, bench.results.save(found)),), failure=failure)
 
     return Runnable(name, title, kind, options, run, prepare)
@@ -193,6 +195,8 @@ def _optics_fit(bench: Bench, options: OpticsFitOptions, watcher: Watcher) -> Fi
     watcher.phase("computing")
     run = fit_optics(present, model, *measured, options.note, by_supply=options.by_supply, gradient=options.gradient)
     run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
+    bench.used.extend(str(each.identifier) for each in measured if each is not None)
+    run = bench.with_sources(run)
     return Finished(((run, results.save(run)),))
 
 
@@ -236,7 +240,7 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
         if not (options.apply and proposal.settings):
             told = session.provenance(before, before, started)
             reason = "nothing is left to set" if options.apply else "proposed; nothing was set"
-            proposals.append(run.model_copy(update={"provenance": told, "reason": reason}))
+            proposals.append(bench.with_sources(run.model_copy(update={"provenance": told, "reason": reason})))
             break
         watcher.phase("applying", f"{len(proposal.settings)} settings")
         try:
@@ -250,9 +254,11 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
                 failure = _later_failure(step, failure, applied)
             told = session.provenance(before, session.state(), started)
             run = run.model_copy(update={"provenance": told, "status": "failed", "reason": f"{failure}"})
+            run = bench.with_sources(run)
             return Finished((*runs, (run, bench.results.save(run))), tuple(proposals), failure, applied)
         applied += made.done
         run = run.model_copy(update={"provenance": session.provenance(before, session.state(), started)})
+        run = bench.with_sources(run)
         runs.append((run, bench.results.save(run)))
         watcher.applied(step, made, *runs[-1])
     return Finished(tuple(runs), tuple(proposals), applied=applied)

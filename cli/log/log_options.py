@@ -91,8 +91,8 @@ def make_filter(
             f"{shorten(outcome)} is not an outcome; use one of {', '.join(Outcome)}", param_hint="--outcome"
         )
     return Filter(
-        since_ns=_moment(since, "--since"),
-        until_ns=_moment(until, "--until"),
+        since_ns=parse_time(since, "--since"),
+        until_ns=parse_time(until, "--until"),
         first=first,
         last=to,
         pv=pv,
@@ -192,11 +192,11 @@ def _state_names(run: "Run") -> "StateNames | None":
         return None
 
 
-def _moment(text: str | None, option: str) -> int | None:
+def parse_time(text: str | None, option: str) -> int | None:
     """Convert an age or an ISO time to a time [ns since 1970]."""
     from gnomon.clients.points_in_time import NotATimeError, parse_moment
 
     try:
-        return None if text is None else parse_moment(text)
+        return None if text is None else parseparse_time(text)
     except NotATimeError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
