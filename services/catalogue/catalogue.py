@@ -10,7 +10,7 @@ from typing import Self
 from gnomon.lattice import GnomonError
 from gnomon.lattice.identifiers import KINDS, parse_identifier
 from gnomon.services.catalogue import annotations
-from gnomon.services.catalogue.annotations import read_annotation
+from gnomon.services.catalogue.annotations import Annotation, read_annotation
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, Unread
 from gnomon.services.catalogue.catalogue_index import CatalogueIndex, Row, delete_index
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
@@ -138,8 +138,25 @@ class Catalogue:
             if (identifier := annotations.identifier_of_file(name)) is not None:
                 for source, key in self._index.keys_of(identifier):
                     stale.setdefault(source, set()).add(key)
-        self._index.change("annotations", state=json.dumps(found))
+        unread = [
+            (name, found.get(name, ""), Unread(file=str(folder / name), reason=reason))
+            for name in found
+            if (reason := self._fault_of_annotation(name))
+        ]
+        gone = self._index.known_unread("annotations")
+        self._index.change("annotations", gone, unread=unread, state=json.dumps(found))
         return {source: frozenset(keys) for source, keys in stale.items()}
+
+    def _fault_of_annotation(self, name: str) -> str:
+        """Say why an annotation cannot be read; empty if it can. What it is about is found all the same."""
+        identifier = annotations.identifier_of_file(name)
+        if identifier is None:
+            return "its name is not that of an annotation; remove it"
+        try:
+            read_annotation(self.places.results, identifier)
+        except CatalogueError as error:
+            return str(error)
+        return ""
 
     def _update(self, source: Source, state: str | None, stale: frozenset[str]) -> None:
         listed = source.list()
@@ -170,10 +187,13 @@ class Catalogue:
             identifier = parse_identifier(found.entry.identifier)
             if identifier is None:
                 raise CatalogueError(f"{found.entry.identifier!r} is not an identifier")
-            told = read_annotation(self.places.results, identifier)
         except (GnomonError, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
             failed.append((key, stamp, Unread(file=source.file_of(key), reason=str(error) or type(error).__name__)))
             return
+        try:
+            told = read_annotation(self.places.results, identifier)
+        except CatalogueError:  # which is told of the annotation itself
+            told = Annotation(identifier=str(identifier))
         more = {"doi": told.doi, "tags": told.tags} | ({"proposal": told.proposal} if told.proposal else {})
         found = replace(found, entry=found.entry.model_copy(update=more))
         rows.append((source.name, key, listed[key], found.current, found.entry, words_of(found)))
