@@ -78,8 +78,8 @@ def find(
 ) -> None:
     """Find results, studies, recordings, snapshots and calibrations by words and fields, the newest first.
 
-    For example `gnomon results find chromaticity --machine mls --since 30d`. Words are looked for in names, notes, users,
-    tags, names of devices and PVs. `gnomon results show ID` shows what was found; the first digits are enough.
+    For example `gnomon results find chromaticity --machine mls --since 30d`. Words are looked for in names, notes,
+    users, tags, names of devices and PVs. `gnomon results show ID` shows what was found; the first digits are enough.
     """
     from dataclasses import replace
 

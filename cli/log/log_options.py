@@ -197,6 +197,6 @@ def parse_time(text: str | None, option: str) -> int | None:
     from gnomon.clients.points_in_time import NotATimeError, parse_moment
 
     try:
-        return None if text is None else parseparse_time(text)
+        return None if text is None else parse_moment(text)
     except NotATimeError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error

@@ -144,8 +144,8 @@ def _read_document(path: Path, *, arrays: bool) -> dict[str, Any]:
             require("h5py", f"reading {path.name}")
             document = _read_hdf5(path, arrays=arrays)
         else:
-            document = json.loads(read_bounded(path))
-        if not isinstance(document, dict) or not isinstance(document.get("study"), str):
+            document = dict(json.loads(read_bounded(path)))
+        if not isinstance(document.get("study"), str):
             raise StudyError(f"{path}: not a result of a study of gnomon; remove it from the folder")
         return document
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -166,7 +166,7 @@ def _write_hdf5(result: StudyResult, path: Path, mode: str) -> None:
 
     facts = result.facts
     with h5py.File(path, mode) as file:
-        file.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": "gnomon", "study": result.study})
+        file.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": "gnomon"})
         entry = file.create_group("entry")
         entry.attrs["NX_class"] = "NXentry"
         entry["title"] = f"study {result.study} of {facts.get('machine', 'a machine')}"
@@ -182,6 +182,7 @@ def _write_hdf5(result: StudyResult, path: Path, mode: str) -> None:
             entry["user/name"] = facts["user"]
         told = entry.create_group("study")
         told.attrs["NX_class"] = "NXcollection"
+        told["name"] = result.study
         told["identifier"] = result_document(result)["identifier"]
         told["document"] = json.dumps({"study": result.study, **facts}, sort_keys=True)
         for place in ("names", "quantities"):
@@ -197,7 +198,9 @@ def _write_hdf5(result: StudyResult, path: Path, mode: str) -> None:
 
 def _write_plot(entry: Any, result: StudyResult) -> None:
     """Link the first array of numbers as the default plot, over numbers that count along its axes."""
-    first = next((n for n, q in result.quantities.items() if q.data.ndim and q.data.size and q.data.dtype.kind == "f"), "")
+    first = next(
+        (n for n, q in result.quantities.items() if q.data.ndim and q.data.size and q.data.dtype.kind == "f"), ""
+    )
     if not first:
         return
     quantity = result.quantities[first]
@@ -226,7 +229,7 @@ def _read_hdf5(path: Path, *, arrays: bool) -> dict[str, Any]:
         new = "entry" in file
         if new:
             told = file["entry/study"]
-            document = json.loads(told["document"][()])
+            document: dict[str, Any] = dict(json.loads(told["document"][()]))
             document["identifier"] = told["identifier"].asstr()[()]
         else:
             document = {name: str(value) for name, value in file.attrs.items()}

@@ -1,6 +1,5 @@
 """The index of the catalogue: a file of SQLite with full text search, which can be made again from the files."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -11,11 +11,14 @@ import typer
 from gnomon.cli import applying, results_folder
 from gnomon.cli.connection import Connection
 from gnomon.clients.server_choice import Target
-from gnomon.ioc.base.config import ConfigError
+from gnomon.ioc.base import snapshot_store
+from gnomon.ioc.base.config import ConfigError, read_config
+from gnomon.lattice import GnomonError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from unit.cli import commands
 from unit.procedures.test_results import orm_run
+from unit.services.catalogue.kept_things import snapshot
 
 FIRST, SECOND = "orm-20261127T100000.000", "orm-20261127T110000.000"
 
@@ -115,3 +118,55 @@ def test_serve_without_tiled_names_the_extra(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr("gnomon.procedures.tiled_catalogue.find_spec", lambda name: None)
     with pytest.raises(ProcedureError, match=r"pip install 'gnomon\[tiled\]'"):
         commands.gnomon("results", "serve", "--results", folder)
+
+
+@pytest.fixture
+def at_home(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration whose results are those of `folder`."""
+    monkeypatch.setenv("GNOMON_RECORDINGS", str(tmp_path / "recordings"))
+    monkeypatch.setenv("GNOMON_CALIBRATIONS", str(tmp_path / "calibrations"))
+    config = tmp_path / "config.yaml"
+    config.write_text(f"store: {{path: {tmp_path / 'documents.sqlite'}}}\n")
+    return config
+
+
+def test_find_has_a_table_and_json_and_names_what_it_leaves_out(folder: Path, at_home: Path) -> None:
+    (folder / "broken.h5").write_bytes(b"nothing")
+    found = commands.gnomon("results", "find", "orm", "note", "--machine", "bessy2", "--config", at_home)
+    lines = found.stdout.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [SECOND, FIRST]
+    assert "broken.h5: not a file of a run of gnomon" in found.stderr
+    told = json.loads(commands.gnomon("results", "find", "--json", "--config", at_home, "-n", "1").stdout)
+    assert (told[0]["name"], told[0]["kind"], told[0]["procedure"]) == (SECOND, "result", "orm")
+    assert "nothing was found" in commands.gnomon("results", "find", "quince", "--config", at_home).stdout
+    more = commands.gnomon("results", "find", "--config", at_home, "-n", "1")
+    assert "--count 10" in more.stderr
+    assert commands.gnomon("results", "find", "--rebuild", "--since", "1h", "--config", at_home).exit_code == 0
+    wrong = commands.gnomon("results", "find", "--kind", "recodring", "--config", at_home)
+    assert "near names: recording" in wrong.output
+    assert commands.gnomon("results", "find", "--since", "then", "--config", at_home).exit_code == 2
+
+
+def test_show_takes_an_identifier_and_its_first_digits(folder: Path, at_home: Path) -> None:
+    whole = str(orm_run(1, FIRST).identifier)
+    shown = commands.gnomon("results", "show", whole[:27], "--config", at_home)
+    assert ["identifier", whole] in [line.split() for line in shown.output.splitlines()]
+    assert "largest response x" in shown.output
+    told = json.loads(commands.gnomon("results", "show", whole, "--json", "--config", at_home).output)
+    assert told["identifier"] == whole
+    rows = json.loads(commands.gnomon("results", "compare", whole, SECOND, "--json", "--config", at_home).output)
+    assert rows
+    with pytest.raises(GnomonError, match="there is nothing with the name or identifier 'ffffff'"):
+        commands.gnomon("results", "show", "ffffff", "--config", at_home)
+
+
+def test_show_of_something_else_says_where_it_comes_from_and_which_command_shows_more(
+    folder: Path, at_home: Path
+) -> None:
+    snapshot_store.save(read_config(at_home), "flat", snapshot(), replace=False)
+    entry = json.loads(commands.gnomon("results", "find", "flat", "--json", "--config", at_home).stdout)[0]
+    shown = commands.gnomon("results", "show", entry["identifier"], "--config", at_home).output
+    for text in (entry["identifier"], "before the bump", "bert", "gnomon snapshot show flat"):
+        assert text in shown
+    with pytest.raises(ProcedureError, match="is not a result"):
+        commands.gnomon("results", "export", entry["identifier"], folder / "a.json", "--config", at_home)

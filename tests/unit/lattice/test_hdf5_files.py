@@ -32,7 +32,13 @@ def circle(file: Any) -> None:
 
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(huge, "larger than 2 GiB"), (elsewhere, "link"), (soft, "link"), (kept_outside, "another file"), (circle, "deep")],
+    [
+        (huge, "larger than 2 GiB"),
+        (elsewhere, "link"),
+        (soft, "link"),
+        (kept_outside, "another file"),
+        (circle, "deep"),
+    ],
 )
 def test_a_file_that_would_cost_too_much_is_refused(make: Callable[[Any], None], reason: str, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:

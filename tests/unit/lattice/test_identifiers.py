@@ -17,7 +17,9 @@ def test_an_identifier_is_read_as_it_is_written_and_by_its_beginning() -> None:
     assert not Identifier("study", DIGITS[:8]).fits(whole)
 
 
-@pytest.mark.parametrize("text", ["orm", "01234", "orm-20261127T101502.123", "gnomon:orm/0123456", "0123456/result", ""])
+@pytest.mark.parametrize(
+    "text", ["orm", "01234", "orm-20261127T101502.123", "gnomon:orm/0123456", "0123456/result", ""]
+)
 def test_a_name_is_not_an_identifier(text: str) -> None:
     assert parse_identifier(text) is None
 

@@ -13,7 +13,7 @@ from gnomon.cli.study.running import Wanted, run_study
 from gnomon.db import shipped_machine
 from gnomon.ioc.app.known_lattices import KnownLattice
 from gnomon.lattice import GnomonError, Lattice
-from gnomon.propagator.studies import Frame, Say, window_of
+from gnomon.propagator.studies import Frame, Say, read_study, window_of
 from gnomon.propagator.studies.result_files import StudyError, StudyResult
 from unit.cli.commands import gnomon
 from unit.cli.study.made_up import TUNE, Asked
@@ -113,3 +113,20 @@ def test_a_study_of_a_lattice_that_is_at_hand_says_where_it_is_from(asked: list[
     head, shown, plotted = out.getvalue().splitlines()
     assert (head, shown) == (f"mls, snapshot [flat], lattice {known.lattice.id}", "shown")
     assert plotted == f"plotted: {plot}"
+
+
+def test_a_kept_study_is_found_by_its_note_and_its_identifier(
+    asked: list[Asked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNOMON_PROPOSAL", "shift 12")
+    monkeypatch.setenv("GNOMON_RECORDINGS", str(tmp_path / "none"))
+    monkeypatch.setenv("GNOMON_CALIBRATIONS", str(tmp_path / "none"))
+    config = tmp_path / "config.yaml"
+    config.write_text(f"store: {{path: {tmp_path / 'documents.sqlite'}}}\n")
+    said = gnomon("study", "tune", "--keep", "-m", "for the logbook", "--config", config).output
+    identifier = said.rsplit(maxsplit=1)[-1]
+    found = json.loads(gnomon("results", "find", "logbook", "--json", "--config", config).output)[0]
+    assert (found["identifier"], found["kind"], found["proposal"]) == (identifier, "study", "shift 12")
+    assert found["document"] == shipped_machine("bessy2").digest
+    assert Path(found["file"]).parent == tmp_path / "results" / "studies"
+    assert read_study(Path(found["file"]))["identifier"] == identifier

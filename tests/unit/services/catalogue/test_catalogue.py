@@ -169,8 +169,8 @@ def test_a_question_over_many_entries_needs_no_sorting(tmp_path: Path) -> None:
         rows = []
         for n in range(2000):
             entry = CatalogueEntry(
-                identifier=f"gnomon:result/{n:064x}", kind="result", name=f"orm-{n}", made=f"2026-11-27T10:{n % 60:02}:00",
-                machine=("mls", "bessy2")[n % 2], file="x", user="anna",
+                identifier=f"gnomon:result/{n:064x}", kind="result", name=f"orm-{n}",
+                made=f"2026-11-27T10:{n % 60:02}:00", machine=("mls", "bessy2")[n % 2], file="x", user="anna",
             )  # fmt: skip
             rows.append(("results", f"{n}", "", True, entry, f"orm-{n} common"))
         index.change("results", rows=rows)
