@@ -1,4 +1,4 @@
-"""What is said about something after it was made, beside it: DOI, tags, proposal. Its own file never changes."""
+"""Annotations: what is said about something after it was made: DOI, tags, proposal. Its own file never changes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ Tag = Annotated[str, Field(pattern=r"^[^\s,][^\n,]{0,59}$")]
 
 
 class Annotation(BaseModel):
-    """What was said about something; empty fields say nothing."""
+    """Words said about something; empty fields say nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

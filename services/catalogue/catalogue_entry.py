@@ -14,7 +14,7 @@ class CatalogueError(GnomonError):
 
 
 class CatalogueEntry(BaseModel):
-    """What is known about a result, study, recording, snapshot or calibration, whatever its file is like."""
+    """Everything known about a result, study, recording, snapshot or calibration, whatever its file is like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

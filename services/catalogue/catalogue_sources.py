@@ -1,4 +1,4 @@
-"""Where entries come from: folders of files and the document store, each listed cheaply and read one by one."""
+"""Sources of entries: folders of files and the document store, each listed cheaply and read one by one."""
 
 import json
 import os
