@@ -31,6 +31,7 @@ AS_A_WHOLE = {
     "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",
     "services/": "services over HTTP: through the application, with a client in the test's process",
+    "services/catalogue/": "the catalogue: as a whole, on files as commands leave them",
     "services/dashboard/": "pages: through the application, and in a browser: system/test_dashboard.py",
     "services/dashboard/pages/": "pages: as the above",
     "services/dashboard/pictures/": "pictures of each procedure's results: through `run_pictures`",
