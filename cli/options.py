@@ -119,6 +119,13 @@ JournalFile = Annotated[
     typer.Option("--journal", help="Write the journal to this file.", show_default="one file per machine and prefix"),
 ]
 
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option(
+        "--log-format", help="Write the log as text, or as an object (JSON) a line.", show_default="log.format"
+    ),
+]
+
 
 def running_server(
     config: Path | None = None,

@@ -14,6 +14,7 @@ from gnomon.cli.options import (
     ConfigFile,
     Follow,
     JournalFile,
+    LogFormat,
     Machine,
     Prefix,
     PvaPort,
@@ -22,6 +23,17 @@ from gnomon.cli.options import (
     configure,
 )
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="Serve /healthz, /readyz and /metrics (Prometheus) on this port.",
+        show_default="metrics.port",
+    ),
+]
 HistoryPath = Annotated[
     Path | None,
     typer.Option(
@@ -54,6 +66,8 @@ def serve(
     allow_duplicates: bool = typer.Option(
         False, "--allow-duplicates", help="Start even if another server already serves some of the PV names."
     ),
+    log_format: LogFormat = None,
+    metrics_port: MetricsPort = None,
     history: HistoryPath = None,
     speed: float = typer.Option(1.0, min=0.001, max=1e6, help="Replay the history this many times as fast."),
     history_from: str | None = typer.Option(
@@ -87,6 +101,10 @@ def serve(
             raise typer.BadParameter("--seed and --ideal are for --role machine; other roles have no imperfections")
         imperfections = ({} if seed is None else {"seed": seed}) | ({"scale": 0.0} if ideal else {})
         settings = changed(settings, {"imperfections": imperfections})
+    if log_format is not None:
+        settings = changed(settings, {"log": {"format": log_format}})
+    if metrics_port is not None:
+        settings = changed(settings, {"metrics": {"port": metrics_port}})
     replayed = None
     if history is not None:
         from gnomon.clients.points_in_time import parse_moment
@@ -95,7 +113,7 @@ def serve(
         if settings.role == "shadow":
             raise typer.BadParameter("a shadow follows its machine; replay a history on a twin", param_hint="--history")
         replayed = HistoryFile(history, speed, None if history_from is None else parse_moment(history_from))
-    log_to_stderr()
+    log_to_stderr(settings.log.format)
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     compile_with_progress(console)
 

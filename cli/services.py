@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.connection import end_at_once
-from gnomon.cli.options import ConfigFile, configure
+from gnomon.cli.options import ConfigFile, LogFormat, configure
 from gnomon.cli.results_folder import ResultsFolder
 
 
@@ -45,6 +45,7 @@ def services(
     results: ResultsFolder = None,
     max_lattices: Annotated[int, typer.Option(min=1, max=100_000, help="Number of lattices that are kept.")] = 200,
     max_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Time of one calculation [s].")] = 30.0,
+    log_format: LogFormat = None,
     config: ConfigFile = None,
 ) -> None:
     """Serve lattices, beam, optics, responses, procedures and results over HTTP (REST) until Ctrl-C.
@@ -55,6 +56,7 @@ def services(
     from rich.console import Console
 
     from gnomon.cli.compile_kernels import compile_all_with_progress
+    from gnomon.ioc.base.log_limits import log_to_stderr
     from gnomon.services import dashboard
     from gnomon.services.access_tokens import find_tokens
     from gnomon.services.service_settings import ServiceLimits, ServiceSettings
@@ -62,6 +64,8 @@ def services(
 
     check_installed()
     configuration = configure(config)
+    if (log_format or configuration.log.format) == "json":
+        log_to_stderr("json")
     data = configuration.store_path().parent
     tokens = find_tokens(data / "services.token", token_file, read_token_file)
     settings = ServiceSettings(

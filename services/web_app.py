@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from gnomon import __version__
+from gnomon.ioc.base.exposition import CONTENT_TYPE, exposition
 from gnomon.lattice import GnomonError
 from gnomon.services import dashboard
 from gnomon.services.access_tokens import Tokens
@@ -31,10 +32,11 @@ from gnomon.services.problems import TITLES, ProblemError, of_error, of_validati
 from gnomon.services.recording_routes import recording_router
 from gnomon.services.result_routes import result_router
 from gnomon.services.review_routes import review_router
-from gnomon.services.route_parts import problems
+from gnomon.services.route_parts import needs, problems
 from gnomon.services.running_routes import running_router
 from gnomon.services.script_routes import ScriptRoutes
 from gnomon.services.service_documents import Ready
+from gnomon.services.service_figures import service_figures
 from gnomon.services.service_settings import ServiceSettings
 from gnomon.services.snapshot_routes import snapshot_router
 from gnomon.services.twin_access import TwinAccess
@@ -99,6 +101,11 @@ def make_app(
         if calculations.stuck:
             raise ProblemError(503, f"{calculations.hung} calculations hang", action="wait, or restart the services")
         return Ready(version=__version__, lattices=len(store))
+
+    @app.get("/metrics", include_in_schema=False, dependencies=[Depends(needs(settings.tokens, "read"))])
+    async def metrics() -> Response:
+        figures = service_figures(store, jobs, streams, calculations)
+        return PlainTextResponse(exposition(figures), media_type=CONTENT_TYPE)
 
     app.include_router(lattice_router(settings, store, calculations, twins))
     app.include_router(result_router(settings, calculations))

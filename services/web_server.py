@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
+from gnomon.ioc.base.service_manager import keep_watchdog, notify_service_manager, watchdog_period_s
 from gnomon.lattice import GnomonError
 from gnomon.services.service_settings import ServiceSettings
 
@@ -103,6 +105,7 @@ def serve_app(
     closed last.
     """
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     class Server(uvicorn.Server):
         """Calls `ending` in the loop."""
@@ -112,8 +115,10 @@ def serve_app(
                 asyncio.get_running_loop().call_soon_threadsafe(ending)
             super().handle_exit(sig, frame)
 
+    own_log = bool(logging.getLogger().handlers)  # a log that is set up takes uvicorn's lines, too
     config = uvicorn.Config(
         app,
+        log_config=None if own_log else LOGGING_CONFIG,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -130,7 +135,12 @@ def serve_app(
             if begin is not None:
                 await begin(stack)
             ready(url)
+            notify_service_manager("READY=1")
+            if (period_s := watchdog_period_s()) is not None:
+                watchdog = asyncio.create_task(keep_watchdog(period_s, lambda: True), name="watchdog")
+                stack.callback(watchdog.cancel)
             await server.serve(sockets=[listening])
+            notify_service_manager("STOPPING=1")
 
     # uvicorn raises the signal again when everything is closed; the process is to end with exit code 0 then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}

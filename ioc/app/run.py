@@ -17,12 +17,12 @@ from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.banner import introduce
 from gnomon.ioc.app.serving import Serving, start
 from gnomon.ioc.base.background_tasks import background_task, cancelled
-from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.config import Config, MetricsConfig
 from gnomon.ioc.base.garbage import collect_garbage
 from gnomon.ioc.base.log_limits import OneLine, SparingLog, through_one_line
 from gnomon.ioc.base.memory import limit_memory_growth, survive
 from gnomon.ioc.base.memory_budget import MemoryBudget
-from gnomon.ioc.base.service_manager import notify_service_manager
+from gnomon.ioc.base.service_manager import keep_watchdog, notify_service_manager, watchdog_period_s
 from gnomon.lattice import Client
 
 if TYPE_CHECKING:
@@ -55,15 +55,30 @@ async def run(
     async with AsyncExitStack() as stack:
         serving = await start(config, stack, Announcer(config_file))
         replaying = None if history is None else await _read(history, serving, console)
+        if config.metrics.port is not None:
+            await _open_health_port(config.metrics, serving, stack, console)
         bound_memory(serving, stack)
         introduce(serving, console, time.perf_counter() - began)
         if replaying is not None:
             stack.push_async_callback(cancelled, background_task(replaying, "history"))
         notify_service_manager("READY=1")
+        if (period_s := watchdog_period_s()) is not None:
+            from gnomon.ioc.app.twin_figures import hangs
+
+            watchdog = keep_watchdog(period_s, lambda: not hangs(serving.twin.bank))
+            stack.push_async_callback(cancelled, background_task(watchdog, "watchdog"))
         await stop.wait()
         notify_service_manager("STOPPING=1")
         with suppress(OSError):  # the terminal has gone
             console.print("stopping")
+
+
+async def _open_health_port(config: MetricsConfig, serving: Serving, stack: AsyncExitStack, console: Console) -> None:
+    """Answer about the server's twin and its forks, whichever there are when somebody asks."""
+    from gnomon.ioc.app.health_port import HealthPort
+
+    port = HealthPort(lambda: [serving.twin, *(fork.twin for fork in serving.forks.all())])
+    console.print(f"health and figures at {await port.start(config, stack)}/metrics", markup=False)
 
 
 async def _read(file: "HistoryFile", serving: Serving, console: Console) -> Coroutine[None, None, None]:

@@ -14,6 +14,7 @@ from gnomon.db.yaml_lines import line_of, repeated_key
 from gnomon.ioc.base.clients_config import AccessConfig, AccessRule, GuardConfig
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
 from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig, kept_at
+from gnomon.ioc.base.operations_config import LogConfig, MetricsConfig
 from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
 from gnomon.lattice.files import read_bounded
@@ -34,6 +35,8 @@ __all__ = [
     "GateConfig",
     "GuardConfig",
     "ImperfectionsConfig",
+    "LogConfig",
+    "MetricsConfig",
     "ModelConfig",
     "NetworkConfig",
     "PublishConfig",
@@ -52,7 +55,7 @@ __all__ = [
 SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
 
 #: Parts of the configuration on which PVs and ports depend, so that a twin with others needs another server.
-OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard")
+OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard", "metrics", "log")
 
 #: A password in an address, which no message repeats.
 _PASSWORD = re.compile(r"(mongodb(?:\+srv)?://[^:@/\s]*):\S*@")
@@ -257,6 +260,8 @@ class Config(Section):
     forks: ForksConfig = ForksConfig()
     faults: FaultsConfig = FaultsConfig()
     services: ServicesConfig = ServicesConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
     shadow: ShadowConfig = ShadowConfig()

@@ -1,12 +1,14 @@
 """Log lines about what clients do: one a second at most, so that nobody outside can fill a disk or forge a line."""
 
+import json
 import logging
 import time
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from gnomon.lattice.text import printable
 
-__all__ = ["OneLine", "SafeFormatter", "SparingLog", "log_to_stderr", "through_one_line"]
+__all__ = ["JsonFormatter", "OneLine", "SafeFormatter", "SparingLog", "log_to_stderr", "through_one_line"]
 
 #: Shortest time between two lines [s].
 PERIOD_S = 1.0
@@ -78,8 +80,26 @@ class SafeFormatter(logging.Formatter):
         return "\n".join(map(printable, super().formatException(ei).split("\n")))
 
 
-def log_to_stderr() -> None:
-    """Write the log of a server to standard error, from the level INFO on."""
+class JsonFormatter(logging.Formatter):
+    """Writes each record as an object (JSON) on one line: time (UTC), level, logger, message, error if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Make the object of a record."""
+        when = datetime.fromtimestamp(record.created, UTC)
+        told = {
+            "time": when.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return json.dumps(told)  # in ASCII: nothing in it acts on a terminal
+
+
+def log_to_stderr(form: Literal["text", "json"] = "text") -> None:
+    """Write the log of a server to standard error, from the level INFO on, as lines of text or as objects (JSON)."""
     handler = logging.StreamHandler()
-    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(message)s"))
+    text = SafeFormatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonFormatter() if form == "json" else text)
     logging.basicConfig(level=logging.INFO, handlers=[handler])

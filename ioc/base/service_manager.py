@@ -1,8 +1,13 @@
-"""Tell systemd that the server is ready, or stops: the protocol of sd_notify(3), for units of `Type=notify`."""
+"""Tell systemd that a server is ready, alive, or stops: the protocol of sd_notify(3), for units of `Type=notify`."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from gnomon.lattice.text import NotANumberError, parse_number
+
+__all__ = ["keep_watchdog", "notify_service_manager", "watchdog_period_s"]
 
 
 def notify_service_manager(state: str, environ: Mapping[str, str] | None = None) -> bool:
@@ -20,3 +25,26 @@ def notify_service_manager(state: str, environ: Mapping[str, str] | None = None)
     except OSError:
         return False
     return True
+
+
+def watchdog_period_s(environ: Mapping[str, str] | None = None) -> float | None:
+    """Return the time between two signs of life that the unit asks for (`WatchdogSec=`), halved; None for none."""
+    given = os.environ if environ is None else environ
+    if given.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        period_s = parse_number(given.get("WATCHDOG_USEC", "")) / 2e6
+    except NotANumberError:
+        return None
+    return period_s if period_s > 0.0 else None
+
+
+async def keep_watchdog(period_s: float, healthy: Callable[[], bool]) -> None:
+    """Give signs of life until cancelled, as long as the event loop turns and the server is healthy.
+
+    Without them systemd restarts the server, by `WatchdogSec=` and `Restart=on-failure`.
+    """
+    while True:
+        if healthy():
+            notify_service_manager("WATCHDOG=1")
+        await asyncio.sleep(period_s)

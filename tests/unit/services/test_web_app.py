@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
 from gnomon.procedures.documents import Run
@@ -201,3 +202,16 @@ def test_tokens_come_from_file_environment_or_are_made(tmp_path: Path) -> None:
         find_tokens(kept, file, file, {})
     with pytest.raises(TokenError, match="3 characters"):
         find_tokens(kept, environment={"GNOMON_SERVICES_TOKEN": "abc"})
+
+
+async def test_figures_of_the_services_are_read_by_the_client_of_prometheus_with_the_read_only_token(
+    tmp_path: Path,
+) -> None:
+    async with client_of(tmp_path, None) as client:
+        assert (await client.get("/metrics")).status_code == 401
+    async with client_of(tmp_path, READ) as client:
+        answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    values = {s.name: s.value for family in text_string_to_metric_families(answer.text) for s in family.samples}
+    assert values["gnomon_services_ready"] == 1
+    assert values["gnomon_services_streams"] == values["gnomon_services_lattices"] == 0

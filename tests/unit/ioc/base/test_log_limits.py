@@ -1,8 +1,10 @@
 """A log stays one line for one event, and short of what a terminal obeys, whatever a client sends."""
 
 import io
+import json
 import logging
 import sys
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
@@ -144,3 +146,26 @@ def test_a_server_logs_to_standard_error_from_info_on(
         root.setLevel(before)
     (line,) = stream.getvalue().splitlines()
     assert line.endswith(" INFO ready op\\x1b[2J\\r\\n2026-11-26 INFO all is well")
+
+
+def test_a_log_in_json_has_an_object_a_line_with_errors_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    before = root.level
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    try:
+        log_to_stderr("json")
+        logging.getLogger("gnomon.test").info("ready %s", HOSTILE)
+        try:
+            raise ValueError("µ\n")
+        except ValueError:
+            logging.getLogger("gnomon.test").exception("failed")
+    finally:
+        root.setLevel(before)
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["level"], first["logger"], first["message"]) == ("INFO", "gnomon.test", f"ready {HOSTILE}")
+    assert datetime.fromisoformat(first["time"]).tzinfo is not None
+    assert "ValueError: µ" in second["error"]
+    assert stream.getvalue().isascii()
