@@ -29,7 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
 
     monkeypatch.setattr("gnomon.ioc.app.run.run", run)
     monkeypatch.setattr("gnomon.cli.compile_kernels.compile_with_progress", lambda console: None)
-    monkeypatch.setattr("gnomon.ioc.base.log_limits.log_to_stderr", lambda: None)
+    monkeypatch.setattr("gnomon.ioc.base.log_limits.log_to_stderr", lambda *_: None)
     monkeypatch.setattr(os, "_exit", end)
     return given
 
@@ -103,3 +103,8 @@ def test_a_history_is_replayed_at_its_speed_on_a_twin(
     assert refused.exit_code == 2
     assert "a shadow follows its machine" in refused.output
     assert gnomon("serve", "--history", tmp_path / "none").exit_code == 2
+
+
+def test_the_port_of_health_and_the_form_of_the_log_reach_the_server(served: list[Config]) -> None:
+    serve("--metrics-port", "9100", "--log-format", "json")
+    assert (served[0].metrics.port, served[0].log.format) == (9100, "json")
