@@ -27,6 +27,8 @@ from gnomon.testing.quiet_repeater import QuietRepeater
 STACKS_S, REARM_S = 120.0, 20.0
 # Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
 SLOW_S, SERVER_S, UNIT_S = 10.0, 1.0, 0.02
+# Examples of a property in `make soak`, in CI, and in `make test`, which leaves out slow tests.
+SOAK_EXAMPLES, EXAMPLES, EVERYDAY_EXAMPLES = 500, 50, 16
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"XDG_STATE_HOME": homes.name, "XDG_DATA_HOME": homes.name, "XDG_RUNTIME_DIR": homes.name}
     for name in [name for name in os.environ if name.startswith(("EPICS_", "GNOMON_"))]:
         del os.environ[name]
-    # No deadline: an example that another process holds up for a moment has not failed.
-    hypothesis.settings.register_profile(
-        "gnomon", deadline=None, max_examples=500 if config.getoption("--soak") else 50
-    )
+    # No deadline: an example that another process holds up for a moment has not failed. CI runs slow tests, too.
+    everyday = "not slow" in config.getoption("markexpr")
+    examples = SOAK_EXAMPLES if config.getoption("--soak") else EVERYDAY_EXAMPLES if everyday else EXAMPLES
+    hypothesis.settings.register_profile("gnomon", deadline=None, max_examples=examples)
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "gnomon")
     config.stash[REPEATER] = repeater = QuietRepeater()
     os.environ |= {

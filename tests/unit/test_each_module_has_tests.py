@@ -16,6 +16,8 @@ from tools.syntax import imports
 
 UNIT = ROOT / "tests" / "unit"
 LARGE = 40
+#: A call that runs a command, with its first two words; parsing all tests for them took a second.
+COMMAND = re.compile(r'\bgnomon\(\s*"([^"]+)"(?:,\s*"([^"]+)")?')
 
 #: Compiled by numba: the modules that call them are tested, against pyAT and against the other descriptions.
 KERNELS = re.compile(r"propagator/(live|six|derivatives|ensembles)/|propagator/(worker|warmup)\.py")
@@ -84,16 +86,9 @@ def imported_by(path: Path) -> frozenset[str]:
 
 def commands(source: str) -> Iterator[str]:
     """Modules of the command line that calls like `gnomon("log", "show", ...)` run."""
-    if "gnomon(" not in source:
-        return
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-            first = node.args[0] if node.args else None
-            if called == "gnomon" and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                words = [a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-                yield f"gnomon.cli.{first.value}"
-                yield f"gnomon.cli.{'.'.join(words)}"
+    for first, second in COMMAND.findall(source):
+        yield f"gnomon.cli.{first}"
+        yield f"gnomon.cli.{first}.{second}" if second else f"gnomon.cli.{first}"
 
 
 @cache
@@ -108,6 +103,7 @@ def faces() -> dict[str, str]:
     return shown
 
 
+@cache
 def imports_of_tests(folder: Path) -> set[str]:
     """Modules that the tests of a folder import; a folder without tests of its own has those above it."""
     while not (UNIT / folder).is_dir():
@@ -121,8 +117,7 @@ def imports_of_tests(folder: Path) -> set[str]:
             continue
         seen.add(path)
         for name in imported_by(path):
-            helper = ROOT / "tests" / (name.replace(".", "/") + ".py")
-            if name.startswith("unit.") and helper.exists():
+            if name.startswith("unit.") and (helper := ROOT / "tests" / (name.replace(".", "/") + ".py")).exists():
                 waiting.append(helper)
             found |= origins(name)
     return found
