@@ -8,6 +8,8 @@ from gnomon.cli.import_options import ImportChoice
 from gnomon.lattice.exchange import ExchangeError
 from unit.cli.test_init import lattice
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 
 def test_a_choice_reads_the_file_as_its_options_say(tmp_path: Path) -> None:
     file = lattice(tmp_path)

@@ -12,6 +12,8 @@ from gnomon.lattice import DocumentError
 from gnomon.lattice.exchange import ExchangeError, guess_format
 from unit.cli.commands import gnomon
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 CELL = """
 q1: quadrupole, l=0.2, k1={k1}
 q2: quadrupole, l=0.2, k1=-1.2

@@ -56,6 +56,7 @@ def test_a_missing_package_is_missing() -> None:
     assert run(code) == ["missing"]
 
 
+@pytest.mark.slow(2)  # loads numba in a process of its own
 @pytest.mark.parametrize(("begin", "found"), [("", ["extension"]), ("light(); light()\n", [])], ids=["ever", "light"])
 def test_numba_imports_its_extensions_unless_it_is_told_not_to(tmp_path: Path, begin: str, found: list[str]) -> None:
     (tmp_path / "extension.py").write_text("def begin(): print('extension')")

@@ -10,6 +10,8 @@ from gnomon.cli import app
 from gnomon.lattice.exchange import RefusedLattice
 from unit.lattice import small_ring
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 RING = """beam, particle=electron, energy=1.7;
 qf: quadrupole, l=0.3, k1=1.9;
 qd: quadrupole, l=0.3, k1=-1.8;

@@ -120,7 +120,8 @@ def assert_targets(ring: NoisyRing, found: AlignmentOutcome) -> None:
     assert found.noise_mm == pytest.approx(ring.noise_mm, rel=0.05)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow(5)
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_all_quadrupoles_and_the_monitors_beside_them(bessy2: Ring, seed: int) -> None:
     ring = machine(bessy2, seed)
     found = found_in(ring, tuple(m.name for m in bessy2.magnets if m.main == "k1"))

@@ -138,6 +138,7 @@ def test_names_of_scripts_are_not_those_of_gnomon(tmp_path: Path) -> None:
     assert load_scripts(tmp_path / "missing") == ({}, [])
 
 
+@pytest.mark.slow(3)  # each time in a process of its own
 def test_scripts_are_described_without_being_executed_here_and_again_when_they_change(tmp_path: Path) -> None:
     file = tmp_path / "seen.py"
     file.write_text("import os, sys\nprint('noise')\nos._exit(7)\n")
@@ -172,6 +173,7 @@ def test_a_script_that_does_not_end_when_it_is_loaded_is_told_with_its_line(
     assert signal.getsignal(signal.SIGALRM) == before
 
 
+@pytest.mark.slow(2)
 def test_a_script_that_catches_everything_ends_the_process_that_loads_it(tmp_path: Path) -> None:
     file = tmp_path / "stubborn.py"
     file.write_text("def spin():\n    while True: pass\nwhile True:\n    try:\n        spin()\n    except: pass\n")

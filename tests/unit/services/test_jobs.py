@@ -88,7 +88,7 @@ def services(tmp_path: Path) -> Open:
     ) -> AsyncIterator[tuple[httpx.AsyncClient, JobRunner]]:
         tokens = Tokens(FULL, READ)
         settings = ServiceSettings(tokens, tmp_path / "results", scripts=scripts, limits=ServiceLimits(**limits))
-        runner = JobRunner(settings, (sys.executable, "-c", PROGRAM))
+        runner = JobRunner(settings, (sys.executable, "-IS", "-c", PROGRAM))
         runner.open()
         transport = httpx.ASGITransport(make_app(settings, runner))
         headers = {"Authorization": f"Bearer {token}"}
@@ -260,7 +260,7 @@ async def test_a_restart_marks_running_jobs_as_lost_and_waits_for_their_processe
 ) -> None:
     table = JobTable(tmp_path / "jobs", 10)
     left = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import sys; sys.stdin.read()", stdin=asyncio.subprocess.PIPE
+        sys.executable, "-IS", "-c", "import sys; sys.stdin.read()", stdin=asyncio.subprocess.PIPE
     )
     assert left.stdin is not None
     async with services() as (client, runner):
@@ -287,6 +287,7 @@ async def test_a_restart_marks_running_jobs_as_lost_and_waits_for_their_processe
             await events_of(client, started.json()["id"])
 
 
+@pytest.mark.slow(5)
 async def test_a_user_script_is_an_endpoint_with_a_schema_of_its_own_and_a_broken_one_is_told(
     services: Open, tmp_path: Path
 ) -> None:
@@ -371,6 +372,7 @@ async def test_a_procedure_that_was_started_elsewhere_keeps_the_prefix(services:
         assert (await start(client)).status_code == 202
 
 
+@pytest.mark.slow(5)
 async def test_scripts_run_for_whoever_has_a_token_alone(services: Open, tmp_path: Path) -> None:
     (folder := tmp_path / "scripts").mkdir()
     (folder / "my_script.py").write_text(EXAMPLE.read_text())

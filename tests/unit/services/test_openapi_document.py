@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.core.result import Ok
 
 from unit.services.conftest import READ, application
 from unit.services.requests import check, make_lattice
@@ -28,8 +26,13 @@ def test_answers_are_those_of_the_document() -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
+@pytest.mark.slow(4)
 def test_answers_to_the_read_only_token_are_those_of_the_document(tmp_path: Path) -> None:
     """All that it may ask for, with a few random requests each; `test_web_app` walks through all routes."""
+    # Loading it takes longer than most tests.
+    import schemathesis
+    from schemathesis.core.result import Ok
+
     asked = 0
     with served_twin(tmp_path) as twin:
         app = application(tmp_path, twin.config)

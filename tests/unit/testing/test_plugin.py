@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ADDED = """
 import sys
 import pytest
@@ -46,15 +44,15 @@ import pytest
 def test_own(machine):"""
 
 
-@pytest.mark.parametrize("head", [NO_RING, OWN_FIXTURE, OWN_ARGUMENT])
-def test_a_project_without_rings_has_its_own_environment(tmp_path: Path, head: str) -> None:
-    (tmp_path / "test_own.py").write_text(
-        f"import os, sys\n{head}\n"
-        "    assert os.environ['EPICS_CA_ADDR_LIST'] == '192.0.2.1'\n"
-        "    assert not {'numpy', 'p4p', 'caproto', 'gnomon.testing.session'} & set(sys.modules)\n"
-    )
+def test_a_project_without_rings_has_its_own_environment(tmp_path: Path) -> None:
+    for number, head in enumerate((NO_RING, OWN_FIXTURE, OWN_ARGUMENT)):
+        (tmp_path / f"test_own_{number}.py").write_text(
+            f"import os, sys\n{head}\n"
+            "    assert os.environ['EPICS_CA_ADDR_LIST'] == '192.0.2.1'\n"
+            "    assert not {'numpy', 'p4p', 'caproto', 'gnomon.testing.session'} & set(sys.modules)\n"
+        )
     done = run_with_plugin(tmp_path)
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_project_with_a_ring_of_its_own_and_our_truth_has_the_session_s_environment(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_the_memory_in_use_is_what_the_system_counts() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_memory_that_is_asked_for_counts_before_it_is_used() -> None:
     asked, used = data_bytes(), resident_bytes()
-    kept = np.empty(2**28, np.uint8)
+    kept = np.empty(2**27, np.uint8)
     assert data_bytes() - asked == pytest.approx(kept.nbytes, rel=0.05)
     assert resident_bytes() - used < 0.1 * kept.nbytes
     kept[:] = 1

@@ -119,6 +119,7 @@ def test_higher_chromaticities_agree_with_pyat(mls: Ring) -> None:
         turn.chromaticity(4)
 
 
+@pytest.mark.slow(2)  # the same on the MLS is quick
 def test_derivatives_on_bessy2_agree_with_differences_of_the_propagator(bessy2: Ring) -> None:
     lattice = with_errors(bessy2.nominal)
     knobs = {("Q1M1D1R", "k1"): 1e-5, ("S4M1D1R", "b3"): 1e-2, ("HS4M1D1R", "kick"): 1e-6}
