@@ -64,5 +64,6 @@ def test_few_patterns_are_looked_for_everywhere() -> None:
     assert sum(not words.letters_of(pattern) for pattern in words.PATTERNS) < len(words.PATTERNS) / 5
 
 
+@pytest.mark.slow(2)  # make lint asks the same
 def test_texts_that_people_read_have_no_banned_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert words.main() == 0, capsys.readouterr().out

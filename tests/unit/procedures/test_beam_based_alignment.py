@@ -156,6 +156,7 @@ def through_plan(ring: NoisyRing, together: int, *quadrupoles: str) -> tuple[Ali
     return data, found
 
 
+@pytest.mark.slow(2)
 def test_quadrupoles_that_change_together_are_found_as_well_as_alone_with_fewer_readings() -> None:
     mls = Ring(find_document("mls"))
     ring = machine(mls, 1)

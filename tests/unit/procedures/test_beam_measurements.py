@@ -82,6 +82,7 @@ def beta_errors(ring: NoisyRing, found: LocalBetaOutcome) -> tuple[np.ndarray, n
     return errors / truth, errors / np.array([found.beta_x_error_m, found.beta_y_error_m])
 
 
+@pytest.mark.slow(2)
 def test_beta_functions_of_an_imperfect_machine_are_true_to_2_percent(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1)
     data, found = measured(ring, "beta", devices=("Q3M2D*", "Q4M2T*"))
@@ -189,9 +190,10 @@ def aperture_errors(ring: LosingRing, data: ApertureData, found: ApertureOutcome
     return np.array([found.wall_mm, found.at_lifetime_mm]) - truth
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize(
     ("plane", "wall", "seed"),
-    [("y", 0.003, 1), ("x", 0.0045, 1), pytest.param("y", 0.003, 2, marks=pytest.mark.slow(3))],
+    [("y", 0.003, 1), ("x", 0.0045, 1), ("y", 0.003, 2)],
 )
 def test_walls_of_an_imperfect_machine_are_found_to_200_um(bessy2: Ring, plane: str, wall: float, seed: int) -> None:
     ring = LosingRing(bessy2, seed, **NARROW)
@@ -215,6 +217,7 @@ def test_the_beam_moves_in_small_steps_where_nobody_knows_the_wall_and_in_large_
     assert way_of(0.3, 0.3, 0.0, 2.0) == [0.3]
 
 
+@pytest.mark.slow(3)
 def test_no_steerer_leaves_its_limits_and_a_wall_out_of_reach_is_not_guessed(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1, envelope_x_m=0.0, envelope_y_m=0.0, half_aperture_y_m=0.1)
     seen: list[float] = []
@@ -231,6 +234,7 @@ def test_no_steerer_leaves_its_limits_and_a_wall_out_of_reach_is_not_guessed(bes
     assert "near its limit" in outcome.ends[1]
 
 
+@pytest.mark.slow(2)
 def test_the_interlock_ends_a_search_and_says_where(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1)
     _, found = measured(ring, "aperture", place=PLACE, side="high", step_mm=1.0, resolution_mm=0.2, seconds=1.0)
@@ -239,6 +243,7 @@ def test_the_interlock_ends_a_search_and_says_where(bessy2: Ring) -> None:
     assert 1.5 < found.reached_mm[1] < found.lost_mm[1] < 4.5
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize(("x", "y", "points"), REGIONS)
 def test_the_map_finds_the_machines_resonances(
     bessy2: Ring, x: tuple[float, float], y: tuple[float, float], points: int

@@ -15,6 +15,7 @@ from unit.fault_injection.errors.machines import BESSY, MLS, SIZES
 SEEDS = 1000
 
 
+@pytest.mark.slow(6)
 def test_sizes_over_a_thousand_seeds_are_the_stated_ones_for_all_kinds_together() -> None:
     """Standard deviation and mean of each kind, inside the interval that holds all of them with a probability of 99 %.
 

@@ -23,9 +23,10 @@ def test_a_name_means_a_device_and_a_property(bessy2: Ring, name: str, key: tupl
     assert key_of(bessy2, name) == key
 
 
-def test_every_setting_has_a_name_that_means_it(bessy2: Ring, mls: Ring) -> None:
-    for ring in (bessy2, mls):
-        assert [key for key in ring.properties if key_of(ring, name_of(ring, key)) != key] == []
+@pytest.mark.parametrize("name", ["mls", pytest.param("bessy2", marks=pytest.mark.slow(1))])
+def test_every_setting_has_a_name_that_means_it(name: str, request: pytest.FixtureRequest) -> None:
+    ring: Ring = request.getfixturevalue(name)
+    assert [key for key in ring.properties if key_of(ring, name_of(ring, key)) != key] == []
 
 
 @pytest.mark.parametrize(

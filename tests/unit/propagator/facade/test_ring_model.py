@@ -186,6 +186,7 @@ def test_a_notebook_shows_settings_and_beam(changed: RingModel) -> None:
     assert "5 changed settings" in repr(changed)
 
 
+@pytest.mark.slow(2)
 def test_pictures_are_drawn_alone_and_against_another_ring(tmp_path: Path, mls: Ring) -> None:
     ring = gnomon.ring(mls.nominal)
     low = ring.set(optics="low_alpha")

@@ -186,6 +186,7 @@ class _Tags(HTMLParser):
         self.sources += [value or "" for key, value in attrs if key in ("src", "href", "action")]
 
 
+@pytest.mark.slow(2)  # four pictures
 def test_the_page_is_whole_in_itself_and_escapes_texts_of_others(ring: Ring) -> None:
     found = reviewed(ring, *steerer(0.5, 0.2), purpose="<script>alert(1)</script> \x1b[31m")
     page = review_page(found, RecordingFile(recording=found.recording))
