@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -326,7 +327,15 @@ class Config(Section):
 
 def read_config(path: Path | None = None) -> Config:
     """Read a configuration file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
-    path = path or SHIPPED
+    return _shipped() if path in (None, SHIPPED) else _read(path)
+
+
+@cache
+def _shipped() -> Config:
+    return _read(SHIPPED)
+
+
+def _read(path: Path) -> Config:
     try:
         text = read_bounded(path, MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
