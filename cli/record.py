@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Pvs, Server, configure
+from gnomon.cli.option_group import with_options
+from gnomon.cli.options import ConfigFile, Machine, Pvs, configure
 from gnomon.cli.output import Json, print_json, print_table, say
 from gnomon.cli.recordings_folder import RecordingName, RecordingsOption, folder_of, label
 from gnomon.cli.served_journal import Asked, find_served_journal
@@ -24,25 +25,19 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Name of the recording: letters, digits, dots, dashes, underscores.")]
 Purpose = Annotated[str, typer.Option("--purpose", "-m", help="What the recording is for, in words.")]
-JournalOption = Annotated[
-    Path | None,
-    typer.Option("--journal", help="Journal file of the server.", show_default="the one that the server tells"),
-]
 Calibration = Annotated[str, typer.Option("--calibration", help="Id of the calibration that the server has.")]
 
 
 @app.command()
+@with_options("asked", Asked, without=("offline",))
 def start(
     name: Name,
     purpose: Purpose,
     calibration: Calibration = "",
     recordings: RecordingsOption = None,
-    config: ConfigFile = None,
-    machine: Machine = None,
     pvs: Pvs = None,
-    prefix: Prefix = None,
-    journal: JournalOption = None,
-    server: Server = None,
+    *,
+    asked: Asked,
     reference_from: Annotated[
         str | None,
         typer.Option(
@@ -62,7 +57,7 @@ def start(
     from gnomon.recorder.recordings import Begun
 
     words = label(name, purpose, calibration)
-    served = find_served_journal(Asked(journal, config, machine, prefix, server))
+    served = find_served_journal(asked)
     with Reader(served.path) as reader:
         run, after = reader.newest_run(), reader.last_sequence()
     begun = Begun(
@@ -75,11 +70,11 @@ def start(
         run=run.run,
         after=after,
         calibration_id=words.calibration_id,
-        reference=_reference(run.prefix, server, config)
+        reference=_reference(run.prefix, asked.server, asked.config)
         if reference_from is None
-        else _orbit_of(reference_from, run.machine, config, pvs),
+        else _orbit_of(reference_from, run.machine, asked.config, pvs),
     )
-    folder_of(recordings, config).begin(begun)
+    folder_of(recordings, asked.config).begin(begun)
     say(f"{name}: recording the commands under {run.prefix!r} after number {after}; end it with gnomon record stop")
 
 

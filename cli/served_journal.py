@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli.options import configure
+from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
 
 if TYPE_CHECKING:
     from gnomon.clients.journal_choice import ServedJournal
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 #: Time to wait for the server's answer [s].
 TIMEOUT_S = 5.0
 
+ServerJournal = Annotated[
+    Path | None,
+    typer.Option("--journal", help="Journal file of the server.", show_default="the one that the server tells"),
+]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Read the journal's file without asking a running server; set nothing.")
 ]
@@ -23,14 +27,17 @@ Offline = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Options that select a running server and its journal, and whether the file alone is to be read."""
+    """Options that select a running server and its journal, and whether the file alone is to be read.
 
-    journal: Path | None = None
-    config: Path | None = None
-    machine: str | None = None
-    prefix: str | None = None
-    server: str | None = None
-    offline: bool = False
+    A group for `with_options`.
+    """
+
+    journal: ServerJournal = None
+    config: ConfigFile = None
+    machine: Machine = None
+    prefix: Prefix = None
+    server: Server = None
+    offline: Offline = False
 
 
 def find_served_journal(asked: Asked) -> "ServedJournal":

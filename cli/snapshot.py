@@ -9,10 +9,11 @@ import typer
 from gnomon.cli.archived_setpoints import from_archiver, history
 from gnomon.cli.imported_setpoints import DONE_IN_PART, keep_imported, tell_names
 from gnomon.cli.log.log_options import RunStates
-from gnomon.cli.options import ConfigFile, Machine, Prefix, Server, configure
+from gnomon.cli.option_group import with_options
+from gnomon.cli.options import ConfigFile, Machine, configure
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.sending import DryRun, Sending, Yes, send
-from gnomon.cli.served_journal import Asked, Offline, find_served_journal, refuse_offline
+from gnomon.cli.served_journal import Asked, find_served_journal, refuse_offline
 
 if TYPE_CHECKING:
     from gnomon.ioc.base.config import Config
@@ -27,10 +28,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the snapshot.")]
-JournalOption = Annotated[
-    Path | None,
-    typer.Option("--journal", help="Journal file of the server.", show_default="the one that the server tells"),
-]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Comment to keep with the snapshot.")]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Save a new revision if a snapshot of this name exists, instead of refusing.")
@@ -41,21 +38,18 @@ RevisionOption = Annotated[
 
 
 @app.command()
+@with_options("asked", Asked)
 def save(
     name: Name,
     comment: Comment = "",
     replace: Replace = False,
-    config: ConfigFile = None,
-    machine: Machine = None,
-    prefix: Prefix = None,
-    journal: JournalOption = None,
-    server: Server = None,
-    offline: Offline = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Save the running server's present settings. For example `gnomon snapshot save flat -m 'before the bump'`."""
     from gnomon.ioc.base import snapshot_store as store
 
-    settings, now = _present(Asked(journal, config, machine, prefix, server, offline))
+    settings, now = _present(asked)
     kept = store.save(settings, name, store.snapshot_of(now, comment), replace=replace)
     saved = kept.snapshot
     say(
@@ -128,6 +122,7 @@ def show(
 
 
 @app.command()
+@with_options("asked", Asked)
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Name of a snapshot.")],
     second: Annotated[
@@ -142,12 +137,8 @@ def diff(
             show_default="0",
         ),
     ] = None,
-    config: ConfigFile = None,
-    machine: Machine = None,
-    prefix: Prefix = None,
-    journal: JournalOption = None,
-    server: Server = None,
-    offline: Offline = False,
+    *,
+    asked: Asked,
     as_json: Json = False,
 ) -> None:
     """Compare two snapshots, or one with the running server; the exit code is 1 if they differ.
@@ -161,11 +152,11 @@ def diff(
     from gnomon.recorder import rendering
     from gnomon.recorder.tolerances import parse_tolerances
 
-    settings = configure(config)
+    settings = configure(asked.config)
     parse_tolerances(tolerance or ())
     a = store.find(settings, first).snapshot
     if second is None:
-        _, now = _present(Asked(journal, config, machine, prefix, server, offline))
+        _, now = _present(asked)
         b, other = store.snapshot_of(now, ""), "now"
     else:
         b, other = store.find(settings, second).snapshot, second
@@ -183,17 +174,14 @@ def diff(
 
 
 @app.command()
+@with_options("asked", Asked)
 def restore(
     name: Name,
     dry_run: DryRun = False,
     yes: Yes = False,
     revision: RevisionOption = None,
-    config: ConfigFile = None,
-    machine: Machine = None,
-    prefix: Prefix = None,
-    journal: JournalOption = None,
-    server: Server = None,
-    offline: Offline = False,
+    *,
+    asked: Asked,
     as_json: Json = False,
 ) -> None:
     """Restore a snapshot's settings on the running server, by one command.
@@ -205,8 +193,7 @@ def restore(
     from gnomon.recorder import rendering
     from gnomon.recorder.snapshots import assignments
 
-    refuse_offline(offline=offline, dry_run=dry_run)
-    asked = Asked(journal, config, machine, prefix, server, offline)
+    refuse_offline(offline=asked.offline, dry_run=dry_run)
     settings, now = _present(asked)
     snapshot = store.find(settings, name, revision).snapshot
 

@@ -18,6 +18,14 @@ class Audit(Protocol):
         ...
 
 
+def append_line(file: int, line: bytes) -> None:
+    """Append a line to a file, which is on disk when this returns. Raises OSError, also if only a part was written."""
+    written = os.write(file, line)
+    os.fsync(file)
+    if written < len(line):
+        raise OSError("only a part of a line was written")
+
+
 class AuditFile:
     """Events as JSON lines at the end of a file, each synced; lines are only ever added."""
 
@@ -32,16 +40,13 @@ class AuditFile:
         """See `Audit`."""
         line = json.dumps({"event": event, "wall_ns": time.time_ns(), **facts}).encode() + b"\n"
         try:
-            written = os.write(self._file, line)
-            os.fsync(self._file)
+            append_line(self._file, line)
         except OSError as error:
             raise self._failure(error) from error
-        if written < len(line):
-            raise self._failure("only a part of a line was written")
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
-    def _failure(self, error: object) -> ReplayError:
+    def _failure(self, error: OSError) -> ReplayError:
         return ReplayError(f"{self.path}: the record of the replay cannot be written: {error}; no further step is sent")

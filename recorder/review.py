@@ -4,8 +4,9 @@ Pure functions of entries. Point N is the state after the commands up to and inc
 after a later one, the order of acting counts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gnomon.recorder.entries import Effect, Entry, Key, Run, StoredChange, key_of
 from gnomon.recorder.recorder_errors import ReviewError
@@ -25,6 +26,8 @@ __all__ = [
 
 #: Settings that are not nominal, or have been touched, by (device, setting).
 Settings = dict[Key, float]
+
+Value = TypeVar("Value")
 
 #: The nominal value of a setting.
 Nominal = Callable[[Key], float]
@@ -97,13 +100,7 @@ def differences(
     unit: Mapping[Key, str],
 ) -> tuple[Difference, ...]:
     """List the settings that differ between two points; `nominal` gives None for an unknown value."""
-    found = []
-    for key in sorted(first.keys() | second.keys()):
-        a = first[key] if key in first else nominal(key)
-        b = second[key] if key in second else nominal(key)
-        if a != b:
-            found.append(Difference(*key, unit.get(key, ""), a, b))
-    return tuple(found)
+    return tuple(Difference(*key, unit.get(key, ""), a, b) for key, a, b in _changed(first, second, nominal))
 
 
 def restoration(
@@ -113,13 +110,18 @@ def restoration(
 
     `nominal` is called for settings that are nominal at one of the points; its errors are passed on.
     """
-    found = []
-    for key in sorted(now.keys() | then.keys()):
-        present = now[key] if key in now else nominal(key)
-        wanted = then[key] if key in then else nominal(key)
-        if present != wanted:
-            found.append(Assignment(*key, unit.get(key, ""), present, wanted))
-    return tuple(found)
+    return tuple(Assignment(*key, unit.get(key, ""), a, b) for key, a, b in _changed(now, then, nominal))
+
+
+def _changed(
+    first: Mapping[Key, float], second: Mapping[Key, float], nominal: Callable[[Key], Value]
+) -> Iterator[tuple[Key, float | Value, float | Value]]:
+    """Yield the settings that differ, in order, with both values; one that a point does not have is nominal there."""
+    for key in sorted(first.keys() | second.keys()):
+        a = first[key] if key in first else nominal(key)
+        b = second[key] if key in second else nominal(key)
+        if a != b:
+            yield key, a, b
 
 
 def inverse(entry: Entry) -> tuple[Assignment, ...]:

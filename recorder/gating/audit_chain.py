@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gnomon.recorder.audit import append_line
 from gnomon.recorder.recorder_errors import AuditChainError
 
 __all__ = ["AuditChain", "AuditCheck", "verify_audit"]
@@ -106,12 +107,9 @@ class AuditChain:
         head = hashlib.sha256(content).hexdigest()
         line = self._before + content[:-1] + f',"hash":"{head}"}}\n'.encode()
         try:
-            written = os.write(self._file, line)
-            os.fsync(self._file)
+            append_line(self._file, line)
         except OSError as error:
             raise self._failure(error) from error
-        if written < len(line):
-            raise self._failure("only a part of a line was written")
         self._head, self._before = head, b""
 
     def _failure(self, error: object) -> AuditChainError:
