@@ -1,8 +1,22 @@
 """Keys of a YAML text and the lines where they stand, for messages about a configuration."""
 
+from typing import Any
+
 import yaml
 
-__all__ = ["line_of", "repeated_key"]
+__all__ = ["line_of", "read_yaml", "repeated_key"]
+
+
+def read_yaml(text: str) -> tuple[yaml.Node | None, Any, tuple[str, int] | None]:
+    """Read a text of one section: its nodes, its values, and the first key that is given twice, with its line.
+
+    Raises YAMLError, RecursionError for brackets within each other, and ValueError for numbers that cannot be.
+    """
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
+    repeated = repeated_key(root)  # before sections that are merged into others (<<) become parts of them
+    data = None if root is None else loader.construct_document(root)
+    return root, {} if data is None else data, repeated
 
 
 def repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gnomon.db.mongo_address import parse_mongo_address
-from gnomon.db.yaml_lines import line_of, repeated_key
+from gnomon.db.yaml_lines import line_of, read_yaml
 from gnomon.ioc.base.clients_config import AccessConfig, AccessRule, GuardConfig
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
 from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig, kept_at
@@ -327,11 +327,11 @@ class Config(Section):
 
 def read_config(path: Path | None = None) -> Config:
     """Read a configuration file, by default the shipped one. Raises ConfigError with file, line, key and reason."""
-    return _shipped() if path in (None, SHIPPED) else _read(path)
+    return _read_shipped() if path in (None, SHIPPED) else _read(path)
 
 
 @cache
-def _shipped() -> Config:
+def _read_shipped() -> Config:
     return _read(SHIPPED)
 
 
@@ -341,18 +341,15 @@ def _read(path: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        repeated = repeated_key(root)  # before sections that are merged into others (<<) become parts of them
-        data = None if root is None else loader.construct_document(root)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: not YAML: too many brackets within each other") from error
+        root, data, repeated = read_yaml(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        why = "too many brackets within each other" if deep else " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML: {why}") from error
     if repeated is not None:
         raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:
-        return _beside(Config.model_validate({} if data is None else data), path.parent)
+        return _beside(Config.model_validate(data), path.parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         location = first["loc"]

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from gnomon.db.store import digest_of
-from gnomon.db.yaml_lines import line_of, repeated_key
+from gnomon.db.yaml_lines import line_of, read_yaml
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.text import printable, shorten
 from gnomon.recorder.gating.limits_document import NOT_CHECKED, LimitsDocument, SettingLimits
@@ -60,16 +60,13 @@ def read_limits(path: Path, prefix: str) -> Limits:
 def parse_limits(text: str, prefix: str, called: str = "limits") -> Limits:
     """Read the text of a limits file, `called` so in messages. Raises LimitsError as `read_limits` does."""
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        repeated = repeated_key(root)
-        data = None if root is None else loader.construct_document(root)
+        root, data, repeated = read_yaml(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise LimitsError(f"{called}: not YAML: {printable(' '.join(str(error).split()))}") from error
     if repeated is not None:
         raise LimitsError(f"{called}:{repeated[1]}: key {shorten(str(repeated[0]))} is given twice")
     try:
-        document = LimitsDocument.model_validate({} if data is None else data)
+        document = LimitsDocument.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
         places = [_place(each) for each in found]

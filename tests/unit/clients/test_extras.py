@@ -26,6 +26,7 @@ def test_without_the_extra_the_error_names_it(missing: str, monkeypatch: pytest.
         clients.devices("bessy2", prefix="T:")
 
 
+@pytest.mark.slow(1)  # a process
 def test_without_gymnasium_the_error_names_its_extra() -> None:
     code = "import sys; sys.modules['gymnasium'] = None; import gnomon.clients.gym"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

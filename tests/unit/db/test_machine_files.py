@@ -29,6 +29,7 @@ def test_a_document_is_found_by_shipped_name_by_file_and_by_folder(tmp_path: Pat
     assert find_document(file).name == find_document(str(tmp_path)).name == "small"
 
 
+@pytest.mark.usefixtures("reads_here")
 def test_a_lattice_of_another_program_is_imported(tmp_path: Path) -> None:
     from gnomon.lattice.exchange import ImportOptions
 

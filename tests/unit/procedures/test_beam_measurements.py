@@ -291,6 +291,7 @@ def test_a_map_ends_early_and_says_so_if_nothing_can_be_injected(bessy2: Ring) -
     assert len(found.outcome["rate"]) < 16
 
 
+@pytest.mark.slow(2)
 def test_a_machine_without_control_asks_the_operator_to_inject(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1, **NARROW)
     devices = losing_devices(ring)
@@ -349,6 +350,7 @@ def test_a_refused_setting_and_a_lost_connection_leave_the_machine_as_it_was(
     assert ring.current() > 200.0
 
 
+@pytest.mark.slow(2)
 def test_a_bump_is_taken_away_in_moves_also_when_the_search_fails(bessy2: Ring) -> None:
     ring = LosingRing(bessy2, 1, **NARROW)
     session: Any = MachineFakeSession(ring)

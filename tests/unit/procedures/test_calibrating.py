@@ -46,6 +46,7 @@ def _calibrated(ring: NoisyRing, fit: Run | None = None, **options: Any) -> Any:
     return calibrate_machine(session, fake_devices(ring), chosen, author="test", fit=fit)
 
 
+@pytest.mark.slow(2)
 def test_a_measured_calibration_predicts_the_machine_and_leaves_it_as_it_was(mls: Ring) -> None:
     ring = _machine(mls)
     before = ring.lattice.id

@@ -68,6 +68,7 @@ def test_knobs_of_supplies_move_all_their_quadrupoles(bessy2: Ring) -> None:
     assert len(feed_down_knobs(bessy2.nominal, "x", 1.0).names) == 112
 
 
+@pytest.mark.slow(3)
 def test_a_quick_fit_by_supply_finds_beating_gains_and_rolls_from_a_stored_run(bessy2: Ring) -> None:
     ring = DistortedOptics(bessy2, 1, every=16, gradient=0.0)
     data, nominal = ring.data, bessy2.nominal

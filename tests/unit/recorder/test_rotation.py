@@ -238,6 +238,7 @@ def check_resumed(copy: Path, before: str, where: object) -> None:
     assert not list(copy.parent.glob("*.archiving*"))
 
 
+@pytest.mark.slow(2)
 def test_a_kill_at_some_lines_of_archiving_loses_nothing(path: Path, tmp_path: Path) -> None:
     before = everything(path)
     kills = 0

@@ -255,6 +255,7 @@ async def test_the_end_of_the_services_ends_jobs_and_they_put_back(services: Ope
         assert [kind for _, kind, _ in await events_of(client, job, 3)] == ["end"]
 
 
+@pytest.mark.slow(2)
 async def test_a_restart_marks_running_jobs_as_lost_and_waits_for_their_processes(
     services: Open, tmp_path: Path
 ) -> None:

@@ -113,6 +113,7 @@ def test_environments_run_side_by_side() -> None:
     many.close()
 
 
+@pytest.mark.slow(5)
 def test_environments_in_processes_of_their_own_do_the_same() -> None:
     told: list[list[np.ndarray]] = []
     for mode, more in (("sync", {}), ("async", {"context": "spawn"})):  # as on every system, whatever threads run here

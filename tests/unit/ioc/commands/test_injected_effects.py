@@ -207,7 +207,7 @@ async def mixed(folder: Path, count: int) -> None:
 
 
 async def test_each_of_many_commands_through_a_mix_of_faults_has_one_outcome(tmp_path: Path) -> None:
-    await mixed(tmp_path, 1500)
+    await mixed(tmp_path, 500)
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ def test_a_reader_of_another_library_has_the_same_limits(tmp_path: Path) -> None
     assert render(import_isolated(file, "at-json").document) == render(import_machine(file, "at-json").document)
 
 
+@pytest.mark.slow(1)  # a process
 def test_a_refusal_comes_with_its_findings(tmp_path: Path) -> None:
     file = written(tmp_path, MADX.replace("d: drift", "d: solenoid, ks=0.1"))
     with pytest.raises(RefusedLattice, match=r"solenoid ks: acts on the beam .*: d \(line 13\)") as refused:
@@ -56,12 +57,14 @@ def test_time_is_limited(tmp_path: Path) -> None:
     assert time.monotonic() - begun < PATIENCE_S
 
 
+@pytest.mark.slow(1)  # a process
 def test_memory_is_limited(tmp_path: Path) -> None:
     options, said = ImportOptions(harmonic_number=10), r"ring\.madx: not read as madx: more than 80 MB of memory"
     with pytest.raises(ExchangeError, match=said):
         import_isolated(written(tmp_path, LARGE), "madx", options, max_memory=80_000_000)
 
 
+@pytest.mark.slow(1)  # a process
 def test_a_text_that_is_not_a_lattice_is_refused_within_a_second_and_200_mb() -> None:
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     with pytest.raises(ExchangeError, match=r"README\.md: not MAD-X: "):
@@ -72,6 +75,7 @@ def test_a_text_that_is_not_a_lattice_is_refused_within_a_second_and_200_mb() ->
         import_isolated(REPOSITORY / "README.md", "madx", max_memory=200_000_000)
 
 
+@pytest.mark.slow(1)  # a process
 def test_modules_in_the_present_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("json", "numpy", "at", "gnomon"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(3)")
