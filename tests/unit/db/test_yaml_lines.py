@@ -42,7 +42,7 @@ def test_an_empty_text_is_a_section_without_keys(text: str) -> None:
     assert read_yaml(text)[1] == {}
 
 
-def test_what_is_not_yaml_is_refused() -> None:
+def test_a_text_that_is_not_yaml_is_refused() -> None:
     with pytest.raises(yaml.YAMLError):
         read_yaml("a: [1")
     with pytest.raises(RecursionError):
