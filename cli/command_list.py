@@ -37,6 +37,12 @@ COMMANDS = (
         "status:status",
     ),
     Entry(
+        "doctor",
+        LOOK,
+        "Check ports, PV names, addresses, clock, disk, stores, brokers and kernels, and say what to do.",
+        "doctor:doctor",
+    ),
+    Entry(
         "watch",
         LOOK,
         "Show the running server live in the terminal: orbit, tunes, commands, faults; step power supplies.",
