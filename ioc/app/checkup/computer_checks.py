@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from gnomon.ioc.app.checkup.findings import Finding, error, good, warning
+from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
 
 #: Free space of a disk below which to warn, and below which nothing can be relied on [bytes].
 LOW_BYTES, FULL_BYTES = 2 * 2**30, 100 * 2**20

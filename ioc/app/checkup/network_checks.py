@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from gnomon.ioc.app.checkup.findings import Finding, error, good, warning
+from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
 from gnomon.ioc.base.config import NetworkConfig
 from gnomon.ioc.base.running_servers import RunningServer
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs

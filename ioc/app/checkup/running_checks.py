@@ -6,7 +6,7 @@ from pathlib import Path
 from gnomon.ioc.app.checkup import computer_checks as computer
 from gnomon.ioc.app.checkup import network_checks as network
 from gnomon.ioc.app.checkup import store_checks as stores
-from gnomon.ioc.app.checkup.findings import Finding
+from gnomon.ioc.app.checkup.check_results import Finding
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, pvs_of
 from gnomon.ioc.base.running_servers import running_servers

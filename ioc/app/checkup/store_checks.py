@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from gnomon.ioc.app.checkup.findings import Finding, error, good, warning
+from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
 from gnomon.lattice import GnomonError
 from gnomon.recorder import JournalError, Reader
 
