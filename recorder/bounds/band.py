@@ -30,6 +30,10 @@ class Kind(StrEnum):
     APERTURE = "aperture"
 
 
+#: Kinds that a `Reading` has.
+SHOWN = (Kind.ORBIT_X, Kind.ORBIT_Y, Kind.TUNE)
+
+
 @dataclass(frozen=True, slots=True)
 class Observable:
     """One number that a command may change: "orbit_x:BPMZ5D1R" in mm, "tune_x" without a unit and place."""
@@ -156,10 +160,15 @@ def values_of(band: Band, reading: Reading) -> Floats:
 
     Raises ValueError if the reading has another number of monitors than the band.
     """
-    shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
-    expected = sum(o.kind in (Kind.ORBIT_X, Kind.ORBIT_Y, Kind.TUNE) for o in band.observables)
-    if shown.size != expected:
-        raise ValueError(f"the reading has {shown.size} orbit readings and tunes, the band {expected}")
+    shown, observables = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune)), band.observables
+    count = shown.size
+    # Those that are shown come first, and a tune last of them: counted only where that does not say it.
+    if not (0 < count <= len(observables) and observables[count - 1].kind is Kind.TUNE) or (
+        count < len(observables) and observables[count].kind in SHOWN
+    ):
+        expected = sum(o.kind in SHOWN for o in observables)
+        if count != expected:
+            raise ValueError(f"the reading has {count} orbit readings and tunes, the band {expected}")
     values = np.full(len(band.observables), np.nan)
     values[: shown.size] = shown
     return values

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import Key, Lattice, Magnet
 from gnomon.propagator import BeamState, Propagator
-from gnomon.recorder.bounds.effects import Change, Effects
+from gnomon.recorder.bounds.effects import BeamAt, Change, Effects
 from gnomon.recorder.bounds.parameters import ParameterKind, ParameterSpace
 
 Floats = NDArray[np.float64]
@@ -29,8 +29,10 @@ class CalibratedModel:
     values: Floats
     propagate: Propagator = field(repr=False)
     kept: int = 8
-    _known: dict[str, BeamState] = field(default_factory=dict, repr=False)
+    _known: dict[str, BeamAt] = field(default_factory=dict, repr=False)
     _baseline: dict[Key, float] = field(default_factory=dict, repr=False)
+    # The settings that were asked for last, and those of the model that they move.
+    _last: tuple[dict[Key, float], dict[Key, float]] = field(default_factory=lambda: ({}, {}), repr=False)
 
     @cached_property
     def reference(self) -> Lattice:
@@ -77,13 +79,22 @@ class CalibratedModel:
 
         Raises LatticeError for settings that the model cannot have.
         """
-        moved: dict[Key, float] = {}
-        known = self._baseline
-        for key, value in settings.items():
-            at = known.get(key)
-            change = value - (self.present({}, key) if at is None else at)
-            if change:
-                moved[key] = self.reference[key] + change * (1.0 + self._gains.get(key[0], 0.0))
+        return self._lattice(self._moved(settings))
+
+    def _moved(self, settings: Mapping[Key, float]) -> dict[Key, float]:
+        """Return the settings of the model that are not the reference's; equal ones to the last are known."""
+        if settings == self._last[0]:
+            return self._last[1]
+        moved = dict(each for key, value in settings.items() if (each := self._moved_key(key, value)) is not None)
+        self._last = dict(settings), moved
+        return moved
+
+    def _moved_key(self, key: Key, value: float) -> tuple[Key, float] | None:
+        known = self._baseline.get(key)
+        change = value - (self.present({}, key) if known is None else known)
+        return (key, self.reference[key] + change * (1.0 + self._gains.get(key[0], 0.0))) if change else None
+
+    def _lattice(self, moved: Mapping[Key, float]) -> Lattice:
         if not moved:
             return self.reference
         lattice = self.reference.updated(moved)
@@ -97,34 +108,35 @@ class CalibratedModel:
 
     def beam(self, lattice: Lattice) -> BeamState:
         """Compute the beam of a lattice; the `kept` ones that were asked for last are known."""
-        beam = self._known.pop(lattice.id, None)
-        if beam is None:
-            beam = self.propagate(lattice)
+        return self._at(lattice).beam
+
+    def _at(self, lattice: Lattice) -> BeamAt:
+        known = self._known.pop(lattice.id, None)
+        if known is None:
+            known = BeamAt.of(self.space, lattice, self.propagate(lattice))
             if len(self._known) >= self.kept:
                 del self._known[next(iter(self._known))]
-        self._known[lattice.id] = beam
-        return beam
+        self._known[lattice.id] = known
+        return known
 
-    def beams(
-        self, settings: Mapping[Key, float], changes: Mapping[Key, float]
-    ) -> tuple[tuple[Lattice, Lattice], tuple[BeamState, BeamState]]:
-        """Return lattices and beams before and after changes. Raises LatticeError for settings that it cannot have."""
-        before, after = self.lattice(settings), self.lattice({**settings, **changes})
-        return (before, after), (self.beam(before), self.beam(after))
+    def beams(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> tuple[BeamAt, BeamAt]:
+        """Return the beams before and after changes. Raises LatticeError for settings that the model cannot have."""
+        moved = self._moved(settings)
+        after = {key: value for key, value in moved.items() if key not in changes}
+        after |= dict(each for key, value in changes.items() if (each := self._moved_key(key, value)) is not None)
+        lattices = self._lattice(moved), self._lattice(after)
+        return self._at(lattices[0]), self._at(lattices[1])
 
     def change(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> tuple[Change | None, str]:
         """Compute what changes do to the model's beam; None and the reason where it has no beam.
 
         Raises LatticeError for settings that the model cannot have.
         """
-        lattices, beams = self.beams(settings, changes)
-        return self.compare(lattices, beams)
+        return self.compare(*self.beams(settings, changes))
 
-    def compare(
-        self, lattices: tuple[Lattice, Lattice], beams: tuple[BeamState, BeamState]
-    ) -> tuple[Change | None, str]:
-        """Compare lattices and their beams; None and the reason where there is no beam."""
-        for beam, when in zip(beams, ("before", "after"), strict=True):
-            if not beam.found:
-                return None, f"the model has no beam {when} the command: {beam.reason}"
-        return Change.between(self.space, lattices, beams), ""
+    def compare(self, before: BeamAt, after: BeamAt) -> tuple[Change | None, str]:
+        """Compare two beams; None and the reason where there is no beam."""
+        for at, when in ((before, "before"), (after, "after")):
+            if not at.beam.found:
+                return None, f"the model has no beam {when} the command: {at.beam.reason}"
+        return Change.between(before, after), ""

@@ -267,9 +267,9 @@ def _fit(
     at = compare(mean)
     if at is None:
         raise CalibrationError("the model has no beam for any of the commands that were measured")
+    kept: list[Floats] = []
     for number in range(ITERATIONS):
-        jacobian = at.jacobian()
-        step = _step(at, jacobian, mean, space.widths)
+        step = _step(at, at.weighted(kept), mean, space.widths)
         before = at
         for halving in range(HALVINGS):
             tried = mean + 0.5**halving * step
@@ -280,9 +280,9 @@ def _fit(
         progress(f"update {number + 1}: chi^2 per reading {at.chi_square:.3g}")
         if at is before or at.chi_square > (1.0 - DONE) * before.chi_square:
             break
-    jacobian = at.jacobian()
-    right = at.residuals + jacobian @ mean
-    posterior = update(prior, jacobian, right, at.sigma)
+    weighted = at.weighted(kept)
+    right = at.left + weighted @ mean
+    posterior = update(prior, weighted, right, np.ones_like(right))
     posterior = Posterior(mean, posterior.widths, posterior.active, posterior.factor)
     return posterior.inflated(math.sqrt(max(1.0, at.chi_square))), at.chi_square
 
@@ -311,10 +311,30 @@ class _Deviations:
         """Squares of all deviations, and of the parameters'."""
         return float((self._clipped**2).sum() + ((mean / widths) ** 2).sum())
 
-    def jacobian(self) -> Floats:
-        """Derivatives (m, n) of the expected changes."""
-        effects = self.model.effects
-        return np.concatenate([effects.jacobian(change) for change in self.changes])
+    @property
+    def weights(self) -> Floats:
+        """Inverse standard deviations (m,); 0 for what was not measured."""
+        valid = np.isfinite(self.residuals) & np.isfinite(self.sigma) & (self.sigma > 0.0)
+        return np.divide(1.0, self.sigma, out=np.zeros_like(self.sigma), where=valid)
+
+    @property
+    def left(self) -> Floats:
+        """Deviations (m,) in standard deviations; 0 for what was not measured."""
+        return np.where(self.weights > 0.0, self.residuals, 0.0) * self.weights
+
+    def weighted(self, kept: list[Floats]) -> Floats:
+        """Derivatives (m, n) of the expected changes, in standard deviations, in the memory that was `kept`.
+
+        For a large ring it has a gigabyte, which is not asked for again at each step.
+        """
+        effects, rows = self.model.effects, len(self.residuals) // len(self.changes)
+        if not kept or len(kept[0]) != len(self.residuals):
+            kept[:] = [np.empty((len(self.residuals), effects.space.size))]
+        weights = self.weights
+        for number, change in enumerate(self.changes):
+            where = slice(number * rows, (number + 1) * rows)
+            np.multiply(effects.jacobian(change), weights[where, None], out=kept[0][where])
+        return kept[0]
 
 
 def _deviations(
@@ -337,12 +357,9 @@ def _deviations(
     return _Deviations(model, tuple(changes), np.concatenate(residuals), np.concatenate(sigma))
 
 
-def _step(at: _Deviations, jacobian: Floats, mean: Floats, widths: Floats) -> Floats:
+def _step(at: _Deviations, weighted: Floats, mean: Floats, widths: Floats) -> Floats:
     """Find the step (n,) to the minimum of the linearised cost; only its direction counts, so squares are formed."""
-    valid = np.isfinite(at.residuals) & np.isfinite(at.sigma) & (at.sigma > 0.0)
-    weighted = jacobian[valid] * widths / at.sigma[valid, None]
-    left = at.residuals[valid] / at.sigma[valid]
-    squares = weighted.T @ weighted
+    squares = (weighted.T @ weighted) * widths[:, None] * widths
     squares[np.diag_indices_from(squares)] += 1.0
-    step: Floats = widths * solve(squares, weighted.T @ left - mean / widths, assume_a="pos")
+    step: Floats = widths * solve(squares, widths * (weighted.T @ at.left) - mean / widths, assume_a="pos")
     return step

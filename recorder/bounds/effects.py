@@ -10,12 +10,13 @@ the relative change of beta. Monitors show gain times position in their rolled a
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import Lattice
+from gnomon.lattice import Lattice, MonitorErrors
 from gnomon.lattice.elements import PARAMETERS
 from gnomon.propagator import BeamState, Propagator
 from gnomon.propagator.derivatives import LocalResponse, local_response
@@ -25,6 +26,26 @@ Floats = NDArray[np.float64]
 
 B2, B3, A2 = (PARAMETERS.index(name) for name in ("b2", "b3", "a2"))
 KICK = tuple(PARAMETERS.index(f"kick_{plane}") for plane in "xy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeamAt:
+    """A lattice's beam, and what changes are counted from: of the magnets, and of the orbit in their middle.
+
+    `parameters` (elements, 13); `middle` (elements, 2) and `monitors` (2, monitors) are the orbit [m].
+    """
+
+    beam: BeamState
+    parameters: Floats
+    middle: Floats
+    monitors: Floats
+
+    @classmethod
+    def of(cls, space: ParameterSpace, lattice: Lattice, beam: BeamState) -> Self:
+        """Gather it from a lattice and its beam."""
+        elements, orbit = space.elements, beam.orbit[:, ::2]
+        middle = 0.5 * (orbit[elements] + orbit[elements + 1])
+        return cls(beam, lattice.parameters(space.element_indices), middle, orbit[space.monitor_elements].T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,19 +65,15 @@ class Change:
     delta: float
 
     @classmethod
-    def between(cls, space: ParameterSpace, lattices: tuple[Lattice, Lattice], beams: tuple[BeamState, ...]) -> Self:
-        """Compare two lattices and their beams."""
-        elements, monitors = space.elements, list(space.ring.monitors)
-        rows = [lattice.parameters(tuple(elements.tolist())) for lattice in lattices]
-        middle = [0.5 * (beam.orbit[elements] + beam.orbit[elements + 1])[:, ::2] for beam in beams]
-        before, after = beams
+    def between(cls, before: BeamAt, after: BeamAt) -> Self:
+        """Compare two beams."""
         return cls(
-            parameters=rows[1] - rows[0],
-            moved=middle[1] - middle[0],
-            place=middle[0],
-            orbit=(after.orbit[monitors] - before.orbit[monitors])[:, ::2].T,
-            tune=np.asarray(after.tune) - np.asarray(before.tune),
-            delta=after.delta - before.delta,
+            parameters=after.parameters - before.parameters,
+            moved=after.middle - before.middle,
+            place=before.middle,
+            orbit=after.monitors - before.monitors,
+            tune=np.asarray(after.beam.tune) - np.asarray(before.beam.tune),
+            delta=after.beam.delta - before.beam.delta,
         )
 
 
@@ -92,6 +109,11 @@ class Effects:
         """Return the same derivatives for a machine with other parameters, whose own would differ in second order."""
         return replace(self, values=values)
 
+    @cached_property
+    def errors(self) -> MonitorErrors:
+        """Gains and rolls of the monitors."""
+        return self.space.monitor_errors(self.values)
+
     @property
     def everywhere(self) -> Floats:
         """Response (4, all elements, 2, elements) [m/rad, rad/rad] of the orbit to kicks."""
@@ -104,7 +126,7 @@ class Effects:
         the beam, and of steerers that are rolled.
         """
         space, values = self.space, self.values
-        x, y = space.monitor_errors(values).changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
+        x, y = self.errors.changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
         effect: Floats = np.concatenate((x, y, change.tune))
         for kind in (ParameterKind.OFFSET_X, ParameterKind.OFFSET_Y, ParameterKind.STEERER_ROLL):
             kicks = self._beside(change, kind) * space.part(values, kind)
@@ -192,7 +214,7 @@ class Effects:
     def _monitors(self, change: Change, jacobian: Floats) -> None:
         """Set the derivatives by gains (relative) and rolls of monitors."""
         space, kinds = self.space, ParameterKind
-        errors = space.monitor_errors(self.values)
+        errors = self.errors
         x, y = errors.changes(1e3 * change.orbit[0], 1e3 * change.orbit[1])
         count = len(space.ring.monitors)
         each = np.arange(count)

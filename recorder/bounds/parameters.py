@@ -76,6 +76,16 @@ class ParameterSpace:
         return np.array(sorted({m.element for m in self.ring.magnets}), dtype=np.int64)
 
     @cached_property
+    def element_indices(self) -> tuple[int, ...]:
+        """The same, as a lattice takes them."""
+        return tuple(self.elements.tolist())
+
+    @cached_property
+    def monitor_elements(self) -> Integers:
+        """Elements of the monitors."""
+        return np.array(self.ring.monitors, dtype=np.int64)
+
+    @cached_property
     def quadrupoles(self) -> tuple[Magnet, ...]:
         """Magnets that are quadrupoles, the first of each element."""
         return tuple({m.element: m for m in reversed(self.ring.magnets) if m.main == "k1"}.values())[::-1]

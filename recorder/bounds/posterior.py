@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import lapack, solve_triangular
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -68,8 +68,9 @@ def update(prior: Posterior, jacobian: Floats, residual: Floats, deviations: Flo
     `deviations` (m,) are those of the readings' noise; readings that are not finite are left out.
     """
     valid = np.isfinite(residual) & np.isfinite(deviations) & (deviations > 0.0)
-    weighted = jacobian[valid] / deviations[valid, None]
-    active = np.union1d(prior.active, np.flatnonzero(np.abs(weighted).max(axis=0, initial=0.0) > 0.0)).astype(np.int64)
+    rows = jacobian if valid.all() else jacobian[valid]
+    seen = np.flatnonzero(rows.any(axis=0))
+    active = np.union1d(prior.active, seen).astype(np.int64)
     if not active.size:
         return prior
     information = np.zeros((active.size, active.size))
@@ -78,9 +79,14 @@ def update(prior: Posterior, jacobian: Floats, residual: Floats, deviations: Flo
     if known.size:
         information[np.ix_(known, known)] = solve_triangular(prior.factor, np.eye(known.size))
     information[new, new] = 1.0 / prior.widths[active[new]]
-    stacked = np.vstack((information, weighted[:, active]))
-    right = np.concatenate((np.zeros(active.size), residual[valid] / deviations[valid]))
-    both = qr(np.column_stack((stacked, right)), mode="r", overwrite_a=True, check_finite=False)[0][: active.size]
+    stacked = np.empty((active.size + len(rows), active.size + 1), order="F")
+    stacked[: active.size, :-1], stacked[: active.size, -1] = information, 0.0
+    for column, parameter in enumerate(active.tolist()):
+        stacked[active.size :, column] = rows[:, parameter] / deviations[valid]
+    stacked[active.size :, -1] = residual[valid] / deviations[valid]
+    # In place: for a large ring this is a gigabyte.
+    work = int(lapack.dgeqrf_lwork(*stacked.shape)[0])
+    both = np.triu(lapack.dgeqrf(stacked, lwork=work, overwrite_a=True)[0][: active.size])
     root, target = both[:, :-1], both[:, -1]
     mean = prior.mean.copy()
     mean[active] += solve_triangular(root, target)

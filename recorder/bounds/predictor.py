@@ -40,14 +40,15 @@ TIERS_APART, SCALES_APART = 2.0, 4.0
 class Forecast:
     """A command in the calibrated model: its kind and the size of its effect, in units of the noise.
 
-    `effect` (rows,) is the expected change of the readings, `variances` (rows,) those of the parameters, `beyond`
-    (rows,) those of the discrepancy; `beams` are those before and after.
+    `effect` (rows,) is the expected change of the readings, `sizes` (4,) its size in each group of them, `variances`
+    (rows,) those of the parameters, `beyond` (rows,) those of the discrepancy; `beams` are those before and after.
     """
 
     kind: str
     size: float
     change: Change
     effect: Floats
+    sizes: Floats
     variances: Floats
     beyond: Floats
     beams: tuple[BeamState, BeamState]
@@ -71,6 +72,9 @@ class Predictor:
     _units: dict[Key, Floats] = field(default_factory=dict, repr=False)
     # Of the last step alone, and not shared with a predictor whose shell has adapted.
     _way: list[Way] = field(default_factory=list, repr=False, init=False)
+    _last: list[tuple[dict[Key, float], dict[Key, float], Forecast]] = field(
+        default_factory=list, repr=False, init=False
+    )
 
     @classmethod
     def of(cls, document: CalibrationDocument, ring: Ring) -> Self:
@@ -130,22 +134,38 @@ class Predictor:
             self.ensemble.prepare()
 
     def forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float], age_s: float = 0.0) -> Forecast:
-        """Compute a command's expected effect and its variances. Raises GnomonError where the model cannot have it."""
+        """Compute a command's expected effect and its variances; those of the last one are known.
+
+        Raises GnomonError where the model cannot have it.
+        """
+        if not self._last or self._last[0][:2] != (settings, changes):
+            self._last[:] = [(dict(settings), dict(changes), self._forecast(settings, changes))]
+        found = self._last[0][2]
+        beyond = self.discrepancy.variances(found.kind, found.sizes, self.noise, self._monitors, age_s)
+        return replace(found, beyond=beyond)
+
+    def _forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> Forecast:
+        """Compute a forecast without a discrepancy."""
         moved = {key: value for key, value in changes.items() if value != self.model.present(settings, key)}
-        lattices, beams = self.model.beams(settings, changes)
-        change, reason = self.model.compare(lattices, beams)
+        before, after = self.model.beams(settings, changes)
+        change, reason = self.model.compare(before, after)
         if change is None:
             raise NoForecast(reason)
         variances = self._variances(settings, moved, change)
-        effects, count = self.model.effects, len(self.model.space.ring.monitors)
-        effect = effects.effect(change)
+        count = self._monitors
+        effect = self.model.effects.effect(change)
         kind = kind_of(self.model.space.ring, moved or changes)
         sizes = effect_sizes(effect, variances, count)
-        beyond = self.discrepancy.variances(kind, sizes, self.noise, count, age_s)
         orbit = math.sqrt(float(np.mean(self.noise[: 2 * count] ** 2)))
         tune = math.sqrt(float(np.mean(self.noise[2 * count :] ** 2)))
         size = max(float(sizes[0]) / orbit, float(sizes[2]) / tune)
-        return Forecast(kind, size, change, effect, variances, beyond, beams)
+        return Forecast(
+            kind, size, change, effect, sizes, variances, np.zeros_like(variances), (before.beam, after.beam)
+        )
+
+    @property
+    def _monitors(self) -> int:
+        return self.noise.size // 2 - 1
 
     def band(
         self,
@@ -161,12 +181,9 @@ class Predictor:
 
         After the band of a step of one setting, those of parts of the same step need no beam: see `Way`.
         """
-        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
-        age_s = (now_ns - self.made_ns) * 1e-9
-        distrust = self._too_old(age_s)
-        if shown.size != self.noise.size or not 0.0 < coverage < 1.0:
-            asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
-            return self._infinite(shown, coverage, tier, (*distrust, asked))
+        shown, age_s, distrust, answerable = self._asked(reading, coverage, now_ns)
+        if not answerable:
+            return self._infinite(shown, coverage, tier, distrust)
         for way in self._way if tier == 1 else ():
             part = way.part(settings, changes, shown, coverage, now_ns)
             if part is not None:
@@ -177,8 +194,11 @@ class Predictor:
             distrust = (*distrust, *self._other_optics(forecast.beams[0]))
             number, reason = self.shell.find(forecast.kind, forecast.size)
             factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
-            # An infinite band has nothing to gain from an ensemble.
-            tier = max(tier, self._tier_for(forecast, shown)) if math.isfinite(factor) else 1
+            # A band that is infinite or distrusted has nothing to gain from an ensemble that was not asked for.
+            if not math.isfinite(factor):
+                tier = 1
+            elif not distrust:
+                tier = max(tier, self._tier_for(forecast, shown))
             drawn = self.ensemble.change(settings, changes) if tier > 1 else None
             if reason:
                 distrust = (*distrust, reason)
@@ -197,11 +217,9 @@ class Predictor:
         Its observables are the measured ones alone. The factor is the largest among the smallest steps of each kind
         of which enough were held out: those are noise for the most part, and where they are not, the band is wider.
         """
-        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
-        distrust = self._too_old((now_ns - self.made_ns) * 1e-9)
-        if shown.size != self.noise.size or not 0.0 < coverage < 1.0:
-            asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
-            return self._infinite(shown, coverage, 1, (*distrust, asked))
+        shown, _, distrust, answerable = self._asked(reading, coverage, now_ns)
+        if not answerable:
+            return self._infinite(shown, coverage, 1, distrust)
         smallest: dict[str, int] = {}
         for number, each in enumerate(self.shell.bins):
             smallest.setdefault(each.kind, number)
@@ -219,6 +237,17 @@ class Predictor:
             self.observables.all[: shown.size], shown, expected - width, expected + width, scale, measured, coverage, 1,
             self.calibration_id, distrust,
         )  # fmt: skip
+
+    def _asked(self, reading: Reading, coverage: float, now_ns: int) -> tuple[Floats, float, tuple[str, ...], bool]:
+        """Return a reading's rows, the calibration's age [s], reasons for distrust, and if a band can be made at all."""
+        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
+        age_s = (now_ns - self.made_ns) * 1e-9
+        distrust = self._too_old(age_s)
+        answerable = shown.size == self.noise.size and 0.0 < coverage < 1.0
+        if not answerable:
+            asked = f"{shown.size} readings where the calibration has {self.noise.size}, coverage {coverage}"
+            distrust = (*distrust, asked)
+        return shown, age_s, distrust, answerable
 
     def score(self, band: Band, after: Reading) -> float:
         """See `Predicts`."""
@@ -284,7 +313,7 @@ class Predictor:
         beams = forecast.beams[0], forecast.beams[0]
         beside = (forecast.variances + forecast.beyond)[:-2]
         sources, _ = self.unmeasured.sources(shown[:-2], beams, beside)
-        parts = [shown, sources, self.unmeasured.observables.optics_values(beams[0])]
+        parts = [shown, sources, self.unmeasured.optics_values(beams[0])]
         count = sum(part.size for part in parts)
         below, above = (end.expected - end.lower)[:count], (end.upper - end.expected)[:count]
         expected = np.concatenate(parts)

@@ -38,6 +38,7 @@ class Unmeasured:
     half_aperture_mm: tuple[float, float] | None
     seed: int
     _between: dict[tuple[bytes, bool], BetweenMonitors] = field(default_factory=dict, repr=False)
+    _optics: list[tuple[BeamState, Floats]] = field(default_factory=list, repr=False)
 
     def prepare(self) -> None:
         """Compute ahead what the first band would wait for."""
@@ -123,9 +124,18 @@ class Unmeasured:
         deviation: Floats = np.sqrt(np.mean((np.array(values) - centre) ** 2, axis=0))
         return deviation
 
+    def optics_values(self, beam: BeamState) -> Floats:
+        """Compute the values (k,) of the optics of a beam; those of the last few beams are known."""
+        for known, values in self._optics:
+            if known is beam:
+                return values
+        values = self.observables.optics_values(beam)
+        self._optics[:] = [(beam, values), *self._optics[:3]]
+        return values
+
     def optics(self, beams: tuple[BeamState, BeamState], relative: float) -> tuple[Floats, Floats]:
         """Expected values of the optics, and their scales, which have `relative` of the change in them."""
-        before, after = (self.observables.optics_values(beam) for beam in beams)
+        before, after = (self.optics_values(beam) for beam in beams)
         return after, np.hypot(self.optics_deviation, relative * (after - before))
 
     def clearance(

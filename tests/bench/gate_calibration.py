@@ -25,7 +25,7 @@ MIN_PER_BIN = 299
 def measure_response(session: Session) -> tuple[Noise, list[MeasuredChange]]:
     """Measure the noise and the response to each steerer, each supply of quadrupoles and sextupoles, and the RF."""
     machine, commands = session.machine, session.commands
-    machine.restore(machine.baseline)
+    machine.restore()
     repeated = [machine.read() for _ in range(REPEATED)]
     noise = noise_of(np.array([r.orbit for r in repeated]), np.array([r.tune for r in repeated]))
     less = np.sqrt(2.0 / AVERAGED)
@@ -37,7 +37,7 @@ def measure_response(session: Session) -> tuple[Noise, list[MeasuredChange]]:
         before = machine.read(AVERAGED)
         machine.apply({key: value})
         after = machine.read(AVERAGED)
-        machine.restore(machine.baseline)
+        machine.restore()
         machine.wait(AVERAGED)
         found.append(MeasuredChange({key: value}, flat(after) - flat(before), {}, less * noise.rows))
     return noise, found

@@ -295,7 +295,7 @@ def corrupt(scene: Scene, each: int, rng: np.random.Generator) -> CorruptedCount
 def _sequence(scene: Scene, rng: np.random.Generator, counts: CorruptedCounts) -> "list[At]":
     """One approved sequence of different PVs, and the machine at each of its steps, if the gate accepts them."""
     machine = scene.machine
-    machine.restore(machine.baseline)
+    machine.restore()
     keys: dict[object, float] = {}
     while len(keys) < STEPS:
         family = str(rng.choice([f for f in scene.commands.families() if f != "sextupole"]))
@@ -326,5 +326,5 @@ def _sequence(scene: Scene, rng: np.random.Generator, counts: CorruptedCounts) -
     except LatticeError:
         return found
     finally:
-        machine.restore(machine.baseline)
+        machine.restore()
     return found

@@ -79,13 +79,13 @@ class Session:
     ) -> tuple[Sample, Moment, tuple[Floats, Floats] | None]:
         """Carry out a case from the baseline, and go back; with the oracle's expectation."""
         machine = self.machine
-        machine.restore({**machine.baseline, **case.prepare})
+        machine.restore(case.prepare)
         start = machine.moment()
         before, settings = machine.reading(start), machine.settings
         changes = {case.key: case.value}
         expected = None if oracle is None else oracle.predict(start, before, changes)
         after = machine.apply(changes)
-        machine.restore(machine.baseline)
+        machine.restore()
         machine.wait(PERIOD_S)
         family = self.commands.family_of(case.kind)
         return Sample(family, case.size, case.kind, settings, changes, before, after), start, expected
@@ -136,6 +136,7 @@ def measure_coverage(
             result.outside += 1
             continue
         tested[number] = tested.get(number, 0) + 1
+        # The forecast of the bin is known to the band.
         band = predictor.band(
             sample.settings, sample.changes, sample.before, coverage=COVERAGES[1], now_ns=sample.before.time_ns
         )

@@ -64,13 +64,13 @@ def _one(scene: Scene, case: Case, make: Make, rng: np.random.Generator) -> bool
         return scene.predictor.band(settings, {case.key: case.value}, before, coverage=COVERAGE, now_ns=machine.now_ns)
 
     try:
-        machine.restore({**machine.baseline, **case.prepare})
+        machine.restore(case.prepare)
         settings = machine.settings
         made = make(machine, case.key, case.value, band, rng)
     except LatticeError:
         return None
     finally:
-        machine.restore(machine.baseline)
+        machine.restore()
     return None if made is None else not bool(made[0].inside(made[1]).all())
 
 

@@ -50,12 +50,17 @@ class TrueLimits:
     def classify(self, start: TrueBeam, moments: Iterable[TrueBeam]) -> Class:
         """Classify a command by the beam at its start and at the moments of its ramp.
 
-        Unsafe: at any moment the beam is lost, or outside of the envelope, or a line was crossed since the start.
+        Unsafe: at any moment the beam is lost, or outside of the envelope, or a line was crossed since the start. The
+        moments are in any order; no more are looked at after one that is unsafe.
         """
-        seen = [start, *moments]
-        if any(self._is_unsafe(beam) for beam in seen) or self._crosses(seen):
+        safe = self._is_safe(start)
+        if self._is_unsafe(start):
             return Class.UNSAFE
-        return Class.SAFE if all(self._is_safe(beam) for beam in seen) else Class.BETWEEN
+        for beam in moments:
+            if self._is_unsafe(beam) or self._crosses(start, beam):
+                return Class.UNSAFE
+            safe = safe and self._is_safe(beam)
+        return Class.SAFE if safe else Class.BETWEEN
 
     def leaves_limits(self, start: TrueBeam, moments: Iterable[TrueBeam]) -> bool:
         """Tell whether a command starts inside of the gate's limits and leaves them on its way."""
@@ -75,10 +80,10 @@ class TrueLimits:
         near = min((line.distance(*beam.tune.tolist()) for line in self.lines), default=np.inf)
         return self.excursion(beam) <= part * self.gate_mm and near >= self.half_width / part
 
-    def _crosses(self, seen: Sequence[TrueBeam]) -> bool:
-        first = seen[0].tune
-        sides = [_sides(self.lines, beam.tune) for beam in seen]
-        return bool(np.isfinite(first).all()) and any(bool((side * sides[0] <= 0.0).any()) for side in sides[1:])
+    def _crosses(self, start: TrueBeam, beam: TrueBeam) -> bool:
+        if not np.isfinite(start.tune).all():
+            return False
+        return bool((_sides(self.lines, start.tune) * _sides(self.lines, beam.tune) <= 0.0).any())
 
 
 def _sides(lines: Sequence[ResonanceLine], tune: Floats) -> Floats:

@@ -106,7 +106,7 @@ def time_decisions(scene: Scene, plan: Plan, result: MachineResult) -> None:
     for number in range(plan.timed):
         family = str(rng.choice(commands.families()))
         case = commands.draw_of(family, int(rng.integers(3)), rng)
-        machine.restore({**machine.baseline, **case.prepare})
+        machine.restore(case.prepare)
         command, state = scene.command(case.key, case.value), scene.state(machine.read())
         began = time.perf_counter(), time.process_time()
         verdict = scene.decide(command, state)
@@ -122,4 +122,4 @@ def time_decisions(scene: Scene, plan: Plan, result: MachineResult) -> None:
             )
             result.second_s.append(time.perf_counter() - began[0])
             result.second_cpu_s.append(time.process_time() - began[1])
-    machine.restore(machine.baseline)
+    machine.restore()

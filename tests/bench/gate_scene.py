@@ -114,7 +114,7 @@ class Scene:
         cls, machine: TrueMachine, commands: Commands, predictor: Predicts, coverage: float = 0.99
     ) -> "Scene":
         """Make the scene of a machine at its baseline, whose orbit is the reference."""
-        machine.restore(machine.baseline)
+        machine.restore()
         moment = machine.moment()
         reference = machine.reading(moment, average=100)
         specs = pvs_of(find_machine(Config(machine=machine.ring.name)), "")

@@ -6,7 +6,8 @@ and monitors that drift and are not linear. It starts corrected, as role machine
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 
 FREQUENCY: Key = ("rf", "frequency")
 NS = 1_000_000_000
+NOTHING: Mapping[Key, float] = MappingProxyType({})
 #: Radius at which multipoles are stated, as is usual for quadrupoles [m].
 RADIUS_M = 0.03
 DAY_S = 86400.0
@@ -115,14 +117,15 @@ class TrueMachine:
         self._lattice = self._true
         self._drifted_ns = -1
         self._drift(force=True)
-        self.baseline: dict[Key, float] = self.settings
+        keys: list[Key] = [*((name, "current") for name in self.index), FREQUENCY]
+        self.baseline: dict[Key, float] = {key: self.setting(key) for key in keys}
+        # Setpoints that are not the baseline's.
+        self._away: dict[Key, float] = {}
 
     @property
     def settings(self) -> dict[Key, float]:
         """All setpoints, in the machine document's units."""
-        found: dict[Key, float] = {(name, "current"): float(self._currents[i]) for name, i in self.index.items()}
-        found[FREQUENCY] = float(self._frequency)
-        return found
+        return {**self.baseline, **self._away}
 
     def setting(self, key: Key) -> float:
         """One setpoint."""
@@ -157,21 +160,25 @@ class TrueMachine:
         """The present true beam."""
         return self._shown(self._propagate(self._lattice))
 
-    def ramp(self, changes: Mapping[Key, float], points: int) -> Iterator[Moment]:
-        """Yield the beam at `points` equidistant moments of a ramp, its end last; the machine stays where it is."""
-        kept = self._currents.copy(), self._iron_state.copy(), self._frequency, self._lattice
-        start = {key: self.setting(key) for key in changes}
-        try:
-            for number in range(1, points + 1):
-                part = number / points
-                self._set({key: start[key] + part * (value - start[key]) for key, value in changes.items()})
-                yield self.moment()
-        finally:
-            self._currents, self._iron_state, self._frequency, self._lattice = kept
+    def ramp(self, changes: Mapping[Key, float], parts: Sequence[float]) -> Iterator[Moment]:
+        """Yield the beam at `parts` of a ramp, above 0 and up to 1, in any order; the machine stays where it is.
 
-    def restore(self, settings: Mapping[Key, float]) -> None:
-        """Put setpoints back, all at once; the iron remembers."""
-        self._set({key: value for key, value in settings.items() if self.setting(key) != value})
+        A ramp goes one way, so that its iron knows at each part only where it began, and where it is.
+        """
+        start = {key: self.setting(key) for key in changes}
+        for part in parts:
+            kept = self._currents.copy(), self._iron_state.copy(), self._frequency, self._lattice, dict(self._away)
+            try:
+                self._set({key: start[key] + part * (value - start[key]) for key, value in changes.items()})
+                moment = self.moment()
+            finally:
+                self._currents, self._iron_state, self._frequency, self._lattice, self._away = kept
+            yield moment
+
+    def restore(self, prepared: Mapping[Key, float] = NOTHING) -> None:
+        """Put all setpoints back to the baseline's, all at once, but for those that are `prepared`; the iron remembers."""
+        wanted = {key: self.baseline[key] for key in self._away} | dict(prepared)
+        self._set({key: value for key, value in wanted.items() if self.setting(key) != value})
 
     def cycle(self) -> None:
         """Cycle all magnets: the iron forgets."""
@@ -205,7 +212,12 @@ class TrueMachine:
                 )
                 one = self._irons[i]
                 self._iron_state[i] = one.moved(self._iron_state[i : i + 1], self._currents[i : i + 1])[0]
-            fields[key] = self._inside(key, self._field_value(key, self.setting(key)))
+            now = self.setting(key)
+            fields[key] = self._inside(key, self._field_value(key, now))
+            if now == self.baseline[key]:
+                self._away.pop(key, None)
+            else:
+                self._away[key] = now
         self._lattice = self._lattice.updated(fields)
 
     def _field_value(self, key: Key, value: float, ironless: bool = False) -> float:

@@ -42,7 +42,8 @@ def test_a_monitor_orbit_of_zero_leaves_the_whole_chamber_less_what_is_uncertain
 def test_the_clearance_shrinks_by_the_change_of_the_orbit() -> None:
     found = unmeasured()
     model = found.model
-    _, beams = model.beams({}, moved(STEER_X, 1e-2))
+    before, after = model.beams({}, moved(STEER_X, 1e-2))
+    beams = before.beam, after.beam
     nothing = np.zeros(2 * len(mls().bpms))
     moved_mm = 1e3 * np.abs(beams[1].orbit[:, 0] - beams[0].orbit[:, 0]).max()
     expected = found.clearance(nothing, beams, nothing, 2.0)[0]
