@@ -149,10 +149,14 @@ def _bands_at(at: Situation, predictor: Predicts, changes: Mapping[Key, float], 
 
 
 def _needs_second(at: Situation, band: Band) -> bool:
+    """True for a large step or near a line; what touches a line is refused, and a second tier only refuses more."""
     rules = at.limits.document.bounds
+    distance = distance_to_lines(at.limits.document.tunes, band)
+    if distance < 0.0:
+        return False
     if at.row is not None and not at.size <= rules.second_tier_step * at.row.max_step:
         return True
-    return not distance_to_lines(at.limits.document.tunes, band) >= rules.second_tier_distance
+    return not distance >= rules.second_tier_distance
 
 
 def agree(first: Band, second: Band, agreement: float) -> bool:

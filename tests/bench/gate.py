@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 from bench.gate_coverage import Counts  # noqa: E402
 from bench.gate_machine import MachineResult, Plan, measure_machine  # noqa: E402
 from bench.gate_report import ROOT, Evidence, page, table  # noqa: E402
+from bench.gate_rollback import RollbackCounts, replay_with_faults  # noqa: E402
 
 #: 15 bins: 22 + 299 commands in each, with the response of 180 settings, make the 5 000 of the calibration, 667 in each
 #: the 10 000 that are held out; 20 machines make 20 000 unsafe steps and 10 000 corrupted commands.
@@ -28,6 +29,8 @@ FULL = Plan(
 QUICK = Plan("mls", Counts(22, 299, 60), unsafe=150, safe=75, corrupted=8, detection=10, timed=50, second_tier=3)
 #: For a machine that is busy with other things: a tenth of the time, and wider intervals.
 REDUCED = Plan("mls", Counts(22, 299, 100), unsafe=100, safe=50, corrupted=6, detection=8, timed=40, second_tier=2)
+#: Replays with a random fault.
+FAULT_RUNS = 1000
 RESULTS = HERE / "gate_results"
 PART = (
     "**This was not the whole bench.** The targets are for 20 machines of BESSY II with 10 000 held-out commands each, "
@@ -46,17 +49,42 @@ def main() -> None:
     if options.held_out:
         plan = replace(plan, counts=replace(plan.counts, tested=options.held_out))
     machines = options.machines or (1 if options.quick else 20)
+    rollbacks = _rollbacks(100 if options.quick else FAULT_RUNS, options.resume)
     results = _measure([options.first_seed + n for n in range(machines)], plan, options.processes, options.resume)
-    evidence = Evidence(plan, results, sum(sum(r.wall_s.values()) for r in results), options.quick or options.reduced)
+    if not results:
+        sys.exit("no machine was measured")
+    took_s = sum(sum(r.wall_s.values()) for r in results)
+    evidence = Evidence(plan, results, rollbacks, took_s, options.quick or options.reduced)
     print(table(["measure", "target", "measured", ""], [row.cells for row in evidence.rows()]))
     for result in results:
         for text in (*result.decisions.accepted, *result.corrupted.texts):
             print("ACCEPTED:", text)
+    for text in rollbacks.texts:
+        print("NOT BACK:", text)
     folder = ROOT / "docs" if options.write_docs else RESULTS
     remarks = [] if plan == FULL and len(results) >= 20 else [PART.format(machines=len(results), ring=plan.ring)]
     text = page(evidence, folder, remarks)
     (folder / "safety.md").write_text(text, encoding="utf-8")
     print(f"written: {folder / 'safety.md'}")
+
+
+def _rollbacks(runs: int, resume: bool) -> RollbackCounts:
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / "rollbacks.pickle"
+    if resume and file.exists():
+        found: RollbackCounts = pickle.loads(file.read_bytes())
+        if found.runs == runs:
+            return found
+    found = replay_with_faults(runs)
+    _keep(file, found)
+    return found
+
+
+def _keep(file: Path, content: object) -> None:
+    """Write a result so that a run that is killed leaves the whole of it, or none."""
+    written = file.with_suffix(".new")
+    written.write_bytes(pickle.dumps(content))
+    written.replace(file)
 
 
 def _measure(seeds: list[int], plan: Plan, processes: int, resume: bool) -> list[MachineResult]:
@@ -75,7 +103,7 @@ def _measure(seeds: list[int], plan: Plan, processes: int, resume: bool) -> list
         for job in as_completed(jobs):
             seed = jobs[job]
             found[seed] = result = job.result()
-            files[seed].write_bytes(pickle.dumps((plan, result)))
+            _keep(files[seed], (plan, result))
             laps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.wall_s.items())
             print(f"{plan.ring}, seed {seed}: {laps}; {len(found)} of {len(seeds)}", flush=True)
     return [found[seed] for seed in seeds if seed in found]

@@ -147,18 +147,31 @@ class Commands:
     def _knob_step(self, size: int, part: float, rng: np.random.Generator) -> Case:
         """One of the steps of a tune knob of up to four supplies, in a random direction of the tunes."""
         angle = rng.uniform(0.0, 2.0 * np.pi)
-        wanted = np.array([np.cos(angle), np.sin(angle)])
-        slopes = np.stack([self.tune_response[n] for n in self._knob], axis=1)
-        shape = np.linalg.lstsq(slopes, wanted, rcond=1e-8)[0]
+        shape = self._knob_shape(np.array([np.cos(angle), np.sin(angle)]))
         at = int(rng.integers(len(self._knob)))
         steps = np.array([self.unit[n, "current"] for n in self._knob])
         amplitude = part * steps[at] / abs(shape[at])
         # The knob as a whole goes no further than three times the largest size.
         amplitude = float(np.clip(amplitude, -3.0 * TUNE, 3.0 * TUNE))
-        value = {(n, "current"): self.inside((n, "current"), self.baseline[n, "current"] + amplitude * float(a))
-                 for n, a in zip(self._knob, shape, strict=True)}  # fmt: skip
+        value = self._knob_settings(amplitude * shape)
         keys = list(value)
         return Case("tune knob", size, {key: value[key] for key in keys[:at]}, keys[at], value[keys[at]])
+
+    def knob(self, shift: Floats) -> dict[Key, float]:
+        """Return the settings of the tune knob's supplies that move the tunes by `shift` (2,) from the baseline's."""
+        return self._knob_settings(self._knob_shape(shift))
+
+    def _knob_shape(self, shift: Floats) -> Floats:
+        slopes = np.stack([self.tune_response[n] for n in self._knob], axis=1)
+        shape: Floats = np.linalg.lstsq(slopes, shift, rcond=1e-8)[0]
+        return shape
+
+    def _knob_settings(self, changes: Floats) -> dict[Key, float]:
+        keys: list[Key] = [(name, "current") for name in self._knob]
+        return {
+            key: self.inside(key, self.baseline[key] + float(change))
+            for key, change in zip(keys, changes, strict=True)
+        }
 
     def _closed(self, plane: str) -> list[tuple[tuple[str, ...], Floats]]:
         """Closed bumps of a plane at monitors: names of four steerers and their shape [A], largest orbit outside 0."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from bench.gate_commands import Case, Commands, balanced
-from bench.gate_oracle import Oracle, largest
+from bench.gate_oracle import Oracle, flat, largest
 from bench.gate_statistics import Coverage, conformal_quantile
 from bench.gate_truth import Moment, TrueMachine
 from numpy.typing import NDArray
@@ -48,7 +48,8 @@ class Counts:
 class CoverageResult:
     """Result of one machine. Keys of the mappings are family, size, and the nominal coverage.
 
-    `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell. Widths are
+    `without_growth` counts (tested, inside) at each coverage, for bands that do not grow with the age of the
+    calibration. `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell. Widths are
     medians over the monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each coverage.
     """
 
@@ -60,6 +61,7 @@ class CoverageResult:
     oracle: dict[Bin, list[float]] = field(default_factory=dict)
     sigma: dict[Bin, list[float]] = field(default_factory=dict)
     width_99: dict[Bin, list[float]] = field(default_factory=dict)
+    without_growth: dict[float, list[int]] = field(default_factory=dict)
     outside: int = 0
     distrust: dict[str, int] = field(default_factory=dict)
     calibration_id: str = ""
@@ -146,11 +148,15 @@ def measure_coverage(
         score = predictor.score(band, sample.after)
         held_in = {COVERAGES[1]: bool(band.inside(sample.after).all()) and bool(np.isfinite(score))}
         held_in[COVERAGES[0]] = score <= predictor.shell.factor(number, COVERAGES[0])
+        at_once = _score_at_once(predictor, sample)
         for coverage, covered in held_in.items():
             inside[number, coverage] = inside.get((number, coverage), 0) + int(covered)
             of_kind = result.kinds.setdefault((sample.kind, coverage), [0, 0])
             of_kind[0] += 1
             of_kind[1] += covered
+            fresh = result.without_growth.setdefault(coverage, [0, 0])
+            fresh[0] += 1
+            fresh[1] += at_once <= predictor.shell.factor(number, coverage)
         where = named(predictor, number)
         within, seen = result.gaussian.get(where, (0, 0))
         result.gaussian[where] = within + (score <= 2.0), seen + 1
@@ -162,6 +168,13 @@ def measure_coverage(
             calibrated, tested[number], held_inside, coverage
         )
     return result, predictor
+
+
+def _score_at_once(predictor: Predictor, sample: Sample) -> float:
+    """The score in a band as wide as right after the calibration: the shell's own scores are such."""
+    forecast = predictor.forecast(sample.settings, sample.changes)
+    scale = np.sqrt(forecast.variances + forecast.beyond + 2.0 * predictor.noise**2)
+    return largest(flat(sample.before) + forecast.effect, scale, sample.after)
 
 
 def _widths(result: CoverageResult, where: Bin, predictor: Predictor, number: int, band: Band, oracle: Floats) -> None:

@@ -17,6 +17,7 @@ from bench.gate_unsafe import (
     creeping_candidates,
     decide_all,
     near_candidates,
+    resonance_candidates,
     safe_candidates,
     unsafe_candidates,
 )
@@ -78,11 +79,12 @@ def measure_machine(seed: int, plan: Plan) -> MachineResult:
     lap("coverage")
     scene = Scene.at_baseline(machine, commands, predictor)
     decisions = DecisionCounts()
-    decide_all(
-        scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, plan.unsafe // 2, decisions
-    )
+    part = plan.unsafe // 5
+    decide_all(scene, unsafe_candidates(commands, np.random.default_rng([seed, 3])), Class.UNSAFE, 2 * part, decisions)
+    over = resonance_candidates(scene, np.random.default_rng([seed, 10]))
+    decide_all(scene, over, Class.UNSAFE, part, decisions)
     creeping = creeping_candidates(commands, np.random.default_rng([seed, 9]))
-    decide_all(scene, creeping, Class.UNSAFE, plan.unsafe - plan.unsafe // 2, decisions)
+    decide_all(scene, creeping, Class.UNSAFE, plan.unsafe - decisions.unsafe, decisions)
     decide_all(scene, safe_candidates(commands, np.random.default_rng([seed, 4])), Class.SAFE, plan.safe, decisions)
     near = near_candidates(commands, np.random.default_rng([seed, 8]))
     decide_all(scene, near, Class.BETWEEN, plan.safe, decisions)
@@ -106,15 +108,19 @@ def time_decisions(scene: Scene, plan: Plan, result: MachineResult) -> None:
     for number in range(plan.timed):
         family = str(rng.choice(commands.families()))
         case = commands.draw_of(family, int(rng.integers(3)), rng)
-        machine.restore(case.prepare)
-        command, state = scene.command(case.key, case.value), scene.state(machine.read())
-        began = time.perf_counter(), time.process_time()
-        verdict = scene.decide(command, state)
-        took = time.perf_counter() - began[0], time.process_time() - began[1]
-        # Near a resonance the first tier leaves a band to the second, whose time is counted below.
-        if all(band.tier == 1 for band in verdict.bands):
-            result.first_s.append(took[0])
-            result.first_cpu_s.append(took[1])
+        machine.restore()
+        # As in a replay: the steps before are decided about, and made, one after the other.
+        for key, value in [*case.prepare.items(), (case.key, case.value)]:
+            command, state = scene.command(key, value), scene.state(machine.read())
+            began = time.perf_counter(), time.process_time()
+            verdict = scene.decide(command, state)
+            took = time.perf_counter() - began[0], time.process_time() - began[1]
+            # Near a resonance the first tier leaves a band to the second, whose time is counted below.
+            if value != machine.setting(key) and all(band.tier == 1 for band in verdict.bands):
+                result.first_s.append(took[0])
+                result.first_cpu_s.append(took[1])
+            if key != case.key:
+                machine.apply({key: value})
         if number < plan.second_tier:
             began = time.perf_counter(), time.process_time()
             scene.predictor.band(

@@ -11,6 +11,7 @@ import numpy as np
 from bench.gate_coverage import COVERAGES
 from bench.gate_machine import MachineResult, Plan
 from bench.gate_pictures import draw_pictures
+from bench.gate_rollback import BACK, DONE, ELSEWHERE, ENDS, FROZEN, NO_FAULT, RollbackCounts
 from bench.gate_statistics import Coverage, median_interval, pooled, rate_interval
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ class Evidence:
 
     plan: Plan
     results: Sequence[MachineResult]
+    rollbacks: RollbackCounts
     took_s: float
     quick: bool
 
@@ -149,6 +151,37 @@ class Evidence:
             missed == 0,
         )
 
+    def rollback_row(self) -> Row:
+        counts = self.rollbacks
+        faults = counts.runs - counts.of(NO_FAULT)
+        return Row(
+            f"after a fault in {counts.runs} replays",
+            "back within readback noise, or frozen with the operator called",
+            f"back {counts.of(BACK)}, frozen {counts.of(FROZEN)}, of {faults} with a fault; {counts.of(DONE)} after the "
+            f"last look; elsewhere {counts.of(ELSEWHERE)}",
+            counts.of(ELSEWHERE) == 0,
+        )
+
+    def rollback_table(self) -> str:
+        """Ends of the replays with a fault, by fault."""
+        rows = [
+            [fault, *(str(ends.get(end, 0)) for end in ENDS)] for fault, ends in sorted(self.rollbacks.ends.items())
+        ]
+        rows.append(["all", *(str(self.rollbacks.of(end)) for end in ENDS)])
+        return table(["fault", *ENDS], rows)
+
+    def growth_remark(self) -> str:
+        """A sentence about coverage without the growth of the bands with the calibration's age."""
+        parts = []
+        for coverage in COVERAGES:
+            seen = [r.coverage.without_growth[coverage] for r in self.results if coverage in r.coverage.without_growth]
+            if seen:
+                parts.append(percent(sum(s[1] for s in seen) / sum(s[0] for s in seen)))
+        return (
+            "Bands grow with the age of the calibration, held-out scores do not know it: with the bands of the first "
+            f"moment, pooled coverage is {' and '.join(parts)}."
+        )
+
     def time_rows(self) -> list[Row]:
         rows = []
         for name, wall, cpu, limit in (
@@ -172,7 +205,8 @@ class Evidence:
     def rows(self) -> list[Row]:
         """The table of numbers."""
         return [
-            *self.coverage_rows(), self.width_row(), *self.decision_rows(), self.detection_row(), *self.time_rows(),
+            *self.coverage_rows(), self.width_row(), *self.decision_rows(), self.detection_row(), self.rollback_row(),
+            *self.time_rows(),
         ]  # fmt: skip
 
     def family_table(self) -> str:
@@ -279,9 +313,15 @@ class Evidence:
         why = [
             [f"`{code}`", percent(n / count, 1)] for code, n in sorted(reasons.items(), key=lambda each: -each[1])[:8]
         ]
-        return table(["unsafe steps", "number"], [[k, str(n)] for k, n in sorted(kinds.items())]) + "\n" + table(
-            ["reason", "part of the unsafe steps"], why
-        )  # fmt: skip
+        sole = total(r.decisions.sole for r in self.results)
+        alone = [[f"`{code}`", str(n)] for code, n in sorted(sole.items(), key=lambda each: -each[1])]
+        return "\n".join(
+            (
+                table(["unsafe steps", "number"], [[k, str(n)] for k, n in sorted(kinds.items())]),
+                table(["reason", "part of the unsafe steps"], why),
+                table(["the only reason", "unsafe steps"], alone),
+            )
+        )
 
 
 def _rate(hits: int, trials: int) -> str:
@@ -330,13 +370,14 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
             low=f"{min(remanence):.2g}",
             high=f"{max(remanence):.2g}",
             numbers=numbers,
-            remarks="".join(f"- {remark}\n" for remark in (*remarks, evidence.accepted_corruptions()) if remark),
+            remarks="".join(f"- {remark}\n" for remark in (*remarks, evidence.growth_remark(), evidence.accepted_corruptions()) if remark),
             families=evidence.family_table(),
             quantiles=evidence.quantile_table(),
             ablation=evidence.ablation_table(),
             unsafe=evidence.unsafe_table(),
             corrupted=evidence.corrupted_table(),
             detection=evidence.detection_table(),
+            rollbacks=evidence.rollback_table(),
             pictures={name: f"![{alt}]({path})" for name, (alt, path) in pictures.items()},
         )
     )

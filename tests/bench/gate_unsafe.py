@@ -22,6 +22,8 @@ from gnomon.recorder.bounds import Kind, Reading
 RAMP = (1.0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
 #: A candidate that is not unsafe at the first of these moments is passed over where unsafe ones are looked for.
 GLANCE = 2
+#: Distance in tune up to which the knob brings the working point to a resonance: within the optics that are trusted.
+REACH = 0.055
 #: Largest candidates, in the unit of the step sizes: for steerers 0.5 mm, for quadrupoles a tune change of 0.01.
 FAR = {"steerer_x": 6.0, "steerer_y": 6.0, "rf": 6.0, "quadrupole": 30.0}
 
@@ -32,7 +34,7 @@ class DecisionCounts:
 
     `margins` are the gate's, of (safe, unsafe) commands; `kinds` counts the unsafe ones by kind; `accepted` keeps the
     texts of unsafe ones that the gate accepted; `known` of the unsafe ones were not distrusted, so that limits alone
-    have refused them. `beyond` are steps from inside of the gate's limits that leave them,
+    have refused them, `sole` counts those that one reason alone has refused, by its code. `beyond` are steps from inside of the gate's limits that leave them,
     and not the envelope.
     """
 
@@ -47,6 +49,7 @@ class DecisionCounts:
     accepted: list[str] = field(default_factory=list)
     beyond: int = 0
     known: int = 0
+    sole: dict[str, int] = field(default_factory=dict)
     beyond_accepted: dict[str, int] = field(default_factory=dict)
 
 
@@ -91,6 +94,35 @@ def creeping_candidates(commands: Commands, rng: np.random.Generator) -> Iterato
                 k: v for k, v in displaced(commands, rng, float(rng.uniform(0.2, 0.95))).items() if k not in start
             }
         yield Case(case.kind, case.size, {**case.prepare, **start}, case.key, commands.inside(case.key, before + step))
+
+
+def resonance_candidates(scene: Scene, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield steps of calibrated sizes over a resonance, from a working point that the tune knob has brought beside it.
+
+    The optics are still those that were calibrated, and the orbit stays: bounds of the tunes alone can refuse them. The
+    lines are those within `REACH` of the working point, or else the nearest one; that of the coupling is not among
+    them, since the tunes of a ring never meet.
+    """
+    commands, working_point = scene.commands, scene.machine.whole_tune + scene.reference.tune
+    lines = [line for line in scene.true.lines if (line.m, line.n) not in ((1, -1), (-1, 1))]
+    lines.sort(key=lambda line: line.distance(*working_point.tolist()))
+    near = [line for line in lines if line.distance(*working_point.tolist()) < REACH] or lines[:1]
+    names = commands.by_kind["quadrupole"]
+    while near:
+        line = near[int(rng.integers(len(near)))]
+        normal = np.array([line.m, line.n], dtype=float)
+        away = float(normal @ working_point - line.p)
+        normal *= np.sign(away) / np.hypot(*normal)
+        away = abs(away) / float(np.hypot(line.m, line.n))
+        along = np.array([-normal[1], normal[0]]) * rng.uniform(-0.005, 0.005)
+        prepared = commands.knob((rng.uniform(0.0005, 0.0065) - away) * normal + along)
+        name = str(rng.choice(names))
+        slope, key = float(commands.tune_response[name] @ normal), (name, "current")
+        step = float(rng.uniform(SIZES[1][0], 0.9 * SIZES[-1][1])) * commands.unit[key]
+        if abs(slope * step) < 1e-3:
+            continue
+        value = {**commands.baseline, **prepared}[key] - float(np.sign(slope)) * step
+        yield Case("over a resonance", 0, prepared, key, commands.inside(key, value))
 
 
 def near_candidates(commands: Commands, rng: np.random.Generator) -> Iterator[Case]:
@@ -163,6 +195,8 @@ def _decide(scene: Scene, case: Case, wanted: Class, counts: DecisionCounts) -> 
         for code in codes:
             counts.reasons[code] = counts.reasons.get(code, 0) + 1
         counts.known += "distrust" not in codes
+        if len(codes) == 1:
+            counts.sole[min(codes)] = counts.sole.get(min(codes), 0) + 1
         counts.margins[1].append(verdict.margin)
         if verdict.accepted:
             counts.accepted.append(f"seed {machine.seed}: {case}")
