@@ -239,7 +239,7 @@ class Predictor:
         )  # fmt: skip
 
     def _asked(self, reading: Reading, coverage: float, now_ns: int) -> tuple[Floats, float, tuple[str, ...], bool]:
-        """Return a reading's rows, the calibration's age [s], reasons for distrust, and if a band can be made at all."""
+        """Return a reading's rows, the calibration's age [s], reasons for distrust, and if it can be answered."""
         shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
         age_s = (now_ns - self.made_ns) * 1e-9
         distrust = self._too_old(age_s)

@@ -169,8 +169,7 @@ class Commands:
     def _knob_settings(self, changes: Floats) -> dict[Key, float]:
         keys: list[Key] = [(name, "current") for name in self._knob]
         return {
-            key: self.inside(key, self.baseline[key] + float(change))
-            for key, change in zip(keys, changes, strict=True)
+            key: self.inside(key, self.baseline[key] + float(change)) for key, change in zip(keys, changes, strict=True)
         }
 
     def _closed(self, plane: str) -> list[tuple[tuple[str, ...], Floats]]:

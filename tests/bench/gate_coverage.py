@@ -49,8 +49,9 @@ class CoverageResult:
     """Result of one machine. Keys of the mappings are family, size, and the nominal coverage.
 
     `without_growth` counts (tested, inside) at each coverage, for bands that do not grow with the age of the
-    calibration. `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell. Widths are
-    medians over the monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each coverage.
+    calibration. `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell.
+    Widths are medians over the monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each
+    coverage.
     """
 
     machine: int

@@ -157,8 +157,8 @@ class Evidence:
         return Row(
             f"after a fault in {counts.runs} replays",
             "back within readback noise, or frozen with the operator called",
-            f"back {counts.of(BACK)}, frozen {counts.of(FROZEN)}, of {faults} with a fault; {counts.of(DONE)} after the "
-            f"last look; elsewhere {counts.of(ELSEWHERE)}",
+            f"of {faults} with a fault, back {counts.of(BACK)}, frozen {counts.of(FROZEN)}, fault after the last look "
+            f"{counts.of(DONE)}, elsewhere {counts.of(ELSEWHERE)}",
             counts.of(ELSEWHERE) == 0,
         )
 
@@ -169,6 +169,10 @@ class Evidence:
         ]
         rows.append(["all", *(str(self.rollbacks.of(end)) for end in ENDS)])
         return table(["fault", *ENDS], rows)
+
+    def remarks(self) -> list[str]:
+        """Sentences below the table; empty ones where there is nothing to say."""
+        return [self.growth_remark(), self.accepted_corruptions()]
 
     def growth_remark(self) -> str:
         """A sentence about coverage without the growth of the bands with the calibration's age."""
@@ -370,7 +374,11 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
             low=f"{min(remanence):.2g}",
             high=f"{max(remanence):.2g}",
             numbers=numbers,
-            remarks="".join(f"- {remark}\n" for remark in (*remarks, evidence.growth_remark(), evidence.accepted_corruptions()) if remark),
+            remarks="".join(
+                f"- {remark}\n"
+                for remark in (*remarks, evidence.growth_remark(), evidence.accepted_corruptions())
+                if remark
+            ),
             families=evidence.family_table(),
             quantiles=evidence.quantile_table(),
             ablation=evidence.ablation_table(),

@@ -7,8 +7,8 @@ and monitors that drift and are not linear. It starts corrected, as role machine
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +176,7 @@ class TrueMachine:
             yield moment
 
     def restore(self, prepared: Mapping[Key, float] = NOTHING) -> None:
-        """Put all setpoints back to the baseline's, all at once, but for those that are `prepared`; the iron remembers."""
+        """Put setpoints back to the baseline's, but for those that are `prepared`, all at once; the iron remembers."""
         wanted = {key: self.baseline[key] for key in self._away} | dict(prepared)
         self._set({key: value for key, value in wanted.items() if self.setting(key) != value})
 

@@ -34,8 +34,8 @@ class DecisionCounts:
 
     `margins` are the gate's, of (safe, unsafe) commands; `kinds` counts the unsafe ones by kind; `accepted` keeps the
     texts of unsafe ones that the gate accepted; `known` of the unsafe ones were not distrusted, so that limits alone
-    have refused them, `sole` counts those that one reason alone has refused, by its code. `beyond` are steps from inside of the gate's limits that leave them,
-    and not the envelope.
+    have refused them, `sole` counts those that one reason alone has refused, by its code. `beyond` are steps from
+    inside of the gate's limits that leave them, and not the envelope.
     """
 
     unsafe: int = 0

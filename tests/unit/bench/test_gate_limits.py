@@ -1,5 +1,6 @@
 """Safe and unsafe commands, in cases worked by hand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,3 +65,15 @@ def test_distance_from_a_coupling_line_is_perpendicular() -> None:
     assert LIMITS.classify(at(0.25, 0.24), [at(0.25, 0.2411)]) is Class.SAFE
     assert LIMITS.classify(at(0.25, 0.24), [at(0.25, 0.2412)]) is Class.BETWEEN
     assert LIMITS.classify(at(0.25, 0.24), [at(0.25, 0.26)]) is Class.UNSAFE
+
+
+def test_no_moment_is_looked_at_after_an_unsafe_one() -> None:
+    looked = []
+
+    def moments() -> Iterator[Beam]:
+        for beam in (Beam(0.1), Beam(1.1), Beam(0.2)):
+            looked.append(beam.mm)
+            yield beam
+
+    assert LIMITS.classify(Beam(), moments()) is Class.UNSAFE
+    assert looked == [0.1, 1.1]

@@ -329,3 +329,30 @@ def test_while_nothing_changes_too_a_band_needs_held_out_commands_and_a_young_ca
     assert blind.trusted
     assert not blind.measured[2]
     assert np.isinf(blind.upper[2])
+
+
+def test_bands_are_those_of_the_settings_given_however_often_they_were_asked_for() -> None:
+    """What is remembered of the last command never answers for another one, nor for settings that changed in place."""
+    settings: dict[Key, float] = {}
+    changes, before, _ = steps()[0]
+    others = [moved(SEXTUPOLE, 1e-3), moved(STEER_X, 1e-3), {}]
+    for other in (*others, *others):
+        settings.clear()
+        settings.update(other)
+        given = {"coverage": 0.95, "now_ns": MADE_NS}
+        kept = predictor().band(settings, changes, reading(before), **given)
+        fresh = Predictor.of(document(), mls()).band(dict(other), changes, reading(before), **given)
+        np.testing.assert_allclose(kept.expected, fresh.expected, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(kept.upper, fresh.upper, rtol=1e-3, atol=1e-5)
+        assert kept.distrust == fresh.distrust
+
+
+def test_an_ensemble_is_not_asked_where_the_band_is_distrusted_already() -> None:
+    near = machine().still.copy()
+    near[-2] = 0.4999
+    changes = steps()[0][0]
+    assert _band(changes, near).tier == 2
+    old = _band(changes, near, now_ns=MADE_NS + 2 * int(document().max_age_s * 1e9))
+    assert old.tier == 1
+    assert any("calibrate again" in reason for reason in old.distrust)
+    assert _band(changes, near, now_ns=MADE_NS + 2 * int(document().max_age_s * 1e9), tier=2).tier == 2

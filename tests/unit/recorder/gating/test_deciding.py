@@ -191,6 +191,18 @@ def test_the_second_tier_is_asked_for_large_steps_and_near_resonances() -> None:
         assert case.predictor.asked.count(2) == 2
 
 
+def test_what_touches_a_resonance_is_refused_without_the_second_tier() -> None:
+    case = accepted_case().with_limits({"bounds.second_tier_distance": 0.1})
+    assert case.limits is not None
+    line = case.limits.document.tunes.lines[0]
+    on_it = np.array([1.0 / line.x, 0.22]) if not line.y else np.array([0.22, 1.0 / line.y])
+    case = replace(case, state=replace(case.state, reading=replace(case.state.reading, tune=on_it % 1.0)))
+    verdict = case.decide()
+    assert Code.RESONANCE in {reason.code for reason in verdict.reasons}
+    assert case.predictor is not None
+    assert set(case.predictor.asked) == {1}
+
+
 def test_a_late_decision_is_refused() -> None:
     case = accepted_case()
     assert case.limits is not None
