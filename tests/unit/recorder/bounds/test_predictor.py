@@ -332,7 +332,7 @@ def test_while_nothing_changes_too_a_band_needs_held_out_commands_and_a_young_ca
 
 
 def test_bands_are_those_of_the_settings_given_however_often_they_were_asked_for() -> None:
-    """What is remembered of the last command never answers for another one, nor for settings that changed in place."""
+    """The memory of the last command never answers for another one, nor for settings that changed in place."""
     settings: dict[Key, float] = {}
     changes, before, _ = steps()[0]
     others = [moved(SEXTUPOLE, 1e-3), moved(STEER_X, 1e-3), {}]

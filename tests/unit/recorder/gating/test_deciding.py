@@ -191,7 +191,7 @@ def test_the_second_tier_is_asked_for_large_steps_and_near_resonances() -> None:
         assert case.predictor.asked.count(2) == 2
 
 
-def test_what_touches_a_resonance_is_refused_without_the_second_tier() -> None:
+def test_a_band_that_touches_a_resonance_is_refused_without_the_second_tier() -> None:
     case = accepted_case().with_limits({"bounds.second_tier_distance": 0.1})
     assert case.limits is not None
     line = case.limits.document.tunes.lines[0]
