@@ -163,8 +163,7 @@ class Commands:
 
     def _knob_shape(self, shift: Floats) -> Floats:
         slopes = np.stack([self.tune_response[n] for n in self._knob], axis=1)
-        shape: Floats = np.linalg.lstsq(slopes, shift, rcond=1e-8)[0]
-        return shape
+        return np.asarray(np.linalg.lstsq(slopes, shift, rcond=1e-8)[0], dtype=np.float64)
 
     def _knob_settings(self, changes: Floats) -> dict[Key, float]:
         keys: list[Key] = [(name, "current") for name in self._knob]

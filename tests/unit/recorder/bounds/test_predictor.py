@@ -339,7 +339,7 @@ def test_bands_are_those_of_the_settings_given_however_often_they_were_asked_for
     for other in (*others, *others):
         settings.clear()
         settings.update(other)
-        given = {"coverage": 0.95, "now_ns": MADE_NS}
+        given: dict[str, Any] = {"coverage": 0.95, "now_ns": MADE_NS}
         kept = predictor().band(settings, changes, reading(before), **given)
         fresh = Predictor.of(document(), mls()).band(dict(other), changes, reading(before), **given)
         np.testing.assert_allclose(kept.expected, fresh.expected, rtol=1e-4, atol=1e-7)
