@@ -60,6 +60,7 @@ def services(
     from gnomon.services import dashboard
     from gnomon.services.access_tokens import find_tokens
     from gnomon.services.service_settings import ServiceLimits, ServiceSettings
+    from gnomon.services.tls_files import find_tls
     from gnomon.services.web_server import check_installed, is_loopback, serve_services, warm_up
 
     check_installed()
@@ -68,6 +69,7 @@ def services(
         log_to_stderr("json")
     data = configuration.store_path().parent
     tokens = find_tokens(data / "services.token", token_file, read_token_file)
+    tls = find_tls(configuration.services.certificate, configuration.services.key)
     settings = ServiceSettings(
         tokens=tokens,
         config=configuration,
@@ -75,6 +77,7 @@ def services(
         store=configuration.store_place().to_text(),
         scripts=configuration.services.scripts,
         pvs=pvs,
+        tls=tls,
         host=host,
         port=port,
         prefixes=tuple(prefix or ()),
@@ -92,8 +95,11 @@ def services(
             ca, pva = addresses
             console.print(f"procedures as {pvs!r}...: Channel Access {ca}, PV Access {pva}", markup=False)
         console.print(f"token: {tokens.source}; read-only token: {tokens.read_source}", markup=False)
-        if not is_loopback(host):
-            console.print("warning: tokens and data are not encrypted; put a proxy with TLS in front", markup=False)
+        if not is_loopback(host) and tls is None:
+            console.print(
+                "warning: tokens and data are not encrypted; give services.certificate, or put a proxy with TLS before it",
+                markup=False,
+            )
         console.print("ready", markup=False)
 
     serve_services(settings, ready)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gnomon.ioc.base.config import Config
 from gnomon.services.access_tokens import Tokens
+from gnomon.services.tls_files import TlsFiles
 
 __all__ = ["ServiceLimits", "ServiceSettings"]
 
@@ -45,7 +46,7 @@ class ServiceSettings:
     `config` is the configuration of machines and their PVs, `results` the folder of stored runs, `store` the place
     of the document store, `scripts` the folder of user scripts. `prefixes` are those at which procedures may run, and
     which the dashboard offers, besides the servers that run on this computer. `pvs` is the prefix of the process
-    variables of procedures; None: there are none.
+    variables of procedures; None: there are none. With `tls`, the services answer over HTTPS alone.
     """
 
     tokens: Tokens
@@ -55,6 +56,7 @@ class ServiceSettings:
     scripts: Path | None = None
     prefixes: tuple[str, ...] = ()
     pvs: str | None = None
+    tls: TlsFiles | None = None
     host: str = "127.0.0.1"
     port: int = 8290
     limits: ServiceLimits = field(default_factory=ServiceLimits)

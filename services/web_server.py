@@ -15,6 +15,7 @@ from typing import Any
 from gnomon.ioc.base.service_manager import keep_watchdog, notify_service_manager, watchdog_period_s
 from gnomon.lattice import GnomonError
 from gnomon.services.service_settings import ServiceSettings
+from gnomon.services.tls_files import TlsFiles
 
 __all__ = ["MissingServicesError", "check_installed", "is_loopback", "serve_app", "serve_services", "warm_up"]
 
@@ -88,7 +89,7 @@ def serve_services(settings: ServiceSettings, ready: Callable[[str, tuple[str, s
         app.state.streams.end()
         hub.close()
 
-    serve_app(app, settings.host, settings.port, lambda url: ready(url, addresses), ending, begin)
+    serve_app(app, settings.host, settings.port, lambda url: ready(url, addresses), ending, begin, settings.tls)
 
 
 def serve_app(
@@ -98,11 +99,12 @@ def serve_app(
     ready: Callable[[str], None],
     ending: Callable[[], None] | None = None,
     begin: Callable[[AsyncExitStack], Awaitable[None]] | None = None,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve an application as `serve_services` does; `begin` comes first, and `ending` is called at the signal.
 
     `ending` lets go of clients that follow something: they would be waited for. What `begin` gives to the stack is
-    closed last.
+    closed last. With `tls`, over HTTPS.
     """
     import uvicorn
     from uvicorn.config import LOGGING_CONFIG
@@ -119,6 +121,8 @@ def serve_app(
     config = uvicorn.Config(
         app,
         log_config=None if own_log else LOGGING_CONFIG,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -146,7 +150,8 @@ def serve_app(
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         host, port = listening.getsockname()[:2]
-        asyncio.run(serve(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
+        scheme = "http" if tls is None else "https"
+        asyncio.run(serve(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"))
     finally:
         listening.close()
         for number, handler in before.items():

@@ -140,6 +140,16 @@ class ServicesConfig(Section):
         description="folder of user scripts, each a Python file with a plan and an analysis, relative to the "
         "configuration; null: none",
     )
+    certificate: Path | None = Field(
+        default=None,
+        description="file of the certificate (PEM), with those between, by which gnomon services answers over HTTPS "
+        "(TLS), relative to the configuration; null: HTTP",
+    )
+    key: Path | None = Field(
+        default=None,
+        description="file of its private key (PEM), which only its owner may read, relative to the configuration; "
+        "null: in the file of the certificate",
+    )
 
 
 class FaultsConfig(Section):
@@ -382,7 +392,13 @@ def _beside(config: Config, folder: Path) -> Config:
                 }
             ),
             "gate": gate.model_copy(update={"limits": gate.limits and beside(gate.limits)}),
-            "services": services.model_copy(update={"scripts": services.scripts and beside(services.scripts)}),
+            "services": services.model_copy(
+                update={
+                    "scripts": services.scripts and beside(services.scripts),
+                    "certificate": services.certificate and beside(services.certificate),
+                    "key": services.key and beside(services.key),
+                }
+            ),
         }
     )
 
