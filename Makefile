@@ -41,7 +41,7 @@ define pip-install
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 endef
 
-.PHONY: help run setup setup-checks test coverage bench bench-gate fuzz soak lint tutorials docs format clean
+.PHONY: help run setup setup-checks test coverage bench bench-gate fuzz soak lint tutorials docs sbom audit format clean
 
 help:  ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -93,6 +93,20 @@ tutorials: $(installed-test) $(kernels)  ## play the tutorials, and put what the
 docs: $(installed-docs)  ## build the documentation site into build/docs; a warning is an error
 	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
 	@echo "gnomon: open build/docs/index.html"
+
+# uv, as for `uv lock`: that of the system, else that of .venv.
+uv = $(or $(shell command -v uv),$(bin)/uv)
+locked = $(uv) export --quiet --frozen --no-dev --all-extras
+
+sbom:  ## list all packages of a release with versions and hashes (CycloneDX), in build/gnomon.cdx.json; needs uv
+	@mkdir -p build
+	@$(locked) --format cyclonedx1.5 --output-file build/gnomon.cdx.json
+	@echo "gnomon: build/gnomon.cdx.json"
+
+audit:  ## look for known vulnerabilities in the packages of uv.lock; needs uv, pip-audit and the internet
+	@mkdir -p build
+	@$(locked) --no-emit-project --format requirements.txt --output-file build/requirements.txt
+	@pip-audit --requirement build/requirements.txt --require-hashes --disable-pip
 
 format: $(installed-dev)  ## put the code into the shape that lint wants
 	@$(bin)/ruff check --fix .
