@@ -97,7 +97,7 @@ def services(
         console.print(f"token: {tokens.source}; read-only token: {tokens.read_source}", markup=False)
         if not is_loopback(host) and tls is None:
             console.print(
-                "warning: tokens and data are not encrypted; give services.certificate, or put a proxy with TLS before it",
+                "warning: tokens and data are not encrypted; give services.certificate, or a proxy with TLS in front",
                 markup=False,
             )
         console.print("ready", markup=False)

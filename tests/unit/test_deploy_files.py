@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from tools.folders import ROOT
 
 from gnomon.cli import app
+from tools.folders import ROOT
 
 DEPLOY = ROOT / "examples" / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
