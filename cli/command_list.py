@@ -120,6 +120,12 @@ COMMANDS = (
         "List, find, show, compare, export and serve results of measurements and corrections.",
         "results:app",
     ),
+    Entry(
+        "data",
+        MEASURE,
+        "Export, check, annotate and prune data; `gnomon results find` finds them.",
+        "data:app",
+    ),
     Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
     Entry(
         "store",

@@ -1,14 +1,15 @@
 """Sections of the configuration about what is kept in files: journal, document store, results, limits of the gate."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from gnomon.db.mongo_address import is_mongo_address, parse_mongo_address
 from gnomon.db.store import StoreError
 from gnomon.ioc.base.section import Section
 
-__all__ = ["GateConfig", "RecorderConfig", "ResultsConfig", "RotateConfig", "StoreConfig", "kept_at"]
+__all__ = ["GateConfig", "RecorderConfig", "ResultsConfig", "RetentionRule", "RotateConfig", "StoreConfig", "kept_at"]
 
 
 class RotateConfig(Section):
@@ -83,6 +84,26 @@ def kept_at(place: str) -> dict[str, str | None]:
     return {"path": None, "mongodb": place} if is_mongo_address(place) else {"path": place, "mongodb": None}
 
 
+class RetentionRule(Section):
+    """What may be removed of a kind, by age or by size; `gnomon data prune` does it."""
+
+    kind: Literal["result", "study", "recording", "calibration"] = Field(description="kind that it is about")
+    procedures: tuple[str, ...] = Field(default=(), description="procedures that it is about; empty: all of the kind")
+    days: float | None = Field(default=None, gt=0.0, description="remove what is older [days]; null: at any age")
+    megabytes: float | None = Field(
+        default=None, gt=0.0, description="remove the oldest while they are more than this together [MB]; null: any size"
+    )
+    newest: int = Field(
+        default=1, ge=1, description="keep this many of each procedure and machine, the newest, however old they are"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "RetentionRule":
+        if self.days is None and self.megabytes is None:
+            raise ValueError("a rule needs days, megabytes or both")
+        return self
+
+
 class ResultsConfig(Section):
     """Results of measurements and corrections."""
 
@@ -91,4 +112,13 @@ class ResultsConfig(Section):
         pattern=r"^https?://[^?#\s]+$",
         description="address of a container in a catalogue of tiled, to which each result is written besides its file; "
         "the key is the environment variable TILED_API_KEY",
+    )
+    facility: str | None = Field(
+        default=None, max_length=200, description="name of the facility, for data that are given away"
+    )
+    license: str | None = Field(
+        default=None, max_length=500, description="license of data that are given away: an address or a name"
+    )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(), description="rules about what `gnomon data prune` removes; without any, nothing"
     )

@@ -159,7 +159,13 @@ class Catalogue:
         return ""
 
     def _update(self, source: Source, state: str | None, stale: frozenset[str]) -> None:
-        listed = source.list()
+        try:
+            listed = source.list()
+        except GnomonError as error:  # a store that does not answer now: what is known of it stays
+            if self._index.known_unread(source.name).get("") != str(error):
+                told_of = Unread(file=source.name, reason=f"not looked at: {error}")
+                self._index.change(source.name, unread=[("", str(error), told_of)])
+            return
         known, unread = self._index.known(source.name), self._index.known_unread(source.name)
         gone = [key for key in (*known, *unread) if key not in listed]
         fresh = [key for key, stamp in listed.items() if key in stale or known.get(key) != stamp]

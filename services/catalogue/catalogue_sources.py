@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gnomon.db import DocumentFile
+from gnomon.db.store_place import StorePlace
 from gnomon.lattice.identifiers import Identifier
 from gnomon.procedures.documents import Provenance
 from gnomon.procedures.errors import ProcedureError
@@ -235,8 +235,8 @@ class SnapshotSource:
 
     name = "snapshots"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: StorePlace) -> None:
+        self.place = place
 
     def state(self) -> str | None:
         """A store of documents does not tell cheaply whether it has changed."""
@@ -244,10 +244,10 @@ class SnapshotSource:
 
     def list(self) -> Listed:
         """List all revisions; the stamp says whether a revision is the newest one of a snapshot that exists."""
-        if not self.path.is_file():
+        if not self.place.may_exist:
             return {}
         found: dict[str, str] = {}
-        with DocumentFile(self.path) as store:
+        with self.place.open_blocking() as store:
             for newest in store.list("snapshot"):
                 for revision in store.history("snapshot", newest.name):
                     key = json.dumps([revision.name, revision.revision])
@@ -255,14 +255,14 @@ class SnapshotSource:
         return found
 
     def file_of(self, key: str) -> str:
-        """Return the store's path, and the snapshot in it."""
+        """Return the store's place, and the snapshot in it."""
         name, revision = json.loads(key)
-        return f"{self.path}: snapshot {name!r}, revision {revision}"
+        return f"{self.place}: snapshot {name!r}, revision {revision}"
 
     def read(self, key: str) -> FoundEntry | None:
         """Read a revision of a snapshot; None of the last one of a snapshot that was deleted."""
         name, number = json.loads(key)
-        with DocumentFile(self.path) as store:
+        with self.place.open_blocking() as store:
             kept = store.get("snapshot", name, number)
             newest = store.get("snapshot", name)
         if kept.document.get("deleted"):
@@ -282,7 +282,7 @@ class SnapshotSource:
             prefix=snapshot.prefix,
             lattice=snapshot.lattice_id,
             note=snapshot.comment,
-            file=str(self.path),
+            file=str(self.place),
         )
         return FoundEntry(entry, (snapshot.source, snapshot.signed.host), current=last and not deleted)
 
@@ -294,7 +294,7 @@ def sources_of(places: CataloguePlaces) -> tuple[Source, ...]:
         StudySource("studies", places.studies),
         RecordingSource("recordings", places.recordings),
         CalibrationSource("calibrations", places.calibrations),
-        SnapshotSource(places.config.store_path()),
+        SnapshotSource(places.config.store_place()),
     )
 
 

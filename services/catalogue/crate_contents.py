@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnomon.db import DocumentFile
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, recorded_machine
 from gnomon.lattice import DocumentError, LatticeError
 from gnomon.lattice.identifiers import Identifier, parse_identifier
@@ -112,18 +111,18 @@ def _part(places: CataloguePlaces, entry: CatalogueEntry) -> CratePart:
             file = RecordingFolder(places.recordings).find(identifier.digits)
             return _document(entry, identifier, file.model_dump(by_alias=True, mode="json"))
         case "snapshot":
-            return _document(entry, identifier, _snapshot(path, identifier, entry))
+            return _document(entry, identifier, _snapshot(places, identifier, entry))
         case _:
             return _copied(entry, path, ())
 
 
-def _snapshot(path: Path, identifier: Identifier, entry: CatalogueEntry) -> dict[str, Any]:
+def _snapshot(places: CataloguePlaces, identifier: Identifier, entry: CatalogueEntry) -> dict[str, Any]:
     """Read the revision of a snapshot that has a digest; the store checks that its content does."""
-    with DocumentFile(path) as store:
+    with places.config.store_place().open_blocking() as store:
         for revision in store.history("snapshot", entry.name):
             if revision.digest == identifier.digits:
                 return store.get("snapshot", entry.name, revision.revision).document
-    raise CatalogueError(f"{path}: the store no longer has {entry.identifier}, snapshot {entry.name!r}")
+    raise CatalogueError(f"{entry.file}: the store no longer has {entry.identifier}, snapshot {entry.name!r}")
 
 
 def _changed(path: Path) -> CatalogueError:
