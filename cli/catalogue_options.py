@@ -139,7 +139,7 @@ def show_entry(entry: "CatalogueEntry") -> None:
     told = {
         "identifier": entry.identifier,
         entry.kind: f"{entry.name}, {entry.title}" + (f", {entry.status}" if entry.status else ""),
-        "made": f"{entry.made}, by {entry.user}",
+        "made": entry.made + (f", by {entry.user}" if entry.user else ""),
         "machine": f"{entry.machine} at {entry.prefix!r}" if entry.prefix else entry.machine,
         "machine document": entry.document,
         "lattice": entry.lattice,

@@ -13,7 +13,9 @@ from gnomon.cli.results_folder import ResultsFolder
 if TYPE_CHECKING:
     from gnomon.services.catalogue.crate_metadata import CrateFacts
 
-app = typer.Typer(no_args_is_help=True, help="Export, check, annotate and prune data; `gnomon results find` finds them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Export, check, annotate and prune data; `gnomon results find` finds them."
+)
 
 License = Annotated[
     str | None, typer.Option(help="License: an address or a name.", show_default="results.license of the configuration")
@@ -47,7 +49,8 @@ def export(
     from gnomon.services.catalogue.crate_writer import write_crate
 
     with open_catalogue(results, config) as catalogue:
-        entries, missing = resolve_all(catalogue, ids), []
+        entries = resolve_all(catalogue, ids)
+        missing: list[str] = []
         if sources:
             entries, missing = with_sources(catalogue, entries)
         parts, remarks = crate_parts(catalogue.places, entries)
@@ -75,9 +78,9 @@ def check(
     crate: Annotated[Path, typer.Argument(metavar="FOLDER|FILE.zip", help="Folder or ZIP file of a crate.")],
     as_json: Json = False,
 ) -> None:
-    """Check a crate: metadata, checksums, and that content has its identifier. The exit code is 1 if something is wrong.
+    """Check a crate: metadata, checksums, and that content has its identifier.
 
-    For example `gnomon data check fit.zip`.
+    The exit code is 1 if something is wrong. For example `gnomon data check fit.zip`.
     """
     from dataclasses import asdict
 

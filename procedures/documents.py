@@ -147,7 +147,7 @@ class Outcome(Part):
 PROPOSAL = "GNOMON_PROPOSAL"
 
 #: Fields of the provenance that runs of version 0.1 did not have.
-LATER = ("proposal", "optics", "document", "sources")
+LATER = ("proposal", "optics", "machine_document", "sources")
 
 
 class Provenance(Part):
@@ -173,7 +173,7 @@ class Provenance(Part):
     versions: dict[str, str] = Field(default_factory=dict, description="versions of programs, by name")
     proposal: str = Field(default="", description="the proposal or shift that it belongs to")
     optics: str = Field(default="", description="name of the optics before the run; empty if the machine has one")
-    document: str = Field(default="", description="digest of the machine document")
+    machine_document: str = Field(default="", description="digest of the machine document")
     sources: tuple[str, ...] = Field(default=(), description="identifiers of the results that it was made from")
 
     @model_serializer(mode="wrap")

@@ -173,7 +173,7 @@ class MachineSession:
             versions=_versions(),
             proposal=os.environ.get(PROPOSAL, ""),
             optics=before.optics,
-            document=self.ring.digest,
+            machine_document=self.ring.digest,
         )
 
 

@@ -85,13 +85,15 @@ def kept_at(place: str) -> dict[str, str | None]:
 
 
 class RetentionRule(Section):
-    """What may be removed of a kind, by age or by size; `gnomon data prune` does it."""
+    """A rule about what may be removed of a kind, by age or by size; `gnomon data prune` does it."""
 
     kind: Literal["result", "study", "recording", "calibration"] = Field(description="kind that it is about")
     procedures: tuple[str, ...] = Field(default=(), description="procedures that it is about; empty: all of the kind")
     days: float | None = Field(default=None, gt=0.0, description="remove what is older [days]; null: at any age")
     megabytes: float | None = Field(
-        default=None, gt=0.0, description="remove the oldest while they are more than this together [MB]; null: any size"
+        default=None,
+        gt=0.0,
+        description="remove the oldest while they are more than this together [MB]; null: any size",
     )
     newest: int = Field(
         default=1, ge=1, description="keep this many of each procedure and machine, the newest, however old they are"

@@ -118,7 +118,7 @@ class ResultSource(FolderSource):
             user=told.user,
             proposal=told.proposal,
             machine=told.machine,
-            document=told.document,
+            document=told.machine_document,
             prefix=told.prefix,
             lattice=told.settings_id or told.lattice_id,
             optics=told.optics,

@@ -1,4 +1,4 @@
-"""The metadata of a crate as JSON-LD, by RO-Crate 1.1 (https://w3id.org/ro/crate/1.1): files, people, programs, runs."""
+"""The metadata of a crate as JSON-LD, by RO-Crate 1.1: files, people, programs, runs (https://w3id.org/ro/crate/1.1)."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,7 +73,13 @@ def crate_metadata(
     descriptor: Node = {
         "@id": METADATA, "@type": "CreativeWork", "conformsTo": _to(SPECIFICATION), "about": _to("./"),
     }  # fmt: skip
-    return {"@context": [f"{SPECIFICATION}/context", MORE_TERMS], "@graph": [descriptor, root, *nodes.values()]}
+    graph = [_single(node) for node in (descriptor, root, *nodes.values())]
+    return {"@context": [f"{SPECIFICATION}/context", MORE_TERMS], "@graph": graph}
+
+
+def _single(node: Node) -> Node:
+    """Write a list of one as that one, as JSON-LD recommends."""
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in node.items()}
 
 
 def _root(facts: CrateFacts, parts: Sequence[CratePart], nodes: dict[str, Node]) -> Node:
@@ -92,6 +98,9 @@ def _root(facts: CrateFacts, parts: Sequence[CratePart], nodes: dict[str, Node])
     if facts.facility:
         nodes["#facility"] = {"@id": "#facility", "@type": "Organization", "name": facts.facility}
         root["publisher"] = _to("#facility")
+        for node in nodes.values():
+            if node["@type"] == "Person":
+                node["affiliation"] = _to("#facility")
     return root
 
 
@@ -146,8 +155,9 @@ def _action(part: CratePart, entry: CatalogueEntry, place: Mapping[str, str], no
     if machine in place:
         used.append(place[machine])
     node: Node = {
-        "@id": f"#made-{_digits(part.identifier)}", "@type": "CreateAction", "name": f"{entry.title} of {entry.machine}",
-        "startTime": entry.made, "agent": _to(_person(entry, nodes)), "instrument": programs, "result": _to(part.path),
+        "@id": f"#made-{_digits(part.identifier)}", "@type": "CreateAction",
+        "name": f"{entry.title} of {entry.machine}", "startTime": entry.made,
+        "agent": _to(_person(entry, nodes)), "instrument": programs, "result": _to(part.path),
     }  # fmt: skip
     if entry.ended:
         node["endTime"] = entry.ended
@@ -166,7 +176,7 @@ def _person(entry: CatalogueEntry, nodes: dict[str, Node]) -> str:
     """Add the person who made something, by the name of the user; return the id."""
     user = entry.user or "unknown"
     name = "#user-" + re.sub(r"[^A-Za-z0-9._-]+", "-", user)
-    nodes[name] = {"@id": name, "@type": "Person", "name": user}
+    nodes.setdefault(name, {"@id": name, "@type": "Person", "name": user})
     return name
 
 

@@ -1,4 +1,4 @@
-"""Write a crate: a folder or a ZIP file with data, machine documents, units, checksums and a page that explains them."""
+"""Write a crate: a folder or a ZIP file with data, machine documents, units, checksums and a page that explains it."""
 
 import csv
 import hashlib
@@ -129,7 +129,7 @@ def _readme(facts: CrateFacts, parts: Sequence[CratePart], remarks: Sequence[str
         }  # fmt: skip
         told_of = "; ".join(f"{name}: {_line(text)}" for name, text in facts_of.items() if text)
         lines.append(f"- `{part.path}`: {told_of or 'nothing more is known'}")
-    lines += ["", *HOW_TO_READ]
+    lines += ["", HOW_TO_READ]
     if remarks or missing:
         lines += ["## What is missing", "", *(f"- {_line(remark)}" for remark in remarks)]
         lines += [f"- {_line(name)}, from which something here was made, could not be found." for name in missing]
@@ -137,25 +137,23 @@ def _readme(facts: CrateFacts, parts: Sequence[CratePart], remarks: Sequence[str
     return "\n".join(lines)
 
 
-HOW_TO_READ = (
-    "## How to read it",
-    "",
-    "- Files that end with `.h5` are HDF5 by the conventions of NeXus, which any reader of HDF5 opens, for example in Python:",
-    "",
-    '      import h5py; file = h5py.File("results/NAME.h5"); print(file["entry/outcome"].keys())',
-    "",
-    "  In a result, `entry/raw_data` is what was set and read, `entry/parameters` what the analysis used, `entry/outcome` what",
-    "  it found, with standard deviations (`..._error`), and `entry/run/document` who measured what, when and with which",
-    "  programs, as JSON. NaN stands for what is not known.",
-    "- `arrays.csv` lists all arrays with unit, axes and meaning; each array has its unit as the attribute `units`, too. Names",
-    "  along an axis, as of monitors, are in the JSON text `values` beside the arrays.",
-    "- Files that end with `.json` are JSON. Those in `machines` describe the ring: its elements in the order of the beam",
-    "  with lengths [m] and strengths, power supplies with the conversion from current [A] to strength, monitors, and the RF.",
-    "- `ro-crate-metadata.json` says the same as this page for programs (https://w3id.org/ro/crate/1.1).",
-    "- `sha256sum --check manifest-sha256.txt` tells whether a file has changed. An identifier `gnomon:KIND/HASH` is the",
-    "  SHA-256 of the content, whatever its file is called; `gnomon data check FOLDER` computes all of them again.",
-    "",
-)
+HOW_TO_READ = """## How to read it
+
+- Files that end with `.h5` are HDF5 by the conventions of NeXus, which any reader of HDF5 opens, for example in Python:
+
+      import h5py; file = h5py.File("results/NAME.h5"); print(file["entry/outcome"].keys())
+
+  In a result, `entry/raw_data` is what was set and read, `entry/parameters` what the analysis used, `entry/outcome`
+  what it found, with standard deviations (`..._error`), and `entry/run/document` who measured what, when and with
+  which programs, as JSON. NaN stands for what is not known.
+- `arrays.csv` lists all arrays with unit, axes and meaning; each array has its unit as the attribute `units`, too.
+  Names along an axis, as of monitors, are in the JSON text `values` beside the arrays.
+- Files that end with `.json` are JSON. Those in `machines` describe the ring: its elements in the order of the beam
+  with lengths [m] and strengths, power supplies with the conversion from current [A] to strength, monitors, RF.
+- `ro-crate-metadata.json` says the same as this page for programs (https://w3id.org/ro/crate/1.1).
+- `sha256sum --check manifest-sha256.txt` tells whether a file has changed. An identifier `gnomon:KIND/HASH` has a
+  hash of the content, whatever its file is called; `gnomon data check FOLDER` computes all of them again.
+"""
 
 
 def _line(text: str) -> str:

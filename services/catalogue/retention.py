@@ -78,7 +78,9 @@ def _by_rule(known: Sequence[CatalogueEntry], rule: RetentionRule, now_us: int) 
         if rule.days is not None and entry.made_us and days > rule.days:
             found.append(Removal(entry, f"{days:.0f} days old, more than {rule.days:g}"))
         elif rule.megabytes is not None and total > rule.megabytes * MEGABYTE:
-            found.append(Removal(entry, f"newer ones and it have {total / MEGABYTE:.1f} MB, more than {rule.megabytes:g}"))
+            found.append(
+                Removal(entry, f"newer ones and it have {total / MEGABYTE:.1f} MB, more than {rule.megabytes:g}")
+            )
     return found[::-1]
 
 
@@ -87,7 +89,7 @@ def _used(known: Sequence[CatalogueEntry], going: Mapping[str, Removal]) -> dict
     sources: dict[str, str] = {}
     for entry in known:
         if entry.file not in going or entry.kind == "snapshot":
-            sources |= {source: entry.name for source in entry.sources}
+            sources |= dict.fromkeys(entry.sources, entry.name)
     found = {}
     for file, removal in going.items():
         user = sources.get(removal.entry.identifier) or sources.get(removal.entry.name)

@@ -36,35 +36,35 @@ class ScicatRelationship(_Part):
     """A relation to something elsewhere."""
 
     identifier: str
-    identifierType: str  # noqa: N815
+    identifierType: str
     relationship: str
-    entityType: str  # noqa: N815
+    entityType: str
 
 
 class ScicatDataset(_Part):
     """The fields of a dataset that gnomon fills."""
 
-    ownerGroup: Annotated[str, Field(min_length=1)]  # noqa: N815
+    ownerGroup: Annotated[str, Field(min_length=1)]
     owner: str
-    contactEmail: Email  # noqa: N815
-    sourceFolder: Annotated[str, Field(pattern=r"^/")]  # noqa: N815
+    contactEmail: Email
+    sourceFolder: Annotated[str, Field(pattern=r"^/")]
     size: int
-    numberOfFiles: int  # noqa: N815
-    creationTime: Moment  # noqa: N815
-    datasetName: Annotated[str, Field(min_length=1)]  # noqa: N815
+    numberOfFiles: int
+    creationTime: Moment
+    datasetName: Annotated[str, Field(min_length=1)]
     description: str
     keywords: list[str]
-    isPublished: bool = False  # noqa: N815
+    isPublished: bool = False
     type: Literal["raw", "derived"]
-    scientificMetadata: dict[str, Any]  # noqa: N815
-    creationLocation: Annotated[str, Field(pattern=r"^/[^/]+/[^/]+")]  # noqa: N815
-    dataFormat: str  # noqa: N815
-    principalInvestigators: list[str]  # noqa: N815
-    startTime: Moment | None = None  # noqa: N815
-    endTime: Moment | None = None  # noqa: N815
-    proposalIds: list[str] | None = None  # noqa: N815
-    inputDatasets: list[str] | None = None  # noqa: N815
-    usedSoftware: list[str]  # noqa: N815
+    scientificMetadata: dict[str, Any]
+    creationLocation: Annotated[str, Field(pattern=r"^/[^/]+/[^/]+")]
+    dataFormat: str
+    principalInvestigators: list[str]
+    startTime: Moment | None = None
+    endTime: Moment | None = None
+    proposalIds: list[str] | None = None
+    inputDatasets: list[str] | None = None
+    usedSoftware: list[str]
     license: str | None = None
     relationships: list[ScicatRelationship] = []
 
@@ -82,12 +82,12 @@ class ScicatFiles(_Part):
     """The files of a dataset, with the algorithm of their checksums."""
 
     size: int
-    chkAlg: Literal["sha256"] = "sha256"  # noqa: N815
-    dataFileList: Annotated[list[ScicatFile], Field(min_length=1)]  # noqa: N815
+    chkAlg: Literal["sha256"] = "sha256"
+    dataFileList: Annotated[list[ScicatFile], Field(min_length=1)]
 
 
 class ScicatFacts(_Part):
-    """What SciCat wants to know besides: group, address of a person to ask, facility, license."""
+    """Facts that SciCat wants to know besides: group, address of a person to ask, facility, license."""
 
     owner_group: str
     contact_email: str
@@ -112,7 +112,7 @@ def scicat_document(part: CratePart, file: WrittenFile, folder: Path, facts: Sci
             sourceFolder=str(folder.absolute()),
             size=file.size,
             numberOfFiles=1,
-            creationTime=made,
+            creationTime=_moment(entry.ended) if entry.ended else made,
             datasetName=entry.name,
             description="; ".join(filter(None, (f"{entry.title} of {entry.machine}", entry.note))),
             keywords=[entry.kind, *filter(None, (entry.procedure, entry.machine)), *entry.tags],
@@ -136,7 +136,9 @@ def scicat_document(part: CratePart, file: WrittenFile, folder: Path, facts: Sci
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise CatalogueError(f"{entry.name}: SciCat's field {place}: {first['msg']}; it is {first['input']!r}") from error
+        raise CatalogueError(
+            f"{entry.name}: SciCat's field {place}: {first['msg']}; it is {first['input']!r}"
+        ) from error
     return {"dataset": dataset.model_dump(exclude_none=True), "origdatablock": files.model_dump(exclude_none=True)}
 
 
@@ -158,7 +160,9 @@ def _scientific(entry: CatalogueEntry) -> dict[str, Any]:
 
 
 def _relationships(entry: CatalogueEntry) -> list[ScicatRelationship]:
-    found = [("Other", entry.identifier, "IsIdenticalTo")] + ([("DOI", entry.doi, "IsIdenticalTo")] if entry.doi else [])
+    found = [("Other", entry.identifier, "IsIdenticalTo")] + (
+        [("DOI", entry.doi, "IsIdenticalTo")] if entry.doi else []
+    )
     return [
         ScicatRelationship(identifier=text, identifierType=kind, relationship=what, entityType="Dataset")
         for kind, text, what in found

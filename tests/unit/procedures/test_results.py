@@ -16,7 +16,7 @@ from gnomon.procedures.chromaticity import ChromaticityData, ChromaticityParamet
 from gnomon.procedures.documents import Data, Parameters, Provenance, Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.momentum import Momentum
-from gnomon.procedures.nexus import read_run, write_run
+from gnomon.procedures.nexus import read_head, read_run, write_run
 from gnomon.procedures.orbit_response import OrbitResponseData, OrbitResponseParameters
 from gnomon.procedures.registry import PROCEDURES, find_procedure, reanalyse, typed
 from gnomon.procedures.results import Results, compare, new_name
@@ -52,7 +52,55 @@ def chromaticity_run() -> Run:
     return made("chromaticity", data, ChromaticityParameters(momentum=momentum, degree=2))
 
 
-@pytest.mark.parametrize("run", [orm_run(), chromaticity_run()], ids=["orm", "chromaticity"])
+def with_all_provenance(run: Run) -> Run:
+    """A run whose provenance has every field."""
+    times = {"started": run.provenance.started, "ended": run.provenance.ended}
+    others = {"versions": {"a": "1"}, "sources": ("b",)} | times
+    fields = {name: 3 if field.annotation is int else name for name, field in Provenance.model_fields.items()}
+    told = Provenance.model_validate(fields | others)
+    return run.model_copy(update={"provenance": told})
+
+
+def test_the_identifier_of_a_run_of_version_0_1_stays_as_it_was() -> None:
+    """The digest that version 0.1 computed, before the provenance had more fields."""
+    run = orm_run(1, "orm-20261127T100000.000")
+    assert str(run.identifier) == f"gnomon:result/{run.digest}"
+    told = run.model_dump(mode="json", by_alias=True)["provenance"]
+    assert set(told) == {
+        "machine", "prefix", "lattice_id", "lattice_id_after", "settings_id", "settings_id_after", "generation",
+        "first_command", "last_command", "fit", "role", "protocol", "user", "started", "ended", "versions",
+    }  # fmt: skip
+    other = with_all_provenance(run)
+    assert other.digest != run.digest
+    assert Run.model_validate_json(other.to_json()).to_json() == other.to_json()
+
+
+def test_a_file_states_its_identifier_and_its_head_is_read_without_arrays(tmp_path: Path) -> None:
+    run = orm_run(1)
+    write_run(run, tmp_path / "run.h5")
+    head = read_head(tmp_path / "run.h5")
+    assert head.identifier == run.identifier
+    assert head.document["note"] == "a note"
+    assert {"A", "B", "M", "N", "O"} <= set(head.names)
+
+
+def test_a_file_of_others_with_huge_arrays_or_links_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = Results(tmp_path).save(orm_run(1))
+    with h5py.File(path, "a") as file:
+        file["entry/raw_data"].create_dataset("huge", shape=(2**20, 2**20), dtype="f8", chunks=(64, 64))
+    for read in (read_run, read_head):
+        with pytest.raises(ProcedureError, match=r"its arrays are larger than 2 GiB together; remove it"):
+            read(path)
+    with h5py.File(path, "a") as file:
+        del file["entry/raw_data/huge"]
+        file["entry/raw_data/x"] = h5py.ExternalLink("/etc/passwd", "/")
+    with pytest.raises(ProcedureError, match="x is a link to another place"):
+        read_run(path)
+
+
+@pytest.mark.parametrize(
+    "run", [orm_run(), chromaticity_run(), with_all_provenance(orm_run())], ids=["orm", "chromaticity", "provenance"]
+)
 def test_a_file_holds_the_whole_run_and_its_analysis_gives_the_same_bits_again(run: Run, tmp_path: Path) -> None:
     write_run(run, tmp_path / "run.h5")
     again = read_run(tmp_path / "run.h5")
@@ -87,7 +135,9 @@ def checked(path: Path) -> dict[str, int]:
     return dict(checker.total)
 
 
-@pytest.mark.parametrize("run", [orm_run(), chromaticity_run()], ids=["orm", "chromaticity"])
+@pytest.mark.parametrize(
+    "run", [orm_run(), chromaticity_run(), with_all_provenance(orm_run())], ids=["orm", "chromaticity", "provenance"]
+)
 def test_nexusformats_own_checker_finds_nothing(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     write_run(run, path)
