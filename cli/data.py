@@ -11,7 +11,7 @@ from gnomon.cli.output import Json, print_json, print_table, say
 from gnomon.cli.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
-    from gnomon.services.catalogue.crate_metadata import CrateFacts
+    from gnomon.services.catalogue import CrateFacts
 
 app = typer.Typer(
     no_args_is_help=True, help="Export, check, annotate and prune data; `gnomon results find` finds them."
@@ -45,8 +45,7 @@ def export(
     For example `gnomon data export optics-fit-20261127T101502.123 --to fit.zip`. Everything is checked against its
     identifier first. `gnomon data check` checks it again, on any computer.
     """
-    from gnomon.services.catalogue.crate_contents import crate_parts, with_sources
-    from gnomon.services.catalogue.crate_writer import write_crate
+    from gnomon.services.catalogue import crate_parts, with_sources, write_crate
 
     with open_catalogue(results, config) as catalogue:
         entries = resolve_all(catalogue, ids)
@@ -65,7 +64,7 @@ def export(
 def _facts(title: str, license: str | None, facility: str | None, config: Path | None) -> "CrateFacts":
     from datetime import UTC, datetime
 
-    from gnomon.services.catalogue.crate_metadata import CrateFacts
+    from gnomon.services.catalogue import CrateFacts
 
     told = configure(config).results
     return CrateFacts(
@@ -84,7 +83,7 @@ def check(
     """
     from dataclasses import asdict
 
-    from gnomon.services.catalogue.crate_check import check_crate
+    from gnomon.services.catalogue import check_crate
 
     found = check_crate(crate)
     if as_json:
@@ -118,8 +117,7 @@ def annotate(
     from gnomon.ioc.base.snapshot_store import signature
     from gnomon.lattice.identifiers import parse_identifier
     from gnomon.procedures.documents import now
-    from gnomon.services.catalogue import Annotation, read_annotation, write_annotation
-    from gnomon.services.catalogue.annotations import doi_of
+    from gnomon.services.catalogue import Annotation, doi_of, read_annotation, write_annotation
 
     with open_catalogue(results, config) as catalogue:
         entry = catalogue.resolve(id)
@@ -160,7 +158,7 @@ def prune(
     import time
 
     from gnomon.ioc.base.snapshot_store import signature
-    from gnomon.services.catalogue.retention import plan_removals, protected_entries, remove
+    from gnomon.services.catalogue import plan_removals, protected_entries, remove
 
     rules = configure(config).results.retention
     if not rules:
@@ -205,10 +203,7 @@ def scicat(
     import hashlib
     import json
 
-    from gnomon.services.catalogue import CatalogueError
-    from gnomon.services.catalogue.crate_contents import crate_parts
-    from gnomon.services.catalogue.crate_metadata import WrittenFile
-    from gnomon.services.catalogue.scicat import ScicatFacts, scicat_document
+    from gnomon.services.catalogue import CatalogueError, ScicatFacts, WrittenFile, crate_parts, scicat_document
 
     with open_catalogue(results, config) as catalogue:
         parts, _ = crate_parts(catalogue.places, resolve_all(catalogue, ids))

@@ -14,7 +14,15 @@ from gnomon.db.mongo_address import parse_mongo_address
 from gnomon.db.yaml_lines import line_of, read_yaml
 from gnomon.ioc.base.clients_config import AccessConfig, AccessRule, GuardConfig
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
-from gnomon.ioc.base.keeping_config import GateConfig, RecorderConfig, ResultsConfig, RotateConfig, StoreConfig, kept_at
+from gnomon.ioc.base.keeping_config import (
+    GateConfig,
+    RecorderConfig,
+    ResultsConfig,
+    RetentionRule,
+    RotateConfig,
+    StoreConfig,
+    kept_at,
+)
 from gnomon.ioc.base.operations_config import LogConfig, MetricsConfig
 from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
@@ -43,6 +51,7 @@ __all__ = [
     "PublishConfig",
     "RecorderConfig",
     "ResultsConfig",
+    "RetentionRule",
     "RotateConfig",
     "Section",
     "ShadowConfig",

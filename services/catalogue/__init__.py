@@ -1,13 +1,20 @@
 """The catalogue: results, studies, recordings, snapshots and calibrations, found by words, fields and identifiers.
 
-The files are the truth. The index of them is a file of SQLite that can be deleted at any time.
+The files are the truth. The index of them is a file of SQLite that can be deleted at any time. What was found is given
+away as a crate or as datasets of SciCat, and removed by rules.
 """
 
-from gnomon.services.catalogue.annotations import Annotation, read_annotation, write_annotation
+from gnomon.services.catalogue.annotations import Annotation, doi_of, read_annotation, write_annotation
 from gnomon.services.catalogue.catalogue import Catalogue
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, Unread
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 from gnomon.services.catalogue.catalogue_query import CatalogueQuery
+from gnomon.services.catalogue.crate_check import CheckedCrate, check_crate
+from gnomon.services.catalogue.crate_contents import CratePart, crate_parts, with_sources
+from gnomon.services.catalogue.crate_metadata import CrateFacts, WrittenFile
+from gnomon.services.catalogue.crate_writer import write_crate
+from gnomon.services.catalogue.retention import Kept, Removal, plan_removals, protected_entries, remove
+from gnomon.services.catalogue.scicat import ScicatFacts, scicat_document
 
 __all__ = [
     "Annotation",
@@ -16,7 +23,23 @@ __all__ = [
     "CatalogueError",
     "CataloguePlaces",
     "CatalogueQuery",
+    "CheckedCrate",
+    "CrateFacts",
+    "CratePart",
+    "Kept",
+    "Removal",
+    "ScicatFacts",
     "Unread",
+    "WrittenFile",
+    "check_crate",
+    "crate_parts",
+    "doi_of",
+    "plan_removals",
+    "protected_entries",
     "read_annotation",
+    "remove",
+    "scicat_document",
+    "with_sources",
     "write_annotation",
+    "write_crate",
 ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gnomon.db.store_place import StorePlace
+from gnomon.db import StorePlace
 from gnomon.lattice.identifiers import Identifier
 from gnomon.procedures.documents import Provenance
 from gnomon.procedures.errors import ProcedureError

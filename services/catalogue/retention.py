@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gnomon.ioc.base.config import Config
-from gnomon.ioc.base.keeping_config import RetentionRule
+from gnomon.ioc.base.config import Config, RetentionRule
 from gnomon.lattice import GnomonError
 from gnomon.lattice.identifiers import parse_identifier
 from gnomon.recorder.recordings import RecordingFolder
