@@ -89,7 +89,7 @@ def test_a_default_can_be_written_down_and_given_back(setting: Setting) -> None:
 
 def test_words_of_a_choice_are_all_that_it_takes() -> None:
     choices = [setting for setting in SETTINGS if setting.type.startswith("`")]
-    assert {setting.key for setting in choices} == {"role", "model.momentum", "shadow.protocol"}
+    assert {setting.key for setting in choices} == {"role", "model.momentum", "shadow.protocol", "log.format"}
     for setting in choices:
         words = re.findall("`(.*?)`", setting.type)
         assert setting.default in words
