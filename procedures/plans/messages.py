@@ -30,7 +30,7 @@ def take_reading(detector: Any) -> Generator[Msg, Any, Mapping[str, Any]]:
     yield Msg("create", None, name="primary")  # type: ignore[no-untyped-call]
     try:
         found: Mapping[str, Any] = yield Msg("read", detector)  # type: ignore[no-untyped-call]
-    except Exception:
+    except Exception:  # whatever ended the reading, also an abort: its event is dropped, and the reason goes on
         yield Msg("drop")  # type: ignore[no-untyped-call]
         raise
     yield Msg("save")  # type: ignore[no-untyped-call]
