@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tools.folders import FOLDERS, ROOT
 from tools.syntax import imports
 
@@ -155,10 +157,12 @@ def untested() -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow(2)
 def test_each_large_module_is_imported_by_a_test_of_its_folder() -> None:
     assert [path for path in untested() if not excepted(path)] == []
 
 
+@pytest.mark.slow(2)
 def test_no_exception_outlives_its_reason() -> None:
     """A module that got tests, or is gone, leaves the list."""
     assert sorted(OTHERWISE) == [path for path in untested() if path in OTHERWISE]

@@ -46,6 +46,7 @@ def circle_of_texts(**sources: str) -> list[str]:
     return circle({name.replace("__", "."): tuple(imports_of(source)) for name, source in sources.items()})
 
 
+@pytest.mark.slow(1)
 def test_no_module_imports_itself_around_any_corner() -> None:
     assert len(FILES) > 300
     assert circle({name: imports(path) for name, path in FILES.items()}) == []

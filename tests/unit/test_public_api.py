@@ -62,6 +62,7 @@ def listed(name: str) -> set[str]:
     return names | {item for item in vars(module) if item.isupper()} if name == "gnomon.db.sources" else names
 
 
+@pytest.mark.slow(1)
 def test_folders_import_names_that_public_modules_list() -> None:
     unlisted = []
     for folder in (*PROTECTED, "cli"):

@@ -63,7 +63,7 @@ def test_fine_steps_give_the_wall_and_the_size_of_the_beam(plane: str, wall: flo
     assert np.isnan(outcome.full_mm)
 
 
-@pytest.mark.parametrize("step", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("step", [pytest.param(0.2, marks=pytest.mark.slow(1)), 0.5, 1.0])
 def test_coarse_steps_give_the_wall_within_the_stated_error(step: float) -> None:
     pulls = []
     for seed in range(40):

@@ -241,6 +241,7 @@ def lattices(draw: st.DrawFn) -> str:
 
 
 @needs_madx
+@pytest.mark.slow(2)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(text=lattices())
 def test_small_lattices_have_madx_turns_and_tunes(
@@ -276,6 +277,7 @@ def test_small_lattices_have_madx_turns_and_tunes(
 
 
 @needs_madx
+@pytest.mark.slow(1)
 def test_many_of_those_lattices_had_a_beam() -> None:
     if not _seen:
         pytest.skip("the lattices were not tried in this process")

@@ -42,10 +42,10 @@ def test_lines_stand_out_from_the_paper(palette: Palette) -> None:
 @pytest.mark.parametrize(
     ("dark", "window"),
     [
-        (False, (None, None)),
         (True, (3.0, 9.0)),
-        pytest.param(False, (3.0, 9.0), marks=pytest.mark.slow),
-        pytest.param(True, (None, None), marks=pytest.mark.slow),
+        pytest.param(False, (None, None), marks=pytest.mark.slow(1)),
+        pytest.param(False, (3.0, 9.0), marks=pytest.mark.slow(1)),
+        pytest.param(True, (None, None), marks=pytest.mark.slow(1)),
     ],
 )
 def test_a_picture_is_drawn_on_its_paper(

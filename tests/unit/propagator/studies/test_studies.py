@@ -67,6 +67,7 @@ def test_tune_tells_higher_chromaticities_and_the_tune_shift_with_amplitude(tmp_
     assert shift[0, 1] == pytest.approx(shift[1, 0], rel=1e-6)
 
 
+@pytest.mark.slow(1)
 def test_aperture_writes_what_tracking_finds_and_a_plot(tmp_path: Path) -> None:
     output, plot = tmp_path / "aperture.json", tmp_path / "aperture.png"
     wanted = ("--turns", "20", "--places", "2", "--delta", "0", "--delta", "0.01")
@@ -80,6 +81,7 @@ def test_aperture_writes_what_tracking_finds_and_a_plot(tmp_path: Path) -> None:
     assert drawn(plot)
 
 
+@pytest.mark.slow(1)
 def test_orm_writes_hdf5_and_a_plot(tmp_path: Path) -> None:
     output, plot = tmp_path / "orm.h5", tmp_path / "orm.png"
     study("orm", "--machine", "mls", "-o", str(output), "--plot", str(plot))

@@ -73,6 +73,7 @@ def test_a_predictor_is_what_the_gate_asks_for() -> None:
     assert found.document_digest == mls().digest
 
 
+@pytest.mark.slow(1)
 def test_all_measured_observables_are_inside_at_once_as_often_as_stated() -> None:
     inside = np.zeros(2)
     for number, (changes, before, after) in enumerate(steps()):

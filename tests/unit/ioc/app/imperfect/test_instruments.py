@@ -49,6 +49,7 @@ def test_monitors_show_gain_times_the_distance_from_their_centre() -> None:
     assert y == pytest.approx(1.1 * (Y - 1e-4))
 
 
+@pytest.mark.slow(1)
 def test_noise_belongs_to_the_number_of_a_reading_and_has_its_size() -> None:
     noisy = instruments(noise_m=1e-6)
     first, again, second = (noisy.positions(X, Y, n)[0] for n in (1, 1, 2))
@@ -84,6 +85,7 @@ def test_without_current_there_is_no_tune() -> None:
     assert np.isnan(instruments(meter=TuneMeter(min_current_ma=1.0), current_ma=0.5).tunes(np.array([0.1, 0.2]))).all()
 
 
+@pytest.mark.slow(1)
 def test_tunes_scatter_by_their_noise() -> None:
     meter = instruments(meter=TuneMeter(noise=1e-4))
     tunes = np.array([meter.tunes(np.array([0.1, 0.2])) for _ in range(4000)])
