@@ -21,6 +21,8 @@ WITHOUT = {
     "machine import", "machine export", "log export", "log archive", "fork drop", "snapshot save", "snapshot delete",
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
     "results publish", "results serve", "export queueserver", "gate arm", "gate limits",
+    "data annotate", "data export", "data scicat", "export alarm", "export archiver", "export channelfinder",
+    "export save-restore", "snapshot from-archiver", "snapshot history",
     "review edit", "record start", "record stop", "record excerpt", "record export", "record import",
 }  # fmt: skip
 #: Commands that ask, and show before what they ask about; `gnomon review show --json` has it as data.

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from gnomon.db import StorePlace
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin
@@ -17,7 +18,7 @@ def twin(folder: Path) -> Twin:
     made = SimpleNamespace(
         prefix="T:",
         machine=SimpleNamespace(ring=SimpleNamespace(name="small")),
-        config=SimpleNamespace(role="virtual", store_path=lambda: folder / "documents.sqlite"),
+        config=SimpleNamespace(role="virtual", store_place=lambda: StorePlace(folder / "documents.sqlite")),
         journal=SimpleNamespace(path=folder / "twin.journal"),
     )
     return cast("Twin", made)
