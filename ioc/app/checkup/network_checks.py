@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
 from gnomon.ioc.base.config import NetworkConfig
 from gnomon.ioc.base.running_servers import RunningServer
+from gnomon.ioc.servers.ca.ca_server import settings as ca_settings
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError, refuse_duplicate_pvs
+from gnomon.ioc.servers.pva import settings as pva_settings
 
 #: Time to wait for a broker [s].
 BROKER_S = 2.0
@@ -19,6 +21,22 @@ HEALTH = "health and figures"
 
 #: A port (TCP), and what it is for.
 Port = tuple[int, str]
+
+
+def in_force(network: NetworkConfig, environ: Mapping[str, str]) -> NetworkConfig:
+    """Apply the standard EPICS variables to the addresses and ports, as the server does. Raises GnomonError."""
+    ca = ca_settings(network.interfaces, network.ca_port, environ)
+    wanted = pva_settings.Settings(network.interfaces, network.pva_port, network.pva_broadcast_port)
+    pva = pva_settings.server_conf(wanted, environ)
+    interfaces = dict.fromkeys((*ca.interfaces, *pva.get("EPICS_PVAS_INTF_ADDR_LIST", "").split()))
+    port = pva.get("EPICS_PVAS_SERVER_PORT", "")
+    return network.model_copy(
+        update={
+            "interfaces": tuple(interfaces),
+            "ca_port": ca.port,
+            "pva_port": int(port) if port else network.pva_port,
+        }
+    )
 
 
 def ports_of(network: NetworkConfig, metrics: int | None) -> list[Port]:

@@ -1,15 +1,17 @@
 """All checks of a configuration, in the order in which a server would fail."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gnomon.ioc.app.checkup import computer_checks as computer
 from gnomon.ioc.app.checkup import network_checks as network
 from gnomon.ioc.app.checkup import store_checks as stores
-from gnomon.ioc.app.checkup.check_results import Finding
+from gnomon.ioc.app.checkup.check_results import Finding, error
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, pvs_of
 from gnomon.ioc.base.running_servers import running_servers
+from gnomon.lattice import GnomonError
 from gnomon.propagator import kernels_are_cached
 
 
@@ -35,10 +37,14 @@ def examine(config: Config, brokers: Mapping[str, str], token: Path) -> Iterator
         yield stores.check_store(config.store_path())
     yield from computer.check_secrets({"services' token": token, "gate's key": config.arming() / "arming.key"})
     running = list(running_servers())
-    interfaces = config.network.interfaces
-    yield from network.check_addresses(interfaces)
-    if interfaces:
-        yield from network.check_ports(interfaces[0], network.ports_of(config.network, config.metrics.port), running)
+    try:
+        used = network.in_force(config.network, os.environ)
+    except GnomonError as problem:  # of a variable; the server does not start with it
+        yield error("address", str(problem), "correct the EPICS variable, or network in the configuration")
+        used = config.network
+    yield from network.check_addresses(used.interfaces)
+    if used.interfaces:
+        yield from network.check_ports(used.interfaces[0], network.ports_of(used, config.metrics.port), running)
     yield from network.check_hosts("machine followed", config.shadow.addresses)
     yield from network.check_brokers(brokers)
     for machine in loaded:

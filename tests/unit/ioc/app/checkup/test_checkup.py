@@ -15,7 +15,7 @@ from gnomon.ioc.app.checkup import store_checks as stores
 from gnomon.ioc.base.config import Config, changed
 from gnomon.ioc.base.running_servers import RunningServer
 from gnomon.ioc.servers.duplicate_pvs import DuplicatePvError
-from gnomon.lattice import DocumentError
+from gnomon.lattice import DocumentError, GnomonError
 from gnomon.recorder import Journal
 
 RUNNING = RunningServer(
@@ -73,6 +73,21 @@ def test_addresses_are_those_of_this_computer() -> None:
         State.ERROR,
         State.ERROR,
     ]
+
+
+def test_addresses_and_ports_are_those_that_the_epics_variables_give() -> None:
+    given = Config().network
+    assert network.in_force(given, {}) == given
+    variables = {
+        "EPICS_CAS_INTF_ADDR_LIST": "0.0.0.0",
+        "EPICS_CAS_SERVER_PORT": "6064",
+        "EPICS_PVAS_SERVER_PORT": "6075",
+    }
+    used = network.in_force(given, variables)
+    assert used.interfaces == ("0.0.0.0", "127.0.0.1")
+    assert (used.ca_port, used.pva_port) == (6064, 6075)
+    with pytest.raises(GnomonError, match="EPICS_CAS_SERVER_PORT"):
+        network.in_force(given, {"EPICS_CAS_SERVER_PORT": "many"})
 
 
 def test_a_port_in_use_is_known_by_who_has_it() -> None:
