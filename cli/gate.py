@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.limits_option import LimitsOption, own_limits, read_own_limits
 from gnomon.cli.options import ConfigFile, Machine, Pvs, configure
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.recordings_folder import RecordingName, RecordingsOption, folder_of
@@ -34,14 +35,11 @@ def check(
     Every missing limit is named with its line. Exit codes: 0 valid, 2 not valid.
     """
     from gnomon.ioc.base.machines import find_machine, pvs_of
-    from gnomon.recorder import LimitsError
-    from gnomon.recorder.gating import checked_setpoints, read_limits
+    from gnomon.recorder.gating import checked_setpoints
 
-    settings = configure(config, machine=machine, pvs=pvs)
-    path = file or settings.gate.limits
-    if path is None:
-        raise LimitsError("there is no limits file: give one, or name it as gate.limits in the configuration")
-    limits = read_limits(path, "")
+    configure(config, machine=machine, pvs=pvs)  # refuses what does not go together
+    path = own_limits(file, config)
+    limits = read_own_limits(path, config)
     loaded = find_machine(configure(config, machine=machine or limits.document.machine, pvs=pvs))
     found = checked_setpoints(limits, pvs_of(loaded, ""), loaded.document.name)
     if as_json:
@@ -102,17 +100,20 @@ def limits(
 def arm(
     name: RecordingName,
     prefix: Annotated[str, typer.Option("--prefix", help="Prefix of the PVs to write; '' for no prefix.")],
+    limits: LimitsOption = None,
     recordings: RecordingsOption = None,
     config: ConfigFile = None,
 ) -> None:
     """Make the token that arms one replay of an approved recording: valid once, for half an hour, on this computer.
 
-    For example `gnomon gate arm bump --prefix ''`. The recording must have been approved by someone who is not its
-    author (`gnomon review approve`).
+    For example `gnomon gate arm bump --prefix ''`. The recording must have been approved, with this limits file, by
+    someone who is not its author (`gnomon review approve`).
     """
     from gnomon.recorder.gating import TokenDesk
     from gnomon.recorder.gating import arm as arm_recording
 
-    token = arm_recording(TokenDesk(configure(config).arming()), folder_of(recordings, config).find(name), prefix)
+    file = folder_of(recordings, config).find(name)
+    digest = read_own_limits(limits, config).digest
+    token = arm_recording(TokenDesk(configure(config).arming()), file, prefix, digest)
     say("valid once, for half an hour, on this computer; the gate is not machine protection", err=True)
     typer.echo(token)

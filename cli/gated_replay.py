@@ -90,10 +90,11 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
     from gnomon.recorder.replaying import KeptState, ReplayState, StateFile, SystemClock
 
     parts = parts_of(name, chosen)
-    if parts.missing or parts.predictor is None:
+    if parts.missing or parts.predictor is None or parts.limits is None:
         raise ReplayError("nothing was written:\n" + "\n".join(f"  {reason}" for reason in parts.missing))
+    limits_digest = parts.limits.digest
     recording = parts.recording
-    valid_approval(recording, parts.file.approvals)
+    valid_approval(recording, parts.file.approvals, limits_digest)
     folder = configure(chosen.config).replays()
     _no_open_replay(folder, chosen.prefix)
     machine = make_machine(chosen.prefix)
@@ -112,7 +113,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
         granted_s=authority.granted_s,
         expires_ns=authority.expires_ns,
         calibration_id=parts.predictor.calibration_id,
-        limits_digest="" if parts.limits is None else parts.limits.digest,
+        limits_digest=limits_digest,
     )
     file = StateFile(folder / f"{state.id}.json")
     console = rendering.make_console()
@@ -315,7 +316,7 @@ def _authority(state: "ReplayState", parts: GateParts, chosen: Chosen) -> "Autho
         if now != then:
             raise ReplayError(f"{begin}the {what} is {now[:12]}, it was {then[:12] or 'none'} when it began{back}")
     try:
-        valid_approval(parts.recording, parts.file.approvals)
+        valid_approval(parts.recording, parts.file.approvals, parts.limits.digest)
         return desk_of(chosen).take_over(state.token_id, approved_parts(parts), chosen.prefix)
     except AuthorityError as error:
         raise AuthorityError(f"{begin}{error}{back}") from error
@@ -327,7 +328,7 @@ def _stored_authority(state: "ReplayState", parts: GateParts) -> "Authority":
 
     return Authority(
         approved_parts(parts), state.token_id, state.author, state.reviewer, state.granted_ns, state.granted_s,
-        state.expires_ns,
+        state.expires_ns, state.limits_digest,
     )  # fmt: skip
 
 

@@ -25,6 +25,17 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Name of the recording: letters, digits, dots, dashes, underscores.")]
 Purpose = Annotated[str, typer.Option("--purpose", "-m", help="What the recording is for, in words.")]
+
+
+def _reference_from(default: str) -> Any:
+    return typer.Option(
+        "--reference-from",
+        metavar="PREFIX",
+        help="Count limits of the orbit from what the machine with this prefix shows now; '' for no prefix.",
+        show_default=default,
+    )
+
+
 Calibration = Annotated[str, typer.Option("--calibration", help="Id of the calibration that the server has.")]
 
 
@@ -39,13 +50,7 @@ def start(
     *,
     asked: Asked,
     reference_from: Annotated[
-        str | None,
-        typer.Option(
-            "--reference-from",
-            metavar="PREFIX",
-            help="Count limits of the orbit from what the machine with this prefix shows now; '' for no prefix.",
-            show_default="the server's reference orbit, else its orbit at the start",
-        ),
+        str | None, _reference_from("the server's reference orbit, else its orbit at the start")
     ] = None,
 ) -> None:
     """Begin a recording with the next command of the running server. For example `gnomon record start bump -m 'a bump
@@ -134,17 +139,27 @@ def excerpt(
         Path | None,
         typer.Option("--journal", help="Read this journal file.", show_default="that of the running server"),
     ] = None,
+    reference_from: Annotated[str | None, _reference_from("the orbit before the first command")] = None,
 ) -> None:
     """Make a recording of commands that a journal has. For example `gnomon record excerpt bump -m 'a bump' --from 12
     --to 30`.
+
+    For a replay to a machine with errors, give --reference-from, as for `gnomon record start`.
     """
     from gnomon.cli.log.log_options import journal_to_read
+    from gnomon.recorder import Reader
+    from gnomon.recorder.recorded_states import state_before
 
     if last < first:
         raise typer.BadParameter(f"the last command, {last}, comes before the first one, {first} (--from)")
     path = journal_to_read(Asked(journal, config))
     words = label(name, purpose, calibration)
-    _keep(folder_of(recordings, config), _make(words, path, (first, last), (), config, machine, pvs))
+    reference: "Sequence[MonitorPosition]" = ()
+    if reference_from is not None:
+        with Reader(path) as reader:
+            of = machine or state_before(reader, first).run.machine
+        reference = _orbit_of(reference_from, of, config, pvs)
+    _keep(folder_of(recordings, config), _make(words, path, (first, last), reference, config, machine, pvs))
 
 
 @app.command("list")

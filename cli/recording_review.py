@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.default_command import ShowByDefault
+from gnomon.cli.limits_option import LimitsOption, read_own_limits
 from gnomon.cli.options import ConfigFile, Pvs, configure
 from gnomon.cli.output import Json, print_json, say
 from gnomon.cli.recordings_folder import RecordingName, RecordingsOption, folder_of, label, machine_of, own_name
@@ -119,13 +120,15 @@ def approve(
     reviewer: Annotated[
         str | None, typer.Option(help="Name of the reviewer.", show_default="user and computer")
     ] = None,
+    limits: LimitsOption = None,
     yes: Yes = False,
     recordings: RecordingsOption = None,
     config: ConfigFile = None,
     machine: Document = None,
     pvs: Pvs = None,
 ) -> None:
-    """Sign a recording, so that it can be replayed to its machine. For example `gnomon review approve bump`.
+    """Sign a recording, so that it can be replayed to its machine with these limits. For example `gnomon review approve
+    bump --limits mls.limits.yaml`.
 
     The key (Ed25519) is made on first use. A key that somebody made themselves does not prove who they are. The
     reviewer must not be the author: the gate of a replay refuses such an approval. It needs `gnomon[gate]`.
@@ -136,7 +139,10 @@ def approve(
     folder = folder_of(recordings, config)
     file, found = _review(name, recordings, config, machine, pvs)
     recording, who = file.recording, reviewer or own_name()
+    digest = _limits_digest(limits, config)
     _print(found, file)
+    if not digest:
+        say("attention: without a limits file, this arms no replay: give --limits FILE, which is signed, too", err=True)
     if is_author(who, recording):
         say(
             f"attention: {who} is the author, {recording.author}: a replay to the machine needs the approval of "
@@ -146,16 +152,28 @@ def approve(
     if not yes:
         if not is_terminal():
             raise RecordingError("nothing was signed: there is no terminal to ask on; look at it, then give --yes")
-        if not typer.confirm(f"Sign {recording.name} {recording.id[:12]} as {who}?"):
+        signed = f" and limits file {digest[:12]}" if digest else ""
+        if not typer.confirm(f"Sign {recording.name} {recording.id[:12]}{signed} as {who}?"):
             say("nothing was signed")
             raise typer.Exit(1)
     key, new = own_key()
-    path = folder.approve(key.approve(recording, who, time.time_ns()))
+    path = folder.approve(key.approve(recording, who, time.time_ns(), digest))
     made = f"a new key was made, {key_path()}\n" if new else ""
+    with_limits = f"limits file {digest[:12]}" if digest else "without a limits file"
     say(
-        f"{made}{recording.name} {recording.id[:12]}: approved by {who} for {recording.machine}, key {key.fingerprint}"
-        f", kept in {path}\n{NO_IDENTITY}: compare the fingerprint of the key with that of the person"
+        f"{made}{recording.name} {recording.id[:12]}: approved by {who} for {recording.machine}, {with_limits}, key "
+        f"{key.fingerprint}, kept in {path}\n{NO_IDENTITY}: compare the fingerprint of the key with that of the person"
     )
+
+
+def _limits_digest(limits: Path | None, config: Path | None) -> str:
+    """Read the limits file that is signed, and say which it is; empty if there is none. Raises LimitsError."""
+    path = limits or configure(config).gate.limits
+    if path is None:
+        return ""
+    digest = read_own_limits(path, config).digest
+    say(f"limits file, which is signed, too: {path}, {digest[:12]}", err=True)
+    return digest
 
 
 def _review(

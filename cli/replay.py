@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.cli.limits_option import LimitsOption
 from gnomon.cli.log.log_options import journal_to_read
 from gnomon.cli.options import MAX_SECONDS, ConfigFile, Pvs, Server
 from gnomon.cli.output import Json, say
@@ -79,10 +80,7 @@ def replay(
     ] = None,
     pvs: Pvs = None,
     server: Server = None,
-    limits: Annotated[
-        Path | None,
-        typer.Option("--limits", help="Limits file of the machine.", show_default="gate.limits of the configuration"),
-    ] = None,
+    limits: LimitsOption = None,
     calibration: Annotated[
         str | None,
         typer.Option(

@@ -12,29 +12,49 @@ from gnomon.recorder.replay_steps import Plan
 __all__ = ["approved_of", "arm", "valid_approval"]
 
 
-def valid_approval(recording: Recording, approvals: Sequence[Approval]) -> Approval:
-    """Find the newest approval that counts. Raises AuthorityError with the reason against each if there is none."""
-    troubles = [(approval, trouble_of(approval, recording)) for approval in approvals]
+def valid_approval(recording: Recording, approvals: Sequence[Approval], limits: str) -> Approval:
+    """Find the newest approval that counts with the limits file of the digest `limits`.
+
+    Raises AuthorityError with the reason against each if there is none.
+    """
+    troubles = [
+        (approval, trouble_of(approval, recording) or _limits_trouble(approval, limits)) for approval in approvals
+    ]
     good = [approval for approval, trouble in troubles if not trouble]
     if good:
         return max(good, key=lambda approval: approval.time)
     reasons = "; ".join(trouble for _, trouble in troubles) or "nobody has approved it"
     raise AuthorityError(
         f"recording {recording.name!r}: {reasons}; someone else than {recording.author} reviews it, and then runs "
-        f"gnomon review approve {recording.name}"
+        f"gnomon review approve {recording.name} --limits FILE"
     )
 
 
-def arm(desk: TokenDesk, file: RecordingFile, prefix: str) -> str:
-    """Make the token that arms one replay of an approved recording to a prefix. Raises AuthorityError."""
+def _limits_trouble(approval: Approval, limits: str) -> str:
+    if approval.limits == limits:
+        return ""
+    if not approval.limits:
+        return f"{approval.reviewer} has approved it without a limits file"
+    return (
+        f"{approval.reviewer} has approved it with the limits file {approval.limits[:12]}, and this one is "
+        f"{limits[:12] or 'of no digest'}: it was edited since, or is another one"
+    )
+
+
+def arm(desk: TokenDesk, file: RecordingFile, prefix: str, limits: str) -> str:
+    """Make the token that arms one replay of an approved recording to a prefix, with the limits file of that digest.
+
+    Raises AuthorityError.
+    """
     recording = file.recording
-    approval = valid_approval(recording, file.approvals)
+    approval = valid_approval(recording, file.approvals, limits)
     return desk.issue(
         recording=recording.id,
         machine=recording.machine,
         prefix=prefix,
         author=recording.author,
         reviewer=approval.reviewer,
+        limits=limits,
     )
 
 

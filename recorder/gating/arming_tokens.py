@@ -1,4 +1,6 @@
-"""One-time tokens that arm the gate: bound to recording, machine, prefix, author and reviewer, for half an hour. Pure.
+"""One-time tokens that arm the gate: bound to recording, machine, prefix, limits, author and reviewer, for half an hour.
+
+Pure.
 
 A token is a text: its content, and an HMAC-SHA256 of that under a key that only this user can read. It is valid on the
 computer on which it was made, until that is restarted: both the clock and the running time must agree about its age.
@@ -27,7 +29,7 @@ MAX_JUMP_S = 2.0
 MAX_LENGTH = 4096
 
 _BEGIN = "gnomon-arm-1."
-_TEXTS = ("id", "recording", "machine", "prefix", "author", "reviewer", "boot_id")
+_TEXTS = ("id", "recording", "machine", "prefix", "author", "reviewer", "limits", "boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class TimeOfToken:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The content of a token; `id` is random."""
+    """The content of a token; `id` is random, `limits` the digest of the limits file."""
 
     id: str
     recording: str
@@ -49,6 +51,7 @@ class Claims:
     prefix: str
     author: str
     reviewer: str
+    limits: str
     wall_ns: int
     monotonic_s: float
     boot_id: str

@@ -15,7 +15,7 @@ ROUNDING = 1e-9
 
 
 def check_armed(at: Situation) -> Iterator[Reason]:
-    """Refuse everything without a token, and with a token whose reviewer is the author."""
+    """Refuse everything without a token, with one whose reviewer is the author, and with other limits than its own."""
     authority = at.authority
     if not authority.armed:
         yield Reason(Code.NOT_ARMED, "dry run: nothing may be written without a one-time token")
@@ -25,6 +25,12 @@ def check_armed(at: Situation) -> Iterator[Reason]:
         yield Reason(
             Code.NOT_ARMED,
             f"the reviewer is {authority.reviewer!r} and the author {authority.author!r}: two people are needed",
+        )
+    if authority.limits_digest != at.limits.digest:
+        yield Reason(
+            Code.LIMITS_DIFFER,
+            f"the token is for the limits file {authority.limits_digest[:12] or 'of no digest'}, this one is "
+            f"{at.limits.digest[:12] or 'of no digest'}",
         )
 
 

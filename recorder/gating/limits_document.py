@@ -181,8 +181,8 @@ class SettingLimits(Part):
         return self
 
     def matches(self, name: str) -> bool:
-        """True if the row is about a PV, given without prefix."""
-        return any(fnmatchcase(name, pattern) for pattern in self.pvs)
+        """True if the row is about a PV, given without prefix. A bracket stands for itself: PV names may have some."""
+        return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in self.pvs)
 
 
 class BoundRules(Part):

@@ -13,6 +13,7 @@ class Code(StrEnum):
     AUTHORITY_EXPIRED = "authority_expired"
     CLOCK_JUMP = "clock_jump"
     MACHINE_DIFFERS = "machine_differs"
+    LIMITS_DIFFER = "limits_differ"
     NOT_APPROVED = "not_approved"
     OUT_OF_ORDER = "out_of_order"
     PV_NOT_ALLOWED = "pv_not_allowed"
@@ -103,6 +104,10 @@ MEANINGS: dict[Code, Meaning] = {
         "Limits, recording, calibration and token are not all of one machine and one machine document.",
         "Use those of this machine.",
     ),
+    Code.LIMITS_DIFFER: Meaning(
+        "The limits file is not the one that the reviewer has signed and the token names.",
+        "Use that one, or have the recording approved again with this one.",
+    ),
     Code.NOT_APPROVED: Meaning(
         "The command is not on the way of the approved step: another PV, another unit, or a value beyond it.",
         "Replay what was approved, or have the change reviewed as a new recording.",
@@ -146,8 +151,8 @@ MEANINGS: dict[Code, Meaning] = {
         "A PV has changed since the first step, and not by us.", "Ask who has set it; nothing else is written."
     ),
     Code.BASELINE_ORBIT: Meaning(
-        "The orbit at the start differs from that of the recording by more than `baseline.orbit_mm`.",
-        "Correct the orbit, or make a new recording.",
+        "The orbit at the start differs from that of the recording by more than `baseline.orbit_mm` or `orbit`.",
+        "Correct the orbit, or make a new recording; on a twin, with `gnomon record start --reference-from PREFIX`.",
     ),
     Code.BASELINE_TUNE: Meaning(
         "The tunes at the start differ from those of the recording by more than `baseline.tune`.",

@@ -146,13 +146,19 @@ def check_orbit(at: Situation) -> Iterator[Reason]:
     rules, approved, reading = at.limits.document.baseline, at.authority.approved, at.state.reading
     if at.history.written:
         return
-    if not isinstance(rules.orbit_mm, str) and reading.orbit.shape == approved.reference.orbit.shape:
+    if reading.orbit.shape == approved.reference.orbit.shape:
+        orbit = at.limits.document.orbit
+        limits = np.array([orbit.x_mm, orbit.y_mm])  # beyond these, no step is accepted
+        if not isinstance(rules.orbit_mm, str):
+            limits = np.minimum(limits, rules.orbit_mm)
         beside = np.abs(reading.orbit - approved.reference.orbit)
-        worst = float(np.max(beside[np.isfinite(beside)], initial=0.0))
-        if not worst <= rules.orbit_mm:
+        worst = np.max(np.where(np.isfinite(beside), beside, 0.0), axis=0, initial=0.0)
+        for plane in np.flatnonzero(~(worst <= limits)):
             yield Reason(
                 Code.BASELINE_ORBIT,
-                f"the orbit is up to {worst:.4g} mm beside the reference orbit (limit {rules.orbit_mm:g} mm)",
+                f"the {('horizontal', 'vertical')[plane]} orbit is up to {worst[plane]:.4g} mm beside the reference "
+                f"orbit of the recording (limit {limits[plane]:g} mm): correct it, or record again with "
+                "--reference-from, which notes the orbit that the machine shows",
             )
     if not isinstance(rules.tune, str):
         for plane, now, wanted in zip("xy", reading.tune, approved.reference.tune, strict=True):

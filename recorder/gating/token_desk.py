@@ -39,8 +39,11 @@ class TokenDesk:
         self.folder = folder
         self._now = now
 
-    def issue(self, *, recording: str, machine: str, prefix: str, author: str, reviewer: str) -> str:
-        """Make a token. Whoever calls this has checked the reviewer's approval. Raises AuthorityError."""
+    def issue(self, *, recording: str, machine: str, prefix: str, author: str, reviewer: str, limits: str) -> str:
+        """Make a token for the limits file of the digest `limits`.
+
+        Whoever calls this has checked the reviewer's approval. Raises AuthorityError.
+        """
         now = self._now()
         claims = Claims(
             secrets.token_hex(16),
@@ -49,6 +52,7 @@ class TokenDesk:
             prefix,
             author,
             reviewer,
+            limits,
             now.wall_ns,
             now.monotonic_s,
             now.boot_id,
@@ -137,6 +141,7 @@ def _authority(claims: Claims, approved: Approved) -> Authority:
         token_id=claims.id,
         author=claims.author,
         reviewer=claims.reviewer,
+        limits_digest=claims.limits,
         granted_ns=claims.wall_ns,
         granted_s=claims.monotonic_s,
         expires_ns=claims.expires_ns,

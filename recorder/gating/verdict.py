@@ -109,7 +109,8 @@ class Authority:
     """The right to write: who has it, for what, and until when. Without a token nothing may be written: a dry run.
 
     `granted_ns` and `granted_s` are the wall clock and the monotonic clock when the token was taken, `expires_ns` the
-    end of its half hour. `gnomon.recorder.gating.authority` makes it from a token.
+    end of its half hour, `limits_digest` that of the limits file that the reviewer and the token name. `TokenDesk` makes
+    it from a token.
     """
 
     approved: Approved
@@ -119,6 +120,7 @@ class Authority:
     granted_ns: int = 0
     granted_s: float = 0.0
     expires_ns: int = 0
+    limits_digest: str = ""
 
     @property
     def armed(self) -> bool:

@@ -50,12 +50,13 @@ class ReviewKey:
         """The short form of the public key."""
         return fingerprint(self.public_key)
 
-    def approve(self, recording: Recording, reviewer: str, wall_ns: int) -> Approval:
-        """Sign a recording."""
+    def approve(self, recording: Recording, reviewer: str, wall_ns: int, limits: str = "") -> Approval:
+        """Sign a recording, for replays with the limits file of the digest `limits`."""
         fields = {
             "schema": "gnomon.approval/1",
             "recording": recording.id,
             "machine": recording.machine,
+            **({"limits": limits} if limits else {}),
             "reviewer": reviewer,
             "time": iso_time(wall_ns),
             "public_key": self.public_key,

@@ -143,19 +143,24 @@ class Recording(RecordingContent):
 
 
 class Approval(Part):
-    """The signature of a reviewer, Ed25519, under a recording for one machine; `recording` is its id."""
+    """The signature of a reviewer, Ed25519, under a recording for one machine; `recording` is its id.
+
+    `limits` is the digest of the limits file with which it may be replayed; empty if the reviewer had none.
+    """
 
     schema_: Literal["gnomon.approval/1"] = Field(default="gnomon.approval/1", alias="schema")
     recording: Sha256
     machine: Word
+    limits: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     reviewer: Annotated[str, Field(min_length=1, max_length=200)]
     time: Moment
     public_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$", description="base64 of 32 bytes")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$", description="base64 of 64 bytes")]
 
     def signed_bytes(self) -> bytes:
-        """Return what the signature is under: everything else, in canonical JSON."""
-        return signed_bytes(self.model_dump(by_alias=True, mode="json", exclude={"signature"}))
+        """Return what the signature is under: everything else, in canonical JSON; an empty `limits` is left out."""
+        left_out = {"signature"} if self.limits else {"signature", "limits"}
+        return signed_bytes(self.model_dump(by_alias=True, mode="json", exclude=left_out))
 
 
 class RecordingFile(Part):

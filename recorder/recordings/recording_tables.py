@@ -30,5 +30,6 @@ def approval_texts(file: RecordingFile) -> list[str]:
     for approval in file.approvals:
         trouble = trouble_of(approval, file.recording)
         told = f"does not count: {trouble}" if trouble else "signature verified"
-        found.append(f"{approval.reviewer}, {approval.time}, key {fingerprint(approval.public_key)}: {told}")
+        limits = f"limits file {approval.limits[:12]}" if approval.limits else "without a limits file"
+        found.append(f"{approval.reviewer}, {approval.time}, {limits}, key {fingerprint(approval.public_key)}: {told}")
     return found

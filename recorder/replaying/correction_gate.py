@@ -68,6 +68,7 @@ class CorrectionGate:
             granted_ns=now_ns,
             granted_s=clock.monotonic(),
             expires_ns=now_ns + round(VALID_S * 1e9),
+            limits_digest=self.limits.digest,
         )
         return GatedSteps(
             commands=PlanCommands(plan, present, specs, lambda lattice, key: kind_of(lattice.ring, (key,))),

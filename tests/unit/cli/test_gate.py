@@ -125,15 +125,23 @@ def test_a_recording_is_armed_when_someone_else_has_approved_it(
     folder = RecordingFolder(tmp_path / "gnomon" / "recordings")
     made = recording()
     folder.add(RecordingFile(recording=made))
+    path = EXAMPLES / "mls.limits.yaml"
+    words = ("gate", "arm", "bump", "--prefix", PREFIX)
+    with pytest.raises(LimitsError, match="there is no limits file"):
+        gnomon(*words)
+    words, limits = (*words, "--limits", str(path)), read_limits(path, "").digest
     with pytest.raises(AuthorityError, match="nobody has approved it"):
-        gnomon("gate", "arm", "bump", "--prefix", PREFIX)
+        gnomon(*words)
     key, _ = own_key(tmp_path / "review.key")
-    folder.approve(key.approve(made, "ann@b", 0))
+    folder.approve(key.approve(made, "ann@b", 0, limits))
     with pytest.raises(AuthorityError, match="the reviewer is the author"):
-        gnomon("gate", "arm", "bump", "--prefix", PREFIX)
+        gnomon(*words)
     other, _ = own_key(tmp_path / "other.key")
     folder.approve(other.approve(made, "bob@b", 0))
-    result = gnomon("gate", "arm", "bump", "--prefix", PREFIX)
+    with pytest.raises(AuthorityError, match="bob@b has approved it without a limits file"):
+        gnomon(*words)
+    folder.approve(other.approve(made, "bob@b", 0, limits))
+    result = gnomon(*words)
     assert result.exit_code == 0
     assert result.stdout.startswith("gnomon-arm-1.")
     assert len(result.stdout.split()) == 1

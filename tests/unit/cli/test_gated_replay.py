@@ -75,12 +75,16 @@ class Place:
     def approve(self, reviewer: str = "bob@office") -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        approval = ReviewKey(Ed25519PrivateKey.generate()).approve(self.recording, reviewer, time.time_ns())
-        self.recordings.approve(approval)
+        key = ReviewKey(Ed25519PrivateKey.generate())
+        self.recordings.approve(key.approve(self.recording, reviewer, time.time_ns(), self.limits_digest))
+
+    @property
+    def limits_digest(self) -> str:
+        return read_limits(self.folder / "limits.yaml", "M:").digest
 
     def token(self) -> str:
         desk = TokenDesk(gate_parts.desk_of(gate_parts.Chosen("M:", self.config)).folder)
-        return arm(desk, self.recordings.find("bump"), "M:")
+        return arm(desk, self.recordings.find("bump"), "M:", self.limits_digest)
 
     def __call__(self, *words: object) -> Any:
         return gnomon("replay", *words, "--config", self.config, "--timeout", "1", "--settle", "1")
@@ -171,6 +175,20 @@ def test_an_armed_replay_writes_measures_and_leaves_report_state_and_audit(place
     assert events[-1] == "end"
 
 
+def test_limits_that_were_edited_since_the_approval_or_the_token_stop_an_armed_replay(place: Place) -> None:
+    place.approve()
+    token = place.token()
+    limits = place.folder / "limits.yaml"
+    limits.write_text(limits.read_text().replace("x_mm: 3.0", "x_mm: 3.5"))
+    with pytest.raises(AuthorityError, match=r"this one is .*: it was edited since, .*gnomon review approve bump"):
+        place("bump", "--prefix", "M:", "--arm", "--token", token)
+    place.approve("carol@office")  # with the new limits
+    with pytest.raises(AuthorityError, match="the token is for the limits file"):
+        place("bump", "--prefix", "M:", "--arm", "--token", token)
+    assert not place.machine.puts
+    place.armed()
+
+
 def test_a_token_is_for_one_replay(place: Place) -> None:
     place.approve()
     token = place.token()
@@ -255,7 +273,7 @@ def test_a_state_file_alone_gives_no_right_to_write(place: Place) -> None:
         id="20261127-000000-abcd", recording=place.recording.id, name="bump", machine="mls", prefix="M:",
         author="ann@a", reviewer="bob@b", token_id="0" * 32, granted_ns=time.time_ns(), granted_s=time.monotonic(),
         expires_ns=time.time_ns() + 10**12, calibration_id="c" * 64,
-        limits_digest=read_limits(place.folder / "limits.yaml", "M:").digest,
+        limits_digest=place.limits_digest,
     )  # fmt: skip
     file = StateFile(place.folder / "replays" / f"{state.id}.json")
     file.save(state)
@@ -288,7 +306,7 @@ def test_the_audit_says_with_which_limits_calibration_and_token_it_was_written(p
     lines = [json.loads(line) for line in (place.folder / "replays" / "audit.jsonl").read_text().splitlines()]
     (gate,) = [line for line in lines if line["event"] == "gate"]
     assert lines.index(gate) < min(n for n, line in enumerate(lines) if line["event"] == "write")
-    assert gate["limits"] == read_limits(place.folder / "limits.yaml", "M:").digest
+    assert gate["limits"] == place.limits_digest
     assert (gate["calibration"], gate["recording"], gate["reviewer"]) == ("c" * 64, place.recording.id, "bob@office")
     assert len(gate["token"]) == 32
 

@@ -85,6 +85,7 @@ CORRUPTIONS = [
     Corruption("reviewer is author", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="ann")),
     Corruption("reviewer is author on another computer", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="ann@b")),
     Corruption("no reviewer", Code.NOT_ARMED, lambda c: c.with_authority(reviewer="")),
+    Corruption("edited limits", Code.LIMITS_DIFFER, lambda c: c.with_authority(limits_digest="1"), "check_armed"),
     Corruption(
         "expired token", Code.AUTHORITY_EXPIRED, lambda c: c.with_authority(expires_ns=NOW_NS), "check_clock"
     ),

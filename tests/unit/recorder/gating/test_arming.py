@@ -16,11 +16,14 @@ from gnomon.recorder.recordings import (
     StartState,
     own_key,
     seal,
+    verify,
 )
 from gnomon.recorder.replay_steps import Plan, Start, Step
 from unit.recorder.gating.situations import reading_at
 
 PREFIX = "MACHINE:"
+#: Digest of the limits file.
+LIMITS = "1" * 64
 
 
 def recording(target: float = 0.1, author: str = "ann@a") -> Recording:
@@ -39,19 +42,19 @@ def recording(target: float = 0.1, author: str = "ann@a") -> Recording:
     )  # fmt: skip
 
 
-def approval(of: Recording, tmp_path: Path, reviewer: str = "bob@b", key: str = "key") -> Approval:
-    return own_key(tmp_path / key)[0].approve(of, reviewer, 10**18)
+def approval(of: Recording, tmp_path: Path, reviewer: str = "bob@b", key: str = "key", limits: str = LIMITS) -> Approval:
+    return own_key(tmp_path / key)[0].approve(of, reviewer, 10**18, limits)
 
 
 def test_the_newest_approval_of_someone_else_counts(tmp_path: Path) -> None:
     made = recording()
     own = approval(made, tmp_path, "ann@b")
     good = approval(made, tmp_path, key="other")
-    assert valid_approval(made, [own, good]) == good
+    assert valid_approval(made, [own, good], LIMITS) == good
     with pytest.raises(AuthorityError, match="the reviewer is the author"):
-        valid_approval(made, [own])
+        valid_approval(made, [own], LIMITS)
     with pytest.raises(AuthorityError, match="nobody has approved it"):
-        valid_approval(made, [])
+        valid_approval(made, [], LIMITS)
 
 
 def test_an_edited_recording_has_no_approval(tmp_path: Path) -> None:
@@ -59,17 +62,17 @@ def test_an_edited_recording_has_no_approval(tmp_path: Path) -> None:
     old = approval(recording(), tmp_path)
     edited = recording(target=1.0)
     with pytest.raises(AuthorityError, match="it is for recording"):
-        valid_approval(edited, [old])
+        valid_approval(edited, [old], LIMITS)
     moved = old.model_copy(update={"recording": edited.id})
     with pytest.raises(AuthorityError, match="changed or forged"):
-        valid_approval(edited, [moved])
+        valid_approval(edited, [moved], LIMITS)
     with pytest.raises(AuthorityError, match="changed or forged"):
-        valid_approval(recording(), [old.model_copy(update={"reviewer": "eve@a"})])
+        valid_approval(recording(), [old.model_copy(update={"reviewer": "eve@a"})], LIMITS)
 
 
 def test_a_token_of_one_recording_does_not_arm_another(tmp_path: Path) -> None:
     desk, made = TokenDesk(tmp_path / "arming"), recording()
-    token = arm(desk, RecordingFile(recording=made, approvals=(approval(made, tmp_path),)), PREFIX)
+    token = arm(desk, RecordingFile(recording=made, approvals=(approval(made, tmp_path),)), PREFIX, LIMITS)
     approved = approved_of(made, plan(), reading_at(0.0), "optics")
     edited = approved_of(recording(target=1.0), plan(), reading_at(0.0), "optics")
     with pytest.raises(AuthorityError, match="the token is for the recording"):
@@ -77,7 +80,22 @@ def test_a_token_of_one_recording_does_not_arm_another(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError, match="the token is for the prefix"):
         desk.redeem(token, approved, "OTHER:")
     authority = desk.redeem(token, approved, PREFIX)
-    assert (authority.author, authority.reviewer) == ("ann@a", "bob@b")
+    assert (authority.author, authority.reviewer, authority.limits_digest) == ("ann@a", "bob@b", LIMITS)
+
+
+def test_an_approval_counts_with_the_limits_file_that_was_signed(tmp_path: Path) -> None:
+    made = recording()
+    good = approval(made, tmp_path)
+    with pytest.raises(AuthorityError, match=r"limits file 111111111111, and this one is 222222222222: it was edited"):
+        valid_approval(made, [good], "2" * 64)
+    without = approval(made, tmp_path, limits="")
+    with pytest.raises(AuthorityError, match=r"without a limits file; .* gnomon review approve bump --limits FILE"):
+        valid_approval(made, [without], LIMITS)
+    verify(without, made)  # signed before limits were: it is still what was signed
+    with pytest.raises(AuthorityError, match="changed or forged"):
+        valid_approval(made, [good.model_copy(update={"limits": "2" * 64})], "2" * 64)
+    with pytest.raises(AuthorityError, match="edited since"):
+        arm(TokenDesk(tmp_path / "arming"), RecordingFile(recording=made, approvals=(good,)), PREFIX, "2" * 64)
 
 
 def test_the_approved_steps_are_those_of_the_plan() -> None:

@@ -44,6 +44,7 @@ def desk(tmp_path: Path, clock: Clock) -> TokenDesk:
 
 def issue(desk: TokenDesk, **changed: str) -> str:
     given = {"recording": "recording", "machine": "toy", "prefix": "P:", "author": "ann@a", "reviewer": "bob@a"}
+    given["limits"] = ""
     return desk.issue(**(given | changed))
 
 
@@ -93,7 +94,7 @@ def test_a_signed_content_that_lacks_something_is_refused(desk: TokenDesk) -> No
     """The key alone makes no token: every part must be there, and nothing else."""
     issue(desk)
     key = (desk.folder / "arming.key").read_bytes()
-    claims = Claims("id", "recording", "toy", "P:", "ann", "bob", NOW_NS, NOW_S, "computer/boot")
+    claims = Claims("id", "recording", "toy", "P:", "ann", "bob", "", NOW_NS, NOW_S, "computer/boot")
     good = make_token(claims, key)
     content = json.loads(base64.urlsafe_b64decode(good.split(".")[1]))
     for name in content:
