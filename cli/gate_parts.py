@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gnomon.recorder.replaying import PlanCommands
 
 
+#: Name of the audit log, beside the states of replays.
+AUDIT = "audit.jsonl"
+
+
 @dataclass(frozen=True)
 class Chosen:
     """Options that choose what is replayed, where, and with which gate."""
@@ -178,4 +182,4 @@ def audit_of(folder: Path) -> "AuditChain":
     """Open the audit log of replays, whose lines are chained by hashes. Raises AuditChainError if it is not intact."""
     from gnomon.recorder.gating import AuditChain
 
-    return AuditChain(folder / "audit.jsonl")
+    return AuditChain(folder / AUDIT)

@@ -3,13 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gnomon.cli.gate_parts import Chosen, GateParts, approved_parts, audit_of, desk_of, parts_of
+from gnomon.cli.gate_parts import AUDIT, Chosen, GateParts, approved_parts, audit_of, desk_of, parts_of
 from gnomon.cli.options import configure
 from gnomon.cli.output import print_json, say
 from gnomon.cli.replay_interrupts import Operator, interruptible
@@ -28,6 +29,9 @@ NOT_PROTECTION = "the gate is not machine protection"
 
 #: Makes the client of the machine with a prefix.
 MakeMachine = Callable[[str], "MachineClient"]
+
+#: Holds the lock of a prefix, for what is said; raises BusyError if another procedure or replay has it.
+Alone = Callable[[str, str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,15 @@ def show_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMa
         raise ReplayError("refused:\n" + "\n".join(f"  {text}" for text in refused))
 
 
-def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, token: str) -> None:
+def write_recording(
+    name: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, token: str, alone: Alone
+) -> None:
     """Replay an approved recording. Raises ReplayError or FrozenError if it does not end where it should."""
+    with alone(chosen.prefix, f"replay of {name}"):
+        _write_recording(name, chosen, waits, make_machine, token)
+
+
+def _write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, token: str) -> None:
     from gnomon.recorder import ReplayError, rendering
     from gnomon.recorder.gating import valid_approval
     from gnomon.recorder.replay_execution import carry_out
@@ -99,7 +110,7 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
     _no_open_replay(folder, chosen.prefix)
     machine = make_machine(chosen.prefix)
     meter = _connected(parts, machine, waits)
-    authority = desk_of(chosen).redeem(token, approved_parts(parts), chosen.prefix)
+    authority = desk_of(chosen).redeem(token, approved_parts(parts), chosen.prefix, limits_digest)
     state = ReplayState(
         id=f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}",
         recording=recording.id,
@@ -132,13 +143,22 @@ def write_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeM
     _carry_out(parts, chosen, waits, console, file, KeptState, state, gate, run)
 
 
-def continue_replay(id: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, *, back: bool) -> None:
+def continue_replay(
+    id: str, chosen: Chosen, waits: Waits, make_machine: MakeMachine, alone: Alone, *, back: bool
+) -> None:
     """Continue a replay whose process has ended, or put `back` what it has written."""
+    from gnomon.recorder.replaying import load_state
+
+    path = _state_path(configure(chosen.config).replays(), id)
+    state = load_state(path)
+    with alone(state.prefix, f"{'roll-back' if back else 'replay'} of {state.name}"):
+        _continue_replay(path, chosen, waits, make_machine, back=back)
+
+
+def _continue_replay(path: Path, chosen: Chosen, waits: Waits, make_machine: MakeMachine, *, back: bool) -> None:
     from gnomon.recorder import rendering
     from gnomon.recorder.replaying import KeptState, StateFile, SystemClock, resume, roll_back
 
-    folder = configure(chosen.config).replays()
-    path = _state_path(folder, id)
     file = StateFile(path)
     try:
         state = file.load()
@@ -149,6 +169,7 @@ def continue_replay(id: str, chosen: Chosen, waits: Waits, make_machine: MakeMac
         parts = parts_of(state.recording, chosen)
         # Putting back needs no right to write; to go on, the state file's word is not enough.
         authority = _stored_authority(state, parts) if back else _authority(state, parts, chosen)
+        _no_doubts(state, parts, path)
         machine = make_machine(chosen.prefix)
         meter = _connected(parts, machine, waits)
         gate = _gate(parts, machine, meter, authority, waits)
@@ -197,7 +218,7 @@ def _carry_out(
 ) -> None:
     """Run a replay with its audit, its view, its interrupts; then write the report and tell the end."""
     from gnomon.recorder.replay_execution import GateLimits, ReplayOptions
-    from gnomon.recorder.replaying import LiveView, ReplayReport, write_report
+    from gnomon.recorder.replaying import LiveView, ReplayReport, compact_parts, write_report
 
     assert parts.limits is not None, "checked before"
     share = parts.limits.document.baseline.share
@@ -206,7 +227,7 @@ def _carry_out(
     try:
         kept = kept_state(file, state, audit)
         audit.note("gate", {
-            "replay": state.id, "recording": state.recording, "machine": state.machine, "prefix": state.prefix,
+            "written": compact_parts(state.written), "replay": state.id, "recording": state.recording, "machine": state.machine, "prefix": state.prefix,
             "limits": parts.limits.digest, "calibration": state.calibration_id, "token": state.token_id,
             "author": state.author, "reviewer": state.reviewer, "not_checked": list(parts.limits.not_checked),
             "put_back": asked_back,
@@ -231,8 +252,10 @@ def _conclude(result: "Result", outcome: str, report: Path, audit: Path, *, aske
     if result.frozen or result.left:
         values = "\n".join(f"  {left}" for left in result.left)
         raise FrozenError(f"CALL THE OPERATOR. {text}\nNOT put back:\n{values}")
+    if result.restored:
+        text = f"{text}\nput back: {', '.join(dict.fromkeys(result.restored))}"
     if result.failure and not asked_back:
-        raise ReplayError(f"{text}\nput back: {', '.join(dict.fromkeys(result.restored)) or 'nothing'}")
+        raise ReplayError(text)
     say(text)
 
 
@@ -320,6 +343,37 @@ def _authority(state: "ReplayState", parts: GateParts, chosen: Chosen) -> "Autho
         return desk_of(chosen).take_over(state.token_id, approved_parts(parts), chosen.prefix)
     except AuthorityError as error:
         raise AuthorityError(f"{begin}{error}{back}") from error
+
+
+def _no_doubts(state: "ReplayState", parts: GateParts, path: Path) -> None:
+    """Compare the state of a replay with recording, limits and audit log. Raises ReplayError with every difference."""
+    from gnomon.recorder import AuditChainError, ReplayError
+    from gnomon.recorder.gating import events_of
+    from gnomon.recorder.replay_execution import GateLimits
+    from gnomon.recorder.replaying import audited_parts, doubts_of
+
+    limits = parts.limits
+    if limits is None:
+        raise ReplayError("; ".join(parts.missing))
+
+    def range_of(pv: str) -> tuple[float, float] | None:
+        row = limits.row(pv)
+        return None if row is None else (row.low, row.high)
+
+    log = path.with_name(AUDIT)
+    try:
+        audited = audited_parts(events_of(log), state.id)
+    except AuditChainError as error:
+        raise ReplayError(f"replay {state.id}: {error}; without it, its state is not trusted") from error
+    tolerances = GateLimits(max_step=1.0, tolerance=limits.document.baseline.share)
+    if doubts := doubts_of(state, parts.plan, range_of, tolerances, audited):
+        before = {part["pv"]: part["put_back"] for part in reversed(audited or ())}
+        by_hand = "".join(f"\n  {pv}: {value:.9g}" for pv, value in before.items()) or " none"
+        raise ReplayError(
+            f"replay {state.id}: its state, {path}, is not trusted, and nothing was written:\n"
+            + "\n".join(f"  {doubt}" for doubt in doubts)
+            + f"\nput back by hand; values before its writes, by {log}:{by_hand}"
+        )
 
 
 def _stored_authority(state: "ReplayState", parts: GateParts) -> "Authority":

@@ -15,6 +15,8 @@ from gnomon.cli.recordings_folder import RecordingsOption
 from gnomon.cli.served_journal import Asked
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from gnomon.recorder.replay_execution import MachineClient
 
 JournalOption = Annotated[
@@ -150,11 +152,12 @@ def replay(
 
     chosen = Chosen(prefix or "", config, machine, pvs, recordings, limits, calibration)
     waits = gated_replay.Waits(timeout, settle)
-    machine_at = partial(make_machine, server=server)
+    machine_at, alone = partial(make_machine, server=server), partial(alone_at, server=server)
     if resume is not None or rollback is not None:
-        gated_replay.continue_replay(resume or rollback or "", chosen, waits, machine_at, back=rollback is not None)
+        back = rollback is not None
+        gated_replay.continue_replay(resume or rollback or "", chosen, waits, machine_at, alone, back=back)
     elif arm:
-        gated_replay.write_recording(name or "", chosen, waits, machine_at, token or "")
+        gated_replay.write_recording(name or "", chosen, waits, machine_at, token or "", alone)
     else:
         gated_replay.show_recording(name or "", chosen, waits, machine_at, as_json=as_json)
 
@@ -175,6 +178,14 @@ def _check(mode: str, *, arm: bool, token: str | None, as_json: bool, prefix: st
         )
     if prefix is None and mode in ("NAME", "--from"):
         raise typer.BadParameter("say which PVs are meant; '' for those without a prefix", param_hint="--prefix")
+
+
+def alone_at(prefix: str, what: str, server: str | None = None) -> "AbstractContextManager[None]":
+    """Hold the lock of procedures at a prefix, which measurements and corrections hold, too. Raises BusyError."""
+    from gnomon.clients.server_choice import choose_server
+    from gnomon.procedures.one_at_a_time import only_one
+
+    return only_one(choose_server(prefix=prefix, server=server), what)
 
 
 def make_machine(prefix: str, server: str | None = None) -> "MachineClient":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, parse_calibration
     from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest
     from gnomon.recorder.bounds.conformal import needed, quantile
+    from gnomon.recorder.bounds.observables import measured_observables
     from gnomon.recorder.bounds.parameters import Priors
     from gnomon.recorder.bounds.predictor import Predictor
 
@@ -31,6 +32,7 @@ __all__ = [
     "Reading",
     "calibrate",
     "kind_of",
+    "measured_observables",
     "needed",
     "noise_of",
     "optics_digest",
@@ -48,6 +50,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("CalibrationDocument", "DataUsed", "parse_calibration"), "calibration_document"),
         **dict.fromkeys(("kind_of", "optics_digest"), "command_kinds"),
         **dict.fromkeys(("needed", "quantile"), "conformal"),
+        "measured_observables": "observables",
         "Priors": "parameters",
         "Predictor": "predictor",
     },

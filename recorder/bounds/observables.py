@@ -1,5 +1,6 @@
 """All observables of a ring, in the order of a band, and the values of those that only a model shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,16 +39,21 @@ class Observables:
         return np.concatenate((beating.T.ravel(), dispersion.T.ravel(), beam.chromaticity, [coupling(beam)]))
 
 
+def measured_observables(monitors: Sequence[str]) -> tuple[Observable, ...]:
+    """List what a machine with these monitors shows, in the order of a `Reading`."""
+    return (
+        *(Observable(f"orbit_x:{name}", Kind.ORBIT_X, "mm", name) for name in monitors),
+        *(Observable(f"orbit_y:{name}", Kind.ORBIT_Y, "mm", name) for name in monitors),
+        *(Observable(f"tune_{plane}", Kind.TUNE, "") for plane in "xy"),
+    )
+
+
 def observables_of(ring: Ring, beta: Floats, *, chamber: bool) -> Observables:
     """List the observables; those of the chamber only if its size is known."""
     monitors = [bpm.name for bpm in ring.bpms]
     straights = straights_of(ring)
     names = [straight.name for straight in straights]
-    measured = [
-        *(Observable(f"orbit_x:{name}", Kind.ORBIT_X, "mm", name) for name in monitors),
-        *(Observable(f"orbit_y:{name}", Kind.ORBIT_Y, "mm", name) for name in monitors),
-        *(Observable(f"tune_{plane}", Kind.TUNE, "") for plane in "xy"),
-    ]
+    measured = measured_observables(monitors)
     sources = [
         *(Observable(f"source_x:{name}", Kind.SOURCE_X, "mm", name) for name in names),
         *(Observable(f"source_angle_x:{name}", Kind.SOURCE_ANGLE_X, "mrad", name) for name in names),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.gating.arming import approved_of, arm, valid_approval
     from gnomon.recorder.gating.arming_tokens import Claims, TimeOfToken, make_token, read_token
     from gnomon.recorder.gating.assessing import Outcome, assess
-    from gnomon.recorder.gating.audit_chain import AuditChain, AuditCheck, verify_audit
+    from gnomon.recorder.gating.audit_chain import AuditChain, AuditCheck, events_of, verify_audit
     from gnomon.recorder.gating.cusum import Cusum, average_run_length
     from gnomon.recorder.gating.deciding import CHECKS, decide
     from gnomon.recorder.gating.gate_api import Gate, GateRefusedError, GateStoppedError
@@ -72,6 +72,7 @@ __all__ = [
     "average_run_length",
     "checked_setpoints",
     "decide",
+    "events_of",
     "make_limits_template",
     "make_token",
     "parse_limits",
@@ -96,6 +97,7 @@ __getattr__ = lazy_names(
         "assess": "assessing",
         "AuditChain": "audit_chain",
         "AuditCheck": "audit_chain",
+        "events_of": "audit_chain",
         "verify_audit": "audit_chain",
         "Cusum": "cusum",
         "average_run_length": "cusum",

@@ -69,19 +69,29 @@ def make_token(claims: Claims, key: bytes) -> str:
     return f"{_BEGIN}{base64.urlsafe_b64encode(content).decode()}.{_signature(content, key)}"
 
 
-def read_token(text: str, key: bytes, *, recording: str, machine: str, prefix: str, now: TimeOfToken) -> Claims:
+def read_token(
+    text: str,
+    key: bytes,
+    *,
+    recording: str,
+    machine: str,
+    prefix: str,
+    now: TimeOfToken,
+    limits: str | None = None,
+) -> Claims:
     """Read a token for a recording on a machine. Raises AuthorityError for every way in which it may be wrong.
 
-    That it is used for the first time is for the registry of used tokens to say.
+    With `limits`, it must be for the limits file of that digest, which the gate compares in any case. That it is used for the first time is for the registry of used tokens to say.
     """
     claims = _parsed(text, key)
     for name, given, wanted in (
         ("recording", claims.recording, recording),
         ("machine", claims.machine, machine),
         ("prefix", claims.prefix, prefix),
+        ("limits file", claims.limits, claims.limits if limits is None else limits),
     ):
         if given != wanted:
-            raise AuthorityError(f"the token is for the {name} {given!r}, not for {wanted!r}; arm this one")
+            raise AuthorityError(f"the token is for the {name} {given!r}, not for {wanted!r}: arm again")
     _two_people(claims)
     if claims.boot_id != now.boot_id:
         raise AuthorityError(

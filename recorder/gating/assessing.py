@@ -109,6 +109,9 @@ def _beam(before: Reading, after: Reading, limits: Limits) -> Iterator[Reason]:
         (Code.LIFETIME, "lifetime", "h", rules.min_lifetime_h, rules.max_lifetime_drop, before.lifetime_h,
          after.lifetime_h),
     ):  # fmt: skip
+        if math.isnan(last) and not (isinstance(least, str) and isinstance(drop, str)):
+            yield Reason(code, f"the {name} is not shown any more after the step, or its time stamp is old")
+            continue
         if not isinstance(least, str) and not last >= least:
             yield Reason(code, f"the {name} is {last:.4g} {unit} after the step (limit {least:g} {unit})")
         if not isinstance(drop, str) and not first - last <= drop * first:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,20 @@ def verify_audit(path: Path) -> AuditCheck:
     try:
         with path.open("rb") as file:
             return _verified(file)
+    except OSError as error:
+        raise AuditChainError(f"{path}: the audit log cannot be read: {error}") from error
+
+
+def events_of(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the events of a log that is intact, the oldest first. Raises AuditChainError."""
+    check = verify_audit(path)
+    if not check.intact:
+        raise AuditChainError(f"{path}: line {check.broken}: {check.reason}")
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(MAX_LINE):
+                if (event := _parsed(line)) is not None:
+                    yield event
     except OSError as error:
         raise AuditChainError(f"{path}: the audit log cannot be read: {error}") from error
 

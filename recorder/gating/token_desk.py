@@ -59,12 +59,12 @@ class TokenDesk:
         )
         return make_token(claims, self._key(make=True))
 
-    def redeem(self, token: str, approved: Approved, prefix: str) -> Authority:
+    def redeem(self, token: str, approved: Approved, prefix: str, limits: str | None = None) -> Authority:
         """Take a token: the authority to write what was approved, which ends with the token. Raises AuthorityError.
 
-        That it was used is on disk before this returns, so it cannot be used again, whatever happens next.
+        With `limits`, a token for a limits file of another digest is refused here, and not used. That it was used is on disk before this returns, so it cannot be used again, whatever happens next.
         """
-        claims = self._read(token, approved, prefix)
+        claims = self._read(token, approved, prefix, limits)
         self._note_used(claims, token)
         return _authority(claims, approved)
 
@@ -87,7 +87,7 @@ class TokenDesk:
             raise AuthorityError(f"{path}: this is the note of another token: there is no right to write")
         return _authority(claims, approved)
 
-    def _read(self, token: str, approved: Approved, prefix: str) -> Claims:
+    def _read(self, token: str, approved: Approved, prefix: str, limits: str | None = None) -> Claims:
         return read_token(
             token,
             self._key(make=False),
@@ -95,6 +95,7 @@ class TokenDesk:
             machine=approved.machine,
             prefix=prefix,
             now=self._now(),
+            limits=limits,
         )
 
     def _key(self, *, make: bool) -> bytes:

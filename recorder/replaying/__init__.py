@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.replaying.replay_report import ReplayReport, write_document, write_report
     from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, load_state
     from gnomon.recorder.replaying.resuming import KeptState, resume, roll_back
+    from gnomon.recorder.replaying.state_doubts import audited_parts, compact_parts, doubts_of
     from gnomon.recorder.replaying.step_record import StepRecord, record_of
     from gnomon.recorder.verifying import SystemClock
 
@@ -42,7 +43,10 @@ __all__ = [
     "StepRecord",
     "StepView",
     "SystemClock",
+    "audited_parts",
     "beam_pvs",
+    "compact_parts",
+    "doubts_of",
     "line_of",
     "load_state",
     "record_of",
@@ -68,6 +72,7 @@ _NAMES = {
     "replay_report": ("ReplayReport", "write_document", "write_report"),
     "replay_state": ("ReplayState", "StateFile", "Status", "load_state"),
     "resuming": ("KeptState", "resume", "roll_back"),
+    "state_doubts": ("audited_parts", "compact_parts", "doubts_of"),
     "step_record": ("StepRecord", "record_of"),
 }
 

@@ -17,6 +17,8 @@ from gnomon.recorder.verifying import POLL_S, Clock
 
 #: Share of the monitors that must show something: with fewer, there is no beam, or no orbit.
 ENOUGH = 0.5
+#: A lifetime, which follows from many readings of the current, is shown if it is not older than this [s].
+LIFETIME_S = 60.0
 
 
 class Meter(Protocol):
@@ -29,7 +31,8 @@ class Meter(Protocol):
     def measure(self) -> Reading:
         """Wait for readings that were all taken after this call, and read them. Raises MachineError.
 
-        A monitor that shows nothing new in time is NaN in the result; MissedError is raised if too few are left.
+        A monitor, tune or current that shows nothing new in time is NaN in the result; MissedError is raised if too few
+        monitors are left.
         """
         ...
 
@@ -56,8 +59,13 @@ class BeamPvs:
 
     @cached_property
     def of_orbit_and_tunes(self) -> tuple[str, ...]:
-        """Names of those that show something new after each put."""
+        """Names of those that show the orbit and the tunes."""
         return (*(spec.name for pair in self.monitors for spec in pair), *(spec.name for spec in self.tunes))
+
+    @cached_property
+    def waited_for(self) -> tuple[str, ...]:
+        """Names of those that show something new after each put: orbit, tunes and current, not the lifetime."""
+        return (*self.of_orbit_and_tunes, *([] if self.current is None else [self.current.name]))
 
 
 def beam_pvs(specs: Sequence[PvSpec], monitors: Sequence[str]) -> BeamPvs:
@@ -117,15 +125,22 @@ class BeamMeter:
     def measure(self) -> Reading:
         """See `Meter`."""
         before = self._machine.get_all(self._pvs.names, self._timeout_s)
-        # What was dead before is not waited for; the current and the lifetime change more slowly than the orbit.
-        waiting = {name for name in self._pvs.of_orbit_and_tunes if _shows(before[name])}
+        # What was dead before is not waited for.
+        waiting = {name for name in self._pvs.waited_for if _shows(before[name])}
         deadline = self._clock.monotonic() + self._wait_s
         while True:
             self._clock.sleep(POLL_S)
             self._states = self._machine.get_all(self._pvs.names, self._timeout_s)
             waiting -= {name for name in waiting if self._states[name].stamp_ns > before[name].stamp_ns}
             if not waiting or self._clock.monotonic() >= deadline:
-                return self._reading(waiting)
+                return self._reading(waiting | self._old_lifetime())
+
+    def _old_lifetime(self) -> set[str]:
+        if self._pvs.lifetime is None:
+            return set()
+        newest_ns = max(self._states[name].stamp_ns for name in self._pvs.of_orbit_and_tunes)
+        name = self._pvs.lifetime.name
+        return {name} if self._states[name].stamp_ns < newest_ns - 1e9 * LIFETIME_S else set()
 
     def _reading(self, stale: set[str]) -> Reading:
         def value(spec: PvSpec | None, unit: str) -> float:

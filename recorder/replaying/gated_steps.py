@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.recorder.bounds import Band, Predicts, Reading, values_of
+from gnomon.recorder.bounds import Band, Predicts, Reading, measured_observables, values_of
 from gnomon.recorder.gating import Code, GateCommand, History, MachineState, Outcome, PvReading, Verdict
 from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_execution import PlanPart
@@ -20,7 +20,7 @@ from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.replaying.beam_meter import Meter
 from gnomon.recorder.replaying.beam_put_back import BeamPutBack
 from gnomon.recorder.replaying.commands_of_plan import PlanCommands
-from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading
+from gnomon.recorder.replaying.replay_state import StoredBand, StoredReading, StoredSums
 from gnomon.recorder.verifying import WallClock
 
 __all__ = ["GateRules", "GatedSteps", "StepView"]
@@ -175,7 +175,7 @@ class GatedSteps:
             settings = self.commands.settings(part.number, part.step.start)
             changes = {key: new for key, (_, new) in decided.command.changes.items()}
             self.predictor = self.predictor.observe(settings, changes, decided.verdict.band, after)
-        return {"after": StoredReading.of(after).model_dump(), "share": _number(outcome.share)}
+        return _measured(after, outcome)
 
     def made(self, number: int, step: Step) -> Mapping[str, float]:
         """Count a write that an earlier process has made; return the PVs of the start state that it moved."""
@@ -184,18 +184,24 @@ class GatedSteps:
         self.way_back.sent(step.pv)
         return command.moves
 
-    def compare_stored(self, step: Step, before: StoredReading | None, band: StoredBand | None) -> None:
-        """Measure, and compare with the band that an earlier process has predicted. Raises ReplayError."""
+    def go_on_from(self, sums: StoredSums) -> None:
+        """Take over the sums of small misses of an earlier process."""
+        self.history = replace(self.history, cusum=sums.cusum())
+
+    def compare_stored(
+        self, number: int, step: Step, before: StoredReading | None, band: StoredBand | None
+    ) -> Mapping[str, object]:
+        """Measure, and compare with the band that an earlier process has predicted, as `compare`. Raises ReplayError."""
         if before is None or band is None:
             raise ReplayError(f"{step.pv}: the prediction for the last write is lost")
+        command = self.commands.command(number, step.start, step.target)
         after = self.meter.measure()
-        values = np.concatenate((after.orbit[:, 0], after.orbit[:, 1], after.tune))
-        low, high = np.array(band.lower), np.array(band.upper)
-        with np.errstate(invalid="ignore"):
-            share = np.abs(values - np.array(band.expected)) / (0.5 * (high - low))
-        known = np.isfinite(high - low)
-        if not (known.any() and np.all(share[known] <= self.rules.stop_band)):
-            raise ReplayError(f"{step.pv}: after the last write, the beam is not where it was predicted")
+        predicted = _restored(band, [bpm.name for bpm in self.commands.lattice(number, step.start).ring.bpms])
+        outcome = self.rules.assess(command, predicted, before.reading(), after, self.history)
+        self.history = outcome.history
+        if outcome.reasons:
+            raise ReplayError(f"{step.pv}: after the last write: " + "; ".join(each.text for each in outcome.reasons))
+        return _measured(after, outcome)
 
     def pace(self, step: Step) -> None:
         """See `StepGate`."""
@@ -251,7 +257,34 @@ def stored_band(band: Band, before: Reading) -> StoredBand:
         expected=tuple(map(float, band.expected[:count])),
         lower=tuple(map(float, band.lower[:count])),
         upper=tuple(map(float, band.upper[:count])),
+        measured=tuple(map(bool, band.measured[:count])),
+        coverage=float(band.coverage),
     )
+
+
+def _restored(band: StoredBand, monitors: Sequence[str]) -> Band:
+    """Return the part of a band that was kept."""
+    half = 0.5 * (np.array(band.upper) - np.array(band.lower))
+    return Band(
+        observables=measured_observables(monitors),
+        expected=np.array(band.expected),
+        lower=np.array(band.lower),
+        upper=np.array(band.upper),
+        scale=half,
+        measured=np.array(band.measured),
+        coverage=band.coverage,
+        tier=1,
+        calibration_id="",
+    )
+
+
+def _measured(after: Reading, outcome: Outcome) -> Mapping[str, object]:
+    """Describe a measurement for the record."""
+    return {
+        "after": StoredReading.of(after).model_dump(),
+        "share": _number(outcome.share),
+        "sums": StoredSums.of(outcome.history.cusum).model_dump(),
+    }
 
 
 def _half_width(band: Band) -> NDArray[np.float64]:

@@ -40,6 +40,8 @@ class ReplayReport:
             return f"FROZEN, call the operator: {self.result.frozen}"
         if self.result.left:
             return f"stopped, and NOT all is back: {self.result.failure}"
+        if self.result.failure and not (self.result.restored or self.state.written):
+            return f"stopped before anything was written: {self.result.failure}"
         if self.result.failure:
             return f"stopped and rolled back: {self.result.failure}"
         return f"done: {self.result.done} steps written, verified, and as predicted"

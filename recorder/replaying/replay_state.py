@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gnomon.recorder.bounds import Reading
+from gnomon.recorder.gating.cusum import Cusum
 from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_steps import Step
 
@@ -87,6 +88,24 @@ class StoredBand(_Part):
     expected: tuple[float, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+    measured: tuple[bool, ...]
+    coverage: float
+
+
+class StoredSums(_Part):
+    """The cumulative sums of small misses, on both sides; see `Cusum`."""
+
+    high: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, cusum: Cusum) -> Self:
+        """Keep sums."""
+        return cls(high=tuple(map(float, cusum.high)), low=tuple(map(float, cusum.low)))
+
+    def cusum(self) -> Cusum:
+        """Return them as they were."""
+        return Cusum(np.array(self.high, dtype=float), np.array(self.low, dtype=float))
 
 
 class WrittenPart(_Part):
@@ -121,6 +140,7 @@ class ReplayState(_Part):
     status: Status = Status.RUNNING
     reason: str = ""
     done: int = 0
+    sums: StoredSums = StoredSums()
     written: tuple[WrittenPart, ...] = ()
 
     @property
@@ -137,7 +157,8 @@ def after(state: ReplayState, event: str, facts: Mapping[str, Any]) -> ReplaySta
             part = WrittenPart.model_validate(kept | {"before": facts["put_back"], "phase": Phase.INTENDED})
             return state.model_copy(update={"written": (*state.written, part)})
         case "sent" | "verified" | "measured":
-            return _with_phase(state, len(state.written) - 1, Phase(event))
+            sums = {"sums": StoredSums.model_validate(facts["sums"])} if "sums" in facts else {}
+            return _with_phase(state, len(state.written) - 1, Phase(event), **sums)
         case "step":
             return state.model_copy(update={"done": facts["done"]})
         case "not_sent":

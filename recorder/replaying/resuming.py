@@ -69,6 +69,7 @@ def resume(
     kept.note("resume", {"done": state.done})
     run = Replay(plan, machine, options, kept, report, clock, taken_over, gate, _written(state.pending), state.done)
     gate.way_back.recall(state.pending)
+    gate.go_on_from(state.sums)
     return run.all(uninterrupted, before=partial(_look_for, run, kept, gate, options))
 
 
@@ -130,8 +131,8 @@ def _look_for(run: Replay, kept: KeptState, gate: GatedSteps, options: ReplayOpt
     _made(run, gate, last)
     run.verifier.verify(last.step, last.step.target)
     if last.phase is not Phase.MEASURED:
-        gate.compare_stored(last.step, last.reading, last.band)
-        kept.note("measured", {"pv": last.step.pv})
+        measured = gate.compare_stored(last.number, last.step, last.reading, last.band)
+        kept.note("measured", {"pv": last.step.pv, **measured})
     if last.step.target == run.plan.steps[last.number].target and run.done == last.number:
         run.done += 1
         kept.note("step", {"done": run.done})

@@ -12,6 +12,7 @@ import pytest
 from gnomon.cli import gate_parts, gated_replay, range_replay, replay
 from gnomon.clients import server_choice
 from gnomon.clients.server_choice import Target
+from gnomon.procedures.one_at_a_time import BusyError
 from gnomon.recorder import FrozenError, ReplayError
 from gnomon.recorder.bounds import optics_digest
 from gnomon.recorder.gating import TokenDesk, arm, read_limits, verify_audit
@@ -284,7 +285,34 @@ def test_a_state_file_alone_gives_no_right_to_write(place: Place) -> None:
     place.token()  # one was made here, and never taken
     with pytest.raises(AuthorityError, match=r"was never taken here.*--rollback"):
         place("--resume", state.id)
+    with pytest.raises(ReplayError, match=r"the audit log cannot be read: .*its state is not trusted"):
+        place("--rollback", state.id)
     assert not place.machine.puts
+
+
+@pytest.mark.parametrize("option", ["--resume", "--rollback"])
+def test_a_state_file_that_was_edited_writes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    path = killed(place, monkeypatch)
+    puts = list(place.machine.puts)
+    state = load_state(path)
+    parts = tuple(part.model_copy(update={"before": 0.05, "shown": 0.05}) for part in state.written)
+    file = StateFile(path)
+    file.save(state.model_copy(update={"written": parts}))  # with the digest that belongs to it
+    file.close()
+    before = rf"values before its writes, by \S*audit.jsonl:\n  {place.pvs[0]}: 0"
+    with pytest.raises(ReplayError, match=rf"not trusted, and nothing was written:(?s:.*)0.05 A, but(?s:.*){before}"):
+        place(option, path.stem)
+    assert place.machine.puts == puts
+
+
+def test_two_replays_do_not_begin_at_one_prefix(place: Place) -> None:
+    place.approve()
+    with replay.alone_at("M:", "bba"), pytest.raises(BusyError, match="bba .* runs there"):
+        place.armed()
+    assert not place.machine.puts
+    place.armed()
 
 
 def test_limits_that_were_edited_since_stop_a_resumed_replay_but_not_its_way_back(

@@ -259,7 +259,8 @@ class Rules:
         if not after.current_ma > 0.98 * before.current_ma:
             reasons.append(Reason(Code.CURRENT, f"the current has dropped to {after.current_ma:g} mA"))
         region = self.region(command, history).after(share <= 0.7)
-        return Outcome(tuple(reasons), history.measured(command.family, region, history.cusum, share <= 0.7), share)
+        cusum = history.cusum.after(np.array([share]), 0.0)
+        return Outcome(tuple(reasons), history.measured(command.family, region, cusum, share <= 0.7), share)
 
 
 def share_of_band(band: Band, after: Reading) -> float:

@@ -50,6 +50,20 @@ def test_a_dead_monitor_is_not_waited_for(machine: SimulatedMachine) -> None:
     assert machine.clock.now < 1.0
 
 
+def test_a_current_that_stays_is_not_a_measurement_and_an_old_lifetime_neither(machine: SimulatedMachine) -> None:
+    assert PVS.current is not None
+    assert PVS.lifetime is not None
+    machine.clock.now = 100.0
+    now_ns = machine.clock.time_ns()
+    for pv, age_s in ((PVS.current.name, 0), (PVS.lifetime.name, 70)):
+        machine.frozen[pv] = PvState(90.0, 0, now_ns - age_s * 10**9)
+    assert meter(machine).read().current_ma == 90.0
+    reading = meter(machine).measure()
+    assert np.isnan(reading.current_ma)
+    assert np.isnan(reading.lifetime_h)
+    assert np.isfinite(reading.orbit).all()
+
+
 def test_without_a_beam_it_says_so(machine: SimulatedMachine) -> None:
     machine.beam = False
     with pytest.raises(MissedError, match="0 of 28 monitors show a new position: there is no beam"):

@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.recorder import ReplayError
 from gnomon.recorder.replay_execution import Result, carry_out
-from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, load_state
+from gnomon.recorder.replaying.replay_state import ReplayState, StateFile, Status, StoredSums, load_state
 from gnomon.recorder.replaying.resuming import KeptState, resume, roll_back
 from unit.recorder.replaying.simulated_machine import OPTIONS, Clock, SimulatedMachine, make_gate, make_plan, quiet
 
@@ -163,9 +163,22 @@ def test_a_last_write_that_has_not_done_what_was_predicted_is_put_back(path: Pat
     assert load_state(path).written[0].phase == "sent"
     machine.polarity[PLAN.steps[0].pv] = -1.0
     result, kept = go_on(machine, path)
-    assert "not where it was predicted" in result.failure
+    assert "after the last write: the beam is" in result.failure
     assert kept.state.status is Status.ROLLED_BACK
     assert machine.values == machine.start
+
+
+def test_sums_of_small_misses_go_on_after_a_kill(path: Path) -> None:
+    machine = SimulatedMachine(Clock())
+    kill(machine, path, events=14)
+    sums = load_state(path).sums
+    with file(path) as state_file:
+        kept = KeptState(state_file, load_state(path), Audit())
+        gate = make_gate(PLAN, machine)
+        resume(kept, PLAN, machine, OPTIONS, quiet, machine.clock, gate)
+    assert max(sums.high) > 0.0
+    assert gate.history.cusum.largest >= max(sums.high), "the rules here forget nothing"
+    assert load_state(path).sums == StoredSums.of(gate.history.cusum)
 
 
 def test_a_replay_that_is_over_neither_goes_on_nor_back(path: Path) -> None:
