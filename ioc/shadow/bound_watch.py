@@ -30,6 +30,9 @@ from gnomon.recorder.bounds import Band, Reading
 #: Time after a change for which the band of the change is shown [s]; a reading older than that begins none.
 HOLD_S = 60.0
 
+#: Time between two looks for a newer calibration [s].
+RENEW_S = 5.0
+
 #: States of `dt:bound:kind`.
 NO_CHANGE, LAST_CHANGE = range(2)
 
@@ -80,7 +83,8 @@ class _Question:
 class BoundWatch:
     """Publisher of the bounds, from `start` to `close`; all methods are for the event loop.
 
-    `make` gives the predictor; it is called in the thread, and raises GnomonError where there is none.
+    `make` gives the predictor; it is called in the thread, and raises GnomonError where there is none. It is called
+    again when `version` gives another value, such as the names of the calibrations that there are.
     """
 
     def __init__(
@@ -90,8 +94,13 @@ class BoundWatch:
         stale_s: float,
         outputs: Outputs,
         wall_ns: Callable[[], int] = time.time_ns,
+        version: Callable[[], object] = lambda: None,
     ) -> None:
         self._make = make
+        self._version = version
+        self._made: object = None  # the version of which the predictor was made
+        self._looked_ns = 0
+        self._due = False  # made again once the prediction that is under way is there
         self._coverage = coverage
         self._stale_ns = round(stale_s * 1e9)
         self._outputs = outputs
@@ -106,12 +115,13 @@ class BoundWatch:
         self._next: _Question | None = None
         self._band: tuple[Band, Lattice] | None = None
         self._reason: str | None = None
-        self._failure: GnomonError | None = None  # of making the predictor: it is not tried again
+        self._failure: GnomonError | None = None  # of making the predictor: not tried again with the same version
         self._closed = False
 
     def start(self) -> None:
         """Prepare the predictor, which takes seconds."""
         self._none("the calibration is being prepared")
+        self._made, self._looked_ns = self._version(), self._wall_ns()
         self._run(self._prepare)
 
     def close(self) -> None:
@@ -125,6 +135,7 @@ class BoundWatch:
         """Take the present settings, None while they are not known, and end what has become old."""
         if lattice is not None:
             self._note(lattice)
+        self._renew()
         if self._last is not None and self._wall_ns() - self._last.reading.time_ns > self._stale_ns:
             self._none("no reading of the machine since its last change is fresh")
             self._outputs.invalidate(MEASURED)
@@ -142,6 +153,20 @@ class BoundWatch:
             self._ask(_Question(self._last, lattice))
         elif self._band is None and self._asked is None and self._before is not None:
             self._ask(_Question(self._before, lattice))  # readings had stayed away
+
+    def _renew(self) -> None:
+        """Make the predictor again if there is another version; what is shown stays until its first band."""
+        now_ns = self._wall_ns()
+        if now_ns - self._looked_ns < RENEW_S * 1e9:
+            return
+        self._looked_ns = now_ns
+        if (version := self._version()) == self._made:
+            return
+        self._made = version
+        if self._asked is None:
+            self._run(self._prepare)
+        else:
+            self._due = True
 
     def _note(self, lattice: Lattice) -> None:
         """Begin a band if the settings have changed; several changes without a reading between them count as one."""
@@ -178,15 +203,22 @@ class BoundWatch:
             self._none(str(error) or type(error).__name__)
         elif (band := done.result()) is not None and question is not None and self._next is None:
             self._show(band, question)
+        if self._due:
+            self._due = False
+            self._run(self._prepare)
+            return
         question, self._next = self._next, None
         if question is not None:
             self._ask(question)
 
     def _prepare(self) -> None:
-        """Make the predictor, in the thread."""
+        """Make the predictor, in the thread. Where a newer one cannot be made, the one before it stays."""
         try:
-            self._predictor = self._make()
+            self._predictor, self._failure = self._make(), None
         except GnomonError as error:
+            if self._predictor is not None:
+                log.warning("confidence bounds: the newest calibration is not used: %s", error)
+                return
             self._failure = error
             raise
 

@@ -43,7 +43,10 @@ def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Nois
     bounds = None
     if config.shadow.calibration is not None:
         make = partial(make_predictor, config, ring)
-        bounds = BoundWatch(make, config.shadow.coverage, config.shadow.stale_s, services.outputs)
+        bounds = BoundWatch(
+            make, config.shadow.coverage, config.shadow.stale_s, services.outputs,
+            version=partial(known_calibrations, config),
+        )  # fmt: skip
         bounds.start()
     comparison = Comparison(
         config.shadow, readings, noise, services.state, services.outputs,
@@ -62,6 +65,13 @@ def find_calibration(config: Config, ring: Ring) -> "CalibrationDocument | None"
     document = CalibrationFolder(config.calibrations()).load(name, ring.digest)
     document.space(ring)
     return document
+
+
+def known_calibrations(config: Config) -> tuple[str, ...]:
+    """List the calibrations from which the newest one is chosen; none if the configuration names one."""
+    from gnomon.recorder.calibration_folder import NEWEST, CalibrationFolder
+
+    return tuple(CalibrationFolder(config.calibrations()).ids()) if config.shadow.calibration == NEWEST else ()
 
 
 def make_predictor(config: Config, ring: Ring) -> PredictsNext:

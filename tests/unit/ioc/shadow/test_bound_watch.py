@@ -12,7 +12,7 @@ import pytest
 from gnomon.ioc.base.config import Config, changed
 from gnomon.ioc.base.machines import find_machine, pvs_of
 from gnomon.ioc.outputs.bank import Severity
-from gnomon.ioc.shadow import bound_watch
+from gnomon.ioc.shadow import bound_watch, shadow_assembly
 from gnomon.lattice import GnomonError
 from unit.ioc.rig import Rig
 from unit.ioc.shadow.fake_link import FakeLink
@@ -157,6 +157,31 @@ async def test_a_calibration_that_cannot_predict_is_told(tmp_path: Path, monkeyp
         assert shadow.invalid(*BOUNDS, "outside")
         assert shadow.rig.get("T:dt:residual:x").severity is Severity.NO_ALARM  # all else goes on
     assert tried == [1]
+
+
+async def test_a_newer_calibration_is_used_once_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = ["1111"]
+
+    class Newest(MillimetrePerAmpere):
+        def __init__(self, *_: Any) -> None:
+            super().__init__()
+            if known[-1] == "broken":
+                raise GnomonError("cannot be read")
+            self.calibration_id = known[-1]
+
+    monkeypatch.setattr(bound_watch, "RENEW_S", 0.05)
+    monkeypatch.setattr(shadow_assembly, "known_calibrations", lambda config: tuple(known))
+    async with stage(tmp_path, monkeypatch, Newest) as shadow:
+        await shadow.has_a_band()
+        assert shadow.value("calibration") == "1111"
+        known.append("2222")
+        await eventually(lambda: bool(shadow.value("calibration") == "2222"))
+        known.append("broken")
+        await asyncio.sleep(0.2)
+        assert shadow.value("calibration") == "2222"
+        known.append("4444")
+        await eventually(lambda: bool(shadow.value("calibration") == "4444"))
+        assert shadow.valid(*BOUNDS)
 
 
 async def test_a_shadow_that_becomes_a_twin_has_no_band(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
