@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from conftest import EpicsPorts, free_port
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
-from p4p.client.thread import Context
+from p4p import Type, Value
+from patience import PATIENCE_S, wait_for
 
 import gnomon
 from gnomon.db import expand, pv_document, read_pvs, shipped_machine
@@ -20,17 +21,18 @@ from gnomon.lattice import Key, Lattice
 from gnomon.propagator import Propagator
 from gnomon.recorder.bounds import MeasuredChange, Noise, calibrate
 from gnomon.recorder.calibration_folder import CalibrationFolder
-from gnomon.recorder.gating import TokenDesk, arm
+from gnomon.recorder.gating import TokenDesk, arm, read_limits
 from gnomon.recorder.recordings import Recording, RecordingContent, RecordingFile, RecordingFolder, ReviewKey, seal
-from system.twin_process import GNOMON, TwinProcess
+from programs.running import command
+from system.test_shadow import client_of
+from system.twin_process import GNOMON, READY_S, TwinProcess
 from unit.recorder.recordings.samples import make_recording
+from unit.recorder.replaying.limits_for_mls import limits_text
 
 NOISE_MM, NOISE_TUNE = 1.5e-3, 2e-5
-STEERERS_X = ("HS3P2K1RP", "HS1P2K1RP", "HS3P1L2RP", "HS3P2L2RP", "HS1P1K3RP")
-STEERERS_Y = ("VS3P2K1RP", "VS2P2K1RP", "VS2P1L2RP", "VS3P1L2RP", "VS3P2L2RP")
-QUADRUPOLES = ("Q1P1K1RP", "Q1P2K1RP", "Q2P1L2RP", "Q3P1L4RP")
-#: Longest step that is made in one part [A].
-STEP = {**dict.fromkeys((*STEERERS_X, *STEERERS_Y), 0.05), **dict.fromkeys(QUADRUPOLES, 0.05)}
+#: Longest step that is made in one part, of steerers and of quadrupoles [A].
+STEERER, QUADRUPOLE = 0.2, 0.8
+PATTERNS = {"HS": STEERER, "VS": STEERER, "Q": QUADRUPOLE}
 
 CONFIG = """
 machine: mls
@@ -43,69 +45,125 @@ imperfections:
   drifts: {tide: 0.0, temperature: 0.0}
 """
 
-LIMITS = """
-schema: gnomon.gate_limits/1
+SHADOW = """
 machine: mls
-note: of tests
-fresh: {max_age_s: 30.0, max_skew_s: 10.0, max_severity: minor}
-baseline: {share: 5.0e-5, orbit_mm: not checked, tune: not checked}
-orbit:
-  {x_mm: 2.0, y_mm: 2.0, rms_x_mm: not checked, rms_y_mm: not checked, absolute_x_mm: 8.0, absolute_y_mm: 8.0,
-   max_dead_monitors: 2}
-sources: {x_mm: not checked, y_mm: not checked, angle_x_mrad: not checked, angle_y_mrad: not checked}
-tunes:
-  max_change: 0.05
-  lines:
-    - {x: 1, y: 0, half_width: 0.005}
-    - {x: 0, y: 1, half_width: 0.005}
-    - {x: 2, y: 0, half_width: 0.005}
-    - {x: 0, y: 2, half_width: 0.005}
-optics:
-  beta_beating_percent: not checked
-  dispersion_m: {x: not checked, y: not checked}
-  chromaticity: {x: not checked, y: not checked}
-  coupling: not checked
-aperture_mm: not checked
-beam: {min_current_ma: 1.0, max_current_drop: 0.2, min_lifetime_h: not checked, max_lifetime_drop: not checked}
-bounds: {coverage: 0.95, ramp_points: 1, second_tier_step: 1.0, second_tier_distance: 0.0, agreement: 1.0}
-trust_region: {start: 0.5, smallest: 0.05, grow_after: 1}
-outcome: {near_miss: 1.0, stop_band: 3.0, cusum_slack: 2.0, cusum_alarm: 60.0}
-settings:
-  - {pvs: ["HS*:setCur", "VS*:setCur"], unit: A, low: -5.0, high: 5.0, max_step: 0.05, max_rate: 100.0, max_total: 1.0}
-  - {pvs: ["Q?P*:setCur"], unit: A, low: -200.0, high: 200.0, max_step: 0.05, max_rate: 100.0, max_total: 2.0}
+prefix: "S:"
+role: shadow
+shadow:
+  {{protocol: pva, addresses: ["127.0.0.1:{port}"], prefix: "M:", calibration: newest, coverage: 0.95, settle_s: 0.1}}
 """
+
+#: Options of replays: waits that only a machine that is away reaches.
+PATIENT = ("--timeout", "5", "--settle", "5")
+
+#: The limits of the machine: wide ones, for replays are what is tested here.
+LIMITS = limits_text(
+    {
+        "fresh": {"max_skew_s": 10.0},
+        "baseline": {"orbit_mm": "not checked", "tune": "not checked"},
+        "orbit": {"x_mm": 2.0, "y_mm": 2.0, "absolute_x_mm": 8.0, "absolute_y_mm": 8.0},
+        "tunes": {"max_change": 0.05},
+        "beam": {"max_current_drop": 0.2},
+        "bounds": {"coverage": 0.95, "agreement": 1.0},
+        "trust_region": {"grow_after": 1},
+        "outcome": {"near_miss": 1.0, "stop_band": 3.0, "cusum_slack": 2.0, "cusum_alarm": 60.0},
+    },
+    [
+        {"pvs": [pattern], "unit": "A", "low": -limit, "high": limit, "max_step": step, "max_rate": 100.0,
+         "max_total": 4.0}
+        for pattern, limit, step in (("HS*:setCur", 5.0, STEERER), ("VS*:setCur", 5.0, STEERER),
+                                     ("Q?P*:setCur", 200.0, QUADRUPOLE))
+    ],
+)  # fmt: skip
+
+
+class Console:
+    """pyepics in a process of its own."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command("pv_console"), env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def _ask(self, *request: object) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def get(self, names: Sequence[str]) -> list[float]:
+        """Read PVs, from the server."""
+        found: list[float] = self._ask("get", list(names))
+        return found
+
+    def put(self, name: str, value: float) -> None:
+        """Write a PV, and wait until that is done."""
+        self._ask("put", name, value)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._process:
+            self._process.kill()
 
 
 class GatedMachine:
-    """The machine's process, and all that a replay of a recording to it needs."""
+    """The machine's process, its shadow's, an operator's console, and all that a replay of a recording needs."""
 
-    def __init__(self, process: TwinProcess, ports: EpicsPorts, folder: Path) -> None:
-        self.process = process
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ring = shipped_machine("mls")
-        addresses = {"EPICS_PVA_ADDR_LIST": f"127.0.0.1:{ports.pva_udp}", "EPICS_PVA_AUTO_ADDR_LIST": "NO"}
-        self.client = Context("pva", conf=addresses, useenv=False)
-        self.recordings = RecordingFolder(folder / "recordings")
+        self.ports, shadows = (EpicsPorts(free_port(), free_port(), free_port()) for _ in range(2))
+        (folder / "machine.yaml").write_text(CONFIG)
+        (folder / "shadow.yaml").write_text(SHADOW.format(port=self.ports.pva_udp))
         (folder / "client.yaml").write_text(
             f"machine: mls\nrecorder: {{journal: {folder}/client.journal}}\ngate: {{limits: limits.yaml}}\n"
         )
         (folder / "limits.yaml").write_text(LIMITS)
+        self.ring = shipped_machine("mls")
+        self.names = [f"{s.name}:setCur" for s in self.ring.document.supplies]
+        self.recordings = RecordingFolder(folder / "recordings")
+        self.stack = ExitStack()
+        with ExitStack() as stack:
+            self.client = client_of(self.ports.pva_udp)
+            stack.callback(self.client.close)
+            self.process = self.start()
+            stack.callback(lambda: self.process.stop())
+            self.calibrate()
+            self.shadow = stack.enter_context(
+                TwinProcess(shadows.environment, folder, "--config", str(folder / "shadow.yaml"))
+            )
+            self.of_shadow = client_of(shadows.pva_udp)
+            stack.callback(self.of_shadow.close)
+            self.console = Console(self.process.client_environment)
+            stack.callback(self.console.close)
+            self.stack = stack.pop_all()
+
+    def start(self) -> TwinProcess:
+        """Start the machine, at the settings of its start."""
+        return TwinProcess(self.ports.environment, self.folder, "--config", str(self.folder / "machine.yaml"))
 
     def get(self, *names: str) -> list[Any]:
-        found: list[Any] = self.client.get([f"M:{name}" for name in names], timeout=60.0)
+        found: list[Any] = self.client.get([f"M:{name}" for name in names], timeout=PATIENCE_S)
         return found
 
     def put(self, name: str, value: float) -> None:
-        self.client.put(f"M:{name}", value, timeout=60.0)
+        self.client.put(f"M:{name}", value, timeout=PATIENCE_S)
 
-    def fault(self, kind: str, device: str, **keys: Any) -> None:
-        done = self.process.gnomon(
-            "fault", "add", kind, device, *(f"{k}={v}" for k, v in keys.items()), "--prefix", "M:"
-        )
-        assert done.returncode == 0, done.stderr
+    def settings(self) -> list[float]:
+        """Setpoints of all supplies, as an operator's console reads them over Channel Access."""
+        return self.console.get([f"M:{name}" for name in self.names])
+
+    def fault(self, kind: str, **keys: str) -> None:
+        given = {"do": "add", "kind": kind, **keys}
+        types = [("query", ("S", None, [(name, "s") for name in given]))]
+        self.client.rpc("M:dt:fault", Value(Type(types, id="epics:nt/NTURI:1.0"), {"query": given}), timeout=PATIENCE_S)
 
     def clear(self) -> None:
-        self.client.put("M:dt:faults:clear", 1, timeout=60.0)
+        """End all faults; inject again if the beam is lost."""
+        self.put("dt:faults:clear", 1)
+        if not float(self.get("CUM1ZK3RP:rdCur")[0]) > 1.0:
+            self.put("dt:inject", 1)
+        assert wait_for(lambda: float(self.get("CUM1ZK3RP:rdCur")[0]) > 1.0)
 
     def lattice(self) -> Lattice:
         """The document's lattice at the machine's settings."""
@@ -119,22 +177,25 @@ class GatedMachine:
         nominal = self.ring.nominal
         return nominal.updated({key: value for key, value in settings.items() if value != nominal[key]})
 
-    def setpoints(self, names: Sequence[str]) -> list[float]:
-        return [float(value) for value in self.get(*(f"{name}:setCur" for name in names))]
-
     def orbit(self) -> NDArray[np.float64]:
         names = [f"{bpm.name}:rd{plane}" for bpm in self.ring.bpms for plane in "XY"]
         return np.array([float(value) for value in self.get(*names)]).reshape(-1, 2)
 
-    def calibrate(self) -> None:
-        """Calibrate with the true model, in this process: what takes the beam an hour takes it a second."""
-        done = self.process.gnomon("machine", "truth", "--document", str(self.folder / "true.json"))
-        assert done.returncode == 0, done.stderr
+    def true_lattice(self) -> Lattice:
+        """The lattice with the hidden errors at the machine's settings."""
+        path = self.folder / "true.json"
+        if not path.exists():
+            done = self.process.gnomon("machine", "truth", "--document", str(path))
+            assert done.returncode == 0, done.stderr
         present = self.lattice()
         currents = {supply.name: present[supply.name, "current"] for supply in self.ring.document.supplies}
-        true = gnomon.ring(self.folder / "true.json").set(currents).lattice
-        propagate, random = Propagator(true.ring), np.random.default_rng(1)
-        places = list(true.ring.monitors)
+        found: Lattice = gnomon.ring(path).set(currents).lattice
+        return found
+
+    def calibrate(self) -> None:
+        """Calibrate with the true model, in this process: what takes the beam minutes takes it seconds."""
+        present, true, random = self.lattice(), self.true_lattice(), np.random.default_rng(1)
+        propagate, places = Propagator(true.ring), list(true.ring.monitors)
 
         def readings(changes: Mapping[Key, float]) -> NDArray[np.float64]:
             beam = propagate(true.updated(changes))
@@ -145,17 +206,20 @@ class GatedMachine:
             noise[-2:] = NOISE_TUNE
             return rows + noise * random.standard_normal(rows.size)
 
-        def change(names: Sequence[str], largest: float = 1.0, smallest: float = 0.2) -> MeasuredChange:
-            name = str(random.choice(names))
-            step = STEP[name] * random.uniform(smallest, largest) * random.choice((-1.0, 1.0))
+        def change(name: str, part: float) -> MeasuredChange:
+            step = part * next(size for start, size in PATTERNS.items() if name.startswith(start))
             changes: dict[Key, float] = {(name, "current"): true[name, "current"] + step}
             return MeasuredChange(changes, readings(changes) - readings({}), {})
 
-        m = len(self.ring.bpms)
+        def drawn(start: str) -> MeasuredChange:
+            mine = [name for name in names if name.startswith(start)]
+            return change(str(random.choice(mine)), float(random.uniform(0.05, 1.0) * random.choice((-1.0, 1.0))))
+
+        m, names = len(self.ring.bpms), [supply.name for supply in self.ring.document.supplies]
+        names = [name for name in names if name.startswith(tuple(PATTERNS))]
         document = calibrate(
             self.ring.nominal, present, Noise(np.full((m, 2), NOISE_MM), np.full(2, NOISE_TUNE)),
-            [change([name], 1.0, 1.0) for name in (*STEERERS_X, *STEERERS_Y, *QUADRUPOLES)],
-            [change(names) for names in (STEERERS_X, STEERERS_Y, QUADRUPOLES) for _ in range(60)],
+            [change(name, 0.5) for name in names], [drawn(start) for start in PATTERNS for _ in range(60)],
             made=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()), author="tests", min_per_bin=30,
         )  # fmt: skip
         CalibrationFolder(self.folder / "calibrations").save(document)
@@ -175,29 +239,33 @@ class GatedMachine:
         tunes = [float(value) for value in self.get("beam:twiss:x:tune", "beam:twiss:y:tune")]
         fields = made.model_dump(by_alias=True, exclude={"id"})
         fields["start"] |= {"orbit": orbit, "tunes": tunes}
-        return self.keep(seal(RecordingContent.model_validate(fields)))
-
-    def keep(self, recording: Recording) -> Recording:
+        recording = seal(RecordingContent.model_validate(fields))
         self.recordings.add(RecordingFile(recording=recording))
-        approval = ReviewKey(Ed25519PrivateKey.generate()).approve(recording, "bob@office", time.time_ns())
-        self.recordings.approve(approval)
+        self.approve(name)
         return recording
 
+    def approve(self, name: str) -> None:
+        """Approve a recording, as somebody else than its author, with the limits file as it is."""
+        key, digest = ReviewKey(Ed25519PrivateKey.generate()), read_limits(self.folder / "limits.yaml", "").digest
+        self.recordings.approve(key.approve(self.recordings.find(name).recording, "bob@office", time.time_ns(), digest))
+
+    def token(self, name: str) -> str:
+        digest = read_limits(self.folder / "limits.yaml", "").digest
+        return arm(TokenDesk(self.folder / "arming"), self.recordings.find(name), "M:", digest)
+
     def start_replay(self, name: str) -> "subprocess.Popen[str]":
-        token = arm(TokenDesk(self.folder / "arming"), self.recordings.find(name), "M:")
-        return self.popen(name, "--prefix", "M:", "--arm", "--token", token)
+        return self.popen("replay", name, "--prefix", "M:", "--arm", "--token", self.token(name), *PATIENT)
 
     def popen(self, *words: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [*GNOMON, "replay", *words, "--config", str(self.folder / "client.yaml"), "--timeout", "5",
-             "--settle", "5"],
+            [*GNOMON, *words, "--config", str(self.folder / "client.yaml")],
             env=self.process.environment | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
     def replay(self, name: str) -> tuple[int, str]:
         process = self.start_replay(name)
-        said = process.communicate(timeout=240.0)[0]
+        said = process.communicate(timeout=READY_S)[0]
         return process.returncode, said
 
     def report(self) -> dict[str, Any]:
@@ -208,11 +276,6 @@ class GatedMachine:
 
 @contextmanager
 def gated_machine(folder: Path) -> Iterator[GatedMachine]:
-    ports = EpicsPorts(free_port(), free_port(), free_port())
-    (folder / "machine.yaml").write_text(CONFIG)
-    with TwinProcess(ports.environment, folder, "--config", str(folder / "machine.yaml")) as process:
-        machine = GatedMachine(process, ports, folder)
-        try:
-            yield machine
-        finally:
-            machine.client.close()
+    machine = GatedMachine(folder)
+    with machine.stack:
+        yield machine

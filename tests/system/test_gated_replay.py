@@ -1,91 +1,147 @@
-"""Replays through the gate to a machine with hidden errors: whole procedures, and faults while they are made."""
+"""Machine, shadow and replay as processes of their own: whole procedures through the gate, and faults meanwhile."""
 
-import os
+import re
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from patience import wait_for
 
-from system.gated_machine import QUADRUPOLES, STEERERS_X, STEERERS_Y, GatedMachine, gated_machine
+from gnomon.lattice import Lattice
+from gnomon.procedures.optics_correction import OpticsCorrectionData, OpticsCorrectionParameters, analyse
+from gnomon.propagator import Propagator
+from programs import rehearsal
+from system.gated_machine import PATIENT, QUADRUPOLE, GatedMachine, gated_machine
+from system.twin_process import READY_S
 
-pytestmark = pytest.mark.slow  # a server, and a command for each replay
+pytestmark = pytest.mark.slow(20)  # two servers, a console, and a command for each replay
+
+#: Two steerers that no rehearsed procedure moves, and that each replay with a fault puts back.
+AGAIN = ("VS3P2K3RP", "VS2P1K3RP")
+#: Supplies of the correction of the optics, one of each family.
+OPTICS = ("Q1P1L2RP", "Q2P1K1RP", "Q2P1L4RP", "Q3P1K3RP")
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedMachine]:
     with gated_machine(tmp_path_factory.mktemp("gated")) as found:
-        found.calibrate()
         yield found
 
 
-AGAIN = (STEERERS_Y[0], STEERERS_Y[1])
+class SeenBounds:
+    """What the shadow has shown of the bounds after changes, while it was looked at."""
+
+    def __init__(self, machine: GatedMachine) -> None:
+        self._client = machine.of_shadow
+        self.outside: list[int] = []
+        self._kind = 0
+
+    def __enter__(self) -> "SeenBounds":
+        self._subscriptions = [
+            self._client.monitor("S:dt:bound:kind", self._kinds),
+            self._client.monitor("S:dt:bound:outside", self._counts),
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._subscriptions:
+            each.close()
+
+    def _kinds(self, value: object) -> None:
+        self._kind = int(value)  # type: ignore[call-overload]
+
+    def _counts(self, value: object) -> None:
+        if self._kind and getattr(value, "severity", 3) < 3:
+            self.outside.append(int(value))  # type: ignore[call-overload]
+
+
+def rehearse(machine: GatedMachine, tune: float, optics: dict[str, float]) -> None:
+    """Make the procedures on the shadow, as a twin for that time, and recordings of them; then it follows again."""
+    machine.of_shadow.put("S:par:mode", 0)
+    journal = str(machine.shadow.journal)
+    numbers = machine.shadow.client(rehearsal.rehearse, "S:", journal, str(machine.folder / "results"), tune, optics)
+    for name, (first, last) in numbers.items():
+        made = machine.popen(
+            "record", "excerpt", name, "-m", f"the {name}", "--from", str(first), "--to", str(last),
+            "--journal", journal, "--reference-from", "M:",
+        )  # fmt: skip
+        said = made.communicate(timeout=READY_S)[0]
+        assert made.returncode == 0, said
+        machine.approve(name)
+    machine.of_shadow.put("S:par:mode", 1)
+
+
+def beta_of(lattice: Lattice) -> NDArray[np.float64]:
+    """Beta functions at the monitors (2, n) [m]."""
+    found: NDArray[np.float64] = Propagator(lattice.ring)(lattice).beta[list(lattice.ring.monitors)].T
+    return found
+
+
+def correction_of_the_optics(machine: GatedMachine) -> dict[str, float]:
+    """Currents that bring beta of the true machine nearer to that of the model, as the procedure proposes them."""
+    true, wanted = machine.true_lattice(), beta_of(machine.lattice())
+    here, step = beta_of(true), 0.05
+    slopes = [(beta_of(true.updated({(n, "current"): true[n, "current"] + step})) - here) / step for n in OPTICS]
+    settings = np.array([true[name, "current"] for name in OPTICS])
+    data = OpticsCorrectionData(
+        supplies=OPTICS, monitors=tuple(bpm.name for bpm in machine.ring.bpms), present=here / wanted - 1.0,
+        beating=here / wanted - 1.0, response=np.stack(slopes, axis=2) / wanted[:, :, None], settings=settings,
+        low=settings - QUADRUPOLE, high=settings + QUADRUPOLE,
+    )  # fmt: skip
+    proposed = analyse(data, OpticsCorrectionParameters()).proposed
+    return {f"{name}:setCur": float(value) for name, value in zip(OPTICS, proposed, strict=True)}
+
+
+def followed(machine: GatedMachine) -> None:
+    """Wait until the shadow has the settings of the machine, and shows a band."""
+    names = [f"S:{name}" for name in machine.names]
+
+    def as_the_machine() -> bool:
+        theirs = [float(value) for value in machine.of_shadow.get(names)]
+        return theirs == pytest.approx(machine.settings(), abs=1e-9)
+
+    assert wait_for(as_the_machine)
+    assert wait_for(lambda: machine.of_shadow.get("S:dt:bound:outside").severity < 3)
+
+
+def test_procedures_rehearsed_on_a_twin_go_through_and_the_shadow_bounds_the_orbit(machine: GatedMachine) -> None:
+    start = dict(zip(machine.names, machine.settings(), strict=True))
+    tunes = tuple(float(value) for value in machine.get("beam:twiss:x:tune", "beam:twiss:y:tune"))
+    optics = correction_of_the_optics(machine)
+    rehearse(machine, 0.01, optics)
+    beating = np.std(beta_of(machine.true_lattice()) / beta_of(machine.lattice()))
+    steps = 0
+    with SeenBounds(machine) as seen:
+        for name in ("bump", "response", "tunes", "optics"):
+            if name == "optics":
+                for pv in (pv for pv in machine.names if pv.startswith("Q")):
+                    machine.put(pv, start[pv])
+            followed(machine)
+            status, said = machine.replay(name)
+            assert status == 0, said
+            recording = machine.recordings.find(name).recording
+            assert re.search(r"done: \d+ steps written, verified, and as predicted", said)
+            assert all(write["verdict"] == "as predicted" for write in machine.report()["writes"])
+            steps += len(machine.report()["writes"])
+            ends = {f"{c.device}:setCur": c.new for step in recording.steps for c in step.changes}
+            shown = dict(zip(machine.names, machine.settings(), strict=True))
+            assert [shown[pv] for pv in ends] == pytest.approx(list(ends.values()), abs=1e-9)
+            if name == "tunes":
+                after = [float(value) for value in machine.get("beam:twiss:x:tune", "beam:twiss:y:tune")]
+                assert after == pytest.approx([tunes[0] + 0.01, tunes[1]], abs=1.5e-3)
+    assert np.std(beta_of(machine.true_lattice()) / beta_of(machine.lattice())) < beating
+    assert len(seen.outside) > steps  # readings that were compared with the band of a change
+    assert np.mean(np.array(seen.outside) == 0) > 0.9
 
 
 @pytest.fixture(scope="module")
 def again(machine: GatedMachine) -> list[float]:
-    """Two steerers that each replay with a fault moves, and puts back; their values now."""
+    """A recording of two steerers that each replay with a fault moves; all settings now."""
     machine.recording("again", (AGAIN[0], 0.04), (AGAIN[1], -0.04))
-    return machine.setpoints(AGAIN)
-
-
-@pytest.mark.parametrize(
-    ("kind", "device", "text"),
-    [
-        ("abandon", AGAIN[0], "instead of"),  # the put is lost
-        ("acknowledge", AGAIN[0], "expected were"),  # a stuck magnet whose readback follows
-        ("reading_stuck", "BPMZ*", "expected were"),
-    ],
-)
-def test_a_fault_is_found_at_the_first_write_and_all_is_put_back(
-    machine: GatedMachine, again: list[float], kind: str, device: str, text: str
-) -> None:
-    machine.fault(kind, device)
-    try:
-        status, said = machine.replay("again")
-    finally:
-        machine.clear()
-    assert status == 1, said
-    assert "stopped and rolled back" in said
-    assert text in said
-    assert machine.setpoints(AGAIN) == pytest.approx(again)
-
-
-def test_a_machine_that_is_silent_for_nine_seconds_ends_where_it_began(
-    machine: GatedMachine, again: list[float]
-) -> None:
-    process = machine.start_replay("again")
-    until(process, "verified")
-    os.kill(machine.process.process.pid, signal.SIGSTOP)
-    try:
-        until(process, "waiting")
-        time.sleep(9.0)
-    finally:
-        os.kill(machine.process.process.pid, signal.SIGCONT)
-    said = process.communicate(timeout=240.0)[0]
-    assert process.returncode == 1, said
-    assert "no answer" in said
-    assert machine.setpoints(AGAIN) == pytest.approx(again)
-
-
-@pytest.mark.parametrize("option", ["--rollback", "--resume"])
-def test_after_kill_9_it_is_put_back_or_continued(machine: GatedMachine, again: list[float], option: str) -> None:
-    process = machine.start_replay("again")
-    until(process, "write")
-    process.kill()
-    process.communicate(timeout=60.0)
-    status, said = machine.replay("again")
-    assert status == 1
-    assert "first continue it" in said
-    id = said.split("--rollback ")[1].split(")")[0].strip()
-    other = machine.popen(option, id)
-    said = other.communicate(timeout=240.0)[0]
-    assert other.returncode == 0, said
-    wanted = again if option == "--rollback" else [again[0] + 0.04, again[1] - 0.04]
-    assert machine.setpoints(AGAIN) == pytest.approx(wanted)
-    for name, value in zip(AGAIN, again, strict=True):
-        machine.put(f"{name}:setCur", value)
+    return machine.settings()
 
 
 def until(process: "subprocess.Popen[str]", text: str) -> None:
@@ -99,15 +155,97 @@ def until(process: "subprocess.Popen[str]", text: str) -> None:
     raise AssertionError(f"no {text!r}: {lines}")
 
 
-def test_a_bump_a_tune_change_a_response_and_an_optics_correction_go_through(machine: GatedMachine) -> None:
-    steps = [
-        *((name, by) for name, by in zip(STEERERS_Y[:3], (0.06, -0.08, 0.05), strict=True)),
-        *((name, by) for name in STEERERS_X[:2] for by in (0.03, -0.06, 0.03)),
-        *((name, by) for name, by in zip(QUADRUPOLES, (0.04, 0.04, -0.03, 0.02), strict=True)),
-    ]
-    recording = machine.recording("procedures", *steps)
-    status, said = machine.replay("procedures")
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    said = process.communicate(timeout=READY_S)[0]
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "status", "texts"),
+    [
+        ("reading_stuck", "BPMZ*", 1, ("expected were", "stopped and rolled back")),
+        # The magnet is on: back at its old value, it is not where it was.
+        ("polarity", AGAIN[0], 3, ("expected were", "CALL THE OPERATOR", "the beam is not where it was")),
+    ],
+)
+def test_a_fault_is_found_at_the_first_write(
+    machine: GatedMachine, again: list[float], kind: str, device: str, status: int, texts: Sequence[str]
+) -> None:
+    machine.fault(kind, device=device)
+    try:
+        found, said = machine.replay("again")
+    finally:
+        machine.clear()
+    assert found == status, said
+    assert [text for text in texts if text not in said] == [], said
+    assert machine.settings() == pytest.approx(again)
+    if status == 3:  # the operator has put it back by hand, with the leads as they were
+        (left,) = re.findall(r"NOT put back:\n  (\S+): should be (\S+) A", said)
+        machine.console.put(left[0], float(left[1]))
+        assert ended(machine.popen("replay", "--rollback", replay_of(said), *PATIENT))[0] == 0
+
+
+def replay_of(said: str) -> str:
+    return re.findall(r"^replay (\S+) of", said, re.MULTILINE)[0]
+
+
+def test_a_foreign_write_stops_it_and_stays(machine: GatedMachine, again: list[float]) -> None:
+    other = machine.names.index("HS1P2K3RP:setCur")
+    process = machine.start_replay("again")
+    until(process, "verified")
+    machine.console.put(f"M:{machine.names[other]}", again[other] + 0.01)
+    status, said = ended(process)
+    assert status == 1, said
+    assert "someone else has changed it" in said
+    wanted = [*again]
+    wanted[other] += 0.01
+    assert machine.settings() == pytest.approx(wanted)
+    machine.console.put(f"M:{machine.names[other]}", again[other])
+
+
+def test_without_a_beam_it_stops_and_settings_go_back(machine: GatedMachine, again: list[float]) -> None:
+    process = machine.start_replay("again")
+    until(process, "verified")
+    machine.fault("beam_dump")
+    status, said = ended(process)
+    machine.clear()
+    assert status == 1, said
+    assert "stopped and rolled back" in said
+    assert machine.settings() == pytest.approx(again)
+
+
+@pytest.mark.parametrize("option", ["--rollback", "--resume"])
+def test_after_kill_9_it_is_put_back_or_continued(machine: GatedMachine, again: list[float], option: str) -> None:
+    process = machine.start_replay("again")
+    until(process, "write")
+    process.kill()
+    said = ended(process)[1]
+    (state,) = [path.stem for path in (machine.folder / "replays").glob("*.json") if b'"running"' in path.read_bytes()]
+    status, said = ended(machine.popen("replay", option, state, *PATIENT))
     assert status == 0, said
-    assert f"done: {len(recording.steps)} steps written, verified, and as predicted" in said
-    report = machine.report()
-    assert all(write["verdict"] == "as predicted" for write in report["writes"])
+    wanted = [*again]
+    if option == "--resume":
+        for name, by in zip(AGAIN, (0.04, -0.04), strict=True):
+            wanted[machine.names.index(f"{name}:setCur")] += by
+    assert machine.settings() == pytest.approx(wanted)
+    for name, value in zip(machine.names, again, strict=True):
+        if name[:-7] in AGAIN:
+            machine.console.put(f"M:{name}", value)
+
+
+def test_a_machine_that_is_killed_and_started_again_gets_its_settings_back(
+    machine: GatedMachine, again: list[float]
+) -> None:
+    """The last test: the machine begins with the settings of its start."""
+    process = machine.start_replay("again")
+    until(process, "verified")
+    machine.process.stop(signal.SIGKILL)
+    until(process, "waiting")
+    machine.process = machine.start()
+    status, said = ended(process)
+    assert status == 1, said
+    assert "stopped and rolled back" in said
+    shown = dict(zip(machine.names, machine.settings(), strict=True))
+    for name, value in zip(machine.names, again, strict=True):
+        if name[:-7] in AGAIN:
+            assert shown[name] == pytest.approx(value)

@@ -1,4 +1,9 @@
-"""A limits file for the simulated machine."""
+"""A limits file for the simulated machine, and variants of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
 
 LIMITS = """
 schema: gnomon.gate_limits/1
@@ -30,3 +35,13 @@ outcome: {near_miss: 0.9, stop_band: 1.2, cusum_slack: 1.0, cusum_alarm: 30.0}
 settings:
   - {pvs: ["*:setCur"], unit: A, low: -1.0, high: 1.0, max_step: 0.2, max_rate: 100.0, max_total: 0.5}
 """
+
+
+def limits_text(changed: Mapping[str, Mapping[str, Any]], settings: list[Mapping[str, Any]]) -> str:
+    """The same file with some values changed, by section and key, and with other rows of settings."""
+    data = yaml.safe_load(LIMITS)
+    for section, values in changed.items():
+        assert set(values) <= set(data[section])
+        data[section] |= values
+    text: str = yaml.safe_dump(data | {"settings": settings}, sort_keys=False)
+    return text
