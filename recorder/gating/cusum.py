@@ -31,8 +31,13 @@ class Cusum:
         return cls(np.zeros(0), np.zeros(0))
 
     def after(self, residuals: Floats, slack: float) -> "Cusum":
-        """Return the sums after a step. `residuals` (n,) in standard deviations; one that is NaN changes no sum."""
-        high, low = (self.high, self.low) if self.high.size else (np.zeros(residuals.size), np.zeros(residuals.size))
+        """Return the sums after a step. `residuals` (n,) in standard deviations; one that is NaN changes no sum.
+
+        Observables that either has in addition follow those that both have, as what is not measured follows what is.
+        """
+        size = max(self.high.size, residuals.size)
+        high, low = (np.pad(sums, (0, size - sums.size)) for sums in (self.high, self.low))
+        residuals = np.pad(residuals, (0, size - residuals.size), constant_values=np.nan)
         z = np.where(np.isnan(residuals), 0.0, residuals)
         known = ~np.isnan(residuals)
         return Cusum(

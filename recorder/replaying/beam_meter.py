@@ -131,9 +131,17 @@ class BeamMeter:
         while True:
             self._clock.sleep(POLL_S)
             self._states = self._machine.get_all(self._pvs.names, self._timeout_s)
-            waiting -= {name for name in waiting if self._states[name].stamp_ns > before[name].stamp_ns}
-            if not waiting or self._clock.monotonic() >= deadline:
+            waiting -= {
+                name for name in waiting
+                if self._states[name].stamp_ns > before[name].stamp_ns or not _shows(self._states[name])
+            }  # fmt: skip
+            if not waiting or not self._beam() or self._clock.monotonic() >= deadline:
                 return self._reading(waiting | self._old_lifetime())
+
+    def _beam(self) -> bool:
+        """False if so few monitors show a position that there is no beam, and nothing to wait for."""
+        seen = sum(all(_shows(self._states[spec.name]) for spec in pair) for pair in self._pvs.monitors)
+        return seen >= ENOUGH * len(self._pvs.monitors)
 
     def _old_lifetime(self) -> set[str]:
         if self._pvs.lifetime is None:

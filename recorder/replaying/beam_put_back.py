@@ -52,8 +52,8 @@ class BeamPutBack:
     _sent_s: dict[str, float] = field(default_factory=dict)
 
     def remember(self, step: Step, before: Reading, half: NDArray[np.float64]) -> None:
-        """Keep the beam before a write, and the half width of its band, in the order of a reading."""
-        self._kept.append(_Kept(step, before, half))
+        """Keep the beam before a write, and the half width of its band, which begins in the order of a reading."""
+        self._kept.append(_Kept(step, before, half[: before.orbit.size + before.tune.size]))
 
     def recall(self, written: Sequence[WrittenPart]) -> None:
         """Take over what an earlier process has written."""

@@ -37,7 +37,7 @@ class ReplayReport:
     def outcome(self) -> str:
         """The result in words."""
         if self.result.frozen:
-            return f"FROZEN, call the operator: {self.result.frozen}"
+            return f"FROZEN, call the operator: {self.result.frozen}\nit had stopped because: {self.result.failure}"
         if self.result.left:
             return f"stopped, and NOT all is back: {self.result.failure}"
         if self.result.failure and not (self.result.restored or self.state.written):

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from conftest import EpicsPorts, free_port
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from p4p import Type, Value
+from p4p.client.thread import RemoteError
 from patience import PATIENCE_S, wait_for
 
 import gnomon
@@ -128,6 +129,7 @@ class GatedMachine:
             stack.callback(self.client.close)
             self.process = self.start()
             stack.callback(lambda: self.process.stop())
+            self.calibrated = dict(zip(self.names, map(float, self.get(*self.names)), strict=True))
             self.calibrate()
             self.shadow = stack.enter_context(
                 TwinProcess(shadows.environment, folder, "--config", str(folder / "shadow.yaml"))
@@ -149,6 +151,12 @@ class GatedMachine:
     def put(self, name: str, value: float) -> None:
         self.client.put(f"M:{name}", value, timeout=PATIENCE_S)
 
+    def put_quadrupoles_back(self) -> None:
+        """Set all quadrupoles to what they were when the bounds were calibrated."""
+        for name, value in self.calibrated.items():
+            if name.startswith("Q"):
+                self.put(name, value)
+
     def settings(self) -> list[float]:
         """Setpoints of all supplies, as an operator's console reads them over Channel Access."""
         return self.console.get([f"M:{name}" for name in self.names])
@@ -161,9 +169,13 @@ class GatedMachine:
     def clear(self) -> None:
         """End all faults; inject again if the beam is lost."""
         self.put("dt:faults:clear", 1)
+        assert wait_for(self._has_beam)
+
+    def _has_beam(self) -> bool:
         if not float(self.get("CUM1ZK3RP:rdCur")[0]) > 1.0:
-            self.put("dt:inject", 1)
-        assert wait_for(lambda: float(self.get("CUM1ZK3RP:rdCur")[0]) > 1.0)
+            with suppress(RemoteError):  # the end of a fault takes a moment
+                self.put("dt:inject", 1)
+        return float(self.get("CUM1ZK3RP:rdCur")[0]) > 1.0
 
     def lattice(self) -> Lattice:
         """The document's lattice at the machine's settings."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.recorder.bounds import Band, Reading
-from gnomon.recorder.gating import Code, History, Outcome, Reason, TrustRegion, assess
+from gnomon.recorder.gating import Code, Cusum, History, Outcome, Reason, TrustRegion, assess
 from unit.recorder.gating.situations import HALF, accepted_case, limits_with, reading_at
 
 BEFORE = reading_at(0.2)
@@ -88,6 +88,12 @@ def test_small_misses_of_one_sign_add_up_to_an_alarm_long_before_one_of_them_sto
     assert len(found) == 8, "1.5 standard deviations at each step, of which 0.5 are forgiven"
     assert [reason.code for reason in found[-1]] == [Code.CUSUM]
     assert "orbit_x:M1 has been above the prediction" in found[-1][0].text
+
+
+def test_sums_of_more_or_fewer_observables_go_on() -> None:
+    sums = Cusum.empty().after(np.array([2.0, -2.0]), 0.5).after(np.array([2.0, np.nan, np.nan]), 0.5)
+    assert sums.high.tolist() == [3.0, 0.0, 0.0]
+    assert sums.after(np.array([1.0]), 0.5).low.tolist() == [0.0, 1.5, 0.0]
 
 
 def test_misses_of_both_signs_do_not_add_up() -> None:

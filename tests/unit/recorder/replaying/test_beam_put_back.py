@@ -48,6 +48,15 @@ def test_a_beam_beyond_it_freezes(now: Reading) -> None:
         check(now).put_back((ONE,))
 
 
+def test_bands_with_more_observables_than_a_reading_and_bands_of_an_earlier_process_go_together() -> None:
+    made = check(moved(0.0149))
+    other = step("B", 1.0, 2.0)
+    made.remember(other, BEFORE, np.concatenate((HALF, np.full(9, 0.5))))
+    made.put_back((other,))
+    made.put_back((ONE,))
+    assert not made.remarks
+
+
 def test_without_a_beam_or_a_measurement_before_it_is_said_that_nobody_looked() -> None:
     made = check(None)
     made.put_back((ONE,))
@@ -78,7 +87,7 @@ def test_a_single_reading_that_has_missed_is_not_believed_and_many_are() -> None
     gone = replace(many, orbit=many.orbit + np.where(np.arange(60).reshape(30, 2) == 7, 1.0, 0.0))
     for missed, believed in ((1, False), (30, True)):
         made = BeamPutBack(Meter(gone), lambda pv: 2.0, 1.5, FakeClock())  # type: ignore[arg-type]
-        made.remember(ONE, many, np.full(62, 0.01))
+        made.remember(ONE, many, np.full(70, 0.01))  # a band has more than a reading
         wrong = np.zeros(62, dtype=bool)
         wrong[[33, *range(missed - 1)]] = True  # y of the fourth monitor
         made.doubt(wrong)
