@@ -275,10 +275,13 @@ def test_a_machine_that_is_killed_and_started_again_gets_its_settings_back(
     machine.process.stop(signal.SIGKILL)
     until(process, "waiting")
     machine.process = machine.start()
-    status, said = ended(process)
+    try:
+        status, said = ended(process)
+        shown = dict(zip(machine.names, machine.settings(), strict=True))
+    finally:
+        machine.process.stop()  # no test leaves a process that it has started
     assert status == 1, said
     assert "stopped and rolled back" in said
-    shown = dict(zip(machine.names, machine.settings(), strict=True))
     for name, value in zip(machine.names, again, strict=True):
         if name[:-7] in AGAIN:
             assert shown[name] == pytest.approx(value)
