@@ -227,7 +227,8 @@ def _carry_out(
     try:
         kept = kept_state(file, state, audit)
         audit.note("gate", {
-            "written": compact_parts(state.written), "replay": state.id, "recording": state.recording, "machine": state.machine, "prefix": state.prefix,
+            "written": compact_parts(state.written), "replay": state.id,
+            "recording": state.recording, "machine": state.machine, "prefix": state.prefix,
             "limits": parts.limits.digest, "calibration": state.calibration_id, "token": state.token_id,
             "author": state.author, "reviewer": state.reviewer, "not_checked": list(parts.limits.not_checked),
             "put_back": asked_back,

@@ -154,7 +154,7 @@ def excerpt(
         raise typer.BadParameter(f"the last command, {last}, comes before the first one, {first} (--from)")
     path = journal_to_read(Asked(journal, config))
     words = label(name, purpose, calibration)
-    reference: "Sequence[MonitorPosition]" = ()
+    reference: Sequence[MonitorPosition] = ()
     if reference_from is not None:
         with Reader(path) as reader:
             of = machine or state_before(reader, first).run.machine

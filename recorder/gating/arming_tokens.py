@@ -1,6 +1,6 @@
-"""One-time tokens that arm the gate: bound to recording, machine, prefix, limits, author and reviewer, for half an hour.
+"""One-time tokens that arm the gate: of one recording, machine, prefix, limits file, author and reviewer. Pure.
 
-Pure.
+A token is valid for half an hour.
 
 A token is a text: its content, and an HMAC-SHA256 of that under a key that only this user can read. It is valid on the
 computer on which it was made, until that is restarted: both the clock and the running time must agree about its age.
@@ -81,7 +81,8 @@ def read_token(
 ) -> Claims:
     """Read a token for a recording on a machine. Raises AuthorityError for every way in which it may be wrong.
 
-    With `limits`, it must be for the limits file of that digest, which the gate compares in any case. That it is used for the first time is for the registry of used tokens to say.
+    With `limits`, it must be for the limits file of that digest, which the gate compares in any case. That it is used
+    for the first time is for the registry of used tokens to say.
     """
     claims = _parsed(text, key)
     for name, given, wanted in (

@@ -153,11 +153,13 @@ def check_orbit(at: Situation) -> Iterator[Reason]:
             limits = np.minimum(limits, rules.orbit_mm)
         beside = np.abs(reading.orbit - approved.reference.orbit)
         worst = np.max(np.where(np.isfinite(beside), beside, 0.0), axis=0, initial=0.0)
-        for plane in np.flatnonzero(~(worst <= limits)):
+        for name, beside_mm, limit_mm in zip(("horizontal", "vertical"), worst, limits, strict=True):
+            if beside_mm <= limit_mm:
+                continue
             yield Reason(
                 Code.BASELINE_ORBIT,
-                f"the {('horizontal', 'vertical')[plane]} orbit is up to {worst[plane]:.4g} mm beside the reference "
-                f"orbit of the recording (limit {limits[plane]:g} mm): correct it, or record again with "
+                f"the {name} orbit is up to {beside_mm:.4g} mm beside the reference "
+                f"orbit of the recording (limit {limit_mm:g} mm): correct it, or record again with "
                 "--reference-from, which notes the orbit that the machine shows",
             )
     if not isinstance(rules.tune, str):

@@ -62,7 +62,8 @@ class TokenDesk:
     def redeem(self, token: str, approved: Approved, prefix: str, limits: str | None = None) -> Authority:
         """Take a token: the authority to write what was approved, which ends with the token. Raises AuthorityError.
 
-        With `limits`, a token for a limits file of another digest is refused here, and not used. That it was used is on disk before this returns, so it cannot be used again, whatever happens next.
+        With `limits`, a token for a limits file of another digest is refused here, and not used. That it was used is on
+        disk before this returns, so it cannot be used again, whatever happens next.
         """
         claims = self._read(token, approved, prefix, limits)
         self._note_used(claims, token)

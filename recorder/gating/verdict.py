@@ -109,8 +109,8 @@ class Authority:
     """The right to write: who has it, for what, and until when. Without a token nothing may be written: a dry run.
 
     `granted_ns` and `granted_s` are the wall clock and the monotonic clock when the token was taken, `expires_ns` the
-    end of its half hour, `limits_digest` that of the limits file that the reviewer and the token name. `TokenDesk` makes
-    it from a token.
+    end of its half hour, `limits_digest` that of the limits file that the reviewer and the token name. `TokenDesk`
+    makes it from a token.
     """
 
     approved: Approved

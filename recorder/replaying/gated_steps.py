@@ -191,7 +191,7 @@ class GatedSteps:
     def compare_stored(
         self, number: int, step: Step, before: StoredReading | None, band: StoredBand | None
     ) -> Mapping[str, object]:
-        """Measure, and compare with the band that an earlier process has predicted, as `compare`. Raises ReplayError."""
+        """Measure, and compare with the band that an earlier process has predicted. Raises ReplayError."""
         if before is None or band is None:
             raise ReplayError(f"{step.pv}: the prediction for the last write is lost")
         command = self.commands.command(number, step.start, step.target)

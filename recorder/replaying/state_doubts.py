@@ -1,4 +1,4 @@
-"""Doubts about the state of a replay before anything is written by it: the recording, limits and audit must agree. Pure.
+"""Doubts about the state of a replay before anything is written by it: recording, limits and audit must agree. Pure.
 
 A state file can be edited. What it would put back or go on from has to lie on the way of the recording's own steps,
 inside the limits file, and be what the audit log has, whose lines are chained by hashes.
@@ -109,8 +109,8 @@ def _beside_the_audit(parts: Sequence[AuditedPart], audited: Sequence[AuditedPar
     if first is not None:
         wanted = audited[first]
         yield (
-            f"{parts[first]['pv']}: write {first + 1} is from {parts[first]['from']:.9g} to {parts[first]['to']:.9g}, to "
-            f"be put back to {parts[first]['put_back']:.9g}; in the audit log it is {wanted['pv']} from "
+            f"{parts[first]['pv']}: write {first + 1} is from {parts[first]['from']:.9g} to {parts[first]['to']:.9g}, "
+            f"to be put back to {parts[first]['put_back']:.9g}; in the audit log it is {wanted['pv']} from "
             f"{wanted['from']:.9g} to {wanted['to']:.9g}, to {wanted['put_back']:.9g}"
         )
         return

@@ -7,9 +7,7 @@ from gnomon.procedures.scripting import connect
 from gnomon.recorder import Reader
 
 
-def rehearse(
-    prefix: str, journal: str, results: str, tune: float, optics: Mapping[str, float]
-) -> dict[str, list[int]]:
+def rehearse(prefix: str, journal: str, results: str, tune: float, optics: Mapping[str, float]) -> dict[str, list[int]]:
     """Make a closed bump, a response, a change of the horizontal tune, and one of the optics to currents by PV.
 
     Returns the numbers of the first and the last command of each. The bump stays; the tunes are put back before the

@@ -33,7 +33,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedMachine]:
 
 
 class SeenBounds:
-    """What the shadow has shown of the bounds after changes, while it was looked at."""
+    """Bounds that the shadow has shown after changes, while it was looked at."""
 
     def __init__(self, machine: GatedMachine) -> None:
         self._client = machine.of_shadow

@@ -126,10 +126,9 @@ def test_a_recording_is_armed_when_someone_else_has_approved_it(
     made = recording()
     folder.add(RecordingFile(recording=made))
     path = EXAMPLES / "mls.limits.yaml"
-    words = ("gate", "arm", "bump", "--prefix", PREFIX)
     with pytest.raises(LimitsError, match="there is no limits file"):
-        gnomon(*words)
-    words, limits = (*words, "--limits", str(path)), read_limits(path, "").digest
+        gnomon("gate", "arm", "bump", "--prefix", PREFIX)
+    words, limits = ("gate", "arm", "bump", "--prefix", PREFIX, "--limits", path), read_limits(path, "").digest
     with pytest.raises(AuthorityError, match="nobody has approved it"):
         gnomon(*words)
     key, _ = own_key(tmp_path / "review.key")

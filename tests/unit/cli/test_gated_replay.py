@@ -309,7 +309,7 @@ def test_a_state_file_that_was_edited_writes_nothing(
 
 def test_two_replays_do_not_begin_at_one_prefix(place: Place) -> None:
     place.approve()
-    with replay.alone_at("M:", "bba"), pytest.raises(BusyError, match="bba .* runs there"):
+    with replay.alone_at("M:", "bba"), pytest.raises(BusyError, match=r"bba .* runs there"):
         place.armed()
     assert not place.machine.puts
     place.armed()

@@ -42,7 +42,9 @@ def recording(target: float = 0.1, author: str = "ann@a") -> Recording:
     )  # fmt: skip
 
 
-def approval(of: Recording, tmp_path: Path, reviewer: str = "bob@b", key: str = "key", limits: str = LIMITS) -> Approval:
+def approval(
+    of: Recording, tmp_path: Path, reviewer: str = "bob@b", key: str = "key", limits: str = LIMITS
+) -> Approval:
     return own_key(tmp_path / key)[0].approve(of, reviewer, 10**18, limits)
 
 

@@ -92,7 +92,7 @@ def test_the_state_may_be_one_event_ahead_of_the_audit(missing: str) -> None:
         (state().model_copy(update={"written": (*state().written, state().written[1])}), "it has 3 writes"),
     ],
 )
-def test_what_was_edited_is_named(told: ReplayState, text: str) -> None:
+def test_each_edit_is_named(told: ReplayState, text: str) -> None:
     found = doubts(told, audited_parts(events(), "1"))
     assert text in "; ".join(found)
     assert bool(found) is bool(text)  # one phase further is what a kill leaves
