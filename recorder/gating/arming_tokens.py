@@ -1,7 +1,8 @@
 """One-time tokens that arm the gate: of one recording, machine, prefix, limits file, author and reviewer. Pure.
 
-A token is valid for half an hour. It is a text: its content, and an HMAC-SHA256 of that under a key that only this user can read. It is valid on the
-computer on which it was made, until that is restarted: both the clock and the running time must agree about its age.
+A token is valid for half an hour. It is a text: its content, and an HMAC-SHA256 of that under a key that only this
+user can read. It is valid on the computer on which it was made, until that is restarted: both the clock and the running
+time must agree about its age.
 """
 
 import base64
