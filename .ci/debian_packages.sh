@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what the tests need of Debian and is not there: redis, Chromium with a font, Java. Where all is there, it takes no time.
+# Install what the tests need of Debian and is not there: redis, mosquitto, Chromium with a font, Java. Where all is there, it takes no time.
 set -euo pipefail
 
 missing=()
@@ -8,6 +8,7 @@ needs() { "${@:2}" >/dev/null 2>&1 || missing+=("$1"); }
 any_command() { for name in "$@"; do command -v "$name" && return 0; done; return 1; }
 
 needs redis-server any_command redis-server
+needs mosquitto any_command mosquitto
 needs chromium any_command chromium chromium-browser google-chrome
 needs default-jre-headless any_command java
 needs fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf

@@ -31,6 +31,12 @@ COMMANDS = (
         "services:services",
     ),
     Entry(
+        "forward",
+        RUN,
+        "Send the journal and results on to MQTT, MongoDB, tiled and a logbook, and show how far each is.",
+        "forward:app",
+    ),
+    Entry(
         "status",
         LOOK,
         "Show the running server: beam, tunes, orbit, model, faults, journal, clients, last commands.",

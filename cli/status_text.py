@@ -91,6 +91,8 @@ def _figures(seen: Overview) -> Iterator[tuple[str, str]]:
     forks = [f"{fork['name']} ({fork['prefix']})" for fork in seen.forks]
     yield "forks", _cut(", ".join(forks)) or "none"
     yield "journal", _journal(seen)
+    if seen.value(sources.FORWARD_STATE) not in (None, "off"):
+        yield "forwarding", _forwarding(seen)
     yield "clients", _clients(seen)
 
 
@@ -165,6 +167,13 @@ def _journal(seen: Overview) -> str:
     parts += [] if size is None else [_number(size, ".3g")]
     parts.append(f"{seen.value(sources.JOURNAL_LAST) or 0} commands")
     return ", ".join([*parts, printable(str(seen.value(sources.JOURNAL_PATH) or ""))]).rstrip(", ")
+
+
+def _forwarding(seen: Overview) -> str:
+    waiting, age = seen.value(sources.FORWARD_BACKLOG) or 0, seen.value(sources.FORWARD_AGE) or 0.0
+    parts = [str(seen.value(sources.FORWARD_STATE))]
+    parts += [f"{waiting} items wait, the oldest for {duration_text(age)}"] if waiting else []
+    return ", ".join([*parts, _cut(str(seen.value(sources.FORWARD_REASON) or ""))]).rstrip(", ")
 
 
 def _clients(seen: Overview) -> str:

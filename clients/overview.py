@@ -34,6 +34,7 @@ FIGURES: tuple[Source, ...] = (
     *(sources.MACHINE_REFUSED, sources.MACHINE_AGE, *sources.RESIDUAL_RMS),
     *(sources.FAULTS_COUNT, sources.FAULTS_ACTIVE, sources.RECORDER_STATE),
     *(sources.JOURNAL_PATH, sources.JOURNAL_SIZE, sources.JOURNAL_LAST),
+    *(sources.FORWARD_STATE, sources.FORWARD_BACKLOG, sources.FORWARD_AGE, sources.FORWARD_REASON),
     *(sources.HEARTBEAT, sources.UPTIME, sources.VERSION, sources.HOST, sources.PROCESS, sources.MEMORY),
     *(sources.CA_CLIENTS, sources.PVA_CLIENTS, sources.PVA_CHANNELS),
 )
@@ -100,6 +101,9 @@ class Overview:
         recorder = self.reading(sources.RECORDER_STATE)
         if recorder is not None and recorder.index:
             found.append(Notice("the journal is not written", "commands are refused until it is"))
+        forward = self.reading(sources.FORWARD_STATE)
+        if forward is not None and forward.severity:
+            found.append(Notice(f"forwarding is {forward.value}", str(self.value(sources.FORWARD_REASON) or "")))
         if faults := self.value(sources.FAULTS_COUNT):
             which = self.value(sources.FAULTS_ACTIVE) or []
             found.append(Notice(f"{faults} injected fault{'s' if faults > 1 else ''}", "; ".join(map(str, which))))

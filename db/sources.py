@@ -404,6 +404,14 @@ JOURNAL_SIZE = _one("status.journal.size", FLOAT, "B", "size of the journal", "J
 JOURNAL_LAST = _one(
     "status.journal.last", INT, "", "number of the last command in the journal", "Last command in journal"
 )
+FORWARD_STATE = _one("status.forward.state", ENUM, "", "copies of the journal elsewhere", "Forwarding")
+FORWARD_BACKLOG = _one(
+    "status.forward.backlog", INT, "", "items that wait for the downstream that has most of them", "  waiting items"
+)
+FORWARD_AGE = _one("status.forward.age", FLOAT, "s", "age of the oldest item that waits", "  oldest item")
+FORWARD_REASON = _one(
+    "status.forward.reason", STRING, "", "what is wrong with forwarding; empty when all is well", "  what is wrong"
+)
 
 #: All of them by name.
 SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _entries})

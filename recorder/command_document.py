@@ -14,6 +14,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from gnomon.lattice import Outcome
 from gnomon.recorder.entries import Entry, Run, StoredChange
 
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_FILE",
+    "ChangePart",
+    "CommandDocument",
+    "OutcomePart",
+    "Part",
+    "command_document",
+    "iso_time",
+    "json_schema",
+]
+
 SCHEMA: Literal["gnomon.command/1"] = "gnomon.command/1"
 SCHEMA_FILE = Path(__file__).parent / "schemas" / "command.json"
 

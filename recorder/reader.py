@@ -1,6 +1,7 @@
 """Read-only access to a journal with its archived parts, also while a server writes to it."""
 
 import heapq
+import itertools
 import json
 import sqlite3
 import time
@@ -109,6 +110,42 @@ class Reader:
     def last_sequence(self) -> int:
         """Read the number of the newest command, 0 if there is none."""
         return int(self._live().rows("SELECT coalesce(max(sequence), 0) FROM command")[0][0])
+
+    def ends(self) -> tuple[int, int]:
+        """Read the numbers of the newest command and of the newest outcome, 0 where there is none."""
+        newest = "SELECT coalesce((SELECT max(sequence) FROM command), 0), coalesce((SELECT max(id) FROM outcome), 0)"
+        with self._snapshot() as files:
+            found = [file.rows(newest)[0] for file in files[-2:]]  # a file that was made anew may have none yet
+        return max(int(row[0]) for row in found), max(int(row[1]) for row in found)
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever somebody has written to the journal."""
+        return int(self._live().rows("PRAGMA data_version")[0][0])
+
+    def oldest_run(self) -> Run | None:
+        """Read the first start of a server that wrote to this journal or to a part of it; None if there is none."""
+        with self._snapshot() as files:
+            rows = [
+                row for file in (files[0], files[-1]) for row in file.rows("SELECT * FROM run ORDER BY run LIMIT 1")
+            ]
+        return min(map(run_of, rows), key=lambda run: run.run, default=None)
+
+    def times_of(self, sequence: int) -> tuple[int, int] | None:
+        """Read when a command came, wall and monotonic time [ns]; None if it is not in the journal."""
+        which = "SELECT wall_ns, monotonic_ns FROM command WHERE sequence = ?"
+        with self._snapshot() as files:
+            for file in reversed(files):
+                for wall_ns, monotonic_ns in file.rows(which, (sequence,)):
+                    return int(wall_ns), int(monotonic_ns)
+        return None
+
+    def outcomes_after(self, outcome: int, count: int) -> list[tuple[int, int]]:
+        """Read the numbers of at most `count` outcomes after number `outcome`, in order, each with its command's."""
+        which = "SELECT id, sequence FROM outcome WHERE id > ? ORDER BY id LIMIT ?"
+        with self._snapshot() as files:
+            found = [file.rows(which, (outcome, count)) for file in files]
+        # Until it is discarded, two files have an outcome.
+        return [(int(order), int(sequence)) for order, sequence in sorted(set(itertools.chain(*found)))[:count]]
 
     def first_sequence(self) -> int:
         """Read the number of the oldest command that is still here, 0 if there is none."""

@@ -17,6 +17,7 @@ MAY_NOT_SKIP = "TESTS_MAY_NOT_SKIP"
 #: Names that a program has, by Debian's package.
 PROGRAMS = {
     "redis-server": ("redis-server",),
+    "mosquitto": ("mosquitto",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "default-jre-headless": ("java",),
 }

@@ -14,8 +14,11 @@ from gnomon._version import __version__
 from gnomon.db import sources
 from gnomon.db.sources import Source
 from gnomon.ioc.app.active_faults import table_of
+from gnomon.ioc.base.forward_status import BEHIND, OFF, STOPPED, Forwarding
 from gnomon.ioc.base.memory import resident_bytes
 from gnomon.ioc.commands.dispatcher import Dispatcher
+from gnomon.ioc.outputs.bank import Severity
+from gnomon.ioc.outputs.bank import Status as AlarmStatus
 from gnomon.ioc.outputs.model_state import ModelState
 from gnomon.ioc.outputs.outputs import Outputs
 from gnomon.propagator import PropagatorService
@@ -28,11 +31,14 @@ Figures = Mapping[Source, Callable[[], Any]]
 
 
 class Status:
-    """Publisher of the figures of one twin."""
+    """Publisher of the figures of one twin; `forwarding` tells how far copies of its journal elsewhere are."""
 
-    def __init__(self, outputs: Outputs, figures: Figures) -> None:
+    def __init__(
+        self, outputs: Outputs, figures: Figures, forwarding: Callable[[], Forwarding] = lambda: Forwarding(OFF)
+    ) -> None:
         self._outputs = outputs
         self._figures = figures
+        self._forwarding = forwarding
         self._beats = 0
         self._began = time.monotonic()
 
@@ -57,7 +63,19 @@ class Status:
         """Publish all figures together."""
         self._beats += 1
         figures: dict[Source, Any] = {sources.HEARTBEAT: self._beats, sources.UPTIME: time.monotonic() - self._began}
-        self._outputs.show_many(figures | {source: figure() for source, figure in self._figures.items()})
+        forwarding = self._forwarding()
+        figures |= {
+            sources.FORWARD_STATE: forwarding.state,
+            sources.FORWARD_BACKLOG: forwarding.backlog,
+            sources.FORWARD_AGE: forwarding.age_s,
+            sources.FORWARD_REASON: forwarding.reason,
+        }
+        alarms = {}
+        if forwarding.state >= BEHIND:
+            severity = Severity.MAJOR if forwarding.state >= STOPPED else Severity.MINOR
+            alarms[sources.FORWARD_STATE] = (severity, AlarmStatus.STATE)
+        values = figures | {source: figure() for source, figure in self._figures.items()}
+        self._outputs.show_many(values, alarms=alarms)
 
     async def run(self) -> None:
         """Publish the figures once a second until cancelled."""

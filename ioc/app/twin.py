@@ -22,6 +22,7 @@ from gnomon.ioc.app.rotating import rotate
 from gnomon.ioc.app.status_pvs import Figures, Status, figures
 from gnomon.ioc.base.background_tasks import background_task, cancelled
 from gnomon.ioc.base.config import Config
+from gnomon.ioc.base.forward_status import summarise_forward
 from gnomon.ioc.base.machines import LoadedMachine
 from gnomon.ioc.commands.activity import Activity
 from gnomon.ioc.commands.controls import Controls
@@ -163,7 +164,9 @@ def _open_journal(recipe: TwinRecipe, parts: FailingParts) -> tuple[Journal, Ini
 
 def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
     """Publish what changes with time alone, readings and figures, `clients` among them, and archive the journal."""
-    status = Status(twin.outputs, figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients))
+    known = figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients)
+    forwards = twin.config.forward.is_used
+    status = Status(twin.outputs, known, lambda: summarise_forward(twin.journal.path, forwards))
     status.begin()
     stack.push_async_callback(cancelled, background_task(status.run(), "status"))
     stack.push_async_callback(cancelled, background_task(twin.faults.run(), "faults"))

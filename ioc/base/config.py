@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from gnomon.db.mongo_address import parse_mongo_address
 from gnomon.db.yaml_lines import line_of, read_yaml
 from gnomon.ioc.base.clients_config import AccessConfig, AccessRule, GuardConfig
+from gnomon.ioc.base.forward_config import ForwardConfig
 from gnomon.ioc.base.imperfections_config import ImperfectionsConfig
 from gnomon.ioc.base.keeping_config import (
     GateConfig,
@@ -41,6 +42,7 @@ __all__ = [
     "ConfigError",
     "FaultsConfig",
     "ForksConfig",
+    "ForwardConfig",
     "GateConfig",
     "GuardConfig",
     "ImperfectionsConfig",
@@ -282,6 +284,7 @@ class Config(Section):
     services: ServicesConfig = ServicesConfig()
     metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
+    forward: ForwardConfig = ForwardConfig()
     access: AccessConfig = AccessConfig()
     guard: GuardConfig = GuardConfig()
     shadow: ShadowConfig = ShadowConfig()
@@ -327,7 +330,8 @@ class Config(Section):
             journal = journal.with_name(f"{journal.stem}.{_label(prefix)}{journal.suffix}")
         recorder = {"journal": None if journal is None else str(journal)}
         shadow = {"calibration": None}  # PVs of bounds are about the machine, and the server's own twin has them
-        return changed(self, {"role": "twin", "prefix": prefix, "recorder": recorder, "shadow": shadow})
+        changes = {"role": "twin", "prefix": prefix, "recorder": recorder, "shadow": shadow}
+        return changed(self, changes).model_copy(update={"forward": ForwardConfig()})  # a fork's journal stays here
 
     def store_place(self, connect: "Connect | None" = None, check: Callable[[], None] | None = None) -> "StorePlace":
         """Place of the document store; `connect` opens its file, `check` is called before a server is asked."""
@@ -408,6 +412,7 @@ def _beside(config: Config, folder: Path) -> Config:
                     "key": services.key and beside(services.key),
                 }
             ),
+            "forward": config.forward.beside(folder.absolute()),
         }
     )
 

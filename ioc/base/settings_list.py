@@ -118,6 +118,8 @@ def _type(annotation: Any) -> str:
 
 
 def _plural(name: str) -> str:
+    if name.startswith("`"):  # words to choose from
+        return name
     return name.replace("list of", "lists of", 1) if name.startswith("list of") else f"{name}s"
 
 

@@ -13,6 +13,8 @@ from gnomon.lattice import MachineDocument
 from gnomon.recorder.bounds import CalibrationDocument
 from gnomon.recorder.gating import LimitsDocument
 from gnomon.recorder.snapshots import Snapshot
+from gnomon.services.forward.forward_messages import message_schema
+from gnomon.services.forward.mqtt_requests import request_schemas
 from gnomon.testing.scenarios import schema as scenario_schema
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "recorder/schemas/calibration.json": partial(CalibrationDocument.model_json_schema, by_alias=True),
     "recorder/schemas/snapshot.json": partial(Snapshot.model_json_schema, by_alias=True),
     "fault_injection/schemas/fault.schema.json": fault_schema,
+    "services/schemas/message.json": message_schema,
+    "services/schemas/request.json": request_schemas,
     "testing/schemas/scenario.schema.json": scenario_schema,
 }
 

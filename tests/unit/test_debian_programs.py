@@ -41,7 +41,7 @@ def test_every_program_of_the_tests_is_installed_by_ci() -> None:
 
 
 def test_user_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
-    done = run_script(stubs(tmp_path, id="echo 1000", redis_server="", chromium=""))
+    done = run_script(stubs(tmp_path, id="echo 1000", redis_server="", mosquitto="", chromium=""))
     assert done.returncode == 1
     assert "sudo apt-get install default-jre-headless" in done.stderr
     assert "redis-server" not in done.stderr
@@ -56,4 +56,5 @@ def test_missing_packages_alone_are_installed(tmp_path: Path) -> None:
     update, install = record.read_text().splitlines()
     assert update.startswith("update")
     assert " redis-server" in install
+    assert " mosquitto" in install
     assert not {"default-jre-headless", "chromium"} & set(install.split())

@@ -57,6 +57,8 @@ OTHERWISE = {
     "recorder/epics_machine.py": "pyepics keeps one context a process: its contract is tested in a process of its own",
     "recorder/lock.py": "one journal has one writer: through `Journal`",
     "recorder/rollback.py": "what was written goes back: through `Replay`",
+    "services/forward/mqtt_client.py": "a client: with a real broker, system/test_forward_mqtt.py",
+    "services/forward/mqtt_downstream.py": "as the above",
     "testing/scenarios/own_server.py": "a server: system/test_scenario_library.py plays on it",
     "testing/truth.py": "a running machine and `gnomon machine truth`: system tests of the plugin",
 }

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import pytest
+
+from gnomon.ioc.app.status_pvs import Status
+from gnomon.ioc.base.forward_status import BEHIND, DELIVERING, NOT_RUNNING, STOPPED, Forwarding
 from gnomon.ioc.base.recent_times import LAST, RecentTimes
+from gnomon.ioc.outputs.bank import Severity
 from unit.ioc.rig import running
 
 
@@ -28,6 +33,7 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
         assert beating == {
             "heartbeat", "uptime", "queue", "memory", "model:hung", "model:time:p50", "model:time:p99", "put:time:p50",
             "put:time:p99", "ca:clients", "pva:clients", "pva:channels", "journal:path", "journal:size", "journal:last",
+            "forward", "forward:backlog", "forward:age", "forward:reason",
         }  # fmt: skip
         value = {name: rig.get(f"T:dt:{name}").value for name in (*beating, "pid", "version", "host", "started")}
     assert value["heartbeat"] == 2
@@ -42,4 +48,20 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
     assert value["memory"] > 1.0
     assert value["version"]
     assert value["host"]
+    told = [value[name] for name in ("forward", "forward:backlog", "forward:age", "forward:reason")]
+    assert told == [0, 0, 0.0, ""]
     assert value["started"].startswith("2")
+
+
+@pytest.mark.parametrize(
+    ("state", "severity"),
+    [(DELIVERING, 0), (BEHIND, Severity.MINOR), (STOPPED, Severity.MAJOR), (NOT_RUNNING, Severity.MAJOR)],
+)
+async def test_forwarding_that_is_behind_or_ended_is_an_alarm(tmp_path: Path, state: int, severity: int) -> None:
+    async with running(tmp_path) as rig:
+        status = Status(rig.status._outputs, {}, lambda: Forwarding(state, 7, 90.0, "mqtt: away"))
+        status.beat()
+        shown = rig.get("T:dt:forward")
+        assert (shown.value, shown.severity) == (state, severity)
+        assert rig.get("T:dt:forward:backlog").value == 7
+        assert rig.get("T:dt:forward:reason").value == "mqtt: away"

@@ -41,10 +41,12 @@ def test_every_limit_is_read_by_this_test() -> None:
     told = {setting.key: setting.limits for setting in SETTINGS if setting.limits}
     assert len(told) > 15
     others = {key: BOUND.sub("", limits).strip(", ") for key, limits in told.items()}
+    texts = ("pvs", "shadow.calibration", "forward.mqtt.host", "forward.mqtt.user", "forward.mongodb.user")
     assert {key: words for key, words in others.items() if words} == dict.fromkeys(
-        ("pvs", "shadow.calibration"), "not empty"
+        (*texts, "forward.logbook.what"), "not empty"
     )
-    for key in ("pvs", "shadow.calibration"):
+    assert not accepts("forward.logbook.what", [])
+    for key in texts:
         assert (accepts(key, "plain"), accepts(key, "")) == (True, False)
 
 
@@ -89,7 +91,9 @@ def test_a_default_can_be_written_down_and_given_back(setting: Setting) -> None:
 
 def test_words_of_a_choice_are_all_that_it_takes() -> None:
     choices = [setting for setting in SETTINGS if setting.type.startswith("`")]
-    assert {setting.key for setting in choices} == {"role", "model.momentum", "shadow.protocol", "log.format"}
+    assert {setting.key for setting in choices} == {
+        "role", "model.momentum", "shadow.protocol", "log.format", "forward.when_full"
+    }  # fmt: skip
     for setting in choices:
         words = re.findall("`(.*?)`", setting.type)
         assert setting.default in words
