@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,14 @@ async def test_after_a_long_absence_everything_is_delivered_in_order(tmp_path: P
             await until(lambda: _backlog(source) == 2 * last)
             relay.open = True
             while len(listener.documents) < 2 * last:
-                before = len(listener.documents)
-                await until(lambda before=before: len(listener.documents) > before)
+                await until(partial(_more_than, listener, len(listener.documents)))
             await until(lambda: _backlog(source) == 0)
     assert listener.numbers("command") == listener.numbers("outcome") == list(range(1, last + 1))
     assert in_order(listener.documents)
+
+
+def _more_than(listener: Listener, count: int) -> bool:
+    return len(listener.documents) > count
 
 
 def _backlog(source: Source) -> int:

@@ -71,7 +71,7 @@ class Listener:
         """Keep what comes, until the connection ends."""
         with suppress(aiomqtt.MqttError):
             async for message in client.messages:
-                payload = bytes(message.payload or b"")  # type: ignore[arg-type]
+                payload = bytes(message.payload or b"")
                 if str(message.topic).endswith(("/online", "/state")):
                     self.newest[str(message.topic)] = (payload, message.retain)
                 else:

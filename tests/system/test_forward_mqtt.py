@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +124,16 @@ async def test_tls_and_password_are_needed_and_refused_ones_say_why(tmp_path: Pa
     with secured:
         for change, told in wrong:
             async with forwarding(source, secured.port, **(good | change)) as feeder:
-                await until(lambda told=told, feeder=feeder: told(feeder._reason))
+                await until(partial(_told, feeder, told))
                 assert feeder._cursor is not None
                 assert feeder._cursor.position.sequence == 0
         async with listening(listener, secured.port, **reader), forwarding(source, secured.port, **good):
             await until(lambda: len(listener.documents) == 4)
     assert listener.numbers("command") == [1, 2]
+
+
+def _told(feeder: Feeder, fits: Callable[[str], bool]) -> bool:
+    return fits(feeder._reason)
 
 
 async def test_a_message_that_the_broker_does_not_take_is_told_and_stays(tmp_path: Path) -> None:

@@ -75,16 +75,16 @@ class Asking:
 
     async def ask(self, what: str, asked: Any, token: str | None = TOKEN) -> dict[str, Any]:
         self._count += 1
-        about = Properties(PacketTypes.PUBLISH)
+        about: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         about.ResponseTopic, about.CorrelationData = "replies/me", str(self._count).encode()
         if token is not None:
             about.UserProperty = ("token", token)
         await self._client.publish(f"gnomon/TWIN:/request/{what}", json.dumps(asked), qos=1, properties=about)
         async with asyncio.timeout(PATIENCE_S):
             async for message in self._client.messages:
-                assert message.properties is not None
-                if message.properties.CorrelationData == str(self._count).encode():
-                    return dict(json.loads(bytes(message.payload)))  # type: ignore[arg-type]
+                told: Any = message.properties
+                if told.CorrelationData == str(self._count).encode():
+                    return dict(json.loads(bytes(message.payload)))
         raise AssertionError("no answer")
 
 
