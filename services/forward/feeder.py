@@ -62,6 +62,8 @@ class Feeder:
         self._cursor: Cursor | None = None
         self._saved: Cursor | None = None
         self._next_save = self._next_limit = 0.0
+        self._saving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._saving.set_result(None)
         self._refused = False
         self._reason = "not connected yet"
         self._away_since: float | None = time.monotonic()
@@ -78,8 +80,7 @@ class Feeder:
                 pause_s = FIRST_PAUSE_S if self._progress else min(2.0 * pause_s, MAX_PAUSE_S)
                 await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
         finally:
-            with suppress(GnomonError):
-                await asyncio.shield(self._in_thread(self._save))
+            await asyncio.shield(self._save_last())
             await asyncio.shield(self._in_thread(self._close))
             self._thread.shutdown(wait=False)
 
@@ -118,8 +119,7 @@ class Feeder:
                 self._sparing.warning("%s: %s", self.downstream.name, reason)
             self._reason = reason
             self._away_since = self._away_since or time.monotonic()
-        with suppress(GnomonError):  # told by the next try
-            await self._in_thread(self._save)
+        await self._save_last()
 
     async def _deliver_all(self, session: Session, prefix: str) -> None:
         lost = asyncio.ensure_future(session.lost())
@@ -139,14 +139,23 @@ class Feeder:
                         news.cancel()
                 if lost.done():
                     lost.result()
-                if time.monotonic() >= self._next_save:
-                    await self._in_thread(self._save)
+                if time.monotonic() >= self._next_save and self._saving.done():
+                    self._saving.result()
+                    # Beside the delivery: a busy disk may take a second for it.
+                    self._next_save = time.monotonic() + SAVE_S
+                    self._saving = asyncio.ensure_future(asyncio.to_thread(self._save))
                     if await self._in_thread(self._newest_prefix) != prefix:
                         return  # the server was started with another one: topics change
         finally:
             lost.cancel()
             with suppress(asyncio.CancelledError, GnomonError):
                 await lost
+
+    async def _save_last(self) -> None:
+        """Write the cursor as it is now; why that fails is told by the next try."""
+        await asyncio.gather(self._saving, return_exceptions=True)
+        with suppress(GnomonError):
+            await self._in_thread(self._save)
 
     def _is_well(self) -> None:
         if self._away_since is not None:
@@ -251,7 +260,6 @@ class Feeder:
         return self._cursor
 
     def _save(self) -> None:
-        self._next_save = time.monotonic() + SAVE_S
         if self._cursor is not None and self._cursor != self._saved:
             cursor = self._cursor
             write_cursor(self._path, cursor)
