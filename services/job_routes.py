@@ -1,6 +1,7 @@
 """Routes of procedures and of their jobs: list, start, state, events, cancel, result."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Response
@@ -123,11 +124,7 @@ def job_router(
 
 def _add_start(router: APIRouter, settings: ServiceSettings, runner: JobRunner, each: Runnable) -> None:
     """Add the route that starts a procedure, with a body of its own."""
-    needed = any(field.is_required() for field in each.options.model_fields.values())
-    title = "".join(part.title() for part in each.name.split("-"))
-    options: Any = (each.options, ...) if needed else (each.options, each.options())
-    body: Any = create_model(f"{title}Request", __base__=JobRequest, options=options)
-    body.__doc__ = f"Start: {each.title}."
+    body = _body(each)
     router.add_api_route(
         f"/procedures/{each.name}",
         _start(runner, each, body),
@@ -140,6 +137,17 @@ def _add_start(router: APIRouter, settings: ServiceSettings, runner: JobRunner, 
         dependencies=[Depends(needs(settings.tokens, "full"))],
         responses={200: {"model": Job, "description": AGAIN}, **problems(403, 409)},
     )
+
+
+@cache
+def _body(each: Runnable) -> Any:
+    """Make the model of a request that starts a procedure."""
+    needed = any(field.is_required() for field in each.options.model_fields.values())
+    title = "".join(part.title() for part in each.name.split("-"))
+    options: Any = (each.options, ...) if needed else (each.options, each.options())
+    body: Any = create_model(f"{title}Request", __base__=JobRequest, options=options)
+    body.__doc__ = f"Start: {each.title}."
+    return body
 
 
 def _start(runner: JobRunner, each: Runnable, body: Any) -> Callable[..., Any]:

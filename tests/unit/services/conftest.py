@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from gnomon.ioc.base.config import Config
+from gnomon.services import dashboard
 from gnomon.services.access_tokens import Tokens
 from gnomon.services.service_settings import ServiceLimits, ServiceSettings
 from gnomon.services.web_app import make_app
@@ -41,6 +42,13 @@ async def mls(client: httpx.AsyncClient) -> str:
     made = await client.post("/v1/lattices", json={"machine": "mls"})
     assert made.status_code == 201
     return str(made.json()["id"])
+
+
+@pytest.fixture(autouse=True)
+def without_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the pages out of each application, of which hundreds are made, but in tests of them."""
+    if "dashboard" not in request.path.parts:
+        monkeypatch.setattr(dashboard, "is_installed", lambda: False)
 
 
 @pytest.fixture(autouse=True)
