@@ -8,23 +8,12 @@ import pytest
 import typer
 
 from gnomon.cli import recording_review
-from gnomon.lattice import Lattice, Ring
 from gnomon.recorder import RecordingError
 from gnomon.recorder.recordings import RecordingFile, RecordingFolder, review_pages, trouble_of, verify
 from unit.cli.commands import gnomon
 from unit.recorder.conftest import bessy2
-from unit.recorder.recordings.fake_optics import FakeOptics, fake_optics
+from unit.recorder.recordings.fake_optics import FakePropagator
 from unit.recorder.recordings.samples import make_recording
-
-
-class FakePropagator:
-    """Stands in for the propagator, whose kernels take a second to load."""
-
-    def __init__(self, ring: Ring, momentum: str, *, chromatic: bool) -> None:
-        self.made_for = ring
-
-    def __call__(self, lattice: Lattice) -> FakeOptics:
-        return fake_optics(lattice)
 
 
 @pytest.fixture

@@ -8,25 +8,14 @@ import httpx
 import pytest
 
 from gnomon.ioc.base.config import Config
-from gnomon.lattice import Lattice, Ring
 from gnomon.recorder.recordings import RecordingFile, RecordingFolder, own_key, review_pages
 from gnomon.services import reviewed_recordings
 from gnomon.services.reviewed_recordings import recording_lines, review_of
 from unit.recorder.conftest import bessy2
-from unit.recorder.recordings.fake_optics import FakeOptics, fake_optics
+from unit.recorder.recordings.fake_optics import FakePropagator
 from unit.recorder.recordings.samples import make_recording
 from unit.recorder.records import MORNING
 from unit.services.conftest import READ, client_of
-
-
-class FakePropagator:
-    """Stands in for the propagator, whose kernels take a second to load."""
-
-    def __init__(self, ring: Ring, momentum: str, *, chromatic: bool) -> None:
-        self.made_for = ring
-
-    def __call__(self, lattice: Lattice) -> FakeOptics:
-        return fake_optics(lattice)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
@@ -103,17 +104,18 @@ async def test_a_client_that_takes_no_answer_is_not_waited_for() -> None:
     async def send(message: Message) -> None:
         await asyncio.Event().wait()
 
-    await AnswerGuard(app, 0.01)({"type": "http", "method": "GET", "path": "/"}, receive, send)
+    async with asyncio.timeout(PATIENCE_S):
+        await AnswerGuard(app, 0.01)({"type": "http", "method": "GET", "path": "/"}, receive, send)
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [("{", 422), ('{"machine": 1}', 422), ('{"machine": "mls", "x": 1}', 422), ("[" * 9999, 400)]
+    ("body", "status"), [("{", 400), ('{"machine": 1}', 422), ('{"machine": "mls", "x": 1}', 422), ("[" * 9999, 400)]
 )
 async def test_a_request_that_cannot_be_read_is_answered_with_the_reason(
     client: httpx.AsyncClient, body: str, status: int
 ) -> None:
     answer = await client.post("/v1/lattices", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (status, 400)
+    assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.lattice import Lattice
+from gnomon.lattice import Lattice, Ring
 from unit.recorder.test_replay_steps import FakeBeam, fake_beam
 
 
@@ -22,3 +22,13 @@ def fake_optics(lattice: Lattice) -> FakeOptics:
     orbit = beam.orbit if beam.found else np.full_like(beam.orbit, np.nan)
     tune = np.array([17.80 + 0.01 * more, 6.72]) if beam.found else np.full(2, np.nan)
     return FakeOptics(orbit, tune, beam.found, beam.reason, beta if beam.found else np.full_like(beta, np.nan))
+
+
+class FakePropagator:
+    """Stands in for the propagator, whose kernels take a second to load."""
+
+    def __init__(self, ring: Ring, momentum: str, *, chromatic: bool) -> None:
+        self.made_for = ring
+
+    def __call__(self, lattice: Lattice) -> FakeOptics:
+        return fake_optics(lattice)
