@@ -162,6 +162,7 @@ async def test_a_cancelled_job_puts_back_and_keeps_its_run_also_for_a_client_tha
         assert (await client.post(f"/v1/jobs/{job}/cancel")).json()["state"] == "stopped"
 
 
+@pytest.mark.slow(1)
 async def test_one_job_at_a_time_for_each_prefix_and_a_number_for_all(services: Open) -> None:
     async with services(jobs=2) as (client, _):
         first = (await start(client, "wait")).json()["id"]
@@ -174,6 +175,7 @@ async def test_one_job_at_a_time_for_each_prefix_and_a_number_for_all(services: 
         assert (await start(client, "", "B:")).status_code == 503
 
 
+@pytest.mark.slow(1)
 async def test_of_two_starts_at_the_same_moment_one_is_refused(services: Open) -> None:
     async with services() as (client, runner):
         answers = await asyncio.gather(start(client, "wait"), start(client, "wait"))
@@ -194,6 +196,7 @@ async def test_a_prefix_that_no_server_has_is_refused_and_names_those_that_there
         assert "several servers run" in several.json()["detail"]
 
 
+@pytest.mark.slow(1)
 async def test_the_same_key_starts_nothing_again(services: Open) -> None:
     async with services() as (client, _):
         first = await start(client, "wait", **{"Idempotency-Key": "k"})
@@ -238,6 +241,7 @@ async def test_a_job_that_hangs_is_killed_after_the_bound_and_says_so(services: 
         assert "may not be put back" in ended.message
 
 
+@pytest.mark.slow(1)
 async def test_a_job_that_takes_too_long_is_stopped(services: Open) -> None:
     async with services(job_s=0.5) as (client, runner):
         job = (await start(client, "wait")).json()["id"]
@@ -245,6 +249,7 @@ async def test_a_job_that_takes_too_long_is_stopped(services: Open) -> None:
         assert (runner.get(job).state, runner.get(job).message[:13]) == ("stopped", "stopped after")
 
 
+@pytest.mark.slow(1)
 async def test_the_end_of_the_services_ends_jobs_and_they_put_back(services: Open) -> None:
     async with services() as (client, runner):
         job = (await start(client, "wait")).json()["id"]
@@ -317,6 +322,7 @@ async def test_a_user_script_is_an_endpoint_with_a_schema_of_its_own_and_a_broke
         assert "line 1: it is not Python" in missing.json()["detail"]
 
 
+@pytest.mark.slow(1)
 async def test_only_some_jobs_are_remembered(services: Open, tmp_path: Path) -> None:
     async with services(jobs_kept=2) as (client, _):
         jobs = []
@@ -363,6 +369,7 @@ async def test_a_device_that_the_machine_does_not_have_is_refused_before_anythin
         assert runner.jobs() == []
 
 
+@pytest.mark.slow(1)
 async def test_a_procedure_that_was_started_elsewhere_keeps_the_prefix(services: Open) -> None:
     async with services() as (client, _):
         with only_one(choose_server(prefix="A:"), "bba"):

@@ -16,7 +16,7 @@ from gnomon.lattice.exchange.momentum_compaction import momentum_compaction
 from gnomon.propagator import Propagator
 from unit.lattice.exchange.rings import imported, saved, small_cell, small_ring, turn_of
 
-FORMATS = ("at-json", "madx", "elegant")
+FORMATS = ("at-json", *(pytest.param(format, marks=pytest.mark.slow(1)) for format in ("madx", "elegant")))
 READ = {"elegant": {"energy_ev": 1.7e9}}
 FINE = {"convergence": 1e-15, "max_iterations": 30, "XYStep": 1e-7, "DPStep": 1e-6}
 
@@ -83,6 +83,7 @@ def delta_of(ring: Ring) -> float:
     return float(beam.delta)
 
 
+@pytest.mark.slow(1)
 def test_madx_finds_the_same_tunes_and_its_emit_is_stable(tmp_path: Path) -> None:
     pytest.importorskip("cpymad")
     from cpymad.madx import Madx

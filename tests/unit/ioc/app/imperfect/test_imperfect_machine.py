@@ -64,7 +64,7 @@ def check_boot(one: ImperfectMachine) -> InitialState:
 
 
 @pytest.mark.parametrize("ring", ["bessy2", "mls"])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow(1)) for seed in (2, 3))])
 def test_it_boots_with_a_corrected_orbit_and_nominal_tunes(ring: str, seed: int) -> None:
     start = check_boot(machine(ring, seed))
     steerers = [m.supply for m in RINGS[ring].magnets if m.main == "kick"]
