@@ -22,7 +22,7 @@ WITHOUT = {
     "snapshot export", "snapshot import", "fault run", "fault check", "results export", "export happi", "export ophyd",
     "results publish", "results serve", "export queueserver", "gate arm", "gate limits",
     "data annotate", "data export", "data scicat", "export alarm", "export archiver", "export channelfinder",
-    "export save-restore", "snapshot from-archiver", "snapshot history",
+    "export save-restore", "snapshot from-archiver", "snapshot history", "forward move", "forward run",
     "review edit", "record start", "record stop", "record excerpt", "record export", "record import",
 }  # fmt: skip
 #: Commands that ask, and show before what they ask about; `gnomon review show --json` has it as data.
