@@ -132,7 +132,12 @@ COMMANDS = (
         "Export, check, annotate and prune data; `gnomon results find` finds them.",
         "data:app",
     ),
-    Entry("machine", MACHINES, "List, show, check, import and export machines, and list their PVs.", "machine:app"),
+    Entry(
+        "machine",
+        MACHINES,
+        "List, show, check, import, export and reload machines, and list their PVs.",
+        "machine:app",
+    ),
     Entry(
         "store",
         MACHINES,

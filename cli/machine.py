@@ -14,6 +14,7 @@ from gnomon.cli.lattice_options import LatticeChoice, find_lattice
 from gnomon.cli.option_group import with_options
 from gnomon.cli.options import ConfigFile, Prefix, Pvs, configure
 from gnomon.cli.output import Json, print_json, print_table, say
+from gnomon.cli.served_document import diff, reload
 from gnomon.cli.truth import truth
 from gnomon.lattice.text import printable
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from gnomon.db.pvs import PvSpec
     from gnomon.lattice import SupplyFacts
 
-app = typer.Typer(no_args_is_help=True, help="List, show, check, import and export machines, and list their PVs.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, check, import, export and reload machines, and list their PVs."
+)
 
 Name = Annotated[str, typer.Argument(help="Name of a shipped machine, or file of a machine document.")]
 
@@ -321,3 +324,5 @@ def export(
 
 
 app.command()(truth)
+app.command()(diff)
+app.command()(reload)

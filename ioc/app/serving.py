@@ -1,31 +1,43 @@
 """A server from configuration to twins that clients can connect to, started and stopped together."""
 
 import asyncio
+import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from gnomon.db.pvs import PvSpec
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.announcer import Announcer
+from gnomon.ioc.app.document_watch import DocumentWatch
 from gnomon.ioc.app.forks import ForkRequest, Forks
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine, as_operators_left_it
 from gnomon.ioc.app.initial_state import InitialState
+from gnomon.ioc.app.machine_reload import ReloadError, candidate, carried, check_beam, check_idle
 from gnomon.ioc.app.rpc.dt_fork import procedures
+from gnomon.ioc.app.rpc.dt_machine import machine_procedures
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
+from gnomon.ioc.base.background_tasks import background_task, cancelled
 from gnomon.ioc.base.config import OF_THE_SERVER, Config
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, keep_document, pvs_of
+from gnomon.ioc.base.protocols import RpcHandler
 from gnomon.ioc.base.user import user_name
 from gnomon.ioc.servers.duplicate_pvs import refuse_duplicate_pvs
 from gnomon.lattice import Client, GnomonError, Ring
 from gnomon.propagator import Compute, Propagator
 
 __all__ = ["RenewalError", "Serving", "start"]
+
+#: Time in which a client gets the answer before its channel ends [s].
+ANSWER_S = 0.3
+
+_log = logging.getLogger("gnomon.machine")
 
 
 class RenewalError(GnomonError):
@@ -41,9 +53,20 @@ class _Origin:
     imperfect: ImperfectMachine | None
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A machine document that is about to be taken over: everything that takes long is made."""
+
+    revision: int
+    recipe: TwinRecipe
+    origin: _Origin
+    start: InitialState
+    same_pvs: bool
+
+
 @dataclass
 class Serving:
-    """Servers that clients can connect to. `renew` replaces the twin that they show."""
+    """Servers that clients can connect to. `renew` and `reload` replace the twin that they show."""
 
     twin: Twin
     servers: Servers
@@ -53,6 +76,29 @@ class Serving:
     _announce: Callable[[Twin], AbstractContextManager[None]] | None
     _made: AsyncExitStack = field(default_factory=AsyncExitStack)  # the twin
     _alive: AsyncExitStack = field(default_factory=AsyncExitStack)  # what changes with time, and the announcement
+    _watch: DocumentWatch | None = None
+    _shown: bool = True  # the servers show the twin
+    _taking: "asyncio.Task[None] | None" = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one twin takes the place of another at a time
+
+    @property
+    def watch(self) -> DocumentWatch:
+        """The watch over the machine document in the store."""
+        if self._watch is None:
+            config = self.recipe.config
+            self._watch = DocumentWatch(
+                self.twin.parts.store_of(config), self.recipe.machine.document, config.store.look_s
+            )
+        return self._watch
+
+    @property
+    def document_facts(self) -> Mapping[str, Any]:
+        """Name and origin of the served machine document, and the digest of its ring."""
+        return _facts(self.recipe.machine)
+
+    def procedures(self, twin: Twin) -> Mapping[str, RpcHandler]:
+        """Remote procedures of the server's own twin."""
+        return {**procedures(twin, self.forks), **machine_procedures(twin.prefix, self)}
 
     async def renew(self, config: Config) -> None:
         """Let a new twin take the place of the present one, whose forks end too; clients stay connected.
@@ -61,33 +107,127 @@ class Serving:
         nothing of settings, faults, journal, reference orbit and beam is left. Raises RenewalError where PVs or ports
         would be others.
         """
-        before = self.recipe
-        if others := [key for key in OF_THE_SERVER if getattr(config, key) != getattr(before.config, key)]:
-            raise RenewalError(f"another {others[0]} needs another server")
-        if (config.shadow.calibration is None) != (before.config.shadow.calibration is None):
-            raise RenewalError("shadow.calibration adds PVs, or takes them away: it needs another server")
-        same = all(getattr(config, key) == getattr(before.config, key) for key in ("role", "imperfections", "model"))
-        origin = self._origin if same else _origin(config, before.machine.ring)
-        propagator = await asyncio.to_thread(_propagator, origin, before.machine.ring)
-        await keep_document(before.machine, config)
-        recipe = _recipe(config, before.machine, before.specs, propagator, origin)
-        us = _us()
-        for fork in self.forks.all():
-            await self.forks.drop(fork.name, us)
+        async with self._lock:
+            before = self.recipe
+            if others := [key for key in OF_THE_SERVER if getattr(config, key) != getattr(before.config, key)]:
+                raise RenewalError(f"another {others[0]} needs another server")
+            if (config.shadow.calibration is None) != (before.config.shadow.calibration is None):
+                raise RenewalError("shadow.calibration adds PVs, or takes them away: it needs another server")
+            same = all(
+                getattr(config, key) == getattr(before.config, key) for key in ("role", "imperfections", "model")
+            )
+            origin = self._origin if same else _origin(config, before.machine.ring)
+            propagator = await asyncio.to_thread(_propagator, origin, before.machine.ring)
+            await keep_document(before.machine, config)
+            recipe = _recipe(config, before.machine, before.specs, propagator, origin)
+            us = _us()
+            for fork in self.forks.all():
+                await self.forks.drop(fork.name, us)
+            await self._replace(recipe, origin)
+
+    async def reload(self, client: Client, *, reconnect: bool = False) -> Mapping[str, Any]:
+        """Take over the machine document that waits in the store.
+
+        Settings that were changed stay, the others get the new document's nominal values, as after a restart with
+        --restore. Behind the same PVs clients stay connected. Where PVs, units or limits are others, they have to
+        connect again, which only `reconnect` allows; then the answer comes before. Raises ReloadError with the
+        reason when it cannot be, and what reading and building a document raise; then nothing has changed.
+        """
+        async with self._lock:
+            change = await self._prepare(client, reconnect=reconnect)
+            if change.same_pvs:
+                await self._take_over(change)
+        if not change.same_pvs:
+            self._taking = background_task(self._take_over_later(change), "reload")
+        machine = change.recipe.machine
+        return {
+            **_facts(machine),
+            "revision": change.revision,
+            "reconnect": not change.same_pvs,
+            "left_out": list(change.start.left_out),
+        }
+
+    async def _prepare(self, client: Client, *, reconnect: bool) -> "_Change":
+        """Do everything that can fail before the present twin ends."""
+        found, watch = await self.watch.look(), self.watch
+        if found is None:
+            raise ReloadError("the store has no other document of this machine: there is nothing to take over")
+        if watch.document is None:
+            raise ReloadError(f"revision {found.revision} cannot be used: {watch.problem}")
+        check_idle(self.twin, [fork.name for fork in self.forks.all()])
+        before, config = self.recipe, self.recipe.config
+        new = await asyncio.to_thread(candidate, before.machine, found, watch.document, config.prefix)
+        if new.other_pv and not reconnect:
+            raise ReloadError(
+                f"revision {found.revision} changes what clients were told of their PVs ({new.other_pv}), so that they "
+                "must connect again: --reconnect allows that"
+            )
+        ring = new.machine.ring
+        if new.new_names:
+            await refuse_duplicate_pvs(list(new.new_names), config.network)
+        origin = _origin(config, ring)
+        propagator = await asyncio.to_thread(_propagator, origin, ring)
+        lattice = self.twin.dispatcher.lattice
+        note = f"machine document of revision {found.revision}, taken over by {client.user}@{client.host}"
+        start = await asyncio.to_thread(carried, new.machine, lattice, note)
+        await asyncio.to_thread(check_beam, propagator, before.make(), start, lattice)
+        await keep_document(new.machine, config)
+        recipe = _recipe(config, new.machine, new.specs, propagator, origin)
+        return _Change(found.revision, recipe, origin, start, same_pvs=not new.other_pv)
+
+    async def _take_over(self, change: "_Change") -> None:
+        before, twin, note = self.recipe, self.twin, change.start.note
+        check_idle(twin, [fork.name for fork in self.forks.all()])
+        # Commands may come until the twin ends: its last lattice is carried over, not the one that was checked.
+        recipe = replace(
+            change.recipe, initial_state=lambda _: carried(change.recipe.machine, twin.dispatcher.lattice, note)
+        )
+        try:
+            await self._replace(recipe, change.origin, same_pvs=change.same_pvs)
+        except GnomonError as error:
+            again = replace(
+                before, initial_state=lambda _: initial_state.from_lattice(twin.dispatcher.lattice, "as before")
+            )
+            await self._replace(again, self._origin, same_pvs=change.same_pvs)
+            raise ReloadError(f"the document before is served again: {error}") from error
+        finally:
+            self.recipe = replace(self.recipe, initial_state=before.initial_state)  # lets go of the twin that ended
+        _log.info("machine %s: %s", recipe.machine.document.name, note)
+
+    async def _take_over_later(self, change: "_Change") -> None:
+        """Take over when the client has its answer, whose channel ends, too."""
+        await asyncio.sleep(ANSWER_S)
+        try:
+            async with self._lock:
+                await self._take_over(change)
+        except GnomonError as error:
+            _log.error("machine %s: %s", change.recipe.machine.document.name, error)
+
+    async def _replace(self, recipe: TwinRecipe, origin: _Origin, *, same_pvs: bool = True) -> None:
+        """End the present twin, and show another one: through the same bank, or clients have to connect again."""
         await self._alive.aclose()
+        if not same_pvs and self._shown:
+            self.servers.remove(self.twin)
+            self._shown = False
         await self._made.aclose()
-        bank = self.twin.bank
-        bank.forget(time.time_ns())
+        bank = self.twin.bank if same_pvs else None
+        if bank is not None:
+            bank.forget(time.time_ns())
         twin = await make_twin(recipe, self._made, bank)
-        self.servers.replace(self.twin, twin, procedures(twin, self.forks))
-        self.twin, self.recipe, self._origin = twin, recipe, origin
+        if same_pvs:
+            self.servers.replace(self.twin, twin, self.procedures(twin))
+        else:
+            self.servers.add(twin, self.procedures(twin))
+        self.twin, self.recipe, self._origin, self._watch, self._shown = twin, recipe, origin, None, True
         await self.begin()
-        bank.tell_what_is_empty()
+        if bank is not None:
+            bank.tell_what_is_empty()
 
     async def begin(self) -> None:
         """Begin what changes with time, add the forks of the configuration, and make the twin known."""
         config = self.recipe.config
         keep_alive(self.twin, self.servers.clients, self._alive)
+        self._alive.push_async_callback(cancelled, background_task(self.watch.run(), "document watch"))
         for name, prefix in config.forks.start.items():
             await self.forks.add(self.twin, ForkRequest(name, prefix), _us(), restore=config.recorder.restore)
         if self._announce is not None:
@@ -118,10 +258,11 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     announce = None if announcer is None else partial(announcer.announced, servers)
     forks = Forks(config, servers, lambda each: procedures(each, forks), announce)
     stack.push_async_callback(forks.stop)
-    servers.add(twin, procedures(twin, forks))
-    await servers.start(stack)
-    alive = await stack.enter_async_context(AsyncExitStack())
+    alive = AsyncExitStack()
     serving = Serving(twin, servers, forks, recipe, origin, announce, made, alive)
+    servers.add(twin, serving.procedures(twin))
+    await servers.start(stack)
+    await stack.enter_async_context(alive)
     await serving.begin()
     return serving
 
@@ -153,6 +294,10 @@ def _choose_initial_state(
     if not config.recorder.restore:
         return without_journal()
     return initial_state.last_state_or_nominal(ring, journal, config.prefix, without_journal)
+
+
+def _facts(machine: LoadedMachine) -> Mapping[str, Any]:
+    return {"machine": machine.document.name, "origin": machine.origin, "digest": machine.ring.digest}
 
 
 def _us() -> Client:

@@ -1,0 +1,101 @@
+"""The watch over the machine document in the store: a revision that somebody else has put is announced, not taken."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from gnomon.db import StorePlace
+from gnomon.db.document_difference import Difference, differences
+from gnomon.db.store import MachineStore, NotFoundError, StoredDocument, StoreError
+from gnomon.ioc.base.log_limits import SparingLog
+from gnomon.lattice import DocumentError, MachineDocument, parse_machine
+from gnomon.recorder.rendering import local_time
+
+KIND = "machine"
+
+_log = logging.getLogger("gnomon.machine")
+_trouble = SparingLog(_log)
+
+
+class DocumentWatch:
+    """Looks every `look_s` whether the newest revision in the store is another document than the served one.
+
+    The first look comes after that time: at the start, the store has what is served. A store that fails is tried
+    again, and told in the log.
+    """
+
+    def __init__(self, place: StorePlace, served: MachineDocument, look_s: float) -> None:
+        self._place = place
+        self._served = served
+        self._look_s = look_s
+        self._seen = 0
+        self.waiting: StoredDocument | None = None
+        self.document: MachineDocument | None = None  # the one that waits, if it can be used
+        self.problem = ""  # why it cannot
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                async with self._place.open() as store:
+                    while True:
+                        await store.wait_for_change(KIND, self._served.name, self._look_s)
+                        await self._look_into(store)
+            except StoreError as error:
+                _trouble.warning("the machine document in the store cannot be watched: %s", error)
+            await asyncio.sleep(self._look_s)
+
+    async def look(self) -> StoredDocument | None:
+        """Look now; return the revision that waits. Raises StoreError."""
+        async with self._place.open() as store:
+            await self._look_into(store)
+        return self.waiting
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Differences of the document that waits from the served one; none if nothing waits."""
+        if self.waiting is None:
+            return ()
+        after = self.waiting.document if self.document is None else _plain(self.document)
+        return differences(_plain(self._served), after)
+
+    async def _look_into(self, store: MachineStore) -> None:
+        name = self._served.name
+        try:
+            newest = (await store.history(KIND, name))[-1].revision
+            if newest == self._seen:
+                return
+            found = await store.get(KIND, name)
+        except NotFoundError:
+            return
+        document, problem = await asyncio.to_thread(_read, found, str(self._place))
+        self._seen = found.revision
+        if document is not None and json.dumps(_plain(document)) == json.dumps(_plain(self._served)):
+            self.waiting, self.document, self.problem = None, None, ""
+            return
+        self.waiting, self.document, self.problem = found, document, problem
+        put = local_time(found.time_ns)[:19]
+        if problem:
+            _log.warning("machine %s: revision %d in the store, of %s, cannot be used: %s", name, newest, put, problem)
+            return
+        _log.warning(
+            "machine %s: revision %d in the store, of %s, differs from what is served: `gnomon machine diff` shows it, "
+            "`gnomon machine reload` takes it over",
+            name,
+            found.revision,
+            put,
+        )
+
+
+def _read(found: StoredDocument, place: str) -> tuple[MachineDocument | None, str]:
+    try:
+        return parse_machine(
+            json.dumps(found.document), f"{place}: {KIND} {found.name!r}, revision {found.revision}"
+        ), ""
+    except DocumentError as error:
+        return None, str(error)
+
+
+def _plain(document: MachineDocument) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(document.model_dump_json(by_alias=True))
+    return made
