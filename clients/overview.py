@@ -59,6 +59,7 @@ class Overview:
     forks: tuple[Mapping[str, Any], ...] = ()
     commands: tuple[Entry, ...] | None = None
     trouble: str = ""  # why nothing could be read
+    waiting: int = 0  # revision of the machine document in the store that differs from the served one; 0: none
     time_ns: int = 0
 
     def reading(self, source: Source) -> Reading | None:
@@ -107,6 +108,9 @@ class Overview:
         if faults := self.value(sources.FAULTS_COUNT):
             which = self.value(sources.FAULTS_ACTIVE) or []
             found.append(Notice(f"{faults} injected fault{'s' if faults > 1 else ''}", "; ".join(map(str, which))))
+        if self.waiting:
+            advice = "gnomon machine diff shows it, gnomon machine reload takes it over"
+            found.append(Notice(f"revision {self.waiting} of the machine document waits", advice))
         return found + self._machine() + self._age()
 
     def _machine(self) -> list["Notice"]:
@@ -157,11 +161,15 @@ def read_overview(client: EpicsClient, commands: int = 5) -> Overview:
         forks = client.call("dt:fork", {"do": "list"})
     except ClientError:  # access rules may keep procedures from us
         forks = []
+    try:
+        waiting = int(client.call("dt:machine")["waiting"])
+    except (ClientError, KeyError, TypeError):  # an earlier gnomon, or a fork: only the server's own twin has it
+        waiting = 0
     journal = readings.get(sources.JOURNAL_PATH.name)
     host = readings.get(sources.HOST.name)
     here = journal is not None and host is not None and host.value == socket.gethostname()
     newest = last_commands(Path(journal.value), commands) if journal is not None and here else None
-    return Overview(client.target, readings, tuple(forks), newest, time_ns=time.time_ns())
+    return Overview(client.target, readings, tuple(forks), newest, time_ns=time.time_ns(), waiting=waiting)
 
 
 def read_sources(client: EpicsClient, wanted: Sequence[Source]) -> dict[str, Reading]:

@@ -13,6 +13,9 @@ from gnomon.ioc.base.machines import LoadedMachine, pvs_of
 from gnomon.lattice import GnomonError, Lattice, MachineDocument
 from gnomon.propagator import Compute
 
+#: Longest text about a PV that differs [characters].
+MAX_SHOWN = 200
+
 
 class ReloadError(GnomonError):
     """A machine document that cannot be taken over by a running server: why, and what to do."""
@@ -48,7 +51,8 @@ def _other_pv(before: Sequence[PvSpec], after: Sequence[PvSpec]) -> str:
         for field in fields(PvSpec):
             was, becomes = getattr(spec, field.name), getattr(new[name], field.name)
             if not _alike(was, becomes):
-                return f"{name}: {field.name} {was!r} would be {becomes!r}"
+                values = f"{name}: {field.name} {was!r} would be {becomes!r}"
+                return values if len(values) <= MAX_SHOWN else f"{name}: other {field.name}"
     return "" if [*old] == [*new] else "they stand in another order"
 
 

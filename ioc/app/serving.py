@@ -62,6 +62,7 @@ class _Change:
     origin: _Origin
     start: InitialState
     same_pvs: bool
+    at_start: str  # where the configuration takes the document from, if that is not the store
 
 
 @dataclass
@@ -145,6 +146,7 @@ class Serving:
             "revision": change.revision,
             "reconnect": not change.same_pvs,
             "left_out": list(change.start.left_out),
+            "at_start": change.at_start,
         }
 
     async def _prepare(self, client: Client, *, reconnect: bool) -> "_Change":
@@ -173,7 +175,8 @@ class Serving:
         await asyncio.to_thread(check_beam, propagator, before.make(), start, lattice)
         await keep_document(new.machine, config)
         recipe = _recipe(config, new.machine, new.specs, propagator, origin)
-        return _Change(found.revision, recipe, origin, start, same_pvs=not new.other_pv)
+        named = await asyncio.to_thread(_named_source, config)
+        return _Change(found.revision, recipe, origin, start, same_pvs=not new.other_pv, at_start=named)
 
     async def _take_over(self, change: "_Change") -> None:
         before, twin, note = self.recipe, self.twin, change.start.note
@@ -298,6 +301,12 @@ def _choose_initial_state(
 
 def _facts(machine: LoadedMachine) -> Mapping[str, Any]:
     return {"machine": machine.document.name, "origin": machine.origin, "digest": machine.ring.digest}
+
+
+def _named_source(config: Config) -> str:
+    """The file or shipped machine that the next start serves again; empty: the newest document of the store."""
+    origin = find_machine(config).origin
+    return "" if origin.startswith("store") else f"{config.machine} ({origin})" if origin == "shipped" else origin
 
 
 def _us() -> Client:
