@@ -1,6 +1,9 @@
 """`gnomon machine`: the known machines, the contents and checks of machine documents, exchange of lattices."""
 
+import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -247,7 +250,10 @@ def check(
 @app.command("import")
 @with_options("choice", ImportChoice)
 def import_(
-    file: Annotated[Path, typer.Argument(help="Lattice file of another program.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="Lattice file of another program, or mongodb://HOST/DATABASE with machines of lat2db."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Write the machine document to this file (.json).")],
     choice: ImportChoice,
     *,
@@ -271,13 +277,15 @@ def import_(
 
     For example `gnomon machine import ring.mat -o ring.json`. Each quadrupole, sextupole, octupole and
     steerer gets its own power supply, with an assumed conversion. With `--pytac`, supplies, conversions, limits and PV
-    names come from pytac's tables, and a PV document is written beside the machine document.
+    names come from pytac's tables, and a PV document is written beside the machine document. From a database that
+    lat2db writes, `--use` chooses the machine by name or id.
     """
     from rich.console import Console
 
     from gnomon.lattice.exchange import add_pytac, render
 
-    imported = choice.read(file, name, bare=bare or pytac is not None, slices=slices)
+    with _lattice_file(file, choice) as (path, how):
+        imported = how.read(path, name, bare=bare or pytac is not None, slices=slices)
     if pytac is not None:
         document = add_pytac(imported, pytac)
         _write(out.with_name(f"{document['name']}.pvs.json"), render(document))
@@ -286,6 +294,26 @@ def import_(
     show_findings(console, imported)
     counts = {key: len(imported.document[key]) for key in ("elements", "supplies", "monitors")}
     say(f"{out}: " + ", ".join(f"{n} {key}" for key, n in counts.items()))
+
+
+@contextmanager
+def _lattice_file(place: str, choice: ImportChoice) -> Iterator[tuple[Path, ImportChoice]]:
+    """Give the file to import, and how; a machine of a database becomes one for as long as it is read."""
+    from gnomon.db.mongo_address import is_mongo_address, parse_mongo_address
+
+    if not is_mongo_address(place):
+        yield Path(place), choice
+        return
+    from tempfile import TemporaryDirectory
+
+    from gnomon.db.lat2db_collection import lat2db_machine
+
+    address = parse_mongo_address(place)
+    machine = lat2db_machine(address, choice.use)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{address.database}.json"
+        path.write_text(json.dumps(machine, default=str), encoding="utf-8")
+        yield path, replace(choice, format="lat2db", use=None)
 
 
 def _write(out: Path, text: str) -> None:

@@ -72,9 +72,7 @@ def reload(
         return
     say(f"machine {done['machine']}: {done['origin']} is served, ring {str(done['digest'])[:12]}")
     if done["at_start"]:
-        say(
-            f"the next start serves {done['at_start']} again: change that, too, or start with --machine {done['machine']}"
-        )
+        say(f"the next start serves {done['at_start']} again, unless the configuration names the new document")
     for line in done["left_out"]:
         say(f"left out: {line}", err=True)
 

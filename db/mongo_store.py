@@ -181,7 +181,9 @@ class MongoStore:
                 await documents.create_index([("kind", 1), ("name", 1), ("revision", 1)], unique=True)
                 self._indexed = True
             yield documents
+            _end_if_cancelled()
         except PyMongoError as error:
+            _end_if_cancelled()
             raise store_error(error, self._address) from error
 
 
@@ -192,16 +194,33 @@ def open_client(address: MongoAddress) -> "AsyncMongoClient[dict[str, Any]]":
         from pymongo.errors import PyMongoError
     except ImportError as error:
         raise StoreError(MISSING) from error
+    options = client_options(address)
+    try:
+        return AsyncMongoClient(address.uri(), **options)
+    except (PyMongoError, ValueError, OSError) as error:
+        raise store_error(error, address) from error
+
+
+def client_options(address: MongoAddress) -> dict[str, Any]:
+    """What a client is told besides the address: password, time-outs, acknowledgement. Raises StoreError."""
     given = {name.lower() for name, _ in address.options}
     options: dict[str, Any] = {key: int(1e3 * value) for key, value in TIMEOUTS.items() if key.lower() not in given}
+    options["appname"] = "gnomon"
     if "w" not in given:
         options["w"] = "majority"
     if address.user and (password := address.secret()):
         options["password"] = password
-    try:
-        return AsyncMongoClient(address.uri(), appname="gnomon", **options)
-    except (PyMongoError, ValueError, OSError) as error:
-        raise store_error(error, address) from error
+    return options
+
+
+def _end_if_cancelled() -> None:
+    """Raise CancelledError if the task was cancelled during an operation.
+
+    The library takes that for a lost connection, tries once more and goes on, as if nothing had been cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _key(revision: Revision) -> dict[str, Any]:
@@ -312,6 +331,8 @@ async def _wait_for_revision(
     wanted = {"$match": {"fullDocument.kind": kind, "fullDocument.name": name}}
     async with await documents.watch([wanted], max_await_time_ms=int(1e3 * min(timeout_s, 1.0))) as stream:
         for _ in iter(lambda: time.monotonic() < deadline, False):
-            if await stream.try_next() is not None:
+            found = await stream.try_next()
+            _end_if_cancelled()
+            if found is not None:
                 return
             await asyncio.sleep(0.1)  # some servers answer at once that there is nothing
