@@ -202,7 +202,7 @@ def open_client(address: MongoAddress) -> "AsyncMongoClient[dict[str, Any]]":
 
 
 def client_options(address: MongoAddress) -> dict[str, Any]:
-    """What a client is told besides the address: password, time-outs, acknowledgement. Raises StoreError."""
+    """Options of a client besides its address: password, time-outs, acknowledgement. Raises StoreError."""
     given = {name.lower() for name, _ in address.options}
     options: dict[str, Any] = {key: int(1e3 * value) for key, value in TIMEOUTS.items() if key.lower() not in given}
     options["appname"] = "gnomon"

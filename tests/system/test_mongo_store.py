@@ -142,9 +142,7 @@ async def test_a_machine_is_imported_from_the_collection_of_lat2db(substitute: M
             capture_output=True, text=True, timeout=PATIENCE_S,
         )  # fmt: skip
 
-    with pytest.raises(
-        NotFoundError, match=r"NAME or ID; there are SMALL \(id id-of-SMALL\); OTHER \(id id-of-OTHER\)"
-    ):
+    with pytest.raises(NotFoundError, match=r"there are SMALL \(id id-of-SMALL\); OTHER \(id id-of-OTHER\)"):
         await asyncio.to_thread(lat2db_machine, substitute)
     done = await asyncio.to_thread(imported, "--use", "id-of-SMALL", "--name", "small", "--approximate")
     assert done.returncode == 0, done.stderr
