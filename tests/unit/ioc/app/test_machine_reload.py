@@ -19,6 +19,7 @@ from gnomon.ioc.app.document_watch import DocumentWatch
 from gnomon.ioc.app.forks import ForkRequest
 from gnomon.ioc.app.machine_reload import ReloadError
 from gnomon.ioc.app.serving import Serving
+from gnomon.ioc.app.twin import make_twin
 from gnomon.recorder.reader import Reader
 from unit.ioc.app.serving_stage import served
 from unit.ioc.rig import CLIENT
@@ -179,13 +180,13 @@ async def test_a_reload_that_fails_at_the_end_leaves_the_document_before(
         await set_current(serving, 0.5)
         digest = serving.twin.machine.ring.digest
         put_document(tmp_path, **other_drift(tmp_path))
-        make, failed = module.make_twin, []
+        failed: list[int] = []
 
         async def fail_once(*arguments: Any) -> Any:
             if not failed:
                 failed.append(1)
                 raise JournalError("the disk is full")
-            return await make(*arguments)
+            return await make_twin(*arguments)
 
         monkeypatch.setattr(module, "make_twin", fail_once)
         with pytest.raises(ReloadError, match="the document before is served again: the disk is full"):
