@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gnomon.lattice import Key
 
 Floats = NDArray[np.float64]
+#: Settings of a machine in the units of its document: all, or those that a command changes.
+Settings = Mapping[Key, float]
 
 
 class Kind(StrEnum):
@@ -130,14 +132,7 @@ class Predicts(Protocol):
         ...
 
     def band(
-        self,
-        settings: Mapping[Key, float],
-        changes: Mapping[Key, float],
-        reading: Reading,
-        *,
-        coverage: float,
-        now_ns: int,
-        tier: int = 1,
+        self, settings: Settings, changes: Settings, reading: Reading, *, coverage: float, now_ns: int, tier: int = 1
     ) -> Band:
         """Predict the band after `changes`, key to new value, to a machine with `settings` that shows `reading`.
 
@@ -150,7 +145,7 @@ class Predicts(Protocol):
         """Find the largest deviation of a measured observable from the expected one, in units of its scale."""
         ...
 
-    def observe(self, settings: Mapping[Key, float], changes: Mapping[Key, float], band: Band, after: Reading) -> Self:
+    def observe(self, settings: Settings, changes: Settings, band: Band, after: Reading) -> Self:
         """Learn from an accepted and measured step: a predictor whose conformal shell has adapted to it."""
         ...
 

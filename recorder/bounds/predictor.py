@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import GnomonError, Key, Ring
 from gnomon.propagator import BeamState, Propagator
-from gnomon.recorder.bounds.band import Band, Reading, largest_error
+from gnomon.recorder.bounds.band import Band, Reading, Settings, largest_error
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.calibration_document import CalibrationDocument, lattice_of
 from gnomon.recorder.bounds.command_kinds import kind_of
@@ -133,7 +133,7 @@ class Predictor:
         if second_tier:
             self.ensemble.prepare()
 
-    def forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float], age_s: float = 0.0) -> Forecast:
+    def forecast(self, settings: Settings, changes: Settings, age_s: float = 0.0) -> Forecast:
         """Compute a command's expected effect and its variances; those of the last one are known.
 
         Raises GnomonError where the model cannot have it.
@@ -144,7 +144,7 @@ class Predictor:
         beyond = self.discrepancy.variances(found.kind, found.sizes, self.noise, self._monitors, age_s)
         return replace(found, beyond=beyond)
 
-    def _forecast(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> Forecast:
+    def _forecast(self, settings: Settings, changes: Settings) -> Forecast:
         """Compute a forecast without a discrepancy."""
         moved = {key: value for key, value in changes.items() if value != self.model.present(settings, key)}
         before, after = self.model.beams(settings, changes)
@@ -168,14 +168,7 @@ class Predictor:
         return self.noise.size // 2 - 1
 
     def band(
-        self,
-        settings: Mapping[Key, float],
-        changes: Mapping[Key, float],
-        reading: Reading,
-        *,
-        coverage: float,
-        now_ns: int,
-        tier: int = 1,
+        self, settings: Settings, changes: Settings, reading: Reading, *, coverage: float, now_ns: int, tier: int = 1
     ) -> Band:
         """See `Predicts`; near a resonance, and for a large step, the first tier leaves it to the second.
 
@@ -253,7 +246,7 @@ class Predictor:
         """See `Predicts`."""
         return largest_error(band, after)
 
-    def observe(self, settings: Mapping[Key, float], changes: Mapping[Key, float], band: Band, after: Reading) -> Self:
+    def observe(self, settings: Settings, changes: Settings, band: Band, after: Reading) -> Self:
         """See `Predicts`; a command outside the calibrated kinds and sizes teaches nothing."""
         try:
             forecast = self.forecast(settings, changes)

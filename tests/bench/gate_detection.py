@@ -52,9 +52,28 @@ def detect(scene: Scene, each: int, rng: np.random.Generator) -> DetectionCounts
     return counts
 
 
-#: The readings before and after a step with a fault, None if the fault would not show; from the machine, key and value,
-#: and a function from the reading before to the band.
-Make = Callable[[TrueMachine, Key, float, Callable[[Reading], Band], np.random.Generator], tuple[Band, Reading] | None]
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """A step that shall have a fault: `key` goes to `value`; `band` makes the band from the reading before."""
+
+    machine: TrueMachine
+    key: Key
+    value: float
+    band: Callable[[Reading], Band]
+    rng: np.random.Generator
+
+    def start(self) -> tuple[Reading, Band]:
+        """Read, and predict the step."""
+        before = self.machine.read()
+        return before, self.band(before)
+
+    def finish(self) -> Reading:
+        """Make the step as it is meant."""
+        return self.machine.apply({self.key: self.value})
+
+
+#: The band of a step with a fault, and the reading after it; None if the fault would not show.
+Make = Callable[[Attempt], tuple[Band, Reading] | None]
 
 
 def _one(scene: Scene, case: Case, make: Make, rng: np.random.Generator) -> bool | None:
@@ -66,7 +85,7 @@ def _one(scene: Scene, case: Case, make: Make, rng: np.random.Generator) -> bool
     try:
         machine.restore(case.prepare)
         settings = machine.settings
-        made = make(machine, case.key, case.value, band, rng)
+        made = make(Attempt(machine, case.key, case.value, band, rng))
     except LatticeError:
         return None
     finally:
@@ -82,61 +101,50 @@ def _effects(found: Band, before: Reading) -> Floats:
 
 
 def _magnet(factor: float) -> Make:
-    def make(
-        machine: TrueMachine, key: Key, value: float, band: Callable[[Reading], Band], rng: np.random.Generator
-    ) -> tuple[Band, Reading] | None:
-        before = machine.read()
-        found = band(before)
+    def make(at: Attempt) -> tuple[Band, Reading] | None:
+        before, found = at.start()
         if not _effects(found, before).max() >= EFFECT:
             return None
-        now = machine.setting(key)
-        return found, machine.apply({key: now + factor * (value - now)})
+        now = at.machine.setting(at.key)
+        return found, at.machine.apply({at.key: now + factor * (at.value - now)})
 
     return make
 
 
-def _swapped(
-    machine: TrueMachine, key: Key, value: float, band: Callable[[Reading], Band], rng: np.random.Generator
-) -> tuple[Band, Reading] | None:
+def _swapped(at: Attempt) -> tuple[Band, Reading] | None:
     """Two monitors are swapped whose predicted effects differ by the stated size."""
-    before = machine.read()
-    honest = band(before)
+    before, honest = at.start()
     count = len(before.orbit)
     change = (honest.expected[: 2 * count] - flat(before)[: 2 * count]).reshape(2, count)
     width = (honest.upper - honest.lower)[: 2 * count].reshape(2, count)
-    for one, other in _pairs(count, rng):
+    for one, other in _pairs(count, at.rng):
         if (np.abs(change[:, one] - change[:, other]) >= EFFECT * width[:, [one, other]].max(axis=1)).any():
             order = np.arange(count)
             order[[one, other]] = other, one
-            found = band(replace(before, orbit=before.orbit[order]))
-            after = machine.apply({key: value})
+            found = at.band(replace(before, orbit=before.orbit[order]))
+            after = at.finish()
             return found, replace(after, orbit=after.orbit[order])
     return None
 
 
-def _frozen(
-    machine: TrueMachine, key: Key, value: float, band: Callable[[Reading], Band], rng: np.random.Generator
-) -> tuple[Band, Reading] | None:
+def _frozen(at: Attempt) -> tuple[Band, Reading] | None:
     """One monitor shows what it showed before the step."""
-    before = machine.read()
-    found = band(before)
+    before, found = at.start()
     count = len(before.orbit)
     effects = _effects(found, before)[: 2 * count].reshape(2, count).max(axis=0)
     strong = np.flatnonzero(effects >= EFFECT)
     if not strong.size:
         return None
-    which = int(rng.choice(strong))
-    after = machine.apply({key: value})
+    which = int(at.rng.choice(strong))
+    after = at.finish()
     orbit = after.orbit.copy()
     orbit[which] = before.orbit[which]
     return found, replace(after, orbit=orbit)
 
 
-def _healthy(
-    machine: TrueMachine, key: Key, value: float, band: Callable[[Reading], Band], rng: np.random.Generator
-) -> tuple[Band, Reading] | None:
-    found = band(machine.read())
-    return found, machine.apply({key: value})
+def _healthy(at: Attempt) -> tuple[Band, Reading] | None:
+    _, found = at.start()
+    return found, at.finish()
 
 
 def _pairs(count: int, rng: np.random.Generator, tries: int = 50) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import Key
 from gnomon.recorder.bounds import Band, Kind, Observable, Reading
-from gnomon.recorder.bounds.band import largest_error
+from gnomon.recorder.bounds.band import Settings, largest_error
 from gnomon.recorder.gating import (
     Approved,
     ApprovedStep,
@@ -107,14 +107,7 @@ class Fake:
     asked: list[int] = field(default_factory=list)
 
     def band(
-        self,
-        settings: Mapping[Key, float],
-        changes: Mapping[Key, float],
-        reading: Reading,
-        *,
-        coverage: float,
-        now_ns: int,
-        tier: int = 1,
+        self, settings: Settings, changes: Settings, reading: Reading, *, coverage: float, now_ns: int, tier: int = 1
     ) -> Band:
         self.asked.append(tier)
         expected = AT_ZERO + SLOPE * {**settings, **changes}[KEY]
