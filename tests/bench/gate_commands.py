@@ -31,6 +31,8 @@ KINDS = tuple(kind for kinds in FAMILIES.values() for kind, _ in kinds)
 #: Bins of the step size: 1 is a change of the orbit by the gate's limit (0.5 mm), of a tune by 0.01, or of a sextupole
 #: by 10 % of its range.
 SIZES = ((0.02, 0.1), (0.1, 0.3), (0.3, 0.7))
+#: Condition number of the tunes' changes by the knob's supplies, above which it moves them one way only.
+SAME_WAY = 30.0
 ORBIT_MM, TUNE, SEXTUPOLE = 0.5, 0.01, 0.1
 
 
@@ -84,7 +86,14 @@ class Commands:
         self._bumps = {plane: self._closed(plane) for plane in "xy"}
         families = [n for n in self.by_kind["quadrupole"] if tune[self._names[n]] > 0.0]
         # The supplies that move the tunes most make the knobs.
-        self._knob = sorted(families, key=lambda n: -float(tune[self._names[n]] * abs(lattice[n, "current"])))[:4]
+        strongest = sorted(families, key=lambda n: -float(tune[self._names[n]] * abs(lattice[n, "current"])))
+        self._knob = strongest[:4]
+        if np.linalg.cond(self._knob_slopes()) > SAME_WAY:
+            # All of them move the tunes the same way: two of those that move them most in another one.
+            first = self.tune_response[strongest[0]]
+            across = np.array([-first[1], first[0]]) / np.hypot(*first)
+            others = sorted(families, key=lambda n: -abs(float(self.tune_response[n] @ across) * lattice[n, "current"]))
+            self._knob = [*strongest[:2], *[n for n in others if n not in strongest[:2]][:2]]
 
     def families(self) -> tuple[str, ...]:
         """The families that this ring has."""
@@ -162,8 +171,11 @@ class Commands:
         return self._knob_settings(self._knob_shape(shift))
 
     def _knob_shape(self, shift: Floats) -> Floats:
-        slopes = np.stack([self.tune_response[n] for n in self._knob], axis=1)
-        return np.asarray(np.linalg.lstsq(slopes, shift, rcond=1e-8)[0], dtype=np.float64)
+        return np.asarray(np.linalg.lstsq(self._knob_slopes(), shift, rcond=1e-8)[0], dtype=np.float64)
+
+    def _knob_slopes(self) -> Floats:
+        """Changes of the tunes (2, supplies) by the knob's supplies."""
+        return np.stack([self.tune_response[n] for n in self._knob], axis=1)
 
     def _knob_settings(self, changes: Floats) -> dict[Key, float]:
         keys: list[Key] = [(name, "current") for name in self._knob]
