@@ -20,6 +20,8 @@ Bin = tuple[str, int]
 COVERAGES = (0.95, 0.99)
 #: Time between two commands [s].
 PERIOD_S = 4.0
+#: Hours after the calibration that are counted together.
+PART_H = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +52,9 @@ class CoverageResult:
 
     `without_growth` counts (tested, inside) at each coverage, for bands that do not grow with the age of the
     calibration. `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell.
-    Widths are medians over the monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each
-    coverage.
+    `adapted` is the coverage with a shell that learns from each command, as in a replay; `hours` counts (tested,
+    inside) by the number of the `PART_H` hours after the calibration, without that. Widths are medians over the
+    monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each coverage.
     """
 
     machine: int
@@ -67,6 +70,8 @@ class CoverageResult:
     distrust: dict[str, int] = field(default_factory=dict)
     calibration_id: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    adapted: dict[tuple[str, int, float], Coverage] = field(default_factory=dict)
+    hours: dict[tuple[int, float], list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +135,8 @@ def measure_coverage(
         scores.setdefault(bin_of(predictor, sample), []).append(score)
     factors = {number: conformal_quantile(np.array(s), COVERAGES[0]) for number, s in scores.items()}
     inside: dict[tuple[int, float], int] = {}
+    learnt: dict[tuple[int, float], int] = {}
+    shell = predictor.shell
     tested: dict[int, int] = {}
     for count, (family, size) in enumerate(balanced(commands.families(), counts.tested, rng)):
         wide = count % every == 0
@@ -150,7 +157,14 @@ def measure_coverage(
         held_in = {COVERAGES[1]: bool(band.inside(sample.after).all()) and bool(np.isfinite(score))}
         held_in[COVERAGES[0]] = score <= predictor.shell.factor(number, COVERAGES[0])
         at_once = _score_at_once(predictor, sample)
+        part = int(1e-9 * (sample.before.time_ns - predictor.made_ns) / 3600.0 // PART_H)
         for coverage, covered in held_in.items():
+            missed = not score <= shell.factor(number, coverage)
+            learnt[number, coverage] = learnt.get((number, coverage), 0) + (not missed)
+            shell = shell.adapted(number, coverage, missed)
+            of_part = result.hours.setdefault((part, coverage), [0, 0])
+            of_part[0] += 1
+            of_part[1] += covered
             inside[number, coverage] = inside.get((number, coverage), 0) + int(covered)
             of_kind = result.kinds.setdefault((sample.kind, coverage), [0, 0])
             of_kind[0] += 1
@@ -165,9 +179,9 @@ def measure_coverage(
             _widths(result, where, predictor, number, band, expected[1] * factors[number])
     for (number, coverage), held_inside in inside.items():
         calibrated = predictor.shell.bins[number].scores.size
-        result.counts[(*named(predictor, number), coverage)] = Coverage(
-            calibrated, tested[number], held_inside, coverage
-        )
+        key = *named(predictor, number), coverage
+        result.counts[key] = Coverage(calibrated, tested[number], held_inside, coverage)
+        result.adapted[key] = Coverage(calibrated, tested[number], learnt[number, coverage], coverage)
     return result, predictor
 
 
