@@ -52,7 +52,8 @@ class CoverageResult:
 
     `without_growth` counts (tested, inside) at each coverage, for bands that do not grow with the age of the
     calibration. `gaussian` counts the commands inside of 2 sigma of the calibrated scale without the conformal shell.
-    `adapted` is the coverage with a shell that learns from each command, as in a replay; `hours` counts (tested,
+    `adapted` is the coverage with a shell that learns from each command, as in a replay; `unbounded`
+    counts the commands for which that one wants a new calibration: its band is infinite. `hours` counts (tested,
     inside) by the number of the `PART_H` hours after the calibration, without that. Widths are medians over the
     monitors' bands [mm], one per command; `kinds` counts (tested, inside) by kind at each coverage.
     """
@@ -72,6 +73,7 @@ class CoverageResult:
     seconds: dict[str, float] = field(default_factory=dict)
     adapted: dict[tuple[str, int, float], Coverage] = field(default_factory=dict)
     hours: dict[tuple[int, float], list[int]] = field(default_factory=dict)
+    unbounded: dict[float, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +161,9 @@ def measure_coverage(
         at_once = _score_at_once(predictor, sample)
         part = int(1e-9 * (sample.before.time_ns - predictor.made_ns) / 3600.0 // PART_H)
         for coverage, covered in held_in.items():
-            missed = not score <= shell.factor(number, coverage)
+            factor = shell.factor(number, coverage)
+            missed = not score <= factor
+            result.unbounded[coverage] = result.unbounded.get(coverage, 0) + bool(np.isinf(factor))
             learnt[number, coverage] = learnt.get((number, coverage), 0) + (not missed)
             shell = shell.adapted(number, coverage, missed)
             of_part = result.hours.setdefault((part, coverage), [0, 0])
