@@ -20,6 +20,8 @@ from gnomon.recorder.replay_steps import Start
 
 #: Steps of an approved sequence.
 STEPS = 4
+#: Smallest step of a sequence, in the unit of the step sizes.
+SMALLEST = 1e-3
 
 
 @dataclass(slots=True)
@@ -300,7 +302,8 @@ def _sequence(scene: Scene, rng: np.random.Generator, counts: CorruptedCounts) -
     while len(keys) < STEPS:
         family = str(rng.choice([f for f in scene.commands.families() if f != "sextupole"]))
         case = scene.commands.draw_of(family, int(rng.integers(2)), rng)
-        if not case.prepare:
+        # A step of nothing has no sign and no size to be wrong.
+        if not case.prepare and abs(case.value - machine.setting(case.key)) > SMALLEST * scene.commands.unit[case.key]:
             keys[case.key] = case.value
     steps = tuple(scene.command(key, value, number=n) for n, (key, value) in enumerate(keys.items()))  # type: ignore[arg-type]
     starts = tuple(Start(c.step.pv, c.step.unit, c.step.start, c.step.range) for c in steps)
