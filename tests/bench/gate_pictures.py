@@ -68,7 +68,7 @@ def _coverage(figure: Any, evidence: "Evidence") -> None:
         axes.set_xticks(range(len(keys)), [f"{family} {size + 1}" for family, size in keys], rotation=90)
         axes.set_title(f"nominal {100 * coverage:g} %")
         axes.set_ylabel("inside the band [%]" if not number else "")
-    figure.text(0.5, -0.02, "dots: machines; lines: interval for all bins together, 99 %", ha="center", va="top")
+    figure.supxlabel("dots: machines; lines: interval for all bins together, 99 %", fontsize=9)
 
 
 def _roc(figure: Any, evidence: "Evidence") -> None:
