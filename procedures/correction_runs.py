@@ -109,6 +109,7 @@ def _measure_chromaticity(bench: Bench, interrupted: Callable[[], None]) -> "np.
     bench.results.save(run)
     if failure is not None:
         raise failure
+    bench.used.append(str(run.identifier))
     return ChromaticityOutcome.model_validate(run.outcome).chromaticity
 
 

@@ -214,11 +214,13 @@ def _correct(name: str, bench: Bench, options: CorrectionOptions, watcher: Watch
     """
     session = bench.session
     propose = CORRECTIONS[name].prepare(bench, options, watcher.interrupted)
+    used = len(bench.used)
     runs: list[tuple[Run, Path]] = []
     proposals: list[Run] = []
     applied = 0
     for step in range(1, (getattr(options, "steps", 1) if options.apply else 1) + 1):
         watcher.phase("measuring", f"step {step}")
+        del bench.used[used:]  # by an earlier step
         try:
             before, started, present = session.state(), now(), session.present_lattice()
             proposal = propose(present)

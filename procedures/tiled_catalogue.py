@@ -3,7 +3,6 @@
 Needs the extra `gnomon[tiled]`. The key is the environment variable TILED_API_KEY, as for any client of tiled.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.nexus import require_h5py
+from gnomon.procedures.nexus import read_head, read_run, require_h5py
 
 __all__ = ["SPEC", "publish_run", "require_tiled", "run_metadata"]
 
@@ -36,14 +35,10 @@ def require_tiled() -> None:
 
 
 def run_metadata(path: Path) -> dict[str, Any]:
-    """Read what a run's file says about it, without arrays. Raises ProcedureError if it is not a run's file."""
-    h5py = require_h5py()
-    try:
-        with h5py.File(path, "r") as file:
-            found: dict[str, Any] = json.loads(file["entry/run/document"][()])
-    except (OSError, KeyError, ValueError) as error:
-        raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
-    return found
+    """Read what a run's file says about it, without arrays, and its identifier. Raises ProcedureError."""
+    head = read_head(path)
+    identifier = read_run(path).identifier if head.identifier is None else head.identifier
+    return {**head.document, "identifier": str(identifier)}
 
 
 def publish_run(path: Path, uri: str) -> None:

@@ -41,12 +41,13 @@ def _lines(results: Results, first: int, count: int) -> ResultList:
     lines = []
     for name in names[first : first + count]:
         try:
-            run = results.read(name)
+            run, identifier = results.read(name), results.identifier(name)
         except ProcedureError:
             continue
         told = run.provenance
         lines.append(
             ResultLine(
+                id=str(identifier),
                 name=run.name,
                 procedure=run.procedure,
                 status=run.status,

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gnomon.lattice.identifiers import parse_identifier
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
 from gnomon.procedures.tiled_catalogue import SPEC, require_tiled, run_metadata
 from gnomon.services import access_tokens
 from gnomon.services.access_tokens import TokenError, find_tokens
+from gnomon.services.catalogue import CatalogueError, read_annotation
 from gnomon.services.web_server import is_loopback, serve_app
 
 __all__ = ["make_catalogue_app", "serve_catalogue"]
@@ -88,18 +90,31 @@ class _Runs(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._results.names())
 
+    def _annotations(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was said about a run later, as metadata."""
+        identifier = parse_identifier(str(metadata.get("identifier", "")))
+        if identifier is None:
+            return {}
+        try:
+            told = read_annotation(self._results.folder, identifier)
+        except CatalogueError:
+            return {}
+        found = {"doi": told.doi, "tags": list(told.tags), "proposal": told.proposal}
+        return {key: value for key, value in found.items() if value}
+
     def __getitem__(self, name: str) -> Any:
         from tiled.adapters.hdf5 import HDF5Adapter
         from tiled.adapters.mapping import MapAdapter
         from tiled.structures.core import Spec
 
         path = self._results.folder / f"{name}.h5"
-        if name not in self._results.names():
+        if "/" in name or not path.is_file():
             raise KeyError(name)
         try:
             metadata = run_metadata(path)
         except ProcedureError:  # somebody else's file is shown without them
             metadata = {}
+        metadata |= self._annotations(metadata)
         file = HDF5Adapter.from_uris(path.absolute().as_uri())
         specs = [Spec(*SPEC)] if metadata else []
         return MapAdapter({key: file[key] for key in file}, metadata=metadata, specs=specs)

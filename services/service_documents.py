@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from gnomon.services.catalogue import CatalogueEntry, Unread
+
 #: Maximum number of updates, particles and turns in one request.
 MAX_UPDATES, MAX_PARTICLES, MAX_TURNS = 10_000, 10_000, 10_000
 
@@ -236,6 +238,7 @@ class OpticsAnswer(BaseModel):
 class ResultLine(BaseModel):
     """A stored run in the list."""
 
+    id: str = Field(description="persistent identifier, of the content")
     name: str
     procedure: str
     status: str
@@ -251,6 +254,14 @@ class ResultList(BaseModel):
 
     results: list[ResultLine]
     total: int
+
+
+class FoundData(BaseModel):
+    """Answer of a search: entries, the newest first, and the files that cannot be read; `more`: there are others."""
+
+    entries: list[CatalogueEntry]
+    more: bool
+    unread: list[Unread]
 
 
 class ApprovalLine(BaseModel):

@@ -21,6 +21,7 @@ from gnomon.services.answer_guard import AnswerGuard
 from gnomon.services.body_limit import BodyLimit, answer_of
 from gnomon.services.calculations import Calculations
 from gnomon.services.dashboard.live_hub import LiveHub
+from gnomon.services.data_routes import data_router
 from gnomon.services.event_stream import EventStreams
 from gnomon.services.fault_routes import fault_router
 from gnomon.services.job_routes import job_router
@@ -109,6 +110,7 @@ def make_app(
 
     app.include_router(lattice_router(settings, store, calculations, twins))
     app.include_router(result_router(settings, calculations))
+    app.include_router(data_router(settings, calculations))
     app.include_router(running_router(settings, twins))
     app.include_router(recording_router(settings, twins, streams))
     app.include_router(review_router(settings, calculations))

@@ -6,7 +6,7 @@ away as a crate or as datasets of SciCat, and removed by rules.
 
 from gnomon.services.catalogue.annotations import Annotation, doi_of, read_annotation, write_annotation
 from gnomon.services.catalogue.catalogue import Catalogue
-from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, Unread
+from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, RemovedError, Unread
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 from gnomon.services.catalogue.catalogue_query import CatalogueQuery
 from gnomon.services.catalogue.crate_check import CheckedCrate, check_crate
@@ -28,6 +28,7 @@ __all__ = [
     "CratePart",
     "Kept",
     "Removal",
+    "RemovedError",
     "ScicatFacts",
     "Unread",
     "WrittenFile",

@@ -11,7 +11,7 @@ from gnomon.lattice import GnomonError
 from gnomon.lattice.identifiers import KINDS, parse_identifier
 from gnomon.services.catalogue import annotations
 from gnomon.services.catalogue.annotations import Annotation, read_annotation
-from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, Unread
+from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, RemovedError, Unread
 from gnomon.services.catalogue.catalogue_index import CatalogueIndex, Row, delete_index
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 from gnomon.services.catalogue.catalogue_query import CatalogueQuery
@@ -98,7 +98,7 @@ class Catalogue:
             for removed in self._removed():
                 known = parse_identifier(str(removed.get("identifier", "")))
                 if known is not None and wanted.fits(known):
-                    raise CatalogueError(
+                    raise RemovedError(
                         f"{known}: {removed.get('name')} was removed at {removed.get('time')} by {removed.get('by')}: "
                         f"{removed.get('reason')}"
                     )

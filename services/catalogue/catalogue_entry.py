@@ -6,11 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gnomon.lattice import GnomonError
 
-__all__ = ["CatalogueEntry", "CatalogueError", "Unread"]
+__all__ = ["CatalogueEntry", "CatalogueError", "RemovedError", "Unread"]
 
 
 class CatalogueError(GnomonError):
     """Something that the catalogue does not have, or a file that cannot be used as asked."""
+
+
+class RemovedError(CatalogueError):
+    """Something that was removed, with the reason."""
 
 
 class CatalogueEntry(BaseModel):

@@ -18,7 +18,7 @@ from patience import PATIENCE_S
 from tiled.catalog import in_memory
 from tiled.client import from_uri
 from tiled.config import Authentication
-from tiled.queries import Key
+from tiled.queries import FullText, Key
 from tiled.server.app import build_app
 
 from gnomon.procedures.documents import Run, quantities
@@ -26,6 +26,7 @@ from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.registry import typed
 from gnomon.procedures.results import NotPublishedError, Results
 from gnomon.procedures.tiled_catalogue import publish_run
+from gnomon.services.catalogue import Annotation, write_annotation
 from system.twin_process import GNOMON, homes
 from unit.procedures.test_results import chromaticity_run, orm_run
 
@@ -79,6 +80,9 @@ def test_serve_shows_all_runs_and_new_ones_as_they_come_to_who_has_the_token(tmp
         results.save(chromaticity_run())
         assert len(client) == 3
         assert list(client.search(Key("procedure") == "orm")) == [FIRST, SECOND]
+        write_annotation(results.folder, Annotation(identifier=str(second.identifier), tags=("golden",)))
+        assert list(client.search(Key("identifier") == str(second.identifier))) == [SECOND]
+        assert list(client.search(FullText("golden"))) == [SECOND]
         compare(client[SECOND], second)
         with pytest.raises(Exception, match="can only be read"):
             client.create_container("x")

@@ -13,9 +13,13 @@ from pathlib import Path
 from conftest import EpicsPorts, free_port
 
 import gnomon
+from gnomon.procedures.results import STUDIES, Results
+from gnomon.propagator.studies import write_result
 from programs import access, setpoints, version_files
 from system.twin_process import TwinProcess
 from unit.lattice import small_ring
+from unit.procedures.test_results import orm_run
+from unit.services.catalogue.kept_things import tune_study
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / f"v{gnomon.__version__}"
 
@@ -43,6 +47,16 @@ BEFORE = [("QFP:set", 80.25), ("QDP:set", 73.0), ("QFP:set", 80.125)]
 AFTER = [("QDP:set", 73.25), ("CP:set", 0.5)]
 
 
+def keep_results(folder: Path) -> None:
+    """Keep a result with its digest, and a study as HDF5 and as JSON."""
+    run = orm_run(1, "orm-20261127T100000.000")
+    Results(folder).save(run)
+    (folder / "orm.sha256").write_text(f"{run.digest}\n", encoding="utf-8")
+    (folder / STUDIES).mkdir()
+    for ending in (".h5", ".json"):
+        write_result(tune_study(), folder / STUDIES / f"study-tune{ending}")
+
+
 def write(folder: Path) -> None:
     """Write all files into a folder, which is made."""
     folder.mkdir(parents=True)
@@ -51,6 +65,7 @@ def write(folder: Path) -> None:
     for name, document in (("small.json", machine), ("small.pvs.json", names)):
         (folder / name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    keep_results(folder / "results")
     with tempfile.TemporaryDirectory() as scratch:
         ports = EpicsPorts(free_port(), free_port(), free_port())
         arguments = ("--config", str(folder / "config.yaml"), "--machine", str(folder / "small.json"))

@@ -15,11 +15,14 @@ from gnomon.ioc.base.config import Config, StoreConfig, read_config
 from gnomon.ioc.base.machines import find_machine, pvs_of, recorded_machine
 from gnomon.ioc.commands.reference_store import ReferenceStore
 from gnomon.lattice import Outcome, Ring, parse_machine
+from gnomon.procedures.results import Results
 from gnomon.propagator import Propagator
+from gnomon.propagator.studies import read_study
 from gnomon.recorder import Journal
 from gnomon.recorder.command_document import CommandDocument
 from gnomon.recorder.reader import Reader
 from gnomon.recorder.recorded_states import state_at, state_now
+from gnomon.services.catalogue import Catalogue, CataloguePlaces, CatalogueQuery
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 VERSIONS = sorted(folder.name for folder in FIXTURES.glob("v*"))
@@ -164,6 +167,22 @@ async def test_a_saved_reference_orbit_is_found(config: Config) -> None:
     beam = Propagator(ring)(ring.nominal.updated({(name, "current"): value for name, value in IN_FORCE.items()}))
     assert [orbit.x, orbit.y] == [pytest.approx(beam.orbit[list(ring.monitors), plane], abs=1e-9) for plane in (0, 2)]
     assert abs(orbit.x[0]) > 1e-5
+
+
+def test_results_and_studies_are_read_and_have_the_identifiers_of_their_content(kept: Path, config: Config) -> None:
+    results = Results(kept / "results")
+    (name,) = results.names()
+    digest = (kept / "results" / "orm.sha256").read_text().strip()
+    assert results.load("orm").digest == digest
+    assert str(results.identifier(name)) == f"gnomon:result/{digest}"
+    documents = [read_study(kept / "results" / "studies" / f"study-tune{ending}") for ending in (".h5", ".json")]
+    assert documents[0] == documents[1]
+    with Catalogue(CataloguePlaces(kept / "results", config)) as catalogue:
+        assert catalogue.resolve(digest[:12]).name == name
+        assert catalogue.resolve(documents[0]["identifier"]).procedure == "tune"
+        assert [entry.note for entry in catalogue.find(CatalogueQuery(kind="snapshot"))] == ["second"]
+        older = [entry.note for entry in catalogue.entries() if entry.kind == "snapshot"]
+        assert {"first", "second", ""} == set(older)
 
 
 @pytest.mark.parametrize("suffix", ["snp", "sav", "csv", "bms"])

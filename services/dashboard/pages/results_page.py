@@ -212,6 +212,7 @@ def _head(run: Run) -> Component:
         ("at", f"{told.machine or 'unknown machine'}, prefix {told.prefix!r}{f', {told.role}' if told.role else ''}"),
         ("lattice", told.lattice_id or "unknown"),
         ("commands", numbers),
+        ("identifier", str(run.identifier)),
         ("with", ", ".join(f"{program} {number}" for program, number in told.versions.items()) or "unknown versions"),
     ]
     if run.note:

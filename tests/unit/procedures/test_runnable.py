@@ -144,6 +144,9 @@ def test_chromaticities_are_measured_and_corrected_until_they_are_near(bessy2: R
     assert finished.failure is None
     np.testing.assert_allclose(ring.propagate(ring.lattice).chromaticity, wanted, atol=0.05)
     assert len(finished.runs) < 4  # the last measurement found them near enough
+    measured = [str(run.identifier) for run in bench.results.all() if run.procedure == "chromaticity"]
+    corrections = [*(run for run, _ in finished.runs), *finished.proposals]
+    assert [run.provenance.sources for run in corrections] == [(each,) for each in measured]
     assert [run.reason for run in finished.proposals] == ["nothing is left to set"]
 
 

@@ -57,7 +57,7 @@ def test_procedure_whose_run_the_catalogue_does_not_take_has_failed_and_has_its_
     results = Results(tmp_path, catalogue="http://127.0.0.1:1/api/v1")
     kept = (orm_run(1, NAME), results.save(orm_run(1, NAME)))
     measurement = replace(RUNNABLE["orm"], run=lambda *_: Finished((kept,)))
-    bench: Any = SimpleNamespace(results=results, only_one=lambda _: nullcontext())
+    bench: Any = SimpleNamespace(results=results, used=[], only_one=lambda _: nullcontext())
     finished = run_procedure(measurement, bench, measurement.options(), Watcher())
     assert finished.runs == (kept,)
     assert isinstance(finished.failure, NotPublishedError)
