@@ -1,10 +1,10 @@
 """Routes of data: all that is kept, found by words and fields, and by identifiers."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from gnomon.clients.points_in_time import NotATimeError, parse_moment
 from gnomon.services.calculations import Calculations
 from gnomon.services.catalogue import (
     Catalogue,
@@ -38,15 +38,17 @@ def data_router(settings: ServiceSettings, calculations: Calculations) -> APIRou
         user: Text = "",
         tag: Text = "",
         proposal: Text = "",
-        since: Annotated[datetime | None, Query(description="made from this time on; UTC if it has no zone")] = None,
-        until: Annotated[datetime | None, Query(description="made up to this time")] = None,
+        since: Annotated[
+            str | None, Query(max_length=50, description="made from then on: an age (10m, 2h, 3d) or an ISO time")
+        ] = None,
+        until: Annotated[str | None, Query(max_length=50, description="made up to then")] = None,
         first: Annotated[int, Query(ge=0, le=10**6, description="number of newer ones that are left out")] = 0,
         count: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> FoundData:
         """Find results, studies, recordings, snapshots and calibrations, the newest first."""
         query = CatalogueQuery(
             words=words, kind=kind or "", procedure=procedure, machine=machine, user=user, tag=tag, proposal=proposal,
-            since_us=_microseconds(since), until_us=_microseconds(until), count=count + 1, skip=first,
+            since_us=_microseconds(since, "since"), until_us=_microseconds(until, "until"), count=count + 1, skip=first,
         )  # fmt: skip
         return await calculations.run("searching", lambda: _find(places, query))
 
@@ -81,8 +83,9 @@ def _resolve(places: CataloguePlaces, text: str) -> CatalogueEntry:
             raise ProblemError(404, str(error), field="digits", action="GET /v1/data lists what there is") from error
 
 
-def _microseconds(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1e6)
+def _microseconds(text: str | None, field: str) -> int | None:
+    """Read a time [us since 1970]. Raises ProblemError."""
+    try:
+        return None if text is None else parse_moment(text) // 1000
+    except NotATimeError as error:
+        raise ProblemError(422, str(error), field=field) from error

@@ -44,7 +44,8 @@ async def test_data_are_found_by_words_and_fields(asking: httpx.AsyncClient, pla
     assert {first["entries"][0]["name"], second["entries"][0]["name"]} == {FIRST, SECOND}
     carla = (await asking.get("/v1/data", params={"user": "carla", "proposal": "P7", "machine": "bessy2"})).json()
     assert carla["entries"][0]["sources"] == [str(orm_run(1, FIRST).identifier)]
-    assert (await asking.get("/v1/data", params={"kind": "orm"})).status_code == 422
+    for wrong in ({"kind": "orm"}, {"since": "then"}, {"until": "0.5"}):
+        assert (await asking.get("/v1/data", params=wrong)).status_code == 422
 
 
 async def test_an_identifier_is_resolved_by_its_beginning_and_a_removed_one_tells_why(
