@@ -34,7 +34,7 @@ async def test_data_are_found_by_words_and_fields(asking: httpx.AsyncClient, pla
     asked = {
         "words": "orm",
         "kind": "result",
-        "count": 1,
+        "count": "1",
         "since": "2026-11-27T09:00:00",
         "until": "2026-11-28T00:00:00Z",
     }
