@@ -54,5 +54,13 @@ def doctor(config: ConfigFile = None, machine: Machine = None, prefix: Prefix = 
 
 def brokers(settings: "Config") -> dict[str, str]:
     """List the addresses of other programs that the configuration names, by the setting."""
-    named = {"results.tiled": settings.results.tiled, "store.mongodb": settings.store.mongodb}
+    forward = settings.forward
+    port = forward.mqtt.port or (8883 if forward.mqtt.tls else 1883)
+    named = {
+        "results.tiled": settings.results.tiled,
+        "store.mongodb": settings.store.mongodb,
+        "forward.mqtt.host": forward.mqtt.host and f"mqtt://{forward.mqtt.host}:{port}",
+        "forward.mongodb.uri": forward.mongodb.uri,
+        "forward.logbook.url": forward.logbook.url,
+    }
     return {setting: url for setting, url in named.items() if url}

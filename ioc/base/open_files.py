@@ -10,13 +10,18 @@ log = logging.getLogger("gnomon")
 OTHERS = 100
 
 
+def open_files_wanted(guard: GuardConfig) -> int:
+    """Count a file for each connection of both protocols, of which one passes through two sockets, and some others."""
+    return 3 * guard.max_connections + OTHERS
+
+
 def raise_open_file_limit(guard: GuardConfig) -> None:
     """Have the system allow a file for each connection of both protocols, of which one passes through two sockets."""
     try:
         import resource
     except ImportError:  # a system that has no such limit
         return
-    wanted = 3 * guard.max_connections + OTHERS
+    wanted = open_files_wanted(guard)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return

@@ -14,8 +14,6 @@ from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
 
 #: Free space of a disk below which to warn, and below which nothing can be relied on [bytes].
 LOW_BYTES, FULL_BYTES = 2 * 2**30, 100 * 2**20
-#: Open files that the connections of the default limits need.
-OPEN_FILES = 4096
 #: Earliest time that a clock that was set can show [s since 1970]: 2025.
 PLAUSIBLE_S = 1_735_689_600
 #: Answer of adjtimex(2) for a clock that nothing keeps right.
@@ -69,11 +67,15 @@ def check_disks(folders: Mapping[str, Path], usage: Callable[[Path], int] | None
             yield good(what, told)
 
 
-def check_open_files() -> Finding:
-    """Check how many connections and files the process may have."""
+def check_open_files(wanted: int) -> Finding:
+    """Check that the process may have as many connections and files as it wants."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < OPEN_FILES:
-        return warning("open files", f"at most {most}", f"allow {OPEN_FILES}: LimitNOFILE= in the unit, or ulimit -n")
+    if most != resource.RLIM_INFINITY and most < wanted:
+        return warning(
+            "open files",
+            f"at most {most}, and guard.max_connections needs {wanted}",
+            "raise the limit: LimitNOFILE= in the unit, or ulimit -n",
+        )
     return good("open files", "no limit" if most == resource.RLIM_INFINITY else f"at most {most}")
 
 

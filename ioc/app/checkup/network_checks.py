@@ -143,7 +143,10 @@ def check_hosts(what: str, addresses: Sequence[str]) -> Iterator[Finding]:
 
 
 def check_brokers(urls: Mapping[str, str]) -> Iterator[Finding]:
-    """Check that something listens where the configuration has brokers, stores and catalogues; by setting, URLs."""
+    """Check that something listens where the configuration has brokers, stores and catalogues; by setting, URLs.
+
+    Without the document store nothing starts; what goes elsewhere waits until it is back.
+    """
     for setting, url in urls.items():
         parts = urlsplit(url if "://" in url else f"//{url}")
         # Of several servers of one database, the first one; a name that the name service resolves (+srv) is not tried.
@@ -154,11 +157,11 @@ def check_brokers(urls: Mapping[str, str]) -> Iterator[Finding]:
         try:
             socket.create_connection((host, port), BROKER_S).close()
         except OSError as problem:
-            yield error(
-                setting,
-                f"{host}:{port} cannot be reached: {problem.strerror or problem}",
-                "start it, or correct the setting",
-            )
+            told = f"{host}:{port} cannot be reached: {problem.strerror or problem}"
+            if setting.startswith("store."):
+                yield error(setting, told, "start it, or correct the setting")
+            else:
+                yield warning(setting, told, "start it, or correct the setting; until then nothing gets there")
         else:
             yield good(setting, f"{host}:{port} answers")
 

@@ -10,6 +10,7 @@ from gnomon.ioc.app.checkup import store_checks as stores
 from gnomon.ioc.app.checkup.check_results import Finding, error
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, pvs_of
+from gnomon.ioc.base.open_files import open_files_wanted
 from gnomon.ioc.base.running_servers import running_servers
 from gnomon.lattice import GnomonError
 from gnomon.propagator import kernels_are_cached
@@ -29,7 +30,7 @@ def examine(config: Config, brokers: Mapping[str, str], token: Path) -> Iterator
     yield stores.check_document("machine", read_machine, "correct machine and pvs in the configuration")
     yield computer.check_kernels(kernels_are_cached)
     yield computer.check_clock()
-    yield computer.check_open_files()
+    yield computer.check_open_files(open_files_wanted(config.guard))
     folders = {"journal's disk": config.journal().parent, "store's disk": config.store_path().parent}
     yield from computer.check_disks(folders)
     yield stores.check_journal(config.journal())

@@ -55,3 +55,5 @@ def test_brokers_are_those_of_the_configuration() -> None:
     assert brokers(Config()) == {}
     config = changed(Config(), {"results": {"tiled": "http://h:8000/a"}, "store": {"mongodb": "mongodb://h/db"}})
     assert brokers(config) == {"results.tiled": "http://h:8000/a", "store.mongodb": "mongodb://h/db"}
+    config = changed(Config(), {"forward": {"mqtt": {"host": "broker", "tls": True}}})
+    assert brokers(config) == {"forward.mqtt.host": "mqtt://broker:8883"}

@@ -136,9 +136,18 @@ def test_a_broker_that_is_away_is_found_by_its_setting() -> None:
         port = broker.getsockname()[1]
         there = {"results.tiled": f"http://127.0.0.1:{port}/a", "store.mongodb": f"mongodb://u@127.0.0.1:{port},b/db"}
         assert states(network.check_brokers(there)) == [State.OK, State.OK]
-    (found,) = network.check_brokers({"results.tiled": f"http://127.0.0.1:{port}"})
-    assert (found.check, found.state) == ("results.tiled", State.ERROR)
+    away = {"results.tiled": f"http://127.0.0.1:{port}", "store.mongodb": f"mongodb://127.0.0.1:{port}/db"}
+    found = list(network.check_brokers(away))
+    assert [(each.check, each.state) for each in found] == [("results.tiled", "warning"), ("store.mongodb", "error")]
     assert states(network.check_brokers({"store.mongodb": "mongodb+srv://name/db"})) == []
+
+
+def test_room_for_connections_is_checked_against_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(computer.resource, "getrlimit", lambda _: (1024, 4096))
+    assert computer.check_open_files(4096).state is State.OK
+    assert "at most 4096, and guard.max_connections needs 4097" in computer.check_open_files(4097).detail
+    monkeypatch.setattr(computer.resource, "getrlimit", lambda _: (1024, computer.resource.RLIM_INFINITY))
+    assert computer.check_open_files(4097).state is State.OK
 
 
 def test_a_machine_that_cannot_be_resolved_is_found() -> None:
