@@ -1,6 +1,7 @@
 """Checks of `gnomon doctor`: each finds what is wrong, says what to do, and is silent about what is well."""
 
 import os
+import resource
 import socket
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -143,10 +144,10 @@ def test_a_broker_that_is_away_is_found_by_its_setting() -> None:
 
 
 def test_room_for_connections_is_checked_against_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(computer.resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     assert computer.check_open_files(4096).state is State.OK
     assert "at most 4096, and guard.max_connections needs 4097" in computer.check_open_files(4097).detail
-    monkeypatch.setattr(computer.resource, "getrlimit", lambda _: (1024, computer.resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
     assert computer.check_open_files(4097).state is State.OK
 
 
