@@ -101,6 +101,11 @@ class CalibrationSteps:
     held_out: "tuple[SingleStep, ...]"
 
     @property
+    def fitted_rows(self) -> int:
+        """Number of readings of the steps that are fitted."""
+        return sum(each.rows for each in self.fitted)
+
+    @property
     def every(self) -> "tuple[SingleStep, ...]":
         """All of them, as they are made."""
         return (*self.fitted, *self.held_out)
@@ -120,7 +125,7 @@ class Prepared:
         ring = self.present.ring
         kinds = Counter(kind_of(ring, [(each.name, "current")]) for each in self.steps.held_out)
         held = ", ".join(f"{2 * count} of {kind}" for kind, count in sorted(kinds.items()))
-        return f"{2 * len(self.steps.fitted)} settings for the response, {held} held out"
+        return f"{self.steps.fitted_rows} settings for the response, {held} held out"
 
 
 def prepare_calibration(session: MachineSession, options: CalibrationOptions, *, response: bool = True) -> Prepared:
@@ -173,12 +178,12 @@ def choose_steps(
             sizes[name] = bounded_step(present, name, wanted)
         except ProcedureError:
             continue  # at its limit
-    fitted = [SingleStep(name, sign * sizes[name]) for name in chosen if sizes.get(name) for sign in (1.0, -1.0)]
+    fitted = [SingleStep(name, sizes[name], both=True) for name in chosen if sizes.get(name)]
     if response:
         spec, frequency = model.ring.property_spec(*RF), present[RF]
         span = options.momentum * abs(propagate(model).momentum_compaction) * frequency
         span = min(span, spec.high - frequency, frequency - spec.low)
-        fitted += [SingleStep(CLOCK, sign * span) for sign in (1.0, -1.0) if span > 0.0]
+        fitted += [SingleStep(CLOCK, span, both=True)] if span > 0.0 else []
     random = np.random.default_rng(options.seed)
     kinds: dict[str, list[str]] = {}
     for name in held:
@@ -229,7 +234,7 @@ def calibrate_machine(
     if optics_digest(after) != optics_digest(present):
         raise ProcedureError("somebody has changed the optics meanwhile: calibrate again")
     noise, changes = changes_of(recording, every, present, options.readings)
-    ways = 2 * len(steps.fitted)
+    ways = steps.fitted_rows
     data = [DataUsed(kind="response", commands=ways)] if ways else []
     if fit is not None:
         data.append(DataUsed(kind="optics fit", source=fit.name, commands=len(known)))

@@ -23,10 +23,20 @@ CLOCK = "rf"
 
 @dataclass(frozen=True, slots=True)
 class SingleStep:
-    """A step of one supply, or of the master clock ("rf"), from its present setting, in its unit."""
+    """A step of one supply, or of the master clock ("rf"), from its present setting, in its unit, and back.
+
+    With `both` ways, it goes from one side straight to the other before it goes back: of its three readings, the one in
+    the middle is after a step that is twice as large.
+    """
 
     name: str
     step: float
+    both: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Number of its readings."""
+        return 3 if self.both else 2
 
 
 def calibration_plan(
@@ -34,13 +44,13 @@ def calibration_plan(
 ) -> Generator[Msg, Any, None]:
     """Read orbit and tunes `repeats` times, then before and after each step and after the way back.
 
-    Group 0 of the recording has the repeated readings; that of a step, its number from 1, has one row after the step
+    Group 0 of the recording has the repeated readings; that of a step, its number from 1, has one row after each setting
     and one after the way back, each the mean of `readings`. The row before a step is the last one of all before it.
     """
     names = dict.fromkeys(each.name for each in steps)
     devices = {name: ring.master_clock if name == CLOCK else ring.supplies[name] for name in names}
     detectors = [ring.monitors, ring.tunes]
-    recording.total = repeats + 2 * len(steps)
+    recording.total = repeats + sum(each.rows for each in steps)
 
     def read(knobs: dict[str, float], group: int, count: int) -> Plan:
         rows = []
@@ -57,7 +67,8 @@ def calibration_plan(
         for number, each in enumerate(steps, start=1):
             device = devices[each.name]
             base = yield from setpoint_of(device)
-            for setting in (base + each.step, base):
+            away = (base + each.step, base - each.step) if each.both else (base + each.step,)
+            for setting in (*away, base):
                 yield from bps.abs_set(device, setting, wait=True)
                 yield from read({each.name: setting}, number, readings)
 

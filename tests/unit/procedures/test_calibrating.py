@@ -110,7 +110,8 @@ def test_as_many_settings_are_expected_as_are_made(mls: Ring) -> None:
     session.pvs, session.ring, session.role = find_machine_pvs("mls", ""), mls, "machine"
     options = CalibrationOptions(kinds=frozenset({"kick_x"}), steerers=("*K1RP",), steps=10, repeats=4)
     prepared = prepare_calibration(session, options)
-    settings = 2 * len(prepared.steps.every)
+    assert {each.rows for each in prepared.steps.fitted} == {3}
+    settings = sum(each.rows for each in prepared.steps.every)
     expected = expected_calibration_time(session, prepared, options)
     assert expected.settings == settings
     assert expected.readings == 2 * (4 + settings)
