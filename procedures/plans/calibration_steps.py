@@ -44,7 +44,7 @@ def calibration_plan(
 ) -> Generator[Msg, Any, None]:
     """Read orbit and tunes `repeats` times, then before and after each step and after the way back.
 
-    Group 0 of the recording has the repeated readings; that of a step, its number from 1, has one row after each setting
+    Group 0 of the recording has the repeated readings; that of a step, its number from 1, one row after each setting
     and one after the way back, each the mean of `readings`. The row before a step is the last one of all before it.
     """
     names = dict.fromkeys(each.name for each in steps)
