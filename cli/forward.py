@@ -1,5 +1,6 @@
 """`gnomon forward`: send the journal and results on to MQTT, MongoDB, tiled and a logbook."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,7 @@ def run(
     from gnomon.services.forward import configured_downstreams, forward_until_signal
 
     settings, source = _source(journal, machine, prefix, results, config)
+    os.nice(10)  # where the processor is short, the server comes first
     log_to_stderr()
     with configured_downstreams(settings) as downstreams:
         names = ", ".join(each.name for each in downstreams)
