@@ -40,6 +40,7 @@ def test_only_programs_that_serve_and_what_they_do_not_reach_start_an_event_loop
         "db/blocking_store.py": ["new_event_loop", "run_forever"],  # a store over the network, in a thread of its own
         "ioc/app/checkup/network_checks.py": ["run"],  # of the command line: asks who serves our names
         "procedures/expected_time.py": ["run"],  # of the command line: a coroutine of devices that are not there
+        "services/forward/forwarder.py": ["run"],  # a process of its own
         "services/web_server.py": ["run"],
         "testing/server_process.py": ["run"],
     }
