@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gnomon.cli.imported_setpoints import DONE_IN_PART, keep_imported, tell_names
 from gnomon.cli.options import ConfigFile, Machine, Prefix, check_seconds, configure
 from gnomon.cli.output import say
-
-if TYPE_CHECKING:
-    pass
 
 Url = Annotated[
     str | None,
@@ -101,7 +98,7 @@ def history(
     from gnomon.clients.archiver_appliance import ArchiverAppliance
     from gnomon.clients.points_in_time import parse_moment
     from gnomon.lattice import DocumentError
-    from gnomon.recorder.archives import Archive, parse_pb
+    from gnomon.recorder.archives import ArchiveError, parse_pb
 
     if url is None:
         raise typer.BadParameter("give --url, or GNOMON_ARCHIVER", param_hint="--url")
@@ -110,15 +107,19 @@ def history(
         raise typer.BadParameter("--to is not after --from", param_hint="--to")
     settings = configure(config, machine, prefix)
     names = _setpoints(settings.machine, settings.prefix, settings.pvs)
-    found, missing = Archive(), []
+    values, missing, unread = 0, list[str](), list[str]()
     partial = file.with_name(file.name + ".partial")
     try:
         with partial.open("wb") as out:
             for name, data in ArchiverAppliance(url, timeout).history(names, from_ns, to_ns):
-                part = parse_pb(data)
-                found.add(part)
-                if part.samples:
-                    out.write(data.rstrip(b"\n") + b"\n\n")
+                try:
+                    part = parse_pb(data)
+                except ArchiveError as error:
+                    raise ArchiveError(f"{url}: the answer about {name}: {error}") from error
+                unread += [f"{name}: {line}" for line in part.unread]
+                values += len(part.samples)
+                if part.samples:  # half a line at the end would look like a whole one
+                    out.write(data[: data.rindex(b"\n")].rstrip(b"\n") + b"\n\n")
                 else:
                     missing.append(name)
         partial.replace(file)
@@ -126,10 +127,10 @@ def history(
         raise DocumentError(f"{file}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
-    say(f"{file}: {len(found.samples)} values of {len(names) - len(missing)} setpoints; gnomon serve --history {file}")
+    say(f"{file}: {values} values of {len(names) - len(missing)} setpoints; gnomon serve --history {file}")
     tell_names("without an archived value", missing)
-    _tell_unread(found.unread)
-    if missing or found.unread:
+    _tell_unread(unread)
+    if missing or unread:
         raise typer.Exit(DONE_IN_PART)
 
 

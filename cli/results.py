@@ -103,7 +103,7 @@ def show(
 ) -> None:
     """Show a result: where it comes from, and its outcome. For example `gnomon results show orm --again`.
 
-    Of a study, recording, snapshot or calibration with this identifier, it shows where it comes from. The exit code is
+    Of a study, recording, snapshot or calibration with this name or identifier, it shows where it comes from. The exit code is
     1 if --again gives another outcome.
     """
     from gnomon.procedures.registry import reanalyse, typed
@@ -145,15 +145,29 @@ def show(
 
 
 def _load(name: str, results: Path | None, config: Path | None, *, as_json: bool = False) -> "Run | None":
-    """Load a result by name, file or identifier; of anything else with that identifier, show its entry: None."""
+    """Load a result by name, file or identifier; of anything else with that name or identifier, show its entry: None.
+
+    Raises ProcedureError, CatalogueError.
+    """
     from gnomon.lattice.identifiers import parse_identifier
+    from gnomon.procedures.errors import ProcedureError
     from gnomon.procedures.nexus import read_run
+    from gnomon.services.catalogue import CatalogueError
 
     folder = results_of(results, config)
-    if parse_identifier(name) is None or name in folder.names():
+    if name in folder.names():
         return folder.load(name)
-    with open_catalogue(results, config) as catalogue:
-        entry = catalogue.resolve(name)
+    known = None
+    if parse_identifier(name) is None:
+        try:
+            return folder.load(name)
+        except ProcedureError as error:
+            known = error
+    try:
+        with open_catalogue(results, config) as catalogue:
+            entry = catalogue.resolve(name)
+    except CatalogueError as error:
+        raise known or error from error
     if entry.kind == "result":
         return read_run(Path(entry.file))
     if as_json:

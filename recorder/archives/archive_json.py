@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from gnomon.lattice.text import printable
-from gnomon.recorder.archives.archive_samples import Archive, ArchiveError, Sample
+from gnomon.recorder.archives.archive_samples import Archive, ArchiveError, Sample, time_of
 
 
 def parse_history_json(text: str | bytes) -> Archive:
@@ -18,8 +18,8 @@ def parse_history_json(text: str | bytes) -> Archive:
         raise ArchiveError("not a history of the Archiver Appliance (JSON): it is not a list")
     found = Archive()
     for each in document:
-        meta = each.get("meta") if isinstance(each, dict) else None
-        name, rows = (meta or {}).get("name"), each.get("data") if isinstance(each, dict) else None
+        meta, rows = (each.get("meta"), each.get("data")) if isinstance(each, dict) else (None, None)
+        name = meta.get("name") if isinstance(meta, dict) else None
         if not isinstance(name, str) or not isinstance(rows, list):
             raise ArchiveError("not a history of the Archiver Appliance (JSON): a PV has no meta.name and data")
         for number, row in enumerate(rows, 1):
@@ -51,11 +51,13 @@ def _add(found: Archive, name: str, row: Any, which: str) -> None:
         found.arrays.add(name)
         return
     try:
-        time_ns = int(row["secs"]) * 1_000_000_000 + int(row.get("nanos", 0))
+        time_ns = time_of(int(row["secs"]), int(row.get("nanos", 0)))
         severity = int(row.get("severity", 0))
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise TypeError
+        if isinstance(value, int):
+            float(value)
     except (KeyError, TypeError, ValueError, OverflowError):
-        found.unread.append(f"{which} {printable(name)} has no time or value")
+        found.leave(f"{which} {printable(name)} has no time or value")
         return
     found.samples.append(Sample(time_ns, name, value, severity))

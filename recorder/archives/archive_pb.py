@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gnomon.lattice.text import printable
-from gnomon.recorder.archives.archive_samples import Archive, ArchiveError, Sample
+from gnomon.recorder.archives.archive_samples import Archive, ArchiveError, Sample, time_of
 
 _ESCAPED = re.compile(rb"\x1b([\x01\x02\x03])")
 _MEANT = {b"\x01": b"\x1b", b"\x02": b"\n", b"\x03": b"\r"}
@@ -68,7 +68,7 @@ def parse_pb(data: bytes) -> Archive:
             try:
                 header = _header(line)
             except _WrongMessageError as error:
-                found.unread.append(f"line {number}: a header that {error}; its samples are left out")
+                found.leave(f"line {number}: a header that {error}; its samples are left out")
                 continue
             if header.kind >= FIRST_ARRAY:
                 found.arrays.add(header.pv)
@@ -76,7 +76,7 @@ def parse_pb(data: bytes) -> Archive:
             try:
                 found.samples.append(_sample(line, header))
             except _WrongMessageError as error:
-                found.unread.append(f"line {number}: a sample of {printable(header.pv)} that {error}")
+                found.leave(f"line {number}: a sample of {printable(header.pv)} that {error}")
     if rest:  # what is there may be a message of its own, with another value or without its severity
         found.unread.append(f"line {len(lines) + 1}: the file ends within it")
     return found
@@ -103,7 +103,10 @@ def _sample(line: bytes, header: _Header) -> Sample:
         converted = _VALUES[header.kind](value)
     except (struct.error, TypeError, ValueError) as error:
         raise _WrongMessageError("has a value of another type") from error
-    time_ns = (header.start_s + second) * 1_000_000_000 + nano
+    try:
+        time_ns = time_of(header.start_s + second, nano)
+    except ValueError as error:
+        raise _WrongMessageError("has a time before 1970 or after 2200") from error
     return Sample(time_ns, header.pv, converted, severity if isinstance(severity, int) else 0)
 
 

@@ -10,6 +10,10 @@ from gnomon.recorder.save_files.saved import number_text
 
 #: Severity of a value that nobody knows.
 INVALID = 3
+#: Times that a sample can have [s since 1970]: up to 2200, as in a journal, whose nanoseconds end in 2262.
+MAX_TIME_S = 7_258_118_400
+#: Lines that cannot be read, in one file; more of them, and it is something else.
+MAX_UNREAD = 10_000
 
 
 class ArchiveError(GnomonError):
@@ -33,6 +37,12 @@ class Archive:
     unread: list[str] = field(default_factory=list)
     arrays: set[str] = field(default_factory=set)
 
+    def leave(self, line: str) -> None:
+        """Note a line that cannot be read. Raises ArchiveError if there are too many of them."""
+        self.unread.append(line)
+        if len(self.unread) > MAX_UNREAD:
+            raise ArchiveError(f"more than {MAX_UNREAD} lines cannot be read, the first one: {self.unread[0]}")
+
     def add(self, other: "Archive") -> None:
         """Add what another file has."""
         self.samples += other.samples
@@ -54,6 +64,14 @@ def saved_at(samples: Iterable[Sample], time_ns: int) -> Saved:
         else:
             saved.take(number, sample.pv, text_of(sample.value))
     return saved
+
+
+def time_of(second: int, nanosecond: int) -> int:
+    """Make the time of a sample [ns since 1970]. Raises ValueError for one that no archiver can have."""
+    time_ns = second * 1_000_000_000 + nanosecond
+    if not 0 <= time_ns <= MAX_TIME_S * 1_000_000_000:
+        raise ValueError("its time is not from 1970 to 2200")
+    return time_ns
 
 
 def text_of(value: float | str) -> str:

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Self
 
 from gnomon.lattice import GnomonError
@@ -15,7 +14,7 @@ from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueE
 from gnomon.services.catalogue.catalogue_index import CatalogueIndex, Row, delete_index
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 from gnomon.services.catalogue.catalogue_query import CatalogueQuery
-from gnomon.services.catalogue.catalogue_sources import FolderSource, Listed, Source, sources_of, words_of
+from gnomon.services.catalogue.catalogue_sources import FolderSource, FoundEntry, Listed, Source, sources_of, words_of
 
 __all__ = ["Catalogue"]
 
@@ -62,12 +61,13 @@ class Catalogue:
 
     def update(self) -> None:
         """Bring the index up to date with the files. A file that cannot be read is left out, and said so."""
-        stale = self._annotated_again()
+        stale, annotated = self._annotated_again()
         for source in self._sources.values():
             state = source.state()
             told = state is not None and state == self._index.state(source.name)
             if not told or source.name in stale or self._index.known_unread(source.name):
                 self._update(source, state, stale.get(source.name, frozenset()))
+        annotated()  # last: were it interrupted before, the entries are found to be out of date once more
 
     def find(self, query: CatalogueQuery) -> list[CatalogueEntry]:
         """Answer a question, the newest first. Raises CatalogueError."""
@@ -119,8 +119,8 @@ class Catalogue:
         except OSError:
             return
 
-    def _annotated_again(self) -> dict[str, frozenset[str]]:
-        """Find the entries whose annotations have changed, by source, and note the annotations that there are."""
+    def _annotated_again(self) -> tuple[dict[str, frozenset[str]], Callable[[], None]]:
+        """Find the entries whose annotations have changed, by source; the call notes the annotations that there are."""
         folder = self.places.results / annotations.FOLDER
         found: dict[str, str] = {}
         try:
@@ -132,7 +132,7 @@ class Catalogue:
             pass
         known = dict(json.loads(self._index.state("annotations") or "{}"))
         if found == known:
-            return {}
+            return {}, lambda: None
         stale: dict[str, set[str]] = {}
         for name in {name for name, _ in found.items() ^ known.items()}:
             if (identifier := annotations.identifier_of_file(name)) is not None:
@@ -143,9 +143,12 @@ class Catalogue:
             for name in found
             if (reason := self._fault_of_annotation(name))
         ]
-        gone = self._index.known_unread("annotations")
-        self._index.change("annotations", gone, unread=unread, state=json.dumps(found))
-        return {source: frozenset(keys) for source, keys in stale.items()}
+
+        def note() -> None:
+            gone = self._index.known_unread("annotations")
+            self._index.change("annotations", gone, unread=unread, state=json.dumps(found))
+
+        return {source: frozenset(keys) for source, keys in stale.items()}, note
 
     def _fault_of_annotation(self, name: str) -> str:
         """Say why an annotation cannot be read; empty if it can. What it is about is found all the same."""
@@ -193,8 +196,9 @@ class Catalogue:
             identifier = parse_identifier(found.entry.identifier)
             if identifier is None:
                 raise CatalogueError(f"{found.entry.identifier!r} is not an identifier")
-        except (GnomonError, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
-            failed.append((key, stamp, Unread(file=source.file_of(key), reason=str(error) or type(error).__name__)))
+            _check_text(found)
+        except Exception as error:  # noqa: BLE001  files of others: none of them keeps the rest from being found
+            failed.append((key, stamp, Unread(file=source.file_of(key), reason=_text_of(error))))
             return
         try:
             told = read_annotation(self.places.results, identifier)
@@ -205,13 +209,30 @@ class Catalogue:
         rows.append((source.name, key, listed[key], found.current, found.entry, words_of(found)))
 
 
+def _check_text(found: FoundEntry) -> None:
+    """Raise CatalogueError for texts that are not Unicode, which no index can hold: JSON can have half of a pair."""
+    try:
+        found.entry.model_dump_json()
+        words_of(found).encode()
+    except ValueError as error:
+        raise CatalogueError("it has a text that is not Unicode; make it again") from error
+
+
+def _text_of(error: Exception) -> str:
+    """Return the text of an error; of one that is not about files, that the content is not as it should be."""
+    text = str(error).encode("utf-8", "backslashreplace").decode()
+    if isinstance(error, GnomonError | OSError):
+        return text
+    return f"not in a form that this gnomon knows ({type(error).__name__}: {text}); take it from a backup, or remove it"
+
+
 def _stamp_of_file(source: Source, key: str, listed: Listed) -> str:
     """Return the stamp of a file that could not be read: it is tried again when it has changed."""
     if not isinstance(source, FolderSource):
         return listed[key]
     try:
-        told = (Path(source.folder) / key).stat()
-    except OSError:
+        told = source.path(key).stat()
+    except (OSError, CatalogueError):
         return "gone"
     return f"{told.st_mtime_ns} {told.st_size}"
 

@@ -50,11 +50,11 @@ class CatalogueEntry(BaseModel):
         """Time when it was made [us since 1970]; 0 if it is not known."""
         try:
             moment = datetime.fromisoformat(self.made)
-        except ValueError:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return max(0, int(moment.timestamp() * 1e6))
+        except (ValueError, OverflowError):
             return 0
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0, int(moment.timestamp() * 1e6))
 
 
 class Unread(BaseModel):

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from pydantic import ValidationError
+
 from gnomon.lattice.identifiers import Identifier
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, Unread
 from gnomon.services.catalogue.catalogue_query import CatalogueQuery
@@ -14,7 +16,8 @@ __all__ = ["CatalogueIndex", "Row", "delete_index"]
 
 #: Marks the file as an index of gnomon ("GnCa"); one of another version is made again.
 APPLICATION_ID, SCHEMA_VERSION = 0x476E4361, 1
-BUSY_TIMEOUT_S = 10.0
+#: Time that another program may write to the index [s]: while many files are new, that is long on a busy computer.
+BUSY_TIMEOUT_S = 60.0
 
 #: `number` is the time when it was made [us], made unique: the newest come first without being sorted.
 _SCHEMA = """
@@ -60,16 +63,16 @@ class CatalogueIndex:
 
     def state(self, source: str) -> str | None:
         """Return the state of a source when it was listed last."""
-        row = self._db.execute("SELECT state FROM states WHERE source = ?", (source,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("SELECT state FROM states WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else None
 
     def known(self, source: str) -> Mapping[str, str]:
         """List the stamps of what is in the index of a source."""
-        return dict(self._db.execute("SELECT key, stamp FROM entries WHERE source = ?", (source,)))
+        return dict(self._rows("SELECT key, stamp FROM entries WHERE source = ?", (source,)))
 
     def known_unread(self, source: str) -> Mapping[str, str]:
         """List the stamps of what could not be read of a source."""
-        return dict(self._db.execute("SELECT key, stamp FROM unread WHERE source = ?", (source,)))
+        return dict(self._rows("SELECT key, stamp FROM unread WHERE source = ?", (source,)))
 
     def change(
         self,
@@ -96,57 +99,61 @@ class CatalogueIndex:
 
     def keys_of(self, identifier: Identifier) -> Sequence[tuple[str, str]]:
         """List source and key of all entries with an identifier."""
-        return self._db.execute("SELECT source, key FROM entries WHERE identifier = ?", (str(identifier),)).fetchall()
+        return self._rows("SELECT source, key FROM entries WHERE identifier = ?", (str(identifier),))
 
     def find(self, query: CatalogueQuery) -> list[CatalogueEntry]:
         """Answer a question, the newest first."""
         match = query.match()
         where, values = query.conditions()
-        with self._guarded():
-            if match:
-                if query.since_us is not None:
-                    where += " AND w.rowid >= ?"
-                    values.append(query.since_us)
-                rows = self._db.execute(
-                    "SELECT e.told FROM words w JOIN entries e ON e.number = w.rowid "
-                    f"WHERE w.words MATCH ? AND {where} ORDER BY w.rowid DESC LIMIT ? OFFSET ?",
-                    (match, *values, query.count, query.skip),
-                )
-            else:
-                rows = self._db.execute(
-                    f"SELECT e.told FROM entries e WHERE {where} ORDER BY e.number DESC LIMIT ? OFFSET ?",
-                    (*values, query.count, query.skip),
-                )
-            return [CatalogueEntry.model_validate_json(row[0]) for row in rows]
+        if match:
+            if query.since_us is not None:
+                where += " AND w.rowid >= ?"
+                values.append(query.since_us)
+            return self._entries(
+                "SELECT e.told FROM words w JOIN entries e ON e.number = w.rowid "
+                f"WHERE w.words MATCH ? AND {where} ORDER BY w.rowid DESC LIMIT ? OFFSET ?",
+                (match, *values, query.count, query.skip),
+            )
+        return self._entries(
+            f"SELECT e.told FROM entries e WHERE {where} ORDER BY e.number DESC LIMIT ? OFFSET ?",
+            (*values, query.count, query.skip),
+        )
 
     def named(self, name: str) -> list[CatalogueEntry]:
         """List the entries of a name, the newest first."""
-        rows = self._db.execute("SELECT told FROM entries WHERE name = ? AND current ORDER BY number DESC", (name,))
-        return [CatalogueEntry.model_validate_json(row[0]) for row in rows]
+        return self._entries("SELECT told FROM entries WHERE name = ? AND current ORDER BY number DESC", (name,))
 
     def beginning(self, kinds: Iterable[str], digits: str, count: int) -> list[CatalogueEntry]:
         """List the newest entries of some kinds whose identifiers begin with these digits."""
         found: dict[str, CatalogueEntry] = {}
         for kind in kinds:
             first = str(Identifier(kind, digits))
-            rows = self._db.execute(
+            entries = self._entries(
                 "SELECT told FROM entries WHERE identifier >= ? AND identifier < ? ORDER BY number DESC LIMIT ?",
                 (first, first + "g", count),
             )
-            for row in rows:
-                entry = CatalogueEntry.model_validate_json(row[0])
+            for entry in entries:
                 found.setdefault(entry.identifier, entry)
         return list(found.values())
 
     def entries(self) -> Iterator[CatalogueEntry]:
         """Yield all entries, the oldest first, one for each file."""
-        for row in self._db.execute("SELECT told FROM entries ORDER BY number"):
-            yield CatalogueEntry.model_validate_json(row[0])
+        with self._guarded():
+            for row in self._db.execute("SELECT told FROM entries ORDER BY number"):
+                yield CatalogueEntry.model_validate_json(row[0])
 
     def unread(self) -> list[Unread]:
         """List the files that are left out; what is not an entry is not listed."""
-        rows = self._db.execute("SELECT file, reason FROM unread WHERE reason != '' ORDER BY file")
+        rows = self._rows("SELECT file, reason FROM unread WHERE reason != '' ORDER BY file")
         return [Unread(file=file, reason=reason) for file, reason in rows]
+
+    def _rows(self, question: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
+        with self._guarded():
+            return self._db.execute(question, values).fetchall()
+
+    def _entries(self, question: str, values: Sequence[object]) -> list[CatalogueEntry]:
+        with self._guarded():
+            return [CatalogueEntry.model_validate_json(row[0]) for row in self._db.execute(question, values)]
 
     def _remove(self, source: str, key: str) -> None:
         row = self._db.execute("SELECT number FROM entries WHERE source = ? AND key = ?", (source, key)).fetchone()
@@ -185,7 +192,7 @@ class CatalogueIndex:
                 delete_index(self._path)  # damaged, or of another version: the files are the truth
                 return _prepared(self._connect(self._path))
         except (OSError, sqlite3.Error) as error:
-            raise CatalogueError(f"{self._path}: the index cannot be used: {error}; delete it, or make room") from error
+            raise CatalogueError(f"{self._path}: the index cannot be used: {error}; {_remedy(error)}") from error
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -195,8 +202,19 @@ class CatalogueIndex:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise CatalogueError(f"{self._path}: the index failed: {error}; delete it, it is made again") from error
+        except (sqlite3.Error, ValidationError) as error:
+            reason = error if isinstance(error, sqlite3.Error) else "it has an entry that cannot be read"
+            raise CatalogueError(f"{self._path}: the index failed: {reason}; {_remedy(error)}") from error
+
+
+def _remedy(error: Exception) -> str:
+    """Say what to do about a failure of the index."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_BUSY:
+        return "another program writes to it: try again"
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return "make room on the disk, and try again"
+    return "delete it, or call `gnomon results find --rebuild`: it is made again from the files"
 
 
 def delete_index(path: Path) -> None:

@@ -19,7 +19,7 @@ from gnomon.propagator.studies import read_study_head
 from gnomon.recorder.calibration_folder import read_calibration
 from gnomon.recorder.recordings import read_recording_file
 from gnomon.recorder.snapshots import Snapshot
-from gnomon.services.catalogue.catalogue_entry import CatalogueEntry
+from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 
 __all__ = ["FoundEntry", "Listed", "Source", "sources_of"]
@@ -28,6 +28,8 @@ __all__ = ["FoundEntry", "Listed", "Source", "sources_of"]
 SETTLED_S = 2.0
 #: Most characters of names that an entry can be found by, besides its fields.
 MAX_NAMES = 20_000
+#: Begins the bytes of a file's name that are not UTF-8, in its key.
+NOT_TEXT = "\\x"
 
 #: What a source has: a key for each, and a stamp that changes when the content does.
 Listed = Mapping[str, str]
@@ -84,15 +86,22 @@ class FolderSource:
                 names = [each.name for each in found]
         except OSError:
             return {}
-        return {name: "" for name in names if name.endswith(self.suffixes) and not name.startswith(".")}
+        return {_key_of(name): "" for name in names if name.endswith(self.suffixes) and not name.startswith(".")}
+
+    def path(self, key: str) -> Path:
+        """Return the file's path. Raises CatalogueError for a name that no text can hold."""
+        path = self.folder / key
+        if NOT_TEXT in key and not path.exists():
+            raise CatalogueError(f"{path}: its name is not UTF-8; rename it")
+        return path
 
     def file_of(self, key: str) -> str:
-        """Return the file's path."""
+        """Return the file's path, for people."""
         return str(self.folder / key)
 
     def size(self, key: str) -> int:
         """Return the file's size [bytes]."""
-        return (self.folder / key).stat().st_size
+        return self.path(key).stat().st_size
 
 
 class ResultSource(FolderSource):
@@ -100,7 +109,7 @@ class ResultSource(FolderSource):
 
     def read(self, key: str) -> FoundEntry:
         """Read the head of a run; an older file without an identifier is read as a whole."""
-        path = self.folder / key
+        path = self.path(key)
         head = read_head(path)
         identifier = read_run(path).identifier if head.identifier is None else head.identifier
         document = head.document
@@ -139,7 +148,7 @@ class StudySource(FolderSource):
 
     def read(self, key: str) -> FoundEntry:
         """Read the head of a study."""
-        path = self.folder / key
+        path = self.path(key)
         document = read_study_head(path)
         told: dict[str, str] = {name: text for name, text in document.items() if isinstance(text, str)}
         entry = CatalogueEntry(
@@ -175,7 +184,7 @@ class RecordingSource(FolderSource):
 
     def read(self, key: str) -> FoundEntry:
         """Read a recording, and check its id."""
-        path = self.folder / key
+        path = self.path(key)
         recording = read_recording_file(path).recording
         sources = [str(Identifier("recording", recording.parent))] if recording.parent else []
         if recording.calibration_id:
@@ -209,7 +218,7 @@ class CalibrationSource(FolderSource):
 
     def read(self, key: str) -> FoundEntry:
         """Read a calibration, and check its id."""
-        path = self.folder / key
+        path = self.path(key)
         found = read_calibration(path)
         entry = CatalogueEntry(
             identifier=str(Identifier("calibration", found.id)),
@@ -315,6 +324,11 @@ def _bounded(words: list[str]) -> Iterator[str]:
             return
         left -= len(word)
         yield word
+
+
+def _key_of(name: str) -> str:
+    """Return a file's name as a text that every file and table can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _iso(time_ns: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ class FakeAppliance(ThreadingHTTPServer):
         self.at, self.raw = at, raw
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.status = 200
+        self.short_by = 0  # bytes that an answer lacks at its end
+        self.pieces = 1  # in which an answer is sent, with a pause after each
 
     @property
     def url(self) -> str:
@@ -47,7 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        sent, step = body[: len(body) - self.server.short_by], -(-len(body) // self.server.pieces)
+        for begin in range(0, len(sent), step or 1):
+            self.wfile.write(sent[begin : begin + step])
+            self.wfile.flush()
+            time.sleep(0.01 if self.server.pieces > 1 else 0.0)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.cli.imported_setpoints import DONE_IN_PART, MAX_LISTED, tell_names
 from gnomon.ioc.base.snapshot_store import SnapshotError
-from gnomon.recorder.archives import read_archive
+from gnomon.recorder.archives import ArchiveError, read_archive
 from unit.cli.commands import gnomon
 from unit.fake_appliance import fake_appliance
 
@@ -71,6 +71,22 @@ def test_a_history_of_all_setpoints_is_fetched_into_one_file(config: Path, tmp_p
     assert f"{out}: 5 values of 1 setpoints; gnomon serve --history {out}" in result.output
     assert {sample.pv for sample in read_archive(out).samples} == {"Q1P1K1RP:setCur"}
     assert gnomon("snapshot", "history", out, "--from", "1h", "--to", "2h", *given).exit_code == 2
+
+
+def test_half_a_line_at_the_end_of_an_answer_does_not_become_a_sample(config: Path, tmp_path: Path) -> None:
+    whole = (ANSWERS / "supply.raw").read_bytes().replace(b"\x12\x0cHS4P1D1R:set", b"\x12\x0fQ1P1K1RP:setCur")
+    assert whole.endswith(b"@\x20\x03(\x11\n")  # the last sample is INVALID, which its last bytes say
+    out = tmp_path / "monday.raw"
+    given = ("--from", "2025-12-31T23:00:00+00:00", "--to", AT, "--machine", "mls", "--config", config)
+    with fake_appliance(raw={"Q1P1K1RP:setCur": whole[:-5]}) as appliance:
+        result = gnomon("snapshot", "history", out, *given, "--url", appliance.url)
+        assert result.exit_code == DONE_IN_PART
+        assert "Q1P1K1RP:setCur: line 8: the file ends within it" in result.output
+        assert [sample.value for sample in read_archive(out).samples][2:] == [-0.5, 0.75]
+        assert len(read_archive(out).samples) == 4
+        appliance.raw["Q1P1K1RP:setCur"] = b"<html>sign in</html>"
+        with pytest.raises(ArchiveError, match="the answer about Q1P1K1RP:setCur: not a file of the Archiver"):
+            gnomon("snapshot", "history", out, *given, "--url", appliance.url)
 
 
 def test_a_long_list_of_names_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,5 +168,6 @@ def test_show_of_something_else_says_where_it_comes_from_and_which_command_shows
     shown = commands.gnomon("results", "show", entry["identifier"], "--config", at_home).output
     for text in (entry["identifier"], "before the bump", "bert", "gnomon snapshot show flat"):
         assert text in shown
+    assert commands.gnomon("results", "show", "flat", "--config", at_home).output == shown
     with pytest.raises(ProcedureError, match="is not a result"):
         commands.gnomon("results", "export", entry["identifier"], folder / "a.json", "--config", at_home)

@@ -29,7 +29,18 @@ def test_histories_are_asked_for_one_by_one_at_an_address_with_a_path() -> None:
         )
 
 
-@pytest.mark.parametrize("url", ["archiver:17668", "file:///etc/passwd", "ftp://archiver", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "archiver:17668",
+        "file:///etc/passwd",
+        "ftp://archiver",
+        "http://",
+        "http://[::1",
+        "http://a:b",
+        "http://a:99999",
+    ],
+)
 def test_an_address_that_is_none_of_an_archiver_is_refused(url: str) -> None:
     with pytest.raises(ApplianceError, match=r"use http://HOST:17668"):
         ArchiverAppliance(url)
@@ -51,3 +62,31 @@ def test_an_answer_that_is_not_one_is_named() -> None:
     with fake_appliance({"A": "text"}) as appliance:
         found = ArchiverAppliance(appliance.url).values_at(["A"], AT_NS)
     assert found.unread == ["the value of A has no time or value"]
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ApplianceError) as refused:
+        ArchiverAppliance("http://anna:secret@archiver:17668")
+    assert "secret" not in str(refused.value)
+    assert "http://HOST:17668" in str(refused.value)
+
+
+def test_half_an_answer_a_large_one_and_one_without_end_are_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_appliance({"A": VALUE}, {"A": b"x" * 100}) as appliance:
+        asked = ArchiverAppliance(appliance.url)
+        appliance.short_by = 7
+        with pytest.raises(ApplianceError, match="the answer ended 7 bytes too early; ask again"):
+            list(asked.history(["A"], AT_NS, AT_NS))
+        appliance.short_by = 0
+        monkeypatch.setattr("gnomon.clients.archiver_appliance.MAX_VALUES_BYTES", 10)
+        with pytest.raises(ApplianceError, match=r"an answer larger than .* MiB; ask for less"):
+            asked.values_at(["A"], AT_NS)
+        monkeypatch.setattr("gnomon.clients.archiver_appliance.WHOLE_ANSWER", 0)
+        appliance.pieces = 5
+        with pytest.raises(ApplianceError, match="did not end within 0 s; ask for less, or allow more with --timeout"):
+            list(asked.history(["A"], AT_NS, AT_NS))
+
+
+def test_an_address_that_no_name_server_can_be_asked_for_is_an_error_of_ours() -> None:
+    with pytest.raises(ApplianceError, match="the archiver cannot be asked"):
+        ArchiverAppliance("http://a..b", 0.1).values_at(["A"], AT_NS)

@@ -1,5 +1,6 @@
 """Answers of the Archiver Appliance: to the last bit and nanosecond, whatever bytes they hold, and however they end."""
 
+import json
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,3 +110,33 @@ def test_another_file_is_refused_by_its_name(data: bytes, tmp_path: Path) -> Non
 def test_an_empty_answer_is_that_of_a_pv_that_is_not_archived() -> None:
     assert parse_pb(b"").samples == []
     assert parse_pb(b"\n\n").samples == []
+
+
+@pytest.mark.parametrize("meta", ["[1]", '"A"', "5"])
+def test_a_history_whose_meta_is_not_an_object_is_refused(meta: str) -> None:
+    with pytest.raises(ArchiveError, match=r"a PV has no meta\.name and data"):
+        parse_history_json(f'[{{"meta": {meta}, "data": []}}]')
+
+
+def test_a_time_or_number_that_nothing_can_hold_is_noted() -> None:
+    huge = "1" + 400 * "0"
+    answer = (
+        f'{{"A": {{"secs": 1, "val": {huge}}}, "B": {{"secs": {huge}, "val": 1}}, "C": {{"secs": -1, "val": 1}}, '
+        '"D": {"secs": 7258118400, "val": 1}, "E": {"secs": 7258118400, "nanos": 1, "val": 1}}'
+    )
+    found = parse_answer_at(answer)
+    assert found.samples == [Sample(7_258_118_400 * 10**9, "D", 1)]
+    assert found.unread == [f"the value of {name} has no time or value" for name in "ABCE"]
+    header, sample = (ANSWERS / "supply.raw").read_bytes().split(b"\n")[:2]
+    late = header.replace(b"\x18\xe9\x0f", b"\x18\x8f\x4e")  # of the year 9999
+    assert late != header
+    assert parse_pb(b"\n".join([late, sample, b""])).unread == [
+        "line 2: a sample of HS4P1D1R:set that has a time before 1970 or after 2200"
+    ]
+
+
+def test_something_else_that_begins_like_an_archive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnomon.recorder.archives.archive_samples.MAX_UNREAD", 3)
+    rows = [{}] * 4
+    with pytest.raises(ArchiveError, match="more than 3 lines cannot be read, the first one: sample 1 of A has no"):
+        parse_history_json(json.dumps([{"meta": {"name": "A"}, "data": rows}]))
