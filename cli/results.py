@@ -103,8 +103,8 @@ def show(
 ) -> None:
     """Show a result: where it comes from, and its outcome. For example `gnomon results show orm --again`.
 
-    Of a study, recording, snapshot or calibration with this name or identifier, it shows where it comes from. The exit code is
-    1 if --again gives another outcome.
+    Of a study, recording, snapshot or calibration with this name or identifier, it shows where it comes from. The exit
+    code is 1 if --again gives another outcome.
     """
     from gnomon.procedures.registry import reanalyse, typed
     from gnomon.procedures.summaries import Line, summarise

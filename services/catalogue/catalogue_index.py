@@ -63,7 +63,7 @@ class CatalogueIndex:
 
     def state(self, source: str) -> str | None:
         """Return the state of a source when it was listed last."""
-        rows = self._rows("SELECT state FROM states WHERE source = ?", (source,))
+        rows = self._rows("SELECT state, source FROM states WHERE source = ?", (source,))
         return str(rows[0][0]) if rows else None
 
     def known(self, source: str) -> Mapping[str, str]:
@@ -147,7 +147,7 @@ class CatalogueIndex:
         rows = self._rows("SELECT file, reason FROM unread WHERE reason != '' ORDER BY file")
         return [Unread(file=file, reason=reason) for file, reason in rows]
 
-    def _rows(self, question: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
+    def _rows(self, question: str, values: Sequence[object] = ()) -> list[tuple[str, str]]:
         with self._guarded():
             return self._db.execute(question, values).fetchall()
 
