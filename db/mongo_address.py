@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from gnomon.db.store import StoreError
+from gnomon.lattice.files import read_bounded
+from gnomon.lattice.text import printable
 
 __all__ = ["PASSWORD_VARIABLE", "MongoAddress", "is_mongo_address", "parse_mongo_address"]
 
@@ -18,7 +20,9 @@ SCHEMES = ("mongodb://", "mongodb+srv://")
 #: Options that name files; the first one is gnomon's own.
 FILE_OPTIONS = ("passwordFile", "tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 #: Options that would put a secret into the configuration.
-SECRETS = ("tlscertificatekeyfilepassword", "authmechanismproperties")
+SECRETS = ("tlscertificatekeyfilepassword", "authmechanismproperties", "password", "proxypassword")
+#: Characters that MongoDB does not take in the name of a database, and the largest file of a password [bytes].
+NOT_IN_NAMES, MAX_PASSWORD_BYTES = frozenset('/\\. "$*<>:|?'), 4096
 
 _ADDRESS = re.compile(r"(mongodb(?:\+srv)?://)(?:([^@/?#]*)@)?([^@/?#\s]+)(?:/([^/?#\s]*))?(?:\?([^#\s]*))?")
 
@@ -58,7 +62,7 @@ class MongoAddress:
         if file is None:
             return environ.get(PASSWORD_VARIABLE, "")
         try:
-            return Path(file).expanduser().read_text(encoding="utf-8").strip("\r\n")
+            return read_bounded(Path(file).expanduser(), MAX_PASSWORD_BYTES).strip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"{file}: the password for {self} cannot be read: {error}") from error
 
@@ -79,6 +83,11 @@ class MongoAddress:
         return f"{self.scheme}{quote(self.user, safe='') + '@' if self.user else ''}{self.hosts}"
 
 
+def _usual(option: str) -> str:
+    """Return the name of an option that names a file as we write it: MongoDB knows no capitals in them."""
+    return {name.lower(): name for name in FILE_OPTIONS}.get(option.lower(), option)
+
+
 def is_mongo_address(text: str) -> bool:
     """Tell whether a text is meant as the address of a MongoDB server, not as a file."""
     return text.startswith(SCHEMES)
@@ -96,7 +105,7 @@ def parse_mongo_address(text: str, *, with_password: bool = False) -> MongoAddre
         )
     scheme, account, hosts, database, query = found.groups()
     user, colon, password = (account or "").partition(":")
-    options = tuple(parse_qsl(query or "", keep_blank_values=True))
+    options = tuple((_usual(name), value) for name, value in parse_qsl(query or "", keep_blank_values=True))
     address = MongoAddress(scheme, hosts, unquote(database or DEFAULT_DATABASE), unquote(user), options)
     if colon and not with_password:
         raise StoreError(
@@ -104,5 +113,10 @@ def parse_mongo_address(text: str, *, with_password: bool = False) -> MongoAddre
             f"in the environment variable {PASSWORD_VARIABLE}"
         )
     if secret := next((name for name, _ in options if name.lower() in SECRETS), None):
-        raise StoreError(f"{address}: option {secret} would show a secret: use a key without a passphrase, in a file")
+        remedy = f"use a key without a passphrase, in a file, and {FILE_OPTIONS[0]}=FILE for a password"
+        raise StoreError(f"{address}: option {secret} would show a secret: {remedy}")
+    if not all(each.isprintable() and each not in NOT_IN_NAMES for each in address.database):
+        raise StoreError(
+            f"{printable(address.database)!r} is not the name of a database of MongoDB: use letters, digits, - and _"
+        )
     return replace(address, password=unquote(password))

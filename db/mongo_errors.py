@@ -58,7 +58,12 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
             )
         case DocumentTooLarge():
             return StoreError(f"{address}: the document is too large for MongoDB, which takes 16 MB ({reason})")
-        case InvalidURI() | ConfigurationError() | ValueError():
+        case ConfigurationError() if "password is required" in reason:
+            return StoreError(
+                f"{address}: there is no password for the user {address.user!r}: set {PASSWORD_VARIABLE}, or name a "
+                "file in the address (?passwordFile=FILE)"
+            )
+        case InvalidURI() | ConfigurationError() | ValueError() | OSError() | UserWarning():
             return StoreError(f"{address}: the address cannot be used ({reason}): check host, port and options")
     return StoreError(f"{address}: the document store failed: {reason}")
 

@@ -7,6 +7,7 @@ a unique index of the first three: to insert the next revision is the compare-an
 import asyncio
 import json
 import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -175,8 +176,8 @@ class MongoStore:
             self._client = open_client(self._address)
         from pymongo.errors import PyMongoError
 
-        documents = self._client[self._address.database][COLLECTION]
         try:
+            documents = self._client[self._address.database][COLLECTION]
             if write and not self._indexed:
                 await documents.create_index([("kind", 1), ("name", 1), ("revision", 1)], unique=True)
                 self._indexed = True
@@ -196,8 +197,10 @@ def open_client(address: MongoAddress) -> "AsyncMongoClient[dict[str, Any]]":
         raise StoreError(MISSING) from error
     options = client_options(address)
     try:
-        return AsyncMongoClient(address.uri(), **options)
-    except (PyMongoError, ValueError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # an option that is not known: it could have been of security
+            return AsyncMongoClient(address.uri(), **options)
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:
         raise store_error(error, address) from error
 
 

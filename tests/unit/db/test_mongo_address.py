@@ -53,6 +53,32 @@ def test_options_that_would_show_a_secret_are_refused() -> None:
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("option", ["password", "Password", "proxyPassword"])
+def test_a_password_among_the_options_is_refused_and_not_repeated(option: str) -> None:
+    with pytest.raises(StoreError, match=f"option {option} would show a secret: .*passwordFile=FILE") as refused:
+        parse_mongo_address(f"mongodb://gnomon@h/x?{option}=s3cret")
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a.b", "a%2Fb", "a%20b", "a%24b", "%0a%1b[31m"])
+def test_a_name_that_no_database_can_have_is_refused(name: str) -> None:
+    with pytest.raises(StoreError, match="is not the name of a database of MongoDB: use letters") as refused:
+        parse_mongo_address(f"mongodb://h/{name}")
+    assert str(refused.value).isprintable()
+
+
+def test_options_that_name_files_are_known_whatever_their_capitals() -> None:
+    given = parse_mongo_address("mongodb://gnomon@h/x?passwordfile=a&TLSCAFILE=b")
+    assert given.options == (("passwordFile", "a"), ("tlsCAFile", "b"))
+
+
+def test_a_file_that_is_not_one_of_a_password_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 5000)
+    for name in ("/dev/zero", f"{tmp_path}/large", str(tmp_path)):
+        with pytest.raises(StoreError, match="the password for mongodb://gnomon@h/x cannot be read: "):
+            parse_mongo_address(f"mongodb://gnomon@h/x?passwordFile={name}").secret({})
+
+
 def test_the_password_is_read_from_its_file_or_from_the_environment(tmp_path: Path) -> None:
     environment = {PASSWORD_VARIABLE: "of the environment"}
     assert parse_mongo_address("mongodb://gnomon@h/x").secret(environment) == "of the environment"

@@ -1,5 +1,6 @@
 """The store in MongoDB without a server: its errors, and what it does without pymongo. The contract: tests/system."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 pymongo_errors = pytest.importorskip("pymongo.errors")
 
-from gnomon.db.mongo_address import MongoAddress, parse_mongo_address  # noqa: E402
+from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress, parse_mongo_address  # noqa: E402
 from gnomon.db.mongo_errors import is_duplicate, store_error  # noqa: E402
 from gnomon.db.mongo_store import MongoStore, open_client  # noqa: E402
 from gnomon.db.store import NEW, StoreError  # noqa: E402
@@ -62,6 +63,26 @@ async def test_a_server_that_is_not_there_is_named_in_time() -> None:
 async def test_an_address_that_the_library_refuses_is_named() -> None:
     with pytest.raises(StoreError, match=r"mongodb://h:99999/x: the address cannot be used .Port must be"):
         open_client(parse_mongo_address("mongodb://h:99999/x"))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("tsl=true", "cannot be used (Unknown option"),
+        ("serverSelectionTimeoutMS=soon", "must be an integer"),
+        ("tls=true&tlsCAFile=/nowhere", "cannot be used ([Errno 2]"),
+    ],
+)
+async def test_an_option_that_would_have_no_effect_is_an_error(options: str, told: str) -> None:
+    with pytest.raises(StoreError, match=re.escape(told)) as refused:
+        open_client(parse_mongo_address(f"mongodb://h/x?{options}"))
+    assert "check host, port and options" in str(refused.value)
+
+
+async def test_without_a_password_the_error_says_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    with pytest.raises(StoreError, match=f"no password for the user 'anna': set {PASSWORD_VARIABLE}, or name a file"):
+        open_client(parse_mongo_address("mongodb://anna@h/x"))
 
 
 async def test_the_password_goes_to_the_library_alone(monkeypatch: pytest.MonkeyPatch) -> None:
