@@ -137,6 +137,6 @@ def test_a_time_or_number_that_nothing_can_hold_is_noted() -> None:
 
 def test_something_else_that_begins_like_an_archive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gnomon.recorder.archives.archive_samples.MAX_UNREAD", 3)
-    rows = [{}] * 4
+    rows: list[dict[str, object]] = [{}] * 4
     with pytest.raises(ArchiveError, match="more than 3 lines cannot be read, the first one: sample 1 of A has no"):
         parse_history_json(json.dumps([{"meta": {"name": "A"}, "data": rows}]))

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,19 +88,21 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do_whatever_is_asked(tmp_
         with sqlite3.connect(path) as other:
             other.execute("UPDATE entries SET told = ?", (json.dumps({"kind": "result"}),))
         other.close()
-        for ask in (
+        asked: list[Callable[[], object]] = [
             lambda: index.named("orm-1"),
             lambda: index.beginning(["result"], "000000", 2),
             lambda: list(index.entries()),
             lambda: index.find(CatalogueQuery()),
-        ):
+        ]
+        for ask in asked:
             with pytest.raises(CatalogueError, match="results find --rebuild"):
                 ask()
         with sqlite3.connect(path) as other:
             for table in ("entries", "unread", "states"):
                 other.execute(f"DROP TABLE {table}")
         other.close()
-        for look in (index.state, index.known, index.known_unread, lambda _: index.unread()):
+        looked: list[Callable[[str], object]] = [index.state, index.known, index.known_unread, lambda _: index.unread()]
+        for look in looked:
             with pytest.raises(CatalogueError, match="results find --rebuild"):
                 look("results")
 
