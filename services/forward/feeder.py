@@ -115,11 +115,20 @@ class Feeder:
             self._refused = isinstance(error, RefusedItemError | ReplacedJournalError)
             if isinstance(error, ReplacedJournalError):
                 reason = f"{reason}; gnomon forward move says where to go on"
-            if self._away_since is None or reason != self._reason:
+            if self._is_new(reason):
                 self._sparing.warning("%s: %s", self.downstream.name, reason)
-            self._reason = reason
-            self._away_since = self._away_since or time.monotonic()
+        except Exception as error:  # noqa: BLE001  of gnomon or of a library: the other downstreams go on
+            self._refused = False
+            if self._is_new(f"{type(error).__name__}: {error} (the log has more; please report it)"):
+                _log.exception("%s: an error that was not foreseen; it is tried again", self.downstream.name)
         await self._save_last()
+
+    def _is_new(self, reason: str) -> bool:
+        """Note why the downstream is not fed, and return True unless that was known."""
+        new = self._away_since is None or reason != self._reason
+        self._reason = reason
+        self._away_since = self._away_since or time.monotonic()
+        return new
 
     async def _deliver_all(self, session: Session, prefix: str) -> None:
         lost = asyncio.ensure_future(session.lost())

@@ -9,6 +9,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -86,7 +87,7 @@ class Requests:
 
     def __init__(self, server: ServerAccess, tokens: Tokens) -> None:
         self._server, self._tokens = server, tokens
-        self._known: OrderedDict[tuple[str, bytes], asyncio.Future[Answer]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bytes, str, str, bytes], asyncio.Future[Answer]] = OrderedDict()
         self._running: set[asyncio.Task[None]] = set()
 
     async def serve(self, client: Any, topics: Topics) -> None:
@@ -126,17 +127,19 @@ class Requests:
         role = self._tokens.role(f"Bearer {token}")
         if role is None:
             return _problem(ProblemError(401, "no valid token", action="send the token as user property `token`"))
+        same = (*identity, topic, role, sha256(payload).digest())  # another request with these data is another one
+        known = self._known.get(same) if identity[1] else None
+        if known is None and len(self._running) > TOGETHER:  # not remembered: it may be tried again
+            return _problem(ProblemError(503, "too many requests at a time", limit=f"{TOGETHER}", action="try again"))
         if not identity[1]:
             return await self._guarded(topics, topic, role, payload)
-        if (known := self._known.get(identity)) is None:
-            known = self._known[identity] = asyncio.ensure_future(self._guarded(topics, topic, role, payload))
+        if known is None:
+            known = self._known[same] = asyncio.ensure_future(self._guarded(topics, topic, role, payload))
             while len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
         return await asyncio.shield(known)
 
     async def _guarded(self, topics: Topics, topic: str, role: str, payload: bytes) -> Answer:
-        if len(self._running) > TOGETHER:
-            return _problem(ProblemError(503, "too many requests at a time", limit=f"{TOGETHER}", action="try again"))
         try:
             if len(payload) > MAX_BYTES:
                 raise ProblemError(413, f"the request has {len(payload)} bytes", limit=f"{MAX_BYTES} bytes")

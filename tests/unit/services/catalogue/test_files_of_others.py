@@ -1,4 +1,4 @@
-"""Whatever lies in the folders, however a program ended: the catalogue finds the rest, and says what it left out."""
+"""The catalogue finds what can be read, and names what it leaves out, whatever lies in the folders of results."""
 
 import json
 import os

@@ -63,6 +63,21 @@ async def test_a_downstream_that_comes_and_goes_misses_nothing(tmp_path: Path) -
     assert order == sorted(order)  # the last time that each came, too
 
 
+async def test_an_error_that_nobody_foresaw_is_told_and_the_feeder_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, downstream = make_source(tmp_path, 3), FakeDownstream()
+    with monkeypatch.context() as patch:
+        patch.setattr(feeder_module, "of_journal", lambda *_: 1 / 0)
+        async with feeding(downstream, source) as feeder:
+            await until(lambda: "ZeroDivisionError" in feeder._reason)
+            assert "please report it" in (await feeder.status()).reason
+            patch.undo()
+            await until(lambda: whole(downstream, 3))
+            await until(lambda: feeder._away_since is None)
+    assert sum("not foreseen" in record.message for record in caplog.records) == 1
+
+
 async def test_a_crash_before_the_cursor_is_written_sends_again_and_skips_nothing(tmp_path: Path) -> None:
     source, downstream = make_source(tmp_path, 6), FakeDownstream()
     async with feeding(downstream, source):

@@ -131,6 +131,25 @@ async def test_a_request_that_comes_twice_is_carried_out_once() -> None:
     assert len(server.client.calls) == 3
 
 
+async def test_another_request_with_the_same_correlation_data_is_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    requests = make(server)
+    me = ("me", b"1")
+    assert (await ask(requests, {"do": "add", "kind": "drop"}, identity=me)).ok
+    assert (await ask(requests, {"do": "add", "kind": "drop", "keys": {"count": 2}}, identity=me)).ok
+    assert len(server.client.calls) == 2
+    refused = await ask(requests, {"do": "add", "kind": "drop"}, READ, identity=me)
+    assert refused.problem is not None
+    assert refused.problem.status == 403
+    asked = {"do": "add", "kind": "drop", "keys": {"count": 3}}
+    with monkeypatch.context() as patch:
+        patch.setattr("gnomon.services.forward.mqtt_requests.TOGETHER", -1)
+        busy = await ask(requests, asked, identity=me)
+        assert busy.problem is not None
+        assert busy.problem.status == 503
+    assert (await ask(requests, asked, identity=me)).ok
+
+
 async def test_no_server_is_an_answer_and_not_silence() -> None:
     server = FakeServer()
     server.runs = False
