@@ -26,9 +26,9 @@ from unit.services.forward.feeding import make_source, until
 pytestmark = [pytest.mark.slow(seconds=20), pytest.mark.network]
 
 #: Commands a second, and the time for which they come [s].
-RATE, SECONDS = 100, 6
+RATE, SECONDS = 100, 5
 #: Commands that wait when a downstream is back after a long absence; `--soak`: an hour at `RATE`.
-ABSENCE, HOUR = 3_000, 3600 * RATE
+ABSENCE, HOUR = 1_500, 3600 * RATE
 
 
 class Forwarding:
