@@ -187,8 +187,8 @@ class Feeder:
         last, delivered = parcels[-1], self._cursor.delivered + len(parcels)
         if last.item is not None:
             return replace(self._cursor, position=last.item.position, delivered=delivered)
-        assert last.place is not None
-        return replace(self._cursor, results=last.place, delivered=delivered)
+        cursor = self._cursor.knowing(parcel.place for parcel in parcels if parcel.place is not None)
+        return replace(cursor, delivered=delivered)
 
     # What follows runs in the feeder's own thread.
 
@@ -202,9 +202,9 @@ class Feeder:
         if self._cursor is None:
             self._cursor = self._saved = read_cursor(self._path)
         if self._cursor is None:
-            self._cursor = Cursor(journal)
+            self._cursor = Cursor(journal, known=frozenset())
             if not self.downstream.from_oldest:
-                self._cursor = Cursor(journal, feed.end(), self._results.end())
+                self._cursor = Cursor(journal, feed.end(), known=self._results.all_known())
             self._save()
         if self._cursor.journal != journal:
             raise ReplacedJournalError(
@@ -245,12 +245,21 @@ class Feeder:
                 return parcels, cursor.behind(position, len(parcels))
         if "results" not in kinds:
             return [], cursor
+        if cursor.known is None:  # of an earlier version
+            cursor = replace(cursor, known=self._results.known_up_to(cursor.results))
+            if cursor.known is None:
+                return [], cursor
+            self._cursor = cursor
         parcels = []
-        for place, path in self._results.read(cursor.results, self.downstream.batch):
+        found = self._results.read(cursor.known, self.downstream.batch)
+        for place, path in found:
             if (loaded := self._results.load(place)) is not None:
                 run, digest = loaded
                 parcels.append(Parcel("results", of_result(run, digest), None, run, path, place))
-            cursor = replace(cursor, results=place)
+        if not found:
+            return [], cursor
+        cursor = cursor.knowing(place for place, _ in found)
+        cursor = replace(cursor, known=self._results.without_gone(cursor.known or frozenset()))
         return parcels, replace(cursor, delivered=cursor.delivered + len(parcels))
 
     def _within_limit(self, feed: JournalFeed, cursor: Cursor) -> Cursor:
@@ -287,8 +296,8 @@ class Feeder:
                 if "outcomes" in kinds:
                     backlog += max(0, end.outcome - at.outcome)
                 age_s = 0.0 if came_ns is None else max(0.0, (time.time_ns() - came_ns) / 1e9)
-            if "results" in kinds:
-                waiting = self._results.read(self._cursor.results, 1000)
+            if "results" in kinds and self._cursor.known is not None:
+                waiting = self._results.read(self._cursor.known, 1000)
                 backlog += len(waiting)
                 if waiting:
                     age_s = max(age_s, (time.time_ns() - waiting[0][0].changed_ns) / 1e9)

@@ -23,14 +23,14 @@ def move_cursor(source: Source, name: str, to: str | int) -> Cursor:
             before = Cursor()
         feed = JournalFeed(source.journal)
         try:
-            position, results = Position(), before.results
+            position, results, known = Position(), before.results, before.known
             if to == "newest":
-                position, results = feed.end(), ResultFeed(source.results).end()
+                position, results, known = feed.end(), ResultPlace(), ResultFeed(source.results).all_known()
             elif to == "oldest":
-                results = ResultPlace()
+                results, known = ResultPlace(), frozenset()
             else:
                 position = feed.before(int(to) + 1)
-            made = Cursor(feed.identity(), position, results, before.delivered)
+            made = Cursor(feed.identity(), position, results, before.delivered, known=known)
         finally:
             feed.close()
         write_cursor(path, made)
