@@ -10,6 +10,9 @@ from gnomon.cli.imported_setpoints import DONE_IN_PART, keep_imported, tell_name
 from gnomon.cli.options import ConfigFile, Machine, Prefix, check_seconds, configure
 from gnomon.cli.output import say
 
+#: Remedy for a history that is too large.
+SHORTER = "take a shorter time with --from and --to"
+
 Url = Annotated[
     str | None,
     typer.Option(
@@ -98,7 +101,7 @@ def history(
     from gnomon.clients.archiver_appliance import ArchiverAppliance
     from gnomon.clients.points_in_time import parse_moment
     from gnomon.lattice import DocumentError
-    from gnomon.recorder.archives import ArchiveError, parse_pb
+    from gnomon.recorder.archives import MAX_PB_BYTES, ArchiveError, parse_pb
 
     if url is None:
         raise typer.BadParameter("give --url, or GNOMON_ARCHIVER", param_hint="--url")
@@ -120,6 +123,8 @@ def history(
                 values += len(part.samples)
                 if part.samples:  # half a line at the end would look like a whole one
                     out.write(data[: data.rindex(b"\n")].rstrip(b"\n") + b"\n\n")
+                    if out.tell() > MAX_PB_BYTES:  # gnomon serve --history would refuse it
+                        raise ArchiveError(f"{file}: it would be larger than {MAX_PB_BYTES / 2**20:g} MiB; {SHORTER}")
                 else:
                     missing.append(name)
         partial.replace(file)

@@ -37,8 +37,18 @@ def keep_imported(
     imported = entries_from(saved, pvs_of(loaded, ""), "", settings.prefix)
     entries, left_out = imported.entries, imported.left_out
     if not entries:
-        example = next(iter((*imported.unread, *left_out)), "none")
         count = len(saved.given) + len(saved.left)
+        if not count and not saved.unread:
+            raise store.SnapshotError(
+                f"{source[1]}: no value of any PV; check the time, and give the prefix of the PV names with --prefix"
+            )
+        own = len(imported.unread) - len(saved.unread)
+        if own > 0:  # the names are right
+            raise store.SnapshotError(
+                f"{source[1]}: {own} setpoints of {loaded.document.name!r}, none of them with a value that can be used, "
+                f"for example {_example(imported.unread, saved)}; take values of another time"
+            )
+        example = next(iter((*imported.unread, *left_out)), "none")
         raise store.SnapshotError(
             f"{source[1]}: none of its {count} PVs is a setpoint of {loaded.document.name!r} with a value, for example "
             f"{printable(example)}; give the prefix of the PV names with --prefix"
@@ -61,6 +71,12 @@ def keep_imported(
     if imported.unread:
         _tell_unread(imported.unread)
     return not imported.unread
+
+
+def _example(lines: tuple[str, ...], saved: "Saved") -> str:
+    """Return the first line about a PV that has a value or should have one."""
+    others = {f"line {line.line}: {line.reason}" for line in saved.unread}
+    return next((line for line in lines if line not in others), lines[0])
 
 
 def tell_names(what: str, names: list[str]) -> None:

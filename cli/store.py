@@ -150,8 +150,8 @@ def copy(
 
     For example `gnomon store copy documents.sqlite mongodb://gnomon@db.example.org/gnomon`. What TO has already is
     passed over, so that a copy that was interrupted is called once more. At the end everything is read back and its
-    hashes are compared. Nothing is overwritten: a document of which TO has other revisions is left out and named, and
-    the exit code is 3.
+    hashes are compared. Nothing is overwritten: a document of which TO has other revisions, or that is too large for it
+    (MongoDB: 16 MB), is left out and named, and the exit code is 3.
     """
     from gnomon.db import StorePlace
     from gnomon.db.store import StoreError

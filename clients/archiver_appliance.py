@@ -18,7 +18,7 @@ __all__ = ["ApplianceError", "ArchiverAppliance"]
 #: PVs that are asked for in one request.
 TOGETHER = 500
 #: Largest answers [bytes]: a history of one PV, and values of some PVs at one time.
-MAX_ANSWER_BYTES, MAX_VALUES_BYTES = 2**28, 2**24
+MAX_ANSWER_BYTES, MAX_VALUES_BYTES = 2**25, 2**24
 #: Time for a whole answer, in times of that for each part of it.
 WHOLE_ANSWER = 20
 #: Bytes that are read together.

@@ -1,7 +1,7 @@
 """Failures of a MongoDB server as errors that say which database, what happened, and what to do."""
 
 from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress
-from gnomon.db.store import StoreError
+from gnomon.db.store import StoreError, TooLargeError
 
 __all__ = ["NO_CHANGE_STREAMS", "is_duplicate", "store_error"]
 
@@ -9,6 +9,8 @@ __all__ = ["NO_CHANGE_STREAMS", "is_duplicate", "store_error"]
 DUPLICATE_KEY = 11000
 AUTHENTICATION_FAILED = 18
 UNAUTHORIZED = (13, 8000)
+#: A document above the limit, which the server says of one that the library lets through.
+TOO_LARGE = 10334
 #: Codes with which a server says that it has no change streams: one that is not a replica set, or a service like it.
 NO_CHANGE_STREAMS = (40573, 40324, 115, 59)
 
@@ -18,8 +20,7 @@ def is_duplicate(error: Exception) -> bool:
 
     Servers that speak MongoDB's protocol do not all give the code: one without a code may be it, too.
     """
-    details = getattr(error, "details", None) or {}
-    codes = {getattr(error, "code", None), *(each.get("code") for each in details.get("writeErrors", ()))}
+    codes = _codes(error)
     return DUPLICATE_KEY in codes or codes == {None}
 
 
@@ -56,8 +57,8 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
             return StoreError(
                 f"{address}: the connection to the MongoDB server was lost, or it took too long ({reason}): try again"
             )
-        case DocumentTooLarge():
-            return StoreError(f"{address}: the document is too large for MongoDB, which takes 16 MB ({reason})")
+        case _ if isinstance(error, DocumentTooLarge) or TOO_LARGE in _codes(error):
+            return TooLargeError(f"{address}: the document is too large for MongoDB, which takes 16 MB ({reason})")
         case ConfigurationError() if "password is required" in reason:
             return StoreError(
                 f"{address}: there is no password for the user {address.user!r}: set {PASSWORD_VARIABLE}, or name a "
@@ -66,6 +67,11 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
         case InvalidURI() | ConfigurationError() | ValueError() | OSError() | UserWarning():
             return StoreError(f"{address}: the address cannot be used ({reason}): check host, port and options")
     return StoreError(f"{address}: the document store failed: {reason}")
+
+
+def _codes(error: Exception) -> set[int | None]:
+    details = getattr(error, "details", None) or {}
+    return {getattr(error, "code", None), *(each.get("code") for each in details.get("writeErrors", ()))}
 
 
 def _reason(error: Exception, address: MongoAddress) -> str:

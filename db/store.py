@@ -22,6 +22,7 @@ __all__ = [
     "Revision",
     "StoreError",
     "StoredDocument",
+    "TooLargeError",
     "adopting_conflict",
     "canonical_json",
     "check_named",
@@ -49,6 +50,10 @@ class ConflictError(StoreError):
 
 class DamagedError(StoreError):
     """A revision whose content is not what was put: changed in place, or by a fault of the disk."""
+
+
+class TooLargeError(StoreError):
+    """A document that this database cannot hold, while others may fit."""
 
 
 class NotFoundError(StoreError):
@@ -119,7 +124,7 @@ class MachineStore(Protocol):
 
         One that is here already, with the same digest, is passed over. Those of a name stand in their order, and the
         first follows the latest here. Raises ConflictError where it does not, or where a revision is here with other
-        content; then what was before it in the sequence may have been added.
+        content, TooLargeError for one that does not fit; then what was before it in the sequence may have been added.
         """
         ...
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from gnomon.db.store import DamagedError, MachineStore, Revision, StoredDocument
+from gnomon.db.store import DamagedError, MachineStore, Revision, StoredDocument, TooLargeError
 
 __all__ = ["CopyReport", "copy_store"]
 
@@ -46,7 +46,7 @@ class _Plan:
 async def copy_store(source: MachineStore, target: MachineStore, tell: Progress = lambda *_: None) -> CopyReport:
     """Copy all revisions that the target lacks, then read all of them back and compare their hashes.
 
-    A document whose revisions in the target are others is left out, and named. Raises StoreError when a store fails;
+    A document whose revisions in the target are others, or too large for it, is left out, and named. Raises StoreError when a store fails;
     another call goes on where this one ended.
     """
     report = CopyReport()
@@ -103,10 +103,31 @@ async def _copy(
                 report.problems.append(f"{found}: it and what follows it were not copied")
             else:
                 whole.append(found)
-        await target.adopt(whole)
-        done += whole
+        done += await _adopt(target, whole, broken, report)
         tell("copying", number * TOGETHER + len(batch), len(missing))
     return [Revision(each.kind, each.name, each.revision, each.digest, each.time_ns) for each in done]
+
+
+async def _adopt(
+    target: MachineStore, documents: Sequence[StoredDocument], broken: set[tuple[str, str]], report: CopyReport
+) -> Sequence[StoredDocument]:
+    """Add revisions but those that the target cannot hold, and what follows these; return what is there."""
+    try:
+        await target.adopt(documents)
+    except TooLargeError as error:
+        if len(documents) > 1:  # one by one, for which of them it is is not said
+            done: list[StoredDocument] = []
+            for each in documents:
+                if (each.kind, each.name) not in broken:
+                    done += await _adopt(target, [each], broken, report)
+            return done
+        (one,) = documents
+        broken.add((one.kind, one.name))
+        report.problems.append(
+            f"revision {one.revision} of {one.kind} '{one.name}': {error}: it and what follows it were not copied"
+        )
+        return ()
+    return documents
 
 
 async def _verify(target: MachineStore, expected: Sequence[Revision], report: CopyReport, tell: Progress) -> None:

@@ -24,6 +24,8 @@ refusals = SparingLog(log)
 
 #: Shortest time between two turns of puts [s].
 TURN_S = 0.05
+#: Puts that wait for their completion together: others that use the twin come in between.
+MAX_TOGETHER = 64
 #: Severity of a value that nobody knows.
 INVALID = 3
 
@@ -141,11 +143,13 @@ async def play(
 
 
 async def _put(changes: Sequence[Change], sink: PutSink, client: Client) -> int:
-    """Put all changes, wait until they are complete, and count those that were refused."""
+    """Put all changes, some at a time, wait until they are complete, and count those that were refused."""
     refused = 0
-    for done in [asyncio.wrap_future(sink.put(change.pv_index, change.value, client)) for change in changes]:
-        reply = await done
-        if not reply.accepted:
-            refused += 1
-            refusals.warning("a setpoint of the history is refused: %s", reply.message)
+    for begin in range(0, len(changes), MAX_TOGETHER):
+        together = changes[begin : begin + MAX_TOGETHER]
+        for done in [asyncio.wrap_future(sink.put(change.pv_index, change.value, client)) for change in together]:
+            reply = await done
+            if not reply.accepted:
+                refused += 1
+                refusals.warning("a setpoint of the history is refused: %s", reply.message)
     return refused

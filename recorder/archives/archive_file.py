@@ -7,19 +7,25 @@ from gnomon.recorder.archives.archive_json import parse_answer_at, parse_history
 from gnomon.recorder.archives.archive_pb import is_pb, parse_pb
 from gnomon.recorder.archives.archive_samples import Archive, ArchiveError
 
-#: Largest file [bytes]: about ten million samples of numbers.
-MAX_ARCHIVE_BYTES = 2**28
+#: Largest files [bytes]: 1.7 million samples of PB (0.5 GB, 12 s), and 0.24 million of JSON, whose objects need more.
+MAX_PB_BYTES, MAX_JSON_BYTES = 2**25, 2**24
+#: White space before JSON, at most.
+MAX_BLANKS = 1000
 
 
 def read_archive(path: Path) -> Archive:
     """Read a `.pb` file, an answer of `getData.raw`, `getData.json` or `getDataAtTime`. Raises ArchiveError."""
     try:
-        data = read_bytes(path, MAX_ARCHIVE_BYTES + 1)
+        data = read_bytes(path, MAX_PB_BYTES + 1)
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be read: {error}") from error
-    if len(data) > MAX_ARCHIVE_BYTES:
-        raise ArchiveError(f"{path}: larger than {MAX_ARCHIVE_BYTES / 2**20:g} MiB; take a shorter time")
-    begin = data.lstrip()[:1]
+    begin = data[:MAX_BLANKS].lstrip()[:1]
+    if begin in (b"[", b"{") and len(data) > MAX_JSON_BYTES:
+        raise ArchiveError(
+            f"{path}: larger than {MAX_JSON_BYTES / 2**20:g} MiB of JSON; take getData.raw (PB), or a shorter time"
+        )
+    if len(data) > MAX_PB_BYTES:
+        raise ArchiveError(f"{path}: larger than {MAX_PB_BYTES / 2**20:g} MiB; take a shorter time")
     try:
         if begin == b"[":
             return parse_history_json(data)

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import NamedTuple
 
 from gnomon.lattice.text import printable
@@ -59,9 +60,12 @@ def parse_pb(data: bytes) -> Archive:
     if not is_pb(data):
         raise ArchiveError("not a file of the Archiver Appliance (PB)")
     found, header, wanted = Archive(), None, True
-    *lines, rest = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line:
+    number, rest = 0, False
+    for number, whole in enumerate(BytesIO(data), 1):  # one line at a time: a list of them is larger than the file
+        line = whole.removesuffix(b"\n")
+        if line == whole:
+            rest = True
+        elif not line:
             header, wanted = None, True
         elif wanted:
             wanted = False
@@ -78,7 +82,7 @@ def parse_pb(data: bytes) -> Archive:
             except _WrongMessageError as error:
                 found.leave(f"line {number}: a sample of {printable(header.pv)} that {error}")
     if rest:  # what is there may be a message of its own, with another value or without its severity
-        found.unread.append(f"line {len(lines) + 1}: the file ends within it")
+        found.unread.append(f"line {number}: the file ends within it")
     return found
 
 

@@ -49,6 +49,19 @@ def test_files_of_the_appliance_do_without_it(config: Path) -> None:
         gnomon("snapshot", "from-archiver", "b", ANSWERS / "supply.raw", "--at", AT, "--config", config)
 
 
+def test_settings_without_a_value_that_can_be_used_are_not_taken_for_another_prefix(config: Path) -> None:
+    at = {"Q1P1K1RP:setCur": value(float("nan")), "Q2P1K1RP:setCur": value(float("nan"))}
+    given = ("--at", AT, "--config", config)
+    with fake_appliance(at) as appliance:
+        with pytest.raises(SnapshotError, match="2 setpoints of 'mls', none of them with .*: Q1P1K1RP:setCur: ") as told:
+            gnomon("snapshot", "from-archiver", "a", *given, "--url", appliance.url)
+        assert "nan" in str(told.value)
+        assert "--prefix" not in str(told.value)
+        appliance.at = {}
+        with pytest.raises(SnapshotError, match="no value of any PV; check the time"):
+            gnomon("snapshot", "from-archiver", "a", *given, "--url", appliance.url)
+
+
 def test_either_an_address_or_files_are_asked_for(config: Path) -> None:
     result = gnomon("snapshot", "from-archiver", "a", "--config", config)
     assert result.exit_code == 2
@@ -87,6 +100,20 @@ def test_half_a_line_at_the_end_of_an_answer_does_not_become_a_sample(config: Pa
         appliance.raw["Q1P1K1RP:setCur"] = b"<html>sign in</html>"
         with pytest.raises(ArchiveError, match="the answer about Q1P1K1RP:setCur: not a file of the Archiver"):
             gnomon("snapshot", "history", out, *given, "--url", appliance.url)
+
+
+def test_a_history_that_serve_would_refuse_is_not_kept(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gnomon.recorder.archives.MAX_PB_BYTES", 50)
+    raw = (ANSWERS / "supply.raw").read_bytes().replace(b"\x12\x0cHS4P1D1R:set", b"\x12\x0fQ1P1K1RP:setCur")
+    given = ("--from", "2025-12-31T23:00:00+00:00", "--to", AT, "--machine", "mls", "--config", config)
+    with (
+        fake_appliance(raw={"Q1P1K1RP:setCur": raw}) as appliance,
+        pytest.raises(ArchiveError, match=r"monday\.raw: it would be larger than .* MiB; take a shorter time with --from"),
+    ):
+        gnomon("snapshot", "history", tmp_path / "monday.raw", *given, "--url", appliance.url)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.yaml"]
 
 
 def test_a_long_list_of_names_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ pymongo_errors = pytest.importorskip("pymongo.errors")
 from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress, parse_mongo_address  # noqa: E402
 from gnomon.db.mongo_errors import is_duplicate, store_error  # noqa: E402
 from gnomon.db.mongo_store import MongoStore, open_client  # noqa: E402
-from gnomon.db.store import NEW, StoreError  # noqa: E402
+from gnomon.db.store import NEW, StoreError, TooLargeError  # noqa: E402
 
 ADDRESS = MongoAddress("mongodb://", "db.example", "ring", "gnomon", password="s3cret")
 
@@ -28,6 +28,7 @@ ADDRESS = MongoAddress("mongodb://", "db.example", "ring", "gnomon", password="s
         (pymongo_errors.NetworkTimeout("timed out"), "was lost, or it took too long (timed out): try again"),
         (pymongo_errors.DocumentTooLarge("17 MB"), "too large for MongoDB, which takes 16 MB (17 MB)"),
         (pymongo_errors.ConfigurationError("Unknown option s3cret"), "cannot be used (Unknown option ***): check host"),
+        (pymongo_errors.BulkWriteError({"writeErrors": [{"code": 10334}]}), "the document is too large for MongoDB"),
         (pymongo_errors.OperationFailure("boom, full error: {...}", 1), "the document store failed: boom"),
     ],
 )  # fmt: skip
@@ -37,6 +38,18 @@ def test_errors_name_database_reason_and_remedy_without_the_password(error: Exce
     assert text.startswith("mongodb://gnomon@db.example/ring: ")
     assert "s3cret" not in text
     assert "full error" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "too_large"),
+    [
+        (pymongo_errors.DocumentTooLarge("17 MB"), True),
+        (pymongo_errors.BulkWriteError({"writeErrors": [{"code": 10334}]}), True),
+        (pymongo_errors.OperationFailure("not authorized", 13), False),
+    ],
+)
+def test_a_document_that_is_too_large_is_an_error_of_its_own(error: Exception, too_large: bool) -> None:
+    assert isinstance(store_error(error, ADDRESS), TooLargeError) is too_large
 
 
 @pytest.mark.parametrize(

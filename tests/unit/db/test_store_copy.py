@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.db import DocumentFile, SqliteStore
-from gnomon.db.store import NEW, MachineStore, Revision, StoredDocument, StoreError
+from gnomon.db.store import NEW, MachineStore, Revision, StoredDocument, StoreError, TooLargeError
 from gnomon.db.store_copy import TOGETHER, copy_store
 
 
@@ -21,6 +21,16 @@ class InterruptedStore(SqliteStore):
         if self.left < 0:
             raise StoreError("the connection was lost")
         await super().adopt(documents)
+
+
+class SmallStore(SqliteStore):
+    """A store that, as MongoDB, takes what comes before a document that is too large, and does not say which it is."""
+
+    async def adopt(self, documents: Sequence[StoredDocument]) -> None:
+        for each in documents:
+            if len(str(each.document)) > 1000:
+                raise TooLargeError("too large for this store")
+            await super().adopt([each])
 
 
 def fill(path: Path, documents: int) -> None:
@@ -86,6 +96,22 @@ async def test_damaged_revisions_are_named_on_either_side(tmp_path: Path) -> Non
         damage(tmp_path / "b.sqlite", "kind = 'result' AND name = 'orm-00001'")
         again = await copy_store(source, target)
     assert "revision 1 of result 'orm-00001': damaged in the target" in again.problems
+
+
+async def test_a_document_that_is_too_large_is_named_and_the_others_are_copied(tmp_path: Path) -> None:
+    fill(tmp_path / "a.sqlite", 3)
+    with DocumentFile(tmp_path / "a.sqlite") as file:
+        file.put("result", "orm-00001", {"data": "x" * 2000}, 1)
+        file.put("result", "orm-00001", {"data": ""}, 2)
+    async with SqliteStore(tmp_path / "a.sqlite") as source, SmallStore(tmp_path / "b.sqlite") as target:
+        report = await copy_store(source, target)
+        assert report.problems == [
+            "revision 2 of result 'orm-00001': too large for this store: it and what follows it were not copied"
+        ]
+        assert (report.copied, report.verified) == (7, 7)
+        assert [each.revision for each in await target.history("result", "orm-00001")] == [1]
+        again = await copy_store(source, target)
+    assert (again.copied, again.there, again.problems) == (0, 7, report.problems)
 
 
 def damage(path: Path, which: str) -> None:

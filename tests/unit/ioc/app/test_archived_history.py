@@ -1,5 +1,6 @@
 """A history replayed: which values, in which order and at which times they reach the twin, and what is left out."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from gnomon.ioc.app.archived_history import (
+    MAX_TOGETHER,
     Change,
     History,
     HistoryError,
@@ -114,6 +116,28 @@ async def test_a_twin_that_is_slow_makes_the_history_late_and_loses_nothing() ->
     await play(History(0, [], later), sink, CLIENT, 1.0, clock, clock.sleep)
     assert [value for _, _, value in sink.puts] == [1.0, 2.0, 3.0, 4.0, 5.0]
     assert sum(clock.slept) < 3.0
+
+
+async def test_changes_that_are_due_together_wait_in_bounded_numbers() -> None:
+    waiting: list[PutFuture] = []
+    most = [0]
+
+    class Busy:
+        def put(self, index: int, value: Any, client: Client) -> PutFuture:
+            waiting.append(PutFuture())
+            most[0] = max(most[0], len(waiting))
+            return waiting[-1]
+
+    later = [Change(S, CP, float(number)) for number in range(3 * MAX_TOGETHER)]
+    playing = asyncio.ensure_future(play(History(0, [], later), Busy(), CLIENT, 1e9))
+    completed = 0
+    while not playing.done():
+        await asyncio.sleep(0)
+        for future in waiting:
+            future.set_result(PutReply(True))
+        completed += len(waiting)
+        waiting.clear()
+    assert (most[0], completed) == (MAX_TOGETHER, len(later))
 
 
 async def test_the_end_is_told_with_the_number_of_refusals(caplog: pytest.LogCaptureFixture) -> None:

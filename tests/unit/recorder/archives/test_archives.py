@@ -1,6 +1,7 @@
 """Answers of the Archiver Appliance: to the last bit and nanosecond, whatever bytes they hold, and however they end."""
 
 import json
+import re
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +105,25 @@ def test_another_file_is_refused_by_its_name(data: bytes, tmp_path: Path) -> Non
     file = tmp_path / "answer"
     file.write_bytes(data)
     with pytest.raises(ArchiveError, match="answer: "):
+        read_archive(file)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b" [" + 16 * b" ", "larger than 1.52588e-05 MiB of JSON; take getData.raw (PB), or a shorter time"),
+        (33 * b"x", "larger than 3.05176e-05 MiB; take a shorter time"),
+        (b"[" + 15 * b" ", "not JSON: "),
+    ],
+)
+def test_a_file_that_is_too_large_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: bytes, told: str
+) -> None:
+    monkeypatch.setattr("gnomon.recorder.archives.archive_file.MAX_PB_BYTES", 32)
+    monkeypatch.setattr("gnomon.recorder.archives.archive_file.MAX_JSON_BYTES", 16)
+    file = tmp_path / "answer"
+    file.write_bytes(data)
+    with pytest.raises(ArchiveError, match=re.escape(told)):
         read_archive(file)
 
 
