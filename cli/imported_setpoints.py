@@ -45,7 +45,7 @@ def keep_imported(
         own = len(imported.unread) - len(saved.unread)
         if own > 0:  # the names are right
             raise store.SnapshotError(
-                f"{source[1]}: {own} setpoints of {loaded.document.name!r}, none of them with a value that can be used, "
+                f"{source[1]}: {own} setpoints of {loaded.document.name!r}, none with a value that can be used, "
                 f"for example {_example(imported.unread, saved)}; take values of another time"
             )
         example = next(iter((*imported.unread, *left_out)), "none")

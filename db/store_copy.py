@@ -46,8 +46,8 @@ class _Plan:
 async def copy_store(source: MachineStore, target: MachineStore, tell: Progress = lambda *_: None) -> CopyReport:
     """Copy all revisions that the target lacks, then read all of them back and compare their hashes.
 
-    A document whose revisions in the target are others, or too large for it, is left out, and named. Raises StoreError when a store fails;
-    another call goes on where this one ended.
+    A document whose revisions in the target are others, or too large for it, is left out, and named. Raises StoreError
+    when a store fails; another call goes on where this one ended.
     """
     report = CopyReport()
     missing: list[Revision] = []

@@ -53,7 +53,7 @@ def test_settings_without_a_value_that_can_be_used_are_not_taken_for_another_pre
     at = {"Q1P1K1RP:setCur": value(float("nan")), "Q2P1K1RP:setCur": value(float("nan"))}
     given = ("--at", AT, "--config", config)
     with fake_appliance(at) as appliance:
-        with pytest.raises(SnapshotError, match="2 setpoints of 'mls', none of them with .*: Q1P1K1RP:setCur: ") as told:
+        with pytest.raises(SnapshotError, match=r"2 setpoints of .mls., none .* Q1P1K1RP:setCur: ") as told:
             gnomon("snapshot", "from-archiver", "a", *given, "--url", appliance.url)
         assert "nan" in str(told.value)
         assert "--prefix" not in str(told.value)
@@ -110,7 +110,7 @@ def test_a_history_that_serve_would_refuse_is_not_kept(
     given = ("--from", "2025-12-31T23:00:00+00:00", "--to", AT, "--machine", "mls", "--config", config)
     with (
         fake_appliance(raw={"Q1P1K1RP:setCur": raw}) as appliance,
-        pytest.raises(ArchiveError, match=r"monday\.raw: it would be larger than .* MiB; take a shorter time with --from"),
+        pytest.raises(ArchiveError, match=r"monday\.raw: it would be larger than .* MiB; take a shorter time"),
     ):
         gnomon("snapshot", "history", tmp_path / "monday.raw", *given, "--url", appliance.url)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.yaml"]

@@ -50,7 +50,7 @@ async def test_a_result_comes_whose_clock_is_behind_that_of_the_last_one(source:
     assert cursor_of(source).delivered == 2
 
 
-async def test_what_a_cursor_of_an_earlier_version_counts_does_not_come_again(source: Source) -> None:
+async def test_results_that_a_cursor_of_an_earlier_version_counts_do_not_come_again(source: Source) -> None:
     await delivered(source, 1)
     write_cursor(cursor_path(source.journal, "fake"), replace(cursor_of(source), known=None))
     save(source, "b")
