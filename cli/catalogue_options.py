@@ -112,7 +112,8 @@ def tell_unread(catalogue: "Catalogue") -> None:
     for each in unread[:MAX_NAMED]:
         say(f"left out: {each.reason if each.file in each.reason else f'{each.file}: {each.reason}'}", err=True)
     if len(unread) > MAX_NAMED:
-        say(f"and {len(unread) - MAX_NAMED} more files that cannot be read", err=True)
+        more = len(unread) - MAX_NAMED
+        say(f"and {more} more files that cannot be read; `gnomon results find --unreadable` lists all", err=True)
 
 
 def resolve_all(catalogue: "Catalogue", texts: "Sequence[str]") -> "list[CatalogueEntry]":

@@ -146,6 +146,9 @@ def annotate(
 @app.command()
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Remove them. Without it, they are only listed.")] = False,
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="Trust the clock although nothing has been made for months.")
+    ] = False,
     results: ResultsFolder = None,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -153,12 +156,13 @@ def prune(
     """List what the rules in results.retention of the configuration would remove, and why; remove it with --yes.
 
     For example `gnomon data prune`. What is tagged, published, approved, in use, or what something else was made from
-    stays. Each removal is written down in `removed.jsonl`, so that its identifier still tells what became of it.
+    stays. Each removal is written down in `removed.jsonl`, so that its identifier still tells what became of it. When
+    nothing has been made for 120 days, the clock may be wrong, and nothing is removed without --clock-is-right.
     """
     import time
 
     from gnomon.ioc.base.snapshot_store import signature
-    from gnomon.services.catalogue import plan_removals, protected_entries, remove
+    from gnomon.services.catalogue import CatalogueError, doubt_of_clock, plan_removals, protected_entries, remove
 
     rules = configure(config).results.retention
     if not rules:
@@ -166,7 +170,9 @@ def prune(
         return
     with open_catalogue(results, config) as catalogue:
         protected = protected_entries(catalogue)
-        going, kept = plan_removals(catalogue.entries(), rules, protected, time.time_ns() // 1000)
+        now_us = time.time_ns() // 1000
+        going, kept = plan_removals(catalogue.entries(), rules, protected, now_us)
+        doubt = doubt_of_clock(catalogue.entries(), now_us) if going and not clock_is_right else ""
         rows = [
             {"what": word, "name": each.entry.name, "kind": each.entry.kind, "made (UTC)": each.entry.made[:16],
              "MB": f"{each.entry.size / 1e6:.2f}", "why": each.reason, "identifier": each.entry.identifier}
@@ -176,6 +182,11 @@ def prune(
         print_table(rows, titles, as_json=as_json, right=("MB",), empty="nothing goes: no rule applies to anything")
         tell_unread(catalogue)
         size = sum(each.entry.size for each in going) / 1e6
+        if doubt:
+            doubt += "; set the clock, or, if it is right, give --clock-is-right"
+            if yes:
+                raise CatalogueError(f"nothing was removed: {doubt}")
+            say(f"note: {doubt}", err=True)
         if going and not yes:
             say(f"{len(going)} would go, {size:.1f} MB; nothing was removed: --yes removes them", err=as_json)
         elif going:

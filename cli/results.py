@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gnomon.lattice.identifiers import Identifier
     from gnomon.procedures.documents import Run
     from gnomon.procedures.summaries import Line
-    from gnomon.services.catalogue import CatalogueQuery
+    from gnomon.services.catalogue import CatalogueEntry, CatalogueQuery
 
 app = typer.Typer(
     no_args_is_help=True, help="List, find, show, compare, export and serve results of measurements and corrections."
@@ -71,6 +71,9 @@ def find(
     ] = None,
     *,
     query: "CatalogueQuery",
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="List all files that cannot be read, with the reason of each, instead.")
+    ] = False,
     again: Annotated[bool, typer.Option("--rebuild", help="Make the index again from the files first.")] = False,
     results: ResultsFolder = None,
     config: ConfigFile = None,
@@ -84,6 +87,11 @@ def find(
     from dataclasses import replace
 
     with open_catalogue(results, config, again=again) as catalogue:
+        if unreadable:
+            left_out = [each.model_dump() for each in catalogue.unread()]
+            titles = {"file": "file", "reason": "reason"}
+            print_table(left_out, titles, as_json=as_json, empty="all files can be read")
+            return
         asked = replace(query, words=" ".join(words or ()), count=query.count + 1)
         found = catalogue.find(asked)
         rows = [row_of(entry) for entry in found[: query.count]]
@@ -106,11 +114,16 @@ def show(
     Of a study, recording, snapshot or calibration with this name or identifier, it shows where it comes from. The exit
     code is 1 if --again gives another outcome.
     """
+    from gnomon.procedures.documents import Run
     from gnomon.procedures.registry import reanalyse, typed
     from gnomon.procedures.summaries import Line, summarise
 
-    run = _load(name, results, config, as_json=as_json)
-    if run is None:
+    run = _load(name, results, config)
+    if not isinstance(run, Run):
+        if as_json:
+            print_json(run.model_dump(mode="json"))
+        else:
+            show_entry(run)
         return
     know_procedure(run.procedure, config)
     told = run.provenance
@@ -144,14 +157,15 @@ def show(
         raise typer.Exit(1)
 
 
-def _load(name: str, results: Path | None, config: Path | None, *, as_json: bool = False) -> "Run | None":
-    """Load a result by name, file or identifier; of anything else with that name or identifier, show its entry: None.
+def _load(name: str, results: Path | None, config: Path | None) -> "Run | CatalogueEntry":
+    """Load a result by name, file or identifier; of anything else with that name or identifier, its entry.
 
-    Raises ProcedureError, CatalogueError.
+    Raises ProcedureError, CatalogueError, StudyError, also for a result or study whose content was changed.
     """
     from gnomon.lattice.identifiers import parse_identifier
     from gnomon.procedures.errors import ProcedureError
     from gnomon.procedures.nexus import read_run
+    from gnomon.propagator.studies import read_study
     from gnomon.services.catalogue import CatalogueError
 
     folder = results_of(results, config)
@@ -169,21 +183,32 @@ def _load(name: str, results: Path | None, config: Path | None, *, as_json: bool
     except CatalogueError as error:
         raise known or error from error
     if entry.kind == "result":
-        return read_run(Path(entry.file))
-    if as_json:
-        print_json(entry.model_dump(mode="json"))
-    else:
-        show_entry(entry)
-    return None
+        run = read_run(Path(entry.file))
+        if str(run.identifier) != entry.identifier:
+            raise ProcedureError(
+                f"{entry.file}: its content does not have its identifier {entry.identifier}: it was changed; take it "
+                "from a backup"
+            )
+        return run
+    if entry.kind == "study":
+        read_study(Path(entry.file))  # which checks its identifier
+    return entry
 
 
 def _result(name: str, results: Path | None, config: Path | None) -> "Run":
     """Load a result by name, file or identifier. Raises ProcedureError for something else with that identifier."""
+    from shlex import quote
+
+    from gnomon.procedures.documents import Run
     from gnomon.procedures.errors import ProcedureError
 
     run = _load(name, results, config)
-    if run is None:
-        raise ProcedureError(f"{name} is not a result")
+    if not isinstance(run, Run):
+        again = quote(name)
+        raise ProcedureError(
+            f"{name} is not a result but a {run.kind}: `gnomon results show {again}` shows it, and "
+            f"`gnomon data export {again} --to FOLDER` exports it"
+        )
     return run
 
 

@@ -45,9 +45,9 @@ class Identifier:
 def parse_identifier(text: str) -> Identifier | None:
     """Read an identifier or its beginning: `gnomon:result/3f0c...`, `result/3f0c...` or 6 digits and more.
 
-    Returns None of what is not one, as a name.
+    Capitals do not count. Returns None of what is not one, as a name.
     """
-    match = _FORM.fullmatch(text.strip())
+    match = _FORM.fullmatch(text.strip().lower())
     if match is None or (match["kind"] or KINDS[0]) not in KINDS:
         return None
     return Identifier(match["kind"] or "", match["digits"])

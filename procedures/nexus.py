@@ -15,13 +15,13 @@ import numpy as np
 from pydantic import ValidationError
 
 import gnomon
-from gnomon.lattice.hdf5_files import BoundsError, check_bounds, check_size
+from gnomon.lattice.hdf5_files import MAX_BYTES, BoundsError, check_bounds, check_size
 from gnomon.lattice.identifiers import Identifier, parse_identifier
 from gnomon.procedures.documents import Part, Run, quantities
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.registry import find_procedure, typed
 
-__all__ = ["RunHead", "read_head", "read_run", "require_h5py", "write_run"]
+__all__ = ["RunHead", "read_head", "read_identifier", "read_run", "require_h5py", "write_run"]
 
 #: Parts of a run that are documents of the procedure, by their group.
 PARTS = ("data", "parameters", "outcome")
@@ -29,6 +29,8 @@ PARTS = ("data", "parameters", "outcome")
 GROUPS = {"data": "raw_data", "parameters": "parameters", "outcome": "outcome"}
 #: Arrays with fewer values are not compressed.
 LARGE = 4096
+#: Largest arrays of an older file whose identifier is computed for a list [bytes].
+MAX_HEAD_BYTES = 2**26
 
 
 def require_h5py() -> Any:
@@ -87,9 +89,9 @@ def write_run(run: Run, path: Path) -> None:
         raise ProcedureError(f"{path}: cannot be written: {error}") from error
 
 
-def read_run(path: Path) -> Run:
-    """Read a run from its file. Raises ProcedureError if it is not one."""
-    with _opened(path) as entry:
+def read_run(path: Path, max_bytes: int = MAX_BYTES) -> Run:
+    """Read a run from its file, with arrays of at most a number of bytes. Raises ProcedureError if it is not one."""
+    with _opened(path, max_bytes) as entry:
         whole = json.loads(entry["run/document"][()])
         parts = {name: _read_part(entry[group]) if group in entry else None for name, group in GROUPS.items()}
         return Run.model_validate({**whole, **parts})
@@ -123,6 +125,11 @@ def read_head(path: Path) -> RunHead:
         return RunHead(document, identifier, tuple(names))
 
 
+def read_identifier(path: Path, head: RunHead) -> Identifier:
+    """Return the identifier that a run's file states; compute that of an older one. Raises ProcedureError."""
+    return read_run(path, MAX_HEAD_BYTES).identifier if head.identifier is None else head.identifier
+
+
 def _texts(value: Any) -> Iterator[str]:
     """Yield all texts of a JSON value that name something: those without a line break."""
     if isinstance(value, str):
@@ -137,7 +144,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[Any]:
     """Open the entry of a run's file; whatever is wrong with it there and then becomes a ProcedureError."""
     h5py = require_h5py()
     if path.exists() and not path.is_file():  # a pipe would be waited for without end
@@ -147,7 +154,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         check_size(path)
         with h5py.File(path, "r") as file:
-            check_bounds(file)
+            check_bounds(file, max_bytes)
             yield file["entry"]
     except BoundsError as error:
         raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}; remove it from the folder") from error

@@ -16,7 +16,7 @@ from gnomon.lattice.identifiers import Identifier
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures.documents import Run, quantities
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.nexus import read_head, read_run, write_run
+from gnomon.procedures.nexus import read_head, read_identifier, read_run, write_run
 from gnomon.procedures.optics_fit import OpticsFitOutcome
 from gnomon.procedures.registry import typed
 
@@ -113,8 +113,7 @@ class Results:
     def identifier(self, name: str) -> Identifier:
         """Read the identifier of a run of this folder by its whole name. Raises ProcedureError."""
         path = self.folder / f"{name}.h5"
-        head = read_head(path)
-        return read_run(path).identifier if head.identifier is None else head.identifier
+        return read_identifier(path, read_head(path))
 
     def load(self, name: str) -> Run:
         """Load a run by its name, by its file, or the newest of a procedure by the procedure's name.

@@ -1,8 +1,9 @@
 """Files of study results: JSON or HDF5 by the file's ending, every array with its unit and the meaning of its axes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from gnomon.lattice.hdf5_files import check_bounds, check_size
 from gnomon.lattice.identifiers import Identifier, content_digest
 
 JSON, HDF5 = (".json",), (".h5", ".hdf5")
+#: Largest arrays of a file that is read as a whole, and of an older one whose identifier is computed for the catalogue,
+#: and largest facts of an older file [bytes].
+MAX_BYTES, MAX_HEAD_BYTES, MAX_FACTS = 2**28, 2**25, 2**20
+#: Number of values that are turned into text at once.
+BLOCK = 2**14
 
 
 class StudyError(GnomonError):
@@ -124,34 +130,88 @@ def read_study(path: Path) -> dict[str, Any]:
 
     Raises StudyError with the file and the reason, also if the content does not have its identifier.
     """
-    document = _read_document(path, arrays=True)
-    found = Identifier("study", content_digest({k: v for k, v in document.items() if k != "identifier"}))
-    if document.setdefault("identifier", str(found)) != str(found):
-        raise StudyError(f"{path}: its content does not have its identifier: it was changed; take it from a backup")
+    document = _identified(path, MAX_BYTES)
+    for quantity in document.get("quantities", {}).values() if path.suffix in HDF5 else ():
+        quantity["data"] = _plain(quantity["data"])
     return document
 
 
 def read_study_head(path: Path) -> dict[str, Any]:
-    """Read a study's document without its arrays; an older file is read as a whole. Raises StudyError."""
-    head = _read_document(path, arrays=path.suffix not in HDF5)
-    return head if "identifier" in head else read_study(path)
+    """Read a study's document without its arrays. Raises StudyError.
+
+    JSON and older files are read as a whole, and checked against their identifiers.
+    """
+    if path.suffix in HDF5:
+        head = _read_document(path, MAX_BYTES, arrays=False)
+        if "identifier" in head:
+            return head
+    head = _identified(path, MAX_HEAD_BYTES)
+    return {name: fact for name, fact in head.items() if name != "quantities"}
 
 
-def _read_document(path: Path, *, arrays: bool) -> dict[str, Any]:
+def _identified(path: Path, max_bytes: int) -> dict[str, Any]:
+    """Read a whole document, check its identifier or compute it; arrays of HDF5 stay arrays."""
+    document = _read_document(path, max_bytes, arrays=True)
+    try:
+        found = str(Identifier("study", _digest({k: v for k, v in document.items() if k != "identifier"})))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    if document.setdefault("identifier", found) != found:
+        raise StudyError(f"{path}: its content does not have its identifier: it was changed; take it from a backup")
+    return document
+
+
+def _read_document(path: Path, max_bytes: int, *, arrays: bool) -> dict[str, Any]:
     try:
         check_size(path)
         if path.suffix in HDF5:
             require("h5py", f"reading {path.name}")
-            document = _read_hdf5(path, arrays=arrays)
+            document = _read_hdf5(path, max_bytes, arrays=arrays)
         else:
             document = dict(json.loads(read_bounded(path)))
         if not isinstance(document.get("study"), str):
             raise StudyError(f"{path}: not a result of a study of gnomon; remove it from the folder")
         return document
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StudyError(
-            f"{path}: not a result of a study of gnomon, or damaged: {error}; take it from a backup, or remove it"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StudyError:
+    return StudyError(
+        f"{path}: not a result of a study of gnomon, or damaged: {error}; take it from a backup, or remove it"
+    )
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """Calculate the content digest of a document with arrays, without making lists of them."""
+    found = sha256()
+    for piece in _pieces(document):
+        found.update(piece.encode())
+    return found.hexdigest()
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """Yield the JSON text of `content_digest` in pieces: an array has that of its lists."""
+    if isinstance(value, dict):
+        yield "{"
+        for number, name in enumerate(sorted(value)):
+            yield f"{', ' if number else ''}{json.dumps(name)}: "
+            yield from _pieces(value[name])
+        yield "}"
+    elif isinstance(value, np.ndarray) and value.size > BLOCK:
+        step = max(1, BLOCK * len(value) // value.size)  # at least one of the outermost axis
+        yield "["
+        for first in range(0, len(value), step):
+            yield ", " if first else ""
+            part = value[first : first + step]
+            if part.size > BLOCK:
+                yield from _pieces(part[0])
+            else:
+                yield json.dumps(_plain(part), allow_nan=False)[1:-1]
+        yield "]"
+    else:
+        plain = _plain(value) if isinstance(value, np.ndarray) else value
+        yield json.dumps(plain, sort_keys=True, allow_nan=False)
 
 
 def _plain(data: NDArray[Any]) -> Any:
@@ -220,19 +280,19 @@ def _write_plot(entry: Any, result: StudyResult) -> None:
     entry.attrs["default"] = "plot"
 
 
-def _read_hdf5(path: Path, *, arrays: bool) -> dict[str, Any]:
+def _read_hdf5(path: Path, max_bytes: int, *, arrays: bool) -> dict[str, Any]:
     """Read a study's file, also one of version 0.1, in which all stood at the root and a unit was called `unit`."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        check_bounds(file)
+        check_bounds(file, max_bytes)
         new = "entry" in file
         if new:
             told = file["entry/study"]
             document: dict[str, Any] = dict(json.loads(told["document"][()]))
             document["identifier"] = told["identifier"].asstr()[()]
         else:
-            document = {name: str(value) for name, value in file.attrs.items()}
+            document = _old_facts(file.attrs)
         root = file["entry"] if new else file
         document["names"] = {axis: item.asstr()[()].tolist() for axis, item in root.get("names", {}).items()}
         if arrays:
@@ -241,8 +301,19 @@ def _read_hdf5(path: Path, *, arrays: bool) -> dict[str, Any]:
                 name: {
                     "unit": str(item.attrs[unit]),
                     "axes": [str(axis) for axis in item.attrs[axes]],
-                    "data": _plain(np.asarray(item[()])),
+                    "data": np.asarray(item[()]),
                 }
                 for name, item in root["quantities"].items()
             }
         return document
+
+
+def _old_facts(attributes: Any) -> dict[str, Any]:
+    """Read the facts of a file of version 0.1, which may be no longer than any facts are."""
+    found, left = {}, MAX_FACTS
+    for name in attributes:
+        found[name] = str(attributes[name])
+        left -= len(found[name])
+        if left < 0:
+            raise ValueError(f"its facts are longer than {MAX_FACTS / 2**20:g} MiB")
+    return found

@@ -13,7 +13,7 @@ from gnomon.services.catalogue.crate_check import CheckedCrate, check_crate
 from gnomon.services.catalogue.crate_contents import CratePart, crate_parts, with_sources
 from gnomon.services.catalogue.crate_metadata import CrateFacts, WrittenFile
 from gnomon.services.catalogue.crate_writer import write_crate
-from gnomon.services.catalogue.retention import Kept, Removal, plan_removals, protected_entries, remove
+from gnomon.services.catalogue.retention import Kept, Removal, doubt_of_clock, plan_removals, protected_entries, remove
 from gnomon.services.catalogue.scicat import ScicatFacts, scicat_document
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "check_crate",
     "crate_parts",
     "doi_of",
+    "doubt_of_clock",
     "plan_removals",
     "protected_entries",
     "read_annotation",

@@ -44,7 +44,8 @@ def annotation_file(results: Path, identifier: Identifier) -> Path:
 
 def identifier_of_file(name: str) -> Identifier | None:
     """Return the identifier that an annotation's file is about; None if it is not one."""
-    return parse_identifier(name.removesuffix(".json").replace("-", "/", 1))
+    found = parse_identifier(name.removesuffix(".json").replace("-", "/", 1))
+    return found if found is not None and name == f"{found.kind}-{found.digits}.json" else None
 
 
 def read_annotation(results: Path, identifier: Identifier) -> Annotation:

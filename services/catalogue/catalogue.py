@@ -204,7 +204,8 @@ class Catalogue:
             told = read_annotation(self.places.results, identifier)
         except CatalogueError:  # which is told of the annotation itself
             told = Annotation(identifier=str(identifier))
-        more = {"doi": told.doi, "tags": told.tags} | ({"proposal": told.proposal} if told.proposal else {})
+        more: dict[str, object] = {"identifier": str(identifier), "doi": told.doi, "tags": told.tags}
+        more |= {"proposal": told.proposal} if told.proposal else {}
         found = replace(found, entry=found.entry.model_copy(update=more))
         rows.append((source.name, key, listed[key], found.current, found.entry, words_of(found)))
 

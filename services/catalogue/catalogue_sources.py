@@ -13,7 +13,7 @@ from gnomon.db import StorePlace
 from gnomon.lattice.identifiers import Identifier
 from gnomon.procedures.documents import Provenance
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.nexus import read_head, read_run
+from gnomon.procedures.nexus import read_head, read_identifier
 from gnomon.procedures.registry import PROCEDURES
 from gnomon.propagator.studies import read_study_head
 from gnomon.recorder.calibration_folder import read_calibration
@@ -111,12 +111,11 @@ class ResultSource(FolderSource):
         """Read the head of a run; an older file without an identifier is read as a whole."""
         path = self.path(key)
         head = read_head(path)
-        identifier = read_run(path).identifier if head.identifier is None else head.identifier
         document = head.document
         told = Provenance.model_validate(document.get("provenance", {}))
         procedure = str(document["procedure"])
         entry = CatalogueEntry(
-            identifier=str(identifier),
+            identifier=str(read_identifier(path, head)),
             kind="result",
             name=path.stem,
             title=PROCEDURES[procedure].title if procedure in PROCEDURES else procedure,

@@ -17,10 +17,12 @@ from gnomon.services.catalogue.catalogue import REMOVED, Catalogue
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
 
-__all__ = ["Kept", "Removal", "plan_removals", "protected_entries", "remove"]
+__all__ = ["Kept", "Removal", "doubt_of_clock", "plan_removals", "protected_entries", "remove"]
 
 DAY_US = 86_400_000_000
 MEGABYTE = 1_000_000
+#: Age of the newest entry from which on the clock is doubted [days]: longer than a shutdown, shorter than a wrong year.
+MAX_QUIET_DAYS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,19 @@ def plan_removals(
         for file, user in used.items():
             kept[file] = Kept(going.pop(file).entry, f"{user} was made from it")
     return list(going.values()), list(kept.values())
+
+
+def doubt_of_clock(entries: Iterable[CatalogueEntry], now_us: int) -> str:
+    """Say why the clock may be wrong: nothing that was made until now is new. Empty if something is.
+
+    What was made later than now does not count: it would hide each later jump of the clock.
+    """
+    newest = max((entry.made_us for entry in entries if 0 < entry.made_us <= now_us + DAY_US), default=0)
+    days = (now_us - newest) / DAY_US
+    if not newest or days <= MAX_QUIET_DAYS:
+        return ""
+    now, then = (f"{datetime.fromtimestamp(each / 1e6, UTC):%Y-%m-%d}" for each in (now_us, newest))
+    return f"this computer's clock shows {now}, but the newest of all data are of {then}, {days:.0f} days before"
 
 
 def _by_rule(known: Sequence[CatalogueEntry], rule: RetentionRule, now_us: int) -> list[Removal]:
