@@ -20,6 +20,8 @@ MAX_RATIO, MAX_UNSTORED_BYTES = 100, 2**24
 KINDS = "biufcSO"
 #: Largest number of texts of an attribute, and bytes of texts that are read without being measured before.
 MAX_ATTRIBUTE_TEXTS, UNMEASURED_BYTES = 64, 2**26
+#: Largest number of texts in arrays: names of devices.
+MAX_TEXTS = 100_000
 #: Largest part of a file that is not arrays, and largest sum of the texts in it [bytes].
 MAX_TEXT_BYTES = 2**28
 
@@ -51,7 +53,8 @@ class _Bounds:
     def __init__(self, max_bytes: int, file_bytes: int) -> None:
         self.max_bytes, self.file_bytes = max_bytes, max(1, file_bytes)
         self.objects, self.bytes, self.unstored = MAX_OBJECTS, max_bytes, MAX_UNSTORED_BYTES
-        self.unmeasured, self.texts, self.stored = UNMEASURED_BYTES, MAX_TEXT_BYTES, 0
+        self.texts, self.text_bytes, self.unmeasured = MAX_TEXTS, MAX_TEXT_BYTES, UNMEASURED_BYTES
+        self.stored = 0
 
     def check(self, group: Any, depth: int) -> None:
         """Count a group and all below it."""
@@ -106,12 +109,15 @@ class _Bounds:
 
     def _measure(self, item: Any) -> None:
         """Count the texts of a large file: each may be as long as the file, and all may be one and the same."""
+        self.texts -= _count(item.shape)
+        if self.texts < 0:
+            raise BoundsError(f"it has more than {MAX_TEXTS} texts")
         self.unmeasured -= _count(item.shape) * self.file_bytes
         if self.unmeasured >= 0:
             return
         for length in _lengths(item, max(1, UNMEASURED_BYTES // self.file_bytes)):
-            self.texts -= length
-            if self.texts < 0:
+            self.text_bytes -= length
+            if self.text_bytes < 0:
                 raise BoundsError(f"its texts are longer than {_text(MAX_TEXT_BYTES)} together")
 
 

@@ -1,6 +1,8 @@
 """`gnomon data`: given away and checked, annotated, pruned by rules, and registered in SciCat."""
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,15 @@ FIRST, SECOND = "orm-20251127T100000.000", "orm-20261127T110000.000"
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration with two results, the first a year older, and a rule."""
+    """A configuration with two results, of two years ago and of yesterday, and a rule."""
     monkeypatch.setenv("GNOMON_RECORDINGS", str(tmp_path / "recordings"))
     monkeypatch.setenv("GNOMON_CALIBRATIONS", str(tmp_path / "calibrations"))
     results = Results(tmp_path / "results")
-    first = orm_run(1, FIRST)
-    told = first.provenance.model_copy(update={"started": "2024-11-27T10:00:00.000+00:00"})
-    results.save(first.model_copy(update={"provenance": told}))
-    results.save(orm_run(2, SECOND))
+    for seed, name, days in ((1, FIRST, 730), (2, SECOND, 1)):
+        run = orm_run(seed, name)
+        started = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
+        told = run.provenance.model_copy(update={"started": started})
+        results.save(run.model_copy(update={"provenance": told}))
     config = tmp_path / "config.yaml"
     config.write_text(
         f"store: {{path: {tmp_path / 'documents.sqlite'}}}\n"
@@ -81,6 +84,22 @@ def test_prune_lists_and_removes_with_yes_alone_and_leaves_what_is_tagged(config
         gnomon("results", "show", identifier, "--config", config)
     assert "nothing goes" in gnomon("data", "prune", "--config", config).stdout
     assert "no rules" in gnomon("data", "prune").stdout
+
+
+def test_a_clock_that_has_jumped_removes_nothing_unless_it_is_said_to_be_right(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns + 5 * 365 * 86_400 * 10**9)
+    said = gnomon("data", "prune", "--config", config)
+    assert "1826 days before; set the clock, or, if it is right, give --clock-is-right" in said.stderr
+    with pytest.raises(GnomonError, match="nothing was removed: this computer's clock shows"):
+        gnomon("data", "prune", "--yes", "--config", config)
+    kept = sorted(path.stem for path in (tmp_path / "results").glob("*.h5"))
+    assert kept == [FIRST, SECOND]
+    going = gnomon("data", "prune", "--yes", "--clock-is-right", "--config", config)
+    assert "removed" in going.stdout
+    assert not (tmp_path / "results" / f"{FIRST}.h5").exists()
 
 
 def test_datasets_for_scicat_are_written_once(config: Path, tmp_path: Path) -> None:

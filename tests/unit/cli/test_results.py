@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from gnomon.cli import applying, results_folder
+from gnomon.cli import app, applying, results_folder
 from gnomon.cli.connection import Connection
 from gnomon.clients.server_choice import Target
 from gnomon.ioc.base import snapshot_store
@@ -16,9 +18,10 @@ from gnomon.ioc.base.config import ConfigError, read_config
 from gnomon.lattice import GnomonError
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
+from gnomon.propagator.studies import write_result
 from unit.cli import commands
 from unit.procedures.test_results import orm_run
-from unit.services.catalogue.kept_things import snapshot
+from unit.services.catalogue.kept_things import snapshot, tune_study
 
 FIRST, SECOND = "orm-20261127T100000.000", "orm-20261127T110000.000"
 
@@ -169,5 +172,37 @@ def test_show_of_something_else_says_where_it_comes_from_and_which_command_shows
     for text in (entry["identifier"], "before the bump", "bert", "gnomon snapshot show flat"):
         assert text in shown
     assert commands.gnomon("results", "show", "flat", "--config", at_home).output == shown
-    with pytest.raises(ProcedureError, match="is not a result"):
-        commands.gnomon("results", "export", entry["identifier"], folder / "a.json", "--config", at_home)
+    told = (
+        "is not a result but a snapshot: `gnomon results show flat` shows it, and `gnomon data export flat --to FOLDER`"
+    )
+    done = CliRunner().invoke(app, ["results", "export", "flat", str(folder / "a.json"), "--config", str(at_home)])
+    assert told in str(done.exception)
+    assert done.output == ""
+
+
+def test_all_files_that_cannot_be_read_are_listed_on_request(folder: Path, at_home: Path) -> None:
+    asked = ("results", "find", "--config", at_home)
+    assert commands.gnomon(*asked, "--unreadable").stdout == "all files can be read\n"
+    for number in range(7):
+        (folder / f"broken-{number}.h5").write_bytes(b"nothing")
+    assert "and 2 more files that cannot be read; `gnomon results find --unreadable` lists all" in (
+        commands.gnomon(*asked).stderr
+    )
+    rows = json.loads(commands.gnomon(*asked, "--unreadable", "--json").stdout)
+    assert [Path(row["file"]).name for row in rows] == [f"broken-{number}.h5" for number in range(7)]
+    assert all("not a file of a run of gnomon" in row["reason"] for row in rows)
+
+
+def test_show_refuses_content_that_does_not_have_its_identifier(folder: Path, at_home: Path) -> None:
+    (folder / "studies").mkdir()
+    study = folder / "studies" / "study-tune.h5"
+    write_result(tune_study(), study)
+    with h5py.File(study, "a") as file:
+        file["entry/quantities/tune"][0] = 3.0
+    with pytest.raises(GnomonError, match="its content does not have its identifier"):
+        commands.gnomon("results", "show", "study-tune", "--config", at_home)
+    whole = str(orm_run(1, FIRST).identifier)
+    with h5py.File(folder / f"{FIRST}.h5", "a") as file:
+        file["entry/raw_data/settings"][0] = 3.0
+    with pytest.raises(GnomonError, match="its content does not have its identifier"):
+        commands.gnomon("results", "show", whole.upper(), "--config", at_home)

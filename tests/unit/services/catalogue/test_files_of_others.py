@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import pytest
 
 from gnomon.procedures.results import Results
 from gnomon.services.catalogue import Annotation, Catalogue, CatalogueError, CataloguePlaces, CatalogueQuery
-from gnomon.services.catalogue.annotations import write_annotation
+from gnomon.services.catalogue.annotations import FOLDER, write_annotation
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry
 from gnomon.services.catalogue.catalogue_index import CatalogueIndex
 from unit.procedures.test_results import orm_run
@@ -34,9 +35,13 @@ def kept_names(catalogue: Catalogue) -> list[str]:
     [
         ('{"study": "tune \\ud800"}', "a text that is not Unicode"),
         ("[" * 100_000, "recursion"),
-        ('{"study": "tune", "identifier": 5}', "not in a form that this gnomon knows"),
+        ('{"study": "tune", "identifier": 5}', "its content does not have its identifier"),
+        (
+            '{"study": "tune", "identifier": "gnomon:study/%s"}' % ("ab" * 32),
+            "its content does not have its identifier",
+        ),
         ('{"study": "tune", "names": [1]}', "not in a form that this gnomon knows"),
-        ('{"study": "tune", "x": NaN}', "not in a form that this gnomon knows"),
+        ('{"study": "tune", "x": NaN}', "not JSON compliant"),
     ],
 )
 def test_a_strange_file_is_left_out_and_named(text: str, reason: str, places: CataloguePlaces) -> None:
@@ -46,6 +51,35 @@ def test_a_strange_file_is_left_out_and_named(text: str, reason: str, places: Ca
         (told,) = catalogue.unread()
         assert told.file.endswith("strange.json")
         assert reason in told.reason
+
+
+def test_a_small_file_of_large_arrays_is_left_out_without_being_read(places: CataloguePlaces) -> None:
+    path = places.studies / "bomb.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"study": "orm", "machine": "mls"})
+        large = file.create_dataset("quantities/x", shape=(10**8,), dtype="f8", chunks=True, compression="gzip")
+        large.attrs.update({"unit": "m", "axes": ["turn"]})
+    assert path.stat().st_size < 10_000
+    with h5py.File(places.results / "bomb.h5", "w") as file:
+        file.create_dataset("entry/raw_data/x", shape=(10**8,), dtype="f8", chunks=True, compression="gzip")
+    with Catalogue(places) as catalogue:
+        assert kept_names(catalogue) == [FIRST]
+        told = {Path(each.file).parent.name: each.reason for each in catalogue.unread()}
+    assert "its arrays are larger than 256 MiB together" in told["studies"]
+    assert "x is more than 100 times as large as what is stored of it" in told["results"]
+
+
+def test_capitals_of_an_identifier_do_not_count_and_an_annotation_has_small_letters(places: CataloguePlaces) -> None:
+    whole = orm_run(1, FIRST).identifier
+    with h5py.File(places.results / f"{FIRST}.h5", "a") as file:
+        file["entry/run/identifier"][()] = str(whole).upper()
+    folder = places.results / FOLDER
+    folder.mkdir()
+    (folder / f"RESULT-{whole.digits.upper()}.json").write_text("{}")
+    with Catalogue(places) as catalogue:
+        for text in (str(whole).upper(), whole.digits[:8].upper(), str(whole)):
+            assert catalogue.resolve(text).identifier == str(whole)
+        assert [each.reason for each in catalogue.unread()] == ["its name is not that of an annotation; remove it"]
 
 
 def test_a_name_that_is_not_utf_8_is_told_of(places: CataloguePlaces) -> None:

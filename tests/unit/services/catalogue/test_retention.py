@@ -12,7 +12,7 @@ from gnomon.ioc.base.keeping_config import ResultsConfig, RetentionRule
 from gnomon.procedures.results import Results
 from gnomon.services.catalogue import Annotation, Catalogue, CatalogueEntry, CatalogueError, write_annotation
 from gnomon.services.catalogue.annotations import annotation_file
-from gnomon.services.catalogue.retention import Removal, plan_removals, protected_entries, remove
+from gnomon.services.catalogue.retention import Removal, doubt_of_clock, plan_removals, protected_entries, remove
 from unit.procedures.test_results import orm_run
 from unit.services.catalogue.kept_things import FIRST, SECOND, keep_all, made_places
 
@@ -72,6 +72,17 @@ def test_sources_of_what_stays_stay_by_identifier_and_by_name_and_through_what_s
     assert {each.entry.name: each.reason for each in kept} == {
         "orm-2": "fit-1 was made from it", "orm-1": "orm-2 was made from it"
     }  # fmt: skip
+
+
+def test_a_clock_is_doubted_when_nothing_that_was_made_is_new() -> None:
+    year = 365 * 86_400 * 10**6
+    assert doubt_of_clock(ENTRIES, NOW_US) == ""
+    assert doubt_of_clock([], NOW_US) == ""
+    told = "this computer's clock shows 2029-11-26, but the newest of all data are of 2026-11-17, 1105 days before"
+    assert doubt_of_clock(ENTRIES, NOW_US + 3 * year) == told
+    later = entry("made-with-a-wrong-clock", -10_000.0)
+    assert doubt_of_clock([*ENTRIES, later], NOW_US + 3 * year) == told
+    assert doubt_of_clock([*ENTRIES, entry("new", -1094.0)], NOW_US + 3 * year) == ""
 
 
 def test_protected_data_stay_with_the_reason() -> None:
