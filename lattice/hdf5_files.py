@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BoundsError", "check_bounds", "check_size"]
+__all__ = ["MAX_BYTES", "BoundsError", "check_bounds", "check_size"]
 
 #: Largest file, and largest sum of all arrays of a file [bytes], and number and depth of its objects.
 MAX_BYTES, MAX_OBJECTS, MAX_DEPTH = 2**31, 20_000, 12
@@ -48,7 +48,7 @@ def check_bounds(file: Any, max_bytes: int = MAX_BYTES) -> None:
 
 
 class _Bounds:
-    """What is left of each bound while the objects of a file are counted."""
+    """The rest of each bound while the objects of a file are counted."""
 
     def __init__(self, max_bytes: int, file_bytes: int) -> None:
         self.max_bytes, self.file_bytes = max_bytes, max(1, file_bytes)
