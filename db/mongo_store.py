@@ -19,6 +19,7 @@ from gnomon.db.store import (
     Revision,
     StoredDocument,
     StoreError,
+    TooLargeError,
     adopting_conflict,
     canonical_json,
     check_named,
@@ -45,6 +46,8 @@ MISSING = "a store in MongoDB needs pymongo, which is in an extra: pip install '
 #: Whole numbers that BSON can hold, and how deep its documents may be.
 INT64 = range(-(2**63), 2**63)
 MAX_DEPTH = 90
+#: Largest record [bytes], without the number that it gets.
+MAX_RECORD_BYTES = 2**24 - 64
 
 
 class MongoStore:
@@ -174,7 +177,7 @@ class MongoStore:
             self._check()
         if self._client is None:
             self._client = open_client(self._address)
-        from pymongo.errors import PyMongoError
+        from pymongo.errors import DocumentTooLarge, PyMongoError
 
         try:
             documents = self._client[self._address.database][COLLECTION]
@@ -183,7 +186,7 @@ class MongoStore:
                 self._indexed = True
             yield documents
             _end_if_cancelled()
-        except PyMongoError as error:
+        except (PyMongoError, DocumentTooLarge) as error:
             _end_if_cancelled()
             raise store_error(error, self._address) from error
 
@@ -231,9 +234,17 @@ def _key(revision: Revision) -> dict[str, Any]:
 
 
 def _record(new: Revision, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A revision as the collection has it: its content as a document, or as JSON text where BSON cannot hold it."""
+    """A revision as the collection has it: its content as a document, or as JSON text where BSON cannot hold it.
+
+    Raises TooLargeError: servers answer that with several codes, or end the connection.
+    """
+    from bson import encode
+
     facts = {name: getattr(new, name) for name in FACTS}
-    return facts | ({"document": document} if _fits_bson(document) else {"text": kept_json(document)})
+    record = facts | ({"document": document} if _fits_bson(document) else {"text": kept_json(document)})
+    if (size := len(encode(record))) > MAX_RECORD_BYTES:
+        raise TooLargeError(f"the document is too large for MongoDB, which takes 16 MB ({size / 1e6:.1f} MB)")
+    return record
 
 
 def _fits_bson(value: Any, depth: int = 0) -> bool:

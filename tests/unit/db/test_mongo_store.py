@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 pymongo_errors = pytest.importorskip("pymongo.errors")
+import bson  # noqa: E402
 
+from gnomon.db import mongo_store  # noqa: E402
 from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress, parse_mongo_address  # noqa: E402
 from gnomon.db.mongo_errors import is_duplicate, store_error  # noqa: E402
 from gnomon.db.mongo_store import MongoStore, open_client  # noqa: E402
-from gnomon.db.store import NEW, StoreError, TooLargeError  # noqa: E402
+from gnomon.db.store import NEW, Revision, StoreError, TooLargeError  # noqa: E402
 
 ADDRESS = MongoAddress("mongodb://", "db.example", "ring", "gnomon", password="s3cret")
 
@@ -50,6 +52,19 @@ def test_errors_name_database_reason_and_remedy_without_the_password(error: Exce
 )
 def test_a_document_that_is_too_large_is_an_error_of_its_own(error: Exception, too_large: bool) -> None:
     assert isinstance(store_error(error, ADDRESS), TooLargeError) is too_large
+
+
+@pytest.mark.parametrize("document", [{"a": "x" * 200}, {"a.b": "x" * 200}])
+def test_a_document_that_is_too_large_is_refused_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]
+) -> None:
+    new = Revision("result", "orm", 1, "ab", 5)
+    size = len(bson.encode(mongo_store._record(new, document)))
+    monkeypatch.setattr(mongo_store, "MAX_RECORD_BYTES", size - 1)
+    with pytest.raises(TooLargeError, match=r"too large for MongoDB, which takes 16 MB \(0\.0 MB\)"):
+        mongo_store._record(new, document)
+    monkeypatch.setattr(mongo_store, "MAX_RECORD_BYTES", size)
+    assert mongo_store._record(new, document)["name"] == "orm"
 
 
 @pytest.mark.parametrize(
