@@ -88,7 +88,9 @@ def find(
 
     with open_catalogue(results, config, again=again) as catalogue:
         if unreadable:
-            left_out = [each.model_dump() for each in catalogue.unread()]
+            left_out = [
+                {"file": each.file, "reason": each.reason.removeprefix(f"{each.file}: ")} for each in catalogue.unread()
+            ]
             titles = {"file": "file", "reason": "reason"}
             print_table(left_out, titles, as_json=as_json, empty="all files can be read")
             return
