@@ -21,7 +21,7 @@ root_doc = "README"
 exclude_patterns = ["_build"]
 nitpicky = True
 # Signatures name types of other libraries, and of our own that are not public.
-nitpick_ignore_regex = [("py:class", r"(?!gnomon\.\w+\.[A-Z]).*")]
+nitpick_ignore_regex = [("py:class", r"(?!gnomon\.\w+\.[A-Z]).*"), ("py:obj", r"typing\..*")]
 
 myst_heading_anchors = 4
 # A test runs the notebooks; the site shows them as they are kept, without results.

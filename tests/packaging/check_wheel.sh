@@ -62,6 +62,7 @@ OTHERS = {
     "gnomon.procedures.plans": "bluesky",
     "gnomon.procedures.queueing": "bluesky bluesky_queueserver ophyd_async",
     "gnomon.services": "fastapi starlette",
+    "gnomon.services.forward.mqtt_client": "aiomqtt",
     "gnomon.services.dashboard": "dash a2wsgi flask starlette",
     "gnomon.testing.plugin": "pytest",
 }

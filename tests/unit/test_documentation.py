@@ -41,6 +41,15 @@ def test_links_lead_to_files_that_are_there(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_blocks_of_code_are_closed_before_the_next_begins(page: Path) -> None:
+    fences = [
+        line.lstrip() for line in page.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("```")
+    ]
+    assert len(fences) % 2 == 0
+    assert {fence.rstrip() for fence in fences[1::2]} <= {"```"}
+
+
 def test_lists_lead_from_the_first_page_to_every_page_and_name_it_once() -> None:
     ahead, listed = [ROOT / "docs" / "README.md"], []
     while ahead:
