@@ -83,7 +83,7 @@ lint: $(installed-dev)  ## check style, types, the layers and the words
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy -p gnomon
-	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p programs -m conftest -m debian_programs -m epics_tools -m mongo_servers
+	@$(bin)/mypy -p unit -p system -p facility -p fault -p fuzz -p tools -p programs -m conftest -m debian_programs -m epics_tools -m mongo_servers -m self_signed
 	@$(bin)/lint-imports
 	@PYTHONPATH=tests $(python) -m tools.words
 

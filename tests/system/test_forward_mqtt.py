@@ -1,8 +1,5 @@
 """The journal over a real mosquitto: topics, retained state, last will, TLS and passwords, refusals."""
 
-import asyncio
-import datetime
-import ipaddress
 import json
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -14,19 +11,15 @@ from typing import Any
 import aiomqtt
 import pytest
 from conftest import free_port
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from self_signed import self_signed
 
-from gnomon.ioc.base.forward_config import ForwardConfig, MqttConfig
+from gnomon.ioc.base.forward_config import MqttConfig
 from gnomon.services.forward.feeder import Feeder, Source
 from gnomon.services.forward.forward_messages import StateMessage
-from gnomon.services.forward.journal_news import JournalNews
 from gnomon.services.forward.moving import move_cursor
 from gnomon.services.forward.mqtt_downstream import MqttDownstream
 from system.mqtt_broker import Broker, Listener, listening
-from unit.services.forward.feeding import add_commands, make_source, until
+from unit.services.forward.feeding import add_commands, feeding, make_source, until
 
 pytestmark = pytest.mark.network
 
@@ -37,15 +30,8 @@ async def forwarding(source: Source, port: int, **how: Any) -> AsyncIterator[Fee
     password, state = how.pop("password", None), how.pop("state", None)
     config = MqttConfig(host="127.0.0.1", port=port, state_s=0.1, **how)
     move_cursor(source, "mqtt", "oldest")
-    news = JournalNews(source.journal)
-    feeder = Feeder(MqttDownstream(config, password, state), source, ForwardConfig(mqtt=config), news)
-    tasks = [asyncio.create_task(news.run()), asyncio.create_task(feeder.run())]
-    try:
+    async with feeding(MqttDownstream(config, password, state), source, mqtt=config) as feeder:
         yield feeder
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def state(prefix: str) -> StateMessage:
@@ -72,34 +58,10 @@ async def test_topics_retained_state_and_presence(tmp_path: Path) -> None:
     assert {each["topic"] for each in listener.documents} == {"gnomon/TWIN:/commands", "gnomon/TWIN:/outcomes"}
 
 
-def certificates(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "broker.crt", folder / "broker.key"
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    files[1].write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return files
-
-
 @pytest.fixture
 def secured(tmp_path: Path) -> Broker:
     """A broker with TLS, two users, and a list of who may write what."""
-    certificate, key = certificates(tmp_path)
+    certificate, key = self_signed(tmp_path)
     passwords, rights = tmp_path / "passwords", tmp_path / "rights"
     for user in ("writer", "reader"):
         create = [] if passwords.exists() else ["-c"]
@@ -111,7 +73,7 @@ def secured(tmp_path: Path) -> Broker:
 
 
 async def test_tls_and_password_are_needed_and_refused_ones_say_why(tmp_path: Path, secured: Broker) -> None:
-    source, listener, certificate = make_source(tmp_path, 2), Listener(), tmp_path / "broker.crt"
+    source, listener, certificate = make_source(tmp_path, 2), Listener(), tmp_path / "certificate.pem"
     good = {"tls": True, "ca_file": certificate, "user": "writer", "password": "writer's secret"}
     tls = aiomqtt.TLSParameters(str(certificate))
     reader = {"username": "reader", "password": "reader's secret", "tls_params": tls}

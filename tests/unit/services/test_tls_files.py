@@ -1,7 +1,5 @@
 """HTTPS: certificate and key are checked before anything listens; clients that trust the certificate are served."""
 
-import datetime
-import ipaddress
 import ssl
 import subprocess
 import sys
@@ -9,10 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from self_signed import self_signed
 
 from gnomon.services.tls_files import TlsError, TlsFiles, find_tls
 
@@ -39,26 +34,7 @@ serve_app(app, "127.0.0.1", 0, lambda url: print(url, flush=True), tls=find_tls(
 @pytest.fixture
 def files(tmp_path: Path) -> TlsFiles:
     """A certificate of 127.0.0.1 that it signed itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gnomon")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = tmp_path / "cert.pem", tmp_path / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    private.write_bytes(key.private_bytes(*form))
-    private.chmod(0o600)
-    return TlsFiles(certificate, private)
+    return TlsFiles(*self_signed(tmp_path))
 
 
 def test_a_certificate_and_its_key_are_found_apart_or_in_one_file(files: TlsFiles) -> None:

@@ -11,6 +11,7 @@ from patience import PATIENCE_S
 from gnomon.ioc.base.forward_config import ForwardConfig
 from gnomon.ioc.base.forward_status import forward_folder
 from gnomon.recorder import Journal
+from gnomon.services.forward.downstream import Downstream
 from gnomon.services.forward.feeder import Feeder, Source
 from gnomon.services.forward.journal_news import JournalNews
 from unit.recorder.records import applied, begin, write
@@ -36,7 +37,7 @@ def add_commands(source: Source, first: int, last: int) -> None:
 
 
 @asynccontextmanager
-async def feeding(downstream: FakeDownstream, source: Source, **limits: Any) -> AsyncIterator[Feeder]:
+async def feeding(downstream: Downstream, source: Source, **limits: Any) -> AsyncIterator[Feeder]:
     """Feed while the context lasts."""
     news = JournalNews(source.journal)
     feeder = Feeder(downstream, source, ForwardConfig(**limits), news)
