@@ -57,11 +57,11 @@ def _make_shadow(config: Config, ring: Ring, services: TwinServices, noise: Nois
 
 def find_calibration(config: Config, ring: Ring) -> "CalibrationDocument | None":
     """Find the configured calibration, if there is one. Raises CalibrationError if it cannot be had."""
-    from gnomon.recorder.calibration_folder import CalibrationFolder
-
     name = config.shadow.calibration
     if name is None:
         return None
+    from gnomon.recorder.calibration_folder import CalibrationFolder  # scipy, which no other server needs
+
     document = CalibrationFolder(config.calibrations()).load(name, ring.digest)
     document.space(ring)
     return document

@@ -1,6 +1,7 @@
 """A shadow of a machine that the test plays: commands, refusals, INVALID, residuals."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -459,3 +460,10 @@ async def test_strengths_found_before_their_currents_are_taken_again(
         await eventually(lambda: rig.get("T:QFP:rdbk").value == 1.01 * QFP)
         assert rig.dispatcher.lattice["QF", "k1"] == pytest.approx(machine["QF", "k1"], rel=1e-14)
         assert rig.dispatcher.lattice["QF", "k1_trim"] == pytest.approx(machine["QF", "k1_trim"], rel=1e-9)
+
+
+def test_without_a_calibration_nothing_is_loaded_that_only_bounds_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gnomon.recorder.calibration_folder", None)
+    assert shadow_assembly.find_calibration(Config(), RING) is None
+    with pytest.raises(ImportError):
+        shadow_assembly.find_calibration(changed(Config(), {"shadow": {"calibration": "newest"}}), RING)
