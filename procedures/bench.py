@@ -20,7 +20,7 @@ from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession
 from gnomon.procedures.one_at_a_time import only_one
 from gnomon.procedures.optics_fit import OpticsFitOutcome
-from gnomon.procedures.results import Results, fit_of
+from gnomon.procedures.results import Results
 
 if TYPE_CHECKING:
     from gnomon.clients.bluesky_devices import RingDevices
@@ -63,9 +63,8 @@ class Bench:
 
     def _load_fit(self, name: str) -> tuple[str, OpticsFitOutcome]:
         """Load a stored fit of the optics, and note that it is used."""
-        found = fit_of(self.results, name)
-        self.used.append(str(self.results.load(found[0]).identifier))
-        return found
+        run, outcome = self.outcome_of(name, "optics-fit")
+        return run.name, OpticsFitOutcome.model_validate(outcome)
 
     def with_sources(self, run: Run) -> Run:
         """Add to a run's provenance the stored results that it was made from."""
