@@ -70,7 +70,7 @@ SHIPPED = Path(__file__).parents[2] / "ioc_config.yaml"
 OF_THE_SERVER = ("machine", "pvs", "prefix", "network", "access", "guard", "metrics", "log")
 
 #: A password in an address, which no message repeats.
-_PASSWORD = re.compile(r"(mongodb(?:\+srv)?://[^:@/\s]*):\S*@")
+_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^:@/\s]*):\S*@", re.IGNORECASE)
 
 #: Largest configuration that is read [bytes].
 MAX_BYTES = 2**20

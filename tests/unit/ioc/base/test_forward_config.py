@@ -7,6 +7,7 @@ import pytest
 
 from gnomon.ioc.base.config import Config, read_config
 from gnomon.ioc.base.forward_config import ForwardConfig
+from gnomon.lattice import GnomonError
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,14 @@ from gnomon.ioc.base.forward_config import ForwardConfig
 def test_secrets_and_impossible_addresses_are_refused_in_the_configuration(forward: Any) -> None:
     with pytest.raises(ValueError, match="forward"):
         Config.model_validate({"forward": forward})
+
+
+@pytest.mark.parametrize("place", ["mongodb: {uri: 'mongodb+srv", "logbook: {url: 'https", "logbook: {url: 'HTTPS"])
+def test_the_refusal_of_an_address_does_not_repeat_its_password(place: str, tmp_path: Path) -> None:
+    (tmp_path / "ring.yaml").write_text(f"forward: {{{place}://user:secret@host/entries'}}}}\n")
+    with pytest.raises(GnomonError, match=r"://user:\*\*\*@host/entries") as refusal:
+        read_config(tmp_path / "ring.yaml")
+    assert "secret" not in str(refusal.value)
 
 
 def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
