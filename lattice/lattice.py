@@ -193,6 +193,14 @@ class Lattice:
         return self["rf", "frequency"] * FREQUENCY_UNITS[self.ring.rf_unit]
 
     @property
+    def optics_name(self) -> str:
+        """Name of the optics in use; empty if the machine has one alone."""
+        if OPTICS not in self.ring.properties:
+            return ""
+        names = self.ring.property_spec(*OPTICS).states
+        return names[int(self[OPTICS])] if names else ""
+
+    @property
     def energy_ev(self) -> float:
         """Energy of the beam [eV]."""
         return float(self._chunks[self.ring.operation_chunk][0])

@@ -19,7 +19,7 @@ from gnomon.clients.machine_pvs import MachinePvs, find_machine_pvs
 from gnomon.clients.reading import Reading
 from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
-from gnomon.lattice import OPTICS, Key, Lattice, LatticeError, Ring
+from gnomon.lattice import Key, Lattice, LatticeError, Ring
 from gnomon.procedures.documents import PROPOSAL, Provenance, now
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.optics_fit import OpticsFitOutcome
@@ -144,7 +144,7 @@ class MachineSession:
     def state(self) -> State:
         """Read the server's state; of one that is not gnomon's, only the settings are known."""
         present = self.present_lattice()
-        settings_id, optics = present.id, optics_name(present)
+        settings_id, optics = present.id, present.optics_name
         if not self.role:
             return State(settings_id=settings_id, optics=optics)
         command = 0
@@ -175,14 +175,6 @@ class MachineSession:
             optics=before.optics,
             machine_document=self.ring.digest,
         )
-
-
-def optics_name(lattice: Lattice) -> str:
-    """Return the name of a lattice's optics; empty if the machine has one alone."""
-    if OPTICS not in lattice.ring.properties:
-        return ""
-    names = lattice.ring.property_spec(*OPTICS).states
-    return names[int(lattice[OPTICS])] if names else ""
 
 
 def _number(reading: Reading, spec: PvSpec) -> float | None:

@@ -125,9 +125,9 @@ def read_head(path: Path) -> RunHead:
         return RunHead(document, identifier, tuple(names))
 
 
-def read_identifier(path: Path, head: RunHead) -> Identifier:
+def read_identifier(path: Path, head: RunHead, max_bytes: int = MAX_HEAD_BYTES) -> Identifier:
     """Return the identifier that a run's file states; compute that of an older one. Raises ProcedureError."""
-    return read_run(path, MAX_HEAD_BYTES).identifier if head.identifier is None else head.identifier
+    return read_run(path, max_bytes).identifier if head.identifier is None else head.identifier
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -65,12 +65,13 @@ class Results:
             raise ProcedureError(f"{self.folder}: the folder of results cannot be made: {error}") from error
         write_run(run, path)
         if self.store is not None:
+            identifier = run.identifier
             document = {
                 **run.model_dump(mode="json", by_alias=True, exclude={"data", "parameters", "outcome"}),
                 "file": str(path),
                 "sha256": sha256(path.read_bytes()).hexdigest(),
-                "digest": run.digest,
-                "identifier": str(run.identifier),
+                "digest": identifier.digits,
+                "identifier": str(identifier),
                 "parameters": _small(run.parameters),
                 "outcome": None if run.outcome is None else _small(run.outcome),
             }

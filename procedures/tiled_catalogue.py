@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.lattice.hdf5_files import MAX_BYTES
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.nexus import read_head, read_run, require_h5py
+from gnomon.procedures.nexus import read_head, read_identifier, require_h5py
 
 __all__ = ["SPEC", "publish_run", "require_tiled", "run_metadata"]
 
@@ -37,8 +38,7 @@ def require_tiled() -> None:
 def run_metadata(path: Path) -> dict[str, Any]:
     """Read what a run's file says about it, without arrays, and its identifier. Raises ProcedureError."""
     head = read_head(path)
-    identifier = read_run(path).identifier if head.identifier is None else head.identifier
-    return {**head.document, "identifier": str(identifier)}
+    return {**head.document, "identifier": str(read_identifier(path, head, MAX_BYTES))}
 
 
 def publish_run(path: Path, uri: str) -> None:

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import logging
-from typing import Any
 
 from gnomon.db import StorePlace
 from gnomon.db.document_difference import Difference, differences
 from gnomon.db.store import MachineStore, NotFoundError, StoredDocument, StoreError
 from gnomon.ioc.base.log_limits import SparingLog
+from gnomon.ioc.base.machines import plain_document
 from gnomon.lattice import DocumentError, MachineDocument, parse_machine
 from gnomon.recorder.rendering import local_time
 
@@ -56,8 +56,8 @@ class DocumentWatch:
         """Differences of the document that waits from the served one; none if nothing waits."""
         if self.waiting is None:
             return ()
-        after = self.waiting.document if self.document is None else _plain(self.document)
-        return differences(_plain(self._served), after)
+        after = self.waiting.document if self.document is None else plain_document(self.document)
+        return differences(plain_document(self._served), after)
 
     async def _look_into(self, store: MachineStore) -> None:
         name = self._served.name
@@ -70,7 +70,7 @@ class DocumentWatch:
             return
         document, problem = await asyncio.to_thread(_read, found, str(self._place))
         self._seen = found.revision
-        if document is not None and json.dumps(_plain(document)) == json.dumps(_plain(self._served)):
+        if document is not None and await asyncio.to_thread(_same, document, self._served):
             self.waiting, self.document, self.problem = None, None, ""
             return
         self.waiting, self.document, self.problem = found, document, problem
@@ -96,6 +96,6 @@ def _read(found: StoredDocument, place: str) -> tuple[MachineDocument | None, st
         return None, str(error)
 
 
-def _plain(document: MachineDocument) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(document.model_dump_json(by_alias=True))
-    return made
+def _same(one: MachineDocument, other: MachineDocument) -> bool:
+    """Tell if two documents are stored as the same; the order of keys counts: optics are numbered by it."""
+    return json.dumps(plain_document(one)) == json.dumps(plain_document(other))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gnomon.db import (
     StorePlace,
@@ -33,6 +33,7 @@ __all__ = [
     "find_machine",
     "keep_document",
     "known_machines",
+    "plain_document",
     "pvs_of",
     "recorded_machine",
     "recorded_ring",
@@ -117,9 +118,11 @@ def _by_name(config: Config, name: str) -> Iterator[LoadedMachine]:
 def _revisions_in_store(config: Config, name: str) -> Iterator[LoadedMachine]:
     """Yield all revisions of a machine in the store, newest first."""
     place = config.store_place()
-    for stored in _read_revisions(place, name) if place.may_exist else ():
+    revisions = _read_revisions(place, name) if place.may_exist else []
+    folder = _fetched_folder(config, name) if revisions else None
+    for stored in revisions:
         document = parse_machine(json.dumps(stored.document), f"{place}: {KIND} {name!r}")
-        yield LoadedMachine(document, f"store, revision {stored.revision}", _fetched_folder(config, name))
+        yield LoadedMachine(document, f"store, revision {stored.revision}", folder)
 
 
 def _read_revisions(place: StorePlace, name: str) -> list[StoredDocument]:
@@ -139,6 +142,12 @@ def recorded_ring(config: Config, run: "Run") -> Ring | None:
         return None
 
 
+def plain_document(document: MachineDocument) -> dict[str, Any]:
+    """Return a machine document as the JSON that stores hold: by the keys of its file, in their order."""
+    plain: dict[str, Any] = json.loads(document.model_dump_json(by_alias=True))
+    return plain
+
+
 async def keep_document(machine: LoadedMachine, config: Config) -> None:
     """Store the document that is about to be served, so that the states in the journal can always be rebuilt.
 
@@ -146,7 +155,7 @@ async def keep_document(machine: LoadedMachine, config: Config) -> None:
     """
     await asyncio.to_thread(_keep_pv_documents, machine, config)
     name = machine.document.name
-    document = json.loads(machine.document.model_dump_json(by_alias=True))
+    document = plain_document(machine.document)
     async with config.store_place().open() as store:
         try:
             newest = await store.get(KIND, name)

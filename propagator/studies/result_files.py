@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon._version import __version__
-from gnomon.lattice import OPTICS, GnomonError, Lattice
+from gnomon.lattice import GnomonError, Lattice
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.hdf5_files import check_bounds, check_size
 from gnomon.lattice.identifiers import Identifier, content_digest
@@ -87,10 +87,9 @@ def signed(
     `made` is the time, UTC, ISO 8601.
     """
     ring = lattice.ring
-    optics = ring.property_spec(*OPTICS).states if OPTICS in ring.properties else ()
     told = {
         "machine document": ring.digest,
-        "optics": optics[int(lattice[OPTICS])] if optics else "",
+        "optics": lattice.optics_name,
         "user": user,
         "made": made,
         "note": note,

@@ -81,9 +81,10 @@ def update(prior: Posterior, jacobian: Floats, residual: Floats, deviations: Flo
     information[new, new] = 1.0 / prior.widths[active[new]]
     stacked = np.empty((active.size + len(rows), active.size + 1), order="F")
     stacked[: active.size, :-1], stacked[: active.size, -1] = information, 0.0
+    noise = deviations[valid]
     for column, parameter in enumerate(active.tolist()):
-        stacked[active.size :, column] = rows[:, parameter] / deviations[valid]
-    stacked[active.size :, -1] = residual[valid] / deviations[valid]
+        stacked[active.size :, column] = rows[:, parameter] / noise
+    stacked[active.size :, -1] = residual[valid] / noise
     # In place: for a large ring this is a gigabyte.
     work = int(lapack.dgeqrf_lwork(*stacked.shape)[0])
     both = np.triu(lapack.dgeqrf(stacked, lwork=work, overwrite_a=True)[0][: active.size])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.db.pvs import PvSpec
-from gnomon.lattice import OPTICS, Lattice, Outcome
+from gnomon.lattice import Lattice, Outcome
 from gnomon.recorder.command_document import iso_time
 from gnomon.recorder.entries import Entry, Key, Run, StoredChange
 from gnomon.recorder.reader import SettingRange
@@ -108,10 +108,9 @@ def make_recording(
 def start_state(start: Lattice, beam: Beam, reference: Sequence[MonitorPosition] = ()) -> StartState:
     """Describe the state that a recording starts from."""
     ring = start.ring
-    names = ring.property_spec(*OPTICS).states if OPTICS in ring.properties else ()
     return StartState(
         lattice_id=start.id,
-        optics=names[int(start[OPTICS])] if names else "",
+        optics=start.optics_name,
         settings=tuple(
             StartSetting(device=key[0], setting=key[1], value=start[key], unit=spec.unit)
             for key, spec in sorted(ring.properties.items())

@@ -405,11 +405,7 @@ def page(evidence: Evidence, folder: Path, remarks: Sequence[str]) -> str:
             low=f"{min(remanence):.2g}",
             high=f"{max(remanence):.2g}",
             numbers=numbers,
-            remarks="".join(
-                f"- {remark}\n"
-                for remark in (*remarks, evidence.growth_remark(), evidence.accepted_corruptions())
-                if remark
-            ),
+            remarks="".join(f"- {remark}\n" for remark in (*remarks, *evidence.remarks()) if remark),
             families=evidence.family_table(),
             hours=evidence.hours_table(),
             quantiles=evidence.quantile_table(),
