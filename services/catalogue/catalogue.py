@@ -181,7 +181,8 @@ class Catalogue:
             if len(rows) + len(failed) >= BATCH:
                 self._index.change(source.name, (), rows, failed)
                 rows, failed = [], []
-        self._index.change(source.name, gone, rows, failed, state)
+        if gone or rows or failed or state != self._index.state(source.name):  # a question does not wait for a writer
+            self._index.change(source.name, gone, rows, failed, state)
 
     def _read(
         self, source: Source, key: str, listed: Listed, rows: list[Row], failed: list[tuple[str, str, Unread]]

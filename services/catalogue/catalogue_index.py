@@ -228,10 +228,11 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        if _is_ours(db):  # without a wait for another program that writes
+            return db
         with db:
             db.execute("BEGIN IMMEDIATE")
-            marks = tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-            if marks == (APPLICATION_ID, SCHEMA_VERSION):
+            if _is_ours(db):  # made meanwhile
                 return db
             if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise sqlite3.DatabaseError("another file")
@@ -244,3 +245,9 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_ours(db: sqlite3.Connection) -> bool:
+    """Tell whether a file has the marks of an index of this version."""
+    marks = tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    return marks == (APPLICATION_ID, SCHEMA_VERSION)

@@ -1,6 +1,7 @@
 """All that is kept is found by words, fields and identifiers, and the files are the truth."""
 
 import os
+import sqlite3
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gnomon.services.catalogue import (
     CatalogueError,
     CataloguePlaces,
     CatalogueQuery,
+    catalogue_index,
     write_annotation,
 )
 from gnomon.services.catalogue.annotations import doi_of
@@ -102,6 +104,25 @@ def test_a_folder_that_has_not_changed_is_not_listed_again(
         monkeypatch.setattr(catalogue._sources["results"], "list", None)
         catalogue.update()
         assert names(catalogue) == [FIRST]
+
+
+def test_a_question_does_not_wait_for_another_program_that_writes(
+    places: CataloguePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_all(places)
+    with Catalogue(places) as first:
+        for folder in (places.results, places.studies, places.recordings):
+            os.utime(folder, ns=(1, time.time_ns() - 10**10))
+        first.update()
+        writer = sqlite3.connect(places.index(), isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(catalogue_index, "BUSY_TIMEOUT_S", 0.0)  # whoever would wait fails
+        with Catalogue(places) as reader:
+            assert names(reader, "beamline") == ["bump"]
+        Results(places.results).save(chromaticity_run())
+        with pytest.raises(CatalogueError, match="another program writes to it"):
+            Catalogue(places)
+        writer.close()
 
 
 def test_broken_files_are_named_left_out_and_read_when_they_are_mended(places: CataloguePlaces) -> None:
