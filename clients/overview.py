@@ -161,15 +161,26 @@ def read_overview(client: EpicsClient, commands: int = 5) -> Overview:
         forks = client.call("dt:fork", {"do": "list"})
     except ClientError:  # access rules may keep procedures from us
         forks = []
-    try:
-        waiting = int(client.call("dt:machine")["waiting"])
-    except (ClientError, KeyError, TypeError):  # an earlier gnomon, or a fork: only the server's own twin has it
-        waiting = 0
+    waiting = 0 if _is_fork(client, forks) else _waiting(client)
     journal = readings.get(sources.JOURNAL_PATH.name)
     host = readings.get(sources.HOST.name)
     here = journal is not None and host is not None and host.value == socket.gethostname()
     newest = last_commands(Path(journal.value), commands) if journal is not None and here else None
     return Overview(client.target, readings, tuple(forks), newest, time_ns=time.time_ns(), waiting=waiting)
+
+
+def _is_fork(client: EpicsClient, forks: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether the twin is a fork, as far as that is known."""
+    server = client.target.server
+    return bool(server and server.fork) or any(fork.get("prefix") == client.prefix for fork in forks)
+
+
+def _waiting(client: EpicsClient) -> int:
+    """Return the revision of the machine document that waits; forks do not answer, only the server's own twin does."""
+    try:
+        return int(client.call("dt:machine")["waiting"])
+    except (ClientError, KeyError, TypeError):  # an earlier gnomon does not have it, or access rules keep it from us
+        return 0
 
 
 def read_sources(client: EpicsClient, wanted: Sequence[Source]) -> dict[str, Reading]:
