@@ -38,6 +38,10 @@ class BlockingStore:
         """Return all revisions, the oldest first; see MachineStore."""
         return self._run(self._store.history(kind, name))
 
+    def revisions(self, kind: str) -> tuple[Revision, ...]:
+        """Return all revisions of all documents of a kind; see MachineStore."""
+        return self._run(self._store.revisions(kind))
+
     def close(self) -> None:
         """Let go of the database; closing twice is not an error."""
         if self._closed:

@@ -160,6 +160,10 @@ class Documents(Protocol):
         """All revisions, the oldest first. Raises NotFoundError."""
         ...
 
+    def revisions(self, kind: str) -> tuple[Revision, ...]:
+        """All revisions of all documents of a kind, by name, the oldest first."""
+        ...
+
     def close(self) -> None:
         """Let go of the database; closing twice is not an error."""
         ...

@@ -254,13 +254,10 @@ class SnapshotSource:
         """List all revisions; the stamp says whether a revision is the newest one of a snapshot that exists."""
         if not self.place.may_exist:
             return {}
-        found: dict[str, str] = {}
         with self.place.open_blocking() as store:
-            for newest in store.list("snapshot"):
-                for revision in store.history("snapshot", newest.name):
-                    key = json.dumps([revision.name, revision.revision])
-                    found[key] = f"{revision.digest} of {newest.revision}"
-        return found
+            revisions = store.revisions("snapshot")
+        newest = {each.name: each.revision for each in revisions}  # those of a name stand in their order
+        return {json.dumps([each.name, each.revision]): f"{each.digest} of {newest[each.name]}" for each in revisions}
 
     def file_of(self, key: str) -> str:
         """Return the store's place, and the snapshot in it."""
@@ -271,8 +268,8 @@ class SnapshotSource:
         """Read a revision of a snapshot; None of the last one of a snapshot that was deleted."""
         name, number = json.loads(key)
         with self.place.open_blocking() as store:
-            kept = store.get("snapshot", name, number)
             newest = store.get("snapshot", name)
+            kept = newest if newest.revision == number else store.get("snapshot", name, number)
         if kept.document.get("deleted"):
             return None
         snapshot = Snapshot.model_validate(kept.document)

@@ -20,6 +20,7 @@ def test_plain_calls_reach_the_asynchronous_store(tmp_path: Path) -> None:
         assert store.get("machine", "demo").document == RING
         assert [known.revision for known in store.history("machine", "demo")] == [1]
         assert [known.name for known in store.list("machine")] == ["demo"]
+        assert store.revisions("machine") == store.history("machine", "demo")
 
 
 async def test_it_can_be_used_where_a_loop_runs(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """All that is kept is found by words, fields and identifiers, and the files are the truth."""
 
+import json
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gnomon.db.document_file import DocumentFile
+from gnomon.ioc.base import snapshot_store
 from gnomon.lattice.identifiers import parse_identifier
 from gnomon.procedures.results import Results
 from gnomon.services.catalogue import (
@@ -21,8 +26,17 @@ from gnomon.services.catalogue import (
 from gnomon.services.catalogue.annotations import doi_of
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry
 from gnomon.services.catalogue.catalogue_index import CatalogueIndex
+from gnomon.services.catalogue.catalogue_sources import SnapshotSource
 from unit.procedures.test_results import chromaticity_run, orm_run
-from unit.services.catalogue.kept_things import FIRST, SECOND, STUDY, keep_all, made_places, recording_identifier
+from unit.services.catalogue.kept_things import (
+    FIRST,
+    SECOND,
+    STUDY,
+    keep_all,
+    made_places,
+    recording_identifier,
+    snapshot,
+)
 
 
 @pytest.fixture
@@ -123,6 +137,29 @@ def test_a_question_does_not_wait_for_another_program_that_writes(
         with pytest.raises(CatalogueError, match="another program writes to it"):
             Catalogue(places)
         writer.close()
+
+
+def test_all_snapshots_are_listed_by_one_call_and_the_newest_is_read_once(
+    places: CataloguePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_all(places)
+    snapshot_store.save(places.config, "bump", snapshot(), replace=False)
+    calls: list[str] = []
+
+    class Counted(DocumentFile):
+        def _guarded(self, call: Callable[..., Any]) -> Any:
+            calls.append(call.__qualname__.split(".")[1])
+            return super()._guarded(call)
+
+    monkeypatch.setattr("gnomon.db.store_place.DocumentFile", Counted)
+    source = SnapshotSource(places.config.store_place())
+    listed = source.list()
+    assert [json.loads(key) for key in listed] == [["bump", 1], ["flat", 1], ["flat", 2]]
+    assert [stamp.rpartition(" of ")[2] for stamp in listed.values()] == ["1", "2", "2"]
+    assert calls == ["revisions"]
+    found = [source.read(key) for key in listed]
+    assert [each.entry.status for each in found if each] == ["revision 1", "revision 1, an older one", "revision 2"]
+    assert calls[1:] == ["get"] * 4
 
 
 def test_broken_files_are_named_left_out_and_read_when_they_are_mended(places: CataloguePlaces) -> None:
