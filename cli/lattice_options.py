@@ -85,11 +85,11 @@ class ChosenJournal:
     @property
     def settings(self) -> "Config":
         """The configuration, with machine and document store of the server that was asked."""
-        from gnomon.ioc.base.config import changed, kept_at
+        from gnomon.ioc.base.config import as_served
 
         if self._asked.journal is not None or not self._served.store:
             return self._settings
-        return changed(self._settings, {"machine": self._served.machine, "store": kept_at(self._served.store)})
+        return as_served(self._settings, self._served.machine, self._served.store)
 
     @cached_property
     def _served(self) -> "ServedJournal":

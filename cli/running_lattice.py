@@ -48,14 +48,14 @@ def _lattice_id(client: "EpicsClient") -> str:
 
 def _from_journal(settings: "Config", target: "Target") -> "Lattice | None":
     """The last settings in the journal of a server on this computer; None when it cannot be read."""
-    from gnomon.ioc.base.config import changed, kept_at
+    from gnomon.ioc.base.config import as_served
     from gnomon.ioc.base.snapshot_store import read_present_state
     from gnomon.lattice import GnomonError
 
     server = target.server
     if server is None or not server.journal:
         return None
-    there = changed(settings, {"machine": server.machine} | ({"store": kept_at(server.store)} if server.store else {}))
+    there = as_served(settings, server.machine, server.store)
     try:
         return read_present_state(there, Path(server.journal), server.prefix).lattice
     except GnomonError:
@@ -64,12 +64,12 @@ def _from_journal(settings: "Config", target: "Target") -> "Lattice | None":
 
 def _from_pvs(settings: "Config", client: "EpicsClient") -> "Lattice":
     """The lattice that the setpoint PVs show."""
-    from gnomon.ioc.base.config import changed, kept_at
+    from gnomon.ioc.base.config import as_served
     from gnomon.ioc.base.machines import find_machine, pvs_of
 
     server = client.target.server
     if server is not None:
-        settings = changed(settings, {"machine": server.machine, "store": kept_at(server.store)})
+        settings = as_served(settings, server.machine, server.store)
     machine = find_machine(settings)
     specs = [spec for spec in pvs_of(machine, client.prefix) if spec.source == "set"]
     values = client.get(*(spec.name for spec in specs))

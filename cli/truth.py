@@ -68,7 +68,7 @@ def truth(
 
 def _settings(config: Path | None, machine: str | None, seed: int | None) -> "tuple[Config, str]":
     """Return the configuration of the machine that is meant, and whose it is, for people."""
-    from gnomon.ioc.base.config import changed, kept_at
+    from gnomon.ioc.base.config import as_served, changed
     from gnomon.ioc.base.running_servers import running_servers
 
     settings = configure(config, machine)
@@ -82,7 +82,7 @@ def _settings(config: Path | None, machine: str | None, seed: int | None) -> "tu
         raise typer.BadParameter(f"several machines run on this computer, give --machine and --seed: {which}")
     server = running[0]
     imperfections = json.loads(server.imperfections)
-    own = changed(settings, {"machine": server.machine, "store": kept_at(server.store)})
+    own = as_served(settings, server.machine, server.store)
     return changed(own, {"imperfections": imperfections}), f"of the running machine, process {server.pid}"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gnomon.clients.server_choice import Target
-from gnomon.ioc.base.config import Config, changed, kept_at
+from gnomon.ioc.base.config import Config, as_served
 from gnomon.ioc.base.machines import find_machine
 from gnomon.lattice import GnomonError, Ring
 from gnomon.lattice.elements import Bend, Element, Quadrupole, Sextupole
@@ -39,9 +39,8 @@ def ring_map(target: Target, config: Config, monitors: int) -> RingMap | None:
     server = target.server
     if server is None:
         return None
-    store = {"store": kept_at(server.store)} if server.store else {}
     try:
-        ring = find_machine(changed(config, {"machine": server.machine} | store)).ring
+        ring = find_machine(as_served(config, server.machine, server.store)).ring
     except GnomonError:
         return None
     return map_of(ring) if len(ring.bpms) == monitors else None

@@ -58,6 +58,7 @@ __all__ = [
     "Section",
     "ShadowConfig",
     "StoreConfig",
+    "as_served",
     "changed",
     "kept_at",
     "read_config",
@@ -428,6 +429,11 @@ def changed(config: Config, changes: Mapping[str, Any]) -> Config:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{key}: {_refusal(first['msg'], first['input'])}") from error
+
+
+def as_served(config: Config, machine: str, store: str) -> Config:
+    """Return a configuration with machine and document store of a server; with an empty `store` our own stays."""
+    return changed(config, {"machine": machine} | ({"store": kept_at(store)} if store else {}))
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:

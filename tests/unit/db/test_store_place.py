@@ -8,7 +8,7 @@ from gnomon.db import DocumentFile, SqliteStore, StorePlace
 from gnomon.db.blocking_store import BlockingStore
 from gnomon.db.mongo_store import MongoStore
 from gnomon.db.store import NEW, StoreError
-from gnomon.ioc.base.config import Config, ConfigError, changed, kept_at, read_config
+from gnomon.ioc.base.config import Config, ConfigError, as_served, changed, kept_at, read_config
 from gnomon.ioc.base.shared_pv_documents import fetch_pv_documents, share_pv_documents
 
 ADDRESS = "mongodb://gnomon@h/ring?tls=true"
@@ -43,6 +43,13 @@ def test_the_configuration_names_a_file_or_a_server(tmp_path: Path) -> None:
     assert config.store_place().to_text() == f"mongodb://gnomon@h/ring?passwordFile={tmp_path}/secret"
     assert str(changed(config, {"store": kept_at("/a/b.sqlite")}).store_place()) == "/a/b.sqlite"
     assert str(changed(Config(), {"store": kept_at(ADDRESS)}).store_place()) == "mongodb://gnomon@h/ring"
+
+
+def test_machine_and_store_are_those_of_a_server_and_the_store_ours_where_it_tells_none() -> None:
+    ours = Config(machine="mls", store={"path": "/our/own.sqlite"})
+    for store, place in (("/a/b.sqlite", "/a/b.sqlite"), (ADDRESS, "mongodb://gnomon@h/ring"), ("", "/our/own.sqlite")):
+        served = as_served(ours, "bessy2", store)
+        assert (served.machine, str(served.store_place())) == ("bessy2", place)
 
 
 def test_a_configuration_with_a_password_is_refused_with_its_line(tmp_path: Path) -> None:
