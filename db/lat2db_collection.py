@@ -7,8 +7,8 @@ from typing import Any
 
 from gnomon.db.mongo_address import MongoAddress
 from gnomon.db.mongo_errors import store_error
-from gnomon.db.mongo_store import MISSING, client_options
-from gnomon.db.store import NotFoundError, StoreError
+from gnomon.db.mongo_store import open_blocking_client
+from gnomon.db.store import NotFoundError
 
 __all__ = ["lat2db_machine"]
 
@@ -20,13 +20,11 @@ def lat2db_machine(address: MongoAddress, wanted: str | None = None) -> dict[str
 
     Raises NotFoundError with the machines that there are, and StoreError.
     """
+    opened = open_blocking_client(address)
+    from pymongo.errors import PyMongoError
+
     try:
-        from pymongo import MongoClient
-        from pymongo.errors import PyMongoError
-    except ImportError as error:
-        raise StoreError(MISSING) from error
-    try:
-        with MongoClient[dict[str, Any]](address.uri(), **client_options(address)) as client:
+        with opened as client:
             machines = client[address.database][COLLECTION]
             known = [
                 (each["_id"], str(each.get("name", "")), str(each.get("id", "")))

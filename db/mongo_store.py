@@ -31,7 +31,7 @@ from gnomon.db.store import (
 )
 
 if TYPE_CHECKING:
-    from pymongo import AsyncMongoClient
+    from pymongo import AsyncMongoClient, MongoClient
     from pymongo.asynchronous.collection import AsyncCollection
 
 T = TypeVar("T")
@@ -195,14 +195,28 @@ def open_client(address: MongoAddress) -> "AsyncMongoClient[dict[str, Any]]":
     """Make a client of a server, which connects when it is used. Raises StoreError, also without pymongo."""
     try:
         from pymongo import AsyncMongoClient
-        from pymongo.errors import PyMongoError
     except ImportError as error:
         raise StoreError(MISSING) from error
+    return _checked(AsyncMongoClient, address)
+
+
+def open_blocking_client(address: MongoAddress) -> "MongoClient[dict[str, Any]]":
+    """Make a client by plain calls, for what is not a store; otherwise as `open_client`."""
+    try:
+        from pymongo import MongoClient
+    except ImportError as error:
+        raise StoreError(MISSING) from error
+    return _checked(MongoClient, address)
+
+
+def _checked(client: Callable[..., T], address: MongoAddress) -> T:
+    from pymongo.errors import PyMongoError
+
     options = client_options(address)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # an option that is not known: it could have been of security
-            return AsyncMongoClient(address.uri(), **options)
+            return client(address.uri(), **options)
     except (PyMongoError, ValueError, OSError, UserWarning) as error:
         raise store_error(error, address) from error
 

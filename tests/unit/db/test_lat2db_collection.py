@@ -21,9 +21,6 @@ class FakeClient(dict[str, Any]):
         super().__init__()
         assert (uri, options["appname"]) == ("mongodb://h/bessyii", "gnomon")
 
-    def __class_getitem__(cls, item: object) -> Any:
-        return cls
-
     def __enter__(self) -> "FakeClient":
         return self
 
@@ -75,3 +72,9 @@ def test_a_server_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeClient, "find", refuse)
     with pytest.raises(StoreError, match="mongodb://h/bessyii: the server does not allow this"):
         lat2db_machine(ADDRESS)
+
+
+def test_an_option_that_is_not_known_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the real client
+    with pytest.raises(StoreError, match=r"the address cannot be used .Unknown option"):
+        lat2db_machine(parse_mongo_address("mongodb://127.0.0.1:1/bessyii?tlsX=true&serverSelectionTimeoutMS=1"))
