@@ -14,15 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gnomon.db.store import canonical_json, digest_of
-from gnomon.lattice import Ring, parse_machine
 from gnomon.lattice.files import read_bounded
 from gnomon.lattice.identifiers import Identifier, parse_identifier
-from gnomon.procedures.nexus import read_run
-from gnomon.propagator.studies import read_study
-from gnomon.recorder.calibration_folder import read_calibration
-from gnomon.recorder.recordings import read_recording_file
 from gnomon.services.catalogue.catalogue_entry import CatalogueError
+from gnomon.services.catalogue.content_hash import content_hash
 from gnomon.services.catalogue.crate_metadata import METADATA
 from gnomon.services.catalogue.crate_writer import MANIFEST
 
@@ -168,7 +163,7 @@ def _check_nodes(
 
 def _check_content(path: Path, name: str, stated: Identifier, found: CheckedCrate) -> None:
     try:
-        actual = _identifier_of(path, stated.kind)
+        actual = content_hash(path, stated.kind)
     except Exception as error:  # noqa: BLE001  a file of others: whatever is wrong with it is a fault of the crate
         text = str(error).replace(f"{path}: ", "").replace(str(path), name)
         found.faults.append(f"{name}: {text or type(error).__name__}")
@@ -177,23 +172,6 @@ def _check_content(path: Path, name: str, stated: Identifier, found: CheckedCrat
         found.identifiers += 1
     else:
         found.faults.append(f"{name}: its content has the identifier gnomon:{stated.kind}/{actual}, not {stated}")
-
-
-def _identifier_of(path: Path, kind: str) -> str:
-    """Compute the hash of a file's content again. Raises what its reader raises."""
-    match kind:
-        case "result":
-            return read_run(path).digest
-        case "study":
-            return str(read_study(path)["identifier"]).rpartition("/")[2]
-        case "recording":
-            return read_recording_file(path).recording.id
-        case "calibration":
-            return read_calibration(path).id
-        case "machine":
-            return Ring(parse_machine(read_bounded(path), str(path))).digest
-        case _:
-            return digest_of(canonical_json(dict(json.loads(read_bounded(path)))))
 
 
 @contextmanager

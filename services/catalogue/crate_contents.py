@@ -10,12 +10,13 @@ from typing import Any
 from gnomon.ioc.base.machines import LoadedMachine, find_machine, recorded_machine
 from gnomon.lattice import DocumentError, LatticeError
 from gnomon.lattice.identifiers import Identifier, parse_identifier
-from gnomon.procedures.nexus import read_run, require_h5py
+from gnomon.procedures.nexus import require_h5py
 from gnomon.propagator.studies import read_study
 from gnomon.recorder.recordings import RecordingFolder
 from gnomon.services.catalogue.catalogue import Catalogue
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError
 from gnomon.services.catalogue.catalogue_places import CataloguePlaces
+from gnomon.services.catalogue.content_hash import content_hash
 
 __all__ = ["ArrayFact", "CratePart", "crate_parts", "with_sources"]
 
@@ -99,21 +100,15 @@ def _part(places: CataloguePlaces, entry: CatalogueEntry) -> CratePart:
         raise CatalogueError(f"{entry.identifier!r} is not an identifier")
     path = Path(entry.file)
     match entry.kind:
-        case "result":
-            if read_run(path).identifier != identifier:
-                raise _changed(path)
-            return _copied(entry, path, _hdf5_arrays(path))
-        case "study":
-            document = read_study(path)
-            arrays = _hdf5_arrays(path) if path.suffix != ".json" else _json_arrays(document)
-            return _copied(entry, path, arrays)
         case "recording":
             file = RecordingFolder(places.recordings).find(identifier.digits)
             return _document(entry, identifier, file.model_dump(by_alias=True, mode="json"))
         case "snapshot":
             return _document(entry, identifier, _snapshot(places, identifier, entry))
-        case _:
-            return _copied(entry, path, ())
+        case kind:
+            if content_hash(path, kind) != identifier.digits:
+                raise _changed(path)
+            return _copied(entry, path, _arrays(path, kind))
 
 
 def _snapshot(places: CataloguePlaces, identifier: Identifier, entry: CatalogueEntry) -> dict[str, Any]:
@@ -162,6 +157,13 @@ def _machine_part(places: CataloguePlaces, name: str, digest: str, remarks: list
     path = f"machines/{_safe(found.document.name)}.{ring_digest[:12]}.json"
     title = f"machine document of {found.document.name}: elements, devices, conversions"
     return CratePart(path, content, machine_identifier(ring_digest), title, "application/json")
+
+
+def _arrays(path: Path, kind: str) -> tuple[ArrayFact, ...]:
+    """List the arrays with units of a file; a calibration is described as a whole."""
+    if kind == "calibration":
+        return ()
+    return _json_arrays(read_study(path)) if path.suffix == ".json" else _hdf5_arrays(path)
 
 
 def _hdf5_arrays(path: Path) -> tuple[ArrayFact, ...]:

@@ -1,5 +1,6 @@
 """Crates: a stranger's library reads them, a change of anything is found, and files of others are bounded."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -17,6 +18,8 @@ from gnomon.db import shipped_machine
 from gnomon.lattice import GnomonError
 from gnomon.lattice.identifiers import Identifier
 from gnomon.procedures.results import Results
+from gnomon.propagator.studies import write_result
+from gnomon.recorder.calibration_folder import CalibrationFolder
 from gnomon.services.catalogue import Annotation, Catalogue, CatalogueError, CataloguePlaces, write_annotation
 from gnomon.services.catalogue.crate_check import check_crate
 from gnomon.services.catalogue.crate_contents import crate_parts, with_sources
@@ -24,7 +27,8 @@ from gnomon.services.catalogue.crate_metadata import METADATA, CrateFacts, Writt
 from gnomon.services.catalogue.crate_writer import MANIFEST, write_crate
 from gnomon.services.catalogue.scicat import ScicatFacts, scicat_document
 from unit.procedures.test_results import orm_run
-from unit.services.catalogue.kept_things import FIRST, SECOND, STUDY, keep_all, made_places
+from unit.recorder.test_calibration_folder import calibration
+from unit.services.catalogue.kept_things import FIRST, SECOND, STUDY, keep_all, made_places, tune_study
 
 FACTS = CrateFacts("All of a day", "Test Ring", "https://creativecommons.org/licenses/by/4.0/", "2026-11-27")
 
@@ -185,6 +189,37 @@ def test_a_file_that_was_changed_is_not_exported(made: Any, tmp_path: Path, monk
         file["entry/raw_data/x_mm"][0, 0] = 42.0
     with pytest.raises(GnomonError, match="does not have its identifier"):
         export(places, tmp_path / "crate", FIRST)
+    assert not (tmp_path / "crate").exists()
+
+
+def another_study(path: Path) -> None:
+    """Put another study, whole by itself, in the place of one that the catalogue knows."""
+    write_result(dataclasses.replace(tune_study(), study="another"), path)
+
+
+def another_calibration(path: Path) -> None:
+    other = calibration("2026-11-27T11:00:00+00:00")
+    path.write_text(other.model_dump_json())
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "replace"),
+    [("study", ".h5", another_study), ("study", ".json", another_study), ("calibration", "", another_calibration)],
+)
+def test_a_file_that_was_replaced_by_another_whole_one_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ending: str, replace: Callable[[Path], None]
+) -> None:
+    places = made_places(tmp_path, monkeypatch)
+    kept = CalibrationFolder(places.calibrations).save(calibration("2026-11-27T10:00:00+00:00"))
+    if kind == "study":
+        places.studies.mkdir(parents=True)
+        kept = places.studies / f"{STUDY}{ending}"
+        write_result(tune_study(), kept)
+    export(places, tmp_path / "before", kept.stem)
+    assert check_crate(tmp_path / "before").faults == []
+    replace(kept)
+    with pytest.raises(CatalogueError, match="its content does not have its identifier"):
+        export(places, tmp_path / "crate", kept.stem)
     assert not (tmp_path / "crate").exists()
 
 
