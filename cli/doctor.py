@@ -30,7 +30,7 @@ def doctor(config: ConfigFile = None, machine: Machine = None, prefix: Prefix = 
     from gnomon.lattice.text import printable
 
     settings = configure(config, machine, prefix)
-    found: list[Finding] = list(examine(settings, brokers(settings), settings.store_path().parent / "services.token"))
+    found: list[Finding] = list(examine(settings, brokers(settings), settings.services_token()))
     errors = [each for each in found if each.state is State.ERROR]
     if as_json:
         rows = [
@@ -55,11 +55,10 @@ def doctor(config: ConfigFile = None, machine: Machine = None, prefix: Prefix = 
 def brokers(settings: "Config") -> dict[str, str]:
     """List the addresses of other programs that the configuration names, by the setting."""
     forward = settings.forward
-    port = forward.mqtt.port or (8883 if forward.mqtt.tls else 1883)
     named = {
         "results.tiled": settings.results.tiled,
         "store.mongodb": settings.store.mongodb,
-        "forward.mqtt.host": forward.mqtt.host and f"mqtt://{forward.mqtt.host}:{port}",
+        "forward.mqtt.host": forward.mqtt.host and f"mqtt://{forward.mqtt.host}:{forward.mqtt.tcp_port}",
         "forward.mongodb.uri": forward.mongodb.uri,
         "forward.logbook.url": forward.logbook.url,
     }

@@ -30,7 +30,7 @@ def results_of(folder: Path | None, config: Path | None) -> "Results":
     from gnomon.procedures.results import Results
 
     settings = configure(config)
-    place = settings.store_path().parent / "results" if folder is None else folder.expanduser()
+    place = settings.results_folder() if folder is None else folder.expanduser()
     return Results(place, settings.store_place().to_text(), settings.results.tiled)
 
 

@@ -67,13 +67,12 @@ def services(
     configuration = configure(config)
     if (log_format or configuration.log.format) == "json":
         log_to_stderr("json")
-    data = configuration.store_path().parent
-    tokens = find_tokens(data / "services.token", token_file, read_token_file)
+    tokens = find_tokens(configuration.services_token(), token_file, read_token_file)
     tls = find_tls(configuration.services.certificate, configuration.services.key)
     settings = ServiceSettings(
         tokens=tokens,
         config=configuration,
-        results=data / "results" if results is None else results.expanduser(),
+        results=configuration.results_folder() if results is None else results.expanduser(),
         store=configuration.store_place().to_text(),
         scripts=configuration.services.scripts,
         pvs=pvs,

@@ -348,6 +348,14 @@ class Config(Section):
             return self.store.path.expanduser()
         return _home("XDG_DATA_HOME", ".local/share") / "documents.sqlite"
 
+    def results_folder(self) -> Path:
+        """Path of the folder of results, unless a command is given another one."""
+        return self.store_path().parent / "results"
+
+    def services_token(self) -> Path:
+        """Path of the file with the token of the services, unless they are given another one."""
+        return self.store_path().parent / "services.token"
+
 
 def read_config(path: Path | None = None) -> Config:
     """Read a configuration file, by default the shipped one. Raises ConfigError with file, line, key and reason."""

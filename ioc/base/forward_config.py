@@ -52,6 +52,11 @@ class MqttConfig(Section):
         description="file with the token of requests, relative to the configuration; null: that of gnomon services",
     )
 
+    @property
+    def tcp_port(self) -> int:
+        """Port of the broker, by default that of MQTT, with TLS or without."""
+        return self.port or (8883 if self.tls else 1883)
+
 
 class MongodbConfig(Section):
     """A copy of the journal in MongoDB. The password is in a file or in GNOMON_MONGODB_PASSWORD."""

@@ -20,7 +20,7 @@ NAMES = ("mqtt", "mongodb", "tiled", "logbook")
 def source_of(config: Config, journal: Path | None = None, results: Path | None = None) -> Source:
     """Find the journal and the folder of results that a configuration means; what is given takes precedence."""
     journal = config.journal() if journal is None else journal
-    return Source(journal, config.store_path().parent / "results" if results is None else results)
+    return Source(journal, config.results_folder() if results is None else results)
 
 
 @contextmanager
@@ -43,8 +43,7 @@ def configured_downstreams(config: Config) -> Iterator[list[Downstream]]:
             server = ServerAccess()
             requests = None
             if settings.mqtt.requests:
-                kept = config.store_path().parent / "services.token"
-                requests = Requests(server, find_tokens(kept, settings.mqtt.token_file))
+                requests = Requests(server, find_tokens(config.services_token(), settings.mqtt.token_file))
             password = read_secret(settings.mqtt.password_file, "GNOMON_MQTT_PASSWORD")
             made.append(MqttDownstream(settings.mqtt, password, server.read_state, requests))
         if settings.mongodb.uri:

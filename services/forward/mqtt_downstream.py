@@ -99,7 +99,7 @@ class MqttDownstream:
         config = self._config
         client = CheckedClient(
             str(config.host),
-            config.port or (8883 if config.tls else 1883),
+            config.tcp_port,
             username=config.user,
             password=self._password,
             identifier=f"gnomon-{journal}",

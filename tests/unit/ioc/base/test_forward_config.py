@@ -34,6 +34,11 @@ def test_the_refusal_of_an_address_does_not_repeat_its_password(place: str, tmp_
     assert "secret" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(("mqtt", "port"), [({}, 1883), ({"tls": True}, 8883), ({"tls": True, "port": 1884}, 1884)])
+def test_the_port_of_a_broker_is_that_of_mqtt_with_tls_or_without(mqtt: Any, port: int) -> None:
+    assert ForwardConfig.model_validate({"mqtt": mqtt}).mqtt.tcp_port == port
+
+
 def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "ring.yaml").write_text("forward: {mqtt: {host: h, password_file: pw, ca_file: /etc/ca.pem}}\n")
     read = read_config(tmp_path / "ring.yaml").forward.mqtt
