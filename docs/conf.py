@@ -6,6 +6,7 @@ is made from these lists, so that no page is listed twice.
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -60,6 +61,8 @@ DOCS = Path(__file__).parent
 #: Pages that are links to files outside docs/, by the file that they lead to.
 OUTSIDE = {page.resolve(): page for page in DOCS.rglob("*.md") if page.is_symlink()}
 LINK = re.compile(r"\[([^\]\n]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
+#: Packages whose names are imported on first use. With those of `gnomon.recorder` there would be two of the name `Run`.
+ON_FIRST_USE = ("gnomon.services.catalogue", "gnomon.services.forward")
 #: What a list's item or a table's row begins with: a title and a page, as a link or, from `prepare`, as a role.
 LISTED = re.compile(r"^(?:- |\| )(?:\[|\{doc\}`)(.*?)(?:\]\(| <)([^)>#\s]+)[)>]", re.MULTILINE)
 
@@ -89,6 +92,14 @@ def prepare(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
 
 
+def bring_in(app: Sphinx) -> None:
+    """Import what packages import on first use: autodoc shows what is there."""
+    for name in ON_FIRST_USE:
+        module = import_module(name)
+        vars(module).update({each: getattr(module, each) for each in module.__all__})
+
+
 def setup(app: Sphinx) -> None:
-    """Register the hook."""
+    """Register the hooks."""
+    app.connect("builder-inited", bring_in)
     app.connect("source-read", prepare)
